@@ -1,0 +1,1 @@
+"""Keep a JMAP account and local files the same, both ways."""
