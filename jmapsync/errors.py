@@ -1,0 +1,153 @@
+"""Name every failure by its remedy (who can mend it, when) and its scope (how much of the run it takes down).
+
+Every error that may reach a user derives from `JmapsyncError`: its text is a plain sentence, `advice` says what to do next,
+and neither ever contains a secret. Foreign exceptions are translated into these at one border module each.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import ClassVar
+
+
+class Remedy(enum.Enum):
+    """Who can mend a failure, and when."""
+
+    NOW = "now"
+    """Trying again at once, after a fresh look, may succeed."""
+    LATER = "later"
+    """Time mends it: the network, the server or the disk has to recover."""
+    HUMAN = "human"
+    """Somebody has to act: sign in, free space, mend the configuration."""
+    NEVER = "never"
+    """This content will never be taken; it is held back by name."""
+
+
+class Scope(enum.Enum):
+    """How much of a run a failure takes down."""
+
+    ITEM = "item"
+    KIND = "kind"
+    ACCOUNT = "account"
+
+
+class ExitCode(enum.IntEnum):
+    """The exit codes that scripts rely on."""
+
+    IN_SYNC = 0
+    FAILED = 1
+    USAGE = 2
+    HELD_BACK = 3
+    SUSPENDED = 4
+    SIGN_IN = 5
+    BUSY = 6
+
+
+class JmapsyncError(Exception):
+    """A failure told in a plain sentence, with advice on what to do next."""
+
+    remedy: ClassVar[Remedy] = Remedy.HUMAN
+    scope: ClassVar[Scope] = Scope.ACCOUNT
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        """Keep the sentence and the advice."""
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+    def __str__(self) -> str:
+        """Return the sentence followed by the advice."""
+        return f"{self.message} {self.advice}".strip()
+
+
+class ConfigError(JmapsyncError):
+    """The configuration cannot be used; `problems` lists every mistake, each with its place."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, problems: list[str]) -> None:
+        """Keep every problem, one sentence each."""
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class SignInError(JmapsyncError):
+    """The server refused the credential, or none could be had."""
+
+    exit_code = ExitCode.SIGN_IN
+
+
+class HostRefusedError(JmapsyncError):
+    """The server named a host that was not approved to be sent the credential."""
+
+    exit_code = ExitCode.SIGN_IN
+
+
+class DiscoveryError(JmapsyncError):
+    """No JMAP server was found for an address, or what answered is none."""
+
+
+class NetworkError(JmapsyncError):
+    """The server could not be reached, or stopped answering, after the retries."""
+
+    remedy = Remedy.LATER
+
+
+class ServerError(JmapsyncError):
+    """The server answered something that the protocol does not allow, or that it is in trouble."""
+
+    remedy = Remedy.LATER
+
+
+class OutcomeUnknownError(NetworkError):
+    """A request that must not be repeated blindly was sent, and its answer never came."""
+
+    remedy = Remedy.NOW
+
+
+class AccountGoneError(JmapsyncError):
+    """The account is no longer offered by the server; local files stay as they are."""
+
+
+class UnsupportedError(JmapsyncError):
+    """The server does not offer what a kind needs."""
+
+    scope = Scope.KIND
+
+
+class LocalError(JmapsyncError):
+    """The local disk refused: full, read-only, unreadable."""
+
+    scope = Scope.KIND
+
+
+class RootError(JmapsyncError):
+    """A root of local files is missing, emptied, or belongs to something else; nothing may be deleted because of it."""
+
+    scope = Scope.KIND
+    exit_code = ExitCode.SUSPENDED
+
+
+class SuspendedError(JmapsyncError):
+    """The guard held a plan back before any write."""
+
+    scope = Scope.KIND
+    exit_code = ExitCode.SUSPENDED
+
+
+class BusyError(JmapsyncError):
+    """Another run holds the account."""
+
+    remedy = Remedy.LATER
+    exit_code = ExitCode.BUSY
+
+
+class LedgerError(JmapsyncError):
+    """The ledger cannot be used: damaged, or written by a newer version."""
+
+
+class InterruptedRunError(JmapsyncError):
+    """The run was asked to stop and did so at a safe point."""
+
+    remedy = Remedy.NOW
