@@ -1,0 +1,218 @@
+"""Define the words the planner speaks: versions, pairs, rules, decisions, orders.
+
+Terminology
+-----------
+side        LOCAL (the disk) or REMOTE (the server).
+item        a body, a set of tags and a set of homes; a container (mailbox, address book) is an item too.
+key         the ledger's own number for an item, the same on both sides and for life.
+body        a side's own fingerprint of the content; answers "did it change here?". A container's body is its name.
+sense       a canonical digest of the content; answers "do the sides mean the same?"; empty while unknown.
+tags        keywords; flags.
+homes       keys of the containers the item is in; of a container: its parent, or nothing at the top.
+base        the pair of versions that both sides were last seen to hold together.
+order       one write to one side, with what it expects to find there.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+Tags = frozenset[str]
+Homes = frozenset[int]
+NOTHING: frozenset[int] = frozenset()
+NO_TAGS: frozenset[str] = frozenset()
+
+
+class Side(enum.Enum):
+    """One of the two sides that are kept the same."""
+
+    LOCAL = "local"
+    REMOTE = "remote"
+
+    @property
+    def other(self) -> Side:
+        """Return the opposite side."""
+        return Side.REMOTE if self is Side.LOCAL else Side.LOCAL
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What one side holds of one item."""
+
+    body: str
+    sense: str = ""
+    tags: Tags = NO_TAGS
+    homes: Homes = NOTHING
+    leaving: Homes = NOTHING
+    """Homes whose copy is still there but marked to go (the Maildir flag T); a subset of `homes`."""
+    untidy: bool = False
+    """True when the side shows the item unevenly (two copies with different flags) and wants rewriting."""
+
+    @property
+    def kept(self) -> Homes:
+        """Return the homes the item is meant to stay in."""
+        return self.homes - self.leaving
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The pair of versions both sides were last seen to hold together."""
+
+    local: Version
+    remote: Version
+
+    def of(self, side: Side) -> Version:
+        """Return the version of one side."""
+        return self.local if side is Side.LOCAL else self.remote
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One item in all three trees."""
+
+    key: int
+    local: Version | None
+    remote: Version | None
+    base: Base | None
+    name: str = ""
+    """A label for people (a subject is never used: a file name or a server id)."""
+
+    def of(self, side: Side) -> Version | None:
+        """Return the version of one side."""
+        return self.local if side is Side.LOCAL else self.remote
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What makes one kind differ from another: data, never code paths."""
+
+    kind: str
+    prefer: Side = Side.REMOTE
+    """Whose body wins in place when both changed it to different things."""
+    homeless: bool = False
+    """True when an item may be in no container at all (containers themselves, scripts)."""
+    shelve: bool = True
+    """False when the losing body is too small to keep (a container's name)."""
+    writable: frozenset[Side] = frozenset(Side)
+    """The sides that may be written; `direction = "pull"` leaves LOCAL only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The state a side is to reach: whose body, which tags, which homes."""
+
+    source: Side
+    tags: Tags
+    homes: Homes
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The wanted state of both sides of one item, with the reason in words; `None` means absent."""
+
+    local: Wanted | None
+    remote: Wanted | None
+    reason: str
+    shelve: Side | None = None
+    """The side whose body is about to be overwritten and must be put on the shelf first."""
+
+    def of(self, side: Side) -> Wanted | None:
+        """Return the wanted state of one side."""
+        return self.local if side is Side.LOCAL else self.remote
+
+
+class Verb(enum.Enum):
+    """What an order does to its side."""
+
+    CREATE = "create"
+    REPLACE = "replace"
+    """Give the item a new body (and, with it, tags and homes)."""
+    UPDATE = "update"
+    """Change tags or homes only."""
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One write to one side, carrying what it expects to find; a mismatch is stale and means: plan again."""
+
+    side: Side
+    verb: Verb
+    key: int
+    expect: Version | None
+    """What the tree of that side held; None for CREATE."""
+    source: Version | None
+    """The other side's version whose body is to be written; None unless CREATE or REPLACE."""
+    tags: Tags
+    homes: Homes
+    reason: str
+    name: str = ""
+
+    @property
+    def added_tags(self) -> Tags:
+        """Return the tags to set."""
+        return self.tags - (self.expect.tags if self.expect else NO_TAGS)
+
+    @property
+    def removed_tags(self) -> Tags:
+        """Return the tags to clear."""
+        return (self.expect.tags if self.expect else NO_TAGS) - self.tags
+
+    @property
+    def added_homes(self) -> Homes:
+        """Return the containers to add the item to."""
+        return self.homes - (self.expect.homes if self.expect else NOTHING)
+
+    @property
+    def removed_homes(self) -> Homes:
+        """Return the containers to take the item out of."""
+        return (self.expect.homes if self.expect else NOTHING) - self.homes
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """All that is to happen to one item: at most one order a side, then one ledger commit."""
+
+    key: int
+    orders: tuple[Order, ...]
+    reason: str
+    shelve: Side | None = None
+
+    @property
+    def deletes(self) -> bool:
+        """Tell whether any order takes the item off a side."""
+        return any(order.verb is Verb.DELETE for order in self.orders)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """An item that has to wait, and why."""
+
+    key: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done, derived from the three trees and never stored."""
+
+    changes: tuple[Change, ...]
+    """Changes with orders, in the order of their stages; within a stage any order gives the same end."""
+    settled: tuple[int, ...]
+    """Keys whose sides agree already: the base follows without a write."""
+    forgotten: tuple[int, ...]
+    """Keys gone from both sides."""
+    blocked: tuple[Blocked, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The containers that exist on each side, so that nothing is ordered into a place that is not there."""
+
+    local: frozenset[int] = field(default_factory=frozenset)
+    remote: frozenset[int] = field(default_factory=frozenset)
+
+    def of(self, side: Side) -> frozenset[int]:
+        """Return the containers of one side."""
+        return self.local if side is Side.LOCAL else self.remote
