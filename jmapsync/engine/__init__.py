@@ -1,0 +1,1 @@
+"""Hold the only rooms where time passes: cycles, execution, reports."""

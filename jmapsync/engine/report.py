@@ -1,0 +1,171 @@
+"""Tell what a run did: counts, problems and the state of each kind, as values and as the JSON of the contract."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from jmapsync.errors import ExitCode
+
+
+class State(enum.Enum):
+    """How a kind came out of a run."""
+
+    SYNCED = "synced"
+    SUSPENDED = "suspended"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(slots=True)
+class Counts:
+    """Items written to one side."""
+
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    @property
+    def total(self) -> int:
+        """Return all writes."""
+        return self.created + self.updated + self.deleted
+
+    def to_json(self) -> dict[str, int]:
+        """Return the object of `sync --json`."""
+        return {"created": self.created, "updated": self.updated, "deleted": self.deleted}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One item that is held back, by name, and why."""
+
+    item: str
+    why: str
+
+
+@dataclass(slots=True)
+class KindReport:
+    """What a run did for one kind of one account."""
+
+    state: State = State.SYNCED
+    to_disk: Counts = field(default_factory=Counts)
+    to_server: Counts = field(default_factory=Counts)
+    conflicts: int = 0
+    """Versions waiting on the shelf."""
+    problems: list[Problem] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
+    """What people should read: why it was suspended or failed and what to do; in a dry run, each step."""
+    exit_code: ExitCode = ExitCode.IN_SYNC
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object of `sync --json`."""
+        return {
+            "state": self.state.value,
+            "to_disk": self.to_disk.to_json(),
+            "to_server": self.to_server.to_json(),
+            "conflicts": self.conflicts,
+            "problems": [{"item": one.item, "why": one.why} for one in self.problems],
+            "sentences": self.sentences,
+        }
+
+
+@dataclass(slots=True)
+class AccountReport:
+    """What a run did for one account."""
+
+    name: str
+    seconds: float = 0.0
+    requests: int = 0
+    bytes: int = 0
+    """Bytes of HTTP bodies received and sent."""
+    kinds: dict[str, KindReport] = field(default_factory=dict)
+    error: str = ""
+    """The sentence of a failure that took the whole account down."""
+    exit_code: ExitCode = ExitCode.IN_SYNC
+    """The code of that failure; see `worst` for the code of the account."""
+
+    @property
+    def worst(self) -> ExitCode:
+        """Return the exit code of the account."""
+        return worst([self.exit_code, *(kind.exit_code for kind in self.kinds.values())])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object of `sync --json`."""
+        body: dict[str, Any] = {
+            "seconds": round(self.seconds, 3),
+            "requests": self.requests,
+            "bytes": self.bytes,
+            "kinds": {name: kind.to_json() for name, kind in self.kinds.items()},
+        }
+        if self.error:
+            body["error"] = self.error
+        return body
+
+
+@dataclass(slots=True)
+class RunReport:
+    """What a run did for every account it was asked for."""
+
+    accounts: dict[str, AccountReport] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Return the exit code of the run."""
+        return worst([account.worst for account in self.accounts.values()])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object of `sync --json`."""
+        return {
+            "ok": self.exit_code is ExitCode.IN_SYNC,
+            "accounts": {name: account.to_json() for name, account in self.accounts.items()},
+        }
+
+
+_SEVERITY = (
+    ExitCode.IN_SYNC,
+    ExitCode.HELD_BACK,
+    ExitCode.BUSY,
+    ExitCode.FAILED,
+    ExitCode.SIGN_IN,
+    ExitCode.SUSPENDED,
+    ExitCode.USAGE,
+)
+"""From best to worst; a suspended deletion outranks a failure because it waits for a person."""
+
+
+def worst(codes: list[ExitCode]) -> ExitCode:
+    """Return the code that most needs a person's eye."""
+    return max(codes, key=_SEVERITY.index, default=ExitCode.IN_SYNC)
+
+
+class Progress(Protocol):
+    """Somebody who watches a run; every method returns at once."""
+
+    def start(self, account: str, kind: str, what: str, total: int, total_bytes: int) -> None:
+        """Begin a stretch of work: `total` items of `total_bytes` octets in all (0 where unknown)."""
+
+    def advance(self, account: str, kind: str, items: int, size: int) -> None:
+        """Report `items` more items of `size` octets as done."""
+
+    def finish(self, account: str, kind: str) -> None:
+        """End the stretch of work."""
+
+    def say(self, account: str, sentence: str) -> None:
+        """Pass on a sentence for people (a wait, a retry, a decision)."""
+
+
+class Silent:
+    """A progress that nobody watches."""
+
+    def start(self, account: str, kind: str, what: str, total: int, total_bytes: int) -> None:
+        """Do nothing."""
+
+    def advance(self, account: str, kind: str, items: int, size: int) -> None:
+        """Do nothing."""
+
+    def finish(self, account: str, kind: str) -> None:
+        """Do nothing."""
+
+    def say(self, account: str, sentence: str) -> None:
+        """Do nothing."""
