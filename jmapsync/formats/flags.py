@@ -1,0 +1,107 @@
+"""Read and write the flags of Maildir file names as JMAP keywords.
+
+Letters: S $seen, R $answered, F $flagged, D $draft, P $forwarded; T marks a copy to be deleted and is no keyword. Lower-case
+letters stand for other keywords by a folder's table (the `dovecot-keywords` file: lines of `NUMBER KEYWORD`, 0 is a). A keyword
+beyond the table's 26 places has no letter: it lives in the ledger alone, and its absence from a name says nothing (hard case 60).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+STANDARD = {"S": "$seen", "R": "$answered", "F": "$flagged", "D": "$draft", "P": "$forwarded"}
+_LETTER_OF = {keyword: letter for letter, keyword in STANDARD.items()}
+TRASHED = "T"
+PLACES = 26
+_INFO = re.compile(r"(?P<name>.*?)(?P<info>:2,?[A-Za-z]*)\Z", re.DOTALL)
+_KEYWORD = re.compile(r"[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]{1,255}\Z")
+
+
+class FileName(NamedTuple):
+    """A Maildir file name in its two parts."""
+
+    name: str
+    """The unique part."""
+    info: str
+    """The flags with their separator (`:2,FS`), or nothing. Odd infos (`:2`) are kept as they are (hard case 5)."""
+
+
+def parse_name(text: str) -> FileName:
+    """Split a file name into its unique part and its info."""
+    match = _INFO.match(text)
+    return FileName(match["name"], match["info"]) if match else FileName(text, "")
+
+
+def letters(info: str) -> str:
+    """Return the letters of an info, known or not."""
+    return info.removeprefix(":2").removeprefix(",")
+
+
+def valid_keyword(text: str) -> bool:
+    """Tell whether a text may be a JMAP keyword (RFC 8621, 4.1.1)."""
+    return _KEYWORD.match(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordTable:
+    """The keywords that stand behind the lower-case letters of one folder."""
+
+    keywords: tuple[str, ...] = ()
+    """By place; an empty string is a gap."""
+
+    @classmethod
+    def parse(cls, text: str) -> KeywordTable:
+        """Read a `dovecot-keywords` file; lines that make no sense are passed over."""
+        found: dict[int, str] = {}
+        for line in text.splitlines():
+            number, _, keyword = line.partition(" ")
+            if number.isdecimal() and int(number) < PLACES and valid_keyword(keyword.strip()):
+                found[int(number)] = keyword.strip().lower()
+        return cls(tuple(found.get(place, "") for place in range(max(found, default=-1) + 1)))
+
+    def render(self) -> str:
+        """Write the `dovecot-keywords` file."""
+        return "".join(f"{place} {keyword}\n" for place, keyword in enumerate(self.keywords) if keyword)
+
+    def extended(self, tags: frozenset[str]) -> KeywordTable:
+        """Return the table with room made for keywords that have no letter yet, as far as the 26 places go."""
+        missing = sorted(tags - set(self.keywords) - set(_LETTER_OF))
+        if not missing or len(self.keywords) >= PLACES:
+            return self
+        return KeywordTable((*self.keywords, *missing)[:PLACES])
+
+    @property
+    def shown(self) -> frozenset[str]:
+        """Return the keywords that a file name of the folder can show."""
+        return frozenset(keyword for keyword in self.keywords if keyword) | _LETTER_OF.keys()
+
+    def read(self, info: str) -> frozenset[str]:
+        """Return the keywords that an info shows."""
+        tags = set()
+        for letter in letters(info):
+            if letter in STANDARD:
+                tags.add(STANDARD[letter])
+            elif "a" <= letter <= "z" and (place := ord(letter) - ord("a")) < len(self.keywords):
+                tags.add(self.keywords[place])
+        tags.discard("")
+        return frozenset(tags)
+
+    def write(self, tags: frozenset[str], info: str) -> str:
+        """Return the info that shows the keywords; letters nobody here knows are kept from the old info."""
+        known = set()
+        for tag in tags:
+            if tag in _LETTER_OF:
+                known.add(_LETTER_OF[tag])
+            elif tag in self.keywords:
+                known.add(chr(ord("a") + self.keywords.index(tag)))
+        kept = {letter for letter in letters(info) if letter != TRASHED and not self._knows(letter)}
+        text = "".join(sorted(known | kept))
+        return f":2,{text}" if text or info else ""
+
+    def _knows(self, letter: str) -> bool:
+        if letter in STANDARD:
+            return True
+        place = ord(letter) - ord("a")
+        return 0 <= place < len(self.keywords) and bool(self.keywords[place])

@@ -1,0 +1,111 @@
+"""Turn a message's line ends between the wire (CRLF) and the disk (LF), only where that is provably reversible.
+
+A message whose every LF follows a CR, and which has no other CR, is stored with LF and restored exactly. Any other message
+is stored as it came. So a file without a CR was shortened, and one with a CR was not, unless the ledger says otherwise.
+"""
+
+from __future__ import annotations
+
+import base64
+import enum
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+
+
+class Form(enum.StrEnum):
+    """How a file's bytes relate to the bytes on the wire."""
+
+    LF = "lf"
+    """Every LF of the file stands for a CRLF on the wire."""
+    RAW = "raw"
+    """The file is the wire's bytes."""
+    MENDED = "mended"
+    """A local message with mixed line ends: its bare LFs become CRLF on the wire (RFC 8621, 4.8; Cyrus refuses them)."""
+
+
+def digest_of(data: bytes) -> str:
+    """Return the SHA-256 of the bytes in base64, as `Blob/get` writes `digest:sha-256` (RFC 9404, 4.2)."""
+    return base64.b64encode(hashlib.sha256(data).digest()).decode("ascii")
+
+
+def to_disk(data: bytes, *, keep_crlf: bool) -> tuple[bytes, Form]:
+    """Return the bytes to store for a message from the wire, and their form."""
+    if keep_crlf:
+        return data, Form.RAW
+    ends = data.count(b"\r\n")
+    if data.count(b"\n") == ends and data.count(b"\r") == ends:
+        return data.replace(b"\r\n", b"\n"), Form.LF
+    return data, Form.RAW
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What reading a file once tells of it."""
+
+    raw: str
+    """Digest of the bytes as they are."""
+    wire: str
+    """Digest of the bytes with every bare LF turned into CRLF."""
+    raw_size: int
+    wire_size: int
+    form: Form
+    """The form the bytes alone suggest."""
+
+    def digest(self, form: Form) -> str:
+        """Return the digest of the wire's bytes for a form."""
+        return self.raw if form is Form.RAW else self.wire
+
+    def size(self, form: Form) -> int:
+        """Return the number of the wire's octets for a form."""
+        return self.raw_size if form is Form.RAW else self.wire_size
+
+
+def measure(chunks: Iterable[bytes]) -> Measure:
+    """Read a file's bytes once, in bounded memory, and return its digests, sizes and likely form."""
+    raw, wire = hashlib.sha256(), hashlib.sha256()
+    raw_size = wire_size = 0
+    has_cr = has_bare = False
+    for chunk, mended in _mend(chunks):
+        raw.update(chunk)
+        raw_size += len(chunk)
+        wire.update(mended)
+        wire_size += len(mended)
+        has_cr = has_cr or b"\r" in chunk
+        has_bare = has_bare or len(mended) != len(chunk)
+    form = Form.LF if not has_cr else Form.MENDED if has_bare else Form.RAW
+    return Measure(
+        base64.b64encode(raw.digest()).decode("ascii"),
+        base64.b64encode(wire.digest()).decode("ascii"),
+        raw_size,
+        wire_size,
+        form,
+    )
+
+
+def to_wire(chunks: Iterable[bytes], form: Form) -> Iterator[bytes]:
+    """Yield the wire's bytes of a file of a form."""
+    if form is Form.RAW:
+        yield from chunks
+        return
+    for _, mended in _mend(chunks):
+        yield mended
+
+
+def _mend(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield each chunk beside itself with bare LFs turned into CRLF, minding a CRLF cut between two chunks."""
+    after_cr = False
+    for chunk in chunks:
+        if not chunk:
+            continue
+        mended = _BARE_LF.sub(b"\r\n", chunk) if b"\r" in chunk else chunk.replace(b"\n", b"\r\n")
+        if after_cr and chunk.startswith(b"\n"):
+            mended = mended[1:]
+        after_cr = chunk.endswith(b"\r")
+        yield chunk, mended

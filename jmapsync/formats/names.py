@@ -1,0 +1,68 @@
+"""Turn names the server gives into names of files and folders that cannot leave the root, and back.
+
+Escaped with `%XX`: the slash, control characters, the percent sign before two hex digits, a leading dot or dash, a trailing dot or
+space, and the first letter of names that mean something to a Maildir (`cur`, `new`, `tmp`, `INBOX` at the top). A name too long
+for a file system, or equal to a sibling's under case folding and Unicode normalisation, ends in `%~` and a hash of its id: what
+it stands for is then known by the ledger and the folder's marker only (hard cases 13, 42, 43).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+LONGEST = 200
+"""Octets of a folder's name; file systems allow 255, encrypted ones less."""
+
+_RESERVED = frozenset({"cur", "new", "tmp"})
+_ESCAPE = re.compile(r"[\x00-\x1f\x7f/]|%(?=[0-9A-Fa-f]{2}|~)")
+_ESCAPED = re.compile(r"%([0-9A-F]{2})")
+_SUFFIX = re.compile(r"%~[0-9a-f]{8}\Z")
+
+
+def escape(name: str, *, reserved: frozenset[str] = frozenset()) -> str:
+    """Return a folder name for a mailbox name; `reserved` names (case-folded) are escaped as well. Never empty."""
+    text = unicodedata.normalize("NFC", name)
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    text = _ESCAPE.sub(_percent, text)
+    if not text:
+        return "%~"
+    if text.casefold() in _RESERVED | reserved or text[0] in ".-":
+        text = _hex(text[0]) + text[1:]
+    if text[-1] in ". ":
+        text = text[:-1] + _hex(text[-1])
+    return text
+
+
+def unescape(text: str) -> str:
+    """Return the mailbox name of a folder name."""
+    if text == "%~":
+        return ""
+    text = _SUFFIX.sub("", text)
+    name = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+    return unicodedata.normalize("NFC", name)
+
+
+def fold(text: str) -> str:
+    """Return what two names share that some file system would take for one."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
+
+
+def unique(text: str, identity: str, taken: set[str]) -> str:
+    """Return the folder name, marked by its identity where it is too long or folds to a name that is taken."""
+    if len(text.encode()) <= LONGEST and fold(text) not in taken:
+        return text
+    mark = f"%~{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
+    room = LONGEST - len(mark)
+    cut = text.encode()[:room].decode("utf-8", "ignore") if len(text.encode()) > room else text
+    cut = re.sub(r"%[0-9A-F]?\Z", "", cut)
+    return cut + mark
+
+
+def _percent(match: re.Match[str]) -> str:
+    return _hex(match[0])
+
+
+def _hex(character: str) -> str:
+    return "".join(f"%{octet:02X}" for octet in character.encode())

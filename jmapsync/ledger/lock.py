@@ -1,0 +1,48 @@
+"""Let one run at a time hold an account, by a lock the kernel drops when the process dies (hard case 67)."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from typing import TYPE_CHECKING, Self
+
+from jmapsync.errors import BusyError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+
+class AccountLock:
+    """An exclusive flock on a file in the account's state folder; the file's content is only a note for people."""
+
+    def __init__(self, path: Path, account: str) -> None:
+        """Name the file; nothing is taken yet."""
+        self._path = path
+        self._account = account
+        self._handle: int | None = None
+
+    def __enter__(self) -> Self:
+        """Take the lock. Raises BusyError, naming the process that holds it."""
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.read(handle, 64).decode("ascii", "replace").strip()
+            os.close(handle)
+            raise BusyError(
+                f"Another jmapsync{f' ({holder})' if holder else ''} is working on account {self._account}.",
+                advice="Wait for it to end, then try again.",
+            ) from error
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"process {os.getpid()} on {os.uname().nodename}".encode(), 0)
+        self._handle = handle
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let the lock go."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None

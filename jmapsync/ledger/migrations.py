@@ -1,0 +1,42 @@
+"""Bring a ledger of an older version up to this one, a numbered step at a time, each in one transaction."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from jmapsync.errors import LedgerError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+STEPS: dict[int, str] = {}
+"""SQL that leads from version N to N + 1, by N."""
+
+BASELINE = 1
+VERSION = BASELINE + len(STEPS)
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Create the schema in an empty file, or step an older one up to `VERSION`.
+
+    Raises LedgerError for a file that a newer jmapsync wrote: guessing at its meaning could lose mail (hard case 66).
+    """
+    found: int = db.execute("PRAGMA user_version").fetchone()[0]
+    refuse_newer(found)
+    if found == 0:
+        schema = resources.files("jmapsync.ledger").joinpath("schema.sql").read_text("utf-8")
+        db.executescript(f"BEGIN IMMEDIATE; {schema} PRAGMA user_version = {BASELINE}; COMMIT;")
+        found = BASELINE
+    while found < VERSION:
+        db.executescript(f"BEGIN IMMEDIATE; {STEPS[found]} PRAGMA user_version = {found + 1}; COMMIT;")
+        found += 1
+
+
+def refuse_newer(found: int) -> None:
+    """Raise LedgerError when the file's version is newer than this program."""
+    if found > VERSION:
+        raise LedgerError(
+            f"The ledger was written by a newer jmapsync (schema {found}, this one knows {VERSION}).",
+            advice="Install that version again; nothing was changed.",
+        )

@@ -1,0 +1,105 @@
+"""Define the rows of the ledger as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from jmapsync.planner.model import Base, Pair, Side, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One item with its three trees."""
+
+    key: int
+    kind: str
+    ref: str | None = None
+    name: str = ""
+    size: int = 0
+    """Octets on the wire; 0 while unknown."""
+    stamp: int = 0
+    """receivedAt, seconds since the epoch."""
+    digest: str = ""
+    local: Version | None = None
+    remote: Version | None = None
+    base: Base | None = None
+
+    @property
+    def pair(self) -> Pair:
+        """Return what the planner needs of it."""
+        return Pair(self.key, self.local, self.remote, self.base, self.name)
+
+    def of(self, side: Side) -> Version | None:
+        """Return the version of one side."""
+        return self.local if side is Side.LOCAL else self.remote
+
+    def with_side(self, side: Side, version: Version | None) -> Record:
+        """Return the record with another version on one side."""
+        return replace(self, local=version) if side is Side.LOCAL else replace(self, remote=version)
+
+
+class Place(NamedTuple):
+    """One local file: a copy of an item in a folder."""
+
+    folder: int
+    name: str
+    """The unique part of the file name, before the info."""
+    info: str
+    """The flags part of the file name with its separator, or nothing."""
+    sub: str
+    """`new` or `cur`."""
+    key: int
+    ino: int
+    size: int
+    """Octets on disk."""
+    mtime: int
+    """Nanoseconds since the epoch."""
+    form: str
+    """How the file's bytes relate to the server's: see formats.lines.Form."""
+
+
+class Intent(NamedTuple):
+    """A create that was sent, or was about to be."""
+
+    key: int
+    kind: str
+    what: str
+    """JSON of what would prove it done."""
+    at: int
+
+
+class Shelved(NamedTuple):
+    """A version that lost a conflict."""
+
+    id: int
+    kind: str
+    key: int
+    item: str
+    side: str
+    reason: str
+    at: int
+    home: str
+    tags: str
+
+
+class HeldBack(NamedTuple):
+    """An item that waits for a remedy."""
+
+    kind: str
+    item: str
+    key: int | None
+    why: str
+    remedy: str
+    seen: str
+    since: int
+    last: int
+
+
+class Suspended(NamedTuple):
+    """A plan the guard held back."""
+
+    kind: str
+    plan: str
+    sentence: str
+    at: int
