@@ -1,0 +1,202 @@
+"""Hold the credential of one account, and get its secret from where the user keeps it.
+
+A secret is wrapped in `Secret` from the moment it is read, so that no log line, traceback, report or pickle can show it.
+Nothing here ever asks a question: a daemon has no terminal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import signal
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+from jmapsync.errors import SignInError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMAND_SECONDS = 60.0
+"""How long a password command may take: long enough for its user to unlock a key in a graphical pinentry."""
+KEYRING_SECONDS = 20.0
+_MAX_STDERR = 200
+
+
+class Secret:
+    """A secret text that shows itself only to `reveal`."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the secret itself; only for the header of a request to an approved host."""
+        return self._value
+
+    def __repr__(self) -> str:
+        """Return a text without the secret."""
+        return "Secret(...)"
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or copied."""
+        raise TypeError("A secret cannot be pickled or copied.")
+
+
+class Credential(Protocol):
+    """What a request presents to the server."""
+
+    def authorization(self) -> str:
+        """Return the value of the Authorization header."""
+        ...
+
+
+class BasicCredential:
+    """A user name and a password (RFC 7617), sent as UTF-8."""
+
+    def __init__(self, user: str, secret: Secret | str) -> None:
+        self.user = user
+        self._secret = _wrap(secret)
+
+    def authorization(self) -> str:
+        """Return the value of the Authorization header."""
+        pair = f"{self.user}:{self._secret.reveal()}".encode()
+        return f"Basic {base64.b64encode(pair).decode('ascii')}"
+
+    def __repr__(self) -> str:
+        """Return a text without the secret."""
+        return f"BasicCredential({self.user!r})"
+
+
+class BearerCredential:
+    """A token (RFC 6750): an API token, or an access token that another program keeps fresh."""
+
+    def __init__(self, token: Secret | str) -> None:
+        self._token = _wrap(token)
+
+    def authorization(self) -> str:
+        """Return the value of the Authorization header; raise `SignInError` for what cannot be a token."""
+        token = self._token.reveal()
+        if not token.isascii() or not token.isprintable():
+            raise SignInError("The token holds characters that no token can hold.", advice="Check where it is kept.")
+        return f"Bearer {token}"
+
+    def __repr__(self) -> str:
+        """Return a text without the token."""
+        return "BearerCredential(...)"
+
+
+def _wrap(secret: Secret | str) -> Secret:
+    return secret if isinstance(secret, Secret) else Secret(secret)
+
+
+async def from_command(command: str | Sequence[str], *, seconds: float = COMMAND_SECONDS) -> Secret:
+    """Run a command, a string by the shell, and take the first line of its standard output.
+
+    It gets no terminal and no input. Raise `SignInError` with the last line of its standard error, never of its output.
+    """
+    shown = command if isinstance(command, str) else " ".join(command)
+    output, error, code = await _run(["/bin/sh", "-c", command] if isinstance(command, str) else command, shown, seconds)
+    if code:
+        said = _last_line(error)
+        raise SignInError(
+            f"The password command `{shown}` failed with status {code}{': ' if said else ''}{said}.",
+            advice="Run it in a terminal to see why; it must print the secret without asking anything.",
+        )
+    return _first_line(output, f"The password command `{shown}`")
+
+
+def from_file(path: Path) -> Secret:
+    """Take the first line of a file that only its owner can read; raise `SignInError` for any other."""
+    try:
+        with path.open("rb") as file:
+            about = os.fstat(file.fileno())
+            if stat.S_IMODE(about.st_mode) & 0o077:
+                raise SignInError(f"The password file {path} can be read by others.", advice=f"Run: chmod 600 {path}")
+            if about.st_uid not in {0, os.geteuid()}:
+                raise SignInError(f"The password file {path} belongs to another user.", advice="Make it your own.")
+            return _first_line(file.read(), f"The password file {path}")
+    except OSError as error:
+        raise SignInError(f"The password file {path} cannot be read ({error.strerror}).") from error
+
+
+def from_systemd_credential(name: str) -> Secret:
+    """Take the first line of a credential that systemd passed to the service (systemd.exec(5), LoadCredential=)."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not directory:
+        raise SignInError(
+            f"systemd passed no credentials to this process, so {name} cannot be read.",
+            advice="Start it by a unit with LoadCredential= or LoadCredentialEncrypted=.",
+        )
+    if "/" in name or name in {"", ".", ".."}:
+        raise SignInError(f"{name!r} cannot be the name of a systemd credential.")
+    try:
+        content = (Path(directory) / name).read_bytes()
+    except OSError as error:
+        raise SignInError(
+            f"systemd passed no credential named {name} ({error.strerror}).", advice="Add LoadCredential= to the unit."
+        ) from error
+    return _first_line(content, f"The systemd credential {name}")
+
+
+async def from_keyring(service: str, user: str, *, seconds: float = KEYRING_SECONDS) -> Secret:
+    """Take the secret from the desktop's keyring; raise `SignInError` if it is locked, empty or does not answer in time.
+
+    The keyring is asked by a process of its own: its libraries may block for ever in a bus call or want a terminal, and
+    a process can be ended.
+    """
+    program = [sys.executable, "-m", "keyring", "get", service, user]
+    advice = "Unlock the keyring, or store the secret with: jmapsync login"
+    try:
+        output, error, code = await _run(program, "keyring get", seconds)
+    except SignInError as timeout:
+        raise SignInError(f"The keyring did not answer within {seconds:g} seconds.", advice=advice) from timeout
+    if code:
+        said = _last_line(error)
+        raise SignInError(f"The keyring holds no secret for {user} at {service}{': ' if said else ''}{said}.", advice=advice)
+    return _first_line(output, "The keyring")
+
+
+async def _run(program: Sequence[str], shown: str, seconds: float) -> tuple[bytes, bytes, int]:
+    pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    try:
+        # A session of its own has no terminal to ask on, and ends as a whole.
+        process = await asyncio.create_subprocess_exec(*program, stdin=null, stdout=pipe, stderr=pipe, start_new_session=True)
+    except OSError as error:
+        raise SignInError(f"The password command `{shown}` cannot be started ({error.strerror}).") from error
+    try:
+        async with asyncio.timeout(seconds):
+            output, error_output = await process.communicate()
+    except TimeoutError as error:
+        raise SignInError(
+            f"The password command `{shown}` gave no answer within {seconds:g} seconds.",
+            advice="It must print the secret without asking anything.",
+        ) from error
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    return output, error_output, process.returncode or 0
+
+
+def _first_line(content: bytes, source: str) -> Secret:
+    line = content.split(b"\n", 1)[0].removesuffix(b"\r")
+    try:
+        text = line.decode()
+    except UnicodeDecodeError:  # its text would quote the secret
+        text = None
+    if text is None:
+        raise SignInError(f"{source} gave a secret that is not UTF-8.")
+    if not text:
+        raise SignInError(f"{source} gave no secret.", advice="Its first line has to be the secret.")
+    return Secret(text)
+
+
+def _last_line(error_output: bytes) -> str:
+    lines = error_output.decode(errors="replace").strip().splitlines()
+    last = lines[-1].strip() if lines else ""
+    return "".join(char for char in last if char.isprintable())[:_MAX_STDERR].rstrip(".")

@@ -1,0 +1,222 @@
+"""Send JMAP method calls within the limits of the session, and keep that session fresh (RFC 8620, sections 2 and 3)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
+
+from jmapsync.errors import DiscoveryError, HostRefusedError, NetworkError, ServerError
+from jmapsync.jmap import discovery
+from jmapsync.jmap.exchange import Exchange
+from jmapsync.jmap.failures import RequestError
+from jmapsync.jmap.hosts import Approval, Origin, belongs_to
+from jmapsync.jmap.lanes import Lanes
+from jmapsync.jmap.session import Session
+from jmapsync.jmap.transport import Transport, UnreachedError
+from jmapsync.jmap.wire import CORE, Call, Response, decode_response, encode_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import httpx
+
+    from jmapsync.jmap.auth import Credential
+
+USER_AGENT = "jmapsync"
+MAX_WAIT = 300.0
+"""Seconds that one request may spend waiting between its attempts."""
+SESSION_SECONDS = 300.0
+"""A session state that still differs after the Session was read again is left alone so long: some servers never settle."""
+
+
+class Client:
+    """One account's way to its server; use it as an asynchronous context manager."""
+
+    def __init__(
+        self,
+        url_or_address: str,
+        credential: Credential,
+        *,
+        trusted_hosts: Sequence[str] = (),
+        session: Session | None = None,
+        user_agent: str = USER_AGENT,
+        transport: httpx.AsyncBaseTransport | None = None,
+        resolver: discovery.Resolver | None = None,
+        on_wait: Callable[[float, str], None] | None = None,
+        max_wait: float = MAX_WAIT,
+        max_concurrent: int = 0,
+    ) -> None:
+        """Prepare without touching the network.
+
+        `session` is one kept from an earlier run; `on_wait` is told the seconds of each pause and its reason;
+        `max_concurrent` narrows what the session allows at the same time, 0 leaves it as it is.
+        """
+        self._address = url_or_address
+        self._resolver = resolver
+        self._max_concurrent = max_concurrent
+        self._approval = Approval(trusted_hosts)
+        self._transport = Transport(user_agent=user_agent, inner=transport)
+        self.exchange = Exchange(self._transport, credential, self._approval, on_wait=on_wait, max_wait=max_wait)
+        self._session: Session | None = None
+        self._session_lock = asyncio.Lock()
+        self._stale = False
+        self._looked_for = ""
+        self._look_again_at = 0.0
+        self.request_lanes = self.upload_lanes = self.download_lanes = Lanes(1)
+        if session is not None and self._settle(session.url):
+            self._adopt(session)
+
+    @property
+    def requests(self) -> int:
+        """How many HTTP requests were sent, of every kind, repeated ones included."""
+        return self._transport.requests
+
+    @property
+    def received(self) -> int:
+        """How many octets of answers were received, as they came over the wire, without headers."""
+        return self._transport.received
+
+    @property
+    def session_changed(self) -> bool:
+        """Whether the server spoke of another session state; `session()` will then read the Session again."""
+        return self._stale
+
+    async def __aenter__(self) -> Self:
+        """Return itself; nothing is sent yet."""
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Close every connection."""
+        await self._transport.aclose()
+
+    async def session(self) -> Session:
+        """Return the Session, reading it if none is kept or the kept one is out of date."""
+        session = self._session
+        if session is None or self._stale:
+            async with self._session_lock:
+                session = self._session
+                if session is None or self._stale:
+                    session = await (self._discover() if session is None else self._reread(session))
+                    self._adopt(session)
+                    self._stale = False
+        return session
+
+    async def call(self, calls: Sequence[Call], *, using: Sequence[str], repeatable: bool = True) -> Response:
+        """Send method calls as one request and return the response; a call's own failure shows when its result is asked for.
+
+        A request that is not `repeatable` raises `OutcomeUnknownError` when it may have reached the server and no whole
+        answer came. Besides raise `RequestError` (for the session's limits too, then with nothing sent), `SignInError`,
+        `HostRefusedError`, `NetworkError` or `ServerError`.
+        """
+        session = await self.session()
+        try:
+            response = await self._post(session, calls, using, repeatable=repeatable)
+        except RequestError as error:
+            if error.type not in {"notFound", "unknownCapability"}:
+                raise
+            # The server has moved, or offers other things than it did. It acted on nothing.
+            self._stale = True
+            session = await self.session()
+            offered = [name for name in using if name == CORE or name in session.capabilities]
+            response = await self._post(session, calls, offered, repeatable=repeatable)
+        self._note(session, response.session_state)
+        return response
+
+    async def _post(self, session: Session, calls: Sequence[Call], using: Sequence[str], *, repeatable: bool) -> Response:
+        limits = session.limits
+        if len(calls) > limits.max_calls_in_request:
+            raise RequestError.too_large("maxCallsInRequest", len(calls), limits.max_calls_in_request)
+        body = encode_request(calls, using)
+        if len(body) > limits.max_size_request:
+            raise RequestError.too_large("maxSizeRequest", len(body), limits.max_size_request)
+        return await self.exchange.ask(
+            "POST",
+            session.api_url,
+            lambda reply: decode_response(reply.body),
+            purpose="requests",
+            lanes=self.request_lanes,
+            headers={"Content-Type": "application/json", "Accept": "application/json"},
+            content=lambda: body,
+            repeatable=repeatable,
+        )
+
+    def _note(self, session: Session, state: str) -> None:
+        """Mark the session as out of date if a response says so, without ever looking twice for the same state."""
+        if not state or session is not self._session or state in {session.state, self._looked_for}:
+            return
+        now = time.monotonic()
+        if now >= self._look_again_at:
+            self._looked_for = state
+            self._look_again_at = now + SESSION_SECONDS
+            self._stale = True
+
+    def _adopt(self, session: Session) -> None:
+        known = self._session
+        self._session = session
+        if known is None or known.limits != session.limits:
+            most = self._max_concurrent or session.limits.max_concurrent_requests
+            self.request_lanes = Lanes(min(most, session.limits.max_concurrent_requests))
+            self.download_lanes = Lanes(min(most, session.limits.max_concurrent_requests))
+            self.upload_lanes = Lanes(min(most, session.limits.max_concurrent_upload))
+
+    async def _reread(self, known: Session) -> Session:
+        try:
+            return await self._read_session(known.url)
+        except (DiscoveryError, RequestError) as error:
+            try:
+                return await self._discover()
+            except DiscoveryError:
+                # It was there before: this is trouble that may pass, not a mistake in the address.
+                host = Origin.of(known.url)
+                raise ServerError(f"{host} no longer answers with a JMAP session.") from error
+
+    async def _discover(self) -> Session:
+        tried: list[str] = []
+        unreached: NetworkError | None = None
+        for url in await discovery.candidates(self._address, self._resolver):
+            if not self._settle(url):
+                origin = Origin.of(url)
+                raise HostRefusedError(
+                    f"The domain name system says that {self._address} is served by {origin}, which cannot be verified.",
+                    advice=f'If you know that host as your provider\'s, add "{origin}" to trusted_hosts of the account.',
+                )
+            try:
+                return await self._read_session(url)
+            except UnreachedError as error:
+                unreached = error
+                tried.append(error.message)
+            except (DiscoveryError, RequestError, ServerError) as error:
+                tried.append(error.message)
+        if unreached is not None and len(tried) == 1:
+            raise unreached
+        raise DiscoveryError(
+            f"No JMAP server was found for {self._address}. {' '.join(tried)}",
+            advice="If you know where its JMAP session is, set url.",
+        )
+
+    async def _read_session(self, url: str) -> Session:
+        return await self.exchange.ask(
+            "GET",
+            url,
+            lambda reply: Session.parse(reply.body, reply.url),
+            purpose="the look for its session",
+            headers={"Accept": "application/json"},
+        )
+
+    def _settle(self, url: str) -> bool:
+        """Make the origin of a session's URL the home of the credential, if the user's own words lead there.
+
+        Those are the configured URL, the domain of the address with all that is inside it, and `trusted_hosts`. An SRV record
+        alone proves nothing, because the domain name system is seldom signed.
+        """
+        if discovery.is_url(self._address):
+            self._approval.settle(self._address)
+            return self._approval.approves(url)
+        origin = Origin.of(url)
+        domain = discovery.domain_of(self._address)
+        inside = belongs_to(origin.host, urlsplit(f"//{domain}").hostname or "")
+        if inside and origin.scheme == "https":
+            self._approval.settle(url)
+        return inside or self._approval.trusts(origin)

@@ -1,0 +1,75 @@
+"""Find where a JMAP session can be read for an address, a host or a URL (RFC 8620, section 2.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import httpx
+
+from jmapsync.errors import DiscoveryError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Resolver = Callable[[str], Awaitable[list[tuple[str, int]]]]
+
+WELL_KNOWN = "/.well-known/jmap"
+SRV_SECONDS = 5.0
+"""How long the look for an SRV record may take; without an answer the domain itself is asked."""
+
+
+def is_url(address: str) -> bool:
+    """Tell a URL from an address or a host."""
+    return "://" in address
+
+
+def domain_of(address: str) -> str:
+    """Return the domain (and port, if one is given) of an address or a host, in its ASCII form.
+
+    Raise `DiscoveryError` if there is none.
+    """
+    domain = address.rpartition("@")[2].strip().rstrip(".")
+    try:
+        parts = httpx.URL(f"https://{domain}")
+        name = parts.raw_host.decode("ascii")
+    except (httpx.InvalidURL, ValueError) as error:
+        raise DiscoveryError(f"{address!r} is neither a mail address nor a host nor a URL.") from error
+    if not name or parts.raw_path != b"/" or parts.fragment:
+        raise DiscoveryError(f"{address!r} is neither a mail address nor a host nor a URL.")
+    if ":" in name:
+        name = f"[{name}]"
+    return name if parts.port is None else f"{name}:{parts.port}"
+
+
+async def candidates(address_or_url: str, resolver: Resolver | None = None) -> list[str]:
+    """Return the URLs to try, best first: a full URL as it is, else what SRV records name, else the domain itself.
+
+    `resolver` maps a name such as `_jmap._tcp.example.com` to (host, port) pairs in order of preference, and may raise
+    `DiscoveryError` if the domain says that it has no such service. Fastmail needs the SRV record: its domain's own
+    well-known URL is a 404.
+    """
+    if is_url(address_or_url):
+        has_path = urlsplit(address_or_url).path.strip("/")
+        return [address_or_url if has_path else address_or_url.rstrip("/") + WELL_KNOWN]
+    domain = domain_of(address_or_url)
+    found = [] if ":" in domain else await (resolver or resolve_srv)(f"_jmap._tcp.{domain}")
+    hosts = [host if port == 443 else f"{host}:{port}" for host, port in found]  # noqa: PLR2004
+    return [f"https://{host}{WELL_KNOWN}" for host in dict.fromkeys([*hosts, domain])]
+
+
+async def resolve_srv(name: str) -> list[tuple[str, int]]:
+    """Return the targets of an SRV record (RFC 2782) by priority, then weight; none if there is no usable answer."""
+    # Imported here because it costs 100 ms, and only a first sign-in by address needs it.
+    import dns.asyncresolver  # noqa: PLC0415
+    import dns.exception  # noqa: PLC0415
+
+    try:
+        answer = await dns.asyncresolver.resolve(name, "SRV", lifetime=SRV_SECONDS)
+    except (dns.exception.DNSException, OSError):
+        return []
+    records = sorted(answer, key=lambda record: (record.priority, -record.weight))
+    targets = [(record.target.to_text(omit_final_dot=True), record.port) for record in records]
+    if targets and all(host in {"", "."} for host, _ in targets):
+        raise DiscoveryError(f"The domain {name.removeprefix('_jmap._tcp.')} says that it offers no JMAP (SRV record).")
+    return [(host, port) for host, port in targets if host not in {"", "."}]

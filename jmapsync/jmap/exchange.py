@@ -1,0 +1,192 @@
+"""Send single HTTP requests: with the credential to approved hosts only, and again where time may mend a failure."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urljoin
+
+from jmapsync.errors import HostRefusedError, OutcomeUnknownError, ServerError
+from jmapsync.jmap.hosts import Approval, Origin
+from jmapsync.jmap.transport import BrokenOffError, Reply, Transport, UnreachedError
+from jmapsync.jmap.verdict import Patience, Setback, judge
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    import httpx
+
+    from jmapsync.jmap.auth import Credential
+    from jmapsync.jmap.lanes import Lanes
+
+_FIRST_CONTACT_ATTEMPTS = 3
+"""A host that was never reached is probably misspelt or the network is down: its user should hear of it in seconds."""
+_MAX_REDIRECTS = 5
+_REDIRECTS = {301, 302, 303, 307, 308}
+_REDIRECTS_OF_A_POST = {307, 308}
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Exchange:
+    """One credential's connections to the hosts that may be sent it."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        credential: Credential,
+        approval: Approval,
+        *,
+        on_wait: Callable[[float, str], None] | None,
+        max_wait: float,
+    ) -> None:
+        self.transport = transport
+        self.approval = approval
+        self._credential = credential
+        self._on_wait = on_wait
+        self._max_wait = max_wait
+        self._reached = False
+        self._not_before = 0.0
+
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        read: Callable[[Reply], T],
+        *,
+        purpose: str,
+        lanes: Lanes | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: Callable[[], bytes | AsyncIterator[bytes]] | None = None,
+        repeatable: bool = True,
+        size_limit: str = "maxSizeRequest",
+    ) -> T:
+        """Send one request, again where that helps, and return what `read` makes of the answer.
+
+        `read` may raise `ServerError` for an answer that makes no sense (a portal's HTML, a cut body); that is tried once
+        more. `content` is called for each attempt. `purpose` says in the plural what a refused host would be sent.
+        Raise what `persist` raises, and `SignInError`, `HostRefusedError` and `RequestError` at once.
+        """
+
+        async def attempt() -> T:
+            async with self._open(method, url, headers or {}, content, purpose) as response:
+                reply = await self.transport.read(response)
+            judged = judge(reply, size_limit=size_limit)
+            try:
+                return read(judged)
+            except ServerError as error:
+                raise Setback(error, maybe_done=True, once=True) from error
+
+        return await self.persist(attempt, lanes=lanes, repeatable=repeatable)
+
+    async def stream(self, url: str, *, purpose: str, lanes: Lanes, headers: Mapping[str, str]) -> AsyncIterator[bytes]:
+        """Yield the body of a GET piece by piece; after a cut it is asked for again and what was already had is skipped.
+
+        So what the URL names must never change, which holds for blobs (RFC 8620, section 6.2).
+        """
+        had = 0
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=4)
+
+        async def attempt() -> None:
+            nonlocal had
+            async with self._open("GET", url, headers, None, purpose) as response:
+                if not response.is_success:
+                    judge(await self.transport.read(response))
+                skip = had
+                async for piece in self.transport.pieces(response):
+                    fresh = piece[skip:]
+                    skip = max(0, skip - len(piece))
+                    if fresh:
+                        had += len(fresh)
+                        await queue.put(fresh)
+
+        async def fetch() -> None:
+            try:
+                await self.persist(attempt, lanes=lanes)
+            finally:
+                await queue.put(None)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fetch())
+            while (piece := await queue.get()) is not None:
+                yield piece
+
+    async def persist(self, attempt: Callable[[], Awaitable[T]], *, lanes: Lanes | None = None, repeatable: bool = True) -> T:
+        """Run an attempt until it succeeds or patience runs out, and then raise the last one's error.
+
+        Raise `OutcomeUnknownError` at once if an attempt that is not `repeatable` may have been acted upon.
+        """
+        patience = Patience(self._max_wait)
+        while True:
+            await self._cool_down()
+            try:
+                async with lanes or contextlib.nullcontext():
+                    result = await attempt()
+                self._reached = True
+                return result
+            except Setback as caught:
+                self._reached = True
+                setback = caught
+            except UnreachedError as error:
+                setback = Setback(error, maybe_done=False)
+            except BrokenOffError as error:
+                setback = Setback(error, maybe_done=True)
+            if setback.maybe_done and not repeatable:
+                raise OutcomeUnknownError(
+                    f"{setback.error.message.rstrip('.')}; whether the server did what was asked is unknown.",
+                    advice="The next look at the server tells.",
+                ) from setback
+            if setback.narrow and lanes is not None:
+                lanes.narrow()
+            pause = patience.pause(setback)
+            if pause is None or (not self._reached and patience.attempts >= _FIRST_CONTACT_ATTEMPTS):
+                raise setback.error from setback
+            await self._wait(pause, setback)
+
+    @contextlib.asynccontextmanager
+    async def _open(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: Callable[[], bytes | AsyncIterator[bytes]] | None,
+        purpose: str,
+    ) -> AsyncIterator[httpx.Response]:
+        """Send the request along redirects between approved hosts; the credential is added for each hop anew."""
+        for _ in range(_MAX_REDIRECTS):
+            self.approval.check(url, purpose)
+            sent = {**headers, "Authorization": self._credential.authorization()}
+            async with self.transport.open(method, url, sent, content() if content else None) as response:
+                if response.status_code not in _REDIRECTS:
+                    yield response
+                    return
+                url = _redirected(method, url, response, self.approval, purpose)
+        raise ServerError(f"{Origin.of(url)} redirects in circles.")
+
+    async def _cool_down(self) -> None:
+        while (left := self._not_before - time.monotonic()) > 0:
+            await asyncio.sleep(left)
+
+    async def _wait(self, pause: float, setback: Setback) -> None:
+        _log.debug("waiting %.1f s: %s", pause, setback.error.message)
+        if setback.shared:
+            self._not_before = max(self._not_before, time.monotonic() + pause)
+        if self._on_wait is not None:
+            self._on_wait(pause, setback.error.message)
+        await asyncio.sleep(pause)
+
+
+def _redirected(method: str, url: str, response: httpx.Response, approval: Approval, purpose: str) -> str:
+    """Return where a redirect leads if it may be followed."""
+    target = urljoin(url, response.headers.get("location", ""))
+    came_from, goes_to = Origin.of(url), approval.check(target, purpose)
+    if came_from.scheme == "https" and goes_to.scheme != "https":
+        raise HostRefusedError(f"{came_from} redirects to an unencrypted address; the secret was not sent there.")
+    if method != "GET" and response.status_code not in _REDIRECTS_OF_A_POST:
+        raise ServerError(f"{came_from} redirects {purpose} (status {response.status_code}), which JMAP does not provide for.")
+    return target

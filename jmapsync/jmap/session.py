@@ -1,0 +1,187 @@
+"""Read what a server offers to whom: the Session object (RFC 8620, section 2)."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import msgspec
+
+from jmapsync.errors import AccountGoneError, DiscoveryError, SignInError, UnsupportedError
+from jmapsync.jmap.wire import CORE, describe
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The limits of the core capability; what is absent or 0 is RFC 8620's suggested minimum (section 2)."""
+
+    max_size_upload: int = 50_000_000
+    """Octets of one uploaded file."""
+    max_concurrent_upload: int = 4
+    max_size_request: int = 10_000_000
+    """Octets of one encoded request."""
+    max_concurrent_requests: int = 4
+    max_calls_in_request: int = 16
+    max_objects_in_get: int = 500
+    max_objects_in_set: int = 500
+    """Creations, updates and destructions of one call together."""
+
+    @classmethod
+    def parse(cls, core: dict[str, Any]) -> Limits:
+        """Read the value of the core capability."""
+        least = cls()
+        # RFC 8620's own example of section 2.1 misspells the name, and servers copied it.
+        concurrent = core.get("maxConcurrentRequests", core.get("maxConcurrentRequest"))
+        return cls(
+            max_size_upload=_limit(core.get("maxSizeUpload"), least.max_size_upload),
+            max_concurrent_upload=_limit(core.get("maxConcurrentUpload"), least.max_concurrent_upload),
+            max_size_request=_limit(core.get("maxSizeRequest"), least.max_size_request),
+            max_concurrent_requests=_limit(concurrent, least.max_concurrent_requests),
+            max_calls_in_request=_limit(core.get("maxCallsInRequest"), least.max_calls_in_request),
+            max_objects_in_get=_limit(core.get("maxObjectsInGet"), least.max_objects_in_get),
+            max_objects_in_set=_limit(core.get("maxObjectsInSet"), least.max_objects_in_set),
+        )
+
+
+class Account(msgspec.Struct, frozen=True):
+    """One account of a session."""
+
+    id: str
+    name: str
+    is_personal: bool
+    is_read_only: bool
+    capabilities: dict[str, Any]
+
+    def offers(self, capability: str) -> bool:
+        """Tell whether the capability can be used in this account."""
+        return capability in self.capabilities
+
+
+class Session(msgspec.Struct, frozen=True):
+    """What a server offered when it was asked; can be kept between runs as JSON."""
+
+    url: str
+    """Where it was read, after redirects."""
+    capabilities: dict[str, Any]
+    accounts: dict[str, Account]
+    primary_accounts: dict[str, str]
+    username: str
+    api_url: str
+    download_url: str
+    upload_url: str
+    event_source_url: str | None
+    """None when the server offers no push (Cyrus with `jmap_pushpoll: 0` leaves it out)."""
+    state: str
+    limits: Limits
+
+    @classmethod
+    def parse(cls, body: bytes, url: str) -> Session:
+        """Read a Session object that was got from `url`, against which relative URLs are resolved (Cyrus sends such).
+
+        Raise `DiscoveryError` if it is none, `SignInError` if the server answered as to a stranger.
+        """
+        host = urlsplit(url).netloc
+        try:
+            raw = msgspec.json.decode(body)
+        except msgspec.DecodeError as error:
+            raise DiscoveryError(
+                f"{host} answered at {url}, but not with a JMAP session ({describe(body)}).",
+                advice="Check the address, or set url to the server's JMAP session.",
+            ) from error
+        if not isinstance(raw, dict) or not isinstance(raw.get("apiUrl"), str):
+            raise DiscoveryError(
+                f"{host} answered at {url}, but not with a JMAP session (it has no apiUrl).",
+                advice="Check the address, or set url to the server's JMAP session.",
+            )
+        capabilities = _object(raw.get("capabilities"))
+        accounts = {id_: _account(id_, _object(value), capabilities) for id_, value in _object(raw.get("accounts")).items()}
+        username = _text(raw.get("username"))
+        if not username and not accounts:  # Stalwart answers a stranger so, with status 200.
+            raise SignInError(f"{host} did not accept the user name or the secret.", advice="Check both and try again.")
+        return cls(
+            url=url,
+            capabilities=capabilities,
+            accounts=accounts,
+            primary_accounts={key: value for key, value in _object(raw.get("primaryAccounts")).items() if isinstance(value, str)},
+            username=username,
+            api_url=urljoin(url, raw["apiUrl"]),
+            download_url=_resolve(url, raw.get("downloadUrl")),
+            upload_url=_resolve(url, raw.get("uploadUrl")),
+            event_source_url=_resolve(url, raw.get("eventSourceUrl")) or None,
+            state=_text(raw.get("state")),
+            limits=Limits.parse(_object(capabilities.get(CORE))),
+        )
+
+    def to_json(self) -> bytes:
+        """Return the session as JSON, to be kept between runs; it holds no secret."""
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def from_json(cls, kept: bytes) -> Session:
+        """Read what `to_json` gave; raise `ValueError` for anything else, then the session has to be fetched."""
+        return msgspec.json.decode(kept, type=cls)
+
+    def account_for(self, capability: str, wanted_id: str = "") -> Account:
+        """Choose the account for a capability: the wanted one, else the primary one, else the only one that offers it.
+
+        Raise `AccountGoneError` if the wanted account is not there, `UnsupportedError` if none or several could be meant.
+        """
+        host = urlsplit(self.url).netloc
+        if wanted_id:
+            pinned = self.accounts.get(wanted_id)
+            if pinned is None:
+                raise AccountGoneError(
+                    f"{host} no longer offers the account {wanted_id}.",
+                    advice="Nothing was deleted; check account_id, and whether the account was closed or its share revoked.",
+                )
+            if not pinned.offers(capability):
+                raise UnsupportedError(f"{host} does not offer {capability} in the account {wanted_id}.")
+            return pinned
+        primary = self.accounts.get(self.primary_accounts.get(capability, ""))
+        if primary is not None and primary.offers(capability):
+            return primary
+        offering = [account for account in self.accounts.values() if account.offers(capability)]
+        named_elsewhere = set(self.primary_accounts.values())
+        for choice in (offering, [account for account in offering if account.id in named_elsewhere]):
+            if len(choice) == 1:
+                return choice[0]
+        if not offering:
+            raise UnsupportedError(f"{host} does not offer {capability} to {self.username or 'this user'}.")
+        ids = ", ".join(sorted(account.id for account in offering))
+        raise UnsupportedError(
+            f"{host} offers {capability} in several accounts and names none of them as the primary one.",
+            advice=f"Set account_id to one of {ids}.",
+        )
+
+    def using(self, *wanted: str, account: Account) -> list[str]:
+        """Return core and those wanted capabilities that both session and account offer, for a request's `using`.
+
+        Core is named even if the session forgets to list it, as Fastmail's once did.
+        """
+        return [CORE, *(name for name in wanted if name != CORE and name in self.capabilities and account.offers(name))]
+
+
+def _account(id_: str, raw: dict[str, Any], session_capabilities: dict[str, Any]) -> Account:
+    offered = raw.get("accountCapabilities")
+    return Account(
+        id=id_,
+        name=_text(raw.get("name")),
+        is_personal=raw.get("isPersonal") is not False,
+        is_read_only=raw.get("isReadOnly") is True,
+        capabilities=offered if isinstance(offered, dict) else session_capabilities,
+    )
+
+
+def _resolve(base: str, url: object) -> str:
+    return urljoin(base, url) if isinstance(url, str) and url else ""
+
+
+def _limit(value: object, least: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else least
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,162 @@
+"""Own the connections: the one place that knows httpx, and where its exceptions become ours.
+
+HTTP/2 where the server offers it, one pool, certificates always verified. Redirects are not followed and no credential is added
+here: `client` decides on both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import httpx
+
+from jmapsync.errors import NetworkError
+from jmapsync.jmap.hosts import is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping
+
+CONNECT_SECONDS = 30.0
+READ_SECONDS = 120.0
+"""How long a server may be silent; Cyrus is silent while it rebuilds a conversations database."""
+KEPT_CONNECTIONS = 16
+CHUNK = 1 << 18
+
+
+class UnreachedError(NetworkError):
+    """The request never reached the server: it can be sent again whatever it asks for."""
+
+
+class BrokenOffError(NetworkError):
+    """The request may have reached the server, but no whole answer came."""
+
+
+class UntrustedError(NetworkError):
+    """The server's certificate could not be verified; trying again at once would change nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The whole answer to one HTTP request."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    """Names compare without case."""
+    body: bytes
+    url: str
+
+
+class Transport:
+    """One pool of connections, and the count of what went through it."""
+
+    def __init__(self, *, user_agent: str, inner: httpx.AsyncBaseTransport | None = None) -> None:
+        self.requests = 0
+        self.received = 0
+        """Octets of answers as they came over the wire, without headers."""
+        # Reading the machine's certificates takes 25 ms, so it is left to the first https request.
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._context_ready = False
+        self._client = httpx.AsyncClient(
+            http2=True,
+            verify=self._context,
+            transport=inner,
+            # Plain http goes to this machine only, so never through a proxy of the environment.
+            mounts={"http://": None} if inner is None else None,
+            timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=None),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS, keepalive_expiry=60),
+            headers={"User-Agent": user_agent},
+            follow_redirects=False,
+        )
+
+    @contextlib.asynccontextmanager
+    async def open(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes | AsyncIterator[bytes] | None = None
+    ) -> AsyncIterator[httpx.Response]:
+        """Send one request and hand over the answer before its body is read.
+
+        Raise `UnreachedError`, `BrokenOffError` or `UntrustedError`.
+        """
+        parts = urlsplit(url)
+        if parts.scheme == "https":
+            self._load_certificates()
+        # Compressing costs both ends of a loopback connection more than it saves.
+        encoding = "identity" if is_loopback(parts.hostname or "") else "gzip, deflate"
+        request = self._client.build_request(method, url, headers={"Accept-Encoding": encoding, **headers}, content=content)
+        self.requests += 1
+        with _translated(url):
+            response = await self._client.send(request, auth=None, stream=True)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+    async def read(self, response: httpx.Response) -> Reply:
+        """Read the whole body of an opened answer; raise `BrokenOffError` if it is cut."""
+        url = str(response.url)
+        try:
+            with _translated(url):
+                body = await response.aread()
+        finally:
+            self.received += response.num_bytes_downloaded
+        return Reply(response.status_code, response.reason_phrase, response.headers, body, url)
+
+    async def pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        """Yield the body of an opened answer piece by piece; raise `BrokenOffError` if it is cut."""
+        before = 0
+        with _translated(str(response.url)):
+            async for piece in response.aiter_bytes(CHUNK):
+                self.received += response.num_bytes_downloaded - before
+                before = response.num_bytes_downloaded
+                yield piece
+
+    def _load_certificates(self) -> None:
+        if self._context_ready:
+            return
+        self._context.load_default_certs()  # SSL_CERT_FILE and SSL_CERT_DIR, else the machine's own
+        if not self._context.cert_store_stats()["x509_ca"] and not ssl.get_default_verify_paths().capath:
+            import certifi  # noqa: PLC0415  # only for a machine without certificates
+
+            self._context.load_verify_locations(certifi.where())
+        self._context_ready = True
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+
+@contextlib.contextmanager
+def _translated(url: str) -> Iterator[None]:
+    host = urlsplit(url).netloc
+    try:
+        yield
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+        untrusted = _certificate_failure(error)
+        if untrusted is not None:
+            raise UntrustedError(
+                f"The certificate of {host} could not be verified ({untrusted.verify_message}).",
+                advice="If the server has a certificate authority of its own, name its file in SSL_CERT_FILE.",
+            ) from error
+        raise UnreachedError(f"{host} could not be reached ({_told(error)}).", advice="Is the network up?") from error
+    except (httpx.HTTPError, httpx.StreamError) as error:
+        raise BrokenOffError(f"{host} stopped answering ({_told(error)}).") from error
+
+
+def _certificate_failure(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _told(error: httpx.HTTPError | httpx.StreamError) -> str:
+    if isinstance(error, httpx.ConnectTimeout):
+        return f"no answer within {CONNECT_SECONDS:g} seconds"
+    if isinstance(error, httpx.TimeoutException):
+        return f"silent for {READ_SECONDS:g} seconds"
+    return str(error).rstrip(".") or type(error).__name__

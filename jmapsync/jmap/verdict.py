@@ -1,0 +1,170 @@
+"""Tell from an HTTP answer what to do next: take it, try again later, or give up; and for how long to try.
+
+RFC 8620, section 3.6.1, for what a JMAP server says itself; RFC 9110, section 10.2.3, for Retry-After.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from jmapsync.errors import JmapsyncError, ServerError, SignInError
+from jmapsync.jmap.failures import RequestError
+from jmapsync.jmap.hosts import Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from jmapsync.jmap.transport import Reply
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 60.0
+_CONCURRENCY = {"maxConcurrentRequests", "maxConcurrentUpload"}
+
+
+class Setback(Exception):  # noqa: N818  # never reaches a user: it carries the error that would
+    """An attempt failed in a way that time may mend."""
+
+    def __init__(
+        self,
+        error: JmapsyncError,
+        *,
+        maybe_done: bool,
+        once: bool = False,
+        retry_after: float | None = None,
+        shared: bool = False,
+        narrow: bool = False,
+    ) -> None:
+        super().__init__(str(error))
+        self.error = error
+        """What to raise when patience has run out."""
+        self.maybe_done = maybe_done
+        """Whether the server may have acted on the request."""
+        self.once = once
+        """Whether trying again is worth it only once."""
+        self.retry_after = retry_after
+        """How many seconds the server asked to wait, if it did."""
+        self.shared = shared
+        """Whether every other request has to wait too."""
+        self.narrow = narrow
+        """Whether fewer requests should be under way at the same time."""
+
+
+def judge(reply: Reply, *, size_limit: str = "maxSizeRequest") -> Reply:
+    """Return an answer of status 2xx; raise what any other means.
+
+    `Setback` for what time may mend, `SignInError` for 401 and 403, `RequestError` for what is refused for good
+    (of type "notFound" for 404 and 410), `ServerError` for the rest. `size_limit` is the limit that a 413 speaks of.
+    """
+    status = reply.status
+    if 200 <= status < 300:  # noqa: PLR2004
+        return reply
+    host = str(Origin.of(reply.url))
+    problem = _problem(reply)
+    limit = _text(problem, "limit")
+    wait = retry_after(reply.headers)
+    match status:
+        case 401:
+            raise SignInError(f"{host} did not accept the user name or the secret.", advice="Check both, then run jmapsync check.")
+        case 403:
+            raise SignInError(
+                f"{host} does not allow this request to this user.",
+                advice="If you use an API token, check that it covers what you mirror.",
+            )
+        case 404 | 410:
+            raise RequestError("notFound", status=status, detail=f"{host} does not know the address")
+        case 413:
+            raise RequestError("limit", status=status, limit=limit or size_limit, detail="it is too large")
+        case 429 | 503:
+            error = ServerError(f"{host} asks for a pause (status {status}{_said(reply, problem)}).")
+            raise Setback(error, maybe_done=False, retry_after=wait, shared=status == 429 or wait is not None)  # noqa: PLR2004
+    if status >= 500 or status == 408:  # noqa: PLR2004
+        error = ServerError(f"{host} is in trouble (status {status}{_said(reply, problem)}).")
+        passing = status in {408, 502, 504}
+        raise Setback(error, maybe_done=True, once=not passing, retry_after=wait)
+    if status >= 400:  # noqa: PLR2004
+        refused = RequestError(
+            _text(problem, "type") or f"http{status}", status=status, detail=_text(problem, "detail"), limit=limit
+        )
+        if refused.type == "limit" and limit in _CONCURRENCY:
+            raise Setback(refused, maybe_done=False, retry_after=wait, narrow=True)
+        raise refused
+    raise ServerError(f"{host} answered with status {status}, which JMAP does not know here.")
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return how many seconds a Retry-After asks to wait, given in seconds or as a date; None if there is none.
+
+    A date is measured against the answer's own Date, so that a wrong clock on either side does no harm.
+    """
+    value = headers.get("retry-after", "").strip()
+    if value.isdigit():
+        return float(value)
+    until = _date(value)
+    if until is None:
+        return None
+    now = _date(headers.get("date", "")) or datetime.now(UTC)
+    return max(0.0, (until - now).total_seconds())
+
+
+class Patience:
+    """How long one request goes on trying: exponential pauses with full jitter, within a budget of seconds."""
+
+    def __init__(self, max_wait: float, jitter: Callable[[float, float], float] = random.uniform) -> None:
+        self._left = max_wait
+        self._jitter = jitter
+        self.attempts = 0
+
+    def pause(self, setback: Setback) -> float | None:
+        """Return the seconds to wait before the next attempt; None when there should be none."""
+        self.attempts += 1
+        if setback.once and self.attempts > 1:
+            return None
+        longest: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self.attempts - 1))
+        pause = self._jitter(0, longest)
+        if setback.retry_after is not None:
+            # Not all at once when the pause ends, and never before.
+            pause = setback.retry_after + self._jitter(0, FIRST_PAUSE)
+        # Half of the longest is charged at least, or lucky throws of the jitter could go on for ever.
+        self._left -= max(pause, longest / 2)
+        return pause if self._left >= 0 else None
+
+
+def _problem(reply: Reply) -> dict[str, Any]:
+    if "json" not in reply.headers.get("content-type", ""):
+        return {}
+    try:
+        problem = msgspec.json.decode(reply.body)
+    except msgspec.DecodeError:
+        return {}
+    return problem if isinstance(problem, dict) else {}
+
+
+def _said(reply: Reply, problem: dict[str, Any]) -> str:
+    said = _text(problem, "detail") or reply.reason or _phrase(reply.status)
+    return f": {said}" if said else ""
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _text(problem: dict[str, Any], name: str) -> str:
+    value = problem.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _date(value: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -1,0 +1,167 @@
+"""Encode and decode JMAP requests and responses without any input or output (RFC 8620, section 3).
+
+The arguments of a response are decoded only when they are asked for: a response that carries megabytes of bodies can so be
+decoded straight into typed values (`Response.get_as`) without passing through dictionaries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from jmapsync.errors import ServerError
+from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+__all__ = [
+    "CORE",
+    "Call",
+    "MethodError",
+    "Ref",
+    "RequestError",
+    "Response",
+    "SetError",
+    "decode_response",
+    "encode_request",
+    "set_errors",
+    "split",
+]
+
+CORE = "urn:ietf:params:jmap:core"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One method call; an argument that is a `Ref` is sent as the back-reference `#argument`."""
+
+    name: str
+    args: dict[str, Any]
+    id: str
+
+    def ref(self, path: str) -> Ref:
+        """Refer a later call's argument to this call's result at the JSON pointer `path` (RFC 8620, section 3.7)."""
+        return Ref(self, self.name, path)
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A back-reference to the result of an earlier call of the same request (RFC 8620, section 3.7)."""
+
+    result_of: Call | str
+    name: str
+    path: str
+
+    def to_wire(self) -> dict[str, str]:
+        """Return the ResultReference object."""
+        call_id = self.result_of if isinstance(self.result_of, str) else self.result_of.id
+        return {"resultOf": call_id, "name": self.name, "path": self.path}
+
+
+class _Request(msgspec.Struct, omit_defaults=True, rename="camel"):
+    using: list[str]
+    method_calls: list[tuple[str, dict[str, Any], str]]
+    created_ids: dict[str, str] | None = None
+
+
+class _Envelope(msgspec.Struct, rename="camel"):
+    method_responses: list[tuple[str, msgspec.Raw, str]]
+    session_state: str = ""
+    created_ids: dict[str, str] | None = None
+
+
+_encoder = msgspec.json.Encoder()
+_envelopes = msgspec.json.Decoder(_Envelope)
+
+
+def encode_request(calls: Sequence[Call], using: Sequence[str], created_ids: Mapping[str, str] | None = None) -> bytes:
+    """Encode a Request object as UTF-8 JSON (RFC 8620, section 3.3)."""
+    method_calls = [(call.name, _put_refs(call.args), call.id) for call in calls]
+    return _encoder.encode(_Request(list(using), method_calls, None if created_ids is None else dict(created_ids)))
+
+
+def _put_refs(args: dict[str, Any]) -> dict[str, Any]:
+    return {
+        f"#{name}" if isinstance(value, Ref) else name: value.to_wire() if isinstance(value, Ref) else value
+        for name, value in args.items()
+    }
+
+
+class Response:
+    """A decoded Response object (RFC 8620, section 3.4); the results are decoded when they are asked for."""
+
+    def __init__(self, envelope: _Envelope) -> None:
+        self._results = envelope.method_responses
+        self.session_state = envelope.session_state
+        self.created_ids = envelope.created_ids or {}
+
+    def get(self, call: Call) -> dict[str, Any]:
+        """Return the arguments of the first result of this call that bears its name; raise `MethodError` for an error."""
+        return self.get_as(call, dict[str, Any])
+
+    def get_as(self, call: Call, type_: type[T]) -> T:
+        """Return the same, decoded into a msgspec type; raise `MethodError`, or `ServerError` if it is of another shape."""
+        return _decode(self._find(call), type_, call.name)
+
+    def all(self, call: Call) -> list[tuple[str, dict[str, Any]]]:
+        """Return the name and arguments of every result of this call; side effects give extra ones (RFC 8620, 5.4)."""
+        return [(name, _decode(raw, dict[str, Any], name)) for name, raw, id_ in self._results if id_ == call.id]
+
+    def _find(self, call: Call) -> msgspec.Raw:
+        for name, raw, id_ in self._results:
+            if id_ != call.id:
+                continue
+            if name == call.name:
+                return raw
+            if name == "error":
+                raise MethodError.parse(_decode(raw, dict[str, Any], call.name), call.name)
+        # A server that leaves a call unanswered has perhaps done half of it.
+        raise MethodError("serverPartialFail", "The server left the call unanswered.", call.name)
+
+
+def decode_response(body: bytes) -> Response:
+    """Decode a Response object, ignoring what is unknown; raise `ServerError` if it is none (HTML, cut short)."""
+    try:
+        return Response(_envelopes.decode(body))
+    except msgspec.DecodeError as error:
+        raise ServerError(f"The server answered something that is no JMAP response ({describe(body)}).") from error
+
+
+def describe(body: bytes) -> str:
+    """Name what a body that is no JSON looks like, without quoting it."""
+    start = body[:512].lstrip().lower()
+    if not start:
+        return "it is empty"
+    if start.startswith((b"<!doctype html", b"<html")):
+        return "it is an HTML page"
+    return "it is cut short or of another shape" if start.startswith(b"{") else "it is no JSON"
+
+
+def _decode(raw: msgspec.Raw, type_: type[T], name: str) -> T:
+    try:
+        return msgspec.json.decode(raw, type=type_)
+    except msgspec.DecodeError as error:
+        raise ServerError(f"The server's answer to {name} has a shape that the protocol does not allow.") from error
+
+
+def split(items: Iterable[T], max_count: int, max_bytes: int, size_of: Callable[[T], int]) -> Iterator[list[T]]:
+    """Split items, in order, into batches of at most `max_count` items and `max_bytes` octets.
+
+    An item that is by itself larger than `max_bytes` comes in a batch of its own.
+    """
+    batch: list[T] = []
+    size = 0
+    for item in items:
+        item_size = size_of(item)
+        if batch and (len(batch) >= max_count or size + item_size > max_bytes):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += item_size
+    if batch:
+        yield batch
