@@ -257,6 +257,23 @@ class Ledger:
         """Forget files by folder and name."""
         self._db.executemany("DELETE FROM place WHERE folder = ? AND name = ?", names)
 
+    def folders(self) -> dict[int, tuple[str, str]]:
+        """Return the path below the root and the keyword table's text of each container, by key."""
+        return {row[0]: (row[1], row[2]) for row in self._db.execute("SELECT key, path, keywords FROM folder ORDER BY key")}
+
+    def put_folder(self, key: int, path: str, keywords: str) -> None:
+        """Keep where a container lies and its keyword table."""
+        self._db.execute("INSERT OR REPLACE INTO folder VALUES (?, ?, ?)", (key, path, keywords))
+
+    def drop_folder(self, key: int) -> None:
+        """Forget where a container lies, and every file in it."""
+        self._db.execute("DELETE FROM folder WHERE key = ?", (key,))
+        self._db.execute("DELETE FROM place WHERE folder = ?", (key,))
+
+    def count_places(self) -> dict[int, int]:
+        """Return how many files each folder was last seen to hold."""
+        return dict(self._db.execute("SELECT folder, count(*) FROM place GROUP BY folder"))
+
     # intents
 
     def intend(self, intents: Iterable[Intent]) -> None:

@@ -35,6 +35,9 @@ CREATE TABLE place (
 CREATE INDEX place_key ON place (key);
 CREATE INDEX place_ino ON place (ino);
 
+-- Where a container lies below the root, and the keywords behind its lower-case flags.
+CREATE TABLE folder (key INTEGER PRIMARY KEY, path TEXT NOT NULL, keywords TEXT NOT NULL DEFAULT '');
+
 -- A create that must not be repeated blindly, written before it is sent.
 CREATE TABLE intent (
   key INTEGER PRIMARY KEY, kind TEXT NOT NULL, what TEXT NOT NULL, at INTEGER NOT NULL

@@ -1,0 +1,1 @@
+"""The local side of mail: a tree of Maildir folders."""

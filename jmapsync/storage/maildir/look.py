@@ -1,0 +1,294 @@
+"""Look at a Maildir tree: which folders there are, and which messages changed since the ledger last saw them."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from jmapsync.errors import LocalError
+from jmapsync.formats.lines import Form, Measure, measure
+from jmapsync.ledger import Place
+from jmapsync.planner.model import Side
+from jmapsync.storage.maildir.copies import combine
+from jmapsync.storage.maildir.scan import Changes, Entry, scan
+from jmapsync.storage.maildir.tree import name_of
+from jmapsync.storage.port import Folder, Observation, Seen, Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from jmapsync.ledger import Ledger, Record
+    from jmapsync.storage.maildir.tree import Found, Tree
+
+KIND = "mail"
+QUIET = 0.3
+"""Seconds a new file must have been left alone before it is read: a bad delivery agent writes in place (hard case 8)."""
+_CHUNK = 1 << 20
+FEW = 3
+"""Messages a tree may lose to the last one in one look without a question."""
+
+
+def look_folders(tree: Tree, ledger: Ledger) -> Observation:
+    """Return the folders below the root; renamed ones are known by their markers. Raises LocalError."""
+    keys = {path: key for key, path in tree.paths.items()}
+    found = list(tree.walk())
+    present = {one.path for one in found}
+    by_mailbox = ledger.by_ref("mailbox", [one.mailbox for one in found if one.mailbox])
+    for one in found:
+        record = by_mailbox.get(one.mailbox)
+        if one.path in keys or record is None or record.key not in tree.paths or tree.paths[record.key] in present:
+            continue
+        tree.moved(tree.paths[record.key], one.path)
+        keys = {path: key for key, path in tree.paths.items()}
+    observation = Observation(folders_whole=True)
+    for one in found:
+        key = keys.get(one.path)
+        if key is None and one.mailbox in by_mailbox and by_mailbox[one.mailbox].key not in tree.paths:
+            key = by_mailbox[one.mailbox].key
+        tree.complete(one.path)
+        observation.folders.append(_folder(one, key, ledger))
+    return observation
+
+
+def _folder(one: Found, key: int | None, ledger: Ledger) -> Folder:
+    """Return a folder under the name its mailbox has, as long as the folder still lies where that name put it."""
+    name = name_of(one.path)
+    if key is not None:
+        path, _ = ledger.folders().get(key, ("", ""))
+        record = ledger.records([key]).get(key)
+        if record is not None and path == one.path and record.local is not None:
+            name = record.local.body
+    parent = one.path.rpartition("/")[0]
+    return Folder(ref=one.path, name=name, parent=parent, role="inbox" if one.path == "INBOX" else "", key=key)
+
+
+class MessageLook:
+    """One look at the messages of a tree."""
+
+    def __init__(self, tree: Tree, ledger: Ledger, *, clock: Callable[[], float] = time.time) -> None:
+        """Prepare; `clock` returns seconds since the epoch."""
+        self._tree = tree
+        self._ledger = ledger
+        self._clock = clock
+        self._updated: dict[tuple[int, str], Place | None] = {}
+        """What the look makes of each place it touches; None is a place that is gone."""
+        self._touched: set[int] = set()
+        self._rewritten: dict[int, list[tuple[Place, Measure]]] = {}
+        """Known files with other bytes than their message had, by its key."""
+        self._bodies: dict[int, tuple[str, int]] = {}
+        """The new digest and wire size of messages whose every copy was rewritten."""
+        self._problems: list[Trouble] = []
+
+    def run(self) -> Observation:
+        """Return what changed. Raises LocalError when a folder cannot be listed."""
+        unknown: list[tuple[int, Entry]] = []
+        counted, known = 0, 0
+        missing_folders = []
+        for key, path in self._tree.paths.items():
+            before = self._ledger.places_in(key)
+            if not self._tree.folder(key).is_dir():
+                lost = list(before)
+                for place in lost:
+                    self._gone(place)
+                known += len(lost)
+                if lost:
+                    missing_folders.append(path)
+                continue
+            changes = self._scan(key, path, list(before))
+            counted += changes.count
+            known += changes.count - len(changes.unknown) + len(changes.vanished)
+            unknown += [(key, entry) for entry in changes.unknown]
+        new = self._identify(unknown)
+        observation = self._observe(new)
+        if missing_folders:
+            observation.suspicious = f"the folder {missing_folders[0]} disappeared with the messages in it"
+        elif counted == 0 and known > FEW:
+            observation.suspicious = "every message disappeared at once"
+        return observation
+
+    def _scan(self, key: int, path: str, known: list[Place]) -> Changes:
+        try:
+            changes = scan(os.fspath(self._tree.folder(key)), known)
+        except OSError as error:
+            raise LocalError(
+                f"The folder {self._tree.folder(key)} cannot be read: {error.strerror}.",
+                advice="Nothing in it is taken for deleted. Mend its permissions, or the disk.",
+            ) from error
+        self._problems += [Trouble(f"{path}/{name}", why) for name, why in changes.odd]
+        for place in changes.vanished:
+            self._gone(place)
+        for place, entry in changes.renamed:
+            self._put(place._replace(info=entry.info, sub=entry.sub))
+        for place, entry in changes.touched:
+            self._reread(place, entry)
+        return changes
+
+    def _gone(self, place: Place) -> None:
+        self._updated[place.folder, place.name] = None
+        self._touched.add(place.key)
+
+    def _put(self, place: Place) -> None:
+        self._updated[place.folder, place.name] = place
+        self._touched.add(place.key)
+
+    def _reread(self, place: Place, entry: Entry) -> None:
+        """Take a known file whose stat changed as new content, unless its bytes are the same."""
+        measured = self._measure(place.folder, entry)
+        if measured is None:
+            return
+        record = self._ledger.records([place.key]).get(place.key)
+        held = record.local.body if record is not None and record.local is not None else ""
+        form = Form(place.form)
+        if measured.digest(form) != held:
+            form = measured.form
+        self._put(_place(place.folder, entry, place.key, form))
+        if measured.digest(form) != held:
+            self._rewritten.setdefault(place.key, []).append((_place(place.folder, entry, place.key, form), measured))
+
+    def _measure(self, folder: int, entry: Entry) -> Measure | None:
+        """Read a file, or hold it back by name when it is unreadable or still being written."""
+        path = self._tree.folder(folder) / entry.file
+        label = f"{self._tree.paths[folder]}/{entry.file}"
+        try:
+            wait = entry.mtime / 1e9 + QUIET - self._clock()
+            if 0 < wait <= QUIET:
+                time.sleep(wait)
+            with path.open("rb") as file:
+                measured = measure(iter(lambda: file.read(_CHUNK), b""))
+                state = os.fstat(file.fileno())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._problems.append(Trouble(label, f"it cannot be read: {error.strerror}"))
+            return None
+        if (state.st_size, state.st_mtime_ns) != (entry.size, entry.mtime):
+            self._problems.append(Trouble(label, "it is still being written; it is taken up once it rests"))
+            return None
+        return measured
+
+    def _identify(self, unknown: list[tuple[int, Entry]]) -> list[Seen]:
+        """Give each unknown file to the message whose bytes it has; return the messages nobody knew, digest by digest."""
+        measured: list[tuple[int, Entry, Measure]] = []
+        for folder, entry in unknown:
+            one = self._measure(folder, entry)
+            if one is not None:
+                measured.append((folder, entry, one))
+        known = self._ledger.by_digest(KIND, sorted({m.wire for _, _, m in measured} | {m.raw for _, _, m in measured}))
+        fresh: dict[str, list[Place]] = {}
+        sizes: dict[str, int] = {}
+        for folder, entry, one in measured:
+            for form in dict.fromkeys((one.form, Form.RAW, Form.MENDED)):
+                owners = [record for record in known.get(one.digest(form), ()) if record.kind == KIND]
+                if owners:
+                    self._put(_place(folder, entry, self._owner(owners, folder, entry), form))
+                    break
+            else:
+                fresh.setdefault(one.digest(one.form), []).append(_place(folder, entry, 0, one.form))
+                sizes[one.digest(one.form)] = one.size(one.form)
+        for key, rewritten in self._rewritten.items():
+            self._split(key, rewritten, fresh, sizes)
+        return [self._new(digest, places, sizes[digest]) for digest, places in fresh.items()]
+
+    def _owner(self, owners: list[Record], folder: int, entry: Entry) -> int:
+        """Choose among messages of equal bytes (hard case 62): the one this very file was a copy of, else one that lacks a copy."""
+        if len(owners) == 1:
+            return owners[0].key
+        places = self._ledger.places_of([record.key for record in owners])
+
+        def rank(record: Record) -> tuple[bool, bool, bool, int]:
+            mine = places.get(record.key, [])
+            gone = [place for place in mine if self._updated.get((place.folder, place.name), place) is None]
+            taken = any(place.folder == folder for place in mine if place not in gone)
+            return (
+                not any(place.ino == entry.ino or place.name == entry.name for place in gone),
+                taken,
+                not gone,
+                record.key,
+            )
+
+        return min(owners, key=rank).key
+
+    def _split(
+        self, key: int, rewritten: list[tuple[Place, Measure]], fresh: dict[str, list[Place]], sizes: dict[str, int]
+    ) -> None:
+        """Decide what an edited file is: the message's new body where every copy has it, else a message of its own."""
+        current = self._current(key)
+        digests = {measured.digest(Form(place.form)) for place, measured in rewritten}
+        if len(rewritten) == len(current) and len(digests) == 1:
+            self._bodies[key] = (digests.pop(), rewritten[0][1].size(Form(rewritten[0][0].form)))
+            return
+        for place, measured in rewritten:
+            digest = measured.digest(Form(place.form))
+            self._updated[place.folder, place.name] = None
+            fresh.setdefault(digest, []).append(place._replace(key=0))
+            sizes[digest] = measured.size(Form(place.form))
+
+    def _new(self, digest: str, places: list[Place], size: int) -> Seen:
+        version = combine(digest, places, self._tree.tables, None)
+        first = places[0]
+        label = f"{self._tree.paths[first.folder]}/{first.sub}/{first.name}{first.info}"
+        return Seen(label, version, size=size, stamp=first.mtime // 1_000_000_000, digest=digest, places=tuple(places))
+
+    def _current(self, key: int) -> list[Place]:
+        """Return the copies of a message as this look leaves them."""
+        kept = {(place.folder, place.name): place for place in self._ledger.places_of([key]).get(key, [])}
+        for spot in [spot for spot in kept if spot in self._updated]:
+            del kept[spot]
+        mine = [place for place in self._updated.values() if place is not None and place.key == key]
+        return sorted([*kept.values(), *mine])
+
+    def _observe(self, new: list[Seen]) -> Observation:
+        observation = Observation(items=new, problems=self._problems, whole=True)
+        keys = sorted(self._touched)
+        records = self._ledger.records(keys)
+        copies = self._copies_of(keys)
+        for key in keys:
+            record = records.get(key)
+            places = copies.get(key, [])
+            if record is None:
+                continue
+            if not places:
+                observation.gone.append(key)
+                continue
+            digest, size = self._bodies.get(key, ("", record.size))
+            digest = digest or (record.local.body if record.local else record.digest)
+            base = record.base.of(Side.LOCAL).tags if record.base else None
+            hidden = _hidden(record, places, self._tree) if base is None else frozenset()
+            version = combine(digest, places, self._tree.tables, base if base is not None else hidden or None)
+            observation.items.append(
+                Seen(record.name, version, size=size, stamp=record.stamp, digest=digest, key=key, places=tuple(places))
+            )
+        spots = {(place.folder, place.name) for seen in new for place in seen.places}
+        observation.moved = [spot for spot, place in self._updated.items() if place is None and spot not in spots]
+        observation.places = [place for place in self._updated.values() if place is not None]
+        return observation
+
+    def _copies_of(self, keys: list[int]) -> dict[int, list[Place]]:
+        """Return the copies of messages as this look leaves them, in one pass."""
+        copies: dict[int, list[Place]] = {}
+        for key, places in self._ledger.places_of(keys).items():
+            copies[key] = [place for place in places if (place.folder, place.name) not in self._updated]
+        for place in self._updated.values():
+            if place is not None:
+                copies.setdefault(place.key, []).append(place)
+        for places in copies.values():
+            places.sort()
+        return copies
+
+
+def _hidden(record: Record, places: list[Place], tree: Tree) -> frozenset[str]:
+    """Return keywords of a message never agreed on that no copy's name can show."""
+    shown = frozenset[str]().union(*(tree.tables[place.folder].shown for place in places))
+    return (record.local.tags if record.local else frozenset()) - shown
+
+
+def _place(folder: int, entry: Entry, key: int, form: Form) -> Place:
+    return Place(folder, entry.name, entry.info, entry.sub, key, entry.ino, entry.size, entry.mtime, form.value)
+
+
+def iterate_chunks(path: str) -> Iterator[bytes]:
+    """Yield a file's bytes in bounded pieces."""
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk

@@ -1,0 +1,215 @@
+"""Know the folders of a Maildir tree: the root and its marker, where each container lies, and its keyword table.
+
+`nested` layout: `PATH/INBOX`, `PATH/Lists/python`, each with cur, new and tmp. The root's marker `.jmapsync` says whose mirror it
+is; a folder's marker names its mailbox, so that `mv` is a rename and a lost ledger finds its folders again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.errors import LocalError, RootError
+from jmapsync.formats.flags import KeywordTable
+from jmapsync.formats.names import escape, fold, unescape, unique
+from jmapsync.storage.atomic import replace_text, sync_directories
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from jmapsync.ledger import Ledger
+
+MARKER = ".jmapsync"
+KEYWORDS = "dovecot-keywords"
+INBOX = "INBOX"
+_PARTS = ("cur", "new", "tmp")
+_TOP_RESERVED = frozenset({"inbox"})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One folder met on the disk."""
+
+    path: str
+    """Below the root, parts joined by `/`."""
+    mailbox: str
+    """The server's id that its marker names, or nothing."""
+
+
+class Tree:
+    """The folders of one mirror."""
+
+    def __init__(self, root: Path) -> None:
+        """Name the root; nothing is touched yet."""
+        self.root = root
+        self.paths: dict[int, str] = {}
+        """Where each container lies below the root, by key."""
+        self.tables: dict[int, KeywordTable] = {}
+        """The keyword table of each container, by key."""
+
+    def load(self, ledger: Ledger) -> None:
+        """Read where the containers lie, and their keyword tables, from the ledger and the folders.
+
+        A folder's own table wins where it continues the ledger's (another program added a keyword); a missing or contradicting
+        one would turn letters into other keywords, so there the ledger's stands.
+        """
+        self.paths, self.tables = {}, {}
+        for key, (path, keywords) in ledger.folders().items():
+            self.paths[key] = path
+            kept = KeywordTable.parse(keywords)
+            try:
+                shown = KeywordTable.parse((self.folder(key) / KEYWORDS).read_text("utf-8", "replace"))
+            except OSError:
+                shown = KeywordTable()
+            self.tables[key] = shown if shown.keywords[: len(kept.keywords)] == kept.keywords else kept
+
+    def folder(self, key: int) -> Path:
+        """Return where a container lies."""
+        return self.root / self.paths[key]
+
+    def claim(self, ledger: Ledger, account: str, kind: str) -> None:
+        """Check that the root is this mirror's, or make it so.
+
+        Raises RootError when the root that a ledger knows is gone, unmarked, or marked for something else: then nothing may be
+        read as deleted (hard case 12). Raises LocalError when it cannot be made.
+        """
+        known = ledger.note(f"root:{kind}")
+        marker = self._marker()
+        if known and (marker is None or marker.get("id") != known):
+            what = "is not there" if not self.root.is_dir() else "no longer holds its mirror's marker file .jmapsync"
+            raise RootError(
+                f"The folder {self.root} {what}, so nothing is synchronised and nothing is deleted.",
+                advice="Mount it or put it back. To start anew with an empty folder, move the account's state folder away.",
+            )
+        if marker is not None and (marker.get("account"), marker.get("kind")) != (account, kind):
+            raise RootError(
+                f"The folder {self.root} is the mirror of {marker.get('kind')} of another account ({marker.get('account')}).",
+                advice="Choose another path for this one.",
+            )
+        if marker is None:
+            marker = {"account": account, "kind": kind, "id": secrets.token_hex(16)}
+            try:
+                self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+                replace_text(self.root / MARKER, json.dumps(marker) + "\n")
+            except OSError as error:
+                raise LocalError(f"The folder {self.root} cannot be made: {error.strerror}.") from error
+        if not known:
+            ledger.set_note(f"root:{kind}", str(marker["id"]))
+
+    def _marker(self) -> dict[str, Any] | None:
+        try:
+            found = json.loads((self.root / MARKER).read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def walk(self) -> Iterator[Found]:
+        """Yield the folders below the root, parents first. Raises LocalError when one cannot be listed."""
+        waiting = [""]
+        while waiting:
+            path = waiting.pop()
+            try:
+                with os.scandir(self.root / path) as entries:
+                    names = sorted(
+                        entry.name
+                        for entry in entries
+                        if entry.is_dir(follow_symlinks=False) and entry.name[0] != "." and not (path and entry.name in _PARTS)
+                    )
+            except OSError as error:
+                raise LocalError(f"The folder {self.root / path} cannot be listed: {error.strerror}.") from error
+            if path:
+                yield Found(path, self._mailbox_of(path))
+            waiting.extend(f"{path}/{name}" if path else name for name in reversed(names))
+
+    def _mailbox_of(self, path: str) -> str:
+        try:
+            found = json.loads((self.root / path / MARKER).read_text("utf-8"))
+        except (OSError, ValueError):
+            return ""
+        return str(found.get("mailbox", "")) if isinstance(found, dict) else ""
+
+    def place_for(self, key: int, name: str, role: str, parent: int | None, mailbox: str) -> str:
+        """Return the path below the root that a container is to have, which no other one has."""
+        above = f"{self.paths[parent]}/" if parent is not None else ""
+        if role == "inbox" and not above:
+            return INBOX
+        taken = {
+            fold(path.rpartition("/")[2])
+            for other, path in self.paths.items()
+            if other != key and path.rpartition("/")[0] == above.rstrip("/")
+        }
+        text = escape(name, reserved=frozenset() if above else _TOP_RESERVED)
+        if parent is None and fold(text) in _TOP_RESERVED:
+            text = escape(text, reserved=_TOP_RESERVED)
+        return above + unique(text, mailbox, taken)
+
+    def make(self, key: int, path: str, mailbox: str) -> None:
+        """Make a folder with its three directories and its marker; one that is there already is taken over."""
+        folder = self.root / path
+        for part in ("", *_PARTS):
+            (folder / part).mkdir(mode=0o700, exist_ok=True)
+        if mailbox:
+            replace_text(folder / MARKER, json.dumps({"mailbox": mailbox}) + "\n")
+        sync_directories([os.fspath(folder), os.fspath(folder.parent)])
+        self.paths[key] = path
+        self.tables.setdefault(key, KeywordTable())
+
+    def complete(self, path: str) -> None:
+        """Give a folder that somebody made with plain `mkdir` its three directories."""
+        for part in _PARTS:
+            (self.root / path / part).mkdir(mode=0o700, exist_ok=True)
+
+    def mark(self, key: int, mailbox: str) -> None:
+        """Write into a folder which mailbox it is."""
+        replace_text(self.folder(key) / MARKER, json.dumps({"mailbox": mailbox}) + "\n")
+
+    def move(self, key: int, path: str) -> None:
+        """Rename a folder with all below it. Raises FileExistsError rather than lay one folder over another."""
+        old = self.paths[key]
+        if old == path:
+            return
+        target = self.root / path
+        if os.path.lexists(target):
+            raise FileExistsError(17, "File exists", os.fspath(target))
+        (self.root / old).rename(target)
+        sync_directories([os.fspath((self.root / old).parent), os.fspath(target.parent)])
+        self.moved(old, path)
+
+    def moved(self, old: str, new: str) -> None:
+        """Take note that a folder, with all below it, lies elsewhere."""
+        for key, path in self.paths.items():
+            if path == old or path.startswith(f"{old}/"):
+                self.paths[key] = new + path[len(old) :]
+
+    def remove(self, key: int) -> None:
+        """Remove an empty folder. Raises OSError when anything but our own files is left in it: it is never emptied by force."""
+        folder = self.folder(key)
+        leftovers = [name for name in os.listdir(folder) if name not in {*_PARTS, MARKER, KEYWORDS}]
+        for part in _PARTS:
+            if (folder / part).is_dir():
+                leftovers += os.listdir(folder / part)
+        if leftovers:
+            raise OSError(39, "Directory not empty", os.fspath(folder))
+        for part in _PARTS:
+            if (folder / part).is_dir():
+                (folder / part).rmdir()
+        for name in (MARKER, KEYWORDS):
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
+        sync_directories([os.fspath(folder.parent)])
+        del self.paths[key]
+        self.tables.pop(key, None)
+
+    def show_keywords(self, key: int, table: KeywordTable) -> None:
+        """Write a folder's keyword table before any file name uses it."""
+        replace_text(self.folder(key) / KEYWORDS, table.render())
+        self.tables[key] = table
+
+
+def name_of(path: str) -> str:
+    """Return the mailbox name that a folder's own name stands for."""
+    return unescape(path.rpartition("/")[2])

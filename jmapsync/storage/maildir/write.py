@@ -1,0 +1,328 @@
+"""Carry out orders on a Maildir: deliver, rename, link, unlink, each batch made durable as a group.
+
+Every file is looked at again right before it is renamed or unlinked; one that is not as the ledger knows it makes its order
+stale, and nothing of it is done. Readers see the old file or the new one, never half of one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import socket
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jmapsync.errors import LocalError, Remedy
+from jmapsync.formats.lines import Form, digest_of, measure, to_disk
+from jmapsync.ledger import Place
+from jmapsync.planner.model import Verb, Version
+from jmapsync.storage.atomic import sync_directories, sync_files
+from jmapsync.storage.maildir.look import iterate_chunks
+from jmapsync.storage.port import Job, Outcome, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from jmapsync.planner.model import Tags
+    from jmapsync.storage.maildir.tree import Tree
+
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE})
+"""Errors that the whole disk has, not one message."""
+_HOST = socket.gethostname().replace("/", "\\057").replace(":", "\\072")
+"""As the Maildir specification writes a host in a file name."""
+
+
+@dataclass(slots=True)
+class _Staged:
+    """A message written to `tmp` and not yet delivered."""
+
+    job: Job
+    path: str
+    digest: str
+    size: int
+    form: Form
+
+
+@dataclass(slots=True)
+class _Done:
+    """What carrying out one order changed."""
+
+    places: list[Place] = field(default_factory=list)
+    moved: list[tuple[int, str]] = field(default_factory=list)
+
+
+class _StaleError(Exception):
+    """The disk does not hold what the order expects."""
+
+
+class Writer:
+    """Carries out one batch of orders after another."""
+
+    def __init__(self, tree: Tree, *, keep_crlf: bool, token: Callable[[], str], adopt: bool = True) -> None:
+        """Prepare. `token` returns random characters for a file name; `adopt` is False where hard links are not wanted."""
+        self._tree = tree
+        self._keep_crlf = keep_crlf
+        self._token = token
+        self._links = adopt
+        self._dirty: set[str] = set()
+        self.fatal: LocalError | None = None
+        """Set when the disk itself failed: what is left of the batch was refused."""
+
+    def write(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Carry out orders and return their receipts in the same order; raises nothing for a single message."""
+        self.fatal = None
+        receipts: dict[int, Receipt] = {}
+        staged: dict[int, _Staged] = {}
+        for job in jobs:
+            self._show_keywords(job, receipts)
+        for job in jobs:
+            if job.order.key not in receipts and job.order.verb in {Verb.CREATE, Verb.REPLACE}:
+                self._attempt(job, receipts, lambda job=job: self._stage(job, staged))  # type: ignore[misc]
+        self._settle(staged, receipts)
+        for job in jobs:
+            if job.order.key not in receipts:
+                self._attempt(job, receipts, lambda job=job: self._carry_out(job, staged, receipts))  # type: ignore[misc]
+        for one in staged.values():
+            with contextlib.suppress(OSError):
+                os.unlink(one.path)
+        try:
+            sync_directories(self._dirty)
+        except OSError as error:
+            self.fatal = self.fatal or _failure(error)
+            return [_refused(job.order.key, error, Remedy.LATER) for job in jobs]
+        self._dirty.clear()
+        return [receipts[job.order.key] for job in jobs]
+
+    def _attempt(self, job: Job, receipts: dict[int, Receipt], act: Callable[[], None]) -> None:
+        key = job.order.key
+        if self.fatal is not None:
+            receipts[key] = Receipt(key, Outcome.REFUSED, why=self.fatal.message, remedy=Remedy.LATER)
+            return
+        try:
+            act()
+        except _StaleError as stale:
+            receipts[key] = Receipt(key, Outcome.STALE, why=str(stale))
+        except OSError as error:
+            if error.errno in _DISK:
+                self.fatal = _failure(error)
+            receipts[key] = _refused(key, error, Remedy.LATER)
+
+    def _show_keywords(self, job: Job, receipts: dict[int, Receipt]) -> None:
+        """Give keywords new to a folder their letters, on disk before any name uses them."""
+        for home in job.order.homes:
+            table = self._tree.tables[home]
+            extended = table.extended(job.order.tags)
+            if extended is not table:
+                self._attempt(job, receipts, lambda home=home, new=extended: self._tree.show_keywords(home, new))  # type: ignore[misc]
+
+    def _stage(self, job: Job, staged: dict[int, _Staged]) -> None:
+        """Write the body into `tmp` of its first folder."""
+        body, order = job.body, job.order
+        if body is None or not order.homes:
+            raise _StaleError("its content did not come")
+        folder = self._tree.folder(min(order.homes))
+        path = f"{folder}/tmp/{self._fresh_name(job)}"
+        form = Form.RAW
+        if body.data is not None:
+            data, form = to_disk(body.data, keep_crlf=self._keep_crlf)
+            digest, size = digest_of(body.data), len(body.data)
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with open(handle, "wb", buffering=0) as file:
+                staged[order.key] = _Staged(job, path, digest, size, form)
+                view = memoryview(data)
+                while view:
+                    view = view[file.write(view) :]
+        elif body.path is not None:
+            staged[order.key] = _Staged(job, path, "", 0, form)
+            staged[order.key] = self._copy_large(job, body.path, path)
+        _set_mtime(path, job.stamp)
+
+    def _copy_large(self, job: Job, source: Path, path: str) -> _Staged:
+        """Write a large body from a file of its own in bounded memory, with LF where that is reversible."""
+        measured = measure(iterate_chunks(os.fspath(source)))
+        shorten = not self._keep_crlf and measured.form is Form.RAW and _only_crlf(source)
+        with open(path, "xb") as file:
+            os.fchmod(file.fileno(), 0o600)
+            held = b""
+            for chunk in iterate_chunks(os.fspath(source)):
+                piece = held + chunk
+                held = b""
+                if shorten:
+                    if piece.endswith(b"\r"):
+                        piece, held = piece[:-1], b"\r"
+                    piece = piece.replace(b"\r\n", b"\n")
+                file.write(piece)
+            file.write(held)
+        return _Staged(job, path, measured.raw, measured.raw_size, Form.LF if shorten else Form.RAW)
+
+    def _settle(self, staged: dict[int, _Staged], receipts: dict[int, Receipt]) -> None:
+        """Make every staged body durable before any of them gets a name that readers see."""
+        if not staged:
+            return
+        try:
+            sync_files(self._tree.root, [one.path for one in staged.values()])
+        except OSError as error:
+            self.fatal = self.fatal or _failure(error)
+            for key in staged:
+                receipts[key] = _refused(key, error, Remedy.LATER)
+
+    def _carry_out(self, job: Job, staged: dict[int, _Staged], receipts: dict[int, Receipt]) -> None:
+        order = job.order
+        places = [place for place in job.places if place.key == order.key]
+        for place in places:
+            self._check(place)
+        one = staged.get(order.key)
+        done = _Done()
+        if one is not None:
+            self._deliver(one, done)
+            del staged[order.key]
+            self._unlink(places, done)
+        else:
+            if order.verb is not Verb.DELETE:
+                self._spread(job, places, done)
+            self._rename([place for place in places if place.folder in order.homes], order.tags, done)
+            self._unlink([place for place in places if place.folder not in order.homes], done)
+        if order.verb is Verb.DELETE:
+            version = None
+        else:
+            digest = one.digest if one is not None else order.expect.body if order.expect else ""
+            version = Version(digest, digest, order.tags, order.homes)
+        receipts[order.key] = Receipt(
+            order.key,
+            Outcome.DONE,
+            version,
+            digest=one.digest if one is not None else "",
+            size=one.size if one is not None else 0,
+            places=tuple(done.places),
+            moved=tuple(done.moved),
+        )
+
+    def _check(self, place: Place) -> None:
+        """Raise _StaleError unless the file is the one the ledger knows."""
+        try:
+            state = os.lstat(self._path(place))
+        except FileNotFoundError:
+            raise _StaleError("its file was renamed or removed meanwhile") from None
+        if (state.st_ino, state.st_size, state.st_mtime_ns) != (place.ino, place.size, place.mtime):
+            raise _StaleError("its file was changed meanwhile")
+
+    def _deliver(self, one: _Staged, done: _Done) -> None:
+        """Give a staged message its names: renamed into its first folder, linked into the others."""
+        order = one.job.order
+        state = os.stat(one.path)
+        first: Place | None = None
+        for home in sorted(order.homes):
+            name = os.path.basename(one.path) if first is None else self._fresh_name(one.job)
+            place = self._named(
+                Place(home, name, "", "new", order.key, state.st_ino, state.st_size, state.st_mtime_ns, one.form), order.tags
+            )
+            if first is None:
+                os.rename(one.path, self._path(place))
+                self._dirty.add(os.path.dirname(self._path(place)))
+                first = place
+            else:
+                place = self._link(first, place)
+            done.places.append(place)
+
+    def _spread(self, job: Job, places: list[Place], done: _Done) -> None:
+        """Add copies in the folders the message is new to."""
+        order = job.order
+        added = sorted(order.homes - {place.folder for place in places})
+        if not added:
+            return
+        if not places:
+            raise _StaleError("none of its files is there to copy")
+        source = places[0]
+        for home in added:
+            place = self._named(source._replace(folder=home, name=self._fresh_name(job), info="", sub="new"), order.tags)
+            done.places.append(self._link(source, place))
+
+    def _link(self, source: Place, target: Place) -> Place:
+        """Make a second name for a file; a copy of it where the file system has no hard links (hard case 16)."""
+        path = self._path(target)
+        self._dirty.add(os.path.dirname(path))
+        if self._links:
+            try:
+                os.link(self._path(source), path)
+            except OSError as error:
+                if error.errno not in {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP}:
+                    raise
+            else:
+                return target
+        temporary = f"{self._tree.folder(target.folder)}/tmp/{target.name}"
+        shutil.copyfile(self._path(source), temporary)
+        os.chmod(temporary, 0o600)
+        os.utime(temporary, ns=(source.mtime, source.mtime))
+        sync_files(self._tree.root, [temporary])
+        os.rename(temporary, path)
+        state = os.stat(path)
+        return target._replace(ino=state.st_ino, size=state.st_size, mtime=state.st_mtime_ns)
+
+    def _rename(self, places: list[Place], tags: Tags, done: _Done) -> None:
+        """Make the names of copies show the keywords."""
+        for place in places:
+            named = self._named(place, tags)
+            if named != place:
+                self._replace(place, named)
+                done.places.append(named)
+
+    def _replace(self, old: Place, new: Place) -> None:
+        if os.path.lexists(self._path(new)):
+            raise _StaleError("another file has the name it was to get")
+        try:
+            os.rename(self._path(old), self._path(new))
+        except FileNotFoundError:
+            raise _StaleError("its file was renamed or removed meanwhile") from None
+        self._dirty |= {os.path.dirname(self._path(old)), os.path.dirname(self._path(new))}
+
+    def _unlink(self, places: list[Place], done: _Done) -> None:
+        for place in places:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._path(place))
+            self._dirty.add(os.path.dirname(self._path(place)))
+            done.moved.append((place.folder, place.name))
+
+    def _named(self, place: Place, tags: Tags) -> Place:
+        """Return the place under the name that shows the keywords; an unread message without flags stays in `new`."""
+        info = self._tree.tables[place.folder].write(tags, place.info)
+        if place.sub == "new" and info in {"", ":2,"}:
+            return place
+        return place._replace(info=info or ":2,", sub="cur")
+
+    def _fresh_name(self, job: Job) -> str:
+        return f"{max(job.stamp, 0)}.J{job.order.key}R{self._token()}.{_HOST}"
+
+    def _path(self, place: Place) -> str:
+        return f"{self._tree.folder(place.folder)}/{place.sub}/{place.name}{place.info}"
+
+
+def _set_mtime(path: str, stamp: int) -> None:
+    """Show receivedAt as the file's mtime; a time no file system holds (hard case 61) is left as it is."""
+    with contextlib.suppress(OverflowError, OSError):
+        os.utime(path, (stamp, stamp))
+
+
+def _only_crlf(path: Path) -> bool:
+    """Tell whether every CR of a file is followed by LF."""
+    pending = False
+    for chunk in iterate_chunks(os.fspath(path)):
+        if pending and not chunk.startswith(b"\n"):
+            return False
+        if chunk.count(b"\r") - chunk.endswith(b"\r") != chunk.count(b"\r\n"):
+            return False
+        pending = chunk.endswith(b"\r")
+    return not pending
+
+
+def _failure(error: OSError) -> LocalError:
+    return LocalError(
+        f"The disk refused to write: {error.strerror} ({error.filename}).",
+        advice="Nothing was lost; free some space or mend the disk, then run again.",
+    )
+
+
+def _refused(key: int, error: OSError, remedy: Remedy) -> Receipt:
+    return Receipt(key, Outcome.REFUSED, why=f"the disk refused: {error.strerror} ({error.filename})", remedy=remedy)
