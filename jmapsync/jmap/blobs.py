@@ -8,17 +8,18 @@ from __future__ import annotations
 import binascii
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from jmapsync.errors import JmapsyncError, LocalError, Remedy, Scope, ServerError, UnsupportedError
 from jmapsync.jmap.failures import MethodError, RequestError
-from jmapsync.jmap.wire import Call, split
+from jmapsync.jmap.transport import CHUNK
+from jmapsync.jmap.wire import Call, Response, batched, describe
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
     from jmapsync.jmap.client import Client
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 BLOB = "urn:ietf:params:jmap:blob"
 CYRUS_BLOB = "https://cyrusimap.org/ns/jmap/blob"
 
+T = TypeVar("T")
+
 
 class BlobNotFoundError(JmapsyncError):
     """The server does not have the blob (any more); its object has to be read again for the blob id it has now."""
@@ -36,8 +39,7 @@ class BlobNotFoundError(JmapsyncError):
     scope = Scope.ITEM
 
 
-@dataclass(frozen=True, slots=True)
-class Uploaded:
+class Uploaded(msgspec.Struct, frozen=True, rename="camel"):
     """What the server made of uploaded bytes; kept at least an hour unless something refers to it."""
 
     blob_id: str
@@ -54,28 +56,176 @@ class Blob:
     error: str = ""
 
 
+class _Item(msgspec.Struct):
+    """One element of a Blob/get result; msgspec decodes base64 itself, three times faster than binascii after JSON."""
+
+    id: str
+    data: bytes | None = msgspec.field(name="data:asBase64", default=None)
+    is_truncated: bool = msgspec.field(name="isTruncated", default=False)
+
+
+class _Result(msgspec.Struct):
+    list: list[_Item]
+
+
 async def upload(client: Client, account_id: str, source: bytes | Path, media_type: str) -> Uploaded:
-    """Upload bytes, or a file without holding it in memory."""
-    raise NotImplementedError
+    """Upload bytes, or a file without holding it in memory (RFC 8620, section 6.1).
+
+    Raise `RequestError` with the limit `maxSizeUpload` before anything is sent, `LocalError` if the file cannot be read or
+    changes meanwhile, `ServerError` if the server kept another number of octets, and what `Exchange.ask` raises.
+    """
+    session = await client.session()
+    size = len(source) if isinstance(source, bytes) else _size_of(source)
+    if size > session.limits.max_size_upload:
+        raise RequestError.too_large("maxSizeUpload", size, session.limits.max_size_upload)
+
+    def read(reply: Reply) -> Uploaded:
+        uploaded = _uploaded(reply)
+        if uploaded.size != size:
+            raise ServerError(f"The server kept {uploaded.size} of {size} octets of an upload.")
+        return uploaded
+
+    return await client.exchange.ask(
+        "POST",
+        expand(session.upload_url, accountId=account_id),
+        read,
+        purpose="uploads",
+        lanes=client.upload_lanes,
+        headers={"Content-Type": media_type, "Content-Length": str(size), "Accept": "application/json"},
+        content=lambda: source if isinstance(source, bytes) else _contents(source, size),
+        size_limit="maxSizeUpload",
+    )
 
 
-def download(
+async def download(
     client: Client, account_id: str, blob_id: str, *, name: str = "blob", media_type: str = "application/octet-stream"
 ) -> AsyncIterator[bytes]:
-    """Yield the bytes of a blob piece by piece."""
-    raise NotImplementedError
+    """Yield the bytes of a blob piece by piece (RFC 8620, section 6.2); the caller checks their number.
+
+    Raise `BlobNotFoundError`, and what `Exchange.ask` raises.
+    """
+    session = await client.session()
+    url = expand(session.download_url, accountId=account_id, blobId=blob_id, name=name, type=media_type)
+    try:
+        async for piece in client.exchange.stream(
+            url, purpose="downloads", lanes=client.download_lanes, headers={"Accept": media_type}
+        ):
+            yield piece
+    except RequestError as error:
+        if error.type == "notFound":
+            raise BlobNotFoundError(f"The server does not have the blob {blob_id}.") from error
+        raise
+
+
+def expand(template: str, **values: str) -> str:
+    """Expand a URL template of level 1 (RFC 6570); every reserved character of a value is percent-encoded."""
+    return re.sub(r"\{(\w+)\}", lambda match: quote(values.get(match[1], ""), safe=""), template)
 
 
 def blob_capability(session: Session, account: Account) -> str | None:
     """Return the capability by which Blob/get can be used in the account: the standard's, else Cyrus' own, else None."""
-    raise NotImplementedError
+    return next((name for name in (BLOB, CYRUS_BLOB) if name in session.using(name, account=account)), None)
 
 
 async def get_blobs(client: Client, account_id: str, ids: Sequence[str]) -> list[Blob]:
-    """Return many blobs by Blob/get, one for each id and in their order."""
-    raise NotImplementedError
+    """Return many blobs by Blob/get, one for each id and in their order.
+
+    All of them are in memory at once: the caller bounds their number by their sizes. More ids than the session's
+    `maxObjectsInGet` go in several requests, and a batch that the server finds too large is halved. Raise `UnsupportedError`,
+    `MethodError`, and what `Client.call` raises.
+    """
+    found = {blob.id: blob for blob in await _get(client, account_id, ids, "data:asBase64", _blobs)}
+    return [found.get(id_) or Blob(id_, None, "The server does not have the blob.") for id_ in ids]
 
 
 async def get_digests(client: Client, account_id: str, ids: Sequence[str], algorithm: str = "sha") -> dict[str, bytes]:
-    """Return the digests of the blobs that the server has."""
-    raise NotImplementedError
+    """Return the digests of those blobs that the server has (RFC 9404, section 4.2).
+
+    `algorithm` is a name of RFC 9404, section 6.3: "sha" (SHA-1), "sha-256". Raise `UnsupportedError` if it is not offered.
+    """
+    session = await client.session()
+    account = session.accounts.get(account_id)
+    capability = blob_capability(session, account) if account else None
+    offered = account.capabilities.get(capability) if account and capability else None
+    if not isinstance(offered, dict) or algorithm not in (offered.get("supportedDigestAlgorithms") or ()):
+        raise UnsupportedError(f"The server does not offer the digest {algorithm} of blobs.")
+    name = f"digest:{algorithm}"
+
+    def read(response: Response, call: Call) -> list[tuple[str, bytes | None]]:
+        return [(item["id"], _decoded(item.get(name))) for item in response.get(call).get("list", ())]
+
+    digests = await _get(client, account_id, ids, name, read)
+    return {id_: digest for id_, digest in digests if digest is not None}
+
+
+async def _get(
+    client: Client, account_id: str, ids: Sequence[str], wanted: str, read: Callable[[Response, Call], list[T]]
+) -> list[T]:
+    session = await client.session()
+    account = session.accounts.get(account_id)
+    capability = blob_capability(session, account) if account else None
+    if account is None or capability is None:
+        raise UnsupportedError("The server does not offer Blob/get.")
+    using = session.using(capability, account=account)
+    items: list[T] = []
+    waiting = list(batched(list(dict.fromkeys(ids)), session.limits.max_objects_in_get))
+    while waiting:
+        batch = waiting.pop(0)
+        call = Call("Blob/get", {"accountId": account_id, "ids": batch, "properties": [wanted]}, "blobs")
+        response = await client.call([call], using=using)
+        try:
+            items += read(response, call)
+        except MethodError as error:
+            if error.type != "requestTooLarge" or len(batch) == 1:
+                raise
+            middle = len(batch) // 2
+            waiting[:0] = [batch[:middle], batch[middle:]]
+    return items
+
+
+def _blobs(response: Response, call: Call) -> list[Blob]:
+    try:
+        return [_blob(item.id, item.data, item.is_truncated) for item in response.get_as(call, _Result).list]
+    except ServerError:  # base64 with line breaks or without padding
+        items = response.get(call).get("list", ())
+        return [_blob(item["id"], _decoded(item.get("data:asBase64")), bool(item.get("isTruncated"))) for item in items]
+
+
+def _blob(id_: str, data: bytes | None, is_truncated: bool) -> Blob:
+    if data is None:
+        return Blob(id_, None, "The server gave no data for the blob.")
+    return Blob(id_, None, "The server gave only a part of the blob.") if is_truncated else Blob(id_, data)
+
+
+def _decoded(data: object) -> bytes | None:
+    try:
+        return binascii.a2b_base64(data) if isinstance(data, str) else None
+    except ValueError:
+        return None
+
+
+def _uploaded(reply: Reply) -> Uploaded:
+    try:
+        return msgspec.json.decode(reply.body, type=Uploaded)
+    except msgspec.DecodeError as error:
+        raise ServerError(f"The server answered an upload with something else than JMAP ({describe(reply.body)}).") from error
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise LocalError(f"{path} cannot be read ({error.strerror}).") from error
+
+
+async def _contents(path: Path, size: int) -> AsyncIterator[bytes]:
+    left = size
+    try:
+        with path.open("rb") as file:  # pieces of a local file, far faster than the network
+            while left and (piece := file.read(min(left, CHUNK))):
+                left -= len(piece)
+                yield piece
+    except OSError as error:
+        raise LocalError(f"{path} cannot be read ({error.strerror}).") from error
+    if left:
+        raise LocalError(f"{path} became shorter while it was uploaded.")

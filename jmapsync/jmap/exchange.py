@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from jmapsync.errors import JmapsyncError
     from jmapsync.jmap.auth import Credential
     from jmapsync.jmap.lanes import Lanes
 
@@ -84,38 +85,6 @@ class Exchange:
 
         return await self.persist(attempt, lanes=lanes, repeatable=repeatable)
 
-    async def stream(self, url: str, *, purpose: str, lanes: Lanes, headers: Mapping[str, str]) -> AsyncIterator[bytes]:
-        """Yield the body of a GET piece by piece; after a cut it is asked for again and what was already had is skipped.
-
-        So what the URL names must never change, which holds for blobs (RFC 8620, section 6.2).
-        """
-        had = 0
-        queue: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=4)
-
-        async def attempt() -> None:
-            nonlocal had
-            async with self._open("GET", url, headers, None, purpose) as response:
-                if not response.is_success:
-                    judge(await self.transport.read(response))
-                skip = had
-                async for piece in self.transport.pieces(response):
-                    fresh = piece[skip:]
-                    skip = max(0, skip - len(piece))
-                    if fresh:
-                        had += len(fresh)
-                        await queue.put(fresh)
-
-        async def fetch() -> None:
-            try:
-                await self.persist(attempt, lanes=lanes)
-            finally:
-                await queue.put(None)
-
-        async with asyncio.TaskGroup() as group:
-            group.create_task(fetch())
-            while (piece := await queue.get()) is not None:
-                yield piece
-
     async def persist(self, attempt: Callable[[], Awaitable[T]], *, lanes: Lanes | None = None, repeatable: bool = True) -> T:
         """Run an attempt until it succeeds or patience runs out, and then raise the last one's error.
 
@@ -126,27 +95,54 @@ class Exchange:
             await self._cool_down()
             try:
                 async with lanes or contextlib.nullcontext():
-                    result = await attempt()
-                self._reached = True
-                return result
-            except Setback as caught:
-                self._reached = True
-                setback = caught
-            except UnreachedError as error:
-                setback = Setback(error, maybe_done=False)
-            except BrokenOffError as error:
-                setback = Setback(error, maybe_done=True)
-            if setback.maybe_done and not repeatable:
-                raise OutcomeUnknownError(
-                    f"{setback.error.message.rstrip('.')}; whether the server did what was asked is unknown.",
-                    advice="The next look at the server tells.",
-                ) from setback
-            if setback.narrow and lanes is not None:
-                lanes.narrow()
-            pause = patience.pause(setback)
-            if pause is None or (not self._reached and patience.attempts >= _FIRST_CONTACT_ATTEMPTS):
-                raise setback.error from setback
-            await self._wait(pause, setback)
+                    return await attempt()
+            except (Setback, UnreachedError, BrokenOffError) as error:
+                await self._recover(error, patience, lanes, repeatable=repeatable)
+
+    async def stream(self, url: str, *, purpose: str, lanes: Lanes, headers: Mapping[str, str]) -> AsyncIterator[bytes]:
+        """Yield the body of a GET piece by piece; after a cut it is asked for again and what was already had is skipped.
+
+        So what the URL names must never change, which holds for blobs (RFC 8620, section 6.2).
+        """
+        patience = Patience(self._max_wait)
+        had = 0
+        while True:
+            await self._cool_down()
+            try:
+                async with lanes, self._open("GET", url, headers, None, purpose) as response:
+                    if not response.is_success:
+                        judge(await self.transport.read(response))
+                    skip = had
+                    async for piece in self.transport.pieces(response):
+                        fresh = piece[skip:]
+                        skip = max(0, skip - len(piece))
+                        had += len(fresh)
+                        if fresh:
+                            yield fresh
+            except (Setback, UnreachedError, BrokenOffError) as error:
+                await self._recover(error, patience, lanes, repeatable=True)
+            else:
+                return
+
+    async def _recover(self, error: JmapsyncError | Setback, patience: Patience, lanes: Lanes | None, *, repeatable: bool) -> None:
+        """Wait before the next attempt, or raise if there should be none."""
+        setback = error if isinstance(error, Setback) else Setback(error, maybe_done=not isinstance(error, UnreachedError))
+        if setback.maybe_done and not repeatable:
+            raise OutcomeUnknownError(
+                f"{setback.error.message.rstrip('.')}; whether the server did what was asked is unknown.",
+                advice="The next look at the server tells.",
+            ) from error
+        if setback.narrow and lanes is not None:
+            lanes.narrow()
+        pause = patience.pause(setback)
+        if pause is None or (not self._reached and patience.attempts >= _FIRST_CONTACT_ATTEMPTS):
+            raise setback.error from error
+        if setback.shared:
+            self._not_before = max(self._not_before, time.monotonic() + pause)
+        _log.debug("waiting %.1f s: %s", pause, setback.error.message)
+        if self._on_wait is not None:
+            self._on_wait(pause, setback.error.message)
+        await asyncio.sleep(pause)
 
     @contextlib.asynccontextmanager
     async def _open(
@@ -162,28 +158,23 @@ class Exchange:
             self.approval.check(url, purpose)
             sent = {**headers, "Authorization": self._credential.authorization()}
             async with self.transport.open(method, url, sent, content() if content else None) as response:
+                self._reached = True
                 if response.status_code not in _REDIRECTS:
                     yield response
                     return
+                await self.transport.read(response)  # or the connection could not be used again
                 url = _redirected(method, url, response, self.approval, purpose)
         raise ServerError(f"{Origin.of(url)} redirects in circles.")
 
     async def _cool_down(self) -> None:
-        while (left := self._not_before - time.monotonic()) > 0:
+        # Another request may have prolonged the pause meanwhile.
+        while (left := self._not_before - time.monotonic()) > 0:  # noqa: ASYNC110  # a moment, not an event
             await asyncio.sleep(left)
-
-    async def _wait(self, pause: float, setback: Setback) -> None:
-        _log.debug("waiting %.1f s: %s", pause, setback.error.message)
-        if setback.shared:
-            self._not_before = max(self._not_before, time.monotonic() + pause)
-        if self._on_wait is not None:
-            self._on_wait(pause, setback.error.message)
-        await asyncio.sleep(pause)
 
 
 def _redirected(method: str, url: str, response: httpx.Response, approval: Approval, purpose: str) -> str:
     """Return where a redirect leads if it may be followed."""
-    target = urljoin(url, response.headers.get("location", ""))
+    target: str = urljoin(url, response.headers.get("location", ""))
     came_from, goes_to = Origin.of(url), approval.check(target, purpose)
     if came_from.scheme == "https" and goes_to.scheme != "https":
         raise HostRefusedError(f"{came_from} redirects to an unencrypted address; the secret was not sent there.")

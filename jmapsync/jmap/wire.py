@@ -25,6 +25,7 @@ __all__ = [
     "RequestError",
     "Response",
     "SetError",
+    "batched",
     "decode_response",
     "encode_request",
     "set_errors",
@@ -147,6 +148,12 @@ def _decode(raw: msgspec.Raw, type_: type[T], name: str) -> T:
         return msgspec.json.decode(raw, type=type_)
     except msgspec.DecodeError as error:
         raise ServerError(f"The server's answer to {name} has a shape that the protocol does not allow.") from error
+
+
+def batched(items: Sequence[T], count: int) -> Iterator[list[T]]:
+    """Split items, in order, into batches of at most `count`, such as the ids of one `/get`."""
+    for start in range(0, len(items), count):
+        yield list(items[start : start + count])
 
 
 def split(items: Iterable[T], max_count: int, max_bytes: int, size_of: Callable[[T], int]) -> Iterator[list[T]]:
