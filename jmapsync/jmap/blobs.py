@@ -65,7 +65,7 @@ class _Item(msgspec.Struct):
 
 
 class _Result(msgspec.Struct):
-    list: list[_Item]
+    items: list[_Item] = msgspec.field(name="list")
 
 
 async def upload(client: Client, account_id: str, source: bytes | Path, media_type: str) -> Uploaded:
@@ -185,7 +185,7 @@ async def _get(
 
 def _blobs(response: Response, call: Call) -> list[Blob]:
     try:
-        return [_blob(item.id, item.data, item.is_truncated) for item in response.get_as(call, _Result).list]
+        return [_blob(item.id, item.data, item.is_truncated) for item in response.get_as(call, _Result).items]
     except ServerError:  # base64 with line breaks or without padding
         items = response.get(call).get("list", ())
         return [_blob(item["id"], _decoded(item.get("data:asBase64")), bool(item.get("isTruncated"))) for item in items]
