@@ -95,6 +95,10 @@ class Outcome(enum.Enum):
     STALE = "stale"
     """The side does not hold what was expected: look again and plan again."""
     REFUSED = "refused"
+    BOUND = "bound"
+    """The server holds this very content already under `ref`: nothing was written, the two are one (RFC 8621, 4.8)."""
+    KEPT = "kept"
+    """The item stays on the server by the user's wish and is no longer mirrored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +108,13 @@ class Receipt:
     key: int
     outcome: Outcome
     version: Version | None = None
-    """What the side holds now; None when the item is no longer there."""
+    """What the side was seen to hold after the write, others' changes included; None when the item is no longer there."""
     why: str = ""
     remedy: Remedy = Remedy.NEVER
     ref: str | None = None
     """The server's id, where the order gave the item one."""
     digest: str = ""
     size: int = 0
-    same_as: int | None = None
-    """The key of another item that the server says this one is (alreadyExists, RFC 8621, 4.8)."""
     places: tuple[Place, ...] = ()
     moved: tuple[tuple[int, str], ...] = ()
 
@@ -127,6 +129,8 @@ class Body:
     why: str = ""
     """Why there are none."""
     remedy: Remedy = Remedy.LATER
+    whole: bool = True
+    """False when the number of octets is not the one the server told, twice in the same way."""
     vanished: bool = False
     """True when the side no longer has the item."""
 

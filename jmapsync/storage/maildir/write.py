@@ -91,7 +91,7 @@ class Writer:
         try:
             sync_directories(self._dirty)
         except OSError as error:
-            self.fatal = self.fatal or _failure(error)
+            self._fail(error)
             return [_refused(job.order.key, error, Remedy.LATER) for job in jobs]
         self._dirty.clear()
         return [receipts[job.order.key] for job in jobs]
@@ -107,8 +107,12 @@ class Writer:
             receipts[key] = Receipt(key, Outcome.STALE, why=str(stale))
         except OSError as error:
             if error.errno in _DISK:
-                self.fatal = _failure(error)
+                self._fail(error)
             receipts[key] = _refused(key, error, Remedy.LATER)
+
+    def _fail(self, error: OSError) -> None:
+        if self.fatal is None:
+            self.fatal = _failure(error)
 
     def _show_keywords(self, job: Job, receipts: dict[int, Receipt]) -> None:
         """Give keywords new to a folder their letters, on disk before any name uses them."""
@@ -165,7 +169,7 @@ class Writer:
         try:
             sync_files(self._tree.root, [one.path for one in staged.values()])
         except OSError as error:
-            self.fatal = self.fatal or _failure(error)
+            self._fail(error)
             for key in staged:
                 receipts[key] = _refused(key, error, Remedy.LATER)
 

@@ -1,0 +1,235 @@
+"""Carry out orders on the server: patches and removals by Email/set, new messages by Email/import.
+
+Every result is checked id by id, and what was written is read back in the same request, because a server may accept a change
+and not keep it. Patches name single keywords and mailboxes, so what other clients do at the same time stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.errors import OutcomeUnknownError, Remedy
+from jmapsync.jmap.failures import MethodError, SetError, set_errors
+from jmapsync.jmap.wire import Call, batched
+from jmapsync.planner.model import Order, Verb
+from jmapsync.storage.port import Job, Outcome, Receipt
+from jmapsync.storage.remote.emails import MAIL, Email, EmailList, get_emails, patch, version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jmapsync.jmap.client import Client
+    from jmapsync.jmap.session import Account
+    from jmapsync.jmap.wire import Response
+
+READ_BACK = ("id", "blobId", "mailboxIds", "keywords")
+PATCH_OCTETS = 400
+"""A generous guess at the encoded size of one patch, to stay under maxSizeRequest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """The mailboxes of the account, as far as they are mirrored."""
+
+    keys: dict[str, int]
+    """Container key by mailbox id."""
+    roles: dict[str, str]
+    """Mailbox id by role."""
+
+    def ids(self, homes: frozenset[int]) -> list[str]:
+        """Return the mailbox ids of containers."""
+        return [box for box, key in self.keys.items() if key in homes]
+
+
+class Setter:
+    """Changes and removes emails that the server has."""
+
+    def __init__(self, client: Client, account: Account, boxes: Boxes, on_delete: str) -> None:
+        """Prepare. `on_delete` is `trash`, `destroy` or `keep`."""
+        self._client = client
+        self._account = account
+        self._boxes = boxes
+        self._on_delete = on_delete
+
+    async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Carry out UPDATE and DELETE orders and return a receipt for each, in no particular order."""
+        receipts: list[Receipt] = []
+        patches: list[tuple[Job, dict[str, Any]]] = []
+        destroyed: list[Job] = []
+        leaving = [job for job in jobs if job.order.verb is Verb.DELETE]
+        if leaving and self._on_delete == "keep":
+            receipts += [Receipt(job.order.key, Outcome.KEPT) for job in leaving]
+        elif leaving:
+            now = await self._read([str(job.ref) for job in leaving])
+            for job in leaving:
+                self._sort_out(job, now.get(str(job.ref)), receipts, patches, destroyed)
+        patches += [(job, self._patch(job.order)) for job in jobs if job.order.verb is Verb.UPDATE]
+        limits = (await self._client.session()).limits
+        most = max(1, min(limits.max_objects_in_set, limits.max_objects_in_get, limits.max_size_request // PATCH_OCTETS))
+        for some in batched(patches, most):
+            receipts += await self._update(some)
+        for some in batched(destroyed, most):
+            receipts += await self._destroy(some)
+        return receipts
+
+    async def _read(self, refs: Sequence[str]) -> dict[str, Email]:
+        found: dict[str, Email] = {}
+        for some in batched(refs, (await self._client.session()).limits.max_objects_in_get):
+            call = get_emails(self._account.id, some, "now", READ_BACK)
+            found.update({email.id: email for email in (await self._call([call])).get_as(call, EmailList).emails})
+        return found
+
+    def _sort_out(
+        self,
+        job: Job,
+        now: Email | None,
+        receipts: list[Receipt],
+        patches: list[tuple[Job, dict[str, Any]]],
+        destroyed: list[Job],
+    ) -> None:
+        """Decide what deleting an email means on the server: leave its mailboxes, go to Trash, or be destroyed."""
+        order = job.order
+        if now is None:
+            receipts.append(Receipt(order.key, Outcome.DONE))
+            return
+        expected = order.expect.homes if order.expect else frozenset()
+        mirrored = version_of(now, self._boxes.keys).homes
+        if mirrored != expected:
+            receipts.append(Receipt(order.key, Outcome.STALE, why="it was moved on the server meanwhile"))
+            return
+        leave = self._boxes.ids(mirrored)
+        elsewhere = [box for box, held in now.mailbox_ids.items() if held and box not in leave]
+        trash = self._boxes.roles.get("trash")
+        if elsewhere:
+            patches.append((job, patch((), (), (), leave)))
+        elif self._on_delete == "destroy" or (trash is not None and leave == [trash]):
+            destroyed.append(job)
+        elif trash is None:
+            why = 'the server has no Trash mailbox; make one, or set on_delete = "destroy" or "keep"'
+            receipts.append(Receipt(order.key, Outcome.REFUSED, why=why, remedy=Remedy.HUMAN))
+        else:
+            patches.append((job, patch((), (), [trash], [box for box in leave if box != trash])))
+
+    def _patch(self, order: Order) -> dict[str, Any]:
+        return patch(
+            order.added_tags,
+            order.removed_tags,
+            self._boxes.ids(order.added_homes),
+            self._boxes.ids(order.removed_homes),
+        )
+
+    async def _update(self, some: list[tuple[Job, dict[str, Any]]]) -> list[Receipt]:
+        """Send patches and read the emails back in the same request."""
+        account = self._account.id
+        update = Call("Email/set", {"accountId": account, "update": {str(job.ref): change for job, change in some}}, "set")
+        back = get_emails(account, [str(job.ref) for job, _ in some], "back", READ_BACK)
+        response = await self._call([update, back])
+        try:
+            answer = response.get(update)
+        except MethodError as error:
+            return await self._whole_call_failed(error, some)
+        errors = set_errors(answer, "notUpdated")
+        held = {email.id: email for email in _read_back(response, back)}
+        receipts = []
+        for job, change in some:
+            error = errors.get(str(job.ref))
+            if error is not None and error.type == "invalidPatch":
+                receipts.append(await self._replace(job))
+            elif error is not None:
+                receipts.append(_refusal(job, error))
+            else:
+                receipts.append(self._checked(job, change, held.get(str(job.ref))))
+        return receipts
+
+    async def _whole_call_failed(self, error: MethodError, some: list[tuple[Job, dict[str, Any]]]) -> list[Receipt]:
+        """Halve a batch that is too large; a state left unknown means to look again; anything else holds the batch back."""
+        if error.type == "requestTooLarge" and len(some) > 1:
+            middle = len(some) // 2
+            return [*await self._update(some[:middle]), *await self._update(some[middle:])]
+        return [_failed_call(job, error) for job, _ in some]
+
+    def _checked(self, job: Job, change: dict[str, Any], held: Email | None) -> Receipt:
+        """Return a receipt by what the server was read to hold after the write."""
+        order = job.order
+        if held is None:
+            return Receipt(order.key, Outcome.STALE, why="it is not there after the change")
+        version = version_of(held, self._boxes.keys, order.expect.sense if order.expect else "")
+        wanted = order.homes if order.verb is Verb.UPDATE else version.homes
+        lost = (order.tags - version.tags) | (order.removed_tags & version.tags) if order.verb is Verb.UPDATE else frozenset[str]()
+        if change and (lost & (order.added_tags | order.removed_tags) or (wanted & order.added_homes) - version.homes):
+            words = ", ".join(sorted(lost)) or "the mailboxes"
+            return Receipt(order.key, Outcome.REFUSED, version, f"the server accepted a change of {words} but did not keep it")
+        return Receipt(order.key, Outcome.DONE, version)
+
+    async def _replace(self, job: Job) -> Receipt:
+        """Write keywords and mailboxes whole, guarded by ifInState, for a server that refuses patches (hard case 40)."""
+        account, ref, order = self._account.id, str(job.ref), job.order
+        now = get_emails(account, [ref], "now", READ_BACK)
+        answer = (await self._call([now])).get_as(now, EmailList)
+        if not answer.emails:
+            return Receipt(order.key, Outcome.STALE, why="it was deleted on the server meanwhile")
+        email = answer.emails[0]
+        words = {word for word, held in email.keywords.items() if held}
+        boxes = {box for box, held in email.mailbox_ids.items() if held}
+        words = (words | order.added_tags) - order.removed_tags
+        boxes = (boxes | set(self._boxes.ids(order.added_homes))) - set(self._boxes.ids(order.removed_homes))
+        if order.verb is Verb.DELETE:
+            boxes = (boxes - set(self._boxes.ids(order.removed_homes))) | {self._boxes.roles.get("trash", "")} - {""}
+        change = {"keywords": dict.fromkeys(sorted(words), True), "mailboxIds": dict.fromkeys(sorted(boxes), True)}
+        update = Call("Email/set", {"accountId": account, "ifInState": answer.state, "update": {ref: change}}, "set")
+        back = get_emails(account, [ref], "back", READ_BACK)
+        response = await self._call([update, back])
+        try:
+            errors = set_errors(response.get(update), "notUpdated")
+        except MethodError as error:
+            return _failed_call(job, error)
+        if ref in errors:
+            return _refusal(job, errors[ref])
+        held = _read_back(response, back)
+        return self._checked(job, change, held[0] if held else None)
+
+    async def _destroy(self, some: list[Job]) -> list[Receipt]:
+        destroy = Call("Email/set", {"accountId": self._account.id, "destroy": [str(job.ref) for job in some]}, "set")
+        try:
+            answer = (await self._call([destroy])).get(destroy)
+        except MethodError as error:
+            return [_failed_call(job, error) for job in some]
+        errors = set_errors(answer, "notDestroyed")
+        gone = set(answer.get("destroyed") or ())
+        receipts = []
+        for job in some:
+            error = errors.get(str(job.ref))
+            if str(job.ref) in gone or (error is not None and error.type == "notFound"):
+                receipts.append(Receipt(job.order.key, Outcome.DONE))
+            else:
+                receipts.append(_refusal(job, error or SetError("serverFail", "the server did not answer for it")))
+        return receipts
+
+    async def _call(self, calls: list[Call]) -> Response:
+        using = (await self._client.session()).using(MAIL, account=self._account)
+        try:
+            return await self._client.call(calls, using=using)
+        except OutcomeUnknownError:
+            # Patches and removals may be repeated: the second time they find their work done.
+            return await self._client.call(calls, using=using)
+
+
+def _read_back(response: Response, call: Call) -> list[Email]:
+    try:
+        return response.get_as(call, EmailList).emails
+    except MethodError:
+        return []
+
+
+def _failed_call(job: Job, error: MethodError) -> Receipt:
+    if error.remedy is Remedy.NOW:
+        return Receipt(job.order.key, Outcome.STALE, why=error.message)
+    return Receipt(job.order.key, Outcome.REFUSED, why=error.message, remedy=error.remedy)
+
+
+def _refusal(job: Job, error: SetError) -> Receipt:
+    """Return the receipt for one object that the server refused."""
+    if error.remedy is Remedy.NOW:
+        return Receipt(job.order.key, Outcome.STALE, why=str(error))
+    return Receipt(job.order.key, Outcome.REFUSED, why=f"the server refused it: {error}", remedy=error.remedy)
