@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from jmapsync.errors import DiscoveryError, HostRefusedError, NetworkError, ServerError
+from jmapsync.errors import DiscoveryError, HostRefusedError, ServerError
 from jmapsync.jmap import discovery
 from jmapsync.jmap.exchange import Exchange
 from jmapsync.jmap.failures import RequestError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from jmapsync.errors import JmapsyncError
     from jmapsync.jmap.auth import Credential
 
 USER_AGENT = "jmapsync"
@@ -103,6 +104,10 @@ class Client:
                     self._stale = False
         return session
 
+    def expire_session(self) -> None:
+        """Have the Session read again before the next request, as after `accountNotFound`."""
+        self._stale = True
+
     async def call(self, calls: Sequence[Call], *, using: Sequence[str], repeatable: bool = True) -> Response:
         """Send method calls as one request and return the response; a call's own failure shows when its result is asked for.
 
@@ -173,8 +178,7 @@ class Client:
                 raise ServerError(f"{host} no longer answers with a JMAP session.") from error
 
     async def _discover(self) -> Session:
-        tried: list[str] = []
-        unreached: NetworkError | None = None
+        failures: list[JmapsyncError] = []
         for url in await discovery.candidates(self._address, self._resolver):
             if not self._settle(url):
                 origin = Origin.of(url)
@@ -184,15 +188,13 @@ class Client:
                 )
             try:
                 return await self._read_session(url)
-            except UnreachedError as error:
-                unreached = error
-                tried.append(error.message)
-            except (DiscoveryError, RequestError, ServerError) as error:
-                tried.append(error.message)
-        if unreached is not None and len(tried) == 1:
-            raise unreached
+            except (UnreachedError, DiscoveryError, RequestError, ServerError) as error:
+                failures.append(error)
+        # A network that is down says nothing about the address.
+        if all(isinstance(failure, UnreachedError) for failure in failures):
+            raise failures[0]
         raise DiscoveryError(
-            f"No JMAP server was found for {self._address}. {' '.join(tried)}",
+            f"No JMAP server was found for {self._address}. {' '.join(failure.message for failure in failures)}",
             advice="If you know where its JMAP session is, set url.",
         )
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import httpx
-
 from jmapsync.errors import DiscoveryError
 
 if TYPE_CHECKING:
@@ -31,15 +29,19 @@ def domain_of(address: str) -> str:
     """
     domain = address.rpartition("@")[2].strip().rstrip(".")
     try:
-        parts = httpx.URL(f"https://{domain}")
-        name = parts.raw_host.decode("ascii")
-    except (httpx.InvalidURL, ValueError) as error:
+        parts = urlsplit(f"//{domain}")
+        name, port = parts.hostname or "", parts.port
+        if not name.isascii():
+            import idna  # noqa: PLC0415  # rarely needed
+
+            name = idna.encode(name, uts46=True).decode("ascii")
+    except ValueError as error:  # idna.IDNAError is one
         raise DiscoveryError(f"{address!r} is neither a mail address nor a host nor a URL.") from error
-    if not name or parts.raw_path != b"/" or parts.fragment:
+    if not name or parts.netloc != domain or any(char.isspace() for char in domain):
         raise DiscoveryError(f"{address!r} is neither a mail address nor a host nor a URL.")
     if ":" in name:
         name = f"[{name}]"
-    return name if parts.port is None else f"{name}:{parts.port}"
+    return name if port is None else f"{name}:{port}"
 
 
 async def candidates(address_or_url: str, resolver: Resolver | None = None) -> list[str]:

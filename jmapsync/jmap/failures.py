@@ -50,13 +50,21 @@ class RequestError(JmapsyncError):
 
     scope = Scope.KIND
 
-    def __init__(self, type: str, *, status: int = 0, detail: str = "", limit: str = "") -> None:  # noqa: A002
+    def __init__(
+        self,
+        type: str,  # noqa: A002  # the protocol's name
+        *,
+        status: int = 0,
+        detail: str = "",
+        limit: str = "",
+        message: str = "",
+    ) -> None:
         self.type = type.removeprefix(_REQUEST_PREFIX)
         self.status = status
         self.limit = limit
         self.detail = detail
         named = f"{self.type} {limit}".strip()
-        super().__init__(f"The server refused a request ({named}{': ' if detail else ''}{detail}).")
+        super().__init__(message or f"The server refused a request ({named}{': ' if detail else ''}{detail}).")
 
     @classmethod
     def too_large(cls, limit: str, size: int, allowed: int) -> RequestError:
@@ -69,7 +77,7 @@ class MethodError(JmapsyncError):
 
     scope = Scope.KIND
 
-    def __init__(self, type: str, description: str, call: str, raw: Mapping[str, Any] | None = None) -> None:  # noqa: A002
+    def __init__(self, type: str, description: str, call: str, raw: Mapping[str, Any] | None = None) -> None:  # noqa: A002  # the protocol's name
         self.type = type
         self.description = description
         self.call = call

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import httpx
-
 from jmapsync.errors import NetworkError
 from jmapsync.jmap.hosts import is_loopback
+
+# httpx imports its own command line with all of rich and pygments if it can: 45 ms of a run that may last 200. An entry of
+# None makes that import fail, which httpx provides for.
+if "httpx" not in sys.modules:
+    sys.modules["httpx._main"] = None  # type: ignore[assignment]  # the documented way to make an import fail
+import httpx
+
+if sys.modules.get("httpx._main", sys) is None:
+    del sys.modules["httpx._main"]
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -77,11 +78,13 @@ def judge(reply: Reply, *, size_limit: str = "maxSizeRequest") -> Reply:
                 advice="If you use an API token, check that it covers what you mirror.",
             )
         case 404 | 410:
-            raise RequestError("notFound", status=status, detail=f"{host} does not know the address")
+            path = urlsplit(reply.url).path
+            raise RequestError("notFound", status=status, message=f"{host} has nothing at {path} (status {status}).")
         case 413:
             raise RequestError("limit", status=status, limit=limit or size_limit, detail="it is too large")
         case 429 | 503:
-            error = ServerError(f"{host} asks for a pause (status {status}{_said(reply, problem)}).")
+            for_how_long = "" if wait is None else f" of {wait:.0f} seconds"
+            error = ServerError(f"{host} asks for a pause{for_how_long} (status {status}{_said(reply, problem)}).")
             raise Setback(error, maybe_done=False, retry_after=wait, shared=status == 429 or wait is not None)  # noqa: PLR2004
     if status >= 500 or status == 408:  # noqa: PLR2004
         error = ServerError(f"{host} is in trouble (status {status}{_said(reply, problem)}).")
