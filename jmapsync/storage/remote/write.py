@@ -69,8 +69,8 @@ class Setter:
         most = max(1, min(limits.max_objects_in_set, limits.max_objects_in_get, limits.max_size_request // PATCH_OCTETS))
         for some in batched(patches, most):
             receipts += await self._update(some)
-        for some in batched(destroyed, most):
-            receipts += await self._destroy(some)
+        for gone in batched(destroyed, most):
+            receipts += await self._destroy(gone)
         return receipts
 
     async def _read(self, refs: Sequence[str]) -> dict[str, Email]:
@@ -133,11 +133,11 @@ class Setter:
         held = {email.id: email for email in _read_back(response, back)}
         receipts = []
         for job, change in some:
-            error = errors.get(str(job.ref))
-            if error is not None and error.type == "invalidPatch":
+            refused = errors.get(str(job.ref))
+            if refused is not None and refused.type == "invalidPatch":
                 receipts.append(await self._replace(job))
-            elif error is not None:
-                receipts.append(_refusal(job, error))
+            elif refused is not None:
+                receipts.append(refusal(job, refused))
             else:
                 receipts.append(self._checked(job, change, held.get(str(job.ref))))
         return receipts
@@ -147,7 +147,7 @@ class Setter:
         if error.type == "requestTooLarge" and len(some) > 1:
             middle = len(some) // 2
             return [*await self._update(some[:middle]), *await self._update(some[middle:])]
-        return [_failed_call(job, error) for job, _ in some]
+        return [failed_call(job, error) for job, _ in some]
 
     def _checked(self, job: Job, change: dict[str, Any], held: Email | None) -> Receipt:
         """Return a receipt by what the server was read to hold after the write."""
@@ -183,9 +183,9 @@ class Setter:
         try:
             errors = set_errors(response.get(update), "notUpdated")
         except MethodError as error:
-            return _failed_call(job, error)
+            return failed_call(job, error)
         if ref in errors:
-            return _refusal(job, errors[ref])
+            return refusal(job, errors[ref])
         held = _read_back(response, back)
         return self._checked(job, change, held[0] if held else None)
 
@@ -194,16 +194,16 @@ class Setter:
         try:
             answer = (await self._call([destroy])).get(destroy)
         except MethodError as error:
-            return [_failed_call(job, error) for job in some]
+            return [failed_call(job, error) for job in some]
         errors = set_errors(answer, "notDestroyed")
         gone = set(answer.get("destroyed") or ())
         receipts = []
         for job in some:
-            error = errors.get(str(job.ref))
-            if str(job.ref) in gone or (error is not None and error.type == "notFound"):
+            refused = errors.get(str(job.ref))
+            if str(job.ref) in gone or (refused is not None and refused.type == "notFound"):
                 receipts.append(Receipt(job.order.key, Outcome.DONE))
             else:
-                receipts.append(_refusal(job, error or SetError("serverFail", "the server did not answer for it")))
+                receipts.append(refusal(job, refused or SetError("serverFail", "the server did not answer for it")))
         return receipts
 
     async def _call(self, calls: list[Call]) -> Response:
@@ -222,13 +222,13 @@ def _read_back(response: Response, call: Call) -> list[Email]:
         return []
 
 
-def _failed_call(job: Job, error: MethodError) -> Receipt:
+def failed_call(job: Job, error: MethodError) -> Receipt:
     if error.remedy is Remedy.NOW:
         return Receipt(job.order.key, Outcome.STALE, why=error.message)
     return Receipt(job.order.key, Outcome.REFUSED, why=error.message, remedy=error.remedy)
 
 
-def _refusal(job: Job, error: SetError) -> Receipt:
+def refusal(job: Job, error: SetError) -> Receipt:
     """Return the receipt for one object that the server refused."""
     if error.remedy is Remedy.NOW:
         return Receipt(job.order.key, Outcome.STALE, why=str(error))

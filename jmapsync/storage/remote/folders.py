@@ -1,0 +1,76 @@
+"""Create, rename and remove mailboxes (RFC 8621, section 2.5). A mailbox that still holds mail is never removed by force."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jmapsync.errors import Remedy
+from jmapsync.jmap.failures import MethodError, SetError, set_errors
+from jmapsync.jmap.wire import Call
+from jmapsync.planner.model import Verb
+from jmapsync.storage.port import Job, Outcome, Receipt
+from jmapsync.storage.remote.emails import MAIL
+from jmapsync.storage.remote.write import failed_call, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jmapsync.jmap.client import Client
+    from jmapsync.jmap.session import Account
+
+_KEPT = {
+    "mailboxHasEmail": "the mailbox still holds mail on the server; it stays",
+    "mailboxHasChild": "the mailbox still has mailboxes below it on the server; it stays",
+}
+
+
+class FolderSetter:
+    """Changes the mailboxes of one account, one at a time: parents come before children."""
+
+    def __init__(self, client: Client, account: Account) -> None:
+        """Prepare."""
+        self._client = client
+        self._account = account
+
+    async def write(self, job: Job, ids: Mapping[int, str]) -> Receipt:
+        """Carry out one order; `ids` maps container keys to mailbox ids."""
+        order = job.order
+        arguments: dict[str, object] = {"accountId": self._account.id}
+        if order.verb is Verb.DELETE:
+            arguments["destroy"] = [job.ref]
+        else:
+            named = order.source or order.expect
+            body: dict[str, object] = {
+                "name": named.body if named is not None else "",
+                "parentId": next((ids[home] for home in order.homes), None),
+            }
+            if order.verb is Verb.CREATE:
+                arguments["create"] = {"new": {**body, "isSubscribed": True}}
+            else:
+                arguments["update"] = {str(job.ref): body}
+        return await self._send(job, arguments)
+
+    async def _send(self, job: Job, arguments: dict[str, object]) -> Receipt:
+        order = job.order
+        call = Call("Mailbox/set", arguments, "set")
+        using = (await self._client.session()).using(MAIL, account=self._account)
+        try:
+            answer = (await self._client.call([call], using=using, repeatable=order.verb is not Verb.CREATE)).get(call)
+        except MethodError as error:
+            return failed_call(job, error)
+        errors = {**set_errors(answer, "notCreated"), **set_errors(answer, "notUpdated"), **set_errors(answer, "notDestroyed")}
+        for error in errors.values():
+            return _refused(job, error)
+        if order.verb is Verb.DELETE:
+            return Receipt(order.key, Outcome.DONE)
+        named = order.source or order.expect
+        made = (answer.get("created") or {}).get("new") or {}
+        return Receipt(order.key, Outcome.DONE, named, ref=made.get("id"))
+
+
+def _refused(job: Job, error: SetError) -> Receipt:
+    if error.type in _KEPT:
+        return Receipt(job.order.key, Outcome.REFUSED, why=_KEPT[error.type], remedy=Remedy.HUMAN)
+    if error.type == "notFound" and job.order.verb is Verb.DELETE:
+        return Receipt(job.order.key, Outcome.DONE)
+    return refusal(job, error)

@@ -1,0 +1,145 @@
+"""Bring local messages to the server byte for byte, by upload and Email/import (RFC 8621, section 4.8).
+
+An import is the one write that must not be repeated blindly: the caller writes an intent down first, and where the answer is
+lost, looks for the message instead of sending it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.errors import JmapsyncError, LocalError, NetworkError, OutcomeUnknownError, Remedy, SignInError
+from jmapsync.jmap.blobs import Uploaded, upload
+from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
+from jmapsync.jmap.wire import Call, batched
+from jmapsync.planner.model import Version
+from jmapsync.storage.port import Job, Outcome, Receipt
+from jmapsync.storage.remote.emails import MAIL, Email, EmailList, get_emails, utc_date, version_of
+from jmapsync.storage.remote.write import failed_call, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jmapsync.jmap.client import Client
+    from jmapsync.jmap.session import Account
+    from jmapsync.jmap.wire import Response
+    from jmapsync.storage.remote.write import Boxes
+
+MEDIA_TYPE = "message/rfc822"
+MOST = 500
+"""Messages an import call: what a server has to parse before it answers."""
+
+
+class Importer:
+    """Creates emails from bytes."""
+
+    def __init__(self, client: Client, account: Account, boxes: Boxes) -> None:
+        """Prepare."""
+        self._client = client
+        self._account = account
+        self._boxes = boxes
+
+    async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Import messages whose bodies are in the jobs, and return a receipt for each, in no particular order."""
+        receipts: list[Receipt] = []
+        ready = await self._upload(jobs, receipts)
+        most = min((await self._client.session()).limits.max_objects_in_set, MOST)
+        for some in batched(ready, most):
+            receipts += await self._import(some, again=True)
+        return receipts
+
+    async def _upload(self, jobs: Sequence[Job], receipts: list[Receipt]) -> list[tuple[Job, Uploaded]]:
+        """Upload every body; the client keeps to the number the server allows at the same time."""
+        results = await asyncio.gather(*(self._upload_one(job) for job in jobs))
+        receipts += [result for result in results if isinstance(result, Receipt)]
+        return [(job, result) for job, result in zip(jobs, results, strict=True) if isinstance(result, Uploaded)]
+
+    async def _upload_one(self, job: Job) -> Uploaded | Receipt:
+        key, body = job.order.key, job.body
+        source = None if body is None else body.data if body.data is not None else body.path
+        if body is None or source is None:
+            why = body.why if body is not None else "its file could not be read"
+            return Receipt(key, Outcome.STALE, why=why)
+        try:
+            return await upload(self._client, self._account.id, source, MEDIA_TYPE)
+        except RequestError as error:
+            too_large = error.limit == "maxSizeUpload" or error.status == 413
+            why = "it is larger than the server takes" if too_large else error.message
+            return Receipt(key, Outcome.REFUSED, why=why, remedy=Remedy.NEVER if too_large else error.remedy)
+        except (SignInError, NetworkError, LocalError):
+            raise
+        except JmapsyncError as error:
+            return Receipt(key, Outcome.REFUSED, why=error.message, remedy=error.remedy)
+
+    async def _import(self, some: list[tuple[Job, Uploaded]], *, again: bool) -> list[Receipt]:
+        emails = {f"k{job.order.key}": self._email(job, uploaded) for job, uploaded in some}
+        call = Call("Email/import", {"accountId": self._account.id, "emails": emails}, "import")
+        try:
+            answer = (await self._call([call], repeatable=False)).get(call)
+        except OutcomeUnknownError as error:
+            return [Receipt(job.order.key, Outcome.STALE, why=error.message) for job, _ in some]
+        except MethodError as error:
+            if error.type == "requestTooLarge" and len(some) > 1:
+                middle = len(some) // 2
+                return [*await self._import(some[:middle], again=again), *await self._import(some[middle:], again=again)]
+            return [failed_call(job, error) for job, _ in some]
+        created = answer.get("created") or {}
+        errors = set_errors(answer, "notCreated")
+        bound = await self._existing([error.existing_id for error in errors.values() if error.existing_id])
+        receipts, forgotten = [], []
+        for job, uploaded in some:
+            name = f"k{job.order.key}"
+            if name in created:
+                receipts.append(self._created(job, uploaded, created[name]))
+            elif name not in errors:
+                receipts.append(Receipt(job.order.key, Outcome.STALE, why="the server did not answer for it"))
+            elif errors[name].existing_id in bound:
+                receipts.append(self._bound(job, bound[errors[name].existing_id]))
+            elif errors[name].type == "blobNotFound" and again:
+                forgotten.append(job)
+            else:
+                receipts.append(_not_created(job, errors[name]))
+        if forgotten:
+            ready = await self._upload(forgotten, receipts)
+            receipts += await self._import(ready, again=False)
+        return receipts
+
+    def _email(self, job: Job, uploaded: Uploaded) -> dict[str, Any]:
+        return {
+            "blobId": uploaded.blob_id,
+            "mailboxIds": dict.fromkeys(sorted(self._boxes.ids(job.order.homes)), True),
+            "keywords": dict.fromkeys(sorted(job.order.tags), True),
+            "receivedAt": utc_date(job.stamp),
+        }
+
+    def _created(self, job: Job, uploaded: Uploaded, told: dict[str, Any]) -> Receipt:
+        """Return the receipt of an email made; another size says that the server rewrote it (hard case 52)."""
+        order = job.order
+        size = int(told.get("size") or uploaded.size)
+        digest = order.source.sense if order.source is not None and size == uploaded.size else ""
+        version = Version(str(told.get("blobId") or uploaded.blob_id), digest, order.tags, order.homes)
+        return Receipt(order.key, Outcome.DONE, version, ref=str(told["id"]), digest=digest, size=size)
+
+    def _bound(self, job: Job, email: Email) -> Receipt:
+        version = version_of(email, self._boxes.keys)
+        return Receipt(job.order.key, Outcome.BOUND, version, ref=email.id, size=email.size)
+
+    async def _existing(self, refs: Sequence[str]) -> dict[str, Email]:
+        """Read the emails that the server says hold the same content already (hard case 51)."""
+        if not refs:
+            return {}
+        call = get_emails(self._account.id, list(dict.fromkeys(refs)), "existing")
+        emails = (await self._call([call])).get_as(call, EmailList).emails
+        return {email.id: email for email in emails}
+
+    async def _call(self, calls: list[Call], *, repeatable: bool = True) -> Response:
+        using = (await self._client.session()).using(MAIL, account=self._account)
+        return await self._client.call(calls, using=using, repeatable=repeatable)
+
+
+def _not_created(job: Job, error: SetError) -> Receipt:
+    if error.type == "invalidEmail":
+        why = f"the server does not take it for a message ({error.description or 'invalidEmail'})"
+        return Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.NEVER)
+    return refusal(job, error)
