@@ -178,6 +178,8 @@ class Change:
     orders: tuple[Order, ...]
     reason: str
     shelve: Side | None = None
+    stage: int = 0
+    """Changes of a lower stage come first; within a stage any order gives the same end."""
 
     @property
     def deletes(self) -> bool:

@@ -1,0 +1,141 @@
+"""Decide, purely, what has to be done to keep two sides the same. Start reading the project here.
+
+One sentence
+------------
+Make three trees equal: what the **server** holds, what the **disk** holds, and what both were **last known to agree on**
+(the base). An item is a *body*, a set of *tags* and a set of *homes*; a message, a card, an event, a script and even a
+folder are items, and differ by `Rules`, never by code paths.
+
+The three trees
+---------------
+::
+
+    disk --observe--> local tree --+                       +--> orders to the disk
+                                   |                       |
+                      base --------+--> decide --> plan ---+--> shelf, for a body that loses
+                                   |                       |
+    server -observe-> remote tree -+                       +--> orders to the server
+
+A `Version` has two fingerprints: `body`, the side's own, answers *did it change here?*; `sense` answers *do the sides mean
+the same?*. The base keeps the pair of versions both sides were seen to hold, so that a side that cannot hold everything
+(a Maildir knows few keywords) is compared with itself only and nothing travels in circles.
+
+The table
+---------
+====== ====== ====== ==================================================================================================
+local  remote base   result
+====== ====== ====== ==================================================================================================
+no     no     yes    forget
+yes    no     no     create on the server
+no     yes    no     create on disk
+yes    no     yes    edited since the base? re-create on the server : delete on disk
+no     yes    yes    edited since the base? re-create on disk : delete on the server
+yes    yes    no     same sense? adopt, union of the sets : conflict
+yes    yes    yes    body changed on one side: the other gets it; on both with the same sense: adopt; else conflict.
+                     Sets replay: (mine + what they added) - what they removed
+====== ====== ====== ==================================================================================================
+
+"Edited" is a new body or a new home; a tag change alone does not bring a deleted item back. In a conflict the preferred
+side's body wins in place and the other is shelved first: nobody is asked, nothing stops, nothing is lost.
+`decide` returns wanted states, `plan` their difference from the trees. The plan is derived and never stored, so resuming
+after a crash needs no code of its own.
+
+The rooms of this package
+-------------------------
+model       the words: Side, Version, Base, Pair, Rules, Decision, Order, Change, Plan
+merge       whose body, which tags, which homes
+decide      the table; `follow` is its variant where a side may not be written (pull only)
+orders      the difference between what is held and what is wanted; `containers` puts parents before children
+plan        batches of items in, a sorted plan out
+guard       hold back a plan that deletes too much, and say why
+identify    which observation is which item: proven by content, never by a hint
+reason      the words in which every action explains itself
+
+The rooms of the project
+------------------------
+::
+
+    cli        one module per command; talks to app only
+    app        composition root: builds the adapters and wires them
+    engine     the only place where time passes: hints, schedule, cycle, execution, daemon
+    storage    the two sides behind one port: observe, read, write
+    ledger     SQLite: trees, base, links, cursors, intents, shelf, problems
+    kinds      one declaration per data type
+    formats    pure conversion: line ends, flags, names, vCard, iCalendar
+    planner    this package: pure
+    errors     every failure by its remedy and its scope
+    jmap       a small JMAP client that knows nothing of syncing
+
+Imports run one way, from the top of this list to the bottom; `jmap` imports errors only. Nothing here reads a clock, rolls
+dice, hashes, opens a file or a socket: the same trees give the same plan, byte for byte.
+
+A cycle
+-------
+Observe both sides; identify what was seen; the ledger absorbs trees and cursors in one transaction; plan; the guard may
+suspend before any write; execute stage by stage, one ledger commit per batch of items; again until silent. Watchers, push and
+timers are hints that wake a cycle: truth comes from looking. Every order carries what it expects to find, and a mismatch
+means *plan again*, never *force*. Only a whole look, or a server's word, may make anything vanish.
+
+Containers go first and last: plan them with the homes that items need (`needed_homes`), carry out what creates and moves,
+then the items, then the deletions of containers.
+"""
+
+from jmapsync.planner.decide import decide
+from jmapsync.planner.guard import Limits, Loss, Suspension, Tally, judge, losses
+from jmapsync.planner.identify import Candidate, match
+from jmapsync.planner.merge import replay
+from jmapsync.planner.model import (
+    NO_TAGS,
+    NOTHING,
+    Base,
+    Blocked,
+    Change,
+    Decision,
+    Homes,
+    Order,
+    Pair,
+    Plan,
+    Present,
+    Rules,
+    Side,
+    Tags,
+    Verb,
+    Version,
+    Wanted,
+)
+from jmapsync.planner.orders import agree, settle
+from jmapsync.planner.plan import needed_homes, plan
+
+__all__ = [
+    "NOTHING",
+    "NO_TAGS",
+    "Base",
+    "Blocked",
+    "Candidate",
+    "Change",
+    "Decision",
+    "Homes",
+    "Limits",
+    "Loss",
+    "Order",
+    "Pair",
+    "Plan",
+    "Present",
+    "Rules",
+    "Side",
+    "Suspension",
+    "Tags",
+    "Tally",
+    "Verb",
+    "Version",
+    "Wanted",
+    "agree",
+    "decide",
+    "judge",
+    "losses",
+    "match",
+    "needed_homes",
+    "plan",
+    "replay",
+    "settle",
+]

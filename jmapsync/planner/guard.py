@@ -1,0 +1,154 @@
+"""Hold back a plan that would delete too much, before anything is written.
+
+A mass delete is what a mistake looks like from here: an unmounted disk, a folder restored empty, a server that answers an
+empty list. Losses are counted over all batches of a plan. A side is suspended when both limits are passed, in the whole
+set or in any one container (an emptied folder has to be noticed in a large account too), and always when a container's
+directory vanished with items in it. A move is no loss.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jmapsync.planner.model import NOTHING, Change, Homes, Order, Side, Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may be deleted unasked."""
+
+    max_deletes: int
+    max_delete_percent: int
+
+    def passed(self, count: int, total: int) -> bool:
+        """Tell whether deleting `count` of `total` items passes both limits."""
+        return count > self.max_deletes and count * 100 > self.max_delete_percent * total
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """An item that one side is to lose, and the containers it is to be taken out of."""
+
+    side: Side
+    key: int
+    homes: Homes
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """Why a plan is held back, for held."""
+
+    side: Side
+    """The side that would lose items."""
+    count: int
+    total: int
+    sentence: str
+
+
+def losses(change: Change) -> Iterator[Loss]:
+    """Yield what each side loses by a change: an order that takes an item out of containers and puts it into none."""
+    for order in change.orders:
+        if _loses(order):
+            yield Loss(order.side, order.key, order.removed_homes)
+
+
+def _loses(order: Order) -> bool:
+    """Tell whether an order takes away without giving; a container at the top has no home to lose and is lost as well."""
+    return order.verb is Verb.DELETE or (bool(order.removed_homes) and not order.added_homes)
+
+
+@dataclass(slots=True)
+class Tally:
+    """The losses of a plan, counted batch by batch."""
+
+    counts: dict[Side, int] = field(default_factory=lambda: dict.fromkeys(Side, 0))
+    by_container: dict[Side, dict[int, int]] = field(default_factory=lambda: {side: {} for side in Side})
+    _losses: list[tuple[str, int, tuple[int, ...]]] = field(default_factory=list)
+
+    def add(self, changes: Iterable[Change]) -> None:
+        """Count the losses of one batch of changes."""
+        for change in changes:
+            for loss in losses(change):
+                self.counts[loss.side] += 1
+                counted = self.by_container[loss.side]
+                for home in loss.homes:
+                    counted[home] = counted.get(home, 0) + 1
+                self._losses.append((loss.side.value, loss.key, tuple(sorted(loss.homes))))
+
+    def lines(self) -> Iterator[str]:
+        """Yield one line per loss, sorted: the same losses give the same lines, however they were batched."""
+        for side, key, homes in sorted(self._losses):
+            yield f"{side} {key} {','.join(map(str, homes))}"
+
+
+def judge(
+    tally: Tally,
+    population: Mapping[Side, Mapping[int, int]],
+    totals: Mapping[Side, int],
+    limits: Limits,
+    names: Mapping[int, str],
+    *,
+    vanished: frozenset[int] = NOTHING,
+    account: str = "ACCOUNT",
+) -> tuple[Suspension, ...]:
+    """Return why the plan has to be held back; nothing when it may go ahead.
+
+    `population` counts the items of each container and `totals` those of each side before the plan; `vanished` names the
+    containers whose directory disappeared while the base has items in it.
+    """
+    found: list[Suspension] = []
+    for side in Side:
+        counted = tally.by_container[side]
+        held = population.get(side, {})
+        places = sorted(counted, key=lambda home: (names.get(home, ""), home))
+        for home in places:
+            if home in vanished:
+                scene = _Scene(side, counted[home], held.get(home, 0), names.get(home, str(home)), account)
+                found.append(scene.vanished())
+        count, total = tally.counts[side], totals.get(side, 0)
+        if limits.passed(count, total):
+            found.append(_Scene(side, count, total, "", account).too_many(limits))
+            continue
+        for home in places:
+            if home not in vanished and limits.passed(counted[home], held.get(home, 0)):
+                scene = _Scene(side, counted[home], held.get(home, 0), names.get(home, str(home)), account)
+                found.append(scene.too_many(limits))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """The facts of a suspension; `place` is empty for the whole set."""
+
+    side: Side
+    count: int
+    total: int
+    place: str
+    account: str
+
+    def vanished(self) -> Suspension:
+        """Say that a directory is gone with what was in it."""
+        return self._suspend("because its directory is gone")
+
+    def too_many(self, limits: Limits) -> Suspension:
+        """Say that both limits are passed."""
+        most = f"more than {limits.max_deletes:,} and more than {limits.max_delete_percent} %"
+        return self._suspend(f"which is {most} at once")
+
+    def _suspend(self, why: str) -> Suspension:
+        """Say what would be deleted where, why it is held back, and what to do."""
+        where = "on the server" if self.side is Side.REMOTE else "on disk"
+        place = f' from "{self.place}"' if self.place else ""
+        cure = "put the files back" if self.side is Side.REMOTE else "put them back on the server"
+        return Suspension(
+            self.side,
+            self.count,
+            self.total,
+            f"{self.count:,} of {self.total:,} items would be deleted{place} {where}, {why}. Nothing was written. "
+            f"If this is meant, `jmapsync sync --allow-deletes {self.account}` lets exactly this through; "
+            f"otherwise {cure}.",
+        )

@@ -1,0 +1,115 @@
+"""Merge what both sides hold of one item: whose body, which tags, which homes.
+
+Tags and homes *replay*: what the other side added since its base is added here, what it removed is removed here. A body is
+one value: the side that changed it gives it to the other, and where both did the preferred one wins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from jmapsync.planner import reason
+from jmapsync.planner.model import Base, Homes, Pair, Rules, Side, Version, Wanted
+
+Element = TypeVar("Element", str, int)
+
+
+def in_sight(pair: Pair, rules: Rules) -> Pair:
+    """Return the pair without versions that are in no home: nothing is there to keep, and nothing to delete either."""
+
+    def seen(version: Version | None) -> Version | None:
+        return version if version is None or rules.homeless or version.homes else None
+
+    return replace(pair, local=seen(pair.local), remote=seen(pair.remote))
+
+
+def means_gone(version: Version | None, rules: Rules) -> bool:
+    """Tell whether a side means the item to be gone: it is absent, or every copy is marked to go."""
+    return version is None or not (rules.homeless or version.kept)
+
+
+def held(pair: Pair, side: Side) -> Version:
+    """Return the version of a side that has one; LookupError says that the caller did not look first."""
+    version = pair.of(side)
+    if version is None:
+        raise LookupError(f"item {pair.key} is not {reason.WHERE[side]}")
+    return version
+
+
+def stay(side: Side, version: Version) -> Wanted:
+    """Return the wish to keep a version as its side means it."""
+    return Wanted(side, version.tags, version.kept)
+
+
+def replay(mine: frozenset[Element], theirs: frozenset[Element], base: frozenset[Element]) -> frozenset[Element]:
+    """Return my set after what the other side did to its own: plus what it added, minus what it removed.
+
+    `base` is what the *other* side held when both last agreed. Each side is compared with its own base only, so a side
+    that cannot hold some element never seems to have removed it.
+    """
+    return (mine | (theirs - base)) - (base - theirs)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """Whose body both sides are to hold; `source` is None where each keeps its own."""
+
+    source: Side | None
+    phrase: str = ""
+    shelve: Side | None = None
+
+    def of(self, side: Side) -> Side:
+        """Return whose body one side is to hold."""
+        return side if self.source is None else self.source
+
+
+def same_sense(pair: Pair) -> bool:
+    """Tell whether both sides are known to mean the same."""
+    local, remote = held(pair, Side.LOCAL), held(pair, Side.REMOTE)
+    return local.sense != "" and local.sense == remote.sense
+
+
+def means_other(version: Version, base: Version) -> bool:
+    """Tell whether a body changed in more than its form, as far as is known."""
+    return version.body != base.body and not (version.sense != "" and version.sense == base.sense)
+
+
+def conflict(rules: Rules, cause: str) -> Body:
+    """Let the preferred body win in place and put the other on the shelf."""
+    return Body(rules.prefer, reason.conflict(rules, cause), rules.prefer.other if rules.shelve else None)
+
+
+def merge_bodies(pair: Pair, base: Base, rules: Rules) -> Body:
+    """Return whose body wins when both sides hold the item."""
+    verb = reason.edited(rules)
+    changed = [side for side in Side if held(pair, side).body != base.of(side).body]
+    if not changed:
+        return Body(None)
+    if len(changed) == 1:
+        return Body(changed[0], f"{verb} {reason.WHERE[changed[0]]}")
+    if same_sense(pair):
+        return Body(None, f"{verb} alike on both sides")
+    # A server may rewrite an object without changing what it says (a new `updated`): that is no edit to quarrel with.
+    changed = [side for side in Side if means_other(held(pair, side), base.of(side))]
+    if not changed:
+        return Body(None, "rewritten on both sides without a change")
+    if len(changed) == 1:
+        return Body(changed[0], f"{verb} {reason.WHERE[changed[0]]}")
+    return conflict(rules, f"{verb} on both sides")
+
+
+def merge_homes(pair: Pair, base: Base, rules: Rules) -> dict[Side, Homes]:
+    """Return the homes of both sides when neither gave the item up.
+
+    A container has one parent or none: its home is a value that moves, and the preferred side's move wins.
+    """
+    kept = {side: held(pair, side).kept for side in Side}
+    if rules.homeless:
+        moved = [side for side in Side if kept[side] != base.of(side).kept]
+        if not moved:
+            return kept
+        return dict.fromkeys(Side, kept[rules.prefer if rules.prefer in moved else moved[0]])
+    merged = {side: replay(kept[side], kept[side.other], base.of(side.other).kept) for side in Side}
+    # Empty when each side dropped the home that the other relied on: nobody wanted the item gone.
+    return merged if all(merged.values()) else dict.fromkeys(Side, kept[rules.prefer])

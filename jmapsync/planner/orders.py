@@ -1,0 +1,115 @@
+"""Turn a decision about one item into orders: the difference between what each side holds and what it is to hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jmapsync.planner import reason
+from jmapsync.planner.decide import decide
+from jmapsync.planner.merge import held, in_sight
+from jmapsync.planner.model import (
+    NO_TAGS,
+    NOTHING,
+    Base,
+    Decision,
+    Order,
+    Pair,
+    Present,
+    Rules,
+    Side,
+    Verb,
+    Version,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+
+def agree(pair: Pair) -> bool:
+    """Tell whether the three trees agree on an item: each side holds what the base says, and nothing waits to be tidied."""
+    if pair.base is None or pair.local is None or pair.remote is None:
+        return pair.local is None and pair.remote is None and pair.base is None
+    return (
+        pair.local == pair.base.local
+        and pair.remote == pair.base.remote
+        and not (pair.local.leaving or pair.local.untidy or pair.remote.leaving or pair.remote.untidy)
+    )
+
+
+def settle(pair: Pair, local: Version | None, remote: Version | None) -> Base | None:
+    """Return the base of an item once *every* order for it is done, from what each side was then seen to hold.
+
+    It is the pair that was seen, never the pair that was wanted: a side that cannot hold some tag is thereby known not to.
+    An item that only one side may hold keeps the base it had; one that is gone has none.
+    """
+    if local is None and remote is None:
+        return None
+    return pair.base if local is None or remote is None else Base(local, remote)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One item with what was decided and ordered for it, before anything is put in order."""
+
+    pair: Pair
+    decision: Decision
+    orders: tuple[Order, ...]
+
+    @property
+    def deletes(self) -> bool:
+        """Tell whether an order takes the item off a side."""
+        return any(order.verb is Verb.DELETE for order in self.orders)
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether both sides are as wanted and only the base has to follow."""
+        wanted = self.decision.local is not None and self.decision.remote is not None
+        return wanted and not self.orders and settle(self.pair, self.pair.local, self.pair.remote) != self.pair.base
+
+    @property
+    def forgotten(self) -> bool:
+        """Tell whether the item is gone from both sides; one merely out of sight (in no home) was never agreed upon."""
+        wanted = self.decision.local is not None or self.decision.remote is not None
+        seen = self.pair.local is not None or self.pair.remote is not None
+        return not wanted and not self.orders and (self.pair.base is not None or not seen)
+
+    def missing(self, side: Side, there: AbstractSet[int]) -> bool:
+        """Tell whether an order would put the item into a container that is not there."""
+        return any(order.side is side and not order.added_homes <= there for order in self.orders)
+
+
+def draft(pair: Pair, rules: Rules, *, needed: bool = False) -> Draft:
+    """Decide on one item and return the orders that lead there."""
+    decision = decide(pair, rules, needed=needed)
+    return redraft(pair, decision, rules)
+
+
+def redraft(pair: Pair, decision: Decision, rules: Rules) -> Draft:
+    """Return the orders that lead to a decision; at most one a side, none to a side that may not be written."""
+    orders = tuple(
+        order for side in Side if side in rules.writable and (order := _order(in_sight(pair, rules), decision, side)) is not None
+    )
+    return Draft(pair, decision, orders)
+
+
+def waits(item: Draft, present: Present) -> str:
+    """Return why an item has to wait for its containers; nothing when it need not."""
+    sides = [side for side in Side if item.missing(side, present.of(side))]
+    return reason.join(*(f"waits for its folder to exist {reason.WHERE[side]}" for side in sides))
+
+
+def _order(pair: Pair, decision: Decision, side: Side) -> Order | None:
+    """Return the one order that brings a side from what it holds to what it is to hold, if one is needed."""
+    found, wanted = pair.of(side), decision.of(side)
+    if wanted is None:
+        if found is None:
+            return None
+        return Order(side, Verb.DELETE, pair.key, found, None, NO_TAGS, NOTHING, decision.reason, pair.name)
+    source = held(pair, side.other) if wanted.source is not side else None
+    if found is not None and source is None:
+        same = found.tags == wanted.tags and found.homes == wanted.homes
+        if same and not (found.leaving or found.untidy):
+            return None
+    verb = Verb.CREATE if found is None else Verb.UPDATE if source is None else Verb.REPLACE
+    return Order(side, verb, pair.key, found, source, wanted.tags, wanted.homes, decision.reason, pair.name)

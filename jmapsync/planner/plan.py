@@ -1,0 +1,60 @@
+"""Derive the plan: what has to be written to make the three trees equal. Nothing of it is ever stored.
+
+Because the plan follows from what was seen, resuming after a crash needs no code: look again, plan again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jmapsync.planner.containers import draft_containers
+from jmapsync.planner.decide import decide
+from jmapsync.planner.model import Blocked, Change, Pair, Plan, Present, Rules, Side
+from jmapsync.planner.orders import Draft, agree, draft, waits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+def plan(pairs: Iterable[Pair], rules: Rules, present: Present, *, needed: frozenset[int] = frozenset()) -> Plan:
+    """Return what has to be done about these items, the same for the same items in any order.
+
+    Items may come in batches; containers (`rules.homeless`) must come all at once, because they lean on one another.
+    `present` names the containers that exist on each side, `needed` those that some item has to live in (`needed_homes`).
+    """
+    if rules.homeless:
+        drafts, stages, blocked = draft_containers(pairs, rules, present, needed)
+    else:
+        drafts = [draft(pair, rules) for pair in pairs if not agree(pair)]
+        blocked = {item.pair.key: why for item in drafts if (why := waits(item, present))}
+        stages = {item.pair.key: int(item.deletes) for item in drafts}
+    return _arrange(drafts, stages, blocked, rules)
+
+
+def needed_homes(pairs: Iterable[Pair], rules: Rules) -> frozenset[int]:
+    """Return the containers that these items have to live in, so that none of them is deleted under an item."""
+    needed: set[int] = set()
+    for pair in pairs:
+        decision = decide(pair, rules)
+        for side in Side:
+            wanted = decision.of(side)
+            needed |= wanted.homes if wanted is not None else frozenset()
+    return frozenset(needed)
+
+
+def _arrange(drafts: Iterable[Draft], stages: Mapping[int, int], blocked: Mapping[int, str], rules: Rules) -> Plan:
+    """Sort drafts into a plan."""
+    changes, settled, forgotten = [], [], []
+    for item in drafts:
+        key = item.pair.key
+        if key in blocked:
+            continue
+        if item.orders:
+            changes.append(Change(key, item.orders, item.decision.reason, item.decision.shelve, stages[key]))
+        elif item.forgotten:
+            forgotten.append(key)
+        elif item.settled and rules.writable:
+            settled.append(key)
+    changes.sort(key=lambda change: (change.stage, change.key))
+    waiting = tuple(Blocked(key, blocked[key]) for key in sorted(blocked))
+    return Plan(tuple(changes), tuple(sorted(settled)), tuple(sorted(forgotten)), waiting)

@@ -1,0 +1,74 @@
+"""Say in plain words what changed where: the phrases that the dry run, the log and `status` print."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jmapsync.planner.model import Base, Pair, Rules, Side, Version
+
+WHERE: Final = {Side.LOCAL: "here", Side.REMOTE: "on the server"}
+WHOSE: Final = {Side.LOCAL: "the one here", Side.REMOTE: "the server's version"}
+
+
+def join(*phrases: str) -> str:
+    """Return the phrases that say something as one sentence part."""
+    return "; ".join(phrase for phrase in phrases if phrase)
+
+
+def edited(rules: Rules) -> str:
+    """Return the verb for a new body; what is too small to shelve is a name."""
+    return "edited" if rules.shelve else "renamed"
+
+
+def new(side: Side) -> str:
+    """Say that an item appeared on one side."""
+    return f"new {WHERE[side]}"
+
+
+def deleted(side: Side, version: Version | None) -> str:
+    """Say that one side gave an item up, by removing it or by marking every copy (the Maildir flag T)."""
+    return f"{'deleted' if version is None else 'marked deleted'} {WHERE[side]}"
+
+
+def conflict(rules: Rules, cause: str) -> str:
+    """Say whose body wins and what becomes of the other."""
+    loser = f", {WHOSE[rules.prefer.other]} is shelved" if rules.shelve else ""
+    return f"{cause}: {WHOSE[rules.prefer]} stays{loser}"
+
+
+def tags_changed(side: Side, version: Version, base: Version) -> str:
+    """Say which tags one side set and cleared since the base."""
+    added, removed = sorted(version.tags - base.tags), sorted(base.tags - version.tags)
+    return join(
+        f"flagged {WHERE[side]}: {', '.join(added)}" if added else "",
+        f"unflagged {WHERE[side]}: {', '.join(removed)}" if removed else "",
+    )
+
+
+def homes_changed(side: Side, version: Version, base: Version, rules: Rules) -> str:
+    """Say how one side changed the places of an item since the base."""
+    added, removed = version.kept - base.kept, base.kept - version.kept
+    if (added and removed) or (rules.homeless and (added or removed)):
+        return f"moved {WHERE[side]}"
+    if added:
+        return f"put into another folder {WHERE[side]}"
+    if removed:
+        return f"taken out of a folder {WHERE[side]}"
+    return ""
+
+
+def untidy(side: Side, version: Version | None) -> str:
+    """Say that the copies on one side have to be made alike."""
+    return f"copies differ {WHERE[side]}" if version is not None and version.untidy else ""
+
+
+def sets_changed(pair: Pair, base: Base, rules: Rules) -> str:
+    """Say what both sides did to tags and homes since the base."""
+    phrases = []
+    for side in Side:
+        version = pair.of(side)
+        if version is not None:
+            phrases.append(tags_changed(side, version, base.of(side)))
+            phrases.append(homes_changed(side, version, base.of(side), rules))
+            phrases.append(untidy(side, version))
+    return join(*phrases)
