@@ -1,0 +1,98 @@
+"""Carry out `Email/import`: a blob becomes a message, byte for byte (RFC 8621, section 4.8)."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+from jmapsync.demo.content import read_content
+from jmapsync.demo.email_set import checked_keywords, checked_mailboxes, read_set
+from jmapsync.demo.problems import JsonObject, MethodError, SetError, invalid_properties
+from jmapsync.demo.records import parse_utc_date
+from jmapsync.demo.wire import Arguments
+
+if TYPE_CHECKING:
+    from jmapsync.demo.account import Account
+    from jmapsync.demo.wire import Context
+
+_BARE_NEWLINE = re.compile(rb"(?<!\r)\n|\r(?!\n)")
+_HEADER_LINE = re.compile(rb"[\x21-\x39\x3b-\x7e]+[ \t]*:")
+
+
+class ImportArguments(Arguments):
+    """The arguments of `Email/import`."""
+
+    emails: dict[str, JsonObject]
+    if_in_state: str | None = None
+
+
+def import_emails(context: Context, arguments: ImportArguments) -> JsonObject:
+    """Answer `Email/import`."""
+    account = context.writable_account(arguments.account_id)
+    faults = context.service.faults
+    if len(arguments.emails) > context.service.limits.max_objects_in_set:
+        raise MethodError("requestTooLarge", "More messages than maxObjectsInSet.")
+    created: dict[str, JsonObject] = {}
+    refused: dict[str, JsonObject] = {}
+    with account.transaction():
+        old_state = account.state("Email")
+        if arguments.if_in_state is not None and arguments.if_in_state != old_state:
+            raise MethodError("stateMismatch")
+        left = faults.partial_fail.take(("Email/import",))
+        for key, wish in arguments.emails.items():
+            if left is not None:
+                if left == 0:
+                    raise MethodError("serverPartialFail")
+                left -= 1
+            try:
+                if (error := faults.set_error.take(("Email/import", "create"))) is not None:
+                    raise error
+                created[key] = _import_one(context, account, wish)
+                context.created_ids[key] = created[key]["id"]
+            except SetError as error:
+                refused[key] = error.body
+    empty: JsonObject | None = None if account.dialect.empty_set_results == "null" else {}
+    return {
+        "accountId": account.id,
+        "oldState": old_state,
+        "newState": account.state("Email"),
+        "created": created or empty,
+        "notCreated": refused or empty,
+    }
+
+
+def _import_one(context: Context, account: Account, wish: JsonObject) -> JsonObject:
+    if unknown := wish.keys() - {"blobId", "mailboxIds", "keywords", "receivedAt"}:
+        raise invalid_properties(*sorted(unknown))
+    content = account.blobs.get(str(wish.get("blobId")))
+    if content is None:
+        raise invalid_properties("blobId")
+    homes = checked_mailboxes(context, account, read_set(wish.get("mailboxIds"), "mailboxIds"))
+    keywords = checked_keywords(context, read_set(wish.get("keywords") or {}, "keywords"))
+    try:
+        moment = int(time.time()) if wish.get("receivedAt") is None else parse_utc_date(wish["receivedAt"])
+    except ValueError:
+        raise invalid_properties("receivedAt") from None
+    if not all(account.mailboxes[home].rights["mayAddItems"] for home in homes):
+        raise SetError("forbidden")
+    message = read_content(content)
+    check_message(message, bare_newlines=account.dialect.bare_newlines == "accept")
+    if (rewrite := context.service.faults.rewrite_imports.take()) is not None:
+        message = rewrite(message)
+    elif account.dialect.duplicates == "alreadyExists" and (present := account.emails_of_blob(str(wish["blobId"]))):
+        raise SetError("alreadyExists", existingId=present[0])
+    email = account.add_email(message, homes, keywords, moment)
+    return {"id": email.id, "blobId": email.blob_id, "threadId": email.thread_id, "size": email.size}
+
+
+def check_message(message: bytes, *, bare_newlines: bool = False) -> None:
+    """Raise SetError `invalidEmail` for what Cyrus refuses: NUL octets, bare newlines, no or broken header."""
+    if b"\0" in message:
+        raise SetError("invalidEmail", "Message contains NUL characters")
+    if not bare_newlines and _BARE_NEWLINE.search(message) is not None:
+        raise SetError("invalidEmail", "Message contains bare newlines")
+    header = message.partition(b"\r\n\r\n")[0]
+    lines = [line for line in header.splitlines() if not line.startswith((b" ", b"\t"))]
+    if not lines or not all(_HEADER_LINE.match(line) for line in lines):
+        raise SetError("invalidEmail", "Message contains invalid header")

@@ -1,0 +1,284 @@
+"""Serve a `Service` over HTTP: session, API, uploads, downloads, events (RFC 8620, sections 2, 3, 6 and 7)."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import secrets
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from jmapsync.demo.content import read_content
+from jmapsync.demo.faults import HTML
+from jmapsync.demo.journal import HttpRequest
+from jmapsync.demo.problems import RequestProblem
+from jmapsync.demo.push import Broadcast, stream_events
+from jmapsync.demo.wire import decode_request, name_methods, run_request
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+    from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
+
+    from jmapsync.demo.service import Service
+
+_CHUNK = 256 * 1024
+
+
+@dataclass
+class Credentials:
+    """What the server lets in; an empty secret lets nobody in by that scheme. May be changed while it runs."""
+
+    user: str
+    password: str
+    token: str
+
+    def accept(self, authorization: str) -> bool:
+        """Tell whether an Authorization header names the user (Basic) or the token (Bearer)."""
+        scheme, _, value = authorization.partition(" ")
+        if scheme.lower() == "bearer":
+            return bool(self.token) and secrets.compare_digest(value.strip().encode(), self.token.encode())
+        if scheme.lower() != "basic":
+            return False
+        with contextlib.suppress(binascii.Error, UnicodeDecodeError):
+            user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+            right = secrets.compare_digest(password.encode(), self.password.encode())
+            return bool(self.password) and user == self.user and right
+        return False
+
+
+class DroppedConnection(Response):
+    """An answer that never comes: the connection is closed instead."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
+        """Close the connection with nothing sent."""
+        scope["extensions"]["jmapsync.abort"]["abort"]()
+
+
+class CutResponse(Response):
+    """An answer whose body stops early: its Content-Length promises the whole."""
+
+    def __init__(self, whole: Response, keep: int) -> None:
+        """Keep `keep` octets of an answer's body."""
+        super().__init__()
+        self._whole, self._keep = whole, keep
+        self.status_code, self.raw_headers = whole.status_code, whole.raw_headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send what is kept, then close the connection."""
+        left = self._keep
+
+        async def send_part(message: dict[str, object]) -> None:
+            nonlocal left
+            if message["type"] == "http.response.body":
+                body = bytes(message.get("body") or b"")  # type: ignore[call-overload]
+                message = {"type": "http.response.body", "body": body[:left], "more_body": True}
+                left -= min(left, len(body))
+            await send(message)
+
+        await self._whole(scope, receive, send_part)  # type: ignore[arg-type]
+        await asyncio.sleep(0.01)  # the part has to leave before the connection is closed
+        scope["extensions"]["jmapsync.abort"]["abort"]()
+
+
+class Endpoints:
+    """The HTTP face of one server."""
+
+    def __init__(self, service: Service, credentials: Credentials) -> None:
+        """Serve `service` to those whom `credentials` let in."""
+        self.service = service
+        self.credentials = credentials
+        self.broadcast = Broadcast()
+        self._running = {"api": 0, "upload": 0}
+        self._busiest = {"api": 0, "upload": 0}
+
+    @property
+    def busiest(self) -> dict[str, int]:
+        """The most requests that ran at one time, of the API and of uploads."""
+        return dict(self._busiest)
+
+    def application(self) -> Starlette:
+        """Return the ASGI application."""
+        session = self._route("session", self._session)
+        return Starlette(
+            routes=[
+                Route("/.well-known/jmap", self._route("well-known", self._well_known)),
+                Route("/jmap/session", session),
+                Route("/jmap/", session, methods=["GET"]),
+                Route("/jmap/", self._route("api", self._api), methods=["POST"]),
+                Route("/jmap/api/", self._route("api", self._api), methods=["POST"]),
+                Route("/jmap/upload/{account}/", self._route("upload", self._upload), methods=["POST"]),
+                Route("/jmap/download/{account}/{blob}/{name:path}", self._route("download", self._download)),
+                Route("/jmap/events/", self._route("events", self._events)),
+            ]
+        )
+
+    def _route(
+        self, endpoint: str, handle: Callable[[Request, HttpRequest], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """Return a handler with what all endpoints share: the journal, the faults of HTTP, who may enter, problems."""
+
+        async def answer(request: Request) -> Response:
+            authorization = request.headers.get("authorization", "")
+            note = HttpRequest(endpoint, request.url.path, authorization.partition(" ")[0].lower())
+            self.service.journal.note_request(note)
+            body = b""
+            scopes = {endpoint}
+            faults = self.service.faults
+            try:
+                if endpoint == "api":
+                    body = await self._read_body(request, "api", self.service.limits.max_size_request)
+                    note.received = len(body)
+                    scopes |= name_methods(body)
+                    request.state.body = body
+                if (wait := faults.latency.take(scopes)) is not None and endpoint != "api":
+                    await asyncio.sleep(wait)
+                request.state.latency = wait or 0.0
+                if faults.drop_before.shows(scopes):
+                    return DroppedConnection()
+                if (fake := faults.answer.take(scopes)) is not None:
+                    note.status = fake.status
+                    return Response(fake.body, fake.status, dict(fake.headers))
+                if endpoint != "well-known" and not self.credentials.accept(authorization):
+                    response = self._refuse()
+                else:
+                    response = await handle(request, note)
+            except RequestProblem as problem:
+                response = _json(problem.body, problem.status, "application/problem+json")
+            if faults.drop_after.shows(scopes):
+                return DroppedConnection()
+            note.status = response.status_code
+            if (keep := faults.cut_body.take(scopes)) is not None:
+                return CutResponse(response, keep)
+            note.sent += len(response.body) if hasattr(response, "body") else 0
+            return response
+
+        return answer
+
+    @contextmanager
+    def _slot(self, kind: str, limit: int, name: str) -> Iterator[None]:
+        """Count a request among those running; raise RequestProblem when they are too many."""
+        if self.service.dialect.enforce_concurrency and self._running[kind] >= limit:
+            raise RequestProblem("limit", f"More than {limit} requests at a time.", limit=name)
+        self._running[kind] += 1
+        self._busiest[kind] = max(self._busiest[kind], self._running[kind])
+        try:
+            yield
+        finally:
+            self._running[kind] -= 1
+
+    async def _read_body(self, request: Request, kind: str, limit: int) -> bytes:
+        parts, size = [], 0
+        async for part in request.stream():
+            size += len(part)
+            if size <= limit:
+                parts.append(part)
+        if size > limit:
+            name = "maxSizeRequest" if kind == "api" else "maxSizeUpload"
+            raise RequestProblem("limit", f"More than {limit} octets.", limit=name, status=400 if kind == "api" else 413)
+        return b"".join(parts)
+
+    def _refuse(self) -> Response:
+        return Response(HTML, 401, {"WWW-Authenticate": 'Basic realm="jmapsync demo"', "Content-Type": "text/html; charset=utf-8"})
+
+    async def _well_known(self, _request: Request, _note: HttpRequest) -> Response:
+        return RedirectResponse(self.service.dialect.session_path, 301)
+
+    async def _session(self, request: Request, _note: HttpRequest) -> Response:
+        origin = f"{request.url.scheme}://{request.url.netloc}"
+        return _json(self.service.session(origin), headers={"Cache-Control": "no-cache, no-store, must-revalidate"})
+
+    async def _api(self, request: Request, _note: HttpRequest) -> Response:
+        with self._slot("api", self.service.limits.max_concurrent_requests, "maxConcurrentRequests"):
+            if (wait := request.state.latency) > 0:
+                await asyncio.sleep(wait)
+            kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if kind != "application/json":
+                if (status := self.service.dialect.wrong_content_type_status) != 400:  # noqa: PLR2004 - HTTP
+                    return Response(HTML, status, {"Content-Type": "text/html"})
+                raise RequestProblem("notJSON", "The content type is not application/json.")
+            response = run_request(self.service, decode_request(request.state.body))
+            if (octets := self.service.faults.padding.take(("api",))) is not None:
+                return StreamingResponse(_pad(msgspec.json.encode(response), octets), media_type="application/json")
+            return _json(response)
+
+    async def _upload(self, request: Request, note: HttpRequest) -> Response:
+        account = self.service.accounts.get(request.path_params["account"])
+        if account is None or self.service.is_vanished(account.id):
+            return _problem(404, "There is no such account.")
+        if account.is_read_only:
+            return _problem(403, "The account is read-only.")
+        with self._slot("upload", self.service.limits.max_concurrent_upload, "maxConcurrentUpload"):
+            data = await self._read_body(request, "upload", self.service.limits.max_size_upload)
+        note.received = len(data)
+        kind = request.headers.get("content-type", "application/octet-stream")
+        blob_id = account.add_blob(data)
+        return _json({"accountId": account.id, "blobId": blob_id, "type": kind, "size": len(data)}, 201)
+
+    async def _download(self, request: Request, note: HttpRequest) -> Response:
+        account = self.service.accounts.get(request.path_params["account"])
+        if account is None or self.service.is_vanished(account.id):
+            return _problem(404, "There is no such account.")
+        content = account.blobs.get(request.path_params["blob"])
+        if content is None or self.service.faults.missing_blob.shows(("download",)):
+            return _problem(404, "There is no such blob.")
+        data = read_content(content)
+        if (missing := self.service.faults.short_body.take(("download",))) is not None:
+            data = data[: max(0, len(data) - missing)]
+        note.sent = len(data)
+        name = quote(request.path_params["name"], safe="")
+        headers = {
+            "Content-Type": request.query_params.get("accept") or "application/octet-stream",
+            "Content-Length": str(len(data)),
+            "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
+            "Cache-Control": "private, immutable, max-age=31536000",
+        }
+        return StreamingResponse(_chunks(data), headers=headers)
+
+    async def _events(self, request: Request, _note: HttpRequest) -> Response:
+        if not self.service.dialect.event_source:
+            return Response(status_code=204)
+        wanted = request.query_params.get("types") or "*"
+        ping = request.query_params.get("ping") or "0"
+        events = stream_events(
+            self.service,
+            self.broadcast,
+            types=frozenset() if wanted == "*" else frozenset(wanted.split(",")),
+            close_after=request.query_params.get("closeafter") == "state",
+            ping=float(ping) if ping.isdecimal() else 0.0,
+            last_id=request.headers.get("last-event-id", ""),
+        )
+        return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
+
+
+def _json(
+    value: object, status: int = 200, media_type: str = "application/json", headers: dict[str, str] | None = None
+) -> Response:
+    return Response(msgspec.json.encode(value), status, headers, media_type)
+
+
+def _problem(status: int, detail: str) -> Response:
+    return _json({"type": "about:blank", "status": status, "detail": detail}, status, "application/problem+json")
+
+
+async def _chunks(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), _CHUNK):
+        yield data[start : start + _CHUNK]
+
+
+async def _pad(body: bytes, octets: int) -> AsyncIterator[bytes]:
+    yield body
+    blank = b" " * _CHUNK
+    while octets > 0:
+        yield blank[:octets]
+        octets -= len(blank)

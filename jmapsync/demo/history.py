@@ -1,0 +1,92 @@
+"""Remember what changed since which state, within a bound (RFC 8620, section 5.2)."""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class ChangePage:
+    """One answer to `/changes`; `position` is the modification sequence up to which it tells everything."""
+
+    created: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    destroyed: list[str] = field(default_factory=list)
+    position: int = 0
+    has_more: bool = False
+
+    def __len__(self) -> int:
+        """Return how many ids the page lists."""
+        return len(self.created) + len(self.updated) + len(self.destroyed)
+
+
+class ChangeLog:
+    """The changes of one data type, each under its own modification sequence (modseq), oldest first.
+
+    As on Cyrus a record is told of once, at its latest change; one made and destroyed since is not told of at all; and one
+    that came back under its old id counts as updated, because its first life is still remembered.
+    """
+
+    def __init__(self, bound: int) -> None:
+        """Keep the latest `bound` entries; a state before them can no longer be answered."""
+        self.bound = bound
+        self.state = 0
+        self.floor = 0
+        self._modseqs: list[int] = []
+        self._ids: list[str] = []
+        self._latest: dict[str, int] = {}
+        self._born: dict[str, int] = {}
+        self._dead: set[str] = set()
+
+    def record(self, record_id: str, modseq: int, *, dead: bool = False) -> None:
+        """Note that a record was made, changed or (`dead`) destroyed at `modseq`, which must be the highest so far."""
+        self._modseqs.append(modseq)
+        self._ids.append(record_id)
+        self._latest[record_id] = modseq
+        self._born.setdefault(record_id, modseq)
+        if dead:
+            self._dead.add(record_id)
+        else:
+            self._dead.discard(record_id)
+        self.state = modseq
+        if len(self._ids) > self.bound + self.bound // 4:
+            self.forget(len(self._ids) - self.bound)
+
+    def forget(self, count: int | None = None) -> None:
+        """Drop the oldest `count` entries, all of them by default; states before that become unanswerable."""
+        count = len(self._ids) if count is None else count
+        if not count:
+            return
+        self.floor = self._modseqs[count - 1]
+        for record_id, modseq in zip(self._ids[:count], self._modseqs[:count], strict=True):
+            if record_id in self._dead and self._latest[record_id] == modseq:
+                self._dead.discard(record_id)
+                del self._latest[record_id], self._born[record_id]
+        del self._ids[:count], self._modseqs[:count]
+
+    def page(self, since: int, *, until: int | None = None, limit: int | None = None, newest_first: bool = False) -> ChangePage:
+        """Return what changed after `since` (and not after `until`), at most `limit` ids.
+
+        With `newest_first` the page holds the latest changes and its `position` is where the earlier ones end.
+        """
+        until = self.state if until is None else until
+        first = bisect.bisect_right(self._modseqs, since)
+        end = bisect.bisect_right(self._modseqs, until)
+        order = range(end - 1, first - 1, -1) if newest_first else range(first, end)
+        page = ChangePage(position=since if newest_first else until)
+        last = until if newest_first else since
+        for index in order:
+            record_id, modseq = self._ids[index], self._modseqs[index]
+            if self._latest.get(record_id) != modseq:
+                continue
+            dead, old = record_id in self._dead, self._born[record_id] <= since
+            if dead and not old:
+                continue
+            if limit is not None and len(page) >= limit:
+                page.has_more = True
+                page.position = last
+                break
+            last = modseq - 1 if newest_first else modseq
+            (page.destroyed if dead else page.updated if old else page.created).append(record_id)
+        return page

@@ -1,0 +1,126 @@
+"""Answer `Mailbox/get`, `/changes` and `/query` (RFC 8621, section 2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jmapsync.demo.changes import ChangesArguments, run_changes
+from jmapsync.demo.problems import JsonObject, MethodError
+from jmapsync.demo.standard import (
+    GetArguments,
+    QueryArguments,
+    check_get_size,
+    checked_properties,
+    digest_of,
+    get_result,
+    query_window,
+    requested_ids,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jmapsync.demo.account import Account
+    from jmapsync.demo.records import Mailbox
+    from jmapsync.demo.wire import Context
+
+_COUNTS = ("totalEmails", "unreadEmails", "totalThreads", "unreadThreads")
+_SETTABLE = ("name", "parentId", "role", "sortOrder", "isSubscribed")
+_PROPERTIES = ("id", *_SETTABLE, *_COUNTS, "myRights")
+_SORTS: dict[str, Callable[[Mailbox], str | int]] = {
+    "name": lambda mailbox: mailbox.name,
+    "sortOrder": lambda mailbox: mailbox.sort_order,
+    "id": lambda mailbox: mailbox.id,
+}
+
+
+class MailboxQueryArguments(QueryArguments):
+    """The arguments of `Mailbox/query`."""
+
+    sort_as_tree: bool = False
+    filter_as_tree: bool = False
+
+
+def mailbox_object(mailbox: Mailbox, *, roles: bool = True) -> JsonObject:
+    """Return a mailbox as the wire has it; threads count as messages, each message being its own thread."""
+    return {
+        "id": mailbox.id,
+        "name": mailbox.name,
+        "parentId": mailbox.parent_id,
+        "role": mailbox.role if roles else None,
+        "sortOrder": mailbox.sort_order,
+        "isSubscribed": mailbox.is_subscribed,
+        "totalEmails": mailbox.total,
+        "unreadEmails": mailbox.unread,
+        "totalThreads": mailbox.total,
+        "unreadThreads": mailbox.unread,
+        "myRights": dict(mailbox.rights),
+    }
+
+
+def get_mailboxes(context: Context, arguments: GetArguments) -> JsonObject:
+    """Answer `Mailbox/get`."""
+    account = context.account(arguments.account_id)
+    names = checked_properties(arguments.properties, _PROPERTIES)
+    roles = context.service.faults.no_roles.standing() is None
+    with account.lock:
+        if arguments.ids is None:
+            check_get_size(context, len(account.mailboxes))
+            ids, not_found = list(account.mailboxes), list[str]()
+        else:
+            ids, not_found = requested_ids(context, arguments.ids)
+        found = []
+        for mailbox_id in ids:
+            if (mailbox := account.mailboxes.get(mailbox_id)) is None:
+                not_found.append(mailbox_id)
+            else:
+                whole = mailbox_object(mailbox, roles=roles)
+                found.append({name: whole[name] for name in names})
+        return get_result(context, account, "Mailbox", found, not_found)
+
+
+def change_mailboxes(context: Context, arguments: ChangesArguments) -> JsonObject:
+    """Answer `Mailbox/changes`; `updatedProperties` is a list only if nothing but counts changed."""
+    account = context.account(arguments.account_id)
+    with account.lock:
+        result = run_changes(context, arguments, "Mailbox")
+        since = int(arguments.since_state) if arguments.since_state.isdecimal() else 0
+        only_counts = (
+            result["updated"]
+            and not result["created"]
+            and all(account.mailboxes[mailbox_id].changed <= since for mailbox_id in result["updated"])
+        )
+        return result | {"updatedProperties": list(_COUNTS) if only_counts else None}
+
+
+def query_mailboxes(context: Context, arguments: MailboxQueryArguments) -> JsonObject:
+    """Answer `Mailbox/query`; sorting and filtering as a tree are refused."""
+    account = context.account(arguments.account_id)
+    if arguments.sort_as_tree or arguments.filter_as_tree:
+        raise MethodError("invalidArguments", "Listing as a tree is not offered.")
+    with account.lock:
+        chosen = [box for box in account.mailboxes.values() if _matches(account, box, arguments.filter or {})]
+        for comparator in reversed(arguments.sort or []):
+            key = _SORTS.get(str(comparator.get("property")))
+            if key is None:
+                raise MethodError("unsupportedSort")
+            chosen.sort(key=key, reverse=comparator.get("isAscending") is False)
+        ids = [mailbox.id for mailbox in chosen]
+    return query_window(context, arguments, ids, "Mailbox", digest_of(ids))
+
+
+def _matches(account: Account, mailbox: Mailbox, condition: JsonObject) -> bool:
+    """Tell whether a mailbox meets a FilterCondition (RFC 8621, section 2.3)."""
+    tests: dict[str, Callable[[object], bool]] = {
+        "parentId": lambda value: mailbox.parent_id == value,
+        "name": lambda value: str(value).casefold() in mailbox.name.casefold(),
+        "role": lambda value: mailbox.role == value,
+        "hasAnyRole": lambda value: (mailbox.role is not None) == value,
+        "isSubscribed": lambda value: mailbox.is_subscribed == value,
+    }
+    for name, value in condition.items():
+        if name not in tests:
+            raise MethodError("unsupportedFilter", f"Mailboxes of {account.id} cannot be filtered by {name!r}.")
+        if not tests[name](value):
+            return False
+    return True

@@ -1,0 +1,194 @@
+"""Carry out `Mailbox/set` with the rules of the tree: names, parents, roles, rights (RFC 8621, section 2.5)."""
+
+from __future__ import annotations
+
+import dataclasses
+import unicodedata
+from typing import TYPE_CHECKING
+
+from jmapsync.demo.mailbox_methods import mailbox_object
+from jmapsync.demo.problems import JsonObject, SetError, invalid_properties
+from jmapsync.demo.records import ROLES, Mailbox
+from jmapsync.demo.standard import SetArguments, SetRun
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from types import UnionType
+
+    from jmapsync.demo.wire import Context
+
+_FIELDS = {
+    "name": "name",
+    "parentId": "parent_id",
+    "role": "role",
+    "sortOrder": "sort_order",
+    "isSubscribed": "is_subscribed",
+}
+_TYPES: dict[str, type | UnionType] = {
+    "name": str,
+    "parentId": str | None,
+    "role": str | None,
+    "sortOrder": int,
+    "isSubscribed": bool,
+}
+
+
+class MailboxSetArguments(SetArguments):
+    """The arguments of `Mailbox/set`."""
+
+    on_destroy_remove_emails: bool = False
+
+
+def set_mailboxes(context: Context, arguments: MailboxSetArguments) -> JsonObject:
+    """Answer `Mailbox/set`: creations, then updates, then destructions, each in an order that lets it succeed."""
+    account = context.writable_account(arguments.account_id)
+    with account.transaction():
+        run = _MailboxRun(context, account, arguments, "Mailbox")
+        run.run_creations()
+        run.run_updates()
+        run.run_destructions(remove_emails=arguments.on_destroy_remove_emails)
+    return run.result()
+
+
+class _MailboxRun(SetRun):
+    """One `Mailbox/set`."""
+
+    def run_creations(self) -> None:
+        """Create parents before children, whatever the order they are given in."""
+        waiting = dict(self.create)
+        while waiting:
+            ready = [key for key, value in waiting.items() if str(value.get("parentId") or "").removeprefix("#") not in waiting]
+            for key in ready or list(waiting):
+                value = waiting.pop(key)
+                self.attempt("create", key, lambda key=key, value=value: self._create(key, value))  # type: ignore[misc]
+
+    def run_updates(self) -> None:
+        """Update in any order that works; what is left is tried together, so that two names can be exchanged."""
+        waiting: dict[str, JsonObject] = {}
+        for key, patch in self.update.items():
+            self.attempt("update", key, lambda key=key, patch=patch: self._plan(waiting, key, patch))  # type: ignore[misc]
+        while waiting:
+            done = [mailbox_id for mailbox_id, patch in waiting.items() if self._apply({mailbox_id: patch}) is None]
+            for mailbox_id in done:
+                del waiting[mailbox_id]
+            if not done:
+                break
+        if waiting and self._apply(waiting) is not None:
+            for mailbox_id, patch in waiting.items():
+                if (error := self._apply({mailbox_id: patch})) is not None:
+                    self.refused["update"][mailbox_id] = error.body
+
+    def run_destructions(self, *, remove_emails: bool) -> None:
+        """Destroy children before parents, whatever the order they are given in."""
+        known = [name for name in self.destroy if name in self.account.mailboxes]
+        depth = {name: self.account.path(self.account.mailboxes[name]).count("/") for name in known}
+        for name in sorted(self.destroy, key=lambda name: -depth.get(name, 0)):
+            self.attempt("destroy", name, lambda name=name: self._destroy(name, remove_emails=remove_emails))  # type: ignore[misc]
+
+    def _create(self, key: str, value: JsonObject) -> None:
+        if unknown := value.keys() - _FIELDS.keys():
+            raise invalid_properties(*sorted(unknown))
+        draft = Mailbox("", "")
+        self._assign(draft, value)
+        if draft.parent_id is not None and not self.account.mailboxes[draft.parent_id].rights["mayCreateChild"]:
+            raise SetError("forbidden")
+        self._check([draft])
+        mailbox = self.account.add_mailbox(draft.name, draft.parent_id, draft.role, draft.sort_order)
+        mailbox.is_subscribed = draft.is_subscribed
+        whole = mailbox_object(mailbox)
+        self.created[key] = {name: whole[name] for name in whole if name not in value}
+        self.context.created_ids[key] = mailbox.id
+
+    def _plan(self, waiting: dict[str, JsonObject], key: str, patch: JsonObject) -> None:
+        """Check what can be checked of an update on its own, and put it off until all are known."""
+        mailbox_id = self.context.resolve_id(key)
+        mailbox = self.account.mailboxes.get(mailbox_id or "")
+        if mailbox is None or mailbox_id is None:
+            raise SetError("notFound")
+        if key in self.destroy:
+            raise SetError("willDestroy")
+        current = mailbox_object(mailbox)
+        patch = {name.removeprefix("/"): value for name, value in patch.items()}
+        if unknown := [name for name in patch if name not in _FIELDS and patch[name] != current.get(name, ...)]:
+            raise invalid_properties(*unknown)
+        patch = {name: value for name, value in patch.items() if name in _FIELDS and value != current[name]}
+        if patch.keys() & {"name", "parentId", "role"} and not mailbox.rights["mayRename"]:
+            raise SetError("forbidden")
+        self._assign(dataclasses.replace(mailbox), patch)
+        waiting[mailbox_id] = patch
+
+    def _apply(self, patches: dict[str, JsonObject]) -> SetError | None:
+        """Make some updates together if the tree stays sound; else return what is wrong and change nothing."""
+        drafts = []
+        for mailbox_id, patch in patches.items():
+            draft = dataclasses.replace(self.account.mailboxes[mailbox_id])
+            self._assign(draft, patch)
+            drafts.append(draft)
+        try:
+            self._check(drafts)
+        except SetError as error:
+            return error
+        for draft in drafts:
+            mailbox = self.account.mailboxes[draft.id]
+            for attribute in _FIELDS.values():
+                setattr(mailbox, attribute, getattr(draft, attribute))
+            if patches[draft.id]:
+                self.account.note_mailbox(mailbox)
+            self.updated[draft.id] = None
+        return None
+
+    def _destroy(self, name: str, *, remove_emails: bool) -> None:
+        mailbox = self.account.mailboxes.get(self.context.resolve_id(name) or "")
+        if mailbox is None:
+            raise SetError("notFound")
+        if mailbox.role == "inbox" or not mailbox.rights["mayDelete"]:
+            raise SetError("forbidden")
+        if any(other.parent_id == mailbox.id for other in self.account.mailboxes.values()):
+            raise SetError("mailboxHasChild")
+        if mailbox.total and not remove_emails:
+            raise SetError("mailboxHasEmail")
+        self.account.remove_mailbox(mailbox.id)
+        self.destroyed.append(name)
+
+    def _assign(self, draft: Mailbox, values: JsonObject) -> None:
+        """Give a draft its new values; raise SetError for one of the wrong type."""
+        for name, value in values.items():
+            if not isinstance(value, _TYPES[name]):
+                raise invalid_properties(name)
+            if name == "parentId" and value is not None:
+                value = self.context.resolve_id(str(value))  # noqa: PLW2901
+                if value not in self.account.mailboxes:
+                    raise invalid_properties(name)
+            setattr(draft, _FIELDS[name], value)
+
+    def _check(self, drafts: Collection[Mailbox]) -> None:
+        """Raise SetError if the tree would be unsound with these mailboxes in it."""
+        tree = self.account.mailboxes | {draft.id: draft for draft in drafts}
+        for draft in drafts:
+            _check_name(draft.name, self.context.service.limits.max_size_mailbox_name)
+            if draft.role is not None and draft.role not in ROLES:
+                raise invalid_properties("role")
+            _check_others(draft, [other for other in tree.values() if other is not draft])
+            above, seen = draft.parent_id, {draft.id}
+            while above is not None:
+                if above in seen:
+                    raise invalid_properties("parentId", description="A mailbox cannot be inside itself.")
+                seen.add(above)
+                above = tree[above].parent_id
+
+
+def _check_name(name: str, limit: int) -> None:
+    """Raise SetError for a name that is empty, longer than `limit` octets, or not Net-Unicode."""
+    if not name or len(name.encode()) > limit:
+        raise invalid_properties("name", description="The name is empty or too long.")
+    if unicodedata.normalize("NFC", name) != name or any(unicodedata.category(sign) == "Cc" for sign in name):
+        raise invalid_properties("name", description="The name is not Net-Unicode.")
+
+
+def _check_others(draft: Mailbox, others: Iterable[Mailbox]) -> None:
+    """Raise SetError if another mailbox has the same place and name, or the same role."""
+    for other in others:
+        if (other.parent_id, other.name) == (draft.parent_id, draft.name):
+            raise SetError("alreadyExists", "A sibling has this name.", existingId=other.id)
+        if draft.role is not None and other.role == draft.role:
+            raise invalid_properties("role", description="Another mailbox has this role.")

@@ -1,0 +1,169 @@
+"""Hold what one embedded server is made of: accounts, limits, faults, methods, and the session that tells of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from jmapsync.demo.blob_methods import (
+    DIGESTS,
+    MAX_DATA_SOURCES,
+    MAX_SIZE_BLOB_SET,
+    BlobGetArguments,
+    BlobUploadArguments,
+    get_blobs,
+    upload_blobs,
+)
+from jmapsync.demo.changes import ChangesArguments
+from jmapsync.demo.dialect import BLOB, CORE, MAIL, Dialect
+from jmapsync.demo.email_import import ImportArguments, import_emails
+from jmapsync.demo.email_methods import (
+    EmailGetArguments,
+    EmailQueryArguments,
+    change_emails,
+    get_emails,
+    get_threads,
+    query_emails,
+)
+from jmapsync.demo.email_set import set_emails
+from jmapsync.demo.faults import Faults
+from jmapsync.demo.journal import Journal
+from jmapsync.demo.mailbox_methods import MailboxQueryArguments, change_mailboxes, get_mailboxes, query_mailboxes
+from jmapsync.demo.mailbox_set import MailboxSetArguments, set_mailboxes
+from jmapsync.demo.standard import GetArguments, SetArguments
+from jmapsync.demo.wire import Context, Method
+
+if TYPE_CHECKING:
+    from jmapsync.demo.account import Account
+    from jmapsync.demo.problems import JsonObject
+
+
+class Service:
+    """One server's data and behaviour, without its sockets."""
+
+    def __init__(self, dialect: Dialect, user: str) -> None:
+        """Make a server with no accounts; `user` is the name the session tells."""
+        self.dialect = dialect
+        self.user = user
+        self.limits = dataclasses.replace(dialect.limits)
+        self.faults = Faults()
+        self.journal = Journal()
+        self.accounts: dict[str, Account] = {}
+        """By id; the first is the primary one."""
+        self.methods = _methods(dialect)
+        self.listings: dict[bytes, tuple[int, list[str]]] = {}
+        """The latest listing of `Email/query` and the account's version it is of."""
+        self._flaps = itertools.count(1)
+
+    def is_vanished(self, account_id: str) -> bool:
+        """Tell whether a fault hides this account."""
+        vanished = self.faults.vanished_account.standing()
+        return vanished is not None and vanished in ("", account_id)
+
+    def capabilities(self) -> dict[str, JsonObject]:
+        """Return the capabilities the server offers, with their server-wide values."""
+        limits = self.limits
+        core = {
+            "maxSizeUpload": limits.max_size_upload,
+            "maxConcurrentUpload": limits.max_concurrent_upload,
+            "maxSizeRequest": limits.max_size_request,
+            "maxConcurrentRequests": limits.max_concurrent_requests,
+            "maxCallsInRequest": limits.max_calls_in_request,
+            "maxObjectsInGet": limits.max_objects_in_get,
+            "maxObjectsInSet": limits.max_objects_in_set,
+            "collationAlgorithms": ["i;ascii-numeric", "i;ascii-casemap", "i;octet"],
+        }
+        offered: dict[str, JsonObject] = {CORE: core, MAIL: {}}
+        if self.dialect.blob_capability is not None:
+            offered[self.dialect.blob_capability] = {}
+        hidden = self.faults.hidden_capabilities.standing() or ()
+        return {name: value for name, value in offered.items() if name not in hidden}
+
+    def session(self, origin: str) -> JsonObject:
+        """Return the Session object (RFC 8620, section 2), its URLs on `origin` such as `http://127.0.0.1:8080`."""
+        offered = self.capabilities()
+        mail = {
+            "maxMailboxesPerEmail": self.limits.max_mailboxes_per_email,
+            "maxMailboxDepth": None,
+            "maxSizeMailboxName": self.limits.max_size_mailbox_name,
+            "maxSizeAttachmentsPerEmail": self.limits.max_size_upload,
+            "emailQuerySortOptions": ["receivedAt", "size"],
+            "mayCreateTopLevelMailbox": True,
+        }
+        blob = {
+            "maxSizeBlobSet": MAX_SIZE_BLOB_SET,
+            "maxDataSources": MAX_DATA_SOURCES,
+            "supportedTypeNames": ["Mailbox", "Thread", "Email"],
+            "supportedDigestAlgorithms": [name.removeprefix("digest:") for name in DIGESTS],
+        }
+        details = {MAIL: mail, self.dialect.blob_capability: blob}
+        accounts = {
+            account.id: {
+                "name": account.name,
+                "isPersonal": account.is_personal,
+                "isReadOnly": account.is_read_only,
+                "accountCapabilities": {name: details[name] for name in offered if name in details},
+            }
+            for account in self.accounts.values()
+            if not self.is_vanished(account.id)
+        }
+        primary = next(iter(accounts), None)
+        session: JsonObject = {
+            "capabilities": offered,
+            "accounts": accounts,
+            "primaryAccounts": {name: primary for name in offered if name in details} if primary else {},
+            "username": self.user,
+            **self._urls(origin),
+        }
+        session["state"] = self._state_of(session)
+        return session
+
+    def session_state(self) -> str:
+        """Return the session's present state, as each Response tells it."""
+        return str(self.session("")["state"])
+
+    def _urls(self, origin: str) -> dict[str, str]:
+        style = self.faults.session_urls.standing() or ("relative" if self.dialect.relative_urls else "absolute")
+        base = {"relative": "", "absolute": origin, "foreign": self.faults.foreign_origin}[style]
+        return {
+            "apiUrl": f"{base}{self.dialect.api_path}",
+            "downloadUrl": f"{base}/jmap/download/{{accountId}}/{{blobId}}/{{name}}?accept={{type}}",
+            "uploadUrl": f"{base}/jmap/upload/{{accountId}}/",
+            "eventSourceUrl": f"{base}/jmap/events/?types={{types}}&closeafter={{closeafter}}&ping={{ping}}",
+        }
+
+    def _state_of(self, session: JsonObject) -> str:
+        """Return a state that follows from the session's content save its URLs; the flapping fault makes it ever new."""
+        if self.faults.flapping_session_state.shows(("session", "api")):
+            return f"flap-{next(self._flaps)}"
+        content = {name: value for name, value in session.items() if not name.endswith("Url")}
+        return hashlib.blake2b(msgspec.json.encode(content), digest_size=6).hexdigest()
+
+
+def _echo(_context: Context, arguments: JsonObject) -> JsonObject:
+    return arguments
+
+
+def _methods(dialect: Dialect) -> dict[str, Method]:
+    methods = {
+        "Core/echo": Method(CORE, None, _echo),
+        "Mailbox/get": Method(MAIL, GetArguments, get_mailboxes),
+        "Mailbox/changes": Method(MAIL, ChangesArguments, change_mailboxes),
+        "Mailbox/query": Method(MAIL, MailboxQueryArguments, query_mailboxes),
+        "Mailbox/set": Method(MAIL, MailboxSetArguments, set_mailboxes),
+        "Thread/get": Method(MAIL, GetArguments, get_threads),
+        "Email/get": Method(MAIL, EmailGetArguments, get_emails),
+        "Email/changes": Method(MAIL, ChangesArguments, change_emails),
+        "Email/query": Method(MAIL, EmailQueryArguments, query_emails),
+        "Email/set": Method(MAIL, SetArguments, set_emails),
+        "Email/import": Method(MAIL, ImportArguments, import_emails),
+    }
+    if dialect.blob_capability is not None:
+        methods["Blob/get"] = Method(dialect.blob_capability, BlobGetArguments, get_blobs)
+    if dialect.blob_capability == BLOB:
+        methods["Blob/upload"] = Method(BLOB, BlobUploadArguments, upload_blobs)
+    return methods

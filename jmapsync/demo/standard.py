@@ -1,0 +1,177 @@
+"""Do what is the same for every data type in `/get`, `/query` and `/set` (RFC 8620, section 5)."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta
+
+from jmapsync.demo.problems import JsonObject, MethodError, SetError
+from jmapsync.demo.wire import Arguments, Context
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from jmapsync.demo.account import Account
+
+Unsigned = Annotated[int, Meta(ge=0)]
+
+
+class GetArguments(Arguments):
+    """The arguments of `/get`."""
+
+    ids: list[str] | None = None
+    properties: list[str] | None = None
+
+
+class QueryArguments(Arguments):
+    """The arguments of `/query`."""
+
+    filter: dict[str, Any] | None = None
+    sort: list[dict[str, Any]] | None = None
+    position: int = 0
+    anchor: str | None = None
+    anchor_offset: int = 0
+    limit: Unsigned | None = None
+    calculate_total: bool = False
+
+
+class SetArguments(Arguments):
+    """The arguments of `/set`."""
+
+    if_in_state: str | None = None
+    create: dict[str, JsonObject] | None = None
+    update: dict[str, JsonObject] | None = None
+    destroy: list[str] | None = None
+
+
+def check_get_size(context: Context, count: int) -> None:
+    """Raise MethodError when more objects are asked for than maxObjectsInGet."""
+    if count > context.service.limits.max_objects_in_get:
+        raise MethodError("requestTooLarge", "More ids than maxObjectsInGet.")
+
+
+def requested_ids(context: Context, ids: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the ids to look up, each once, and the creation ids nothing is known of."""
+    check_get_size(context, len(ids))
+    wanted: dict[str, None] = {}
+    unknown = []
+    for name in ids:
+        record_id = context.resolve_id(name)
+        if record_id is None:
+            unknown.append(name)
+        else:
+            wanted[record_id] = None
+    return list(wanted), unknown
+
+
+def checked_properties(properties: list[str] | None, known: Collection[str]) -> list[str]:
+    """Return the properties to give, `id` always among them; raise MethodError for unknown ones."""
+    if properties is None:
+        return list(known)
+    if unknown := [name for name in properties if name not in known]:
+        raise MethodError("invalidArguments", f"Unknown properties: {', '.join(unknown)}.", arguments=["properties"])
+    return ["id", *(name for name in dict.fromkeys(properties) if name != "id")]
+
+
+def get_result(context: Context, account: Account, type_name: str, found: list[JsonObject], not_found: list[str]) -> JsonObject:
+    """Return the answer to `/get`, with the faults that concern it."""
+    faults = context.service.faults
+    if (count := faults.missing_in_get.take((type_name,))) is not None:
+        found = found[:-count]
+    if (count := faults.repeated_in_get.take((type_name,))) is not None:
+        found = found + found[:count]
+    return {"accountId": account.id, "state": account.state(type_name), "list": found, "notFound": not_found}
+
+
+def query_window(context: Context, arguments: QueryArguments, ids: Sequence[str], type_name: str, state: str) -> JsonObject:
+    """Return the page of a listing that `/query` was asked for (RFC 8620, section 5.5)."""
+    faults, scopes = context.service.faults, (type_name,)
+    if arguments.anchor is not None:
+        anchor = context.resolve_id(arguments.anchor)
+        if anchor not in ids:
+            raise MethodError("anchorNotFound")
+        position = max(0, ids.index(anchor) + arguments.anchor_offset)
+    else:
+        position = arguments.position if arguments.position >= 0 else max(0, len(ids) + arguments.position)
+    cap = context.service.limits.max_query_limit
+    limit = arguments.limit
+    clamped = cap is not None and (limit is None or limit > cap)
+    if clamped:
+        limit = cap
+    shown = limit
+    if (truncated := faults.truncated_query.take(scopes)) is not None:
+        shown = truncated if limit is None else min(limit, truncated)
+    page = list(ids[position:] if shown is None else ids[position : position + shown])
+    result: JsonObject = {
+        "accountId": arguments.account_id,
+        "queryState": state,
+        "canCalculateChanges": False,
+        "position": position,
+        "ids": page,
+    }
+    if arguments.calculate_total and not faults.missing_total.shows(scopes):
+        result["total"] = len(ids)
+    if clamped:
+        result["limit"] = limit
+    return result
+
+
+def digest_of(ids: Sequence[str]) -> str:
+    """Return a state string that differs whenever the listing does."""
+    return hashlib.blake2b("\n".join(ids).encode(), digest_size=8).hexdigest()
+
+
+class SetRun:
+    """One `/set`: its results as they come, and the answer made of them."""
+
+    def __init__(self, context: Context, account: Account, arguments: SetArguments, type_name: str) -> None:
+        """Check the size and the state the client expects; raise MethodError where either does not hold."""
+        self.context, self.account, self.type_name = context, account, type_name
+        self.create = arguments.create or {}
+        self.update = arguments.update or {}
+        self.destroy = list(dict.fromkeys(arguments.destroy or []))
+        if len(self.create) + len(self.update) + len(self.destroy) > context.service.limits.max_objects_in_set:
+            raise MethodError("requestTooLarge", "More objects than maxObjectsInSet.")
+        self.old_state = account.state(type_name)
+        if arguments.if_in_state is not None and arguments.if_in_state != self.old_state:
+            raise MethodError("stateMismatch")
+        self.created: dict[str, JsonObject] = {}
+        self.updated: dict[str, JsonObject | None] = {}
+        self.destroyed: list[str] = []
+        self.refused: dict[str, dict[str, JsonObject]] = {"create": {}, "update": {}, "destroy": {}}
+        self._left = context.service.faults.partial_fail.take((f"{type_name}/set",))
+
+    def attempt(self, act: str, key: str, work: Callable[[], None]) -> None:
+        """Do one object's part; a SetError, or the fault of that name, is kept as its refusal.
+
+        Raise MethodError `serverPartialFail` when that fault is armed and its count is reached.
+        """
+        if self._left is not None:
+            if self._left == 0:
+                raise MethodError("serverPartialFail")
+            self._left -= 1
+        try:
+            if (error := self.context.service.faults.set_error.take((f"{self.type_name}/set", act))) is not None:
+                raise error
+            work()
+        except SetError as error:
+            self.refused[act][key] = error.body
+
+    def result(self) -> JsonObject:
+        """Return the answer to `/set`."""
+        result: JsonObject = {
+            "accountId": self.account.id,
+            "oldState": self.old_state,
+            "newState": self.account.state(self.type_name),
+            "created": self.created,
+            "updated": self.updated,
+            "destroyed": self.destroyed,
+            "notCreated": self.refused["create"],
+            "notUpdated": self.refused["update"],
+            "notDestroyed": self.refused["destroy"],
+        }
+        if self.account.dialect.empty_set_results == "null":
+            result |= {name: None for name, value in result.items() if not value and name != "accountId"}
+        return result
