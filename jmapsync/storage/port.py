@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from jmapsync.errors import Remedy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
-    from jmapsync.ledger import Place
+    from jmapsync.errors import LocalError
+    from jmapsync.ledger import Ledger, Place, Record
     from jmapsync.planner.model import Order, Version
 
 
@@ -144,3 +145,55 @@ class Job:
     stamp: int
     body: Body | None = None
     places: Sequence[Place] = ()
+
+
+class Local(Protocol):
+    """The disk side of one kind."""
+
+    def open(self, ledger: Ledger, account: str) -> None:
+        """Check that the root is this mirror's, or make it so. Raises RootError, LocalError."""
+
+    def look_folders(self, ledger: Ledger) -> Observation:
+        """Return every folder. Raises LocalError."""
+
+    def look_items(self, ledger: Ledger) -> Observation:
+        """Return the items that changed since the ledger last saw them. Raises LocalError."""
+
+    def read(self, key: int, places: Sequence[Place]) -> Body:
+        """Return the wire's bytes of an item."""
+
+    def write(self, jobs: Sequence[Job], ledger: Ledger) -> list[Receipt]:
+        """Carry out orders on items; receipts come in the order of the jobs. Raises nothing for a single item."""
+
+    def write_folder(self, job: Job, role: str, ledger: Ledger) -> Receipt:
+        """Carry out one order on a container."""
+
+    def failure(self) -> LocalError | None:
+        """Return why the last write had to stop, when the whole disk is to blame."""
+
+
+class Remote(Protocol):
+    """The server side of one kind."""
+
+    keys: dict[str, int]
+    """Container key by the server's id, kept by the engine as folders are taken up."""
+    roles: dict[str, str]
+    """The server's id of a container by its role, kept by the engine."""
+
+    def look(self, cursor: str, known: Callable[[], set[str]]) -> AsyncIterator[Observation]:
+        """Yield what changed since a cursor; everything there is when the cursor is empty or cannot be used.
+
+        `known` returns the ids that the ledger believes to be there.
+        """
+
+    async def read(self, wanted: Sequence[Record]) -> dict[int, Body]:
+        """Return the wire's bytes of items, by key."""
+
+    async def digests(self, wanted: Sequence[Record]) -> dict[int, str]:
+        """Return the content digests of items as the server tells them, by key; those it cannot tell are left out."""
+
+    async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Carry out orders on items; receipts come in any order."""
+
+    async def write_folder(self, job: Job) -> Receipt:
+        """Carry out one order on a container."""

@@ -11,7 +11,7 @@ from jmapsync.formats.lines import Form, Measure, measure
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Side
 from jmapsync.storage.maildir.copies import combine
-from jmapsync.storage.maildir.scan import Changes, Entry, scan
+from jmapsync.storage.maildir.scan import Changes, Entry, is_complete, scan
 from jmapsync.storage.maildir.tree import name_of
 from jmapsync.storage.port import Folder, Observation, Seen, Trouble
 
@@ -87,7 +87,7 @@ class MessageLook:
         missing_folders = []
         for key, path in self._tree.paths.items():
             before = self._ledger.places_in(key)
-            if not self._tree.folder(key).is_dir():
+            if not is_complete(os.fspath(self._tree.folder(key))):
                 lost = list(before)
                 for place in lost:
                     self._gone(place)

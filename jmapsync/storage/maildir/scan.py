@@ -98,6 +98,11 @@ def _mtimes(folder: str) -> tuple[int, ...]:
     return tuple(os.stat(f"{folder}/{sub}").st_mtime_ns for sub in SUBS)
 
 
+def is_complete(folder: str) -> bool:
+    """Tell whether a folder has the directories that messages lie in."""
+    return all(os.path.isdir(f"{folder}/{sub}") for sub in SUBS)
+
+
 def _read(folder: str, sub: str, listing: dict[str, Entry], odd: list[tuple[str, str]]) -> None:
     with os.scandir(f"{folder}/{sub}") as entries:
         for found in entries:

@@ -43,9 +43,10 @@ class Found:
 class Tree:
     """The folders of one mirror."""
 
-    def __init__(self, root: Path) -> None:
-        """Name the root; nothing is touched yet."""
+    def __init__(self, root: Path, *, dry: bool = False) -> None:
+        """Name the root; nothing is touched yet, and never anything when `dry`."""
         self.root = root
+        self._dry = dry
         self.paths: dict[int, str] = {}
         """Where each container lies below the root, by key."""
         self.tables: dict[int, KeywordTable] = {}
@@ -90,6 +91,8 @@ class Tree:
                 f"The folder {self.root} is the mirror of {marker.get('kind')} of another account ({marker.get('account')}).",
                 advice="Choose another path for this one.",
             )
+        if marker is None and self._dry:
+            return
         if marker is None:
             marker = {"account": account, "kind": kind, "id": secrets.token_hex(16)}
             try:
@@ -109,7 +112,7 @@ class Tree:
 
     def walk(self) -> Iterator[Found]:
         """Yield the folders below the root, parents first. Raises LocalError when one cannot be listed."""
-        waiting = [""]
+        waiting = [""] if not self._dry or self.root.is_dir() else []
         while waiting:
             path = waiting.pop()
             try:
@@ -159,9 +162,14 @@ class Tree:
         self.tables.setdefault(key, KeywordTable())
 
     def complete(self, path: str) -> None:
-        """Give a folder that somebody made with plain `mkdir` its three directories."""
+        """Give a folder that somebody made with plain `mkdir` its three directories. Raises LocalError."""
+        if self._dry:
+            return
         for part in _PARTS:
-            (self.root / path / part).mkdir(mode=0o700, exist_ok=True)
+            try:
+                (self.root / path / part).mkdir(mode=0o700, exist_ok=True)
+            except OSError as error:
+                raise LocalError(f"The folder {self.root / path} lacks {part}, which cannot be made: {error.strerror}.") from error
 
     def mark(self, key: int, mailbox: str) -> None:
         """Write into a folder which mailbox it is."""

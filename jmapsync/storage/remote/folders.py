@@ -59,8 +59,8 @@ class FolderSetter:
         except MethodError as error:
             return failed_call(job, error)
         errors = {**set_errors(answer, "notCreated"), **set_errors(answer, "notUpdated"), **set_errors(answer, "notDestroyed")}
-        for error in errors.values():
-            return _refused(job, error)
+        if errors:
+            return _refused(job, next(iter(errors.values())))
         if order.verb is Verb.DELETE:
             return Receipt(order.key, Outcome.DONE)
         named = order.source or order.expect

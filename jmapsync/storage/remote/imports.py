@@ -7,6 +7,7 @@ lost, looks for the message instead of sending it again.
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import JmapsyncError, LocalError, NetworkError, OutcomeUnknownError, Remedy, SignInError
@@ -64,7 +65,7 @@ class Importer:
         try:
             return await upload(self._client, self._account.id, source, MEDIA_TYPE)
         except RequestError as error:
-            too_large = error.limit == "maxSizeUpload" or error.status == 413
+            too_large = error.limit == "maxSizeUpload" or error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
             why = "it is larger than the server takes" if too_large else error.message
             return Receipt(key, Outcome.REFUSED, why=why, remedy=Remedy.NEVER if too_large else error.remedy)
         except (SignInError, NetworkError, LocalError):

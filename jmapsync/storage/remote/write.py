@@ -73,6 +73,27 @@ class Setter:
             receipts += await self._destroy(gone)
         return receipts
 
+    async def retire(self, jobs: Sequence[Job], receipts: list[Receipt]) -> list[Receipt]:
+        """Remove the emails whose edited successors were just imported (RFC 8621: an email's content never changes).
+
+        A draft is destroyed, as every mail program does; any other message goes where deleted mail goes. One that cannot be
+        removed stays: an old version too many is no loss.
+        """
+        made = {receipt.key for receipt in receipts if receipt.outcome is Outcome.DONE}
+        old = [job for job in jobs if job.order.verb is Verb.REPLACE and job.order.key in made and job.ref]
+        drafts = [job for job in old if job.order.expect is not None and "$draft" in job.order.expect.tags]
+        await self._destroy(drafts)
+        others = [job for job in old if job not in drafts]
+        if others and self._on_delete != "keep":
+            now = await self._read([str(job.ref) for job in others])
+            patches: list[tuple[Job, dict[str, Any]]] = []
+            destroyed: list[Job] = []
+            for job in others:
+                self._sort_out(job, now.get(str(job.ref)), [], patches, destroyed)
+            await self._update(patches)
+            await self._destroy(destroyed)
+        return receipts
+
     async def _read(self, refs: Sequence[str]) -> dict[str, Email]:
         found: dict[str, Email] = {}
         for some in batched(refs, (await self._client.session()).limits.max_objects_in_get):
@@ -121,6 +142,8 @@ class Setter:
 
     async def _update(self, some: list[tuple[Job, dict[str, Any]]]) -> list[Receipt]:
         """Send patches and read the emails back in the same request."""
+        if not some:
+            return []
         account = self._account.id
         update = Call("Email/set", {"accountId": account, "update": {str(job.ref): change for job, change in some}}, "set")
         back = get_emails(account, [str(job.ref) for job, _ in some], "back", READ_BACK)
@@ -190,6 +213,8 @@ class Setter:
         return self._checked(job, change, held[0] if held else None)
 
     async def _destroy(self, some: list[Job]) -> list[Receipt]:
+        if not some:
+            return []
         destroy = Call("Email/set", {"accountId": self._account.id, "destroy": [str(job.ref) for job in some]}, "set")
         try:
             answer = (await self._call([destroy])).get(destroy)
@@ -223,6 +248,7 @@ def _read_back(response: Response, call: Call) -> list[Email]:
 
 
 def failed_call(job: Job, error: MethodError) -> Receipt:
+    """Return the receipt for one object of a call that failed as a whole."""
     if error.remedy is Remedy.NOW:
         return Receipt(job.order.key, Outcome.STALE, why=error.message)
     return Receipt(job.order.key, Outcome.REFUSED, why=error.message, remedy=error.remedy)

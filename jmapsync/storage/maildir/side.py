@@ -1,0 +1,132 @@
+"""Offer a Maildir tree as the local side of mail."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+from jmapsync.errors import LocalError, Remedy
+from jmapsync.formats.flags import KeywordTable
+from jmapsync.formats.lines import Form, to_wire
+from jmapsync.planner.model import Verb
+from jmapsync.storage.maildir.look import MessageLook, iterate_chunks, look_folders
+from jmapsync.storage.maildir.tree import Tree
+from jmapsync.storage.maildir.write import Writer
+from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from jmapsync.ledger import Ledger, Place
+
+LARGE = 4 << 20
+"""Octets on disk from which a message is uploaded from a file instead of from memory."""
+
+
+class MaildirSide:
+    """The local side of mail; see `storage.port.Local`."""
+
+    def __init__(
+        self,
+        root: Path,
+        spool: Path,
+        *,
+        keep_crlf: bool = False,
+        dry: bool = False,
+        token: Callable[[], str] = lambda: secrets.token_hex(4),
+    ) -> None:
+        """Prepare; `spool` is a folder for large messages on their way; `dry` writes nothing at all."""
+        self.tree = Tree(root, dry=dry)
+        self._spool = spool
+        self._dry = dry
+        self._writer = Writer(self.tree, keep_crlf=keep_crlf, token=token)
+
+    def open(self, ledger: Ledger, account: str) -> None:
+        """Check the root's marker, or make it, and learn where the folders lie."""
+        self.tree.claim(ledger, account, "mail")
+        self.tree.load(ledger)
+
+    def look_folders(self, ledger: Ledger) -> Observation:
+        """Return every folder."""
+        self.tree.load(ledger)
+        return look_folders(self.tree, ledger)
+
+    def look_items(self, ledger: Ledger) -> Observation:
+        """Return the messages that changed."""
+        self.tree.load(ledger)
+        return MessageLook(self.tree, ledger).run()
+
+    def read(self, key: int, places: Sequence[Place]) -> Body:
+        """Return the wire's bytes of a message, in memory when it is small."""
+        for place in places:
+            path = f"{self.tree.folder(place.folder)}/{place.sub}/{place.name}{place.info}"
+            try:
+                pieces = to_wire(iterate_chunks(path), Form(place.form))
+                if place.size <= LARGE:
+                    return Body(str(key), b"".join(pieces))
+                self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+                copy = self._spool / secrets.token_hex(8)
+                with copy.open("xb") as file:
+                    file.writelines(pieces)
+                return Body(str(key), path=copy)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                return Body(str(key), why=f"it cannot be read: {error.strerror}", remedy=Remedy.LATER)
+        return Body(str(key), why="its file was renamed or removed meanwhile", vanished=True)
+
+    def write(self, jobs: Sequence[Job], ledger: Ledger) -> list[Receipt]:
+        """Carry out orders; new keyword letters are kept in the ledger beside the folder's own table."""
+        receipts = self._writer.write(jobs)
+        for key in sorted({home for job in jobs for home in job.order.homes}):
+            kept = ledger.folders().get(key, ("", ""))[1]
+            table = self.tree.tables.get(key, KeywordTable()).render()
+            if table != kept:
+                ledger.put_folder(key, self.tree.paths[key], table)
+        return receipts
+
+    def failure(self) -> LocalError | None:
+        """Return why the last write had to stop."""
+        return self._writer.fatal
+
+    def write_folder(self, job: Job, role: str, ledger: Ledger) -> Receipt:
+        """Make, rename or remove one folder."""
+        order = job.order
+        key = order.key
+        try:
+            if order.verb is Verb.DELETE:
+                self.tree.remove(key)
+                ledger.drop_folder(key)
+                return Receipt(key, Outcome.DONE)
+            named = order.source or order.expect
+            if named is None:
+                return Receipt(key, Outcome.STALE, why="nothing says how it is called")
+            parent = next(iter(order.homes), None)
+            path = self.tree.place_for(key, named.body, role, parent, str(job.ref or key))
+            if order.verb is Verb.CREATE:
+                self.tree.make(key, path, job.ref or "")
+            else:
+                self.tree.move(key, path)
+        except OSError as error:
+            why = f"the disk refused: {error.strerror} ({error.filename})"
+            return Receipt(key, Outcome.REFUSED, why=why, remedy=Remedy.HUMAN)
+        for other, where in self.tree.paths.items():
+            ledger.put_folder(other, where, self.tree.tables.get(other, KeywordTable()).render())
+        return Receipt(key, Outcome.DONE, named)
+
+    def adopt_folder(self, key: int, path: str, mailbox: str, ledger: Ledger) -> None:
+        """Take note of a folder met on the disk, and mark it once its mailbox is known."""
+        self.tree.paths[key] = path
+        table = self.tree.tables.setdefault(key, KeywordTable())
+        ledger.put_folder(key, path, table.render())
+        if mailbox and not self._dry:
+            self.tree.mark(key, mailbox)
+
+
+def clear_spool(spool: Path) -> None:
+    """Remove what an interrupted run left behind on its way."""
+    if spool.is_dir():
+        for entry in os.scandir(spool):
+            os.unlink(entry.path)

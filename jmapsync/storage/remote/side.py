@@ -1,0 +1,103 @@
+"""Offer one account of a JMAP server as the remote side of mail."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+from jmapsync.errors import AccountGoneError, JmapsyncError, Scope, UnsupportedError
+from jmapsync.jmap.blobs import get_digests
+from jmapsync.jmap.failures import MethodError
+from jmapsync.planner.model import Verb
+from jmapsync.storage.remote.bodies import Bodies, Request
+from jmapsync.storage.remote.folders import FolderSetter
+from jmapsync.storage.remote.imports import Importer
+from jmapsync.storage.remote.look import Cursor, RemoteLook, WholeLookNeededError
+from jmapsync.storage.remote.write import Boxes, Setter
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from pathlib import Path
+
+    from jmapsync.jmap.client import Client
+    from jmapsync.jmap.session import Account
+    from jmapsync.ledger import Record
+    from jmapsync.storage.port import Body, Job, Observation, Receipt
+
+
+class MailSide:
+    """The remote side of mail; see `storage.port.Remote`."""
+
+    def __init__(self, client: Client, account: Account, spool: Path, *, on_delete: str = "trash") -> None:
+        """Prepare; `on_delete` says what deleting the last local copy does on the server."""
+        self.keys: dict[str, int] = {}
+        self.roles: dict[str, str] = {}
+        self._client = client
+        self._account = account
+        self._bodies = Bodies(client, account, spool)
+        boxes = Boxes(self.keys, self.roles)
+        self._setter = Setter(client, account, boxes, on_delete)
+        self._importer = Importer(client, account, boxes)
+        self._folders = FolderSetter(client, account)
+
+    async def look(self, cursor: str, known: Callable[[], set[str]]) -> AsyncIterator[Observation]:
+        """Yield what changed since a cursor; everything there is when the changes cannot be had or believed.
+
+        Raises AccountGoneError when the server no longer has the account.
+        """
+        look = RemoteLook(self._client, self._account, self.keys)
+        suspicious = ""
+        try:
+            if cursor:
+                try:
+                    async for page in look.changes(Cursor.decode(cursor)):
+                        yield page
+                except WholeLookNeededError as needed:
+                    suspicious = needed.why if needed.suspicious else ""
+                else:
+                    return
+            async for page in look.everything(known):
+                page.suspicious = suspicious
+                yield page
+        except MethodError as error:
+            if error.type not in {"accountNotFound", "accountNotSupportedByMethod"}:
+                raise
+            self._client.expire_session()
+            raise AccountGoneError(
+                f"The server no longer offers the account {self._account.id}.",
+                advice="Your files stay as they are. Check the account with your provider.",
+            ) from error
+
+    async def read(self, wanted: Sequence[Record]) -> dict[int, Body]:
+        """Return the bytes of emails by key; one that cannot be had says why."""
+        keys = {str(record.ref): record.key for record in wanted}
+        requests = [Request(str(one.ref), one.remote.body, one.size) for one in wanted if one.remote is not None]
+        return {keys[ref]: body for ref, body in (await self._bodies.read(requests)).items()}
+
+    async def digests(self, wanted: Sequence[Record]) -> dict[int, str]:
+        """Return the SHA-256 of emails by key where the server computes it (RFC 9404, 4.2), else nothing."""
+        blobs = {one.remote.body: one.key for one in wanted if one.remote is not None}
+        try:
+            told = await get_digests(self._client, self._account.id, list(blobs), "sha-256")
+        except (UnsupportedError, MethodError):
+            return {}
+        except JmapsyncError as error:
+            if error.scope is Scope.ACCOUNT:
+                raise
+            return {}
+        by_blob = {blob: base64.b64encode(digest).decode("ascii") for blob, digest in told.items()}
+        return {one.key: by_blob[one.remote.body] for one in wanted if one.remote is not None and one.remote.body in by_blob}
+
+    async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Change, remove and import emails."""
+        made = [job for job in jobs if job.order.verb in {Verb.CREATE, Verb.REPLACE}]
+        changed = [job for job in jobs if job.order.verb in {Verb.UPDATE, Verb.DELETE}]
+        receipts = await self._setter.write(changed) if changed else []
+        if made:
+            receipts += await self._importer.write(made)
+            receipts = await self._setter.retire(made, receipts)
+        return receipts
+
+    async def write_folder(self, job: Job) -> Receipt:
+        """Change one mailbox."""
+        return await self._folders.write(job, {key: box for box, key in self.keys.items()})
