@@ -1,0 +1,75 @@
+"""The configuration files of the Cyrus servers the live tests start, and the script that is their first process."""
+
+_COMMON = """\
+configdirectory: {home}/conf
+proc_path: {home}/run/proc
+mboxname_lockpath: {home}/run/lock
+defaultpartition: default
+partition-default: {home}/spool
+sievedir: {home}/sieve
+notifysocket: {home}/run/socket/notify
+idlesocket: {home}/run/socket/idle
+lmtpsocket: {home}/run/socket/lmtp
+altnamespace: yes
+unixhierarchysep: yes
+virtdomains: no
+allowplaintext: yes
+admins: admin
+conversations: yes
+search_engine: none
+httpmodules: caldav carddav jmap
+jmap_nonstandard_extensions: yes
+sasl_pwcheck_method: auxprop
+sasl_auxprop_plugin: sasldb
+sasl_sasldb_path: {home}/conf/sasldb2
+sasl_mech_list: PLAIN LOGIN
+autocreate_quota: 0
+autocreate_users: anyone
+autocreate_inbox_folders: Drafts|Sent|Trash|Junk|Archive
+xlist-drafts: Drafts
+xlist-sent: Sent
+xlist-trash: Trash
+xlist-junk: Junk
+xlist-archive: Archive
+"""
+
+IMAPD_CONF = {
+    "3.6": _COMMON,
+    # The server looks for news to push this often; its default is a minute.
+    "3.12": _COMMON + "jmap_pushpoll: 1s\n",
+}
+
+# Cyrus silently skips an entry that does not stand on a line of its own.
+CYRUS_CONF = """\
+START {{
+  recover cmd="ctl_cyrusdb -C {home}/imapd.conf -r"
+}}
+SERVICES {{
+  imap cmd="imapd -C {home}/imapd.conf" listen="127.0.0.1:{imap_port}" prefork=0
+  http cmd="httpd -C {home}/imapd.conf" listen="127.0.0.1:{jmap_port}" prefork=0
+  notify cmd="notifyd -C {home}/imapd.conf" listen="{home}/run/socket/notify" proto="udp" prefork=1
+}}
+EVENTS {{
+}}
+"""
+
+# $1 the server's directory, $2 the tree it runs in, $3 its directory as seen from that tree. Process 1 of its process
+# space: it must outlive the switch to the user cyrus, which would shed the death signal, and pass SIGTERM on.
+# A /dev of its own gives the server a syslog of its own.
+INIT = """
+home=$1 tree=${2%/} inside=$3
+mount -t tmpfs -o mode=755 tmpfs "$home/dev"
+for node in null zero random urandom; do
+  : >"$home/dev/$node"
+  mount --bind "/dev/$node" "$home/dev/$node"
+done
+mount --rbind "$home/dev" "$tree/dev"
+if [ -n "$tree" ]; then mount --bind "$home" "$tree/srv"; fi
+mount -t proc proc "$tree/proc"
+socat -u "UNIX-RECV:$tree/dev/log,mode=666" "OPEN:$home/syslog,creat,append" &
+until [ -S "$tree/dev/log" ]; do sleep 0.01; done
+chroot "$tree/" /usr/sbin/cyrmaster -C "$inside/imapd.conf" -M "$inside/cyrus.conf" -p "$inside/run/master.pid" &
+master=$!
+trap 'kill -TERM $master' TERM
+wait "$master" || wait "$master" || :
+"""
