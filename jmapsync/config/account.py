@@ -1,0 +1,170 @@
+"""Read one account: how to reach its server, where its secret is kept, and its kinds."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+
+from jmapsync.config.values import (
+    AccountConfig,
+    Auth,
+    CalendarsConfig,
+    ContactsConfig,
+    Direction,
+    Layout,
+    LineEndings,
+    MailConfig,
+    OnDelete,
+    SieveConfig,
+    TasksConfig,
+    VcardVersion,
+)
+
+if TYPE_CHECKING:
+    from jmapsync.config.reader import Reader
+
+PlainKind = TypeVar("PlainKind", CalendarsConfig, TasksConfig, SieveConfig)
+
+_SECRETS = ("password_command", "password_file", "credential", "keyring", "password")
+_LONGEST_NAME = 100
+"""Octets; it names a folder."""
+
+
+def read_account(reader: Reader, name: str, state_dir: Path, *, private: bool) -> AccountConfig:
+    """Return the account of a table; `private` says that nobody else can read the file it stands in."""
+    if not name or name[0] in ".-" or "/" in name or not name.isprintable() or len(name.encode()) > _LONGEST_NAME:
+        reader.wrong("", f"{name!r} cannot name an account: its state is kept in a folder of that name")
+    address = reader.text("address")
+    user = reader.text("user")
+    account = AccountConfig(
+        name=name,
+        state_dir=state_dir,
+        address=address,
+        url=_url(reader),
+        user=user or address,
+        auth=reader.choice("auth", Auth, AccountConfig.auth),
+        password_command=reader.text("password_command"),
+        password_file=reader.path("password_file"),
+        credential=reader.text("credential"),
+        keyring=reader.flag("keyring", default=False),
+        password=reader.text("password"),
+        account_id=reader.text("account_id"),
+        trusted_hosts=_hosts(reader),
+        mail=_read_mail(reader.table("mail")),
+        contacts=_read_contacts(reader.table("contacts")),
+        calendars=_read_plain(reader.table("calendars"), CalendarsConfig),
+        tasks=_read_plain(reader.table("tasks"), TasksConfig),
+        sieve=_read_plain(reader.table("sieve"), SieveConfig),
+    )
+    reader.close()
+    _check_sign_in(reader, account, private=private)
+    return account
+
+
+def _check_sign_in(reader: Reader, account: AccountConfig, *, private: bool) -> None:
+    name = account.name
+    if not reader.has("address") and not reader.has("url"):
+        reader.wrong("", f"account {name} has neither an address nor a url, so its server cannot be found")
+    if account.address and not _is_address(account.address):
+        reader.wrong("address", f"address {account.address!r} is no mail address")
+    if account.auth == "basic" and not account.user:
+        reader.wrong("", f'account {name} has auth = "basic" but neither a user nor an address')
+    given = [source for source in _SECRETS if reader.has(source) and (source != "keyring" or account.keyring)]
+    if len(given) > 1:
+        reader.wrong(given[1], f"account {name} keeps its secret in more than one place: {', '.join(given)}")
+    if not given and account.auth != "oauth":
+        reader.wrong("", f"account {name} says nowhere where its secret is kept; set password_command, password_file or keyring")
+    if account.keyring and not account.user:
+        reader.wrong("keyring", f"account {name} has no user or address to look its secret up by")
+    if reader.has("password") and not private:
+        reader.wrong(
+            "password", "a password may stand here only if nobody else can read this file: chmod 600, or use password_command"
+        )
+
+
+def _is_address(text: str) -> bool:
+    local, _, domain = text.rpartition("@")
+    return bool(local and domain) and " " not in text
+
+
+def _url(reader: Reader) -> str:
+    url = reader.text("url")
+    if not url:
+        return ""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        reader.wrong("url", "url is not a web address")
+        return ""
+    if parts.username is not None or parts.password is not None:
+        reader.wrong("url", "url must not hold a user name or a password; use user and password_command")
+    elif parts.scheme not in {"https", "http"} or not host:
+        reader.wrong("url", "url must begin with https:// and name a host")
+    elif parts.scheme == "http" and not _is_loopback(host):
+        reader.wrong("url", f"url would send the secret to {host} unencrypted; http:// is for this machine only, use https://")
+    else:
+        return url
+    return ""
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _hosts(reader: Reader) -> tuple[str, ...]:
+    hosts = reader.texts("trusted_hosts", ())
+    for host in hosts:
+        if "/" in host or "@" in host or "*" in host or " " in host:
+            reader.wrong("trusted_hosts", f'trusted_hosts takes names of hosts such as "files.example.com", not {host!r}')
+    return hosts
+
+
+def _root(reader: Reader) -> Path:
+    path = reader.path("path")
+    if not reader.has("path"):
+        reader.wrong("", f"[{'.'.join(reader.at)}] has no path")
+    return path or Path()
+
+
+def _read_mail(reader: Reader | None) -> MailConfig | None:
+    if reader is None:
+        return None
+    mail = MailConfig(
+        path=_root(reader),
+        layout=reader.choice("layout", Layout, MailConfig.layout),
+        include=reader.texts("include", MailConfig.include),
+        exclude=reader.texts("exclude", MailConfig.exclude),
+        direction=reader.choice("direction", Direction, MailConfig.direction),
+        on_delete=reader.choice("on_delete", OnDelete, MailConfig.on_delete),
+        line_endings=reader.choice("line_endings", LineEndings, MailConfig.line_endings),
+        keep_deleted=reader.flag("keep_deleted", default=MailConfig.keep_deleted),
+    )
+    if not mail.include:
+        reader.wrong("include", "include is empty, so no mailbox would be mirrored")
+    reader.close()
+    return mail
+
+
+def _read_contacts(reader: Reader | None) -> ContactsConfig | None:
+    if reader is None:
+        return None
+    vcard_version = reader.choice("vcard_version", VcardVersion, ContactsConfig.vcard_version)
+    contacts = ContactsConfig(path=_root(reader), vcard_version=vcard_version)
+    reader.close()
+    return contacts
+
+
+def _read_plain(reader: Reader | None, plain: type[PlainKind]) -> PlainKind | None:
+    if reader is None:
+        return None
+    config = plain(path=_root(reader))
+    reader.close()
+    return config

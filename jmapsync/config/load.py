@@ -1,0 +1,148 @@
+"""Put the configuration together, and check what no single key can show."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.config.account import read_account
+from jmapsync.config.reader import Mistakes, Reader
+from jmapsync.config.values import AccountConfig, Config, DaemonConfig, HooksConfig, SafetyConfig
+from jmapsync.errors import ConfigError
+
+if TYPE_CHECKING:
+    from jmapsync.config.lines import Key
+
+_SYNTAX = re.compile(r"(.*?) ?\(at (?:line ([0-9]+), column ([0-9]+)|end of document)\)", re.DOTALL)
+
+
+def default_path() -> Path:
+    """Return where the configuration lies if nothing else is said."""
+    return _xdg("XDG_CONFIG_HOME", ".config") / "jmapsync" / "config.toml"
+
+
+def default_state_dir() -> Path:
+    """Return the folder of all state if nothing else is said; nothing is made."""
+    return _xdg("XDG_STATE_HOME", ".local/state") / "jmapsync"
+
+
+def _xdg(variable: str, default: str) -> Path:
+    """Return a base directory; a relative one is to be ignored (XDG Base Directory Specification)."""
+    value = os.environ.get(variable, "")
+    return Path(value) if os.path.isabs(value) else Path.home() / default
+
+
+def load(path: Path) -> Config:
+    """Read and check a configuration file.
+
+    Raise `ConfigError` with every mistake in it, each as `file:line: sentence`; a syntax error hides what follows it.
+    """
+    try:
+        with path.open("rb") as file:
+            private = not os.fstat(file.fileno()).st_mode & 0o077
+            content = file.read()
+    except OSError as error:
+        advice = " Write one, or name another with -c." if isinstance(error, FileNotFoundError) else ""
+        raise ConfigError([f"{path}: the configuration cannot be read: {error.strerror}.{advice}"]) from error
+    path = path.absolute()
+    try:
+        text = content.decode("utf-8-sig")
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError([_syntax_error(path, content, error)]) from error
+    mistakes = Mistakes()
+    config = _read(document, path, mistakes, private=private)
+    if mistakes.found:
+        raise ConfigError(_told(path, text, mistakes))
+    return config
+
+
+def _syntax_error(path: Path, content: bytes, error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        line = content.count(b"\n", 0, error.start) + 1
+        return f"{path}:{line}: this is not UTF-8, so it is not TOML."
+    match = _SYNTAX.fullmatch(str(error))
+    if match is None:
+        return f"{path}:1: this is not TOML that can be read (a number or a nesting is out of bounds)."
+    what = match[1][:1].lower() + match[1][1:]
+    line = int(match[2]) if match[2] else content.count(b"\n") + 1
+    return f"{path}:{line}: this is not TOML: {what}{f', column {match[3]}' if match[3] else ' at the end of the file'}."
+
+
+def _told(path: Path, text: str, mistakes: Mistakes) -> list[str]:
+    from jmapsync.config.lines import find_lines  # noqa: PLC0415  # only a mistake needs them
+
+    lines = find_lines(text)
+
+    def line_of(key: Key) -> int:
+        return next((lines[key[:depth]] for depth in range(len(key), 0, -1) if key[:depth] in lines), 1)
+
+    placed = [(line_of(key), sentence) for key, sentence in dict.fromkeys(mistakes.found)]
+    placed.sort(key=lambda one: one[0])
+    return [f"{path}:{line}: {sentence}{'' if sentence.endswith('?') else '.'}" for line, sentence in placed]
+
+
+def _read(document: dict[str, Any], path: Path, mistakes: Mistakes, *, private: bool) -> Config:
+    top = Reader(document, (), mistakes, path.parent)
+    state = top.path("state_dir") or default_state_dir()
+    accounts = _read_accounts(top, state, private=private)
+    daemon = top.table("daemon") or top.empty("daemon")
+    safety = top.table("safety") or top.empty("safety")
+    hooks = top.table("hooks") or top.empty("hooks")
+    config = Config(
+        path=path,
+        accounts=accounts,
+        daemon=DaemonConfig(
+            push=daemon.flag("push", default=DaemonConfig.push),
+            poll=daemon.duration("poll", DaemonConfig.poll),
+            settle=daemon.duration("settle", DaemonConfig.settle),
+            full=daemon.duration("full", DaemonConfig.full),
+        ),
+        safety=SafetyConfig(
+            max_deletes=safety.whole("max_deletes", SafetyConfig.max_deletes),
+            max_delete_percent=safety.percent("max_delete_percent", SafetyConfig.max_delete_percent),
+        ),
+        hooks=HooksConfig(after_sync=hooks.text("after_sync")),
+    )
+    for reader in (top, daemon, safety, hooks):
+        reader.close()
+    _check_roots(accounts, state, mistakes)
+    return config
+
+
+def _read_accounts(top: Reader, state: Path, *, private: bool) -> dict[str, AccountConfig]:
+    accounts: dict[str, AccountConfig] = {}
+    table = top.table("accounts") or top.empty("accounts")
+    names = table.names()
+    for name in names:
+        reader = table.table(name)
+        if reader is not None:
+            accounts[name] = read_account(reader, name, state / name, private=private)
+    if not names:
+        top.wrong("accounts", "there is no account; begin one with [accounts.NAME]")
+    return accounts
+
+
+def _check_roots(accounts: dict[str, AccountConfig], state: Path, mistakes: Mistakes) -> None:
+    """Note roots of which one holds another, the home folder or the state: what lies there would be taken for items."""
+    roots = [
+        (("accounts", account.name, kind, "path"), Path(os.path.realpath(config.path)))
+        for account in accounts.values()
+        for kind, config in account.kinds.items()
+        if config.path.is_absolute()
+    ]
+    home, state = Path(os.path.realpath(Path.home())), Path(os.path.realpath(state))
+    for key, root in roots:
+        if home.is_relative_to(root):
+            mistakes.note(key, f"path {root} is your home folder or holds it; choose a folder of its own")
+        elif state.is_relative_to(root) or root.is_relative_to(state):
+            mistakes.note(key, f"path {root} and the state folder {state} must not lie within each other")
+    for (one, mine), (other, theirs) in combinations(roots, 2):
+        if mine == theirs:
+            mistakes.note(other, f"path {theirs} is already that of [{'.'.join(one[:3])}]")
+        elif mine.is_relative_to(theirs) or theirs.is_relative_to(mine):
+            mistakes.note(other, f"path {theirs} and that of [{'.'.join(one[:3])}] lie within each other")

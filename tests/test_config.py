@@ -1,0 +1,383 @@
+"""What may stand in the configuration, and how every mistake in it is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from jmapsync.config import Config, DaemonConfig, HooksConfig, MailConfig, SafetyConfig, default_path, load
+from jmapsync.errors import ConfigError, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Write = Callable[..., Path]
+
+ACCOUNT = """\
+[accounts.home]
+address = "alice@example.com"
+password_command = "pass show mail/alice"
+"""
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    return home
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write(text: str, *, mode: int = 0o644) -> Path:
+        path = tmp_path / "etc" / "config.toml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        path.chmod(mode)
+        return path
+
+    return write
+
+
+def problems(path: Path) -> list[str]:
+    """Return every problem without the name of the file: `line: sentence`."""
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert caught.value.exit_code == ExitCode.USAGE
+    assert all(one.startswith(f"{path}:") for one in caught.value.problems)
+    return [one.removeprefix(f"{path}:") for one in caught.value.problems]
+
+
+class TestWhatHoldsWhereNothingIsSaid:
+    def test_an_account_needs_no_more_than_an_address_a_secret_and_a_kind(self, write: Write, home: Path) -> None:
+        config = load(write(ACCOUNT + '[accounts.home.mail]\npath = "~/Mail/home"\n'))
+
+        account = config.accounts["home"]
+        assert (account.user, account.url, account.auth) == ("alice@example.com", "", "bearer")
+        assert account.state_dir == home / ".local/state/jmapsync/home"
+        assert account.mail == MailConfig(
+            path=home / "Mail/home",
+            layout="nested",
+            include=("*",),
+            exclude=(),
+            direction="both",
+            on_delete="trash",
+            line_endings="lf",
+            keep_deleted=False,
+        )
+        assert list(account.kinds) == ["mail"]
+
+    def test_the_daemon_the_guard_and_the_hooks(self, write: Write) -> None:
+        config = load(write(ACCOUNT))
+
+        assert config.daemon == DaemonConfig(push=True, poll=600, settle=1, full=604_800)
+        assert config.safety == SafetyConfig(max_deletes=25, max_delete_percent=20)
+        assert config.hooks == HooksConfig(after_sync="")
+
+
+class TestWhatIsSaid:
+    def test_every_key_of_the_reference_is_taken(self, write: Write, home: Path) -> None:
+        config = load(
+            write(
+                """
+                [accounts.home]
+                address = "alice@example.com"
+                url = "https://mail.example.com/.well-known/jmap"
+                user = "alice"
+                auth = "basic"
+                password_command = "pass show mail/alice"
+                account_id = "u1"
+                trusted_hosts = ["files.example.com"]
+                [accounts.home.mail]
+                path = "~/Mail/home"
+                layout = "maildir++"
+                include = ["INBOX", "Lists/*"]
+                exclude = ["Lists/old"]
+                direction = "pull"
+                on_delete = "keep"
+                line_endings = "crlf"
+                keep_deleted = true
+                [accounts.home.contacts]
+                path = "~/.contacts/home"
+                vcard_version = "4.0"
+                [accounts.home.calendars]
+                path = "~/.calendars/home"
+                [accounts.home.tasks]
+                path = "~/.tasks/home"
+                [accounts.home.sieve]
+                path = "~/.config/sieve/home"
+                [daemon]
+                push = false
+                poll = "90s"
+                settle = "1.5s"
+                full = "2w"
+                [safety]
+                max_deletes = 0
+                max_delete_percent = 12.5
+                [hooks]
+                after_sync = "notmuch new"
+                """
+            )
+        )
+
+        account = config.accounts["home"]
+        assert list(account.kinds) == ["mail", "contacts", "calendars", "tasks", "sieve"]
+        assert (account.server, account.user, account.auth) == ("https://mail.example.com/.well-known/jmap", "alice", "basic")
+        assert (account.account_id, account.trusted_hosts) == ("u1", ("files.example.com",))
+        assert account.mail is not None
+        assert (account.mail.layout, account.mail.include, account.mail.keep_deleted) == ("maildir++", ("INBOX", "Lists/*"), True)
+        assert account.contacts is not None
+        assert account.contacts.vcard_version == "4.0"
+        assert account.sieve is not None
+        assert account.sieve.path == home / ".config/sieve/home"
+        assert config.daemon == DaemonConfig(push=False, poll=90, settle=1.5, full=1_209_600)
+        assert config.safety == SafetyConfig(max_deletes=0, max_delete_percent=12.5)
+        assert config.hooks.after_sync == "notmuch new"
+
+    @pytest.mark.parametrize(
+        ("said", "meant"),
+        [
+            ("~/Mail", "{home}/Mail"),
+            ("$SPOOL/home", "/var/spool/me/home"),
+            ("${SPOOL}/home", "/var/spool/me/home"),
+            ("mail/../Mail", "{etc}/Mail"),
+            ("/srv/Mail/", "/srv/Mail"),
+        ],
+    )
+    def test_a_path_is_expanded_and_a_relative_one_starts_beside_the_file(
+        self, said: str, meant: str, write: Write, home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SPOOL", "/var/spool/me")
+        path = write(f'{ACCOUNT}[accounts.home.mail]\npath = "{said}"\n')
+
+        mail = load(path).accounts["home"].mail
+
+        assert mail is not None
+        assert mail.path == Path(meant.format(home=home, etc=path.parent))
+
+    def test_the_state_may_be_kept_beside_the_file(self, write: Write) -> None:
+        path = write(f'state_dir = "state"\n{ACCOUNT}')
+        assert load(path).accounts["home"].state_dir == path.parent / "state" / "home"
+
+    def test_a_password_may_stand_in_a_file_that_nobody_else_reads(self, write: Write) -> None:
+        config = load(write('[accounts.home]\naddress = "a@example.com"\npassword = "geheim"\n', mode=0o600))
+        assert config.accounts["home"].password == "geheim"
+        assert "geheim" not in repr(config)
+
+    @pytest.mark.parametrize("url", ["http://localhost:8080/jmap", "http://127.0.0.1/", "http://[::1]:80/x", "https://example.com"])
+    def test_plain_http_is_for_this_machine(self, url: str, write: Write) -> None:
+        assert load(write(f'{ACCOUNT}url = "{url}"\n')).accounts["home"].server == url
+
+    def test_a_byte_order_mark_is_no_part_of_it(self, write: Write) -> None:
+        assert list(load(write(f"\ufeff{ACCOUNT}")).accounts) == ["home"]
+
+
+class TestMistakes:
+    def test_five_mistakes_are_told_at_once_each_with_its_line(self, write: Write) -> None:
+        path = write(
+            """\
+[accounts.home]
+address = "alice@example.com"
+password_comand = "pass show mail/alice"
+password_file = "$NOWHERE/secret"
+[accounts.home.mail]
+path = "~/Mail/home"
+on_delete = "bin"
+include = [
+  "INBOX",
+  7,
+]
+[daemon]
+poll = "10x"
+"""
+        )
+        assert problems(path) == [
+            "3: [accounts.home] has no key 'password_comand'; did you mean 'password_command'?",
+            "4: password_file uses the environment variable NOWHERE, which is not set.",
+            "7: on_delete cannot be 'bin'; it is one of trash, destroy, keep.",
+            "8: include must be a list of texts, none of them empty.",
+            '13: poll cannot be \'10x\'; write a time such as "30s", "10m", "2h" or "7d".',
+        ]
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("", "1: there is no account; begin one with [accounts.NAME]."),
+            ("[acounts.home]\n", "1: there is no key 'acounts'; did you mean 'accounts'?"),
+            ('[accounts."a/b"]\naddress = "a@b"\nkeyring = true\n', "1: 'a/b' cannot name an account"),
+            ('[accounts.home]\nkeyring = true\nuser = "a"\n', "1: account home has neither an address nor a url"),
+            ('[accounts.home]\naddress = "alice"\nkeyring = true\n', "2: address 'alice' is no mail address."),
+            ('[accounts.home]\naddress = "a@b"\n', "1: account home says nowhere where its secret is kept"),
+            ('[accounts.home]\nurl = "https://x"\nauth = "basic"\npassword_command = "x"\n', "1: account home has auth"),
+            (ACCOUNT + "keyring = true\n", "4: account home keeps its secret in more than one place: password_command, keyring."),
+            ('[accounts.home]\naddress = "a@b"\npassword = "geheim"\n', "3: a password may stand here only if nobody else"),
+            (ACCOUNT + 'url = "http://example.com/"\n', "4: url would send the secret to example.com unencrypted"),
+            (ACCOUNT + 'url = "https://me:geheim@example.com/"\n', "4: url must not hold a user name or a password"),
+            (ACCOUNT + 'url = "example.com:geheim"\n', "4: url must begin with https:// and name a host."),
+            (ACCOUNT + 'url = "https://[::1/"\n', "4: url is not a web address."),
+            (ACCOUNT + 'trusted_hosts = ["https://x"]\n', "4: trusted_hosts takes names of hosts"),
+            (ACCOUNT + "mail = 3\n", "4: mail must be a table, [accounts.home.mail], not a whole number."),
+            (ACCOUNT + "[accounts.home.mail]\n", "4: [accounts.home.mail] has no path."),
+            (ACCOUNT + '[accounts.home.mail]\npath = "~nobody-at-all/x"\n', "5: path names the home of a user that does not exist"),
+            (ACCOUNT + '[accounts.home.mail]\npath = "/m"\ninclude = []\n', "6: include is empty"),
+            (ACCOUNT + "[accounts.home.mail]\npath = 3\n", "5: path must be a text, not a whole number."),
+            (ACCOUNT + "[daemon]\npoll = 600\n", "5: poll must be a text, not a whole number."),
+            (ACCOUNT + '[daemon]\npoll = "0s"\n', "5: poll cannot be '0s'"),
+            (ACCOUNT + '[daemon]\npush = "yes"\n', "5: push must be true or false, not a text."),
+            (ACCOUNT + "[safety]\nmax_deletes = true\n", "5: max_deletes must be a whole number, not true or false."),
+            (ACCOUNT + "[safety]\nmax_deletes = -1\n", "5: max_deletes must not be negative."),
+            (ACCOUNT + "[safety]\nmax_delete_percent = 101\n", "5: max_delete_percent must lie between 0 and 100."),
+            (ACCOUNT + "[safety]\nmax_delete_percent = nan\n", "5: max_delete_percent must lie between 0 and 100."),
+            (ACCOUNT + "[hooks]\nafter_sync = 1979-05-27\n", "5: after_sync must be a text, not a date or time."),
+            ("[accounts.home]\naddress = \n", "2: this is not TOML: invalid value, column 11."),
+            ("[accounts.home\n", "1: this is not TOML: "),
+            ('[accounts.home]\nx = """\n', "3: this is not TOML: "),
+            ("x = " + "[" * 5_000, "1: this is not TOML that can be read"),
+            ("x = " + "9" * 5_000, "1: this is not TOML that can be read"),
+        ],
+    )
+    def test_a_mistake_is_one_sentence_with_its_line(self, text: str, expected: str, write: Write) -> None:
+        told = problems(write(text))
+        assert any(one.startswith(expected) for one in told), told
+        assert "geheim" not in "".join(told)
+
+    def test_what_is_not_utf8_is_told_with_its_line(self, write: Write) -> None:
+        path = write("")
+        path.write_bytes(b"[accounts.home]\n# caf\xe9\n")
+        assert problems(path) == ["2: this is not UTF-8, so it is not TOML."]
+
+    def test_a_file_that_is_not_there_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match=r"none\.toml: the configuration cannot be read: No such file"):
+            load(tmp_path / "none.toml")
+
+    def test_a_folder_is_no_file(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+            load(tmp_path)
+
+    @pytest.mark.parametrize(
+        ("first", "second", "expected"),
+        [
+            ("~/Mail", "~/Mail/", "6: path {home}/Mail is already that of [accounts.home.mail]."),
+            ("~/Mail", "~/Mail/home", "6: path {home}/Mail/home and that of [accounts.home.mail] lie within each other."),
+            ("~/Mail/home", "~/Mail", "6: path {home}/Mail and that of [accounts.home.mail] lie within each other."),
+            ("~/Mail", "~/other/../Mail", "6: path {home}/Mail is already that of [accounts.home.mail]."),
+            ("~/Mail", "~/link", "6: path {home}/Mail is already that of [accounts.home.mail]."),
+        ],
+    )
+    def test_roots_must_not_lie_within_each_other(self, first: str, second: str, expected: str, write: Write, home: Path) -> None:
+        (home / "Mail").mkdir()
+        (home / "link").symlink_to(home / "Mail")
+        path = write(f'{ACCOUNT}mail.path = "{first}"\n[accounts.home.contacts]\npath = "{second}"\n')
+        assert problems(path) == [expected.format(home=home)]
+
+    def test_roots_of_two_accounts_neither(self, write: Write, home: Path) -> None:
+        other = ACCOUNT.replace("home", "work")
+        path = write(f'{ACCOUNT}mail.path = "~/Mail"\n{other}mail.path = "~/Mail/work"\n')
+        assert problems(path) == [f"8: path {home}/Mail/work and that of [accounts.home.mail] lie within each other."]
+
+    def test_names_that_only_begin_alike_are_no_trouble(self, write: Write) -> None:
+        load(write(f'{ACCOUNT}mail.path = "~/Mail"\n[accounts.home.contacts]\npath = "~/Mail2"\n'))
+
+    @pytest.mark.parametrize("root", ["~", "/", "~/.."])
+    def test_the_home_folder_is_no_root(self, root: str, write: Write) -> None:
+        (told,) = problems(write(f'{ACCOUNT}mail.path = "{root}"\n'))
+        assert told.endswith("is your home folder or holds it; choose a folder of its own.")
+
+    @pytest.mark.parametrize("root", ["~/.local", "~/.local/state/jmapsync/home/mail"])
+    def test_the_state_is_no_root(self, root: str, write: Write) -> None:
+        (told,) = problems(write(f'{ACCOUNT}mail.path = "{root}"\n'))
+        assert told.endswith("must not lie within each other.")
+
+
+class TestWhereItLies:
+    def test_below_the_configuration_home(self, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+        assert default_path() == home / ".config/jmapsync/config.toml"
+        monkeypatch.setenv("XDG_CONFIG_HOME", "/elsewhere")
+        assert default_path() == Path("/elsewhere/jmapsync/config.toml")
+
+    def test_a_relative_base_directory_is_ignored(self, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+        monkeypatch.setenv("XDG_CONFIG_HOME", "elsewhere")
+        assert default_path() == home / ".config/jmapsync/config.toml"
+
+    def test_state_lies_below_the_state_home(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("XDG_STATE_HOME", "/states")
+        assert load(write(ACCOUNT)).accounts["home"].state_dir == Path("/states/jmapsync/home")
+
+
+KEYS = st.sampled_from(
+    [
+        "accounts",
+        "home",
+        "mail",
+        "path",
+        "include",
+        "url",
+        "auth",
+        "password",
+        "daemon",
+        "poll",
+        "safety",
+        "max_deletes",
+        "x",
+        '"ü.y"',
+    ]
+)
+VALUES = st.sampled_from(
+    [
+        '"x"',
+        '"~/Mail"',
+        '"10m"',
+        "1",
+        "-1.5",
+        "true",
+        "nan",
+        "[]",
+        '["a", 1]',
+        "{a = 1}",
+        "1979-05-27",
+        '"""\n\n"""',
+        "[\n1,\n]",
+        '"\\u0000"',
+    ]
+)
+LINES = st.one_of(
+    st.builds("[{}]".format, st.lists(KEYS, min_size=1, max_size=4).map(".".join)),
+    st.builds("[[{}]]".format, st.lists(KEYS, min_size=1, max_size=3).map(".".join)),
+    st.builds("{} = {}".format, st.lists(KEYS, min_size=1, max_size=3).map(".".join), VALUES),
+    st.text(max_size=20),
+)
+
+
+def load_bytes(content: bytes, folder: Path) -> Config | list[str]:
+    path = folder / "fuzzed.toml"
+    path.write_bytes(content)
+    try:
+        return load(path)
+    except ConfigError as error:
+        lines = content.count(b"\n") + 1
+        for problem in error.problems:
+            line = problem.removeprefix(f"{path}:").split(":")[0]
+            assert 1 <= int(line) <= lines, problem
+            assert "\n" not in problem
+        return error.problems
+
+
+class TestAnything:
+    @given(lines=st.lists(LINES, max_size=12))
+    @example(lines=["[[accounts]]", "[[accounts]]"])
+    @example(lines=["accounts.home.mail = [{path = 1}]"])
+    def test_what_looks_like_a_configuration_is_taken_or_told(
+        self, lines: list[str], tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        assert load_bytes("\n".join(lines).encode("utf-8", "surrogatepass"), tmp_path_factory.getbasetemp())
+
+    @given(content=st.binary(max_size=200))
+    def test_bytes_are_taken_or_told(self, content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+        assert load_bytes(content, tmp_path_factory.getbasetemp())
