@@ -5,7 +5,8 @@ Cyrus 3.6 offers Blob/get as an extension of its own, before the RFC; Cyrus 3.12
 
 from __future__ import annotations
 
-import binascii
+import base64
+import contextlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -19,7 +20,7 @@ from jmapsync.jmap.transport import CHUNK
 from jmapsync.jmap.wire import Call, Response, batched, describe
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
     from pathlib import Path
 
     from jmapsync.jmap.client import Client
@@ -99,7 +100,7 @@ async def upload(client: Client, account_id: str, source: bytes | Path, media_ty
 
 async def download(
     client: Client, account_id: str, blob_id: str, *, name: str = "blob", media_type: str = "application/octet-stream"
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Yield the bytes of a blob piece by piece (RFC 8620, section 6.2); the caller checks their number.
 
     Raise `BlobNotFoundError`, and what `Exchange.ask` raises.
@@ -107,10 +108,10 @@ async def download(
     session = await client.session()
     url = expand(session.download_url, accountId=account_id, blobId=blob_id, name=name, type=media_type)
     try:
-        async for piece in client.exchange.stream(
-            url, purpose="downloads", lanes=client.download_lanes, headers={"Accept": media_type}
-        ):
-            yield piece
+        lanes, headers = client.download_lanes, {"Accept": media_type}
+        async with contextlib.aclosing(client.exchange.stream(url, purpose="downloads", lanes=lanes, headers=headers)) as pieces:
+            async for piece in pieces:
+                yield piece
     except RequestError as error:
         if error.type == "notFound":
             raise BlobNotFoundError(f"The server does not have the blob {blob_id}.") from error
@@ -186,7 +187,7 @@ async def _get(
 def _blobs(response: Response, call: Call) -> list[Blob]:
     try:
         return [_blob(item.id, item.data, item.is_truncated) for item in response.get_as(call, _Result).items]
-    except ServerError:  # base64 with line breaks or without padding
+    except ServerError:  # base64 with line breaks, or one blob of a thousand that is broken
         items = response.get(call).get("list", ())
         return [_blob(item["id"], _decoded(item.get("data:asBase64")), bool(item.get("isTruncated"))) for item in items]
 
@@ -199,7 +200,7 @@ def _blob(id_: str, data: bytes | None, is_truncated: bool) -> Blob:
 
 def _decoded(data: object) -> bytes | None:
     try:
-        return binascii.a2b_base64(data) if isinstance(data, str) else None
+        return base64.b64decode("".join(data.split()), validate=True) if isinstance(data, str) else None
     except ValueError:
         return None
 

@@ -15,7 +15,7 @@ from jmapsync.jmap.transport import BrokenOffError, Reply, Transport, UnreachedE
 from jmapsync.jmap.verdict import Patience, Setback, judge
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 
     import httpx
 
@@ -99,7 +99,7 @@ class Exchange:
             except (Setback, UnreachedError, BrokenOffError) as error:
                 await self._recover(error, patience, lanes, repeatable=repeatable)
 
-    async def stream(self, url: str, *, purpose: str, lanes: Lanes, headers: Mapping[str, str]) -> AsyncIterator[bytes]:
+    async def stream(self, url: str, *, purpose: str, lanes: Lanes, headers: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
         """Yield the body of a GET piece by piece; after a cut it is asked for again and what was already had is skipped.
 
         So what the URL names must never change, which holds for blobs (RFC 8620, section 6.2).
@@ -113,12 +113,13 @@ class Exchange:
                     if not response.is_success:
                         judge(await self.transport.read(response))
                     skip = had
-                    async for piece in self.transport.pieces(response):
-                        fresh = piece[skip:]
-                        skip = max(0, skip - len(piece))
-                        had += len(fresh)
-                        if fresh:
-                            yield fresh
+                    async with contextlib.aclosing(self.transport.pieces(response)) as pieces:
+                        async for piece in pieces:
+                            fresh = piece[skip:]
+                            skip = max(0, skip - len(piece))
+                            had += len(fresh)
+                            if fresh:
+                                yield fresh
             except (Setback, UnreachedError, BrokenOffError) as error:
                 await self._recover(error, patience, lanes, repeatable=True)
             else:

@@ -7,6 +7,7 @@ here: `client` decides on both.
 from __future__ import annotations
 
 import contextlib
+import logging
 import ssl
 import sys
 from dataclasses import dataclass
@@ -26,7 +27,10 @@ if sys.modules.get("httpx._main", sys) is None:
     del sys.modules["httpx._main"]
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+
+# It writes every header of HTTP/2 into its debug log, the secret included.
+logging.getLogger("hpack").setLevel(logging.INFO)
 
 CONNECT_SECONDS = 30.0
 READ_SECONDS = 120.0
@@ -113,7 +117,7 @@ class Transport:
             self.received += response.num_bytes_downloaded
         return Reply(response.status_code, response.reason_phrase, response.headers, body, url)
 
-    async def pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
+    async def pieces(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
         """Yield the body of an opened answer piece by piece; raise `BrokenOffError` if it is cut."""
         before = 0
         with _translated(str(response.url)):

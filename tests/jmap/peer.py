@@ -111,7 +111,7 @@ class Peer:
     def on(self, path: str, *answers: Answer | Callable[[Seen], Answer]) -> None:
         self.answers[path] = list(answers)
 
-    def offer_session(self, **changes: Any) -> None:
+    def offer_session(self, **changes: object) -> None:
         self.on("/session", Answer.json(session_object(**changes)))
 
     def seen_at(self, path: str) -> list[Seen]:
@@ -153,7 +153,7 @@ async def _read(reader: asyncio.StreamReader) -> Seen:
     return Seen(method, path, headers, await reader.readexactly(int(headers.get("content-length", "0"))))
 
 
-def session_object(**changes: Any) -> dict[str, Any]:
+def session_object(**changes: object) -> dict[str, Any]:
     """A Session object with one mail account and relative URLs, as Cyrus sends them."""
     return {
         "capabilities": {CORE: {"maxObjectsInGet": 3}, MAIL: {}, BLOB: {}},

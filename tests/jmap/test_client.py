@@ -27,11 +27,11 @@ ECHO_CALL = Call("Core/echo", {"hello": True}, "c0")
 BUSY = Answer(503, b"", {"Content-Type": "text/plain"})
 
 
-def client(peer: Peer, **options: Any) -> Client:
+def client(peer: Peer, **options: Any) -> Client:  # noqa: ANN401  # passed on
     return Client(f"{peer.url}/session", BasicCredential("alice", "sesame"), **options)
 
 
-async def echo(c: Client, **options: Any) -> Response:
+async def echo(c: Client, **options: Any) -> Response:  # noqa: ANN401  # passed on
     return await c.call([ECHO_CALL], using=[CORE], **options)
 
 

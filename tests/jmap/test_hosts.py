@@ -19,7 +19,7 @@ from tests.jmap.peer import CORE, ECHO, Answer, Peer, redirect, result, session_
 ECHO_CALL = Call("Core/echo", {"hello": True}, "c0")
 
 
-def client(url: str, **options: Any) -> Client:
+def client(url: str, **options: Any) -> Client:  # noqa: ANN401  # passed on
     return Client(url, BearerCredential("fmu1-sesame"), **options)
 
 

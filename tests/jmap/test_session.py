@@ -15,12 +15,18 @@ URL = "https://jmap.example.com/jmap/session"
 SIEVE = "urn:ietf:params:jmap:sieve"
 
 
-def parse(**changes: Any) -> Session:
+def parse(**changes: object) -> Session:
     return Session.parse(json.dumps(session_object(**changes)).encode(), URL)
 
 
-def account(*capabilities: str, **more: Any) -> dict[str, Any]:
-    return {"name": "x", "isPersonal": True, "isReadOnly": False, "accountCapabilities": dict.fromkeys(capabilities, {}), **more}
+def account(*capabilities: str, **more: object) -> dict[str, Any]:
+    return {
+        "name": "x",
+        "isPersonal": True,
+        "isReadOnly": False,
+        "accountCapabilities": {name: {} for name in capabilities},
+        **more,
+    }
 
 
 def test_relative_urls_are_resolved_against_the_session_s_own() -> None:
@@ -75,7 +81,7 @@ def test_a_kept_session_that_is_damaged_is_a_value_error(kept: bytes) -> None:
 
 @pytest.mark.parametrize("body", [b"<html>hello", b"", b"[]", b'{"hello": "world"}'])
 def test_what_is_no_session_says_where_it_came_from(body: bytes) -> None:
-    with pytest.raises(DiscoveryError, match="jmap.example.com"):
+    with pytest.raises(DiscoveryError, match=r"jmap\.example\.com"):
         Session.parse(body, URL)
 
 

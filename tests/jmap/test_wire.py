@@ -53,7 +53,7 @@ def test_a_side_effect_does_not_hide_the_result_it_came_with() -> None:
 
 def test_an_error_is_raised_with_its_type_and_remedy() -> None:
     decoded = decode_response(response(["error", {"type": "stateMismatch", "description": "moved on"}, "q"]))
-    with pytest.raises(MethodError, match="Email/query.*stateMismatch: moved on") as caught:
+    with pytest.raises(MethodError, match=r"Email/query.*stateMismatch: moved on") as caught:
         decoded.get(QUERY)
     assert (caught.value.type, caught.value.remedy) == ("stateMismatch", Remedy.NOW)
 

@@ -1,0 +1,209 @@
+"""Where secrets come from, and that they show nowhere."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import pickle
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from jmapsync.errors import SignInError
+from jmapsync.jmap.auth import (
+    BasicCredential,
+    BearerCredential,
+    Secret,
+    from_command,
+    from_file,
+    from_keyring,
+    from_systemd_credential,
+)
+from jmapsync.jmap.client import Client
+from tests.jmap.peer import Answer, Peer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SESAME = "open sesame ✓"
+
+
+# Secrets
+
+
+def test_a_secret_shows_itself_only_when_asked_to() -> None:
+    secret = Secret(SESAME)
+    shown = [repr(secret), str(secret), f"{secret}", f"{secret!r}", repr({"secret": secret})]
+    shown += [repr(BasicCredential("alice", secret)), repr(BearerCredential(secret)), str(BearerCredential(SESAME))]
+    assert not [text for text in shown if "sesame" in text]
+    assert secret.reveal() == SESAME
+
+
+def test_a_secret_cannot_be_written_anywhere() -> None:
+    secret = Secret(SESAME)
+    for write in (pickle.dumps, copy.deepcopy, msgspec.json.encode):
+        with pytest.raises(TypeError):
+            write(secret)
+    with pytest.raises(TypeError):
+        pickle.dumps(BasicCredential("alice", secret))
+
+
+@pytest.mark.anyio
+async def test_neither_log_nor_traceback_shows_the_secret(peer: Peer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    peer.on("/session", Answer(401))
+    async with Client(f"{peer.url}/session", BearerCredential("fmu1-sesame")) as client:
+        with pytest.raises(SignInError) as caught:
+            await client.session()
+    shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=False).format()) + caplog.text
+    assert "GET" in caplog.text
+    assert "sesame" not in shown
+    assert peer.seen[0].headers["authorization"] == "Bearer fmu1-sesame"
+
+
+def test_a_basic_credential_is_utf_8() -> None:
+    assert BasicCredential("jürgen", "pässword").authorization() == "Basic asO8cmdlbjpww6Rzc3dvcmQ="
+
+
+@pytest.mark.parametrize("token", ["ab\r\nX-Evil: 1", "tökén", "a\0b"])
+def test_a_token_that_could_not_stand_in_a_header_is_refused_without_being_shown(token: str) -> None:
+    with pytest.raises(SignInError) as caught:
+        BearerCredential(token).authorization()
+    assert token not in str(caught.value)
+
+
+# Commands
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "command", [f"printf '%s\\nsecond line\\n' '{SESAME}'", ["printf", "%s\\r\\n", SESAME], f"printf %s '{SESAME}' | cat"]
+)
+async def test_the_first_line_of_a_command_is_the_secret(command: str | list[str]) -> None:
+    assert (await from_command(command)).reveal() == SESAME
+
+
+@pytest.mark.anyio
+async def test_a_failing_command_is_told_with_its_last_words_but_not_its_output() -> None:
+    with pytest.raises(SignInError, match="status 3: gpg: decryption failed") as caught:
+        await from_command("echo sesame-on-stdout | tr a-z A-Z; echo warning >&2; echo 'gpg: decryption failed.' >&2; exit 3")
+    assert "SESAME-ON-STDOUT" not in str(caught.value)
+
+
+@pytest.mark.anyio
+async def test_a_command_that_hangs_is_ended_with_all_its_children() -> None:
+    begin = time.monotonic()
+    with pytest.raises(SignInError, match=r"no answer within 0\.2 seconds"):
+        await from_command("sleep 30 | cat", seconds=0.2)
+    assert time.monotonic() - begin < 5
+
+
+@pytest.mark.anyio
+async def test_a_command_has_no_terminal_and_no_input() -> None:
+    assert (await from_command("cat; (: </dev/tty) 2>/dev/null && echo terminal || echo none")).reveal() == "none"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("command", "why"), [("true", "no secret"), ("echo", "no secret"), ("printf '\\377'", "not UTF-8")])
+async def test_a_command_without_a_secret_is_told(command: str, why: str) -> None:
+    with pytest.raises(SignInError, match=why):
+        await from_command(command)
+
+
+@pytest.mark.anyio
+async def test_a_command_that_is_not_there_is_told() -> None:
+    with pytest.raises(SignInError, match="cannot be started"):
+        await from_command(["/no/such/program"])
+
+
+# Files
+
+
+def secret_file(path: Path, mode: int, content: bytes = SESAME.encode() + b"\nmore\n") -> Path:
+    path.write_bytes(content)
+    path.chmod(mode)
+    return path
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400])
+def test_a_private_file_gives_its_first_line(tmp_path: Path, mode: int) -> None:
+    assert from_file(secret_file(tmp_path / "secret", mode)).reveal() == SESAME
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o601])
+def test_a_file_that_others_can_use_is_refused(tmp_path: Path, mode: int) -> None:
+    with pytest.raises(SignInError, match="chmod 600"):
+        from_file(secret_file(tmp_path / "secret", mode))
+
+
+def test_a_file_that_is_missing_or_empty_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SignInError, match="No such file"):
+        from_file(tmp_path / "none")
+    with pytest.raises(SignInError, match="no secret"):
+        from_file(secret_file(tmp_path / "empty", 0o600, b""))
+
+
+# systemd
+
+
+def test_a_systemd_credential_is_read_where_systemd_put_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    secret_file(tmp_path / "mail", 0o400)
+    assert from_systemd_credential("mail").reveal() == SESAME
+
+
+@pytest.mark.parametrize("name", ["../mail", "", "..", "other"])
+def test_a_credential_that_systemd_did_not_pass_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    with pytest.raises(SignInError):
+        from_systemd_credential(name)
+
+
+def test_without_systemd_there_is_no_credential(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    with pytest.raises(SignInError, match="LoadCredential"):
+        from_systemd_credential("mail")
+
+
+# Keyrings: a real keyring process with a backend of the test's own
+
+BACKEND = """
+import keyring.backend, sys, time
+class Keyring(keyring.backend.KeyringBackend):
+    priority = 1
+    def get_password(self, service, user):
+        if service == "locked":
+            time.sleep(60)
+        if service == "asking":
+            return input("Password: ")
+        return "open sesame" if (service, user) == ("jmapsync", "alice") else None
+    def set_password(self, service, user, password): ...
+"""
+
+
+@pytest.fixture
+def keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "toy_keyring.py").write_text(BACKEND)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "toy_keyring.Keyring")
+
+
+@pytest.mark.anyio
+async def test_the_keyring_gives_the_secret(keyring: None) -> None:
+    assert (await from_keyring("jmapsync", "alice")).reveal() == "open sesame"
+
+
+@pytest.mark.anyio
+async def test_a_keyring_without_the_secret_is_told(keyring: None) -> None:
+    with pytest.raises(SignInError, match=r"no secret for bob.*jmapsync login"):
+        await from_keyring("jmapsync", "bob")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("service", ["locked", "asking"])
+async def test_a_keyring_never_asks_and_never_blocks(keyring: None, service: str) -> None:
+    with pytest.raises(SignInError):
+        await from_keyring(service, "alice", seconds=1)

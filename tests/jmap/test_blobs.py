@@ -1,0 +1,285 @@
+"""Bytes up and down, one by one and many at once."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jmapsync.errors import LocalError, ServerError, UnsupportedError
+from jmapsync.jmap import blobs
+from jmapsync.jmap.auth import BearerCredential
+from jmapsync.jmap.blobs import Blob, BlobNotFoundError, blob_capability, expand, get_blobs, get_digests, upload
+from jmapsync.jmap.client import Client
+from jmapsync.jmap.failures import MethodError, RequestError
+from jmapsync.jmap.session import Session
+from tests.jmap.peer import BLOB, CORE, MAIL, SILENCE, Answer, Peer, Seen, result, session_object
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+CYRUS_BLOB = "https://cyrusimap.org/ns/jmap/blob"
+CONTENT = bytes(range(256)) * 4096
+"""One mebibyte, every octet value."""
+
+
+def client(peer: Peer) -> Client:
+    return Client(f"{peer.url}/session", BearerCredential("fmu1-sesame"))
+
+
+def stored(seen: Seen) -> Answer:
+    digest = hashlib.sha1(seen.body).hexdigest()
+    media_type = seen.headers["content-type"]
+    return Answer.json(
+        {"accountId": "alice", "blobId": f"G{digest}", "type": media_type, "size": len(seen.body), "expires": "x"}, 201
+    )
+
+
+async def content_of(c: Client, blob_id: str, **options: str) -> bytes:
+    return b"".join([piece async for piece in blobs.download(c, "alice", blob_id, **options)])
+
+
+# Upload
+
+
+async def test_bytes_are_uploaded(peer: Peer) -> None:
+    peer.on("/upload/alice/", stored)
+    async with client(peer) as c:
+        uploaded = await upload(c, "alice", CONTENT, "message/rfc822")
+    assert (uploaded.blob_id, uploaded.size, uploaded.type) == (
+        f"G{hashlib.sha1(CONTENT).hexdigest()}",
+        len(CONTENT),
+        "message/rfc822",
+    )
+
+
+async def test_a_file_is_uploaded_with_its_size_told_ahead(peer: Peer, tmp_path: Path) -> None:
+    (tmp_path / "mail").write_bytes(CONTENT)
+    peer.on("/upload/alice/", stored)
+    async with client(peer) as c:
+        assert (await upload(c, "alice", tmp_path / "mail", "message/rfc822")).size == len(CONTENT)
+    sent = peer.seen_at("/upload/alice/")[0]
+    assert sent.body == CONTENT
+    assert "transfer-encoding" not in sent.headers
+
+
+async def test_an_upload_that_failed_is_sent_again_as_a_whole(peer: Peer, tmp_path: Path) -> None:
+    (tmp_path / "mail").write_bytes(CONTENT)
+    peer.on("/upload/alice/", SILENCE, stored)
+    async with client(peer) as c:
+        assert (await upload(c, "alice", tmp_path / "mail", "message/rfc822")).size == len(CONTENT)
+
+
+@pytest.mark.parametrize("as_file", [True, False])
+async def test_too_large_a_file_is_not_sent(peer: Peer, tmp_path: Path, as_file: bool) -> None:
+    (tmp_path / "mail").write_bytes(CONTENT)
+    peer.offer_session(capabilities={CORE: {"maxSizeUpload": len(CONTENT) - 1}})
+    async with client(peer) as c:
+        with pytest.raises(RequestError, match="maxSizeUpload"):
+            await upload(c, "alice", tmp_path / "mail" if as_file else CONTENT, "message/rfc822")
+    assert not peer.seen_at("/upload/alice/")
+
+
+async def test_a_server_that_kept_another_number_of_octets_is_not_believed(peer: Peer) -> None:
+    peer.on("/upload/alice/", Answer.json({"accountId": "alice", "blobId": "G1", "type": "x/y", "size": 3}, 201))
+    async with client(peer) as c:
+        with pytest.raises(ServerError, match="kept 3 of 4"):
+            await upload(c, "alice", b"four", "x/y")
+
+
+async def test_a_file_that_cannot_be_read_is_the_disk_s_fault(peer: Peer, tmp_path: Path) -> None:
+    async with client(peer) as c:
+        with pytest.raises(LocalError, match="No such file"):
+            await upload(c, "alice", tmp_path / "gone", "x/y")
+
+
+async def test_a_file_that_shrinks_meanwhile_is_told(peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mail").write_bytes(b"short")
+    monkeypatch.setattr(blobs, "_size_of", lambda path: 10)
+    async with client(peer) as c:
+        with pytest.raises(LocalError, match="became shorter"):
+            await upload(c, "alice", tmp_path / "mail", "x/y")
+
+
+async def test_no_more_uploads_are_under_way_than_the_session_allows(peer: Peer) -> None:
+    peer.offer_session(capabilities={CORE: {"maxConcurrentUpload": 2}})
+    peer.on("/upload/alice/", Answer(body=b'{"blobId":"G1","type":"x/y","size":1}', delay=0.02))
+    async with client(peer) as c:
+        await asyncio.gather(*(upload(c, "alice", b"x", "x/y") for _ in range(8)))
+    assert peer.most_under_way == 2
+
+
+# Download
+
+
+def test_templates_are_expanded_with_every_reserved_character_encoded() -> None:
+    expanded = expand("/d/{accountId}/{name}?accept={type}{unknown}", accountId="a/b", name="é ~.eml", type="message/rfc822")
+    assert expanded == "/d/a%2Fb/%C3%A9%20~.eml?accept=message%2Frfc822"
+
+
+async def test_a_blob_is_downloaded_piece_by_piece(peer: Peer) -> None:
+    peer.on("/download/alice/G1/a%2Fb.eml", Answer(body=CONTENT))
+    async with client(peer) as c:
+        assert await content_of(c, "G1", name="a/b.eml", media_type="message/rfc822") == CONTENT
+        assert c.received > len(CONTENT)
+    assert peer.seen[-1].path.endswith("?accept=message%2Frfc822")
+
+
+async def test_an_empty_blob_has_no_bytes(peer: Peer) -> None:
+    peer.on("/download/alice/G1/blob", Answer())
+    async with client(peer) as c:
+        assert await content_of(c, "G1") == b""
+
+
+async def test_hard_case_55_a_blob_that_is_gone_is_told_by_id(peer: Peer) -> None:
+    async with client(peer) as c:
+        with pytest.raises(BlobNotFoundError, match="G404"):
+            await content_of(c, "G404")
+
+
+async def test_hard_case_55_a_download_that_was_cut_is_continued_without_a_doubled_byte(peer: Peer) -> None:
+    peer.on(
+        "/download/alice/G1/blob",
+        Answer(body=CONTENT, sent=100_000),
+        Answer(body=CONTENT, sent=50_000),
+        Answer(503),
+        Answer(body=CONTENT),
+    )
+    async with client(peer) as c:
+        assert await content_of(c, "G1") == CONTENT
+
+
+async def test_a_download_may_be_left_early(peer: Peer) -> None:
+    peer.on("/download/alice/G1/blob", Answer(body=CONTENT))
+    async with client(peer) as c:
+        pieces = blobs.download(c, "alice", "G1")
+        await anext(pieces)
+        await pieces.aclose()
+        assert await content_of(c, "G1") == CONTENT
+
+
+# Blob/get
+
+
+def session(session_capabilities: list[str], account_capabilities: list[str]) -> Session:
+    account = {"name": "x", "accountCapabilities": {name: {} for name in account_capabilities}}
+    raw = session_object(capabilities={name: {} for name in session_capabilities}, accounts={"alice": account})
+    return Session.parse(Answer.json(raw).body, "https://h/")
+
+
+@pytest.mark.parametrize(
+    ("in_session", "in_account", "chosen"),
+    [
+        ([BLOB, CYRUS_BLOB], [BLOB, CYRUS_BLOB], BLOB),
+        ([CYRUS_BLOB], [CYRUS_BLOB], CYRUS_BLOB),
+        ([BLOB, CYRUS_BLOB], [CYRUS_BLOB], CYRUS_BLOB),
+        ([BLOB], [MAIL], None),
+        ([MAIL], [BLOB], None),
+    ],
+)
+def test_the_standard_s_blob_capability_goes_before_cyrus_own(
+    in_session: list[str], in_account: list[str], chosen: str | None
+) -> None:
+    found = session(in_session, in_account)
+    assert blob_capability(found, found.accounts["alice"]) == chosen
+
+
+def blob_get(contents: dict[str, bytes], **changes: object) -> Callable[[Seen], Answer]:
+    """Answer Blob/get as Cyrus does: unknown ids in notFound."""
+
+    def answer(seen: Seen) -> Answer:
+        [[name, args, call_id]] = seen.calls
+        found = [
+            {
+                "id": id_,
+                "size": len(contents[id_]),
+                "data:asBase64": base64.b64encode(contents[id_]).decode(),
+                "digest:sha": base64.b64encode(hashlib.sha1(contents[id_]).digest()).decode(),
+                **changes,
+            }
+            for id_ in args["ids"]
+            if id_ in contents
+        ]
+        kept = [{key: item[key] for key in ("id", "isTruncated", *args["properties"]) if key in item} for item in found]
+        return result([name, {"list": kept, "notFound": [id_ for id_ in args["ids"] if id_ not in contents]}, call_id])
+
+    return answer
+
+
+async def test_many_blobs_come_in_the_order_asked_for(peer: Peer) -> None:
+    contents = {f"G{n}": bytes([n]) * n for n in range(7)}
+    peer.on("/api", blob_get(contents))
+    wanted = ["G5", "G1", "gone", "G0", "G6", "G1"]
+    async with client(peer) as c:
+        got = await get_blobs(c, "alice", wanted)
+    assert [blob.id for blob in got] == wanted
+    assert [blob.data for blob in got] == [contents.get(id_) for id_ in wanted]
+    assert got[2].error
+
+
+async def test_no_more_ids_go_into_one_request_than_the_session_allows(peer: Peer) -> None:
+    peer.on("/api", blob_get({f"G{n}": b"x" for n in range(7)}))
+    async with client(peer) as c:
+        await get_blobs(c, "alice", [f"G{n}" for n in range(7)])
+    assert [len(seen.calls[0][1]["ids"]) for seen in peer.seen_at("/api")] == [3, 3, 1]
+    assert {capability for seen in peer.seen_at("/api") for capability in json.loads(seen.body)["using"]} == {CORE, BLOB}
+
+
+async def test_a_batch_that_is_too_large_is_halved(peer: Peer) -> None:
+    contents = {"G1": b"1", "G2": b"2", "G3": b"3"}
+    whole = blob_get(contents)
+
+    def picky(seen: Seen) -> Answer:
+        return whole(seen) if len(seen.calls[0][1]["ids"]) == 1 else result(["error", {"type": "requestTooLarge"}, "blobs"])
+
+    peer.on("/api", picky)
+    async with client(peer) as c:
+        assert await get_blobs(c, "alice", list(contents)) == [Blob(id_, data) for id_, data in contents.items()]
+
+
+async def test_a_failed_call_is_raised(peer: Peer) -> None:
+    peer.on("/api", result(["error", {"type": "serverFail"}, "blobs"]))
+    async with client(peer) as c:
+        with pytest.raises(MethodError):
+            await get_blobs(c, "alice", ["G1"])
+
+
+async def test_a_truncated_blob_is_no_blob(peer: Peer) -> None:
+    peer.on("/api", blob_get({"G1": b"half"}, isTruncated=True))
+    async with client(peer) as c:
+        [blob] = await get_blobs(c, "alice", ["G1"])
+    assert blob.data is None
+    assert "part" in blob.error
+
+
+async def test_one_blob_of_broken_base64_does_not_spoil_the_others(peer: Peer) -> None:
+    items = [{"id": "G1", "data:asBase64": "QUJD\r\nREVG"}, {"id": "G2", "data:asBase64": "!"}, {"id": "G3", "data:asBase64": None}]
+    peer.on("/api", result(["Blob/get", {"list": items}, "blobs"]))
+    async with client(peer) as c:
+        got = await get_blobs(c, "alice", ["G1", "G2", "G3"])
+    assert [blob.data for blob in got] == [b"ABCDEF", None, None]
+    assert got[1].error
+    assert got[2].error
+
+
+async def test_digests_are_those_of_the_bytes(peer: Peer) -> None:
+    peer.on("/api", blob_get({"G1": b"one"}))
+    async with client(peer) as c:
+        assert await get_digests(c, "alice", ["G1", "gone"]) == {"G1": hashlib.sha1(b"one").digest()}
+        with pytest.raises(UnsupportedError, match="sha-512"):
+            await get_digests(c, "alice", ["G1"], "sha-512")
+
+
+async def test_without_the_capability_nothing_is_asked(peer: Peer) -> None:
+    peer.offer_session(capabilities={CORE: {}})
+    async with client(peer) as c:
+        with pytest.raises(UnsupportedError):
+            await get_blobs(c, "alice", ["G1"])
+    assert not peer.seen_at("/api")

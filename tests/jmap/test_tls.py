@@ -1,0 +1,118 @@
+"""Certificates are verified, and HTTP/2 is spoken where it is offered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import ssl
+from typing import TYPE_CHECKING
+
+import h2.connection
+import h2.events
+import pytest
+import trustme
+
+from jmapsync.errors import HostRefusedError
+from jmapsync.jmap.auth import BearerCredential
+from jmapsync.jmap.client import Client
+from jmapsync.jmap.transport import UntrustedError
+from jmapsync.jmap.wire import Call
+from tests.jmap.peer import CORE, ECHO, Peer, redirect, result, session_object
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+ECHO_CALL = Call("Core/echo", {"hello": True}, "c0")
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    """A certificate authority that this machine trusts by SSL_CERT_FILE."""
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    return ca
+
+
+def server_context(ca: trustme.CA, *protocols: str, name: str = "127.0.0.1") -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert(name).configure_cert(context)
+    if protocols:
+        context.set_alpn_protocols(protocols)
+    return context
+
+
+async def fetch(url: str) -> None:
+    async with Client(f"{url}/session", BearerCredential("fmu1-sesame")) as c:
+        assert (await c.call([ECHO_CALL], using=[CORE])).get(ECHO_CALL) == {"hello": True}
+
+
+def prepared() -> Peer:
+    peer = Peer()
+    peer.offer_session()
+    peer.on("/api", result(ECHO))
+    return peer
+
+
+async def test_a_certificate_of_a_trusted_authority_is_taken(authority: trustme.CA) -> None:
+    peer = await prepared().start(server_context(authority))
+    await fetch(peer.url)
+    assert peer.seen_at("/api")[0].headers["accept-encoding"] == "identity"
+    await peer.stop()
+
+
+@pytest.mark.parametrize("mistake", ["unknown authority", "other name"])
+async def test_any_other_certificate_is_refused_before_the_secret_is_sent(authority: trustme.CA, mistake: str) -> None:
+    context = server_context(trustme.CA()) if mistake == "unknown authority" else server_context(authority, name="other.example")
+    peer = await prepared().start(context)
+    async with Client(f"{peer.url}/session", BearerCredential("fmu1-sesame")) as c:
+        with pytest.raises(UntrustedError, match=r"certificate of 127\.0\.0\.1.*SSL_CERT_FILE"):
+            await c.session()
+        assert c.requests == 1
+    assert not peer.seen
+    await peer.stop()
+
+
+async def test_an_encrypted_server_cannot_redirect_to_an_unencrypted_one(authority: trustme.CA, peer: Peer) -> None:
+    safe = await Peer().start(server_context(authority))
+    safe.on("/session", redirect(f"{peer.url}/session"))
+    async with Client(f"{safe.url}/session", BearerCredential("fmu1-sesame"), trusted_hosts=[peer.host]) as c:
+        with pytest.raises(HostRefusedError, match="unencrypted"):
+            await c.session()
+    assert not peer.seen
+    await safe.stop()
+
+
+async def test_http_2_is_spoken_where_it_is_offered_and_its_log_shows_no_secret(
+    authority: trustme.CA, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    asked: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        connection.initiate_connection()
+        bodies = {b"/session": json.dumps(session_object()).encode(), b"/api": result(ECHO).body}
+        paths: dict[int, bytes] = {}
+        while data := await reader.read(65536):
+            for event in connection.receive_data(data):
+                if isinstance(event, h2.events.RequestReceived):
+                    paths[event.stream_id] = dict(event.headers or [])[b":path"]
+                elif isinstance(event, h2.events.StreamEnded):
+                    path = paths[event.stream_id]
+                    asked.append(path.decode())
+                    connection.send_headers(event.stream_id, [(":status", "200"), ("content-type", "application/json")])
+                    connection.send_data(event.stream_id, bodies[path], end_stream=True)
+            writer.write(connection.data_to_send())
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server_context(authority, "h2", "http/1.1"))
+    await fetch(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    assert asked == ["/session", "/api"]
+    assert "HTTP/2" in caplog.text
+    assert "sesame" not in caplog.text
+    server.close()
+    await server.wait_closed()
