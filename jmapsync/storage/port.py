@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.errors import LocalError
+    from jmapsync.formats.lines import Measure
     from jmapsync.ledger import Ledger, Place, Record
     from jmapsync.planner.model import Order, Version
 
@@ -161,6 +162,12 @@ class Local(Protocol):
 
     def read(self, key: int, places: Sequence[Place]) -> Body:
         """Return the wire's bytes of an item."""
+
+    def measure(self, place: Place) -> Measure | None:
+        """Return the digests of one file; None when it cannot be read."""
+
+    def adopt_folder(self, key: int, path: str, ref: str, ledger: Ledger) -> None:
+        """Take note of a container met on the disk; `ref` is the server's id as soon as it is known."""
 
     def write(self, jobs: Sequence[Job], ledger: Ledger) -> list[Receipt]:
         """Carry out orders on items; receipts come in the order of the jobs. Raises nothing for a single item."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError, Remedy
 from jmapsync.formats.flags import KeywordTable
-from jmapsync.formats.lines import Form, to_wire
+from jmapsync.formats.lines import Form, Measure, measure, to_wire
 from jmapsync.planner.model import Verb
 from jmapsync.storage.maildir.look import MessageLook, iterate_chunks, look_folders
 from jmapsync.storage.maildir.tree import Tree
@@ -76,6 +76,13 @@ class MaildirSide:
             except OSError as error:
                 return Body(str(key), why=f"it cannot be read: {error.strerror}", remedy=Remedy.LATER)
         return Body(str(key), why="its file was renamed or removed meanwhile", vanished=True)
+
+    def measure(self, place: Place) -> Measure | None:
+        """Return the digests of one file; None when it cannot be read."""
+        try:
+            return measure(iterate_chunks(f"{self.tree.folder(place.folder)}/{place.sub}/{place.name}{place.info}"))
+        except OSError:
+            return None
 
     def write(self, jobs: Sequence[Job], ledger: Ledger) -> list[Receipt]:
         """Carry out orders; new keyword letters are kept in the ledger beside the folder's own table."""

@@ -1,0 +1,219 @@
+"""Take what was seen into the ledger: which observation is which item, trees and cursors in one transaction.
+
+Nothing here decides what is to be done. An echo of our own write compares equal and changes no row.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from jmapsync.ledger import HeldBack, Ledger, Record
+from jmapsync.planner.model import Side, Version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from jmapsync.kinds import Kind
+    from jmapsync.storage.port import Folder, Observation, Remote, Seen, Trouble
+
+LOOK = "look"
+"""The remedy of a problem that the next look finds gone or finds again."""
+
+
+@dataclass(slots=True)
+class Absorber:
+    """Takes observations of one kind into the ledger."""
+
+    kind: Kind
+    ledger: Ledger
+    remote: Remote
+    clock: Callable[[], float]
+    """Seconds since the epoch."""
+    adopt_folder: Callable[[int, str, str], None]
+    """Told the key, path and server id of a local folder when they become known."""
+
+    def load(self) -> None:
+        """Give the remote side the containers and roles known from earlier looks."""
+        for record in self.ledger.all(self.kind.containers.kind, limit=1_000_000):
+            if record.ref is not None and record.remote is not None:
+                self.remote.keys[record.ref] = record.key
+        self.remote.roles.update(json.loads(self.ledger.note("roles") or "{}"))
+
+    # the server's side
+
+    def take_remote(self, page: Observation) -> None:
+        """Take in one page of a look at the server."""
+        with self.ledger.transaction():
+            if page.folders or page.gone_folders or page.folders_whole:
+                self._remote_folders(page)
+            self._remote_items(page.items)
+            self._gone_on_server(page.gone_refs)
+            self._hold_back(page.problems)
+            if page.cursor:
+                self.ledger.set_cursor(self.kind.name, Side.REMOTE, page.cursor)
+
+    def _remote_folders(self, page: Observation) -> None:
+        kind = self.kind.containers.kind
+        gone = set(page.gone_folders)
+        if page.folders_whole:
+            gone |= self.ledger.refs(kind) - {folder.ref for folder in page.folders}
+        roles = {role: ref for role, ref in self.remote.roles.items() if ref not in gone}
+        for folder in parents_first(page.folders):
+            roles = {role: ref for role, ref in roles.items() if ref != folder.ref}
+            if folder.role:
+                roles[folder.role] = folder.ref
+            self.remote.keys[folder.ref] = self._remote_folder(folder)
+        records = self.ledger.by_ref(kind, sorted(gone))
+        self.ledger.save(replace(record, remote=None) for record in records.values())
+        for ref in gone:
+            self.remote.keys.pop(ref, None)
+        self.remote.roles.clear()
+        self.remote.roles.update(roles)
+        self.ledger.set_note("roles", json.dumps(roles, sort_keys=True))
+
+    def _remote_folder(self, folder: Folder) -> int:
+        """Take in one mailbox; one that nobody knew is a local folder of the same place, if there is one."""
+        kind = self.kind.containers.kind
+        parent = self.remote.keys.get(folder.parent)
+        version = _container(folder.name, parent)
+        known = self.ledger.by_ref(kind, [folder.ref]).get(folder.ref)
+        if known is None:
+            known = self._waiting_folder(Side.LOCAL, folder, parent)
+        if known is None:
+            record = Record(0, kind, folder.ref, _label(folder), remote=version)
+            return self.ledger.add(record)
+        self.ledger.save([replace(known, ref=folder.ref, remote=version)])
+        if known.remote is None and known.local is not None:
+            path = self.ledger.folders().get(known.key, ("", ""))[0]
+            self.adopt_folder(known.key, path, folder.ref)
+        return known.key
+
+    def _waiting_folder(self, side: Side, folder: Folder, parent: int | None) -> Record | None:
+        """Return the container that only `side` has, in the place of a folder of the other side."""
+        homes = frozenset({parent}) if parent is not None else frozenset[int]()
+        roles = {ref: role for role, ref in self.remote.roles.items()}
+        for record in self.ledger.unmatched(self.kind.containers.kind, side):
+            held = record.of(side)
+            inbox = folder.role == "inbox" and (
+                record.name == "INBOX" if side is Side.LOCAL else roles.get(str(record.ref)) == "inbox"
+            )
+            if held is not None and held.homes == homes and (held.body == folder.name or inbox):
+                return record
+        return None
+
+    def _remote_items(self, items: Sequence[Seen]) -> None:
+        kind = self.kind.items.kind
+        refs = [seen.ref for seen in items]
+        known = self.ledger.by_ref(kind, refs)
+        kept = self.ledger.by_ref(self.kind.kept, [ref for ref in refs if ref not in known])
+        fresh, changed = [], []
+        for seen in items:
+            record = known.get(seen.ref)
+            if seen.ref in kept or not seen.version.homes:
+                continue
+            if record is None:
+                label = f"email {seen.ref}"
+                fresh.append(Record(0, kind, seen.ref, label, seen.size, seen.stamp, seen.digest, remote=seen.version))
+                continue
+            version = seen.version
+            if record.remote is not None and record.remote.body == version.body:
+                version = replace(version, sense=record.remote.sense)
+            elif record.base is not None and record.base.remote.body == version.body:
+                version = replace(version, sense=record.base.remote.sense)
+            if version != record.remote:
+                changed.append(replace(record, remote=version, size=seen.size, stamp=seen.stamp))
+        self.ledger.add_many(fresh)
+        self.ledger.save(changed)
+
+    def _gone_on_server(self, refs: Sequence[str]) -> None:
+        for kind in (self.kind.items.kind, self.kind.kept):
+            records = self.ledger.by_ref(kind, list(refs)).values()
+            self.ledger.save(replace(record, remote=None) for record in records)
+
+    # the disk's side
+
+    def take_local_folders(self, page: Observation) -> None:
+        """Take in the folders of the disk."""
+        kind = self.kind.containers.kind
+        with self.ledger.transaction():
+            keys: dict[str, int] = {}
+            for folder in parents_first(page.folders):
+                keys[folder.ref] = self._local_folder(folder, keys.get(folder.parent))
+            here = set(keys.values())
+            gone = [
+                replace(record, local=None)
+                for record in self.ledger.all(kind, limit=1_000_000)
+                if record.local is not None and record.key not in here
+            ]
+            self.ledger.save(gone)
+
+    def _local_folder(self, folder: Folder, parent: int | None) -> int:
+        kind = self.kind.containers.kind
+        version = _container(folder.name, parent)
+        known = self.ledger.records([folder.key]).get(folder.key) if folder.key is not None else None
+        if known is None:
+            known = self._waiting_folder(Side.REMOTE, folder, parent)
+        if known is None:
+            key = self.ledger.add(Record(0, kind, name=folder.ref, local=version))
+        else:
+            key = known.key
+            if known.local is None and known.remote is not None and known.base is None and folder.role == "inbox":
+                version = replace(version, body=known.remote.body, sense=known.remote.body)
+            if version != known.local:
+                self.ledger.save([replace(known, local=version, name=folder.ref)])
+        fresh = known is None or known.local is None
+        if fresh or self.ledger.folders().get(key, ("", ""))[0] != folder.ref:
+            self.adopt_folder(key, folder.ref, str(known.ref) if known is not None and known.ref and fresh else "")
+        return key
+
+    def take_local_items(self, look: Observation) -> None:
+        """Take in a look at the messages of the disk."""
+        kind = self.kind.items.kind
+        with self.ledger.transaction():
+            self.ledger.drop_places(look.moved)
+            self.ledger.put_places(look.places)
+            records = self.ledger.records([seen.key for seen in look.items if seen.key is not None] + look.gone)
+            changed = [replace(records[key], local=None) for key in look.gone if key in records]
+            for seen in look.items:
+                if seen.key is None:
+                    fresh = Record(0, kind, None, seen.ref, seen.size, seen.stamp, seen.digest, local=seen.version)
+                    key = self.ledger.add(fresh)
+                    self.ledger.put_places(place._replace(key=key) for place in seen.places)
+                elif seen.key in records:
+                    record = records[seen.key]
+                    if seen.version != record.local:
+                        changed.append(replace(record, local=seen.version, digest=seen.digest))
+            self.ledger.save(changed)
+            stale = [(one.kind, one.item) for one in self.ledger.problems(self.kind.name) if one.remedy == LOOK]
+            self.ledger.release(stale)
+            self._hold_back(look.problems)
+
+    def _hold_back(self, troubles: Iterable[Trouble]) -> None:
+        now = int(self.clock())
+        for trouble in troubles:
+            self.ledger.hold_back(HeldBack(self.kind.name, trouble.item, None, trouble.why, LOOK, "", now, now))
+
+
+def parents_first(folders: Iterable[Folder]) -> list[Folder]:
+    """Return folders so that each comes after its parent; a circle, which no tree has, is cut where it is met."""
+    by_ref = {folder.ref: folder for folder in folders}
+    ordered: dict[str, Folder] = {}
+    for ref in sorted(by_ref):
+        chain: list[Folder] = []
+        at: str = ref
+        while at in by_ref and at not in ordered and all(one.ref != at for one in chain):
+            chain.append(by_ref[at])
+            at = by_ref[at].parent
+        for folder in reversed(chain):
+            ordered[folder.ref] = folder
+    return list(ordered.values())
+
+
+def _container(name: str, parent: int | None) -> Version:
+    return Version(name, name, homes=frozenset({parent}) if parent is not None else frozenset())
+
+
+def _label(folder: Folder) -> str:
+    return folder.name or folder.ref

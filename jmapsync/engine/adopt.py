@@ -1,0 +1,110 @@
+"""Join items that each side holds alone but that are the same: after a crash, a lost ledger, an import whose answer was lost.
+
+Only an equal content digest proves it. The server's digests come from Blob/get where it computes them, else from the bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from jmapsync.formats.lines import Form, digest_of
+from jmapsync.planner import Candidate, match
+from jmapsync.planner.model import NOTHING, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jmapsync.kinds import Kind
+    from jmapsync.ledger import Ledger, Place, Record
+    from jmapsync.storage.port import Local, Remote
+
+BATCH = 400
+"""Local items a round of questions."""
+FETCH_OCTETS = 6 << 20
+"""Octets of bodies fetched at a time where the server computes no digests."""
+
+
+@dataclass(slots=True)
+class Adopter:
+    """Joins items of one kind."""
+
+    kind: Kind
+    ledger: Ledger
+    local: Local
+    remote: Remote
+    _raw: dict[int, str] = field(default_factory=dict)
+    """Digest of a local item's file as it lies there, where the server may hold it with the disk's line ends."""
+
+    async def run(self) -> int:
+        """Join what is provably the same and return how many items were joined."""
+        waiting = list(self.ledger.unmatched(self.kind.items.kind, Side.LOCAL))
+        joined = 0
+        for start in range(0, len(waiting), BATCH):
+            joined += await self._join_some(waiting[start : start + BATCH])
+        return joined
+
+    async def _join_some(self, here: list[Record]) -> int:
+        places = self.ledger.places_of([record.key for record in here])
+        on_disk = {record.key: places[record.key][0].size for record in here if record.key in places}
+        sizes = {record.size for record in here} | set(on_disk.values())
+        there = list(self.ledger.unmatched(self.kind.items.kind, Side.REMOTE, sorted(sizes)))
+        if not there:
+            return 0
+        told = await self._digests(there)
+        sizes_there = {record.size for record in there}
+        self._raw = {
+            record.key: measured.raw
+            for record in here
+            if on_disk.get(record.key, record.size) != record.size
+            and on_disk[record.key] in sizes_there
+            and (measured := self.local.measure(places[record.key][0])) is not None
+        }
+        pairs = match(
+            [
+                Candidate(str(one.key), None, frozenset({one.digest, self._raw.get(one.key, one.digest)}), homes=_homes(one))
+                for one in here
+            ],
+            [Candidate(str(one.key), one.key, frozenset({told[one.key]}), homes=_homes(one)) for one in there if one.key in told],
+        )
+        records = {one.key: one for one in [*here, *there]}
+        with self.ledger.transaction():
+            for mine, other in pairs:
+                key = int(mine.ref)
+                self._merge(records[key], records[int(other.ref)], told[int(other.ref)], places.get(key, []))
+        return len(pairs)
+
+    def _merge(self, mine: Record, other: Record, digest: str, places: Sequence[Place]) -> None:
+        """Make one item of two: the server's keeps its key and gets the local version and its files."""
+        assert mine.local is not None  # noqa: S101 - the query asked for it
+        assert other.remote is not None  # noqa: S101
+        as_stored = digest != mine.digest
+        self.ledger.put_places(place._replace(key=other.key, form=Form.RAW.value if as_stored else place.form) for place in places)
+        self.ledger.save([replace(mine, local=None)])
+        local = replace(mine.local, body=digest, sense=digest)
+        remote = replace(other.remote, sense=digest)
+        self.ledger.save([replace(other, local=local, remote=remote, digest=digest, name=mine.name)])
+
+    async def _digests(self, wanted: list[Record]) -> dict[int, str]:
+        """Return the digests of the server's items by key, reading their bytes where it cannot compute them."""
+        told = await self.remote.digests(wanted)
+        unread = [record for record in wanted if record.key not in told]
+        batch: list[Record] = []
+        octets = 0
+        for position, record in enumerate(unread):
+            batch.append(record)
+            octets += record.size
+            if octets >= FETCH_OCTETS or position == len(unread) - 1:
+                for key, body in (await self.remote.read(batch)).items():
+                    if body.data is not None:
+                        told[key] = digest_of(body.data)
+                    elif body.path is not None:
+                        told[key] = digest_of(body.path.read_bytes())
+                        body.path.unlink()
+                batch, octets = [], 0
+        return told
+
+
+def _homes(record: Record) -> frozenset[int]:
+    version = record.local or record.remote
+    return version.homes if version is not None else NOTHING

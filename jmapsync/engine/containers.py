@@ -1,0 +1,135 @@
+"""Carry out what has to happen to containers: parents first before the items, deletions after them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from jmapsync.engine.execute import fingerprint, label
+from jmapsync.ledger import HeldBack
+from jmapsync.planner import Present, Side, needed_homes, plan, settle
+from jmapsync.planner.model import Order, Verb, Version
+from jmapsync.storage.port import Job, Outcome, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from jmapsync.engine.report import KindReport
+    from jmapsync.kinds import Kind
+    from jmapsync.ledger import Ledger, Record
+    from jmapsync.planner.model import Change, Plan
+    from jmapsync.storage.port import Local, Remote
+
+EVERY = 1_000_000
+"""More containers than any account has."""
+
+
+@dataclass(slots=True)
+class Containers:
+    """The containers of one kind of one account."""
+
+    kind: Kind
+    ledger: Ledger
+    local: Local
+    remote: Remote
+    report: KindReport
+    clock: Callable[[], float]
+
+    def settle(self) -> None:
+        """Write down what needs no write on either side."""
+        found, records = self._plan()
+        with self.ledger.transaction():
+            for key in found.settled:
+                record = records[key]
+                self.ledger.save([replace(record, base=settle(record.pair, record.local, record.remote))])
+            self.ledger.save(replace(records[key], base=None) for key in found.forgotten)
+            for key in found.forgotten:
+                self.ledger.drop_folder(key)
+
+    async def run(self, *, deletions: bool) -> int:
+        """Carry out creations and renames, or deletions; return how many found another state than they expected."""
+        found, records = self._plan()
+        stale = 0
+        for change in found.changes:
+            if change.deletes is not deletions:
+                continue
+            for order in change.orders:
+                record = self.ledger.records([change.key]).get(change.key, records[change.key])
+                receipt = await self._carry_out(order, record)
+                stale += receipt.outcome is Outcome.STALE
+                if receipt.outcome is not Outcome.DONE:
+                    break
+        return stale
+
+    def sentences(self) -> list[str]:
+        """Return what would be done, one line a step."""
+        found, records = self._plan()
+        return [_sentence(change, records[change.key], order) for change in found.changes for order in change.orders]
+
+    def _plan(self) -> tuple[Plan, dict[int, Record]]:
+        records = self.ledger.all(self.kind.containers.kind, limit=EVERY)
+        local = frozenset(record.key for record in records if record.local is not None)
+        remote = frozenset(record.key for record in records if record.remote is not None)
+        needed = self._needed() if local != remote else frozenset[int]()
+        found = plan([record.pair for record in records], self.kind.containers, Present(local, remote), needed=needed)
+        return found, {record.key: record for record in records}
+
+    def _needed(self) -> frozenset[int]:
+        """Return the containers that may not go: those with a role, and those that some open item is to live in."""
+        needed = {self.remote.keys[ref] for ref in self.remote.roles.values() if ref in self.remote.keys}
+        for records in self._open_items():
+            needed |= needed_homes([record.pair for record in records], self.kind.items)
+        return frozenset(needed)
+
+    def _open_items(self) -> Iterator[list[Record]]:
+        after = 0
+        while records := self.ledger.open_items(self.kind.items.kind, after=after):
+            after = records[-1].key
+            yield records
+
+    async def _carry_out(self, order: Order, record: Record) -> Receipt:
+        roles = {ref: role for role, ref in self.remote.roles.items()}
+        job = Job(order, record.ref, 0)
+        if order.side is Side.LOCAL:
+            receipt = self.local.write_folder(job, roles.get(str(record.ref), ""), self.ledger)
+        else:
+            receipt = await self.remote.write_folder(job)
+        if receipt.outcome is Outcome.DONE:
+            self._commit(order, record, receipt)
+        elif receipt.outcome is Outcome.REFUSED:
+            now = int(self.clock())
+            held = HeldBack(
+                self.kind.name, label(record), record.key, receipt.why, receipt.remedy.value, fingerprint(record), now, now
+            )
+            self.ledger.hold_back(held)
+        return receipt
+
+    def _commit(self, order: Order, record: Record, receipt: Receipt) -> None:
+        version = None
+        if order.verb is not Verb.DELETE and receipt.version is not None:
+            version = Version(receipt.version.body, receipt.version.sense, order.tags, order.homes)
+        changed = replace(record.with_side(order.side, version), ref=receipt.ref or record.ref)
+        if changed.local is not None and changed.remote is not None:
+            if changed.local.body == changed.remote.body and changed.local.homes == changed.remote.homes:
+                changed = replace(changed, base=settle(changed.pair, changed.local, changed.remote))
+        elif order.verb is Verb.DELETE:
+            changed = replace(changed, base=None)
+        counts = self.report.to_disk if order.side is Side.LOCAL else self.report.to_server
+        with self.ledger.transaction():
+            self.ledger.save([changed])
+            self.ledger.release([(self.kind.name, label(record))])
+            if receipt.ref:
+                self.remote.keys[receipt.ref] = record.key
+                path = self.ledger.folders().get(record.key, ("", ""))[0]
+                self.local.adopt_folder(record.key, path, receipt.ref, self.ledger)
+        if order.verb is Verb.CREATE:
+            counts.created += 1
+        elif order.verb is Verb.DELETE:
+            counts.deleted += 1
+        else:
+            counts.updated += 1
+
+
+def _sentence(change: Change, record: Record, order: Order) -> str:
+    where = "on disk" if order.side is Side.LOCAL else "on the server"
+    return f"{order.verb.value} folder {record.name} {where}: {change.reason}"
