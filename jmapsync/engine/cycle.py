@@ -183,7 +183,7 @@ class Cycle:
 
     def _works(self, *, deletions: bool) -> Iterator[Work]:
         held = {one.key: one for one in self.ledger.problems(self.kind.name) if one.key is not None}
-        for page, records in self._plans(with_base=deletions):
+        for page, records in self._plans():
             if not deletions:
                 self._settle(page, records)
             for work in works_of(page.changes, records):
@@ -208,7 +208,7 @@ class Cycle:
                 self.report.sentences += [sentence(work.change, work.record, side) for side in Side if work.order(side)]
 
     def _dry_works(self, *, deletions: bool) -> Iterator[Work]:
-        for page, records in self._plans(with_base=deletions):
+        for page, records in self._plans():
             yield from (work for work in works_of(page.changes, records) if work.change.deletes is deletions)
 
     def _conclude(self) -> None:

@@ -1,0 +1,106 @@
+"""Drive one mirror of one account in a test: a server, a Maildir, a state folder, and `sync`."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jmapsync.engine.account import AccountRun, Sides
+from jmapsync.engine.cycle import Options
+from jmapsync.engine.report import AccountReport, KindReport, Silent
+from jmapsync.jmap.auth import BasicCredential
+from jmapsync.jmap.client import Client
+from jmapsync.jmap.session import Session
+from jmapsync.kinds.mail import MAIL
+from jmapsync.ledger import AccountLock, Ledger
+from jmapsync.planner import Limits
+from jmapsync.storage.maildir.side import MaildirSide, clear_spool
+from jmapsync.storage.remote.emails import MAIL as MAIL_CAPABILITY
+from jmapsync.storage.remote.side import MailSide
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass
+class Mirror:
+    """A mirror under test; `sync` runs what `jmapsync sync` runs."""
+
+    url: str
+    user: str
+    password: str
+    root: Path
+    state: Path
+    on_delete: str = "trash"
+    keep_crlf: bool = False
+    limits: Limits = Limits(25, 20)
+    max_wait: float = 5.0
+    session: bytes | None = None
+    wrap: object = None
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    requests: int = 0
+
+    def sync(self, **options: bool) -> KindReport:
+        return self.run(**options).kinds["mail"]
+
+    def run(self, **options: bool) -> AccountReport:
+        return asyncio.run(self._run(Options(**options)))
+
+    async def _run(self, options: Options) -> AccountReport:
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self.state / "ledger.sqlite"
+        spool = self.state / "spool"
+        with AccountLock(self.state / "lock", "test"):
+            clear_spool(spool)
+            kept = Session.from_json(self.session) if self.session else None
+            credential = BasicCredential(self.user, self.password)
+            ledger = Ledger.copy_of(path) if options.dry else Ledger.open(path)
+            async with Client(self.url, credential, session=kept, max_wait=self.max_wait) as client:
+                try:
+                    session = await client.session()
+                    account = session.account_for(MAIL_CAPABILITY)
+                    run = AccountRun("test", account.id, self.state, ledger, self.limits, options, Silent())
+                    run.pin()
+                    local = MaildirSide(self.root, spool, keep_crlf=self.keep_crlf, dry=options.dry)
+                    remote = MailSide(client, account, spool, on_delete=self.on_delete)
+                    await run.run(Sides(MAIL, local, remote))
+                    self.session = (await client.session()).to_json()
+                    return run.report
+                finally:
+                    self.requests = client.requests
+                    ledger.close()
+
+    def folder(self, path: str) -> Path:
+        return self.root / path
+
+    def files(self, path: str = "") -> list[Path]:
+        """Return the messages of one folder, or of all."""
+        folders = [self.root / path] if path else [one.parent for one in sorted(self.root.rglob("cur"))]
+        return sorted(file for folder in folders for sub in ("new", "cur") for file in (folder / sub).iterdir() if file.name[0] != ".")
+
+    def tree(self) -> dict[str, list[tuple[bytes, str]]]:
+        """Return, by folder, each message's bytes and flag letters."""
+        found: dict[str, list[tuple[bytes, str]]] = {}
+        for file in self.files():
+            folder = str(file.parent.parent.relative_to(self.root))
+            found.setdefault(folder, []).append((file.read_bytes(), file.name.partition(":2,")[2]))
+        return {folder: sorted(messages) for folder, messages in found.items()}
+
+    def drop(self, path: str, content: bytes, *, sub: str = "new", info: str = "") -> Path:
+        """Put a message into a folder as a delivery agent does."""
+        name = f"{int(time.time())}.T{next(self._numbers)}.test{info}"
+        temporary = self.root / path / "tmp" / name
+        temporary.write_bytes(content)
+        target = self.root / path / sub / name
+        temporary.rename(target)
+        return target
+
+    def flag(self, file: Path, letters: str) -> Path:
+        """Show other flags on a message, as a mail program does."""
+        target = file.parent.parent / "cur" / f"{file.name.partition(':2,')[0]}:2,{letters}"
+        file.rename(target)
+        return target
