@@ -119,7 +119,8 @@ class Imap:
         self._run("rename", _quote(folder), _quote(target), response=None)
 
     def delete_folder(self, folder: str) -> None:
-        self._run("unselect", response=None)
+        if self._client.state == "SELECTED":
+            self._client.unselect()
         self._run("delete", _quote(folder), response=None)
 
     def _append_batch(self, folder: str, drafts: Sequence[Draft]) -> None:
