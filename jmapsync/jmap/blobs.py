@@ -108,8 +108,7 @@ async def download(
     session = await client.session()
     url = expand(session.download_url, accountId=account_id, blobId=blob_id, name=name, type=media_type)
     try:
-        lanes, headers = client.download_lanes, {"Accept": media_type}
-        async with contextlib.aclosing(client.exchange.stream(url, purpose="downloads", lanes=lanes, headers=headers)) as pieces:
+        async with contextlib.aclosing(client.exchange.stream(url, purpose="downloads", lanes=client.download_lanes)) as pieces:
             async for piece in pieces:
                 yield piece
     except RequestError as error:

@@ -99,7 +99,7 @@ class Exchange:
             except (Setback, UnreachedError, BrokenOffError) as error:
                 await self._recover(error, patience, lanes, repeatable=repeatable)
 
-    async def stream(self, url: str, *, purpose: str, lanes: Lanes, headers: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
+    async def stream(self, url: str, *, purpose: str, lanes: Lanes) -> AsyncGenerator[bytes, None]:
         """Yield the body of a GET piece by piece; after a cut it is asked for again and what was already had is skipped.
 
         So what the URL names must never change, which holds for blobs (RFC 8620, section 6.2).
@@ -109,7 +109,7 @@ class Exchange:
         while True:
             await self._cool_down()
             try:
-                async with lanes, self._open("GET", url, headers, None, purpose) as response:
+                async with lanes, self._open("GET", url, {}, None, purpose) as response:
                     if not response.is_success:
                         judge(await self.transport.read(response))
                     skip = had

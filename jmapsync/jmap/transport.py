@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from jmapsync.errors import NetworkError
+from jmapsync.errors import ConfigError, NetworkError
 from jmapsync.jmap.hosts import is_loopback
 
 # httpx imports its own command line with all of rich and pygments if it can: 45 ms of a run that may last 200. An entry of
@@ -64,7 +64,10 @@ class Reply:
 
 
 class Transport:
-    """One pool of connections, and the count of what went through it."""
+    """One pool of connections, and the count of what went through it.
+
+    Raise `ConfigError` for a proxy of the environment (HTTPS_PROXY, ALL_PROXY) that cannot be used.
+    """
 
     def __init__(self, *, user_agent: str, inner: httpx.AsyncBaseTransport | None = None) -> None:
         self.requests = 0
@@ -73,17 +76,20 @@ class Transport:
         # Reading the machine's certificates takes 25 ms, so it is left to the first https request.
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._context_ready = False
-        self._client = httpx.AsyncClient(
-            http2=True,
-            verify=self._context,
-            transport=inner,
-            # Plain http goes to this machine only, so never through a proxy of the environment.
-            mounts={"http://": None} if inner is None else None,
-            timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=None),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS, keepalive_expiry=60),
-            headers={"User-Agent": user_agent},
-            follow_redirects=False,
-        )
+        try:
+            self._client = httpx.AsyncClient(
+                http2=True,
+                verify=self._context,
+                transport=inner,
+                # Plain http goes to this machine only, so never through a proxy of the environment.
+                mounts={"http://": None} if inner is None else None,
+                timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=None),
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS, keepalive_expiry=60),
+                headers={"User-Agent": user_agent},
+                follow_redirects=False,
+            )
+        except (ImportError, ValueError) as error:
+            raise ConfigError([f"The environment names a proxy that cannot be used ({error})."]) from error
 
     @contextlib.asynccontextmanager
     async def open(

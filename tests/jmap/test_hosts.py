@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jmapsync.errors import DiscoveryError, HostRefusedError, NetworkError, ServerError
+from jmapsync.errors import ConfigError, DiscoveryError, HostRefusedError, NetworkError, ServerError
 from jmapsync.jmap import blobs
 from jmapsync.jmap.auth import BearerCredential
 from jmapsync.jmap.client import Client
@@ -132,6 +132,25 @@ async def test_a_kept_session_of_a_host_that_is_no_longer_trusted_is_not_used(pe
         await c.call([ECHO_CALL], using=[CORE])
     assert not stranger.seen
     assert len(peer.seen) == 2
+
+
+# Proxies
+
+
+@pytest.mark.anyio
+async def test_what_goes_to_this_machine_goes_through_no_proxy(peer: Peer, stranger: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, stranger.url)
+    async with client(f"{peer.url}/session") as c:
+        await c.session()
+    assert peer.seen
+    assert not stranger.seen
+
+
+def test_a_proxy_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("all_proxy", "gopher://127.0.0.1:1")
+    with pytest.raises(ConfigError, match="proxy"):
+        client("https://mail.example.com/")
 
 
 # Addresses
