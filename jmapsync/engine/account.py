@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from jmapsync.engine.execute import Work
+    from jmapsync.engine.commit import Work
     from jmapsync.engine.report import Progress
     from jmapsync.kinds import Kind
     from jmapsync.planner import Limits

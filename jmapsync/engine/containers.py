@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from jmapsync.engine.execute import fingerprint, label
+from jmapsync.engine.commit import fingerprint, label
 from jmapsync.ledger import HeldBack
 from jmapsync.planner import Present, Side, needed_homes, plan, settle
 from jmapsync.planner.model import Order, Verb, Version
@@ -70,7 +70,8 @@ class Containers:
         records = self.ledger.all(self.kind.containers.kind, limit=EVERY)
         local = frozenset(record.key for record in records if record.local is not None)
         remote = frozenset(record.key for record in records if record.remote is not None)
-        needed = self._needed() if local != remote else frozenset[int]()
+        doomed = any(record.base is not None and (record.local is None or record.remote is None) for record in records)
+        needed = self._needed() if doomed else frozenset[int]()
         found = plan([record.pair for record in records], self.kind.containers, Present(local, remote), needed=needed)
         return found, {record.key: record for record in records}
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from jmapsync.engine.absorb import Absorber
 from jmapsync.engine.adopt import Adopter
+from jmapsync.engine.commit import Committer, Work, fingerprint
 from jmapsync.engine.containers import Containers
-from jmapsync.engine.execute import Executor, Work, fingerprint, problems_of, works_of
+from jmapsync.engine.execute import Executor, problems_of, works_of
 from jmapsync.engine.report import KindReport, State
 from jmapsync.errors import ExitCode, Remedy, SuspendedError
 from jmapsync.ledger import Suspended
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from jmapsync.engine.report import Progress
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger, Record
-    from jmapsync.planner.model import Change, Plan
+    from jmapsync.planner.model import Order, Plan
     from jmapsync.storage.port import Local, Remote
 
 ROUNDS = 3
@@ -72,22 +73,23 @@ class Cycle:
         self.local.open(self.ledger, self.account_id)
         absorber = Absorber(self.kind, self.ledger, self.remote, self.clock, self._adopt_folder)
         absorber.load()
+        committer = Committer(self.kind, self.ledger, self.report, self.clock)
         executor = Executor(
-            self.kind, self.ledger, self.local, self.remote, self.report, self.progress, self.account, self.clock, self.shelve
+            self.kind, self.ledger, self.local, self.remote, self.progress, self.account, self.clock, self.shelve, committer
         )
         containers = Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.clock)
         for number in range(ROUNDS):
-            if number == 0 or executor.stale:
+            if number == 0 or committer.stale:
                 await self._look(absorber, containers, full=self.options.full and number == 0)
             self._guard()
             if self.options.dry:
                 self._tell(containers)
                 break
-            executor.stale = 0
+            committer.stale = 0
             await containers.run(deletions=False)
             await self._execute(executor)
-            executor.stale += await containers.run(deletions=True)
-            if not executor.stale and next(self._works(deletions=False), None) is None:
+            committer.stale += await containers.run(deletions=True)
+            if not committer.stale and next(self._works(deletions=False), None) is None:
                 break
         self._conclude()
         return self.report
@@ -205,7 +207,7 @@ class Cycle:
         self.report.sentences += containers.sentences()
         for deletions in (False, True):
             for work in self._dry_works(deletions=deletions):
-                self.report.sentences += [sentence(work.change, work.record, side) for side in Side if work.order(side)]
+                self.report.sentences += [sentence(work.record, order) for order in work.change.orders]
 
     def _dry_works(self, *, deletions: bool) -> Iterator[Work]:
         for page, records in self._plans():
@@ -224,8 +226,7 @@ def agreed(record: Record) -> Record:
     return replace(record, base=settle(record.pair, record.local, record.remote))
 
 
-def sentence(change: Change, record: Record, side: Side) -> str:
+def sentence(record: Record, order: Order) -> str:
     """Return what an order would do, and why, in one line."""
-    order = next(order for order in change.orders if order.side is side)
-    where = "on disk" if side is Side.LOCAL else "on the server"
+    where = "on disk" if order.side is Side.LOCAL else "on the server"
     return f"{order.verb.value} {record.name or record.ref} {where}: {order.reason}"

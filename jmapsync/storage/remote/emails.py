@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import calendar
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -109,7 +109,7 @@ def seen_email(email: Email, keys: Mapping[str, int]) -> Seen:
 def seconds(text: str) -> int:
     """Return a UTCDate as seconds since the epoch; 0 for one that cannot be read (hard case 61)."""
     try:
-        return calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+        return int(datetime.fromisoformat(text).timestamp())
     except (ValueError, OverflowError):
         return 0
 

@@ -1,0 +1,200 @@
+"""Write down what came of a batch of changes: the trees as they are seen to be, and the base where both sides hold it.
+
+One batch is one transaction. A change that was refused, or that found another state than it expected, moves no base: the next
+plan finds it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from jmapsync.ledger import HeldBack, Place, Record
+from jmapsync.ledger.codec import encode
+from jmapsync.planner.model import Base, Side, Verb, Version
+from jmapsync.storage.port import Outcome, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from jmapsync.engine.report import KindReport
+    from jmapsync.errors import Remedy
+    from jmapsync.kinds import Kind
+    from jmapsync.ledger import Ledger
+    from jmapsync.planner.model import Change, Order
+
+
+@dataclass(slots=True)
+class Work:
+    """One change with the record it is about and what came of its orders."""
+
+    change: Change
+    record: Record
+    local: Order | None = field(init=False)
+    remote: Order | None = field(init=False)
+    brings_body: bool = field(init=False)
+    """Whether the server's bytes have to be fetched for it."""
+    local_receipt: Receipt | None = None
+    remote_receipt: Receipt | None = None
+
+    def __post_init__(self) -> None:
+        """Sort the orders by side."""
+        self.local = self.remote = None
+        for order in self.change.orders:
+            if order.side is Side.LOCAL:
+                self.local = order
+            else:
+                self.remote = order
+        self.brings_body = self.local is not None and self.local.verb in {Verb.CREATE, Verb.REPLACE}
+
+    @property
+    def done(self) -> list[tuple[Side, Order, Receipt]]:
+        """Return the orders that were tried, with their receipts."""
+        tried = ((Side.REMOTE, self.remote, self.remote_receipt), (Side.LOCAL, self.local, self.local_receipt))
+        return [(side, order, receipt) for side, order, receipt in tried if order is not None and receipt is not None]
+
+
+@dataclass(slots=True)
+class Committer:
+    """Writes batches of one kind into the ledger."""
+
+    kind: Kind
+    ledger: Ledger
+    report: KindReport
+    clock: Callable[[], float]
+    stale: int = 0
+    """Changes that found another state than they expected: a new round is due."""
+    _records: list[Record] = field(default_factory=list)
+    _moved: list[tuple[int, str]] = field(default_factory=list)
+    _places: list[Place] = field(default_factory=list)
+    _settled: list[Record] = field(default_factory=list)
+    """Records whose intents and problems are over."""
+
+    def commit(self, works: Iterable[Work]) -> None:
+        """Write down what came of a batch."""
+        with self.ledger.transaction():
+            for work in works:
+                self._take(work)
+            self.ledger.drop_places(self._moved)
+            self.ledger.put_places(self._places)
+            self.ledger.save(self._records)
+            self.ledger.drop_intents(record.key for record in self._settled)
+            self.ledger.release((self.kind.name, label(record)) for record in self._settled)
+        for kept in (self._records, self._moved, self._places, self._settled):
+            kept.clear()
+
+    def hold_back(self, record: Record, why: str, remedy: Remedy) -> None:
+        """Keep an item that cannot be brought to agree, by name."""
+        now = int(self.clock())
+        self.ledger.hold_back(HeldBack(self.kind.name, label(record), record.key, why, remedy.value, fingerprint(record), now, now))
+
+    def _take(self, work: Work) -> None:
+        local, remote = work.local_receipt, work.remote_receipt
+        if local is not None:
+            self._moved += local.moved
+            self._places += local.places
+        if remote is not None and remote.outcome is Outcome.BOUND:
+            self._bind(work.record, remote)
+        elif remote is not None and remote.outcome is Outcome.KEPT:
+            self._records.append(replace(work.record, kind=self.kind.kept, local=None, base=None))
+            self.report.to_server.deleted += 1
+        else:
+            self._records.append(self._outcome(work))
+
+    def _outcome(self, work: Work) -> Record:
+        """Return the record after its orders; count what was done and hold back what was refused."""
+        record, done = work.record, work.done
+        refused = [receipt for _, _, receipt in done if receipt.outcome is Outcome.REFUSED]
+        succeeded = all(receipt.outcome is Outcome.DONE for _, _, receipt in done)
+        complete = succeeded and len(done) == len(work.change.orders)
+        trees = {Side.LOCAL: record.local, Side.REMOTE: record.remote}
+        ref, digest = record.ref, record.digest
+        for side, order, receipt in done:
+            if receipt.outcome is Outcome.DONE or receipt.version is not None:
+                trees[side] = receipt.version
+            if receipt.outcome is Outcome.DONE:
+                ref, digest = receipt.ref or ref, receipt.digest or digest
+                self._count(side, order)
+        base = record.base
+        if complete:
+            base = self._agreed(work)
+            seen = trees[Side.REMOTE]
+            if base is not None and seen is not None and work.brings_body:
+                trees[Side.REMOTE] = base.remote if seen == work.record.remote else replace(seen, sense=base.remote.sense)
+        after = Record(
+            record.key,
+            record.kind,
+            ref,
+            record.name,
+            record.size,
+            record.stamp,
+            digest,
+            trees[Side.LOCAL],
+            trees[Side.REMOTE],
+            base,
+        )
+        if complete:
+            self._settled.append(after)
+        elif succeeded:
+            self.ledger.drop_intents([after.key])
+        elif not refused:
+            self.stale += 1
+        for receipt in refused:
+            self.ledger.drop_intents([after.key])
+            self.hold_back(after, receipt.why, receipt.remedy)
+        return after
+
+    def _agreed(self, work: Work) -> Base | None:
+        """Return the base that was meant: what others changed meanwhile then shows as a difference to it."""
+        local = work.record.local if work.local is None else _meant(work.local, work.local_receipt)
+        remote = work.record.remote if work.remote is None else _meant(work.remote, work.remote_receipt)
+        if local is None or remote is None or work.change.deletes:
+            return None
+        if work.brings_body:
+            remote = Version(remote.body, local.sense, remote.tags, remote.homes)
+        return Base(local, remote)
+
+    def _bind(self, record: Record, receipt: Receipt) -> None:
+        """Make one item of a local message and the email that the server says holds its content (hard case 51)."""
+        assert receipt.ref is not None  # noqa: S101 - a bound receipt names it
+        self.ledger.drop_intents([record.key])
+        self.stale += 1
+        other = self.ledger.by_ref(self.kind.items.kind, [receipt.ref]).get(receipt.ref)
+        sense = record.local.sense if record.local is not None else ""
+        remote = replace(receipt.version, sense=sense) if receipt.version is not None else None
+        if other is None or other.key == record.key:
+            self._records.append(replace(record, ref=receipt.ref, remote=remote))
+            return
+        places = [place._replace(key=other.key) for place in self.ledger.places_of([record.key]).get(record.key, [])]
+        local = record.local
+        if local is not None and other.local is not None:
+            local = replace(other.local, tags=other.local.tags | local.tags, homes=other.local.homes | local.homes)
+        merged = replace(other, local=local, remote=remote or other.remote, digest=other.digest or record.digest)
+        self.ledger.put_places(places)
+        self.ledger.save([replace(record, local=None, remote=None, base=None), merged])
+
+    def _count(self, side: Side, order: Order) -> None:
+        counts = self.report.to_disk if side is Side.LOCAL else self.report.to_server
+        if order.verb is Verb.CREATE:
+            counts.created += 1
+        elif order.verb is Verb.DELETE:
+            counts.deleted += 1
+        else:
+            counts.updated += 1
+
+
+def label(record: Record) -> str:
+    """Return the name people know an item by."""
+    return record.name or f"email {record.ref}"
+
+
+def fingerprint(record: Record) -> str:
+    """Return what both sides held: an item held back is tried again when this changes."""
+    return "|".join(encode(version) if version is not None else "-" for version in (record.local, record.remote))
+
+
+def _meant(order: Order, receipt: Receipt | None) -> Version | None:
+    """Return the version an order was to bring about."""
+    if order.verb is Verb.DELETE or receipt is None or receipt.version is None:
+        return None
+    return Version(receipt.version.body, receipt.version.sense, order.tags, order.homes)
