@@ -120,7 +120,7 @@ class TestWhatIsSaid:
                 full = "2w"
                 [safety]
                 max_deletes = 0
-                max_delete_percent = 12.5
+                max_delete_percent = 12
                 [hooks]
                 after_sync = "notmuch new"
                 """
@@ -138,7 +138,7 @@ class TestWhatIsSaid:
         assert account.sieve is not None
         assert account.sieve.path == home / ".config/sieve/home"
         assert config.daemon == DaemonConfig(push=False, poll=90, settle=1.5, full=1_209_600)
-        assert config.safety == SafetyConfig(max_deletes=0, max_delete_percent=12.5)
+        assert config.safety == SafetyConfig(max_deletes=0, max_delete_percent=12)
         assert config.hooks.after_sync == "notmuch new"
 
     @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ poll = "10x"
             (ACCOUNT + "[safety]\nmax_deletes = true\n", "5: max_deletes must be a whole number, not true or false."),
             (ACCOUNT + "[safety]\nmax_deletes = -1\n", "5: max_deletes must not be negative."),
             (ACCOUNT + "[safety]\nmax_delete_percent = 101\n", "5: max_delete_percent must lie between 0 and 100."),
-            (ACCOUNT + "[safety]\nmax_delete_percent = nan\n", "5: max_delete_percent must lie between 0 and 100."),
+            (ACCOUNT + "[safety]\nmax_delete_percent = 2.5\n", "5: max_delete_percent must be a whole number, not a number."),
             (ACCOUNT + "[hooks]\nafter_sync = 1979-05-27\n", "5: after_sync must be a text, not a date or time."),
             ("[accounts.home]\naddress = \n", "2: this is not TOML: invalid value, column 11."),
             ("[accounts.home\n", "1: this is not TOML: "),

@@ -76,8 +76,6 @@ def _check_sign_in(reader: Reader, account: AccountConfig, *, private: bool) -> 
         reader.wrong(given[1], f"account {name} keeps its secret in more than one place: {', '.join(given)}")
     if not given and account.auth != "oauth":
         reader.wrong("", f"account {name} says nowhere where its secret is kept; set password_command, password_file or keyring")
-    if account.keyring and not account.user:
-        reader.wrong("keyring", f"account {name} has no user or address to look its secret up by")
     if reader.has("password") and not private:
         reader.wrong(
             "password", "a password may stand here only if nobody else can read this file: chmod 600, or use password_command"

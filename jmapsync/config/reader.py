@@ -17,9 +17,6 @@ T = TypeVar("T")
 Value = TypeVar("Value")
 Default = TypeVar("Default")
 
-_LARGEST = 1 << 53
-"""A whole number above it is none of ours, and need not become a float."""
-
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?) ?(ms|s|m|h|d|w)", re.ASCII)
 _VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
@@ -100,9 +97,9 @@ class Reader:
         self.wrong(name, f"{name} must not be negative")
         return default
 
-    def percent(self, name: str, default: float) -> float:
-        """Return a number from 0 to 100."""
-        value = self._take(name, float, default)
+    def percent(self, name: str, default: int) -> int:
+        """Return a whole number from 0 to 100."""
+        value = self._take(name, int, default)
         if 0 <= value <= 100:  # noqa: PLR2004
             return value
         self.wrong(name, f"{name} must lie between 0 and 100")
@@ -170,8 +167,6 @@ class Reader:
         if name not in self._table:
             return default
         value = self._table[name]
-        if wanted is float and type(value) is int:
-            value = float(min(value, _LARGEST))
         if type(value) is wanted:
             return value
         self.wrong(name, f"{name} must be {_KINDS_OF_VALUE[wanted]}, not {_name_of(value)}")

@@ -126,7 +126,7 @@ class SafetyConfig:
     """How many deletions of one run and container set suspend it; both limits must be passed."""
 
     max_deletes: int = 25
-    max_delete_percent: float = 20.0
+    max_delete_percent: int = 20
 
 
 @dataclass(frozen=True, kw_only=True)

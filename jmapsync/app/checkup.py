@@ -1,0 +1,180 @@
+"""Ask a server what it offers to an account, changing nothing here or there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from jmapsync.app.signin import credential_for
+from jmapsync.app.unavailable import missing_for_account, missing_for_kind
+from jmapsync.engine.report import worst
+from jmapsync.errors import ExitCode, JmapsyncError
+from jmapsync.jmap.client import Client
+from jmapsync.jmap.failures import MethodError
+from jmapsync.jmap.wire import CORE, Call
+
+if TYPE_CHECKING:
+    from jmapsync.config import AccountConfig, MailConfig
+    from jmapsync.jmap.session import Account, Session
+
+MAIL = "urn:ietf:params:jmap:mail"
+CAPABILITIES = {
+    "mail": (MAIL,),
+    "contacts": ("urn:ietf:params:jmap:contacts", "https://cyrusimap.org/ns/jmap/contacts"),
+    "calendars": ("urn:ietf:params:jmap:calendars", "https://cyrusimap.org/ns/jmap/calendars"),
+    "tasks": ("urn:ietf:params:jmap:tasks",),
+    "sieve": ("urn:ietf:params:jmap:sieve", "https://cyrusimap.org/ns/jmap/sieve"),
+    "sending": ("urn:ietf:params:jmap:submission",),
+}
+"""What offers a kind: the standard's name, and those that Cyrus used before there was one."""
+
+_PROPERTIES = ["id", "name", "parentId", "role", "sortOrder", "totalEmails", "unreadEmails", "myRights"]
+_PATIENCE = 20.0
+"""Seconds a check may spend waiting for a server in trouble."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """One mailbox of the server."""
+
+    path: str
+    role: str
+    total: int
+    unread: int
+    mirrored: bool
+    """Whether `include` and `exclude` let it through."""
+    writable: bool
+
+
+@dataclass(slots=True)
+class Checkup:
+    """What was learnt of one account."""
+
+    name: str
+    server: str = ""
+    """Where the session was read."""
+    user: str = ""
+    account_id: str = ""
+    kinds: dict[str, str] = field(default_factory=dict)
+    """By kind: how the server offers it, or nothing."""
+    limits: dict[str, int] = field(default_factory=dict)
+    push: bool = False
+    mailboxes: list[Mailbox] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    exit_code: ExitCode = ExitCode.IN_SYNC
+
+    def fail(self, sentence: str, code: ExitCode) -> None:
+        """Note what stands in the way of synchronising."""
+        self.problems.append(sentence)
+        self.exit_code = worst([self.exit_code, code])
+
+
+async def check_account(account: AccountConfig) -> Checkup:
+    """Sign in to the account's server and look around."""
+    found = Checkup(account.name)
+    missing = missing_for_account(account)
+    if missing:
+        found.fail(missing, ExitCode.USAGE)
+        return found
+    if not account.kinds:
+        found.fail(f"Nothing is to be synchronised; add a table such as [accounts.{account.name}.mail].", ExitCode.USAGE)
+    try:
+        credential = await credential_for(account)
+        async with Client(account.server, credential, trusted_hosts=account.trusted_hosts, max_wait=_PATIENCE) as client:
+            session = await client.session()
+            _note_offer(found, session)
+            for kind in account.kinds:
+                await _check_kind(found, account, kind, client, session)
+    except JmapsyncError as error:
+        found.fail(str(error), error.exit_code)
+    return found
+
+
+def _note_offer(found: Checkup, session: Session) -> None:
+    found.server, found.user = session.url, session.username
+    found.push = session.event_source_url is not None
+    offered = {name for account in session.accounts.values() for name in account.capabilities if name in session.capabilities}
+    for kind, names in CAPABILITIES.items():
+        found.kinds[kind] = next((name for name in names if name in offered), "")
+    found.limits = {
+        "maxObjectsInGet": session.limits.max_objects_in_get,
+        "maxObjectsInSet": session.limits.max_objects_in_set,
+        "maxCallsInRequest": session.limits.max_calls_in_request,
+        "maxSizeRequest": session.limits.max_size_request,
+        "maxSizeUpload": session.limits.max_size_upload,
+        "maxConcurrentRequests": session.limits.max_concurrent_requests,
+        "maxConcurrentUpload": session.limits.max_concurrent_upload,
+    }
+
+
+async def _check_kind(found: Checkup, account: AccountConfig, kind: str, client: Client, session: Session) -> None:
+    missing = missing_for_kind(account, kind)
+    if missing:
+        found.fail(missing, ExitCode.USAGE)
+    elif not found.kinds[kind]:
+        found.fail(f"{urlsplit(session.url).netloc} offers no {kind} to {session.username or 'this user'}.", ExitCode.FAILED)
+    if kind == "mail" and account.mail is not None and found.kinds[kind]:
+        theirs = session.account_for(MAIL, account.account_id)
+        found.account_id = theirs.id
+        if theirs.is_read_only:
+            found.problems.append(f"The account {theirs.id} can only be read; local changes cannot reach it.")
+        raw = await _read_mailboxes(client, theirs)
+        found.mailboxes = _arrange(raw, account.mail)
+
+
+async def _read_mailboxes(client: Client, account: Account) -> list[dict[str, Any]]:
+    using = [CORE, MAIL]
+    everything = Call("Mailbox/get", {"accountId": account.id, "ids": None, "properties": _PROPERTIES}, "all")
+    try:
+        answer = (await client.call([everything], using=using)).get(everything)
+    except MethodError as error:
+        if error.type != "requestTooLarge":
+            raise
+    else:
+        return _objects(answer)
+    found: dict[str, dict[str, Any]] = {}
+    page = (await client.session()).limits.max_objects_in_get
+    while True:
+        query = Call("Mailbox/query", {"accountId": account.id, "position": len(found), "limit": page}, "query")
+        get = Call("Mailbox/get", {"accountId": account.id, "ids": query.ref("/ids"), "properties": _PROPERTIES}, "get")
+        response = await client.call([query, get], using=using)
+        fresh = [one for one in _objects(response.get(get)) if one["id"] not in found]
+        if not fresh:
+            return list(found.values())
+        found.update((one["id"], one) for one in fresh)
+
+
+def _objects(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    return [one for one in answer.get("list") or [] if isinstance(one, dict) and isinstance(one.get("id"), str)]
+
+
+def _arrange(raw: list[dict[str, Any]], config: MailConfig) -> list[Mailbox]:
+    by_id = {one["id"]: one for one in raw}
+    boxes = [
+        Mailbox(
+            path=path,
+            role=str(one.get("role") or ""),
+            total=int(one.get("totalEmails") or 0),
+            unread=int(one.get("unreadEmails") or 0),
+            mirrored=_matches(path, config.include) and not _matches(path, config.exclude),
+            writable=(one.get("myRights") or {}).get("mayAddItems") is not False,
+        )
+        for one in raw
+        for path in [_path(one, by_id)]
+    ]
+    return sorted(boxes, key=lambda box: (box.role != "inbox", box.path.casefold()))
+
+
+def _path(box: dict[str, Any], by_id: dict[str, dict[str, Any]]) -> str:
+    names: list[str] = []
+    at: dict[str, Any] | None = box
+    while at is not None and len(names) < len(by_id):  # a server's tree may have a loop
+        names.insert(0, str(at.get("name") or ""))
+        at = by_id.get(str(at.get("parentId") or ""))
+    return "/".join(names)
+
+
+def _matches(path: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(path, pattern) for pattern in patterns)

@@ -1,0 +1,67 @@
+"""Write down what nobody expected, where its user can find it and attach it to a report of a bug."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+import traceback
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from jmapsync.errors import JmapsyncError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class CrashError(JmapsyncError):
+    """Something happened that the program was not written for; a report of it lies in a file."""
+
+
+def report_crash(error: BaseException, folder: Path) -> CrashError:
+    """Write a report of an exception into a folder that only its user can read, and return the error that names the file.
+
+    The report holds the types and the places of the whole chain, and the messages of our own errors only: a foreign message may
+    quote anything, a secret included.
+    """
+    text = "\n".join(
+        (
+            f"jmapsync {version('jmapsync')}, Python {platform.python_version()}, {platform.platform()}",
+            time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "",
+            *_describe(error),
+            "",
+        )
+    )
+    path = folder / f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as refused:
+        advice = f"No report could be written to {folder}: {refused.strerror}."
+    else:
+        advice = f"A report for the developers, without secrets, is in {path}."
+    return CrashError(f"Something unexpected happened ({type(error).__name__}).", advice=advice)
+
+
+def _describe(error: BaseException) -> list[str]:
+    lines = []
+    waiting: list[tuple[str, BaseException]] = [("", error)]
+    met: set[int] = set()
+    while waiting:
+        how, one = waiting.pop()
+        if id(one) in met:
+            continue
+        met.add(id(one))
+        message = f": {one.message}" if isinstance(one, JmapsyncError) else ""
+        lines.append(f"{how}{type(one).__module__}.{type(one).__qualname__}{message}")
+        lines += [f"  {frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(one.__traceback__)]
+        if isinstance(one, BaseExceptionGroup):
+            waiting += [("one of which: ", inner) for inner in one.exceptions]
+        if one.__cause__ is not None:
+            waiting.append(("caused by: ", one.__cause__))
+        elif one.__context__ is not None:
+            waiting.append(("while handling: ", one.__context__))
+    return lines

@@ -1,0 +1,142 @@
+"""Tell what the ledgers know: last runs, counts, what waits for a person; works while another process writes them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.app.places import LEDGER, LOCK
+from jmapsync.app.unavailable import missing_for_account, missing_for_kind
+from jmapsync.engine.report import Problem, worst
+from jmapsync.errors import ExitCode, JmapsyncError
+from jmapsync.ledger import Ledger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jmapsync.config import AccountConfig
+
+
+@dataclass(slots=True)
+class KindHealth:
+    """How one kind of an account stands."""
+
+    last_run: datetime | None = None
+    """In UTC; None before the first."""
+    last_state: str = ""
+    """How that run ended: synced, suspended, failed, skipped; nothing before the first."""
+    here: int = 0
+    on_server: int = 0
+    waiting: int = 0
+    """Items whose sides did not agree when last looked at."""
+    conflicts: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    suspended: str = ""
+    """The sentence of a plan that the guard holds back."""
+    unavailable: str = ""
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Return the code that says how it stands."""
+        codes = [ExitCode.IN_SYNC]
+        if self.unavailable:
+            codes.append(ExitCode.USAGE)
+        if self.suspended:
+            codes.append(ExitCode.SUSPENDED)
+        if self.last_state == "failed":
+            codes.append(ExitCode.FAILED)
+        if self.problems or self.conflicts:
+            codes.append(ExitCode.HELD_BACK)
+        return worst(codes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object of `status --json`."""
+        return {
+            "last_run": self.last_run.isoformat() if self.last_run else None,
+            "last_state": self.last_state or None,
+            "here": self.here,
+            "on_server": self.on_server,
+            "waiting": self.waiting,
+            "conflicts": self.conflicts,
+            "problems": [{"item": one.item, "why": one.why} for one in self.problems],
+            "suspended": self.suspended or None,
+            "unavailable": self.unavailable or None,
+        }
+
+
+@dataclass(slots=True)
+class AccountHealth:
+    """How one account stands."""
+
+    name: str
+    running: bool = False
+    """Whether another process is working on it now."""
+    kinds: dict[str, KindHealth] = field(default_factory=dict)
+    error: str = ""
+    error_code: ExitCode = ExitCode.IN_SYNC
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Return the code that most needs a person's eye."""
+        return worst([self.error_code, *(kind.exit_code for kind in self.kinds.values())])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object of `status --json`."""
+        body: dict[str, Any] = {
+            "running": self.running,
+            "next_look": None,  # nothing looks by itself before there is a daemon
+            "kinds": {name: kind.to_json() for name, kind in self.kinds.items()},
+        }
+        if self.error:
+            body["error"] = self.error
+        return body
+
+
+def read_health(account: AccountConfig) -> AccountHealth:
+    """Return how an account stands; nothing is written, not even a migration."""
+    health = AccountHealth(account.name, running=_is_locked(account.state_dir / LOCK))
+    for kind in account.kinds:
+        health.kinds[kind] = KindHealth(unavailable=missing_for_account(account) or missing_for_kind(account, kind))
+    try:
+        ledger = Ledger.open_readonly(account.state_dir / LEDGER)
+        if ledger is None:
+            return health
+        try:
+            runs = ledger.runs()
+            for kind, standing in health.kinds.items():
+                _fill(standing, kind, ledger, runs)
+        finally:
+            ledger.close()
+    except JmapsyncError as error:
+        health.error, health.error_code = str(error), error.exit_code
+    return health
+
+
+def _fill(standing: KindHealth, kind: str, ledger: Ledger, runs: dict[str, tuple[int, dict[str, Any]]]) -> None:
+    if kind in runs:
+        at, report = runs[kind]
+        standing.last_run = datetime.fromtimestamp(at, UTC)
+        standing.last_state = str(report.get("state", ""))
+    standing.here, standing.on_server, standing.waiting = ledger.counts(kind)
+    standing.conflicts = len(ledger.shelf(kind))
+    standing.problems = [Problem(held.item, held.why) for held in ledger.problems(kind)]
+    suspension = ledger.suspension(kind)
+    standing.suspended = suspension.sentence if suspension else ""
+
+
+def _is_locked(path: Path) -> bool:
+    """Tell whether a process holds the account's lock, without creating or keeping anything."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False

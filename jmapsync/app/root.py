@@ -1,0 +1,132 @@
+"""Run the accounts of a configuration: the one place that builds the adapters and wires them together."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from jmapsync.app.crash import report_crash
+from jmapsync.app.hook import run_after_sync
+from jmapsync.app.unavailable import missing_for_account, missing_for_kind
+from jmapsync.config.reader import nearest
+from jmapsync.engine.cycle import Options
+from jmapsync.engine.report import AccountReport, KindReport, RunReport, Silent, State
+from jmapsync.errors import ConfigError, ExitCode, JmapsyncError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jmapsync.app.checkup import Checkup
+    from jmapsync.app.health import AccountHealth
+    from jmapsync.app.shelf import Shelf
+    from jmapsync.config import AccountConfig, Config
+    from jmapsync.engine.report import Progress
+
+KINDS = ("mail", "contacts", "calendars", "tasks", "sieve")
+
+
+class App:
+    """Everything that can be done with one configuration."""
+
+    def __init__(self, config: Config) -> None:
+        """Keep the configuration; nothing is touched yet."""
+        self.config = config
+
+    def select(self, names: Sequence[str] = ()) -> list[AccountConfig]:
+        """Return the accounts of some names, all of them for none; raise `ConfigError` that names every unknown one."""
+        accounts = self.config.accounts
+        unknown = [name for name in dict.fromkeys(names) if name not in accounts]
+        if unknown:
+            raise ConfigError([self._unknown(name) for name in unknown])
+        return [accounts[name] for name in dict.fromkeys(names or accounts)]
+
+    def _unknown(self, name: str) -> str:
+        known = list(self.config.accounts)
+        guess = nearest(name, known)
+        hint = f"did you mean {guess!r}?" if guess else f"The accounts are: {', '.join(known)}."
+        return f"There is no account {name!r} in {self.config.path}{'; ' if guess else '. '}{hint}"
+
+    async def sync(
+        self,
+        names: Sequence[str] = (),
+        kinds: Sequence[str] = (),
+        *,
+        dry_run: bool = False,
+        full: bool = False,
+        allow_deletes: bool = False,
+        progress: Progress | None = None,
+    ) -> RunReport:
+        """Synchronise accounts side by side; one that fails never holds another up.
+
+        `kinds` narrows what is done, none means all that are configured. Raise `ConfigError` for an unknown account, or a kind
+        that no selected account has.
+        """
+        accounts = self.select(names)
+        wanted = {account.name: [kind for kind in account.kinds if not kinds or kind in kinds] for account in accounts}
+        if not any(wanted.values()):
+            what = f"no kind {' or '.join(kinds)}" if kinds else "nothing to synchronise; add a table such as [accounts.NAME.mail]"
+            raise ConfigError([f"{' and '.join(wanted)} {'have' if len(wanted) > 1 else 'has'} {what}."])
+        options = Options(full=full, dry=dry_run, allow_deletes=allow_deletes)
+        reports = await asyncio.gather(
+            *(
+                self._sync_safely(account, wanted[account.name], options, progress or Silent())
+                for account in accounts
+                if wanted[account.name]
+            )
+        )
+        return RunReport({report.name: report for report in reports})
+
+    async def _sync_safely(
+        self,
+        account: AccountConfig,
+        kinds: Sequence[str],
+        options: Options,
+        progress: Progress,
+    ) -> AccountReport:
+        """Synchronise one account, and make of whatever goes wrong a report of its own."""
+        from jmapsync.app.wiring import run_account  # noqa: PLC0415  # the HTTP library costs 100 ms
+
+        started = time.monotonic()
+        missing = {kind: missing_for_account(account) or missing_for_kind(account, kind) for kind in kinds}
+        report = AccountReport(account.name)
+        try:
+            if account.mail is not None and missing.get("mail") == "":
+                report = await run_account(account, self.config.safety, account.mail, options, progress)
+                if not options.dry:
+                    await run_after_sync(self.config.hooks.after_sync, report)
+        except JmapsyncError as error:
+            report.error, report.exit_code = str(error), error.exit_code
+        except Exception as error:  # noqa: BLE001  # a fault of ours in one account must not end the others
+            crash = report_crash(error, account.state_dir)
+            report.error, report.exit_code = str(crash), crash.exit_code
+        for kind, sentence in missing.items():
+            if sentence:
+                report.kinds[kind] = KindReport(state=State.SKIPPED, sentences=[sentence], exit_code=ExitCode.USAGE)
+        report.seconds = time.monotonic() - started
+        return report
+
+    async def check(self, names: Sequence[str] = ()) -> list[Checkup]:
+        """Reach the servers and tell what they offer; nothing is changed, here or there."""
+        from jmapsync.app.checkup import check_account  # noqa: PLC0415  # the HTTP library costs 100 ms
+
+        return list(await asyncio.gather(*(check_account(account) for account in self.select(names))))
+
+    def status(self, names: Sequence[str] = ()) -> list[AccountHealth]:
+        """Tell what the ledgers know; works while another process writes them."""
+        from jmapsync.app.health import read_health  # noqa: PLC0415  # a run needs none of it
+
+        return [read_health(account) for account in self.select(names)]
+
+    def shelves(self, names: Sequence[str] = ()) -> list[Shelf]:
+        """Return the shelves of accounts: versions that lost a conflict."""
+        from jmapsync.app.shelf import Shelf  # noqa: PLC0415  # a run needs none of it
+
+        return [Shelf(account) for account in self.select(names)]
+
+    def mailboxes(self, names: Sequence[str] = (), *, named: bool = False) -> list[str]:
+        """Return configuration lines that name the mirrored folders to a mail reader."""
+        from jmapsync.app.mutt import folder_lines  # noqa: PLC0415  # a run needs none of it
+
+        several = len(self.config.accounts) > 1
+        return [line for account in self.select(names) for line in folder_lines(account, named=named, prefixed=several)]

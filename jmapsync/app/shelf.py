@@ -1,0 +1,110 @@
+"""Show, put back or throw away the versions of an account that lost a conflict."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from jmapsync.app.places import LEDGER, LOCK, SHELF
+from jmapsync.errors import ConfigError, LocalError
+from jmapsync.formats.flags import KeywordTable
+from jmapsync.formats.lines import to_disk
+from jmapsync.ledger import AccountLock, Ledger, Shelved
+from jmapsync.storage.atomic import sync_directories
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from jmapsync.config import AccountConfig
+
+
+class Shelf:
+    """The shelf of one account."""
+
+    def __init__(self, account: AccountConfig) -> None:
+        """Name the account; nothing is touched yet."""
+        self.account = account.name
+        self._config = account
+        self._state = account.state_dir
+
+    def list(self) -> list[Shelved]:
+        """Return what waits, the oldest first; works while another process writes."""
+        ledger = Ledger.open_readonly(self._state / LEDGER)
+        if ledger is None:
+            return []
+        try:
+            return ledger.shelf()
+        finally:
+            ledger.close()
+
+    def find(self, number: int) -> Shelved:
+        """Return one shelved version; raise `ConfigError` if there is none of that number."""
+        found = next((one for one in self.list() if one.id == number), None)
+        if found is None:
+            raise ConfigError([f"There is nothing with the number {number} on the shelf of account {self.account}."])
+        return found
+
+    def body(self, number: int) -> bytes:
+        """Return the bytes of a shelved version; raise `LocalError` if they cannot be read."""
+        try:
+            return (self._state / SHELF / str(number)).read_bytes()
+        except OSError as error:
+            raise LocalError(f"The shelved version {number} of account {self.account} cannot be read: {error.strerror}.") from error
+
+    def dismiss(self, number: int) -> None:
+        """Throw a version away for good."""
+        with self._writing() as ledger:
+            self.find(number)
+            ledger.unshelve(number)
+            (self._state / SHELF / str(number)).unlink(missing_ok=True)
+
+    def restore(self, number: int) -> Path:
+        """Put a version back beside the one that won, as a new message in its old folder, and return its file.
+
+        The next run brings it to the server. It is on the disk before it leaves the shelf. Raise `LocalError` if that fails.
+        """
+        with self._writing() as ledger:
+            shelved = self.find(number)
+            mail = self._config.mail
+            if mail is None or shelved.kind != "mail":
+                raise ConfigError([f"Account {self.account} no longer synchronises {shelved.kind}, so it cannot be put back."])
+            content, _ = to_disk(self.body(number), keep_crlf=mail.line_endings == "crlf")
+            folders = ledger.folders()
+            homes = [int(home) for home in shelved.home.split() if int(home) in folders]
+            path, keywords = folders[homes[0]] if homes else ("INBOX", "")
+            info = KeywordTable.parse(keywords).write(frozenset(shelved.tags.split()), ":2,")
+            file = _deliver(mail.path / path, content, info)
+            ledger.unshelve(number)
+        (self._state / SHELF / str(number)).unlink(missing_ok=True)
+        return file
+
+    @contextmanager
+    def _writing(self) -> Iterator[Ledger]:
+        if not (self._state / LEDGER).exists():
+            raise ConfigError([f"The shelf of account {self.account} is empty."])
+        with AccountLock(self._state / LOCK, self.account):
+            ledger = Ledger.open(self._state / LEDGER)
+            try:
+                yield ledger
+            finally:
+                ledger.close()
+
+
+def _deliver(folder: Path, content: bytes, info: str) -> Path:
+    name = f"{int(time.time())}.{secrets.token_hex(8)}.jmapsync"
+    temporary, final = folder / "tmp" / name, folder / "cur" / f"{name}{info}"
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(final)
+        sync_directories([os.fspath(final.parent)])
+    except OSError as error:
+        raise LocalError(f"The version could not be put back into {folder}: {error.strerror}.") from error
+    return final

@@ -1,0 +1,91 @@
+"""The command line: one module a command, each of which talks to the app only."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from jmapsync.cli.check import check
+from jmapsync.cli.conflicts import conflicts
+from jmapsync.cli.demo import demo
+from jmapsync.cli.mailboxes import mailboxes
+from jmapsync.cli.settings import Settings
+from jmapsync.cli.status import status
+from jmapsync.cli.sync import sync
+from jmapsync.errors import ExitCode, JmapsyncError
+
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+"""What a shell reports of a program that SIGINT or SIGPIPE ended."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("-c", "--config", "config", metavar="FILE", help="The configuration; default: $XDG_CONFIG_HOME/jmapsync/config.toml.")
+@click.option("-v", "--verbose", count=True, help="Tell more on standard error; twice for every request.")
+@click.option("-q", "--quiet", is_flag=True, help="Tell nothing but results and failures.")
+@click.version_option(package_name="jmapsync", message="%(prog)s %(version)s")
+@click.pass_context
+def program(context: click.Context, config: str | None, verbose: int, *, quiet: bool) -> None:
+    r"""Keep a JMAP account and local files the same, both ways.
+
+    \b
+    Exit codes: 0 in sync; 1 failed; 2 usage or configuration; 3 done, but
+    items are held back; 4 suspended, because too much would be deleted;
+    5 sign-in needed or refused; 6 another run holds the account.
+    """
+    if verbose and quiet:
+        raise click.UsageError("-v and -q exclude each other.")
+    context.obj = Settings(config, verbose, quiet=quiet)
+    context.obj.set_up_log()
+
+
+for _command in (sync, check, status, conflicts, mailboxes, demo):
+    program.add_command(_command)
+
+
+def main() -> None:
+    """Run the program: results go to standard output, a failure is a sentence on standard error and an exit code."""
+    try:
+        code = program.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        code = _INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        code = ExitCode.USAGE
+    except JmapsyncError as error:
+        _complain(str(error))
+        code = error.exit_code
+    except KeyboardInterrupt:
+        _complain("interrupted.")
+        code = _INTERRUPTED
+    except BrokenPipeError:
+        code = _BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001  # the last border: nobody should read a traceback
+        code = _report(error)
+    sys.exit(_flush(int(code or 0)))
+
+
+def _complain(text: str) -> None:
+    for line in text.splitlines():
+        click.echo(f"jmapsync: {line}", err=True)
+
+
+def _report(error: Exception) -> ExitCode:
+    from jmapsync.app.crash import report_crash  # noqa: PLC0415  # nobody expects it
+    from jmapsync.config import default_state_dir  # noqa: PLC0415
+
+    crash = report_crash(error, default_state_dir())
+    _complain(str(crash))
+    return crash.exit_code
+
+
+def _flush(code: int) -> int:
+    """Write out what is buffered now, so that a reader who left early causes no complaint at exit."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    return code

@@ -1,0 +1,55 @@
+"""`jmapsync check`: reach the servers and tell what they offer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from jmapsync.cli.settings import Settings, pass_settings
+
+if TYPE_CHECKING:
+    from jmapsync.app.checkup import Checkup, Mailbox
+
+
+@click.command()
+@click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1)
+@pass_settings
+def check(settings: Settings, accounts: tuple[str, ...]) -> int:
+    """Check the configuration, reach the server, list what it offers; changes nothing."""
+    import asyncio  # noqa: PLC0415  # `--help` must come at once
+
+    from jmapsync.engine.report import worst  # noqa: PLC0415
+
+    app = settings.app()
+    click.echo(f"The configuration {app.config.path} is sound.")
+    found = asyncio.run(app.check(accounts))
+    for one in found:
+        _print(one)
+    return worst([one.exit_code for one in found])
+
+
+def _print(found: Checkup) -> None:
+    click.echo(f"\n{found.name}")
+    if found.server:
+        as_whom = f" as {found.user}" if found.user else ""
+        click.echo(f"  server     {found.server}{as_whom}")
+        click.echo(f"  offers     {_offers(found, there=True)}; push: {'yes' if found.push else 'no'}")
+        click.echo(f"  offers no  {_offers(found, there=False)}")
+        click.echo(f"  limits     {', '.join(f'{name} {value:,}' for name, value in found.limits.items())}")
+    if found.mailboxes:
+        click.echo(f"  mailboxes  {len(found.mailboxes)} in account {found.account_id}; messages, unread:")
+        width = max(len(box.path) for box in found.mailboxes)
+        for box in found.mailboxes:
+            click.echo(f"    {box.path:{width}} {box.total:>8,} {box.unread:>7,}  {_remarks(box)}".rstrip())
+    for problem in found.problems:
+        click.echo(f"{found.name}: {problem}", err=True)
+
+
+def _offers(found: Checkup, *, there: bool) -> str:
+    return ", ".join(kind for kind, how in found.kinds.items() if bool(how) is there) or "nothing"
+
+
+def _remarks(box: Mailbox) -> str:
+    remarks = [box.role, "" if box.mirrored else "not mirrored", "" if box.writable else "read only"]
+    return ", ".join(remark for remark in remarks if remark)

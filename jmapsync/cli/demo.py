@@ -1,0 +1,83 @@
+"""`jmapsync demo`: a tour on the embedded server."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from jmapsync.cli.settings import Settings, pass_settings
+
+if TYPE_CHECKING:
+    from jmapsync.app.tour import Tour
+
+_READ_HERE = "Welcome"
+_STARRED_THERE = "Moth found in relay"
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", required=False)
+@pass_settings
+def demo(settings: Settings, folder: str | None) -> int:
+    """Start an embedded server, mirror its sample account into DIR, and say what to try.
+
+    DIR must be new or empty; default: ./jmapsync-demo. On a terminal the server runs until Ctrl-C; elsewhere one change is
+    made on either side, synchronised and shown.
+    """
+    import asyncio  # noqa: PLC0415  # `--help` must come at once
+
+    from jmapsync.app.tour import Tour  # noqa: PLC0415
+
+    with Tour(folder) as tour:
+        code = asyncio.run(tour.sync(settings.progress())).exit_code
+        click.echo(f"The sample account is mirrored in {tour.mail}:")
+        for name, count in tour.folders().items():
+            click.echo(f"  {name:<16} {count:>3}")
+        if code:
+            return code
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            _wait(tour)
+            return 0
+        return _show_round(settings, tour)
+
+
+def _show_round(settings: Settings, tour: Tour) -> int:
+    """Change one message here and another on the server, synchronise, and show both sides."""
+    import asyncio  # noqa: PLC0415
+
+    tour.mark_read_here(_READ_HERE)
+    tour.star_on_server(_STARRED_THERE)
+    click.echo(f'\n"{_READ_HERE}" was marked read here, "{_STARRED_THERE}" was flagged on the server. After a second run:')
+    code = asyncio.run(tour.sync(settings.progress())).exit_code
+    for subject in (_READ_HERE, _STARRED_THERE):
+        file = tour.file_of(subject)
+        letters = file.name.partition(":2,")[2] or "no flags"
+        click.echo(f'  "{subject}": {letters} here, {", ".join(tour.keywords_of(subject)) or "no keywords"} on the server')
+    click.echo(f"\nThe server ends with this command; the files stay in {tour.folder}.")
+    return code
+
+
+def _wait(tour: Tour) -> None:
+    """Say what to try, and tell what changes on the server, until Ctrl-C."""
+    import threading  # noqa: PLC0415
+
+    sync = f"jmapsync -c {shlex.quote(str(tour.config))}"
+    inbox = shlex.quote(str(tour.mail / "INBOX"))
+    click.echo(
+        f"""
+The server runs until Ctrl-C. In another terminal, try:
+  mutt -f {inbox}        # read, flag, delete; or, without mutt:
+  mv {inbox}/new/$(ls {inbox}/new | head -n 1) {inbox}/cur/read:2,S
+  {sync} sync --dry-run   # what would be done, and why
+  {sync} sync
+  {sync} check
+  {sync} status
+What changes on the server is told here:"""
+    )
+    tour.watch(lambda sentence: click.echo(f"  server: {sentence}"))
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        click.echo(f"\nThe server has ended; the files stay in {tour.folder}.")

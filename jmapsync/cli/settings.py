@@ -1,0 +1,56 @@
+"""Keep what holds for every command: which configuration, how much to tell, and the way to the app."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from jmapsync.app import App
+    from jmapsync.engine.report import Progress
+
+
+class Settings:
+    """The options that stand before the command."""
+
+    def __init__(self, config: str | None, verbose: int, *, quiet: bool) -> None:
+        """Keep the options."""
+        self._config = config
+        self._verbose = verbose
+        self.quiet = quiet
+
+    def app(self) -> App:
+        """Read the configuration and return the app; raise `ConfigError`."""
+        from jmapsync.app import App  # noqa: PLC0415  # `--help` must come at once
+        from jmapsync.config import default_path, load  # noqa: PLC0415
+
+        return App(load(Path(self._config) if self._config is not None else default_path()))
+
+    def set_up_log(self) -> None:
+        """Send our own log to standard error; a library's own might quote what it sends."""
+        if not self._verbose:
+            return
+        import logging  # noqa: PLC0415
+
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s", "%H:%M:%S"))
+        log = logging.getLogger("jmapsync")
+        log.addHandler(handler)
+        log.setLevel(logging.DEBUG if self._verbose > 1 else logging.INFO)
+
+    def tell(self, message: str) -> None:
+        """Pass a message on to people, on standard error."""
+        if not self.quiet:
+            click.echo(message, err=True)
+
+    def progress(self) -> Progress:
+        """Return who watches a run: bars on a terminal, sentences elsewhere."""
+        from jmapsync.cli.progress import Bars, Sentences  # noqa: PLC0415
+
+        return Bars() if sys.stderr.isatty() and not self.quiet else Sentences(self.tell)
+
+
+pass_settings = click.make_pass_decorator(Settings)
