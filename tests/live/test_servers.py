@@ -146,7 +146,7 @@ def test_two_servers_of_a_flavour_run_side_by_side(flavour: str) -> None:
 def test_nothing_of_a_server_outlives_a_killed_test_run(flavour: str, monkeypatch: pytest.MonkeyPatch) -> None:
     program = (
         "import sys, signal; from tests.live.cyrus import Cyrus; server = Cyrus.start(sys.argv[1]);"
-        "print(server.jmap_url, server._home.directory, flush=True); signal.pause()"
+        "print(server.jmap_url, server._directory, flush=True); signal.pause()"
     )
     root = Path(__file__).parents[2]
     with subprocess.Popen([sys.executable, "-c", program, flavour], stdout=subprocess.PIPE, text=True, cwd=root) as run:
