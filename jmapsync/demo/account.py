@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from jmapsync.demo.dialect import Dialect
 
-DEFAULT_MAILBOXES = (
-    ("INBOX", "inbox"),
+_FOLDERS = (
     ("Drafts", "drafts"),
     ("Sent", "sent"),
     ("Trash", "trash"),
@@ -68,8 +67,10 @@ class Account:
         self._depth = 0
         self._counts_changed: set[str] = set()
         self._dirty = False
-        for mailbox_name, role in DEFAULT_MAILBOXES:
-            self.create_mailbox(mailbox_name, role=role)
+        inbox = self.add_mailbox(dialect.inbox_name, None, "inbox")
+        inbox.rights |= {"mayRename": False, "mayDelete": False}
+        for folder, role in _FOLDERS:
+            self.create_mailbox(folder, role=role)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -90,6 +91,8 @@ class Account:
 
     def state(self, type_name: str) -> str:
         """Return the state string of a data type; types that never change have one state."""
+        if self.dialect.shared_states:
+            return str(max(log.state for log in self.logs.values()))
         log = self.logs.get(type_name)
         return str(log.state) if log is not None else "0"
 
@@ -131,15 +134,20 @@ class Account:
             return email
 
     def update_email(
-        self, email: Email, *, mailbox_ids: frozenset[str] | None = None, keywords: frozenset[str] | None = None
+        self,
+        email: Email,
+        *,
+        mailbox_ids: frozenset[str] | None = None,
+        keywords: frozenset[str] | None = None,
+        touched: bool = False,
     ) -> None:
-        """Give a message other mailboxes or keywords; what is equal already is no change."""
+        """Give a message other mailboxes or keywords; what is equal already is no change unless it was `touched`."""
         mailbox_ids = email.mailbox_ids if mailbox_ids is None else mailbox_ids
         keywords = email.keywords if keywords is None else keywords
         if not mailbox_ids:
             raise ValueError("a message is in at least one mailbox")
         with self.transaction():
-            if mailbox_ids != email.mailbox_ids or keywords != email.keywords:
+            if touched or mailbox_ids != email.mailbox_ids or keywords != email.keywords:
                 self._count(email, -1)
                 email.mailbox_ids, email.keywords = mailbox_ids, keywords
                 self._count(email, 1)
@@ -175,16 +183,18 @@ class Account:
                 else:
                     self.remove_email(email.id)
             del self.mailboxes[mailbox_id]
-            self._record("Mailbox", mailbox_id, dead=True)
+            modseq = self._record("Mailbox", mailbox_id, dead=True)
+            if self.dialect.mailbox_destruction_ends_states:
+                self.logs["Email"].floor = modseq
 
     # The acts of another client.
 
     def mailbox(self, name: str) -> Mailbox:
-        """Return a mailbox by id or by path; raise KeyError when there is none."""
+        """Return a mailbox by id or by path, `INBOX` being the inbox whatever its name; raise KeyError without one."""
         if name in self.mailboxes:
             return self.mailboxes[name]
         for mailbox in self.mailboxes.values():
-            if self.path(mailbox) == name:
+            if self.path(mailbox) == name or (name == "INBOX" and mailbox.role == "inbox"):
                 return mailbox
         raise KeyError(name)
 
@@ -192,6 +202,13 @@ class Account:
         """Return the names of a mailbox and its parents, joined by slashes."""
         parent = self.mailboxes.get(mailbox.parent_id or "")
         return mailbox.name if parent is None else f"{self.path(parent)}/{mailbox.name}"
+
+    def role_of(self, mailbox: Mailbox) -> str | None:
+        """Return the role a mailbox shows: of several that were given the same, the first by path (Cyrus)."""
+        if mailbox.role is None:
+            return None
+        rivals = [other for other in self.mailboxes.values() if other.role == mailbox.role]
+        return mailbox.role if min(rivals, key=self.path) is mailbox else None
 
     def deliver(
         self,

@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta
 
 from jmapsync.demo.content import read_content
-from jmapsync.demo.problems import JsonObject, MethodError, SetError
-from jmapsync.demo.standard import checked_properties, requested_ids
+from jmapsync.demo.problems import JsonObject, SetError
+from jmapsync.demo.standard import check_size, checked_properties, requested_ids
 from jmapsync.demo.wire import Arguments
 
 if TYPE_CHECKING:
     from jmapsync.demo.account import Account
     from jmapsync.demo.wire import Context
 
-DIGESTS = {"digest:sha": "sha1", "digest:sha-256": "sha256"}
-_PROPERTIES = ("id", "data", "data:asText", "data:asBase64", "size", *DIGESTS)
+_HASHES = {"digest:md5": "md5", "digest:sha": "sha1", "digest:sha-256": "sha256"}
+_PROPERTIES = ("id", "data", "data:asText", "data:asBase64", "size")
 _UPLOADABLE = frozenset({"data", "type"})
-MAX_SIZE_BLOB_SET = 4_000_000
-MAX_DATA_SOURCES = 64
 
 
 class BlobGetArguments(Arguments):
@@ -43,7 +41,9 @@ class BlobUploadArguments(Arguments):
 def get_blobs(context: Context, arguments: BlobGetArguments) -> JsonObject:
     """Answer `Blob/get`; digests are those of the range asked for."""
     account = context.account(arguments.account_id)
-    names = checked_properties(["data", "size"] if arguments.properties is None else arguments.properties, _PROPERTIES)
+    digests = [f"digest:{name}" for name in account.dialect.blob_details.get("supportedDigestAlgorithms", [])]
+    wanted = ["data", "size"] if arguments.properties is None else arguments.properties
+    names = checked_properties(wanted, [*_PROPERTIES, *digests])
     ids, not_found = requested_ids(context, arguments.ids)
     found = []
     for blob_id in ids:
@@ -69,15 +69,14 @@ def _describe(data: bytes, names: list[str], offset: int, length: int | None) ->
             described["isEncodingProblem"] = True
             if "data" in names:
                 as_base64 = True
-            if "data:asText" in names:
-                described["data:asText"] = None
     if as_base64:
         described["data:asBase64"] = base64.b64encode(part).decode("ascii")
     if "size" in names:
         described["size"] = len(data)
     for name in names:
-        if name in DIGESTS:
-            described[name] = base64.b64encode(hashlib.new(DIGESTS[name], part).digest()).decode("ascii")
+        if name in _HASHES:
+            digest = hashlib.new(_HASHES[name], part, usedforsecurity=False).digest()
+            described[name] = base64.b64encode(digest).decode("ascii")
     return described
 
 
@@ -86,8 +85,7 @@ def upload_blobs(context: Context, arguments: BlobUploadArguments) -> JsonObject
     account = context.writable_account(arguments.account_id)
     created: dict[str, JsonObject] = {}
     refused: dict[str, JsonObject] = {}
-    if len(arguments.create) > context.service.limits.max_objects_in_set:
-        raise MethodError("requestTooLarge", "More blobs than maxObjectsInSet.")
+    check_size(context, len(arguments.create), "maxObjectsInSet")
     for key, wish in arguments.create.items():
         try:
             data = _assemble(context, account, wish)
@@ -102,7 +100,7 @@ def upload_blobs(context: Context, arguments: BlobUploadArguments) -> JsonObject
 
 def _assemble(context: Context, account: Account, wish: JsonObject) -> bytes:
     sources = wish.get("data")
-    if wish.keys() - _UPLOADABLE or not isinstance(sources, list) or len(sources) > MAX_DATA_SOURCES:
+    if wish.keys() - _UPLOADABLE or not isinstance(sources, list):
         raise SetError("invalidProperties", properties=["data"])
     parts = []
     for source in sources:
@@ -125,6 +123,6 @@ def _assemble(context: Context, account: Account, wish: JsonObject) -> bytes:
             case _:
                 raise SetError("invalidProperties", properties=["data"])
     whole = b"".join(parts)
-    if len(whole) > MAX_SIZE_BLOB_SET:
+    if len(whole) > account.dialect.blob_details["maxSizeBlobSet"]:
         raise SetError("tooLarge")
     return whole

@@ -74,12 +74,12 @@ def _parse(account: Account, text: str, type_name: str, *, downward: bool) -> _S
         since, until, final = (int(number) for number in match.groups())
         span = _Span(since, until, downward=True, final=final)
     elif _STATE.fullmatch(text) is not None:
-        span = _Span(int(text), log.state, downward=downward, final=log.state)
+        span = _Span(int(text), log.state, downward=downward, final=int(account.state(type_name)))
     else:
         raise MethodError(account.dialect.garbage_state, "invalid sinceState")
     if span.since < log.floor:
         raise MethodError("cannotCalculateChanges", "outdated sinceState")
-    if span.since > log.state and account.dialect.future_state != "accept":
+    if span.since > span.final and account.dialect.future_state != "accept":
         raise MethodError("cannotCalculateChanges", "a state of the future")
     return span
 

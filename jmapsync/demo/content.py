@@ -14,6 +14,7 @@ _WORDS = [
     *("lantern", "meadow", "north", "orchard", "pebble", "quarry", "river", "silver", "timber", "upland"),
     *("valley", "willow", "yarrow", "zephyr", "acorn"),
 ]
+_MASK = bytes(range(128)) + b"X" * 128
 _EPOCH = 1_700_000_000
 
 
@@ -64,6 +65,12 @@ def read_content(content: Content) -> bytes:
 def blob_id_of(data: bytes) -> str:
     """Return the blob id of these bytes: `G` and 40 hexadecimal digits of SHA-1, as Cyrus builds it."""
     return "G" + hashlib.sha1(data, usedforsecurity=False).hexdigest()
+
+
+def mask_8bit_header(message: bytes) -> bytes:
+    """Return a message with every octet over 127 in its header replaced by `X`, as Cyrus stores it."""
+    header, separator, body = message.partition(b"\r\n\r\n")
+    return header.translate(_MASK) + separator + body
 
 
 def mail_like_size(seed: int, average: int) -> int:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from jmapsync.demo.problems import JsonObject
 
 CORE = "urn:ietf:params:jmap:core"
 MAIL = "urn:ietf:params:jmap:mail"
 BLOB = "urn:ietf:params:jmap:blob"
 CYRUS_BLOB = "https://cyrusimap.org/ns/jmap/blob"
-SUBMISSION = "urn:ietf:params:jmap:submission"
 
 
 @dataclass(kw_only=True)
@@ -38,74 +40,148 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """How one server behaves where the RFCs leave room, or where it departs from them."""
+    """How one server behaves where the RFCs leave room, or where it departs from them.
+
+    The defaults are the RFCs'; what is said of Cyrus was seen on 3.6.1 and 3.12.4, on both unless one is named.
+    """
 
     name: str
-    blob_capability: str | None = BLOB
-    """What `Blob/get` needs in `using`; None: no such method."""
-    relative_urls: bool = False
-    """The session's URLs have no host (Cyrus)."""
+    limits: Limits = dataclasses.field(default_factory=Limits)
+    """The limits a server of this dialect starts with; copied for each server."""
+
+    # HTTP and session
     session_path: str = "/jmap/session"
     api_path: str = "/jmap/api/"
+    relative_urls: bool = False
+    """The session's URLs have no host (Cyrus)."""
+    fixed_session_state: str | None = None
+    """The session's state never changes (Cyrus: `0`)."""
+    event_source: bool = True
+    """False: the advertised eventSourceUrl answers 204 (Cyrus 3.6)."""
+    wrong_content_type_status: int = 400
+    too_large_request_status: int = 400
     enforce_concurrency: bool = True
     """Requests past the advertised concurrency are refused (Cyrus does not)."""
+    object_limits: Literal["method", "request"] = "method"
+    """Too many objects in `/get` or `/set` refuse the call by requestTooLarge, or the request by `limit` (Cyrus)."""
+    result_reference_error: str = "invalidResultReference"
+
+    # States
+    shared_states: bool = False
+    """All types have one counter, so a new mailbox moves the Email state too (Cyrus)."""
     garbage_state: Literal["cannotCalculateChanges", "invalidArguments"] = "cannotCalculateChanges"
     future_state: Literal["cannotCalculateChanges", "accept"] = "cannotCalculateChanges"
     """A state later than the present one, as after a restored backup; Cyrus answers it as if nothing happened."""
-    null_ids_of_email: Literal["limit", "refuse"] = "limit"
-    """`Email/get` of `ids: null`: within maxObjectsInGet, or never (Cyrus)."""
+    upload_moves_state: bool = False
+    """An upload alone changes the states (Cyrus keeps uploads in a hidden mailbox)."""
+    unchanged_moves_state: bool = False
+    """A keyword patch that changes nothing still lists the message as updated (Cyrus)."""
+    mailbox_destruction_ends_states: bool = False
+    """After a mailbox is destroyed, earlier Email states cannot be calculated from (Cyrus)."""
+
+    # Messages
     email_ids: Literal["serial", "content"] = "serial"
     """`content`: the id follows from the message's digest, so equal content is one Email (Cyrus)."""
     duplicates: Literal["alreadyExists", "copy"] = "alreadyExists"
     """`Email/import` of content the account holds: refused with the id (Cyrus), or a second Email (Stalwart)."""
     bare_newlines: Literal["refuse", "accept"] = "refuse"
     """A bare LF in an imported message is `invalidEmail` (Cyrus, Stalwart)."""
-    upload_moves_state: bool = False
-    """An upload alone changes the Email and Mailbox states (Cyrus keeps uploads in a hidden mailbox)."""
-    event_source: bool = True
-    """False: the advertised eventSourceUrl answers 204 (Cyrus 3.6)."""
-    empty_set_results: Literal["null", "empty"] = "null"
-    """What `/set` answers where nothing was created, updated and so on."""
-    wrong_content_type_status: int = 400
-    limits: Limits = dataclasses.field(default_factory=Limits)
-    """The limits a server of this dialect starts with; copied for each server."""
+    masks_8bit_headers: bool = False
+    """Octets over 127 in the header of an imported message become `X`, without a word (Cyrus)."""
+    import_tells_states: bool = True
+    """False: `Email/import` has no oldState, newState and ifInState (Cyrus 3.6)."""
+    null_ids_of_email: Literal["limit", "refuse"] = "limit"
+    """`Email/get` of `ids: null`: within maxObjectsInGet, or never (Cyrus)."""
+    repeats_objects: bool = False
+    """An id that is asked for twice is answered twice by `Email/get` (Cyrus)."""
+    strict_updates: bool = True
+    """False: patch paths are neither unescaped nor checked for sense, immutable properties are passed over, and a
+    message may be updated and destroyed in one call (Cyrus)."""
+    creation_ids_as_keys: bool = True
+    """False: `#id` is no key of `Email/set`'s update and destroy (Cyrus)."""
+    unknown_destroy: Literal["notFound", "destroyed"] = "notFound"
+    """What `Email/set` says of destroying an id that does not exist (Cyrus 3.6: done)."""
+    unknown_filter: Literal["unsupportedFilter", "invalidArguments"] = "unsupportedFilter"
+
+    # Mailboxes
+    inbox_name: str = "INBOX"
+    inbox_renaming: Literal["refuse", "do", "ignore"] = "refuse"
+    """mayRename is false on the inbox; Cyrus 3.6 renames it nevertheless, 3.12 says so and does not."""
+    mailbox_rules: Literal["rfc", "cyrus"] = "rfc"
+    """Cyrus: a taken name is invalidProperties, a slash in it serverFail, a role may be given to several of
+    which the first by name shows it, names are made NFC, and new mailboxes are not subscribed."""
+
+    # Blobs
+    blob_capability: str | None = BLOB
+    """What `Blob/get` needs in `using`; None: no such method."""
+    blob_details: JsonObject = dataclasses.field(
+        default_factory=lambda: {
+            "maxSizeBlobSet": 4_000_000,
+            "maxDataSources": 64,
+            "supportedTypeNames": ["Mailbox", "Thread", "Email"],
+            "supportedDigestAlgorithms": ["sha", "sha-256"],
+        }
+    )
+    """The capability's value in an account (RFC 9404, section 3.1); no algorithms: digests are unknown properties."""
 
 
 RFC = Dialect(name="rfc")
 
-_CYRUS_LIMITS = Limits(
-    max_size_upload=1 << 30,
-    max_concurrent_upload=5,
-    max_size_request=10 << 20,
-    max_concurrent_requests=5,
-    max_calls_in_request=50,
-    max_objects_in_get=4096,
-    max_objects_in_set=4096,
-    max_mailboxes_per_email=20,
-    max_keywords_per_email=100,
-)
-
 CYRUS_312 = Dialect(
     name="cyrus312",
-    relative_urls=True,
+    limits=Limits(
+        max_size_upload=1 << 30,
+        max_concurrent_upload=5,
+        max_size_request=10 << 20,
+        max_concurrent_requests=5,
+        max_calls_in_request=50,
+        max_objects_in_get=4096,
+        max_objects_in_set=4096,
+        max_mailboxes_per_email=20,
+        max_keywords_per_email=100,
+    ),
     session_path="/jmap/",
     api_path="/jmap/",
-    enforce_concurrency=False,
-    future_state="accept",
-    null_ids_of_email="refuse",
-    email_ids="content",
-    upload_moves_state=True,
-    empty_set_results="empty",
+    relative_urls=True,
+    fixed_session_state="0",
     wrong_content_type_status=415,
-    limits=_CYRUS_LIMITS,
+    too_large_request_status=413,
+    enforce_concurrency=False,
+    object_limits="request",
+    shared_states=True,
+    future_state="accept",
+    upload_moves_state=True,
+    unchanged_moves_state=True,
+    mailbox_destruction_ends_states=True,
+    email_ids="content",
+    masks_8bit_headers=True,
+    null_ids_of_email="refuse",
+    repeats_objects=True,
+    strict_updates=False,
+    creation_ids_as_keys=False,
+    unknown_filter="invalidArguments",
+    inbox_name="Inbox",
+    inbox_renaming="ignore",
+    mailbox_rules="cyrus",
+    blob_details={
+        "maxSizeBlobSet": 4096,
+        "maxdataSources": 100,  # Cyrus spells it so
+        "supportedTypeNames": ["Mailbox", "Thread", "Email"],
+        "supportedDigestAlgorithms": ["md5", "sha", "sha-256"],
+    },
 )
 
 CYRUS_36 = dataclasses.replace(
     CYRUS_312,
     name="cyrus36",
-    blob_capability=CYRUS_BLOB,
-    garbage_state="invalidArguments",
     event_source=False,
+    garbage_state="invalidArguments",
+    result_reference_error="resultReference",
+    import_tells_states=False,
+    unknown_destroy="destroyed",
+    inbox_renaming="do",
+    blob_capability=CYRUS_BLOB,
+    blob_details={},
 )
 
 DIALECTS = {dialect.name: dialect for dialect in (RFC, CYRUS_36, CYRUS_312)}

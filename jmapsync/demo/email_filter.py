@@ -56,10 +56,12 @@ def _compile_one(account: Account, name: str, value: object) -> Callable[[Email]
         header, text = str(value[0]), str(value[1]) if len(value) > 1 else ""
         return lambda message: _header_contains(account, message, header, text)
     if name not in _METADATA:
-        raise MethodError("unsupportedFilter", f"Messages cannot be filtered by {name!r}.")
+        raise MethodError(account.dialect.unknown_filter, f"Messages cannot be filtered by {name!r}.")
     kind, test = _METADATA[name]
     if not isinstance(value, kind):
         raise MethodError("invalidArguments", f"The value of {name!r} is of the wrong type.")
+    if name == "inMailbox" and value not in account.mailboxes and account.dialect.unknown_filter == "invalidArguments":
+        raise MethodError("invalidArguments", arguments=["filter/inMailbox"])
     if name in ("before", "after"):
         try:
             parse_utc_date(value)

@@ -6,17 +6,18 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from jmapsync.demo.content import read_content
+from jmapsync.demo.content import blob_id_of, mask_8bit_header, read_content
 from jmapsync.demo.email_set import checked_keywords, checked_mailboxes, read_set
 from jmapsync.demo.problems import JsonObject, MethodError, SetError, invalid_properties
 from jmapsync.demo.records import parse_utc_date
+from jmapsync.demo.standard import check_size
 from jmapsync.demo.wire import Arguments
 
 if TYPE_CHECKING:
     from jmapsync.demo.account import Account
     from jmapsync.demo.wire import Context
 
-_BARE_NEWLINE = re.compile(rb"(?<!\r)\n|\r(?!\n)")
+_BARE_NEWLINE = re.compile(rb"(?<!\r)\n")
 _HEADER_LINE = re.compile(rb"[\x21-\x39\x3b-\x7e]+[ \t]*:")
 
 
@@ -31,8 +32,9 @@ def import_emails(context: Context, arguments: ImportArguments) -> JsonObject:
     """Answer `Email/import`."""
     account = context.writable_account(arguments.account_id)
     faults = context.service.faults
-    if len(arguments.emails) > context.service.limits.max_objects_in_set:
-        raise MethodError("requestTooLarge", "More messages than maxObjectsInSet.")
+    check_size(context, len(arguments.emails), "maxObjectsInSet")
+    if arguments.if_in_state is not None and not account.dialect.import_tells_states:
+        raise MethodError("invalidArguments", arguments=["ifInState"])
     created: dict[str, JsonObject] = {}
     refused: dict[str, JsonObject] = {}
     with account.transaction():
@@ -52,18 +54,12 @@ def import_emails(context: Context, arguments: ImportArguments) -> JsonObject:
                 context.created_ids[key] = created[key]["id"]
             except SetError as error:
                 refused[key] = error.body
-    empty: JsonObject | None = None if account.dialect.empty_set_results == "null" else {}
-    return {
-        "accountId": account.id,
-        "oldState": old_state,
-        "newState": account.state("Email"),
-        "created": created or empty,
-        "notCreated": refused or empty,
-    }
+    states = {"oldState": old_state, "newState": account.state("Email")} if account.dialect.import_tells_states else {}
+    return {"accountId": account.id, **states, "created": created or None, "notCreated": refused or None}
 
 
 def _import_one(context: Context, account: Account, wish: JsonObject) -> JsonObject:
-    if unknown := wish.keys() - {"blobId", "mailboxIds", "keywords", "receivedAt"}:
+    if account.dialect.strict_updates and (unknown := wish.keys() - {"blobId", "mailboxIds", "keywords", "receivedAt"}):
         raise invalid_properties(*sorted(unknown))
     content = account.blobs.get(str(wish.get("blobId")))
     if content is None:
@@ -80,19 +76,28 @@ def _import_one(context: Context, account: Account, wish: JsonObject) -> JsonObj
     check_message(message, bare_newlines=account.dialect.bare_newlines == "accept")
     if (rewrite := context.service.faults.rewrite_imports.take()) is not None:
         message = rewrite(message)
-    elif account.dialect.duplicates == "alreadyExists" and (present := account.emails_of_blob(str(wish["blobId"]))):
+    elif account.dialect.masks_8bit_headers:
+        message = mask_8bit_header(message)
+    if account.dialect.duplicates == "alreadyExists" and (present := account.emails_of_blob(blob_id_of(message))):
         raise SetError("alreadyExists", existingId=present[0])
     email = account.add_email(message, homes, keywords, moment)
     return {"id": email.id, "blobId": email.blob_id, "threadId": email.thread_id, "size": email.size}
 
 
 def check_message(message: bytes, *, bare_newlines: bool = False) -> None:
-    """Raise SetError `invalidEmail` for what Cyrus refuses: NUL octets, bare newlines, no or broken header."""
+    """Raise SetError `invalidEmail` for what Cyrus refuses: NUL octets, bare LF, broken header lines.
+
+    It takes an empty header, and the line `From ` of an mbox.
+    """
     if b"\0" in message:
         raise SetError("invalidEmail", "Message contains NUL characters")
     if not bare_newlines and _BARE_NEWLINE.search(message) is not None:
         raise SetError("invalidEmail", "Message contains bare newlines")
-    header = message.partition(b"\r\n\r\n")[0]
-    lines = [line for line in header.splitlines() if not line.startswith((b" ", b"\t"))]
-    if not lines or not all(_HEADER_LINE.match(line) for line in lines):
+    if not message:
+        raise SetError("invalidEmail", "Message is empty")
+    header = b"" if message.startswith(b"\r\n") else message.partition(b"\r\n\r\n")[0]
+    lines = header.removesuffix(b"\r\n").split(b"\r\n") if header else []
+    if lines and lines[0].startswith(b"From "):
+        del lines[0]
+    if not all(line.startswith((b" ", b"\t")) or _HEADER_LINE.match(line) for line in lines):
         raise SetError("invalidEmail", "Message contains invalid header")

@@ -13,7 +13,7 @@ from jmapsync.demo.records import format_utc_date
 from jmapsync.demo.standard import (
     GetArguments,
     QueryArguments,
-    check_get_size,
+    check_size,
     checked_properties,
     get_result,
     query_window,
@@ -68,10 +68,12 @@ def get_emails(context: Context, arguments: EmailGetArguments) -> JsonObject:
         if arguments.ids is None:
             if account.dialect.null_ids_of_email == "refuse":
                 raise MethodError("requestTooLarge", "ids must be specified")
-            check_get_size(context, len(account.emails))
+            check_size(context, len(account.emails), "maxObjectsInGet")
             ids, not_found = list(account.emails), list[str]()
         else:
             ids, not_found = requested_ids(context, arguments.ids)
+            if account.dialect.repeats_objects:
+                ids, not_found = arguments.ids, []
         readers = [(name, _METADATA[name]) for name in names if name in _METADATA]
         headers = [name for name in names if name in _HEADERS]
         found: list[JsonObject] = []

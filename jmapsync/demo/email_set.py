@@ -35,40 +35,46 @@ class _EmailRun(SetRun):
 
     def change(self, key: str, patch: JsonObject) -> None:
         """Change one message."""
-        message = self.account.emails.get(self.context.resolve_id(key) or "")
+        dialect = self.account.dialect
+        message = self._find(key)
+        if key in self.destroy and dialect.strict_updates:
+            raise SetError("willDestroy")
         if message is None:
             raise SetError("notFound")
-        if key in self.destroy:
-            raise SetError("willDestroy")
         faults = self.context.service.faults
         patch = {name.removeprefix("/"): value for name, value in patch.items()}
         if any("/" in name for name in patch) and faults.refuse_patches.shows():
             raise SetError("invalidPatch", "No paths are taken.")
-        for name, value in patch.items():
-            head, _, rest = name.partition("/")
-            if "/" in rest or (rest and head in patch):
-                raise SetError("invalidPatch", f"The path {name!r} leads nowhere.")
-            if head not in ("keywords", "mailboxIds") and _immutable(message).get(name, ...) != value:
-                raise invalid_properties(name)
-        keywords = _patched(message.keywords, patch, "keywords")
-        homes = _patched(message.mailbox_ids, patch, "mailboxIds")
+        _check_patch(message, patch, strict=dialect.strict_updates)
+        if not dialect.strict_updates and (unknown := _mailboxes_named(patch) - self.account.mailboxes.keys()):
+            raise invalid_properties("mailboxIds", description=f"There is no mailbox {min(unknown)!r}.")
+        keywords = _patched(message.keywords, patch, "keywords", unescape=dialect.strict_updates)
+        homes = _patched(message.mailbox_ids, patch, "mailboxIds", unescape=dialect.strict_updates)
         keywords = checked_keywords(self.context, keywords)
         homes = checked_mailboxes(self.context, self.account, homes, message.mailbox_ids)
         check_rights(self.account, message, homes, keywords)
         if keywords != message.keywords and faults.drop_keyword_writes.shows():
             keywords = message.keywords
-        self.account.update_email(message, mailbox_ids=homes, keywords=keywords)
+        touched = dialect.unchanged_moves_state and any(name.startswith("keywords") for name in patch)
+        self.account.update_email(message, mailbox_ids=homes, keywords=keywords, touched=touched)
         self.updated[key] = None
 
     def remove(self, key: str) -> None:
         """Destroy one message."""
-        message = self.account.emails.get(self.context.resolve_id(key) or "")
+        message = self._find(key)
         if message is None:
+            if self.account.dialect.unknown_destroy == "destroyed":
+                self.destroyed.append(key)
+                return
             raise SetError("notFound")
         if not all(self.account.mailboxes[home].rights["mayRemoveItems"] for home in message.mailbox_ids):
             raise SetError("forbidden")
         self.account.remove_email(message.id)
         self.destroyed.append(key)
+
+    def _find(self, key: str) -> Email | None:
+        email_id = self.context.resolve_id(key) if self.account.dialect.creation_ids_as_keys else key
+        return self.account.emails.get(email_id or "")
 
 
 def checked_keywords(context: Context, keywords: Iterable[str]) -> frozenset[str]:
@@ -130,8 +136,25 @@ def _immutable(message: Email) -> JsonObject:
     }
 
 
-def _patched(present: frozenset[str], patch: JsonObject, name: str) -> frozenset[str]:
-    """Return a set (an object whose values are all true) after a patch of it."""
+def _check_patch(message: Email, patch: JsonObject, *, strict: bool) -> None:
+    """Raise SetError for a patch of anything but keywords and mailboxes, and, if `strict`, for paths without sense."""
+    fixed = _immutable(message)
+    for name, value in patch.items():
+        head, _, rest = name.partition("/")
+        if head in ("keywords", "mailboxIds"):
+            if strict and ("/" in rest or (rest and head in patch)):
+                raise SetError("invalidPatch", f"The path {name!r} leads nowhere.")
+        elif name not in fixed or (strict and fixed[name] != value):
+            raise invalid_properties(name)
+
+
+def _mailboxes_named(patch: JsonObject) -> set[str]:
+    """Return the mailboxes that a patch names in its paths."""
+    return {name.removeprefix("mailboxIds/") for name in patch if name.startswith("mailboxIds/")}
+
+
+def _patched(present: frozenset[str], patch: JsonObject, name: str, *, unescape: bool) -> frozenset[str]:
+    """Return a set (an object whose values are all true) after a patch of it; paths are unescaped as RFC 6901 says."""
     if name in patch:
         return read_set(patch[name], name)
     members = set(present)
@@ -139,7 +162,7 @@ def _patched(present: frozenset[str], patch: JsonObject, name: str) -> frozenset
         head, separator, rest = path.partition("/")
         if head != name or not separator:
             continue
-        member = rest.replace("~1", "/").replace("~0", "~")
+        member = rest.replace("~1", "/").replace("~0", "~") if unescape else rest
         if value is True:
             members.add(member)
         elif value is None:

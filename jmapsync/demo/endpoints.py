@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from jmapsync.demo.content import read_content
+from jmapsync.demo.content import mask_8bit_header, read_content
 from jmapsync.demo.faults import HTML
 from jmapsync.demo.journal import HttpRequest
 from jmapsync.demo.problems import RequestProblem
@@ -185,7 +185,8 @@ class Endpoints:
                 parts.append(part)
         if size > limit:
             name = "maxSizeRequest" if kind == "api" else "maxSizeUpload"
-            raise RequestProblem("limit", f"More than {limit} octets.", limit=name, status=400 if kind == "api" else 413)
+            status = self.service.dialect.too_large_request_status if kind == "api" else 413
+            raise RequestProblem("limit", f"More than {limit} octets.", limit=name, status=status)
         return b"".join(parts)
 
     def _refuse(self) -> Response:
@@ -222,6 +223,8 @@ class Endpoints:
             data = await self._read_body(request, "upload", self.service.limits.max_size_upload)
         note.received = len(data)
         kind = request.headers.get("content-type", "application/octet-stream")
+        if account.dialect.masks_8bit_headers and kind.startswith("message/rfc822"):
+            data = mask_8bit_header(data)
         blob_id = account.add_blob(data)
         return _json({"accountId": account.id, "blobId": blob_id, "type": kind, "size": len(data)}, 201)
 

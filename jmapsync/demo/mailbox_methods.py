@@ -9,7 +9,7 @@ from jmapsync.demo.problems import JsonObject, MethodError
 from jmapsync.demo.standard import (
     GetArguments,
     QueryArguments,
-    check_get_size,
+    check_size,
     checked_properties,
     digest_of,
     get_result,
@@ -41,13 +41,13 @@ class MailboxQueryArguments(QueryArguments):
     filter_as_tree: bool = False
 
 
-def mailbox_object(mailbox: Mailbox, *, roles: bool = True) -> JsonObject:
+def mailbox_object(account: Account, mailbox: Mailbox, *, roles: bool = True) -> JsonObject:
     """Return a mailbox as the wire has it; threads count as messages, each message being its own thread."""
     return {
         "id": mailbox.id,
         "name": mailbox.name,
         "parentId": mailbox.parent_id,
-        "role": mailbox.role if roles else None,
+        "role": account.role_of(mailbox) if roles else None,
         "sortOrder": mailbox.sort_order,
         "isSubscribed": mailbox.is_subscribed,
         "totalEmails": mailbox.total,
@@ -65,7 +65,7 @@ def get_mailboxes(context: Context, arguments: GetArguments) -> JsonObject:
     roles = context.service.faults.no_roles.standing() is None
     with account.lock:
         if arguments.ids is None:
-            check_get_size(context, len(account.mailboxes))
+            check_size(context, len(account.mailboxes), "maxObjectsInGet")
             ids, not_found = list(account.mailboxes), list[str]()
         else:
             ids, not_found = requested_ids(context, arguments.ids)
@@ -74,7 +74,7 @@ def get_mailboxes(context: Context, arguments: GetArguments) -> JsonObject:
             if (mailbox := account.mailboxes.get(mailbox_id)) is None:
                 not_found.append(mailbox_id)
             else:
-                whole = mailbox_object(mailbox, roles=roles)
+                whole = mailbox_object(account, mailbox, roles=roles)
                 found.append({name: whole[name] for name in names})
         return get_result(context, account, "Mailbox", found, not_found)
 
@@ -114,8 +114,8 @@ def _matches(account: Account, mailbox: Mailbox, condition: JsonObject) -> bool:
     tests: dict[str, Callable[[object], bool]] = {
         "parentId": lambda value: mailbox.parent_id == value,
         "name": lambda value: str(value).casefold() in mailbox.name.casefold(),
-        "role": lambda value: mailbox.role == value,
-        "hasAnyRole": lambda value: (mailbox.role is not None) == value,
+        "role": lambda value: account.role_of(mailbox) == value,
+        "hasAnyRole": lambda value: (account.role_of(mailbox) is not None) == value,
         "isSubscribed": lambda value: mailbox.is_subscribed == value,
     }
     for name, value in condition.items():

@@ -88,14 +88,14 @@ class _MailboxRun(SetRun):
     def _create(self, key: str, value: JsonObject) -> None:
         if unknown := value.keys() - _FIELDS.keys():
             raise invalid_properties(*sorted(unknown))
-        draft = Mailbox("", "")
+        draft = Mailbox("", "", sort_order=10, is_subscribed=False) if self._of_cyrus else Mailbox("", "")
         self._assign(draft, value)
         if draft.parent_id is not None and not self.account.mailboxes[draft.parent_id].rights["mayCreateChild"]:
             raise SetError("forbidden")
         self._check([draft])
         mailbox = self.account.add_mailbox(draft.name, draft.parent_id, draft.role, draft.sort_order)
         mailbox.is_subscribed = draft.is_subscribed
-        whole = mailbox_object(mailbox)
+        whole = mailbox_object(self.account, mailbox)
         self.created[key] = {name: whole[name] for name in whole if name not in value}
         self.context.created_ids[key] = mailbox.id
 
@@ -103,16 +103,19 @@ class _MailboxRun(SetRun):
         """Check what can be checked of an update on its own, and put it off until all are known."""
         mailbox_id = self.context.resolve_id(key)
         mailbox = self.account.mailboxes.get(mailbox_id or "")
-        if mailbox is None or mailbox_id is None:
-            raise SetError("notFound")
         if key in self.destroy:
             raise SetError("willDestroy")
-        current = mailbox_object(mailbox)
+        if mailbox is None or mailbox_id is None:
+            raise SetError("notFound")
+        current = mailbox_object(self.account, mailbox)
         patch = {name.removeprefix("/"): value for name, value in patch.items()}
         if unknown := [name for name in patch if name not in _FIELDS and patch[name] != current.get(name, ...)]:
             raise invalid_properties(*unknown)
-        patch = {name: value for name, value in patch.items() if name in _FIELDS and value != current[name]}
-        if patch.keys() & {"name", "parentId", "role"} and not mailbox.rights["mayRename"]:
+        patch = {name: value for name, value in patch.items() if name in _FIELDS and not _same(value, current[name])}
+        if mailbox.role == "inbox" and self.account.dialect.inbox_renaming == "ignore":
+            patch.pop("name", None)
+        free = mailbox.role == "inbox" and self.account.dialect.inbox_renaming != "refuse"
+        if patch.keys() & {"name", "parentId", "role"} and not (mailbox.rights["mayRename"] or free):
             raise SetError("forbidden")
         self._assign(dataclasses.replace(mailbox), patch)
         waiting[mailbox_id] = patch
@@ -160,15 +163,24 @@ class _MailboxRun(SetRun):
                 if value not in self.account.mailboxes:
                     raise invalid_properties(name)
             setattr(draft, _FIELDS[name], value)
+        if self._of_cyrus:
+            draft.name = unicodedata.normalize("NFC", draft.name)
+
+    @property
+    def _of_cyrus(self) -> bool:
+        return self.account.dialect.mailbox_rules == "cyrus"
 
     def _check(self, drafts: Collection[Mailbox]) -> None:
         """Raise SetError if the tree would be unsound with these mailboxes in it."""
         tree = self.account.mailboxes | {draft.id: draft for draft in drafts}
         for draft in drafts:
             _check_name(draft.name, self.context.service.limits.max_size_mailbox_name)
+            if self._of_cyrus:
+                _check_as_cyrus(draft, tree.values())
+            else:
+                _check_others(draft, [other for other in tree.values() if other is not draft])
             if draft.role is not None and draft.role not in ROLES:
                 raise invalid_properties("role")
-            _check_others(draft, [other for other in tree.values() if other is not draft])
             above, seen = draft.parent_id, {draft.id}
             while above is not None:
                 if above in seen:
@@ -177,12 +189,27 @@ class _MailboxRun(SetRun):
                 above = tree[above].parent_id
 
 
+def _same(value: object, present: object) -> bool:
+    """Tell whether two JSON values are equal; 1 and true are not, though Python thinks so."""
+    return type(value) is type(present) and value == present
+
+
 def _check_name(name: str, limit: int) -> None:
     """Raise SetError for a name that is empty, longer than `limit` octets, or not Net-Unicode."""
     if not name or len(name.encode()) > limit:
         raise invalid_properties("name", description="The name is empty or too long.")
     if unicodedata.normalize("NFC", name) != name or any(unicodedata.category(sign) == "Cc" for sign in name):
         raise invalid_properties("name", description="The name is not Net-Unicode.")
+
+
+def _check_as_cyrus(draft: Mailbox, tree: Iterable[Mailbox]) -> None:
+    """Raise SetError for what Cyrus alone refuses, or refuses in its own way."""
+    if "/" in draft.name:
+        raise SetError("serverFail", "Invalid mailbox name")
+    taken = any((other.parent_id, other.name) == (draft.parent_id, draft.name) for other in tree if other is not draft)
+    reserved = draft.parent_id is None and draft.name.casefold() == "inbox" and draft.role != "inbox"
+    if taken or reserved:
+        raise invalid_properties("name")
 
 
 def _check_others(draft: Mailbox, others: Iterable[Mailbox]) -> None:

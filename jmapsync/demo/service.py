@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jmapsync.demo.blob_methods import (
-    DIGESTS,
-    MAX_DATA_SOURCES,
-    MAX_SIZE_BLOB_SET,
     BlobGetArguments,
     BlobUploadArguments,
     get_blobs,
@@ -94,13 +91,7 @@ class Service:
             "emailQuerySortOptions": ["receivedAt", "size"],
             "mayCreateTopLevelMailbox": True,
         }
-        blob = {
-            "maxSizeBlobSet": MAX_SIZE_BLOB_SET,
-            "maxDataSources": MAX_DATA_SOURCES,
-            "supportedTypeNames": ["Mailbox", "Thread", "Email"],
-            "supportedDigestAlgorithms": [name.removeprefix("digest:") for name in DIGESTS],
-        }
-        details = {MAIL: mail, self.dialect.blob_capability: blob}
+        details = {MAIL: mail, self.dialect.blob_capability: self.dialect.blob_details}
         accounts = {
             account.id: {
                 "name": account.name,
@@ -140,6 +131,8 @@ class Service:
         """Return a state that follows from the session's content save its URLs; the flapping fault makes it ever new."""
         if self.faults.flapping_session_state.shows(("session", "api")):
             return f"flap-{next(self._flaps)}"
+        if self.dialect.fixed_session_state is not None:
+            return self.dialect.fixed_session_state
         content = {name: value for name, value in session.items() if not name.endswith("Url")}
         return hashlib.blake2b(msgspec.json.encode(content), digest_size=6).hexdigest()
 

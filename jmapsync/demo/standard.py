@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Meta
 
-from jmapsync.demo.problems import JsonObject, MethodError, SetError
+from jmapsync.demo.problems import JsonObject, MethodError, RequestProblem, SetError
 from jmapsync.demo.wire import Arguments, Context
 
 if TYPE_CHECKING:
@@ -46,15 +46,18 @@ class SetArguments(Arguments):
     destroy: list[str] | None = None
 
 
-def check_get_size(context: Context, count: int) -> None:
-    """Raise MethodError when more objects are asked for than maxObjectsInGet."""
-    if count > context.service.limits.max_objects_in_get:
-        raise MethodError("requestTooLarge", "More ids than maxObjectsInGet.")
+def check_size(context: Context, count: int, limit: Literal["maxObjectsInGet", "maxObjectsInSet"]) -> None:
+    """Raise when a call names more objects than a limit allows: MethodError, on some servers RequestProblem."""
+    limits = context.service.limits
+    if count > (limits.max_objects_in_get if limit == "maxObjectsInGet" else limits.max_objects_in_set):
+        if context.service.dialect.object_limits == "request":
+            raise RequestProblem("limit", f"More objects than {limit}.", limit=limit)
+        raise MethodError("requestTooLarge", f"More objects than {limit}.")
 
 
 def requested_ids(context: Context, ids: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the ids to look up, each once, and the creation ids nothing is known of."""
-    check_get_size(context, len(ids))
+    check_size(context, len(ids), "maxObjectsInGet")
     wanted: dict[str, None] = {}
     unknown = []
     for name in ids:
@@ -95,6 +98,7 @@ def query_window(context: Context, arguments: QueryArguments, ids: Sequence[str]
         position = max(0, ids.index(anchor) + arguments.anchor_offset)
     else:
         position = arguments.position if arguments.position >= 0 else max(0, len(ids) + arguments.position)
+    position = min(position, len(ids))
     cap = context.service.limits.max_query_limit
     limit = arguments.limit
     clamped = cap is not None and (limit is None or limit > cap)
@@ -132,8 +136,7 @@ class SetRun:
         self.create = arguments.create or {}
         self.update = arguments.update or {}
         self.destroy = list(dict.fromkeys(arguments.destroy or []))
-        if len(self.create) + len(self.update) + len(self.destroy) > context.service.limits.max_objects_in_set:
-            raise MethodError("requestTooLarge", "More objects than maxObjectsInSet.")
+        check_size(context, len(self.create) + len(self.update) + len(self.destroy), "maxObjectsInSet")
         self.old_state = account.state(type_name)
         if arguments.if_in_state is not None and arguments.if_in_state != self.old_state:
             raise MethodError("stateMismatch")
@@ -161,17 +164,14 @@ class SetRun:
 
     def result(self) -> JsonObject:
         """Return the answer to `/set`."""
-        result: JsonObject = {
+        return {
             "accountId": self.account.id,
             "oldState": self.old_state,
             "newState": self.account.state(self.type_name),
-            "created": self.created,
-            "updated": self.updated,
-            "destroyed": self.destroyed,
-            "notCreated": self.refused["create"],
-            "notUpdated": self.refused["update"],
-            "notDestroyed": self.refused["destroy"],
+            "created": self.created or None,
+            "updated": self.updated or None,
+            "destroyed": self.destroyed or None,
+            "notCreated": self.refused["create"] or None,
+            "notUpdated": self.refused["update"] or None,
+            "notDestroyed": self.refused["destroy"] or None,
         }
-        if self.account.dialect.empty_set_results == "null":
-            result |= {name: None for name, value in result.items() if not value and name != "accountId"}
-        return result

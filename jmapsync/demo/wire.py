@@ -76,6 +76,10 @@ class Method:
     run: Callable[[Context, Any], JsonObject]
 
 
+class _BadReferenceError(Exception):
+    """A result reference points nowhere."""
+
+
 class _CallNames(msgspec.Struct, rename="camel"):
     """As much of a request as is needed to know which methods it calls."""
 
@@ -118,7 +122,10 @@ def run_request(service: Service, request: Request) -> JsonObject:
     responses: list[tuple[str, JsonObject, str]] = []
     for name, arguments, call_id in request.method_calls:
         try:
-            resolved = resolve_references(arguments, responses)
+            try:
+                resolved = resolve_references(arguments, responses)
+            except _BadReferenceError as error:
+                raise MethodError(service.dialect.result_reference_error, str(error)) from None
             service.journal.note_call(name, resolved)
             responses.append((name, _call(context, name, resolved), call_id))
         except MethodError as error:
@@ -164,7 +171,7 @@ def resolve_references(arguments: JsonObject, responses: list[tuple[str, JsonObj
         try:
             reference = msgspec.convert(value, ResultReference)
         except msgspec.ValidationError as error:
-            raise MethodError("invalidResultReference", str(error)) from None
+            raise _BadReferenceError(str(error)) from None
         resolved[name[1:]] = _look_up(reference, responses)
     return resolved
 
@@ -173,12 +180,12 @@ def _look_up(reference: ResultReference, responses: list[tuple[str, JsonObject, 
     for name, result, call_id in responses:
         if call_id == reference.result_of:
             if name != reference.name:
-                raise MethodError("invalidResultReference", f"The result of {call_id!r} is {name}.")
+                raise _BadReferenceError(f"The result of {call_id!r} is {name}.")
             if reference.path and not reference.path.startswith("/"):
-                raise MethodError("invalidResultReference", "A path begins with a slash.")
+                raise _BadReferenceError("A path begins with a slash.")
             tokens = [token.replace("~1", "/").replace("~0", "~") for token in reference.path.split("/")[1:]]
             return _evaluate(result, tokens)
-    raise MethodError("invalidResultReference", f"There is no result of {reference.result_of!r}.")
+    raise _BadReferenceError(f"There is no result of {reference.result_of!r}.")
 
 
 def _evaluate(value: object, tokens: list[str]) -> object:
@@ -198,5 +205,5 @@ def _evaluate(value: object, tokens: list[str]) -> object:
         elif isinstance(value, list | tuple) and step.isdecimal() and int(step) < len(value):
             value = value[int(step)]
         else:
-            raise MethodError("invalidResultReference", f"There is nothing at {step!r}.")
+            raise _BadReferenceError(f"There is nothing at {step!r}.")
     return value

@@ -1,0 +1,57 @@
+"""The servers under contract: the embedded one in each dialect, and the real ones it has to equal."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jmapsync.demo import DemoServer
+from tests.contract.peer import Peer
+from tests.live.cyrus import Cyrus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_numbers = itertools.count(1)
+_SERVERS = {
+    "demo-rfc": "rfc",
+    "demo-cyrus36": "3.6",
+    "demo-cyrus312": "3.12",
+    "cyrus-3.6": "3.6",
+    "cyrus-3.12": "3.12",
+}
+
+
+@pytest.fixture(scope="session")
+def real_servers() -> Iterator[Callable[[str], Cyrus]]:
+    """Hand out the session's Cyrus of a flavour, started when first asked for."""
+    servers: dict[str, Cyrus] = {}
+    with ExitStack() as stack:
+
+        def running(flavour: str) -> Cyrus:
+            if flavour not in servers:
+                servers[flavour] = stack.enter_context(Cyrus.start(flavour))
+            return servers[flavour]
+
+        yield running
+
+
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.live if name.startswith("cyrus") else (), id=name) for name in _SERVERS]
+)
+def peer(request: pytest.FixtureRequest, real_servers: Callable[[str], Cyrus]) -> Iterator[Peer]:
+    """A fresh account on each server in turn."""
+    make, _, version = request.param.partition("-")
+    flavour = _SERVERS[request.param]
+    with ExitStack() as stack:
+        if make == "demo":
+            server = stack.enter_context(DemoServer(dialect=version))
+            url, user, password = server.url, "demo", "demo"
+        else:
+            real = real_servers(flavour)
+            url, user, password = real.jmap_url, f"contract{next(_numbers)}", "correct horse"
+            real.create_user(user, password)
+        yield stack.enter_context(Peer(url, user, password, flavour))
