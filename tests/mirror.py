@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import secrets
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jmapsync.engine.account import AccountRun, Sides
 from jmapsync.engine.cycle import Options
@@ -23,7 +23,10 @@ from jmapsync.storage.remote.emails import MAIL as MAIL_CAPABILITY
 from jmapsync.storage.remote.side import MailSide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import httpx
 
 
 @dataclass
@@ -37,10 +40,15 @@ class Mirror:
     state: Path
     on_delete: str = "trash"
     keep_crlf: bool = False
-    limits: Limits = Limits(25, 20)
+    limits: Limits = field(default_factory=lambda: Limits(25, 20))
     max_wait: float = 5.0
     session: bytes | None = None
-    wrap: object = None
+    """Kept between runs, as the ledger keeps it for the command."""
+    transport: httpx.AsyncBaseTransport | None = None
+    wrap: Callable[[Any], Any] = lambda part: part
+    """Given the ledger and both sides of a run; what it returns is used instead."""
+    token: Callable[[], str] = lambda: secrets.token_hex(4)
+    clock: Callable[[], float] = time.time
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     requests: int = 0
 
@@ -59,15 +67,18 @@ class Mirror:
             kept = Session.from_json(self.session) if self.session else None
             credential = BasicCredential(self.user, self.password)
             ledger = Ledger.copy_of(path) if options.dry else Ledger.open(path)
-            async with Client(self.url, credential, session=kept, max_wait=self.max_wait) as client:
+            ledger = self.wrap(ledger)
+            async with Client(
+                self.url, credential, session=kept, max_wait=self.max_wait, transport=self.transport
+            ) as client:
                 try:
                     session = await client.session()
                     account = session.account_for(MAIL_CAPABILITY)
-                    run = AccountRun("test", account.id, self.state, ledger, self.limits, options, Silent())
+                    run = AccountRun("test", account.id, self.state, ledger, self.limits, options, Silent(), self.clock)
                     run.pin()
-                    local = MaildirSide(self.root, spool, keep_crlf=self.keep_crlf, dry=options.dry)
+                    local = MaildirSide(self.root, spool, keep_crlf=self.keep_crlf, dry=options.dry, token=self.token)
                     remote = MailSide(client, account, spool, on_delete=self.on_delete)
-                    await run.run(Sides(MAIL, local, remote))
+                    await run.run(Sides(MAIL, self.wrap(local), self.wrap(remote)))
                     self.session = (await client.session()).to_json()
                     return run.report
                 finally:
@@ -80,7 +91,8 @@ class Mirror:
     def files(self, path: str = "") -> list[Path]:
         """Return the messages of one folder, or of all."""
         folders = [self.root / path] if path else [one.parent for one in sorted(self.root.rglob("cur"))]
-        return sorted(file for folder in folders for sub in ("new", "cur") for file in (folder / sub).iterdir() if file.name[0] != ".")
+        files = (file for folder in folders for sub in ("new", "cur") for file in (folder / sub).iterdir())
+        return sorted(file for file in files if file.name[0] != ".")
 
     def tree(self) -> dict[str, list[tuple[bytes, str]]]:
         """Return, by folder, each message's bytes and flag letters."""

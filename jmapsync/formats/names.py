@@ -15,20 +15,23 @@ import unicodedata
 LONGEST = 200
 """Octets of a folder's name; file systems allow 255, encrypted ones less."""
 
-_RESERVED = frozenset({"cur", "new", "tmp"})
+INSIDE = frozenset({"cur", "new", "tmp"})
+"""What a folder inside another Maildir folder may not be called, in any case."""
+TOP = frozenset({"inbox"})
+"""What a folder at the top may not be called, in any case, unless it is the inbox."""
 _ESCAPE = re.compile(r"[\x00-\x1f\x7f/]|%(?=[0-9A-Fa-f]{2}|~)")
 _ESCAPED = re.compile(r"%([0-9A-F]{2})")
 _SUFFIX = re.compile(r"%~[0-9a-f]{8}\Z")
 
 
-def escape(name: str, *, reserved: frozenset[str] = frozenset()) -> str:
+def escape(name: str, *, reserved: frozenset[str] = INSIDE) -> str:
     """Return a folder name for a mailbox name; `reserved` names (case-folded) are escaped as well. Never empty."""
     text = unicodedata.normalize("NFC", name)
     text = text.encode("utf-8", "replace").decode("utf-8")
     text = _ESCAPE.sub(_percent, text)
     if not text:
         return "%~"
-    if text.casefold() in _RESERVED | reserved or text[0] in ".-":
+    if text.casefold() in reserved or text[0] in ".-":
         text = _hex(text[0]) + text[1:]
     if text[-1] in ". ":
         text = text[:-1] + _hex(text[-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from typing import TYPE_CHECKING, Self
 
 from jmapsync.errors import BusyError
@@ -11,6 +12,11 @@ from jmapsync.errors import BusyError
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
+
+
+_TRIES = 4
+_PAUSE = 0.05
+"""Seconds."""
 
 
 class AccountLock:
@@ -26,8 +32,8 @@ class AccountLock:
         """Take the lock. Raises BusyError, naming the process that holds it."""
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            self._take(handle)
+        except BlockingIOError as error:
             holder = os.read(handle, 64).decode("ascii", "replace").strip()
             os.close(handle)
             raise BusyError(
@@ -38,6 +44,18 @@ class AccountLock:
         os.pwrite(handle, f"process {os.getpid()} on {os.uname().nodename}".encode(), 0)
         self._handle = handle
         return self
+
+    @staticmethod
+    def _take(handle: int) -> None:
+        """Take the lock, with patience for `status`, which holds it for an instant to see whether it is free."""
+        for _ in range(_TRIES):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(_PAUSE)
+            else:
+                return
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

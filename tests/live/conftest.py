@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+pytest.register_assert_rewrite("tests.live.compare", "tests.mirror")
+
 from tests.live.cyrus import FLAVOURS, Cyrus
 from tests.live.imap import Imap
 from tests.live.jmapraw import Jmap

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import LocalError, RootError
 from jmapsync.formats.flags import KeywordTable
-from jmapsync.formats.names import escape, fold, unescape, unique
+from jmapsync.formats.names import INSIDE, TOP, escape, fold, unescape, unique
 from jmapsync.storage.atomic import replace_text, sync_directories
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ MARKER = ".jmapsync"
 KEYWORDS = "dovecot-keywords"
 INBOX = "INBOX"
 _PARTS = ("cur", "new", "tmp")
-_TOP_RESERVED = frozenset({"inbox"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +144,7 @@ class Tree:
             for other, path in self.paths.items()
             if other != key and path.rpartition("/")[0] == above.rstrip("/")
         }
-        text = escape(name, reserved=frozenset() if above else _TOP_RESERVED)
-        if parent is None and fold(text) in _TOP_RESERVED:
-            text = escape(text, reserved=_TOP_RESERVED)
+        text = escape(name, reserved=INSIDE if above else TOP)
         return above + unique(text, mailbox, taken)
 
     def make(self, key: int, path: str, mailbox: str) -> None:

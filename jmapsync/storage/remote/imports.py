@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from jmapsync.jmap.wire import Response
     from jmapsync.storage.remote.write import Boxes
 
-MEDIA_TYPE = "message/rfc822"
+MEDIA_TYPE = "application/octet-stream"
+"""Cyrus 3.6 and 3.12 rewrite 8-bit header bytes of an upload called message/rfc822, and 3.6 cuts one at a NUL, both silently.
+
+Called by this name the blob is exact, and a rewriting by Email/import shows in the blob id it answers.
+"""
 MOST = 500
 """Messages an import call: what a server has to parse before it answers."""
 
@@ -115,11 +119,12 @@ class Importer:
         }
 
     def _created(self, job: Job, uploaded: Uploaded, told: dict[str, Any]) -> Receipt:
-        """Return the receipt of an email made; another size says that the server rewrote it (hard case 52)."""
+        """Return the receipt of an email made; only an equal blob id says that the server holds our very bytes (hard case 52)."""
         order = job.order
         size = int(told.get("size") or uploaded.size)
-        digest = order.source.sense if order.source is not None and size == uploaded.size else ""
-        version = Version(str(told.get("blobId") or uploaded.blob_id), digest, order.tags, order.homes)
+        blob = str(told.get("blobId") or "")
+        digest = order.source.sense if order.source is not None and blob == uploaded.blob_id else ""
+        version = Version(blob, digest, order.tags, order.homes)
         return Receipt(order.key, Outcome.DONE, version, ref=str(told["id"]), digest=digest, size=size)
 
     def _bound(self, job: Job, email: Email) -> Receipt:
