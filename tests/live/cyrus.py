@@ -127,10 +127,15 @@ class Cyrus:
 
     def kill(self) -> None:
         """Kill every process of the server at once, as a power cut would, and keep its data."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        if self._process is None:
+            return
+        children = _children(self._process.pid)
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+        deadline = time.monotonic() + _PATIENCE
+        while any(map(_lives, children)) and time.monotonic() < deadline:  # else they may still hold the ports
+            time.sleep(0.005)
 
     def restart(self) -> None:
         """Stop the server if it runs and start it again with the same data on the same ports."""
@@ -267,6 +272,14 @@ def _children(pid: int) -> list[int]:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except FileNotFoundError:
         return []
+
+
+def _lives(pid: int) -> bool:
+    """Tell whether a process is there and more than a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _free_ports(count: int) -> list[int]:
