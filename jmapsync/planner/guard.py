@@ -136,6 +136,8 @@ class _Scene:
 
     def too_many(self, limits: Limits) -> Suspension:
         """Say that both limits are passed."""
+        if not limits.max_deletes and not limits.max_delete_percent:
+            return self._suspend("and none goes unasked")
         most = f"more than {limits.max_deletes:,} and more than {limits.max_delete_percent} %"
         return self._suspend(f"which is {most} at once")
 

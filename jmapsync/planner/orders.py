@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.planner import reason
 from jmapsync.planner.decide import decide
-from jmapsync.planner.merge import held, in_sight
+from jmapsync.planner.merge import held, in_sight, means_gone
 from jmapsync.planner.model import (
     NO_TAGS,
     NOTHING,
@@ -28,13 +28,10 @@ if TYPE_CHECKING:
 
 def agree(pair: Pair) -> bool:
     """Tell whether the three trees agree on an item: each side holds what the base says, and nothing waits to be tidied."""
-    if pair.base is None or pair.local is None or pair.remote is None:
-        return pair.local is None and pair.remote is None and pair.base is None
-    return (
-        pair.local == pair.base.local
-        and pair.remote == pair.base.remote
-        and not (pair.local.leaving or pair.local.untidy or pair.remote.leaving or pair.remote.untidy)
-    )
+    local, remote, base = pair.local, pair.remote, pair.base
+    if local is None or remote is None or base is None or local != base.local or remote != base.remote:
+        return False
+    return not (local.leaving or local.untidy or remote.leaving or remote.untidy)
 
 
 def settle(pair: Pair, local: Version | None, remote: Version | None) -> Base | None:
@@ -55,6 +52,7 @@ class Draft:
     pair: Pair
     decision: Decision
     orders: tuple[Order, ...]
+    rules: Rules
 
     @property
     def deletes(self) -> bool:
@@ -63,9 +61,12 @@ class Draft:
 
     @property
     def settled(self) -> bool:
-        """Tell whether both sides are as wanted and only the base has to follow."""
-        wanted = self.decision.local is not None and self.decision.remote is not None
-        return wanted and not self.orders and settle(self.pair, self.pair.local, self.pair.remote) != self.pair.base
+        """Tell whether both sides keep the item as wanted and only the base has to follow.
+
+        What a side that may not be written marked to go is not agreed upon: as a base, it would undo an edit of the other.
+        """
+        kept = not any(means_gone(self.pair.of(side), self.rules) for side in Side)
+        return kept and not self.orders and settle(self.pair, self.pair.local, self.pair.remote) != self.pair.base
 
     @property
     def forgotten(self) -> bool:
@@ -90,7 +91,7 @@ def redraft(pair: Pair, decision: Decision, rules: Rules) -> Draft:
     orders = tuple(
         order for side in Side if side in rules.writable and (order := _order(in_sight(pair, rules), decision, side)) is not None
     )
-    return Draft(pair, decision, orders)
+    return Draft(pair, decision, orders, rules)
 
 
 def waits(item: Draft, present: Present) -> str:
