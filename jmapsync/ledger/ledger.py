@@ -194,9 +194,7 @@ class Ledger:
         """Return every id that the server was last seen to hold of a kind."""
         return {
             row[0]
-            for row in self._db.execute(
-                "SELECT ref FROM item WHERE kind = ? AND ref IS NOT NULL AND remote IS NOT NULL", (kind,)
-            )
+            for row in self._db.execute("SELECT ref FROM item WHERE kind = ? AND ref IS NOT NULL AND remote IS NOT NULL", (kind,))
         }
 
     def counts(self, kind: str) -> tuple[int, int, int]:
@@ -234,6 +232,11 @@ class Ledger:
     def places_in(self, folder: int) -> Iterator[Place]:
         """Yield the files of a folder."""
         return map(Place._make, self._db.execute("SELECT * FROM place WHERE folder = ?", (folder,)))
+
+    def taken_names(self, folder: int, names: Sequence[str]) -> set[str]:
+        """Return those of some names that files of a folder are known under."""
+        rows = self._many("SELECT name FROM place WHERE folder = ? AND name IN ({})", names, (folder,))
+        return {row[0] for row in rows}
 
     def places_of(self, keys: Sequence[int]) -> dict[int, list[Place]]:
         """Return the files of some items, each list by folder and name."""
@@ -294,8 +297,7 @@ class Ledger:
     def shelve(self, shelved: Shelved) -> int:
         """Keep a version that lost a conflict and return its id (the id given is ignored)."""
         row = self._db.execute(
-            "INSERT INTO shelf (kind, key, item, side, reason, at, home, tags) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-            " RETURNING id",
+            "INSERT INTO shelf (kind, key, item, side, reason, at, home, tags) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
             shelved[1:],
         ).fetchone()
         return int(row[0])
@@ -359,9 +361,7 @@ class Ledger:
             part = values[start : start + _MANY]
             yield from self._db.execute(statement.format(",".join("?" * len(part))), (*fixed, *part)).fetchall()
 
-    def _by(
-        self, column: str, values: Sequence[Any], also: str = "1", fixed: tuple[Any, ...] = ()
-    ) -> Iterator[tuple[Any, ...]]:
+    def _by(self, column: str, values: Sequence[Any], also: str = "1", fixed: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         return self._many(
             f"SELECT {_ITEM} FROM item WHERE {also} AND {column} IN ({{}}) ORDER BY key",  # noqa: S608 - fixed columns
             values,

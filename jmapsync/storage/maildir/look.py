@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError
@@ -78,6 +79,8 @@ class MessageLook:
         """Known files with other bytes than their message had, by its key."""
         self._bodies: dict[int, tuple[str, int]] = {}
         """The new digest and wire size of messages whose every copy was rewritten."""
+        self._misdated: set[int] = set()
+        """Messages with a new copy whose mtime is not receivedAt."""
         self._problems: list[Trouble] = []
 
     def run(self) -> Observation:
@@ -95,10 +98,11 @@ class MessageLook:
                 if lost:
                     missing_folders.append(path)
                 continue
-            changes = self._scan(key, path, list(before))
+            changes = self._scan(key, path, before)
             counted += changes.count
             known += changes.count - len(changes.unknown) + len(changes.vanished)
-            unknown += [(key, entry) for entry in changes.unknown]
+            taken = self._ledger.taken_names(key, [entry.name for entry in changes.unknown])
+            unknown += [(key, entry.alone() if entry.name in taken else entry) for entry in changes.unknown]
         new = self._identify(unknown)
         observation = self._observe(new)
         if missing_folders:
@@ -107,7 +111,7 @@ class MessageLook:
             observation.suspicious = "every message disappeared at once"
         return observation
 
-    def _scan(self, key: int, path: str, known: list[Place]) -> Changes:
+    def _scan(self, key: int, path: str, known: Iterator[Place]) -> Changes:
         try:
             changes = scan(os.fspath(self._tree.folder(key)), known)
         except OSError as error:
@@ -181,7 +185,10 @@ class MessageLook:
             for form in dict.fromkeys((one.form, Form.RAW, Form.MENDED)):
                 owners = [record for record in known.get(one.digest(form), ()) if record.kind == KIND]
                 if owners:
-                    self._put(_place(folder, entry, self._owner(owners, folder, entry), form))
+                    owner = self._owner(owners, folder, entry)
+                    self._put(_place(folder, entry, owner.key, form))
+                    if owner.stamp and entry.mtime // 1_000_000_000 != owner.stamp:
+                        self._misdated.add(owner.key)
                     break
             else:
                 fresh.setdefault(one.digest(one.form), []).append(_place(folder, entry, 0, one.form))
@@ -190,10 +197,10 @@ class MessageLook:
             self._split(key, rewritten, fresh, sizes)
         return [self._new(digest, places, sizes[digest]) for digest, places in fresh.items()]
 
-    def _owner(self, owners: list[Record], folder: int, entry: Entry) -> int:
+    def _owner(self, owners: list[Record], folder: int, entry: Entry) -> Record:
         """Choose among messages of equal bytes (hard case 62): the one this very file was a copy of, else one that lacks a copy."""
         if len(owners) == 1:
-            return owners[0].key
+            return owners[0]
         places = self._ledger.places_of([record.key for record in owners])
 
         def rank(record: Record) -> tuple[bool, bool, bool, int]:
@@ -207,7 +214,7 @@ class MessageLook:
                 record.key,
             )
 
-        return min(owners, key=rank).key
+        return min(owners, key=rank)
 
     def _split(
         self, key: int, rewritten: list[tuple[Place, Measure]], fresh: dict[str, list[Place]], sizes: dict[str, int]
@@ -256,6 +263,8 @@ class MessageLook:
             base = record.base.of(Side.LOCAL).tags if record.base else None
             hidden = _hidden(record, places, self._tree) if base is None else frozenset()
             version = combine(digest, places, self._tree.tables, base if base is not None else hidden or None)
+            if key in self._misdated:
+                version = replace(version, untidy=True)
             observation.items.append(
                 Seen(record.name, version, size=size, stamp=record.stamp, digest=digest, key=key, places=tuple(places))
             )

@@ -38,6 +38,10 @@ class Entry(NamedTuple):
         """Return the path below the folder."""
         return f"{self.sub}/{self.name}{self.info}"
 
+    def alone(self) -> Entry:
+        """Return the file under its whole name, for one that shares its unique part with another file."""
+        return self._replace(name=self.name + self.info, info="")
+
 
 @dataclass(slots=True)
 class Changes:
@@ -55,43 +59,56 @@ class Changes:
     """Files listed."""
 
 
+State = tuple[int, int, int]
+"""Inode, octets and mtime in nanoseconds: what shows that a file is untouched."""
+
+
 def scan(folder: str, known: Iterable[Place]) -> Changes:
     """Compare a folder with what was known of it. Raises OSError when it cannot be listed.
 
-    A `known` file that could not be looked at counts as still there.
+    Nearly every file is as it was: those cost a stat, two look-ups and no object. A `known` file that could not be looked at
+    counts as still there.
     """
-    listing, odd, stable = _list(folder)
-    changes = Changes(odd=odd, count=len(listing))
-    missing: list[Place] = []
-    hidden = {path.partition("/")[2] for path, _ in odd}
+    listing, stable = _list(folder)
+    changes = Changes(count=sum(map(len, listing.values())))
+    others: list[Place] = []
     for place in known:
-        entry = listing.pop(place.name, None)
+        names = listing[place.sub]
+        text = place.name + place.info
+        state = names.pop(text, None)
+        if state != (place.ino, place.size, place.mtime):
+            others.append(place)
+            if state is not None:
+                names[text] = state
+    entries = _entries(folder, listing, changes)
+    hidden = {path.partition("/")[2] for path, _ in changes.odd}
+    missing: list[Place] = []
+    for place in others:
+        entry = entries.pop(place.name, None)
         if entry is None:
             if place.name + place.info not in hidden:
                 missing.append(place)
         elif (entry.ino, entry.size, entry.mtime) != (place.ino, place.size, place.mtime):
             changes.touched.append((place, entry))
-        elif entry.info != place.info or entry.sub != place.sub:
+        else:
             changes.renamed.append((place, entry))
     if missing and stable:
-        again, _, stable = _list(folder)
+        again, stable = _list(folder)
         if stable:
-            changes.vanished = [place for place in missing if place.name not in again]
-    changes.unknown = sorted(listing.values())
+            present = {parse_name(text).name for names in again.values() for text in names} | {*again["new"], *again["cur"]}
+            changes.vanished = [place for place in missing if place.name not in present]
+    changes.unknown = sorted(entries.values())
     return changes
 
 
-def _list(folder: str) -> tuple[dict[str, Entry], list[tuple[str, str]], bool]:
-    """Return the messages by unique name, the odd entries, and whether the listing can prove an absence."""
+def _list(folder: str) -> tuple[dict[str, dict[str, State]], bool]:
+    """Return the entries of both directories, and whether the listing can prove an absence."""
     for _ in range(_TRIES):
         before = _mtimes(folder)
-        listing: dict[str, Entry] = {}
-        odd: list[tuple[str, str]] = []
-        for sub in SUBS:
-            _read(folder, sub, listing, odd)
+        listing = {sub: _read(f"{folder}/{sub}") for sub in SUBS}
         if before == _mtimes(folder):
-            return listing, odd, True
-    return listing, odd, False
+            return listing, True
+    return listing, False
 
 
 def _mtimes(folder: str) -> tuple[int, ...]:
@@ -103,29 +120,41 @@ def is_complete(folder: str) -> bool:
     return all(os.path.isdir(f"{folder}/{sub}") for sub in SUBS)
 
 
-def _read(folder: str, sub: str, listing: dict[str, Entry], odd: list[tuple[str, str]]) -> None:
-    with os.scandir(f"{folder}/{sub}") as entries:
-        for found in entries:
-            text = found.name
-            if text[0] == ".":
-                continue
+def _read(directory: str) -> dict[str, State]:
+    found: dict[str, State] = {}
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            text = entry.name
+            if text[0] != ".":
+                try:
+                    state = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                found[text] = (state.st_ino, state.st_size, state.st_mtime_ns)
+    return found
+
+
+def _entries(folder: str, listing: dict[str, dict[str, State]], changes: Changes) -> dict[str, Entry]:
+    """Return what is left of a listing as messages by unique name; what is no message goes to `changes.odd`."""
+    entries: dict[str, Entry] = {}
+    for sub in SUBS:
+        for text, (ino, size, mtime) in listing[sub].items():
             try:
-                state = found.stat(follow_symlinks=False)
+                why = _oddity(text, os.lstat(f"{folder}/{sub}/{text}"))
             except FileNotFoundError:
                 continue
             except OSError as error:
-                odd.append((f"{sub}/{text}", f"it cannot be looked at: {error.strerror}"))
-                continue
-            why = _oddity(text, state)
+                why = f"it cannot be looked at: {error.strerror}"
             if why:
-                odd.append((f"{sub}/{text}", why))
+                changes.odd.append((f"{sub}/{text}", why))
                 continue
             name, info = parse_name(text)
-            entry = Entry(name, info, sub, state.st_ino, state.st_size, state.st_mtime_ns)
-            twin = listing.get(name)
+            entry = Entry(name, info, sub, ino, size, mtime)
+            twin = entries.get(name)
             if twin is not None and twin.file != entry.file and os.path.lexists(f"{folder}/{twin.file}"):
-                entry = entry._replace(name=text, info="")
-            listing[entry.name] = entry
+                entry = entry.alone()
+            entries[entry.name] = entry
+    return entries
 
 
 def _oddity(text: str, state: os.stat_result) -> str:

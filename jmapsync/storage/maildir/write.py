@@ -187,7 +187,7 @@ class Writer:
         else:
             if order.verb is not Verb.DELETE:
                 self._spread(job, places, done)
-            self._rename([place for place in places if place.folder in order.homes], order.tags, done)
+            self._rename([place for place in places if place.folder in order.homes], job, done)
             self._unlink([place for place in places if place.folder not in order.homes], done)
         if order.verb is Verb.DELETE:
             version = None
@@ -265,12 +265,16 @@ class Writer:
         state = os.stat(path)
         return target._replace(ino=state.st_ino, size=state.st_size, mtime=state.st_mtime_ns)
 
-    def _rename(self, places: list[Place], tags: Tags, done: _Done) -> None:
-        """Make the names of copies show the keywords."""
+    def _rename(self, places: list[Place], job: Job, done: _Done) -> None:
+        """Make the names of copies show the keywords, and their mtimes receivedAt."""
         for place in places:
-            named = self._named(place, tags)
-            if named != place:
+            named = self._named(place, job.order.tags)
+            if (named.sub, named.info) != (place.sub, place.info):
                 self._replace(place, named)
+            if job.stamp and place.mtime // 1_000_000_000 != job.stamp:
+                _set_mtime(self._path(named), job.stamp)
+                named = named._replace(mtime=os.stat(self._path(named)).st_mtime_ns)
+            if named != place:
                 done.places.append(named)
 
     def _replace(self, old: Place, new: Place) -> None:

@@ -65,7 +65,9 @@ class Setter:
             for job in leaving:
                 self._sort_out(job, now.get(str(job.ref)), receipts, patches, destroyed)
         for job in jobs:
-            if job.order.verb is Verb.UPDATE and any(set("/~") & set(word) for word in job.order.added_tags | job.order.removed_tags):
+            if job.order.verb is Verb.UPDATE and any(
+                set("/~") & set(word) for word in job.order.added_tags | job.order.removed_tags
+            ):
                 # Cyrus 3.6 and 3.12 do not undo the escapes of a patch path: such a keyword is written with all the others.
                 receipts.append(await self._replace(job))
             elif job.order.verb is Verb.UPDATE:
