@@ -54,6 +54,8 @@ def import_emails(context: Context, arguments: ImportArguments) -> JsonObject:
                 context.created_ids[key] = created[key]["id"]
             except SetError as error:
                 refused[key] = error.body
+    if left is not None:
+        raise MethodError("serverPartialFail")
     states = {"oldState": old_state, "newState": account.state("Email")} if account.dialect.import_tells_states else {}
     return {"accountId": account.id, **states, "created": created or None, "notCreated": refused or None}
 

@@ -163,7 +163,9 @@ class SetRun:
             self.refused[act][key] = error.body
 
     def result(self) -> JsonObject:
-        """Return the answer to `/set`."""
+        """Return the answer to `/set`; raise MethodError `serverPartialFail` where that fault is armed."""
+        if self._left is not None:
+            raise MethodError("serverPartialFail")
         return {
             "accountId": self.account.id,
             "oldState": self.old_state,

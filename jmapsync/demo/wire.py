@@ -146,7 +146,7 @@ def _call(context: Context, name: str, arguments: JsonObject) -> JsonObject:
     if (before := faults.before_call.take(scopes)) is not None:
         before()
     if (error := faults.method_error.take(scopes)) is not None:
-        raise error
+        raise error.with_traceback(None)
     try:
         decoded = arguments if method.arguments is None else msgspec.convert(arguments, method.arguments)
     except msgspec.ValidationError as error:

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from jmapsync.demo import DemoServer
+from tests.contract.peer import message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def listening(server: DemoServer, query: str, timeout: float = 5, last_id: str = "") -> Iterator[Iterator[str]]:
+    """Open an event stream; it is connected once this returns."""
+    url = f"{server.origin}/jmap/events/?{query}"
+    with httpx.stream("GET", url, auth=("demo", "demo"), headers={"Last-Event-ID": last_id}, timeout=timeout) as answer:
+        lines = answer.iter_lines()
+        assert next(lines) == ": connected"
+        yield (line for line in lines if line)
+
+
+def changed(line: str) -> dict[str, dict[str, str]]:
+    event = json.loads(line.removeprefix("data: "))
+    assert event["@type"] == "StateChange"
+    return dict(event["changed"])
+
+
+def test_a_change_is_told_at_once_with_the_states_it_led_to(server: DemoServer) -> None:
+    with listening(server, "types=*&closeafter=no&ping=0") as lines:
+        server.account.deliver(message())
+        assert next(lines) == "event: state"
+        assert next(lines).startswith("id: ")
+        states = {name: server.account.state(name) for name in ("Mailbox", "Email")}
+        assert changed(next(lines)) == {"a1": states}
+
+
+def test_only_the_types_asked_for_are_told(server: DemoServer) -> None:
+    with listening(server, "types=Mailbox&closeafter=no&ping=0") as lines:
+        email_id = server.account.deliver(message())
+        first = [next(lines) for _ in range(3)]
+        server.account.set_keyword(email_id, "$seen")
+        second = [next(lines) for _ in range(3)]
+        assert first[0] == second[0] == "event: state"
+        assert [changed(event[2])["a1"].keys() for event in (first, second)] == [{"Mailbox"}, {"Mailbox"}]
+
+
+def test_the_stream_closes_after_a_state_if_asked_to(server: DemoServer) -> None:
+    with listening(server, "types=*&closeafter=state&ping=0") as lines:
+        server.account.deliver(message())
+        assert len(list(lines)) == 3
+
+
+def test_pings_come_as_often_as_asked_for(server: DemoServer) -> None:
+    with listening(server, "types=*&closeafter=no&ping=1") as lines:
+        assert [next(lines), next(lines)] == ["event: ping", 'data: {"interval":1}']
+
+
+def test_a_client_that_comes_back_is_told_what_it_missed(server: DemoServer) -> None:
+    with listening(server, "types=*&closeafter=state&ping=0") as lines:
+        server.account.deliver(message())
+        last = next(line for line in lines if line.startswith("id: ")).removeprefix("id: ")
+    server.account.deliver(message())
+    with listening(server, "types=*&closeafter=state&ping=0", last_id=last) as lines:
+        assert next(lines) == "event: state"
+
+
+def test_a_dead_stream_says_nothing(server: DemoServer) -> None:
+    server.faults.silent_events.arm()
+    with listening(server, "types=*&closeafter=no&ping=1", timeout=1.5) as lines:
+        server.account.deliver(message())
+        with pytest.raises(httpx.ReadTimeout):
+            next(lines)
+
+
+def test_a_server_that_stops_ends_its_streams() -> None:
+    server = DemoServer().start()
+    with listening(server, "types=*&closeafter=no&ping=0") as lines:
+        server.stop()
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError, StopIteration)):
+            next(lines)
