@@ -13,6 +13,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jmapsync.formats.marks import without_marks
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -26,6 +28,8 @@ class Form(enum.StrEnum):
     """Every LF of the file stands for a CRLF on the wire."""
     RAW = "raw"
     """The file is the wire's bytes."""
+    MARKED = "marked"
+    """As LF, with header lines that a mail program added when it saved the file (see formats.marks): not part of the message."""
     MENDED = "mended"
     """A local message with mixed line ends: its bare LFs become CRLF on the wire (RFC 8621, 4.8; Cyrus refuses them)."""
 
@@ -94,6 +98,8 @@ def to_wire(chunks: Iterable[bytes], form: Form) -> Iterator[bytes]:
     if form is Form.RAW:
         yield from chunks
         return
+    if form is Form.MARKED:
+        chunks = without_marks(chunks)
     for _, mended in _mend(chunks):
         yield mended
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jmapsync.formats.flags import TRASHED, KeywordTable, letters
+from jmapsync.formats.lines import Form
 from jmapsync.planner.model import NO_TAGS, Tags, Version
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def is_trashed(copy: Place) -> bool:
 
 
 def shows_wrongly(copy: Place, table: KeywordTable, tags: Tags) -> bool:
-    """Tell whether a copy's name shows other keywords than the message has, or shows them where no reader looks."""
+    """Tell whether a copy shows other keywords than the message has, shows them where no reader looks, or has lines added."""
+    if copy.form == Form.MARKED:
+        return True
     shown = tags & table.shown
     return table.read(copy.info) != shown or (copy.sub == "new" and bool(shown))

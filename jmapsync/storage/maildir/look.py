@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError
 from jmapsync.formats.lines import Form, Measure, measure
+from jmapsync.formats.marks import LONGEST_HEADER, has_marks, without_marks
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Side
 from jmapsync.storage.maildir.copies import combine
@@ -183,19 +184,38 @@ class MessageLook:
         sizes: dict[str, int] = {}
         for folder, entry, one in measured:
             for form in dict.fromkeys((one.form, Form.RAW, Form.MENDED)):
-                owners = [record for record in known.get(one.digest(form), ()) if record.kind == KIND]
-                if owners:
-                    owner = self._owner(owners, folder, entry)
-                    self._put(_place(folder, entry, owner.key, form))
-                    if owner.stamp and entry.mtime // 1_000_000_000 != owner.stamp:
-                        self._misdated.add(owner.key)
+                if self._give(known.get(one.digest(form), []), folder, entry, form):
                     break
             else:
+                marked = self._unmarked(folder, entry)
+                if marked and self._give(self._ledger.by_digest(KIND, [marked]).get(marked, []), folder, entry, Form.MARKED):
+                    continue
                 fresh.setdefault(one.digest(one.form), []).append(_place(folder, entry, 0, one.form))
                 sizes[one.digest(one.form)] = one.size(one.form)
         for key, rewritten in self._rewritten.items():
             self._split(key, rewritten, fresh, sizes)
         return [self._new(digest, places, sizes[digest]) for digest, places in fresh.items()]
+
+    def _give(self, owners: list[Record], folder: int, entry: Entry, form: Form) -> bool:
+        """Make a file a copy of one of the messages that have its bytes; return False when there is none."""
+        if not owners:
+            return False
+        owner = self._owner(owners, folder, entry)
+        self._put(_place(folder, entry, owner.key, form))
+        if owner.stamp and entry.mtime // 1_000_000_000 != owner.stamp:
+            self._misdated.add(owner.key)
+        return True
+
+    def _unmarked(self, folder: int, entry: Entry) -> str:
+        """Return the digest that a file has without the header lines a mail program adds; nothing if it has none of them."""
+        path = f"{self._tree.folder(folder)}/{entry.file}"
+        try:
+            with open(path, "rb") as file:
+                if not has_marks(file.read(LONGEST_HEADER)):
+                    return ""
+            return measure(without_marks(iterate_chunks(path))).wire
+        except OSError:
+            return ""
 
     def _owner(self, owners: list[Record], folder: int, entry: Entry) -> Record:
         """Choose among messages of equal bytes (hard case 62): the one this very file was a copy of, else one that lacks a copy."""

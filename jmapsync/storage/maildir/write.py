@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError, Remedy
 from jmapsync.formats.lines import Form, digest_of, measure, to_disk
+from jmapsync.formats.marks import without_marks
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.atomic import sync_directories, sync_files
@@ -271,11 +272,27 @@ class Writer:
             named = self._named(place, job.order.tags)
             if (named.sub, named.info) != (place.sub, place.info):
                 self._replace(place, named)
-            if job.stamp and place.mtime // 1_000_000_000 != job.stamp:
+            if place.form == Form.MARKED:
+                named = self._unmark(named)
+            if job.stamp and named.mtime // 1_000_000_000 != job.stamp:
                 _set_mtime(self._path(named), job.stamp)
                 named = named._replace(mtime=os.stat(self._path(named)).st_mtime_ns)
             if named != place:
                 done.places.append(named)
+
+    def _unmark(self, place: Place) -> Place:
+        """Give a file back the bytes of its message, without the lines that a mail program added."""
+        path = self._path(place)
+        temporary = f"{self._tree.folder(place.folder)}/tmp/{place.name}"
+        with open(temporary, "wb") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.writelines(without_marks(iterate_chunks(path)))
+        os.utime(temporary, ns=(place.mtime, place.mtime))
+        sync_files(self._tree.root, [temporary])
+        os.rename(temporary, path)
+        self._dirty.add(os.path.dirname(path))
+        state = os.stat(path)
+        return place._replace(ino=state.st_ino, size=state.st_size, mtime=state.st_mtime_ns, form=Form.LF.value)
 
     def _replace(self, old: Place, new: Place) -> None:
         if os.path.lexists(self._path(new)):
