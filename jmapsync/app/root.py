@@ -6,7 +6,6 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from jmapsync.app.crash import report_crash
 from jmapsync.app.hook import run_after_sync
 from jmapsync.app.unavailable import missing_for_account, missing_for_kind
 from jmapsync.config.reader import nearest
@@ -98,6 +97,8 @@ class App:
         except JmapsyncError as error:
             report.error, report.exit_code = str(error), error.exit_code
         except Exception as error:  # noqa: BLE001  # a fault of ours in one account must not end the others
+            from jmapsync.app.crash import report_crash  # noqa: PLC0415  # nobody expects it
+
             crash = report_crash(error, account.state_dir)
             report.error, report.exit_code = str(crash), crash.exit_code
         for kind, sentence in missing.items():

@@ -16,25 +16,32 @@ from jmapsync.cli.status import status
 from jmapsync.cli.sync import sync
 from jmapsync.errors import ExitCode, JmapsyncError
 
+_NAME = "jmapsync"
+_COMPLETION = "_JMAPSYNC_COMPLETE"
+"""Set by the completion script of a shell."""
+_EXIT_CODES = """\b
+Exit codes:
+  0  in sync
+  1  failed
+  2  usage or configuration
+  3  done, but items are held back
+  4  suspended: too much would be deleted
+  5  sign-in needed or refused
+  6  another run holds the account
+"""
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 """What a shell reports of a program that SIGINT or SIGPIPE ended."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=_EXIT_CODES)
 @click.option("-c", "--config", "config", metavar="FILE", help="The configuration; default: $XDG_CONFIG_HOME/jmapsync/config.toml.")
 @click.option("-v", "--verbose", count=True, help="Tell more on standard error; twice for every request.")
-@click.option("-q", "--quiet", is_flag=True, help="Tell nothing but results and failures.")
+@click.option("-q", "--quiet", is_flag=True, help="Tell nothing but failures and what was asked for.")
 @click.version_option(package_name="jmapsync", message="%(prog)s %(version)s")
 @click.pass_context
 def program(context: click.Context, config: str | None, verbose: int, *, quiet: bool) -> None:
-    r"""Keep a JMAP account and local files the same, both ways.
-
-    \b
-    Exit codes: 0 in sync; 1 failed; 2 usage or configuration; 3 done, but
-    items are held back; 4 suspended, because too much would be deleted;
-    5 sign-in needed or refused; 6 another run holds the account.
-    """
+    """Keep a JMAP account and local files the same, both ways."""
     if verbose and quiet:
         raise click.UsageError("-v and -q exclude each other.")
     context.obj = Settings(config, verbose, quiet=quiet)
@@ -47,17 +54,21 @@ for _command in (sync, check, status, conflicts, mailboxes, demo):
 
 def main() -> None:
     """Run the program: results go to standard output, a failure is a sentence on standard error and an exit code."""
+    if _COMPLETION in os.environ:
+        program.main(prog_name=_NAME)
     try:
-        code = program.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        code = _INTERRUPTED
+        # Not click's own `main`: it prints an empty line when interrupted, and makes a broken pipe a failure.
+        with program.make_context(_NAME, sys.argv[1:]) as context:
+            code = program.invoke(context)
+    except click.exceptions.Exit as done:
+        code = done.exit_code
     except click.ClickException as error:
         error.show()
         code = ExitCode.USAGE
     except JmapsyncError as error:
         _complain(str(error))
         code = error.exit_code
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         _complain("interrupted.")
         code = _INTERRUPTED
     except BrokenPipeError:
@@ -86,6 +97,7 @@ def _flush(code: int) -> int:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
+        code = _BROKEN_PIPE
+    if code == _BROKEN_PIPE:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _BROKEN_PIPE
     return code

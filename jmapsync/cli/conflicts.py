@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jmapsync.ledger import Shelved
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, short_help="See and settle what lost a conflict.")
 @click.pass_context
 def conflicts(context: click.Context) -> None:
     """List, show, put back or throw away the versions that lost a conflict."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jmapsync.cli.outcome import print_run
 from jmapsync.cli.settings import Settings, pass_settings
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ _READ_HERE = "Welcome"
 _STARRED_THERE = "Moth found in relay"
 
 
-@click.command()
+@click.command(short_help="Take a tour on an embedded server.")
 @click.argument("folder", metavar="[DIR]", required=False)
 @pass_settings
 def demo(settings: Settings, folder: str | None) -> int:
@@ -31,12 +32,13 @@ def demo(settings: Settings, folder: str | None) -> int:
     from jmapsync.app.tour import Tour  # noqa: PLC0415
 
     with Tour(folder) as tour:
-        code = asyncio.run(tour.sync(settings.progress())).exit_code
+        run = asyncio.run(tour.sync(settings.progress()))
+        print_run(settings, run)
+        if run.exit_code:
+            return run.exit_code
         click.echo(f"The sample account is mirrored in {tour.mail}:")
         for name, count in tour.folders().items():
             click.echo(f"  {name:<16} {count:>3}")
-        if code:
-            return code
         if sys.stdin.isatty() and sys.stdout.isatty():
             _wait(tour)
             return 0
@@ -50,13 +52,14 @@ def _show_round(settings: Settings, tour: Tour) -> int:
     tour.mark_read_here(_READ_HERE)
     tour.star_on_server(_STARRED_THERE)
     click.echo(f'\n"{_READ_HERE}" was marked read here, "{_STARRED_THERE}" was flagged on the server. After a second run:')
-    code = asyncio.run(tour.sync(settings.progress())).exit_code
+    run = asyncio.run(tour.sync(settings.progress()))
+    print_run(settings, run)
     for subject in (_READ_HERE, _STARRED_THERE):
         file = tour.file_of(subject)
         letters = file.name.partition(":2,")[2] or "no flags"
         click.echo(f'  "{subject}": {letters} here, {", ".join(tour.keywords_of(subject)) or "no keywords"} on the server')
     click.echo(f"\nThe server ends with this command; the files stay in {tour.folder}.")
-    return code
+    return run.exit_code
 
 
 def _wait(tour: Tour) -> None:

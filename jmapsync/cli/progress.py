@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,37 +35,51 @@ class Sentences:
         self._tell(f"{account}: {sentence}")
 
 
+@dataclass(slots=True)
+class _Stretch:
+    """One bar: what was done of how much, and since when."""
+
+    task: TaskID
+    total_bytes: int
+    started: float
+    items: int = 0
+    octets: int = 0
+
+    def figures(self) -> str:
+        """Return octets and rate in words."""
+        of_all = f"/{megabytes(self.total_bytes)}" if self.total_bytes else ""
+        rate = self.items / max(time.monotonic() - self.started, 0.001)
+        return f"{megabytes(self.octets)}{of_all} MB, {rate:,.0f}/s"
+
+
 class Bars:
     """A watcher that draws on standard error; nothing is drawn, and no library loaded, before there is work."""
 
     def __init__(self) -> None:
         """Draw nothing yet."""
         self._bars: RichProgress | None = None
-        self._tasks: dict[tuple[str, str], TaskID] = {}
-        self._octets: dict[tuple[str, str], tuple[int, int]] = {}
+        self._stretches: dict[tuple[str, str], _Stretch] = {}
 
     def start(self, account: str, kind: str, what: str, total: int, total_bytes: int) -> None:
         """Draw a bar."""
         self.finish(account, kind)
-        self._octets[account, kind] = (0, total_bytes)
-        self._tasks[account, kind] = self._display().add_task(f"{account}: {what}", total=total or None, octets="")
+        task = self._display().add_task(f"{account}: {what}", total=total or None, figures="")
+        self._stretches[account, kind] = _Stretch(task, total_bytes, time.monotonic())
 
     def advance(self, account: str, kind: str, items: int, size: int) -> None:
         """Move the bar on."""
-        task = self._tasks.get((account, kind))
-        if task is None:
-            return
-        done, total = self._octets[account, kind]
-        self._octets[account, kind] = (done + size, total)
-        text = megabytes(done + size) + (f"/{megabytes(total)}" if total else "")
-        self._display().update(task, advance=items, octets=f"{text} MB")
+        stretch = self._stretches.get((account, kind))
+        if stretch is not None:
+            stretch.items += items
+            stretch.octets += size
+            self._display().update(stretch.task, advance=items, figures=stretch.figures())
 
     def finish(self, account: str, kind: str) -> None:
         """Take the bar away; the last one leaves the terminal as it was."""
-        task = self._tasks.pop((account, kind), None)
-        if task is not None:
-            self._display().remove_task(task)
-        if not self._tasks:
+        stretch = self._stretches.pop((account, kind), None)
+        if stretch is not None:
+            self._display().remove_task(stretch.task)
+        if not self._stretches:
             self._stop()
 
     def say(self, account: str, sentence: str) -> None:
@@ -84,11 +100,10 @@ class Bars:
 
         if self._bars is None:
             columns = (
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[octets]}"),
-                TextColumn("{task.speed:.0f}/s"),
+                TextColumn("{task.fields[figures]}"),
                 TimeRemainingColumn(),
             )
             self._bars = Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=5)

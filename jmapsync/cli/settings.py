@@ -30,16 +30,21 @@ class Settings:
         return App(load(Path(self._config) if self._config is not None else default_path()))
 
     def set_up_log(self) -> None:
-        """Send our own log to standard error; a library's own might quote what it sends."""
+        """Send the log to standard error: ours, and with -v -v a line a request; other libraries log the headers they send."""
         if not self._verbose:
             return
         import logging  # noqa: PLC0415
 
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s", "%H:%M:%S"))
-        log = logging.getLogger("jmapsync")
-        log.addHandler(handler)
-        log.setLevel(logging.DEBUG if self._verbose > 1 else logging.INFO)
+        ours = logging.getLogger("jmapsync")
+        ours.addHandler(handler)
+        ours.setLevel(logging.INFO)
+        if self._verbose > 1:
+            ours.setLevel(logging.DEBUG)
+            requests = logging.getLogger("httpx")  # one line a request: method, URL and status
+            requests.addHandler(handler)
+            requests.setLevel(logging.INFO)
 
     def tell(self, message: str) -> None:
         """Pass a message on to people, on standard error."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from jmapsync.app.health import AccountHealth, KindHealth
 
 
-@click.command()
+@click.command(short_help="Tell how the accounts stand.")
 @click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @pass_settings

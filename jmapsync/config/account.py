@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
@@ -109,6 +108,8 @@ def _url(reader: Reader) -> str:
 
 
 def _is_loopback(host: str) -> bool:
+    import ipaddress  # noqa: PLC0415  # only a plain http URL needs it
+
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from pathlib import Path
@@ -175,6 +174,8 @@ class Reader:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return the known word that was probably meant, or nothing."""
+    import difflib  # noqa: PLC0415  # only a mistake needs it
+
     close = difflib.get_close_matches(word.casefold(), list(known), n=1, cutoff=0.6)
     return close[0] if close else ""
 

@@ -1,0 +1,92 @@
+"""`jmapsync check`: what a server offers, with nothing changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jmapsync.demo import Answer, MethodError
+
+if TYPE_CHECKING:
+    from jmapsync.demo import DemoServer
+    from tests.cli.conftest import Command, Home
+
+
+class TestAServerThatAnswers:
+    def test_is_described_with_kinds_limits_and_mailboxes(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
+        done = jmapsync("check")
+
+        assert (done.code, done.err) == (0, "")
+        assert done.out.startswith(f"The configuration {home.config} is sound.\n")
+        assert f"  server     {server.url} as alice\n" in done.out
+        assert "  offers     mail" in done.out
+        assert "  offers no  contacts, calendars, tasks, sieve" in done.out
+        assert "maxObjectsInGet 500" in done.out
+        lines = [line.split() for line in done.out.splitlines()]
+        assert ["INBOX", "6", "4", "inbox"] in lines
+        assert ["Lists/python", "2", "1"] in lines
+
+    def test_changes_nothing(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
+        before = server.account.version
+        assert jmapsync("check").code == 0
+        assert server.account.version == before
+        assert sorted(path.name for path in home.path.iterdir()) == [".config"]
+
+    def test_says_what_include_and_exclude_leave_out(self, jmapsync: Command, home: Home) -> None:
+        home.configure(mail='include = ["INBOX", "Lists/*"]\nexclude = ["Lists/python"]')
+        lines = [line.split() for line in jmapsync("check").out.splitlines()]
+        assert ["INBOX", "6", "4", "inbox"] in lines
+        assert ["Archive", "2", "0", "archive,", "not", "mirrored"] in lines
+        assert ["Lists/python", "2", "1", "not", "mirrored"] in lines
+
+    def test_lists_more_mailboxes_than_one_answer_may_hold(self, jmapsync: Command, server: DemoServer) -> None:
+        server.limits.max_objects_in_get = 3
+        server.faults.method_error.arm(MethodError("requestTooLarge"), times=1, only=["Mailbox/get"])
+        done = jmapsync("check")
+        assert done.code == 0
+        assert "mailboxes  10 in account a1" in done.out
+
+
+class TestWhatStandsInTheWay:
+    def test_a_refused_secret(self, jmapsync: Command, home: Home) -> None:
+        home.configure(secret='password_command = "echo wrong"')
+        assert jmapsync("check").code == 5
+
+    def test_a_portal(self, jmapsync: Command, server: DemoServer) -> None:
+        server.faults.answer.arm(Answer.html())
+        done = jmapsync("check")
+        assert done.code == 1
+        assert "HTML" in done.err
+
+    def test_an_offer_that_lacks_what_is_wanted(self, jmapsync: Command, server: DemoServer) -> None:
+        server.faults.hidden_capabilities.arm(["urn:ietf:params:jmap:mail"])
+        done = jmapsync("check")
+        assert done.code == 1
+        assert "offers no mail to alice." in done.err
+
+    def test_what_this_version_cannot_do(self, jmapsync: Command, home: Home) -> None:
+        home.configure(more='[accounts.home.sieve]\npath = "~/sieve"\n')
+        done = jmapsync("check")
+        assert done.code == 2
+        assert done.err == "home: Sieve scripts cannot be synchronised yet by this version.\n"
+
+    def test_five_mistakes_in_the_configuration_are_five_lines(self, jmapsync: Command, home: Home) -> None:
+        home.configure(
+            secret='password_comand = "x"',
+            mail='layot = "nested"\non_delete = "bin"',
+            more='[daemon]\npoll = "10x"\n',
+            url="http://x",
+        )
+        done = jmapsync("check")
+        lines = done.err.splitlines()
+        assert done.code == 2
+        assert [line.split(": ")[1].removeprefix(f"{home.config}:") for line in lines] == ["1", "2", "5", "8", "9", "11"]
+        assert all(line.startswith(f"jmapsync: {home.config}:") for line in lines)
+
+    def test_no_configuration_at_all(self, jmapsync: Command, home: Home) -> None:
+        home.config.unlink()
+        done = jmapsync("check")
+        assert done.code == 2
+        assert done.err == (
+            f"jmapsync: {home.config}: the configuration cannot be read: No such file or directory."
+            " Write one, or name another with -c.\n"
+        )

@@ -1,0 +1,96 @@
+"""`jmapsync conflicts`: the shelf of versions that lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jmapsync.ledger import AccountLock, Ledger, Shelved
+
+if TYPE_CHECKING:
+    from jmapsync.demo import DemoServer
+    from tests.cli.conftest import Command, Home
+
+LOST = b"Subject: my draft\r\n\r\nas I had it\r\n"
+
+
+@pytest.fixture
+def shelved(home: Home, jmapsync: Command) -> None:
+    """Put one version on the shelf, as a run does."""
+    jmapsync("sync")
+    ledger = Ledger.open(home.state / "ledger.sqlite")
+    drafts = next(key for key, (path, _) in ledger.folders().items() if path == "Drafts")
+    number = ledger.shelve(
+        Shelved(0, "mail", 99, "my draft", "local", "changed on both sides", 1_793_000_000, str(drafts), "$draft $seen")
+    )
+    ledger.close()
+    (home.state / "shelf").mkdir(exist_ok=True)
+    (home.state / "shelf" / str(number)).write_bytes(LOST)
+
+
+class TestAnEmptyShelf:
+    @pytest.mark.parametrize("command", [("conflicts",), ("conflicts", "list")])
+    def test_lists_nothing(self, command: tuple[str, ...], jmapsync: Command, home: Home) -> None:
+        done = jmapsync(*command)
+        assert (done.code, done.out, done.err) == (0, "", "")
+        assert not home.state.exists()
+
+    @pytest.mark.parametrize("act", ["show", "restore", "dismiss"])
+    def test_has_nothing_to_act_upon(self, act: str, jmapsync: Command) -> None:
+        assert jmapsync("conflicts", act, "1").code == 2
+
+    @pytest.mark.parametrize("identity", ["x", "home/", "-1", "work/1", "1" * 30, "²"])
+    def test_knows_what_is_no_id(self, identity: str, jmapsync: Command) -> None:
+        assert jmapsync("conflicts", "show", "--", identity).code == 2
+
+
+@pytest.mark.usefixtures("shelved")
+class TestAShelvedVersion:
+    def test_is_listed(self, jmapsync: Command) -> None:
+        line = jmapsync("conflicts").out
+        assert line.startswith("home/1  2026-")
+        assert line.endswith("  mail  my draft: changed on both sides\n")
+
+    @pytest.mark.parametrize("identity", ["1", "home/1"])
+    def test_is_shown_as_it_is(self, identity: str, jmapsync: Command) -> None:
+        done = jmapsync("conflicts", "show", identity)
+        assert done.out == LOST.decode()
+        assert done.err.startswith("my draft (mail, the local version), shelved 2026-")
+
+    def test_goes_back_into_its_folder_and_to_the_server(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
+        done = jmapsync("conflicts", "restore", "home/1")
+        (file,) = [file for file in (home.mail / "Drafts/cur").iterdir() if b"my draft" in file.read_bytes()]
+        assert (done.code, done.out) == (0, f"Put back as {file}\n")
+        assert file.name.endswith(":2,DS")
+        assert jmapsync("conflicts").out == ""
+        assert not (home.state / "shelf/1").exists()
+
+        assert jmapsync("sync").code == 0
+        restored = [id_ for id_ in server.account.listing() if server.account.raw(id_) == LOST]
+        assert [server.account.listing()[id_] for id_ in restored] == [(frozenset({"Drafts"}), frozenset({"$draft", "$seen"}))]
+
+    def test_is_thrown_away(self, jmapsync: Command, home: Home) -> None:
+        assert jmapsync("conflicts", "dismiss", "1").code == 0
+        assert jmapsync("conflicts").out == ""
+        assert not (home.state / "shelf/1").exists()
+
+    def test_stays_when_it_cannot_be_put_back(self, jmapsync: Command, home: Home) -> None:
+        (home.mail / "Drafts/tmp").rmdir()
+        done = jmapsync("conflicts", "restore", "1")
+        assert done.code == 1
+        assert "could not be put back" in done.err
+        assert jmapsync("conflicts").out.startswith("home/1 ")
+        assert (home.state / "shelf/1").read_bytes() == LOST
+
+    @pytest.mark.parametrize("act", ["restore", "dismiss"])
+    def test_is_left_alone_while_a_run_is_under_way(self, act: str, jmapsync: Command, home: Home) -> None:
+        with AccountLock(home.state / "lock", "home"):
+            assert jmapsync("conflicts", act, "1").code == 6
+        assert jmapsync("conflicts").out.startswith("home/1 ")
+
+    def test_is_waited_for_by_status_and_sync(self, jmapsync: Command) -> None:
+        assert jmapsync("status").code == 3
+        done = jmapsync("sync")
+        assert done.code == 3
+        assert done.err == "home mail: 1 version on the shelf; see: jmapsync conflicts\n"

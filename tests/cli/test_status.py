@@ -1,0 +1,62 @@
+"""`jmapsync status`: what the ledgers know, without asking anybody."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from jmapsync.ledger import AccountLock
+
+if TYPE_CHECKING:
+    from jmapsync.demo import DemoServer
+    from tests.cli.conftest import Command, Home
+
+
+class TestStatus:
+    def test_before_the_first_run(self, jmapsync: Command, home: Home) -> None:
+        done = jmapsync("status")
+        assert (done.code, done.out, done.err) == (0, "home\n  mail: never synchronised\n", "")
+        assert not home.state.exists()
+
+    def test_after_a_run_needs_no_server(self, jmapsync: Command, server: DemoServer) -> None:
+        jmapsync("sync")
+        server.stop()
+        done = jmapsync("status")
+        assert done.code == 0
+        assert done.out.startswith("home\n  mail: synced 2")
+        assert done.out.endswith("    12 here, 12 on the server\n")
+
+    def test_as_json(self, jmapsync: Command) -> None:
+        jmapsync("sync")
+        told = json.loads(jmapsync("status", "--json").out)
+        mail = told["accounts"]["home"]["kinds"]["mail"]
+        assert told["ok"] is True
+        assert (mail["last_state"], mail["here"], mail["on_server"], mail["waiting"]) == ("synced", 12, 12, 0)
+        assert (mail["conflicts"], mail["problems"], mail["suspended"]) == (0, [], None)
+        assert mail["last_run"].endswith("+00:00")
+
+    def test_during_a_run(self, jmapsync: Command, home: Home) -> None:
+        jmapsync("sync")
+        with AccountLock(home.state / "lock", "home"):
+            assert jmapsync("status").out.startswith("home (a run is under way)\n")
+            assert json.loads(jmapsync("status", "--json").out)["accounts"]["home"]["running"] is True
+        assert json.loads(jmapsync("status", "--json").out)["accounts"]["home"]["running"] is False
+
+    def test_of_a_run_that_failed(self, jmapsync: Command, home: Home) -> None:
+        jmapsync("sync")
+        (home.mail / ".jmapsync").unlink()
+        assert jmapsync("sync").code == 4
+        assert jmapsync("status").code != 0
+
+    def test_of_a_ledger_that_is_none(self, jmapsync: Command, home: Home) -> None:
+        home.state.mkdir(parents=True)
+        (home.state / "ledger.sqlite").write_bytes(b"no database at all, " * 100)
+        done = jmapsync("status")
+        assert done.code == 1
+        assert f"The ledger {home.state}/ledger.sqlite cannot be used" in done.err
+
+    def test_of_what_this_version_cannot_do(self, jmapsync: Command, home: Home) -> None:
+        home.configure(more='[accounts.home.tasks]\npath = "~/tasks"\n')
+        done = jmapsync("status")
+        assert done.code == 2
+        assert "  tasks: Tasks cannot be synchronised yet by this version.\n" in done.out
