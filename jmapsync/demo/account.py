@@ -62,6 +62,7 @@ class Account:
         self.listeners: list[Callable[[], None]] = []
         """Called after each transaction that changed something, in the thread that made it."""
         self._by_blob: dict[str, list[str]] = {}
+        self._hidden: dict[str, Email] = {}
         self._modseq = 0
         self._serial = 0
         self._depth = 0
@@ -127,10 +128,7 @@ class Account:
                 email_id = self._next_id("e")
             email = Email(email_id, blob_id, len(data), received_at, frozenset(mailbox_ids), frozenset(keywords))
             self.blobs.setdefault(blob_id, content)
-            self.emails[email_id] = email
-            self._by_blob.setdefault(blob_id, []).append(email_id)
-            self._count(email, 1)
-            self._record("Email", email_id)
+            self._insert(email)
             return email
 
     def update_email(
@@ -256,6 +254,17 @@ class Account:
         """Destroy a message."""
         self.remove_email(email_id)
 
+    def hide(self, email_id: str) -> None:
+        r"""Make a message vanish as an IMAP client does that marks it `\\Deleted` (RFC 8621, section 4.1.1)."""
+        with self.transaction():
+            self._hidden[email_id] = self.emails[email_id]
+            self.remove_email(email_id)
+
+    def unhide(self, email_id: str) -> None:
+        """Let a hidden message come back under its id, which `/changes` then tells as updated (seen on Cyrus)."""
+        with self.transaction():
+            self._insert(self._hidden.pop(email_id))
+
     def create_mailbox(self, path: str, *, role: str | None = None) -> str:
         """Make a mailbox in the parent its path names, which must exist, and return its id."""
         parent, _, name = path.rpartition("/")
@@ -336,6 +345,12 @@ class Account:
         modseq = self._next_modseq()
         self.logs[type_name].record(record_id, modseq, dead=dead)
         return modseq
+
+    def _insert(self, email: Email) -> None:
+        self.emails[email.id] = email
+        self._by_blob.setdefault(email.blob_id, []).append(email.id)
+        self._count(email, 1)
+        self._record("Email", email.id)
 
     def _count(self, email: Email, step: int) -> None:
         unread = 0 if email.keywords & {"$seen", "$draft"} else step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import imaplib
 import itertools
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from tests.live.cyrus import Cyrus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from jmapsync.demo import Account
 
 _numbers = itertools.count(1)
 _SERVERS = {
@@ -50,8 +53,37 @@ def peer(request: pytest.FixtureRequest, real_servers: Callable[[str], Cyrus]) -
         if make == "demo":
             server = stack.enter_context(DemoServer(dialect=version))
             url, user, password = server.url, "demo", "demo"
+            mark = _hiding(server.account)
         else:
             real = real_servers(flavour)
             url, user, password = real.jmap_url, f"contract{next(_numbers)}", "correct horse"
             real.create_user(user, password)
-        yield stack.enter_context(Peer(url, user, password, flavour))
+            mark = _marking(real.imap_port, user, password)
+        client = stack.enter_context(Peer(url, user, password, flavour))
+        client.mark_deleted = mark
+        yield client
+
+
+def _hiding(account: Account) -> Callable[[bool], None]:
+    """Return what hides the only message of an embedded account, or lets it come back."""
+
+    def mark(deleted: bool) -> None:
+        if deleted:
+            account.hide(next(iter(account.emails)))
+        else:
+            account.unhide(next(iter(account._hidden)))
+
+    return mark
+
+
+def _marking(port: int, user: str, password: str) -> Callable[[bool], None]:
+    """Return what marks the only message of a real account as deleted over IMAP, or takes the mark away."""
+
+    def mark(deleted: bool) -> None:
+        with imaplib.IMAP4("127.0.0.1", port) as client:
+            client.login(user, password)
+            client.select("INBOX")
+            status, _ = client.store("1", "+FLAGS" if deleted else "-FLAGS", "\\Deleted")
+            assert status == "OK"
+
+    return mark

@@ -5,10 +5,14 @@ from __future__ import annotations
 import functools
 import itertools
 import ssl
+from typing import TYPE_CHECKING
 
 import httpx
 
 from tests.live.jmapraw import BLOB, CORE, MAIL, Jmap, Json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _numbers = itertools.count(1)
 _tls = functools.cache(ssl.create_default_context)  # made once: it takes longer than a test
@@ -25,6 +29,9 @@ def message(text: str = "", *, header: str = "") -> bytes:
 
 class Peer(Jmap):
     """An account of its own for one test; `flavour` is `rfc`, or the Cyrus version whose behaviour is expected."""
+
+    mark_deleted: Callable[[bool], None]
+    """Marks the account's only message `\\Deleted` as an IMAP client does, or takes the mark away."""
 
     def __init__(self, url: str, user: str, password: str, flavour: str) -> None:
         self.http = httpx.Client(auth=(user, password), timeout=120, follow_redirects=True, verify=_tls())

@@ -60,6 +60,20 @@ def test_content_that_comes_back_has_its_old_id_on_cyrus_and_counts_as_updated(p
         assert peer.listed(alive) == ([again], [], [email_id])
 
 
+def test_a_message_that_imap_marks_deleted_vanishes_and_may_come_back(peer: Peer) -> None:
+    email_id = peer.deliver(keywords={"work": True})
+    before = peer.state()
+    peer.mark_deleted(True)
+    hidden = peer.state()
+    assert not peer.exists(email_id)
+    assert peer.one("Email/query", {})["ids"] == []
+    assert peer.listed(before) == ([], [], [email_id])
+    peer.mark_deleted(False)
+    assert peer.email(email_id)["keywords"] == {"work": True}
+    assert peer.listed(before) == ([], [email_id], [])
+    assert peer.listed(hidden) == ([], [email_id], [])
+
+
 def test_pages_end_after_max_changes_and_lead_to_the_same_end(peer: Peer) -> None:
     before = peer.state()
     ids = [peer.deliver() for _ in range(5)]
