@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jmapsync.planner import Base, Pair, Rules, Side, Version
@@ -57,14 +57,15 @@ class Case:
         """Return the name of the property."""
         return self.check.__name__
 
-    def attempt(self, planner: Planner) -> None:
-        """Try to falsify the property; raise what falsifies it."""
+    def attempt(self, planner: Planner, effort: settings | None = None) -> None:
+        """Try to falsify the property, by default as hard as the profile says; raise what falsifies it."""
 
         def run(drawn: tuple[Any, ...]) -> None:
             self.check(planner, *drawn)
 
         run.__name__ = run.__qualname__ = self.name
-        given(st.tuples(*self.inputs))(run)()
+        trial = given(st.tuples(*self.inputs))(run)
+        (effort(trial) if effort is not None else trial)()
 
 
 def _edit_wins(planner: Planner, drawn: tuple[Pair, Side, Rules]) -> None:

@@ -188,6 +188,9 @@ THEMES = (
     ("edit", "rewrite", "delete", "put"),
     ("put", "take", "move", "delete", "fell"),
     ("reparent", "fell", "move", "create"),
+    ("edit", "mark_all"),
+    ("take", "mark"),
+    ("fell", "reparent"),
 )
 
 
