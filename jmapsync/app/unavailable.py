@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,10 +15,11 @@ NOT_YET = {
     "sieve": "Sieve scripts cannot be synchronised yet by this version.",
     "mail.layout=maildir++": 'This version cannot write layout = "maildir++" yet; use "nested".',
     "mail.keep_deleted=True": "This version cannot keep deleted messages yet (keep_deleted = true).",
-    "mail.direction=pull": 'This version cannot mirror one way only yet (direction = "pull").',
+    "mail.include": "This version cannot leave mailboxes out yet (include).",
+    "mail.exclude": "This version cannot leave mailboxes out yet (exclude).",
     "auth=oauth": 'This version cannot sign in by OAuth yet; use auth = "basic" or auth = "bearer".',
 }
-"""By kind, or by key and value: the sentence for people."""
+"""By kind, by key and value, or by a key that differs from its default: the sentence for people."""
 
 
 def missing_for_account(account: AccountConfig) -> str:
@@ -30,5 +32,9 @@ def missing_for_kind(account: AccountConfig, kind: str) -> str:
     if kind in NOT_YET:
         return NOT_YET[kind]
     config = account.kinds[kind]
-    said = (f"{kind}.{name}={value}" for name, value in vars(config).items())
+    said: list[str] = []
+    for one in fields(config):
+        value = getattr(config, one.name)
+        if value != one.default:
+            said += [f"{kind}.{one.name}", f"{kind}.{one.name}={value}"]
     return " ".join(NOT_YET[one] for one in said if one in NOT_YET)

@@ -33,7 +33,9 @@ class TestAServerThatAnswers:
 
     def test_says_what_include_and_exclude_leave_out(self, jmapsync: Command, home: Home) -> None:
         home.configure(mail='include = ["INBOX", "Lists/*"]\nexclude = ["Lists/python"]')
-        lines = [line.split() for line in jmapsync("check").out.splitlines()]
+        done = jmapsync("check")
+        assert done.code == 2
+        lines = [line.split() for line in done.out.splitlines()]
         assert ["INBOX", "6", "4", "inbox"] in lines
         assert ["Archive", "2", "0", "archive,", "not", "mirrored"] in lines
         assert ["Lists/python", "2", "1", "not", "mirrored"] in lines

@@ -236,7 +236,7 @@ class TestWhatThisVersionCannotDo:
         assert done.out.startswith("home mail: ")
         assert jmapsync("sync", "--kind", "mail").code == 0
 
-    @pytest.mark.parametrize("mail", ['layout = "maildir++"', "keep_deleted = true"])
+    @pytest.mark.parametrize("mail", ['layout = "maildir++"', "keep_deleted = true", 'include = ["INBOX"]', 'exclude = ["Junk"]'])
     def test_a_way_of_mirroring_is_told_and_nothing_is_touched(self, mail: str, jmapsync: Command, home: Home) -> None:
         home.configure(mail=mail)
         done = jmapsync("sync")
@@ -277,3 +277,27 @@ class TestTheHook:
         assert done.code == 1
         assert done.err == "home: The hook `exit 7` failed with status 7; everything is synchronised nevertheless.\n"
         assert len(home.inbox()) == 6
+
+
+class TestAMirrorOfOneWay:
+    def test_writes_nothing_to_the_server(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
+        home.configure(mail='direction = "pull"')
+        jmapsync("sync")
+        before = server.account.listing()
+        (new,) = [file for file in home.inbox() if b"Subject: Welcome" in file.read_bytes()]
+        new.rename(home.mail / "INBOX/cur" / f"{new.name}:2,FS")
+        (home.mail / "INBOX/new/1.dropped.here").write_bytes(b"Subject: mine\n\nmine\n")
+        (home.mail / "Mine").mkdir()
+
+        jmapsync("sync")
+
+        assert server.account.listing() == before
+        assert {mailbox.name for mailbox in server.account.mailboxes.values()}.isdisjoint({"Mine"})
+        assert any(b"Subject: mine" in file.read_bytes() for file in home.inbox())
+
+    def test_still_brings_what_changes_there(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
+        home.configure(mail='direction = "pull"')
+        jmapsync("sync")
+        server.account.deliver(b"Subject: hello\r\n\r\nhello\r\n")
+        assert jmapsync("sync").code == 0
+        assert len(home.inbox()) == 7
