@@ -36,6 +36,20 @@ def test_session_offers_mail_and_blobs_in_the_primary_account(peer: Peer) -> Non
     assert core["maxCallsInRequest"] >= 16
 
 
+def test_the_blob_capability_tells_its_limits_except_on_cyrus_36_and_cyrus_misspells_one(peer: Peer) -> None:
+    blob = peer.session["accounts"][peer.account]["accountCapabilities"][peer.blob]
+    if peer.flavour == "3.6":
+        assert blob == {}
+    else:
+        assert blob["maxSizeBlobSet"] >= 4096
+        assert ("maxdataSources" in blob, "maxDataSources" in blob) == (peer.is_cyrus, not peer.is_cyrus)
+        assert {"sha", "sha-256"} <= set(blob["supportedDigestAlgorithms"])
+
+
+def test_the_session_state_of_cyrus_says_nothing(peer: Peer) -> None:
+    assert (peer.session["state"] == "0") is peer.is_cyrus
+
+
 def test_urls_of_the_session_are_relative_on_cyrus_and_templates_everywhere(peer: Peer) -> None:
     assert bool(urlsplit(peer.session["apiUrl"]).netloc) is not peer.is_cyrus
     for variable in ("{accountId}", "{blobId}", "{name}", "{type}"):
