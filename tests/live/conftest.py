@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-pytest.register_assert_rewrite("tests.live.compare", "tests.mirror")
-
 from tests.live.cyrus import FLAVOURS, Cyrus
 from tests.live.imap import Imap
 from tests.live.jmapraw import Jmap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+pytest.register_assert_rewrite("tests.live.compare", "tests.mirror")
 
 _HERE = Path(__file__).parent
 _numbers = itertools.count(1)
