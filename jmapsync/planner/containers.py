@@ -13,7 +13,7 @@ from dataclasses import replace
 from jmapsync.planner import reason
 from jmapsync.planner.decide import BOTH, decide
 from jmapsync.planner.merge import held
-from jmapsync.planner.model import Decision, Homes, Pair, Present, Rules, Side, Verb
+from jmapsync.planner.model import SIDES, Decision, Homes, Pair, Present, Rules, Side, Verb
 from jmapsync.planner.orders import Draft, redraft
 
 Parents = Mapping[int, Homes]
@@ -42,9 +42,9 @@ def _decide_together(trees: Mapping[int, Pair], rules: Rules, needed: frozenset[
     while True:
         decisions = {key: decide(pair, rules, needed=key in needed) for key, pair in trees.items()}
         decisions |= {key: _hold_back(decisions[key], trees[key], rules) for key in held_back}
-        parents = {side: _parents(decisions, side) for side in Side}
+        parents = {side: _parents(decisions, side) for side in SIDES}
         wider = needed.union(*parents[Side.LOCAL].values(), *parents[Side.REMOTE].values())
-        circle = frozenset().union(*(_circles(parents[side]) for side in Side))
+        circle = frozenset().union(*(_circles(parents[side]) for side in SIDES))
         if wider == needed and circle <= held_back:
             return decisions, circle
         needed, held_back = wider, held_back | circle
@@ -91,9 +91,9 @@ def _depth(key: int, parents: Parents) -> int:
 
 def _stages(drafts: Mapping[int, Draft], decisions: Mapping[int, Decision]) -> dict[int, int]:
     """Return the stages: creations and moves from the top down as things are to be, deletions from the bottom up."""
-    future = [_parents(decisions, side) for side in Side]
+    future = [_parents(decisions, side) for side in SIDES]
     seen = {
-        side: {key: version.homes for key, item in drafts.items() if (version := item.pair.of(side)) is not None} for side in Side
+        side: {key: version.homes for key, item in drafts.items() if (version := item.pair.of(side)) is not None} for side in SIDES
     }
     down = {key: max(_depth(key, parents) for parents in future) for key in drafts}
     up = {key: max(_depth(key, parents) for parents in seen.values()) for key in drafts}
@@ -105,7 +105,7 @@ def _blocked(drafts: Mapping[int, Draft], present: Present, blocked: Mapping[int
     """Return which further containers have to wait, given those that do already."""
     more: dict[int, str] = {}
     active = {key: item for key, item in drafts.items() if key not in blocked}
-    for side in Side:
+    for side in SIDES:
         verbs = {key: order.verb for key, item in active.items() for order in item.orders if order.side is side}
         there = present.of(side) | {key for key, verb in verbs.items() if verb is Verb.CREATE}
         for key, item in active.items():

@@ -33,9 +33,9 @@ from jmapsync.planner.merge import (
     same_sense,
     stay,
 )
-from jmapsync.planner.model import Base, Decision, Homes, Pair, Rules, Side, Version, Wanted
+from jmapsync.planner.model import SIDES, Base, Decision, Homes, Pair, Rules, Side, Version, Wanted
 
-BOTH: Final = frozenset(Side)
+BOTH: Final = frozenset(SIDES)
 
 
 def decide(pair: Pair, rules: Rules, *, needed: bool = False) -> Decision:
@@ -48,7 +48,7 @@ def decide(pair: Pair, rules: Rules, *, needed: bool = False) -> Decision:
         return Decision(None, None, "gone from both sides")
     if rules.writable != BOTH:
         return follow(pair, rules, needed=needed)
-    gone = [side for side in Side if means_gone(pair.of(side), rules)]
+    gone = [side for side in SIDES if means_gone(pair.of(side), rules)]
     if len(gone) == len(Side):
         return Decision(None, None, reason.join(*(reason.deleted(side, pair.of(side)) for side in gone)))
     if pair.base is None:
@@ -95,7 +95,7 @@ def _after_deletion(pair: Pair, base: Base, gone: Side, rules: Rules, *, needed:
         return Decision(None, None, f"{deletion}, {f'only {flags}' if flags else f'unchanged {reason.WHERE[side]}'}")
     body = Body(side) if left is None else merge_bodies(pair, base, rules)
     tags = {gone: base.of(gone).tags if left is None else left.tags, side: survivor.tags}
-    local, remote = (Wanted(body.of(each), replay(tags[each], tags[each.other], base.of(each.other).tags), homes) for each in Side)
+    local, remote = (Wanted(body.of(each), replay(tags[each], tags[each.other], base.of(each.other).tags), homes) for each in SIDES)
     phrase = f"{deletion}, but {edit or f'still needed {reason.WHERE[side]}'}"
     return Decision(local, remote, reason.join(phrase, body.phrase if body.shelve else ""), body.shelve)
 
@@ -109,7 +109,7 @@ def _merge(pair: Pair, base: Base, rules: Rules) -> Decision:
             replay(held(pair, side).tags, held(pair, side.other).tags, base.of(side.other).tags),
             homes[side],
         )
-        for side in Side
+        for side in SIDES
     )
     phrase = reason.join(body.phrase, reason.sets_changed(pair, base, rules))
     return Decision(local, remote, phrase or "unchanged", body.shelve)

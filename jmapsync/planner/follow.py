@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from jmapsync.planner import reason
 from jmapsync.planner.merge import Body, held, means_gone, means_other, replay, same_sense, stay
-from jmapsync.planner.model import Base, Decision, Homes, Pair, Rules, Side, Version, Wanted
+from jmapsync.planner.model import SIDES, Base, Decision, Homes, Pair, Rules, Side, Version, Wanted
 
 
 def follow(pair: Pair, rules: Rules, *, needed: bool) -> Decision:
     """Return the wanted states of an item in sight on at least one side, with one side or none writable."""
     if not rules.writable:
-        local, remote = (_frozen(pair, side) for side in Side)
+        local, remote = (_frozen(pair, side) for side in SIDES)
         return Decision(local, remote, "neither side may be written")
     (follower,) = rules.writable
     leader = follower.other

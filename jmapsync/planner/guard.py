@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jmapsync.planner.model import NOTHING, Change, Homes, Order, Side, Verb
+from jmapsync.planner.model import NOTHING, SIDES, Change, Homes, Order, Side, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -65,8 +65,8 @@ def _loses(order: Order) -> bool:
 class Tally:
     """The losses of a plan, counted batch by batch."""
 
-    counts: dict[Side, int] = field(default_factory=lambda: dict.fromkeys(Side, 0))
-    by_container: dict[Side, dict[int, int]] = field(default_factory=lambda: {side: {} for side in Side})
+    counts: dict[Side, int] = field(default_factory=lambda: dict.fromkeys(SIDES, 0))
+    by_container: dict[Side, dict[int, int]] = field(default_factory=lambda: {side: {} for side in SIDES})
     _losses: list[tuple[str, int, tuple[int, ...]]] = field(default_factory=list)
 
     def add(self, changes: Iterable[Change]) -> None:
@@ -101,7 +101,7 @@ def judge(
     containers whose directory disappeared while the base has items in it.
     """
     found: list[Suspension] = []
-    for side in Side:
+    for side in SIDES:
         counted = tally.by_container[side]
         held = population.get(side, {})
         places = sorted(counted, key=lambda home: (names.get(home, ""), home))

@@ -10,18 +10,21 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from jmapsync.planner import reason
-from jmapsync.planner.model import Base, Homes, Pair, Rules, Side, Version, Wanted
+from jmapsync.planner.model import SIDES, Base, Homes, Pair, Rules, Side, Version, Wanted
 
 Element = TypeVar("Element", str, int)
 
 
 def in_sight(pair: Pair, rules: Rules) -> Pair:
     """Return the pair without versions that are in no home: nothing is there to keep, and nothing to delete either."""
-
-    def seen(version: Version | None) -> Version | None:
-        return version if version is None or rules.homeless or version.homes else None
-
-    return replace(pair, local=seen(pair.local), remote=seen(pair.remote))
+    local, remote = pair.local, pair.remote
+    if rules.homeless or ((local is None or local.homes) and (remote is None or remote.homes)):
+        return pair
+    return replace(
+        pair,
+        local=local if local is not None and local.homes else None,
+        remote=remote if remote is not None and remote.homes else None,
+    )
 
 
 def means_gone(version: Version | None, rules: Rules) -> bool:
@@ -83,7 +86,7 @@ def conflict(rules: Rules, cause: str) -> Body:
 def merge_bodies(pair: Pair, base: Base, rules: Rules) -> Body:
     """Return whose body wins when both sides hold the item."""
     verb = reason.edited(rules)
-    changed = [side for side in Side if held(pair, side).body != base.of(side).body]
+    changed = [side for side in SIDES if held(pair, side).body != base.of(side).body]
     if not changed:
         return Body(None)
     if len(changed) == 1:
@@ -91,7 +94,7 @@ def merge_bodies(pair: Pair, base: Base, rules: Rules) -> Body:
     if same_sense(pair):
         return Body(None, f"{verb} alike on both sides")
     # A server may rewrite an object without changing what it says (a new `updated`): that is no edit to quarrel with.
-    changed = [side for side in Side if means_other(held(pair, side), base.of(side))]
+    changed = [side for side in SIDES if means_other(held(pair, side), base.of(side))]
     if not changed:
         return Body(None, "rewritten on both sides without a change")
     if len(changed) == 1:
@@ -104,12 +107,12 @@ def merge_homes(pair: Pair, base: Base, rules: Rules) -> dict[Side, Homes]:
 
     A container has one parent or none: its home is a value that moves, and the preferred side's move wins.
     """
-    kept = {side: held(pair, side).kept for side in Side}
+    kept = {side: held(pair, side).kept for side in SIDES}
     if rules.homeless:
-        moved = [side for side in Side if kept[side] != base.of(side).kept]
+        moved = [side for side in SIDES if kept[side] != base.of(side).kept]
         if not moved:
             return kept
-        return dict.fromkeys(Side, kept[rules.prefer if rules.prefer in moved else moved[0]])
-    merged = {side: replay(kept[side], kept[side.other], base.of(side.other).kept) for side in Side}
+        return dict.fromkeys(SIDES, kept[rules.prefer if rules.prefer in moved else moved[0]])
+    merged = {side: replay(kept[side], kept[side.other], base.of(side.other).kept) for side in SIDES}
     # Empty when each side dropped the home that the other relied on: nobody wanted the item gone.
-    return merged if all(merged.values()) else dict.fromkeys(Side, kept[rules.prefer])
+    return merged if all(merged.values()) else dict.fromkeys(SIDES, kept[rules.prefer])

@@ -11,6 +11,7 @@ from jmapsync.planner.merge import held, in_sight, means_gone
 from jmapsync.planner.model import (
     NO_TAGS,
     NOTHING,
+    SIDES,
     Base,
     Decision,
     Order,
@@ -65,7 +66,7 @@ class Draft:
 
         What a side that may not be written marked to go is not agreed upon: as a base, it would undo an edit of the other.
         """
-        kept = not any(means_gone(self.pair.of(side), self.rules) for side in Side)
+        kept = not any(means_gone(self.pair.of(side), self.rules) for side in SIDES)
         return kept and not self.orders and settle(self.pair, self.pair.local, self.pair.remote) != self.pair.base
 
     @property
@@ -88,16 +89,15 @@ def draft(pair: Pair, rules: Rules, *, needed: bool = False) -> Draft:
 
 def redraft(pair: Pair, decision: Decision, rules: Rules) -> Draft:
     """Return the orders that lead to a decision; at most one a side, none to a side that may not be written."""
-    orders = tuple(
-        order for side in Side if side in rules.writable and (order := _order(in_sight(pair, rules), decision, side)) is not None
-    )
-    return Draft(pair, decision, orders, rules)
+    seen = in_sight(pair, rules)
+    found = (_order(seen, decision, side) for side in SIDES if side in rules.writable)
+    return Draft(pair, decision, tuple(order for order in found if order is not None), rules)
 
 
 def waits(item: Draft, present: Present) -> str:
     """Return why an item has to wait for its containers; nothing when it need not."""
-    sides = [side for side in Side if item.missing(side, present.of(side))]
-    return reason.join(*(f"waits for its folder to exist {reason.WHERE[side]}" for side in sides))
+    sides = [order.side for order in item.orders if order.added_homes and item.missing(order.side, present.of(order.side))]
+    return reason.join(*(f"waits for its folder to exist {reason.WHERE[side]}" for side in sides)) if sides else ""
 
 
 def _order(pair: Pair, decision: Decision, side: Side) -> Order | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.planner.containers import draft_containers
 from jmapsync.planner.decide import decide
-from jmapsync.planner.model import Blocked, Change, Pair, Plan, Present, Rules, Side
+from jmapsync.planner.model import SIDES, Blocked, Change, Pair, Plan, Present, Rules
 from jmapsync.planner.orders import Draft, agree, draft, waits
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def needed_homes(pairs: Iterable[Pair], rules: Rules) -> frozenset[int]:
     needed: set[int] = set()
     for pair in pairs:
         decision = decide(pair, rules)
-        for side in Side:
+        for side in SIDES:
             wanted = decision.of(side)
             needed |= wanted.homes if wanted is not None else frozenset()
     return frozenset(needed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from jmapsync.planner.model import Base, Pair, Rules, Side, Version
+from jmapsync.planner.model import SIDES, Base, Pair, Rules, Side, Version
 
 WHERE: Final = {Side.LOCAL: "here", Side.REMOTE: "on the server"}
 WHOSE: Final = {Side.LOCAL: "the one here", Side.REMOTE: "the server's version"}
@@ -65,7 +65,7 @@ def untidy(side: Side, version: Version | None) -> str:
 def sets_changed(pair: Pair, base: Base, rules: Rules) -> str:
     """Say what both sides did to tags and homes since the base."""
     phrases = []
-    for side in Side:
+    for side in SIDES:
         version = pair.of(side)
         if version is not None:
             phrases.append(tags_changed(side, version, base.of(side)))

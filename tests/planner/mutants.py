@@ -58,14 +58,14 @@ MUTANTS = (
     Mutant(
         "homes are not merged",
         "merge",
-        "return merged if all(merged.values()) else dict.fromkeys(Side, kept[rules.prefer])",
+        "return merged if all(merged.values()) else dict.fromkeys(SIDES, kept[rules.prefer])",
         "return kept",
         ("p2_the_three_trees_agree",),
     ),
     Mutant(
         "an item that each side took out of another home ends in none",
         "merge",
-        "return merged if all(merged.values()) else dict.fromkeys(Side, kept[rules.prefer])",
+        "return merged if all(merged.values()) else dict.fromkeys(SIDES, kept[rules.prefer])",
         "return merged",
         ("p6_every_edited_body_survives",),
     ),
@@ -86,7 +86,7 @@ MUTANTS = (
     Mutant(
         "what a frozen side marked to go becomes the base",
         "orders",
-        "kept = not any(means_gone(self.pair.of(side), self.rules) for side in Side)",
+        "kept = not any(means_gone(self.pair.of(side), self.rules) for side in SIDES)",
         "kept = self.pair.local is not None and self.pair.remote is not None",
         ("p6_every_edited_body_survives",),
     ),
@@ -166,15 +166,15 @@ MUTANTS = (
     Mutant(
         "a container moved on one side is moved back",
         "merge",
-        "return dict.fromkeys(Side, kept[rules.prefer if rules.prefer in moved else moved[0]])",
-        "return dict.fromkeys(Side, kept[rules.prefer])",
+        "return dict.fromkeys(SIDES, kept[rules.prefer if rules.prefer in moved else moved[0]])",
+        "return dict.fromkeys(SIDES, kept[rules.prefer])",
         ("p7_a_world_edited_on_one_side_is_written_on_the_other",),
     ),
     Mutant(
         "the disk's move wins, whatever is preferred",
         "merge",
-        "return dict.fromkeys(Side, kept[rules.prefer if rules.prefer in moved else moved[0]])",
-        "return dict.fromkeys(Side, kept[moved[0]])",
+        "return dict.fromkeys(SIDES, kept[rules.prefer if rules.prefer in moved else moved[0]])",
+        "return dict.fromkeys(SIDES, kept[moved[0]])",
         ("p8_swapping_sides_mirrors_the_plan",),
     ),
     Mutant(
@@ -187,8 +187,8 @@ MUTANTS = (
     Mutant(
         "the base of one side is used for both",
         "merge",
-        "changed = [side for side in Side if held(pair, side).body != base.of(side).body]",
-        "changed = [side for side in Side if held(pair, side).body != base.local.body]",
+        "changed = [side for side in SIDES if held(pair, side).body != base.of(side).body]",
+        "changed = [side for side in SIDES if held(pair, side).body != base.local.body]",
         ("p8_swapping_sides_mirrors_the_plan", "p11_an_edit_after_a_clean_commit_is_no_conflict"),
     ),
     Mutant(

@@ -358,7 +358,7 @@ def p13_no_clock_no_random_no_io(planner: Planner) -> None:
                 assert not node.level
                 imported = [node.module or ""]
             for name in imported:
-                assert name in ALLOWED or name.partition(".planner")[0] == "jmapsync", f"{module} imports {name}"
+                assert name in ALLOWED or f"{name}.".startswith("jmapsync.planner."), f"{module} imports {name}"
             if isinstance(node, ast.Name):
                 assert node.id not in IMPURE, f"{module} uses {node.id}"
 
