@@ -135,15 +135,18 @@ class Writer:
             data, form = to_disk(body.data, keep_crlf=self._keep_crlf)
             digest, size = digest_of(body.data), len(body.data)
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with open(handle, "wb", buffering=0) as file:
-                staged[order.key] = _Staged(job, path, digest, size, form)
+            staged[order.key] = _Staged(job, path, digest, size, form)
+            try:
                 view = memoryview(data)
                 while view:
-                    view = view[file.write(view) :]
+                    view = view[os.write(handle, view) :]
+                _set_mtime(handle, job.stamp)
+            finally:
+                os.close(handle)
         elif body.path is not None:
             staged[order.key] = _Staged(job, path, "", 0, form)
             staged[order.key] = self._copy_large(job, body.path, path)
-        _set_mtime(path, job.stamp)
+            _set_mtime(path, job.stamp)
 
     def _copy_large(self, job: Job, source: Path, path: str) -> _Staged:
         """Write a large body from a file of its own in bounded memory, with LF where that is reversible."""
@@ -324,7 +327,7 @@ class Writer:
         return f"{self._tree.folder(place.folder)}/{place.sub}/{place.name}{place.info}"
 
 
-def _set_mtime(path: str, stamp: int) -> None:
+def _set_mtime(path: str | int, stamp: int) -> None:
     """Show receivedAt as the file's mtime; a time no file system holds (hard case 61) is left as it is."""
     with contextlib.suppress(OverflowError, OSError):
         os.utime(path, (stamp, stamp))
