@@ -84,8 +84,13 @@ class Tour:
 
     def mark_read_here(self, subject: str) -> None:
         """Mark a message of the inbox as read, as a mail program does: by renaming its file."""
+        file, marked = self.marked_read(subject)
+        file.rename(marked)
+
+    def marked_read(self, subject: str) -> tuple[Path, Path]:
+        """Return the file of a message of the inbox, and what to rename it to so that it is marked as read."""
         file = self.file_of(subject)
-        file.rename(file.parent.parent / "cur" / f"{file.name.partition(':2,')[0]}:2,S")
+        return file, file.parent.parent / "cur" / f"{file.name.partition(':2,')[0]}:2,S"
 
     def star_on_server(self, subject: str) -> None:
         """Flag a message on the server, as a phone does."""

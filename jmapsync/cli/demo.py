@@ -67,12 +67,12 @@ def _wait(tour: Tour) -> None:
     import threading  # noqa: PLC0415
 
     sync = f"jmapsync -c {shlex.quote(str(tour.config))}"
-    inbox = shlex.quote(str(tour.mail / "INBOX"))
+    mark_read = " ".join(shlex.quote(str(path)) for path in tour.marked_read(_READ_HERE))
     click.echo(
         f"""
 The server runs until Ctrl-C. In another terminal, try:
-  mutt -f {inbox}        # read, flag, delete; or, without mutt:
-  mv {inbox}/new/$(ls {inbox}/new | head -n 1) {inbox}/cur/read:2,S
+  mutt -f {shlex.quote(str(tour.mail / "INBOX"))}   # read, flag, delete; or, without mutt:
+  mv {mark_read}
   {sync} sync --dry-run   # what would be done, and why
   {sync} sync
   {sync} check

@@ -17,18 +17,16 @@ def print_run(settings: Settings, run: RunReport, *, dry_run: bool = False, resu
         told: list[str] = []
         for kind, report in account.kinds.items():
             here = f"{name} {kind}"
-            if dry_run and not report.exit_code:
-                for sentence in report.sentences if results else ():
-                    click.echo(f"{here}: {sentence}")
-                continue
+            synced = report.state.value == "synced"
             for sentence in report.sentences:
                 told.append(sentence)
-                click.echo(f"{here}: {sentence}", err=True)
+                if results or not synced:
+                    click.echo(f"{here}: {sentence}", err=not synced)
             for problem in report.problems:
                 click.echo(f"{here}: held back: {problem.item}: {problem.why}", err=True)
             if report.conflicts:
                 click.echo(f"{here}: {_number(report.conflicts, 'version')} on the shelf; see: jmapsync conflicts", err=True)
-            if results and not settings.quiet and report.state.value == "synced":
+            if synced and results and not dry_run and not settings.quiet:
                 click.echo(f"{here}: {_summary(report)} ({_costs(account)})")
         if account.error and account.error not in told:
             click.echo(f"{name}: {account.error}", err=True)

@@ -206,6 +206,13 @@ class TestAnItemHeldBack:
         assert jmapsync("status").code == 3
         assert "held back: " in jmapsync("status").out
 
+    def test_does_not_keep_a_dry_run_from_telling_the_rest(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
+        self.test_is_named_and_ends_with_3(jmapsync, home, server)
+        server.account.deliver(b"Subject: another\r\n\r\nanother\r\n")
+        done = jmapsync("sync", "--dry-run")
+        assert done.code == 3
+        assert any(line.startswith("home mail: create ") for line in done.out.splitlines())
+
 
 class TestTheGuard:
     def test_suspends_a_mass_delete_until_it_is_allowed(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
