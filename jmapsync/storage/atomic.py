@@ -46,8 +46,8 @@ def sync_directories(paths: Iterable[str]) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Put a small text file in place in one step, durably, readable by its owner only."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Put a small text file in place in one step, durably, readable by its owner only. One process at a time may do so."""
+    temporary = unfinished(path)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with open(handle, "w", encoding="utf-8") as file:
         file.write(text)
@@ -55,6 +55,11 @@ def replace_text(path: Path, text: str) -> None:
         os.fsync(file.fileno())
     temporary.replace(path)
     sync_directories([os.fspath(path.parent)])
+
+
+def unfinished(path: Path) -> Path:
+    """Return where `replace_text` writes a file first; always the same, so that what a killed run left is written over."""
+    return path.with_name(f".{path.name}.tmp")
 
 
 def _fsync(path: str, flags: int) -> None:

@@ -47,5 +47,5 @@ def shows_wrongly(copy: Place, table: KeywordTable, tags: Tags) -> bool:
     """Tell whether a copy shows other keywords than the message has, shows them where no reader looks, or has lines added."""
     if copy.form == Form.MARKED:
         return True
-    shown = tags & table.shown
+    shown = tags & table.extended(tags).shown
     return table.read(copy.info) != shown or (copy.sub == "new" and bool(shown))

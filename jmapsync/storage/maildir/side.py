@@ -44,9 +44,11 @@ class MaildirSide:
         self._writer = Writer(self.tree, keep_crlf=keep_crlf, token=token)
 
     def open(self, ledger: Ledger, account: str) -> None:
-        """Check the root's marker, or make it, and learn where the folders lie."""
+        """Check the root's marker, or make it, learn where the folders lie, and remove what a killed run left half done."""
         self.tree.claim(ledger, account, "mail")
         self.tree.load(ledger)
+        if not self._dry:
+            self.tree.clear_unfinished()
 
     def look_folders(self, ledger: Ledger) -> Observation:
         """Return every folder."""

@@ -6,8 +6,10 @@ is; a folder's marker names its mailbox, so that `mv` is a rename and a lost led
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from jmapsync.errors import LocalError, RootError
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.names import INSIDE, TOP, escape, fold, unescape, unique
-from jmapsync.storage.atomic import replace_text, sync_directories
+from jmapsync.storage.atomic import replace_text, sync_directories, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 MARKER = ".jmapsync"
 KEYWORDS = "dovecot-keywords"
 INBOX = "INBOX"
+OUR_NAME = re.compile(r"[0-9]+\.J[0-9]+R[0-9a-f]{8}\.")
+"""How the names of the files begin that a mirror makes; see `write.Writer`."""
 _PARTS = ("cur", "new", "tmp")
 
 
@@ -70,6 +74,21 @@ class Tree:
     def folder(self, key: int) -> Path:
         """Return where a container lies."""
         return self.root / self.paths[key]
+
+    def clear_unfinished(self) -> None:
+        """Remove what a killed run left in the folders, as far as that is possible.
+
+        Under the account's lock nobody else can be writing these names. Other programs' files in `tmp` are theirs to remove.
+        """
+        for key in self.paths:
+            folder = self.folder(key)
+            with contextlib.suppress(OSError):
+                for name in (MARKER, KEYWORDS):
+                    unfinished(folder / name).unlink(missing_ok=True)
+                with os.scandir(folder / "tmp") as entries:
+                    ours = [entry.path for entry in entries if OUR_NAME.match(entry.name)]
+                for path in ours:
+                    os.unlink(path)
 
     def claim(self, ledger: Ledger, account: str, kind: str) -> None:
         """Check that the root is this mirror's, or make it so.
