@@ -26,7 +26,7 @@ async def run_after_sync(command: str, report: AccountReport) -> None:
 
     Raise `HookError` if it fails.
     """
-    changed = [name for name, kind in report.kinds.items() if kind.to_disk.total or kind.to_server.total]
+    changed = [name for name, kind in report.kinds.items() if kind.to_disk.total or kind.to_server.total or kind.folders.total]
     if not command or not changed or _INSIDE in os.environ:
         return
     environment = os.environ | {"JMAPSYNC_ACCOUNT": report.name, "JMAPSYNC_KINDS": " ".join(changed), _INSIDE: "1"}

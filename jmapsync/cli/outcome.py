@@ -33,7 +33,8 @@ def print_run(settings: Settings, run: RunReport, *, dry_run: bool = False, resu
 
 
 def _summary(report: KindReport) -> str:
-    parts = [_writes(report.to_disk, "here"), _writes(report.to_server, "on the server")]
+    folders = f"{_number(report.folders.total, 'folder')} written" if report.folders.total else ""
+    parts = [_writes(report.to_disk, "here"), _writes(report.to_server, "on the server"), folders]
     return ", ".join(part for part in parts if part) or "nothing to do"
 
 

@@ -115,7 +115,7 @@ class Containers:
                 changed = replace(changed, base=settle(changed.pair, changed.local, changed.remote))
         elif order.verb is Verb.DELETE:
             changed = replace(changed, base=None)
-        counts = self.report.to_disk if order.side is Side.LOCAL else self.report.to_server
+        counts = self.report.folders
         with self.ledger.transaction():
             self.ledger.save([changed])
             self.ledger.release([(self.kind.name, label(record))])

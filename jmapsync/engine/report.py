@@ -51,6 +51,8 @@ class KindReport:
     state: State = State.SYNCED
     to_disk: Counts = field(default_factory=Counts)
     to_server: Counts = field(default_factory=Counts)
+    folders: Counts = field(default_factory=Counts)
+    """Containers written, on either side; they are no items."""
     conflicts: int = 0
     """Versions waiting on the shelf."""
     problems: list[Problem] = field(default_factory=list)
@@ -64,6 +66,7 @@ class KindReport:
             "state": self.state.value,
             "to_disk": self.to_disk.to_json(),
             "to_server": self.to_server.to_json(),
+            "folders": self.folders.to_json(),
             "conflicts": self.conflicts,
             "problems": [{"item": one.item, "why": one.why} for one in self.problems],
             "sentences": self.sentences,
