@@ -31,7 +31,7 @@ def escape(name: str, *, reserved: frozenset[str] = INSIDE) -> str:
     text = _ESCAPE.sub(_percent, text)
     if not text:
         return "%~"
-    if text.casefold() in reserved or text[0] in ".-":
+    if text in INSIDE or text.casefold() in reserved or text[0] in ".-":
         text = _hex(text[0]) + text[1:]
     if text[-1] in ". ":
         text = text[:-1] + _hex(text[-1])

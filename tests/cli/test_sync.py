@@ -33,7 +33,7 @@ class TestARun:
 
         assert first.code == 0
         assert first.out.startswith("home mail: ")
-        assert " created here (" in first.out
+        assert " created here" in first.out
         assert first.err == ""
         assert len(home.inbox()) == 6
 
