@@ -147,8 +147,8 @@ async def test_hard_case_55_a_blob_that_is_gone_is_told_by_id(peer: Peer) -> Non
 async def test_hard_case_55_a_download_that_was_cut_is_continued_without_a_doubled_byte(peer: Peer) -> None:
     peer.on(
         "/download/alice/G1/blob",
-        Answer(body=CONTENT, sent=100_000),
-        Answer(body=CONTENT, sent=50_000),
+        Answer(body=CONTENT, sent=300_000),
+        Answer(body=CONTENT, sent=900_000),
         Answer(503),
         Answer(body=CONTENT),
     )

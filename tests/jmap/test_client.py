@@ -287,7 +287,8 @@ async def test_another_session_state_has_the_session_read_again(peer: Peer) -> N
     assert [seen.path for seen in peer.seen] == ["/api", "/session", "/moved"]
 
 
-async def test_a_state_that_never_agrees_is_looked_at_once(peer: Peer) -> None:
+async def test_a_state_that_never_agrees_is_looked_at_once(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jmapsync.jmap.client.SESSION_SECONDS", 0.0)
     peer.on("/api", result(ECHO, state="always different"))
     async with client(peer) as c:
         for _ in range(4):

@@ -96,6 +96,11 @@ def test_the_primary_account_is_chosen() -> None:
     assert session.account_for(MAIL).id == "b"
 
 
+def test_a_primary_account_that_lacks_the_capability_is_passed_over() -> None:
+    session = parse(accounts={"a": account(), "b": account(MAIL)}, primaryAccounts={MAIL: "a"})
+    assert session.account_for(MAIL).id == "b"
+
+
 def test_the_pinned_account_goes_before_the_primary_one() -> None:
     session = parse(accounts={"a": account(MAIL), "b": account(MAIL)}, primaryAccounts={MAIL: "b"})
     assert session.account_for(MAIL, "a").id == "a"

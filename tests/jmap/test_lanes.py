@@ -1,0 +1,45 @@
+"""How many may be under way at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from jmapsync.jmap.lanes import Lanes
+
+pytestmark = pytest.mark.anyio
+
+
+async def most_at_once(lanes: Lanes, visits: int) -> int:
+    inside = most = 0
+
+    async def visit() -> None:
+        nonlocal inside, most
+        async with lanes:
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0)
+            inside -= 1
+
+    await asyncio.gather(*(visit() for _ in range(visits)))
+    return most
+
+
+async def test_no_more_are_inside_than_there_are_lanes() -> None:
+    assert await most_at_once(Lanes(3), 20) == 3
+
+
+async def test_a_lane_taken_away_while_in_use_stays_away() -> None:
+    lanes = Lanes(3)
+    async with lanes:
+        lanes.narrow()
+    assert await most_at_once(lanes, 20) == 2
+
+
+async def test_the_last_lane_stays() -> None:
+    lanes = Lanes(2)
+    async with lanes:
+        for _ in range(5):
+            lanes.narrow()
+    assert lanes.count == await most_at_once(lanes, 5) == 1
