@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jmapsync.engine.account import AccountRun, Sides
 from jmapsync.engine.cycle import Options
 from jmapsync.engine.report import AccountReport, KindReport, Silent
+from jmapsync.errors import ExitCode, JmapsyncError
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
@@ -21,12 +23,16 @@ from jmapsync.planner import Limits
 from jmapsync.storage.maildir.side import MaildirSide, clear_spool
 from jmapsync.storage.remote.emails import MAIL as MAIL_CAPABILITY
 from jmapsync.storage.remote.side import MailSide
+from tests.live.compare import LETTERS, Shown, on_disk, stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import httpx
+
+    from jmapsync.demo.account import Account
+    from jmapsync.demo.records import Mailbox
 
 
 @dataclass
@@ -55,6 +61,13 @@ class Mirror:
     def sync(self, **options: bool) -> KindReport:
         return self.run(**options).kinds["mail"]
 
+    def run_whatever_comes(self, **options: bool) -> ExitCode:
+        """Return the exit code of a run that may fail in any way that has a sentence for people."""
+        try:
+            return self.run(**options).worst
+        except JmapsyncError as error:
+            return error.exit_code
+
     def run(self, **options: bool) -> AccountReport:
         return asyncio.run(self._run(Options(**options)))
 
@@ -68,9 +81,7 @@ class Mirror:
             credential = BasicCredential(self.user, self.password)
             ledger = Ledger.copy_of(path) if options.dry else Ledger.open(path)
             ledger = self.wrap(ledger)
-            async with Client(
-                self.url, credential, session=kept, max_wait=self.max_wait, transport=self.transport
-            ) as client:
+            async with Client(self.url, credential, session=kept, max_wait=self.max_wait, transport=self.transport) as client:
                 try:
                     session = await client.session()
                     account = session.account_for(MAIL_CAPABILITY)
@@ -103,10 +114,12 @@ class Mirror:
         return {folder: sorted(messages) for folder, messages in found.items()}
 
     def drop(self, path: str, content: bytes, *, sub: str = "new", info: str = "") -> Path:
-        """Put a message into a folder as a delivery agent does."""
+        """Put a message into a folder as a delivery agent does that has been done with it for a second."""
         name = f"{int(time.time())}.T{next(self._numbers)}.test{info}"
         temporary = self.root / path / "tmp" / name
         temporary.write_bytes(content)
+        moment = time.time() - 1
+        os.utime(temporary, (moment, moment))
         target = self.root / path / sub / name
         temporary.rename(target)
         return target
@@ -116,3 +129,41 @@ class Mirror:
         target = file.parent.parent / "cur" / f"{file.name.partition(':2,')[0]}:2,{letters}"
         file.rename(target)
         return target
+
+
+def assert_mirrored(account: Account, mirror: Mirror) -> None:
+    """Fail unless the disk holds what the account holds: folders, bytes, flags, keywords, memberships and dates."""
+    folders = {_path(account, mailbox): mailbox.id for mailbox in account.mailboxes.values()}
+    assert sorted(folders) == sorted(str(cur.parent.relative_to(mirror.root)) for cur in mirror.root.rglob("cur"))
+    assert not [left for temporary in mirror.root.rglob("tmp") for left in temporary.iterdir()]
+    there: dict[str, list[Shown]] = {}
+    for path, box in folders.items():
+        inside = [email for email in account.emails.values() if box in email.mailbox_ids]
+        if inside:
+            there[path] = sorted((stored(account.raw(email.id)), *_flags(email.keywords), email.received_at) for email in inside)
+    here = on_disk(mirror)
+    assert sorted(here) == sorted(there)
+    for path, messages in there.items():
+        assert here[path] == messages, path
+
+
+def assert_converges(account: Account, mirror: Mirror) -> None:
+    """Synchronise, fail unless both sides are then equal, and unless a further run does nothing in one request."""
+    report = mirror.sync()
+    assert (report.state.value, report.exit_code, report.problems, report.sentences) == ("synced", 0, [], [])
+    assert_mirrored(account, mirror)
+    again = mirror.sync()
+    assert (again.to_disk.total, again.to_server.total, mirror.requests) == (0, 0, 1)
+
+
+def _path(account: Account, mailbox: Mailbox) -> str:
+    """Return where a mailbox of a plain name lies in the `nested` layout."""
+    top, slash, rest = account.path(mailbox).partition("/")
+    inbox = next(box for box in account.mailboxes.values() if box.role == "inbox" and box.parent_id is None)
+    return f"{'INBOX' if top == inbox.name else top}{slash}{rest}"
+
+
+def _flags(keywords: frozenset[str]) -> tuple[str, frozenset[str]]:
+    """Return the flag letters that Maildir has for keywords, and the keywords it has none for."""
+    known = {flag.lower().replace("\\", "$"): letter for flag, letter in LETTERS.items()}
+    return "".join(sorted(known[word] for word in keywords & known.keys())), keywords - known.keys()

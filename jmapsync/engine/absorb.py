@@ -6,7 +6,7 @@ Nothing here decides what is to be done. An echo of our own write compares equal
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from jmapsync.ledger import HeldBack, Ledger, Record
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from jmapsync.storage.port import Folder, Observation, Remote, Seen, Trouble
 
 LOOK = "look"
-"""The remedy of a problem that the next look finds gone or finds again."""
+"""The remedy of a problem that the next look at the disk finds gone or finds again."""
+ASK = "ask"
+"""The remedy of a problem that the next look at the server asks about by its id, which stands in `seen`."""
 
 
 @dataclass(slots=True)
@@ -33,6 +35,10 @@ class Absorber:
     """Seconds since the epoch."""
     adopt_folder: Callable[[int, str, str], None]
     """Told the key, path and server id of a local folder when they become known."""
+    _asked: set[str] = field(default_factory=set)
+    """Ids that this look has to answer for, because an earlier one did not."""
+    _silent: set[str] = field(default_factory=set)
+    """Ids that this look got no answer for."""
 
     def load(self) -> None:
         """Give the remote side the containers and roles known from earlier looks."""
@@ -43,6 +49,12 @@ class Absorber:
 
     # the server's side
 
+    def unanswered(self) -> list[str]:
+        """Begin a look and return the ids that an earlier one got no answer for."""
+        self._asked = {one.seen for one in self.ledger.problems(self.kind.name) if one.remedy == ASK}
+        self._silent = set()
+        return sorted(self._asked)
+
     def take_remote(self, page: Observation) -> None:
         """Take in one page of a look at the server."""
         with self.ledger.transaction():
@@ -50,7 +62,7 @@ class Absorber:
                 self._remote_folders(page)
             self._remote_items(page.items)
             self._gone_on_server(page.gone_refs)
-            self._hold_back(page.problems)
+            self._take_answers(page)
             if page.cursor:
                 self.ledger.set_cursor(self.kind.name, Side.REMOTE, page.cursor)
 
@@ -132,6 +144,14 @@ class Absorber:
             records = self.ledger.by_ref(kind, list(refs)).values()
             self.ledger.save(replace(record, remote=None) for record in records)
 
+    def _take_answers(self, page: Observation) -> None:
+        """Hold back by name what the server lists but does not answer for, until it does: no delta tells of it again."""
+        self._hold_back(page.problems, ASK)
+        self._silent |= {trouble.ref for trouble in page.problems}
+        answered = (self._asked - self._silent) if page.whole else set[str]()
+        answered |= (self._asked | self._silent) & {*(seen.ref for seen in page.items), *page.gone_refs}
+        self.ledger.release((self.kind.name, f"email {ref}") for ref in answered)
+
     # the disk's side
 
     def take_local_folders(self, page: Observation) -> None:
@@ -188,12 +208,12 @@ class Absorber:
             self.ledger.save(changed)
             stale = [(one.kind, one.item) for one in self.ledger.problems(self.kind.name) if one.remedy == LOOK]
             self.ledger.release(stale)
-            self._hold_back(look.problems)
+            self._hold_back(look.problems, LOOK)
 
-    def _hold_back(self, troubles: Iterable[Trouble]) -> None:
+    def _hold_back(self, troubles: Iterable[Trouble], remedy: str) -> None:
         now = int(self.clock())
         for trouble in troubles:
-            self.ledger.hold_back(HeldBack(self.kind.name, trouble.item, None, trouble.why, LOOK, "", now, now))
+            self.ledger.hold_back(HeldBack(self.kind.name, trouble.item, None, trouble.why, remedy, trouble.ref, now, now))
 
 
 def parents_first(folders: Iterable[Folder]) -> list[Folder]:

@@ -102,7 +102,8 @@ class Cycle:
         kind = self.kind
         absorber.take_local_folders(await asyncio.to_thread(self.local.look_folders, self.ledger))
         cursor = "" if full else self.ledger.cursor(kind.name, Side.REMOTE)
-        async for page in self.remote.look(cursor, lambda: self.ledger.refs(kind.items.kind) | self.ledger.refs(kind.kept)):
+        again = absorber.unanswered()
+        async for page in self.remote.look(cursor, lambda: self.ledger.refs(kind.items.kind) | self.ledger.refs(kind.kept), again):
             if page.suspicious and page.gone_refs:
                 self._doubts[Side.REMOTE] = page.suspicious
             absorber.take_remote(page)

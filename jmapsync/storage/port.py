@@ -88,6 +88,8 @@ class Trouble:
 
     item: str
     why: str
+    ref: str = ""
+    """The server's id to ask for again at the next look, which a delta would not tell of once more."""
 
 
 class Outcome(enum.Enum):
@@ -187,10 +189,10 @@ class Remote(Protocol):
     roles: dict[str, str]
     """The server's id of a container by its role, kept by the engine."""
 
-    def look(self, cursor: str, known: Callable[[], set[str]]) -> AsyncIterator[Observation]:
+    def look(self, cursor: str, known: Callable[[], set[str]], again: Sequence[str] = ()) -> AsyncIterator[Observation]:
         """Yield what changed since a cursor; everything there is when the cursor is empty or cannot be used.
 
-        `known` returns the ids that the ledger believes to be there.
+        `known` returns the ids that the ledger believes to be there; `again` are those that an earlier look got no answer for.
         """
 
     async def read(self, wanted: Sequence[Record]) -> dict[int, Body]:

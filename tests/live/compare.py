@@ -28,10 +28,10 @@ def _shown(message: Message) -> Shown:
     letters = {letter for flag, letter in LETTERS.items() if flag.lower() in {one.lower() for one in message.flags}}
     standard = {flag.lower() for flag in LETTERS} | {"\\recent"}
     keywords = frozenset(flag.lower() for flag in message.flags) - standard
-    return _lf(message.content), "".join(sorted(letters)), keywords, int(message.received)
+    return stored(message.content), "".join(sorted(letters)), keywords, int(message.received)
 
 
-def _lf(content: bytes) -> bytes:
+def stored(content: bytes) -> bytes:
     """Return the bytes as a mirror stores them: with LF only where every line end is CRLF."""
     ends = content.count(b"\r\n")
     return content.replace(b"\r\n", b"\n") if content.count(b"\n") == ends == content.count(b"\r") else content

@@ -26,7 +26,7 @@ from jmapsync.storage.remote.emails import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
@@ -166,7 +166,8 @@ class RemoteLook:
             found = await self._collect(response, ("emails",), ids)
             async for extra in self._unknown_homes(found):
                 yield extra
-            listing.ids |= found.keys()
+            # An id that is listed without an answer is there all the same.
+            listing.ids |= set(ids) - set(self._lost)
             yield Observation(
                 items=[seen_email(found[ref], self._keys) for ref in fresh if ref in found],
                 problems=[_unanswered(ref) for ref in ids if ref not in found and ref not in self._lost],
@@ -177,12 +178,29 @@ class RemoteLook:
             response = await self._call([query, emails])
         async for late in self._until_stable(listing):
             yield late
-        last = Observation(cursor=cursor.encode(), whole=listing.stable)
+        last = Observation(whole=listing.stable)
         if listing.stable:
             last.gone_refs = sorted(known() - listing.ids)
         yield last
-        async for page in self.changes(cursor):
-            yield page
+        try:
+            async for page in self.changes(cursor):
+                yield page
+        except WholeLookNeededError:
+            # The listing stands by itself. Without a cursor the next run makes a new one.
+            return
+
+    async def unanswered(self, ids: Sequence[str]) -> AsyncIterator[Observation]:
+        """Yield emails that an earlier look got no answer for."""
+        self._lost = []
+        found = await self._fetch(list(ids))
+        async for folders in self._unknown_homes(found):
+            yield folders
+        silent = [ref for ref in ids if ref not in found and ref not in self._lost]
+        yield Observation(
+            items=[seen_email(email, self._keys) for email in found.values()],
+            gone_refs=list(self._lost),
+            problems=[_unanswered(ref) for ref in silent],
+        )
 
     def _read_page(self, response: Response, query: Call, listing: _Listing) -> list[str]:
         answer = response.get(query)
@@ -346,4 +364,4 @@ def _missing(changes: Changes, found: dict[str, Email], gone: set[str]) -> list[
 
 
 def _unanswered(ref: str) -> Trouble:
-    return Trouble(f"email {ref}", "the server lists it but does not answer for it")
+    return Trouble(f"email {ref}", "the server lists it but does not answer for it", ref)

@@ -40,8 +40,10 @@ class MailSide:
         self._importer = Importer(client, account, boxes)
         self._folders = FolderSetter(client, account)
 
-    async def look(self, cursor: str, known: Callable[[], set[str]]) -> AsyncIterator[Observation]:
+    async def look(self, cursor: str, known: Callable[[], set[str]], again: Sequence[str] = ()) -> AsyncIterator[Observation]:
         """Yield what changed since a cursor; everything there is when the changes cannot be had or believed.
+
+        Emails of `again` are asked for besides: an earlier look got no answer for them.
 
         Raises AccountGoneError when the server no longer has the account.
         """
@@ -52,6 +54,9 @@ class MailSide:
                 try:
                     async for page in look.changes(Cursor.decode(cursor)):
                         yield page
+                    if again:
+                        async for page in look.unanswered(again):
+                            yield page
                 except WholeLookNeededError as needed:
                     suspicious = needed.why if needed.suspicious else ""
                 else:
