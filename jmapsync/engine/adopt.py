@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from jmapsync.engine.intents import let_rest, retire, sent_again, settle_intents
 from jmapsync.formats.lines import Form, digest_of
 from jmapsync.planner import Candidate, match
-from jmapsync.planner.model import NOTHING, Side
+from jmapsync.planner.model import NOTHING, Base, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger, Place, Record
@@ -33,15 +34,19 @@ class Adopter:
     ledger: Ledger
     local: Local
     remote: Remote
+    clock: Callable[[], float]
     _raw: dict[int, str] = field(default_factory=dict)
     """Digest of a local item's file as it lies there, where the server may hold it with the disk's line ends."""
 
     async def run(self) -> int:
         """Join what is provably the same and return how many items were joined."""
-        waiting = list(self.ledger.unmatched(self.kind.items.kind, Side.LOCAL))
+        kind = self.kind.items.kind
+        waiting = [*sent_again(self.ledger, kind), *self.ledger.unmatched(kind, Side.LOCAL)]
         joined = 0
         for start in range(0, len(waiting), BATCH):
             joined += await self._join_some(waiting[start : start + BATCH])
+        with self.ledger.transaction():
+            settle_intents(self.ledger, kind)
         return joined
 
     async def _join_some(self, here: list[Record]) -> int:
@@ -62,16 +67,27 @@ class Adopter:
         }
         pairs = match(
             [
-                Candidate(str(one.key), None, frozenset({one.digest, self._raw.get(one.key, one.digest)}), homes=_homes(one))
+                Candidate(
+                    str(one.key),
+                    None,
+                    frozenset({one.digest, self._raw.get(one.key, one.digest)}),
+                    hints=frozenset(str(self.local.key_in(place)) for place in places.get(one.key, ())),
+                    homes=_homes(one),
+                )
                 for one in here
             ],
-            [Candidate(str(one.key), one.key, frozenset({told[one.key]}), homes=_homes(one)) for one in there if one.key in told],
+            [
+                Candidate(str(one.key), one.key, frozenset({told[one.key]}), hints=frozenset({str(one.key)}), homes=_homes(one))
+                for one in there
+                if one.key in told
+            ],
         )
         records = {one.key: one for one in [*here, *there]}
+        joined = [(records[int(mine.ref)], records[int(other.ref)]) for mine, other in pairs]
         with self.ledger.transaction():
-            for mine, other in pairs:
-                key = int(mine.ref)
-                self._merge(records[key], records[int(other.ref)], told[int(other.ref)], places.get(key, []))
+            for mine, other in [*joined, *_further_copies(here, joined)]:
+                now = self.ledger.records([other.key])[other.key]
+                self._merge(mine, now, told[other.key], places.get(mine.key, []))
         return len(pairs)
 
     def _merge(self, mine: Record, other: Record, digest: str, places: Sequence[Place]) -> None:
@@ -80,10 +96,21 @@ class Adopter:
         assert other.remote is not None  # noqa: S101
         as_stored = digest != mine.digest
         self.ledger.put_places(place._replace(key=other.key, form=Form.RAW.value if as_stored else place.form) for place in places)
-        self.ledger.save([replace(mine, local=None)])
+        trash = self.remote.keys.get(self.remote.roles.get("trash", ""))
+        if mine.remote is not None and mine.remote.homes == {trash}:
+            self.ledger.save([let_rest(mine)])
+        else:
+            self.ledger.save([retire(self.ledger, self.kind.items.kind, mine, str(other.ref), int(self.clock()))])
         local = replace(mine.local, body=digest, sense=digest)
+        if other.local is not None:
+            local = replace(local, tags=local.tags | other.local.tags, homes=local.homes | other.local.homes)
         remote = replace(other.remote, sense=digest)
-        self.ledger.save([replace(other, local=local, remote=remote, digest=digest, name=mine.name)])
+        base = None
+        if mine.base is not None:
+            # What was sent came of a merge with this base; merging again changes nothing, and knows what others did since.
+            before = mine.base
+            base = Base(replace(before.local, body=digest, sense=digest), replace(before.remote, body=remote.body, sense=digest))
+        self.ledger.save([replace(other, local=local, remote=remote, base=base, digest=digest, name=mine.name)])
 
     async def _digests(self, wanted: list[Record]) -> dict[int, str]:
         """Return the digests of the server's items by key, reading their bytes where it cannot compute them."""
@@ -103,6 +130,23 @@ class Adopter:
                         body.path.unlink()
                 batch, octets = [], 0
         return told
+
+
+def _further_copies(here: Sequence[Record], joined: Sequence[tuple[Record, Record]]) -> Iterator[tuple[Record, Record]]:
+    """Yield the items that are further copies of a message just joined, in folders where the server has it and we had none.
+
+    A run killed while it delivered leaves them where the file system has no hard links.
+    """
+    covered = {other.key: _homes(mine) for mine, other in joined}
+    taken = {mine.key for mine, _ in joined}
+    for one in here:
+        for mine, other in joined:
+            homes = _homes(one)
+            lacking = _homes(other) - covered[other.key]
+            if one.key not in taken and one.digest == mine.digest and one.base is None and homes <= lacking:
+                covered[other.key] |= homes
+                taken.add(one.key)
+                yield one, other
 
 
 def _homes(record: Record) -> frozenset[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from jmapsync.engine.intents import retire
 from jmapsync.ledger import HeldBack, Place, Record
 from jmapsync.ledger.codec import encode
 from jmapsync.planner.model import Base, Side, Verb, Version
@@ -162,8 +163,12 @@ class Committer:
         other = self.ledger.by_ref(self.kind.items.kind, [receipt.ref]).get(receipt.ref)
         sense = record.local.sense if record.local is not None else ""
         remote = replace(receipt.version, sense=sense) if receipt.version is not None else None
+        kind, at = self.kind.items.kind, int(self.clock())
         if other is None or other.key == record.key:
-            self._records.append(replace(record, ref=receipt.ref, remote=remote))
+            self.ledger.save([replace(record, ref=receipt.ref, remote=remote, base=None)])
+            if record.remote is not None and record.ref != receipt.ref:
+                old = replace(record, key=self.ledger.add(replace(record, local=None)))
+                self.ledger.save([retire(self.ledger, kind, old, receipt.ref, at)])
             return
         places = [place._replace(key=other.key) for place in self.ledger.places_of([record.key]).get(record.key, [])]
         local = record.local
@@ -171,7 +176,7 @@ class Committer:
             local = replace(other.local, tags=other.local.tags | local.tags, homes=other.local.homes | local.homes)
         merged = replace(other, local=local, remote=remote or other.remote, digest=other.digest or record.digest)
         self.ledger.put_places(places)
-        self.ledger.save([replace(record, local=None, remote=None, base=None), merged])
+        self.ledger.save([retire(self.ledger, kind, record, receipt.ref, at), merged])
 
     def _count(self, side: Side, order: Order) -> None:
         counts = self.report.to_disk if side is Side.LOCAL else self.report.to_server

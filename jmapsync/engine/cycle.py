@@ -112,7 +112,7 @@ class Cycle:
         if look.suspicious:
             self._doubts[Side.LOCAL] = look.suspicious
         absorber.take_local_items(look)
-        await Adopter(kind, self.ledger, self.local, self.remote).run()
+        await Adopter(kind, self.ledger, self.local, self.remote, self.clock).run()
 
     # planning
 

@@ -6,14 +6,13 @@ After a crash anywhere in here the next look sees what was done, and the next pl
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jmapsync.engine.commit import Committer, Work
+from jmapsync.engine.intents import announce, superseded
 from jmapsync.engine.report import Problem, Progress
-from jmapsync.ledger import Intent, Record
 from jmapsync.planner.model import Change, Side, Verb
 from jmapsync.storage.port import Body, Job, Outcome, Receipt
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
     from jmapsync.kinds import Kind
-    from jmapsync.ledger import Ledger
+    from jmapsync.ledger import Ledger, Record
     from jmapsync.storage.port import Local, Remote
 
 BATCH_OCTETS = 6 << 20
@@ -112,7 +111,9 @@ class Executor:
     async def _to_server(self, works: list[Work]) -> None:
         if not works:
             return
+        kind = self.kind.items.kind
         places = self.ledger.places_of([work.change.key for work in works])
+        retired = superseded(self.ledger, kind)
         jobs, intents = [], []
         for work in works:
             order = work.remote
@@ -120,9 +121,8 @@ class Executor:
             body = None
             if order.verb in {Verb.CREATE, Verb.REPLACE}:
                 body = await asyncio.to_thread(self.local.read, order.key, places.get(order.key, ()))
-                what = {"digest": work.record.digest, "size": work.record.size, "homes": sorted(order.homes)}
-                intents.append(Intent(order.key, self.kind.items.kind, json.dumps(what), int(self.clock())))
-            jobs.append(Job(order, work.record.ref, work.record.stamp, body))
+                intents.append(announce(work.record, kind, body.size, int(self.clock())))
+            jobs.append(Job(order, work.record.ref, work.record.stamp, body, superseded=order.key in retired))
         with self.ledger.transaction():
             self.ledger.intend(intents)
         try:

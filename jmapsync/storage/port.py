@@ -138,6 +138,13 @@ class Body:
     vanished: bool = False
     """True when the side no longer has the item."""
 
+    @property
+    def size(self) -> int:
+        """Return the number of octets."""
+        if self.path is not None:
+            return self.path.stat().st_size
+        return len(self.data or b"")
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -148,6 +155,8 @@ class Job:
     stamp: int
     body: Body | None = None
     places: Sequence[Place] = ()
+    superseded: bool = False
+    """True when an edited successor of the item is on the side already: what goes is an old version."""
 
 
 class Local(Protocol):
@@ -167,6 +176,9 @@ class Local(Protocol):
 
     def measure(self, place: Place) -> Measure | None:
         """Return the digests of one file; None when it cannot be read."""
+
+    def key_in(self, place: Place) -> int:
+        """Return the key of the item that a file was made for, as far as its name tells; 0 for others' files. A hint only."""
 
     def adopt_folder(self, key: int, path: str, ref: str, ledger: Ledger) -> None:
         """Take note of a container met on the disk; `ref` is the server's id as soon as it is known."""

@@ -14,7 +14,7 @@ from jmapsync.ledger import Place
 from jmapsync.planner.model import Side
 from jmapsync.storage.maildir.copies import combine
 from jmapsync.storage.maildir.scan import Changes, Entry, is_complete, scan
-from jmapsync.storage.maildir.tree import name_of
+from jmapsync.storage.maildir.tree import key_in, name_of
 from jmapsync.storage.port import Folder, Observation, Seen, Trouble
 
 if TYPE_CHECKING:
@@ -183,6 +183,10 @@ class MessageLook:
         fresh: dict[str, list[Place]] = {}
         sizes: dict[str, int] = {}
         for folder, entry, one in measured:
+            if known and self._is_awaited(folder, entry, one):
+                fresh.setdefault(one.digest(one.form), []).append(_place(folder, entry, 0, one.form))
+                sizes[one.digest(one.form)] = one.size(one.form)
+                continue
             for form in dict.fromkeys((one.form, Form.RAW, Form.MENDED)):
                 if self._give(known.get(one.digest(form), []), folder, entry, form):
                     break
@@ -194,7 +198,15 @@ class MessageLook:
                 sizes[one.digest(one.form)] = one.size(one.form)
         for key, rewritten in self._rewritten.items():
             self._split(key, rewritten, fresh, sizes)
-        return [self._new(digest, places, sizes[digest]) for digest, places in fresh.items()]
+        return [self._new(digest, places, sizes[digest]) for digest, alike in fresh.items() for places in _messages(alike)]
+
+    def _is_awaited(self, folder: int, entry: Entry, measured: Measure) -> bool:
+        """Tell whether a file is what a killed run delivered for a message still without one, not a copy of its twin."""
+        key = key_in(entry.name)
+        record = self._ledger.records([key]).get(key) if key else None
+        if record is None or record.local is not None or record.base is not None or record.remote is None:
+            return False
+        return folder in record.remote.homes and record.size in {measured.raw_size, measured.wire_size}
 
     def _give(self, owners: list[Record], folder: int, entry: Entry, form: Form) -> bool:
         """Make a file a copy of one of the messages that have its bytes; return False when there is none."""
@@ -304,6 +316,28 @@ class MessageLook:
         for places in copies.values():
             places.sort()
         return copies
+
+
+def _messages(alike: list[Place]) -> Iterator[list[Place]]:
+    """Yield the files of each message among files of equal bytes, which may be several messages (hard case 62).
+
+    Hard links belong together. Files we did not make do as well, as long as they lie in different folders: somebody copied
+    a new message. Of those that a killed run delivered, the server knows which is which.
+    """
+    links: dict[tuple[int, int], list[Place]] = {}
+    for place in alike:
+        links.setdefault((place.ino, key_in(place.name)), []).append(place)
+    theirs: list[list[Place]] = []
+    for (_, key), places in links.items():
+        folders = {place.folder for place in places}
+        other = next((one for one in theirs if folders.isdisjoint(place.folder for place in one)), None)
+        if key:
+            yield places
+        elif other is not None:
+            other += places
+        else:
+            theirs.append(places)
+    yield from theirs
 
 
 def _hidden(record: Record, places: list[Place], tree: Tree) -> frozenset[str]:

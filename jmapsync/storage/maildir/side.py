@@ -11,7 +11,7 @@ from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.lines import Form, Measure, measure, to_wire
 from jmapsync.planner.model import Verb
 from jmapsync.storage.maildir.look import MessageLook, iterate_chunks, look_folders
-from jmapsync.storage.maildir.tree import Tree
+from jmapsync.storage.maildir.tree import Tree, key_in
 from jmapsync.storage.maildir.write import Writer
 from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
 
@@ -85,6 +85,10 @@ class MaildirSide:
             return measure(iterate_chunks(f"{self.tree.folder(place.folder)}/{place.sub}/{place.name}{place.info}"))
         except OSError:
             return None
+
+    def key_in(self, place: Place) -> int:
+        """Return the key of the message that a file was made for, as far as its name tells; 0 for others' files."""
+        return key_in(place.name)
 
     def write(self, jobs: Sequence[Job], ledger: Ledger) -> list[Receipt]:
         """Carry out orders; new keyword letters are kept in the ledger beside the folder's own table."""

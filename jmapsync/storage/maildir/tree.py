@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 MARKER = ".jmapsync"
 KEYWORDS = "dovecot-keywords"
 INBOX = "INBOX"
-OUR_NAME = re.compile(r"[0-9]+\.J[0-9]+R[0-9a-f]{8}\.")
-"""How the names of the files begin that a mirror makes; see `write.Writer`."""
+_OUR_NAME = re.compile(r"[0-9]+\.J([0-9]+)R[0-9a-f]{8}\.")
+"""How the names of the files begin that a mirror makes: the time, and the message's key; see `write.Writer`."""
 _PARTS = ("cur", "new", "tmp")
 
 
@@ -86,7 +86,7 @@ class Tree:
                 for name in (MARKER, KEYWORDS):
                     unfinished(folder / name).unlink(missing_ok=True)
                 with os.scandir(folder / "tmp") as entries:
-                    ours = [entry.path for entry in entries if OUR_NAME.match(entry.name)]
+                    ours = [entry.path for entry in entries if key_in(entry.name)]
                 for path in ours:
                     os.unlink(path)
 
@@ -232,6 +232,15 @@ class Tree:
         """Write a folder's keyword table before any file name uses it."""
         replace_text(self.folder(key) / KEYWORDS, table.render())
         self.tables[key] = table
+
+
+def key_in(name: str) -> int:
+    """Return the key of the message that a mirror made a file for, by its name; 0 for any other file.
+
+    A hint only: a copy keeps the name, and a lost ledger gave out other keys.
+    """
+    match = _OUR_NAME.match(name)
+    return int(match[1]) if match else 0
 
 
 def name_of(path: str) -> str:

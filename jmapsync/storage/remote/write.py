@@ -58,6 +58,8 @@ class Setter:
         patches: list[tuple[Job, dict[str, Any]]] = []
         destroyed: list[Job] = []
         leaving = [job for job in jobs if job.order.verb is Verb.DELETE]
+        destroyed += [job for job in leaving if job.superseded and _is_draft(job)]
+        leaving = [job for job in leaving if job not in destroyed]
         if leaving and self._on_delete == "keep":
             receipts += [Receipt(job.order.key, Outcome.KEPT) for job in leaving]
         elif leaving:
@@ -88,7 +90,7 @@ class Setter:
         """
         made = {receipt.key for receipt in receipts if receipt.outcome is Outcome.DONE}
         old = [job for job in jobs if job.order.verb is Verb.REPLACE and job.order.key in made and job.ref]
-        drafts = [job for job in old if job.order.expect is not None and "$draft" in job.order.expect.tags]
+        drafts = [job for job in old if _is_draft(job)]
         await self._destroy(drafts)
         others = [job for job in old if job not in drafts]
         if others and self._on_delete != "keep":
@@ -245,6 +247,10 @@ class Setter:
         except OutcomeUnknownError:
             # Patches and removals may be repeated: the second time they find their work done.
             return await self._client.call(calls, using=using)
+
+
+def _is_draft(job: Job) -> bool:
+    return job.order.expect is not None and "$draft" in job.order.expect.tags
 
 
 def _read_back(response: Response, call: Call) -> list[Email]:

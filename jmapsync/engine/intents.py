@@ -1,0 +1,67 @@
+"""Remember what was about to be imported, because an import must not be repeated blindly, and which item an edit has succeeded.
+
+An edited message is a new email on the server, after which the old one goes. A run that dies in between leaves both: the next
+look proves by content that the new one is there, and the old one is retired, not sent again (hard cases 57 and 63).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from jmapsync.ledger import Intent
+from jmapsync.planner.model import Base
+
+if TYPE_CHECKING:
+    from jmapsync.ledger import Ledger, Record
+
+_SUCCESSOR = "successor"
+
+
+def announce(record: Record, kind: str, size: int, at: int) -> Intent:
+    """Return the intent to import an item whose content has `size` octets on the wire."""
+    return Intent(record.key, kind, json.dumps({"digest": record.digest, "size": size}), at)
+
+
+def sent_again(ledger: Ledger, kind: str) -> list[Record]:
+    """Return the items, known from before, that may have been imported anew: edited, or brought back from deletion.
+
+    Each has the wire size of what was to be sent.
+    """
+    intents = ledger.intents(kind)
+    return [
+        replace(record, size=int(json.loads(intents[key].what).get("size", record.size)))
+        for key, record in ledger.records(sorted(intents)).items()
+        if record.local is not None
+        and record.base is not None
+        and (record.remote is None or record.local.body != record.base.local.body)
+    ]
+
+
+def settle_intents(ledger: Ledger, kind: str) -> None:
+    """Forget the imports whose outcome a look has told: what it did not find did not happen."""
+    waiting = superseded(ledger, kind)
+    ledger.drop_intents([key for key in ledger.intents(kind) if key not in waiting])
+
+
+def retire(ledger: Ledger, kind: str, record: Record, successor: str, at: int) -> Record:
+    """Return what is left of an item whose content lives on as the email `successor`: the server's old version, to be deleted.
+
+    Nothing is left of one that the server does not have. Its files are its successor's.
+    """
+    if record.remote is None or record.base is None:
+        return replace(record, local=None, remote=None, base=None)
+    ledger.intend([Intent(record.key, kind, json.dumps({_SUCCESSOR: successor}), at)])
+    unchanged = Base(replace(record.base.local, tags=record.remote.tags, homes=record.remote.homes), record.remote)
+    return replace(record, local=None, base=unchanged, digest=record.base.local.body)
+
+
+def let_rest(record: Record) -> Record:
+    """Return what is left of such an item when the server's old version lies in Trash already: mail like any other."""
+    return replace(record, local=None, base=None, digest="")
+
+
+def superseded(ledger: Ledger, kind: str) -> set[int]:
+    """Return the keys of the items that have a successor."""
+    return {key for key, intent in ledger.intents(kind).items() if _SUCCESSOR in json.loads(intent.what)}
