@@ -46,8 +46,8 @@ class ExitCode(enum.IntEnum):
 class JmapsyncError(Exception):
     """A failure told in a plain sentence, with advice on what to do next."""
 
-    remedy: ClassVar[Remedy] = Remedy.HUMAN
-    scope: ClassVar[Scope] = Scope.ACCOUNT
+    remedy: Remedy = Remedy.HUMAN
+    scope: Scope = Scope.ACCOUNT
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
 
     def __init__(self, message: str, *, advice: str = "") -> None:

@@ -116,11 +116,11 @@ class Cycle:
 
     # planning
 
-    def _plans(self, *, with_base: bool = False) -> Iterator[tuple[Plan, dict[int, Record]]]:
+    def _plans(self, *, losable: bool = False) -> Iterator[tuple[Plan, dict[int, Record]]]:
         """Yield the plan page by page: it is derived, never stored."""
         present = self._present()
         after = 0
-        while records := self.ledger.open_items(self.kind.items.kind, after=after, limit=PAGE, with_base=with_base):
+        while records := self.ledger.open_items(self.kind.items.kind, after=after, limit=PAGE, losable=losable):
             after = records[-1].key
             yield plan([record.pair for record in records], self.kind.items, present), {one.key: one for one in records}
 
@@ -136,7 +136,7 @@ class Cycle:
     def _guard(self) -> None:
         """Raise SuspendedError when the plan would delete too much, before anything of it is written."""
         tally = Tally()
-        for page, _ in self._plans(with_base=True):
+        for page, _ in self._plans(losable=True):
             tally.add(page.changes)
         if not any(tally.counts.values()):
             if not self.options.dry:

@@ -83,7 +83,7 @@ class MethodError(JmapsyncError):
         self.call = call
         self.raw = dict(raw or {})
         super().__init__(f"The server refused {call} ({type}{': ' if description else ''}{description}).")
-        self.remedy = _METHOD_REMEDIES.get(type, Remedy.LATER)  # type: ignore[misc]  # each type has its own
+        self.remedy = _METHOD_REMEDIES.get(type, Remedy.LATER)
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any], call: str) -> MethodError:

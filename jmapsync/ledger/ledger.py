@@ -172,11 +172,14 @@ class Ledger:
         )
         return [_record(row) for row in rows]
 
-    def open_items(self, kind: str, *, after: int = 0, limit: int = 1000, with_base: bool = False) -> list[Record]:
-        """Return a page of the items whose trees do not agree; `with_base` leaves out those never agreed on."""
+    def open_items(self, kind: str, *, after: int = 0, limit: int = 1000, losable: bool = False) -> list[Record]:
+        """Return a page of the items whose trees do not agree; `losable` leaves out those that can only be gained.
+
+        Those are the items that the server alone holds and that were never agreed on: all of a first pull.
+        """
         rows = self._db.execute(
             f"SELECT {_ITEM} FROM item WHERE kind = ? AND agreed = 0 AND key > ?"  # noqa: S608 - fixed columns
-            f"{' AND base_local IS NOT NULL' if with_base else ''} ORDER BY key LIMIT ?",
+            f"{' AND (base_local IS NOT NULL OR remote IS NULL)' if losable else ''} ORDER BY key LIMIT ?",
             (kind, after, limit),
         )
         return [_record(row) for row in rows]
