@@ -6,19 +6,17 @@
 from __future__ import annotations
 
 import argparse
-import compileall
-import json
 import os
 import shutil
 import statistics
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import jmapsync
 from tests.bench.mbsync import Mbsync
 from tests.bench.measure import Cost, measure
+from tests.bench.ours import Jmapsync, precompile
 from tests.bench.seed import seed, verify
 from tests.live.cyrus import FLAVOURS, Cyrus
 from tests.live.imap import Imap
@@ -28,46 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 USER, PASSWORD = "alice", "secret"
-_CONFIG = """\
-[accounts.bench]
-url = "{url}"
-user = "{user}"
-auth = "basic"
-password_file = "{secret}"
-
-[accounts.bench.mail]
-path = "{root}"
-"""
-
-
-class Jmapsync:
-    """A mirror of one account by the installed command, in `directory`, which is made."""
-
-    def __init__(self, directory: Path, server: Cyrus) -> None:
-        directory.mkdir(parents=True)
-        self.root = directory / "mail"
-        self.log = directory / "log"
-        self.config = directory / "config.toml"
-        secret = directory / "secret"
-        secret.touch(mode=0o600)
-        secret.write_text(PASSWORD + "\n")
-        self.config.write_text(_CONFIG.format(url=server.jmap_url, user=USER, secret=secret, root=self.root))
-        self.environment = {**os.environ, "XDG_STATE_HOME": str(directory / "state")}
-
-    def run(self) -> tuple[Cost, dict[str, Any]]:
-        """Synchronise once; return what it cost and the report."""
-        command = [str(Path(sys.executable).with_name("jmapsync")), "-q", "-c", str(self.config), "sync", "--json"]
-        cost = measure(command, self.log, self.environment)
-        return cost, json.loads(self.log.read_text())["accounts"]["bench"]
-
-    def flag(self, count: int) -> None:
-        """Mark unflagged messages as flagged, as a mail program does."""
-        left = count
-        for file in sorted(self.root.glob("**/cur/*")):
-            name, _, letters = file.name.partition(":2,")
-            if left and "F" not in letters:
-                file.rename(file.with_name(f"{name}:2,{''.join(sorted(letters + 'F'))}"))
-                left -= 1
 
 
 def main() -> None:
@@ -83,8 +41,7 @@ def main() -> None:
         with Jmap(server.jmap_url, USER, PASSWORD) as jmap:
             verify(jmap, options.messages)
         _say(f"Cyrus {server.version}: {options.messages} messages, {octets / 1e6:.1f} MB, {options.rounds} rounds")
-        # As an installation does it; an environment that forbids bytecode would time the compiler.
-        compileall.compile_dir(Path(jmapsync.__file__).parent, quiet=1)
+        precompile()
         _compare(server, Path(name), options.rounds)
 
 
@@ -99,7 +56,7 @@ def _compare(server: Cyrus, directory: Path, rounds: int) -> None:
         place = directory / str(number)
         command = [sys.executable, "-m", "tests.bench.floor", server.jmap_url, USER, PASSWORD]
         floor.append(measure(command, directory / "floor.log"))
-        mirror = Jmapsync(place / "jmapsync", server)
+        mirror = Jmapsync(place / "jmapsync", server.jmap_url, USER, PASSWORD)
         cost, report = mirror.run()
         ours.append(cost)
         requests = report["requests"]

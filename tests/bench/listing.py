@@ -1,0 +1,35 @@
+"""Time the look at a mirror's files that comes before every run, when none of them changed.
+
+As a program: `python -m tests.bench.listing LEDGER ROOT`; prints the number of files and the seconds of each of three looks.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from jmapsync.ledger import Ledger
+from jmapsync.storage.maildir.side import MaildirSide
+
+LOOKS = 3
+
+
+def main() -> None:
+    ledger_path, root = map(Path, sys.argv[1:])
+    ledger = Ledger.open_readonly(ledger_path)
+    assert ledger is not None
+    side = MaildirSide(root, root / "spool", dry=True)
+    files = sum(1 for key in ledger.folders() for _ in ledger.places_in(key))
+    seconds = []
+    for _ in range(LOOKS):
+        started = time.monotonic()
+        look = side.look_items(ledger)
+        seconds.append(time.monotonic() - started)
+        differences = len(look.items) + len(look.gone) + len(look.problems) + len(look.moved)
+        assert not differences, "The files are not as the ledger has them."
+    sys.stdout.write(f"{files} {' '.join(f'{one:.3f}' for one in seconds)}\n")
+
+
+if __name__ == "__main__":
+    main()
