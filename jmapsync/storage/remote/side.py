@@ -62,6 +62,8 @@ class MailSide:
                 else:
                     return
             async for page in look.everything(known):
+                if cursor and page.cursor and _went_back(Cursor.decode(cursor), Cursor.decode(page.cursor)):
+                    suspicious = "the server's state went back, as after a restored backup"
                 page.suspicious = suspicious
                 yield page
         except MethodError as error:
@@ -106,3 +108,8 @@ class MailSide:
     async def write_folder(self, job: Job) -> Receipt:
         """Change one mailbox."""
         return await self._folders.write(job, {key: box for box, key in self.keys.items()})
+
+
+def _went_back(old: Cursor, new: Cursor) -> bool:
+    """Tell whether a state that counts (Cyrus' modseqs do) is lower than it was."""
+    return old.email.isdecimal() and new.email.isdecimal() and int(new.email) < int(old.email)
