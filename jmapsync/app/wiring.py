@@ -68,6 +68,9 @@ async def run_account(
                 _keep_session(ledger, await client.session())
         except JmapsyncError as error:
             run.report.error, run.report.exit_code = str(error), error.exit_code
+        finally:
+            if client.session_changed and not options.dry:
+                ledger.set_note(SESSION, "")
         run.report.requests, run.report.bytes = client.requests, client.received
         return run.report
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -12,10 +11,10 @@ from jmapsync.engine.adopt import Adopter
 from jmapsync.engine.commit import Committer, Work, fingerprint
 from jmapsync.engine.containers import Containers
 from jmapsync.engine.execute import Executor, problems_of, works_of
+from jmapsync.engine.guarding import Guard
 from jmapsync.engine.report import KindReport, State
-from jmapsync.errors import ExitCode, Remedy, SuspendedError
-from jmapsync.ledger import Suspended
-from jmapsync.planner import Limits, Present, Side, Tally, judge, plan, settle
+from jmapsync.errors import ExitCode, Remedy
+from jmapsync.planner import Present, Side, plan, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,14 +22,13 @@ if TYPE_CHECKING:
     from jmapsync.engine.report import Progress
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger, Record
+    from jmapsync.planner import Limits
     from jmapsync.planner.model import Order, Plan
     from jmapsync.storage.port import Local, Remote
 
 ROUNDS = 3
 PAGE = 2000
 """Items read from the ledger at a time: memory is bounded by this, not by the mailbox."""
-NOT_ONE = Limits(max_deletes=0, max_delete_percent=0)
-"""The limits when a look gave reason to doubt: no deletion at all goes unasked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +59,6 @@ class Cycle:
     clock: Callable[[], float]
     shelve: Callable[[Work], None]
     report: KindReport = field(default_factory=KindReport)
-    _doubts: dict[Side, str] = field(default_factory=dict)
-    """Why what vanished on a side may be its loss, not a deletion."""
 
     async def run(self) -> KindReport:
         """Bring both sides to agree and return what was done.
@@ -77,11 +73,13 @@ class Cycle:
         executor = Executor(
             self.kind, self.ledger, self.local, self.remote, self.progress, self.account, self.clock, self.shelve, committer
         )
+        guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
         containers = Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.clock)
         for number in range(ROUNDS):
             if number == 0 or committer.stale:
-                await self._look(absorber, containers, full=self.options.full and number == 0)
-            self._guard()
+                await self._look(absorber, containers, guard, full=self.options.full and number == 0)
+            pages = (page for page, _ in self._plans(losable=True))
+            guard.check(pages, allow=self.options.allow_deletes, dry=self.options.dry)
             if self.options.dry:
                 self._tell(containers)
                 break
@@ -97,21 +95,25 @@ class Cycle:
     def _adopt_folder(self, key: int, path: str, ref: str) -> None:
         self.local.adopt_folder(key, path, ref, self.ledger)
 
-    async def _look(self, absorber: Absorber, containers: Containers, *, full: bool) -> None:
+    async def _look(self, absorber: Absorber, containers: Containers, guard: Guard, *, full: bool) -> None:
         """Look at both sides and take in what they hold; what only one side seems to have may be the same."""
         kind = self.kind
         absorber.take_local_folders(await asyncio.to_thread(self.local.look_folders, self.ledger))
-        cursor = "" if full else self.ledger.cursor(kind.name, Side.REMOTE)
+        cursor = self.ledger.cursor(kind.name, Side.REMOTE)
         again = absorber.unanswered()
-        async for page in self.remote.look(cursor, lambda: self.ledger.refs(kind.items.kind) | self.ledger.refs(kind.kept), again):
-            if page.suspicious and page.gone_refs:
-                self._doubts[Side.REMOTE] = page.suspicious
-            absorber.take_remote(page)
+        async for page in self.remote.look(
+            cursor, lambda: self.ledger.refs(kind.items.kind) | self.ledger.refs(kind.kept), again, whole=full
+        ):
+            with self.ledger.transaction():
+                if page.suspicious and page.gone_refs:
+                    guard.doubt(Side.REMOTE, page.suspicious)
+                absorber.take_remote(page)
         containers.settle()
         look = await asyncio.to_thread(self.local.look_items, self.ledger)
-        if look.suspicious:
-            self._doubts[Side.LOCAL] = look.suspicious
-        absorber.take_local_items(look)
+        with self.ledger.transaction():
+            if look.suspicious:
+                guard.doubt(Side.LOCAL, look.suspicious)
+            absorber.take_local_items(look)
         await Adopter(kind, self.ledger, self.local, self.remote, self.clock).run()
 
     # planning
@@ -132,46 +134,6 @@ class Cycle:
             return Present(every, every)
         local = frozenset(record.key for record in records if record.local is not None)
         return Present(local, frozenset(record.key for record in records if record.remote is not None))
-
-    def _guard(self) -> None:
-        """Raise SuspendedError when the plan would delete too much, before anything of it is written."""
-        tally = Tally()
-        for page, _ in self._plans(losable=True):
-            tally.add(page.changes)
-        if not any(tally.counts.values()):
-            if not self.options.dry:
-                self.ledger.lift(self.kind.name)
-            return
-        sentences = self._judged(tally)
-        if not sentences:
-            return
-        identity = hashlib.sha256("\n".join(tally.lines()).encode()).hexdigest()
-        held = self.ledger.suspension(self.kind.name)
-        if self.options.allow_deletes and held is not None and held.plan == identity:
-            if not self.options.dry:
-                self.ledger.lift(self.kind.name)
-            return
-        sentence = " ".join(sentences)
-        if self.options.allow_deletes and held is not None:
-            sentence = f"This is not the plan that was held back before, so it was not let through. {sentence}"
-        if not self.options.dry:
-            self.ledger.suspend(Suspended(self.kind.name, identity, sentence, int(self.clock())))
-        raise SuspendedError(sentence)
-
-    def _judged(self, tally: Tally) -> list[str]:
-        population = {side: self.ledger.population(self.kind.items.kind, side) for side in Side}
-        here, there, _ = self.ledger.counts(self.kind.items.kind)
-        lost = tally.counts
-        totals = {Side.LOCAL: max(here, lost[Side.LOCAL]), Side.REMOTE: max(there, lost[Side.REMOTE])}
-        names = {record.key: record.name for record in self.ledger.all(self.kind.containers.kind, limit=1_000_000)}
-        sentences: list[str] = []
-        for side in Side:
-            doubt = self._doubts.get(side.other)
-            limits = NOT_ONE if doubt else self.limits
-            found = judge(tally, population, totals, limits, names, account=self.account)
-            sentences += [f"{doubt[0].upper()}{doubt[1:]}." for _ in found[:1] if doubt and lost[side]]
-            sentences += [one.sentence for one in found if one.side is side][:1]
-        return sentences
 
     # execution
 

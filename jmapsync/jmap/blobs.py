@@ -17,7 +17,7 @@ import msgspec
 from jmapsync.errors import JmapsyncError, LocalError, Remedy, Scope, ServerError, UnsupportedError
 from jmapsync.jmap.failures import MethodError, RequestError
 from jmapsync.jmap.transport import CHUNK
-from jmapsync.jmap.wire import Call, Response, batched, describe
+from jmapsync.jmap.wire import Call, Response, describe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
@@ -168,7 +168,7 @@ async def _get(
         raise UnsupportedError("The server does not offer Blob/get.")
     using = session.using(capability, account=account)
     items: list[T] = []
-    waiting = list(batched(list(dict.fromkeys(ids)), session.limits.max_objects_in_get))
+    waiting = list(session.limits.gets(dict.fromkeys(ids)))
     while waiting:
         batch = waiting.pop(0)
         call = Call("Blob/get", {"accountId": account_id, "ids": batch, "properties": [wanted]}, "blobs")

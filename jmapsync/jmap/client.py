@@ -119,6 +119,8 @@ class Client:
         try:
             response = await self._post(session, calls, using, repeatable=repeatable)
         except RequestError as error:
+            # A limit that is lower now shows only so where the session's state never moves (Cyrus).
+            self._stale = self._stale or (error.type == "limit" and error.status != 0)
             if error.type not in {"notFound", "unknownCapability"}:
                 raise
             # The server has moved, or offers other things than it did. It acted on nothing.

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
 from jmapsync.errors import AccountGoneError, DiscoveryError, SignInError, UnsupportedError
-from jmapsync.jmap.wire import CORE, describe
+from jmapsync.jmap.wire import CORE, describe, split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+ENVELOPE = 2_000
+"""Octets of a request that are not its objects: capabilities, method names, arguments; a generous guess."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -24,6 +30,15 @@ class Limits(msgspec.Struct, frozen=True):
     max_objects_in_get: int = 500
     max_objects_in_set: int = 500
     """Creations, updates and destructions of one call together."""
+
+    def gets(self, ids: Iterable[str]) -> Iterator[list[str]]:
+        """Split ids into batches that one `/get` each may ask for, by their number and their encoded size."""
+        return split(ids, self.max_objects_in_get, self.room, lambda ref: len(ref) + 3)
+
+    @property
+    def room(self) -> int:
+        """Return the octets of a request that are left for the objects of one call."""
+        return max(1, self.max_size_request - ENVELOPE)
 
     @classmethod
     def parse(cls, core: dict[str, Any]) -> Limits:

@@ -201,8 +201,10 @@ class Remote(Protocol):
     roles: dict[str, str]
     """The server's id of a container by its role, kept by the engine."""
 
-    def look(self, cursor: str, known: Callable[[], set[str]], again: Sequence[str] = ()) -> AsyncIterator[Observation]:
-        """Yield what changed since a cursor; everything there is when the cursor is empty or cannot be used.
+    def look(
+        self, cursor: str, known: Callable[[], set[str]], again: Sequence[str] = (), *, whole: bool = False
+    ) -> AsyncIterator[Observation]:
+        """Yield what changed since a cursor; everything there is when `whole`, or when the cursor is empty or cannot be used.
 
         `known` returns the ids that the ledger believes to be there; `again` are those that an earlier look got no answer for.
         """

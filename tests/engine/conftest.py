@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.demo import DemoServer
-from tests.mirror import Mirror
+
+pytest.register_assert_rewrite("tests.mirror")
+
+from tests.mirror import Mirror  # noqa: E402 - its asserts are to tell what differs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -158,6 +158,8 @@ class TestAFolderThatIsGone:
         shutil.rmtree(mirror.root / "Small")
         report = assert_held_back(server, mirror)
         assert "Small" in report.sentences[0]
+        assert_held_back(server, mirror)
+        assert mirror.sync(allow_deletes=True).to_server.deleted == 1
 
     def test_emptied_of_many_is_held_back_although_the_account_is_large(self, server: DemoServer, tmp_path: Path) -> None:
         for number in range(300):
@@ -202,3 +204,6 @@ class TestAnotherAccount:
             server.account.restore(backup)
             report = assert_held_back(server, mirror, full=full)
             assert "restored backup" in report.sentences[0]
+            assert_held_back(server, mirror)
+            mirror.sync(allow_deletes=True)
+            assert len(mirror.files()) == 1

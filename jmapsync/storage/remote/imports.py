@@ -10,10 +10,12 @@ import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from jmapsync.errors import JmapsyncError, LocalError, NetworkError, OutcomeUnknownError, Remedy, SignInError
 from jmapsync.jmap.blobs import Uploaded, upload
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
-from jmapsync.jmap.wire import Call, batched
+from jmapsync.jmap.wire import Call, split
 from jmapsync.planner.model import Version
 from jmapsync.storage.port import Job, Outcome, Receipt
 from jmapsync.storage.remote.emails import MAIL, Email, EmailList, get_emails, utc_date, version_of
@@ -49,8 +51,8 @@ class Importer:
         """Import messages whose bodies are in the jobs, and return a receipt for each, in no particular order."""
         receipts: list[Receipt] = []
         ready = await self._upload(jobs, receipts)
-        most = min((await self._client.session()).limits.max_objects_in_set, MOST)
-        for some in batched(ready, most):
+        limits = (await self._client.session()).limits
+        for some in split(ready, min(limits.max_objects_in_set, MOST), limits.room, self._octets):
             receipts += await self._import(some, again=True)
         return receipts
 
@@ -118,6 +120,10 @@ class Importer:
             "receivedAt": utc_date(job.stamp),
         }
 
+    def _octets(self, one: tuple[Job, Uploaded]) -> int:
+        """Return the encoded size of one email to import."""
+        return len(msgspec.json.encode(self._email(*one))) + 20
+
     def _created(self, job: Job, uploaded: Uploaded, told: dict[str, Any]) -> Receipt:
         """Return the receipt of an email made; only an equal blob id says that the server holds our very bytes (hard case 52)."""
         order = job.order
@@ -133,11 +139,11 @@ class Importer:
 
     async def _existing(self, refs: Sequence[str]) -> dict[str, Email]:
         """Read the emails that the server says hold the same content already (hard case 51)."""
-        if not refs:
-            return {}
-        call = get_emails(self._account.id, list(dict.fromkeys(refs)), "existing")
-        emails = (await self._call([call])).get_as(call, EmailList).emails
-        return {email.id: email for email in emails}
+        found: dict[str, Email] = {}
+        for some in (await self._client.session()).limits.gets(dict.fromkeys(refs)):
+            call = get_emails(self._account.id, some, "existing")
+            found.update({email.id: email for email in (await self._call([call])).get_as(call, EmailList).emails})
+        return found
 
     async def _call(self, calls: list[Call], *, repeatable: bool = True) -> Response:
         using = (await self._client.session()).using(MAIL, account=self._account)

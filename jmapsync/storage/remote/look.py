@@ -33,9 +33,14 @@ if TYPE_CHECKING:
 
 PAGE = 4096
 """Most ids a page, whatever the server would allow: an answer of this length takes about 1.5 MB."""
+CALLS = 6
+"""Calls of the request for the changes of mailboxes and emails together."""
 MOST_PAGES = 100_000
 LISTINGS = 3
 """Times a listing is begun anew when the server's mail changes under it."""
+FEW = 3
+"""Messages an account may lose to the last one in one listing without a question."""
+WENT_BACK = "the server's state went back, as after a restored backup"
 SILENTLY_CUT = 500
 """Stalwart cuts Foo/get with ids null at this number without a word."""
 
@@ -94,20 +99,22 @@ class RemoteLook:
         Raises WholeLookNeededError.
         """
         more_mailboxes = more_emails = True
+        together = (await self._client.session()).limits.max_calls_in_request >= CALLS
         for _ in range(MOST_PAGES):
-            boxes_call, emails_call, calls = await self._ask_changes(cursor, mailboxes=more_mailboxes, emails=more_emails)
+            with_emails = more_emails and (together or not more_mailboxes)
+            boxes_call, emails_call, calls = await self._ask_changes(cursor, mailboxes=more_mailboxes, emails=with_emails)
             response = await self._call(calls)
             page = Observation()
             boxes, emails = Changes(new_state=cursor.mailbox), Changes(new_state=cursor.email)
             if more_mailboxes:
                 boxes = _believed(response, boxes_call, cursor.mailbox)
                 await self._take_mailboxes(response, boxes, page)
-            if more_emails:
+            if with_emails:
                 emails = _believed(response, emails_call, cursor.email)
             if page.folders or page.gone_folders:
                 yield page
             page = Observation()
-            if more_emails:
+            if with_emails:
                 found = await self._collect(response, ("email-created", "email-updated"), [*emails.created, *emails.updated])
                 async for folders in self._unknown_homes(found):
                     yield folders
@@ -119,7 +126,7 @@ class RemoteLook:
             page.cursor = cursor.encode()
             yield page
             more_mailboxes = more_mailboxes and boxes.has_more_changes
-            more_emails = more_emails and emails.has_more_changes
+            more_emails = emails.has_more_changes if with_emails else more_emails
             if not (more_mailboxes or more_emails):
                 return
         raise WholeLookNeededError("the server's list of changes does not end")
@@ -143,10 +150,11 @@ class RemoteLook:
             ]
         return boxes, mails, calls
 
-    async def everything(self, known: Callable[[], set[str]]) -> AsyncIterator[Observation]:
+    async def everything(self, known: Callable[[], set[str]], since: Cursor | None = None) -> AsyncIterator[Observation]:
         """Yield all there is: folders, then pages of emails, then what a cursor taken before the listing shows to have changed.
 
-        `known` returns the ids the ledger believes to be on the server; those that a complete listing lacks are gone.
+        `known` returns the ids the ledger believes to be on the server; those that a complete listing lacks are gone. `since`
+        is where the last look had come to.
         """
         account = self._account.id
         boxes = get_mailboxes(account, None, "boxes")
@@ -174,20 +182,31 @@ class RemoteLook:
             )
             if not ids or (listing.total is not None and listing.total <= len(listing.ids) + len(self._lost)):
                 break
+            if not fresh and not listing.stable:
+                break  # the messages move on as fast as the pages
             query, emails = await self._query(self._position)
             response = await self._call([query, emails])
         async for late in self._until_stable(listing):
             yield late
         last = Observation(whole=listing.stable)
         if listing.stable:
-            last.gone_refs = sorted(known() - listing.ids)
+            before = known()
+            last.gone_refs = sorted(before - listing.ids)
+            if since is not None and _went_back(since.email, cursor.email):
+                last.suspicious = WENT_BACK
+            elif len(before) > FEW and len(last.gone_refs) == len(before):
+                last.suspicious = "the server has none of the messages any more that it had"
         yield last
         try:
-            async for page in self.changes(cursor):
-                yield page
+            replay = [page async for page in self.changes(cursor)]
         except WholeLookNeededError:
             # The listing stands by itself. Without a cursor the next run makes a new one.
             return
+        # Positions skip only what lies behind a message that vanished: then the next run has to list again as well.
+        skipped = not listing.stable and any(page.gone_refs for page in replay)
+        for page in replay:
+            page.cursor = "" if skipped else page.cursor
+            yield page
 
     async def unanswered(self, ids: Sequence[str]) -> AsyncIterator[Observation]:
         """Yield emails that an earlier look got no answer for."""
@@ -226,17 +245,17 @@ class RemoteLook:
             while True:
                 query, _unused = await self._query(position)
                 ids = self._read_page(await self._call([query]), query, again)
-                again.ids |= set(ids)
                 position = self._position
-                if not ids:
+                if not ids or (again.ids.issuperset(ids) and not again.stable):
                     break
+                again.ids |= set(ids)
             missed = sorted(again.ids - listing.ids)
             found = await self._fetch(missed)
             async for extra in self._unknown_homes(found):
                 yield extra
             yield Observation(items=[seen_email(email, self._keys) for email in found.values()])
             listing.ids = again.ids
-            listing.stable = again.stable
+            listing.stable = again.stable and (again.total is None or len(again.ids) >= again.total)
 
     async def _query(self, position: int) -> tuple[Call, Call]:
         account = self._account.id
@@ -282,7 +301,7 @@ class RemoteLook:
 
     async def _mailboxes(self, ids: list[str]) -> MailboxList:
         found = MailboxList()
-        for batch in batched(ids, await self._page()):
+        for batch in (await self._client.session()).limits.gets(ids):
             get = get_mailboxes(self._account.id, batch, "boxes")
             part = (await self._call([get])).get_as(get, MailboxList)
             found = MailboxList(part.state, found.mailboxes + part.mailboxes, [*(found.not_found or ()), *(part.not_found or ())])
@@ -314,7 +333,7 @@ class RemoteLook:
 
     async def _fetch(self, ids: list[str]) -> dict[str, Email]:
         found: dict[str, Email] = {}
-        waiting = list(batched(ids, await self._page()))
+        waiting = list((await self._client.session()).limits.gets(ids))
         while waiting:
             batch = waiting.pop()
             get = get_emails(self._account.id, batch, "emails")
@@ -348,14 +367,18 @@ def _believed(response: Response, call: Call, since: str) -> Changes:
         raise WholeLookNeededError(f"the server cannot tell what changed ({error.type})") from error
     if changes.old_state != since:
         raise WholeLookNeededError("the server told the changes since another state than ours")
-    if since.isdecimal() and changes.new_state.isdecimal() and int(changes.new_state) < int(since):
-        # Cyrus counts modseqs: one that went back means that the server was restored from an older backup.
-        raise WholeLookNeededError("the server's state went back, as after a restored backup", suspicious=True)
+    if _went_back(since, changes.new_state):
+        raise WholeLookNeededError(WENT_BACK, suspicious=True)
     if changes.has_more_changes and changes.new_state == since:
         raise WholeLookNeededError("the server's list of changes does not move on")
     if not changes.new_state:
         raise ServerError("The server told changes without a new state.")
     return changes
+
+
+def _went_back(old: str, new: str) -> bool:
+    """Tell whether a state that counts (Cyrus' modseqs do) is lower than it was."""
+    return old.isdecimal() and new.isdecimal() and int(new) < int(old)
 
 
 def _missing(changes: Changes, found: dict[str, Email], gone: set[str]) -> list[Trouble]:

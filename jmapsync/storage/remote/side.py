@@ -40,31 +40,28 @@ class MailSide:
         self._importer = Importer(client, account, boxes)
         self._folders = FolderSetter(client, account)
 
-    async def look(self, cursor: str, known: Callable[[], set[str]], again: Sequence[str] = ()) -> AsyncIterator[Observation]:
-        """Yield what changed since a cursor; everything there is when the changes cannot be had or believed.
+    async def look(
+        self, cursor: str, known: Callable[[], set[str]], again: Sequence[str] = (), *, whole: bool = False
+    ) -> AsyncIterator[Observation]:
+        """Yield what changed since a cursor; everything there is when `whole`, or when the changes cannot be had or believed.
 
         Emails of `again` are asked for besides: an earlier look got no answer for them.
 
         Raises AccountGoneError when the server no longer has the account.
         """
-        look = RemoteLook(self._client, self._account, self.keys)
+        since = Cursor.decode(cursor) if cursor else None
         suspicious = ""
         try:
-            if cursor:
+            if since is not None and not whole:
                 try:
-                    async for page in look.changes(Cursor.decode(cursor)):
+                    async for page in self._changes(since, again):
                         yield page
-                    if again:
-                        async for page in look.unanswered(again):
-                            yield page
                 except WholeLookNeededError as needed:
                     suspicious = needed.why if needed.suspicious else ""
                 else:
                     return
-            async for page in look.everything(known):
-                if cursor and page.cursor and _went_back(Cursor.decode(cursor), Cursor.decode(page.cursor)):
-                    suspicious = "the server's state went back, as after a restored backup"
-                page.suspicious = suspicious
+            async for page in RemoteLook(self._client, self._account, self.keys).everything(known, since):
+                page.suspicious = page.suspicious or suspicious
                 yield page
         except MethodError as error:
             if error.type not in {"accountNotFound", "accountNotSupportedByMethod"}:
@@ -74,6 +71,14 @@ class MailSide:
                 f"The server no longer offers the account {self._account.id}.",
                 advice="Your files stay as they are. Check the account with your provider.",
             ) from error
+
+    async def _changes(self, since: Cursor, again: Sequence[str]) -> AsyncIterator[Observation]:
+        look = RemoteLook(self._client, self._account, self.keys)
+        async for page in look.changes(since):
+            yield page
+        if again:
+            async for page in look.unanswered(again):
+                yield page
 
     async def read(self, wanted: Sequence[Record]) -> dict[int, Body]:
         """Return the bytes of emails by key; one that cannot be had says why."""
@@ -108,8 +113,3 @@ class MailSide:
     async def write_folder(self, job: Job) -> Receipt:
         """Change one mailbox."""
         return await self._folders.write(job, {key: box for box, key in self.keys.items()})
-
-
-def _went_back(old: Cursor, new: Cursor) -> bool:
-    """Tell whether a state that counts (Cyrus' modseqs do) is lower than it was."""
-    return old.email.isdecimal() and new.email.isdecimal() and int(new.email) < int(old.email)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import OutcomeUnknownError, Remedy
 from jmapsync.jmap.failures import MethodError, SetError, set_errors
-from jmapsync.jmap.wire import Call, batched
+from jmapsync.jmap.wire import Call, split
 from jmapsync.planner.model import Order, Verb
 from jmapsync.storage.port import Job, Outcome, Receipt
 from jmapsync.storage.remote.emails import MAIL, Email, EmailList, get_emails, patch, version_of
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from jmapsync.jmap.wire import Response
 
 READ_BACK = ("id", "blobId", "mailboxIds", "keywords")
-PATCH_OCTETS = 400
-"""A generous guess at the encoded size of one patch, to stay under maxSizeRequest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +72,16 @@ class Setter:
                 receipts.append(await self._replace(job))
             elif job.order.verb is Verb.UPDATE:
                 patches.append((job, self._patch(job.order)))
+        return receipts + await self._send(patches, destroyed)
+
+    async def _send(self, patches: list[tuple[Job, dict[str, Any]]], destroyed: list[Job]) -> list[Receipt]:
+        """Send patches and removals in batches of what the session allows."""
+        receipts: list[Receipt] = []
         limits = (await self._client.session()).limits
-        most = max(1, min(limits.max_objects_in_set, limits.max_objects_in_get, limits.max_size_request // PATCH_OCTETS))
-        for some in batched(patches, most):
+        most = min(limits.max_objects_in_set, limits.max_objects_in_get)
+        for some in split(patches, most, limits.room, _octets):
             receipts += await self._update(some)
-        for gone in batched(destroyed, most):
+        for gone in split(destroyed, most, limits.room, lambda job: len(str(job.ref)) + 3):
             receipts += await self._destroy(gone)
         return receipts
 
@@ -91,7 +94,7 @@ class Setter:
         made = {receipt.key for receipt in receipts if receipt.outcome is Outcome.DONE}
         old = [job for job in jobs if job.order.verb is Verb.REPLACE and job.order.key in made and job.ref]
         drafts = [job for job in old if _is_draft(job)]
-        await self._destroy(drafts)
+        await self._send([], drafts)
         others = [job for job in old if job not in drafts]
         if others and self._on_delete != "keep":
             now = await self._read([str(job.ref) for job in others])
@@ -99,13 +102,12 @@ class Setter:
             destroyed: list[Job] = []
             for job in others:
                 self._sort_out(job, now.get(str(job.ref)), [], patches, destroyed)
-            await self._update(patches)
-            await self._destroy(destroyed)
+            await self._send(patches, destroyed)
         return receipts
 
     async def _read(self, refs: Sequence[str]) -> dict[str, Email]:
         found: dict[str, Email] = {}
-        for some in batched(refs, (await self._client.session()).limits.max_objects_in_get):
+        for some in (await self._client.session()).limits.gets(refs):
             call = get_emails(self._account.id, some, "now", READ_BACK)
             found.update({email.id: email for email in (await self._call([call])).get_as(call, EmailList).emails})
         return found
@@ -251,6 +253,12 @@ class Setter:
 
 def _is_draft(job: Job) -> bool:
     return job.order.expect is not None and "$draft" in job.order.expect.tags
+
+
+def _octets(some: tuple[Job, dict[str, Any]]) -> int:
+    """Return the encoded size of one patch and of the id that is read back."""
+    job, change = some
+    return 2 * len(str(job.ref)) + 12 + sum(len(path) + 8 for path in change)
 
 
 def _read_back(response: Response, call: Call) -> list[Email]:

@@ -1,0 +1,102 @@
+"""Stand between the plan and its execution: count what would be deleted, remember doubts, let through what a person allowed.
+
+A doubt (a folder gone with its messages, a server whose state went back) outlives the run that had it: what was seen to vanish is
+in the ledger by then, and the next look would see nothing strange. It ends when nothing is left to delete, or by a person's word.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jmapsync.errors import SuspendedError
+from jmapsync.ledger import Suspended
+from jmapsync.planner import Limits, Side, Tally, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from jmapsync.kinds import Kind
+    from jmapsync.ledger import Ledger
+    from jmapsync.planner.model import Plan
+
+NOT_ONE = Limits(max_deletes=0, max_delete_percent=0)
+"""The limits when a look gave reason to doubt: no deletion at all goes unasked."""
+EVERY = 1_000_000
+"""More containers than any account has."""
+
+
+@dataclass(slots=True)
+class Guard:
+    """Holds back plans of one kind of one account."""
+
+    kind: Kind
+    account: str
+    ledger: Ledger
+    limits: Limits
+    clock: Callable[[], float]
+
+    def doubt(self, side: Side, why: str) -> None:
+        """Remember that what vanished on a side may be its loss, not a deletion; belongs in the transaction that takes it in."""
+        self.ledger.set_note(self._note(side), why)
+
+    def check(self, plans: Iterable[Plan], *, allow: bool, dry: bool) -> None:
+        """Raise SuspendedError when the plan would delete too much, before anything of it is written.
+
+        `allow` lets the very plan through that was held back before.
+        """
+        tally = Tally()
+        for page in plans:
+            tally.add(page.changes)
+        sentences = self._judged(tally)
+        identity = hashlib.sha256("\n".join(tally.lines()).encode()).hexdigest()
+        held = self.ledger.suspension(self.kind.name)
+        allowed = allow and held is not None and held.plan == identity
+        if not sentences or allowed:
+            if not dry:
+                self._lift(tally, allowed=allowed)
+            return
+        sentence = " ".join(sentences)
+        if allow and held is not None:
+            sentence = f"This is not the plan that was held back before, so it was not let through. {sentence}"
+        if not dry:
+            self._suspend(tally, identity, sentence)
+        raise SuspendedError(sentence)
+
+    def _lift(self, tally: Tally, *, allowed: bool) -> None:
+        """Forget the suspension, and the doubts that nothing or nobody holds up any longer."""
+        with self.ledger.transaction():
+            self.ledger.lift(self.kind.name)
+            for side in Side:
+                if (allowed or not tally.counts[side.other]) and self.ledger.note(self._note(side)):
+                    self.ledger.set_note(self._note(side), "")
+
+    def _suspend(self, tally: Tally, identity: str, sentence: str) -> None:
+        with self.ledger.transaction():
+            if tally.counts[Side.LOCAL]:
+                # What the server seems to have lost, it may list again without any change to tell of.
+                self.ledger.set_cursor(self.kind.name, Side.REMOTE, "")
+            self.ledger.suspend(Suspended(self.kind.name, identity, sentence, int(self.clock())))
+
+    def _judged(self, tally: Tally) -> list[str]:
+        """Return why the plan has to be held back, at most one sentence and one doubt a side."""
+        if not any(tally.counts.values()):
+            return []
+        population = {side: self.ledger.population(self.kind.items.kind, side) for side in Side}
+        here, there, _ = self.ledger.counts(self.kind.items.kind)
+        lost = tally.counts
+        totals = {Side.LOCAL: max(here, lost[Side.LOCAL]), Side.REMOTE: max(there, lost[Side.REMOTE])}
+        names = {record.key: record.name for record in self.ledger.all(self.kind.containers.kind, limit=EVERY)}
+        sentences: list[str] = []
+        for side in Side:
+            doubt = self.ledger.note(self._note(side.other))
+            found = judge(tally, population, totals, NOT_ONE if doubt else self.limits, names, account=self.account)
+            mine = [one.sentence for one in found if one.side is side][:1]
+            if doubt and mine:
+                sentences.append(f"{doubt[0].upper()}{doubt[1:]}.")
+            sentences += mine
+        return sentences
+
+    def _note(self, side: Side) -> str:
+        return f"doubt:{self.kind.name}:{side.value}"
