@@ -120,7 +120,7 @@ class MessageLook:
                 f"The folder {self._tree.folder(key)} cannot be read: {error.strerror}.",
                 advice="Nothing in it is taken for deleted. Mend its permissions, or the disk.",
             ) from error
-        self._problems += [Trouble(f"{path}/{name}", why) for name, why in changes.odd]
+        self._problems += [Trouble(_printable(f"{path}/{name}"), why) for name, why in changes.odd]
         for place in changes.vanished:
             self._gone(place)
         for place, entry in changes.renamed:
@@ -338,6 +338,11 @@ def _messages(alike: list[Place]) -> Iterator[list[Place]]:
         else:
             theirs.append(places)
     yield from theirs
+
+
+def _printable(path: str) -> str:
+    """Return a path with the octets that are no UTF-8 written out, so that it can be stored and shown."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _hidden(record: Record, places: list[Place], tree: Tree) -> frozenset[str]:
