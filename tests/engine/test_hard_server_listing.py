@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.demo import CYRUS_312, RFC, DemoServer
+from jmapsync.demo import DemoServer
 from tests.contract.peer import message
 from tests.mirror import Mirror, assert_converges, assert_mirrored
 

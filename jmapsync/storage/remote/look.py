@@ -188,25 +188,21 @@ class RemoteLook:
             response = await self._call([query, emails])
         async for late in self._until_stable(listing):
             yield late
-        last = Observation(whole=listing.stable)
-        if listing.stable:
-            before = known()
-            last.gone_refs = sorted(before - listing.ids)
-            if since is not None and _went_back(since.email, cursor.email):
-                last.suspicious = WENT_BACK
-            elif len(before) > FEW and len(last.gone_refs) == len(before):
-                last.suspicious = "the server has none of the messages any more that it had"
-        yield last
+        yield _end(listing, known, went_back=since is not None and _went_back(since.email, cursor.email))
+        for late in await self._replay(listing, cursor):
+            yield late
+
+    async def _replay(self, listing: _Listing, cursor: Cursor) -> list[Observation]:
+        """Return what changed since before a listing; without a cursor where the next run has to list again."""
         try:
             replay = [page async for page in self.changes(cursor)]
         except WholeLookNeededError:
-            # The listing stands by itself. Without a cursor the next run makes a new one.
-            return
-        # Positions skip only what lies behind a message that vanished: then the next run has to list again as well.
-        skipped = not listing.stable and any(page.gone_refs for page in replay)
-        for page in replay:
-            page.cursor = "" if skipped else page.cursor
-            yield page
+            return []  # the listing stands by itself
+        # Positions skip only what lies behind a message that vanished.
+        if not listing.stable and any(page.gone_refs for page in replay):
+            for page in replay:
+                page.cursor = ""
+        return replay
 
     async def unanswered(self, ids: Sequence[str]) -> AsyncIterator[Observation]:
         """Yield emails that an earlier look got no answer for."""
@@ -374,6 +370,19 @@ def _believed(response: Response, call: Call, since: str) -> Changes:
     if not changes.new_state:
         raise ServerError("The server told changes without a new state.")
     return changes
+
+
+def _end(listing: _Listing, known: Callable[[], set[str]], *, went_back: bool) -> Observation:
+    """Return the end of a listing: what it lacks is gone, if it is complete, and doubtful if it is strange."""
+    last = Observation(whole=listing.stable)
+    if listing.stable:
+        before = known()
+        last.gone_refs = sorted(before - listing.ids)
+        if went_back:
+            last.suspicious = WENT_BACK
+        elif len(before) > FEW and len(last.gone_refs) == len(before):
+            last.suspicious = "the server has none of the messages any more that it had"
+    return last
 
 
 def _went_back(old: str, new: str) -> bool:
