@@ -204,7 +204,7 @@ class Absorber:
                 elif seen.key in records:
                     record = records[seen.key]
                     if seen.version != record.local:
-                        changed.append(replace(record, local=seen.version, digest=seen.digest))
+                        changed.append(replace(record, local=seen.version, digest=seen.digest, stamp=seen.stamp))
             self.ledger.save(changed)
             stale = [(one.kind, one.item) for one in self.ledger.problems(self.kind.name) if one.remedy == LOOK]
             self.ledger.release(stale)

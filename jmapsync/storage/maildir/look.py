@@ -13,7 +13,7 @@ from jmapsync.formats.marks import LONGEST_HEADER, has_marks, without_marks
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Side
 from jmapsync.storage.maildir.copies import combine
-from jmapsync.storage.maildir.scan import Changes, Entry, is_complete, scan
+from jmapsync.storage.maildir.scan import Changes, Entry, is_complete, scan, state_of
 from jmapsync.storage.maildir.tree import key_in, name_of
 from jmapsync.storage.port import Folder, Observation, Seen, Trouble
 
@@ -167,7 +167,7 @@ class MessageLook:
         except OSError as error:
             self._problems.append(Trouble(label, f"it cannot be read: {error.strerror}"))
             return None
-        if (state.st_size, state.st_mtime_ns) != (entry.size, entry.mtime):
+        if state_of(state)[1:] != (entry.size, entry.mtime):
             self._problems.append(Trouble(label, "it is still being written; it is taken up once it rests"))
             return None
         return measured
@@ -297,8 +297,9 @@ class MessageLook:
             version = combine(digest, places, self._tree.tables, base if base is not None else hidden or None)
             if key in self._misdated:
                 version = replace(version, untidy=True)
+            stamp = places[0].mtime // 1_000_000_000 if key in self._bodies else record.stamp
             observation.items.append(
-                Seen(record.name, version, size=size, stamp=record.stamp, digest=digest, key=key, places=tuple(places))
+                Seen(record.name, version, size=size, stamp=stamp, digest=digest, key=key, places=tuple(places))
             )
         spots = {(place.folder, place.name) for seen in new for place in seen.places}
         observation.moved = [spot for spot, place in self._updated.items() if place is None and spot not in spots]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SUBS = ("new", "cur")
 """In this order: a message moves from `new` to `cur`, so one that moves during the listing is seen at least once."""
 _TRIES = 8
+_MOST = (1 << 63) - 1
 
 
 class Entry(NamedTuple):
@@ -61,6 +62,11 @@ class Changes:
 
 State = tuple[int, int, int]
 """Inode, octets and mtime in nanoseconds: what shows that a file is untouched."""
+
+
+def state_of(state: os.stat_result) -> State:
+    """Return what shows that a file is untouched, cut to the 63 bits that SQLite holds (the year 9999, odd file systems)."""
+    return state.st_ino & _MOST, state.st_size, min(state.st_mtime_ns, _MOST)
 
 
 def scan(folder: str, known: Iterable[Place]) -> Changes:
@@ -130,7 +136,7 @@ def _read(directory: str) -> dict[str, State]:
                     state = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue
-                found[text] = (state.st_ino, state.st_size, state.st_mtime_ns)
+                found[text] = state_of(state)
     return found
 
 

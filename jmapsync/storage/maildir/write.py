@@ -21,6 +21,7 @@ from jmapsync.ledger import Place
 from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.atomic import sync_directories, sync_files
 from jmapsync.storage.maildir.look import iterate_chunks
+from jmapsync.storage.maildir.scan import state_of
 from jmapsync.storage.port import Job, Outcome, Receipt
 
 if TYPE_CHECKING:
@@ -214,19 +215,17 @@ class Writer:
             state = os.lstat(self._path(place))
         except FileNotFoundError:
             raise _StaleError("its file was renamed or removed meanwhile") from None
-        if (state.st_ino, state.st_size, state.st_mtime_ns) != (place.ino, place.size, place.mtime):
+        if state_of(state) != (place.ino, place.size, place.mtime):
             raise _StaleError("its file was changed meanwhile")
 
     def _deliver(self, one: _Staged, done: _Done) -> None:
         """Give a staged message its names: renamed into its first folder, linked into the others."""
         order = one.job.order
-        state = os.stat(one.path)
+        ino, size, mtime = state_of(os.stat(one.path))
         first: Place | None = None
         for home in sorted(order.homes):
             name = os.path.basename(one.path) if first is None else self._fresh_name(one.job)
-            place = self._named(
-                Place(home, name, "", "new", order.key, state.st_ino, state.st_size, state.st_mtime_ns, one.form), order.tags
-            )
+            place = self._named(Place(home, name, "", "new", order.key, ino, size, mtime, one.form), order.tags)
             if first is None:
                 os.rename(one.path, self._path(place))
                 self._dirty.add(os.path.dirname(self._path(place)))
@@ -266,8 +265,8 @@ class Writer:
         os.utime(temporary, ns=(source.mtime, source.mtime))
         sync_files(self._tree.root, [temporary])
         os.rename(temporary, path)
-        state = os.stat(path)
-        return target._replace(ino=state.st_ino, size=state.st_size, mtime=state.st_mtime_ns)
+        ino, size, mtime = state_of(os.stat(path))
+        return target._replace(ino=ino, size=size, mtime=mtime)
 
     def _rename(self, places: list[Place], job: Job, done: _Done) -> None:
         """Make the names of copies show the keywords, and their mtimes receivedAt."""
@@ -279,7 +278,7 @@ class Writer:
                 named = self._unmark(named)
             if job.stamp and named.mtime // 1_000_000_000 != job.stamp:
                 _set_mtime(self._path(named), job.stamp)
-                named = named._replace(mtime=os.stat(self._path(named)).st_mtime_ns)
+                named = named._replace(mtime=state_of(os.stat(self._path(named)))[2])
             if named != place:
                 done.places.append(named)
 
@@ -294,8 +293,8 @@ class Writer:
         sync_files(self._tree.root, [temporary])
         os.rename(temporary, path)
         self._dirty.add(os.path.dirname(path))
-        state = os.stat(path)
-        return place._replace(ino=state.st_ino, size=state.st_size, mtime=state.st_mtime_ns, form=Form.LF.value)
+        ino, size, mtime = state_of(os.stat(path))
+        return place._replace(ino=ino, size=size, mtime=mtime, form=Form.LF.value)
 
     def _replace(self, old: Place, new: Place) -> None:
         if os.path.lexists(self._path(new)):
