@@ -35,6 +35,8 @@ class Work:
     remote: Order | None = field(init=False)
     brings_body: bool = field(init=False)
     """Whether the server's bytes have to be fetched for it."""
+    sends_body: bool = field(init=False)
+    """Whether the local bytes have to be read for it."""
     local_receipt: Receipt | None = None
     remote_receipt: Receipt | None = None
 
@@ -47,6 +49,7 @@ class Work:
             else:
                 self.remote = order
         self.brings_body = self.local is not None and self.local.verb in {Verb.CREATE, Verb.REPLACE}
+        self.sends_body = self.remote is not None and self.remote.verb in {Verb.CREATE, Verb.REPLACE}
 
     @property
     def done(self) -> list[tuple[Side, Order, Receipt]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from jmapsync.engine.commit import Committer, Work
 from jmapsync.engine.intents import announce, superseded
 from jmapsync.engine.report import Problem, Progress
-from jmapsync.planner.model import Change, Side, Verb
+from jmapsync.planner.model import Change, Side
 from jmapsync.storage.port import Body, Job, Outcome, Receipt
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Executor:
         batch: list[Work] = []
         octets = 0
         for work in works:
-            size = work.record.size if work.brings_body else 0
+            size = work.record.size if work.brings_body or work.sends_body else 0
             if batch and (len(batch) >= BATCH_ITEMS or octets + size > BATCH_OCTETS):
                 yield batch
                 batch, octets = [], 0
@@ -119,7 +119,7 @@ class Executor:
             order = work.remote
             assert order is not None  # noqa: S101 - chosen for it
             body = None
-            if order.verb in {Verb.CREATE, Verb.REPLACE}:
+            if work.sends_body:
                 body = await asyncio.to_thread(self.local.read, order.key, places.get(order.key, ()))
                 intents.append(announce(work.record, kind, body.size, int(self.clock())))
             jobs.append(Job(order, work.record.ref, work.record.stamp, body, superseded=order.key in retired))
