@@ -155,16 +155,8 @@ class Writer:
         shorten = not self._keep_crlf and measured.form is Form.RAW and _only_crlf(source)
         with open(path, "xb") as file:
             os.fchmod(file.fileno(), 0o600)
-            held = b""
-            for chunk in iterate_chunks(os.fspath(source)):
-                piece = held + chunk
-                held = b""
-                if shorten:
-                    if piece.endswith(b"\r"):
-                        piece, held = piece[:-1], b"\r"
-                    piece = piece.replace(b"\r\n", b"\n")
-                file.write(piece)
-            file.write(held)
+            chunks = iterate_chunks(os.fspath(source))
+            file.writelines((chunk.translate(None, b"\r") for chunk in chunks) if shorten else chunks)
         return _Staged(job, path, measured.raw, measured.raw_size, Form.LF if shorten else Form.RAW)
 
     def _settle(self, staged: dict[int, _Staged], receipts: dict[int, Receipt]) -> None:
