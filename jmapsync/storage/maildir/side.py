@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from jmapsync.errors import LocalError, Remedy
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.lines import Form, Measure, measure, to_wire
 from jmapsync.planner.model import Verb
 from jmapsync.storage.maildir.look import MessageLook, iterate_chunks, look_folders
+from jmapsync.storage.maildir.scan import state_of
 from jmapsync.storage.maildir.tree import Tree, key_in
 from jmapsync.storage.maildir.write import Writer
 from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from jmapsync.ledger import Ledger, Place
 
+CHUNK = 1 << 20
 LARGE = 4 << 20
 """Octets on disk from which a message is uploaded from a file instead of from memory."""
 
@@ -61,23 +63,33 @@ class MaildirSide:
         return MessageLook(self.tree, ledger).run()
 
     def read(self, key: int, places: Sequence[Place]) -> Body:
-        """Return the wire's bytes of a message, in memory when it is small."""
+        """Return the wire's bytes of a message, in memory when it is small; a file that is no longer the one known has none."""
+        why = "its file was renamed or removed meanwhile"
         for place in places:
-            path = f"{self.tree.folder(place.folder)}/{place.sub}/{place.name}{place.info}"
             try:
-                pieces = to_wire(iterate_chunks(path), Form(place.form))
-                if place.size <= LARGE:
-                    return Body(str(key), b"".join(pieces))
-                self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-                copy = self._spool / secrets.token_hex(8)
-                with copy.open("xb") as file:
-                    file.writelines(pieces)
-                return Body(str(key), path=copy)
+                with open(f"{self.tree.folder(place.folder)}/{place.sub}/{place.name}{place.info}", "rb") as file:
+                    body = self._read(key, place, file)
+                    if state_of(os.fstat(file.fileno())) == (place.ino, place.size, place.mtime):
+                        return body
             except FileNotFoundError:
                 continue
             except OSError as error:
                 return Body(str(key), why=f"it cannot be read: {error.strerror}", remedy=Remedy.LATER)
-        return Body(str(key), why="its file was renamed or removed meanwhile", vanished=True)
+            if body.path is not None:
+                body.path.unlink()
+            why = "its file was changed meanwhile"
+        return Body(str(key), why=why, vanished=True)
+
+    def _read(self, key: int, place: Place, file: BinaryIO) -> Body:
+        """Read one file as the wire's bytes; a large one goes to the spool."""
+        pieces = to_wire(iter(lambda: file.read(CHUNK), b""), Form(place.form))
+        if place.size <= LARGE:
+            return Body(str(key), b"".join(pieces))
+        self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        copy = self._spool / secrets.token_hex(8)
+        with copy.open("xb") as target:
+            target.writelines(pieces)
+        return Body(str(key), path=copy)
 
     def measure(self, place: Place) -> Measure | None:
         """Return the digests of one file; None when it cannot be read."""
