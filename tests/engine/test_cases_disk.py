@@ -1,0 +1,142 @@
+"""A disk that refuses: full, read-only, unreadable. A clear sentence, nothing lost, the rest synchronised (hard case 14)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jmapsync.errors import ExitCode
+from tests.mirror import Mirror, assert_converges
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from jmapsync.demo import DemoServer
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)], check=True)
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def fill(server: DemoServer, count: int, size: int = 20) -> list[str]:
+    return [server.account.deliver(b"Subject: %d\r\n\r\n" % number + b"x" * size + b"\r\n") for number in range(count)]
+
+
+def as_nobody(mirror: Mirror, folder: Path) -> ExitCode:
+    """Synchronise in a child process without root's rights, which ignore permissions; return its exit code."""
+    for place, _, files in os.walk(folder):
+        os.chown(place, NOBODY, NOBODY)
+        for name in files:
+            os.chown(os.path.join(place, name), NOBODY, NOBODY)
+    for above in folder.parents:
+        if above.stat().st_uid == 0 and above != above.parent and "pytest" in str(above):
+            above.chmod(0o755)
+    child = os.fork()
+    if child == 0:
+        code = 99
+        try:
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            code = int(mirror.sync().exit_code)
+        finally:
+            os._exit(code)
+    return ExitCode(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+
+def test_case_14_a_full_disk_stops_the_run_and_the_next_one_goes_on(server: DemoServer, mirror: Mirror, small_disk: Path) -> None:
+    refs = fill(server, 40, 100_000)
+    mirror.root = small_disk / "mail"
+    report = mirror.sync()
+    assert report.exit_code == ExitCode.FAILED
+    assert "No space left" in report.sentences[0]
+    assert "run again" in report.sentences[0]
+    assert set(server.account.emails) == set(refs)
+    assert not [left for temporary in mirror.root.rglob("tmp") for left in temporary.iterdir()]
+    subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
+    assert_converges(server.account, mirror)
+
+
+def test_case_14_a_full_disk_does_not_keep_local_changes_from_the_server(
+    server: DemoServer, mirror: Mirror, small_disk: Path
+) -> None:
+    [ref] = fill(server, 1)
+    mirror.root = small_disk / "mail"
+    mirror.sync()
+    (small_disk / "filler").write_bytes(b"x" * 1_900_000)
+    mirror.flag(mirror.files("INBOX")[0], "F")
+    mirror.sync()
+    assert set(server.account.listing()[ref][1]) == {"$flagged"}
+
+
+def test_case_14_a_disk_that_turned_read_only_deletes_nothing(server: DemoServer, mirror: Mirror, small_disk: Path) -> None:
+    refs = fill(server, 3)
+    mirror.root = small_disk / "mail"
+    mirror.sync()
+    server.account.set_keyword(refs[0], "$flagged")
+    fill(server, 5)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    report = mirror.sync()
+    assert report.exit_code == ExitCode.FAILED
+    assert "Read-only" in report.sentences[0]
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    assert_converges(server.account, mirror)
+
+
+def test_a_folder_that_may_not_be_written_holds_back_its_messages_only(server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
+    fill(server, 2)
+    mirror.sync()
+    server.account.deliver(b"Subject: here\r\n\r\nbody\r\n", ["Archive"])
+    server.account.deliver(b"Subject: there\r\n\r\nbody\r\n", ["Sent"])
+    for sub in ("new", "cur", "tmp"):
+        (mirror.root / "Archive" / sub).chmod(0o500)
+    code = as_nobody(mirror, tmp_path)
+    assert code == ExitCode.HELD_BACK
+    assert len(mirror.files("Sent")) == 1
+    assert mirror.files("Archive") == []
+    for sub in ("new", "cur", "tmp"):
+        (mirror.root / "Archive" / sub).chmod(0o700)
+    assert_converges(server.account, mirror)
+
+
+def test_a_folder_that_may_not_be_listed_is_not_taken_for_empty(server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
+    refs = fill(server, 2)
+    mirror.sync()
+    (mirror.root / "INBOX" / "cur").chmod(0o000)
+    (mirror.root / "INBOX" / "new").chmod(0o000)
+    assert as_nobody(mirror, tmp_path) == ExitCode.FAILED
+    assert all(paths == {"INBOX"} for paths, _ in server.account.listing().values())
+    (mirror.root / "INBOX" / "cur").chmod(0o700)
+    (mirror.root / "INBOX" / "new").chmod(0o700)
+    assert_converges(server.account, mirror)
+    assert set(server.account.emails) == set(refs)
+
+
+def test_case_07_an_unreadable_new_file_is_held_back_by_name_and_the_rest_goes_on(
+    server: DemoServer, mirror: Mirror, tmp_path: Path
+) -> None:
+    mirror.sync()
+    mirror.drop("INBOX", b"Subject: good\n\nbody\n")
+    mirror.drop("INBOX", b"Subject: bad\n\nbody\n").chmod(0o000)
+    assert as_nobody(mirror, tmp_path) == ExitCode.HELD_BACK
+    assert len(server.account.emails) == 1
+    assert len(mirror.files("INBOX")) == 2
+
+
+def test_files_and_folders_are_for_their_owner_only(server: DemoServer, mirror: Mirror) -> None:
+    fill(server, 2)
+    server.account.deliver(b"Subject: words\r\n\r\nbody\r\n", keywords=["todo"])
+    mirror.sync()
+    for place in [mirror.root, *mirror.root.rglob("*"), mirror.state, *mirror.state.rglob("*")]:
+        assert place.stat().st_mode & 0o077 == 0, place

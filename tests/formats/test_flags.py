@@ -1,0 +1,66 @@
+"""Maildir flags and keywords (hard cases 5, 59, 60)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jmapsync.formats.flags import PLACES, KeywordTable, letters, parse_name, valid_keyword
+
+KEYWORDS = st.from_regex(r"[a-z$][a-z0-9_-]{0,8}", fullmatch=True)
+TAGS = st.frozensets(KEYWORDS | st.sampled_from(["$seen", "$flagged", "$answered", "$draft", "$forwarded"]), max_size=40)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "shown"),
+    [
+        ("1.a.h:2,FS", "1.a.h", "FS"),
+        ("1.a.h", "1.a.h", ""),
+        ("1.a.h:2", "1.a.h", ""),
+        ("1.a.h,U=3:2,", "1.a.h,U=3", ""),
+        ("odd:2,x:2,S", "odd:2,x", "S"),
+        ("odd:1,experimental", "odd:1,experimental", ""),
+    ],
+)
+def test_a_file_name_has_two_parts(text: str, name: str, shown: str) -> None:
+    found = parse_name(text)
+    assert (found.name, letters(found.info)) == (name, shown)
+    assert found.name + found.info == text
+
+
+@given(TAGS, st.text("FSTRDPXab", max_size=5))
+def test_what_is_written_is_read_again(tags: frozenset[str], before: str) -> None:
+    table = KeywordTable().extended(tags)
+    info = table.write(tags, f":2,{before}" if before else "")
+    assert table.read(info) == tags & table.shown
+    assert "T" not in letters(info)
+    assert letters(info) == "".join(sorted(letters(info)))
+
+
+@given(TAGS)
+def test_letters_that_nobody_knows_are_kept(tags: frozenset[str]) -> None:
+    table = KeywordTable().extended(tags)
+    assert {"X", "Q"} <= set(letters(table.write(tags, ":2,QX")))
+
+
+@given(st.lists(TAGS, max_size=6))
+def test_a_table_grows_without_moving_a_letter_and_never_past_its_places(steps: list[frozenset[str]]) -> None:
+    table = KeywordTable()
+    for tags in steps:
+        grown = table.extended(tags)
+        assert grown.keywords[: len(table.keywords)] == table.keywords
+        assert len(grown.keywords) <= PLACES
+        assert KeywordTable.parse(grown.render()) == grown
+        table = grown
+
+
+def test_a_table_of_another_program_is_read_as_it_is() -> None:
+    table = KeywordTable.parse("0 $Junk\n2 Work\nnonsense\n99 far\n")
+    assert table.keywords == ("$junk", "", "work")
+    assert table.read(":2,abc") == {"$junk", "work"}
+
+
+@pytest.mark.parametrize("word", ["", "a b", "a(b", 'a"b', "a%b", "a*b", "a\\b", "a]b", "a{b", "\N{SNOWMAN}", "x" * 256])
+def test_what_is_no_keyword(word: str) -> None:
+    assert not valid_keyword(word)
