@@ -167,14 +167,13 @@ class Cycle:
 
     def _tell(self, containers: Containers) -> None:
         """Say what a run would do, one sentence a step with its reason."""
+        deletions: list[str] = []
         self.report.sentences += containers.sentences()
-        for deletions in (False, True):
-            for work in self._dry_works(deletions=deletions):
-                self.report.sentences += [sentence(work.record, order) for order in work.change.orders]
-
-    def _dry_works(self, *, deletions: bool) -> Iterator[Work]:
         for page, records in self._plans():
-            yield from (work for work in works_of(page.changes, records) if work.change.deletes is deletions)
+            for change in page.changes:
+                told = deletions if change.deletes else self.report.sentences
+                told += [sentence(records[change.key], order) for order in change.orders]
+        self.report.sentences += deletions
 
     def _conclude(self) -> None:
         self.report.problems = problems_of(self.ledger, self.kind.name)
