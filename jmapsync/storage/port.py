@@ -134,7 +134,7 @@ class Body:
     """Why there are none."""
     remedy: Remedy = Remedy.LATER
     whole: bool = True
-    """False when the number of octets is not the one the server told, twice in the same way."""
+    """False when the number of octets is not the one the server told, although it gave the same bytes in two ways."""
     vanished: bool = False
     """True when the side no longer has the item."""
 

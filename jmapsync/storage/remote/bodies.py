@@ -1,6 +1,7 @@
 """Read the bytes of emails: many in one request by Blob/get where it is offered, else one download each.
 
-A body whose length is not the one the server told is asked for again, as a download; only when both ways agree is it believed.
+A body whose length is not the one the server told is asked for again, as a download. It is believed only when both ways give the
+very same bytes: a portal or proxy that answers 200 with a page of its own must never be stored as mail (hard case 55).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import JmapsyncError, LocalError, NetworkError, Remedy, Scope, ServerError, SignInError
+from jmapsync.formats.lines import digest_of
 from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download, get_blobs
 from jmapsync.jmap.failures import MethodError
 from jmapsync.storage.port import Body
@@ -46,6 +48,8 @@ class Bodies:
         self._account = account
         self._spool = spool
         self._batched: bool | None = None
+        self._odd: dict[str, str] = {}
+        """Digests of what Blob/get gave in another length than told, by email id."""
 
     async def read(self, wanted: Sequence[Request]) -> dict[str, Body]:
         """Return the bodies by email id. One that cannot be had says why; raises only what stops everything."""
@@ -74,6 +78,8 @@ class Bodies:
             content = data.get(one.blob)
             if content is not None and len(content) == one.size:
                 found[one.ref] = Body(one.ref, content)
+            elif content is not None:
+                self._odd[one.ref] = digest_of(content)
         return found
 
     async def _singly(self, one: Request) -> Body:
@@ -101,16 +107,17 @@ class Bodies:
             return Body(one.ref, why="the server lists it but does not have its content", remedy=Remedy.LATER)
 
     async def _download(self, one: Request) -> Body:
-        lengths: list[int] = []
+        length = 0
         for _ in range(2):
             body, length = await self._stream(one)
-            if length == one.size or lengths == [length]:
-                body.whole = length == one.size
+            if length == one.size:
+                return body
+            if body.data is not None and digest_of(body.data) == self._odd.pop(one.ref, ""):
+                body.whole = False
                 return body
             if body.path is not None:
                 body.path.unlink(missing_ok=True)
-            lengths.append(length)
-        return Body(one.ref, why=f"the server sent {lengths[-1]} of {one.size} octets of it", remedy=Remedy.LATER)
+        return Body(one.ref, why=f"the server sent {length} of {one.size} octets of it", remedy=Remedy.LATER)
 
     async def _stream(self, one: Request) -> tuple[Body, int]:
         pieces = download(self._client, self._account.id, one.blob, name="message.eml", media_type="message/rfc822")
