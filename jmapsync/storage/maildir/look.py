@@ -196,8 +196,7 @@ class MessageLook:
                     continue
                 fresh.setdefault(one.digest(one.form), []).append(_place(folder, entry, 0, one.form))
                 sizes[one.digest(one.form)] = one.size(one.form)
-        for key, rewritten in self._rewritten.items():
-            self._split(key, rewritten, fresh, sizes)
+        self._split_all(fresh, sizes)
         return [self._new(digest, places, sizes[digest]) for digest, alike in fresh.items() for places in _messages(alike)]
 
     def _is_awaited(self, folder: int, entry: Entry, measured: Measure) -> bool:
@@ -247,6 +246,14 @@ class MessageLook:
             )
 
         return min(owners, key=rank)
+
+    def _split_all(self, fresh: dict[str, list[Place]], sizes: dict[str, int]) -> None:
+        """Decide what every edited file is; an unknown file with the bytes of a message's new body is a copy of that message."""
+        for key, rewritten in self._rewritten.items():
+            self._split(key, rewritten, fresh, sizes)
+        for key, (digest, _) in self._bodies.items():
+            for place in fresh.pop(digest, []):
+                self._put(place._replace(key=key))
 
     def _split(
         self, key: int, rewritten: list[tuple[Place, Measure]], fresh: dict[str, list[Place]], sizes: dict[str, int]

@@ -107,6 +107,8 @@ class Writer:
             act()
         except _StaleError as stale:
             receipts[key] = Receipt(key, Outcome.STALE, why=str(stale))
+        except FileNotFoundError:
+            receipts[key] = Receipt(key, Outcome.STALE, why="a file or folder was renamed or removed meanwhile")
         except OSError as error:
             if error.errno in _DISK:
                 self._fail(error)
