@@ -76,14 +76,20 @@ class Committer:
 
     def commit(self, works: Iterable[Work]) -> None:
         """Write down what came of a batch."""
+        bound: list[tuple[Record, Receipt]] = []
         with self.ledger.transaction():
             for work in works:
-                self._take(work)
+                if work.remote_receipt is not None and work.remote_receipt.outcome is Outcome.BOUND:
+                    bound.append((work.record, work.remote_receipt))
+                else:
+                    self._take(work)
             self.ledger.drop_places(self._moved)
             self.ledger.put_places(self._places)
             self.ledger.save(self._records)
             self.ledger.drop_intents(record.key for record in self._settled)
             self.ledger.release((self.kind.name, label(record)) for record in self._settled)
+            for record, receipt in bound:  # at last, because the email may be one that this very batch made or changed
+                self._bind(record, receipt)
         for kept in (self._records, self._moved, self._places, self._settled):
             kept.clear()
 
@@ -97,9 +103,8 @@ class Committer:
         if local is not None:
             self._moved += local.moved
             self._places += local.places
-        if remote is not None and remote.outcome is Outcome.BOUND:
-            self._bind(work.record, remote)
-        elif remote is not None and remote.outcome is Outcome.KEPT:
+        tidied = local is None or local.outcome is Outcome.DONE
+        if remote is not None and remote.outcome is Outcome.KEPT and tidied:
             self._records.append(replace(work.record, kind=self.kind.kept, local=None, base=None))
             self.report.to_server.deleted += 1
         else:

@@ -54,12 +54,19 @@ class Containers:
             if change.deletes is not deletions:
                 continue
             for order in change.orders:
+                if not self._has_parent(order):
+                    break  # it was refused: its children wait
                 record = self.ledger.records([change.key]).get(change.key, records[change.key])
                 receipt = await self._carry_out(order, record)
                 stale += receipt.outcome is Outcome.STALE
                 if receipt.outcome is not Outcome.DONE:
                     break
         return stale
+
+    def _has_parent(self, order: Order) -> bool:
+        """Tell whether the container that an order puts another one into is there."""
+        parents = self.ledger.records(sorted(order.homes))
+        return all(home in parents and parents[home].of(order.side) is not None for home in order.homes)
 
     def sentences(self) -> list[str]:
         """Return what would be done, one line a step."""

@@ -136,7 +136,8 @@ class Executor:
             work.remote_receipt = receipts.get(key) or Receipt(key, Outcome.STALE, why="the server did not answer for it")
 
     async def _to_disk(self, works: list[Work], bodies: dict[int, Body]) -> None:
-        works = [work for work in works if work.remote_receipt is None or work.remote_receipt.outcome is Outcome.DONE]
+        ready = {Outcome.DONE, Outcome.KEPT}
+        works = [work for work in works if work.remote_receipt is None or work.remote_receipt.outcome in ready]
         if not works:
             return
         places = self.ledger.places_of([work.change.key for work in works if work.record.local is not None])

@@ -189,20 +189,25 @@ class RemoteLook:
         async for late in self._until_stable(listing):
             yield late
         yield _end(listing, known, went_back=since is not None and _went_back(since.email, cursor.email))
-        for late in await self._replay(listing, cursor):
+        async for late in self._replay(listing, cursor):
             yield late
 
-    async def _replay(self, listing: _Listing, cursor: Cursor) -> list[Observation]:
-        """Return what changed since before a listing; without a cursor where the next run has to list again."""
+    async def _replay(self, listing: _Listing, cursor: Cursor) -> AsyncIterator[Observation]:
+        """Yield what changed since before a listing, and at its end the cursor, unless the next run has to list again.
+
+        Page by page, because a mailbox has to be taken up before the emails in it can be read.
+        """
+        reached, skipped = "", False
         try:
-            replay = [page async for page in self.changes(cursor)]
+            async for page in self.changes(cursor):
+                reached, page.cursor = page.cursor or reached, ""
+                # Positions skip only what lies behind a message that vanished.
+                skipped = skipped or (not listing.stable and bool(page.gone_refs))
+                yield page
         except WholeLookNeededError:
-            return []  # the listing stands by itself
-        # Positions skip only what lies behind a message that vanished.
-        if not listing.stable and any(page.gone_refs for page in replay):
-            for page in replay:
-                page.cursor = ""
-        return replay
+            return  # the listing stands by itself
+        if not skipped:
+            yield Observation(cursor=reached)
 
     async def unanswered(self, ids: Sequence[str]) -> AsyncIterator[Observation]:
         """Yield emails that an earlier look got no answer for."""
