@@ -7,19 +7,20 @@ trees is meant to be called inside `transaction()`, so that a cursor and the tre
 from __future__ import annotations
 
 import json
-import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from jmapsync.errors import LedgerError
 from jmapsync.ledger import migrations
 from jmapsync.ledger.codec import decode, encode
+from jmapsync.ledger.database import connect
 from jmapsync.ledger.rows import HeldBack, Intent, Place, Record, Shelved, Suspended
 from jmapsync.planner.model import Base, Side
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
+
+    from jmapsync.ledger.database import Database
 
 _ITEM = "key, kind, ref, name, size, stamp, digest, local, remote, base_local, base_remote, agreed"
 _MANY = 500
@@ -29,22 +30,23 @@ _MANY = 500
 class Ledger:
     """The memory of one account."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: Database) -> None:
         """Wrap an open connection; use `open` or `open_readonly`."""
         self._db = db
 
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open for writing, creating or migrating as needed. Raises LedgerError for a damaged or newer file."""
+        db = connect(path)
         try:
-            db = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
             path.chmod(0o600)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA cache_size = -16000")
             migrations.migrate(db)
-        except sqlite3.Error as error:
-            raise _unusable(path, error) from error
+        except BaseException:
+            db.close()
+            raise
         return cls(db)
 
     @classmethod
@@ -55,18 +57,19 @@ class Ledger:
         """
         if not path.exists():
             return None
+        db = connect(path, mode="ro")
         try:
-            db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=30)
             migrations.refuse_newer(db.execute("PRAGMA user_version").fetchone()[0])
-        except sqlite3.Error as error:
-            raise _unusable(path, error) from error
+        except BaseException:
+            db.close()
+            raise
         return cls(db)
 
     @classmethod
     def copy_of(cls, path: Path | None) -> Self:
         """Return a ledger in memory that starts as a copy of a file: what a dry run may write to."""
-        db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         source = cls.open_readonly(path) if path else None
+        db = connect(None)
         if source is not None:
             source._db.backup(db)  # noqa: SLF001 - its own class
             source.close()
@@ -86,10 +89,11 @@ class Ledger:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # a full disk may have ended it already
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     # meta and cursors
 
@@ -401,13 +405,3 @@ def _record(row: tuple[Any, ...]) -> Record:
     elif base_local is not None:
         base = Base(decode(base_local), decode(base_remote))
     return Record(key, kind, ref, name, size, stamp, digest, here, there, base)
-
-
-def _unusable(path: Path, error: sqlite3.Error) -> LedgerError:
-    return LedgerError(
-        f"The ledger {path} cannot be used: {error}.",
-        advice=(
-            "Check the disk. If the file is damaged, move it away: the next run rebuilds it from the files"
-            " and the server, without deleting anything."
-        ),
-    )
