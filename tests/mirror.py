@@ -7,6 +7,7 @@ import itertools
 import os
 import secrets
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -72,11 +73,13 @@ class Mirror:
         return asyncio.run(self._run(Options(**options)))
 
     async def _run(self, options: Options) -> AccountReport:
-        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not options.dry:
+            self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.state / "ledger.sqlite"
         spool = self.state / "spool"
-        with AccountLock(self.state / "lock", "test"):
-            clear_spool(spool)
+        with nullcontext() if options.dry else AccountLock(self.state / "lock", "test"):
+            if not options.dry:
+                clear_spool(spool)
             kept = Session.from_json(self.session) if self.session else None
             credential = BasicCredential(self.user, self.password)
             ledger = Ledger.copy_of(path) if options.dry else Ledger.open(path)

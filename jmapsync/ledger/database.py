@@ -6,6 +6,7 @@ Only mistakes of ours stay exceptions of SQLite's own.
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import LedgerError
@@ -51,7 +52,10 @@ class Database(sqlite3.Connection):
 
 
 def connect(path: Path | None, *, mode: str = "rwc") -> Database:
-    """Open a file (`mode` as in SQLite's URIs), or nothing but memory. Raises LedgerError."""
+    """Open a file, or nothing but memory. Raises LedgerError.
+
+    `mode` is `rwc`, `ro`, or `ro&immutable=1` for a file that nobody writes meanwhile: as SQLite's URIs have it.
+    """
     name = f"{path.absolute().as_uri()}?mode={mode}" if path is not None else ":memory:"
     try:
         db = sqlite3.connect(
@@ -61,6 +65,32 @@ def connect(path: Path | None, *, mode: str = "rwc") -> Database:
         raise _told(error, path) from error
     db.path = path
     return db
+
+
+def copy_into(target: Database, path: Path) -> None:
+    """Fill a ledger in memory from a file, and leave no trace beside it unless somebody is writing it. Raises LedgerError.
+
+    A reader of a file in WAL mode makes two files beside it, and cannot remove them (hard case 71). A file that nobody writes can
+    be read without; whether it was so is seen afterwards.
+    """
+    before = _state(path)
+    try:
+        if before is not None:
+            with closing(connect(path, mode="ro&immutable=1")) as source:
+                source.backup(target)
+        if before is None or _state(path) != before:
+            with closing(connect(path, mode="ro")) as source:
+                source.backup(target)
+    except sqlite3.Error as error:
+        raise _told(error, path) from error
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    """Return what shows that a file is as it was; None while somebody has it open for writing, or died doing so."""
+    if path.with_name(f"{path.name}-wal").exists():
+        return None
+    state = path.stat()
+    return state.st_ino, state.st_size, state.st_mtime_ns
 
 
 def _told(error: sqlite3.Error, path: Path | None) -> LedgerError:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from jmapsync.ledger import migrations
 from jmapsync.ledger.codec import decode, encode
-from jmapsync.ledger.database import connect
+from jmapsync.ledger.database import connect, copy_into
 from jmapsync.ledger.rows import HeldBack, Intent, Place, Record, Shelved, Suspended
 from jmapsync.planner.model import Base, Side
 
@@ -68,12 +68,14 @@ class Ledger:
     @classmethod
     def copy_of(cls, path: Path | None) -> Self:
         """Return a ledger in memory that starts as a copy of a file: what a dry run may write to."""
-        source = cls.open_readonly(path) if path else None
         db = connect(None)
-        if source is not None:
-            source._db.backup(db)  # noqa: SLF001 - its own class
-            source.close()
-        migrations.migrate(db)
+        try:
+            if path is not None and path.exists():
+                copy_into(db, path)
+            migrations.migrate(db)
+        except BaseException:
+            db.close()
+            raise
         return cls(db)
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from jmapsync.errors import LedgerError
 from jmapsync.ledger import Ledger, Record, migrations
 from jmapsync.planner import Side
 from jmapsync.planner.model import Version
+from jmapsync.storage.maildir.scan import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -182,6 +183,24 @@ class TestACopy:
             copy.add(Record(0, "mail", "E2", remote=HERE))
             assert copy.refs("mail") == {"E1", "E2"}
         assert ledger.refs("mail") == {"E1"}
+
+    def test_case_71_leaves_no_trace_beside_the_file(self, path: Path) -> None:
+        with closing(Ledger.open(path)) as ledger:
+            ledger.set_note("x", "1")
+        before = {file.name: state_of(file.stat()) for file in path.parent.iterdir()}
+        with closing(Ledger.copy_of(path)) as copy:
+            assert copy.note("x") == "1"
+        assert {file.name: state_of(file.stat()) for file in path.parent.iterdir()} == before
+
+    def test_holds_what_a_killed_writer_had_committed(self, path: Path, tmp_path: Path) -> None:
+        with closing(Ledger.open(path)) as ledger:
+            ledger.set_note("x", "1")
+            as_killed = tmp_path / "killed"
+            as_killed.mkdir()
+            for file in (path, path.with_name(f"{path.name}-wal")):
+                (as_killed / file.name).write_bytes(file.read_bytes())
+        with closing(Ledger.copy_of(as_killed / path.name)) as copy:
+            assert copy.note("x") == "1"
 
     def test_holds_what_the_writer_had_committed(self, ledger: Ledger, path: Path) -> None:
         ledger.set_note("x", "old")
