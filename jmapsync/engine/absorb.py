@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from jmapsync.engine.holding import RIGHTS, ROLES
 from jmapsync.ledger import HeldBack, Ledger, Record
 from jmapsync.planner.model import Side, Version
 
@@ -45,7 +46,7 @@ class Absorber:
         for record in self.ledger.all(self.kind.containers.kind, limit=1_000_000):
             if record.ref is not None and record.remote is not None:
                 self.remote.keys[record.ref] = record.key
-        self.remote.roles.update(json.loads(self.ledger.note("roles") or "{}"))
+        self.remote.roles.update(json.loads(self.ledger.note(ROLES) or "{}"))
 
     # the server's side
 
@@ -83,7 +84,10 @@ class Absorber:
             self.remote.keys.pop(ref, None)
         self.remote.roles.clear()
         self.remote.roles.update(roles)
-        self.ledger.set_note("roles", json.dumps(roles, sort_keys=True))
+        self.ledger.set_note(ROLES, json.dumps(roles, sort_keys=True))
+        rights = {ref: held for ref, held in json.loads(self.ledger.note(RIGHTS) or "{}").items() if ref not in gone}
+        rights |= {folder.ref: sorted(folder.rights) for folder in page.folders}
+        self.ledger.set_note(RIGHTS, json.dumps(rights, sort_keys=True))
 
     def _remote_folder(self, folder: Folder) -> int:
         """Take in one mailbox; one that nobody knew is a local folder of the same place, if there is one."""
@@ -176,7 +180,9 @@ class Absorber:
         if known is None:
             known = self._waiting_folder(Side.REMOTE, folder, parent)
         if known is None:
-            key = self.ledger.add(Record(0, kind, name=folder.ref, local=version))
+            # A lost ledger finds its folders by their markers.
+            ref = None if self.ledger.by_ref(kind, [folder.marker]) else folder.marker or None
+            key = self.ledger.add(Record(0, kind, ref, folder.ref, local=version))
         else:
             key = known.key
             if known.local is None and known.remote is not None and known.base is None and folder.role == "inbox":

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from jmapsync.engine.commit import dated
 from jmapsync.engine.intents import let_rest, retire, sent_again, settle_intents
 from jmapsync.formats.lines import Form, digest_of
 from jmapsync.planner import Candidate, match
@@ -110,6 +111,7 @@ class Adopter:
             # What was sent came of a merge with this base; merging again changes nothing, and knows what others did since.
             before = mine.base
             base = Base(replace(before.local, body=digest, sense=digest), replace(before.remote, body=remote.body, sense=digest))
+        local = dated(local, places, other.stamp)
         self.ledger.save([replace(other, local=local, remote=remote, base=base, digest=digest, name=mine.name)])
 
     async def _digests(self, wanted: list[Record]) -> dict[int, str]:

@@ -9,17 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from jmapsync.engine.holding import Holding, label
 from jmapsync.engine.intents import retire
-from jmapsync.ledger import HeldBack, Place, Record
-from jmapsync.ledger.codec import encode
+from jmapsync.ledger import Place, Record
 from jmapsync.planner.model import Base, Side, Verb, Version
 from jmapsync.storage.port import Outcome, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from jmapsync.engine.report import KindReport
-    from jmapsync.errors import Remedy
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger
     from jmapsync.planner.model import Change, Order
@@ -66,6 +65,7 @@ class Committer:
     ledger: Ledger
     report: KindReport
     clock: Callable[[], float]
+    holding: Holding
     stale: int = 0
     """Changes that found another state than they expected: a new round is due."""
     _records: list[Record] = field(default_factory=list)
@@ -93,16 +93,13 @@ class Committer:
         for kept in (self._records, self._moved, self._places, self._settled):
             kept.clear()
 
-    def hold_back(self, record: Record, why: str, remedy: Remedy) -> None:
-        """Keep an item that cannot be brought to agree, by name."""
-        now = int(self.clock())
-        self.ledger.hold_back(HeldBack(self.kind.name, label(record), record.key, why, remedy.value, fingerprint(record), now, now))
-
     def _take(self, work: Work) -> None:
         local, remote = work.local_receipt, work.remote_receipt
         if local is not None:
             self._moved += local.moved
             self._places += local.places
+        if remote is not None and remote.left and not self.ledger.by_ref(self.kind.kept, [remote.left]):
+            self.ledger.add(replace(work.record, kind=self.kind.kept, ref=remote.left, local=None, base=None))
         tidied = local is None or local.outcome is Outcome.DONE
         if remote is not None and remote.outcome is Outcome.KEPT and tidied:
             self._records.append(replace(work.record, kind=self.kind.kept, local=None, base=None))
@@ -150,7 +147,7 @@ class Committer:
             self.stale += 1
         for receipt in refused:
             self.ledger.drop_intents([after.key])
-            self.hold_back(after, receipt.why, receipt.remedy)
+            self.holding.hold_back(after, work.change.orders, receipt.why, receipt.remedy)
         return after
 
     def _agreed(self, work: Work) -> Base | None:
@@ -172,18 +169,20 @@ class Committer:
         sense = record.local.sense if record.local is not None else ""
         remote = replace(receipt.version, sense=sense) if receipt.version is not None else None
         kind, at = self.kind.items.kind, int(self.clock())
+        places = self.ledger.places_of([record.key]).get(record.key, [])
+        local = dated(record.local, places, receipt.stamp) if record.local is not None else None
         if other is None or other.key == record.key:
-            self.ledger.save([replace(record, ref=receipt.ref, remote=remote, base=None)])
+            stamp = receipt.stamp or record.stamp
+            self.ledger.save([replace(record, ref=receipt.ref, stamp=stamp, local=local, remote=remote, base=None)])
             if record.remote is not None and record.ref != receipt.ref:
                 old = replace(record, key=self.ledger.add(replace(record, local=None)))
                 self.ledger.save([retire(self.ledger, kind, old, receipt.ref, at)])
             return
-        places = [place._replace(key=other.key) for place in self.ledger.places_of([record.key]).get(record.key, [])]
-        local = record.local
         if local is not None and other.local is not None:
-            local = replace(other.local, tags=other.local.tags | local.tags, homes=other.local.homes | local.homes)
+            tags, homes = other.local.tags | local.tags, other.local.homes | local.homes
+            local = replace(other.local, tags=tags, homes=homes, untidy=local.untidy)
         merged = replace(other, local=local, remote=remote or other.remote, digest=other.digest or record.digest)
-        self.ledger.put_places(places)
+        self.ledger.put_places(place._replace(key=other.key) for place in places)
         self.ledger.save([retire(self.ledger, kind, record, receipt.ref, at), merged])
 
     def _count(self, side: Side, order: Order) -> None:
@@ -196,14 +195,10 @@ class Committer:
             counts.updated += 1
 
 
-def label(record: Record) -> str:
-    """Return the name people know an item by."""
-    return record.name or f"email {record.ref}"
-
-
-def fingerprint(record: Record) -> str:
-    """Return what both sides held: an item held back is tried again when this changes."""
-    return "|".join(encode(version) if version is not None else "-" for version in (record.local, record.remote))
+def dated(local: Version, places: Sequence[Place], stamp: int) -> Version:
+    """Return the version of these copies, untidy where one does not show receivedAt, so that it gets it."""
+    shown = not stamp or all(place.stamp == stamp for place in places)
+    return local if shown else replace(local, untidy=True)
 
 
 def _meant(order: Order, receipt: Receipt | None) -> Version | None:

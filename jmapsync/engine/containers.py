@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from jmapsync.engine.commit import fingerprint, label
-from jmapsync.ledger import HeldBack
+from jmapsync.engine.holding import Holding, label
 from jmapsync.planner import Present, Side, needed_homes, plan, settle
 from jmapsync.planner.model import Order, Verb, Version
 from jmapsync.storage.port import Job, Outcome, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from jmapsync.engine.report import KindReport
     from jmapsync.kinds import Kind
@@ -33,7 +32,7 @@ class Containers:
     local: Local
     remote: Remote
     report: KindReport
-    clock: Callable[[], float]
+    holding: Holding
 
     def settle(self) -> None:
         """Write down what needs no write on either side."""
@@ -49,9 +48,10 @@ class Containers:
     async def run(self, *, deletions: bool) -> int:
         """Carry out creations and renames, or deletions; return how many found another state than they expected."""
         found, records = self._plan()
+        held = self.holding.problems()
         stale = 0
         for change in found.changes:
-            if change.deletes is not deletions:
+            if change.deletes is not deletions or not self.holding.is_due(records[change.key], change.orders, held.get(change.key)):
                 continue
             for order in change.orders:
                 if not self._has_parent(order):
@@ -71,7 +71,9 @@ class Containers:
     def sentences(self) -> list[str]:
         """Return what would be done, one line a step."""
         found, records = self._plan()
-        return [_sentence(change, records[change.key], order) for change in found.changes for order in change.orders]
+        held = self.holding.problems()
+        due = [change for change in found.changes if self.holding.is_due(records[change.key], change.orders, held.get(change.key))]
+        return [_sentence(change, records[change.key], order) for change in due for order in change.orders]
 
     def _plan(self) -> tuple[Plan, dict[int, Record]]:
         records = self.ledger.all(self.kind.containers.kind, limit=EVERY)
@@ -105,11 +107,7 @@ class Containers:
         if receipt.outcome is Outcome.DONE:
             self._commit(order, record, receipt)
         elif receipt.outcome is Outcome.REFUSED:
-            now = int(self.clock())
-            held = HeldBack(
-                self.kind.name, label(record), record.key, receipt.why, receipt.remedy.value, fingerprint(record), now, now
-            )
-            self.ledger.hold_back(held)
+            self.holding.hold_back(record, [order], receipt.why, receipt.remedy)
         return receipt
 
     def _commit(self, order: Order, record: Record, receipt: Receipt) -> None:
@@ -125,7 +123,6 @@ class Containers:
         counts = self.report.folders
         with self.ledger.transaction():
             self.ledger.save([changed])
-            self.ledger.release([(self.kind.name, label(record))])
             if receipt.ref:
                 self.remote.keys[receipt.ref] = record.key
                 path = self.ledger.folders().get(record.key, ("", ""))[0]

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from jmapsync.engine.absorb import Absorber
 from jmapsync.engine.adopt import Adopter
-from jmapsync.engine.commit import Committer, Work, fingerprint
+from jmapsync.engine.commit import Committer, Work
 from jmapsync.engine.containers import Containers
 from jmapsync.engine.execute import Executor, problems_of, works_of
 from jmapsync.engine.guarding import Guard
+from jmapsync.engine.holding import Holding
 from jmapsync.engine.report import KindReport, State
-from jmapsync.errors import ExitCode, Remedy
+from jmapsync.errors import ExitCode
 from jmapsync.planner import Present, Side, plan, settle
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Cycle:
     clock: Callable[[], float]
     shelve: Callable[[Work], None]
     report: KindReport = field(default_factory=KindReport)
+    holding: Holding = field(init=False)
 
     async def run(self) -> KindReport:
         """Bring both sides to agree and return what was done.
@@ -69,12 +71,13 @@ class Cycle:
         self.local.open(self.ledger, self.account_id)
         absorber = Absorber(self.kind, self.ledger, self.remote, self.clock, self._adopt_folder)
         absorber.load()
-        committer = Committer(self.kind, self.ledger, self.report, self.clock)
+        self.holding = Holding(self.kind.name, self.ledger, self.clock, self.remote.policy, full=self.options.full)
+        committer = Committer(self.kind, self.ledger, self.report, self.clock, self.holding)
         executor = Executor(
             self.kind, self.ledger, self.local, self.remote, self.progress, self.account, self.clock, self.shelve, committer
         )
         guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
-        containers = Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.clock)
+        containers = Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.holding)
         for number in range(ROUNDS):
             if number == 0 or committer.stale:
                 await self._look(absorber, containers, guard, full=self.options.full and number == 0)
@@ -147,16 +150,19 @@ class Cycle:
         self.progress.finish(self.account, self.kind.name)
 
     def _works(self, *, deletions: bool) -> Iterator[Work]:
-        held = {one.key: one for one in self.ledger.problems(self.kind.name) if one.key is not None}
         for page, records in self._plans():
             if not deletions:
                 self._settle(page, records)
-            for work in works_of(page.changes, records):
-                problem = held.get(work.change.key)
-                unchanged = problem is not None and problem.seen == fingerprint(work.record)
-                hopeless = problem is not None and problem.remedy == Remedy.NEVER.value
-                if work.change.deletes is deletions and not (unchanged and hopeless and not self.options.full):
-                    yield work
+            yield from (work for work in self._due(page, records) if work.change.deletes is deletions)
+
+    def _due(self, page: Plan, records: dict[int, Record]) -> Iterator[Work]:
+        """Yield what is to be done now of a page of the plan."""
+        held = self.holding.problems()
+        return (
+            work
+            for work in works_of(page.changes, records)
+            if self.holding.is_due(work.record, work.change.orders, held.get(work.change.key))
+        )
 
     def _settle(self, page: Plan, records: dict[int, Record]) -> None:
         """Write down what needs no write on either side."""
@@ -170,12 +176,13 @@ class Cycle:
         deletions: list[str] = []
         self.report.sentences += containers.sentences()
         for page, records in self._plans():
-            for change in page.changes:
-                told = deletions if change.deletes else self.report.sentences
-                told += [sentence(records[change.key], order) for order in change.orders]
+            for work in self._due(page, records):
+                told = deletions if work.change.deletes else self.report.sentences
+                told += [sentence(work.record, order) for order in work.change.orders]
         self.report.sentences += deletions
 
     def _conclude(self) -> None:
+        self.ledger.release_agreed(self.kind.name)
         self.report.problems = problems_of(self.ledger, self.kind.name)
         self.report.conflicts = len(self.ledger.shelf(self.kind.name))
         if self.report.problems or self.report.conflicts:

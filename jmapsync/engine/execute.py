@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jmapsync.engine.commit import Committer, Work
@@ -44,12 +44,15 @@ class Executor:
     shelve: Callable[[Work], None]
     """Keeps the local version of a change before it is overwritten."""
     committer: Committer
+    _bound: set[str] = field(default_factory=set)
+    """The server's ids of emails that turned out to be local messages; see `Outcome.BOUND`."""
 
     async def run(self, works: Iterable[Work]) -> None:
         """Carry out changes; ones that fail are held back by name, and the rest goes on.
 
         Raises what stops the whole kind: no network, a disk that refuses, a sign-in that is needed.
         """
+        self._bound.clear()
         async for batch, bodies in self._ahead(self._batches(works)):
             await self._batch(batch, bodies)
 
@@ -96,17 +99,25 @@ class Executor:
             elif body is None or body.vanished:
                 self.committer.stale += 1
             else:
-                self.committer.hold_back(work.record, body.why, body.remedy)
+                self.committer.holding.hold_back(work.record, work.change.orders, body.why, body.remedy)
         for work in ready:
             if work.change.shelve is Side.LOCAL:
                 self.shelve(work)
+        ready = [work for work in ready if work.record.ref not in self._bound]
         await self._to_server([work for work in ready if work.remote is not None])
+        ready = self._without_bound(ready)
         await self._to_disk([work for work in ready if work.local is not None], bodies)
         self.committer.commit(ready)
         self.progress.advance(self.account, self.kind.name, len(batch), sum(one.record.size for one in batch if one.brings_body))
         failure = self.local.failure()
         if failure is not None:
             raise failure
+
+    def _without_bound(self, works: list[Work]) -> list[Work]:
+        """Leave out what is planned for emails that local messages were just found to be: it is to be planned anew."""
+        receipts = [work.remote_receipt for work in works if work.remote_receipt is not None]
+        self._bound |= {str(receipt.ref) for receipt in receipts if receipt.outcome is Outcome.BOUND}
+        return [work for work in works if work.remote_receipt is not None or work.record.ref not in self._bound]
 
     async def _to_server(self, works: list[Work]) -> None:
         if not works:

@@ -58,6 +58,11 @@ class Place(NamedTuple):
     form: str
     """How the file's bytes relate to the server's: see formats.lines.Form."""
 
+    @property
+    def stamp(self) -> int:
+        """Return the mtime in seconds since the epoch."""
+        return self.mtime // 1_000_000_000
+
 
 class Intent(NamedTuple):
     """A create that was sent, or was about to be."""

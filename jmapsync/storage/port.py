@@ -54,6 +54,8 @@ class Folder:
     key: int | None = None
     rights: frozenset[str] = frozenset()
     """On the server: the names in `myRights` that are true (RFC 8621, 2)."""
+    marker: str = ""
+    """On the disk: the server's id that the folder is marked with, if no other folder is."""
 
 
 @dataclass(slots=True)
@@ -119,6 +121,10 @@ class Receipt:
     """The server's id, where the order gave the item one."""
     digest: str = ""
     size: int = 0
+    stamp: int = 0
+    """receivedAt, seconds since the epoch, where an email was there already."""
+    left: str = ""
+    """The server's id of the old version of an edited item that stays there by the user's wish."""
     places: tuple[Place, ...] = ()
     moved: tuple[tuple[int, str], ...] = ()
 
@@ -200,6 +206,8 @@ class Remote(Protocol):
     """Container key by the server's id, kept by the engine as folders are taken up."""
     roles: dict[str, str]
     """The server's id of a container by its role, kept by the engine."""
+    policy: str
+    """What of the configuration decides how orders are carried out: a refusal under another one is worth another try."""
 
     def look(
         self, cursor: str, known: Callable[[], set[str]], again: Sequence[str] = (), *, whole: bool = False

@@ -18,7 +18,7 @@ from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_erro
 from jmapsync.jmap.wire import Call, split
 from jmapsync.planner.model import Version
 from jmapsync.storage.port import Job, Outcome, Receipt
-from jmapsync.storage.remote.emails import MAIL, Email, EmailList, get_emails, utc_date, version_of
+from jmapsync.storage.remote.emails import MAIL, Email, EmailList, get_emails, seconds, utc_date, version_of
 from jmapsync.storage.remote.write import failed_call, refusal
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class Importer:
 
     def _bound(self, job: Job, email: Email) -> Receipt:
         version = version_of(email, self._boxes.keys)
-        return Receipt(job.order.key, Outcome.BOUND, version, ref=email.id, size=email.size)
+        return Receipt(job.order.key, Outcome.BOUND, version, ref=email.id, size=email.size, stamp=seconds(email.received_at))
 
     async def _existing(self, refs: Sequence[str]) -> dict[str, Email]:
         """Read the emails that the server says hold the same content already (hard case 51)."""

@@ -6,7 +6,7 @@ and not keep it. Patches name single keywords and mailboxes, so what other clien
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import OutcomeUnknownError, Remedy
@@ -103,7 +103,8 @@ class Setter:
             for job in others:
                 self._sort_out(job, now.get(str(job.ref)), [], patches, destroyed)
             await self._send(patches, destroyed)
-        return receipts
+        left = {job.order.key: str(job.ref) for job in others} if self._on_delete == "keep" else {}
+        return [replace(receipt, left=left.get(receipt.key, "")) for receipt in receipts]
 
     async def _read(self, refs: Sequence[str]) -> dict[str, Email]:
         found: dict[str, Email] = {}
@@ -139,7 +140,8 @@ class Setter:
             destroyed.append(job)
         elif trash is None:
             why = 'the server has no Trash mailbox; make one, or set on_delete = "destroy" or "keep"'
-            receipts.append(Receipt(order.key, Outcome.REFUSED, why=why, remedy=Remedy.HUMAN))
+            # Any change of the configuration or the account may mend it, and finding out costs next to nothing.
+            receipts.append(Receipt(order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER))
         else:
             patches.append((job, patch((), (), [trash], [box for box in leave if box != trash])))
 
