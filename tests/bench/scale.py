@@ -32,6 +32,8 @@ SMALL = 2_000
 """Octets of a message, on average, where their number is what counts."""
 MAIL_LIKE = 10_800
 IMPORTED = 5_000
+LARGE_IMPORTED, LARGE_LINES = 100, 48_000
+"""Messages of 3.5 MB: the largest that are not sent from a file, so the ones that memory has to bear."""
 HUGE, HUGE_OCTETS = 300, 10_000_000
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -159,12 +161,18 @@ def measure_import(directory: Path) -> None:
         octets = 0
         for number, mail in enumerate(make_corpus(IMPORTED)):
             octets += len(mail.content)
-            (target / f"1700000000.{number}.dropped").write_bytes(mail.content.replace(b"\r\n", b"\n"))
+            (target / f"1700000000.{number}.small").write_bytes(mail.content.replace(b"\r\n", b"\n"))
         cost, report = run(f"import of {IMPORTED} local files, {octets / 1e6:.1f} MB", mirror, demo)
         _expect(report, "to_server", "created", IMPORTED)
         _say(f"  {IMPORTED / cost.wall:.0f} messages/s, {octets / cost.wall / 1e6:.1f} MB/s")
         _say(Figure("peak memory", cost.peak, 150, " MB"))
         run("the run after it, which hears of its own messages", mirror, demo)
+        for number in range(LARGE_IMPORTED):
+            content = b"Message-ID: <%d@bench>\n\n" % number + (b"x" * 72 + b"\n") * LARGE_LINES
+            (target / f"1700000000.{number}.large").write_bytes(content)
+        cost, report = run(f"import of {LARGE_IMPORTED} local files of {len(content) / 1e6:.1f} MB", mirror, demo)
+        _expect(report, "to_server", "created", LARGE_IMPORTED)
+        _say(Figure("peak memory", cost.peak, 150, " MB"))
     shutil.rmtree(directory / "import")
 
 
