@@ -1,8 +1,8 @@
 """Hold items back by name, and tell when one is worth another try.
 
 A refusal that only other content can mend waits for that. One that a person has to mend (rights, quota, a missing Trash) is tried
-again when the item, what is to be done with it, the configuration, or the mailboxes' roles and rights changed, and every hour. What time mends is tried
-again by the next run. Nothing is tried twice by one run.
+again when the item, what is to be done with it, the configuration, or the mailboxes' roles and rights changed, and every hour.
+What time mends is tried again by the next run. Nothing is tried twice by one run.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
+    from jmapsync.storage.port import Folder
 
 PAGE = 4096
 """Most ids a page, whatever the server would allow: an answer of this length takes about 1.5 MB."""
@@ -297,6 +298,9 @@ class RemoteLook:
                 found = await self._mailboxes(ids)
             gone |= set(found.not_found or ())
             page.folders += [box.folder() for box in found.mailboxes]
+        told = self._keys.keys() | {folder.ref for folder in page.folders}
+        if any(folder.parent and folder.parent not in told for folder in page.folders):
+            page.folders = await self._all_folders()  # a page may tell of a child before its parent (hard case 21)
         page.folders = [folder for folder in page.folders if folder.ref not in gone]
         page.gone_folders = sorted(gone)
 
@@ -311,9 +315,11 @@ class RemoteLook:
     async def _unknown_homes(self, found: dict[str, Email]) -> AsyncIterator[Observation]:
         """Read the mailboxes again when an email is in one that nobody told of."""
         if any(box not in self._keys for email in found.values() for box in email.mailbox_ids):
-            get = get_mailboxes(self._account.id, None, "boxes")
-            folders = (await self._call([get])).get_as(get, MailboxList)
-            yield Observation(folders=[box.folder() for box in folders.mailboxes])
+            yield Observation(folders=await self._all_folders())
+
+    async def _all_folders(self) -> list[Folder]:
+        get = get_mailboxes(self._account.id, None, "boxes")
+        return [box.folder() for box in (await self._call([get])).get_as(get, MailboxList).mailboxes]
 
     async def _collect(self, response: Response, names: tuple[str, ...], ids: list[str]) -> dict[str, Email]:
         """Return the emails that back-referenced calls gave, and ask again for those they left out (hard cases 24, 25)."""

@@ -32,6 +32,7 @@ class MailSide:
         """Prepare; `on_delete` says what deleting the last local copy does on the server."""
         self.keys: dict[str, int] = {}
         self.roles: dict[str, str] = {}
+        self.policy = on_delete
         self._client = client
         self._account = account
         self._bodies = Bodies(client, account, spool)
