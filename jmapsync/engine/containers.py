@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from jmapsync.engine.holding import Holding, label
 from jmapsync.planner import Present, Side, needed_homes, plan, settle
 from jmapsync.planner.model import Order, Verb, Version
 from jmapsync.storage.port import Job, Outcome, Receipt
@@ -13,6 +12,7 @@ from jmapsync.storage.port import Job, Outcome, Receipt
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from jmapsync.engine.holding import Holding
     from jmapsync.engine.report import KindReport
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger, Record

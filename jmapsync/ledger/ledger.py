@@ -340,6 +340,10 @@ class Ledger:
         """Forget problems by kind and item name."""
         self._db.executemany("DELETE FROM problem WHERE kind = ? AND item = ?", items)
 
+    def release_agreed(self, kind: str) -> None:
+        """Forget the problems of items on which both sides agree now: whoever caused them took it back."""
+        self._db.execute("DELETE FROM problem WHERE kind = ? AND key IN (SELECT key FROM item WHERE agreed = 1)", (kind,))
+
     # suspensions and runs
 
     def suspension(self, kind: str) -> Suspended | None:

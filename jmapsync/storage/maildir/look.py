@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -43,13 +44,16 @@ def look_folders(tree: Tree, ledger: Ledger) -> Observation:
             continue
         tree.moved(tree.paths[record.key], one.path)
         keys = {path: key for key, path in tree.paths.items()}
+    marked = Counter(one.mailbox for one in found)
     observation = Observation(folders_whole=True)
     for one in found:
         key = keys.get(one.path)
         if key is None and one.mailbox in by_mailbox and by_mailbox[one.mailbox].key not in tree.paths:
             key = by_mailbox[one.mailbox].key
-        tree.complete(one.path)
-        observation.folders.append(_folder(one, key, ledger))
+        if key is None or next(ledger.places_in(key), None) is None:
+            tree.complete(one.path)  # where messages lay, a directory that is gone is a loss to be noticed, not mended
+        marker = one.mailbox if marked[one.mailbox] == 1 else ""
+        observation.folders.append(replace(_folder(one, key, ledger), marker=marker))
     return observation
 
 
@@ -82,7 +86,7 @@ class MessageLook:
         """The new digest and wire size of messages whose every copy was rewritten."""
         self._misdated: set[int] = set()
         """Messages with a new copy whose mtime is not receivedAt."""
-        self._problems: list[Trouble] = []
+        self._problems = [Trouble(_printable(path), why) for path, why in tree.odd]
 
     def run(self) -> Observation:
         """Return what changed. Raises LocalError when a folder cannot be listed."""

@@ -54,6 +54,8 @@ class Tree:
         """Where each container lies below the root, by key."""
         self.tables: dict[int, KeywordTable] = {}
         """The keyword table of each container, by key."""
+        self.odd: list[tuple[str, str]] = []
+        """Folders that cannot be mirrored as they are, by path, and why."""
 
     def load(self, ledger: Ledger) -> None:
         """Read where the containers lie, and their keyword tables, from the ledger and the folders.
@@ -131,6 +133,7 @@ class Tree:
     def walk(self) -> Iterator[Found]:
         """Yield the folders below the root, parents first. Raises LocalError when one cannot be listed."""
         waiting = [""] if not self._dry or self.root.is_dir() else []
+        self.odd = []
         while waiting:
             path = waiting.pop()
             try:
@@ -144,7 +147,9 @@ class Tree:
                 raise LocalError(f"The folder {self.root / path} cannot be listed: {error.strerror}.") from error
             if path:
                 yield Found(path, self._mailbox_of(path))
-            waiting.extend(f"{path}/{name}" if path else name for name in reversed(names))
+            paths = [f"{path}/{name}" if path else name for name in reversed(names)]
+            waiting += [one for one in paths if is_text(one)]
+            self.odd += [(one, "its name is not valid UTF-8; rename it") for one in paths if not is_text(one)]
 
     def _mailbox_of(self, path: str) -> str:
         try:
@@ -164,7 +169,10 @@ class Tree:
             if other != key and path.rpartition("/")[0] == above.rstrip("/")
         }
         text = escape(name, reserved=INSIDE if above else TOP)
-        return above + unique(text, mailbox, taken)
+        found = unique(text, mailbox, taken)
+        if fold(found) in taken:  # a lost ledger met the folder without its marker, and took it for another mailbox
+            found = unique(text, f"{mailbox} {key}", taken)
+        return above + found
 
     def make(self, key: int, path: str, mailbox: str) -> None:
         """Make a folder with its three directories and its marker; one that is there already is taken over."""
@@ -178,14 +186,15 @@ class Tree:
         self.tables.setdefault(key, KeywordTable())
 
     def complete(self, path: str) -> None:
-        """Give a folder that somebody made with plain `mkdir` its three directories. Raises LocalError."""
+        """Give a folder that somebody made with plain `mkdir` its three directories; one that cannot have them is odd."""
         if self._dry:
             return
         for part in _PARTS:
             try:
                 (self.root / path / part).mkdir(mode=0o700, exist_ok=True)
             except OSError as error:
-                raise LocalError(f"The folder {self.root / path} lacks {part}, which cannot be made: {error.strerror}.") from error
+                self.odd.append((path, f"it lacks {part}, which cannot be made: {error.strerror}"))
+                return
 
     def mark(self, key: int, mailbox: str) -> None:
         """Write into a folder which mailbox it is."""
@@ -241,6 +250,15 @@ def key_in(name: str) -> int:
     """
     match = _OUR_NAME.match(name)
     return int(match[1]) if match else 0
+
+
+def is_text(name: str) -> bool:
+    """Tell whether a name read from the disk is valid UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def name_of(path: str) -> str:
