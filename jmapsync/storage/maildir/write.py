@@ -300,10 +300,17 @@ class Writer:
         self._dirty |= {os.path.dirname(self._path(old)), os.path.dirname(self._path(new))}
 
     def _unlink(self, places: list[Place], done: _Done) -> None:
+        """Remove files, each set aside and looked at once more first: what was saved over it in that very moment is put back."""
         for place in places:
+            path, aside = self._path(place), f"{self._tree.folder(place.folder)}/tmp/0.J{place.key}R{self._token()}.{_HOST}"
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._path(place))
-            self._dirty.add(os.path.dirname(self._path(place)))
+                os.rename(path, aside)
+                if state_of(os.lstat(aside)) != (place.ino, place.size, place.mtime):
+                    os.link(aside, path)
+                    os.unlink(aside)
+                    raise _StaleError("its file was changed meanwhile")
+                os.unlink(aside)
+            self._dirty.add(os.path.dirname(path))
             done.moved.append((place.folder, place.name))
 
     def _named(self, place: Place, tags: Tags) -> Place:
