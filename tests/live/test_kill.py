@@ -1,0 +1,23 @@
+"""Real `jmapsync sync` processes killed by SIGKILL against a real Cyrus; `python -m tests.sim.kill --server 3.12` does more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.sim.kill import Campaign, fill
+from tests.sim.relay import Relay
+from tests.sim.world import scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.live.cyrus import Cyrus
+
+
+def test_thirty_killed_processes_lose_double_and_damage_nothing(running_cyrus: Callable[[str], Cyrus]) -> None:
+    target = fill(running_cyrus("3.12"), "3.12", "killed", 1000)
+    with Relay(target.url) as relay, scratch() as base:
+        tally = Campaign(target, relay, base).run(30)
+    assert tally.faults == []
+    assert tally.kills == 30
+    assert 0 < len(tally.progress) < 30

@@ -1,0 +1,107 @@
+"""Stand between a client and a server on loopback, pass everything on, and tell afterwards what was asked for."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import threading
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_CHUNK = 1 << 16
+_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
+_DOWNLOAD = re.compile(r"/download/[^/]+/([^/]+)/")
+
+
+class Relay:
+    """Listens on a port of its own and notes what clients send; HTTP/1.1 with Content-Length is all it understands."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._target = (str(parts.hostname), int(parts.port or 80))
+        self._path = parts.path
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._heard: list[bytearray] = []
+        self.called = threading.Event()
+        """Set by the first connection since the last `take`."""
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}{self._path}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        # Closing alone does not wake a thread that waits in accept.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def take(self) -> list[str]:
+        """Return the ids of the blobs asked for since the last call, in order, and forget them."""
+        heard, self._heard = self._heard, []
+        self.called.clear()
+        return [blob for stream in heard for blob in _blobs_in(bytes(stream))]
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            stream = bytearray()
+            self._heard.append(stream)
+            self.called.set()
+            server = socket.create_connection(self._target)
+            for one in (client, server):
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=_pass_on, args=(client, server, stream), daemon=True).start()
+            threading.Thread(target=_pass_on, args=(server, client, None), daemon=True).start()
+
+
+def _pass_on(source: socket.socket, target: socket.socket, stream: bytearray | None) -> None:
+    try:
+        while data := source.recv(_CHUNK):
+            if stream is not None:
+                stream += data
+            target.sendall(data)
+    except OSError:
+        pass
+    finally:
+        for one in (source, target):
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                one.close()
+
+
+def _blobs_in(stream: bytes) -> list[str]:
+    """Return the blobs asked for by the requests of one connection; the last request may be cut."""
+    found: list[str] = []
+    while (end := stream.find(b"\r\n\r\n")) >= 0:
+        head, stream = stream[:end], stream[end + 4 :]
+        length = _LENGTH.search(head)
+        size = int(length[1]) if length else 0
+        body, stream = stream[:size], stream[size:]
+        target = head.split(b" ", 2)[1].decode()
+        download = _DOWNLOAD.search(target)
+        if download:
+            found.append(unquote(download[1]))
+        elif len(body) == size and body.startswith(b"{"):
+            found += _blobs_of(json.loads(body))
+    return found
+
+
+def _blobs_of(request: dict[str, Any]) -> list[str]:
+    """Return the blobs whose bytes a request asks for; digests are no bytes."""
+    return [
+        blob
+        for name, arguments, _ in request.get("methodCalls", ())
+        if name == "Blob/get" and not all(one.startswith("digest:") for one in arguments.get("properties") or ["data"])
+        for blob in arguments.get("ids") or ()
+    ]

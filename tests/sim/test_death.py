@@ -1,0 +1,43 @@
+"""E1, E2, E4: die at every step, live on, and end as without the death: nothing missing, doubled or damaged (hard cases 63, 65)."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.sim.acts import STORIES
+from tests.sim.sweep import DIALECTS, TOLERANT, sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.sim.acts import Story
+
+NIGHT = os.environ.get("JMAPSYNC_SIM") == "night"
+STRIDE = 1 if NIGHT else 11
+"""By day every eleventh step, begun elsewhere in each story; by night every step, on every dialect."""
+
+
+def chosen(story: Story, dialect: str) -> Iterable[int]:
+    """Return the steps to die at; one too many is harmless, for the run then lives."""
+    return range(1 if NIGHT else 1 + zlib.crc32(f"{story.name} {dialect}".encode()) % STRIDE, 10_000, STRIDE)
+
+
+def id_of(story: Story) -> str:
+    return story.name.replace(" ", "-")
+
+
+@pytest.mark.parametrize("story", STORIES, ids=id_of)
+def test_a_death_at_any_step_changes_no_end(story: Story) -> None:
+    steps = chosen(story, TOLERANT.name)
+    assert sweep(story, lambda most: (step for step in steps if step <= most)) > 0
+
+
+@pytest.mark.parametrize("story", [story for story in STORIES if NIGHT or "edit" in story.name or "write" in story.name], ids=id_of)
+@pytest.mark.parametrize("dialect", [name for name in DIALECTS if name != TOLERANT.name])
+def test_a_death_at_any_step_changes_no_end_on_other_servers(story: Story, dialect: str) -> None:
+    steps = chosen(story, dialect)
+    assert sweep(story, lambda most: (step for step in steps if step <= most), dialect=DIALECTS[dialect]) > 0

@@ -1,0 +1,311 @@
+"""A server and a mirror in one thread, whose runs can be made to die; look at both sides and compare."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import re
+import shutil
+import tempfile
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+from unittest import mock
+
+from jmapsync.demo import DemoServer
+from jmapsync.ledger import Ledger
+from tests.mirror import Mirror
+from tests.sim.fate import DiedError, Fate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from jmapsync.demo.dialect import Dialect
+    from jmapsync.engine.report import KindReport
+    from jmapsync.planner.model import Version
+
+NOW = 1_750_000_000
+"""The time in every world, in seconds since the epoch."""
+EDITED = NOW - 1800
+"""The time of files that a user saved anew."""
+LETTERS = {"S": "$seen", "R": "$answered", "F": "$flagged", "D": "$draft", "P": "$forwarded"}
+MOST_RUNS = 4
+"""Runs after which a world must be silent."""
+
+Result = TypeVar("Result")
+Copy = tuple[str, bytes, tuple[str, ...]]
+"""One message in one folder: the folder's path, its bytes, its keywords."""
+OURS = re.compile(r"[0-9]+\.J[0-9]+R")
+"""How the names of files begin that a mirror made."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What both sides hold, without the names and ids that differ from run to run."""
+
+    folders: tuple[str, ...]
+    boxes: tuple[str, ...]
+    disk: tuple[Copy, ...]
+    server: tuple[tuple[tuple[str, ...], bytes, tuple[str, ...], int], ...]
+    shelf: int
+
+
+class World:
+    """One account on an embedded server and one mirror of it."""
+
+    def __init__(self, base: Path, dialect: Dialect) -> None:
+        self.base = base
+        self.requests = 0
+        """HTTP requests of the last run."""
+        self.server = DemoServer(dialect=dialect)
+        self.account = self.server.account
+        self._app = self.server.endpoints.application()
+        self._url = f"http://127.0.0.1:1{self.server.service.dialect.session_path}"
+        self._session: bytes | None = None
+        self._tokens = itertools.count(1)
+        self._names = itertools.count(1)
+        self._processes = itertools.count(1001)
+
+    @property
+    def root(self) -> Path:
+        return self.base / "mail"
+
+    @property
+    def state(self) -> Path:
+        return self.base / "state"
+
+    # runs
+
+    def mirror(self, fate: Fate) -> Mirror:
+        """Return a mirror as a new process would make it: all it knows is on disk."""
+        return Mirror(
+            self._url,
+            "demo",
+            "demo",
+            self.root,
+            self.state,
+            session=self._session,
+            transport=fate.transport(self._app),
+            wrap=fate.wrap,
+            token=lambda: f"{next(self._tokens):08x}",
+            clock=lambda: NOW,
+        )
+
+    def sync(self, fate: Fate | None = None, **options: bool) -> KindReport:
+        """Run once, in this thread alone, so that the same world takes the same steps. Raises DiedError."""
+        fate = fate or Fate()
+        mirror = self.mirror(fate)
+        process = mock.patch("os.getpid", return_value=next(self._processes))
+        try:
+            with fate.over(self.base), process, mock.patch("asyncio.to_thread", _in_this_thread):
+                report = mirror.sync(**options)
+        finally:
+            if fate.trouble is not None:
+                raise fate.trouble
+        self._session, self.requests = mirror.session, mirror.requests
+        return report
+
+    def die(self, step: int, *, every_call: bool = False, slips: dict[int, Callable[[], None]] | None = None) -> Fate:
+        """Run and die at a step, or live to the end when there are fewer; see `Fate`."""
+        fate = Fate(step, every_call=every_call, slips=slips)
+        try:
+            self.sync(fate)
+        except DiedError:
+            assert fate.dead
+        else:
+            assert not fate.dead, f"survived its own death at {fate.trace[-1]}"
+        return fate
+
+    def settle(self) -> list[KindReport]:
+        """Run until a run writes nothing; fail if that takes too long or anything is held back."""
+        reports = []
+        for _ in range(MOST_RUNS):
+            report = self.sync()
+            assert (report.state.value, report.problems, report.sentences) == ("synced", [], []), report
+            reports.append(report)
+            if not writes(report):
+                return reports
+        raise AssertionError(f"still writing after {MOST_RUNS} runs: {reports}")
+
+    # pictures
+
+    def look(self) -> Picture:
+        ledger = Ledger.open_readonly(self.state / "ledger.sqlite")
+        assert ledger is not None
+        shelf = len(ledger.shelf())
+        ledger.close()
+        folders = sorted(os.fspath(one.parent.relative_to(self.root)) for one in self.root.rglob("cur"))
+        return Picture(tuple(folders), tuple(sorted(self._boxes().values())), tuple(self.on_disk()), tuple(self.on_server()), shelf)
+
+    def _boxes(self) -> dict[str, str]:
+        boxes = self.account.mailboxes.values()
+        return {box.id: "INBOX" if box.role == "inbox" else self.account.path(box) for box in boxes}
+
+    def on_server(self) -> list[tuple[tuple[str, ...], bytes, tuple[str, ...], int]]:
+        boxes = self._boxes()
+        return sorted(
+            (
+                tuple(sorted(boxes[home] for home in email.mailbox_ids)),
+                self.account.raw(email.id),
+                tuple(sorted(email.keywords)),
+                email.received_at,
+            )
+            for email in self.account.emails.values()
+        )
+
+    def on_disk(self) -> list[Copy]:
+        found = []
+        for folder in self.root.rglob("cur"):
+            table = folder.with_name("dovecot-keywords")
+            lines = table.read_text().splitlines() if table.exists() else []
+            names = LETTERS | {chr(ord("a") + int(line.split()[0])): line.split()[1] for line in lines}
+            path = os.fspath(folder.parent.relative_to(self.root))
+            for file in [*folder.iterdir(), *folder.with_name("new").iterdir()]:
+                words = tuple(sorted(names[letter] for letter in file.name.partition(":2,")[2]))
+                assert not words or file.parent.name == "cur", f"no reader looks for flags in {file}"
+                found.append((path, file.read_bytes(), words))
+        return sorted(found)
+
+    def assert_same(self) -> None:
+        """Fail unless the disk holds what the server holds, message for message, copy for copy.
+
+        A user's own file may have other line ends than the server's copy, and its own time; a file of ours has neither.
+        """
+        server = self.on_server()
+        expected = sorted((home, _lf(data), words) for homes, data, words, _ in server for home in homes)
+        assert sorted((home, _lf(data), words) for home, data, words in self.on_disk()) == expected
+        ours = {(file.read_bytes(), int(file.stat().st_mtime)) for file in self.files() if OURS.match(file.name)}
+        edited = {one for one in ours if one[1] == EDITED}
+        assert ours - edited <= {(to_disk(data), at) for _, data, _, at in server}
+
+    def leftovers(self) -> list[str]:
+        """Return files that only a run under way may have."""
+        spots = [*self.root.rglob("tmp/*"), *self.base.rglob("*.tmp"), *self.base.rglob("spool/*")]
+        return sorted(os.fspath(one.relative_to(self.base)) for one in spots)
+
+    def trees(self) -> list[tuple[object, ...]]:
+        """Return what the ledger knows of every item, without keys and labels, which differ from life to life."""
+        ledger = Ledger.open_readonly(self.state / "ledger.sqlite")
+        assert ledger is not None
+        with closing(ledger):
+            records = [record for kind in ("mailbox", "mail") for record in ledger.all(kind, limit=1_000_000)]
+            paths = {key: path for key, (path, _) in ledger.folders().items()}
+            files = ledger.places_of([record.key for record in records])
+
+            def told(version: Version | None) -> str:
+                if version is None:
+                    return "-"
+                homes = sorted(paths.get(home, "?") for home in version.homes)
+                return f"{version.body} {version.sense} {sorted(version.tags)} {homes} {sorted(version.leaving)} {version.untidy}"
+
+            trees = []
+            for one in records:
+                base = one.base
+                versions = (one.local, one.remote, base.local if base else None, base.remote if base else None)
+                places = sorted((paths[at.folder], at.info, at.sub, at.size, at.form) for at in files.get(one.key, ()))
+                trees.append((one.kind, one.ref or "", one.size, one.stamp, one.digest, *map(told, versions), str(places)))
+            return sorted(trees)
+
+    def dangling(self) -> list[str]:
+        """Return what the ledger still has open, and its places where no file lies."""
+        ledger = Ledger.open_readonly(self.state / "ledger.sqlite")
+        assert ledger is not None
+        with closing(ledger):
+            found = [f"intent {key}" for key in ledger.intents("mail")]
+            found += [f"open item {record}" for record in ledger.open_items("mail")]
+            for key, (path, _) in ledger.folders().items():
+                for place in ledger.places_in(key):
+                    file = self.root / path / place.sub / (place.name + place.info)
+                    if not file.exists() or file.stat().st_ino != place.ino:
+                        found.append(f"place {file}")
+            return found
+
+    # acts of the user
+
+    def files(self, folder: str = "") -> list[Path]:
+        """Return messages of a folder, or of all, in the order of their bytes."""
+        folders = [self.root / folder] if folder else sorted(one.parent for one in self.root.rglob("cur"))
+        subs = (one / sub for one in folders for sub in ("new", "cur") if (one / sub).is_dir())
+        return sorted((file for sub in subs for file in sub.iterdir()), key=_by_content)
+
+    def file(self, word: bytes, folder: str = "") -> Path:
+        """Return the message that has a word in it."""
+        return next(file for file in self.files(folder) if word in file.read_bytes())
+
+    def drop(self, folder: str, content: bytes, *, sub: str = "new", info: str = "") -> Path:
+        """Deliver a message as any mail program does, an hour ago."""
+        name = f"{NOW}.T{next(self._names)}.test{info}"
+        temporary = self.root / folder / "tmp" / name
+        temporary.write_bytes(content)
+        os.utime(temporary, (NOW - 3600, NOW - 3600))
+        return temporary.rename(self.root / folder / sub / name)
+
+    @staticmethod
+    def flag(file: Path, letters: str) -> Path:
+        return file.rename(file.parent.parent / "cur" / f"{file.name.partition(':2,')[0]}:2,{letters}")
+
+    def edit(self, file: Path, content: bytes) -> Path:
+        """Save a message anew under its name, as a mail program saves a draft."""
+        temporary = file.parent.parent / "tmp" / f"edit{next(self._names)}"
+        temporary.write_bytes(content)
+        os.utime(temporary, (EDITED, EDITED))
+        return temporary.replace(file)
+
+    def move(self, file: Path, folder: str) -> Path:
+        return file.rename(self.root / folder / file.parent.name / file.name)
+
+    def copy(self, file: Path, folder: str) -> Path:
+        target = self.root / folder / "cur" / f"{NOW}.C{next(self._names)}.test:2,{file.name.partition(':2,')[2]}"
+        shutil.copy2(file, target)
+        return target
+
+    def mkdir(self, path: str) -> None:
+        for part in ("cur", "new", "tmp"):
+            (self.root / path / part).mkdir(parents=True)
+
+    def email(self, word: bytes) -> str:
+        """Return the id of the email that has a word in it."""
+        return next(ref for ref in self.account.emails if word in self.account.raw(ref))
+
+
+def writes(report: KindReport) -> int:
+    return report.to_disk.total + report.to_server.total
+
+
+def _lf(data: bytes) -> bytes:
+    return data.replace(b"\r\n", b"\n")
+
+
+def to_disk(data: bytes) -> bytes:
+    """Return the bytes as a mirror stores them: with LF only where every line end is CRLF."""
+    ends = data.count(b"\r\n")
+    return data.replace(b"\r\n", b"\n") if data.count(b"\n") == ends == data.count(b"\r") else data
+
+
+def letter(word: str, body: str = "Hello.") -> bytes:
+    """Return a message with a word in it that no other has, as it goes over the wire."""
+    return f"From: a@example.com\r\nMessage-ID: <{word}@example.com>\r\nSubject: {word}\r\n\r\n{body} [{word}]\r\n".encode()
+
+
+def local_letter(word: str, body: str = "Hello.") -> bytes:
+    """Return the same as a mail program writes it to disk."""
+    return letter(word, body).replace(b"\r\n", b"\n")
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Offer a folder in memory where there is one: a sweep makes thousands of small files durable."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="jmapsync-sim-", dir=memory if os.access(memory, os.W_OK) else None) as path:
+        yield Path(path)
+
+
+async def _in_this_thread(call: Callable[..., Result], *args: object) -> Result:
+    await asyncio.sleep(0)
+    return call(*args)
+
+
+def _by_content(file: Path) -> tuple[bytes, str]:
+    return file.read_bytes(), os.fspath(file.parent.parent)
