@@ -78,6 +78,10 @@ class SignInError(JmapsyncError):
     exit_code = ExitCode.SIGN_IN
 
 
+class ForbiddenError(SignInError):
+    """The server accepts the credential, but does not allow it this request."""
+
+
 class HostRefusedError(JmapsyncError):
     """The server named a host that was not approved to be sent the credential."""
 

@@ -73,8 +73,10 @@ class Absorber:
         if page.folders_whole:
             gone |= self.ledger.refs(kind) - {folder.ref for folder in page.folders}
         roles = {role: ref for role, ref in self.remote.roles.items() if ref not in gone}
-        for folder in parents_first(page.folders):
-            roles = {role: ref for role, ref in roles.items() if ref != folder.ref}
+        told = {folder.role for folder in page.folders}
+        for one in parents_first(page.folders):
+            roles = {role: ref for role, ref in roles.items() if ref != one.ref}
+            folder = one if "inbox" in told | roles.keys() else _taken_for_inbox(one)
             if folder.role:
                 roles[folder.role] = folder.ref
             self.remote.keys[folder.ref] = self._remote_folder(folder)
@@ -239,6 +241,12 @@ def parents_first(folders: Iterable[Folder]) -> list[Folder]:
 
 def _container(name: str, parent: int | None) -> Version:
     return Version(name, name, homes=frozenset({parent}) if parent is not None else frozenset())
+
+
+def _taken_for_inbox(folder: Folder) -> Folder:
+    """Return a folder with the role that its name gives it where no mailbox has that role (hard case 46)."""
+    is_inbox = not folder.role and not folder.parent and folder.name.casefold() == "inbox"
+    return replace(folder, role="inbox") if is_inbox else folder
 
 
 def _label(folder: Folder) -> str:

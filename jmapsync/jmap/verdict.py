@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from jmapsync.errors import JmapsyncError, ServerError, SignInError
+from jmapsync.errors import ForbiddenError, JmapsyncError, ServerError, SignInError
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.hosts import Origin
 
@@ -73,7 +73,7 @@ def judge(reply: Reply, *, size_limit: str = "maxSizeRequest") -> Reply:
         case 401:
             raise SignInError(f"{host} did not accept the user name or the secret.", advice="Check both, then run jmapsync check.")
         case 403:
-            raise SignInError(
+            raise ForbiddenError(
                 f"{host} does not allow this request to this user.",
                 advice="If you use an API token, check that it covers what you mirror.",
             )

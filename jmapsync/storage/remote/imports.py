@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from jmapsync.errors import JmapsyncError, LocalError, NetworkError, OutcomeUnknownError, Remedy, SignInError
+from jmapsync.errors import ForbiddenError, JmapsyncError, LocalError, NetworkError, OutcomeUnknownError, Remedy, SignInError
 from jmapsync.jmap.blobs import Uploaded, upload
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
 from jmapsync.jmap.wire import Call, split
@@ -74,6 +74,8 @@ class Importer:
             too_large = error.limit == "maxSizeUpload" or error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
             why = "it is larger than the server takes" if too_large else error.message
             return Receipt(key, Outcome.REFUSED, why=why, remedy=Remedy.NEVER if too_large else error.remedy)
+        except ForbiddenError as error:  # an account that is for reading only
+            return Receipt(key, Outcome.REFUSED, why=error.message, remedy=error.remedy)
         except (SignInError, NetworkError, LocalError):
             raise
         except JmapsyncError as error:

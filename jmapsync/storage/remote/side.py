@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
-from jmapsync.errors import AccountGoneError, JmapsyncError, Scope, UnsupportedError
+from jmapsync.errors import AccountGoneError, JmapsyncError, Remedy, Scope, UnsupportedError
 from jmapsync.jmap.blobs import get_digests
 from jmapsync.jmap.failures import MethodError
 from jmapsync.planner.model import Verb
+from jmapsync.storage.port import Outcome, Receipt
 from jmapsync.storage.remote.bodies import Bodies, Request
 from jmapsync.storage.remote.folders import FolderSetter
 from jmapsync.storage.remote.imports import Importer
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
     from jmapsync.ledger import Record
-    from jmapsync.storage.port import Body, Job, Observation, Receipt
+    from jmapsync.storage.port import Body, Job, Observation
 
 
 class MailSide:
@@ -103,6 +104,8 @@ class MailSide:
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Change, remove and import emails."""
+        if self._account.is_read_only:
+            return [_read_only(job) for job in jobs]
         made = [job for job in jobs if job.order.verb in {Verb.CREATE, Verb.REPLACE}]
         changed = [job for job in jobs if job.order.verb in {Verb.UPDATE, Verb.DELETE}]
         receipts = await self._setter.write(changed) if changed else []
@@ -113,4 +116,12 @@ class MailSide:
 
     async def write_folder(self, job: Job) -> Receipt:
         """Change one mailbox."""
+        if self._account.is_read_only:
+            return _read_only(job)
         return await self._folders.write(job, {key: box for box, key in self.keys.items()})
+
+
+def _read_only(job: Job) -> Receipt:
+    """Return the receipt for a change of an account that takes none; asking again costs nothing."""
+    why = "the server offers this account for reading only"
+    return Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER)
