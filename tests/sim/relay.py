@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _CHUNK = 1 << 16
+_PATIENCE = 10.0
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 _DOWNLOAD = re.compile(r"/download/[^/]+/([^/]+)/")
 
@@ -26,9 +28,11 @@ class Relay:
         self._path = parts.path
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._heard: list[bytearray] = []
+        self._threads: list[threading.Thread] = []
         self.called = threading.Event()
         """Set by the first connection since the last `take`."""
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads.append(threading.Thread(target=self._accept, daemon=True))
+        self._threads[0].start()
 
     @property
     def url(self) -> str:
@@ -41,6 +45,8 @@ class Relay:
         # Closing alone does not wake a thread that waits in accept.
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        for thread in self._threads:
+            thread.join(_PATIENCE)
 
     def take(self) -> list[str]:
         """Return the ids of the blobs asked for since the last call, in order, and forget them."""
@@ -57,27 +63,30 @@ class Relay:
             stream = bytearray()
             self._heard.append(stream)
             self.called.set()
-            server = socket.create_connection(self._target)
+            thread = threading.Thread(target=self._serve, args=(client, stream), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, client: socket.socket, stream: bytearray) -> None:
+        with client, socket.create_connection(self._target) as server:
             for one in (client, server):
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=_pass_on, args=(client, server, stream), daemon=True).start()
-            threading.Thread(target=_pass_on, args=(server, client, None), daemon=True).start()
+            back = threading.Thread(target=_pass_on, args=(server, client, None), daemon=True)
+            back.start()
+            _pass_on(client, server, stream)
+            back.join()
 
 
-def _pass_on(source: socket.socket, target: socket.socket, stream: bytearray | None) -> None:
-    try:
+def _pass_on(source: socket.socket, target: socket.socket, heard: bytearray | None) -> None:
+    """Pass everything on until either end goes away, and keep it where that is wanted."""
+    with contextlib.suppress(OSError):
         while data := source.recv(_CHUNK):
-            if stream is not None:
-                stream += data
+            if heard is not None:
+                heard += data
             target.sendall(data)
-    except OSError:
-        pass
-    finally:
-        for one in (source, target):
-            try:
-                one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                one.close()
+    for one in (source, target):
+        with contextlib.suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)
 
 
 def _blobs_in(stream: bytes) -> list[str]:

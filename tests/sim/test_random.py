@@ -14,7 +14,7 @@ from tests.sim.sweep import TOLERANT, assert_at_rest
 from tests.sim.world import World, scratch
 
 NIGHT = os.environ.get("JMAPSYNC_SIM") == "night"
-SEEDS = range(2000 if NIGHT else 20)
+SEEDS = range(2000 if NIGHT else 12)
 FIRST = int(os.environ.get("JMAPSYNC_SEED", "0"))
 ACTS = 12
 
