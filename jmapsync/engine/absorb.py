@@ -204,10 +204,12 @@ class Absorber:
             self.ledger.put_places(look.places)
             records = self.ledger.records([seen.key for seen in look.items if seen.key is not None] + look.gone)
             changed = [replace(records[key], local=None) for key in look.gone if key in records]
+            kept = self.ledger.by_digest(self.kind.kept, [seen.digest for seen in look.items if seen.key is None])
             for seen in look.items:
                 if seen.key is None:
                     fresh = Record(0, kind, None, seen.ref, seen.size, seen.stamp, seen.digest, local=seen.version)
-                    key = self.ledger.add(fresh)
+                    back = kept.get(seen.digest)
+                    key = self._take_back(back.pop(), fresh) if back else self.ledger.add(fresh)
                     self.ledger.put_places(place._replace(key=key) for place in seen.places)
                 elif seen.key in records:
                     record = records[seen.key]
@@ -217,6 +219,11 @@ class Absorber:
             stale = [(one.kind, one.item) for one in self.ledger.problems(self.kind.name) if one.remedy == LOOK]
             self.ledger.release(stale)
             self._hold_back(look.problems, LOOK)
+
+    def _take_back(self, kept: Record, fresh: Record) -> int:
+        """Make one item of a file that was put back and the email that had stayed on the server by the user's wish."""
+        self.ledger.save([replace(kept, kind=fresh.kind, name=fresh.name, local=fresh.local)])
+        return kept.key
 
     def _hold_back(self, troubles: Iterable[Trouble], remedy: str) -> None:
         now = int(self.clock())

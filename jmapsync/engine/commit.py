@@ -99,7 +99,8 @@ class Committer:
             self._moved += local.moved
             self._places += local.places
         if remote is not None and remote.left and not self.ledger.by_ref(self.kind.kept, [remote.left]):
-            self.ledger.add(replace(work.record, kind=self.kind.kept, ref=remote.left, local=None, base=None))
+            before = work.record.base.local.body if work.record.base is not None else ""
+            self.ledger.add(replace(work.record, kind=self.kind.kept, ref=remote.left, digest=before, local=None, base=None))
         tidied = local is None or local.outcome is Outcome.DONE
         if remote is not None and remote.outcome is Outcome.KEPT and tidied:
             self._records.append(replace(work.record, kind=self.kind.kept, local=None, base=None))

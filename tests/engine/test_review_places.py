@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from jmapsync.demo import RFC, DemoServer
+from jmapsync.storage.maildir import look
+from jmapsync.storage.maildir.scan import Changes, scan
 from tests.mirror import Mirror, assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from jmapsync.demo import DemoServer
+    from jmapsync.ledger import Place
 
 LETTER = b"Subject: a\n\nbody\n"
 OTHER = b"Subject: b\n\nbody\n"
@@ -111,3 +116,56 @@ class TestOnDeleteKeep:
         assert sorted(server.account.raw(ref) for ref in server.account.emails) == sorted([wire(LETTER), wire(OTHER)])
         keeping.sync(full=True)
         assert [one.read_bytes() for one in keeping.files()] == [OTHER]
+
+    def test_a_file_put_back_is_the_email_that_stayed(self, tmp_path: Path) -> None:
+        with DemoServer(dialect=replace(RFC, duplicates="copy")) as server:
+            mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state", on_delete="keep")
+            server.account.deliver(wire(LETTER))
+            mirror.sync()
+            file = mirror.files()[0].rename(tmp_path / "aside")
+            assert mirror.sync().to_server.deleted == 1
+            file.rename(mirror.root / "Archive" / "cur" / "back:2,S")
+            mirror.sync()
+            assert_converges(server.account, mirror)
+            assert [set(paths) for paths, _ in server.account.listing().values()] == [{"INBOX", "Archive"}]
+
+
+@pytest.mark.parametrize("on_delete", ["trash", "destroy"])
+def test_a_message_moved_into_a_folder_that_was_listed_already_is_not_deleted(
+    server: DemoServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_delete: str
+) -> None:
+    mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state", on_delete=on_delete)
+    ref = server.account.deliver(wire(LETTER), ["Archive"])
+    server.account.deliver(wire(OTHER))
+    mirror.sync()
+    (file,) = mirror.files("Archive")
+
+    def scan_and_move(folder: str, known: Iterable[Place]) -> Changes:
+        found = scan(folder, known)
+        if folder.endswith("INBOX") and file.exists():
+            file.rename(mirror.root / "INBOX" / "cur" / file.name)
+        return found
+
+    monkeypatch.setattr(look, "scan", scan_and_move)
+    assert_converges(server.account, mirror)
+    assert set(server.account.listing()[ref][0]) == {"INBOX"}
+
+
+class TestASymbolicLink:
+    def test_in_place_of_a_folder_is_the_folder(self, server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
+        server.account.create_mailbox("Foo")
+        mirror.sync()
+        (mirror.root / "Foo").rename(tmp_path / "elsewhere")
+        (mirror.root / "Foo").symlink_to(tmp_path / "elsewhere")
+        server.account.deliver(wire(LETTER), ["Foo"])
+        mirror.sync()
+        report = mirror.sync()
+        assert (report.folders.total, report.to_disk.total, report.to_server.total, mirror.requests) == (0, 0, 0, 1)
+        assert [file.read_bytes() for file in mirror.files("Foo")] == [LETTER]
+        assert "Foo" in {box.name for box in server.account.mailboxes.values()}
+
+    def test_that_is_new_is_named_and_not_followed(self, server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
+        mirror.sync()
+        (mirror.root / "up").symlink_to(tmp_path)
+        assert [problem.item for problem in mirror.sync().problems] == ["up"]
+        assert len(server.account.mailboxes) == 6

@@ -14,7 +14,7 @@ from jmapsync.formats.marks import LONGEST_HEADER, has_marks, without_marks
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Side
 from jmapsync.storage.maildir.copies import combine
-from jmapsync.storage.maildir.scan import Changes, Entry, is_complete, scan, state_of
+from jmapsync.storage.maildir.scan import Changes, Entry, has_changed, is_complete, scan, state_of
 from jmapsync.storage.maildir.tree import key_in, name_of
 from jmapsync.storage.port import Folder, Observation, Seen, Trouble
 
@@ -84,6 +84,8 @@ class MessageLook:
         """Known files with other bytes than their message had, by its key."""
         self._bodies: dict[int, tuple[str, int]] = {}
         """The new digest and wire size of messages whose every copy was rewritten."""
+        self._listed: dict[int, tuple[int, ...]] = {}
+        """`Changes.since` of each folder."""
         self._misdated: set[int] = set()
         """Messages with a new copy whose mtime is not receivedAt."""
         self._problems = [Trouble(_printable(path), why) for path, why in tree.odd]
@@ -116,6 +118,10 @@ class MessageLook:
             observation.suspicious = "every message disappeared at once"
         return observation
 
+    def is_overtaken(self) -> bool:
+        """Tell whether a folder changed after it was listed: what seems gone from one may have been moved into another."""
+        return any(has_changed(os.fspath(self._tree.folder(key)), since) for key, since in self._listed.items())
+
     def _scan(self, key: int, path: str, known: Iterator[Place]) -> Changes:
         try:
             changes = scan(os.fspath(self._tree.folder(key)), known)
@@ -125,6 +131,7 @@ class MessageLook:
                 advice="Nothing in it is taken for deleted. Mend its permissions, or the disk.",
             ) from error
         self._problems += [Trouble(_printable(f"{path}/{name}"), why) for name, why in changes.odd]
+        self._listed[key] = changes.since
         for place in changes.vanished:
             self._gone(place)
         for place, entry in changes.renamed:

@@ -58,6 +58,8 @@ class Changes:
     """Entries that are no messages, by path below the folder, and why."""
     count: int = 0
     """Files listed."""
+    since: tuple[int, ...] = ()
+    """When the directories had last changed before they were listed; see `has_changed`."""
 
 
 State = tuple[int, int, int]
@@ -75,8 +77,9 @@ def scan(folder: str, known: Iterable[Place]) -> Changes:
     Nearly every file is as it was: those cost a stat, two look-ups and no object. A `known` file that could not be looked at
     counts as still there.
     """
+    since = _mtimes(folder)
     listing, stable = _list(folder)
-    changes = Changes(count=sum(map(len, listing.values())))
+    changes = Changes(count=sum(map(len, listing.values())), since=since)
     others: list[Place] = []
     for place in known:
         names = listing[place.sub]
@@ -119,6 +122,14 @@ def _list(folder: str) -> tuple[dict[str, dict[str, State]], bool]:
 
 def _mtimes(folder: str) -> tuple[int, ...]:
     return tuple(os.stat(f"{folder}/{sub}").st_mtime_ns for sub in SUBS)
+
+
+def has_changed(folder: str, since: tuple[int, ...]) -> bool:
+    """Tell whether a folder may have gained or lost a file after it was listed."""
+    try:
+        return _mtimes(folder) != since
+    except OSError:
+        return True
 
 
 def is_complete(folder: str) -> bool:

@@ -26,6 +26,9 @@ CHUNK = 1 << 20
 LARGE = 4 << 20
 """Octets on disk from which a message is uploaded from a file instead of from memory."""
 
+LOOKS = 5
+"""Looks at most until two agree on what is gone, in folders that do not rest."""
+
 
 class MaildirSide:
     """The local side of mail; see `storage.port.Local`."""
@@ -58,9 +61,19 @@ class MaildirSide:
         return look_folders(self.tree, ledger)
 
     def look_items(self, ledger: Ledger) -> Observation:
-        """Return the messages that changed."""
+        """Return the messages that changed.
+
+        A message moved from a folder not yet listed into one listed already seems gone: where that may be, another look tells.
+        """
         self.tree.load(ledger)
-        return MessageLook(self.tree, ledger).run()
+        gone: set[int] = set()
+        for _ in range(LOOKS):
+            look = MessageLook(self.tree, ledger)
+            seen = look.run()
+            if gone.issuperset(seen.gone) or not look.is_overtaken():
+                break
+            gone = set(seen.gone)
+        return seen
 
     def read(self, key: int, places: Sequence[Place]) -> Body:
         """Return the wire's bytes of a message, in memory when it is small; a file that is no longer the one known has none."""

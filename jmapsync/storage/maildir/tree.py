@@ -131,7 +131,11 @@ class Tree:
         return found if isinstance(found, dict) else None
 
     def walk(self) -> Iterator[Found]:
-        """Yield the folders below the root, parents first. Raises LocalError when one cannot be listed."""
+        """Yield the folders below the root, parents first. Raises LocalError when one cannot be listed.
+
+        A symbolic link is followed only where a known folder was: somebody keeps it on another disk.
+        """
+        known = set(self.paths.values())
         waiting = [""] if not self._dry or self.root.is_dir() else []
         self.odd = []
         while waiting:
@@ -141,15 +145,21 @@ class Tree:
                     names = sorted(
                         entry.name
                         for entry in entries
-                        if entry.is_dir(follow_symlinks=False) and entry.name[0] != "." and not (path and entry.name in _PARTS)
+                        if entry.is_dir() and entry.name[0] != "." and not (path and entry.name in _PARTS)
                     )
+                    links = {one for one in names if os.path.islink(self.root / path / one)}
             except OSError as error:
                 raise LocalError(f"The folder {self.root / path} cannot be listed: {error.strerror}.") from error
             if path:
                 yield Found(path, self._mailbox_of(path))
-            paths = [f"{path}/{name}" if path else name for name in reversed(names)]
-            waiting += [one for one in paths if is_text(one)]
-            self.odd += [(one, "its name is not valid UTF-8; rename it") for one in paths if not is_text(one)]
+            for name in reversed(names):
+                below = f"{path}/{name}" if path else name
+                if name in links and below not in known:
+                    self.odd.append((below, "it is a symbolic link, not a folder"))
+                elif is_text(name):
+                    waiting.append(below)
+                else:
+                    self.odd.append((below, "its name is not valid UTF-8; rename it"))
 
     def _mailbox_of(self, path: str) -> str:
         try:
