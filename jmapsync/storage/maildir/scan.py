@@ -2,12 +2,15 @@
 
 A directory that changes while it is read may skip or repeat an entry (hard case 2). A listing counts only when neither
 directory's mtime moved during it; absence counts only when a second such listing, begun after the first ended, confirms it.
+File systems tell time in ticks of some milliseconds: the second listing begins in a later tick than the last change, so that
+none during it can go unseen (hard case 3).
 """
 
 from __future__ import annotations
 
 import os
 import stat
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
 SUBS = ("new", "cur")
 """In this order: a message moves from `new` to `cur`, so one that moves during the listing is seen at least once."""
 _TRIES = 8
+_TICK_CLOCK = 5
+"""Linux' CLOCK_REALTIME_COARSE, which time stamps of files are taken from."""
+_LONGEST_TICK = 10_000_000
+"""Nanoseconds."""
 _MOST = (1 << 63) - 1
 
 
@@ -102,7 +109,7 @@ def scan(folder: str, known: Iterable[Place]) -> Changes:
         else:
             changes.renamed.append((place, entry))
     if missing and stable:
-        again, stable = _list(folder)
+        again, stable = _list(folder, proving=True)
         if stable:
             present = {parse_name(text).name for names in again.values() for text in names} | {*again["new"], *again["cur"]}
             changes.vanished = [place for place in missing if place.name not in present]
@@ -110,14 +117,25 @@ def scan(folder: str, known: Iterable[Place]) -> Changes:
     return changes
 
 
-def _list(folder: str) -> tuple[dict[str, dict[str, State]], bool]:
-    """Return the entries of both directories, and whether the listing can prove an absence."""
+def _list(folder: str, *, proving: bool = False) -> tuple[dict[str, dict[str, State]], bool]:
+    """Return the entries of both directories, and whether no change of them was seen meanwhile.
+
+    When `proving`, there was none.
+    """
     for _ in range(_TRIES):
         before = _mtimes(folder)
+        if proving:
+            _leave_tick(max(before))
         listing = {sub: _read(f"{folder}/{sub}") for sub in SUBS}
         if before == _mtimes(folder):
             return listing, True
     return listing, False
+
+
+def _leave_tick(moment: int) -> None:
+    """Wait until the clock of time stamps has passed a moment; one that lies further ahead was given by another clock."""
+    while 0 <= moment - time.clock_gettime_ns(_TICK_CLOCK) < _LONGEST_TICK:
+        time.sleep(0.001)
 
 
 def _mtimes(folder: str) -> tuple[int, ...]:
