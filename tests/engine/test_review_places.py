@@ -169,3 +169,21 @@ class TestASymbolicLink:
         (mirror.root / "up").symlink_to(tmp_path)
         assert [problem.item for problem in mirror.sync().problems] == ["up"]
         assert len(server.account.mailboxes) == 6
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_letters_of_a_file_from_another_folder_mean_what_they_meant_there(
+    server: DemoServer, mirror: Mirror, *, copied: bool
+) -> None:
+    ref = server.account.deliver(wire(LETTER), ["INBOX"], ["$work"])
+    other = server.account.deliver(wire(OTHER), ["Archive"], ["$home"])
+    mirror.sync()
+    (file,) = mirror.files("INBOX")
+    target = mirror.root / "Archive" / "cur" / file.name
+    if copied:
+        shutil.copy2(file, target)
+    else:
+        file.rename(target)
+    assert_converges(server.account, mirror)
+    assert server.account.listing()[ref][1] == {"$work"}
+    assert server.account.listing()[other][1] == {"$home"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from jmapsync.formats.flags import TRASHED, KeywordTable, letters
@@ -14,8 +15,16 @@ if TYPE_CHECKING:
     from jmapsync.ledger import Place
 
 
-def combine(digest: str, copies: Sequence[Place], tables: Mapping[int, KeywordTable], base: Tags | None) -> Version:
+def combine(
+    digest: str,
+    copies: Sequence[Place],
+    tables: Mapping[int, KeywordTable],
+    base: Tags | None,
+    meant: Mapping[tuple[int, str], KeywordTable] = MappingProxyType({}),
+) -> Version:
     """Return the version that the copies of one message make together.
+
+    `meant` has the tables, by folder and name, of copies whose letters were written for another folder.
 
     Keywords belong to the message, flags to each file (hard case 39): what any copy gained or lost since `base` is what the
     message gained or lost. A keyword that a folder's names cannot show is neither. Without a base the copies' keywords unite.
@@ -25,7 +34,7 @@ def combine(digest: str, copies: Sequence[Place], tables: Mapping[int, KeywordTa
     before = base if base is not None else NO_TAGS
     staying = [copy for copy in copies if not is_trashed(copy)]
     for copy in staying:
-        table = tables[copy.folder]
+        table = meant.get((copy.folder, copy.name), tables[copy.folder])
         visible = table.read(copy.info)
         gained |= visible - before
         lost |= (before & table.shown) - visible

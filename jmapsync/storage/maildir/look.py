@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError
+from jmapsync.formats.flags import letters
 from jmapsync.formats.lines import Form, Measure, measure
 from jmapsync.formats.marks import LONGEST_HEADER, has_marks, without_marks
 from jmapsync.ledger import Place
@@ -21,6 +22,7 @@ from jmapsync.storage.port import Folder, Observation, Seen, Trouble
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from jmapsync.formats.flags import KeywordTable
     from jmapsync.ledger import Ledger, Record
     from jmapsync.storage.maildir.tree import Found, Tree
 
@@ -84,6 +86,8 @@ class MessageLook:
         """Known files with other bytes than their message had, by its key."""
         self._bodies: dict[int, tuple[str, int]] = {}
         """The new digest and wire size of messages whose every copy was rewritten."""
+        self._meant: dict[tuple[int, str], KeywordTable] = {}
+        """The tables of other folders that the letters of files were written for."""
         self._listed: dict[int, tuple[int, ...]] = {}
         """`Changes.since` of each folder."""
         self._misdated: set[int] = set()
@@ -223,10 +227,19 @@ class MessageLook:
         if not owners:
             return False
         owner = self._owner(owners, folder, entry)
+        if any(letter.islower() for letter in letters(entry.info)):
+            self._remember_table(owner.key, folder, entry)
         self._put(_place(folder, entry, owner.key, form))
         if owner.stamp and entry.mtime // 1_000_000_000 != owner.stamp:
             self._misdated.add(owner.key)
         return True
+
+    def _remember_table(self, key: int, folder: int, entry: Entry) -> None:
+        """Read the letters of a file that came from another folder as it is by the table of that folder."""
+        for place in self._ledger.places_of([key]).get(key, []):
+            same = place.name == entry.name or place.ino == entry.ino
+            if same and place.info == entry.info and place.folder != folder:
+                self._meant[folder, entry.name] = self._tree.tables[place.folder]
 
     def _unmarked(self, folder: int, entry: Entry) -> str:
         """Return the digest that a file has without the header lines a mail program adds; nothing if it has none of them."""
@@ -312,7 +325,7 @@ class MessageLook:
             digest = digest or (record.local.body if record.local else record.digest)
             base = record.base.of(Side.LOCAL).tags if record.base else None
             hidden = _hidden(record, places, self._tree) if base is None else frozenset()
-            version = combine(digest, places, self._tree.tables, base if base is not None else hidden or None)
+            version = combine(digest, places, self._tree.tables, base if base is not None else hidden or None, self._meant)
             if key in self._misdated:
                 version = replace(version, untidy=True)
             stamp = places[0].mtime // 1_000_000_000 if key in self._bodies else record.stamp
