@@ -5,10 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.demo import DemoServer
-
-pytest.register_assert_rewrite("tests.mirror")
-
-from tests.mirror import Mirror  # noqa: E402 - its asserts are to tell what differs
+from tests.mirror import Mirror
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

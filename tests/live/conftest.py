@@ -17,7 +17,6 @@ from tests.live.jmapraw import Jmap
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytest.register_assert_rewrite("tests.live.compare", "tests.mirror")
 
 _HERE = Path(__file__).parent
 _numbers = itertools.count(1)

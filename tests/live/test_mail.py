@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -171,14 +171,9 @@ def test_two_mirrors_of_one_account_agree_after_a_storm(account: Account, tmp_pa
             file.rename(mirror.root / "Archive" / "cur" / f"{file.name.partition(':')[0]}:2,")
         for position in range(5):
             mirror.drop("INBOX", read_of(mirror, 1000 + 100 * number + position))
-    threads = [threading.Thread(target=mirror.sync) for mirror in mirrors]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for _ in range(2):
-        for mirror in mirrors:
-            assert mirror.sync().problems == []
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(Mirror.sync, mirrors))
+    assert [mirror.sync().problems for mirror in (*mirrors, *mirrors)] == [[]] * 4
     for mirror in mirrors:
         assert_same(account, mirror)
     assert sum(map(len, on_server(account).values())) == 50
