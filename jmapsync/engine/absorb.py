@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from jmapsync.engine.holding import RIGHTS, ROLES
+from jmapsync.engine.intents import made
 from jmapsync.ledger import HeldBack, Ledger, Record
 from jmapsync.planner.model import Side, Version
 
@@ -51,10 +52,10 @@ class Absorber:
     # the server's side
 
     def unanswered(self) -> list[str]:
-        """Begin a look and return the ids that an earlier one got no answer for."""
+        """Begin a look and return the ids that an earlier one got no answer for, or has not told of yet."""
         self._asked = {one.seen for one in self.ledger.problems(self.kind.name) if one.remedy == ASK}
         self._silent = set()
-        return sorted(self._asked)
+        return sorted(self._asked | made(self.ledger))
 
     def take_remote(self, page: Observation) -> None:
         """Take in one page of a look at the server."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from jmapsync.engine.holding import Holding, label
-from jmapsync.engine.intents import retire
+from jmapsync.engine.intents import note_made, retire
 from jmapsync.ledger import Place, Record
 from jmapsync.planner.model import Base, Side, Verb, Version
 from jmapsync.storage.port import Outcome, Receipt
@@ -73,6 +73,8 @@ class Committer:
     _places: list[Place] = field(default_factory=list)
     _settled: list[Record] = field(default_factory=list)
     """Records whose intents and problems are over."""
+    _made: list[str] = field(default_factory=list)
+    """Ids of new emails."""
 
     def commit(self, works: Iterable[Work]) -> None:
         """Write down what came of a batch."""
@@ -86,11 +88,13 @@ class Committer:
             self.ledger.drop_places(self._moved)
             self.ledger.put_places(self._places)
             self.ledger.save(self._records)
+            if self._made:
+                note_made(self.ledger, self._made)
             self.ledger.drop_intents(record.key for record in self._settled)
             self.ledger.release((self.kind.name, label(record)) for record in self._settled)
             for record, receipt in bound:  # at last, because the email may be one that this very batch made or changed
                 self._bind(record, receipt)
-        for kept in (self._records, self._moved, self._places, self._settled):
+        for kept in (self._records, self._moved, self._places, self._settled, self._made):
             kept.clear()
 
     def _take(self, work: Work) -> None:
@@ -121,6 +125,7 @@ class Committer:
                 trees[side] = receipt.version
             if receipt.outcome is Outcome.DONE:
                 ref, digest = receipt.ref or ref, receipt.digest or digest
+                self._made += [receipt.ref] if receipt.ref else []
                 self._count(side, order)
         base = record.base
         if complete:

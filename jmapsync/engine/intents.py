@@ -1,7 +1,10 @@
-"""Remember what was about to be imported, because an import must not be repeated blindly, and which item an edit has succeeded.
+"""Remember what was about to be imported, because an import must not be repeated blindly; what was; which item an edit succeeded.
 
 An edited message is a new email on the server, after which the old one goes. A run that dies in between leaves both: the next
 look proves by content that the new one is there, and the old one is retired, not sent again (hard cases 57 and 63).
+
+An email that was made and destroyed since a state need not be told of by `/changes` (RFC 8620, 5.2). So one that we made has to be
+in the next delta; if it is not, it is asked for by its id.
 """
 
 from __future__ import annotations
@@ -14,9 +17,13 @@ from jmapsync.ledger import Intent
 from jmapsync.planner.model import Base
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from jmapsync.ledger import Ledger, Record
 
 _SUCCESSOR = "successor"
+_MADE = "made"
+"""The ledger's note of the ids that no look has told of yet."""
 
 
 def announce(record: Record, kind: str, size: int, at: int) -> Intent:
@@ -43,6 +50,18 @@ def settle_intents(ledger: Ledger, kind: str) -> None:
     """Forget the imports whose outcome a look has told: what it did not find did not happen."""
     waiting = superseded(ledger, kind)
     ledger.drop_intents([key for key in ledger.intents(kind) if key not in waiting])
+    if made(ledger):
+        ledger.set_note(_MADE, "[]")
+
+
+def note_made(ledger: Ledger, refs: Iterable[str]) -> None:
+    """Keep the ids of emails just made until a look was over."""
+    ledger.set_note(_MADE, json.dumps(sorted({*made(ledger), *refs})))
+
+
+def made(ledger: Ledger) -> set[str]:
+    """Return the ids of emails made since the last look began."""
+    return set(json.loads(ledger.note(_MADE) or "[]"))
 
 
 def retire(ledger: Ledger, kind: str, record: Record, successor: str, at: int) -> Record:

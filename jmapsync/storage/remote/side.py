@@ -47,7 +47,7 @@ class MailSide:
     ) -> AsyncIterator[Observation]:
         """Yield what changed since a cursor; everything there is when `whole`, or when the changes cannot be had or believed.
 
-        Emails of `again` are asked for besides: an earlier look got no answer for them.
+        Emails of `again` are asked for besides if need be: an earlier look got no answer for them, or they were just made.
 
         Raises AccountGoneError when the server no longer has the account.
         """
@@ -76,10 +76,13 @@ class MailSide:
 
     async def _changes(self, since: Cursor, again: Sequence[str]) -> AsyncIterator[Observation]:
         look = RemoteLook(self._client, self._account, self.keys)
+        told: set[str] = set()
         async for page in look.changes(since):
+            told.update(seen.ref for seen in page.items)
+            told.update(page.gone_refs)
             yield page
-        if again:
-            async for page in look.unanswered(again):
+        if untold := [ref for ref in again if ref not in told]:
+            async for page in look.unanswered(untold):
                 yield page
 
     async def read(self, wanted: Sequence[Record]) -> dict[int, Body]:
