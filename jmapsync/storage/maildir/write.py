@@ -306,8 +306,7 @@ class Writer:
             with contextlib.suppress(FileNotFoundError):
                 os.rename(path, aside)
                 if state_of(os.lstat(aside)) != (place.ino, place.size, place.mtime):
-                    os.link(aside, path)
-                    os.unlink(aside)
+                    _put_back(aside, path)
                     raise _StaleError("its file was changed meanwhile")
                 os.unlink(aside)
             self._dirty.add(os.path.dirname(path))
@@ -325,6 +324,18 @@ class Writer:
 
     def _path(self, place: Place) -> str:
         return f"{self._tree.folder(place.folder)}/{place.sub}/{place.name}{place.info}"
+
+
+def _put_back(aside: str, path: str) -> None:
+    """Give a file that was set aside its name again; where another has it by now, a name of its own beside it."""
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        os.rename(aside, f"{os.path.dirname(path)}/{os.path.basename(aside)}")
+    except OSError:  # there are no hard links here (hard case 16)
+        os.rename(aside, path)
+    else:
+        os.unlink(aside)
 
 
 def _set_mtime(path: str | int, stamp: int) -> None:

@@ -1,0 +1,123 @@
+"""One local side with a ledger: what the engine does with it, without an engine and a server."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.engine.absorb import Absorber
+from jmapsync.kinds.mail import MAIL
+from jmapsync.ledger import Ledger, Place, Record
+from jmapsync.planner import Side
+from jmapsync.planner.model import Order, Verb, Version
+from jmapsync.storage.maildir.side import MaildirSide
+from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+STAMP = 1_700_000_000
+
+
+class Room:
+    """A local side under test; writes are committed and looks are taken in as the engine does."""
+
+    def __init__(self, base: Path, **options: Any) -> None:  # noqa: ANN401 - the side's own
+        self.root = base / "mail"
+        self.ledger = Ledger.open(base / "ledger.sqlite")
+        self.side = MaildirSide(self.root, base / "spool", **options)
+        self.side.open(self.ledger, "a1")
+        self._numbers = itertools.count(1)
+        self._absorber = Absorber(MAIL, self.ledger, SimpleNamespace(keys={}, roles={}), time.time, self._adopt)
+
+    def _adopt(self, key: int, path: str, ref: str) -> None:
+        self.side.adopt_folder(key, path, ref, self.ledger)
+
+    def folder(self, name: str, *, parent: int | None = None) -> int:
+        """Make a folder as the server's mailboxes are made here and return its key."""
+        homes = frozenset({parent}) if parent is not None else frozenset[int]()
+        version = Version(name, name, homes=homes)
+        key = self.ledger.add(Record(0, "mailbox", f"M{next(self._numbers)}", name, remote=version))
+        job = Job(Order(Side.LOCAL, Verb.CREATE, key, None, version, frozenset(), homes, "new"), f"M{key}", 0)
+        receipt = self.side.write_folder(job, "inbox" if name == "INBOX" else "", self.ledger)
+        assert receipt.outcome is Outcome.DONE, receipt.why
+        self.ledger.save([replace(record, local=version) for record in self.ledger.records([key]).values()])
+        return key
+
+    # what the engine writes
+
+    def to_create(self, content: bytes, homes: Iterable[int], tags: Iterable[str] = (), *, stamp: int = STAMP) -> Job:
+        """Return the job of a message that the server has and the disk has not."""
+        number = next(self._numbers)
+        remote = Version(f"B{number}", tags=frozenset(tags), homes=frozenset(homes))
+        key = self.ledger.add(Record(0, "mail", f"E{number}", f"email E{number}", len(content), stamp, remote=remote))
+        order = Order(Side.LOCAL, Verb.CREATE, key, None, remote, remote.tags, remote.homes, "new on the server")
+        return Job(order, f"E{number}", stamp, Body(f"E{number}", content))
+
+    def to_update(self, key: int, homes: Iterable[int] | None = None, tags: Iterable[str] | None = None) -> Job:
+        """Return the job that gives a message other folders or keywords."""
+        held = self.version(key)
+        wanted_homes = held.homes if homes is None else frozenset(homes)
+        wanted_tags = held.tags if tags is None else frozenset(tags)
+        order = Order(Side.LOCAL, Verb.UPDATE, key, held, None, wanted_tags, wanted_homes, "changed on the server")
+        return Job(order, None, self.record(key).stamp, places=self.places(key))
+
+    def to_delete(self, key: int) -> Job:
+        """Return the job that takes a message off the disk."""
+        order = Order(Side.LOCAL, Verb.DELETE, key, self.version(key), None, frozenset(), frozenset(), "deleted on the server")
+        return Job(order, None, 0, places=self.places(key))
+
+    def write(self, *jobs: Job) -> list[Receipt]:
+        """Carry out jobs and keep in the ledger what was done."""
+        receipts = self.side.write(jobs, self.ledger)
+        assert [receipt.key for receipt in receipts] == [job.order.key for job in jobs]
+        with self.ledger.transaction():
+            for receipt in receipts:
+                self.ledger.drop_places(receipt.moved)
+                self.ledger.put_places(receipt.places)
+                if receipt.outcome is Outcome.DONE:
+                    digest = receipt.digest or self.record(receipt.key).digest
+                    self.ledger.save([replace(self.record(receipt.key), local=receipt.version, digest=digest)])
+        return receipts
+
+    def create(self, content: bytes, homes: Iterable[int], tags: Iterable[str] = (), *, stamp: int = STAMP) -> int:
+        """Put a message on the disk and return its key."""
+        job = self.to_create(content, homes, tags, stamp=stamp)
+        [receipt] = self.write(job)
+        assert receipt.outcome is Outcome.DONE, receipt.why
+        return receipt.key
+
+    # what the engine sees
+
+    def look(self) -> Observation:
+        """Look at the disk and take in what is seen."""
+        self._absorber.take_local_folders(self.side.look_folders(self.ledger))
+        seen = self.side.look_items(self.ledger)
+        self._absorber.take_local_items(seen)
+        return seen
+
+    def read(self, key: int) -> bytes | None:
+        """Return the wire's bytes of a message as the side reads them."""
+        body = self.side.read(key, self.places(key))
+        return body.path.read_bytes() if body.path is not None else body.data
+
+    def record(self, key: int) -> Record:
+        return self.ledger.records([key])[key]
+
+    def version(self, key: int) -> Version:
+        version = self.record(key).local
+        assert version is not None
+        return version
+
+    def places(self, key: int) -> list[Place]:
+        return self.ledger.places_of([key]).get(key, [])
+
+    def path(self, place: Place) -> Path:
+        return self.side.tree.folder(place.folder) / place.sub / f"{place.name}{place.info}"
+
+    def paths(self, key: int) -> list[Path]:
+        return [self.path(place) for place in self.places(key)]
