@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.engine.holding import RIGHTS, ROLES
 from jmapsync.engine.intents import made
+from jmapsync.errors import SuspendedError
 from jmapsync.ledger import HeldBack, Ledger, Record
 from jmapsync.planner.model import Side, Version
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 LOOK = "look"
 """The remedy of a problem that the next look at the disk finds gone or finds again."""
+FEW = 3
+PERCENT = 20
+"""From more than so many messages on, and so many of a hundred, other content under known ids means another server."""
 ASK = "ask"
 """The remedy of a problem that the next look at the server asks about by its id, which stands in `seen`."""
 
@@ -126,6 +130,7 @@ class Absorber:
         kind = self.kind.items.kind
         refs = [seen.ref for seen in items]
         known = self.ledger.by_ref(kind, refs)
+        _refuse_other_mail(known, items)
         kept = self.ledger.by_ref(self.kind.kept, [ref for ref in refs if ref not in known])
         fresh, changed = [], []
         for seen in items:
@@ -249,6 +254,27 @@ def parents_first(folders: Iterable[Folder]) -> list[Folder]:
 
 def _container(name: str, parent: int | None) -> Version:
     return Version(name, name, homes=frozenset({parent}) if parent is not None else frozenset())
+
+
+def _refuse_other_mail(known: dict[str, Record], items: Sequence[Seen]) -> None:
+    """Raise SuspendedError where many ids stand for other content than before: an email's never changes (RFC 8621, 4.1.1).
+
+    So it looks when an account was moved to another server that counts its emails in the same way (hard case 29).
+    """
+    strange = [
+        seen.ref
+        for seen in items
+        if (record := known.get(seen.ref)) is not None
+        and record.remote is not None
+        and record.remote.body != seen.version.body
+        and record.size != seen.size
+    ]
+    if len(strange) > FEW and len(strange) * 100 > PERCENT * len(known):
+        raise SuspendedError(
+            f"The server holds other messages under {len(strange)} of the {len(known)} ids it was asked about, as a server does"
+            " that the account was moved to. Nothing was written.",
+            advice="Give the account there a new name and path; the mail here stays as it is.",
+        )
 
 
 def _taken_for_inbox(folder: Folder) -> Folder:

@@ -14,7 +14,7 @@ from jmapsync.engine.execute import Executor, problems_of, works_of
 from jmapsync.engine.guarding import Guard
 from jmapsync.engine.holding import Holding
 from jmapsync.engine.report import KindReport, State
-from jmapsync.errors import ExitCode
+from jmapsync.errors import ExitCode, SuspendedError
 from jmapsync.planner import Present, Side, plan, settle
 
 if TYPE_CHECKING:
@@ -107,10 +107,15 @@ class Cycle:
         async for page in self.remote.look(
             cursor, lambda: self.ledger.refs(kind.items.kind) | self.ledger.refs(kind.kept), again, whole=full
         ):
-            with self.ledger.transaction():
-                if page.suspicious and page.gone_refs:
-                    guard.doubt(Side.REMOTE, page.suspicious)
-                absorber.take_remote(page)
+            try:
+                with self.ledger.transaction():
+                    if page.suspicious and page.gone_refs:
+                        guard.doubt(Side.REMOTE, page.suspicious)
+                    absorber.take_remote(page)
+            except SuspendedError:
+                # What was taken in before may be strange too: the next run looks at everything.
+                self.ledger.set_cursor(kind.name, Side.REMOTE, "")
+                raise
         containers.settle()
         look = await asyncio.to_thread(self.local.look_items, self.ledger)
         with self.ledger.transaction():

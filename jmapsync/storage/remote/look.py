@@ -62,16 +62,18 @@ class Cursor:
 
     email: str
     mailbox: str
+    server: str = ""
+    """Whose states they are: another server may count the same, and mean other mail."""
 
     def encode(self) -> str:
         """Return it as text for the ledger."""
-        return json.dumps({"email": self.email, "mailbox": self.mailbox})
+        return json.dumps({"email": self.email, "mailbox": self.mailbox, "server": self.server})
 
     @classmethod
     def decode(cls, text: str) -> Cursor:
         """Read it back."""
         found = json.loads(text)
-        return cls(found["email"], found["mailbox"])
+        return cls(found["email"], found["mailbox"], found.get("server", ""))
 
 
 @dataclass(slots=True)
@@ -123,7 +125,7 @@ class RemoteLook:
                 page.items = [seen_email(email, self._keys) for email in found.values() if email.id not in gone]
                 page.gone_refs = [*emails.destroyed, *(ref for ref in self._lost if ref not in gone)]
                 page.problems = _missing(emails, found, gone | set(self._lost))
-            cursor = Cursor(emails.new_state, boxes.new_state)
+            cursor = Cursor(emails.new_state, boxes.new_state, cursor.server)
             page.cursor = cursor.encode()
             yield page
             more_mailboxes = more_mailboxes and boxes.has_more_changes
@@ -151,7 +153,9 @@ class RemoteLook:
             ]
         return boxes, mails, calls
 
-    async def everything(self, known: Callable[[], set[str]], since: Cursor | None = None) -> AsyncIterator[Observation]:
+    async def everything(
+        self, known: Callable[[], set[str]], server: str, since: Cursor | None = None
+    ) -> AsyncIterator[Observation]:
         """Yield all there is: folders, then pages of emails, then what a cursor taken before the listing shows to have changed.
 
         `known` returns the ids the ledger believes to be on the server; those that a complete listing lacks are gone. `since`
@@ -160,11 +164,11 @@ class RemoteLook:
         account = self._account.id
         boxes = get_mailboxes(account, None, "boxes")
         state = get_emails(account, [], "state")
-        listing = _Listing()
+        listing, before = _Listing(), known()
         query, emails = await self._query(0)
         response = await self._call([boxes, state, query, emails])
         folders = response.get_as(boxes, MailboxList)
-        cursor = Cursor(response.get_as(state, EmailList).state, folders.state)
+        cursor = Cursor(response.get_as(state, EmailList).state, folders.state, server)
         found_boxes = {box.id: box for box in folders.mailboxes}
         if len(folders.mailboxes) >= SILENTLY_CUT:
             found_boxes.update(await self._all_mailboxes())
@@ -189,7 +193,7 @@ class RemoteLook:
             response = await self._call([query, emails])
         async for late in self._until_stable(listing):
             yield late
-        yield _end(listing, known, went_back=since is not None and _went_back(since.email, cursor.email))
+        yield _end(listing, before, went_back=since is not None and _went_back(since.email, cursor.email))
         async for late in self._replay(listing, cursor):
             yield late
 
@@ -383,11 +387,10 @@ def _believed(response: Response, call: Call, since: str) -> Changes:
     return changes
 
 
-def _end(listing: _Listing, known: Callable[[], set[str]], *, went_back: bool) -> Observation:
+def _end(listing: _Listing, before: set[str], *, went_back: bool) -> Observation:
     """Return the end of a listing: what it lacks is gone, if it is complete, and doubtful if it is strange."""
     last = Observation(whole=listing.stable)
     if listing.stable:
-        before = known()
         last.gone_refs = sorted(before - listing.ids)
         if went_back:
             last.suspicious = WENT_BACK

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import AccountGoneError, JmapsyncError, Remedy, Scope, UnsupportedError
 from jmapsync.jmap.blobs import get_digests
 from jmapsync.jmap.failures import MethodError
+from jmapsync.jmap.hosts import Origin
 from jmapsync.planner.model import Verb
 from jmapsync.storage.port import Outcome, Receipt
 from jmapsync.storage.remote.bodies import Bodies, Request
@@ -51,18 +53,21 @@ class MailSide:
 
         Raises AccountGoneError when the server no longer has the account.
         """
+        server = str(Origin.of((await self._client.session()).api_url))
         since = Cursor.decode(cursor) if cursor else None
+        if since is not None and since.server not in {"", server}:
+            since = None
         suspicious = ""
         try:
             if since is not None and not whole:
                 try:
-                    async for page in self._changes(since, again):
+                    async for page in self._changes(replace(since, server=server), again):
                         yield page
                 except WholeLookNeededError as needed:
                     suspicious = needed.why if needed.suspicious else ""
                 else:
                     return
-            async for page in RemoteLook(self._client, self._account, self.keys).everything(known, since):
+            async for page in RemoteLook(self._client, self._account, self.keys).everything(known, server, since):
                 page.suspicious = page.suspicious or suspicious
                 yield page
         except MethodError as error:
