@@ -6,7 +6,7 @@ and not keep it. Patches name single keywords and mailboxes, so what other clien
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import OutcomeUnknownError, Remedy
@@ -40,6 +40,17 @@ class Boxes:
         return [box for box, key in self.keys.items() if key in homes]
 
 
+@dataclass(slots=True)
+class _Batch:
+    """What is to be sent, and what is known already."""
+
+    receipts: list[Receipt] = field(default_factory=list)
+    patches: list[tuple[Job, dict[str, Any]]] = field(default_factory=list)
+    destroyed: list[Job] = field(default_factory=list)
+    state: str = ""
+    """The server's state when the emails to be destroyed were read."""
+
+
 class Setter:
     """Changes and removes emails that the server has."""
 
@@ -52,37 +63,33 @@ class Setter:
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Carry out UPDATE and DELETE orders and return a receipt for each, in no particular order."""
-        receipts: list[Receipt] = []
-        patches: list[tuple[Job, dict[str, Any]]] = []
-        destroyed: list[Job] = []
+        batch = _Batch()
         leaving = [job for job in jobs if job.order.verb is Verb.DELETE]
-        destroyed += [job for job in leaving if job.superseded and _is_draft(job)]
-        leaving = [job for job in leaving if job not in destroyed]
-        if leaving and self._on_delete == "keep":
-            receipts += [Receipt(job.order.key, Outcome.KEPT) for job in leaving]
-        elif leaving:
-            now = await self._read([str(job.ref) for job in leaving])
-            for job in leaving:
-                self._sort_out(job, now.get(str(job.ref)), receipts, patches, destroyed)
+        if self._on_delete == "keep":
+            batch.receipts += [Receipt(job.order.key, Outcome.KEPT) for job in leaving if not _is_old_draft(job)]
+            leaving = [job for job in leaving if _is_old_draft(job)]
+        await self._remove(leaving, batch)
         for job in jobs:
             if job.order.verb is Verb.UPDATE and any(
                 set("/~") & set(word) for word in job.order.added_tags | job.order.removed_tags
             ):
                 # Cyrus 3.6 and 3.12 do not undo the escapes of a patch path: such a keyword is written with all the others.
-                receipts.append(await self._replace(job))
+                batch.receipts.append(await self._replace(job))
             elif job.order.verb is Verb.UPDATE:
-                patches.append((job, self._patch(job.order)))
-        return receipts + await self._send(patches, destroyed)
+                batch.patches.append((job, self._patch(job.order)))
+        return batch.receipts + await self._send(batch)
 
-    async def _send(self, patches: list[tuple[Job, dict[str, Any]]], destroyed: list[Job]) -> list[Receipt]:
-        """Send patches and removals in batches of what the session allows."""
+    async def _send(self, batch: _Batch) -> list[Receipt]:
+        """Send patches and removals in batches of what the session allows; what is destroyed is so in the state it was read in."""
         receipts: list[Receipt] = []
         limits = (await self._client.session()).limits
         most = min(limits.max_objects_in_set, limits.max_objects_in_get)
-        for some in split(patches, most, limits.room, _octets):
+        state = batch.state
+        for gone in split(batch.destroyed, most, limits.room, lambda job: len(str(job.ref)) + 3):
+            told, state = await self._destroy(gone, state)
+            receipts += told
+        for some in split(batch.patches, most, limits.room, _octets):
             receipts += await self._update(some)
-        for gone in split(destroyed, most, limits.room, lambda job: len(str(job.ref)) + 3):
-            receipts += await self._destroy(gone)
         return receipts
 
     async def retire(self, jobs: Sequence[Job], receipts: list[Receipt]) -> list[Receipt]:
@@ -93,57 +100,51 @@ class Setter:
         """
         made = {receipt.key for receipt in receipts if receipt.outcome is Outcome.DONE}
         old = [job for job in jobs if job.order.verb is Verb.REPLACE and job.order.key in made and job.ref]
-        drafts = [job for job in old if _is_draft(job)]
-        await self._send([], drafts)
-        others = [job for job in old if job not in drafts]
-        if others and self._on_delete != "keep":
-            now = await self._read([str(job.ref) for job in others])
-            patches: list[tuple[Job, dict[str, Any]]] = []
-            destroyed: list[Job] = []
-            for job in others:
-                self._sort_out(job, now.get(str(job.ref)), [], patches, destroyed)
-            await self._send(patches, destroyed)
+        others = [job for job in old if not _is_old_draft(job)]
+        batch = _Batch()
+        await self._remove([job for job in old if self._on_delete != "keep" or job not in others], batch)
+        await self._send(batch)
         left = {job.order.key: str(job.ref) for job in others} if self._on_delete == "keep" else {}
         return [replace(receipt, left=left.get(receipt.key, "")) for receipt in receipts]
 
-    async def _read(self, refs: Sequence[str]) -> dict[str, Email]:
+    async def _remove(self, jobs: Sequence[Job], batch: _Batch) -> None:
+        """Read emails that are to go, and sort out what that means for each."""
         found: dict[str, Email] = {}
-        for some in (await self._client.session()).limits.gets(refs):
+        for some in (await self._client.session()).limits.gets([str(job.ref) for job in jobs]):
             call = get_emails(self._account.id, some, "now", READ_BACK)
-            found.update({email.id: email for email in (await self._call([call])).get_as(call, EmailList).emails})
-        return found
+            now = (await self._call([call])).get_as(call, EmailList)
+            batch.state = batch.state or now.state
+            found.update({email.id: email for email in now.emails})
+        for job in jobs:
+            self._sort_out(job, found.get(str(job.ref)), batch)
 
-    def _sort_out(
-        self,
-        job: Job,
-        now: Email | None,
-        receipts: list[Receipt],
-        patches: list[tuple[Job, dict[str, Any]]],
-        destroyed: list[Job],
-    ) -> None:
+    def _sort_out(self, job: Job, now: Email | None, batch: _Batch) -> None:
         """Decide what deleting an email means on the server: leave its mailboxes, go to Trash, or be destroyed."""
         order = job.order
         if now is None:
-            receipts.append(Receipt(order.key, Outcome.DONE))
+            batch.receipts.append(Receipt(order.key, Outcome.DONE))
             return
         expected = order.expect.homes if order.expect else frozenset()
-        mirrored = version_of(now, self._boxes.keys).homes
+        version = version_of(now, self._boxes.keys)
+        mirrored = version.homes
         if mirrored != expected:
-            receipts.append(Receipt(order.key, Outcome.STALE, why="it was moved on the server meanwhile"))
+            batch.receipts.append(Receipt(order.key, Outcome.STALE, why="it was moved on the server meanwhile"))
             return
         leave = self._boxes.ids(mirrored)
         elsewhere = [box for box, held in now.mailbox_ids.items() if held and box not in leave]
         trash = self._boxes.roles.get("trash")
-        if elsewhere:
-            patches.append((job, patch((), (), (), leave)))
+        if _is_old_draft(job) and "$draft" in version.tags:
+            batch.destroyed.append(job)
+        elif elsewhere:
+            batch.patches.append((job, patch((), (), (), leave)))
         elif self._on_delete == "destroy" or (trash is not None and leave == [trash]):
-            destroyed.append(job)
+            batch.destroyed.append(job)
         elif trash is None:
             why = 'the server has no Trash mailbox; make one, or set on_delete = "destroy" or "keep"'
             # Any change of the configuration or the account may mend it, and finding out costs next to nothing.
-            receipts.append(Receipt(order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER))
+            batch.receipts.append(Receipt(order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER))
         else:
-            patches.append((job, patch((), (), [trash], [box for box in leave if box != trash])))
+            batch.patches.append((job, patch((), (), [trash], [box for box in leave if box != trash])))
 
     def _patch(self, order: Order) -> dict[str, Any]:
         return patch(
@@ -225,14 +226,17 @@ class Setter:
         held = _read_back(response, back)
         return self._checked(job, change, held[0] if held else None)
 
-    async def _destroy(self, some: list[Job]) -> list[Receipt]:
-        if not some:
-            return []
-        destroy = Call("Email/set", {"accountId": self._account.id, "destroy": [str(job.ref) for job in some]}, "set")
+    async def _destroy(self, some: list[Job], state: str) -> tuple[list[Receipt], str]:
+        """Destroy emails if the server is in a state still, because nothing brings back what another client just saved from Trash.
+
+        Return the state after it besides.
+        """
+        expected = {"ifInState": state} if state else {}
+        destroy = Call("Email/set", {"accountId": self._account.id, **expected, "destroy": [str(job.ref) for job in some]}, "set")
         try:
             answer = (await self._call([destroy])).get(destroy)
         except MethodError as error:
-            return [failed_call(job, error) for job in some]
+            return [failed_call(job, error) for job in some], state
         errors = set_errors(answer, "notDestroyed")
         gone = set(answer.get("destroyed") or ())
         receipts = []
@@ -242,7 +246,7 @@ class Setter:
                 receipts.append(Receipt(job.order.key, Outcome.DONE))
             else:
                 receipts.append(refusal(job, refused or SetError("serverFail", "the server did not answer for it")))
-        return receipts
+        return receipts, str(answer.get("newState") or "")
 
     async def _call(self, calls: list[Call]) -> Response:
         using = (await self._client.session()).using(MAIL, account=self._account)
@@ -253,8 +257,9 @@ class Setter:
             return await self._client.call(calls, using=using)
 
 
-def _is_draft(job: Job) -> bool:
-    return job.order.expect is not None and "$draft" in job.order.expect.tags
+def _is_old_draft(job: Job) -> bool:
+    """Tell whether an email is a draft that an edited one takes the place of."""
+    return (job.superseded or job.order.verb is Verb.REPLACE) and job.order.expect is not None and "$draft" in job.order.expect.tags
 
 
 def _octets(some: tuple[Job, dict[str, Any]]) -> int:
