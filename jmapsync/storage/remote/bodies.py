@@ -6,7 +6,6 @@ very same bytes: a portal or proxy that answers 200 with a page of its own must 
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from jmapsync.formats.lines import digest_of
 from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download, get_blobs
 from jmapsync.jmap.failures import MethodError
 from jmapsync.storage.port import Body
+from jmapsync.storage.remote.concurrent import together
 from jmapsync.storage.remote.emails import MAIL, EmailList, get_emails
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Bodies:
         if self._batched and small:
             bodies = await self._in_batch(small)
         rest = [one for one in wanted if one.ref not in bodies]
-        told = await asyncio.gather(*(self._singly(one) for one in rest))
+        told = await together(self._singly(one) for one in rest)
         bodies.update({body.ref: body for body in told})
         return bodies
 

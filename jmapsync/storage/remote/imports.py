@@ -6,7 +6,6 @@ lost, looks for the message instead of sending it again.
 
 from __future__ import annotations
 
-import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_erro
 from jmapsync.jmap.wire import Call, split
 from jmapsync.planner.model import Version
 from jmapsync.storage.port import Job, Outcome, Receipt
+from jmapsync.storage.remote.concurrent import together
 from jmapsync.storage.remote.emails import MAIL, Email, EmailList, get_emails, seconds, utc_date, version_of
 from jmapsync.storage.remote.write import failed_call, refusal
 
@@ -58,7 +58,7 @@ class Importer:
 
     async def _upload(self, jobs: Sequence[Job], receipts: list[Receipt]) -> list[tuple[Job, Uploaded]]:
         """Upload every body; the client keeps to the number the server allows at the same time."""
-        results = await asyncio.gather(*(self._upload_one(job) for job in jobs))
+        results = await together(self._upload_one(job) for job in jobs)
         receipts += [result for result in results if isinstance(result, Receipt)]
         return [(job, result) for job, result in zip(jobs, results, strict=True) if isinstance(result, Uploaded)]
 

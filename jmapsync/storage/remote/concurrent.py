@@ -1,0 +1,25 @@
+"""Do several things at the same time, and none of them any longer once one has failed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterable
+
+T = TypeVar("T")
+
+
+async def together(acts: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return the results in order; raise the first failure once every other act has been stopped.
+
+    What goes on behind a failure would use connections and files that are being put away.
+    """
+    tasks = [asyncio.ensure_future(act) for act in acts]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
