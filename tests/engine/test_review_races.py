@@ -63,3 +63,20 @@ def test_a_draft_edited_here_and_sent_there_in_that_moment_stays_sent(server: De
     assert server.account.raw(ref) == wire(LETTER)
     assert [file.read_bytes() for file in mirror.files("Sent")] == [LETTER]
     assert [file.read_bytes() for file in mirror.files("Drafts")] == [OTHER]
+
+
+@pytest.mark.parametrize("letters", ["F", ""])
+def test_a_message_edited_here_and_flagged_there_in_that_moment_is_flagged(
+    server: DemoServer, mirror: Mirror, letters: str
+) -> None:
+    ref = server.account.deliver(wire(LETTER), keywords=[] if letters else ["$flagged"])
+    mirror.sync()
+    mirror.files()[0].write_bytes(OTHER)
+
+    def flag(*_: object) -> None:
+        server.account.set_keyword(ref, "$flagged", present=bool(letters))
+
+    server.faults.before_call.arm(flag, times=1, only={"Email/import"})
+    mirror.sync()
+    assert_converges(server.account, mirror)
+    assert mirror.tree()["INBOX"] == [(OTHER, letters)]

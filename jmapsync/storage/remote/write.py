@@ -14,7 +14,7 @@ from jmapsync.jmap.failures import MethodError, SetError, set_errors
 from jmapsync.jmap.wire import Call, split
 from jmapsync.planner.model import Order, Verb
 from jmapsync.storage.port import Job, Outcome, Receipt
-from jmapsync.storage.remote.emails import MAIL, Email, EmailList, get_emails, patch, version_of
+from jmapsync.storage.remote.emails import MAIL, Email, EmailList, get_emails, patch, tags_of, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,17 +98,23 @@ class Setter:
         A draft is destroyed, as every mail program does; any other message goes where deleted mail goes. One that cannot be
         removed stays: an old version too many is no loss.
         """
-        made = {receipt.key for receipt in receipts if receipt.outcome is Outcome.DONE}
+        made = {receipt.key: receipt.ref for receipt in receipts if receipt.outcome is Outcome.DONE}
         old = [job for job in jobs if job.order.verb is Verb.REPLACE and job.order.key in made and job.ref]
         others = [job for job in old if not _is_old_draft(job)]
         batch = _Batch()
-        await self._remove([job for job in old if self._on_delete != "keep" or job not in others], batch)
+        found = await self._remove([job for job in old if self._on_delete != "keep" or job not in others], batch)
+        for job in old:
+            now, before = found.get(str(job.ref)), job.order.expect
+            if now is not None and before is not None and tags_of(now) != before.tags:
+                # Another client flagged the old version since it was last seen; the flags are the message's.
+                change = patch(tags_of(now) - before.tags, before.tags - tags_of(now), (), ())
+                batch.patches.append((replace(job, ref=made[job.order.key]), change))
         await self._send(batch)
         left = {job.order.key: str(job.ref) for job in others} if self._on_delete == "keep" else {}
         return [replace(receipt, left=left.get(receipt.key, "")) for receipt in receipts]
 
-    async def _remove(self, jobs: Sequence[Job], batch: _Batch) -> None:
-        """Read emails that are to go, and sort out what that means for each."""
+    async def _remove(self, jobs: Sequence[Job], batch: _Batch) -> dict[str, Email]:
+        """Read emails that are to go, sort out what that means for each, and return them."""
         found: dict[str, Email] = {}
         for some in (await self._client.session()).limits.gets([str(job.ref) for job in jobs]):
             call = get_emails(self._account.id, some, "now", READ_BACK)
@@ -117,6 +123,7 @@ class Setter:
             found.update({email.id: email for email in now.emails})
         for job in jobs:
             self._sort_out(job, found.get(str(job.ref)), batch)
+        return found
 
     def _sort_out(self, job: Job, now: Email | None, batch: _Batch) -> None:
         """Decide what deleting an email means on the server: leave its mailboxes, go to Trash, or be destroyed."""
