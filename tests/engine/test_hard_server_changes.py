@@ -228,6 +228,31 @@ class TestChangesThatCannotBeHadOrBelieved:
         assert_edits_arrived(server, ids)
 
 
+class TestAServerSetBack:
+    @pytest.mark.parametrize("dialect", ["rfc", "cyrus312"])
+    def test_case_66_a_backup_restored_on_the_server_deletes_nothing_here(self, dialect: str, tmp_path: Path) -> None:
+        with DemoServer(dialect=dialect) as server:
+            mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")
+            fill(server)
+            assert_converges(server.account, mirror)
+            backup = server.account.snapshot()
+            late = fill(server)
+            for email in late:
+                server.account.set_keyword(email, "late")
+            assert_converges(server.account, mirror)
+            mirror.flag(mirror.files("INBOX")[0], "F")
+            before = mirror.tree()
+            server.account.restore(backup)
+            for _ in range(2):
+                report = mirror.sync()
+                assert (report.state.value, report.exit_code) == ("suspended", 4)
+                assert "restored backup" in report.sentences[0]
+                assert mirror.tree() == before
+            assert mirror.sync(allow_deletes=True).exit_code == 0
+            assert_converges(server.account, mirror)
+            assert len(mirror.files()) == 5
+
+
 class TestOwnWrites:
     def test_case_23_another_clients_write_right_after_ours_is_seen(self, server: DemoServer, mirror: Mirror) -> None:
         ids = fill(server)

@@ -29,7 +29,7 @@ def served(dialect: Dialect | str, tmp_path: Path) -> tuple[DemoServer, Mirror]:
     return server, mirror
 
 
-@pytest.fixture(params=["rfc", "copying", "cyrus36", "cyrus312"])
+@pytest.fixture(params=["rfc", "copying", "cyrus312"])
 def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[DemoServer, Mirror]]:
     """Offer a server with ten messages, of every make, and its mirror."""
     server, mirror = served(COPYING if request.param == "copying" else request.param, tmp_path)
