@@ -2,43 +2,57 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jmapsync.formats.flags import TRASHED, KeywordTable, letters
+from jmapsync.formats.flags import STANDARD, TRASHED, KeywordTable, letters
 from jmapsync.formats.lines import Form
-from jmapsync.planner.model import NO_TAGS, Tags, Version
+from jmapsync.planner.model import Tags, Version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from jmapsync.ledger import Place
 
 
-def combine(
-    digest: str,
-    copies: Sequence[Place],
-    tables: Mapping[int, KeywordTable],
-    base: Tags | None,
-    meant: Mapping[tuple[int, str], KeywordTable] = MappingProxyType({}),
-) -> Version:
-    """Return the version that the copies of one message make together.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the name of a copy that changed showed before, None if that is unknown, and what it shows now."""
 
-    `meant` has the tables, by folder and name, of copies whose letters were written for another folder.
+    before: Tags | None
+    now: Tags
 
-    Keywords belong to the message, flags to each file (hard case 39): what any copy gained or lost since `base` is what the
-    message gained or lost. A keyword that a folder's names cannot show is neither. Without a base the copies' keywords unite.
+
+def read_copy(now: Place, table: KeywordTable, before: Place | None, before_table: KeywordTable) -> Reading:
+    """Read a copy by the table of its folder; one that brought its letters along from another folder, by that folder's."""
+    if before is None:
+        return Reading(None, table.read(now.info))
+    if before.folder != now.folder:
+        table = before_table
+    return Reading(before_table.read(before.info), table.read(now.info))
+
+
+def follow(tags: Tags, readings: Iterable[Reading]) -> Tags:
+    """Return a message's keywords after what its changed copies gained and lost since they were last looked at.
+
+    Keywords belong to the message, flags to each file (hard case 39): what any copy gained or lost is what the message did. So a
+    letter that comes to stand for a keyword, because a folder's table grew, is no gain, and one not written yet no loss. A copy
+    never seen before speaks for its flags; of other keywords it only says which it has.
     """
     gained: set[str] = set()
     lost: set[str] = set()
-    before = base if base is not None else NO_TAGS
+    for reading in readings:
+        before = reading.before
+        if before is None:
+            before = frozenset(tag for tag in tags if tag in reading.now or tag in STANDARD.values())
+        gained |= reading.now - before
+        lost |= before - reading.now
+    return frozenset((tags | gained) - lost)
+
+
+def combine(digest: str, copies: Sequence[Place], tables: Mapping[int, KeywordTable], tags: Tags) -> Version:
+    """Return the version that the copies of one message with these keywords make together."""
     staying = [copy for copy in copies if not is_trashed(copy)]
-    for copy in staying:
-        table = meant.get((copy.folder, copy.name), tables[copy.folder])
-        visible = table.read(copy.info)
-        gained |= visible - before
-        lost |= (before & table.shown) - visible
-    tags = frozenset((before | gained) - lost)
     homes = frozenset(copy.folder for copy in copies)
     leaving = homes - {copy.folder for copy in staying}
     untidy = any(is_trashed(copy) and copy.folder not in leaving for copy in copies) or any(

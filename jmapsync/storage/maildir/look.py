@@ -13,8 +13,8 @@ from jmapsync.formats.flags import letters
 from jmapsync.formats.lines import Form, Measure, measure
 from jmapsync.formats.marks import LONGEST_HEADER, has_marks, without_marks
 from jmapsync.ledger import Place
-from jmapsync.planner.model import Side
-from jmapsync.storage.maildir.copies import combine
+from jmapsync.planner.model import NO_TAGS, Tags
+from jmapsync.storage.maildir.copies import Reading, combine, follow, is_trashed, read_copy
 from jmapsync.storage.maildir.scan import Changes, Entry, has_changed, is_complete, scan, state_of
 from jmapsync.storage.maildir.tree import key_in, name_of
 from jmapsync.storage.port import Folder, Observation, Seen, Trouble
@@ -22,7 +22,6 @@ from jmapsync.storage.port import Folder, Observation, Seen, Trouble
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from jmapsync.formats.flags import KeywordTable
     from jmapsync.ledger import Ledger, Record
     from jmapsync.storage.maildir.tree import Found, Tree
 
@@ -52,8 +51,10 @@ def look_folders(tree: Tree, ledger: Ledger) -> Observation:
         key = keys.get(one.path)
         if key is None and one.mailbox in by_mailbox and by_mailbox[one.mailbox].key not in tree.paths:
             key = by_mailbox[one.mailbox].key
-        if key is None or next(ledger.places_in(key), None) is None:
-            tree.complete(one.path)  # where messages lay, a directory that is gone is a loss to be noticed, not mended
+        missing = tree.lacks(one.path)
+        if missing and key is not None:  # where messages lay, it is a loss to be noticed, not mended
+            missing -= {place.sub for place in ledger.places_in(key)}
+        tree.complete(one.path, missing)
         marker = one.mailbox if marked[one.mailbox] == 1 else ""
         observation.folders.append(replace(_folder(one, key, ledger), marker=marker))
     return observation
@@ -86,8 +87,6 @@ class MessageLook:
         """Known files with other bytes than their message had, by its key."""
         self._bodies: dict[int, tuple[str, int]] = {}
         """The new digest and wire size of messages whose every copy was rewritten."""
-        self._meant: dict[tuple[int, str], KeywordTable] = {}
-        """The tables of other folders that the letters of files were written for."""
         self._listed: dict[int, tuple[int, ...]] = {}
         """`Changes.since` of each folder."""
         self._misdated: set[int] = set()
@@ -227,19 +226,10 @@ class MessageLook:
         if not owners:
             return False
         owner = self._owner(owners, folder, entry)
-        if any(letter.islower() for letter in letters(entry.info)):
-            self._remember_table(owner.key, folder, entry)
         self._put(_place(folder, entry, owner.key, form))
         if owner.stamp and entry.mtime // 1_000_000_000 != owner.stamp:
             self._misdated.add(owner.key)
         return True
-
-    def _remember_table(self, key: int, folder: int, entry: Entry) -> None:
-        """Read the letters of a file that came from another folder as it is by the table of that folder."""
-        for place in self._ledger.places_of([key]).get(key, []):
-            same = place.name == entry.name or place.ino == entry.ino
-            if same and place.info == entry.info and place.folder != folder:
-                self._meant[folder, entry.name] = self._tree.tables[place.folder]
 
     def _unmarked(self, folder: int, entry: Entry) -> str:
         """Return the digest that a file has without the header lines a mail program adds; nothing if it has none of them."""
@@ -295,7 +285,9 @@ class MessageLook:
             sizes[digest] = measured.size(Form(place.form))
 
     def _new(self, digest: str, places: list[Place], size: int) -> Seen:
-        version = combine(digest, places, self._tree.tables, None)
+        staying = [place for place in places if not is_trashed(place)]
+        tags = follow(NO_TAGS, (Reading(None, self._tree.tables[place.folder].read(place.info)) for place in staying))
+        version = combine(digest, places, self._tree.tables, tags)
         first = places[0]
         label = f"{self._tree.paths[first.folder]}/{first.sub}/{first.name}{first.info}"
         return Seen(label, version, size=size, stamp=first.mtime // 1_000_000_000, digest=digest, places=tuple(places))
@@ -312,7 +304,8 @@ class MessageLook:
         observation = Observation(items=new, problems=self._problems, whole=True)
         keys = sorted(self._touched)
         records = self._ledger.records(keys)
-        copies = self._copies_of(keys)
+        known = self._ledger.places_of(keys)
+        copies = self._copies_of(known)
         for key in keys:
             record = records.get(key)
             places = copies.get(key, [])
@@ -323,9 +316,8 @@ class MessageLook:
                 continue
             digest, size = self._bodies.get(key, ("", record.size))
             digest = digest or (record.local.body if record.local else record.digest)
-            base = record.base.of(Side.LOCAL).tags if record.base else None
-            hidden = _hidden(record, places, self._tree) if base is None else frozenset()
-            version = combine(digest, places, self._tree.tables, base if base is not None else hidden or None, self._meant)
+            tags = follow(_last_known(record), self._readings(places, known.get(key, [])))
+            version = combine(digest, places, self._tree.tables, tags)
             if key in self._misdated:
                 version = replace(version, untidy=True)
             stamp = places[0].mtime // 1_000_000_000 if key in self._bodies else record.stamp
@@ -337,10 +329,19 @@ class MessageLook:
         observation.places = [place for place in self._updated.values() if place is not None]
         return observation
 
-    def _copies_of(self, keys: list[int]) -> dict[int, list[Place]]:
-        """Return the copies of messages as this look leaves them, in one pass."""
+    def _readings(self, copies: list[Place], known: list[Place]) -> Iterator[Reading]:
+        """Yield what the changed copies of a message show; `known` are its copies as they were last looked at."""
+        for copy in copies:
+            if is_trashed(copy) or self._updated.get((copy.folder, copy.name)) is None:
+                continue
+            before = _origin(copy, known)
+            table = self._tree.tables[copy.folder]
+            yield read_copy(copy, table, before, self._tree.tables[before.folder] if before is not None else table)
+
+    def _copies_of(self, known: dict[int, list[Place]]) -> dict[int, list[Place]]:
+        """Return the copies of messages as this look leaves them, in one pass; `known` are the copies as they were."""
         copies: dict[int, list[Place]] = {}
-        for key, places in self._ledger.places_of(keys).items():
+        for key, places in known.items():
             copies[key] = [place for place in places if (place.folder, place.name) not in self._updated]
         for place in self._updated.values():
             if place is not None:
@@ -377,10 +378,26 @@ def _printable(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _hidden(record: Record, places: list[Place], tree: Tree) -> frozenset[str]:
-    """Return keywords of a message never agreed on that no copy's name can show."""
-    shown = frozenset[str]().union(*(tree.tables[place.folder].shown for place in places))
-    return (record.local.tags if record.local else frozenset()) - shown
+def _last_known(record: Record) -> Tags:
+    """Return the keywords that a message was last known to have here."""
+    if record.local is not None:
+        return record.local.tags
+    return record.base.local.tags if record.base is not None else NO_TAGS
+
+
+def _origin(copy: Place, known: list[Place]) -> Place | None:
+    """Return what a copy was when last looked at: the same file, else the one in another folder whose letters it bears."""
+    custom = _custom(copy)
+    for place in known:
+        if (place.folder, place.name) == (copy.folder, copy.name):
+            return place
+    alike = [place for place in known if _custom(place) == custom and (custom or place.name == copy.name or place.ino == copy.ino)]
+    return min(alike, key=lambda place: (place.name != copy.name, place.ino != copy.ino, place.folder), default=None)
+
+
+def _custom(copy: Place) -> set[str]:
+    """Return the letters of a copy whose meaning depends on its folder."""
+    return {letter for letter in letters(copy.info) if letter.islower()}
 
 
 def _place(folder: int, entry: Entry, key: int, form: Form) -> Place:
