@@ -17,6 +17,8 @@ class Story:
     name: str
     act: Act | None = None
     prepare: Act | None = None
+    twins: bool = False
+    """Whether it needs a server that takes the same message twice."""
 
 
 def populate(world: World) -> None:
@@ -63,6 +65,12 @@ def give_custom_keyword(world: World) -> None:
 
 def move_one(world: World) -> None:
     world.move(world.file(b"[alpha]"), "Archive")
+
+
+def move_among_other_letters(world: World) -> None:
+    """Move messages to folders where their letters stand for other keywords, or for none."""
+    world.move(world.file(b"[crowd]", "INBOX"), "Lists/python")
+    world.move(world.file(b"[both]", "INBOX"), "Lists")
 
 
 def move_one_of_two_copies(world: World) -> None:
@@ -120,6 +128,17 @@ def edit_draft_as_mutt_does(world: World) -> None:
 
 def edit_message(world: World) -> None:
     world.edit(world.file(b"[alpha]"), local_letter("alpha2", "Edited."))
+
+
+def edit_and_copy_message(world: World) -> None:
+    """Copy a message that has just been edited: one message in two folders."""
+    world.copy(world.edit(world.file(b"[alpha]"), local_letter("alpha2", "Edited.")), "Archive")
+
+
+def write_twins(world: World) -> None:
+    """Drop the same bytes twice into one folder: two messages."""
+    world.drop("INBOX", local_letter("fresh"))
+    world.drop("INBOX", local_letter("fresh"))
 
 
 def make_folder_with_mail(world: World) -> None:
@@ -256,7 +275,15 @@ FIRST_PULLS = (
 LOCAL = (
     *(read_one, change_many_flags, give_custom_keyword, move_one, move_one_of_two_copies, copy_one, delete_one_of_two_copies),
     *(delete_last_copy, mark_for_deletion, write_new, write_new_with_flags, write_new_into_two_folders, write_many_new),
-    *(edit_draft, edit_draft_as_mutt_does, edit_message, make_folder_with_mail, rename_folder, remove_empty_folder),
+    *(
+        edit_draft,
+        edit_draft_as_mutt_does,
+        edit_message,
+        edit_and_copy_message,
+        make_folder_with_mail,
+        rename_folder,
+        remove_empty_folder,
+    ),
 )
 REMOTE = (
     *(deliver, flag_on_server, move_on_server, copy_on_server, destroy_on_server, add_mailbox, rename_mailbox, move_mailbox),
@@ -282,6 +309,8 @@ TOGETHER: dict[str, Act] = {
 STORIES = (
     *FIRST_PULLS,
     *(Story(f"{act.__name__.replace('_', ' ')}", act, populate) for act in (*LOCAL, *REMOTE)),
+    Story("move among other letters", move_among_other_letters, populate_oddly),
+    Story("write twins", write_twins, populate, twins=True),
     Story("delete from trash", delete_from_trash, trash_one),
     *(Story(name, act, populate) for name, act in TOGETHER.items()),
 )

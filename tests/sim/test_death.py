@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jmapsync.engine import execute
 from tests.sim.acts import STORIES
 from tests.sim.sweep import DIALECTS, TOLERANT, sweep
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 NIGHT = os.environ.get("JMAPSYNC_SIM") == "night"
 STRIDE = 1 if NIGHT else 13
 """By day every thirteenth step, begun elsewhere in each story; by night every step, on every dialect."""
+
+
+BATCHED = [story for story in STORIES if story.name in {"first pull", "write many new", "everything"}]
+OTHERS = [story for story in STORIES if not story.twins and (NIGHT or "edit" in story.name or "write" in story.name)]
 
 
 def chosen(story: Story, dialect: str) -> Iterable[int]:
@@ -36,8 +41,17 @@ def test_a_death_at_any_step_changes_no_end(story: Story) -> None:
     assert sweep(story, lambda most: (step for step in steps if step <= most)) > 0
 
 
-@pytest.mark.parametrize("story", [story for story in STORIES if NIGHT or "edit" in story.name or "write" in story.name], ids=id_of)
+@pytest.mark.parametrize("story", OTHERS, ids=id_of)
 @pytest.mark.parametrize("dialect", [name for name in DIALECTS if name != TOLERANT.name])
 def test_a_death_at_any_step_changes_no_end_on_other_servers(story: Story, dialect: str) -> None:
     steps = chosen(story, dialect)
     assert sweep(story, lambda most: (step for step in steps if step <= most), dialect=DIALECTS[dialect]) > 0
+
+
+@pytest.mark.parametrize(
+    "story", [story for story in STORIES if story.name in {"first pull", "write many new", "everything"}], ids=id_of
+)
+def test_a_death_among_several_batches_changes_no_end(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execute, "BATCH_ITEMS", 2)
+    steps = chosen(story, "batches")
+    assert sweep(story, lambda most: (step for step in steps if step <= most)) > 0

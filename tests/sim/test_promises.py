@@ -130,6 +130,15 @@ class TestALook:
         assert writes(world.sync()) == 0
         assert world.requests == 1
 
+    def test_notices_that_what_was_sent_was_destroyed_before_the_next_look(self, base: Path) -> None:
+        """RFC 8620, 5.2: of what was made and destroyed since a state, `/changes` need not tell."""
+        world = begin(acts.Story("sent", acts.write_new, acts.populate), base)
+        world.sync()
+        world.account.destroy(world.email(b"[fresh]"))
+        world.settle()
+        assert not [file for file in world.files() if b"[fresh]" in file.read_bytes()]
+        assert_at_rest(world)
+
     @pytest.mark.parametrize("damage", ["empty", "directory", "dangling link", "no cur"])
     def test_takes_nothing_unreadable_for_deleted(self, base: Path, damage: str) -> None:
         """E11."""

@@ -163,7 +163,8 @@ class World:
             names = LETTERS | {chr(ord("a") + int(line.split()[0])): line.split()[1] for line in lines}
             path = os.fspath(folder.parent.relative_to(self.root))
             for file in [*folder.iterdir(), *folder.with_name("new").iterdir()]:
-                words = tuple(sorted(names[letter] for letter in file.name.partition(":2,")[2]))
+                # A letter that no table explains came along from another folder, and says nothing.
+                words = tuple(sorted(names[letter] for letter in file.name.partition(":2,")[2] if letter in names))
                 assert not words or file.parent.name == "cur", f"no reader looks for flags in {file}"
                 found.append((path, file.read_bytes(), words))
         return sorted(found)
