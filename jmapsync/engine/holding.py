@@ -45,6 +45,8 @@ class Holding:
     def hold_back(self, record: Record, orders: Sequence[Order], why: str, remedy: Remedy) -> None:
         """Keep an item that cannot be brought to agree, by name."""
         now, seen = int(self.clock()), self._fingerprint(record, orders)
+        if remedy is Remedy.HUMAN:
+            why = f"{why} (tried again every hour, or at once by sync --full)"
         self._tried[record.key] = seen
         self.ledger.hold_back(HeldBack(self.kind, label(record), record.key, why, remedy.value, seen, now, now))
 

@@ -199,6 +199,16 @@ class Ledger:
             return iter([_record(row) for row in rows])
         return (_record(row) for row in self._by("size", sorted(set(sizes)), fixed, (kind,)))
 
+    def edited(self, kind: str) -> list[Record]:
+        """Return the items whose local body is another than the one agreed on, and that are still open."""
+        body = "substr({0}, 1, instr({0}, char(9)))"
+        rows = self._db.execute(
+            f"SELECT {_ITEM} FROM item WHERE kind = ? AND agreed = 0 AND local IS NOT NULL"  # noqa: S608 - fixed columns
+            f" AND {body.format('local')} <> {body.format('base_local')} ORDER BY key",
+            (kind,),
+        )
+        return [_record(row) for row in rows]
+
     def refs(self, kind: str) -> set[str]:
         """Return every id that the server was last seen to hold of a kind."""
         return {

@@ -55,3 +55,10 @@ def test_a_death_among_several_batches_changes_no_end(story: Story, monkeypatch:
     monkeypatch.setattr(execute, "BATCH_ITEMS", 2)
     steps = chosen(story, "batches")
     assert sweep(story, lambda most: (step for step in steps if step <= most)) > 0
+
+
+@pytest.mark.parametrize("story", BATCHED, ids=id_of)
+def test_a_death_at_any_call_of_any_method_changes_no_end(story: Story) -> None:
+    """Reads too, and steps within a transaction, which end like the step before them if all is well."""
+    steps = range(1, 10_000, 1 if NIGHT else 61)
+    assert sweep(story, lambda most: (step for step in steps if step <= most), every_call=True) > 0

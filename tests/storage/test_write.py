@@ -90,7 +90,7 @@ class TestOtherFileSystems:
 
     def test_case_14_on_a_full_disk_what_fits_is_whole_and_the_rest_is_refused(self, room: Room, inbox: int) -> None:
         with other_disk(room.side.tree.folder(inbox), "400k"):
-            room.side.tree.complete("INBOX")
+            room.side.tree.complete("INBOX", {"cur", "new", "tmp"})
             receipts = room.write(*(room.to_create(b"x" * 30_000 + b"%d\r\n" % number, [inbox]) for number in range(40)))
             failure = room.side.failure()
             assert failure is not None
@@ -105,7 +105,7 @@ class TestOtherFileSystems:
 
     def test_a_failure_of_the_disk_is_not_remembered_into_the_next_batch(self, room: Room, inbox: int) -> None:
         with other_disk(room.side.tree.folder(inbox), "100k"):
-            room.side.tree.complete("INBOX")
+            room.side.tree.complete("INBOX", {"cur", "new", "tmp"})
             room.write(room.to_create(b"x" * 200_000, [inbox]))
             assert room.side.failure() is not None
         assert room.write(room.to_create(BODY, [inbox]))[0].outcome is Outcome.DONE

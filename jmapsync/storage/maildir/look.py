@@ -121,6 +121,12 @@ class MessageLook:
             observation.suspicious = "every message disappeared at once"
         return observation
 
+    def keep_gone(self, seen: Observation) -> None:
+        """Take back what a look says of messages that seem gone: the ledger keeps their files for the next one to find."""
+        kept = {(place.folder, place.name) for places in self._ledger.places_of(seen.gone).values() for place in places}
+        seen.moved = [spot for spot in seen.moved if spot not in kept]
+        seen.gone = []
+
     def is_overtaken(self) -> bool:
         """Tell whether a folder changed after it was listed: what seems gone from one may have been moved into another."""
         return any(has_changed(os.fspath(self._tree.folder(key)), since) for key, since in self._listed.items())

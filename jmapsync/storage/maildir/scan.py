@@ -186,7 +186,7 @@ def _entries(folder: str, listing: dict[str, dict[str, State]], changes: Changes
             name, info = parse_name(text)
             entry = Entry(name, info, sub, ino, size, mtime)
             twin = entries.get(name)
-            if twin is not None and twin.file != entry.file and os.path.lexists(f"{folder}/{twin.file}"):
+            if twin is not None and twin.ino != entry.ino and os.path.lexists(f"{folder}/{twin.file}"):
                 entry = entry.alone()
             entries[entry.name] = entry
     return entries

@@ -63,7 +63,8 @@ class MaildirSide:
     def look_items(self, ledger: Ledger) -> Observation:
         """Return the messages that changed.
 
-        A message moved from a folder not yet listed into one listed already seems gone: where that may be, another look tells.
+        A message moved from a folder not yet listed into one listed already seems gone: where that may be, another look tells. In
+        folders that do not rest at all nothing counts as gone.
         """
         self.tree.load(ledger)
         gone: set[int] = set()
@@ -71,8 +72,9 @@ class MaildirSide:
             look = MessageLook(self.tree, ledger)
             seen = look.run()
             if gone.issuperset(seen.gone) or not look.is_overtaken():
-                break
+                return seen
             gone = set(seen.gone)
+        look.keep_gone(seen)
         return seen
 
     def read(self, key: int, places: Sequence[Place]) -> Body:

@@ -195,11 +195,18 @@ class Tree:
         self.paths[key] = path
         self.tables.setdefault(key, KeywordTable())
 
-    def complete(self, path: str) -> None:
-        """Give a folder that somebody made with plain `mkdir` its three directories; one that cannot have them is odd."""
+    def lacks(self, path: str) -> set[str]:
+        """Return which of the three directories a folder has not."""
+        return {part for part in _PARTS if not os.path.isdir(self.root / path / part)}
+
+    def complete(self, path: str, missing: set[str]) -> None:
+        """Make directories that a folder lacks; one that cannot have them is odd.
+
+        Somebody made it with plain `mkdir`, or a backup left out what was empty.
+        """
         if self._dry:
             return
-        for part in _PARTS:
+        for part in sorted(missing):
             try:
                 (self.root / path / part).mkdir(mode=0o700, exist_ok=True)
             except OSError as error:
