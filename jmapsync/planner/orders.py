@@ -39,14 +39,11 @@ def settle(pair: Pair, local: Version | None, remote: Version | None) -> Base | 
     """Return the base of an item once *every* order for it is done, from what each side was then seen to hold.
 
     It is the pair that was seen, never the pair that was wanted: a side that cannot hold some tag is thereby known not to.
-    An item that only one side may hold, or that a side which may not be written marked to go, keeps the base it had: what it
-    was edited since still counts as edited. One that is gone has none.
+    An item that only one side may hold keeps the base it had; one that is gone has none.
     """
     if local is None and remote is None:
         return None
-    if local is None or remote is None or any(version.leaving and not version.kept for version in (local, remote)):
-        return pair.base
-    return Base(local, remote)
+    return pair.base if local is None or remote is None else Base(local, remote)
 
 
 @dataclass(frozen=True, slots=True)
