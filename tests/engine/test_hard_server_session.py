@@ -158,11 +158,8 @@ class TestHttp:
         "answer",
         [
             Answer.too_many_requests("0"),
-            Answer.unavailable("0"),
             Answer.unavailable(),
             Answer(502),
-            Answer(504),
-            Answer(429, {}, b""),
         ],
         ids=lambda answer: f"{answer.status}{'-told' if answer.headers else ''}",
     )

@@ -100,7 +100,7 @@ class TestAnswersThatAreLost:
         assert_converges(server.account, mirror)
         assert sum(mailbox.name == "Projects" for mailbox in server.account.mailboxes.values()) == 1
 
-    @pytest.mark.parametrize("done", [0, 1, 5])
+    @pytest.mark.parametrize("done", [0, 5])
     def test_a_set_of_which_only_a_part_was_done(self, anywhere: tuple[DemoServer, Mirror], done: int) -> None:
         server, mirror = anywhere
         for file in mirror.files("INBOX"):
@@ -110,7 +110,7 @@ class TestAnswersThatAreLost:
         assert server.faults.partial_fail.fired == 1
         assert all({"$flagged", "$answered", "$seen"} <= keywords for _, keywords in server.account.listing().values())
 
-    @pytest.mark.parametrize("error", ["serverFail", "serverUnavailable", "somethingNew"])
+    @pytest.mark.parametrize("error", ["serverFail", "somethingNew"])
     def test_a_method_that_fails_for_a_while(self, anywhere: tuple[DemoServer, Mirror], error: str) -> None:
         server, mirror = anywhere
         drop(mirror)
