@@ -1,0 +1,87 @@
+"""Small files are replaced in one step, and groups of files are made durable, or the disk's refusal is told."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jmapsync.storage import atomic
+from jmapsync.storage.atomic import GROUP, replace_text, sync_directories, sync_files, unfinished
+from tests.storage.test_write import other_disk
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class TestReplacing:
+    def test_readers_see_the_old_text_or_the_new_one(self, tmp_path: Path) -> None:
+        path = tmp_path / "table"
+        texts = [f"{number} " * 20_000 for number in range(8)]
+        replace_text(path, texts[0])
+        torn: list[str] = []
+        over = threading.Event()
+
+        def read() -> None:
+            while not over.is_set():
+                text = path.read_text()
+                if text not in texts:
+                    torn.append(text)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        for text in texts * 3:
+            replace_text(path, text)
+        over.set()
+        reader.join()
+        assert torn == []
+        assert os.listdir(tmp_path) == ["table"]
+
+    def test_on_a_full_disk_the_old_text_stays(self, tmp_path: Path) -> None:
+        place = tmp_path / "small"
+        place.mkdir()
+        with other_disk(place, "64k"):
+            replace_text(place / "table", "old")
+            with pytest.raises(OSError, match="No space left"):
+                replace_text(place / "table", "new" * 100_000)
+            assert (place / "table").read_text() == "old"
+            replace_text(place / "table", "newer")  # over what the failure left
+            assert (place / "table").read_text() == "newer"
+
+    def test_what_a_killed_run_left_is_written_over(self, tmp_path: Path) -> None:
+        unfinished(tmp_path / "table").write_text("half of something longer than the text")
+        replace_text(tmp_path / "table", "text")
+        assert (tmp_path / "table").read_text() == "text"
+        assert os.listdir(tmp_path) == ["table"]
+
+    def test_the_text_is_for_its_owner_only(self, tmp_path: Path) -> None:
+        replace_text(tmp_path / "table", "text")
+        assert (tmp_path / "table").stat().st_mode & 0o777 == 0o600
+
+
+class TestDurability:
+    @pytest.mark.parametrize("syncfs", [True, False])
+    @pytest.mark.parametrize("count", [1, GROUP + 1])
+    def test_files_are_synced_with_or_without_syncfs(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, syncfs: bool
+    ) -> None:
+        if not syncfs:
+            monkeypatch.setattr(atomic, "_SYNCFS", None)
+        synced: list[int] = []
+        fsync = os.fsync
+        monkeypatch.setattr(os, "fsync", lambda handle: (synced.append(handle), fsync(handle)))
+        paths = []
+        for number in range(count):
+            (tmp_path / str(number)).write_bytes(b"x")
+            paths.append(str(tmp_path / str(number)))
+        sync_files(tmp_path, paths)
+        assert len(synced) == (0 if syncfs and count > GROUP else count)
+
+    def test_a_file_that_is_gone_is_told(self, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError):
+            sync_files(tmp_path, [str(tmp_path / "gone")])
+
+    def test_a_directory_that_is_gone_needs_none(self, tmp_path: Path) -> None:
+        sync_directories([str(tmp_path / "gone"), str(tmp_path)])
