@@ -71,7 +71,12 @@ class TestDurability:
             monkeypatch.setattr(atomic, "_SYNCFS", None)
         synced: list[int] = []
         fsync = os.fsync
-        monkeypatch.setattr(os, "fsync", lambda handle: (synced.append(handle), fsync(handle)))
+
+        def count_fsync(handle: int) -> None:
+            synced.append(handle)
+            fsync(handle)
+
+        monkeypatch.setattr(os, "fsync", count_fsync)
         paths = []
         for number in range(count):
             (tmp_path / str(number)).write_bytes(b"x")
