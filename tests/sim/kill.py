@@ -140,6 +140,9 @@ class Campaign:
         self._seen: Counter[str] = Counter()
         self._seconds = 1.0
         self._sizes: dict[str, int] = {}
+        self._blobs: dict[str, str] = {}
+        self._unlinked: set[str] = set()
+        """Blobs whose files the user deletes: their copies in the Trash have to be fetched, whatever was kept before."""
 
     def run(self, kills: int) -> Tally:
         """Pull and push in turn until so many processes were killed."""
@@ -173,6 +176,7 @@ class Campaign:
             f'auth = "basic"\npassword_file = "{self._home}/password"\n[accounts.test.mail]\npath = "{self.root}"\n'
         )
         self._committed = set()
+        self._unlinked = set()
         self._seen.clear()
 
     @property
@@ -246,7 +250,8 @@ class Campaign:
         assert ledger is not None
         with contextlib.closing(ledger):
             records = ledger.all("mail", limit=1_000_000)
-            return {record.remote.body for record in records if record.local is not None and record.remote is not None}
+            kept = {record.remote.body for record in records if record.local is not None and record.remote is not None}
+        return kept - self._unlinked
 
     # acts and comparisons
 
@@ -281,9 +286,11 @@ class Campaign:
             entry = self._entry(file)
             file.unlink()
             expected[entry] -= 1
+            self._unlinked.add(self._blobs[entry[1]])
             others = any(digest == entry[1] and count > 0 for (_, digest, _), count in expected.items())
             if not others and entry[0] != "Trash":
                 expected["Trash", entry[1], entry[2]] += 1
+        self._committed -= self._unlinked
         return +expected
 
     def _swap(self, state: State, old: Path, new: Path) -> None:
@@ -306,6 +313,7 @@ class Campaign:
         boxes = {box["id"]: "INBOX" if box["role"] == "inbox" else path for path, box in self._jmap.mailboxes().items()}
         emails = self._jmap.emails()
         digests = self._digests([email["blobId"] for email in emails.values()])
+        self._blobs = {digest: blob for blob, digest in digests.items()}
         return Counter(
             (boxes[box], digests[email["blobId"]], tuple(sorted(email["keywords"])))
             for email in emails.values()
