@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from jmapsync.ledger import Ledger, Record
     from jmapsync.planner import Limits
     from jmapsync.planner.model import Order, Plan
-    from jmapsync.storage.port import Local, Remote
+    from jmapsync.storage.port import Local, Observation, Remote
 
 ROUNDS = 3
 PAGE = 2000
@@ -108,10 +108,8 @@ class Cycle:
             cursor, lambda: self.ledger.refs(kind.items.kind) | self.ledger.refs(kind.kept), again, whole=full
         ):
             try:
-                with self.ledger.transaction():
-                    if page.suspicious and page.gone_refs:
-                        guard.doubt(Side.REMOTE, page.suspicious)
-                    absorber.take_remote(page)
+                # In a thread, so that the server's next answer comes in meanwhile.
+                await asyncio.to_thread(self._take_remote, absorber, guard, page)
             except SuspendedError:
                 # What was taken in before may be strange too: the next run looks at everything.
                 self.ledger.set_cursor(kind.name, Side.REMOTE, "")
@@ -123,6 +121,12 @@ class Cycle:
                 guard.doubt(Side.LOCAL, look.suspicious)
             absorber.take_local_items(look)
         await Adopter(kind, self.ledger, self.local, self.remote, self.clock).run()
+
+    def _take_remote(self, absorber: Absorber, guard: Guard, page: Observation) -> None:
+        with self.ledger.transaction():
+            if page.suspicious and page.gone_refs:
+                guard.doubt(Side.REMOTE, page.suspicious)
+            absorber.take_remote(page)
 
     # planning
 

@@ -107,7 +107,7 @@ class Executor:
         await self._to_server([work for work in ready if work.remote is not None])
         ready = self._without_bound(ready)
         await self._to_disk([work for work in ready if work.local is not None], bodies)
-        self.committer.commit(ready)
+        await asyncio.to_thread(self.committer.commit, ready)
         self.progress.advance(self.account, self.kind.name, len(batch), sum(one.record.size for one in batch if one.brings_body))
         failure = self.local.failure()
         if failure is not None:

@@ -82,7 +82,7 @@ class MaildirSide:
         why = "its file was renamed or removed meanwhile"
         for place in places:
             try:
-                with open(f"{self.tree.folder(place.folder)}/{place.sub}/{place.name}{place.info}", "rb") as file:
+                with open(f"{self.tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}", "rb") as file:
                     body = self._read(key, place, file)
                     if state_of(os.fstat(file.fileno())) == (place.ino, place.size, place.mtime):
                         return body
@@ -109,7 +109,7 @@ class MaildirSide:
     def measure(self, place: Place) -> Measure | None:
         """Return the digests of one file; None when it cannot be read."""
         try:
-            return measure(iterate_chunks(f"{self.tree.folder(place.folder)}/{place.sub}/{place.name}{place.info}"))
+            return measure(iterate_chunks(f"{self.tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}"))
         except OSError:
             return None
 

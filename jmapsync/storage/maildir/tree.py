@@ -49,6 +49,7 @@ class Tree:
     def __init__(self, root: Path, *, dry: bool = False) -> None:
         """Name the root; nothing is touched yet, and never anything when `dry`."""
         self.root = root
+        self._top = os.fspath(root)
         self._dry = dry
         self.paths: dict[int, str] = {}
         """Where each container lies below the root, by key."""
@@ -76,6 +77,10 @@ class Tree:
     def folder(self, key: int) -> Path:
         """Return where a container lies."""
         return self.root / self.paths[key]
+
+    def directory(self, key: int) -> str:
+        """Return the same as text, for what is done to every file: putting a Path together costs more than opening one."""
+        return f"{self._top}/{self.paths[key]}"
 
     def clear_unfinished(self) -> None:
         """Remove what a killed run left in the folders, as far as that is possible.

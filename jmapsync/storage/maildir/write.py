@@ -131,7 +131,7 @@ class Writer:
         body, order = job.body, job.order
         if body is None or not order.homes:
             raise _StaleError("its content did not come")
-        folder = self._tree.folder(min(order.homes))
+        folder = self._tree.directory(min(order.homes))
         path = f"{folder}/tmp/{self._fresh_name(job)}"
         form = Form.RAW
         if body.data is not None:
@@ -253,7 +253,7 @@ class Writer:
                     raise
             else:
                 return target
-        temporary = f"{self._tree.folder(target.folder)}/tmp/{target.name}"
+        temporary = f"{self._tree.directory(target.folder)}/tmp/{target.name}"
         shutil.copyfile(self._path(source), temporary)
         os.chmod(temporary, 0o600)
         os.utime(temporary, ns=(source.mtime, source.mtime))
@@ -279,7 +279,7 @@ class Writer:
     def _unmark(self, place: Place) -> Place:
         """Give a file back the bytes of its message, without the lines that a mail program added."""
         path = self._path(place)
-        temporary = f"{self._tree.folder(place.folder)}/tmp/{place.name}"
+        temporary = f"{self._tree.directory(place.folder)}/tmp/{place.name}"
         with open(temporary, "wb") as file:
             os.fchmod(file.fileno(), 0o600)
             file.writelines(without_marks(iterate_chunks(path)))
@@ -302,7 +302,7 @@ class Writer:
     def _unlink(self, places: list[Place], done: _Done) -> None:
         """Remove files, each set aside and looked at once more first: what was saved over it in that very moment is put back."""
         for place in places:
-            path, aside = self._path(place), f"{self._tree.folder(place.folder)}/tmp/0.J{place.key}R{self._token()}.{_HOST}"
+            path, aside = self._path(place), f"{self._tree.directory(place.folder)}/tmp/0.J{place.key}R{self._token()}.{_HOST}"
             with contextlib.suppress(FileNotFoundError):
                 os.rename(path, aside)
                 if state_of(os.lstat(aside)) != (place.ino, place.size, place.mtime):
@@ -323,7 +323,7 @@ class Writer:
         return f"{max(job.stamp, 0)}.J{job.order.key}R{self._token()}.{_HOST}"
 
     def _path(self, place: Place) -> str:
-        return f"{self._tree.folder(place.folder)}/{place.sub}/{place.name}{place.info}"
+        return f"{self._tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}"
 
 
 def _put_back(aside: str, path: str) -> None:

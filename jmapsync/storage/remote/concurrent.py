@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import AsyncIterator, Coroutine, Iterable
 
 T = TypeVar("T")
 
@@ -23,3 +24,15 @@ async def together(acts: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def begun(act: Coroutine[Any, Any, T] | None) -> AsyncIterator[asyncio.Task[T] | None]:
+    """Do something at the same time as what stands inside, which may await it; it goes on no longer than that."""
+    task = asyncio.ensure_future(act) if act is not None else None
+    try:
+        yield task
+    finally:
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)

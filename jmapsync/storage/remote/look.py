@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from jmapsync.errors import ServerError
 from jmapsync.jmap.wire import Call, MethodError, Response, batched
 from jmapsync.storage.port import Observation, Trouble
+from jmapsync.storage.remote.concurrent import begun
 from jmapsync.storage.remote.emails import (
     MAIL,
     Changes,
@@ -181,16 +182,18 @@ class RemoteLook:
                 yield extra
             # An id that is listed without an answer is there all the same.
             listing.ids |= set(ids) - set(self._lost)
-            yield Observation(
-                items=[seen_email(found[ref], self._keys) for ref in fresh if ref in found],
-                problems=[_unanswered(ref) for ref in ids if ref not in found and ref not in self._lost],
-            )
-            if not ids or (listing.total is not None and listing.total <= len(listing.ids) + len(self._lost)):
-                break
-            if not fresh and not listing.stable:
-                break  # the messages move on as fast as the pages
+            complete = listing.total is not None and listing.total <= len(listing.ids) + len(self._lost)
+            astray = not fresh and not listing.stable  # the messages move on as fast as the pages
+            last = not ids or complete or astray
             query, emails = await self._query(self._position)
-            response = await self._call([query, emails])
+            async with begun(None if last else self._call([query, emails])) as following:  # the server is never idle
+                yield Observation(
+                    items=[seen_email(found[ref], self._keys) for ref in fresh if ref in found],
+                    problems=[_unanswered(ref) for ref in ids if ref not in found and ref not in self._lost],
+                )
+                if following is None:
+                    break
+                response = await following
         async for late in self._until_stable(listing):
             yield late
         yield _end(listing, before, went_back=since is not None and _went_back(since.email, cursor.email))
