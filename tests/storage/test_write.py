@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.formats.flags import PLACES
+from jmapsync.storage.atomic import sync_directories
+from jmapsync.storage.maildir import write
 from jmapsync.storage.maildir.look import _CHUNK
 from jmapsync.storage.maildir.write import Writer
 from jmapsync.storage.port import Body, Outcome
@@ -18,7 +20,7 @@ from tests.storage.contract import assert_silent
 from tests.storage.room import STAMP, Room
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from jmapsync.ledger import Place
@@ -127,6 +129,23 @@ class TestOtherPrograms:
         room.side.open(room.ledger, "a1")
         assert [file.read_bytes() for file in path.parent.iterdir()] == [b"Subject: saved by its user\n\n"]
         assert left_in_tmp(room) == []
+
+    def test_the_old_name_of_a_moved_message_goes_only_when_the_new_one_is_durable(
+        self, room: Room, inbox: int, archive: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        key = room.create(BODY, [inbox])
+        [old] = room.paths(key)
+        there: list[bool] = []
+
+        def note(folders: Iterable[str]) -> None:
+            if folders:
+                there.append(old.exists())
+            sync_directories(folders)
+
+        monkeypatch.setattr(write, "sync_directories", note)
+        [receipt] = room.write(room.to_update(key, homes=[archive]))
+        assert receipt.outcome is Outcome.DONE
+        assert there == [True, False]
 
     def test_case_01_what_is_saved_twice_in_that_moment_survives_twice(
         self, room: Room, inbox: int, monkeypatch: pytest.MonkeyPatch

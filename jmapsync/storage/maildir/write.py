@@ -15,45 +15,40 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError, Remedy
-from jmapsync.formats.lines import Form, digest_of, measure, to_disk
+from jmapsync.formats.lines import Form
 from jmapsync.formats.marks import without_marks
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.atomic import sync_directories, sync_files
 from jmapsync.storage.maildir.look import iterate_chunks
 from jmapsync.storage.maildir.scan import state_of
+from jmapsync.storage.maildir.stage import Staged, fill, set_mtime
 from jmapsync.storage.port import Job, Outcome, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from jmapsync.planner.model import Tags
     from jmapsync.storage.maildir.tree import Tree
 
 _DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE})
 """Errors that the whole disk has, not one message."""
+_NO_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
+"""Errors by which a file system says that a file cannot have another name there."""
 _HOST = socket.gethostname().replace("/", "\\057").replace(":", "\\072")
 """As the Maildir specification writes a host in a file name."""
 
 
 @dataclass(slots=True)
-class _Staged:
-    """A message written to `tmp` and not yet delivered."""
-
-    job: Job
-    path: str
-    digest: str
-    size: int
-    form: Form
-
-
-@dataclass(slots=True)
 class _Done:
-    """What carrying out one order changed."""
+    """What carrying out one order changed, and what is left to do."""
 
+    version: Version | None
+    staged: Staged | None = None
     places: list[Place] = field(default_factory=list)
     moved: list[tuple[int, str]] = field(default_factory=list)
+    obsolete: list[Place] = field(default_factory=list)
+    """Files that are to go, once everything that takes their place is durable."""
 
 
 class _StaleError(Exception):
@@ -63,12 +58,11 @@ class _StaleError(Exception):
 class Writer:
     """Carries out one batch of orders after another."""
 
-    def __init__(self, tree: Tree, *, keep_crlf: bool, token: Callable[[], str], adopt: bool = True) -> None:
-        """Prepare. `token` returns random characters for a file name; `adopt` is False where hard links are not wanted."""
+    def __init__(self, tree: Tree, *, keep_crlf: bool, token: Callable[[], str]) -> None:
+        """Prepare. `token` returns random characters for a file name."""
         self._tree = tree
         self._keep_crlf = keep_crlf
         self._token = token
-        self._links = adopt
         self._dirty: set[str] = set()
         self.fatal: LocalError | None = None
         """Set when the disk itself failed: what is left of the batch was refused."""
@@ -77,34 +71,45 @@ class Writer:
         """Carry out orders and return their receipts in the same order; raises nothing for a single message."""
         self.fatal = None
         receipts: dict[int, Receipt] = {}
-        staged: dict[int, _Staged] = {}
+        staged: dict[int, Staged] = {}
         for job in jobs:
             self._show_keywords(job, receipts)
-        for job in jobs:
-            if job.order.key not in receipts and job.order.verb in {Verb.CREATE, Verb.REPLACE}:
-                self._attempt(job, receipts, lambda job=job: self._stage(job, staged))  # type: ignore[misc]
+        bringing = [job for job in jobs if job.order.verb in {Verb.CREATE, Verb.REPLACE}]
+        self._each(bringing, receipts, lambda job: self._stage(job, staged))
         self._settle(staged, receipts)
-        for job in jobs:
-            if job.order.key not in receipts:
-                self._attempt(job, receipts, lambda job=job: self._carry_out(job, staged, receipts))  # type: ignore[misc]
+        done: dict[int, _Done] = {}
+        self._each(jobs, receipts, lambda job: self._put(job, staged, done))
         for one in staged.values():
             with contextlib.suppress(OSError):
                 os.unlink(one.path)
         try:
-            sync_directories(self._dirty)
+            if any(one.obsolete for one in done.values()):
+                self._sync()  # or a power cut could leave the old name gone and the new one not yet there
+            self._each(jobs, receipts, lambda job: self._finish(job, done[job.order.key], receipts))
+            self._sync()
         except OSError as error:
             self._fail(error)
             return [_refused(job.order.key, error, Remedy.LATER) for job in jobs]
-        self._dirty.clear()
         return [receipts[job.order.key] for job in jobs]
 
-    def _attempt(self, job: Job, receipts: dict[int, Receipt], act: Callable[[], None]) -> None:
+    def _each(self, jobs: Sequence[Job], receipts: dict[int, Receipt], act: Callable[[Job], None]) -> None:
+        """Do the same for every order that has not come to its end."""
+        for job in jobs:
+            if job.order.key not in receipts:
+                self._attempt(job, receipts, act)
+
+    def _sync(self) -> None:
+        """Make every change of a folder durable."""
+        sync_directories(self._dirty)
+        self._dirty.clear()
+
+    def _attempt(self, job: Job, receipts: dict[int, Receipt], act: Callable[[Job], None]) -> None:
         key = job.order.key
         if self.fatal is not None:
             receipts[key] = Receipt(key, Outcome.REFUSED, why=self.fatal.message, remedy=Remedy.LATER)
             return
         try:
-            act()
+            act(job)
         except _StaleError as stale:
             receipts[key] = Receipt(key, Outcome.STALE, why=str(stale))
         except FileNotFoundError:
@@ -124,44 +129,24 @@ class Writer:
             table = self._tree.tables[home]
             extended = table.extended(job.order.tags)
             if extended is not table:
-                self._attempt(job, receipts, lambda home=home, new=extended: self._tree.show_keywords(home, new))  # type: ignore[misc]
+                self._attempt(job, receipts, lambda _, home=home, new=extended: self._tree.show_keywords(home, new))  # type: ignore[misc]
 
-    def _stage(self, job: Job, staged: dict[int, _Staged]) -> None:
+    def _stage(self, job: Job, staged: dict[int, Staged]) -> None:
         """Write the body into `tmp` of its first folder."""
         body, order = job.body, job.order
         if body is None or not order.homes:
             raise _StaleError("its content did not come")
-        folder = self._tree.directory(min(order.homes))
-        path = f"{folder}/tmp/{self._fresh_name(job)}"
-        form = Form.RAW
-        if body.data is not None:
-            data, form = to_disk(body.data, keep_crlf=self._keep_crlf)
-            digest, size = digest_of(body.data), len(body.data)
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            staged[order.key] = _Staged(job, path, digest, size, form)
-            try:
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(handle, view) :]
-                _set_mtime(handle, job.stamp)
-            finally:
-                os.close(handle)
-        elif body.path is not None:
-            staged[order.key] = _Staged(job, path, "", 0, form)
-            staged[order.key] = self._copy_large(job, body.path, path)
-            _set_mtime(path, job.stamp)
+        path = f"{self._tree.directory(min(order.homes))}/tmp/{self._fresh_name(job)}"
+        one = Staged(job, path)
+        try:
+            fill(one, body, keep_crlf=self._keep_crlf)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+            raise
+        staged[order.key] = one
 
-    def _copy_large(self, job: Job, source: Path, path: str) -> _Staged:
-        """Write a large body from a file of its own in bounded memory, with LF where that is reversible."""
-        measured = measure(iterate_chunks(os.fspath(source)))
-        shorten = not self._keep_crlf and measured.form is Form.RAW and _only_crlf(source)
-        with open(path, "xb") as file:
-            os.fchmod(file.fileno(), 0o600)
-            chunks = iterate_chunks(os.fspath(source))
-            file.writelines((chunk.translate(None, b"\r") for chunk in chunks) if shorten else chunks)
-        return _Staged(job, path, measured.raw, measured.raw_size, Form.LF if shorten else Form.RAW)
-
-    def _settle(self, staged: dict[int, _Staged], receipts: dict[int, Receipt]) -> None:
+    def _settle(self, staged: dict[int, Staged], receipts: dict[int, Receipt]) -> None:
         """Make every staged body durable before any of them gets a name that readers see."""
         if not staged:
             return
@@ -172,31 +157,35 @@ class Writer:
             for key in staged:
                 receipts[key] = _refused(key, error, Remedy.LATER)
 
-    def _carry_out(self, job: Job, staged: dict[int, _Staged], receipts: dict[int, Receipt]) -> None:
+    def _put(self, job: Job, staged: dict[int, Staged], done: dict[int, _Done]) -> None:
+        """Give the message every name that it is to have; those that it is not to have any more stay for now."""
         order = job.order
         places = [place for place in job.places if place.key == order.key]
         for place in places:
             self._check(place)
         one = staged.get(order.key)
-        done = _Done()
         if one is not None:
-            self._deliver(one, done)
+            result = _Done(Version(one.digest, one.digest, order.tags, order.homes), one, obsolete=places)
+            self._deliver(one, result)
             del staged[order.key]
-            self._unlink(places, done)
+        elif order.verb is Verb.DELETE:
+            result = _Done(None, obsolete=places)
         else:
-            if order.verb is not Verb.DELETE:
-                self._spread(job, places, done)
-            self._rename([place for place in places if place.folder in order.homes], job, done)
-            self._unlink([place for place in places if place.folder not in order.homes], done)
-        if order.verb is Verb.DELETE:
-            version = None
-        else:
-            digest = one.digest if one is not None else order.expect.body if order.expect else ""
-            version = Version(digest, digest, order.tags, order.homes)
-        receipts[order.key] = Receipt(
-            order.key,
+            digest = order.expect.body if order.expect else ""
+            result = _Done(Version(digest, digest, order.tags, order.homes))
+            result.obsolete = [place for place in places if place.folder not in order.homes]
+            self._spread(job, places, result)
+            self._rename([place for place in places if place.folder in order.homes], job, result)
+        done[order.key] = result
+
+    def _finish(self, job: Job, done: _Done, receipts: dict[int, Receipt]) -> None:
+        """Take away the names that the message is not to have any more."""
+        self._unlink(done.obsolete, done)
+        one, key = done.staged, job.order.key
+        receipts[key] = Receipt(
+            key,
             Outcome.DONE,
-            version,
+            done.version,
             digest=one.digest if one is not None else "",
             size=one.size if one is not None else 0,
             places=tuple(done.places),
@@ -212,7 +201,7 @@ class Writer:
         if state_of(state) != (place.ino, place.size, place.mtime):
             raise _StaleError("its file was changed meanwhile")
 
-    def _deliver(self, one: _Staged, done: _Done) -> None:
+    def _deliver(self, one: Staged, done: _Done) -> None:
         """Give a staged message its names: renamed into its first folder, linked into the others."""
         order = one.job.order
         ino, size, mtime = state_of(os.stat(one.path))
@@ -245,14 +234,13 @@ class Writer:
         """Make a second name for a file; a copy of it where the file system has no hard links (hard case 16)."""
         path = self._path(target)
         self._dirty.add(os.path.dirname(path))
-        if self._links:
-            try:
-                os.link(self._path(source), path)
-            except OSError as error:
-                if error.errno not in {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP}:
-                    raise
-            else:
-                return target
+        try:
+            os.link(self._path(source), path)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+        else:
+            return target
         temporary = f"{self._tree.directory(target.folder)}/tmp/{target.name}"
         shutil.copyfile(self._path(source), temporary)
         os.chmod(temporary, 0o600)
@@ -271,7 +259,7 @@ class Writer:
             if place.form == Form.MARKED:
                 named = self._unmark(named)
             if job.stamp and named.mtime // 1_000_000_000 != job.stamp:
-                _set_mtime(self._path(named), job.stamp)
+                set_mtime(self._path(named), job.stamp)
                 named = named._replace(mtime=state_of(os.stat(self._path(named)))[2])
             if named != place:
                 done.places.append(named)
@@ -336,24 +324,6 @@ def _put_back(aside: str, path: str) -> None:
         os.rename(aside, path)
     else:
         os.unlink(aside)
-
-
-def _set_mtime(path: str | int, stamp: int) -> None:
-    """Show receivedAt as the file's mtime; a time no file system holds (hard case 61) is left as it is."""
-    with contextlib.suppress(OverflowError, OSError):
-        os.utime(path, (stamp, stamp))
-
-
-def _only_crlf(path: Path) -> bool:
-    """Tell whether every CR of a file is followed by LF."""
-    pending = False
-    for chunk in iterate_chunks(os.fspath(path)):
-        if pending and not chunk.startswith(b"\n"):
-            return False
-        if chunk.count(b"\r") - chunk.endswith(b"\r") != chunk.count(b"\r\n"):
-            return False
-        pending = chunk.endswith(b"\r")
-    return not pending
 
 
 def _failure(error: OSError) -> LocalError:

@@ -1,0 +1,77 @@
+"""Write a message from the server into `tmp`, where no reader looks, in the form that it is to have on the disk."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jmapsync.formats.lines import Form, digest_of, measure, to_disk
+from jmapsync.storage.maildir.look import iterate_chunks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jmapsync.storage.port import Body, Job
+
+
+@dataclass(slots=True)
+class Staged:
+    """A message on its way: written to `tmp`, or about to be, and not yet delivered."""
+
+    job: Job
+    path: str
+    digest: str = ""
+    """Of the server's bytes."""
+    size: int = 0
+    """Octets on the wire."""
+    form: Form = Form.RAW
+
+
+def fill(staged: Staged, body: Body, *, keep_crlf: bool) -> None:
+    """Write the body to the path of the staged message and note what it is. Raises OSError; the file may then be there in part."""
+    if body.data is not None:
+        data, staged.form = to_disk(body.data, keep_crlf=keep_crlf)
+        staged.digest, staged.size = digest_of(body.data), len(body.data)
+        handle = os.open(staged.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(handle, view) :]
+            set_mtime(handle, staged.job.stamp)
+        finally:
+            os.close(handle)
+    elif body.path is not None:
+        _copy_large(staged, body.path, keep_crlf=keep_crlf)
+        set_mtime(staged.path, staged.job.stamp)
+
+
+def _copy_large(staged: Staged, source: Path, *, keep_crlf: bool) -> None:
+    """Write a large body from a file of its own in bounded memory, with LF where that is reversible."""
+    measured = measure(iterate_chunks(os.fspath(source)))
+    staged.digest, staged.size = measured.raw, measured.raw_size
+    shorten = not keep_crlf and measured.form is Form.RAW and _only_crlf(source)
+    staged.form = Form.LF if shorten else Form.RAW
+    with open(staged.path, "xb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        chunks = iterate_chunks(os.fspath(source))
+        file.writelines((chunk.translate(None, b"\r") for chunk in chunks) if shorten else chunks)
+
+
+def set_mtime(path: str | int, stamp: int) -> None:
+    """Show receivedAt as the file's mtime; a time no file system holds (hard case 61) is left as it is."""
+    with contextlib.suppress(OverflowError, OSError):
+        os.utime(path, (stamp, stamp))
+
+
+def _only_crlf(path: Path) -> bool:
+    """Tell whether every CR of a file is followed by LF."""
+    pending = False
+    for chunk in iterate_chunks(os.fspath(path)):
+        if pending and not chunk.startswith(b"\n"):
+            return False
+        if chunk.count(b"\r") - chunk.endswith(b"\r") != chunk.count(b"\r\n"):
+            return False
+        pending = chunk.endswith(b"\r")
+    return not pending
