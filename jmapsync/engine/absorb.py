@@ -48,7 +48,7 @@ class Absorber:
 
     def load(self) -> None:
         """Give the remote side the containers and roles known from earlier looks."""
-        for record in self.ledger.all(self.kind.containers.kind, limit=1_000_000):
+        for record in self.ledger.all(self.kind.containers.kind):
             if record.ref is not None and record.remote is not None:
                 self.remote.keys[record.ref] = record.key
         self.remote.roles.update(json.loads(self.ledger.note(ROLES) or "{}"))
@@ -176,7 +176,7 @@ class Absorber:
             here = set(keys.values())
             gone = [
                 replace(record, local=None)
-                for record in self.ledger.all(kind, limit=1_000_000)
+                for record in self.ledger.all(kind)
                 if record.local is not None and record.key not in here
             ]
             self.ledger.save(gone)

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from jmapsync.planner.model import Change, Plan
     from jmapsync.storage.port import Local, Remote
 
-EVERY = 1_000_000
-"""More containers than any account has."""
-
 
 @dataclass(slots=True)
 class Containers:
@@ -76,7 +73,7 @@ class Containers:
         return [_sentence(change, records[change.key], order) for change in due for order in change.orders]
 
     def _plan(self) -> tuple[Plan, dict[int, Record]]:
-        records = self.ledger.all(self.kind.containers.kind, limit=EVERY)
+        records = self.ledger.all(self.kind.containers.kind)
         local = frozenset(record.key for record in records if record.local is not None)
         remote = frozenset(record.key for record in records if record.remote is not None)
         doomed = any(record.base is not None and (record.local is None or record.remote is None) for record in records)

@@ -140,7 +140,7 @@ class Cycle:
 
     def _present(self) -> Present:
         """Return the containers that are there on each side; a dry run takes those for made that would be."""
-        records = self.ledger.all(self.kind.containers.kind, limit=1_000_000)
+        records = self.ledger.all(self.kind.containers.kind)
         if self.options.dry:
             every = frozenset(record.key for record in records)
             return Present(every, every)

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 NOT_ONE = Limits(max_deletes=0, max_delete_percent=0)
 """The limits when a look gave reason to doubt: no deletion at all goes unasked."""
-EVERY = 1_000_000
-"""More containers than any account has."""
 
 
 @dataclass(slots=True)
@@ -87,7 +85,7 @@ class Guard:
         here, there, _ = self.ledger.counts(self.kind.items.kind)
         lost = tally.counts
         totals = {Side.LOCAL: max(here, lost[Side.LOCAL]), Side.REMOTE: max(there, lost[Side.REMOTE])}
-        names = {record.key: record.name for record in self.ledger.all(self.kind.containers.kind, limit=EVERY)}
+        names = {record.key: record.name for record in self.ledger.all(self.kind.containers.kind)}
         sentences: list[str] = []
         for side in Side:
             doubt = self.ledger.note(self._note(side.other))

@@ -170,8 +170,8 @@ class Ledger:
             found.setdefault(record.digest, []).append(record)
         return found
 
-    def all(self, kind: str, *, after: int = 0, limit: int = 1000) -> list[Record]:
-        """Return a page of the items of a kind, in the order of their keys."""
+    def all(self, kind: str, *, after: int = 0, limit: int = -1) -> list[Record]:
+        """Return the items of a kind in the order of their keys: a page of them, or all there are."""
         rows = self._db.execute(
             f"SELECT {_ITEM} FROM item WHERE kind = ? AND key > ? ORDER BY key LIMIT ?",  # noqa: S608 - fixed columns
             (kind, after, limit),
@@ -264,13 +264,6 @@ class Ledger:
             found.setdefault(row[4], []).append(Place._make(row))
         return found
 
-    def places_by_inode(self, inodes: Sequence[int]) -> dict[int, list[Place]]:
-        """Return files by inode number."""
-        found: dict[int, list[Place]] = {}
-        for row in self._many("SELECT * FROM place WHERE ino IN ({}) ORDER BY folder, name", inodes):
-            found.setdefault(row[5], []).append(Place._make(row))
-        return found
-
     def put_places(self, places: Iterable[Place]) -> None:
         """Keep files, replacing what was known under the same folder and name."""
         self._db.executemany("INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", places)
@@ -291,10 +284,6 @@ class Ledger:
         """Forget where a container lies, and every file in it."""
         self._db.execute("DELETE FROM folder WHERE key = ?", (key,))
         self._db.execute("DELETE FROM place WHERE folder = ?", (key,))
-
-    def count_places(self) -> dict[int, int]:
-        """Return how many files each folder was last seen to hold."""
-        return dict(self._db.execute("SELECT folder, count(*) FROM place GROUP BY folder"))
 
     # intents
 

@@ -33,7 +33,6 @@ CREATE TABLE place (
   PRIMARY KEY (folder, name)
 ) WITHOUT ROWID;
 CREATE INDEX place_key ON place (key);
-CREATE INDEX place_ino ON place (ino);
 
 -- Where a container lies below the root, and the keywords behind its lower-case flags.
 CREATE TABLE folder (key INTEGER PRIMARY KEY, path TEXT NOT NULL, keywords TEXT NOT NULL DEFAULT '');

@@ -93,12 +93,11 @@ class TestItems:
 
 
 class TestPlaces:
-    def test_are_found_by_folder_item_and_inode(self, ledger: Ledger) -> None:
+    def test_are_found_by_folder_and_item(self, ledger: Ledger) -> None:
         place = Place(1, "name", ":2,S", "cur", 7, 99, 10, 11, "lf")
         ledger.put_places([place, place._replace(folder=2)])
         assert list(ledger.places_in(1)) == [place]
         assert ledger.places_of([7]) == {7: [place, place._replace(folder=2)]}
-        assert list(ledger.places_by_inode([99])) == [99]
         ledger.drop_places([(1, "name")])
         assert list(ledger.places_in(1)) == []
 

@@ -249,7 +249,7 @@ class Campaign:
         ledger = Ledger.open_readonly(path)
         assert ledger is not None
         with contextlib.closing(ledger):
-            records = ledger.all("mail", limit=1_000_000)
+            records = ledger.all("mail")
             kept = {record.remote.body for record in records if record.local is not None and record.remote is not None}
         return kept - self._unlinked
 

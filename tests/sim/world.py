@@ -191,7 +191,7 @@ class World:
         ledger = Ledger.open_readonly(self.state / "ledger.sqlite")
         assert ledger is not None
         with closing(ledger):
-            records = [record for kind in ("mailbox", "mail") for record in ledger.all(kind, limit=1_000_000)]
+            records = [record for kind in ("mailbox", "mail") for record in ledger.all(kind)]
             paths = {key: path for key, (path, _) in ledger.folders().items()}
             files = ledger.places_of([record.key for record in records])
 
