@@ -108,7 +108,7 @@ class Committer:
         tidied = local is None or local.outcome is Outcome.DONE
         if remote is not None and remote.outcome is Outcome.KEPT and tidied:
             self._records.append(replace(work.record, kind=self.kind.kept, local=None, base=None))
-            self.report.to_server.deleted += 1
+            self.report.to_server.add(Verb.DELETE)
         else:
             self._records.append(self._outcome(work))
 
@@ -126,7 +126,8 @@ class Committer:
             if receipt.outcome is Outcome.DONE:
                 ref, digest = receipt.ref or ref, receipt.digest or digest
                 self._made += [receipt.ref] if receipt.ref else []
-                self._count(side, order)
+                counts = self.report.to_disk if side is Side.LOCAL else self.report.to_server
+                counts.add(order.verb)
         base = record.base
         if complete:
             base = self._agreed(work)
@@ -190,15 +191,6 @@ class Committer:
         merged = replace(other, local=local, remote=remote or other.remote, digest=other.digest or record.digest)
         self.ledger.put_places(place._replace(key=other.key) for place in places)
         self.ledger.save([retire(self.ledger, kind, record, receipt.ref, at), merged])
-
-    def _count(self, side: Side, order: Order) -> None:
-        counts = self.report.to_disk if side is Side.LOCAL else self.report.to_server
-        if order.verb is Verb.CREATE:
-            counts.created += 1
-        elif order.verb is Verb.DELETE:
-            counts.deleted += 1
-        else:
-            counts.updated += 1
 
 
 def dated(local: Version, places: Sequence[Place], stamp: int) -> Version:

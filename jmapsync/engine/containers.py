@@ -117,19 +117,13 @@ class Containers:
                 changed = replace(changed, base=settle(changed.pair, changed.local, changed.remote))
         elif order.verb is Verb.DELETE:
             changed = replace(changed, base=None)
-        counts = self.report.folders
         with self.ledger.transaction():
             self.ledger.save([changed])
             if receipt.ref:
                 self.remote.keys[receipt.ref] = record.key
                 path = self.ledger.folders().get(record.key, ("", ""))[0]
                 self.local.adopt_folder(record.key, path, receipt.ref, self.ledger)
-        if order.verb is Verb.CREATE:
-            counts.created += 1
-        elif order.verb is Verb.DELETE:
-            counts.deleted += 1
-        else:
-            counts.updated += 1
+        self.report.folders.add(order.verb)
 
 
 def _sentence(change: Change, record: Record, order: Order) -> str:

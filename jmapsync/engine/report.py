@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from jmapsync.errors import ExitCode
+from jmapsync.planner.model import Verb
 
 
 class State(enum.Enum):
@@ -25,6 +26,15 @@ class Counts:
     created: int = 0
     updated: int = 0
     deleted: int = 0
+
+    def add(self, verb: Verb) -> None:
+        """Count one write."""
+        if verb is Verb.CREATE:
+            self.created += 1
+        elif verb is Verb.DELETE:
+            self.deleted += 1
+        else:
+            self.updated += 1
 
     @property
     def total(self) -> int:
