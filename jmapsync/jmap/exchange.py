@@ -125,6 +125,34 @@ class Exchange:
             else:
                 return
 
+    @contextlib.asynccontextmanager
+    async def listen(
+        self, url: str, *, purpose: str, headers: Mapping[str, str]
+    ) -> AsyncIterator[tuple[Reply, AsyncGenerator[bytes, None]]]:
+        """Open a GET whose answer has no end, over a connection of its own: its head, and each piece as it arrives.
+
+        Nothing is tried again here. Raise `Setback` and what else `judge` raises, `HostRefusedError`, `NetworkError`.
+        """
+        transport = self.transport.apart()
+        try:
+            async with self._open("GET", url, headers, None, purpose, transport) as response:
+                if not response.is_success:
+                    judge(await transport.read(response))
+                head = Reply(response.status_code, response.reason_phrase, response.headers, b"", str(response.url))
+                async with contextlib.aclosing(transport.arrivals(response)) as arrivals:
+                    yield head, arrivals
+        finally:
+            self.transport.requests += transport.requests
+            await transport.aclose()
+
+    def admit(self, url: str, *, purpose: str) -> dict[str, str]:
+        """Return the headers for a connection that somebody else opens: credential and name of this client.
+
+        `url` is http or https in place of another scheme. Raise `HostRefusedError` for a host that was not approved.
+        """
+        self.approval.check(url, purpose)
+        return {"Authorization": self._credential.authorization(), "User-Agent": self.transport.user_agent}
+
     async def _recover(self, error: JmapsyncError | Setback, patience: Patience, lanes: Lanes | None, *, repeatable: bool) -> None:
         """Wait before the next attempt, or raise if there should be none."""
         setback = error if isinstance(error, Setback) else Setback(error, maybe_done=not isinstance(error, UnreachedError))
@@ -153,17 +181,19 @@ class Exchange:
         headers: Mapping[str, str],
         content: Callable[[], bytes | AsyncIterator[bytes]] | None,
         purpose: str,
+        transport: Transport | None = None,
     ) -> AsyncIterator[httpx.Response]:
         """Send the request along redirects between approved hosts; the credential is added for each hop anew."""
+        transport = transport or self.transport
         for _ in range(_MAX_REDIRECTS):
             self.approval.check(url, purpose)
             sent = {**headers, "Authorization": self._credential.authorization()}
-            async with self.transport.open(method, url, sent, content() if content else None) as response:
+            async with transport.open(method, url, sent, content() if content else None) as response:
                 self._reached = True
                 if response.status_code not in _REDIRECTS:
                     yield response
                     return
-                await self.transport.read(response)  # or the connection could not be used again
+                await transport.read(response)  # or the connection could not be used again
                 url = _redirected(method, url, response, self.approval, purpose)
         raise ServerError(f"{Origin.of(url)} redirects in circles.")
 

@@ -67,27 +67,52 @@ class Reply:
     url: str
 
 
+class Certificates:
+    """What every server's certificate is verified against."""
+
+    def __init__(self) -> None:
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._loaded = False
+
+    def load(self) -> None:
+        """Read the machine's certificates, once; that takes 25 ms, so it is left to the first https request."""
+        if self._loaded:
+            return
+        self.context.load_default_certs()  # SSL_CERT_FILE and SSL_CERT_DIR, else the machine's own
+        if not self.context.cert_store_stats()["x509_ca"] and not ssl.get_default_verify_paths().capath:
+            import certifi  # noqa: PLC0415  # only for a machine without certificates
+
+            self.context.load_verify_locations(certifi.where())
+        self._loaded = True
+
+
 class Transport:
     """One pool of connections, and the count of what went through it.
 
     Raise `ConfigError` for a proxy of the environment (HTTPS_PROXY, ALL_PROXY) that cannot be used.
     """
 
-    def __init__(self, *, user_agent: str, inner: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        user_agent: str,
+        inner: httpx.AsyncBaseTransport | None = None,
+        certificates: Certificates | None = None,
+        read_seconds: float | None = READ_SECONDS,
+    ) -> None:
+        self.user_agent = user_agent
         self.requests = 0
         self.received = 0
         """Octets of answers as they came over the wire, without headers."""
-        # Reading the machine's certificates takes 25 ms, so it is left to the first https request.
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._context_ready = False
+        self._certificates = certificates or Certificates()
         try:
             self._client = httpx.AsyncClient(
                 http2=True,
-                verify=self._context,
+                verify=self._certificates.context,
                 transport=inner,
                 # Plain http goes to this machine only, so never through a proxy of the environment.
                 mounts={"http://": None} if inner is None else None,
-                timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=None),
+                timeout=httpx.Timeout(READ_SECONDS, read=read_seconds, connect=CONNECT_SECONDS, pool=None),
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS, keepalive_expiry=60),
                 headers={"User-Agent": user_agent},
                 follow_redirects=False,
@@ -105,7 +130,7 @@ class Transport:
         """
         parts = urlsplit(url)
         if parts.scheme == "https":
-            self._load_certificates()
+            self._certificates.load()
         # Compressing costs both ends of a loopback connection more than it saves.
         encoding = "identity" if is_loopback(parts.hostname or "") else "gzip, deflate"
         request = self._client.build_request(method, url, headers={"Accept-Encoding": encoding, **headers}, content=content)
@@ -136,15 +161,18 @@ class Transport:
                 before = response.num_bytes_downloaded
                 yield piece
 
-    def _load_certificates(self) -> None:
-        if self._context_ready:
-            return
-        self._context.load_default_certs()  # SSL_CERT_FILE and SSL_CERT_DIR, else the machine's own
-        if not self._context.cert_store_stats()["x509_ca"] and not ssl.get_default_verify_paths().capath:
-            import certifi  # noqa: PLC0415  # only for a machine without certificates
+    async def arrivals(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
+        """Yield the body of an opened answer without end, each piece as it arrives; raise `BrokenOffError` if it is cut."""
+        with _translated(str(response.url)):
+            async for piece in response.aiter_bytes():
+                yield piece
 
-            self._context.load_verify_locations(certifi.where())
-        self._context_ready = True
+    def apart(self) -> Transport:
+        """Return another pool, with the same certificates, that waits for an answer's next octet as long as it takes.
+
+        An answer without end would otherwise share its connection with requests (HTTP/2), and its death with them.
+        """
+        return Transport(user_agent=self.user_agent, certificates=self._certificates, read_seconds=None)
 
     async def aclose(self) -> None:
         """Close every connection."""
