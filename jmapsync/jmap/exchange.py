@@ -135,7 +135,7 @@ class Exchange:
         """
         transport = self.transport.apart()
         try:
-            async with self._open("GET", url, headers, None, purpose, transport) as response:
+            async with self._open("GET", url, headers, None, purpose, transport=transport) as response:
                 if not response.is_success:
                     judge(await transport.read(response))
                 head = Reply(response.status_code, response.reason_phrase, response.headers, b"", str(response.url))
@@ -181,6 +181,7 @@ class Exchange:
         headers: Mapping[str, str],
         content: Callable[[], bytes | AsyncIterator[bytes]] | None,
         purpose: str,
+        *,
         transport: Transport | None = None,
     ) -> AsyncIterator[httpx.Response]:
         """Send the request along redirects between approved hosts; the credential is added for each hop anew."""

@@ -98,7 +98,7 @@ class Transport:
         user_agent: str,
         inner: httpx.AsyncBaseTransport | None = None,
         certificates: Certificates | None = None,
-        read_seconds: float | None = READ_SECONDS,
+        patient: bool = False,
     ) -> None:
         self.user_agent = user_agent
         self.requests = 0
@@ -112,7 +112,7 @@ class Transport:
                 transport=inner,
                 # Plain http goes to this machine only, so never through a proxy of the environment.
                 mounts={"http://": None} if inner is None else None,
-                timeout=httpx.Timeout(READ_SECONDS, read=read_seconds, connect=CONNECT_SECONDS, pool=None),
+                timeout=httpx.Timeout(READ_SECONDS, read=None if patient else READ_SECONDS, connect=CONNECT_SECONDS, pool=None),
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS, keepalive_expiry=60),
                 headers={"User-Agent": user_agent},
                 follow_redirects=False,
@@ -172,7 +172,7 @@ class Transport:
 
         An answer without end would otherwise share its connection with requests (HTTP/2), and its death with them.
         """
-        return Transport(user_agent=self.user_agent, certificates=self._certificates, read_seconds=None)
+        return Transport(user_agent=self.user_agent, certificates=self._certificates, patient=True)
 
     async def aclose(self) -> None:
         """Close every connection."""
