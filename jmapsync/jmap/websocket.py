@@ -1,0 +1,154 @@
+"""Be told of changes over a WebSocket (RFC 8887), which tells after a reconnect what was missed."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import ssl
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+import msgspec
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.typing import Subprotocol
+
+from jmapsync.jmap.failures import RequestError
+from jmapsync.jmap.hosts import is_loopback
+from jmapsync.jmap.push import PING_SECONDS, PURPOSE, Mode, NoPushError, SilentError, StateChange, decode
+from jmapsync.jmap.transport import BrokenOffError, Certificates, Reply, UnreachedError, UntrustedError
+from jmapsync.jmap.verdict import judge
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+
+    from websockets.asyncio.client import ClientConnection
+
+    from jmapsync.jmap.exchange import Exchange
+    from jmapsync.jmap.session import Session
+
+CAPABILITY = "urn:ietf:params:jmap:websocket"
+_JMAP = Subprotocol("jmap")
+_KEEPALIVE_FAILED = 1011
+_LATE = 1.5
+"""So many pings more may pass before an unanswered one means that the connection is dead."""
+
+# It writes every header of the handshake into its debug log, the secret included.
+logging.getLogger("websockets").setLevel(logging.INFO)
+
+
+class WebSocket:
+    """Push over a WebSocket."""
+
+    mode: Mode = "websocket"
+
+    def __init__(self, exchange: Exchange, *, ping: float = PING_SECONDS) -> None:
+        """Prepare to ask for a sign of life every `ping` seconds."""
+        self._exchange = exchange
+        self._ping = ping
+        self._push_state = ""
+        self._certificates: Certificates | None = None
+
+    def offered(self, session: Session) -> bool:
+        """Tell whether the session offers push over a WebSocket, not only requests."""
+        offer = session.capabilities.get(CAPABILITY)
+        return isinstance(offer, dict) and offer.get("supportsPush") is True and isinstance(offer.get("url"), str)
+
+    @contextlib.asynccontextmanager
+    async def connect(self, session: Session) -> AsyncIterator[AsyncGenerator[StateChange, None]]:
+        """Open one WebSocket and ask for push; see `Push.connect`."""
+        url = urljoin(session.url, session.capabilities[CAPABILITY]["url"])
+        url = url.replace("ws", "http", 1) if url.startswith("ws") else url
+        async with contextlib.AsyncExitStack() as stack:
+            connection = await stack.enter_async_context(self._open(url))
+            enable = {"@type": "WebSocketPushEnable", "dataTypes": None}
+            if self._push_state:
+                enable["pushState"] = self._push_state
+            with _translated(url):
+                await connection.send(msgspec.json.encode(enable).decode())
+            yield await stack.enter_async_context(contextlib.aclosing(self._changes(connection, url)))
+
+    @contextlib.asynccontextmanager
+    async def _open(self, url: str) -> AsyncIterator[ClientConnection]:
+        headers = self._exchange.admit(url, purpose=PURPOSE)
+        parts = urlsplit(url)
+        with _translated(url):
+            connection = await _Connect(
+                url.replace("http", "ws", 1),
+                subprotocols=[_JMAP],
+                compression=None,
+                additional_headers=headers,
+                user_agent_header=None,
+                proxy=None if is_loopback(parts.hostname or "") else True,
+                open_timeout=self._ping * (1 + _LATE),
+                ping_interval=self._ping,
+                ping_timeout=self._ping * _LATE,
+                close_timeout=1,
+                ssl=self._tls() if parts.scheme == "https" else None,
+            )
+        try:
+            if connection.subprotocol != _JMAP:
+                raise NoPushError(f"{parts.netloc} has a WebSocket, but not for JMAP.")
+            yield connection
+        finally:
+            await connection.close()
+
+    def _tls(self) -> ssl.SSLContext:
+        # Not that of the requests: a WebSocket must not end up in HTTP/2.
+        self._certificates = self._certificates or Certificates()
+        self._certificates.load()
+        return self._certificates.context
+
+    async def _changes(self, connection: ClientConnection, url: str) -> AsyncGenerator[StateChange, None]:
+        while True:
+            try:
+                with _translated(url, proven=connection.latency > 0):
+                    message = decode(await connection.recv())
+            except ConnectionClosedOK:
+                return
+            if not isinstance(message, dict):
+                continue
+            if message.get("@type") == "RequestError":
+                # The only request of ours is to be told of changes.
+                raise NoPushError(f"{urlsplit(url).netloc} refuses to tell of changes over its WebSocket.")
+            change = StateChange.read(message)
+            if change is not None:
+                if isinstance(state := message.get("pushState"), str):
+                    self._push_state = state
+                yield change
+
+
+class _Connect(connect):
+    """A connection that follows no redirect: nobody asked whether that host may be sent the credential."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+@contextlib.contextmanager
+def _translated(url: str, *, proven: bool = False) -> Iterator[None]:
+    """Turn the library's exceptions into ours."""
+    host = urlsplit(url).netloc
+    try:
+        yield
+    except InvalidStatus as error:
+        answer = error.response
+        try:
+            judge(Reply(answer.status_code, answer.reason_phrase, answer.headers, bytes(answer.body or b""), url))
+        except RequestError as refused:
+            raise NoPushError(f"{host} offers no WebSocket: {refused.message}") from error
+        raise NoPushError(f"{host} offers no WebSocket (status {answer.status_code}).") from error
+    except (InvalidHandshake, InvalidURI, ImportError) as error:
+        raise NoPushError(f"{host} offers no WebSocket ({error}).") from error
+    except TimeoutError as error:
+        raise SilentError(f"{host} did not begin its WebSocket.", proven=False) from error
+    except ssl.SSLCertVerificationError as error:
+        raise UntrustedError(f"The certificate of {host} could not be verified ({error.verify_message}).") from error
+    except OSError as error:
+        raise UnreachedError(f"{host} could not be reached ({error.strerror or error}).") from error
+    except ConnectionClosedOK:
+        raise
+    except ConnectionClosed as error:
+        if error.sent is not None and error.sent.code == _KEEPALIVE_FAILED and not error.rcvd_then_sent:
+            raise SilentError(f"{host} sent no sign of life for long.", proven=proven) from error
+        raise BrokenOffError(f"{host} closed its WebSocket ({error}).") from error
