@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.engine.watching.burst import Burst
 from jmapsync.engine.watching.inotify import InotifyTree, Kernel, WatchRefusedError
-from jmapsync.engine.watching.mounts import TABLE, shared_file_system
+from jmapsync.engine.watching.mounts import TABLE, mounts_of, shared_file_system
 from jmapsync.engine.watching.polling import DirectoryPoller
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ _WAIT_SECONDS = 1.0
 """The same while a root is missing."""
 _PATIENCE = 2.0
 """Seconds that the end waits for a check under way."""
+
+_Identity = tuple[int, int, tuple[str, ...]]
+"""Device and inode of a folder, and the numbers of the mounts at and below it."""
 
 
 class WatchMode(StrEnum):
@@ -148,7 +151,7 @@ class Watcher:
         elif missed:
             trouble = f"The folder {root.path} is there now."
         else:
-            trouble = trouble or f"Another folder lies at {root.path} now."
+            trouble = trouble or f"Another folder lies at {root.path} now, or below it."
         self._publish()
         if trouble:
             self._burst.lose(trouble)
@@ -212,7 +215,7 @@ class _Root:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.identity: tuple[int, int] | None = None
+        self.identity: _Identity | None = None
         self.watch: InotifyTree | DirectoryPoller | None = None
         self.mode = WatchMode.OFF
         self.why = ""
@@ -240,10 +243,10 @@ class _Root:
             watch.end()
 
 
-def _identity(path: str) -> tuple[int, int] | None:
-    """Return what tells a folder from another at the same path, or None when there is none."""
+def _identity(path: str) -> _Identity | None:
+    """Return what tells the folder at a path from others that were or will be there, or None when there is none."""
     try:
         found = os.stat(path)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return found.st_dev, found.st_ino, tuple(mount.number for mount in mounts_of(path))

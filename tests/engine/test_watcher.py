@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.engine.watcher import Watcher, WatchMode, WatchState
-from jmapsync.engine.watching import mounts
 from jmapsync.engine.watching.inotify import Kernel
 from tests.engine.ear import Ear
 
@@ -393,46 +392,21 @@ class TestRoots:
             assert await ear.silence() == [tmp_path / "link/Lists/python"]
 
 
-class TestPolling:
-    @pytest.fixture(autouse=True)
-    def shared(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Let the table of mounts say that the root came over the network."""
-        table = tmp_path / "mountinfo"
-        table.write_text(f"22 1 8:1 / / rw - ext4 /dev/sda rw\n36 22 0:41 / {tmp_path} rw,relatime shared:7 - nfs4 box:/home rw\n")
-        monkeypatch.setattr(mounts, "TABLE", os.fspath(table))
-
-    async def test_case_17_a_root_on_a_network_file_system_is_looked_at_now_and_then_and_the_state_says_so(
-        self, root: Path, inbox: Path
+class TestTheEnd:
+    async def test_a_watch_that_breaks_down_is_told_and_replaced_by_polling(
+        self, root: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async with Ear(root) as ear:
-            assert ear.watcher.state == WatchState(
-                WatchMode.POLLING,
-                f"{root} lies on nfs4, which others may change without this kernel's knowing. "
-                "So its directories are looked at every 0.03 s.",
-            )
-            put_in_place(inbox)
-            assert await ear.silence() == [inbox]
-            (inbox / "new/b").rename(inbox / "cur/b:2,S")
-            assert await ear.silence() == [inbox]
-            make_maildir(root / "New")
-            await ear.wait_for(root / "New")
+        def fail(*arguments: object) -> None:
+            raise OSError(5, "Input/output error")
 
-    async def test_what_is_in_tmp_is_not_looked_at(self, root: Path, inbox: Path) -> None:
         async with Ear(root) as ear:
-            deliver_halfway(inbox)
-            assert await ear.silence() == []
-
-    async def test_a_root_that_goes_and_comes_back_is_survived(self, root: Path, inbox: Path, tmp_path: Path) -> None:
-        async with Ear(root) as ear:
-            root.rename(tmp_path / "away")
-            assert f"The folder {root} was removed." in await ear.loss()
-            (tmp_path / "away").rename(root)
-            assert await ear.loss() == f"The folder {root} is there now."
-            put_in_place(inbox)
+            monkeypatch.setattr(Kernel, "read_events", fail)
+            put_in_place(inbox)  # wakes the thread for the last time
+            assert await ear.loss() == "Watching by inotify ended: OSError(5, 'Input/output error')."
+            assert ear.watcher.state.mode is WatchMode.POLLING
+            (inbox / "new/b").unlink()
             await ear.wait_for(inbox)
 
-
-class TestTheEnd:
     async def test_nobody_is_told_after_the_end_and_nothing_is_left_open(self, root: Path, inbox: Path) -> None:
         async with Ear(root):
             pass  # the loop makes its threads and handles

@@ -119,7 +119,7 @@ class TestMounts:
             ear.wait_for("lost")
             ear.silence()
             ear.run("sh", "-ec", mount_mail(root, root))
-            ear.wait_for("lost", f"Another folder lies at {root} now.")
+            ear.wait_for("lost", f"Another folder lies at {root} now, or below it.")
             ear.silence()
             deliver(ear.path(inbox))
             assert ear.silence() == [["changed", os.fspath(inbox)]]
@@ -127,7 +127,7 @@ class TestMounts:
     def test_a_disk_mounted_over_the_root_is_told_though_inotify_knows_nothing(self, root: Path, inbox: Path) -> None:
         with FarEar(root) as ear:
             ear.run("sh", "-ec", mount_mail(root, root))
-            ear.wait_for("lost", f"Another folder lies at {root} now.")
+            ear.wait_for("lost", f"Another folder lies at {root} now, or below it.")
             ear.silence()
             deliver(inbox, "hidden")
             assert ear.silence() == []
@@ -158,7 +158,22 @@ class TestMounts:
         make_maildir(root / "Big")
         with FarEar(root, setup=mount_mail(root / "Big", root / "Big")) as ear:
             ear.run("umount", root / "Big")
-            ear.wait_for("lost", "was unmounted")
+            ear.wait_for("lost")
             ear.silence()
             deliver(root / "Big")
             assert ear.silence() == [["changed", os.fspath(root / "Big")]]
+
+    def test_a_disk_mounted_over_a_folder_is_told_and_watched(self, root: Path) -> None:
+        make_maildir(root / "Big")
+        with FarEar(root) as ear:
+            ear.run("sh", "-ec", mount_mail(root / "Big", root / "Big"))
+            ear.wait_for("lost", "or below it")
+            ear.silence()
+            deliver(ear.path(root / "Big/INBOX"))
+            assert ear.silence() == [["changed", os.fspath(root / "Big/INBOX")]]
+
+    def test_mounts_elsewhere_concern_nobody(self, root: Path, tmp_path: Path) -> None:
+        (tmp_path / "other").mkdir()
+        with FarEar(root) as ear:
+            ear.run("mount", "-t", "tmpfs", "disk", tmp_path / "other")
+            assert ear.silence() == []

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TABLE = "/proc/self/mountinfo"
 _SHARED = frozenset(
@@ -16,31 +20,47 @@ _SHARED = frozenset(
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
+class Mount(NamedTuple):
+    """One line of the table."""
+
+    number: str
+    point: str
+    kind: str
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other machines may change what is on it."""
+        return self.kind in _SHARED or self.kind.startswith("fuse.")
+
+
+def mounts_of(folder: str) -> list[Mount]:
+    """Return what is mounted where a folder lies, and after it what is mounted below the folder; nothing without a table."""
+    real = os.path.realpath(folder)
+    here: list[Mount] = []
+    below: list[Mount] = []
+    for mount in _table():
+        if mount.point == real or real.startswith(mount.point.rstrip("/") + "/"):
+            if not here or len(mount.point) >= len(here[0].point):
+                here = [mount]
+        elif mount.point.startswith(real.rstrip("/") + "/"):
+            below.append(mount)
+    return here + below
+
+
 def shared_file_system(folder: str) -> str:
     """Return the type of the file system on which a folder, or one below it, lies when other machines change it too, else "".
 
     FUSE counts: `sshfs` and its like cannot be told from those that keep their files here. `fuseblk` is a local disk.
     """
-    real = os.path.realpath(folder)
-    nearest, here = "", ""
-    for point, kind in _mounts():
-        if point == real or real.startswith(point.rstrip("/") + "/"):
-            if len(point) >= len(nearest):
-                nearest, here = point, kind
-        elif point.startswith(real + "/") and _is_shared(kind):
-            return kind
-    return here if _is_shared(here) else ""
+    return next((mount.kind for mount in mounts_of(folder) if mount.is_shared), "")
 
 
-def _is_shared(kind: str) -> bool:
-    return kind in _SHARED or kind.startswith("fuse.")
-
-
-def _mounts() -> list[tuple[str, str]]:
-    """Return mount points and types, in the order they were mounted."""
+def _table() -> Iterator[Mount]:
+    """Yield mounts in the order they were made."""
     try:
         with open(TABLE, encoding="utf-8", errors="surrogateescape") as lines:
             fields = [line.split() for line in lines]
     except OSError:
-        return []
-    return [(_ESCAPED.sub(lambda found: chr(int(found[1], 8)), one[4]), one[one.index("-", 6) + 1]) for one in fields]
+        return
+    for one in fields:
+        yield Mount(one[0], _ESCAPED.sub(lambda found: chr(int(found[1], 8)), one[4]), one[one.index("-", 6) + 1])
