@@ -140,21 +140,20 @@ class Watcher:
     def _check(self, root: _Root) -> None:
         """Watch a root anew if it is no longer the one that is watched, and then ask for a whole look."""
         trouble, root.trouble = root.trouble, ""
-        there = _identity(root.path)
-        missed = root.watch is None
-        if there == root.identity and not trouble:
+        if _identity(root.path) == root.identity and not trouble:
             return
+        before = root.mode
         root.end()
         self._begin(root)
-        if root.watch is None:
-            trouble = "" if missed else f"{trouble} {root.why}".lstrip()
-        elif missed:
-            trouble = f"The folder {root.path} is there now."
-        else:
-            trouble = trouble or f"Another folder lies at {root.path} now, or below it."
         self._publish()
-        if trouble:
-            self._burst.lose(trouble)
+        if root.mode is before is WatchMode.OFF:
+            return
+        if not trouble and root.mode is not WatchMode.OFF:
+            what = f"The folder {root.path} is there now." if before is WatchMode.OFF else ""
+            trouble = what or f"Another folder lies at {root.path} now, or below it."
+        if root.mode is not before:  # why is often the trouble itself, and what is done about it
+            trouble = root.why if root.why.startswith(trouble) else f"{trouble} {root.why}".rstrip()
+        self._burst.lose(trouble)
 
     def _begin(self, root: _Root) -> None:
         """Watch a root by the best means there is."""
@@ -183,7 +182,7 @@ class Watcher:
             root.refuse(error)
             return
         root.watch, root.mode = poller, WatchMode.POLLING
-        root.why = f"{why} So its directories are looked at every {self._poll_seconds:g} s."
+        root.why = f"{why} So the directories are looked at every {self._poll_seconds:g} s."
 
     def _on_overflow(self) -> None:
         for root in self._roots:
