@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 CORE = "urn:ietf:params:jmap:core"
 MAIL = "urn:ietf:params:jmap:mail"
 BLOB = "urn:ietf:params:jmap:blob"
+WEBSOCKET = "urn:ietf:params:jmap:websocket"
 CYRUS_BLOB = "https://cyrusimap.org/ns/jmap/blob"
 
 
@@ -58,6 +59,8 @@ class Dialect:
     """The session's state never changes (Cyrus: `0`)."""
     event_source: bool = True
     """False: the advertised eventSourceUrl answers 204 (Cyrus 3.6)."""
+    websocket: bool = False
+    """Requests and push over a WebSocket are offered (RFC 8887; Cyrus only when built with libwslay, Debian's is not)."""
     wrong_content_type_status: int = 400
     too_large_request_status: int = 400
     enforce_concurrency: bool = True

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import re
 import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,13 +16,14 @@ from urllib.parse import quote
 import msgspec
 from starlette.applications import Starlette
 from starlette.responses import RedirectResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from jmapsync.demo.content import mask_8bit_header, read_content
 from jmapsync.demo.faults import HTML
 from jmapsync.demo.journal import HttpRequest
 from jmapsync.demo.problems import RequestProblem
 from jmapsync.demo.push import Broadcast, stream_events
+from jmapsync.demo.websocket import serve_socket
 from jmapsync.demo.wire import decode_request, name_methods, run_request
 
 if TYPE_CHECKING:
@@ -29,10 +31,12 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
+    from starlette.websockets import WebSocket
 
     from jmapsync.demo.service import Service
 
 _CHUNK = 256 * 1024
+_INTERVAL = re.compile(r"\d+(\.\d+)?")  # RFC 8620 has whole seconds; tests have no time for that
 
 
 @dataclass
@@ -120,6 +124,7 @@ class Endpoints:
                 Route("/jmap/upload/{account}/", self._route("upload", self._upload), methods=["POST"]),
                 Route("/jmap/download/{account}/{blob}/{name:path}", self._route("download", self._download)),
                 Route("/jmap/events/", self._route("events", self._events)),
+                WebSocketRoute("/jmap/ws", self._websocket),
             ]
         )
 
@@ -258,10 +263,23 @@ class Endpoints:
             self.broadcast,
             types=frozenset() if wanted == "*" else frozenset(wanted.split(",")),
             close_after=request.query_params.get("closeafter") == "state",
-            ping=float(ping) if ping.isdecimal() else 0.0,
+            ping=float(ping) if _INTERVAL.fullmatch(ping) else 0.0,
             last_id=request.headers.get("last-event-id", ""),
         )
         return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
+
+    async def _websocket(self, socket: WebSocket) -> None:
+        authorization = socket.headers.get("authorization", "")
+        note = HttpRequest("websocket", socket.url.path, authorization.partition(" ")[0].lower())
+        self.service.journal.note_request(note)
+        refusal = None if self.credentials.accept(authorization) else self._refuse()
+        if (fake := self.service.faults.answer.take(("websocket",))) is not None:
+            refusal = Response(fake.body, fake.status, dict(fake.headers))
+        note.status = 101 if refusal is None else refusal.status_code
+        if refusal is None:
+            await serve_socket(self.service, self.broadcast, socket)
+        else:
+            await socket.send_denial_response(refusal)
 
 
 def _json(

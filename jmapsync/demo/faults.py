@@ -67,8 +67,8 @@ class Switch(Generic[T]):
     def arm(self, value: T | None = None, *, times: int | None = None, skip: int = 0, only: Collection[str] = ()) -> None:
         """Turn the fault on: for `times` occasions (None: until disarmed), after letting `skip` of them pass.
 
-        `only` restricts it to scopes: endpoints (`session`, `api`, `upload`, `download`, `events`), method names such as
-        `Email/set`, or data types such as `Email`; which of them a fault looks at, its own description says.
+        `only` restricts it to scopes: endpoints (`session`, `api`, `upload`, `download`, `events`, `websocket`), method names
+        such as `Email/set`, or data types such as `Email`; which of them a fault looks at, its own description says.
         """
         with self._lock:
             self._value = self._default if value is None else value
@@ -177,6 +177,16 @@ class Faults:
         # EventSource
         self.silent_events = Switch(default=True)
         """The event stream stays open but says nothing, not even pings; looked at for each event."""
+        self.held_events = Switch(default=True)
+        """The event stream begins, but nothing of it ever comes, as behind a proxy that buffers. Scope: `events`."""
+        self.no_pings = Switch(default=True)
+        """The event stream has no pings, only changes; looked at for each ping."""
+        self.pings_in_milliseconds = Switch(default=True)
+        """Pings name their interval in milliseconds (Stalwart)."""
+        self.ending_events = Switch(0.05)
+        """An event stream or WebSocket is closed in good order after so many seconds. Scope: `events`, `websocket`."""
+        self.event_source_url = Switch("")
+        """The session's eventSourceUrl; empty: it has none (Cyrus with `jmap_pushpoll: 0`)."""
 
     def clear(self) -> None:
         """Turn every switch off; the counters stay."""

@@ -14,7 +14,7 @@ class HttpRequest:
     """One HTTP request; sizes in octets of the bodies."""
 
     endpoint: str
-    """`session`, `well-known`, `api`, `upload`, `download` or `events`."""
+    """`session`, `well-known`, `api`, `upload`, `download`, `events` or `websocket`."""
     path: str
     authorization: str
     """The scheme the credential came under, lower-case; empty without one."""

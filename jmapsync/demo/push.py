@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from jmapsync.demo.service import Service
 
@@ -44,6 +47,11 @@ class Broadcast:
         self._wakers.add(waker)
         return waker
 
+    @property
+    def listeners(self) -> int:
+        """How many streams are open at present."""
+        return len(self._wakers)
+
     def drop(self, waker: asyncio.Event) -> None:
         """Forget a stream's event."""
         self._wakers.discard(waker)
@@ -61,12 +69,39 @@ async def stream_events(
     A client that names the id of its last event is told at once of what changed since; another hears only of changes
     after it came. `types` empty means all of them.
     """
+    faults = service.faults
+    held = faults.held_events.take(("events",)) is not None
+    if not held:
+        yield b": connected\r\n\r\n"
+    async with aclosing(watch_states(service, broadcast, types=types, last_id=last_id, every=ping)) as news:
+        async for changed in news:
+            if held or faults.silent_events.shows(("events",)):
+                continue
+            if changed is None:
+                if not faults.no_pings.shows(("events",)):
+                    interval = ping * (1000 if faults.pings_in_milliseconds.shows(("events",)) else 1)
+                    yield b'event: ping\r\ndata: {"interval":%g}\r\n\r\n' % interval
+                continue
+            data = msgspec.json.encode({"@type": "StateChange", "changed": changed})
+            yield b"event: state\r\nid: %b\r\ndata: %b\r\n\r\n" % (state_id(service).encode(), data)
+            if close_after:
+                return
+
+
+async def watch_states(
+    service: Service, broadcast: Broadcast, *, types: frozenset[str], last_id: str, every: float
+) -> AsyncGenerator[dict[str, dict[str, str]] | None, None]:
+    """Yield the states that changed as they do, and None when none did for `every` seconds (0: never).
+
+    It ends when the server stops, or when the fault of ending streams says so.
+    """
     chosen = [name for name in _TYPES if not types or name in types]
-    known = {} if last_id and last_id != _event_id(service) else _states(service, chosen)
+    known = {} if last_id and last_id != state_id(service) else _states(service, chosen)
+    lasts = service.faults.ending_events.take(("events", "websocket"))
+    end = math.inf if lasts is None else time.monotonic() + lasts
     waker = broadcast.open()
     try:
-        yield b": connected\r\n\r\n"
-        while not broadcast.closing:
+        while not broadcast.closing and (left := end - time.monotonic()) > 0:
             present = _states(service, chosen)
             changed = {
                 account_id: {name: state for name, state in states.items() if known.get(account_id, {}).get(name) != state}
@@ -74,16 +109,13 @@ async def stream_events(
             }
             changed = {account_id: states for account_id, states in changed.items() if states}
             known = present
-            if changed and not service.faults.silent_events.shows(("events",)):
-                data = msgspec.json.encode({"@type": "StateChange", "changed": changed})
-                yield b"event: state\r\nid: %b\r\ndata: %b\r\n\r\n" % (_event_id(service).encode(), data)
-                if close_after:
-                    return
+            if changed:
+                yield changed
+            wait = min(every or math.inf, left)
             try:
-                await asyncio.wait_for(waker.wait(), ping or None)
+                await asyncio.wait_for(waker.wait(), None if wait == math.inf else wait)
             except TimeoutError:
-                if not service.faults.silent_events.shows(("events",)):
-                    yield b'event: ping\r\ndata: {"interval":%d}\r\n\r\n' % ping
+                yield None
             waker.clear()
     finally:
         broadcast.drop(waker)
@@ -97,5 +129,6 @@ def _states(service: Service, types: list[str]) -> dict[str, dict[str, str]]:
     }
 
 
-def _event_id(service: Service) -> str:
+def state_id(service: Service) -> str:
+    """Return what stands for the states of all accounts together."""
     return "-".join(state for states in _states(service, list(_TYPES)).values() for state in states.values())

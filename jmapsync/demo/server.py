@@ -164,7 +164,8 @@ class _Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http=_Protocol,
-                ws="none",
+                ws="websockets-sansio" if endpoints.service.dialect.websocket else "none",
+                ws_ping_interval=None,
                 lifespan="off",
                 log_config=None,
                 log_level="critical",

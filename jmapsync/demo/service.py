@@ -16,7 +16,7 @@ from jmapsync.demo.blob_methods import (
     upload_blobs,
 )
 from jmapsync.demo.changes import ChangesArguments
-from jmapsync.demo.dialect import BLOB, CORE, MAIL, Dialect
+from jmapsync.demo.dialect import BLOB, CORE, MAIL, WEBSOCKET, Dialect
 from jmapsync.demo.email_import import ImportArguments, import_emails
 from jmapsync.demo.email_methods import (
     EmailGetArguments,
@@ -77,6 +77,8 @@ class Service:
         offered: dict[str, JsonObject] = {CORE: core, MAIL: {}}
         if self.dialect.blob_capability is not None:
             offered[self.dialect.blob_capability] = {}
+        if self.dialect.websocket:
+            offered[WEBSOCKET] = {}
         hidden = self.faults.hidden_capabilities.standing() or ()
         return {name: value for name, value in offered.items() if name not in hidden}
 
@@ -110,6 +112,9 @@ class Service:
             "username": self.user,
             **self._urls(origin),
         }
+        if WEBSOCKET in offered:
+            url = f"{origin.replace('http', 'ws', 1)}/jmap/ws"
+            session["capabilities"] = {**offered, WEBSOCKET: {"url": url, "supportsPush": True}}
         session["state"] = self._state_of(session)
         return session
 
@@ -124,8 +129,13 @@ class Service:
             "apiUrl": f"{base}{self.dialect.api_path}",
             "downloadUrl": f"{base}/jmap/download/{{accountId}}/{{blobId}}/{{name}}?accept={{type}}",
             "uploadUrl": f"{base}/jmap/upload/{{accountId}}/",
-            "eventSourceUrl": f"{base}/jmap/events/?types={{types}}&closeafter={{closeafter}}&ping={{ping}}",
+            **self._event_source_url(base),
         }
+
+    def _event_source_url(self, base: str) -> dict[str, str]:
+        instead = self.faults.event_source_url.standing()
+        url = f"{base}/jmap/events/?types={{types}}&closeafter={{closeafter}}&ping={{ping}}" if instead is None else instead
+        return {"eventSourceUrl": url} if url else {}
 
     def _state_of(self, session: JsonObject) -> str:
         """Return a state that follows from the session's content save its URLs; the flapping fault makes it ever new."""

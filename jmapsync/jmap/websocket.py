@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 CAPABILITY = "urn:ietf:params:jmap:websocket"
 _JMAP = Subprotocol("jmap")
+_FAILED = 400
 _KEEPALIVE_FAILED = 1011
 _LATE = 1.5
 """So many pings more may pass before an unanswered one means that the connection is dead."""
@@ -102,7 +103,7 @@ class WebSocket:
     async def _changes(self, connection: ClientConnection, url: str) -> AsyncGenerator[StateChange, None]:
         while True:
             try:
-                with _translated(url, proven=connection.latency > 0):
+                with _translated(url, connection):
                     message = decode(await connection.recv())
             except ConnectionClosedOK:
                 return
@@ -126,17 +127,16 @@ class _Connect(connect):
 
 
 @contextlib.contextmanager
-def _translated(url: str, *, proven: bool = False) -> Iterator[None]:
+def _translated(url: str, connection: ClientConnection | None = None) -> Iterator[None]:
     """Turn the library's exceptions into ours."""
     host = urlsplit(url).netloc
     try:
         yield
     except InvalidStatus as error:
         answer = error.response
-        try:
-            judge(Reply(answer.status_code, answer.reason_phrase, answer.headers, bytes(answer.body or b""), url))
-        except RequestError as refused:
-            raise NoPushError(f"{host} offers no WebSocket: {refused.message}") from error
+        with contextlib.suppress(RequestError):
+            if answer.status_code >= _FAILED:
+                judge(Reply(answer.status_code, answer.reason_phrase, answer.headers, bytes(answer.body or b""), url))
         raise NoPushError(f"{host} offers no WebSocket (status {answer.status_code}).") from error
     except (InvalidHandshake, InvalidURI, ImportError) as error:
         raise NoPushError(f"{host} offers no WebSocket ({error}).") from error
@@ -150,5 +150,6 @@ def _translated(url: str, *, proven: bool = False) -> Iterator[None]:
         raise
     except ConnectionClosed as error:
         if error.sent is not None and error.sent.code == _KEEPALIVE_FAILED and not error.rcvd_then_sent:
-            raise SilentError(f"{host} sent no sign of life for long.", proven=proven) from error
+            proven = connection is not None and connection.latency > 0
+            raise SilentError(f"{host} sent no sign of life over its WebSocket.", proven=proven) from error
         raise BrokenOffError(f"{host} closed its WebSocket ({error}).") from error
