@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 CAPABILITY = "urn:ietf:params:jmap:websocket"
 _JMAP = Subprotocol("jmap")
 _FAILED = 400
+_FAREWELL = 0.1
+"""Seconds that the other side of a connection, which may be dead, has for saying good-bye."""
 _KEEPALIVE_FAILED = 1011
 _LATE = 1.5
 """So many pings more may pass before an unanswered one means that the connection is dead."""
@@ -84,7 +86,7 @@ class WebSocket:
                 open_timeout=self._ping * (1 + _LATE),
                 ping_interval=self._ping,
                 ping_timeout=self._ping * _LATE,
-                close_timeout=1,
+                close_timeout=_FAREWELL,
                 ssl=self._tls() if parts.scheme == "https" else None,
             )
         try:
