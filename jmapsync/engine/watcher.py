@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import stat
 import threading
 from dataclasses import dataclass
 from enum import StrEnum
@@ -243,9 +244,11 @@ class _Root:
 
 
 def _identity(path: str) -> _Identity | None:
-    """Return what tells the folder at a path from others that were or will be there, or None when there is none."""
+    """Return what tells the folder at a path from others that were or will be there, or None when it is none."""
     try:
         found = os.stat(path)
     except OSError:
+        return None
+    if not stat.S_ISDIR(found.st_mode):
         return None
     return found.st_dev, found.st_ino, tuple(mount.number for mount in mounts_of(path))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -109,6 +110,18 @@ class TestLimits:
             ear.silence()
             deliver(root / "Locked")
             assert ear.silence() == [["changed", os.fspath(root / "Locked")]]
+
+    def test_a_root_that_may_not_be_read_is_told_once_and_awaited(self, root: Path, inbox: Path) -> None:
+        root.chmod(0)
+        with FarEar(root, through=("setpriv", "--bounding-set=-all", "--inh-caps=-all")) as ear:
+            assert ear.state == f"off: The folder {root} cannot be watched: Permission denied."
+            time.sleep(1.1)  # as often as it is tried
+            assert ear.silence() == []
+            root.chmod(0o700)
+            ear.wait_for("lost", f"The folder {root} is there now.")
+            ear.silence()
+            deliver(inbox)
+            assert ear.silence() == [["changed", os.fspath(inbox)]]
 
 
 class TestMounts:

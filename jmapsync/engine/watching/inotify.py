@@ -24,11 +24,8 @@ if TYPE_CHECKING:
 _APPEARED = InotifyConstants.IN_CREATE | InotifyConstants.IN_MOVED_TO
 _VANISHED = InotifyConstants.IN_DELETE | InotifyConstants.IN_MOVED_FROM
 _WRITTEN = InotifyConstants.IN_MODIFY | InotifyConstants.IN_CLOSE_WRITE | InotifyConstants.IN_ATTRIB
-_SELF = InotifyConstants.IN_DELETE_SELF | InotifyConstants.IN_MOVE_SELF | InotifyConstants.IN_UNMOUNT
-_MASK = Mask(
-    _APPEARED | _VANISHED | _WRITTEN | (_SELF & ~InotifyConstants.IN_UNMOUNT)
-    | InotifyConstants.IN_ONLYDIR | InotifyConstants.IN_EXCL_UNLINK
-)  # fmt: skip
+_SELF = InotifyConstants.IN_DELETE_SELF | InotifyConstants.IN_MOVE_SELF
+_MASK = Mask(_APPEARED | _VANISHED | _WRITTEN | _SELF | InotifyConstants.IN_ONLYDIR | InotifyConstants.IN_EXCL_UNLINK)
 """What the kernel is to tell: no opening, no reading, no closing of what was only read."""
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 _PATIENCE = 2.0
@@ -89,7 +86,8 @@ class InotifyTree:
         self._active = False
 
     def begin(self) -> None:
-        """Watch the root and all below it. Raises WatchRefusedError, and OSError when the root is not there."""
+        """Watch the root and all below it. Raises WatchRefusedError, and OSError when the root cannot be listed."""
+        os.scandir(self.root).close()  # watchdog does not tell why a directory is not watched
         with self._lock:
             self._active = True
             try:
@@ -132,7 +130,7 @@ class InotifyTree:
                 self._drop(path)
 
     def lose(self, directory: _Directory) -> None:
-        """Take note that the kernel gave up a watch by itself."""
+        """Take note that the kernel gave up a watch by itself: the directory is gone, or its file system was unmounted."""
         with self._lock:
             if self._directories.get(directory.path) is not directory:
                 return
@@ -211,9 +209,7 @@ class _Directory:
     def _end(self, mask: int) -> None:
         """Take note of the end of the directory itself. Of one below the root, its parent tells the rest."""
         self.gone = self.gone or not mask & InotifyConstants.IN_MOVE_SELF
-        if mask & InotifyConstants.IN_UNMOUNT:
-            self._tree.broken(f"The file system of {self.folder} was unmounted.")
-        elif self.path == self._tree.root:
+        if self.path == self._tree.root:
             what = "moved away" if mask & InotifyConstants.IN_MOVE_SELF else "removed"
             self._tree.broken(f"The folder {self.path} was {what}.")
 
