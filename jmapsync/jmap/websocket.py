@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import ssl
@@ -16,7 +17,7 @@ from websockets.typing import Subprotocol
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.hosts import is_loopback
 from jmapsync.jmap.push import PING_SECONDS, PURPOSE, Mode, NoPushError, SilentError, StateChange, decode
-from jmapsync.jmap.transport import BrokenOffError, Certificates, Reply, UnreachedError, UntrustedError
+from jmapsync.jmap.transport import CONNECT_SECONDS, BrokenOffError, Certificates, Reply, UnreachedError, UntrustedError
 from jmapsync.jmap.verdict import judge
 
 if TYPE_CHECKING:
@@ -124,6 +125,17 @@ class WebSocket:
 class _Connect(connect):
     """A connection that follows no redirect: nobody asked whether that host may be sent the credential."""
 
+    async def open_tcp_connection(self) -> ClientConnection:
+        """Tell a server that cannot be reached from one that is silent once it is."""
+        host = urlsplit(self.uri).netloc
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                return await super().open_tcp_connection()
+        except ssl.SSLCertVerificationError as error:
+            raise UntrustedError(f"The certificate of {host} could not be verified ({error.verify_message}).") from error
+        except OSError as error:  # time-outs are such, too
+            raise UnreachedError(f"{host} could not be reached ({error.strerror or str(error) or 'no answer'}).") from error
+
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
 
@@ -144,10 +156,8 @@ def _translated(url: str, connection: ClientConnection | None = None) -> Iterato
         raise NoPushError(f"{host} offers no WebSocket ({error}).") from error
     except TimeoutError as error:
         raise SilentError(f"{host} did not begin its WebSocket.", proven=False) from error
-    except ssl.SSLCertVerificationError as error:
-        raise UntrustedError(f"The certificate of {host} could not be verified ({error.verify_message}).") from error
     except OSError as error:
-        raise UnreachedError(f"{host} could not be reached ({error.strerror or error}).") from error
+        raise NoPushError(f"{host} breaks off instead of beginning its WebSocket.") from error
     except ConnectionClosedOK:
         raise
     except ConnectionClosed as error:
