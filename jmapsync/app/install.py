@@ -23,6 +23,9 @@ _SIGNATURE = "# Written by `jmapsync run --install`, which also replaces it: put
 _PLACES = ("XDG_CONFIG_HOME", "XDG_STATE_HOME")
 """Say where the configuration and the ledgers are; what a shell's profile sets, a service manager does not know."""
 
+_REFUSED = set("\"'\\")
+"""What systemd 252 refuses in the path of a program, however it is quoted."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -50,8 +53,10 @@ def find_program() -> Path:
 def install(unit_dir: Path, *, program: Path, config: Path | None = None, environment: Mapping[str, str] | None = None) -> Outcome:
     """Write the units so that they start this program with this configuration, `None` being the default one.
 
-    Raise `LocalError` where a unit of the same name is not ours, or cannot be written.
+    Raise `LocalError` where a unit of the same name is not ours or cannot be written, and for a program that systemd refuses.
     """
+    if _REFUSED & set(str(program)):
+        raise LocalError(f"systemd starts no program with a quote or backslash in its path: {program}", advice="Move it.")
     places = os.environ if environment is None else environment
     for name in UNITS:
         _refuse_foreign(unit_dir / name)

@@ -38,8 +38,15 @@ def test_the_units_name_a_configuration_that_is_not_the_default(tmp_path: Path) 
 
 
 def test_a_path_is_written_so_that_systemd_reads_exactly_it(tmp_path: Path) -> None:
-    odd = started(tmp_path, program=Path('/o p/1%i$HOME"\\x/jmapsync'), config=Path("/c %u/$HOME"))[0]
-    assert odd == r'ExecStart="/o p/1%%i$HOME\"\\x/jmapsync" -c "/c %%u/$$HOME" run'
+    odd = started(tmp_path, program=Path("/o p/1%i$HOME/jmapsync"), config=Path('/c %u"\\x/$HOME'))[0]
+    assert odd == r'ExecStart="/o p/1%%i$HOME/jmapsync" -c "/c %%u\"\\x/$$HOME" run'
+
+
+@pytest.mark.parametrize("letter", ["'", '"', "\\"])
+def test_a_path_that_systemd_refuses_is_told_at_once(tmp_path: Path, letter: str) -> None:
+    with pytest.raises(LocalError, match="a quote or backslash"):
+        install(tmp_path, program=Path(f"/opt/{letter}/jmapsync"))
+    assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize(

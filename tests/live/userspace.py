@@ -41,7 +41,8 @@ mount --make-rshared / # a service with mounts of its own has to see new ones, a
 mount -t proc proc /proc
 mount -t tmpfs -o mode=755 tmpfs /run
 mount -t tmpfs -o mode=755 tmpfs /var/log
-mkdir -p /run/places /var/log/journal /run/systemd/system /run/systemd/journal /run/systemd/unit-root "/run/user/$uid"
+mkdir -p /run/places /var/log/journal /run/systemd/system /run/systemd/journal "/run/user/$uid"
+mkdir /run/systemd/unit-root /run/credentials # made by the first process of a real system, needed for mounts of a service's own
 chown "$uid:$uid" "/run/user/$uid"
 chmod 700 "/run/user/$uid"
 
