@@ -95,7 +95,10 @@ class WebSocket:
                 raise NoPushError(f"{parts.netloc} has a WebSocket, but not for JMAP.")
             yield connection
         finally:
-            await connection.close()
+            try:
+                await connection.close()
+            finally:
+                connection.transport.abort()
 
     def _tls(self) -> ssl.SSLContext:
         # Not that of the requests: a WebSocket must not end up in HTTP/2.
