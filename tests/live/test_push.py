@@ -1,0 +1,113 @@
+"""Push of real Cyrus servers: 3.12 looks for news every second here, 3.6 names an event stream that it does not have."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jmapsync.engine.listener import Listener, Timing
+from jmapsync.errors import SignInError
+from jmapsync.jmap.auth import BasicCredential
+from jmapsync.jmap.client import Client
+from tests.live.cyrus import Cyrus
+from tests.live.imap import Draft
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from tests.live.conftest import Account
+
+pytestmark = pytest.mark.anyio
+
+LOOK = "push is connected"
+TIMING = Timing(ping=1, first_pause=0.05, longest_pause=0.2, first_retest=60)
+PUSH_POLL = 1.0  # seconds between Cyrus's own looks
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Ear:
+    """A listener and its hints."""
+
+    def __init__(self, client: Client, account_id: str) -> None:
+        self.hints: list[str] = []
+        self.listener = Listener(client, account_id, self.hints.append, timing=TIMING)
+        self.task = asyncio.ensure_future(self.listener.run())
+
+    async def until(self, true: Callable[[], object]) -> None:
+        async with asyncio.timeout(20):
+            while not true():
+                if self.task.done():
+                    self.task.result()
+                await asyncio.sleep(0.005)
+
+
+@contextlib.asynccontextmanager
+async def listening(url: str, user: str, password: str) -> AsyncIterator[Ear]:
+    async with Client(url, BasicCredential(user, password), max_wait=1) as client:
+        ear = Ear(client, user)
+        try:
+            yield ear
+        finally:
+            ear.task.cancel()
+            await asyncio.gather(ear.task, return_exceptions=True)
+
+
+with_push = pytest.mark.parametrize("cyrus", ["3.12"], indirect=True)
+without_push = pytest.mark.parametrize("cyrus", ["3.6"], indirect=True)
+
+
+@with_push
+async def test_each_delivery_is_told(account: Account) -> None:
+    async with listening(account.url, account.user, account.password) as ear:
+        await ear.until(lambda: ear.listener.state.connected)
+        assert (ear.listener.state.mode, ear.hints) == ("eventsource", [LOOK])
+        for count in range(2, 5):
+            began = time.monotonic()
+            await asyncio.to_thread(account.imap.append, "INBOX", [Draft(b"Subject: %d\r\n\r\nhello\r\n" % count)])
+            await ear.until(lambda count=count: len(ear.hints) == count)  # type: ignore[misc]
+            assert time.monotonic() - began < PUSH_POLL + 1
+            assert "Email" in ear.hints[-1]
+            assert ear.listener.told["Email"] == account.jmap.one("Email/get", {"ids": []})["state"]
+
+
+@with_push
+async def test_a_quiet_server_keeps_the_connection_by_its_pings(account: Account) -> None:
+    async with listening(account.url, account.user, account.password) as ear:
+        await ear.until(lambda: ear.listener.state.connected)
+        since = ear.listener.state.since
+        await asyncio.sleep(TIMING.ping * 4)
+        assert ear.listener.state.connected
+        assert (ear.listener.state.since, ear.hints) == (since, [LOOK])
+
+
+async def test_a_server_that_restarts_is_found_again() -> None:
+    with Cyrus.start("3.12") as server:
+        server.create_user("alice", "sesame")
+        async with listening(server.jmap_url, "alice", "sesame") as ear:
+            await ear.until(lambda: ear.listener.state.connected)
+            server.stop()
+            await ear.until(lambda: not ear.listener.state.connected)
+            server.restart()
+            await ear.until(lambda: ear.listener.state.connected)
+            assert ear.hints == [LOOK, LOOK]
+
+
+@without_push
+async def test_an_event_stream_that_is_only_named_means_polling(account: Account) -> None:
+    async with listening(account.url, account.user, account.password) as ear:
+        await ear.until(lambda: "204" in ear.listener.state.why)
+        assert (ear.listener.state.mode, ear.hints) == ("poll", [])
+
+
+async def test_a_wrong_password_ends_the_listening(account: Account) -> None:
+    async with listening(account.url, account.user, "wrong") as ear:
+        with pytest.raises(SignInError):
+            await asyncio.wait_for(ear.task, 20)
