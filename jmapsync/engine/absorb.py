@@ -135,11 +135,14 @@ class Absorber:
         fresh, changed = [], []
         for seen in items:
             record = known.get(seen.ref)
-            if seen.ref in kept or not seen.version.homes:
+            if seen.ref in kept or (record is None and not seen.version.homes):
                 continue
             if record is None:
                 label = f"email {seen.ref}"
                 fresh.append(Record(0, kind, seen.ref, label, seen.size, seen.stamp, seen.digest, remote=seen.version))
+                continue
+            if not seen.version.homes and record.local is None and record.base is None:
+                changed.append(replace(record, remote=None))  # it was never here, and is in no mailbox that is mirrored
                 continue
             version = seen.version
             if record.remote is not None and record.remote.body == version.body:

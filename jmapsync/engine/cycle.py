@@ -14,7 +14,7 @@ from jmapsync.engine.execute import Executor, problems_of, works_of
 from jmapsync.engine.guarding import Guard
 from jmapsync.engine.holding import Holding
 from jmapsync.engine.report import KindReport, State
-from jmapsync.errors import ExitCode, SuspendedError
+from jmapsync.errors import ExitCode, Remedy, SuspendedError
 from jmapsync.planner import Present, Side, plan, settle
 
 if TYPE_CHECKING:
@@ -162,6 +162,7 @@ class Cycle:
         for page, records in self._plans():
             if not deletions:
                 self._settle(page, records)
+                self._name_hidden(page, records)
             yield from (work for work in self._due(page, records) if work.change.deletes is deletions)
 
     def _due(self, page: Plan, records: dict[int, Record]) -> Iterator[Work]:
@@ -180,11 +181,18 @@ class Cycle:
             self.ledger.save(replace(records[key], base=None, local=None, remote=None) for key in page.forgotten)
             self.ledger.release([(self.kind.name, records[key].name) for key in (*page.settled, *page.forgotten)])
 
+    def _name_hidden(self, page: Plan, records: dict[int, Record]) -> None:
+        """Hold back by name what the server has where it cannot be seen; it is released as any item is on which both agree."""
+        with self.ledger.transaction():
+            for one in page.hidden:
+                self.holding.hold_back(records[one.key], (), one.reason, Remedy.LATER)
+
     def _tell(self, containers: Containers) -> None:
         """Say what a run would do, one sentence a step with its reason."""
         deletions: list[str] = []
         self.report.sentences += containers.sentences()
         for page, records in self._plans():
+            self._name_hidden(page, records)
             for work in self._due(page, records):
                 told = deletions if work.change.deletes else self.report.sentences
                 told += [sentence(work.record, order) for order in work.change.orders]

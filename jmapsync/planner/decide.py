@@ -12,7 +12,8 @@
 
 A side whose every copy is marked to go (the Maildir flag T) counts as a side that deleted the item. "Edited" is a new
 body or a new home; a tag change alone does not bring a deleted item back. A conflict keeps the preferred body in place
-and shelves the other first. Where a side may not be written, the other follows it (`follow`).
+and shelves the other first. Where a side may not be written, the other follows it (`follow`). An item that one side has in no
+home that is known (the email was moved to a mailbox that is not shown) is left alone on the other: `plan` names it as hidden.
 """
 
 from __future__ import annotations

@@ -16,7 +16,10 @@ Element = TypeVar("Element", str, int)
 
 
 def in_sight(pair: Pair, rules: Rules) -> Pair:
-    """Return the pair without versions that are in no home: nothing is there to keep, and nothing to delete either."""
+    """Return the pair without versions that are in no home: nothing is there to keep, and nothing to delete either.
+
+    Where the other side has the item in sight, nothing may be done about that at all: see `hidden_on`.
+    """
     local, remote = pair.local, pair.remote
     if rules.homeless or ((local is None or local.homes) and (remote is None or remote.homes)):
         return pair
@@ -25,6 +28,16 @@ def in_sight(pair: Pair, rules: Rules) -> Pair:
         local=local if local is not None and local.homes else None,
         remote=remote if remote is not None and remote.homes else None,
     )
+
+
+def hidden_on(pair: Pair, rules: Rules) -> Side | None:
+    """Return the side that has an item in no home that is known, while the other side has it in sight; None mostly.
+
+    The email was moved to a mailbox that this account is not shown. It is no deletion, and there is no place to follow it to.
+    """
+    if rules.homeless or pair.local is None or pair.remote is None or bool(pair.local.homes) == bool(pair.remote.homes):
+        return None
+    return Side.REMOTE if pair.local.homes else Side.LOCAL
 
 
 def means_gone(version: Version | None, rules: Rules) -> bool:

@@ -211,6 +211,9 @@ class Plan:
     forgotten: tuple[int, ...]
     """Keys gone from both sides."""
     blocked: tuple[Blocked, ...] = ()
+    """Items that wait for another one: a folder that is still to be made."""
+    hidden: tuple[Blocked, ...] = ()
+    """Items that one side has where it cannot be seen: nobody else tells why nothing is done about them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jmapsync.planner import reason
 from jmapsync.planner.containers import draft_containers
 from jmapsync.planner.decide import decide
+from jmapsync.planner.merge import hidden_on
 from jmapsync.planner.model import SIDES, Blocked, Change, Pair, Plan, Present, Rules
 from jmapsync.planner.orders import Draft, agree, draft, waits
 
@@ -44,12 +46,15 @@ def needed_homes(pairs: Iterable[Pair], rules: Rules) -> frozenset[int]:
 
 def _arrange(drafts: Iterable[Draft], stages: Mapping[int, int], blocked: Mapping[int, str], rules: Rules) -> Plan:
     """Sort drafts into a plan."""
-    changes, settled, forgotten = [], [], []
+    changes, settled, forgotten, hidden = [], [], [], []
     for item in drafts:
         key = item.pair.key
-        if key in blocked:
+        side = hidden_on(item.pair, rules)
+        if side is not None:
+            hidden.append(Blocked(key, reason.hidden(side)))
+        elif key in blocked:
             continue
-        if item.orders:
+        elif item.orders:
             changes.append(Change(key, item.orders, item.decision.reason, item.decision.shelve, stages[key]))
         elif item.forgotten:
             forgotten.append(key)
@@ -57,4 +62,5 @@ def _arrange(drafts: Iterable[Draft], stages: Mapping[int, int], blocked: Mappin
             settled.append(key)
     changes.sort(key=lambda change: (change.stage, change.key))
     waiting = tuple(Blocked(key, blocked[key]) for key in sorted(blocked))
-    return Plan(tuple(changes), tuple(sorted(settled)), tuple(sorted(forgotten)), waiting)
+    hidden.sort(key=lambda one: one.key)
+    return Plan(tuple(changes), tuple(sorted(settled)), tuple(sorted(forgotten)), waiting, tuple(hidden))

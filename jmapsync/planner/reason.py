@@ -30,6 +30,11 @@ def deleted(side: Side, version: Version | None) -> str:
     return f"{'deleted' if version is None else 'marked deleted'} {WHERE[side]}"
 
 
+def hidden(side: Side) -> str:
+    """Say that one side has an item, but not where it can be seen, and what that means for the other."""
+    return f"it is in no folder that can be seen {WHERE[side]}; it stays as it is {WHERE[side.other]} until it is back or gone"
+
+
 def conflict(rules: Rules, cause: str) -> str:
     """Say whose body wins and what becomes of the other."""
     loser = f", {WHOSE[rules.prefer.other]} is shelved" if rules.shelve else ""

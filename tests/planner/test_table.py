@@ -7,6 +7,8 @@ import pytest
 from jmapsync.planner import Base, Pair, Side, plan
 from tests.planner.notation import CARDS, EVERYWHERE, FOLDERS, MAIL, homes, outcome, pair, pulled, shelved, v, why
 
+HIDDEN = "hidden: it is in no folder that can be seen on the server; it stays as it is here until it is back or gone"
+
 CELLS = {
     # no base: nothing was ever agreed, so nothing can have been removed
     "gone from both sides": (pair(None, None, v()), ["forget"]),
@@ -68,7 +70,11 @@ CELLS = {
     "lossy, the base was unlike": (pair(v(), v(), Base(v(), v(tags="red"))), ["settle"]),
     # in no home at all: nothing to keep and nothing to delete
     "out of sight": (pair(None, v(where="")), []),
-    "out of sight since": (pair(v(), v(where=""), v()), ["local delete"]),
+    "out of sight since": (pair(v(), v(where=""), v()), [HIDDEN]),
+    "out of sight since, edited and flagged here": (pair(v("new", tags="$seen"), v(where=""), v()), [HIDDEN]),
+    "out of sight since, marked here": (pair(v(leaving="A"), v(where=""), v()), [HIDDEN]),
+    "out of sight since, deleted here": (pair(None, v(where=""), v()), ["forget"]),
+    "out of sight when it was first met": (pair(v(), v(where="")), [HIDDEN]),
 }
 
 
@@ -107,6 +113,7 @@ def test_a_needed_container_comes_back_where_it_was_deleted() -> None:
 
 
 PULL_CELLS = {
+    "out of sight on the server": (pair(v(), v(where=""), v()), [HIDDEN]),
     "new here stays alone": (pair(v(), None), []),
     "new here, marked": (pair(v(leaving="A"), None), ["local delete"]),
     "new on the server": (pair(None, v()), ["local create text in A"]),
