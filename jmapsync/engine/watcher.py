@@ -140,7 +140,7 @@ class Watcher:
 
     def _check(self, root: _Root) -> None:
         """Watch a root anew if it is no longer the one that is watched, and then ask for a whole look."""
-        trouble, root.trouble = root.trouble, ""
+        trouble = next(iter(root.troubles), "")
         if _identity(root.path) == root.identity and not trouble:
             return
         before = root.mode
@@ -159,6 +159,7 @@ class Watcher:
     def _begin(self, root: _Root) -> None:
         """Watch a root by the best means there is."""
         root.identity = _identity(root.path)
+        root.troubles = []
         if root.identity is None:
             root.mode, root.why = WatchMode.OFF, f"The folder {root.path} is not there."
             return
@@ -188,14 +189,14 @@ class Watcher:
     def _on_overflow(self) -> None:
         for root in self._roots:
             if root.mode is WatchMode.INOTIFY:
-                root.trouble = "More changed at once than the kernel could tell."
+                root.troubles.append("More changed at once than the kernel could tell.")
         self._kick()
 
     def _on_failure(self, why: str) -> None:
         self._refusal = why
         for root in self._roots:
             if root.mode is WatchMode.INOTIFY:
-                root.trouble = why
+                root.troubles.append(why)
         self._kick()
 
     def _kick(self) -> None:
@@ -219,16 +220,18 @@ class _Root:
         self.watch: InotifyTree | DirectoryPoller | None = None
         self.mode = WatchMode.OFF
         self.why = ""
-        self.trouble = ""
-        """Why the watch has to be begun anew; set by the threads that watch."""
+        self.troubles: list[str] = []
+        """Why the watch has to be begun anew, by the threads that watch; a list for each watch, so that an old one says nothing."""
 
     def break_by(self, kick: Callable[[], None]) -> Callable[[str], None]:
-        """Return what a watch is to call when it is broken."""
+        """Return what a new watch is to call when it is broken."""
+        troubles: list[str] = []
 
         def broken(why: str) -> None:
-            self.trouble = why
+            troubles.append(why)
             kick()
 
+        self.troubles = troubles
         return broken
 
     def refuse(self, error: OSError) -> None:

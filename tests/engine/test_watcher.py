@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from watchdog.observers.inotify_c import inotify_rm_watch
 
 from jmapsync.engine import watcher
 from jmapsync.engine.watcher import Watcher, WatchMode, WatchState
@@ -389,6 +390,27 @@ class TestRoots:
         async with Ear(tmp_path / "missing", root) as ear:
             assert ear.watcher.state.mode is WatchMode.OFF
             put_in_place(inbox)
+            assert await ear.silence() == [inbox]
+
+    async def test_a_root_that_is_no_folder_is_awaited_too(self, root: Path, tmp_path: Path) -> None:
+        root.rename(tmp_path / "away")
+        root.write_text("")
+        async with Ear(root) as ear:
+            assert ear.watcher.state == WatchState(WatchMode.OFF, f"The folder {root} is not there.")
+            assert await ear.silence() == []
+            root.unlink()
+            (tmp_path / "away").rename(root)
+            assert await ear.loss() == f"The folder {root} is there now."
+
+    async def test_a_watch_that_the_kernel_gives_up_by_itself_is_told_and_made_anew(self, root: Path, inbox: Path) -> None:
+        async with Ear(root) as ear:
+            kernel = ear.watcher._kernel
+            assert kernel is not None
+            path = os.fsencode(inbox / "cur")
+            wd = next(wd for wd, watch in kernel._watch_for_wd.items() if watch._initial_creation_path == path)
+            inotify_rm_watch(kernel._inotify_fd, wd)
+            assert await ear.loss() == f"The kernel gave up its watch on {inbox}/cur."
+            (inbox / "cur/a:2,S").unlink()
             assert await ear.silence() == [inbox]
 
     async def test_a_root_behind_a_link_is_told_by_the_name_it_was_given(self, root: Path, tmp_path: Path) -> None:
