@@ -115,7 +115,8 @@ async def watch_states(
             try:
                 await asyncio.wait_for(waker.wait(), None if wait == math.inf else wait)
             except TimeoutError:
-                yield None
+                if wait < left:
+                    yield None
             waker.clear()
     finally:
         broadcast.drop(waker)

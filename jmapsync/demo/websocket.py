@@ -33,6 +33,7 @@ async def serve_socket(service: Service, broadcast: Broadcast, socket: WebSocket
                         pushing.cancel()
                     enable = kind == "WebSocketPushEnable"
                     pushing = asyncio.create_task(_push(service, broadcast, socket, message)) if enable else None
+                    await asyncio.sleep(0)  # so that it watches before anything else is answered
                 case _:
                     await socket.send_text(_answer(service, message, text.encode()))
     finally:

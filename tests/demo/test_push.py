@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -75,6 +76,41 @@ def test_a_dead_stream_says_nothing(server: DemoServer) -> None:
         server.account.deliver(message())
         with pytest.raises(httpx.ReadTimeout):
             next(lines)
+
+
+def test_nothing_leaves_a_stream_that_is_held_back(server: DemoServer) -> None:
+    server.faults.held_events.arm()
+    url = f"{server.origin}/jmap/events/?types=*&closeafter=no&ping=1"
+    with httpx.stream("GET", url, auth=("demo", "demo"), timeout=1.5) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        with pytest.raises(httpx.ReadTimeout):
+            next(answer.iter_bytes())
+
+
+def test_a_stream_without_pings_still_tells_of_changes(server: DemoServer) -> None:
+    server.faults.no_pings.arm()
+    with listening(server, "types=*&closeafter=no&ping=0.1") as lines:
+        time.sleep(0.5)
+        server.account.deliver(message())
+        assert next(lines) == "event: state"
+
+
+def test_pings_may_name_milliseconds(server: DemoServer) -> None:
+    server.faults.pings_in_milliseconds.arm()
+    with listening(server, "types=*&closeafter=no&ping=1") as lines:
+        assert [next(lines), next(lines)] == ["event: ping", 'data: {"interval":1000}']
+
+
+def test_a_stream_may_end_in_good_order(server: DemoServer) -> None:
+    server.faults.ending_events.arm(0.05)
+    with listening(server, "types=*&closeafter=no&ping=0") as lines:
+        assert list(lines) == []
+
+
+@pytest.mark.parametrize("url", ["", "/elsewhere"])
+def test_the_session_may_name_another_stream_or_none(server: DemoServer, url: str) -> None:
+    server.faults.event_source_url.arm(url)
+    assert server.service.session(server.origin).get("eventSourceUrl", "") == url
 
 
 def test_a_server_that_stops_ends_its_streams() -> None:
