@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from jmapsync.errors import ExitCode
+from jmapsync.ledger import Ledger
 from tests.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
@@ -53,6 +55,14 @@ def as_nobody(mirror: Mirror, folder: Path) -> ExitCode:
         finally:
             os._exit(code)
     return ExitCode(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+
+def problems(mirror: Mirror) -> list[tuple[str, str]]:
+    """Return what is held back, by name, and why."""
+    ledger = Ledger.open_readonly(mirror.state / "ledger.sqlite")
+    assert ledger is not None
+    with closing(ledger):
+        return [(one.item, one.why) for one in ledger.problems()]
 
 
 def test_case_14_a_full_disk_stops_the_run_and_the_next_one_goes_on(server: DemoServer, mirror: Mirror, small_disk: Path) -> None:
@@ -110,17 +120,50 @@ def test_a_folder_that_may_not_be_written_holds_back_its_messages_only(server: D
     assert_converges(server.account, mirror)
 
 
-def test_a_folder_that_may_not_be_listed_is_not_taken_for_empty(server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
-    refs = fill(server, 2)
+@pytest.mark.parametrize(
+    ("closed", "mode"), [(["INBOX/cur", "INBOX/new"], 0o000), (["INBOX"], 0o000), (["INBOX"], 0o600), (["INBOX"], 0o300)]
+)
+def test_a_folder_that_may_not_be_listed_is_named_and_not_taken_for_empty(
+    server: DemoServer, mirror: Mirror, tmp_path: Path, closed: list[str], mode: int
+) -> None:
+    server.account.create_mailbox("INBOX/below")
+    refs = [*fill(server, 5), server.account.deliver(b"Subject: below\r\n\r\n", ["INBOX/below"])]
     mirror.sync()
-    (mirror.root / "INBOX" / "cur").chmod(0o000)
-    (mirror.root / "INBOX" / "new").chmod(0o000)
-    assert as_nobody(mirror, tmp_path) == ExitCode.FAILED
-    assert all(paths == {"INBOX"} for paths, _ in server.account.listing().values())
-    (mirror.root / "INBOX" / "cur").chmod(0o700)
-    (mirror.root / "INBOX" / "new").chmod(0o700)
+    before = server.account.listing()
+    new = server.account.deliver(b"Subject: new\r\n\r\n", ["Archive"])
+    for path in closed:
+        (mirror.root / path).chmod(mode)
+    assert as_nobody(mirror, tmp_path) == ExitCode.HELD_BACK
+    assert problems(mirror)[0][0] == "INBOX"
+    assert {ref: server.account.listing()[ref] for ref in refs} == before
+    assert len(mirror.files("Archive")) == 1
+    for path in closed:
+        (mirror.root / path).chmod(0o700)
     assert_converges(server.account, mirror)
-    assert set(server.account.emails) == set(refs)
+    assert set(server.account.emails) == {*refs, new}
+
+
+def test_a_foreign_folder_that_may_not_be_listed_is_named_and_the_rest_goes_on(
+    server: DemoServer, mirror: Mirror, tmp_path: Path
+) -> None:
+    mirror.sync()
+    (mirror.root / "private").mkdir(mode=0o000)
+    fill(server, 2)
+    assert as_nobody(mirror, tmp_path) == ExitCode.HELD_BACK
+    assert problems(mirror) == [("private", "the folder cannot be listed: Permission denied")]
+    assert len(mirror.files("INBOX")) == 2
+    assert "private" not in {box.name for box in server.account.mailboxes.values()}
+
+
+def test_lost_and_found_of_a_disk_of_its_own_is_no_mail(server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
+    mirror.root.mkdir(parents=True)
+    (mirror.root / "lost+found").mkdir(mode=0o000)
+    (mirror.root / ".notmuch").mkdir(mode=0o000)
+    fill(server, 2)
+    assert as_nobody(mirror, tmp_path) == ExitCode.IN_SYNC
+    assert len(mirror.files("INBOX")) == 2
+    mirror.sync()
+    assert "lost+found" not in {box.name for box in server.account.mailboxes.values()}
 
 
 def test_case_07_an_unreadable_new_file_is_held_back_by_name_and_the_rest_goes_on(

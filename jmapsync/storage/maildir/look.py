@@ -8,7 +8,6 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from jmapsync.errors import LocalError
 from jmapsync.formats.flags import letters
 from jmapsync.formats.lines import Form, Measure, measure
 from jmapsync.formats.marks import LONGEST_HEADER, has_marks, without_marks
@@ -34,7 +33,10 @@ FEW = 3
 
 
 def look_folders(tree: Tree, ledger: Ledger) -> Observation:
-    """Return the folders below the root; renamed ones are known by their markers. Raises LocalError."""
+    """Return the folders below the root; renamed ones are known by their markers.
+
+    Raises LocalError when the root cannot be listed.
+    """
     keys = {path: key for key, path in tree.paths.items()}
     found = list(tree.walk())
     present = {one.path for one in found}
@@ -94,7 +96,7 @@ class MessageLook:
         self._problems = [Trouble(_printable(path), why) for path, why in tree.odd]
 
     def run(self) -> Observation:
-        """Return what changed. Raises LocalError when a folder cannot be listed."""
+        """Return what changed. A folder that cannot be listed is a problem, and nothing in it counts as gone."""
         unknown: list[tuple[int, Entry]] = []
         counted, known = 0, 0
         missing_folders = []
@@ -109,6 +111,8 @@ class MessageLook:
                     missing_folders.append(path)
                 continue
             changes = self._scan(key, path, before)
+            if changes is None:
+                continue
             counted += changes.count
             known += changes.count - len(changes.unknown) + len(changes.vanished)
             taken = self._ledger.taken_names(key, [entry.name for entry in changes.unknown])
@@ -131,14 +135,15 @@ class MessageLook:
         """Tell whether a folder changed after it was listed: what seems gone from one may have been moved into another."""
         return any(has_changed(os.fspath(self._tree.folder(key)), since) for key, since in self._listed.items())
 
-    def _scan(self, key: int, path: str, known: Iterator[Place]) -> Changes:
+    def _scan(self, key: int, path: str, known: Iterator[Place]) -> Changes | None:
+        """Take in how a folder differs from what was known of it; None when it cannot be listed."""
         try:
             changes = scan(os.fspath(self._tree.folder(key)), known)
         except OSError as error:
-            raise LocalError(
-                f"The folder {self._tree.folder(key)} cannot be read: {error.strerror}.",
-                advice="Nothing in it is taken for deleted. Mend its permissions, or the disk.",
-            ) from error
+            why = f"the folder cannot be read: {error.strerror}; nothing in it counts as deleted"
+            self._problems = [one for one in self._problems if one.item != _printable(path)]  # what led to this
+            self._problems.append(Trouble(_printable(path), why))
+            return None
         self._problems += [Trouble(_printable(f"{path}/{name}"), why) for name, why in changes.odd]
         self._listed[key] = changes.since
         for place in changes.vanished:

@@ -151,8 +151,18 @@ def has_changed(folder: str, since: tuple[int, ...]) -> bool:
 
 
 def is_complete(folder: str) -> bool:
-    """Tell whether a folder has the directories that messages lie in."""
-    return all(os.path.isdir(f"{folder}/{sub}") for sub in SUBS)
+    """Tell whether a folder has the directories that messages lie in, as far as can be told."""
+    return all(may_be_directory(f"{folder}/{sub}") for sub in SUBS)
+
+
+def may_be_directory(path: str) -> bool:
+    """Tell whether there is a directory; one that may not be looked at may be there."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
 
 
 def _read(directory: str) -> dict[str, State]:

@@ -18,6 +18,7 @@ from jmapsync.errors import LocalError, RootError
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.names import INSIDE, TOP, escape, fold, unescape, unique
 from jmapsync.storage.atomic import replace_text, sync_directories, unfinished
+from jmapsync.storage.maildir.scan import may_be_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 MARKER = ".jmapsync"
 KEYWORDS = "dovecot-keywords"
 INBOX = "INBOX"
+LOST_AND_FOUND = "lost+found"
+"""What a file system keeps for itself at its top, where a disk of its own is mounted as the root; only root can read it."""
 _OUR_NAME = re.compile(r"[0-9]+\.J([0-9]+)R[0-9a-f]{8}\.")
 """How the names of the files begin that a mirror makes: the time, and the message's key; see `write.Writer`."""
 _PARTS = ("cur", "new", "tmp")
@@ -136,25 +139,28 @@ class Tree:
         return found if isinstance(found, dict) else None
 
     def walk(self) -> Iterator[Found]:
-        """Yield the folders below the root, parents first. Raises LocalError when one cannot be listed.
+        """Yield the folders below the root, parents first. Raises LocalError when the root cannot be listed.
 
-        A symbolic link is followed only where a known folder was: somebody keeps it on another disk.
+        A symbolic link is followed only where a known folder was: somebody keeps it on another disk. A known folder that cannot
+        be listed counts as there, with all that is known below it; an unknown one is odd.
         """
         known = set(self.paths.values())
         waiting = [""] if not self._dry or self.root.is_dir() else []
         self.odd = []
         while waiting:
             path = waiting.pop()
+            names: list[str] = []
+            links: set[str] = set()
             try:
-                with os.scandir(self.root / path) as entries:
-                    names = sorted(
-                        entry.name
-                        for entry in entries
-                        if entry.is_dir() and entry.name[0] != "." and not (path and entry.name in _PARTS)
-                    )
-                    links = {one for one in names if os.path.islink(self.root / path / one)}
+                names = self._folders_in(path)
+                links = {one for one in names if os.path.islink(self.root / path / one)}
             except OSError as error:
-                raise LocalError(f"The folder {self.root / path} cannot be listed: {error.strerror}.") from error
+                if not path:
+                    raise LocalError(f"The folder {self.root} cannot be listed: {error.strerror}.") from error
+                self.odd.append((path, f"the folder cannot be listed: {error.strerror}"))
+                if path not in known:
+                    continue
+                names = sorted(one.rpartition("/")[2] for one in known if one.rpartition("/")[0] == path)
             if path:
                 yield Found(path, self._mailbox_of(path))
             for name in reversed(names):
@@ -165,6 +171,12 @@ class Tree:
                     waiting.append(below)
                 else:
                     self.odd.append((below, "its name is not valid UTF-8; rename it"))
+
+    def _folders_in(self, path: str) -> list[str]:
+        """Return the names of what may be folders of mail in a folder."""
+        with os.scandir(self.root / path) as entries:
+            names = sorted(entry.name for entry in entries if entry.name[0] != "." and _may_be_folder(entry))
+        return [name for name in names if name not in _PARTS] if path else [name for name in names if name != LOST_AND_FOUND]
 
     def _mailbox_of(self, path: str) -> str:
         try:
@@ -201,8 +213,8 @@ class Tree:
         self.tables.setdefault(key, KeywordTable())
 
     def lacks(self, path: str) -> set[str]:
-        """Return which of the three directories a folder has not."""
-        return {part for part in _PARTS if not os.path.isdir(self.root / path / part)}
+        """Return which of the three directories a folder has not, as far as can be told."""
+        return {part for part in _PARTS if not may_be_directory(f"{self._top}/{path}/{part}")}
 
     def complete(self, path: str, missing: set[str]) -> None:
         """Make directories that a folder lacks; one that cannot have them is odd.
@@ -272,6 +284,14 @@ def key_in(name: str) -> int:
     """
     match = _OUR_NAME.match(name)
     return int(match[1]) if match else 0
+
+
+def _may_be_folder(entry: os.DirEntry[str]) -> bool:
+    """Tell whether an entry is a directory; a link whose end cannot be looked at may be one."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return True
 
 
 def is_text(name: str) -> bool:
