@@ -143,7 +143,7 @@ class FarEar:
         told: list[list[str]] = []
         while True:
             try:
-                told.append(self._lines.get(timeout=3 * SILENCE))
+                told.append(self._lines.get(timeout=2 * SILENCE))
             except queue.Empty:
                 return told
 
