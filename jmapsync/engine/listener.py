@@ -98,6 +98,11 @@ class Listener:
                 self._failures = self._retests = self._silent = 0
                 self._refused.clear()
                 self._set(self.state.mode, why="The connection is being opened anew.")
+            except asyncio.CancelledError:
+                self._set(self.state.mode, why="Nobody listens any more.")
+                raise
+            finally:
+                self._present = None
 
     def renew(self) -> None:
         """Give up the present connection or pause and connect at once, as after a suspend or when the network is back."""
@@ -180,4 +185,6 @@ class Listener:
             return
         same = (before.mode, before.connected) == (mode, connected)
         self.state = PushState(mode, connected, why, before.since if same else time.time())
-        _log.info("push: %s", f"connected ({mode})" if connected else why)
+        # A connection that comes and goes is nothing to fill a journal with.
+        level = logging.INFO if mode == "poll" or mode != before.mode else logging.DEBUG
+        _log.log(level, "push of %s: %s", self._account_id, f"connected ({mode})" if connected else why)

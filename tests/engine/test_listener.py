@@ -279,6 +279,18 @@ async def test_renewing_replaces_the_connection_at_once(server: DemoServer) -> N
         await one.until(lambda one: one.hints.count(LOOK) == 2, PING * 2)
 
 
+async def test_renewing_is_harmless_at_any_time(stream: DemoServer) -> None:
+    async with account(stream.url) as one:
+        one.listener.renew()
+        await one.connected()
+        for _ in range(3):
+            one.listener.renew()
+            await asyncio.sleep(0)
+        await one.connected()
+    one.listener.renew()
+    assert not one.listener.state.connected
+
+
 async def test_renewing_ends_a_pause(stream: DemoServer) -> None:
     stream.faults.answer.arm(Answer(204), only=["events"], times=1)
     async with account(stream.url) as one:
