@@ -40,7 +40,7 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """Why a plan is held back, for held."""
+    """Why a plan is held back, for people."""
 
     side: Side
     """The side that would lose items."""
