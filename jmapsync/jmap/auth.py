@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 from jmapsync.errors import SignInError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
 COMMAND_SECONDS = 60.0
 """How long a password command may take: long enough for its user to unlock a key in a graphical pinentry."""
@@ -29,10 +29,17 @@ _MAX_STDERR = 200
 class Secret:
     """A secret text that shows itself only to `reveal`."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("_again", "_value")
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str, again: Callable[[], Awaitable[Secret]] | None = None) -> None:
+        """Keep the text; `again` gets it anew from where it came."""
         self._value = value
+        self._again = again
+
+    async def renew(self) -> None:
+        """Get the secret anew, where another program may have put another one; raise `SignInError` where it cannot be had."""
+        if self._again is not None:
+            self._value = (await self._again()).reveal()
 
     def reveal(self) -> str:
         """Return the secret itself; only for the header of a request to an approved host."""
@@ -54,6 +61,10 @@ class Credential(Protocol):
         """Return the value of the Authorization header."""
         ...
 
+    async def renew(self) -> None:
+        """Get the secret anew from where it is kept: a token may have run out. Raise `SignInError` where it cannot be had."""
+        ...
+
 
 class BasicCredential:
     """A user name and a password (RFC 7617), sent as UTF-8."""
@@ -66,6 +77,10 @@ class BasicCredential:
         """Return the value of the Authorization header."""
         pair = f"{self.user}:{self._secret.reveal()}".encode()
         return f"Basic {base64.b64encode(pair).decode('ascii')}"
+
+    async def renew(self) -> None:
+        """Get the password anew."""
+        await self._secret.renew()
 
     def __repr__(self) -> str:
         """Return a text without the secret."""
@@ -84,6 +99,10 @@ class BearerCredential:
         if not token.isascii() or not token.isprintable():
             raise SignInError("The token holds characters that no token can hold.", advice="Check where it is kept.")
         return f"Bearer {token}"
+
+    async def renew(self) -> None:
+        """Get the token anew."""
+        await self._token.renew()
 
     def __repr__(self) -> str:
         """Return a text without the token."""
@@ -107,11 +126,15 @@ async def from_command(command: str | Sequence[str], *, seconds: float = COMMAND
             f"The password command `{shown}` failed with status {code}{': ' if said else ''}{said}.",
             advice="Run it in a terminal to see why; it must print the secret without asking anything.",
         )
-    return _first_line(output, f"The password command `{shown}`")
+    return _first_line(output, f"The password command `{shown}`", again=lambda: from_command(command, seconds=seconds))
 
 
 def from_file(path: Path) -> Secret:
     """Take the first line of a file that only its owner can read; raise `SignInError` for any other."""
+
+    async def again() -> Secret:
+        return from_file(path)
+
     try:
         with path.open("rb") as file:
             about = os.fstat(file.fileno())
@@ -119,7 +142,7 @@ def from_file(path: Path) -> Secret:
                 raise SignInError(f"The password file {path} can be read by others.", advice=f"Run: chmod 600 {path}")
             if about.st_uid not in {0, os.geteuid()}:
                 raise SignInError(f"The password file {path} belongs to another user.", advice="Make it your own.")
-            return _first_line(file.read(), f"The password file {path}")
+            return _first_line(file.read(), f"The password file {path}", again)
     except OSError as error:
         raise SignInError(f"The password file {path} cannot be read ({error.strerror}).") from error
 
@@ -158,7 +181,7 @@ async def from_keyring(service: str, user: str, *, seconds: float = KEYRING_SECO
     if code:
         said = _last_line(error)
         raise SignInError(f"The keyring holds no secret for {user} at {service}{': ' if said else ''}{said}.", advice=advice)
-    return _first_line(output, "The keyring")
+    return _first_line(output, "The keyring", again=lambda: from_keyring(service, user, seconds=seconds))
 
 
 async def _run(program: Sequence[str], shown: str, seconds: float) -> tuple[bytes, bytes, int]:
@@ -183,7 +206,7 @@ async def _run(program: Sequence[str], shown: str, seconds: float) -> tuple[byte
     return output, error_output, process.returncode or 0
 
 
-def _first_line(content: bytes, source: str) -> Secret:
+def _first_line(content: bytes, source: str, again: Callable[[], Awaitable[Secret]] | None = None) -> Secret:
     line = content.split(b"\n", 1)[0].removesuffix(b"\r")
     try:
         text = line.decode()
@@ -193,7 +216,7 @@ def _first_line(content: bytes, source: str) -> Secret:
         raise SignInError(f"{source} gave a secret that is not UTF-8.")
     if not text:
         raise SignInError(f"{source} gave no secret.", advice="Its first line has to be the secret.")
-    return Secret(text)
+    return Secret(text, again)
 
 
 def _last_line(error_output: bytes) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urljoin
 
@@ -53,6 +54,8 @@ class Exchange:
         self._max_wait = max_wait
         self._reached = False
         self._not_before = 0.0
+        self._renewing = asyncio.Lock()
+        self._renewed_at = 0.0
 
     async def ask(
         self,
@@ -153,6 +156,20 @@ class Exchange:
         self.approval.check(url, purpose)
         return {"Authorization": self._credential.authorization(), "User-Agent": self.transport.user_agent}
 
+    async def renew(self, shown: str, since: float) -> bool:
+        """Get the secret anew after a refusal of what was `shown`; return whether another one is to be shown now.
+
+        Requests that were under way together get it once: one begun before the last time, by the monotonic clock, does not do
+        so again. Raise `SignInError` where the secret cannot be had.
+        """
+        async with self._renewing:
+            if since > self._renewed_at:
+                try:
+                    await self._credential.renew()
+                finally:
+                    self._renewed_at = time.monotonic()
+        return self._credential.authorization() != shown
+
     async def _recover(self, error: JmapsyncError | Setback, patience: Patience, lanes: Lanes | None, *, repeatable: bool) -> None:
         """Wait before the next attempt, or raise if there should be none."""
         setback = error if isinstance(error, Setback) else Setback(error, maybe_done=not isinstance(error, UnreachedError))
@@ -184,13 +201,23 @@ class Exchange:
         *,
         transport: Transport | None = None,
     ) -> AsyncIterator[httpx.Response]:
-        """Send the request along redirects between approved hosts; the credential is added for each hop anew."""
+        """Send the request along redirects between approved hosts; the credential is added for each hop anew.
+
+        A secret that was refused is got anew once: an access token of another program's keeping runs out every hour.
+        """
         transport = transport or self.transport
+        renewed = False
         for _ in range(_MAX_REDIRECTS):
             self.approval.check(url, purpose)
-            sent = {**headers, "Authorization": self._credential.authorization()}
+            shown, begun = self._credential.authorization(), time.monotonic()
+            sent = {**headers, "Authorization": shown}
             async with transport.open(method, url, sent, content() if content else None) as response:
                 self._reached = True
+                if response.status_code == HTTPStatus.UNAUTHORIZED and not renewed:
+                    renewed = True
+                    if await self.renew(shown, begun):
+                        await transport.read(response)
+                        continue
                 if response.status_code not in _REDIRECTS:
                     yield response
                     return

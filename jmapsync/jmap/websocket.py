@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -14,6 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.typing import Subprotocol
 
+from jmapsync.errors import ForbiddenError, SignInError
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.hosts import is_loopback
 from jmapsync.jmap.push import PING_SECONDS, PURPOSE, Mode, NoPushError, SilentError, StateChange, decode
@@ -21,7 +23,7 @@ from jmapsync.jmap.transport import CONNECT_SECONDS, BrokenOffError, Certificate
 from jmapsync.jmap.verdict import judge
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 
     from websockets.asyncio.client import ClientConnection
 
@@ -74,10 +76,29 @@ class WebSocket:
 
     @contextlib.asynccontextmanager
     async def _open(self, url: str) -> AsyncIterator[ClientConnection]:
-        headers = self._exchange.admit(url, purpose=PURPOSE)
+        headers, begun = self._exchange.admit(url, purpose=PURPOSE), time.monotonic()
+        try:
+            connection = await self._shake_hands(url, headers)
+        except ForbiddenError:
+            raise
+        except SignInError:
+            if not await self._exchange.renew(headers["Authorization"], begun):
+                raise
+            connection = await self._shake_hands(url, self._exchange.admit(url, purpose=PURPOSE))
+        try:
+            if connection.subprotocol != _JMAP:
+                raise NoPushError(f"{urlsplit(url).netloc} has a WebSocket, but not for JMAP.")
+            yield connection
+        finally:
+            try:
+                await connection.close()
+            finally:
+                connection.transport.abort()
+
+    async def _shake_hands(self, url: str, headers: Mapping[str, str]) -> ClientConnection:
         parts = urlsplit(url)
         with _translated(url):
-            connection = await _Connect(
+            return await _Connect(
                 url.replace("http", "ws", 1),
                 subprotocols=[_JMAP],
                 compression=None,
@@ -90,15 +111,6 @@ class WebSocket:
                 close_timeout=_FAREWELL,
                 ssl=self._tls() if parts.scheme == "https" else None,
             )
-        try:
-            if connection.subprotocol != _JMAP:
-                raise NoPushError(f"{parts.netloc} has a WebSocket, but not for JMAP.")
-            yield connection
-        finally:
-            try:
-                await connection.close()
-            finally:
-                connection.transport.abort()
 
     def _tls(self) -> ssl.SSLContext:
         # Not that of the requests: a WebSocket must not end up in HTTP/2.

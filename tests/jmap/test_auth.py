@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import logging
 import pickle
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from jmapsync.errors import SignInError
+from jmapsync.errors import ForbiddenError, SignInError
 from jmapsync.jmap.auth import (
     BasicCredential,
     BearerCredential,
@@ -23,11 +24,16 @@ from jmapsync.jmap.auth import (
     from_systemd_credential,
 )
 from jmapsync.jmap.client import Client
-from tests.jmap.peer import Answer, Peer
+from jmapsync.jmap.wire import CORE, Call
+from tests.jmap.peer import ECHO, Answer, Peer, result
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from tests.jmap.peer import Seen
+
+ECHO_CALL = Call("Core/echo", {"hello": True}, "c0")
 SESAME = "open sesame ✓"
 
 
@@ -117,6 +123,90 @@ async def test_a_command_without_a_secret_is_told(command: str, why: str) -> Non
 async def test_a_command_that_is_not_there_is_told() -> None:
     with pytest.raises(SignInError, match="cannot be started"):
         await from_command(["/no/such/program"])
+
+
+# A secret that was refused
+
+
+def keep(path: Path, *tokens: str) -> str:
+    """Return a command that gives one token after the other, the last one for ever."""
+    path.write_text("".join(f"{token}\n" for token in tokens))
+    return f"head -n 1 {path}; if [ $(wc -l < {path}) -gt 1 ]; then sed -i 1d {path}; fi; echo run >> {path}.runs"
+
+
+def runs(path: Path) -> int:
+    return len(path.with_name(f"{path.name}.runs").read_text().splitlines())
+
+
+def accepting(token: str, answer: Answer) -> Callable[[Seen], Answer]:
+    return lambda seen: answer if seen.headers["authorization"] == f"Bearer {token}" else Answer(401)
+
+
+@pytest.mark.anyio
+async def test_a_token_that_ran_out_is_got_anew_and_the_request_is_sent_again(peer: Peer, tmp_path: Path) -> None:
+    credential = BearerCredential(await from_command(keep(tmp_path / "tokens", "old", "new")))
+    peer.on("/api", accepting("new", result(ECHO)))
+    async with Client(f"{peer.url}/session", credential) as client:
+        assert (await client.call([ECHO_CALL], using=[CORE], repeatable=False)).get(ECHO_CALL)
+        assert (await client.call([ECHO_CALL], using=[CORE])).get(ECHO_CALL)
+    assert len(peer.seen_at("/api")) == 3
+    assert runs(tmp_path / "tokens") == 2
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("tokens", "requests"), [(["old"], 1), (["old", "as bad"], 2)])
+async def test_a_secret_that_is_refused_again_is_given_up(peer: Peer, tmp_path: Path, tokens: list[str], requests: int) -> None:
+    credential = BearerCredential(await from_command(keep(tmp_path / "tokens", *tokens)))
+    peer.on("/session", Answer(401))
+    async with Client(f"{peer.url}/session", credential) as client:
+        with pytest.raises(SignInError, match="did not accept"):
+            await client.session()
+    assert (len(peer.seen), runs(tmp_path / "tokens")) == (requests, 2)
+
+
+@pytest.mark.anyio
+async def test_requests_that_are_refused_together_get_the_secret_anew_once(peer: Peer, tmp_path: Path) -> None:
+    credential = BearerCredential(await from_command(keep(tmp_path / "tokens", "old", "new", "wrong")))
+    peer.on("/api", accepting("new", result(ECHO)))
+    async with Client(f"{peer.url}/session", credential) as client:
+        await client.session()
+        await asyncio.gather(*(client.call([ECHO_CALL], using=[CORE]) for _ in range(4)))
+    assert runs(tmp_path / "tokens") == 2
+
+
+@pytest.mark.anyio
+async def test_what_the_user_may_not_do_is_no_reason_to_get_the_secret_anew(peer: Peer, tmp_path: Path) -> None:
+    credential = BearerCredential(await from_command(keep(tmp_path / "tokens", "old", "new")))
+    peer.on("/session", Answer(403))
+    async with Client(f"{peer.url}/session", credential) as client:
+        with pytest.raises(ForbiddenError):
+            await client.session()
+    assert runs(tmp_path / "tokens") == 1
+
+
+@pytest.mark.anyio
+async def test_a_command_that_fails_by_then_says_why(peer: Peer, tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("old\n")
+    credential = BearerCredential(await from_command(f"cat {path}"))
+    path.unlink()
+    peer.on("/session", Answer(401))
+    async with Client(f"{peer.url}/session", credential) as client:
+        with pytest.raises(SignInError, match="No such file"):
+            await client.session()
+
+
+@pytest.mark.anyio
+async def test_a_file_and_a_keyring_are_read_anew_too(tmp_path: Path, keyring: None) -> None:
+    path = secret_file(tmp_path / "secret", 0o600, b"old\n")
+    secret = from_file(path)
+    path.write_bytes(b"new\n")
+    await secret.renew()
+    assert secret.reveal() == "new"
+    secret = await from_keyring("jmapsync", "alice")
+    (tmp_path / "toy_keyring.py").write_text(BACKEND.replace("open sesame", "shut sesame"))
+    await secret.renew()
+    assert secret.reveal() == "shut sesame"
 
 
 # Files

@@ -13,7 +13,7 @@ import pytest
 from jmapsync.demo import RFC, DemoServer
 from jmapsync.demo import Answer as Instead
 from jmapsync.errors import ForbiddenError, HostRefusedError, ServerError, SignInError
-from jmapsync.jmap.auth import BasicCredential, BearerCredential
+from jmapsync.jmap.auth import BasicCredential, BearerCredential, Secret
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.push import EventSource, NoPushError, SilentError, StateChange, decode, expand
 from jmapsync.jmap.transport import BrokenOffError, UnreachedError
@@ -236,6 +236,19 @@ async def test_a_refused_credential_is_told_as_such(
         async with listening(server.url, way):
             pass
     assert type(caught.value) is error
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_secret_that_ran_out_is_got_anew(server: DemoServer, way: type[Push]) -> None:
+    async def again() -> Secret:
+        server.credentials.password = "new"
+        return Secret("new")
+
+    async with Client(server.url, BasicCredential("demo", Secret("demo", again))) as c:
+        await c.session()
+        server.faults.answer.arm(Instead(401), only=[SCOPE[way]], times=1)
+        async with connected(c, way):
+            pass
 
 
 @pytest.mark.parametrize("way", WAYS)
