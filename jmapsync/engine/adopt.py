@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.engine.commit import dated
 from jmapsync.engine.intents import let_rest, retire, sent_again, settle_intents
-from jmapsync.formats.lines import Form, digest_of
+from jmapsync.formats.lines import Form
 from jmapsync.planner import Candidate, match
 from jmapsync.planner.model import NOTHING, Base, Side
 
@@ -136,10 +136,9 @@ class Adopter:
             octets += record.size
             if octets >= FETCH_OCTETS or position == len(unread) - 1:
                 for key, body in (await self.remote.read(batch)).items():
-                    if body.data is not None:
-                        told[key] = digest_of(body.data)
-                    elif body.path is not None:
-                        told[key] = digest_of(body.path.read_bytes())
+                    if body.data is not None or body.path is not None:
+                        told[key] = body.digest
+                    if body.path is not None:
                         body.path.unlink()
                 batch, octets = [], 0
         return told

@@ -32,9 +32,12 @@ class Form(enum.StrEnum):
     """A local message with mixed line ends: its bare LFs become CRLF on the wire (RFC 8621, 4.8; Cyrus refuses them)."""
 
 
-def digest_of(data: bytes) -> str:
-    """Return the SHA-256 of the bytes in base64, as `Blob/get` writes `digest:sha-256` (RFC 9404, 4.2)."""
-    return base64.b64encode(hashlib.sha256(data).digest()).decode("ascii")
+def digest_of(data: bytes | Iterable[bytes]) -> str:
+    """Return the SHA-256 of bytes, or of their pieces, in base64, as `Blob/get` writes `digest:sha-256` (RFC 9404, 4.2)."""
+    hashed = hashlib.sha256()
+    for piece in (data,) if isinstance(data, bytes) else data:
+        hashed.update(piece)
+    return base64.b64encode(hashed.digest()).decode("ascii")
 
 
 def to_disk(data: bytes, *, keep_crlf: bool) -> tuple[bytes, Form]:

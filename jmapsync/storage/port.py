@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from jmapsync.errors import Remedy
+from jmapsync.formats.lines import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from jmapsync.formats.lines import Measure
     from jmapsync.ledger import Ledger, Place, Record
     from jmapsync.planner.model import Order, Version
+
+_PIECE = 1 << 18
+"""Octets of a file in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,14 @@ class Body:
         if self.path is not None:
             return self.path.stat().st_size
         return len(self.data or b"")
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 as `digest_of` writes it; a file is read in pieces. Raises OSError."""
+        if self.path is None:
+            return digest_of(self.data or b"")
+        with self.path.open("rb") as file:
+            return digest_of(iter(lambda: file.read(_PIECE), b""))
 
 
 @dataclass(frozen=True, slots=True)
