@@ -6,28 +6,25 @@ Nothing here decides what is to be done. An echo of our own write compares equal
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jmapsync.engine.holding import RIGHTS, ROLES
 from jmapsync.engine.intents import made
 from jmapsync.errors import SuspendedError
-from jmapsync.ledger import HeldBack, Ledger, Record
+from jmapsync.ledger import Ledger, Record
 from jmapsync.planner.model import Side, Version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from jmapsync.engine.holding import Holding
     from jmapsync.kinds import Kind
-    from jmapsync.storage.port import Folder, Observation, Remote, Seen, Trouble
+    from jmapsync.storage.port import Folder, Observation, Remote, Seen
 
-LOOK = "look"
-"""The remedy of a problem that the next look at the disk finds gone or finds again."""
 FEW = 3
 PERCENT = 20
 """From more than so many messages on, and so many of a hundred, other content under known ids means another server."""
-ASK = "ask"
-"""The remedy of a problem that the next look at the server asks about by its id, which stands in `seen`."""
 
 
 @dataclass(slots=True)
@@ -37,14 +34,9 @@ class Absorber:
     kind: Kind
     ledger: Ledger
     remote: Remote
-    clock: Callable[[], float]
-    """Seconds since the epoch."""
+    holding: Holding
     adopt_folder: Callable[[int, str, str], None]
     """Told the key, path and server id of a local folder when they become known."""
-    _asked: set[str] = field(default_factory=set)
-    """Ids that this look has to answer for, because an earlier one did not."""
-    _silent: set[str] = field(default_factory=set)
-    """Ids that this look got no answer for."""
 
     def load(self) -> None:
         """Give the remote side the containers and roles known from earlier looks."""
@@ -57,9 +49,7 @@ class Absorber:
 
     def unanswered(self) -> list[str]:
         """Begin a look and return the ids that an earlier one got no answer for, or has not told of yet."""
-        self._asked = {one.seen for one in self.ledger.problems(self.kind.name) if one.remedy == ASK}
-        self._silent = set()
-        return sorted(self._asked | made(self.ledger))
+        return sorted(self.holding.unanswered() | made(self.ledger))
 
     def take_remote(self, page: Observation) -> None:
         """Take in one page of a look at the server."""
@@ -68,7 +58,7 @@ class Absorber:
                 self._remote_folders(page)
             self._remote_items(page.items)
             self._gone_on_server(page.gone_refs)
-            self._take_answers(page)
+            self.holding.take_answers(page)
             if page.cursor:
                 self.ledger.set_cursor(self.kind.name, Side.REMOTE, page.cursor)
 
@@ -159,14 +149,6 @@ class Absorber:
             records = self.ledger.by_ref(kind, list(refs)).values()
             self.ledger.save(replace(record, remote=None) for record in records)
 
-    def _take_answers(self, page: Observation) -> None:
-        """Hold back by name what the server lists but does not answer for, until it does: no delta tells of it again."""
-        self._hold_back(page.problems, ASK)
-        self._silent |= {trouble.ref for trouble in page.problems}
-        answered = (self._asked - self._silent) if page.whole else set[str]()
-        answered |= (self._asked | self._silent) & {*(seen.ref for seen in page.items), *page.gone_refs}
-        self.ledger.release((self.kind.name, f"email {ref}") for ref in answered)
-
     # the disk's side
 
     def take_local_folders(self, page: Observation) -> None:
@@ -225,19 +207,12 @@ class Absorber:
                     if seen.version != record.local:
                         changed.append(replace(record, local=seen.version, digest=seen.digest, stamp=seen.stamp))
             self.ledger.save(changed)
-            stale = [(one.kind, one.item) for one in self.ledger.problems(self.kind.name) if one.remedy == LOOK]
-            self.ledger.release(stale)
-            self._hold_back(look.problems, LOOK)
+            self.holding.take_left_out(look.problems)
 
     def _take_back(self, kept: Record, fresh: Record) -> int:
         """Make one item of a file that was put back and the email that had stayed on the server by the user's wish."""
         self.ledger.save([replace(kept, kind=fresh.kind, name=fresh.name, local=fresh.local)])
         return kept.key
-
-    def _hold_back(self, troubles: Iterable[Trouble], remedy: str) -> None:
-        now = int(self.clock())
-        for trouble in troubles:
-            self.ledger.hold_back(HeldBack(self.kind.name, trouble.item, None, trouble.why, remedy, trouble.ref, now, now))
 
 
 def parents_first(folders: Iterable[Folder]) -> list[Folder]:

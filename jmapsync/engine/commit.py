@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from jmapsync.engine.holding import Holding, label
 from jmapsync.engine.intents import note_made, retire
 from jmapsync.ledger import Place, Record
 from jmapsync.planner.model import Base, Side, Verb, Version
@@ -18,6 +17,7 @@ from jmapsync.storage.port import Outcome, Receipt
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from jmapsync.engine.holding import Holding
     from jmapsync.engine.report import KindReport
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger
@@ -91,7 +91,7 @@ class Committer:
             if self._made:
                 note_made(self.ledger, self._made)
             self.ledger.drop_intents(record.key for record in self._settled)
-            self.ledger.release((self.kind.name, label(record)) for record in self._settled)
+            self.holding.release(record.key for record in self._settled)
             for record, receipt in bound:  # at last, because the email may be one that this very batch made or changed
                 self._bind(record, receipt)
         for kept in (self._records, self._moved, self._places, self._settled, self._made):

@@ -62,6 +62,10 @@ class Cycle:
     report: KindReport = field(default_factory=KindReport)
     holding: Holding = field(init=False)
 
+    def __post_init__(self) -> None:
+        """Remember nothing tried yet."""
+        self.holding = Holding(self.kind.name, self.ledger, self.clock, self.remote.policy, full=self.options.full)
+
     async def run(self) -> KindReport:
         """Bring both sides to agree and return what was done.
 
@@ -69,9 +73,8 @@ class Cycle:
         the plan back: then nothing was written.
         """
         self.local.open(self.ledger, self.account_id)
-        absorber = Absorber(self.kind, self.ledger, self.remote, self.clock, self._adopt_folder)
+        absorber = Absorber(self.kind, self.ledger, self.remote, self.holding, self._adopt_folder)
         absorber.load()
-        self.holding = Holding(self.kind.name, self.ledger, self.clock, self.remote.policy, full=self.options.full)
         committer = Committer(self.kind, self.ledger, self.report, self.clock, self.holding)
         executor = Executor(
             self.kind, self.ledger, self.local, self.remote, self.progress, self.account, self.clock, self.shelve, committer
@@ -179,7 +182,7 @@ class Cycle:
         with self.ledger.transaction():
             self.ledger.save(agreed(records[key]) for key in page.settled)
             self.ledger.save(replace(records[key], base=None, local=None, remote=None) for key in page.forgotten)
-            self.ledger.release([(self.kind.name, records[key].name) for key in (*page.settled, *page.forgotten)])
+            self.holding.release((*page.settled, *page.forgotten))
 
     def _name_hidden(self, page: Plan, records: dict[int, Record]) -> None:
         """Hold back by name what the server has where it cannot be seen; it is released as any item is on which both agree."""
@@ -199,7 +202,7 @@ class Cycle:
         self.report.sentences += deletions
 
     def _conclude(self) -> None:
-        self.ledger.release_agreed(self.kind.name)
+        self.holding.release_agreed()
         self.report.problems = problems_of(self.ledger, self.kind.name)
         self.report.conflicts = len(self.ledger.shelf(self.kind.name))
         if self.report.problems or self.report.conflicts:

@@ -3,6 +3,8 @@
 A refusal that only other content can mend waits for that. One that a person has to mend (rights, quota, a missing Trash) is tried
 again when the item, what is to be done with it, the configuration, or the mailboxes' roles and rights changed, and every hour.
 What time mends is tried again by the next run. Nothing is tried twice by one run.
+
+What a look could not see is no item yet: it is known by the server's id or by where it lies, and the next look asks for it again.
 """
 
 from __future__ import annotations
@@ -16,12 +18,17 @@ from jmapsync.ledger import HeldBack
 from jmapsync.ledger.codec import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from jmapsync.ledger import Ledger, Record
     from jmapsync.planner.model import Order
+    from jmapsync.storage.port import Observation, Trouble
 
 HOUR = 3600
+LOOK = "look"
+"""The remedy of a problem that the next look at the disk finds gone or finds again."""
+ASK = "ask"
+"""The remedy of a problem that the next look at the server asks about by its id, which stands in `seen`."""
 RIGHTS = "rights"
 """The ledger's note of what may be done in each container of the server."""
 ROLES = "roles"
@@ -41,14 +48,28 @@ class Holding:
     full: bool = False
     """True when a person asked to try everything again."""
     _tried: dict[int, str] = field(default_factory=dict)
+    _asked: set[str] = field(default_factory=set)
+    """Ids that this look at the server has to answer for, because an earlier one did not."""
+    _silent: set[str] = field(default_factory=set)
+    """Ids that this look at the server got no answer for."""
+
+    # items
 
     def hold_back(self, record: Record, orders: Sequence[Order], why: str, remedy: Remedy) -> None:
         """Keep an item that cannot be brought to agree, by name."""
-        now, seen = int(self.clock()), self._fingerprint(record, orders)
+        seen = self._fingerprint(record, orders)
         if remedy is Remedy.HUMAN:
             why = f"{why} (tried again every hour, or at once by sync --full)"
         self._tried[record.key] = seen
-        self.ledger.hold_back(HeldBack(self.kind, label(record), record.key, why, remedy.value, seen, now, now))
+        self._keep(_item(record.key), label(record), why, remedy.value, key=record.key, seen=seen)
+
+    def release(self, keys: Iterable[int]) -> None:
+        """Forget why items were held back: what was to be done with them is done."""
+        self.ledger.release((self.kind, _item(key)) for key in keys)
+
+    def release_agreed(self) -> None:
+        """Forget why items were held back on which both sides agree now: whoever caused it took it back."""
+        self.ledger.release_agreed(self.kind)
 
     def problems(self) -> dict[int, HeldBack]:
         """Return the items held back, by key."""
@@ -67,12 +88,53 @@ class Holding:
             return not 0 <= self.clock() - problem.last < HOUR
         return problem.remedy != Remedy.NEVER.value
 
+    # what a look could not see
+
+    def unanswered(self) -> set[str]:
+        """Begin a look at the server and return the ids that an earlier one got no answer for."""
+        self._asked = {one.seen for one in self.ledger.problems(self.kind) if one.remedy == ASK}
+        self._silent = set()
+        return set(self._asked)
+
+    def take_answers(self, page: Observation) -> None:
+        """Hold back by name what the server lists but does not answer for, until it does: no delta tells of it again."""
+        for trouble in page.problems:
+            self._keep(_email(trouble.ref), trouble.item, trouble.why, ASK, seen=trouble.ref)
+        self._silent |= {trouble.ref for trouble in page.problems}
+        answered = (self._asked - self._silent) if page.whole else set[str]()
+        answered |= (self._asked | self._silent) & {*(seen.ref for seen in page.items), *page.gone_refs}
+        self.ledger.release((self.kind, _email(ref)) for ref in answered)
+
+    def take_left_out(self, troubles: Sequence[Trouble]) -> None:
+        """Hold back by name what a look at the disk had to leave out, and forget what it did not come upon again."""
+        still = {_place(trouble.item) for trouble in troubles}
+        earlier = [one.subject for one in self.ledger.problems(self.kind) if one.remedy == LOOK]
+        self.ledger.release((self.kind, subject) for subject in earlier if subject not in still)
+        for trouble in troubles:
+            self._keep(_place(trouble.item), trouble.item, trouble.why, LOOK)
+
+    def _keep(self, subject: str, item: str, why: str, remedy: str, *, key: int | None = None, seen: str = "") -> None:
+        now = int(self.clock())
+        self.ledger.hold_back(HeldBack(self.kind, subject, item, key, why, remedy, seen, now, now))
+
     def _fingerprint(self, record: Record, orders: Sequence[Order]) -> str:
         """Return what both sides held, what was to be done, and what could be done there."""
         doing = " ".join(f"{order.side.value} {order.verb.value}" for order in orders)
         standing = f"{self.policy} {doing} {self.ledger.note(ROLES)} {self.ledger.note(RIGHTS)}"
         sides = (encode(version) if version is not None else "-" for version in (record.local, record.remote))
         return "|".join((hashlib.sha256(standing.encode()).hexdigest()[:16], *sides))
+
+
+def _item(key: int) -> str:
+    return f"item {key}"
+
+
+def _email(ref: str) -> str:
+    return f"ref {ref}"
+
+
+def _place(path: str) -> str:
+    return f"place {path}"
 
 
 def label(record: Record) -> str:

@@ -53,16 +53,20 @@ class Ledger:
     def open_readonly(cls, path: Path) -> Self | None:
         """Open for reading while another process writes; None when there is no ledger yet.
 
-        Nothing is written, not even a migration (hard case 71).
+        Nothing is written, not even a migration (hard case 71): an older file is read as a copy in memory.
         """
         if not path.exists():
             return None
         db = connect(path, mode="ro")
         try:
-            migrations.refuse_newer(db.execute("PRAGMA user_version").fetchone()[0])
+            found: int = db.execute("PRAGMA user_version").fetchone()[0]
+            migrations.refuse_newer(found)
         except BaseException:
             db.close()
             raise
+        if found < migrations.VERSION:
+            db.close()
+            return cls.copy_of(path)
         return cls(db)
 
     @classmethod
@@ -322,22 +326,22 @@ class Ledger:
     # problems
 
     def hold_back(self, held: HeldBack) -> None:
-        """Keep a problem; one already known under the same name keeps the time it was first seen."""
+        """Keep a problem; one already known about the same subject keeps the time it was first seen."""
         self._db.execute(
-            "INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, item) DO UPDATE SET"
-            " key = excluded.key, why = excluded.why, remedy = excluded.remedy, seen = excluded.seen,"
+            "INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, subject) DO UPDATE SET"
+            " item = excluded.item, key = excluded.key, why = excluded.why, remedy = excluded.remedy, seen = excluded.seen,"
             " last = excluded.last",
             held,
         )
 
     def problems(self, kind: str = "") -> list[HeldBack]:
         """Return the items held back, of one kind if given."""
-        rows = self._db.execute("SELECT * FROM problem WHERE ? IN ('', kind) ORDER BY kind, item", (kind,))
+        rows = self._db.execute("SELECT * FROM problem WHERE ? IN ('', kind) ORDER BY kind, item, subject", (kind,))
         return [HeldBack._make(row) for row in rows]
 
-    def release(self, items: Iterable[tuple[str, str]]) -> None:
-        """Forget problems by kind and item name."""
-        self._db.executemany("DELETE FROM problem WHERE kind = ? AND item = ?", items)
+    def release(self, subjects: Iterable[tuple[str, str]]) -> None:
+        """Forget problems by kind and subject."""
+        self._db.executemany("DELETE FROM problem WHERE kind = ? AND subject = ?", subjects)
 
     def release_agreed(self, kind: str) -> None:
         """Forget the problems of items on which both sides agree now: whoever caused them took it back."""

@@ -10,7 +10,27 @@ from jmapsync.errors import LedgerError
 if TYPE_CHECKING:
     import sqlite3
 
-STEPS: dict[int, str] = {}
+STEPS: dict[int, str] = {
+    # Problems were known by their labels, which two things may share.
+    1: """
+        CREATE TABLE problem_by_subject (
+          kind TEXT NOT NULL,
+          subject TEXT NOT NULL,               -- what it is about: `item KEY`, `ref ID` of the server, `place PATH`
+          item TEXT NOT NULL,                  -- a label for people
+          key INTEGER, why TEXT NOT NULL,
+          remedy TEXT NOT NULL, seen TEXT NOT NULL DEFAULT '', since INTEGER NOT NULL, last INTEGER NOT NULL,
+          PRIMARY KEY (kind, subject)
+        ) WITHOUT ROWID;
+        INSERT OR IGNORE INTO problem_by_subject
+          SELECT kind,
+            CASE WHEN key IS NOT NULL THEN 'item ' || key WHEN remedy = 'ask' THEN 'ref ' || seen ELSE 'place ' || item END,
+            item, key, why, remedy, seen, since, last
+          FROM problem ORDER BY last DESC;
+        DROP TABLE problem;
+        ALTER TABLE problem_by_subject RENAME TO problem;
+        CREATE INDEX problem_key ON problem (key);
+    """,
+}
 """SQL that leads from version N to N + 1, by N."""
 
 BASELINE = 1

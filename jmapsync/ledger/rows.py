@@ -92,7 +92,10 @@ class HeldBack(NamedTuple):
     """An item that waits for a remedy."""
 
     kind: str
+    subject: str
+    """What it is about: the same row means the same thing, whatever its label."""
     item: str
+    """A label for people; several things may bear the same."""
     key: int | None
     why: str
     remedy: str

@@ -69,7 +69,7 @@ class TestItems:
     def test_that_nobody_holds_any_longer_are_forgotten_with_all_that_was_said_of_them(self, ledger: Ledger) -> None:
         key = ledger.add(Record(0, "mail", "M1", local=A))
         ledger.intend([Intent(key, "mail", "{}", 1)])
-        ledger.hold_back(HeldBack("mail", "item", key, "why", "later", "", 1, 1))
+        ledger.hold_back(HeldBack("mail", f"item {key}", "name", key, "why", "later", "", 1, 1))
         ledger.save([replace(ledger.records([key])[key], local=None)])
         assert (ledger.records([key]), ledger.intents("mail"), ledger.problems()) == ({}, {}, [])
 

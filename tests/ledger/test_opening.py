@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing, contextmanager
+from importlib import resources
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,6 +36,22 @@ def version_of(path: Path) -> int:
 def set_version(path: Path, version: int) -> None:
     with closing(sqlite3.connect(path)) as db:
         db.execute(f"PRAGMA user_version = {version}")
+
+
+@pytest.fixture
+def old(path: Path) -> Path:
+    """A ledger of version 1 with problems."""
+    problems = [
+        ("mail", "drafts", 7, "why", "human", "x|y", 1, 2),
+        ("mail", "INBOX/cur/x", None, "why", "look", "", 3, 4),
+        ("mail", "email E1", None, "why", "ask", "E1", 5, 6),
+    ]
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(resources.files("jmapsync.ledger").joinpath("schema.sql").read_text("utf-8"))
+        db.executemany("INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?, ?, ?)", problems)
+        db.execute("PRAGMA user_version = 1")
+        db.commit()
+    return path
 
 
 @contextmanager
@@ -129,6 +146,22 @@ class TestSchemas:
         monkeypatch.setattr(migrations, "STEPS", {before: "CREATE TABLE one (x);"})
         Ledger.open(path).close()
         assert version_of(path) == before + 1
+
+    def test_one_that_knew_problems_by_their_names_keeps_them(self, old: Path) -> None:
+        with closing(Ledger.open(old)) as ledger:
+            assert [(one.subject, one.item, one.key, one.since) for one in ledger.problems("mail")] == [
+                ("place INBOX/cur/x", "INBOX/cur/x", None, 3),
+                ("item 7", "drafts", 7, 1),
+                ("ref E1", "email E1", None, 5),
+            ]
+
+    def test_case_71_an_older_one_is_read_without_being_touched(self, old: Path) -> None:
+        content = old.read_bytes()
+        reader = Ledger.open_readonly(old)
+        assert reader is not None
+        with closing(reader):
+            assert [one.item for one in reader.problems()] == ["INBOX/cur/x", "drafts", "email E1"]
+        assert (old.read_bytes(), version_of(old)) == (content, 1)
 
     def test_case_66_a_newer_one_is_refused_and_not_touched(self, path: Path) -> None:
         Ledger.open(path).close()

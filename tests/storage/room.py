@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.engine.absorb import Absorber
+from jmapsync.engine.holding import Holding
 from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger import Ledger, Place, Record
 from jmapsync.planner import Side
@@ -32,7 +33,8 @@ class Room:
         self.side = MaildirSide(self.root, base / "spool", **options)
         self.side.open(self.ledger, "a1")
         self._numbers = itertools.count(1)
-        self._absorber = Absorber(MAIL, self.ledger, SimpleNamespace(keys={}, roles={}), time.time, self._adopt)
+        holding = Holding(MAIL.name, self.ledger, time.time)
+        self._absorber = Absorber(MAIL, self.ledger, SimpleNamespace(keys={}, roles={}), holding, self._adopt)
 
     def _adopt(self, key: int, path: str, ref: str) -> None:
         self.side.adopt_folder(key, path, ref, self.ledger)
