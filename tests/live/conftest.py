@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from tests.live.cyrus import FLAVOURS, Cyrus
 from tests.live.imap import Imap
 from tests.live.jmapraw import Jmap
+from tests.live.service import Service
+from tests.live.userspace import Userspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,3 +87,27 @@ def make_account(cyrus: Cyrus) -> Iterator[Callable[[], Account]]:
 @pytest.fixture
 def account(make_account: Callable[[], Account]) -> Account:
     return make_account()
+
+
+@pytest.fixture
+def user() -> Iterator[Userspace]:
+    """A user of this system with a service manager."""
+    with Userspace.start() as user:
+        yield user
+
+
+@pytest.fixture
+def service(user: Userspace, account: Account) -> Service:
+    """The units installed for the user, and a configuration of the account."""
+    return Service(user, account)
+
+
+@pytest.fixture
+def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Tell what was measured, also where nothing fails."""
+
+    def tell(line: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"\n{line}")
+
+    return tell
