@@ -9,7 +9,15 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Never
 
-from jmapsync.errors import ForbiddenError, HostRefusedError, JmapsyncError, SignInError, UnsupportedError
+from jmapsync.errors import (
+    ForbiddenError,
+    HostRefusedError,
+    JmapsyncError,
+    NetworkError,
+    ServerError,
+    SignInError,
+    UnsupportedError,
+)
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.push import PING_SECONDS, EventSource, Mode, NoPushError, Push, SilentError
 from jmapsync.jmap.verdict import Setback
@@ -19,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from jmapsync.jmap.client import Client
+    from jmapsync.jmap.session import Session
 
 MAIL_TYPES = frozenset({"Mailbox", "Email"})
 _MOST_DOUBLINGS = 16
@@ -115,7 +124,7 @@ class Listener:
         began = time.monotonic()
         retry_after: float | None = None
         try:
-            session = await self._client.session()
+            session = await self._session()
             way = self._choose([way for way in self._ways if way.offered(session)])
             mode = way.mode
             async with way.connect(session) as changes:
@@ -133,13 +142,30 @@ class Listener:
         except SilentError as error:
             why = error.message
             self._silent = 0 if error.proven else self._silent + 1
-            if self._silent >= _SILENT_CONNECTIONS:
+            if self._silent >= _SILENT_CONNECTIONS and await self._answers():
                 return self._refuse(mode, f"{why} Something between may be holding it back.")
         except Setback as setback:
             why, retry_after = setback.error.message, setback.retry_after
         except JmapsyncError as error:
             why = error.message
         return self._back_off(mode, why, time.monotonic() - began, retry_after)
+
+    async def _session(self) -> Session:
+        """Return the session, without the patience of a request that somebody waits for."""
+        try:
+            async with asyncio.timeout(2 * self.timing.ping):
+                return await self._client.session()
+        except TimeoutError as error:
+            raise NetworkError("The server does not answer.") from error
+
+    async def _answers(self) -> bool:
+        """Tell whether the server answers other requests, so that it is not down but its push held back."""
+        self._client.expire_session()
+        try:
+            await self._session()
+        except JmapsyncError:
+            return False
+        return True
 
     def _choose(self, offered: list[Push]) -> Push:
         """Return the best way that is not refused; raise `NoPushError` saying why there is none."""

@@ -217,6 +217,19 @@ async def test_hard_case_34_a_network_that_went_is_not_taken_for_a_proxy_that_bu
         assert one.listener.state.mode == way
 
 
+async def test_a_server_that_hangs_is_not_taken_for_a_proxy_that_buffers(server: DemoServer, way: str) -> None:
+    async with cabled(server) as (one, cable):
+        await one.connected()
+        await asyncio.sleep(PING * 1.5)
+        cable.cut()
+        cable.cut_new = True
+        await one.until(lambda one: one.listener.state.why == "The server does not answer.")
+        await asyncio.sleep(PING * 4)
+        cable.cut_new = False
+        await one.until(lambda one: one.hints.count(LOOK) == 2)
+        assert one.listener.state.mode == way
+
+
 async def test_a_server_that_closes_after_every_state_is_followed_nevertheless(stream: DemoServer) -> None:
     stream.faults.ending_events.arm(0.05)
     async with account(stream.url) as one:
