@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from jmapsync.app.control import ask_state
 from jmapsync.app.places import LEDGER, LOCK
 from jmapsync.app.unavailable import missing_for_account, missing_for_kind
 from jmapsync.engine.report import Problem, worst
+from jmapsync.engine.standing import Standing
 from jmapsync.errors import ExitCode, JmapsyncError
 from jmapsync.ledger import Ledger
 
@@ -77,17 +79,23 @@ class AccountHealth:
     kinds: dict[str, KindHealth] = field(default_factory=dict)
     error: str = ""
     error_code: ExitCode = ExitCode.IN_SYNC
+    live: dict[str, Any] | None = None
+    """What the daemon that holds the account says; None where there is none."""
 
     @property
     def exit_code(self) -> ExitCode:
         """Return the code that most needs a person's eye."""
-        return worst([self.error_code, *(kind.exit_code for kind in self.kinds.values())])
+        codes = [self.error_code, *(kind.exit_code for kind in self.kinds.values())]
+        if self.live is not None and self.live["standing"] == Standing.SIGN_IN:
+            codes.append(ExitCode.SIGN_IN)
+        return worst(codes)
 
     def to_json(self) -> dict[str, Any]:
         """Return the object of `status --json`."""
         body: dict[str, Any] = {
             "running": self.running,
-            "next_look": None,  # nothing looks by itself before there is a daemon
+            "next_look": self.live["next_poll"] if self.live is not None else None,
+            "daemon": self.live,
             "kinds": {name: kind.to_json() for name, kind in self.kinds.items()},
         }
         if self.error:
@@ -95,9 +103,10 @@ class AccountHealth:
         return body
 
 
-def read_health(account: AccountConfig) -> AccountHealth:
-    """Return how an account stands; nothing is written, not even a migration."""
+async def read_health(account: AccountConfig) -> AccountHealth:
+    """Return how an account stands, by its ledger and by the daemon if there is one; nothing is written, not even a migration."""
     health = AccountHealth(account.name, running=_is_locked(account.state_dir / LOCK))
+    health.live = await ask_state(account.state_dir) if health.running else None
     for kind in account.kinds:
         health.kinds[kind] = KindHealth(unavailable=missing_for_account(account) or missing_for_kind(account, kind))
     try:

@@ -1,37 +1,71 @@
-"""Run the command that wants to know when a run changed something."""
+"""Run the commands that want to know what a run did, or that a person is needed."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import JmapsyncError
 
 if TYPE_CHECKING:
+    from jmapsync.config import HooksConfig
     from jmapsync.engine.report import AccountReport
 
-_INSIDE = "JMAPSYNC_IN_HOOK"
-"""Set for the hook, so that a hook which synchronises (notmuch's post-new often does) does not call itself for ever."""
-
+INSIDE = "JMAPSYNC_IN_HOOK"
+"""Set for a hook, so that one which synchronises (notmuch's post-new often does) does not call itself for ever."""
+GRACE = 5.0
+"""Seconds that a command which took too long has to end by itself."""
 _STDERR = 2
 
 
 class HookError(JmapsyncError):
-    """The hook failed; what was synchronised stays so."""
+    """A hook failed; what was synchronised stays so."""
 
 
-async def run_after_sync(command: str, report: AccountReport) -> None:
-    """Run the hook by the shell if the run of an account changed anything; its output goes to standard error.
+async def run_after_sync(hooks: HooksConfig, report: AccountReport) -> None:
+    """Run `after_sync` if the run of an account changed anything; its output goes to standard error. Raise `HookError`."""
+    if hooks.after_sync and report.changed and INSIDE not in os.environ:
+        about = {"JMAPSYNC_ACCOUNT": report.name, "JMAPSYNC_KINDS": " ".join(report.changed)}
+        await _run(hooks.after_sync, about, hooks.timeout)
 
-    Raise `HookError` if it fails.
-    """
-    changed = [name for name, kind in report.kinds.items() if kind.to_disk.total or kind.to_server.total or kind.folders.total]
-    if not command or not changed or _INSIDE in os.environ:
-        return
-    environment = os.environ | {"JMAPSYNC_ACCOUNT": report.name, "JMAPSYNC_KINDS": " ".join(changed), _INSIDE: "1"}
+
+async def run_on_trouble(hooks: HooksConfig, account: str, message: str) -> None:
+    """Run `on_trouble` with a sentence for people. Raise `HookError`."""
+    if hooks.on_trouble:
+        await _run(hooks.on_trouble, {"JMAPSYNC_ACCOUNT": account, "JMAPSYNC_MESSAGE": message}, hooks.timeout)
+
+
+async def _run(command: str, about: dict[str, str], seconds: float) -> None:
     process = await asyncio.create_subprocess_exec(
-        "/bin/sh", "-c", command, stdin=asyncio.subprocess.DEVNULL, stdout=_STDERR, env=environment
+        *("/bin/sh", "-c", command),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=_STDERR,
+        env=os.environ | about | {INSIDE: "1"},
+        start_new_session=True,  # so that all of it can be ended
     )
-    if code := await process.wait():
+    try:
+        async with asyncio.timeout(seconds):
+            code = await process.wait()
+    except TimeoutError:
+        raise HookError(
+            f"The hook `{command}` was ended after {seconds:g} seconds; everything is synchronised nevertheless."
+        ) from None
+    finally:
+        await _end(process)
+    if code:
         raise HookError(f"The hook `{command}` failed with status {code}; everything is synchronised nevertheless.")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End a command that still runs, with all that it started."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                await process.wait()

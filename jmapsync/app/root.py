@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from typing import TYPE_CHECKING
 
-from jmapsync.app.hook import run_after_sync
+from jmapsync.app.hook import INSIDE, run_after_sync
 from jmapsync.app.unavailable import missing_for_account, missing_for_kind
 from jmapsync.config.reader import nearest
 from jmapsync.engine.cycle import Options
 from jmapsync.engine.report import AccountReport, KindReport, RunReport, Silent, State
-from jmapsync.errors import ConfigError, ExitCode, JmapsyncError
+from jmapsync.errors import BusyError, ConfigError, ExitCode, JmapsyncError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from jmapsync.app.checkup import Checkup
     from jmapsync.app.health import AccountHealth
     from jmapsync.app.shelf import Shelf
-    from jmapsync.config import AccountConfig, Config
+    from jmapsync.config import AccountConfig, Config, MailConfig
     from jmapsync.engine.report import Progress
 
 KINDS = ("mail", "contacts", "calendars", "tasks", "sieve")
@@ -84,16 +85,15 @@ class App:
         progress: Progress,
     ) -> AccountReport:
         """Synchronise one account, and make of whatever goes wrong a report of its own."""
-        from jmapsync.app.wiring import run_account  # noqa: PLC0415  # the HTTP library costs 100 ms
-
         started = time.monotonic()
         missing = {kind: missing_for_account(account) or missing_for_kind(account, kind) for kind in kinds}
         report = AccountReport(account.name)
         try:
             if account.mail is not None and missing.get("mail") == "":
-                report = await run_account(account, self.config.safety, account.mail, options, progress)
-                if not options.dry:
-                    await run_after_sync(self.config.hooks.after_sync, report)
+                handed = None if options.dry else await self._hand_over(account, options)
+                report = handed or await self._run(account, account.mail, options, progress)
+                if not options.dry and handed is None:
+                    await run_after_sync(self.config.hooks, report)
         except JmapsyncError as error:
             report.error, report.exit_code = str(error), error.exit_code
         except Exception as error:  # noqa: BLE001  # a fault of ours in one account must not end the others
@@ -107,17 +107,37 @@ class App:
         report.seconds = time.monotonic() - started
         return report
 
+    async def _run(self, account: AccountConfig, mail: MailConfig, options: Options, progress: Progress) -> AccountReport:
+        from jmapsync.app.wiring import open_account  # noqa: PLC0415  # the HTTP library costs 100 ms
+
+        async with open_account(account, self.config.safety, mail, progress, dry=options.dry) as opened:
+            return await opened.run(options)
+
+    async def _hand_over(self, account: AccountConfig, options: Options) -> AccountReport | None:
+        """Let the daemon do the run if one holds the account; its hooks are its own."""
+        from jmapsync.app.control import SOCKET, Ask, ask  # noqa: PLC0415  # most runs meet no daemon
+
+        if not (account.state_dir / SOCKET).exists():
+            return None
+        question = Ask("sync", full=options.full, allow_deletes=options.allow_deletes, by_hook=INSIDE in os.environ)
+        answer = await ask(account.state_dir, question)
+        if answer is None:
+            return None
+        if answer.report is None:
+            raise BusyError(answer.error or "The daemon gave no report.", advice="Try again.")
+        return answer.report
+
     async def check(self, names: Sequence[str] = ()) -> list[Checkup]:
         """Reach the servers and tell what they offer; nothing is changed, here or there."""
         from jmapsync.app.checkup import check_account  # noqa: PLC0415  # the HTTP library costs 100 ms
 
         return list(await asyncio.gather(*(check_account(account) for account in self.select(names))))
 
-    def status(self, names: Sequence[str] = ()) -> list[AccountHealth]:
-        """Tell what the ledgers know; works while another process writes them."""
+    async def status(self, names: Sequence[str] = ()) -> list[AccountHealth]:
+        """Tell what the ledgers and the daemon know; works while another process writes them."""
         from jmapsync.app.health import read_health  # noqa: PLC0415  # a run needs none of it
 
-        return [read_health(account) for account in self.select(names)]
+        return list(await asyncio.gather(*(read_health(account) for account in self.select(names))))
 
     def shelves(self, names: Sequence[str] = ()) -> list[Shelf]:
         """Return the shelves of accounts: versions that lost a conflict."""

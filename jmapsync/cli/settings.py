@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from jmapsync.app import App
+    from jmapsync.config import Config
     from jmapsync.engine.report import Progress
 
 
@@ -18,20 +19,26 @@ class Settings:
 
     def __init__(self, config: str | None, verbose: int, *, quiet: bool) -> None:
         """Keep the options."""
-        self._config = config
-        self._verbose = verbose
+        self.config_given = Path(config) if config is not None else None
+        """The configuration that was named, if one was."""
+        self.verbose = verbose
         self.quiet = quiet
 
     def app(self) -> App:
         """Read the configuration and return the app; raise `ConfigError`."""
         from jmapsync.app import App  # noqa: PLC0415  # `--help` must come at once
-        from jmapsync.config import default_path, load  # noqa: PLC0415
 
-        return App(load(Path(self._config) if self._config is not None else default_path()))
+        return App(self.configuration())
+
+    def configuration(self) -> Config:
+        """Read the configuration; raise `ConfigError`."""
+        from jmapsync.config import default_path, load  # noqa: PLC0415  # `--help` must come at once
+
+        return load(self.config_given or default_path())
 
     def set_up_log(self) -> None:
         """Send the log to standard error: ours, and with -v -v a line a request; other libraries log the headers they send."""
-        if not self._verbose:
+        if not self.verbose:
             return
         import logging  # noqa: PLC0415
 
@@ -40,7 +47,7 @@ class Settings:
         ours = logging.getLogger("jmapsync")
         ours.addHandler(handler)
         ours.setLevel(logging.INFO)
-        if self._verbose > 1:
+        if self.verbose > 1:
             ours.setLevel(logging.DEBUG)
             requests = logging.getLogger("httpx")  # one line a request: method, URL and status
             requests.addHandler(handler)

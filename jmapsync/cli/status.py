@@ -1,14 +1,17 @@
-"""`jmapsync status`: what the ledgers know."""
+"""`jmapsync status`: what the ledgers know, and the daemon."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from jmapsync.cli.settings import Settings, pass_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jmapsync.app.health import AccountHealth, KindHealth
 
 
@@ -17,13 +20,15 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @pass_settings
 def status(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> int:
-    """Tell the last run, counts, conflicts and problems; works during a run, and without network.
+    """Tell the last run, counts, conflicts, problems and what the daemon does; works during a run, and without network.
 
     The exit code is that of the worst account, as after a run.
     """
-    from jmapsync.engine.report import worst  # noqa: PLC0415  # `--help` must come at once
+    import asyncio  # noqa: PLC0415  # `--help` must come at once
 
-    found = settings.app().status(accounts)
+    from jmapsync.engine.report import worst  # noqa: PLC0415
+
+    found = asyncio.run(settings.app().status(accounts))
     code = worst([one.exit_code for one in found])
     if as_json:
         import json  # noqa: PLC0415
@@ -36,7 +41,10 @@ def status(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> i
 
 
 def _print(health: AccountHealth) -> None:
-    click.echo(f"{health.name}{' (a run is under way)' if health.running else ''}")
+    click.echo(f"{health.name}{' (a run is under way)' if health.running and not health.live else ''}")
+    if health.live:
+        for line in _live(health.live):
+            click.echo(f"  {line}")
     for kind, standing in health.kinds.items():
         click.echo(f"  {kind}: {standing.unavailable or _last_run(standing)}")
         if standing.last_run:
@@ -50,6 +58,24 @@ def _print(health: AccountHealth) -> None:
             click.echo(f"    held back: {problem.item}: {problem.why}")
     if health.error:
         click.echo(f"{health.name}: {health.error}", err=True)
+
+
+def _live(live: dict[str, Any]) -> Iterator[str]:
+    """Yield what the daemon says, for people."""
+    yield f"daemon: {live['standing']}{': ' + live['why'] if live['why'] else ''}"
+    for one in live["progress"]:
+        left = f", {timedelta(seconds=one['seconds_left'])} left" if one["seconds_left"] is not None else ""
+        figures = f"{one['done']:,} of {one['of']:,}, {one['per_second']:,.0f}/s, {one['bytes_per_second'] / 1e6:.1f} MB/s"
+        yield f"  {one['what']}: {figures}{left}"
+    push, watch = live["push"], live["watch"]
+    if push:
+        yield f"  push: {push['mode'] + ', connected' if push['connected'] else push['why']}"
+    if watch:
+        yield f"  disk: {watch['mode']}{': ' + watch['why'] if watch['why'] else ''}"
+    if live["next_poll"]:
+        yield f"  next slow look: {datetime.fromisoformat(live['next_poll']).astimezone():%Y-%m-%d %H:%M:%S}"
+    if live["look_due_in"] is not None:
+        yield f"  next look in {live['look_due_in']:.0f} s"
 
 
 def _last_run(standing: KindHealth) -> str:

@@ -106,7 +106,11 @@ def _read(document: dict[str, Any], path: Path, mistakes: Mistakes, *, private: 
             max_deletes=safety.whole("max_deletes", SafetyConfig.max_deletes),
             max_delete_percent=safety.percent("max_delete_percent", SafetyConfig.max_delete_percent),
         ),
-        hooks=HooksConfig(after_sync=hooks.text("after_sync")),
+        hooks=HooksConfig(
+            after_sync=hooks.text("after_sync"),
+            on_trouble=hooks.text("on_trouble"),
+            timeout=hooks.duration("timeout", HooksConfig.timeout),
+        ),
     )
     for reader in (top, daemon, safety, hooks):
         reader.close()

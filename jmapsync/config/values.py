@@ -134,6 +134,11 @@ class HooksConfig:
     """Commands that other programs want run."""
 
     after_sync: str = ""
+    """Run by the shell when a run changed something."""
+    on_trouble: str = ""
+    """Run by the shell when the daemon needs a person: a sign-in, a conflict, a suspended deletion."""
+    timeout: float = 10 * MINUTE
+    """Seconds after which a command is ended."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from jmapsync.engine.execute import Executor, problems_of, works_of
 from jmapsync.engine.guarding import Guard
 from jmapsync.engine.holding import Holding
 from jmapsync.engine.report import KindReport, State
+from jmapsync.engine.threads import complete
 from jmapsync.errors import ExitCode, Remedy, SuspendedError
 from jmapsync.planner import Present, Side, plan, settle
 
@@ -42,6 +42,8 @@ class Options:
     """Say what would be done, and write nothing."""
     allow_deletes: bool = False
     """Let the plan through that the guard held back the last time."""
+    disk_only: bool = False
+    """Look at the disk first, and leave the server alone where nothing changed on it."""
 
 
 @dataclass(slots=True)
@@ -73,6 +75,9 @@ class Cycle:
         the plan back: then nothing was written.
         """
         self.local.open(self.ledger, self.account_id)
+        if self.options.disk_only and not await complete(self._disk_changed):
+            self._conclude()
+            return self.report
         absorber = Absorber(self.kind, self.ledger, self.remote, self.holding, self._adopt_folder)
         absorber.load()
         committer = Committer(self.kind, self.ledger, self.report, self.clock, self.holding)
@@ -98,13 +103,26 @@ class Cycle:
         self._conclude()
         return self.report
 
+    def _disk_changed(self) -> bool:
+        """Tell whether the disk shows anything that the ledger does not, or anything waits to be done all the same."""
+        kind = self.kind
+        if self.ledger.counts(kind.items.kind)[2] or self.ledger.counts(kind.containers.kind)[2]:
+            return True
+        known = {record.key: record.local for record in self.ledger.all(kind.containers.kind) if record.local is not None}
+        folders = self.local.look_folders(self.ledger).folders
+        names = {record_key: version.body for record_key, version in known.items()}
+        if {folder.key: folder.name for folder in folders} != names or len(folders) != len(names):
+            return True
+        look = self.local.look_items(self.ledger)
+        return bool(look.items or look.gone or look.moved or look.places or look.suspicious or look.problems)
+
     def _adopt_folder(self, key: int, path: str, ref: str) -> None:
         self.local.adopt_folder(key, path, ref, self.ledger)
 
     async def _look(self, absorber: Absorber, containers: Containers, guard: Guard, *, full: bool) -> None:
         """Look at both sides and take in what they hold; what only one side seems to have may be the same."""
         kind = self.kind
-        absorber.take_local_folders(await asyncio.to_thread(self.local.look_folders, self.ledger))
+        absorber.take_local_folders(await complete(self.local.look_folders, self.ledger))
         cursor = self.ledger.cursor(kind.name, Side.REMOTE)
         again = absorber.unanswered()
         async for page in self.remote.look(
@@ -112,13 +130,13 @@ class Cycle:
         ):
             try:
                 # In a thread, so that the server's next answer comes in meanwhile.
-                await asyncio.to_thread(self._take_remote, absorber, guard, page)
+                await complete(self._take_remote, absorber, guard, page)
             except SuspendedError:
                 # What was taken in before may be strange too: the next run looks at everything.
                 self.ledger.set_cursor(kind.name, Side.REMOTE, "")
                 raise
         containers.settle()
-        look = await asyncio.to_thread(self.local.look_items, self.ledger)
+        look = await complete(self.local.look_items, self.ledger)
         with self.ledger.transaction():
             if look.suspicious:
                 guard.doubt(Side.LOCAL, look.suspicious)

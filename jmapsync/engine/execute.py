@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from jmapsync.engine.commit import Committer, Work
 from jmapsync.engine.intents import announce, superseded
 from jmapsync.engine.report import Problem, Progress
+from jmapsync.engine.threads import complete
 from jmapsync.planner.model import Change, Side
 from jmapsync.storage.port import Body, Job, Outcome, Receipt
 
@@ -107,7 +108,7 @@ class Executor:
         await self._to_server([work for work in ready if work.remote is not None])
         ready = self._without_bound(ready)
         await self._to_disk([work for work in ready if work.local is not None], bodies)
-        await asyncio.to_thread(self.committer.commit, ready)
+        await complete(self.committer.commit, ready)
         self.progress.advance(self.account, self.kind.name, len(batch), sum(one.record.size for one in batch if one.brings_body))
         failure = self.local.failure()
         if failure is not None:
@@ -131,7 +132,7 @@ class Executor:
             assert order is not None  # noqa: S101 - chosen for it
             body = None
             if work.sends_body:
-                body = await asyncio.to_thread(self.local.read, order.key, places.get(order.key, ()))
+                body = await complete(self.local.read, order.key, places.get(order.key, ()))
                 intents.append(announce(work.record, kind, body.size, int(self.clock())))
             jobs.append(Job(order, work.record.ref, work.record.stamp, body, superseded=order.key in retired))
         with self.ledger.transaction():
@@ -158,7 +159,7 @@ class Executor:
             assert order is not None  # noqa: S101 - chosen for it
             key = order.key
             jobs.append(Job(order, work.record.ref, work.record.stamp, bodies.get(key), tuple(places.get(key, ()))))
-        receipts = await asyncio.to_thread(self.local.write, jobs, self.ledger)
+        receipts = await complete(self.local.write, jobs, self.ledger)
         for work, receipt in zip(works, receipts, strict=True):
             work.local_receipt = receipt
         for job in jobs:

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from jmapsync.errors import ExitCode
+from jmapsync.errors import ExitCode, Remedy
 from jmapsync.planner.model import Verb
 
 
@@ -97,6 +97,13 @@ class AccountReport:
     """The sentence of a failure that took the whole account down."""
     exit_code: ExitCode = ExitCode.IN_SYNC
     """The code of that failure; see `worst` for the code of the account."""
+    remedy: Remedy = Remedy.NOW
+    """Who can mend that failure."""
+
+    @property
+    def changed(self) -> list[str]:
+        """Return the kinds in which anything was written, on either side."""
+        return [name for name, kind in self.kinds.items() if kind.to_disk.total or kind.to_server.total or kind.folders.total]
 
     @property
     def worst(self) -> ExitCode:

@@ -58,10 +58,10 @@ class TestHelp:
 class TestSurprises:
     @pytest.fixture
     def surprise(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def surprise(*_: object) -> None:
+        def surprise(*_: object, **__: object) -> None:
             raise KeyError(SECRET) from ValueError(f"Basic {SECRET}")
 
-        monkeypatch.setattr("jmapsync.app.wiring.run_account", surprise)
+        monkeypatch.setattr("jmapsync.app.wiring.open_account", surprise)
 
     @pytest.mark.usefixtures("surprise")
     def test_in_an_account_become_a_sentence_and_a_private_report(self, jmapsync: Command, home: Home) -> None:

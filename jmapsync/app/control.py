@@ -1,0 +1,133 @@
+"""Speak with the daemon that holds an account: a socket in the account's state folder, JSON lines, its owner only.
+
+`sync` hands its work over by it and gets the report, `status` asks it how things are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from jmapsync.engine.report import AccountReport  # noqa: TC001  # msgspec reads the annotations
+from jmapsync.errors import BusyError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+SOCKET = "control.sock"
+_MOST = 1 << 24
+"""Octets of one message: a report names every item that is held back."""
+_PATIENCE = 5.0
+"""Seconds that an answer about the state may take; a run takes as long as it takes."""
+
+
+class Ask(msgspec.Struct, forbid_unknown_fields=True):
+    """What is asked of the daemon."""
+
+    do: str
+    """`sync` or `status`."""
+    full: bool = False
+    allow_deletes: bool = False
+    by_hook: bool = False
+
+
+class Answer(msgspec.Struct):
+    """What the daemon answers; a run is told of in several of them, the last with the report."""
+
+    report: AccountReport | None = None
+    state: dict[str, Any] | None = None
+    error: str = ""
+
+
+_asks = msgspec.json.Decoder(Ask)
+_answers = msgspec.json.Decoder(Answer)
+
+
+@asynccontextmanager
+async def answering(state_dir: Path, answer: Callable[[Ask], Awaitable[Answer]]) -> AsyncIterator[None]:
+    """Answer on the account's socket as long as the context lasts. Raise OSError where there can be none."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError, ValueError):
+            try:
+                told = await answer(_asks.decode(await reader.readuntil(b"\n")))
+            except msgspec.DecodeError:
+                told = Answer(error="The daemon is of another version.")
+            writer.write(msgspec.json.encode(told) + b"\n")
+            await writer.drain()
+        writer.close()
+
+    listening = _bound(state_dir)
+    server = await asyncio.start_unix_server(serve, sock=listening, limit=_MOST)
+    try:
+        yield
+    finally:
+        server.close()
+        (state_dir / SOCKET).unlink(missing_ok=True)
+
+
+async def ask(state_dir: Path, question: Ask, *, patience: float | None = None) -> Answer | None:
+    """Return the daemon's answer; None where no daemon holds the account. Raise `BusyError` if it ends before it answers."""
+    link = await asyncio.to_thread(_connected, state_dir)
+    if link is None:
+        return None
+    reader, writer = await asyncio.open_unix_connection(sock=link, limit=_MOST)
+    try:
+        async with asyncio.timeout(patience):
+            writer.write(msgspec.json.encode(question) + b"\n")
+            await writer.drain()
+            return _answers.decode(await reader.readuntil(b"\n"))
+    except (OSError, asyncio.IncompleteReadError, msgspec.DecodeError) as error:
+        raise BusyError("The daemon that holds the account did not answer.", advice="Try again, or restart it.") from error
+    finally:
+        writer.close()
+
+
+async def ask_state(state_dir: Path) -> dict[str, Any] | None:
+    """Return what the daemon says of the account now; None where there is none, or it is silent."""
+    with suppress(BusyError, TimeoutError):
+        answer = await ask(state_dir, Ask("status"), patience=_PATIENCE)
+        return answer.state if answer is not None else None
+    return None
+
+
+def _bound(state_dir: Path) -> socket.socket:
+    """Return a socket bound in a folder whose path may be longer than the 107 octets that an address has room for."""
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    folder = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        (state_dir / SOCKET).unlink(missing_ok=True)  # the account's lock is ours, so whoever made it is dead
+        listening.bind(f"/proc/self/fd/{folder}/{SOCKET}")
+        (state_dir / SOCKET).chmod(0o600)  # the folder is its owner's alone already
+        listening.listen()
+        listening.setblocking(False)
+    except BaseException:
+        listening.close()
+        raise
+    finally:
+        os.close(folder)
+    return listening
+
+
+def _connected(state_dir: Path) -> socket.socket | None:
+    try:
+        folder = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        link.connect(f"/proc/self/fd/{folder}/{SOCKET}")
+    except OSError:
+        link.close()
+        return None
+    finally:
+        os.close(folder)
+    link.setblocking(False)
+    return link

@@ -1,0 +1,280 @@
+"""The daemon: a keeper for each account, and what steers them all: signals, the timetable, systemd and the control sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.app.control import Answer, Ask, answering
+from jmapsync.app.crash import report_crash
+from jmapsync.app.hook import run_after_sync, run_on_trouble
+from jmapsync.app.notify import ServiceManager
+from jmapsync.app.root import App
+from jmapsync.app.tidy import tidy
+from jmapsync.app.unavailable import missing_for_account, missing_for_kind
+from jmapsync.app.wiring import open_account
+from jmapsync.engine.cycle import Options
+from jmapsync.engine.keeper import Keeper, Settings
+from jmapsync.engine.meter import Meter
+from jmapsync.engine.standing import Standing
+from jmapsync.engine.timetable import Timetable
+from jmapsync.errors import ConfigError, ExitCode, JmapsyncError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from jmapsync.config import AccountConfig, Config
+
+CONTROL_SECONDS = 2.0
+"""Between two rounds of the control task: the clocks, the watchdog, the status line."""
+TIDY_SECONDS = 86_400.0
+STOP_SECONDS = 4.0
+"""How long a batch under way may take to come to its end."""
+SPREAD = 0.1
+"""Polls come up to so much of their period later, so that many daemons do not ask in the same second."""
+_TROUBLE = frozenset({Standing.SIGN_IN, Standing.SUSPENDED})
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """One account under care."""
+
+    account: AccountConfig
+    keeper: Keeper
+    task: asyncio.Task[None]
+    doors: AsyncExitStack
+
+
+@dataclass(slots=True)
+class Service:
+    """The daemon."""
+
+    load: Callable[[], Config]
+    """Reads the configuration. Raises ConfigError."""
+    names: Sequence[str] = ()
+    """The accounts to keep; none means all."""
+    manager: ServiceManager = field(default_factory=ServiceManager)
+    _config: Config = field(init=False)
+    _kept: dict[str, _Kept] = field(default_factory=dict)
+    _timetable: Timetable = field(init=False)
+    _ending: asyncio.Event = field(default_factory=asyncio.Event)
+    _errands: set[asyncio.Task[None]] = field(default_factory=set)
+    _exit_code: ExitCode = ExitCode.IN_SYNC
+
+    async def run(self) -> ExitCode:
+        """Keep the accounts until SIGTERM or SIGINT; raise `ConfigError` where there is nothing to keep."""
+        self._config = self.load()
+        accounts = self._wanted(self._config)
+        self._timetable = Timetable(self._on_jump)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_end)
+        loop.add_signal_handler(signal.SIGHUP, self._on_reload)
+        for account in accounts:
+            await self._keep(account)
+        self._timetable.start()
+        self._timetable.every("tidy", TIDY_SECONDS, self._on_tidy, spread=3600)
+        control = asyncio.create_task(self._control())
+        greeting = asyncio.create_task(self._greet())
+        try:
+            await self._ending.wait()
+        finally:
+            self.manager.stopping()
+            self.manager.status("ending")
+            self._timetable.stop()
+            for task in (control, greeting):
+                task.cancel()
+            await self._end_all()
+        return self._exit_code
+
+    # accounts
+
+    def _wanted(self, config: Config) -> list[AccountConfig]:
+        found = []
+        for account in App(config).select(self.names):
+            if account.mail is None or (why := missing_for_account(account)):
+                _log.warning("%s: %s", account.name, "no mail is configured" if account.mail is None else why)
+                continue
+            for kind in account.kinds:
+                if why := missing_for_kind(account, kind):
+                    _log.warning("%s: %s", account.name, why)
+            if not missing_for_kind(account, "mail"):
+                found.append(account)
+        if not found:
+            raise ConfigError([f"{config.path} has no account that can be kept in step."])
+        return found
+
+    async def _keep(self, account: AccountConfig) -> None:
+        mail, config = account.mail, self._config
+        assert mail is not None  # noqa: S101 - chosen for it
+        meter = Meter()
+        daemon = config.daemon
+        keeper = Keeper(
+            account.name,
+            partial(open_account, account, config.safety, mail, meter),
+            Settings(push=daemon.push, settle=daemon.settle, full=daemon.full),
+            meter,
+            partial(run_after_sync, config.hooks),
+            partial(report_crash, folder=account.state_dir),
+            self._on_turn,
+        )
+        doors = AsyncExitStack()
+        try:
+            await doors.enter_async_context(answering(account.state_dir, partial(self._answer, keeper)))
+        except OSError as error:
+            _log.warning("%s: `sync` and `status` cannot reach this daemon: %s.", account.name, error.strerror)
+        task = asyncio.create_task(keeper.run(), name=account.name)
+        self._kept[account.name] = _Kept(account, keeper, task, doors)
+        poll = partial(keeper.tick, "it is time for the slow look")
+        self._timetable.every(f"poll {account.name}", daemon.poll, poll, spread=daemon.poll * SPREAD)
+        audit = partial(keeper.tick, "it is time for the whole look", full=True)
+        self._timetable.every(f"full {account.name}", daemon.full, audit, spread=daemon.full * SPREAD)
+
+    async def _release(self, name: str) -> None:
+        kept = self._kept.pop(name)
+        for job in ("poll", "full"):
+            self._timetable.drop(f"{job} {name}")
+        kept.task.cancel()
+        await asyncio.wait([kept.task], timeout=STOP_SECONDS)
+        await kept.doors.aclose()
+
+    async def _end_all(self) -> None:
+        tasks = [kept.task for kept in self._kept.values()]
+        for task in [*tasks, *self._errands]:
+            task.cancel()
+        late: set[asyncio.Task[None]] = set()
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
+        for kept in self._kept.values():
+            await kept.doors.aclose()
+        if late:
+            _log.warning("A batch did not come to its end in time; what is left of it is done at the next start.")
+            logging.shutdown()
+            os._exit(ExitCode.IN_SYNC)  # as safe as any crash, and in time
+
+    # what happens
+
+    def _on_end(self) -> None:
+        if self._ending.is_set():
+            os._exit(ExitCode.FAILED)
+        self._ending.set()
+
+    def _on_reload(self) -> None:
+        self._do(self._reload())
+
+    def _on_jump(self, what: str) -> None:
+        _log.info("%s; looking at everything that may have changed", what)
+        for kept in self._kept.values():
+            kept.keeper.tick(what, renew=True)
+
+    def _on_tidy(self) -> None:
+        for kept in self._kept.values():
+            tidy(kept.account.state_dir)
+
+    def _on_turn(self, keeper: Keeper) -> None:
+        level = logging.WARNING if keeper.standing in {*_TROUBLE, Standing.TROUBLE} else logging.INFO
+        if keeper.standing is not Standing.AT_WORK:
+            _log.log(level, "%s: %s", keeper.name, f"{keeper.standing}{f': {keeper.why}' if keeper.why else ''}")
+        if keeper.standing in _TROUBLE:
+            self._do(run_on_trouble(self._config.hooks, keeper.name, keeper.why))
+
+    def _do(self, errand: Coroutine[Any, Any, None]) -> None:
+        """Run something beside everything else, and log what goes wrong with it."""
+
+        async def do() -> None:
+            try:
+                await errand
+            except JmapsyncError as error:
+                _log.warning("%s", error)
+
+        task = asyncio.create_task(do())
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    async def _reload(self) -> None:
+        """Read the configuration again; a broken one is told, and the old one stays."""
+        self.manager.reloading()
+        try:
+            config = self.load()
+            accounts = {account.name: account for account in self._wanted(config)}
+        except JmapsyncError as error:
+            _log.error("The configuration stays as it was: %s", error)
+        else:
+            same = all(getattr(config, part) == getattr(self._config, part) for part in ("daemon", "safety", "hooks"))
+            self._config = config
+            for name, kept in list(self._kept.items()):
+                if not same or accounts.get(name) != kept.account or kept.keeper.standing is Standing.SIGN_IN:
+                    await self._release(name)
+            for name, account in accounts.items():
+                if name not in self._kept:
+                    await self._keep(account)
+            _log.info("The configuration was read again.")
+        self.manager.ready()
+
+    # the control task
+
+    async def _greet(self) -> None:
+        """Say that the daemon is up once every account was looked at, or could not be."""
+        for kept in list(self._kept.values()):
+            await kept.keeper.first_look.wait()
+        self.manager.ready()
+
+    async def _control(self) -> None:
+        """Watch the clocks, feed the watchdog, and tell how things stand."""
+        while True:
+            self._timetable.watch_clocks()
+            stuck = [name for name, kept in self._kept.items() if kept.keeper.is_stuck()]
+            if stuck:
+                _log.error("%s: nothing moved for a long time; the watchdog is no longer fed", ", ".join(stuck))
+            elif any(kept.task.done() for kept in self._kept.values()):
+                self._exit_code = ExitCode.FAILED
+                self._ending.set()
+            else:
+                self.manager.alive()
+            self.manager.status("; ".join(self._line(kept) for kept in self._kept.values()))
+            period = min(CONTROL_SECONDS, self.manager.watchdog / 3 or CONTROL_SECONDS)
+            await asyncio.sleep(period)
+
+    def _line(self, kept: _Kept) -> str:
+        keeper = kept.keeper
+        words = f"{keeper.name}: {keeper.standing}"
+        for one in keeper.meter.to_json():
+            words += f", {one['what']} {one['done']:,} of {one['of']:,}, {one['per_second']:,.0f}/s"
+        return f"{words} ({keeper.why})" if keeper.why and keeper.standing is not Standing.AT_WORK else words
+
+    # what is asked
+
+    async def _answer(self, keeper: Keeper, ask: Ask) -> Answer:
+        if ask.do == "sync":
+            options = Options(full=ask.full, allow_deletes=ask.allow_deletes)
+            try:
+                return Answer(report=await keeper.request(options, by_hook=ask.by_hook))
+            except asyncio.CancelledError:
+                return Answer(error="The daemon is ending.")
+        return Answer(state=self._state(keeper))
+
+    def _state(self, keeper: Keeper) -> dict[str, Any]:
+        due, loop = keeper.hints.due, asyncio.get_running_loop()
+        poll, full = self._timetable.due(f"poll {keeper.name}"), self._timetable.due(f"full {keeper.name}")
+        push, watch = keeper.push, keeper.watch
+        return {
+            "standing": keeper.standing.value,
+            "why": keeper.why,
+            "process": os.getpid(),
+            "looks": keeper.looks,
+            "looked_at": keeper.looked_at,
+            "look_due_in": max(0.0, round(due - loop.time(), 1)) if due is not None else None,
+            "next_poll": poll.isoformat() if poll else None,
+            "next_full": full.isoformat() if full else None,
+            "push": {"mode": push.mode, "connected": push.connected, "why": push.why, "since": push.since} if push else None,
+            "watch": {"mode": watch.mode.value, "why": watch.why} if watch else None,
+            "progress": keeper.meter.to_json(),
+        }

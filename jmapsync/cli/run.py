@@ -1,0 +1,81 @@
+"""`jmapsync run`: the daemon."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import click
+
+from jmapsync.cli.settings import Settings, pass_settings
+
+
+class _Journal(logging.Formatter):
+    """Lines with the level in front, as the journal reads it (sd-daemon(3))."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the lines of a record."""
+        steps = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+        level = next((number for least, number in steps if record.levelno >= least), 7)
+        return "\n".join(f"<{level}>{line}" for line in super().format(record).splitlines())
+
+
+@click.command(short_help="Keep accounts in step all the time.")
+@click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1)
+@click.option("--install", "installs", is_flag=True, help="Write systemd units that run this, and say what to do next.")
+@click.option("--uninstall", "uninstalls", is_flag=True, help="Remove those units.")
+@pass_settings
+def run(settings: Settings, accounts: tuple[str, ...], *, installs: bool, uninstalls: bool) -> int:
+    """Keep accounts and their local files the same all the time; all accounts if none is named.
+
+    The server's push, the disk's changes and a slow poll wake it. SIGHUP reads the configuration again, SIGTERM ends it.
+    """
+    if installs and uninstalls:
+        raise click.UsageError("--install and --uninstall exclude each other.")
+    if installs or uninstalls:
+        return _install(settings, undo=uninstalls)
+    import asyncio  # noqa: PLC0415  # `--help` must come at once
+
+    from jmapsync.app.service import Service  # noqa: PLC0415
+
+    set_up_log(verbose=settings.verbose, quiet=settings.quiet)
+    return asyncio.run(Service(settings.configuration, accounts).run())
+
+
+def _install(settings: Settings, *, undo: bool) -> int:
+    from jmapsync.app.install import default_unit_dir, find_program, install, uninstall  # noqa: PLC0415  # the daemon needs none of it
+
+    if undo:
+        done, verb = uninstall(default_unit_dir()), "Removed"
+    else:
+        settings.configuration()  # a service that cannot start is of no use
+        done, verb = install(default_unit_dir(), program=find_program(), config=settings.config_given), "Written"
+    for file in done.files:
+        settings.tell(f"{verb}: {file}")
+    settings.tell("Now run:" if done.files else "There was nothing to remove.")
+    for command in done.commands if done.files else ():
+        click.echo(command)
+    return 0
+
+
+def set_up_log(*, verbose: int, quiet: bool) -> None:
+    """Send the log to standard error: with levels for the journal, which has time stamps of its own; else with times."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        _Journal("%(message)s") if _in_journal() else logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S")
+    )
+    ours = logging.getLogger("jmapsync")
+    ours.handlers = [handler]
+    ours.propagate = False
+    ours.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose > 1 else logging.INFO)
+
+
+def _in_journal() -> bool:
+    """Tell whether standard error goes to the journal (systemd.exec(5), JOURNAL_STREAM)."""
+    device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
+    try:
+        found = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return (device, inode) == (str(found.st_dev), str(found.st_ino))

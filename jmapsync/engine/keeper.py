@@ -1,0 +1,316 @@
+"""Keep one account in step: wait for hints, look, and wait again, through whatever befalls the account.
+
+Nothing here knows what is synchronised. What goes wrong is told in the state and tried again: at once when somebody asks, after
+a while when time mends it, and never by itself when a person has to act.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from jmapsync.engine.cycle import Options
+from jmapsync.engine.hints import Hints, Look
+from jmapsync.engine.listener import Listener
+from jmapsync.engine.report import AccountReport
+from jmapsync.engine.standing import Standing
+from jmapsync.engine.threads import complete
+from jmapsync.engine.watcher import Watcher
+from jmapsync.errors import ExitCode, HostRefusedError, JmapsyncError, SignInError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from jmapsync.engine.listener import PushState
+    from jmapsync.engine.meter import Meter
+    from jmapsync.engine.watcher import WatchState
+    from jmapsync.jmap.client import Client
+
+FIRST_PAUSE = 5.0
+LONGEST_PAUSE = 600.0
+"""Seconds between two tries when the account is in trouble: at random up to a limit that doubles from the first to the longest."""
+CRASH_PAUSE = 300.0
+"""The same after a fault of ours, which may well come again."""
+STUCK = 900.0
+"""Seconds without any progress after which a look counts as hung."""
+
+_log = logging.getLogger(__name__)
+
+
+class Opened(Protocol):
+    """An account at hand, which can be run again and again."""
+
+    client: Client
+
+    @property
+    def roots(self) -> list[Path]:
+        """Return the folders to watch."""
+
+    @property
+    def audited(self) -> float:
+        """Return when everything was looked at last, in seconds since 1970."""
+
+    async def account_id(self) -> str:
+        """Return the server's id of the account."""
+
+    async def run(self, options: Options) -> AccountReport:
+        """Synchronise once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """When an account is looked at; times in seconds."""
+
+    push: bool = True
+    settle: float = 1.0
+    """How long the disk has to rest before it is looked at."""
+    full: float = 604_800.0
+    """How old the last look at everything may be when the daemon starts."""
+
+
+@dataclass(slots=True)
+class Request:
+    """A run that somebody asked the daemon for."""
+
+    options: Options
+    by_hook: bool
+    """Whether our own hook asked: it is not called again for what this run changes."""
+    done: asyncio.Future[AccountReport]
+
+
+@dataclass(slots=True)
+class Keeper:
+    """The daemon's care for one account."""
+
+    name: str
+    open: Callable[[], AbstractAsyncContextManager[Opened]]
+    settings: Settings
+    meter: Meter
+    after: Callable[[AccountReport], Awaitable[None]]
+    """Called, one at a time and outside of any look, for a run that changed anything."""
+    crashed: Callable[[Exception], JmapsyncError]
+    """Makes a report of a fault of ours."""
+    turned: Callable[[Keeper], None]
+    """Told when the standing changed."""
+    standing: Standing = Standing.STARTING
+    why: str = ""
+    """What is wrong, in sentences."""
+    looks: int = 0
+    looked_at: float | None = None
+    """When the last look ended, in seconds since 1970."""
+    last: AccountReport | None = None
+    hints: Hints = field(init=False)
+    first_look: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the first look came to its end, or could not be."""
+    _requests: list[Request] = field(default_factory=list)
+    _reports: asyncio.Queue[AccountReport] = field(default_factory=asyncio.Queue)
+    _failures: int = 0
+    _hooked: bool = False
+    _listener: Listener | None = None
+    _watcher: Watcher | None = None
+    _opened: Opened | None = None
+    _received: int = 0
+
+    def __post_init__(self) -> None:
+        """Begin to collect hints."""
+        self.hints = Hints(self.settings.settle)
+
+    @property
+    def push(self) -> PushState | None:
+        """Return how the server tells of changes; None while nothing listens."""
+        return self._listener.state if self._listener is not None else None
+
+    @property
+    def watch(self) -> WatchState | None:
+        """Return how the disk is watched; None while it is not."""
+        return self._watcher.state if self._watcher is not None else None
+
+    def request(self, options: Options, *, by_hook: bool = False) -> asyncio.Future[AccountReport]:
+        """Have the account run at once and return the report to come."""
+        done: asyncio.Future[AccountReport] = asyncio.get_running_loop().create_future()
+        self._requests.append(Request(options, by_hook, done))
+        self.hints.wake("somebody asked for it")
+        return done
+
+    def tick(self, why: str, *, full: bool = False, renew: bool = False) -> None:
+        """Look because time passed; `renew` the push connection too, as after a suspend. Not while a person has to sign in."""
+        if self.standing is Standing.SIGN_IN:
+            return
+        if renew and self._listener is not None:
+            self._listener.renew()
+        self.hints.wake(why, full=full)
+
+    def is_stuck(self) -> bool:
+        """Tell whether a look has made no progress for so long that it must be hung."""
+        if self.standing is not Standing.AT_WORK:
+            return False
+        received = self._opened.client.received if self._opened is not None else 0
+        if received != self._received:
+            self._received = received
+            self.meter.beat()
+        return self.meter.silence() > STUCK
+
+    async def run(self) -> None:
+        """Keep the account in step until cancelled."""
+        hooks = asyncio.create_task(self._run_hooks())
+        try:
+            self.hints.wake("the daemon started")
+            while True:
+                await self._hold()
+        finally:
+            self.standing = Standing.STOPPED
+            hooks.cancel()
+            for request in self._requests:
+                request.done.cancel()
+            with suppress(asyncio.CancelledError):
+                await hooks
+
+    async def _hold(self) -> None:
+        """Open the account and serve it until something is wrong with it; then wait until trying again is worth it."""
+        try:
+            async with self.open() as self._opened:
+                await self._serve(self._opened)
+        except (SignInError, HostRefusedError) as error:
+            self._turn(Standing.SIGN_IN, str(error))
+        except JmapsyncError as error:
+            self._turn(Standing.TROUBLE, str(error))
+            self._try_again(self._pause())
+        except Exception as error:  # noqa: BLE001  # a fault of ours in one account must not end the others
+            self._turn(Standing.TROUBLE, str(self.crashed(error)))
+            self._try_again(CRASH_PAUSE)
+        finally:
+            self._opened = None
+        self.first_look.set()
+        self._fail_requests()
+        self.hints.give_back(await self.hints.next())
+
+    def _fail_requests(self) -> None:
+        """Tell those who asked for a run why there was none."""
+        code = ExitCode.SIGN_IN if self.standing is Standing.SIGN_IN else ExitCode.FAILED
+        self._answer(AccountReport(self.name, error=self.why, exit_code=code))
+
+    def _answer(self, report: AccountReport) -> None:
+        requests, self._requests = self._requests, []
+        for request in requests:
+            if not request.done.done():
+                request.done.set_result(report)
+
+    async def _serve(self, opened: Opened) -> None:
+        """Look whenever a hint says so."""
+        self._watcher = Watcher(opened.roots, self._on_disk, self._on_lost)
+        listening: asyncio.Task[None] | None = None
+        try:
+            if time.time() - opened.audited > self.settings.full:
+                self.hints.wake("it is time for the whole look", full=True)
+            await complete(self._watcher.start)  # before the first look: what changes after it is then told of
+            while True:
+                look = await self.hints.next()
+                if listening is not None and listening.done():
+                    self.hints.give_back(look)
+                    listening.result()
+                await self._look(opened, look)
+                if listening is None and self.settings.push and self.standing is not Standing.TROUBLE:
+                    listening = asyncio.create_task(self._listen(opened))
+        finally:
+            if listening is not None:
+                listening.cancel()
+                await asyncio.wait([listening])
+            self._listener = None
+            self._watcher.stop()
+            self._watcher = None
+
+    async def _listen(self, opened: Opened) -> None:
+        """Take the server's hints; what ends that for good wakes the account, which then hears why."""
+        try:
+            self._listener = Listener(opened.client, await opened.account_id(), self.hints.wake)
+            await self._listener.run()
+        finally:
+            self.hints.wake("the push connection ended")
+
+    async def _look(self, opened: Opened, look: Look) -> None:
+        """Run the account once, for a hint and for everybody who asked."""
+        requests = list(self._requests)
+        options = Options(
+            full=look.full or any(request.options.full for request in requests),
+            allow_deletes=any(request.options.allow_deletes for request in requests),
+            disk_only=look.disk_only,
+        )
+        _log.debug("%s: looking, because %s", self.name, "; ".join(look.reasons))
+        self.meter.beat()
+        if not look.disk_only:
+            self._turn(Standing.AT_WORK, self.why)
+        report = await opened.run(options)
+        self.looks += 1
+        self.looked_at, self.last = time.time(), report
+        later, self._requests = self._requests[len(requests) :], requests
+        self._answer(report)
+        self._requests = later
+        self._judge(report, look)
+        self.first_look.set()
+        by_hook = look.by_hook or (bool(requests) and all(request.by_hook for request in requests))
+        if report.changed and not by_hook:
+            self._reports.put_nowait(report)
+
+    def _judge(self, report: AccountReport, look: Look) -> None:
+        """Say how the account stands after a run, and when to try again."""
+        sentences = [sentence for kind in report.kinds.values() if kind.exit_code for sentence in kind.sentences]
+        why = report.error or " ".join(dict.fromkeys(sentences))
+        code = report.worst
+        if code is ExitCode.SIGN_IN:
+            raise SignInError(why)
+        if code in {ExitCode.IN_SYNC, ExitCode.HELD_BACK, ExitCode.USAGE}:
+            self._failures = 0
+            self._turn(Standing.IN_STEP, why)
+        elif code is ExitCode.SUSPENDED:
+            self._failures = 0
+            self._turn(Standing.SUSPENDED, why)
+        else:
+            self._turn(Standing.TROUBLE, why)
+            self._try_again(self._pause(), full=look.full)
+
+    def _turn(self, standing: Standing, why: str) -> None:
+        before = (self.standing, self.why)
+        self.standing, self.why = standing, why
+        if before != (standing, why):
+            self.turned(self)
+
+    def _pause(self) -> float:
+        """Return how long to wait before the next try."""
+        limit = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._failures, 16))
+        self._failures += 1
+        return limit * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
+
+    def _try_again(self, after: float, *, full: bool = False) -> None:
+        self.hints.wake("it is time to try again", after=after, full=full)
+
+    # what the disk says
+
+    def _on_disk(self, folder: Path) -> None:
+        self.hints.touch(f"{folder} changed", by_hook=self._hooked)
+
+    def _on_lost(self, why: str) -> None:
+        _log.warning("%s: %s", self.name, why)
+        self.hints.wake(why)
+
+    # the hook
+
+    async def _run_hooks(self) -> None:
+        """Call the hook for runs that changed anything; what it touches itself does not call it again."""
+        while True:
+            report = await self._reports.get()
+            while not self._reports.empty():
+                report = self._reports.get_nowait()
+            self._hooked = True
+            try:
+                await self.after(report)
+                await asyncio.sleep(self.settings.settle)  # the disk's hints come a moment after the acts
+            except JmapsyncError as error:
+                _log.warning("%s: %s", self.name, error)
+            finally:
+                self._hooked = False

@@ -1,0 +1,85 @@
+"""Measure how far a run is, for whoever asks: what is being done, how much of it, how fast, and since when nothing moved."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """One piece of work under way."""
+
+    what: str
+    total: int
+    octets_in_all: int
+    begun: float
+    items: int = 0
+    octets: int = 0
+
+
+class Meter:
+    """A progress that remembers instead of drawing."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` returns seconds that only grow."""
+        self._clock = clock
+        self._moved = clock()
+        self._stretches: dict[str, _Stretch] = {}
+
+    def beat(self) -> None:
+        """Note that something moved."""
+        self._moved = self._clock()
+
+    def silence(self) -> float:
+        """Return for how many seconds nothing moved."""
+        return self._clock() - self._moved
+
+    def start(self, account: str, kind: str, what: str, total: int, total_bytes: int) -> None:  # noqa: ARG002 - Progress
+        """Begin a stretch of work."""
+        self.beat()
+        self._stretches[kind] = _Stretch(what, total, total_bytes, self._clock())
+
+    def advance(self, account: str, kind: str, items: int, size: int) -> None:  # noqa: ARG002 - Progress
+        """Count what was done."""
+        self.beat()
+        stretch = self._stretches.get(kind)
+        if stretch is not None:
+            stretch.items += items
+            stretch.octets += size
+
+    def finish(self, account: str, kind: str) -> None:  # noqa: ARG002 - Progress
+        """End the stretch of work."""
+        self.beat()
+        self._stretches.pop(kind, None)
+
+    def say(self, account: str, sentence: str) -> None:
+        """Write a sentence into the log."""
+        _log.info("%s: %s", account, sentence)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return what is under way, with rates a second and the seconds that are left at this rate."""
+        return [self._told(kind, stretch) for kind, stretch in self._stretches.items()]
+
+    def _told(self, kind: str, stretch: _Stretch) -> dict[str, Any]:
+        seconds = max(self._clock() - stretch.begun, 0.001)
+        rate = stretch.items / seconds
+        left = (stretch.total - stretch.items) / rate if rate and stretch.total else None
+        return {
+            "kind": kind,
+            "what": stretch.what,
+            "done": stretch.items,
+            "of": stretch.total,
+            "bytes": stretch.octets,
+            "of_bytes": stretch.octets_in_all,
+            "per_second": round(rate, 1),
+            "bytes_per_second": round(stretch.octets / seconds),
+            "seconds_left": round(left) if left is not None else None,
+        }

@@ -1,0 +1,94 @@
+"""Drive what time asks for: the slow poll, the audit, the tidying; one look, no storm, after a suspend or a jump of the clock."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+JUMP = 60.0
+"""Seconds that the clocks may drift apart between two looks before that counts as a jump or a suspend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """What three clocks show, in seconds: the wall's, the one that stands still in a suspend, and the one that does not."""
+
+    wall: float
+    running: float
+    since_boot: float
+
+    @classmethod
+    def read(cls) -> Clocks:
+        """Read them."""
+        return cls(time.time(), time.monotonic(), time.clock_gettime(time.CLOCK_BOOTTIME))
+
+    def difference(self, later: Clocks) -> str:
+        """Return what happened between two readings, in words; nothing when time just passed."""
+        if (later.since_boot - self.since_boot) - (later.running - self.running) > JUMP:
+            return "the machine was suspended"
+        if abs((later.wall - self.wall) - (later.since_boot - self.since_boot)) > JUMP:
+            return "the clock was set"
+        if later.running - self.running > JUMP:
+            return "the daemon was stopped for a while"
+        return ""
+
+
+class Timetable:
+    """The jobs of one daemon. A job that was late runs once; jobs never overlap themselves."""
+
+    def __init__(self, jumped: Callable[[str], None], *, read: Callable[[], Clocks] = Clocks.read) -> None:
+        """`jumped` is told in words what befell the clocks."""
+        self._jumped = jumped
+        self._read = read
+        self._clocks = read()
+        self._periods: dict[str, float] = {}
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+
+    def start(self) -> None:
+        """Begin, in the running event loop."""
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """End; no job begins any more."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def every(self, name: str, seconds: float, act: Callable[[], None], *, spread: float = 0.0) -> None:
+        """Do something every so many seconds, each time up to `spread` seconds later; a job of the same name is replaced."""
+        self._periods[name] = seconds
+        trigger = IntervalTrigger(seconds=max(seconds, 0.001), jitter=spread or None, timezone=UTC)
+        self._scheduler.add_job(act, trigger, id=name, replace_existing=True)
+
+    def drop(self, name: str) -> None:
+        """Forget a job, if it is there."""
+        if self._periods.pop(name, None) is not None:
+            self._scheduler.remove_job(name)
+
+    def due(self, name: str) -> datetime | None:
+        """Return when a job runs next."""
+        job = self._scheduler.get_job(name)
+        return getattr(job, "next_run_time", None)
+
+    def watch_clocks(self) -> None:
+        """Notice a jump of the clocks; to be called every few seconds, and not by a job: jobs wait for the wall clock's time.
+
+        Every job is then reckoned from now on, for none may wait for a date that is far away.
+        """
+        before, self._clocks = self._clocks, self._read()
+        what = before.difference(self._clocks)
+        if not what:
+            return
+        now = datetime.now(UTC)
+        for name, seconds in self._periods.items():
+            self._scheduler.modify_job(name, next_run_time=now + timedelta(seconds=seconds))
+        self._jumped(what)
