@@ -14,7 +14,6 @@ from jmapsync.errors import (
     HostRefusedError,
     JmapsyncError,
     NetworkError,
-    ServerError,
     SignInError,
     UnsupportedError,
 )
