@@ -181,8 +181,7 @@ class Service:
 
     def _on_turn(self, keeper: Keeper) -> None:
         level = logging.WARNING if keeper.standing in {*_TROUBLE, Standing.TROUBLE} else logging.INFO
-        if keeper.standing is not Standing.AT_WORK:
-            _log.log(level, "%s: %s", keeper.name, f"{keeper.standing}{f': {keeper.why}' if keeper.why else ''}")
+        _log.log(level, "%s: %s", keeper.name, f"{keeper.standing}{f': {keeper.why}' if keeper.why else ''}")
         if keeper.standing in _TROUBLE:
             self._do(run_on_trouble(self._config.hooks, keeper.name, keeper.why))
 

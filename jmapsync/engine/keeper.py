@@ -110,6 +110,8 @@ class Keeper:
     """Set when the first look came to its end, or could not be."""
     _requests: list[Request] = field(default_factory=list)
     _reports: asyncio.Queue[AccountReport] = field(default_factory=asyncio.Queue)
+    _told: tuple[Standing, str] = (Standing.STARTING, "")
+    """What was told last; being at work is no news."""
     _failures: int = 0
     _hooked: bool = False
     _listener: Listener | None = None
@@ -251,6 +253,8 @@ class Keeper:
         later, self._requests = self._requests[len(requests) :], requests
         self._answer(report)
         self._requests = later
+        for kind in report.changed:
+            _log.info("%s %s: %s", self.name, kind, report.kinds[kind].summary)
         self._judge(report, look)
         self.first_look.set()
         by_hook = look.by_hook or (bool(requests) and all(request.by_hook for request in requests))
@@ -275,9 +279,9 @@ class Keeper:
             self._try_again(self._pause(), full=look.full)
 
     def _turn(self, standing: Standing, why: str) -> None:
-        before = (self.standing, self.why)
         self.standing, self.why = standing, why
-        if before != (standing, why):
+        if standing is not Standing.AT_WORK and self._told != (standing, why):
+            self._told = (standing, why)
             self.turned(self)
 
     def _pause(self) -> float:

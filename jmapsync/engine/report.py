@@ -41,6 +41,12 @@ class Counts:
         """Return all writes."""
         return self.created + self.updated + self.deleted
 
+    def told(self, where: str) -> str:
+        """Return them in words; nothing for none."""
+        verbs = (("created", self.created), ("updated", self.updated), ("deleted", self.deleted))
+        done = [f"{number:,} {verb}" for verb, number in verbs if number]
+        return f"{', '.join(done)} {where}" if done else ""
+
     def to_json(self) -> dict[str, int]:
         """Return the object of `sync --json`."""
         return {"created": self.created, "updated": self.updated, "deleted": self.deleted}
@@ -69,6 +75,13 @@ class KindReport:
     sentences: list[str] = field(default_factory=list)
     """What people should read: why it was suspended or failed and what to do; in a dry run, each step."""
     exit_code: ExitCode = ExitCode.IN_SYNC
+
+    @property
+    def summary(self) -> str:
+        """Return what was written, in words."""
+        folders = f"{counted(self.folders.total, 'folder')} written" if self.folders.total else ""
+        parts = [self.to_disk.told("here"), self.to_server.told("on the server"), folders]
+        return ", ".join(part for part in parts if part) or "nothing to do"
 
     def to_json(self) -> dict[str, Any]:
         """Return the object of `sync --json`."""
@@ -140,6 +153,11 @@ class RunReport:
             "ok": self.exit_code is ExitCode.IN_SYNC,
             "accounts": {name: account.to_json() for name, account in self.accounts.items()},
         }
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 _SEVERITY = (
