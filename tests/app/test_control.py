@@ -1,0 +1,87 @@
+"""The control socket: how `sync` and `status` speak with the daemon that holds an account."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jmapsync.app.control import SOCKET, Answer, Ask, answering, ask, ask_state
+from jmapsync.engine.report import AccountReport, Counts, KindReport, Problem, State
+from jmapsync.errors import BusyError, ExitCode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def test_a_report_comes_back_as_it_was(tmp_path: Path) -> None:
+    kind = KindReport(State.SUSPENDED, Counts(1, 2, 3), problems=[Problem("email 1", "it is ünreadable")], sentences=["So it is."])
+    report = AccountReport("home", 1.5, 3, 1000, {"mail": kind}, "It failed.", ExitCode.SUSPENDED)
+    asked: list[Ask] = []
+
+    async def answer(question: Ask) -> Answer:
+        asked.append(question)
+        return Answer(report=report)
+
+    async with answering(tmp_path, answer):
+        answered = await ask(tmp_path, Ask("sync", full=True))
+    assert asked == [Ask("sync", full=True)]
+    assert answered is not None
+    assert answered.report == report
+
+
+async def test_only_its_owner_may_ask(tmp_path: Path) -> None:
+    async with answering(tmp_path / "state", _nothing):
+        assert stat.S_IMODE((tmp_path / "state" / SOCKET).stat().st_mode) == 0o600
+        assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
+    assert not (tmp_path / "state" / SOCKET).exists()
+
+
+async def test_a_path_longer_than_an_address_is_no_obstacle(tmp_path: Path) -> None:
+    deep = tmp_path / ("x" * 100) / ("y" * 100)
+    async with answering(deep, _nothing):
+        assert await ask_state(deep) == {"standing": "in step"}
+
+
+async def test_where_no_daemon_is_there_is_no_answer(tmp_path: Path) -> None:
+    assert await ask(tmp_path, Ask("sync")) is None
+    assert await ask_state(tmp_path / "missing") is None
+
+
+async def test_the_socket_of_a_dead_daemon_is_no_obstacle(tmp_path: Path) -> None:
+    async with answering(tmp_path, _nothing):
+        (tmp_path / SOCKET).rename(tmp_path / "kept")
+    (tmp_path / "kept").rename(tmp_path / SOCKET)
+    assert await ask(tmp_path, Ask("status")) is None
+    async with answering(tmp_path, _nothing):
+        assert await ask_state(tmp_path) is not None
+
+
+async def test_a_daemon_that_dies_before_it_answers_is_told_in_a_sentence(tmp_path: Path) -> None:
+    async def die(_: Ask) -> Answer:
+        raise OSError("gone")
+
+    async with answering(tmp_path, die):
+        with pytest.raises(BusyError, match="did not answer"):
+            await ask(tmp_path, Ask("sync"))
+
+
+async def test_a_question_of_another_version_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    async with answering(tmp_path, _nothing):
+        reader, writer = await asyncio.open_unix_connection(tmp_path / SOCKET)
+        writer.write(b'{"do": "sync", "new_idea": 1}\n')
+        assert b"another version" in await reader.readline()
+        writer.close()
+
+
+async def _nothing(_: Ask) -> Answer:
+    return Answer(state={"standing": "in step"})
