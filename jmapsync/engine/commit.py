@@ -163,6 +163,8 @@ class Committer:
         remote = work.record.remote if work.remote is None else _meant(work.remote, work.remote_receipt)
         if local is None or remote is None or work.change.deletes:
             return None
+        if work.remote is not None and work.sends_body and work.remote_receipt is not None:
+            local, remote = (_without_lost(one, work.remote, work.remote_receipt.version) for one in (local, remote))
         if work.brings_body:
             remote = Version(remote.body, local.sense, remote.tags, remote.homes)
         return Base(local, remote)
@@ -197,6 +199,13 @@ def dated(local: Version, places: Sequence[Place], stamp: int) -> Version:
     """Return the version of these copies, untidy where one does not show receivedAt, so that it gets it."""
     shown = not stamp or all(place.stamp == stamp for place in places)
     return local if shown else replace(local, untidy=True)
+
+
+def _without_lost(version: Version, order: Order, made: Version | None) -> Version:
+    """Return a version without what the server left out of a new email: nobody took that away, so it is still to be added."""
+    if made is None:
+        return version
+    return replace(version, tags=version.tags - (order.tags - made.tags), homes=version.homes - (order.homes - made.homes))
 
 
 def _meant(order: Order, receipt: Receipt | None) -> Version | None:

@@ -267,3 +267,65 @@ class TestRefusals:
         assert_converges(full.account, mirror)
         assert_mirrored(full.account, mirror)
         assert len(full.account.emails) == 14
+
+
+class TestNewEmailsThatAreNotAsTheyWereOrdered:
+    """An email is believed to be what it is read to be, not what it was to be."""
+
+    def test_keywords_left_out_of_an_import_are_written_again_and_not_taken_from_the_file(
+        self, anywhere: tuple[DemoServer, Mirror]
+    ) -> None:
+        server, mirror = anywhere
+        mirror.drop("INBOX", message().replace(b"\r\n", b"\n"), sub="cur", info=":2,FS")
+        server.faults.after_call.arm(lambda: bare(server, "INBOX"), only={"Email/import"}, times=1)
+        assert mirror.sync().problems == []
+        assert_converges(server.account, mirror)
+        assert server.account.emails[newest(server)].keywords == {"$flagged", "$seen"}
+
+    def test_what_the_server_never_keeps_is_held_back_by_name_and_stays_in_the_file(
+        self, anywhere: tuple[DemoServer, Mirror]
+    ) -> None:
+        server, mirror = anywhere
+        file = mirror.drop("INBOX", message().replace(b"\r\n", b"\n"), sub="cur", info=":2,F")
+        server.faults.after_call.arm(lambda: bare(server, "INBOX"), only={"Email/import"}, times=1)
+        server.faults.drop_keyword_writes.arm()
+        for _ in range(2):
+            report = mirror.sync()
+            assert report.exit_code == 3
+            assert "did not keep it" in report.problems[0].why
+            assert file.exists()
+
+    def test_a_mailbox_left_out_of_an_import_is_added_and_its_file_stays(self, anywhere: tuple[DemoServer, Mirror]) -> None:
+        server, mirror = anywhere
+        text = message().replace(b"\r\n", b"\n")
+        here = mirror.drop("INBOX", text)
+        there = mirror.folder("Archive") / "new" / here.name
+        there.hardlink_to(here)
+        server.faults.after_call.arm(lambda: bare(server, "INBOX"), only={"Email/import"}, times=1)
+        mirror.sync()
+        assert here.exists()
+        assert there.exists()
+        assert_converges(server.account, mirror)
+        assert len(server.account.emails[newest(server)].mailbox_ids) == 2
+
+    def test_reading_a_new_email_back_costs_no_request(self, full: DemoServer, mirror: Mirror) -> None:
+        drop(mirror)
+        mirror.sync()
+        assert mirror.requests == 5  # the look, three uploads, the import
+
+    def test_where_an_import_tells_no_state_it_costs_one(self, tmp_path: Path) -> None:
+        server, mirror = served("cyrus36", tmp_path)
+        drop(mirror)
+        mirror.sync()
+        server.stop()
+        assert mirror.requests == 6
+
+
+def newest(server: DemoServer) -> str:
+    return list(server.account.emails)[-1]
+
+
+def bare(server: DemoServer, path: str) -> None:
+    """Take from the newest email its keywords and all its mailboxes but one, as a server does that drops what it was told."""
+    email = server.account.emails[newest(server)]
+    server.account.update_email(email, mailbox_ids=frozenset({server.account.mailbox(path).id}), keywords=frozenset())

@@ -6,6 +6,8 @@ lost, looks for the message instead of sending it again.
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,7 @@ from jmapsync.planner.model import Version
 from jmapsync.storage.port import Job, Outcome, Receipt
 from jmapsync.storage.remote.concurrent import together
 from jmapsync.storage.remote.emails import MAIL, Email, EmailList, get_emails, seconds, utc_date, version_of
-from jmapsync.storage.remote.write import failed_call, refusal
+from jmapsync.storage.remote.write import READ_BACK, failed_call, read_back, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +54,8 @@ class Importer:
         receipts: list[Receipt] = []
         ready = await self._upload(jobs, receipts)
         limits = (await self._client.session()).limits
-        for some in split(ready, min(limits.max_objects_in_set, MOST), limits.room, self._octets):
+        most = min(limits.max_objects_in_set, limits.max_objects_in_get, MOST)
+        for some in split(ready, most, limits.room, self._octets):
             receipts += await self._import(some, again=True)
         return receipts
 
@@ -84,8 +87,10 @@ class Importer:
     async def _import(self, some: list[tuple[Job, Uploaded]], *, again: bool) -> list[Receipt]:
         emails = {f"k{job.order.key}": self._email(job, uploaded) for job, uploaded in some}
         call = Call("Email/import", {"accountId": self._account.id, "emails": emails}, "import")
+        changes, back = self._read_back(call, len(some))
         try:
-            answer = (await self._call([call], repeatable=False)).get(call)
+            response = await self._call([call, changes, back], repeatable=False)
+            answer = response.get(call)
         except OutcomeUnknownError as error:
             return [Receipt(job.order.key, Outcome.STALE, why=error.message) for job, _ in some]
         except MethodError as error:
@@ -96,11 +101,12 @@ class Importer:
         created = answer.get("created") or {}
         errors = set_errors(answer, "notCreated")
         bound = await self._existing([error.existing_id for error in errors.values() if error.existing_id])
+        held = await self._held([str(told["id"]) for told in created.values()], read_back(response, back))
         receipts, forgotten = [], []
         for job, uploaded in some:
             name = f"k{job.order.key}"
             if name in created:
-                receipts.append(self._created(job, uploaded, created[name]))
+                receipts.append(self._created(job, uploaded, created[name], held.get(str(created[name]["id"]))))
             elif name not in errors:
                 receipts.append(Receipt(job.order.key, Outcome.STALE, why="the server did not answer for it"))
             elif errors[name].existing_id in bound:
@@ -126,13 +132,40 @@ class Importer:
         """Return the encoded size of one email to import."""
         return len(msgspec.json.encode(self._email(*one))) + 20
 
-    def _created(self, job: Job, uploaded: Uploaded, told: dict[str, Any]) -> Receipt:
-        """Return the receipt of an email made; only an equal blob id says that the server holds our very bytes (hard case 52)."""
+    def _read_back(self, imported: Call, count: int) -> tuple[Call, Call]:
+        """Return the calls that read what an import made in its own request: what was created since the state before it.
+
+        Creation ids would be simpler, but /get need not know them (RFC 8620, 5.1), and Cyrus does not.
+        """
+        account = self._account.id
+        since = {"accountId": account, "sinceState": imported.ref("/oldState"), "maxChanges": count}
+        changes = Call("Email/changes", since, "since")
+        return changes, get_emails(account, changes.ref("/created"), "back", READ_BACK)
+
+    async def _held(self, refs: Sequence[str], back: Sequence[Email]) -> dict[str, Email]:
+        """Return the emails just made as the server holds them; those that were not read back in the same request are asked for.
+
+        Cyrus 3.6 tells no state with an import, and other clients' mail may fill the list of what was created.
+        """
+        held = {email.id: email for email in back}
+        if missing := [ref for ref in refs if ref not in held]:
+            with contextlib.suppress(MethodError):
+                held.update(await self._existing(missing))
+        return held
+
+    def _created(self, job: Job, uploaded: Uploaded, told: dict[str, Any], held: Email | None) -> Receipt:
+        """Return the receipt of an email made, as the server was read to hold it.
+
+        Only an equal blob id says that the server holds our very bytes (hard case 52).
+        """
         order = job.order
         size = int(told.get("size") or uploaded.size)
-        blob = str(told.get("blobId") or "")
+        blob = str(told.get("blobId") or (held.blob_id if held is not None else ""))
         digest = order.source.sense if order.source is not None and blob == uploaded.blob_id else ""
         version = Version(blob, digest, order.tags, order.homes)
+        if held is not None:
+            seen = version_of(held, self._boxes.keys)
+            version = replace(version, tags=seen.tags, homes=seen.homes)
         return Receipt(order.key, Outcome.DONE, version, ref=str(told["id"]), digest=digest, size=size)
 
     def _bound(self, job: Job, email: Email) -> Receipt:
@@ -140,7 +173,7 @@ class Importer:
         return Receipt(job.order.key, Outcome.BOUND, version, ref=email.id, size=email.size, stamp=seconds(email.received_at))
 
     async def _existing(self, refs: Sequence[str]) -> dict[str, Email]:
-        """Read the emails that the server says hold the same content already (hard case 51)."""
+        """Read emails, such as those that the server says hold the same content already (hard case 51)."""
         found: dict[str, Email] = {}
         for some in (await self._client.session()).limits.gets(dict.fromkeys(refs)):
             call = get_emails(self._account.id, some, "existing")

@@ -174,7 +174,7 @@ class Setter:
         except MethodError as error:
             return await self._whole_call_failed(error, some)
         errors = set_errors(answer, "notUpdated")
-        held = {email.id: email for email in _read_back(response, back)}
+        held = {email.id: email for email in read_back(response, back)}
         receipts = []
         for job, change in some:
             refused = errors.get(str(job.ref))
@@ -230,7 +230,7 @@ class Setter:
             return failed_call(job, error)
         if ref in errors:
             return refusal(job, errors[ref])
-        held = _read_back(response, back)
+        held = read_back(response, back)
         return self._checked(job, change, held[0] if held else None)
 
     async def _destroy(self, some: list[Job], state: str) -> tuple[list[Receipt], str]:
@@ -275,7 +275,8 @@ def _octets(some: tuple[Job, dict[str, Any]]) -> int:
     return 2 * len(str(job.ref)) + 12 + sum(len(path) + 8 for path in change)
 
 
-def _read_back(response: Response, call: Call) -> list[Email]:
+def read_back(response: Response, call: Call) -> list[Email]:
+    """Return the emails that a request read back after its changes; none where that failed."""
     try:
         return response.get_as(call, EmailList).emails
     except MethodError:
