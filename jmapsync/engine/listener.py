@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 MAIL_TYPES = frozenset({"Mailbox", "Email"})
 _MOST_DOUBLINGS = 16
 _SILENT_CONNECTIONS = 2
-"""So many connections in a row on which nothing ever comes: something between buffers them. One may be a network that went."""
+"""So many connections in a row on which nothing comes while requests are answered: something between holds it back.
+
+One may be a server that had just hung."""
 
 _log = logging.getLogger(__name__)
 
@@ -122,6 +124,7 @@ class Listener:
         mode: Literal[Mode, "poll"] = "poll"
         began = time.monotonic()
         retry_after: float | None = None
+        silent, self._silent = self._silent, 0
         try:
             session = await self._session()
             way = self._choose([way for way in self._ways if way.offered(session)])
@@ -140,8 +143,9 @@ class Listener:
             raise
         except SilentError as error:
             why = error.message
-            self._silent = 0 if error.proven else self._silent + 1
-            if self._silent >= _SILENT_CONNECTIONS and await self._answers():
+            # Whoever is down or cut off holds nothing back.
+            self._silent = silent + 1 if not error.proven and await self._answers() else 0
+            if self._silent >= _SILENT_CONNECTIONS:
                 return self._refuse(mode, f"{why} Something between may be holding it back.")
         except Setback as setback:
             why, retry_after = setback.error.message, setback.retry_after
@@ -158,7 +162,7 @@ class Listener:
             raise NetworkError("The server does not answer.") from error
 
     async def _answers(self) -> bool:
-        """Tell whether the server answers other requests, so that it is not down but its push held back."""
+        """Tell whether the server answers another request."""
         self._client.expire_session()
         try:
             await self._session()
