@@ -13,7 +13,7 @@ import pytest
 from jmapsync.formats.flags import PLACES
 from jmapsync.storage.atomic import sync_directories
 from jmapsync.storage.maildir import write
-from jmapsync.storage.maildir.look import _CHUNK
+from jmapsync.storage.maildir.identify import CHUNK
 from jmapsync.storage.maildir.write import Writer
 from jmapsync.storage.port import Body, Outcome
 from tests.storage.contract import assert_silent
@@ -268,7 +268,7 @@ class TestDates:
 
 class TestLargeMessages:
     @pytest.mark.parametrize(
-        ("start", "shortened"), [(b"a\r\n", True), (b"a\n", False), (b"a\r", False), (b"x" * (_CHUNK - 1) + b"\r\n", True)]
+        ("start", "shortened"), [(b"a\r\n", True), (b"a\n", False), (b"a\r", False), (b"x" * (CHUNK - 1) + b"\r\n", True)]
     )
     def test_case_54_a_message_in_a_file_of_its_own_is_stored_as_a_small_one(
         self, room: Room, inbox: int, tmp_path: Path, start: bytes, shortened: bool

@@ -10,7 +10,9 @@ from jmapsync.errors import LocalError, Remedy
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.lines import Form, Measure, measure, to_wire
 from jmapsync.planner.model import Verb
-from jmapsync.storage.maildir.look import MessageLook, iterate_chunks, look_folders
+from jmapsync.storage.maildir.folders import look_folders
+from jmapsync.storage.maildir.identify import iterate_chunks
+from jmapsync.storage.maildir.look import MessageLook
 from jmapsync.storage.maildir.scan import state_of
 from jmapsync.storage.maildir.tree import Tree, key_in
 from jmapsync.storage.maildir.write import Writer

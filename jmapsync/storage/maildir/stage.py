@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jmapsync.formats.lines import Form, digest_of, measure, to_disk
-from jmapsync.storage.maildir.look import iterate_chunks
+from jmapsync.storage.maildir.identify import iterate_chunks
 
 if TYPE_CHECKING:
     from pathlib import Path

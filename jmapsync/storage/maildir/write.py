@@ -20,7 +20,7 @@ from jmapsync.formats.marks import without_marks
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.atomic import sync_directories, sync_files
-from jmapsync.storage.maildir.look import iterate_chunks
+from jmapsync.storage.maildir.identify import iterate_chunks
 from jmapsync.storage.maildir.scan import state_of
 from jmapsync.storage.maildir.stage import Staged, fill, set_mtime
 from jmapsync.storage.port import Job, Outcome, Receipt

@@ -1,0 +1,252 @@
+"""Tell which message a file of a Maildir is, by its bytes: a copy of a known one, its new body, or a message nobody knew."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jmapsync.formats.lines import Form, Measure, measure
+from jmapsync.formats.marks import LONGEST_HEADER, has_marks, without_marks
+from jmapsync.kinds.mail import MAIL
+from jmapsync.ledger import Place
+from jmapsync.planner.model import NO_TAGS
+from jmapsync.storage.maildir.copies import Reading, combine, follow, is_trashed
+from jmapsync.storage.maildir.scan import state_of
+from jmapsync.storage.maildir.tree import key_in
+from jmapsync.storage.port import Seen, Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from jmapsync.ledger import Ledger, Record
+    from jmapsync.storage.maildir.scan import Entry
+    from jmapsync.storage.maildir.tree import Tree
+
+QUIET = 0.3
+"""Seconds a new file must have been left alone before it is read: a bad delivery agent writes in place (hard case 8)."""
+CHUNK = 1 << 20
+
+
+@dataclass(slots=True)
+class Traces:
+    """What one look makes of the places it touches."""
+
+    updated: dict[tuple[int, str], Place | None] = field(default_factory=dict)
+    """By folder and name; None is a place that is gone."""
+    touched: set[int] = field(default_factory=set)
+    """Keys of their messages."""
+
+    def gone(self, place: Place) -> None:
+        """Note that a place is no longer there."""
+        self.updated[place.folder, place.name] = None
+        self.touched.add(place.key)
+
+    def put(self, place: Place) -> None:
+        """Note a place that is new or was changed."""
+        self.updated[place.folder, place.name] = place
+        self.touched.add(place.key)
+
+
+class Identifier:
+    """Gives the files of one look whose bytes are unknown or changed to messages."""
+
+    def __init__(self, tree: Tree, ledger: Ledger, clock: Callable[[], float], traces: Traces, problems: list[Trouble]) -> None:
+        """Prepare; `traces` and `problems` are the look's own and grow with what is found."""
+        self._tree = tree
+        self._ledger = ledger
+        self._clock = clock
+        self._traces = traces
+        self._problems = problems
+        self._rewritten: dict[int, list[tuple[Place, Measure]]] = {}
+        """Known files with other bytes than their message had, by its key."""
+        self.bodies: dict[int, tuple[str, int]] = {}
+        """The new digest and wire size of messages whose every copy was rewritten, by key."""
+        self.misdated: set[int] = set()
+        """Keys of messages with a new copy whose mtime is not receivedAt."""
+
+    def reread(self, place: Place, entry: Entry) -> None:
+        """Take a known file whose stat changed as new content, unless its bytes are the same."""
+        measured = self._measure(place.folder, entry)
+        if measured is None:
+            return
+        record = self._ledger.records([place.key]).get(place.key)
+        held = record.local.body if record is not None and record.local is not None else ""
+        form = Form(place.form)
+        if measured.digest(form) != held:
+            form = measured.form
+        self._traces.put(_place(place.folder, entry, place.key, form))
+        if measured.digest(form) != held:
+            self._rewritten.setdefault(place.key, []).append((_place(place.folder, entry, place.key, form), measured))
+
+    def _measure(self, folder: int, entry: Entry) -> Measure | None:
+        """Read a file, or hold it back by name when it is unreadable or still being written."""
+        path = self._tree.folder(folder) / entry.file
+        label = f"{self._tree.paths[folder]}/{entry.file}"
+        try:
+            wait = entry.mtime / 1e9 + QUIET - self._clock()
+            if 0 < wait <= QUIET:
+                time.sleep(wait)
+            with path.open("rb") as file:
+                measured = measure(iter(lambda: file.read(CHUNK), b""))
+                state = os.fstat(file.fileno())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._problems.append(Trouble(label, f"it cannot be read: {error.strerror}"))
+            return None
+        if state_of(state)[1:] != (entry.size, entry.mtime):
+            self._problems.append(Trouble(label, "it is still being written; it is taken up once it rests"))
+            return None
+        return measured
+
+    def identify(self, unknown: list[tuple[int, Entry]]) -> list[Seen]:
+        """Give each unknown file to the message whose bytes it has; return the messages nobody knew, digest by digest."""
+        measured: list[tuple[int, Entry, Measure]] = []
+        for folder, entry in unknown:
+            one = self._measure(folder, entry)
+            if one is not None:
+                measured.append((folder, entry, one))
+        known = self._known(sorted({m.wire for _, _, m in measured} | {m.raw for _, _, m in measured}))
+        fresh: dict[str, list[Place]] = {}
+        sizes: dict[str, int] = {}
+        for folder, entry, one in measured:
+            if known and self._is_awaited(folder, entry, one):
+                fresh.setdefault(one.digest(one.form), []).append(_place(folder, entry, 0, one.form))
+                sizes[one.digest(one.form)] = one.size(one.form)
+                continue
+            for form in dict.fromkeys((one.form, Form.RAW, Form.MENDED)):
+                if self._give(known.get(one.digest(form), []), folder, entry, form):
+                    break
+            else:
+                marked = self._unmarked(folder, entry)
+                if marked and self._give(self._known([marked]).get(marked, []), folder, entry, Form.MARKED):
+                    continue
+                fresh.setdefault(one.digest(one.form), []).append(_place(folder, entry, 0, one.form))
+                sizes[one.digest(one.form)] = one.size(one.form)
+        self._split_all(fresh, sizes)
+        return [self._new(digest, places, sizes[digest]) for digest, alike in fresh.items() for places in _messages(alike)]
+
+    def _known(self, digests: list[str]) -> dict[str, list[Record]]:
+        return self._ledger.by_digest(MAIL.items.kind, digests)
+
+    def _is_awaited(self, folder: int, entry: Entry, measured: Measure) -> bool:
+        """Tell whether a file is what a killed run delivered for a message still without one, not a copy of its twin."""
+        key = key_in(entry.name)
+        record = self._ledger.records([key]).get(key) if key else None
+        if record is None or record.local is not None or record.base is not None or record.remote is None:
+            return False
+        return folder in record.remote.homes and record.size in {measured.raw_size, measured.wire_size}
+
+    def _give(self, owners: list[Record], folder: int, entry: Entry, form: Form) -> bool:
+        """Make a file a copy of one of the messages that have its bytes; return False when there is none."""
+        if not owners:
+            return False
+        owner = self._owner(owners, folder, entry)
+        self._traces.put(_place(folder, entry, owner.key, form))
+        if owner.stamp and entry.mtime // 1_000_000_000 != owner.stamp:
+            self.misdated.add(owner.key)
+        return True
+
+    def _unmarked(self, folder: int, entry: Entry) -> str:
+        """Return the digest that a file has without the header lines a mail program adds; nothing if it has none of them."""
+        path = f"{self._tree.folder(folder)}/{entry.file}"
+        try:
+            with open(path, "rb") as file:
+                if not has_marks(file.read(LONGEST_HEADER)):
+                    return ""
+            return measure(without_marks(iterate_chunks(path))).wire
+        except OSError:
+            return ""
+
+    def _owner(self, owners: list[Record], folder: int, entry: Entry) -> Record:
+        """Choose among messages of equal bytes (hard case 62): the one this very file was a copy of, else one that lacks a copy."""
+        if len(owners) == 1:
+            return owners[0]
+        places = self._ledger.places_of([record.key for record in owners])
+
+        def rank(record: Record) -> tuple[bool, bool, bool, int]:
+            mine = places.get(record.key, [])
+            gone = [place for place in mine if self._traces.updated.get((place.folder, place.name), place) is None]
+            taken = any(place.folder == folder for place in mine if place not in gone)
+            return (
+                not any(place.ino == entry.ino or place.name == entry.name for place in gone),
+                taken,
+                not gone,
+                record.key,
+            )
+
+        return min(owners, key=rank)
+
+    def _split_all(self, fresh: dict[str, list[Place]], sizes: dict[str, int]) -> None:
+        """Decide what every edited file is; an unknown file with the bytes of a message's new body is a copy of that message."""
+        for key, rewritten in self._rewritten.items():
+            self._split(key, rewritten, fresh, sizes)
+        for key, (digest, _) in self.bodies.items():
+            for place in fresh.pop(digest, []):
+                self._traces.put(place._replace(key=key))
+
+    def _split(
+        self, key: int, rewritten: list[tuple[Place, Measure]], fresh: dict[str, list[Place]], sizes: dict[str, int]
+    ) -> None:
+        """Decide what an edited file is: the message's new body where every copy has it, else a message of its own."""
+        current = self._current(key)
+        digests = {measured.digest(Form(place.form)) for place, measured in rewritten}
+        if len(rewritten) == len(current) and len(digests) == 1:
+            self.bodies[key] = (digests.pop(), rewritten[0][1].size(Form(rewritten[0][0].form)))
+            return
+        for place, measured in rewritten:
+            digest = measured.digest(Form(place.form))
+            self._traces.updated[place.folder, place.name] = None
+            fresh.setdefault(digest, []).append(place._replace(key=0))
+            sizes[digest] = measured.size(Form(place.form))
+
+    def _new(self, digest: str, places: list[Place], size: int) -> Seen:
+        staying = [place for place in places if not is_trashed(place)]
+        tags = follow(NO_TAGS, (Reading(None, self._tree.tables[place.folder].read(place.info)) for place in staying))
+        version = combine(digest, places, self._tree.tables, tags)
+        first = places[0]
+        label = f"{self._tree.paths[first.folder]}/{first.sub}/{first.name}{first.info}"
+        return Seen(label, version, size=size, stamp=first.mtime // 1_000_000_000, digest=digest, places=tuple(places))
+
+    def _current(self, key: int) -> list[Place]:
+        """Return the copies of a message as this look leaves them."""
+        kept = {(place.folder, place.name): place for place in self._ledger.places_of([key]).get(key, [])}
+        for spot in [spot for spot in kept if spot in self._traces.updated]:
+            del kept[spot]
+        mine = [place for place in self._traces.updated.values() if place is not None and place.key == key]
+        return sorted([*kept.values(), *mine])
+
+
+def _messages(alike: list[Place]) -> Iterator[list[Place]]:
+    """Yield the files of each message among files of equal bytes, which may be several messages (hard case 62).
+
+    Hard links belong together. Files we did not make do as well, as long as they lie in different folders: somebody copied
+    a new message. Of those that a killed run delivered, the server knows which is which.
+    """
+    links: dict[tuple[int, int], list[Place]] = {}
+    for place in alike:
+        links.setdefault((place.ino, key_in(place.name)), []).append(place)
+    theirs: list[list[Place]] = []
+    for (_, key), places in links.items():
+        folders = {place.folder for place in places}
+        other = next((one for one in theirs if folders.isdisjoint(place.folder for place in one)), None)
+        if key:
+            yield places
+        elif other is not None:
+            other += places
+        else:
+            theirs.append(places)
+    yield from theirs
+
+
+def _place(folder: int, entry: Entry, key: int, form: Form) -> Place:
+    return Place(folder, entry.name, entry.info, entry.sub, key, entry.ino, entry.size, entry.mtime, form.value)
+
+
+def iterate_chunks(path: str) -> Iterator[bytes]:
+    """Yield a file's bytes in bounded pieces."""
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
