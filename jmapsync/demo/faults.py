@@ -183,6 +183,8 @@ class Faults:
         """The event stream has no pings, only changes; looked at for each ping."""
         self.pings_in_milliseconds = Switch(default=True)
         """Pings name their interval in milliseconds (Stalwart)."""
+        self.clamped_pings = Switch(60.0)
+        """Pings come this many seconds apart, whatever interval was asked for. Scope: `events`."""
         self.ending_events = Switch(0.05)
         """An event stream or WebSocket is closed in good order after so many seconds. Scope: `events`, `websocket`."""
         self.event_source_url = Switch("")

@@ -70,6 +70,7 @@ async def stream_events(
     after it came. `types` empty means all of them.
     """
     faults = service.faults
+    ping = faults.clamped_pings.take(("events",)) or ping
     held = faults.held_events.take(("events",)) is not None
     if not held:
         yield b": connected\r\n\r\n"

@@ -139,6 +139,15 @@ async def test_nothing_is_hinted_while_nothing_happens(server: DemoServer) -> No
         assert server.requests.count("events") + server.requests.count("websocket") == 1
 
 
+async def test_hard_case_34_pings_that_a_server_spaces_out_are_waited_for(stream: DemoServer) -> None:
+    stream.faults.clamped_pings.arm(PING * 1.6)
+    async with account(stream.url) as one:
+        await one.connected()
+        await asyncio.sleep(PING * 8)
+        assert one.hints == [LOOK]
+        assert one.listener.state.connected
+
+
 async def test_hard_case_34_changes_of_other_accounts_and_types_are_nobodys_concern(server: DemoServer) -> None:
     other = server.add_account("a2")
     async with account(server.url) as one:
