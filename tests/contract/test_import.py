@@ -44,6 +44,20 @@ def test_states_of_an_import_chain_except_on_cyrus_36_which_tells_none(peer: Pee
         assert peer.error("Email/import", {"emails": {}, "ifInState": before}) == "stateMismatch"
 
 
+def test_what_an_import_made_can_be_read_by_its_creation_id_in_the_same_request(peer: Peer) -> None:
+    inbox = peer.mailbox_id("inbox")
+    emails = {"new": {"blobId": peer.upload(message()), "mailboxIds": {inbox: True}, "keywords": {"work": True}}}
+    imported, found = peer.call(
+        [
+            ("Email/import", {"emails": emails}),
+            ("Email/get", {"ids": ["#new", "#other"], "properties": ["keywords", "mailboxIds"]}),
+        ]
+    )
+    email_id = imported["created"]["new"]["id"]
+    assert found["list"] == [{"id": email_id, "keywords": {"work": True}, "mailboxIds": {inbox: True}}]
+    assert found["notFound"] == ["#other"]
+
+
 def test_content_the_account_holds_is_refused_with_the_id_it_has(peer: Peer) -> None:
     content = message()
     email_id = peer.deliver(content, "archive")

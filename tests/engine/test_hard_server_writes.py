@@ -308,17 +308,21 @@ class TestNewEmailsThatAreNotAsTheyWereOrdered:
         assert_converges(server.account, mirror)
         assert len(server.account.emails[newest(server)].mailbox_ids) == 2
 
-    def test_reading_a_new_email_back_costs_no_request(self, full: DemoServer, mirror: Mirror) -> None:
+    def test_reading_new_emails_back_costs_no_request(self, anywhere: tuple[DemoServer, Mirror]) -> None:
+        _, mirror = anywhere
         drop(mirror)
         mirror.sync()
         assert mirror.requests == 5  # the look, three uploads, the import
 
-    def test_where_an_import_tells_no_state_it_costs_one(self, tmp_path: Path) -> None:
-        server, mirror = served("cyrus36", tmp_path)
-        drop(mirror)
+    def test_where_creation_ids_cannot_be_read_it_costs_one(self, anywhere: tuple[DemoServer, Mirror]) -> None:
+        server, mirror = anywhere
+        mirror.drop("INBOX", message().replace(b"\r\n", b"\n"), sub="cur", info=":2,F")
+        server.faults.after_call.arm(lambda: bare(server, "INBOX"), only={"Email/import"}, times=1)
+        server.faults.method_error.arm(MethodError("invalidArguments"), only={"Email/get"}, skip=2, times=1)
         mirror.sync()
-        server.stop()
-        assert mirror.requests == 6
+        assert server.faults.method_error.fired == 1
+        assert_converges(server.account, mirror)
+        assert server.account.emails[newest(server)].keywords == {"$flagged"}
 
 
 def newest(server: DemoServer) -> str:
