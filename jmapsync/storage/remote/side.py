@@ -13,9 +13,11 @@ from jmapsync.jmap.hosts import Origin
 from jmapsync.planner.model import Verb
 from jmapsync.storage.port import Outcome, Receipt
 from jmapsync.storage.remote.bodies import Bodies, Request
+from jmapsync.storage.remote.changes import ChangesLook, Cursor, WholeLookNeededError
 from jmapsync.storage.remote.folders import FolderSetter
 from jmapsync.storage.remote.imports import Importer
-from jmapsync.storage.remote.look import Cursor, RemoteLook, WholeLookNeededError
+from jmapsync.storage.remote.listing import ListingLook
+from jmapsync.storage.remote.look import RemoteLook
 from jmapsync.storage.remote.write import Boxes, Setter
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ class MailSide:
                     suspicious = needed.why if needed.suspicious else ""
                 else:
                     return
-            async for page in RemoteLook(self._client, self._account, self.keys).everything(known, server, since):
+            async for page in ListingLook(self._look_anew()).everything(known, server, since):
                 page.suspicious = page.suspicious or suspicious
                 yield page
         except MethodError as error:
@@ -80,15 +82,18 @@ class MailSide:
             ) from error
 
     async def _changes(self, since: Cursor, again: Sequence[str]) -> AsyncIterator[Observation]:
-        look = RemoteLook(self._client, self._account, self.keys)
+        look = self._look_anew()
         told: set[str] = set()
-        async for page in look.changes(since):
+        async for page in ChangesLook(look).since(since):
             told.update(seen.ref for seen in page.items)
             told.update(page.gone_refs)
             yield page
         if untold := [ref for ref in again if ref not in told]:
             async for page in look.unanswered(untold):
                 yield page
+
+    def _look_anew(self) -> RemoteLook:
+        return RemoteLook(self._client, self._account, self.keys)
 
     async def read(self, wanted: Sequence[Record]) -> dict[int, Body]:
         """Return the bytes of emails by key; one that cannot be had says why."""

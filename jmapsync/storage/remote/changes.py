@@ -1,0 +1,176 @@
+"""Look at what changed on the server since a cursor, in one request where it is little.
+
+The loop over `/changes` trusts nothing (RFC 8620, 5.2 and the servers named below): an answer to another question, a loop that
+does not move, a state that went back, all lead to a whole look, which deletes nothing before its listing is complete.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jmapsync.errors import ServerError
+from jmapsync.jmap.wire import Call, MethodError, Response
+from jmapsync.storage.port import Observation, Trouble
+from jmapsync.storage.remote.emails import Changes, Email, MailboxList, get_emails, get_mailboxes, seen_email
+from jmapsync.storage.remote.look import unanswered
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from jmapsync.storage.remote.look import RemoteLook
+
+CALLS = 6
+"""Calls of the request for the changes of mailboxes and emails together."""
+MOST_PAGES = 100_000
+WENT_BACK = "the server's state went back, as after a restored backup"
+
+
+class WholeLookNeededError(Exception):
+    """The changes since a cursor cannot be had or cannot be believed."""
+
+    def __init__(self, why: str, *, suspicious: bool = False) -> None:
+        """Keep the reason; `suspicious` says that what is missing on the server may be its loss, not a deletion."""
+        super().__init__(why)
+        self.why = why
+        self.suspicious = suspicious
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The states that the next look starts from."""
+
+    email: str
+    mailbox: str
+    server: str = ""
+    """Whose states they are: another server may count the same, and mean other mail."""
+
+    def encode(self) -> str:
+        """Return it as text for the ledger."""
+        return json.dumps({"email": self.email, "mailbox": self.mailbox, "server": self.server})
+
+    @classmethod
+    def decode(cls, text: str) -> Cursor:
+        """Read it back."""
+        found = json.loads(text)
+        return cls(found["email"], found["mailbox"], found.get("server", ""))
+
+
+class ChangesLook:
+    """Looks at what changed."""
+
+    def __init__(self, look: RemoteLook) -> None:
+        """Prepare."""
+        self._look = look
+
+    async def since(self, cursor: Cursor) -> AsyncIterator[Observation]:
+        """Yield what changed since a cursor, folders first; each page carries the cursor that covers it.
+
+        Raises WholeLookNeededError.
+        """
+        more_mailboxes = more_emails = True
+        together = (await self._look.limits()).max_calls_in_request >= CALLS
+        for _ in range(MOST_PAGES):
+            with_emails = more_emails and (together or not more_mailboxes)
+            boxes_call, emails_call, calls = await self._ask_changes(cursor, mailboxes=more_mailboxes, emails=with_emails)
+            response = await self._look.call(calls)
+            page = Observation()
+            boxes, emails = Changes(new_state=cursor.mailbox), Changes(new_state=cursor.email)
+            if more_mailboxes:
+                boxes = _believed(response, boxes_call, cursor.mailbox)
+                await self._take_mailboxes(response, boxes, page)
+            if with_emails:
+                emails = _believed(response, emails_call, cursor.email)
+            if page.folders or page.gone_folders:
+                yield page
+            page = Observation()
+            if with_emails:
+                found = await self._look.collect(response, ("email-created", "email-updated"), [*emails.created, *emails.updated])
+                async for folders in self._look.unknown_homes(found):
+                    yield folders
+                gone = set(emails.destroyed)
+                page.items = [seen_email(email, self._look.keys) for email in found.values() if email.id not in gone]
+                page.gone_refs = [*emails.destroyed, *(ref for ref in self._look.lost if ref not in gone)]
+                page.problems = _missing(emails, found, gone | set(self._look.lost))
+            cursor = Cursor(emails.new_state, boxes.new_state, cursor.server)
+            page.cursor = cursor.encode()
+            yield page
+            more_mailboxes = more_mailboxes and boxes.has_more_changes
+            more_emails = emails.has_more_changes if with_emails else more_emails
+            if not (more_mailboxes or more_emails):
+                return
+        raise WholeLookNeededError("the server's list of changes does not end")
+
+    async def _ask_changes(self, cursor: Cursor, *, mailboxes: bool, emails: bool) -> tuple[Call, Call, list[Call]]:
+        account, limit = self._look.account, await self._look.page()
+        boxes = Call("Mailbox/changes", {"accountId": account, "sinceState": cursor.mailbox, "maxChanges": limit}, "boxes")
+        mails = Call("Email/changes", {"accountId": account, "sinceState": cursor.email, "maxChanges": limit}, "emails")
+        calls = []
+        if mailboxes:
+            calls += [
+                boxes,
+                get_mailboxes(account, boxes.ref("/created"), "box-created"),
+                get_mailboxes(account, boxes.ref("/updated"), "box-updated"),
+            ]
+        if emails:
+            calls += [
+                mails,
+                get_emails(account, mails.ref("/created"), "email-created"),
+                get_emails(account, mails.ref("/updated"), "email-updated"),
+            ]
+        return boxes, mails, calls
+
+    async def _take_mailboxes(self, response: Response, changes: Changes, page: Observation) -> None:
+        gone = set(changes.destroyed)
+        for name in ("box-created", "box-updated"):
+            try:
+                found = response.get_as(Call("Mailbox/get", {}, name), MailboxList)
+            except MethodError:
+                ids = changes.created if name == "box-created" else changes.updated
+                found = await self._mailboxes(ids)
+            gone |= set(found.not_found or ())
+            page.folders += [box.folder() for box in found.mailboxes]
+        told = self._look.keys.keys() | {folder.ref for folder in page.folders}
+        if any(folder.parent and folder.parent not in told for folder in page.folders):
+            page.folders = await self._look.all_folders()  # a page may tell of a child before its parent (hard case 21)
+        page.folders = [folder for folder in page.folders if folder.ref not in gone]
+        page.gone_folders = sorted(gone)
+
+    async def _mailboxes(self, ids: list[str]) -> MailboxList:
+        found = MailboxList()
+        for batch in (await self._look.limits()).gets(ids):
+            get = get_mailboxes(self._look.account, batch, "boxes")
+            part = (await self._look.call([get])).get_as(get, MailboxList)
+            found = MailboxList(part.state, found.mailboxes + part.mailboxes, [*(found.not_found or ()), *(part.not_found or ())])
+        return found
+
+
+def _believed(response: Response, call: Call, since: str) -> Changes:
+    """Return the changes of a call, or raise WholeLookNeededError where they cannot be had or believed."""
+    try:
+        changes = response.get_as(call, Changes)
+    except MethodError as error:
+        if error.type in {"accountNotFound", "accountReadOnly", "forbidden", "serverUnavailable", "unknownMethod"}:
+            raise
+        # Cyrus also answers serverFail or invalidArguments where cannotCalculateChanges is meant (cyrus-imapd 3687).
+        raise WholeLookNeededError(f"the server cannot tell what changed ({error.type})") from error
+    if changes.old_state != since:
+        raise WholeLookNeededError("the server told the changes since another state than ours")
+    if went_back(since, changes.new_state):
+        raise WholeLookNeededError(WENT_BACK, suspicious=True)
+    if changes.has_more_changes and changes.new_state == since:
+        raise WholeLookNeededError("the server's list of changes does not move on")
+    if not changes.new_state:
+        raise ServerError("The server told changes without a new state.")
+    return changes
+
+
+def went_back(old: str, new: str) -> bool:
+    """Tell whether a state that counts (Cyrus' modseqs do) is lower than it was."""
+    return old.isdecimal() and new.isdecimal() and int(new) < int(old)
+
+
+def _missing(changes: Changes, found: dict[str, Email], gone: set[str]) -> list[Trouble]:
+    listed = dict.fromkeys([*changes.created, *changes.updated])
+    return [unanswered(ref) for ref in listed if ref not in found and ref not in gone]
