@@ -73,7 +73,7 @@ def get_emails(context: Context, arguments: EmailGetArguments) -> JsonObject:
         else:
             ids, not_found = requested_ids(context, arguments.ids)
             if account.dialect.repeats_objects:
-                ids = [found for name in arguments.ids if (found := context.resolve_id(name)) is not None]
+                ids = [one for name in arguments.ids if (one := context.resolve_id(name)) is not None]
         readers = [(name, _METADATA[name]) for name in names if name in _METADATA]
         headers = [name for name in names if name in _HEADERS]
         found: list[JsonObject] = []
