@@ -120,6 +120,25 @@ def test_a_message_that_goes_out_of_sight_between_our_look_and_our_write_keeps_i
     assert len(mirror.files("INBOX")) == 1
 
 
+def test_its_file_stays_when_the_mailbox_it_was_in_goes(server: DemoServer, mirror: Mirror) -> None:
+    server.account.create_mailbox(SECRET)
+    server.account.create_mailbox("Work")
+    email = server.account.deliver(message(), ["Work"])
+    mirror.sync()
+    server.account.move(email, "Work", SECRET)
+    server.account.destroy_mailbox("Work")
+    for _ in range(2):
+        report = mirror.sync()
+        assert [problem.item for problem in report.problems] == ["Work", f"email {email}"]
+        assert len(mirror.files("Work")) == 1
+    server.account.move(email, SECRET, "Archive")
+    server.account.destroy_mailbox(SECRET)
+    mirror.sync()
+    mirror.sync(full=True)
+    assert_converges(server.account, mirror)
+    assert len(mirror.files("Archive")) == 1
+
+
 def test_a_message_that_was_never_here_is_no_problem(server: DemoServer, mirror: Mirror) -> None:
     server.account.create_mailbox(SECRET)
     server.account.deliver(message(), [SECRET])
