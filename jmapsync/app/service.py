@@ -22,6 +22,7 @@ from jmapsync.app.wiring import open_account
 from jmapsync.engine.cycle import Options
 from jmapsync.engine.keeper import Keeper, Settings
 from jmapsync.engine.meter import Meter
+from jmapsync.engine.report import counted
 from jmapsync.engine.standing import Standing
 from jmapsync.engine.timetable import Timetable
 from jmapsync.errors import ConfigError, ExitCode, JmapsyncError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from jmapsync.config import AccountConfig, Config
+    from jmapsync.engine.report import AccountReport
 
 CONTROL_SECONDS = 2.0
 """Between two rounds of the control task: the clocks, the watchdog, the status line."""
@@ -67,6 +69,8 @@ class Service:
     _timetable: Timetable = field(init=False)
     _ending: asyncio.Event = field(default_factory=asyncio.Event)
     _errands: set[asyncio.Task[None]] = field(default_factory=set)
+    _conflicts: dict[str, int] = field(default_factory=dict)
+    """Versions on the shelf of each account, as far as people were told."""
     _exit_code: ExitCode = ExitCode.IN_SYNC
 
     async def run(self) -> ExitCode:
@@ -122,7 +126,7 @@ class Service:
             partial(open_account, account, config.safety, mail, meter),
             Settings(push=daemon.push, settle=daemon.settle, full=daemon.full),
             meter,
-            partial(run_after_sync, config.hooks),
+            partial(self._after, account.name),
             partial(report_crash, folder=account.state_dir),
             self._on_turn,
         )
@@ -184,6 +188,15 @@ class Service:
         _log.log(level, "%s: %s", keeper.name, f"{keeper.standing}{f': {keeper.why}' if keeper.why else ''}")
         if keeper.standing in _TROUBLE:
             self._do(run_on_trouble(self._config.hooks, keeper.name, keeper.why))
+
+    async def _after(self, name: str, report: AccountReport) -> None:
+        """Run the hooks for a run that changed something."""
+        conflicts = sum(kind.conflicts for kind in report.kinds.values())
+        if conflicts > self._conflicts.get(name, 0):
+            message = f"{counted(conflicts, 'version')} on the shelf; see: jmapsync conflicts"
+            self._do(run_on_trouble(self._config.hooks, name, message))
+        self._conflicts[name] = conflicts
+        await run_after_sync(self._config.hooks, report)
 
     def _do(self, errand: Coroutine[Any, Any, None]) -> None:
         """Run something beside everything else, and log what goes wrong with it."""

@@ -245,8 +245,7 @@ class Keeper:
         )
         _log.debug("%s: looking, because %s", self.name, "; ".join(look.reasons))
         self.meter.beat()
-        if not look.disk_only:
-            self._turn(Standing.AT_WORK, self.why)
+        self._turn(Standing.AT_WORK, self.why)
         report = await opened.run(options)
         self.looks += 1
         self.looked_at, self.last = time.time(), report
