@@ -102,9 +102,12 @@ class Listener:
         """Listen until cancelled; raise `SignInError` once the server refuses the credential, and no other `JmapsyncError`."""
         while True:
             try:
-                async with asyncio.timeout(None) as self._present:
+                async with asyncio.timeout(None) as present:
+                    self._present = present
                     await asyncio.sleep(await self._listen())
             except TimeoutError:
+                if not present.expired():
+                    raise
                 self._failures = self._retests = self._silent = 0
                 self._refused.clear()
                 self._set(self.state.mode, why="The connection is being opened anew.")
@@ -122,15 +125,17 @@ class Listener:
     async def _listen(self) -> float:
         """Hold one connection as long as it lasts; return how many seconds to wait before the next."""
         mode: Literal[Mode, "poll"] = "poll"
-        began = time.monotonic()
+        opened: float | None = None
         retry_after: float | None = None
         silent, self._silent = self._silent, 0
         try:
+            if self._retests:
+                self._client.expire_session()  # it may name another way by now
             session = await self._session()
             way = self._choose([way for way in self._ways if way.offered(session)])
             mode = way.mode
             async with way.connect(session) as changes:
-                began = time.monotonic()
+                opened = time.monotonic()
                 self._set(mode, connected=True)
                 self._changed("push is connected")
                 async for change in changes:
@@ -143,15 +148,18 @@ class Listener:
             raise
         except SilentError as error:
             why = error.message
-            # Whoever is down or cut off holds nothing back.
-            self._silent = silent + 1 if not error.proven and await self._answers() else 0
+            if not error.proven:
+                opened = None
+                # Whoever is down or cut off holds nothing back.
+                self._silent = silent + 1 if await self._answers() else 0
             if self._silent >= _SILENT_CONNECTIONS:
                 return self._refuse(mode, f"{why} Something between may be holding it back.")
         except Setback as setback:
             why, retry_after = setback.error.message, setback.retry_after
         except JmapsyncError as error:
             why = error.message
-        return self._back_off(mode, why, time.monotonic() - began, retry_after)
+        lived = 0.0 if opened is None else time.monotonic() - opened
+        return self._back_off(mode, why, lived, retry_after)
 
     async def _session(self) -> Session:
         """Return the session, without the patience of a request that somebody waits for."""
@@ -194,7 +202,6 @@ class Listener:
         pause = min(self.timing.longest_retest, self.timing.first_retest * 2.0**self._retests)
         self._retests = min(self._retests + 1, _MOST_DOUBLINGS)
         self._refused.clear()
-        self._client.expire_session()  # the session may name another way by then
         return pause * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
 
     def _back_off(self, mode: Literal[Mode, "poll"], why: str, lived: float, retry_after: float | None) -> float:
@@ -206,7 +213,7 @@ class Listener:
         self._set(mode if mode != "poll" else self.state.mode, why=why)
         limit = min(self.timing.longest_pause, self.timing.first_pause * 2.0**self._failures)
         self._failures = min(self._failures + 1, _MOST_DOUBLINGS)
-        return (retry_after or 0.0) + random.uniform(0, limit)  # noqa: S311  # no secret
+        return min(retry_after or 0.0, self.timing.longest_retest) + random.uniform(0, limit)  # noqa: S311  # no secret
 
     def _set(self, mode: Literal[Mode, "poll"], *, connected: bool = False, why: str = "") -> None:
         before = self.state

@@ -407,6 +407,23 @@ async def test_push_that_never_pings_means_polling(stream: DemoServer) -> None:
         assert "no sign of life" in await one.polls()
 
 
+async def test_push_is_tested_the_more_seldom_the_longer_there_is_none(stream: DemoServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        await asyncio.Event().wait() if len(pauses) > 6 else None
+
+    monkeypatch.setattr("jmapsync.engine.listener.random.uniform", lambda low, high: (low + high) / 2)
+    monkeypatch.setattr("jmapsync.engine.listener.asyncio.sleep", sleep)
+    stream.faults.event_source_url.arm("")
+    async with account(stream.url, timing=dataclasses.replace(HASTE, first_retest=900, longest_retest=6000)) as one:
+        async with asyncio.timeout(5):
+            while len(pauses) < 5:
+                await asyncio.wait([one.task], timeout=0.01)
+    assert pauses[:5] == [900, 1800, 3600, 6000, 6000]
+
+
 async def test_push_is_tested_again_in_a_while(stream: DemoServer) -> None:
     stream.faults.event_source_url.arm("", times=None)
     timing = dataclasses.replace(HASTE, first_retest=0.2, longest_retest=0.2)
