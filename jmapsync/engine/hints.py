@@ -87,12 +87,16 @@ class Hints:
             self._woken.clear()
             due = self.due
             if self._look is not None and due is not None and due <= loop.time():
-                look, self._look = self._look, None
-                self._asked = self._rested = None
-                return look
+                return self.drop()
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(due):
                     await self._woken.wait()
+
+    def drop(self) -> Look:
+        """Return what the next look is asked for, due or not, and ask for none."""
+        look, self._look = self._look or Look(), None
+        self._asked = self._rested = None
+        return look
 
     def _note(self, reason: str) -> Look:
         if self._look is None:

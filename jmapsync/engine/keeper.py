@@ -180,12 +180,13 @@ class Keeper:
                 await self._serve(self._opened)
         except (SignInError, HostRefusedError) as error:
             self._turn(Standing.SIGN_IN, str(error))
+            self.hints.drop()
         except JmapsyncError as error:
             self._turn(Standing.TROUBLE, str(error))
-            self._try_again(self._pause())
+            self._try_again(self._pause(), full=self.hints.drop().full)
         except Exception as error:  # noqa: BLE001  # a fault of ours in one account must not end the others
             self._turn(Standing.TROUBLE, str(self.crashed(error)))
-            self._try_again(CRASH_PAUSE)
+            self._try_again(CRASH_PAUSE, full=self.hints.drop().full)
         finally:
             self._opened = None
         self.first_look.set()

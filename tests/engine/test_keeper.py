@@ -1,0 +1,90 @@
+"""A keeper of an account that cannot even be opened: how often it tries, and what it tells those who ask."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jmapsync.engine import keeper as module
+from jmapsync.engine.cycle import Options
+from jmapsync.engine.keeper import Keeper, Settings
+from jmapsync.engine.meter import Meter
+from jmapsync.engine.standing import Standing
+from jmapsync.errors import BusyError, ExitCode, JmapsyncError, LocalError, SignInError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from jmapsync.engine.keeper import Opened
+    from jmapsync.engine.report import AccountReport
+
+pytestmark = pytest.mark.anyio
+PAUSE = 0.2
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE", PAUSE)
+    monkeypatch.setattr(module, "CRASH_PAUSE", PAUSE)
+
+
+class Closed:
+    """An account that cannot be opened."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.tries = 0
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Opened]:
+        self.tries += 1
+        raise self.error
+        yield
+
+
+@asynccontextmanager
+async def kept(closed: Closed) -> AsyncIterator[Keeper]:
+    async def after(report: AccountReport) -> None:
+        raise AssertionError(report)
+
+    keeper = Keeper("home", closed.open, Settings(), Meter(), after, lambda error: JmapsyncError(str(error)), lambda _: None)
+    task = asyncio.create_task(keeper.run())
+    await asyncio.wait_for(keeper.first_look.wait(), 5)
+    yield keeper
+    task.cancel()
+    await asyncio.wait([task])
+
+
+@pytest.mark.parametrize("error", [BusyError("Another one holds it."), LocalError("The disk refuses."), ValueError("A slip.")])
+async def test_what_time_may_mend_is_tried_again_after_a_pause_that_grows(error: Exception) -> None:
+    closed = Closed(error)
+    async with kept(closed) as keeper:
+        assert keeper.standing is Standing.TROUBLE
+        await asyncio.sleep(PAUSE * 4)
+        assert 2 <= closed.tries <= 8
+
+
+async def test_a_sign_in_that_a_person_has_to_mend_is_not_tried_again() -> None:
+    closed = Closed(SignInError("No."))
+    async with kept(closed) as keeper:
+        keeper.tick("it is time for the slow look")
+        await asyncio.sleep(PAUSE * 4)
+        assert keeper.standing is Standing.SIGN_IN
+        assert closed.tries == 1
+
+
+async def test_somebody_who_asks_has_it_tried_once_and_is_told() -> None:
+    closed = Closed(SignInError("No."))
+    async with kept(closed) as keeper:
+        report = await asyncio.wait_for(keeper.request(Options()), 5)
+        assert (report.exit_code, report.error, closed.tries) == (ExitCode.SIGN_IN, "No.", 2)
+        await asyncio.sleep(PAUSE)
+        assert closed.tries == 2
