@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from jmapsync.demo.account import Account
     from jmapsync.demo.records import Mailbox
+    from jmapsync.kinds import Kind
 
 
 @dataclass
@@ -45,6 +46,7 @@ class Mirror:
     password: str
     root: Path
     state: Path
+    kind: Kind = MAIL
     on_delete: str = "trash"
     keep_crlf: bool = False
     limits: Limits = field(default_factory=lambda: Limits(25, 20))
@@ -92,7 +94,7 @@ class Mirror:
                     run.pin()
                     local = MaildirSide(self.root, spool, keep_crlf=self.keep_crlf, dry=options.dry, token=self.token)
                     remote = MailSide(client, account, spool, on_delete=self.on_delete)
-                    await run.run(Sides(MAIL, self.wrap(local), self.wrap(remote)))
+                    await run.run(Sides(self.kind, self.wrap(local), self.wrap(remote)))
                     self.session = (await client.session()).to_json()
                     return run.report
                 finally:

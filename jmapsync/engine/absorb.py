@@ -205,7 +205,9 @@ class Absorber:
                 elif seen.key in records:
                     record = records[seen.key]
                     if seen.version != record.local:
-                        changed.append(replace(record, local=seen.version, digest=seen.digest, stamp=seen.stamp))
+                        if record.remote is None:  # else size and date are those of the email, until an edited one takes its place
+                            record = replace(record, size=seen.size, stamp=seen.stamp)
+                        changed.append(replace(record, local=seen.version, digest=seen.digest))
             self.ledger.save(changed)
             self.holding.take_left_out(look.problems)
 

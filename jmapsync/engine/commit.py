@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from jmapsync.engine.intents import note_made, retire
-from jmapsync.ledger import Place, Record
 from jmapsync.planner.model import Base, Side, Verb, Version
 from jmapsync.storage.port import Outcome, Receipt
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from jmapsync.engine.holding import Holding
     from jmapsync.engine.report import KindReport
     from jmapsync.kinds import Kind
-    from jmapsync.ledger import Ledger
+    from jmapsync.ledger import Ledger, Place, Record
     from jmapsync.planner.model import Change, Order
 
 
@@ -114,39 +113,17 @@ class Committer:
 
     def _outcome(self, work: Work) -> Record:
         """Return the record after its orders; count what was done and hold back what was refused."""
-        record, done = work.record, work.done
+        done = work.done
         refused = [receipt for _, _, receipt in done if receipt.outcome is Outcome.REFUSED]
         succeeded = all(receipt.outcome is Outcome.DONE for _, _, receipt in done)
         complete = succeeded and len(done) == len(work.change.orders)
-        trees = {Side.LOCAL: record.local, Side.REMOTE: record.remote}
-        ref, digest = record.ref, record.digest
-        for side, order, receipt in done:
-            if receipt.outcome is Outcome.DONE or receipt.version is not None:
-                trees[side] = receipt.version
-            if receipt.outcome is Outcome.DONE:
-                ref, digest = receipt.ref or ref, receipt.digest or digest
-                self._made += [receipt.ref] if receipt.ref else []
-                counts = self.report.to_disk if side is Side.LOCAL else self.report.to_server
-                counts.add(order.verb)
-        base = record.base
+        after = self._seen_after(work)
         if complete:
             base = self._agreed(work)
-            seen = trees[Side.REMOTE]
+            seen = after.remote
             if base is not None and seen is not None and work.brings_body:
-                trees[Side.REMOTE] = base.remote if seen == work.record.remote else replace(seen, sense=base.remote.sense)
-        after = Record(
-            record.key,
-            record.kind,
-            ref,
-            record.name,
-            record.size,
-            record.stamp,
-            digest,
-            trees[Side.LOCAL],
-            trees[Side.REMOTE],
-            base,
-        )
-        if complete:
+                seen = base.remote if seen == work.record.remote else replace(seen, sense=base.remote.sense)
+            after = replace(after, remote=seen, base=base)
             self._settled.append(after)
         elif succeeded:
             self.ledger.drop_intents([after.key])
@@ -155,6 +132,23 @@ class Committer:
         for receipt in refused:
             self.ledger.drop_intents([after.key])
             self.holding.hold_back(after, work.change.orders, receipt.why, receipt.remedy)
+        return after
+
+    def _seen_after(self, work: Work) -> Record:
+        """Return the record, on the base that it had, with what both sides were seen to hold after the orders; count those."""
+        after = work.record
+        for side, order, receipt in work.done:
+            if receipt.outcome is Outcome.DONE or receipt.version is not None:
+                after = after.with_side(side, receipt.version)
+            if receipt.outcome is not Outcome.DONE:
+                continue
+            after = replace(after, digest=receipt.digest or after.digest)
+            if receipt.ref:
+                size, stamp = receipt.size or after.size, receipt.stamp or after.stamp
+                after = replace(after, ref=receipt.ref, size=size, stamp=stamp)
+                self._made.append(receipt.ref)
+            counts = self.report.to_disk if side is Side.LOCAL else self.report.to_server
+            counts.add(order.verb)
         return after
 
     def _agreed(self, work: Work) -> Base | None:
@@ -181,8 +175,9 @@ class Committer:
         places = self.ledger.places_of([record.key]).get(record.key, [])
         local = dated(record.local, places, receipt.stamp) if record.local is not None else None
         if other is None or other.key == record.key:
-            stamp = receipt.stamp or record.stamp
-            self.ledger.save([replace(record, ref=receipt.ref, stamp=stamp, local=local, remote=remote, base=None)])
+            size, stamp = receipt.size or record.size, receipt.stamp or record.stamp
+            bound = replace(record, ref=receipt.ref, size=size, stamp=stamp, local=local, remote=remote, base=None)
+            self.ledger.save([bound])
             if record.remote is not None and record.ref != receipt.ref:
                 old = replace(record, key=self.ledger.add(replace(record, local=None)))
                 self.ledger.save([retire(self.ledger, kind, old, receipt.ref, at)])

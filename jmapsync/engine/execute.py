@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
     from jmapsync.kinds import Kind
-    from jmapsync.ledger import Ledger, Record
+    from jmapsync.ledger import Ledger, Place, Record
     from jmapsync.storage.port import Local, Remote
 
 BATCH_OCTETS = 6 << 20
@@ -130,11 +130,12 @@ class Executor:
         for work in works:
             order = work.remote
             assert order is not None  # noqa: S101 - chosen for it
-            body = None
+            body, stamp = None, work.record.stamp
             if work.sends_body:
+                stamp = _date_sent(work.record, places.get(order.key, ()))
                 body = await complete(self.local.read, order.key, places.get(order.key, ()))
                 intents.append(announce(work.record, kind, body.size, int(self.clock())))
-            jobs.append(Job(order, work.record.ref, work.record.stamp, body, superseded=order.key in retired))
+            jobs.append(Job(order, work.record.ref, stamp, body, superseded=order.key in retired))
         with self.ledger.transaction():
             self.ledger.intend(intents)
         try:
@@ -158,13 +159,23 @@ class Executor:
             order = work.local
             assert order is not None  # noqa: S101 - chosen for it
             key = order.key
-            jobs.append(Job(order, work.record.ref, work.record.stamp, bodies.get(key), tuple(places.get(key, ()))))
+            made = work.remote_receipt.stamp if work.remote_receipt is not None else 0
+            jobs.append(Job(order, work.record.ref, made or work.record.stamp, bodies.get(key), tuple(places.get(key, ()))))
         receipts = await complete(self.local.write, jobs, self.ledger)
         for work, receipt in zip(works, receipts, strict=True):
             work.local_receipt = receipt
         for job in jobs:
             if job.body is not None and job.body.path is not None:
                 job.body.path.unlink(missing_ok=True)
+
+
+def _date_sent(record: Record, places: Sequence[Place]) -> int:
+    """Return the receivedAt of what is sent, in seconds since the epoch.
+
+    An edited message is a new email, whose file shows when it came to be; any other keeps the date that it has.
+    """
+    edited = record.base is not None and record.local is not None and record.local.body != record.base.local.body
+    return places[0].stamp if edited and places else record.stamp
 
 
 def problems_of(ledger: Ledger, kind: str) -> list[Problem]:

@@ -126,7 +126,7 @@ class Receipt:
     digest: str = ""
     size: int = 0
     stamp: int = 0
-    """receivedAt, seconds since the epoch, where an email was there already."""
+    """receivedAt of an email that was made or was there already, seconds since the epoch."""
     left: str = ""
     """The server's id of the old version of an edited item that stays there by the user's wish."""
     places: tuple[Place, ...] = ()

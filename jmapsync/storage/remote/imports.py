@@ -156,7 +156,7 @@ class Importer:
         if held is not None:
             seen = version_of(held, self._boxes.keys)
             version = replace(version, tags=seen.tags, homes=seen.homes)
-        return Receipt(order.key, Outcome.DONE, version, ref=str(told["id"]), digest=digest, size=size)
+        return Receipt(order.key, Outcome.DONE, version, ref=str(told["id"]), digest=digest, size=size, stamp=job.stamp)
 
     def _bound(self, job: Job, email: Email) -> Receipt:
         version = version_of(email, self._boxes.keys)

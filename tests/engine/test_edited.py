@@ -1,0 +1,120 @@
+"""A file that was edited: whose date and size are known of it before and after its new email is made."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jmapsync.demo import SetError
+from jmapsync.errors import ExitCode
+from jmapsync.kinds.mail import MAIL
+from jmapsync.ledger import Ledger
+from tests.contract.peer import message
+from tests.mirror import assert_converges
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jmapsync.demo import DemoServer
+    from tests.mirror import Mirror
+
+RECEIVED = 1_700_000_000
+EDITED = RECEIVED + 1_000_000
+LONGER = b"Subject: edited\n\n" + b"much longer than before\n" * 50
+
+
+@pytest.fixture
+def email(server: DemoServer, mirror: Mirror) -> str:
+    """Mirror one message and return its id."""
+    ref = server.account.deliver(message(), received_at=RECEIVED)
+    mirror.sync()
+    return ref
+
+
+def edit(file: Path, content: bytes, moment: float = EDITED) -> None:
+    file.write_bytes(content)
+    os.utime(file, (moment, moment))
+
+
+def known(mirror: Mirror) -> dict[str, tuple[int, int]]:
+    """Return the size and the date that the ledger has of each email on the server."""
+    ledger = Ledger.open(mirror.state / "ledger.sqlite")
+    records = [record for record in ledger.all("mail") if record.remote is not None]
+    ledger.close()
+    return {str(record.ref): (record.size, record.stamp) for record in records}
+
+
+def held(server: DemoServer) -> dict[str, tuple[int, int]]:
+    return {ref: (email.size, email.received_at) for ref, email in server.account.emails.items()}
+
+
+def test_the_new_email_is_of_the_date_that_the_file_shows(server: DemoServer, mirror: Mirror, email: str) -> None:
+    edit(mirror.files("INBOX")[0], LONGER)
+    mirror.sync()
+    dates = {ref: other.received_at for ref, other in server.account.emails.items()}
+    assert sorted(dates.values()) == [RECEIVED, EDITED]
+    assert dates[email] == RECEIVED
+    assert_converges(server.account, mirror)
+
+
+def test_the_ledger_knows_the_size_of_the_new_email_at_once(server: DemoServer, mirror: Mirror, email: str) -> None:
+    edit(mirror.files("INBOX")[0], LONGER)
+    mirror.sync()
+    [ref] = server.account.emails.keys() - {email}
+    assert known(mirror)[ref] == held(server)[ref]
+    assert server.account.emails[ref].size > 1000
+
+
+def test_edited_here_and_moved_there_it_keeps_the_date_of_the_edit(server: DemoServer, mirror: Mirror, email: str) -> None:
+    edit(mirror.files("INBOX")[0], LONGER)
+    server.account.move(email, "INBOX", "Archive")
+    mirror.sync()
+    assert [int(file.stat().st_mtime) for file in mirror.files("Archive")] == [EDITED]
+    assert_converges(server.account, mirror)
+
+
+def test_what_the_server_refuses_is_of_the_size_and_date_of_what_it_still_has(
+    server: DemoServer, mirror: Mirror, email: str
+) -> None:
+    edit(mirror.files("INBOX")[0], LONGER)
+    server.faults.set_error.arm(SetError("forbidden"), only={"Email/import"})
+    assert mirror.sync().exit_code is ExitCode.HELD_BACK
+    assert known(mirror) == held(server)
+
+
+def test_a_message_that_is_only_here_is_of_the_size_and_date_of_its_file(server: DemoServer, mirror: Mirror) -> None:
+    mirror.sync()
+    file = mirror.drop("INBOX", message().replace(b"\r\n", b"\n"))
+    server.faults.set_error.arm(SetError("invalidEmail"), only={"Email/import"}, times=1)
+    assert mirror.sync().exit_code is ExitCode.HELD_BACK
+    edit(file, LONGER)
+    assert_converges(server.account, mirror)
+    [(ref, other)] = server.account.emails.items()
+    assert (other.received_at, known(mirror)[ref]) == (EDITED, held(server)[ref])
+
+
+def test_an_edit_that_may_not_be_sent_is_undone_with_the_date_of_the_email(server: DemoServer, mirror: Mirror, email: str) -> None:
+    mirror.kind = MAIL.pulled_only()
+    edit(mirror.files("INBOX")[0], LONGER, time.time() - 60)
+    mirror.sync()
+    [file] = mirror.files("INBOX")
+    assert file.read_bytes().replace(b"\n", b"\r\n") == server.account.raw(email)
+    assert file.stat().st_mtime == RECEIVED
+
+
+def test_an_edit_bound_to_an_email_that_has_its_content_takes_its_size_and_date(
+    server: DemoServer, mirror: Mirror, email: str
+) -> None:
+    edit(mirror.files("INBOX")[0], LONGER)
+    content = LONGER.replace(b"\n", b"\r\n")
+
+    def slip_in() -> None:
+        server.account.deliver(content, ["Archive"], received_at=RECEIVED + 7)
+
+    server.faults.before_call.arm(slip_in, only={"Email/import"}, times=1)
+    mirror.sync()
+    assert_converges(server.account, mirror)
+    assert known(mirror) == held(server)
