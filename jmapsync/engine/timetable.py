@@ -67,7 +67,11 @@ class Timetable:
         """Do something every so many seconds, each time up to `spread` seconds later; a job of the same name is replaced."""
         self._periods[name] = seconds
         trigger = IntervalTrigger(seconds=max(seconds, 0.001), jitter=spread or None, timezone=UTC)
-        self._scheduler.add_job(act, trigger, id=name, replace_existing=True)
+
+        async def run() -> None:  # a plain function would run in a thread, where hints must not be given
+            act()
+
+        self._scheduler.add_job(run, trigger, id=name, replace_existing=True)
 
     def drop(self, name: str) -> None:
         """Forget a job, if it is there."""

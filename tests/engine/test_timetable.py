@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from jmapsync.engine.hints import Hints
 from jmapsync.engine.timetable import JUMP, Clocks, Timetable
 
 pytestmark = pytest.mark.anyio
@@ -54,6 +55,16 @@ class Told:
 
     def count(self) -> None:
         self.runs += 1
+
+
+async def test_a_job_runs_in_the_loop_where_hints_may_be_given() -> None:
+    told = Told()
+    hints = Hints(0.1)
+    told.timetable.start()
+    told.timetable.every("poll", 0.05, lambda: hints.wake("it is time"))
+    look = await asyncio.wait_for(hints.next(), 5)
+    told.timetable.stop()
+    assert look.reasons == ["it is time"]
 
 
 async def test_a_job_runs_again_and_again_until_it_is_dropped() -> None:
