@@ -1,9 +1,9 @@
 """Turn names the server gives into names of files and folders that cannot leave the root, and back.
 
 Escaped with `%XX`: the slash, control characters, the percent sign before two hex digits, a leading dot or dash, a trailing dot or
-space, and the first letter of names that mean something to a Maildir (`cur`, `new`, `tmp`, `INBOX` at the top). A name too long
-for a file system, or equal to a sibling's under case folding and Unicode normalisation, ends in `%~` and a hash of its id: what
-it stands for is then known by the ledger and the folder's marker only (hard cases 13, 42, 43).
+space, and the first letter of names that mean something else (`cur`, `new`, `tmp`, at the top `INBOX` and `lost+found`). A name
+too long for a file system, or equal to a sibling's under case folding and Unicode normalisation, ends in `%~` and a hash of its
+id: what it stands for is then known by the ledger and the folder's marker only (hard cases 13, 42, 43).
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ LONGEST = 200
 
 INSIDE = frozenset({"cur", "new", "tmp"})
 """What a folder inside another Maildir folder may not be called, in any case."""
-TOP = frozenset({"inbox"})
+LOST_AND_FOUND = "lost+found"
+"""What a file system keeps for itself at its top, where a disk of its own is mounted as the root; only root can read it."""
+TOP = frozenset({"inbox", LOST_AND_FOUND})
 """What a folder at the top may not be called, in any case, unless it is the inbox."""
 _ESCAPE = re.compile(r"[\x00-\x1f\x7f/]|%(?=[0-9A-Fa-f]{2}|~)")
 _ESCAPED = re.compile(r"%([0-9A-F]{2})")

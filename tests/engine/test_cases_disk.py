@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -164,6 +165,29 @@ def test_lost_and_found_of_a_disk_of_its_own_is_no_mail(server: DemoServer, mirr
     assert len(mirror.files("INBOX")) == 2
     mirror.sync()
     assert "lost+found" not in {box.name for box in server.account.mailboxes.values()}
+
+
+def test_a_mailbox_of_that_name_is_mail(server: DemoServer, mirror: Mirror) -> None:
+    server.account.create_mailbox("lost+found")
+    mirror.sync()
+    ref = server.account.deliver(b"Subject: found\r\n\r\n", ["lost+found"])
+    mirror.sync()
+    assert len(mirror.files("%6Cost+found")) == 1
+    assert (mirror.sync().problems, mirror.requests) == ([], 1)
+    assert server.account.listing()[ref][0] == {"lost+found"}
+
+
+def test_a_folder_of_that_name_that_an_older_version_made_stays_mail(server: DemoServer, mirror: Mirror) -> None:
+    server.account.create_mailbox("later found")
+    mirror.sync()
+    (mirror.root / "later found").rename(mirror.root / "lost+found")
+    with sqlite3.connect(mirror.state / "ledger.sqlite") as ledger:
+        ledger.execute("UPDATE folder SET path = 'lost+found' WHERE path = 'later found'")
+    ledger.close()
+    ref = server.account.deliver(b"Subject: found\r\n\r\n", ["later found"])
+    mirror.sync()
+    assert len(mirror.files("lost+found")) == 1
+    assert ref in server.account.emails
 
 
 def test_case_07_an_unreadable_new_file_is_held_back_by_name_and_the_rest_goes_on(

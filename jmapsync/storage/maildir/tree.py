@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import LocalError, RootError
 from jmapsync.formats.flags import KeywordTable
-from jmapsync.formats.names import INSIDE, TOP, escape, fold, unescape, unique
+from jmapsync.formats.names import INSIDE, LOST_AND_FOUND, TOP, escape, fold, unescape, unique
 from jmapsync.storage.atomic import replace_text, sync_directories, unfinished
 from jmapsync.storage.maildir.scan import may_be_directory
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 MARKER = ".jmapsync"
 KEYWORDS = "dovecot-keywords"
 INBOX = "INBOX"
-LOST_AND_FOUND = "lost+found"
-"""What a file system keeps for itself at its top, where a disk of its own is mounted as the root; only root can read it."""
 _OUR_NAME = re.compile(r"[0-9]+\.J([0-9]+)R[0-9a-f]{8}\.")
 """How the names of the files begin that a mirror makes: the time, and the message's key; see `write.Writer`."""
 _PARTS = ("cur", "new", "tmp")
@@ -176,7 +174,8 @@ class Tree:
         """Return the names of what may be folders of mail in a folder."""
         with os.scandir(self.root / path) as entries:
             names = sorted(entry.name for entry in entries if entry.name[0] != "." and _may_be_folder(entry))
-        return [name for name in names if name not in _PARTS] if path else [name for name in names if name != LOST_AND_FOUND]
+        foreign = set(_PARTS) if path else {LOST_AND_FOUND} - set(self.paths.values())
+        return [name for name in names if name not in foreign]
 
     def _mailbox_of(self, path: str) -> str:
         try:
