@@ -21,7 +21,7 @@ PROJECT = Path(__file__).parents[2]
 USER = "mailuser"
 _PREFIX = "jmapsync-user-"
 _UIDS = range(24_000, 25_000)
-_PATIENCE = 30.0  # seconds a start may take on a busy machine
+_PATIENCE = 30.0  # seconds a start or any command may take on a busy machine
 _PLACES = dict.fromkeys([sys.prefix, sys.base_prefix, str(PROJECT)])
 """What the user has to reach: the program and its Python, which may lie in the home of root."""
 
@@ -218,7 +218,10 @@ class Userspace:
 
     def _enter(self, *command: str, check: bool) -> subprocess.CompletedProcess[str]:
         inside = ["nsenter", "--mount", "--pid", "--wd=/", "--target", str(self._first_process()), "--", *command]
-        done = subprocess.run(inside, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(inside, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_PATIENCE)
+        except subprocess.TimeoutExpired as error:
+            raise UserspaceError(f"{' '.join(command)}: no end after {_PATIENCE:.0f} s") from error
         if check and done.returncode:
             raise UserspaceError(f"{' '.join(command)}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done
