@@ -6,8 +6,10 @@ Nothing here decides what is to be done. An echo of our own write compares equal
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from jmapsync.engine.holding import RIGHTS, ROLES
 from jmapsync.engine.intents import made

@@ -5,8 +5,10 @@ Only an equal content digest proves it. The server's digests come from Blob/get 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from jmapsync.engine.commit import dated
 from jmapsync.engine.intents import let_rest, retire, sent_again, settle_intents

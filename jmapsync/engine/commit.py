@@ -6,8 +6,10 @@ plan finds it again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from jmapsync.engine.intents import note_made, retire
 from jmapsync.planner.model import Base, Side, Verb, Version

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from jmapsync.planner import Present, Side, needed_homes, plan, settle
 from jmapsync.planner.model import Order, Verb, Version

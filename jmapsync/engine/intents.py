@@ -10,8 +10,9 @@ in the next delta; if it is not, it is asked for by its id.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from jmapsync.ledger import Intent
 from jmapsync.planner.model import Base

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from jmapsync.planner.model import Side
 
@@ -11,8 +13,7 @@ if TYPE_CHECKING:
     from jmapsync.planner.model import Rules
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """One data type."""
 
     name: str

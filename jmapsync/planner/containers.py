@@ -8,7 +8,8 @@ made; and nothing is deleted that still holds something which has to wait.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from jmapsync.planner import reason
 from jmapsync.planner.decide import BOTH, decide

@@ -6,8 +6,10 @@ one value: the side that changed it gives it to the other, and where both did th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from jmapsync.planner import reason
 from jmapsync.planner.model import SIDES, Base, Homes, Pair, Rules, Side, Version, Wanted
@@ -67,8 +69,7 @@ def replay(mine: frozenset[Element], theirs: frozenset[Element], base: frozenset
     return (mine | (theirs - base)) - (base - theirs)
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     """Whose body both sides are to hold; `source` is None where each keeps its own."""
 
     source: Side | None

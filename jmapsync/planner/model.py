@@ -16,8 +16,9 @@ order       one write to one side, with what it expects to find there.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct
 
 Tags = frozenset[str]
 Homes = frozenset[int]
@@ -41,8 +42,7 @@ SIDES: Final = (Side.LOCAL, Side.REMOTE)
 """Both sides; iterating over an enumeration is several times slower, and every item does it often."""
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Struct, frozen=True):
     """What one side holds of one item."""
 
     body: str
@@ -60,8 +60,7 @@ class Version:
         return self.homes - self.leaving
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Struct, frozen=True):
     """The pair of versions both sides were last seen to hold together."""
 
     local: Version
@@ -72,8 +71,7 @@ class Base:
         return self.local if side is Side.LOCAL else self.remote
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(Struct, frozen=True):
     """One item in all three trees."""
 
     key: int
@@ -88,8 +86,7 @@ class Pair:
         return self.local if side is Side.LOCAL else self.remote
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """What makes one kind differ from another: data, never code paths."""
 
     kind: str
@@ -103,8 +100,7 @@ class Rules:
     """The sides that may be written; `direction = "pull"` leaves LOCAL only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """The state a side is to reach: whose body, which tags, which homes."""
 
     source: Side
@@ -112,8 +108,7 @@ class Wanted:
     homes: Homes
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """The wanted state of both sides of one item, with the reason in words; `None` means absent."""
 
     local: Wanted | None
@@ -138,8 +133,7 @@ class Verb(enum.Enum):
     DELETE = "delete"
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """One write to one side, carrying what it expects to find; a mismatch is stale and means: plan again."""
 
     side: Side
@@ -175,8 +169,7 @@ class Order:
         return (self.expect.homes if self.expect else NOTHING) - self.homes
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """All that is to happen to one item: at most one order a side, then one ledger commit."""
 
     key: int
@@ -192,16 +185,14 @@ class Change:
         return any(order.verb is Verb.DELETE for order in self.orders)
 
 
-@dataclass(frozen=True, slots=True)
-class Blocked:
+class Blocked(Struct, frozen=True):
     """An item that has to wait, and why."""
 
     key: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What is to be done, derived from the three trees and never stored."""
 
     changes: tuple[Change, ...]
@@ -216,12 +207,11 @@ class Plan:
     """Items that one side has where it cannot be seen: nobody else tells why nothing is done about them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(Struct, frozen=True):
     """The containers that exist on each side, so that nothing is ordered into a place that is not there."""
 
-    local: frozenset[int] = field(default_factory=frozenset)
-    remote: frozenset[int] = field(default_factory=frozenset)
+    local: frozenset[int] = NOTHING
+    remote: frozenset[int] = NOTHING
 
     def of(self, side: Side) -> frozenset[int]:
         """Return the containers of one side."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.planner import reason
 from jmapsync.planner.decide import decide
@@ -46,8 +47,7 @@ def settle(pair: Pair, local: Version | None, remote: Version | None) -> Base | 
     return pair.base if local is None or remote is None else Base(local, remote)
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """One item with what was decided and ordered for it, before anything is put in order."""
 
     pair: Pair

@@ -10,6 +10,8 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import Struct
+
 from jmapsync.errors import Remedy
 from jmapsync.formats.lines import digest_of
 
@@ -26,8 +28,7 @@ _PIECE = 1 << 18
 """Octets of a file in memory at a time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """One item as a side was seen to hold it."""
 
     ref: str
@@ -45,8 +46,7 @@ class Seen:
     """Where its copies lie, when it is a local item."""
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(Struct, frozen=True):
     """One container as a side was seen to hold it."""
 
     ref: str
@@ -88,8 +88,7 @@ class Observation:
     """Local places whose row changes although the version does not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     """One thing that had to be left out of a look, by name."""
 
     item: str
@@ -111,8 +110,7 @@ class Outcome(enum.Enum):
     """The item stays on the server by the user's wish and is no longer mirrored."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True):
     """What came of one order."""
 
     key: int
@@ -164,8 +162,7 @@ class Body:
             return digest_of(iter(lambda: file.read(_PIECE), b""))
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """One order with all that is needed to carry it out."""
 
     order: Order

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import sqlite3
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,7 +44,7 @@ def bodies_fetched(server: DemoServer) -> int:
 @pytest.fixture
 def copying() -> Iterator[DemoServer]:
     """A server that stores the same content twice, as Stalwart does."""
-    with DemoServer(dialect=replace(RFC, duplicates="copy")) as server:
+    with DemoServer(dialect=dataclasses.replace(RFC, duplicates="copy")) as server:
         yield server
 
 
@@ -118,7 +118,7 @@ class TestContent:
         for file in mirror.files("INBOX"):
             (mirror.root / "Archive" / "cur" / f"{file.name}:2,").write_bytes(file.read_bytes())
             file.unlink()
-        mirror.limits = replace(mirror.limits, max_deletes=100)
+        mirror.limits = dataclasses.replace(mirror.limits, max_deletes=100)
         mirror.sync()
         assert {ref: server.account.raw(ref) for ref in server.account.emails} == refs
         assert all(paths == {"Archive"} for paths, _ in server.account.listing().values())

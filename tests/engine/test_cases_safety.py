@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -113,7 +113,7 @@ def test_case_48_a_parent_that_is_a_mailbox_has_the_three_directories(server: De
 
 @pytest.mark.parametrize("batched", [True, False])
 def test_case_55_a_body_that_does_not_come_is_held_back_by_name_and_fetched_later(tmp_path: Path, batched: bool) -> None:
-    dialect = RFC if batched else replace(RFC, blob_capability=None)
+    dialect = RFC if batched else dataclasses.replace(RFC, blob_capability=None)
     with DemoServer(dialect=dialect) as server:
         refs = fill(server, 5)
         mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state", max_wait=0.5)
@@ -130,7 +130,7 @@ def test_case_55_a_body_that_does_not_come_is_held_back_by_name_and_fetched_late
 
 
 def test_case_55_a_page_of_a_captive_portal_is_never_stored_as_mail(tmp_path: Path) -> None:
-    with DemoServer(dialect=replace(RFC, blob_capability=None)) as server:
+    with DemoServer(dialect=dataclasses.replace(RFC, blob_capability=None)) as server:
         fill(server, 3)
         mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state", max_wait=0.5)
         server.faults.answer.arm(Answer.html(), only={"download"})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 import shutil
 import threading
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -220,7 +220,7 @@ class TestTheLedger:
         assert_converges(server.account, mirror)
 
     @pytest.mark.parametrize("keywords", [(), ("$draft",)])
-    @pytest.mark.parametrize("dialect", [RFC, replace(RFC, duplicates="copy")], ids=["refuses", "copies"])
+    @pytest.mark.parametrize("dialect", [RFC, dataclasses.replace(RFC, duplicates="copy")], ids=["refuses", "copies"])
     def test_case_66_from_an_older_backup_it_sends_no_edit_twice_and_destroys_no_old_version(
         self, tmp_path: Path, dialect: Dialect, keywords: tuple[str, ...]
     ) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -118,7 +118,7 @@ class TestOnDeleteKeep:
         assert [one.read_bytes() for one in keeping.files()] == [OTHER]
 
     def test_a_file_put_back_is_the_email_that_stayed(self, tmp_path: Path) -> None:
-        with DemoServer(dialect=replace(RFC, duplicates="copy")) as server:
+        with DemoServer(dialect=dataclasses.replace(RFC, duplicates="copy")) as server:
             mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state", on_delete="keep")
             server.account.deliver(wire(LETTER))
             mirror.sync()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from jmapsync.errors import BusyError
 from jmapsync.ledger import AccountLock, HeldBack, Intent, Ledger, Place, Record, Suspended

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from jmapsync.ledger import HeldBack, Intent, Ledger, Place, Record
 from jmapsync.planner import Side

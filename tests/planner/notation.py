@@ -5,7 +5,7 @@ Homes are letters (`AB` is in A and in B), tags are words, and a plan is a list 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from jmapsync.planner import Base, Order, Pair, Plan, Present, Rules, Side, Version, plan
 

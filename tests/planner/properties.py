@@ -6,9 +6,11 @@ Each check raises AssertionError (or lets a refusal of the world through) when t
 from __future__ import annotations
 
 import ast
+import dataclasses
 import random
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from jmapsync.planner import (
     Base,
@@ -192,7 +194,7 @@ def _side(order: Order) -> str:
 
 def p8_swapping_sides_mirrors_the_plan(planner: Planner, world: World, seed: int) -> None:
     """Neither side is special: sides and preference swapped give the swapped plan (its words apart)."""
-    mirrored = replace(
+    mirrored = dataclasses.replace(
         world.copy(),
         items={key: _mirror_pair(pair) for key, pair in world.items.items()},
         containers={key: _mirror_pair(pair) for key, pair in world.containers.items()},
@@ -342,7 +344,7 @@ def p12_a_vanished_directory_always_suspends(planner: Planner, other_home: bool)
     assert "INBOX" in found[0].sentence
 
 
-ALLOWED = {"__future__", "dataclasses", "enum", "collections.abc", "typing", "jmapsync.errors"}
+ALLOWED = {"__future__", "dataclasses", "enum", "collections.abc", "typing", "msgspec", "msgspec.structs", "jmapsync.errors"}
 IMPURE = {"open", "print", "input", "exec", "eval", "compile", "__import__", "hash", "id", "globals", "breakpoint"}
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from jmapsync.planner import NO_TAGS, NOTHING, Base, Pair, Side, Version
 from tests.planner.world import CONTAINERS, ITEMS, World, content

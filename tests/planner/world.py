@@ -6,8 +6,11 @@ orders that expect something else than what is there, and insists that container
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import dataclasses
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from jmapsync.planner import NOTHING, Order, Pair, Plan, Present, Rules, Side, Verb, Version
 
@@ -52,7 +55,7 @@ class World:
 
     def copy(self) -> World:
         """Return an independent world in the same state."""
-        return replace(
+        return dataclasses.replace(
             self,
             items=dict(self.items),
             containers=dict(self.containers),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import time
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from jmapsync.engine.absorb import Absorber
 from jmapsync.engine.holding import Holding

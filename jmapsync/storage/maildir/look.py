@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from jmapsync.formats.flags import letters
 from jmapsync.planner.model import NO_TAGS, Tags

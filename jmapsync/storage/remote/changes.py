@@ -7,8 +7,9 @@ does not move, a state that went back, all lead to a whole look, which deletes n
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.errors import ServerError
 from jmapsync.jmap.wire import Call, MethodError, Response
@@ -37,8 +38,7 @@ class WholeLookNeededError(Exception):
         self.suspicious = suspicious
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(Struct, frozen=True):
     """The states that the next look starts from."""
 
     email: str

@@ -7,11 +7,11 @@ lost, looks for the message instead of sending it again.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from jmapsync.errors import ForbiddenError, JmapsyncError, LocalError, NetworkError, OutcomeUnknownError, Remedy, SignInError
 from jmapsync.jmap.blobs import Uploaded, upload

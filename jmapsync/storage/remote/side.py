@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from jmapsync.errors import AccountGoneError, JmapsyncError, Remedy, Scope, UnsupportedError
 from jmapsync.jmap.blobs import get_digests

@@ -6,8 +6,10 @@ and not keep it. Patches name single keywords and mailboxes, so what other clien
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from jmapsync.errors import OutcomeUnknownError, Remedy
 from jmapsync.jmap.failures import MethodError, SetError, set_errors
