@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 from contextlib import asynccontextmanager, suppress
@@ -100,10 +101,14 @@ async def ask_state(state_dir: Path) -> dict[str, Any] | None:
 def _bound(state_dir: Path) -> socket.socket:
     """Return a socket bound in a folder whose path may be longer than the 107 octets that an address has room for."""
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    other = _connected(state_dir)
+    if other is not None:
+        other.close()
+        raise OSError(errno.EADDRINUSE, "another daemon answers for the account")
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     folder = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        (state_dir / SOCKET).unlink(missing_ok=True)  # the account's lock is ours, so whoever made it is dead
+        (state_dir / SOCKET).unlink(missing_ok=True)  # nobody listens, so whoever made it is dead
         listening.bind(f"/proc/self/fd/{folder}/{SOCKET}")
         (state_dir / SOCKET).chmod(0o600)  # the folder is its owner's alone already
         listening.listen()

@@ -71,6 +71,9 @@ class Service:
     _errands: set[asyncio.Task[None]] = field(default_factory=set)
     _conflicts: dict[str, int] = field(default_factory=dict)
     """Versions on the shelf of each account, as far as people were told."""
+    _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _is_up: bool = False
+    """Whether the service manager was told so."""
     _exit_code: ExitCode = ExitCode.IN_SYNC
 
     async def run(self) -> ExitCode:
@@ -213,23 +216,29 @@ class Service:
 
     async def _reload(self) -> None:
         """Read the configuration again; a broken one is told, and the old one stays."""
-        self.manager.reloading()
-        try:
-            config = self.load()
-            accounts = {account.name: account for account in self._wanted(config)}
-        except JmapsyncError as error:
-            _log.error("The configuration stays as it was: %s", error)
-        else:
-            same = all(getattr(config, part) == getattr(self._config, part) for part in ("daemon", "safety", "hooks"))
-            self._config = config
-            for name, kept in list(self._kept.items()):
-                if not same or accounts.get(name) != kept.account or kept.keeper.standing is Standing.SIGN_IN:
-                    await self._release(name)
-            for name, account in accounts.items():
-                if name not in self._kept:
-                    await self._keep(account)
-            _log.info("The configuration was read again.")
-        self.manager.ready()
+        async with self._reloading:
+            if self._is_up:
+                self.manager.reloading()
+            try:
+                config = self.load()
+                accounts = {account.name: account for account in self._wanted(config)}
+            except JmapsyncError as error:
+                _log.error("The configuration stays as it was: %s", error)
+            else:
+                await self._change_to(config, accounts)
+                _log.info("The configuration was read again.")
+            if self._is_up:
+                self.manager.ready()
+
+    async def _change_to(self, config: Config, accounts: dict[str, AccountConfig]) -> None:
+        same = all(getattr(config, part) == getattr(self._config, part) for part in ("daemon", "safety", "hooks"))
+        self._config = config
+        for name, kept in list(self._kept.items()):
+            if not same or accounts.get(name) != kept.account or kept.keeper.standing is Standing.SIGN_IN:
+                await self._release(name)
+        for name, account in accounts.items():
+            if name not in self._kept:
+                await self._keep(account)
 
     # the control task
 
@@ -237,6 +246,7 @@ class Service:
         """Say that the daemon is up once every account was looked at, or could not be."""
         for kept in list(self._kept.values()):
             await kept.keeper.first_look.wait()
+        self._is_up = True
         self.manager.ready()
 
     async def _control(self) -> None:
