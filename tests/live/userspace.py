@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import pwd
@@ -123,10 +124,13 @@ class Userspace:
         self.directory = directory
         self.home = directory / "home"
         self._process: subprocess.Popen[bytes] | None = None
+        self._lock = os.open(directory, os.O_RDONLY)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     @classmethod
     def start(cls) -> Self:
         """Start it and return once it answers; raise UserspaceError when it does not."""
+        _remove_leftovers()
         user = cls(Path(tempfile.mkdtemp(prefix=_PREFIX)))
         try:
             user.directory.chmod(0o755)
@@ -190,8 +194,8 @@ class Userspace:
             self._process.kill()
             self._process.wait()
             self._process = None
-        _remove_groups(self.directory.name)
-        shutil.rmtree(self.directory, ignore_errors=True)
+        _remove(self.directory)
+        os.close(self._lock)
 
     def _launch(self) -> None:
         command = [*_CONTAINED, "sh", "-euc", _INIT, "sh", str(self.uid), str(self.directory), *_PLACES]
@@ -242,8 +246,32 @@ def _free_uid() -> int:
     return next(uid for uid in _UIDS if uid not in taken | busy)
 
 
-def _remove_groups(name: str) -> None:
-    """Delete the control groups of a user, which outlive its processes; they need not be mounted where we are."""
-    script = 'mount -t cgroup2 cgroup2 "$1" && [ -d "$1/$2" ] && find "$1/$2" -depth -type d -exec rmdir {} +'
+def _remove_leftovers() -> None:
+    """Remove users whose test run was killed; a living one holds a lock on its directory."""
+    for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(FileNotFoundError, BlockingIOError):
+            lock = os.open(directory, os.O_RDONLY)
+            try:
+                if time.time() - os.fstat(lock).st_mtime > _PATIENCE:  # between mkdtemp and its lock a new one has none
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    _remove(directory)
+            finally:
+                os.close(lock)
+
+
+def _remove(directory: Path) -> None:
+    """Delete the files of a user, and its control groups once the last of its killed processes has left them."""
+    # The groups outlive the processes and need not be mounted where we are.
+    script = """
+    mount -t cgroup2 cgroup2 "$1"
+    for try in $(seq 200); do
+      [ -d "$1/$2" ] || exit 0
+      find "$1/$2" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.02
+    done
+    exit 1
+    """
     with tempfile.TemporaryDirectory() as place:
-        subprocess.run(["unshare", "--mount", "--", "sh", "-c", script, "sh", place, name], capture_output=True, check=False)
+        command = ["unshare", "--mount", "--", "sh", "-c", script, "sh", place, directory.name]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            raise UserspaceError(f"Processes of {directory.name} live on.")
+    shutil.rmtree(directory, ignore_errors=True)
