@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import threading
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -37,7 +38,7 @@ CONTROL_SECONDS = 2.0
 """Between two rounds of the control task: the clocks, the watchdog, the status line."""
 TIDY_SECONDS = 86_400.0
 STOP_SECONDS = 4.0
-"""How long a batch under way may take to come to its end."""
+"""How long a batch under way, or anything else, may take to come to its end."""
 SPREAD = 0.1
 """Polls come up to so much of their period later, so that many daemons do not ask in the same second."""
 _TROUBLE = frozenset({Standing.SIGN_IN, Standing.SUSPENDED})
@@ -64,6 +65,11 @@ class Service:
     names: Sequence[str] = ()
     """The accounts to keep; none means all."""
     manager: ServiceManager = field(default_factory=ServiceManager)
+    deadline: threading.Timer = field(init=False)
+    """Ends the process some time after it was asked to end; to be cancelled by whoever lives on when the loop is closed.
+
+    The loop itself waits without limit for threads, and nobody can end one that looks a name up or waits for a disk.
+    """
     _config: Config = field(init=False)
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _timetable: Timetable = field(init=False)
@@ -75,6 +81,11 @@ class Service:
     _is_up: bool = False
     """Whether the service manager was told so."""
     _exit_code: ExitCode = ExitCode.IN_SYNC
+
+    def __post_init__(self) -> None:
+        """Prepare for the end."""
+        self.deadline = threading.Timer(STOP_SECONDS, _give_up)
+        self.deadline.daemon = True
 
     async def run(self) -> ExitCode:
         """Keep the accounts until SIGTERM or SIGINT; raise `ConfigError` where there is nothing to keep."""
@@ -157,21 +168,17 @@ class Service:
         tasks = [kept.task for kept in self._kept.values()]
         for task in [*tasks, *self._errands]:
             task.cancel()
-        late: set[asyncio.Task[None]] = set()
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
+            await asyncio.wait(tasks)
         for kept in self._kept.values():
             await kept.doors.aclose()
-        if late:
-            _log.warning("A batch did not come to its end in time; what is left of it is done at the next start.")
-            logging.shutdown()
-            os._exit(ExitCode.IN_SYNC)  # as safe as any crash, and in time
 
     # what happens
 
     def _on_end(self) -> None:
         if self._ending.is_set():
             os._exit(ExitCode.FAILED)
+        self.deadline.start()
         self._ending.set()
 
     def _on_reload(self) -> None:
@@ -300,3 +307,9 @@ class Service:
             "watch": {"mode": watch.mode.value, "why": watch.why} if watch else None,
             "progress": keeper.meter.to_json(),
         }
+
+
+def _give_up() -> None:
+    _log.warning("Something under way did not come to its end in time; what is left of it is done at the next start.")
+    logging.shutdown()
+    os._exit(ExitCode.IN_SYNC)  # as safe as any crash, and in time

@@ -40,7 +40,11 @@ def run(settings: Settings, accounts: tuple[str, ...], *, installs: bool, uninst
     from jmapsync.app.service import Service  # noqa: PLC0415
 
     set_up_log(verbose=settings.verbose, quiet=settings.quiet)
-    return asyncio.run(Service(settings.configuration, accounts).run())
+    service = Service(settings.configuration, accounts)
+    try:
+        return asyncio.run(service.run())
+    finally:
+        service.deadline.cancel()
 
 
 def _install(settings: Settings, *, undo: bool) -> int:

@@ -325,6 +325,16 @@ class TestEnding:
             time.sleep(1)
             assert daemon.end() < 5
 
+    def test_while_a_name_is_looked_up_by_a_thread_that_cannot_be_ended_takes_no_time(self, home: Home) -> None:
+        site = home.path / "site"
+        site.mkdir()
+        (site / "sitecustomize.py").write_text("import socket, time\nsocket.getaddrinfo = lambda *_, **__: time.sleep(60)\n")
+        home.configure(url="https://mail.example/jmap", more=QUIET)
+        with running(home, ready=False, environment={"PYTHONPATH": str(site)}) as daemon:
+            wait_for((home.state / "ledger.sqlite").exists)
+            time.sleep(0.5)
+            assert daemon.end() < 5
+
     def test_in_the_middle_of_a_first_pull_loses_nothing(self, home: Home, server: DemoServer, jmapsync: Command) -> None:
         server.account.populate(5_000, size=500)
         with running(home, ready=False) as daemon:
