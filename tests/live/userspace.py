@@ -43,7 +43,8 @@ mount -t proc proc /proc
 mount -t tmpfs -o mode=755 tmpfs /run
 mount -t tmpfs -o mode=755 tmpfs /var/log
 mkdir -p /run/places /var/log/journal /run/systemd/system /run/systemd/journal "/run/user/$uid"
-mkdir /run/systemd/unit-root /run/credentials # made by the first process of a real system, needed for mounts of a service's own
+# Made by the first process of a real system, and needed for mounts of a service's own; systemd 254 renamed the first.
+mkdir /run/systemd/unit-root /run/systemd/mount-rootfs /run/credentials
 chown "$uid:$uid" "/run/user/$uid"
 chmod 700 "/run/user/$uid"
 
