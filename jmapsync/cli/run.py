@@ -9,6 +9,7 @@ import sys
 import click
 
 from jmapsync.cli.settings import Settings, pass_settings
+from jmapsync.errors import JmapsyncError
 
 
 class _Journal(logging.Formatter):
@@ -43,6 +44,9 @@ def run(settings: Settings, accounts: tuple[str, ...], *, installs: bool, uninst
     service = Service(settings.configuration, accounts)
     try:
         return asyncio.run(service.run())
+    except JmapsyncError as error:  # told with its level, which the journal keeps
+        logging.getLogger("jmapsync").error("%s", error)  # noqa: TRY400  # nobody should read a traceback
+        return error.exit_code
     finally:
         service.deadline.cancel()
 

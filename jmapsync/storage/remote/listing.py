@@ -67,23 +67,23 @@ class ListingLook:
         for _ in range(MOST_PAGES):
             ids = self._read_page(response, query, listing)
             fresh = [ref for ref in ids if ref not in listing.ids]
-            found = await self._look.collect(response, ("emails",), ids)
-            async for extra in self._look.unknown_homes(found):
-                yield extra
-            # An id that is listed without an answer is there all the same.
-            listing.ids |= set(ids) - set(self._look.lost)
-            complete = listing.total is not None and listing.total <= len(listing.ids) + len(self._look.lost)
-            astray = not fresh and not listing.stable  # the messages move on as fast as the pages
-            last = not ids or complete or astray
+            listed = response
             query, emails = await self._query(self._position)
-            async with begun(None if last else self._look.call([query, emails])) as following:  # the server is never idle
+            reached_end = not ids or (listing.total is not None and self._position >= listing.total)
+            async with begun(None if reached_end else self._look.call([query, emails])) as following:  # the server is never idle
+                found = await self._look.collect(listed, ("emails",), ids)
+                async for extra in self._look.unknown_homes(found):
+                    yield extra
+                # An id that is listed without an answer is there all the same.
+                listing.ids |= set(ids) - set(self._look.lost)
                 yield Observation(
                     items=[seen_email(found[ref], self._look.keys) for ref in fresh if ref in found],
                     problems=[unanswered(ref) for ref in ids if ref not in found and ref not in self._look.lost],
                 )
-                if following is None:
+                complete = listing.total is not None and listing.total <= len(listing.ids) + len(self._look.lost)
+                if not ids or complete or (not fresh and not listing.stable):  # or the messages move on as fast as the pages
                     break
-                response = await following
+                response = await (following or self._look.call([query, emails]))
         async for late in self._until_stable(listing):
             yield late
         yield _end(listing, before, went_back=since is not None and went_back(since.email, cursor.email))
