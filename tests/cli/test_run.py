@@ -142,11 +142,8 @@ class TestSync:
 class TestStatus:
     def test_shows_what_the_daemon_does(self, home: Home, jmapsync: Command) -> None:
         with running(home):
-            wait_for(lambda: "push: eventsource, connected" in jmapsync("status").out)
-            out = jmapsync("status").out
-            assert "daemon: in step" in out
-            assert "disk: inotify" in out
-            assert "next slow look: " in out
+            for words in ("daemon: in step", "push: eventsource, connected", "disk: inotify", "next slow look: "):
+                wait_for(lambda words=words: words in jmapsync("status").out)  # type: ignore[misc]
         assert "daemon" not in jmapsync("status").out
 
     def test_shows_a_first_pull_under_way(self, home: Home, server: DemoServer, jmapsync: Command) -> None:
