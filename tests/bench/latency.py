@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.bench.daemon import Far
 
 MESSAGES = 1_000
-SETTLE = 0.2
+SETTLE = 0.1
 
 
 def summarise(what: str, taken: list[float], requests: int) -> None:
