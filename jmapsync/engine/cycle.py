@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from jmapsync.storage.port import Local, Observation, Remote
 
 ROUNDS = 3
-PAGE = 2000
+PAGE = 1000
 """Items read from the ledger at a time: memory is bounded by this, not by the mailbox."""
 
 
