@@ -110,10 +110,11 @@ class Cycle:
         kind = self.kind
         if self.ledger.counts(kind.items.kind)[2] or self.ledger.counts(kind.containers.kind)[2]:
             return True
-        known = {record.key: record.local for record in self.ledger.all(kind.containers.kind) if record.local is not None}
+        places = self.ledger.folders()
+        known = [record.key for record in self.ledger.all(kind.containers.kind) if record.local is not None]
         folders = self.local.look_folders(self.ledger).folders
-        names = {record_key: version.body for record_key, version in known.items()}
-        if {folder.key: folder.name for folder in folders} != names or len(folders) != len(names):
+        here = [(folder.key or 0, folder.ref) for folder in folders]
+        if sorted(here) != sorted((key, places.get(key, ("", ""))[0]) for key in known):
             return True
         look = self.local.look_items(self.ledger)
         return bool(look.items or look.gone or look.moved or look.places or look.suspicious or look.problems)
