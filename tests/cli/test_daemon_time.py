@@ -1,0 +1,67 @@
+"""`jmapsync run` while the clock is set (hard case 68), by a clock that lies to this one process."""
+
+from __future__ import annotations
+
+import sysconfig
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.daemons import QUIET, running, wait_for
+from tests.cli.test_daemon_disturbed import LETTER, flag, found, holds, remote_keywords, rest, welcome
+from tests.cli.test_run import live
+
+if TYPE_CHECKING:
+    from jmapsync.demo import DemoServer
+    from tests.cli.conftest import Command, Home
+
+pytestmark = pytest.mark.live
+LIBRARY = Path("/usr/lib", sysconfig.get_config_var("MULTIARCH") or "x86_64-linux-gnu", "faketime/libfaketime.so.1")
+DAY = 86_400
+
+
+class Clock:
+    """The wall's clock of one process, which can be set; its other clocks go on as they do."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.set(0)
+
+    def set(self, seconds: int) -> None:
+        """Set it so far ahead of the real one."""
+        self._file.write_text(f"{seconds:+d}\n")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        settings = {"TIMESTAMP_FILE": str(self._file), "NO_CACHE": "1", "DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_UTIME": "1"}
+        return {"LD_PRELOAD": str(LIBRARY), **{f"FAKETIME_{name}": value for name, value in settings.items()}}
+
+
+@pytest.mark.parametrize("jump", [DAY, -DAY, 400 * DAY], ids=["a day ahead", "a day back", "more than a year ahead"])
+def test_case_68_a_clock_that_is_set_means_one_look_and_everything_goes_on(
+    home: Home, server: DemoServer, jmapsync: Command, tmp_path: Path, jump: int
+) -> None:
+    clock = Clock(tmp_path / "clock")
+    home.configure(more=QUIET)
+    with running(home, environment=clock.environment) as daemon:
+        rest(server)
+        looks = live(jmapsync)["looks"]
+        assert isinstance(looks, int)
+        clock.set(jump)
+        daemon.wait_for_log("the clock was set")
+        rest(server)
+        after = live(jmapsync)
+        assert isinstance(after["looks"], int)
+        assert 1 <= after["looks"] - looks <= 2, "one for the clock, one for the push connection made anew"
+        due = datetime.fromisoformat(str(after["next_poll"])) - datetime.fromtimestamp(time.time() + jump, UTC)
+        assert 0 < due.total_seconds() <= 1.2 * 3600, "the slow look waits for no date that is far away"
+
+        server.account.deliver(LETTER)
+        wait_for(lambda: holds(home, "Subject: hello"))
+        flag(welcome(home), "FRS")
+        wait_for(lambda: frozenset({"$flagged", "$answered", "$seen"}) in remote_keywords(server))
+        assert daemon.log.count("the clock was set") == 1
+        assert found(home, "Subject: hello")[0].stat().st_mtime < time.time() + 10, "its file shows when it was received"
