@@ -77,14 +77,23 @@ class Daemon:
 
 
 @contextmanager
-def running(home: Home, *arguments: str, ready: bool = True, environment: dict[str, str] | None = None) -> Iterator[Daemon]:
-    """Run a daemon that is ready; it has to end well, without a fault of ours and without the secret in its log."""
+def running(
+    home: Home,
+    *arguments: str,
+    ready: bool = True,
+    environment: dict[str, str] | None = None,
+    where: Callable[..., list[str]] = lambda *command: list(command),
+) -> Iterator[Daemon]:
+    """Run a daemon that is ready; it has to end well, without a fault of ours and without the secret in its log.
+
+    `where` makes of a command one that runs it somewhere else.
+    """
     number = len(list(home.path.glob("daemon-*.log")))
     told, log = home.path / f"told-{number}", home.path / f"daemon-{number}.log"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear, log.open("wb") as file:
         ear.bind(str(told))
         process = subprocess.Popen(
-            [*PROGRAM, "run", *arguments],
+            where(*PROGRAM, "run", *arguments),
             env=home.environment() | {"NOTIFY_SOCKET": str(told)} | (environment or {}),
             cwd=home.path,
             stdin=subprocess.DEVNULL,
