@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jmapsync.app.memory import give_back_memory
 from jmapsync.app.places import LEDGER, LOCK, SPOOL
 from jmapsync.app.signin import credential_for
 from jmapsync.engine.account import AccountRun, Sides
@@ -118,6 +119,11 @@ class OpenAccount:
                 self.ledger.set_note(SESSION, "")
         run.report.requests, run.report.bytes = client.requests - requests, client.received - received
         return run.report
+
+    def rest(self) -> None:
+        """Give back memory until the next run."""
+        self.ledger.release_memory()
+        give_back_memory()
 
 
 def _make_state(account: AccountConfig) -> None:

@@ -37,6 +37,8 @@ LONGEST_PAUSE = 600.0
 """Seconds between two tries when the account is in trouble: at random up to a limit that doubles from the first to the longest."""
 CRASH_PAUSE = 300.0
 """The same after a fault of ours, which may well come again."""
+REST = 5.0
+"""Seconds without a look after which memory is given back."""
 STUCK = 900.0
 """Seconds without any progress after which a look counts as hung."""
 
@@ -61,6 +63,9 @@ class Opened(Protocol):
 
     async def run(self, options: Options) -> AccountReport:
         """Synchronise once."""
+
+    def rest(self) -> None:
+        """Give back memory until the next run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +218,7 @@ class Keeper:
                 self.hints.wake("it is time for the whole look", full=True)
             await complete(self._watcher.start)  # before the first look: what changes after it is then told of
             while True:
-                look = await self.hints.next()
+                look = await self._next_look(opened)
                 if listening is not None and listening.done():
                     self.hints.give_back(look)
                     listening.result()
@@ -227,6 +232,15 @@ class Keeper:
             self._listener = None
             self._watcher.stop()
             self._watcher = None
+
+    async def _next_look(self, opened: Opened) -> Look:
+        """Wait for the next look; before a long wait, give back what the last one needed."""
+        try:
+            async with asyncio.timeout(REST):
+                return await self.hints.next()
+        except TimeoutError:
+            await complete(opened.rest)
+            return await self.hints.next()
 
     async def _listen(self, opened: Opened) -> None:
         """Take the server's hints; what ends that for good wakes the account, which then hears why."""

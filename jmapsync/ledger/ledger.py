@@ -86,6 +86,10 @@ class Ledger:
         """Close the file."""
         self._db.close()
 
+    def release_memory(self) -> None:
+        """Give back what SQLite keeps of the file in memory."""
+        self._db.execute("PRAGMA shrink_memory")
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit all that happens inside together, or nothing of it. May be nested; the outermost counts."""

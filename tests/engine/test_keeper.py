@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,14 +12,15 @@ from jmapsync.engine import keeper as module
 from jmapsync.engine.cycle import Options
 from jmapsync.engine.keeper import Keeper, Settings
 from jmapsync.engine.meter import Meter
+from jmapsync.engine.report import AccountReport
 from jmapsync.engine.standing import Standing
 from jmapsync.errors import BusyError, ExitCode, JmapsyncError, LocalError, SignInError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from jmapsync.engine.keeper import Opened
-    from jmapsync.engine.report import AccountReport
 
 pytestmark = pytest.mark.anyio
 PAUSE = 0.2
@@ -50,12 +51,43 @@ class Closed:
         yield
 
 
+class Resting:
+    """An account with nothing to do."""
+
+    client = None
+    audited = float("inf")
+
+    def __init__(self, root: Path) -> None:
+        self.roots = [root]
+        self.acts: list[str] = []
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Resting]:
+        yield self
+
+    async def run(self, _: Options) -> AccountReport:
+        self.acts.append("run")
+        return AccountReport("home")
+
+    def rest(self) -> None:
+        self.acts.append("rest")
+
+
 @asynccontextmanager
-async def kept(closed: Closed) -> AsyncIterator[Keeper]:
+async def kept(closed: Closed | Resting, settings: Settings = Settings()) -> AsyncIterator[Keeper]:  # noqa: B008 - a value
     async def after(report: AccountReport) -> None:
         raise AssertionError(report)
 
-    keeper = Keeper("home", closed.open, Settings(), Meter(), after, lambda error: JmapsyncError(str(error)), lambda _: None)
+    open_: Any = closed.open  # as much of an account as a keeper needs here
+    keeper = Keeper(
+        "home",
+        open_,
+        settings,
+        Meter(),
+        after,
+        lambda error: JmapsyncError(str(error)),
+        lambda _: None,
+    )
     task = asyncio.create_task(keeper.run())
     await asyncio.wait_for(keeper.first_look.wait(), 5)
     yield keeper
@@ -88,3 +120,15 @@ async def test_somebody_who_asks_has_it_tried_once_and_is_told() -> None:
         assert (report.exit_code, report.error, closed.tries) == (ExitCode.SIGN_IN, "No.", 2)
         await asyncio.sleep(PAUSE)
         assert closed.tries == 2
+
+
+async def test_an_account_that_rests_gives_its_memory_back_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REST", 0.05)
+    account = Resting(tmp_path)
+    async with kept(account, Settings(push=False)) as keeper:
+        await asyncio.sleep(0.3)
+        assert account.acts == ["run", "rest"]
+        keeper.tick("it is time")
+        keeper.tick("it is time")
+        await asyncio.sleep(0.3)
+        assert account.acts == ["run", "rest", "run", "rest"]
