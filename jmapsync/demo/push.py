@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from jmapsync.demo.service import Service
 
 _TYPES = ("Mailbox", "Email")
+States = dict[str, dict[str, str]]
+"""Account id to data type to state."""
 
 
 class Broadcast:
@@ -72,9 +74,10 @@ async def stream_events(
     faults = service.faults
     ping = faults.clamped_pings.take(("events",)) or ping
     held = faults.held_events.take(("events",)) is not None
+    since = known_states(service, types=types, last_id=last_id)  # before the client may believe that it is connected
     if not held:
         yield b": connected\r\n\r\n"
-    async with aclosing(watch_states(service, broadcast, types=types, last_id=last_id, every=ping)) as news:
+    async with aclosing(watch_states(service, broadcast, types=types, known=since, every=ping)) as news:
         async for changed in news:
             if held or faults.silent_events.shows(("events",)):
                 continue
@@ -89,15 +92,19 @@ async def stream_events(
                 return
 
 
+def known_states(service: Service, *, types: frozenset[str], last_id: str) -> States:
+    """Return what a client knows that comes now: nothing where its last event is not the latest one."""
+    return {} if last_id and last_id != state_id(service) else _states(service, _chosen(types))
+
+
 async def watch_states(
-    service: Service, broadcast: Broadcast, *, types: frozenset[str], last_id: str, every: float
-) -> AsyncGenerator[dict[str, dict[str, str]] | None, None]:
-    """Yield the states that changed as they do, and None when none did for `every` seconds (0: never).
+    service: Service, broadcast: Broadcast, *, types: frozenset[str], known: States, every: float
+) -> AsyncGenerator[States | None, None]:
+    """Yield the states that are not the known ones as they change, and None when none did for `every` seconds (0: never).
 
     It ends when the server stops, or when the fault of ending streams says so.
     """
-    chosen = [name for name in _TYPES if not types or name in types]
-    known = {} if last_id and last_id != state_id(service) else _states(service, chosen)
+    chosen = _chosen(types)
     lasts = service.faults.ending_events.take(("events", "websocket"))
     end = math.inf if lasts is None else time.monotonic() + lasts
     waker = broadcast.open()
@@ -123,7 +130,11 @@ async def watch_states(
         broadcast.drop(waker)
 
 
-def _states(service: Service, types: list[str]) -> dict[str, dict[str, str]]:
+def _chosen(types: frozenset[str]) -> list[str]:
+    return [name for name in _TYPES if not types or name in types]
+
+
+def _states(service: Service, types: list[str]) -> States:
     return {
         account.id: {name: account.state(name) for name in types}
         for account in service.accounts.values()

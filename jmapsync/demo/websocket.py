@@ -10,7 +10,7 @@ import msgspec
 from starlette.websockets import WebSocketDisconnect
 
 from jmapsync.demo.problems import JsonObject, RequestProblem
-from jmapsync.demo.push import Broadcast, state_id, watch_states
+from jmapsync.demo.push import Broadcast, known_states, state_id, watch_states
 from jmapsync.demo.wire import decode_request, run_request
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ async def serve_socket(service: Service, broadcast: Broadcast, socket: WebSocket
 async def _push(service: Service, broadcast: Broadcast, socket: WebSocket, enable: dict[str, Any]) -> None:
     """Tell of changes; what was missed since the client's pushState first (RFC 8887, section 4.3.5)."""
     types = frozenset(enable.get("dataTypes") or ())
-    known = enable.get("pushState") or ""
+    known = known_states(service, types=types, last_id=enable.get("pushState") or "")
     with contextlib.suppress(WebSocketDisconnect):
-        async with contextlib.aclosing(watch_states(service, broadcast, types=types, last_id=known, every=0)) as news:
+        async with contextlib.aclosing(watch_states(service, broadcast, types=types, known=known, every=0)) as news:
             async for changed in news:
                 if changed is not None and not service.faults.silent_events.shows(("websocket",)):
                     event = {"@type": "StateChange", "changed": changed, "pushState": state_id(service)}

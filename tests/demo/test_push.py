@@ -40,6 +40,13 @@ def test_a_change_is_told_at_once_with_the_states_it_led_to(server: DemoServer) 
         assert changed(next(lines)) == {"a1": states}
 
 
+def test_no_change_after_the_connection_is_missed_however_soon_it_comes(server: DemoServer) -> None:
+    for _ in range(50):
+        with listening(server, "types=*&closeafter=no&ping=0") as lines:
+            server.account.deliver(message())
+            assert next(lines) == "event: state"
+
+
 def test_only_the_types_asked_for_are_told(server: DemoServer) -> None:
     with listening(server, "types=Mailbox&closeafter=no&ping=0") as lines:
         email_id = server.account.deliver(message())
