@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from jmapsync.app.places import SOCKET
 from jmapsync.engine.report import AccountReport  # noqa: TC001  # msgspec reads the annotations
 from jmapsync.errors import BusyError
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-SOCKET = "control.sock"
 _MOST = 1 << 24
 """Octets of one message: a report names every item that is held back."""
 _PATIENCE = 5.0

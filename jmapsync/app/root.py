@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from jmapsync.app.hook import INSIDE, run_after_sync
+from jmapsync.app.places import SOCKET
 from jmapsync.app.unavailable import missing_for_account, missing_for_kind
 from jmapsync.config.reader import nearest
 from jmapsync.engine.cycle import Options
@@ -115,10 +116,10 @@ class App:
 
     async def _hand_over(self, account: AccountConfig, options: Options) -> AccountReport | None:
         """Let the daemon do the run if one holds the account; its hooks are its own."""
-        from jmapsync.app.control import SOCKET, Ask, ask  # noqa: PLC0415  # most runs meet no daemon
-
         if not (account.state_dir / SOCKET).exists():
             return None
+        from jmapsync.app.control import Ask, ask  # noqa: PLC0415  # most runs meet no daemon
+
         question = Ask("sync", full=options.full, allow_deletes=options.allow_deletes, by_hook=INSIDE in os.environ)
         answer = await ask(account.state_dir, question)
         if answer is None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.app.control import SOCKET, Answer, Ask, answering, ask, ask_state
+from jmapsync.app.control import Answer, Ask, answering, ask, ask_state
+from jmapsync.app.places import SOCKET
 from jmapsync.engine.report import AccountReport, Counts, KindReport, Problem, State
 from jmapsync.errors import BusyError, ExitCode
 
