@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import os
 import signal
 import stat
@@ -201,7 +202,8 @@ async def _run(program: Sequence[str], shown: str, seconds: float) -> tuple[byte
         ) from error
     finally:
         if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
     return output, error_output, process.returncode or 0
 

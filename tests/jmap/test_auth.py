@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
+import os
 import pickle
 import time
 import traceback
@@ -108,6 +109,21 @@ async def test_a_command_that_hangs_is_ended_with_all_its_children() -> None:
 
 
 @pytest.mark.anyio
+async def test_giving_up_on_a_command_that_has_just_ended_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    kill = os.killpg
+
+    def too_late(group: int, number: int) -> None:
+        kill(group, number)
+        raise ProcessLookupError
+
+    monkeypatch.setattr(os, "killpg", too_late)
+    waiting = asyncio.create_task(from_command("sleep 60"))
+    await asyncio.sleep(0.2)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
 async def test_a_command_has_no_terminal_and_no_input() -> None:
     assert (await from_command("cat; (: </dev/tty) 2>/dev/null && echo terminal || echo none")).reveal() == "none"
 
