@@ -124,6 +124,7 @@ async def test_giving_up_on_a_command_that_has_just_ended_is_no_failure(monkeypa
         await waiting
 
 
+@pytest.mark.anyio
 async def test_a_command_has_no_terminal_and_no_input() -> None:
     assert (await from_command("cat; (: </dev/tty) 2>/dev/null && echo terminal || echo none")).reveal() == "none"
 
