@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.errors import LocalError
+    from jmapsync.formats.codec import Patch
     from jmapsync.formats.lines import Measure
     from jmapsync.ledger import Ledger, Place, Record
     from jmapsync.planner.model import Order, Version
@@ -39,11 +40,13 @@ class Seen(Struct, frozen=True):
     stamp: int = 0
     """receivedAt, seconds since the epoch."""
     digest: str = ""
-    """Of the wire's bytes, as far as known."""
+    """Of the wire's bytes, as far as known; of an object its uid."""
     key: int | None = None
     """The item it is known to be."""
     places: tuple[Place, ...] = ()
     """Where its copies lie, when it is a local item."""
+    content: bytes = b""
+    """The normal form of an object (`formats.codec`); nothing for a message."""
 
 
 class Folder(Struct, frozen=True):
@@ -129,6 +132,8 @@ class Receipt(Struct, frozen=True):
     """The server's id of the old version of an edited item that stays there by the user's wish."""
     places: tuple[Place, ...] = ()
     moved: tuple[tuple[int, str], ...] = ()
+    content: bytes = b""
+    """The normal form of an object as the side holds it after the write."""
 
 
 @dataclass(slots=True)
@@ -172,6 +177,10 @@ class Job(Struct, frozen=True):
     places: Sequence[Place] = ()
     superseded: bool = False
     """True when an edited successor of the item is on the side already: what goes is an old version."""
+    patch: Patch | None = None
+    """What is to change in an object; None for one that is new, or for a message."""
+    held: bytes = b""
+    """The normal form that the side is known to hold of an object."""
 
 
 class Local(Protocol):
