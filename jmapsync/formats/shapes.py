@@ -63,7 +63,7 @@ _SHAPES: dict[str, dict[str, str]] = {
     "Alert": {"trigger": "OffsetTrigger", "relatedTo": "<Relation", "iCalendar": "ICalComponent"},
     "ICalComponent": {"convertedProperties": "<ICalProperty"},
 }
-IMPLIED = {"PartialDate": {"PartialDate", "Timestamp"}, "OffsetTrigger": {"OffsetTrigger", "AbsoluteTrigger"}}
+IMPLIED = {"PartialDate": ("PartialDate", "Timestamp"), "OffsetTrigger": ("OffsetTrigger", "AbsoluteTrigger")}
 """Types that `@type` may tell in a place, where the other properties tell as much; elsewhere only the one of the table."""
 
 _EVENT: dict[str, Any] = {
