@@ -11,14 +11,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.lines import digest_of
-from jmapsync.formats.patch import UnfitPatchError, apply, diff, escape, tokens
+from jmapsync.formats.patch import UnfitPatchError, apply, at, diff, escape, tokens
 from jmapsync.formats.setaside import set_aside
-from jmapsync.formats.shapes import IMPLIED, KEYED, LIST, NAMED, ONE, PARTS, Part, is_default, objects, type_of
+from jmapsync.formats.shapes import IMPLIED, KEYED, LIST, NAMED, ONE, PARTS, REFERENCES, Part, is_default, objects, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.codec import Object, Patch
 
 _PATCHES = ("recurrenceOverrides", "localizations")
 _ITEMS = frozenset({"Card", "Event", "Task"})
@@ -50,20 +50,6 @@ _IDENTITY = frozenset({"uid", "x-wr-alarmuid"})
 """What tells one alarm from another and means nothing, like a key."""
 _FORM_PARAMETERS = frozenset({"group", "jsid", "prop-id", "derived", "tzid", "value"})
 _FILLERS = frozenset({"", "Reminder", "Alarm", "Event reminder", "This is an event reminder"})
-_REFERENCES = {
-    "Card": (("titles/*/organizationId", "organizations"),),
-    **dict.fromkeys(
-        ("Event", "Task"),
-        (
-            ("mainLocationId", "locations"),
-            ("alerts/*/relatedTo", "alerts"),
-            ("participants/*/delegatedTo", "participants"),
-            ("participants/*/delegatedFrom", "participants"),
-            ("participants/*/memberOf", "participants"),
-        ),
-    ),
-}
-"""Properties that name entries of a map by their keys, and the map."""
 _UNORDERED = frozenset(
     {"byDay", "byMonth", "byMonthDay", "byYearDay", "byWeekNo", "byHour", "byMinute", "bySecond", "bySetPosition"}
 )
@@ -98,6 +84,14 @@ def sense(item: Object) -> str:
     return digest_of(_text(content).encode("utf-8", "surrogatepass"))
 
 
+def changes(before: Object, after: Object) -> Patch:
+    """Return the narrowest patch of what `after` means otherwise than `before`; the values are as `after` writes them.
+
+    What it leaves out is null, which sets a property to its default (RFC 8620, 5.3).
+    """
+    return {path: at(after, path) for path in diff(canonical(before), canonical(after))}
+
+
 def _text(value: Any) -> str:  # noqa: ANN401 # any JSON value
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
@@ -109,21 +103,21 @@ def _patches(item: Object, name: str) -> Object:
 
 def _plain_item(item: Object) -> Object:
     """Return the canonical form without its patches."""
-    result = _plain(type_of(item), {name: value for name, value in item.items() if name not in _PATCHES})
+    result = plain_part(type_of(item), {name: value for name, value in item.items() if name not in _PATCHES})
     if isinstance(alerts := result.get("alerts"), dict):
         fillers = {*_FILLERS, item.get("title")}
         result["alerts"] = {key: _without_filler(alert, fillers) for key, alert in alerts.items()}
     return result
 
 
-def _plain(owner: str, value: Object) -> Object:
-    """Return an object of a known type without noise, defaults and what its place implies."""
+def plain_part(owner: str, value: Object) -> Object:
+    """Return the canonical form of an object inside an item: without noise, defaults and what its type implies."""
     result: Object = {}
     noise, parts = _NOISE.get(owner, frozenset()), PARTS.get(owner, {})
     for name, inner in value.items():
         if name in noise or (name == "@type" and inner in IMPLIED.get(owner, (owner,)) and owner not in _ITEMS):
             continue
-        plain = _plain_part(parts[name], inner) if name in parts else _plain_value(owner, name, inner)
+        plain = _plain_property(parts[name], inner) if name in parts else _plain_value(owner, name, inner)
         if isinstance(plain, list) and name in _UNORDERED:
             plain = sorted(plain, key=_text)
         elif name == "iCalendar" and owner not in _ITEMS:
@@ -133,13 +127,13 @@ def _plain(owner: str, value: Object) -> Object:
     return result
 
 
-def _plain_part(part: Part, value: Any) -> Any:  # noqa: ANN401 # any JSON value
+def _plain_property(part: Part, value: Any) -> Any:  # noqa: ANN401 # any JSON value
     if part.how == LIST and isinstance(value, list):
-        return [_plain(part.of, element) if isinstance(element, dict) else element for element in value]
+        return [plain_part(part.of, element) if isinstance(element, dict) else element for element in value]
     if part.how in {KEYED, NAMED} and isinstance(value, dict):
-        entries = {key: _plain(part.of, entry) if isinstance(entry, dict) else entry for key, entry in value.items()}
-        return {key: entry for key, entry in entries.items() if entry or part.of != "ICalProperty"}
-    return _plain(part.of, value) if part.how == ONE and isinstance(value, dict) else value
+        entries = {key: plain_part(part.of, entry) if isinstance(entry, dict) else entry for key, entry in value.items()}
+        return {key: entry for key, entry in entries.items() if entry is not None and (entry or part.of != "ICalProperty")}
+    return plain_part(part.of, value) if part.how == ONE and isinstance(value, dict) else value
 
 
 def _plain_value(owner: str, name: str, value: Any) -> Any:  # noqa: ANN401 # any JSON value
@@ -249,7 +243,7 @@ def _content(item: Object) -> Object:
     locations = plain.get("locations")
     if plain.get("mainLocationId") is not None and isinstance(locations, dict) and len(locations) == 1:
         del plain["mainLocationId"]  # which of one is no question
-    for name, target in _REFERENCES.get(owner, ()):
+    for name, target in REFERENCES.get(owner, ()):
         _resolve(plain, tokens(name), plain.get(target), target)
     result: Object = _unkeyed(owner, plain)
     if isinstance(component := result.get("iCalendar"), dict) and isinstance(

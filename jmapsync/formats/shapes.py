@@ -130,6 +130,22 @@ EMPTY = frozenset(
 """Properties that mean the same empty as left out."""
 
 
+REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
+    "Card": (("titles/*/organizationId", "organizations"),),
+    **dict.fromkeys(
+        ("Event", "Task"),
+        (
+            ("mainLocationId", "locations"),
+            ("alerts/*/relatedTo", "alerts"),
+            ("participants/*/delegatedTo", "participants"),
+            ("participants/*/delegatedFrom", "participants"),
+            ("participants/*/memberOf", "participants"),
+        ),
+    ),
+}
+"""Properties that name entries of a map by their keys, and the map."""
+
+
 class Part(NamedTuple):
     """A property that holds objects."""
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jmapsync.formats.align import align
 from jmapsync.formats.canonical import canonical, sense
 
 if TYPE_CHECKING:
@@ -289,4 +290,7 @@ JSON = st.recursive(
 @given(st.dictionaries(st.sampled_from(NAMES.split()), JSON), st.sampled_from(["Card", "Event", "Task", "Other"]))
 def test_whatever_a_server_sends_has_a_sense(value: dict[str, Any], kind: str) -> None:
     item = {**value, "@type": kind}
-    assert sense(item) == sense(canonical(item))
+    assert len(sense(item)) == 44
+    assert canonical(canonical(item)) == canonical(item)
+    assert align(item, EVENT).keys() == item.keys()
+    assert align(EVENT, item).keys() == EVENT.keys()
