@@ -116,8 +116,7 @@ class Cycle:
         here = [(folder.key or 0, folder.ref) for folder in folders]
         if sorted(here) != sorted((key, places.get(key, ("", ""))[0]) for key in known):
             return True
-        look = self.local.look_items(self.ledger)
-        return bool(look.items or look.gone or look.moved or look.places or look.suspicious or look.problems)
+        return self.local.differs(self.ledger)
 
     def _adopt_folder(self, key: int, path: str, ref: str) -> None:
         self.local.adopt_folder(key, path, ref, self.ledger)
@@ -139,11 +138,9 @@ class Cycle:
                 self.ledger.set_cursor(kind.name, Side.REMOTE, "")
                 raise
         containers.settle()
-        look = await complete(self.local.look_items, self.ledger)
-        with self.ledger.transaction():
-            if look.suspicious:
-                guard.doubt(Side.LOCAL, look.suspicious)
-            absorber.take_local_items(look)
+        more = True
+        while more:
+            more = await complete(self._take_local, absorber, guard)
         await Adopter(kind, self.ledger, self.local, self.remote, self.clock).run()
 
     def _take_remote(self, absorber: Absorber, guard: Guard, page: Observation) -> None:
@@ -151,6 +148,15 @@ class Cycle:
             if page.suspicious and page.gone_refs:
                 guard.doubt(Side.REMOTE, page.suspicious)
             absorber.take_remote(page)
+
+    def _take_local(self, absorber: Absorber, guard: Guard) -> bool:
+        """Take in one look at the disk and return whether there is more to see."""
+        look = self.local.look_items(self.ledger)
+        with self.ledger.transaction():
+            if look.suspicious:
+                guard.doubt(Side.LOCAL, look.suspicious)
+            absorber.take_local_items(look)
+        return look.more
 
     # planning
 
