@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from jmapsync.engine.commit import Work
     from jmapsync.engine.report import Progress
+    from jmapsync.formats.codec import Codec
     from jmapsync.kinds import Kind
     from jmapsync.planner import Limits
     from jmapsync.storage.port import Local, Remote
@@ -31,6 +33,8 @@ class Sides:
     kind: Kind
     local: Local
     remote: Remote
+    codec: Codec | None = None
+    """Of a kind whose bodies are objects."""
 
 
 @dataclass(slots=True)
@@ -79,6 +83,7 @@ class AccountRun:
             self.progress,
             self.clock,
             lambda work: self._shelve(sides, work),
+            sides.codec,
             report,
         )
         try:
@@ -114,6 +119,7 @@ class AccountRun:
         folder.mkdir(mode=0o700, exist_ok=True)
         number = self.ledger.shelve(shelved)
         if body.data is not None:
-            (folder / str(number)).write_bytes(body.data)
+            data = body.data if sides.codec is None else sides.codec.write(json.loads(body.data))
+            (folder / str(number)).write_bytes(data)
         elif body.path is not None:
             shutil.move(body.path, folder / str(number))

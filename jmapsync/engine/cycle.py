@@ -14,6 +14,7 @@ from jmapsync.engine.containers import Containers
 from jmapsync.engine.execute import Executor, problems_of, works_of
 from jmapsync.engine.guarding import Guard
 from jmapsync.engine.holding import Holding
+from jmapsync.engine.objects import Objects
 from jmapsync.engine.report import KindReport, State
 from jmapsync.engine.threads import complete
 from jmapsync.errors import ExitCode, Remedy, SuspendedError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from jmapsync.engine.report import Progress
+    from jmapsync.formats.codec import Codec
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger, Record
     from jmapsync.planner import Limits
@@ -63,6 +65,8 @@ class Cycle:
     progress: Progress
     clock: Callable[[], float]
     shelve: Callable[[Work], None]
+    codec: Codec | None = None
+    """Knows the bodies of a kind that are objects."""
     report: KindReport = field(default_factory=KindReport)
     holding: Holding = field(init=False)
 
@@ -86,6 +90,8 @@ class Cycle:
         executor = Executor(
             self.kind, self.ledger, self.local, self.remote, self.progress, self.account, self.clock, self.shelve, committer
         )
+        if self.codec is not None:
+            executor.objects = committer.objects = Objects(self.ledger, self.codec)
         guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
         containers = Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.holding)
         for number in range(ROUNDS):
@@ -141,6 +147,8 @@ class Cycle:
         more = True
         while more:
             more = await complete(self._take_local, absorber, guard)
+        if self.codec is not None:
+            return  # what is the same is known by its uid
         await Adopter(kind, self.ledger, self.local, self.remote, self.clock).run()
 
     def _take_remote(self, absorber: Absorber, guard: Guard, page: Observation) -> None:
@@ -183,7 +191,7 @@ class Cycle:
         """Carry out the plan: first what adds and changes, then what deletes."""
         waiting, octets = self.ledger.open_sizes(self.kind.items.kind)
         if waiting:
-            self.progress.start(self.account, self.kind.name, "fetching mail", waiting, octets)
+            self.progress.start(self.account, self.kind.name, f"fetching {self.kind.name}", waiting, octets)
         await executor.run(self._works(deletions=False))
         await executor.run(self._works(deletions=True))
         self.progress.finish(self.account, self.kind.name)
@@ -208,6 +216,8 @@ class Cycle:
         """Write down what needs no write on either side."""
         with self.ledger.transaction():
             self.ledger.save(agreed(records[key]) for key in page.settled)
+            if self.codec is not None:
+                self.ledger.contents.agree(page.settled)
             self.ledger.save(replace(records[key], base=None, local=None, remote=None) for key in page.forgotten)
             self.holding.release((*page.settled, *page.forgotten))
 
