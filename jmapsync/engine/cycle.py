@@ -21,7 +21,7 @@ from jmapsync.errors import ExitCode, Remedy, SuspendedError
 from jmapsync.planner import Present, Side, plan, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from jmapsync.engine.report import Progress
     from jmapsync.formats.codec import Codec
@@ -69,10 +69,29 @@ class Cycle:
     """Knows the bodies of a kind that are objects."""
     report: KindReport = field(default_factory=KindReport)
     holding: Holding = field(init=False)
+    absorber: Absorber = field(init=False)
+    _begun: bool = False
+    _told: AsyncIterator[Observation] | None = None
+    """A look at the server that was begun ahead."""
 
     def __post_init__(self) -> None:
         """Remember nothing tried yet."""
         self.holding = Holding(self.kind.name, self.ledger, self.clock, self.remote.policy, full=self.options.full)
+        self.absorber = Absorber(self.kind, self.ledger, self.remote, self.holding, self._adopt_folder)
+
+    async def look_ahead(self) -> None:
+        """Ask the server for what a run asks it first, so that several kinds can do so at once. Raises as `run` does."""
+        if not self.options.disk_only:
+            self._begin()
+            pages = self._pages(full=self.options.full)
+            first = await anext(pages, None)
+            self._told = _resumed(first, pages)
+
+    def _begin(self) -> None:
+        if not self._begun:
+            self.local.open(self.ledger, self.account_id)
+            self.absorber.load()
+            self._begun = True
 
     async def run(self) -> KindReport:
         """Bring both sides to agree and return what was done.
@@ -80,12 +99,10 @@ class Cycle:
         Raises what stops the kind: the root is not there, no network, the disk refuses. SuspendedError when the guard held
         the plan back: then nothing was written.
         """
-        self.local.open(self.ledger, self.account_id)
+        self._begin()
         if self.options.disk_only and not await complete(self._disk_changed):
             self._conclude()
             return self.report
-        absorber = Absorber(self.kind, self.ledger, self.remote, self.holding, self._adopt_folder)
-        absorber.load()
         committer = Committer(self.kind, self.ledger, self.report, self.clock, self.holding)
         executor = Executor(
             self.kind, self.ledger, self.local, self.remote, self.progress, self.account, self.clock, self.shelve, committer
@@ -96,7 +113,7 @@ class Cycle:
         containers = Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.holding)
         for number in range(ROUNDS):
             if number == 0 or committer.stale:
-                await self._look(absorber, containers, guard, full=self.options.full and number == 0)
+                await self._look(containers, guard, full=self.options.full and number == 0)
             pages = (page for page, _ in self._plans(losable=True))
             guard.check(pages, allow=self.options.allow_deletes, dry=self.options.dry)
             if self.options.dry:
@@ -127,18 +144,22 @@ class Cycle:
     def _adopt_folder(self, key: int, path: str, ref: str) -> None:
         self.local.adopt_folder(key, path, ref, self.ledger)
 
-    async def _look(self, absorber: Absorber, containers: Containers, guard: Guard, *, full: bool) -> None:
-        """Look at both sides and take in what they hold; what only one side seems to have may be the same."""
+    def _pages(self, *, full: bool) -> AsyncIterator[Observation]:
+        """Begin a look at the server."""
         kind = self.kind
-        absorber.take_local_folders(await complete(self.local.look_folders, self.ledger))
         cursor = self.ledger.cursor(kind.name, Side.REMOTE)
-        again = absorber.unanswered()
-        async for page in self.remote.look(
-            cursor, lambda: self.ledger.refs(kind.items.kind) | self.ledger.refs(kind.kept), again, whole=full
-        ):
+        again = self.absorber.unanswered()
+        return self.remote.look(cursor, lambda: self.ledger.refs(kind.items.kind) | self.ledger.refs(kind.kept), again, whole=full)
+
+    async def _look(self, containers: Containers, guard: Guard, *, full: bool) -> None:
+        """Look at both sides and take in what they hold; what only one side seems to have may be the same."""
+        kind, absorber = self.kind, self.absorber
+        absorber.take_local_folders(await complete(self.local.look_folders, self.ledger))
+        pages, self._told = self._told or self._pages(full=full), None
+        async for page in pages:
             try:
                 # In a thread, so that the server's next answer comes in meanwhile.
-                await complete(self._take_remote, absorber, guard, page)
+                await complete(self._take_remote, guard, page)
             except SuspendedError:
                 # What was taken in before may be strange too: the next run looks at everything.
                 self.ledger.set_cursor(kind.name, Side.REMOTE, "")
@@ -146,24 +167,24 @@ class Cycle:
         containers.settle()
         more = True
         while more:
-            more = await complete(self._take_local, absorber, guard)
+            more = await complete(self._take_local, guard)
         if self.codec is not None:
             return  # what is the same is known by its uid
         await Adopter(kind, self.ledger, self.local, self.remote, self.clock).run()
 
-    def _take_remote(self, absorber: Absorber, guard: Guard, page: Observation) -> None:
+    def _take_remote(self, guard: Guard, page: Observation) -> None:
         with self.ledger.transaction():
             if page.suspicious and page.gone_refs:
                 guard.doubt(Side.REMOTE, page.suspicious)
-            absorber.take_remote(page)
+            self.absorber.take_remote(page)
 
-    def _take_local(self, absorber: Absorber, guard: Guard) -> bool:
+    def _take_local(self, guard: Guard) -> bool:
         """Take in one look at the disk and return whether there is more to see."""
         look = self.local.look_items(self.ledger)
         with self.ledger.transaction():
             if look.suspicious:
                 guard.doubt(Side.LOCAL, look.suspicious)
-            absorber.take_local_items(look)
+            self.absorber.take_local_items(look)
         return look.more
 
     # planning
@@ -245,6 +266,13 @@ class Cycle:
         if self.report.problems or self.report.conflicts:
             self.report.exit_code = ExitCode.HELD_BACK
         self.report.state = State.SYNCED
+
+
+async def _resumed(first: Observation | None, rest: AsyncIterator[Observation]) -> AsyncIterator[Observation]:
+    if first is not None:
+        yield first
+    async for page in rest:
+        yield page
 
 
 def agreed(record: Record) -> Record:
