@@ -61,6 +61,11 @@ def words(path: str) -> str:
     return " ".join([_HUMP.sub(" ", first).lower(), *(_HUMP.sub(" ", name).lower() if name.isalpha() else name for name in rest)])
 
 
+def at(item: Object, path: str) -> Any:  # noqa: ANN401 # any JSON value
+    """Return what an object holds at a path; None where it holds nothing."""
+    return _follow(item, tokens(path))
+
+
 def same(one: Any, other: Any) -> bool:  # noqa: ANN401 # any JSON value
     """Tell whether two JSON values are the same; to Python true is also 1."""
     if isinstance(one, dict):
@@ -133,7 +138,7 @@ def merge(base_local: Object, local: Object, base_remote: Object, remote: Object
     patch: Patch = {}
     conflicts: list[str] = []
     for path, value in _fitted(diff(base_local, local), local, base_remote, remote):
-        if same(_at(remote, path), value):
+        if same(at(remote, path), value):
             continue
         if any(_overlap(path, theirs) for theirs in changed):
             if not _is_added(path, value, base_local, base_remote):
@@ -151,7 +156,7 @@ def missing(patch: Patch, item: Object) -> Patch:
     """
     lost: Patch = {}
     for path, value in patch.items():
-        lost.update(_unshown(path, value, _at(item, path)))
+        lost.update(_unshown(path, value, at(item, path)))
     return lost
 
 
@@ -180,7 +185,7 @@ def _fitted(patch: Patch, local: Object, base_remote: Object, remote: Object) ->
 
 def _spread(path: str, value: Any, base: Object, other: Object) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 # any JSON value
     """Yield an added map entry by entry where the other side has the same map."""
-    if isinstance(value, dict) and "@type" not in value and _at(base, path) is None and isinstance(_at(other, path), dict):
+    if isinstance(value, dict) and "@type" not in value and at(base, path) is None and isinstance(at(other, path), dict):
         yield from ((f"{path}/{escape(name)}", value[name]) for name in sorted(value))
     else:
         yield path, value
@@ -189,14 +194,14 @@ def _spread(path: str, value: Any, base: Object, other: Object) -> Iterator[tupl
 def _is_added(path: str, value: Any, *bases: Object) -> bool:  # noqa: ANN401 # any JSON value
     """Tell whether a value is an entry that neither base had, in a map with keys that mean nothing."""
     part = part_at(bases[-1], tokens(path)[:-1])
-    return part is not None and part.how == KEYED and isinstance(value, dict) and all(_at(base, path) is None for base in bases)
+    return part is not None and part.how == KEYED and isinstance(value, dict) and all(at(base, path) is None for base in bases)
 
 
 def _free(path: str, *items: Object) -> str:
     """Return the path if the other side lacks it, else one beside it that neither object uses."""
-    if _at(items[0], path) is None:
+    if at(items[0], path) is None:
         return path
-    return next(free for free in (f"{path}-{number}" for number in count(2)) if all(_at(item, free) is None for item in items))
+    return next(free for free in (f"{path}-{number}" for number in count(2)) if all(at(item, free) is None for item in items))
 
 
 def _overlap(one: str, other: str) -> bool:
@@ -209,10 +214,6 @@ def _overlap(one: str, other: str) -> bool:
 
 def _statement(path: str) -> str:
     return next((pattern.sub(whole, path) for pattern, whole in _STATEMENTS if pattern.fullmatch(path)), path)
-
-
-def _at(item: Object, path: str) -> Any:  # noqa: ANN401 # any JSON value
-    return _follow(item, tokens(path))
 
 
 def _follow(item: Any, names: Sequence[str]) -> Any:  # noqa: ANN401 # any JSON value

@@ -63,7 +63,7 @@ _SHAPES: dict[str, dict[str, str]] = {
     "Alert": {"trigger": "OffsetTrigger", "relatedTo": "<Relation", "iCalendar": "ICalComponent"},
     "ICalComponent": {"convertedProperties": "<ICalProperty"},
 }
-IMPLIED = {"PartialDate": {"PartialDate", "Timestamp"}, "OffsetTrigger": {"OffsetTrigger", "AbsoluteTrigger"}}
+IMPLIED = {"PartialDate": ("PartialDate", "Timestamp"), "OffsetTrigger": ("OffsetTrigger", "AbsoluteTrigger")}
 """Types that `@type` may tell in a place, where the other properties tell as much; elsewhere only the one of the table."""
 
 _EVENT: dict[str, Any] = {
@@ -128,6 +128,22 @@ EMPTY = frozenset(
     }
 )
 """Properties that mean the same empty as left out."""
+
+
+REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
+    "Card": (("titles/*/organizationId", "organizations"),),
+    **dict.fromkeys(
+        ("Event", "Task"),
+        (
+            ("mainLocationId", "locations"),
+            ("alerts/*/relatedTo", "alerts"),
+            ("participants/*/delegatedTo", "participants"),
+            ("participants/*/delegatedFrom", "participants"),
+            ("participants/*/memberOf", "participants"),
+        ),
+    ),
+}
+"""Properties that name entries of a map by their keys, and the map."""
 
 
 class Part(NamedTuple):
