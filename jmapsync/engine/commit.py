@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from jmapsync.engine.holding import Holding
-    from jmapsync.engine.objects import Objects
+    from jmapsync.engine.objects import Edit, Objects
     from jmapsync.engine.report import KindReport
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger, Place, Record
@@ -40,6 +40,8 @@ class Work:
     """Whether the server's bytes have to be fetched for it."""
     sends_body: bool = field(init=False)
     """Whether the local bytes have to be read for it."""
+    edit: Edit | None = None
+    """What an edit of an object comes to."""
     local_receipt: Receipt | None = None
     remote_receipt: Receipt | None = None
 
@@ -47,7 +49,8 @@ class Work:
     def merges(self) -> bool:
         """Tell whether an edit is sent to an object that was changed there too: then the disk is still to get what came of it."""
         base, seen = self.record.base, self.record.remote
-        return self.sends_body and self.local is None and base is not None and seen is not None and seen.body != base.remote.body
+        edits = self.sends_body and not self.brings_body
+        return edits and base is not None and seen is not None and seen.body != base.remote.body
 
     def __post_init__(self) -> None:
         """Sort the orders by side."""
@@ -136,8 +139,9 @@ class Committer:
         if complete:
             base = self._agreed(work)
             seen = after.remote
-            if work.merges and base is not None and work.record.base is not None:
-                base = replace(base, remote=work.record.base.remote)
+            if self.objects is not None and work.merges and base is not None and work.record.base is not None:
+                before = work.record.base.remote
+                base = replace(base, remote=replace(base.remote, body=before.body, sense=before.sense))
             if base is not None and seen is not None and work.brings_body:
                 seen = base.remote if seen == work.record.remote else replace(seen, sense=base.remote.sense)
             after = replace(after, remote=seen, base=base)

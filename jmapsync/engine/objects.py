@@ -38,6 +38,8 @@ class Edit:
     """What is sent; nothing where the server holds it all."""
     conflicts: list[str]
     """What both sides changed, in words: there the server's value stays."""
+    removed: frozenset[str] = frozenset()
+    """The paths of what was taken out here, whether the server has it or not."""
 
 
 @dataclass(slots=True)
@@ -67,8 +69,9 @@ class Objects:
         """Return what of an edited object is to be sent."""
         before, after = self._tree(work, "base_local"), self._tree(work, "local")
         theirs, now = self._tree(work, "base_remote"), self._tree(work, "remote")
-        merged = merge(before, apply(before, self.codec.patch(before, after)), theirs, now)
-        return Edit(merged.patch, merged.conflicts)
+        patch = self.codec.patch(before, after)
+        merged = merge(before, apply(before, patch), theirs, now)
+        return Edit(merged.patch, merged.conflicts, frozenset(path for path, value in patch.items() if value is None))
 
     def with_data(self, patch: Patch, body: Body) -> Patch:
         """Return a patch with the data that the ledger keeps aside, taken from the object as it lies here."""
@@ -81,8 +84,13 @@ class Objects:
         return self.ledger.contents.of([work.change.key], "remote").get(work.change.key, b"")
 
     def left_out(self, work: Work, content: bytes) -> Patch:
-        """Return what the server did not keep of an object just sent."""
-        lost = missing(diff({}, self._tree(work, "local")), json.loads(content))
+        """Return what the server does not keep of an object just sent, of earlier edits too."""
+        if work.edit is None:
+            sent = diff({}, self._tree(work, "local"))
+        else:
+            earlier = {path: value for path, value in self._tree(work, "left_out").items() if path not in work.edit.removed}
+            sent = {**earlier, **work.edit.patch}
+        lost = missing({path: value for path, value in sent.items() if value is not None}, json.loads(content))
         # A photo has one name here, by its content, and another one there.
         return {path: value for path, value in lost.items() if not str(value).startswith(_NAME)}
 
