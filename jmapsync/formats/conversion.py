@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from jmapsync.formats import align, canonical
-from jmapsync.formats.codec import Object, Patch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jmapsync.formats.codec import Object, Patch
 
 
 @dataclass(frozen=True, slots=True)
