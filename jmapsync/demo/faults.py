@@ -146,13 +146,15 @@ class Faults:
         self.method_error = Switch(MethodError("serverFail"))
         """The method does nothing and answers this error. Scope: method."""
         self.partial_fail = Switch(1)
-        """`Email/set` or `Email/import` does so many of its parts, then answers serverPartialFail. Scope: method."""
+        """A `/set` or `Email/import` does so many of its parts, then answers serverPartialFail. Scope: method."""
         self.set_error = Switch(SetError("forbidden"))
         """One object of a `/set` or import is refused with this. Scope: method, and `create`, `update`, `destroy`."""
         self.refuse_patches = Switch(default=True)
-        """`Email/set` answers invalidPatch to any update with a path in it."""
+        """`/set` answers invalidPatch to any update with a path in it. Scope: type."""
         self.drop_keyword_writes = Switch(default=True)
         """`Email/set` says an update was done, but leaves the keywords as they were."""
+        self.drop_properties: Switch[Collection[str]] = Switch(())
+        """`/set` says a write was done, but leaves these top-level properties as they were, or out. Scope: type."""
         self.rewrite_imports: Switch[Callable[[bytes], bytes]] = Switch(lambda message: b"X-Repaired: yes\r\n" + message)
         """`Email/import` stores what this makes of the message, under another blob id."""
         # Listings

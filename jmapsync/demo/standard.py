@@ -144,6 +144,7 @@ class SetRun:
         self.updated: dict[str, JsonObject | None] = {}
         self.destroyed: list[str] = []
         self.refused: dict[str, dict[str, JsonObject]] = {"create": {}, "update": {}, "destroy": {}}
+        self.dropped = frozenset(context.service.faults.drop_properties.take((type_name,)) or ())
         self._left = context.service.faults.partial_fail.take((f"{type_name}/set",))
 
     def attempt(self, act: str, key: str, work: Callable[[], None]) -> None:
