@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jmapsync.demo.dialect import Dialect
 
 _MAIL_TYPES = ("Email", "Mailbox")
+_FAMILIES = (_MAIL_TYPES, *((model.collection, model.item) for model in MODELS))
 _FOLDERS = (
     ("Drafts", "drafts"),
     ("Sent", "sent"),
@@ -60,8 +61,7 @@ class Account:
         self.emails: dict[str, Email] = {}
         self.mailboxes: dict[str, Mailbox] = {}
         self.blobs: dict[str, Content] = {}
-        types = ["Email", "Mailbox", *(name for model in MODELS for name in (model.collection, model.item))]
-        self.logs = {name: ChangeLog(history) for name in types}
+        self.logs = {name: ChangeLog(history) for family in _FAMILIES for name in family}
         self.version = 0
         """Grows with every change of a message, and is never set back."""
         self.listeners: list[Callable[[], None]] = []
@@ -101,8 +101,9 @@ class Account:
 
     def state(self, type_name: str) -> str:
         """Return the state string of a data type; types that never change have one state."""
-        if self.dialect.shared_states and type_name in _MAIL_TYPES:
-            return str(max(self.logs[name].state for name in _MAIL_TYPES))
+        if self.dialect.shared_states:
+            family = next((family for family in _FAMILIES if type_name in family), ())
+            return str(max((self.logs[name].state for name in family), default=0))
         log = self.logs.get(type_name)
         return str(log.state) if log is not None else "0"
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from jmapsync.demo.changes import ChangesArguments, run_changes
 from jmapsync.demo.item_methods import store_of
+from jmapsync.demo.models import follows_cyrus
 from jmapsync.demo.patch import apply_patch, split_path
-from jmapsync.demo.problems import JsonObject, SetError, invalid_properties
+from jmapsync.demo.problems import JsonObject, MethodError, SetError, invalid_properties
 from jmapsync.demo.standard import (
     GetArguments,
     SetArguments,
@@ -55,9 +56,22 @@ def get_collections(context: Context, arguments: GetArguments, model: Model) -> 
             ids, not_found = list(collections), list[str]()
         else:
             ids, not_found = requested_ids(context, arguments.ids)
-        found = [{name: collections[one][name] for name in names} for one in ids if one in collections]
+        wholes = {one: collection_object(account, model, collections[one]) for one in ids if one in collections}
+        found = [{name: whole[name] for name in names if name in whole} for whole in wholes.values()]
         not_found += [one for one in ids if one not in collections]
         return get_result(context, account, model.collection, found, not_found)
+
+
+def collection_object(account: Account, model: Model, collection: JsonObject) -> JsonObject:
+    """Return a collection as the wire has it; Cyrus knows no default calendar, and gives some properties only once set."""
+    if not follows_cyrus(model, account.dialect):
+        return collection
+    shown = {name: value for name, value in collection.items() if name != "isDefault"}
+    for name in ("color", "defaultAlertsWithTime", "defaultAlertsWithoutTime"):
+        if shown[name] is None:
+            del shown[name]
+    shown["myRights"] = {"mayAdmin" if name == "mayShare" else name: value for name, value in shown["myRights"].items()}
+    return shown
 
 
 def change_collections(context: Context, arguments: ChangesArguments, model: Model) -> JsonObject:
@@ -72,6 +86,8 @@ def set_collections(context: Context, arguments: AddressBookSetArguments | Calen
         empties = arguments.on_destroy_remove_events
     else:
         empties = arguments.on_destroy_remove_contents
+    if follows_cyrus(model, account.dialect) and arguments.on_success_set_is_default is not None:
+        raise MethodError("invalidArguments", arguments=["onSuccessSetIsDefault"])
     with account.transaction():
         run = _CollectionRun(context, account, arguments, model)
         for key, value in run.create.items():
@@ -91,6 +107,7 @@ class _CollectionRun(SetRun):
         super().__init__(context, account, arguments, model.collection)
         self.model = model
         self.store = store_of(account, model)
+        self.of_cyrus = follows_cyrus(model, account.dialect)
 
     def add(self, key: str, value: JsonObject) -> None:
         """Create one collection."""
@@ -99,14 +116,16 @@ class _CollectionRun(SetRun):
         values = {name: one for name, one in value.items() if name not in self.dropped}
         self._check({"name": None, **values})
         whole = self.store.add_collection(values)
-        self.created[key] = {name: one for name, one in whole.items() if name not in value}
+        shown = collection_object(self.account, self.model, whole)
+        told = ("id", "myRights") if self.of_cyrus else [name for name in shown if name not in value]
+        self.created[key] = {name: shown[name] for name in told}
         self.context.created_ids[key] = whole["id"]
 
     def change(self, key: str, patch: JsonObject) -> None:
         """Change one collection."""
         before = self.store.collections.get(self.context.resolve_id(key) or "")
         if key in self.destroy:
-            raise SetError("willDestroy")
+            raise SetError("notFound" if self.of_cyrus else "willDestroy")
         if before is None:
             raise SetError("notFound")
         after = apply_patch(before, {path: value for path, value in patch.items() if split_path(path)[0] not in self.dropped})
@@ -129,7 +148,7 @@ class _CollectionRun(SetRun):
         if not collection["myRights"]["mayDelete"]:
             raise SetError("forbidden")
         if not empties and self.store.inside(collection["id"]):
-            raise SetError(self.model.contents_error)
+            raise SetError("calendarHasEvents" if self.of_cyrus else self.model.contents_error)
         self.store.remove_collection(collection["id"])
         self.destroyed.append(key)
 
@@ -151,5 +170,8 @@ class _CollectionRun(SetRun):
     def _check(self, values: JsonObject) -> None:
         """Raise SetError that names the properties which clients cannot set, or not so."""
         table = self.model.collection_properties
-        if wrong := [name for name, value in values.items() if name not in table or not table[name][1](value)]:
+        wrong = {name for name, value in values.items() if name not in table or not table[name][1](value)}
+        if self.of_cyrus and values["name"] == "":
+            wrong.discard("name")
+        if wrong:
             raise invalid_properties(*sorted(wrong))

@@ -15,6 +15,7 @@ BLOB = "urn:ietf:params:jmap:blob"
 WEBSOCKET = "urn:ietf:params:jmap:websocket"
 CONTACTS = "urn:ietf:params:jmap:contacts"
 CALENDARS = "urn:ietf:params:jmap:calendars"
+CYRUS_CALENDARS = "https://cyrusimap.org/ns/jmap/calendars"
 CYRUS_BLOB = "https://cyrusimap.org/ns/jmap/blob"
 
 
@@ -125,6 +126,18 @@ class Dialect:
     """Calendars are offered, with JSCalendar 2.0 (Stalwart, Cyrus from 3.13) or RFC 8984 (Cyrus 3.8 to 3.12)."""
     tasks: bool = True
     """Objects of `@type` Task live among the events (Stalwart; the draft has no tasks, Cyrus hides them)."""
+    event_rules: Literal["draft", "cyrus"] = "draft"
+    """Cyrus: events have ids made of their uids and only properties that it knows, `/get` fills in defaults, `calendarIds`
+    takes no paths, an owner joins the participants, and there is no default calendar; see `cyrus_events`."""
+    calendar_details: JsonObject = dataclasses.field(
+        default_factory=lambda: {
+            "minDateTime": "1900-01-01T00:00:00Z",
+            "maxDateTime": "2100-01-01T00:00:00Z",
+            "maxExpandedQueryDuration": "P0D",
+            "maxParticipantsPerEvent": None,
+        }
+    )
+    """The fixed part of the calendars capability's value in an account."""
     named_only: frozenset[str] = frozenset({"iCalendar"})
     """Properties that `/get` gives only when asked for by name; Stalwart has more of them than the draft."""
     attachments: Literal["blob", "inline"] = "blob"
@@ -161,6 +174,7 @@ CYRUS_312 = Dialect(
         max_objects_in_set=4096,
         max_mailboxes_per_email=20,
         max_keywords_per_email=100,
+        max_collections_per_item=1,
     ),
     session_path="/jmap/",
     api_path="/jmap/",
@@ -187,6 +201,14 @@ CYRUS_312 = Dialect(
     mailbox_rules="cyrus",
     contacts=False,
     calendars="1.0",
+    event_rules="cyrus",
+    calendar_details={
+        "minDateTime": "1970-01-01T00:00:01Z",
+        "maxDateTime": "2038-01-19T03:14:06Z",
+        "maxExpandedQueryDuration": "P365D",
+        "maxParticipantsPerEvent": None,
+        "shareesActAs": "self",
+    },
     tasks=False,
     blob_details={
         "maxSizeBlobSet": 4096,
@@ -210,4 +232,15 @@ CYRUS_36 = dataclasses.replace(
     blob_details={},
 )
 
-DIALECTS = {dialect.name: dialect for dialect in (RFC, CYRUS_36, CYRUS_312)}
+STALWART = dataclasses.replace(
+    RFC,
+    name="stalwart",
+    api_path="/jmap/",
+    garbage_state="invalidArguments",
+    duplicates="copy",
+    attachments="inline",
+    named_only=frozenset({"iCalendar", "vCardProps", "vCardParams"}),
+)
+"""What was read of Stalwart 0.16 in its source; nothing of it was compared with a running server."""
+
+DIALECTS = {dialect.name: dialect for dialect in (RFC, CYRUS_36, CYRUS_312, STALWART)}

@@ -10,6 +10,8 @@ from jmapsync.demo.problems import JsonObject, MethodError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from jmapsync.demo.dialect import Dialect
+
 
 def _contains(value: object, text: str) -> bool:
     """Tell whether all words of a text stand somewhere in a value, whatever their case."""
@@ -63,10 +65,10 @@ _SORTS = frozenset({"id", "uid", "created", "updated", "start", "recurrenceId"})
 _NAME_SORTS = frozenset({"name/given", "name/surname", "name/surname2"})
 
 
-def compile_filter(model: Model, condition: JsonObject) -> Callable[[JsonObject], bool]:
+def compile_filter(model: Model, dialect: Dialect, condition: JsonObject) -> Callable[[JsonObject], bool]:
     """Return the test a filter stands for; raise MethodError for one that is not offered, as those by occurrence are not."""
     if (operator := condition.get("operator")) is not None:
-        parts = [compile_filter(model, part) for part in condition.get("conditions", [])]
+        parts = [compile_filter(model, dialect, part) for part in condition.get("conditions", [])]
         choices: dict[str, Callable[[JsonObject], bool]] = {
             "AND": lambda item: all(part(item) for part in parts),
             "OR": lambda item: any(part(item) for part in parts),
@@ -76,8 +78,13 @@ def compile_filter(model: Model, condition: JsonObject) -> Callable[[JsonObject]
             raise MethodError("invalidArguments", "An operator is AND, OR or NOT.")
         return choices[operator]
     tests = _CARD_TESTS if model is CONTACT_MODEL else _EVENT_TESTS
-    if unknown := condition.keys() - tests.keys():
-        raise MethodError("unsupportedFilter", f"There is no filter by {min(unknown)!r}.")
+    if dialect.event_rules == "cyrus" and "inCalendars" in condition:
+        homes = set(condition["inCalendars"])
+        rest = compile_filter(model, dialect, {name: value for name, value in condition.items() if name != "inCalendars"})
+        return lambda item: not homes.isdisjoint(item["calendarIds"]) and rest(item)
+    unknown = condition.keys() - tests.keys() | ({"inCalendar"} & condition.keys() if dialect.event_rules == "cyrus" else set())
+    if unknown:
+        raise MethodError(dialect.unknown_filter, f"There is no filter by {min(unknown)!r}.")
     if not all(isinstance(value, str) for value in condition.values()):
         raise MethodError("invalidArguments", "A filter's value is of the wrong type.")
     return lambda item: all(tests[name](item, value) for name, value in condition.items())

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.demo.changes import ChangesArguments, run_changes
+from jmapsync.demo.cyrus_events import shown_event, unknown_names
 from jmapsync.demo.item_filter import compile_filter, sort_key
-from jmapsync.demo.models import CALENDAR_MODEL, Model
+from jmapsync.demo.models import CALENDAR_MODEL, Model, follows_cyrus
 from jmapsync.demo.problems import JsonObject, MethodError
 from jmapsync.demo.standard import (
     GetArguments,
@@ -43,6 +44,9 @@ def get_items(context: Context, arguments: GetArguments, model: Model) -> JsonOb
     names = arguments.properties
     if names is not None and _COMPUTED.intersection(names):
         raise MethodError("invalidArguments", "utcStart and utcEnd are not computed here.", arguments=["properties"])
+    of_cyrus = follows_cyrus(model, account.dialect)
+    if of_cyrus and (unknown := unknown_names(names or ())):
+        raise MethodError("invalidArguments", arguments=unknown)
     wanted = None if names is None else {"id", *names}
     with account.lock:
         items = store_of(account, model).items
@@ -55,6 +59,8 @@ def get_items(context: Context, arguments: GetArguments, model: Model) -> JsonOb
         for item_id in ids:
             if (item := items.get(item_id)) is None:
                 not_found.append(item_id)
+            elif of_cyrus:
+                found.append(shown_event(item, names))
             elif wanted is None:
                 found.append({name: value for name, value in item.items() if name not in account.dialect.named_only})
             else:
@@ -73,8 +79,11 @@ def query_items(context: Context, arguments: QueryArguments, model: Model) -> Js
     if isinstance(arguments, EventQueryArguments) and arguments.expand_recurrences:
         raise MethodError("cannotCalculateOccurrences", "Occurrences are not expanded here.")
     with account.lock:
-        matches = compile_filter(model, arguments.filter or {})
+        matches = compile_filter(model, account.dialect, arguments.filter or {})
         chosen: list[dict[str, Any]] = [item for item in store_of(account, model).items.values() if matches(item)]
         for comparator in reversed(arguments.sort or []):
             chosen.sort(key=sort_key(model, comparator), reverse=comparator.get("isAscending") is False)
-        return query_window(context, arguments, [item["id"] for item in chosen], model.item, account.state(model.item))
+        result = query_window(context, arguments, [item["id"] for item in chosen], model.item, account.state(model.item))
+        if follows_cyrus(model, account.dialect):
+            result |= {"position": 0, "total": len(chosen)}
+        return result

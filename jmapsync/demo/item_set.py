@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.attachments import check_blobs
+from jmapsync.demo.cyrus_events import TOLD
 from jmapsync.demo.event_rights import check_event_rights
 from jmapsync.demo.item_methods import store_of
-from jmapsync.demo.models import CALENDAR_MODEL, Model, wrong_properties
+from jmapsync.demo.models import CALENDAR_MODEL, Model, follows_cyrus, wrong_properties
 from jmapsync.demo.patch import apply_patch, split_path
 from jmapsync.demo.problems import JsonObject, SetError, invalid_properties
 from jmapsync.demo.standard import SetArguments, SetRun
@@ -44,12 +45,15 @@ class _ItemRun(SetRun):
         super().__init__(context, account, arguments, model.item)
         self.model = model
         self.store = store_of(account, model)
+        self.of_cyrus = follows_cyrus(model, account.dialect)
         self.sends = isinstance(arguments, EventSetArguments) and arguments.send_scheduling_messages
 
     def add(self, key: str, value: JsonObject) -> None:
         """Create one item."""
         value = {name: one for name, one in value.items() if one is not None}
-        if given := value.keys() & self.model.server_set:
+        if self.of_cyrus:
+            value = {name: one for name, one in value.items() if name not in self.model.server_set}
+        elif given := value.keys() & self.model.server_set:
             raise invalid_properties(*sorted(given))
         item = self.store.filled({name: one for name, one in value.items() if name not in self.dropped})
         item[self.model.homes] = self._resolve_homes(item.get(self.model.homes))
@@ -63,23 +67,25 @@ class _ItemRun(SetRun):
 
     def change(self, key: str, patch: JsonObject) -> None:
         """Change one item."""
-        before = self.store.items.get(self.context.resolve_id(key) or "")
+        before = self._find(key)
         if key in self.destroy:
-            raise SetError("willDestroy")
+            raise SetError("notFound" if self.of_cyrus else "willDestroy")
         if before is None:
             raise SetError("notFound")
         if any("/" in path.removeprefix("/") for path in patch) and self.context.service.faults.refuse_patches.shows(
             (self.model.item,)
         ):
             raise SetError("invalidPatch", "No paths are taken.")
+        if self.of_cyrus and any(path.startswith("calendarIds/") for path in patch):
+            raise SetError("invalidPatch")
         kept = {path: value for path, value in patch.items() if split_path(path)[0] not in self.dropped}
-        after = apply_patch(before, kept)
+        after = apply_patch(before, kept, nested=self.of_cyrus)
         fixed = self.model.server_set | {"uid", "@type"}
         if changed := [name for name in sorted(fixed) if after.get(name) != before.get(name)]:
             raise invalid_properties(*changed)
         after[self.model.homes] = self._resolve_homes(after.get(self.model.homes))
         wanted = after
-        if after != before:
+        if after != before or (patch and self.account.dialect.unchanged_moves_state):
             self._check(after, before)
             if self.store.twin(after) not in (None, before["id"]):
                 raise invalid_properties("recurrenceId", description="The account has an object of this recurrence id.")
@@ -90,7 +96,7 @@ class _ItemRun(SetRun):
 
     def remove(self, key: str) -> None:
         """Destroy one item."""
-        item = self.store.items.get(self.context.resolve_id(key) or "")
+        item = self._find(key)
         if item is None:
             raise SetError("notFound")
         self._check_rights(None, item)
@@ -126,8 +132,12 @@ class _ItemRun(SetRun):
             raise invalid_properties(self.model.homes, description="There is no such collection, or they are too many.")
         return homes  # type: ignore[return-value] # no None among the keys
 
+    def _find(self, key: str) -> JsonObject | None:
+        item_id = self.context.resolve_id(key) if self.account.dialect.creation_ids_as_keys else key
+        return self.store.items.get(item_id or "")
+
     def _is_told(self, name: str) -> bool:
-        return name not in self.account.dialect.named_only
+        return name in TOLD if self.of_cyrus else name not in self.account.dialect.named_only
 
     def _send(self, act: str, item: JsonObject) -> None:
         """Note the scheduling messages that an act sends to the participants of an event."""

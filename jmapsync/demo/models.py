@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zoneinfo
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +88,10 @@ def _overrides(value: object) -> bool:
     return _named(value) and all(_local(key) for key in value)  # type: ignore[attr-defined]
 
 
+def _zone(value: object) -> bool:
+    return value is None or value in zoneinfo.available_timezones()
+
+
 def _one_of(*values: object) -> Callable[[Any], bool]:
     return lambda value: value in values
 
@@ -113,7 +118,8 @@ _ENTRY: dict[str, Callable[[Any], bool]] = {
     **_each(_utc, "created", "updated"),
     **_each(_text, "uid", "prodId", "title", "description", "descriptionContentType", "locale", "status", "privacy"),
     **_each(_text, "freeBusyStatus", "progress"),
-    **_each(_text_or_null, "timeZone", "color"),
+    "color": _text_or_null,
+    "timeZone": _zone,
     **_each(_unsigned, "sequence", "percentComplete"),
     "priority": lambda value: type(value) is int and 0 <= value <= 9,  # noqa: PLR2004 - RFC 8984, section 4.4.1
     **_each(_flag, "showWithoutTime", "isDraft", "useDefaultAlerts", "mayInviteSelf", "mayInviteOthers", "hideAttendees"),
@@ -123,16 +129,16 @@ _ENTRY: dict[str, Callable[[Any], bool]] = {
     **_each(_local, "start", "due", "recurrenceId"),
     **_each(_duration, "duration", "estimatedDuration"),
     "recurrenceOverrides": _overrides,
-    "iCalendar": _object,
 }
 _ENTRY_2: dict[str, Callable[[Any], bool]] = {
     **_ENTRY,
     "version": _one_of("2.0"),
+    "iCalendar": _object,
     "recurrenceRule": _rule,
     **_each(_text_or_null, "endTimeZone", "recurrenceIdTimeZone", "organizerCalendarAddress"),
     **_each(_text, "mainLocationId", "sentBy"),
 }
-_ENTRY_1: dict[str, Callable[[Any], bool]] = {
+ENTRY_1: dict[str, Callable[[Any], bool]] = {
     **_ENTRY,
     **_each(_rules, "recurrenceRules", "excludedRecurrenceRules"),
     "replyTo": _object,
@@ -140,11 +146,12 @@ _ENTRY_1: dict[str, Callable[[Any], bool]] = {
     "timeZones": _named,
     "recurrenceIdTimeZone": _text_or_null,
 }
-FOREIGN_TO = {
+# Properties that a server of each JSCalendar version refuses by name: Stalwart the first, Cyrus the second.
+_FOREIGN_TO = {
     "2.0": frozenset({"recurrenceRules", "excludedRecurrenceRules", "method", "localizations", "timeZones"}),
     "1.0": frozenset({"recurrenceRule", "organizerCalendarAddress", "method"}),
 }
-"""Properties that a server of each JSCalendar version refuses by name (Stalwart the first, Cyrus the second)."""
+_OF_JMAP = frozenset({"@type", "id", "calendarIds", "isOrigin", "baseEventId"})
 _TASK_ONLY = frozenset({"due", "estimatedDuration", "percentComplete", "progress"})
 PER_USER = frozenset({"keywords", "color", "freeBusyStatus", "useDefaultAlerts", "alerts"})
 """Properties of an event that each user of a shared calendar has an own value of."""
@@ -228,6 +235,11 @@ def is_offered(model: Model, dialect: Dialect) -> bool:
     return dialect.contacts if model is CONTACT_MODEL else dialect.calendars is not None
 
 
+def follows_cyrus(model: Model, dialect: Dialect) -> bool:
+    """Tell whether objects of this model are those of Cyrus' calendars, which leave the draft in many points."""
+    return model is CALENDAR_MODEL and dialect.event_rules == "cyrus"
+
+
 def wrong_properties(model: Model, dialect: Dialect, item: JsonObject) -> list[str]:
     """Return the names of the properties of an item that are of the wrong type, missing, or out of place.
 
@@ -238,13 +250,15 @@ def wrong_properties(model: Model, dialect: Dialect, item: JsonObject) -> list[s
         if "members" in item and item.get("kind") != "group":
             wrong.append("members")  # RFC 9553, section 2.1.6
         return wrong
-    wrong = _mistyped(item, _ENTRY_1 if dialect.calendars == "1.0" else _ENTRY_2)
-    wrong += FOREIGN_TO[dialect.calendars or "2.0"] & item.keys()
+    wrong = _mistyped(item, ENTRY_1 if dialect.calendars == "1.0" else _ENTRY_2)
+    if follows_cyrus(model, dialect):
+        wrong += item.keys() - ENTRY_1.keys() - _OF_JMAP
+    wrong += _FOREIGN_TO[dialect.calendars or "2.0"] & item.keys()
     if item["@type"] == "Event":
         wrong += [*(_TASK_ONLY & item.keys()), *({"start"} - item.keys())]
     elif item["@type"] != "Task" or not dialect.tasks:
         wrong.append("@type")
-    return wrong
+    return list(dict.fromkeys(wrong))
 
 
 def _mistyped(item: JsonObject, table: Mapping[str, Callable[[Any], bool]]) -> list[str]:

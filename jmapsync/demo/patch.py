@@ -11,15 +11,15 @@ from jmapsync.demo.problems import JsonObject, SetError
 _STRAY_TILDE = re.compile(r"~(?![01])")
 
 
-def apply_patch(record: JsonObject, patch: JsonObject) -> JsonObject:
+def apply_patch(record: JsonObject, patch: JsonObject, *, nested: bool = False) -> JsonObject:
     """Return a copy of a record with a patch applied.
 
     Raise SetError `invalidPatch` for a path into an array, one whose parents are not all there, two paths of which one leads
-    to the other, and an escape that RFC 6901 does not know.
+    to the other (unless `nested`: the shorter one is then followed first), and an escape that RFC 6901 does not know.
     """
     paths = sorted((split_path(path), path) for path in patch)
     for (shorter, _), (longer, name) in pairwise(paths):
-        if longer[: len(shorter)] == shorter:
+        if longer[: len(shorter)] == shorter and not nested:
             raise SetError("invalidPatch", f"Another path leads to {name!r}.")
     patched = copy.deepcopy(record)
     for steps, path in paths:

@@ -24,7 +24,7 @@ from jmapsync.demo.collection_methods import (
     get_collections,
     set_collections,
 )
-from jmapsync.demo.dialect import BLOB, CALENDARS, CONTACTS, CORE, MAIL, WEBSOCKET, Dialect
+from jmapsync.demo.dialect import BLOB, CALENDARS, CONTACTS, CORE, CYRUS_CALENDARS, MAIL, WEBSOCKET, Dialect
 from jmapsync.demo.email_import import ImportArguments, import_emails
 from jmapsync.demo.email_methods import (
     EmailGetArguments,
@@ -91,6 +91,8 @@ class Service:
             "collationAlgorithms": ["i;ascii-numeric", "i;ascii-casemap", "i;octet"],
         }
         offered: dict[str, JsonObject] = {CORE: core, MAIL: {}} | {model.capability: {} for model in self.models}
+        if self.dialect.calendars is not None and self.dialect.event_rules == "cyrus":
+            offered[CYRUS_CALENDARS] = {"isRFC": True}
         if self.dialect.blob_capability is not None:
             offered[self.dialect.blob_capability] = {}
         if self.dialect.websocket:
@@ -144,12 +146,10 @@ class Service:
             },
             CALENDARS: {
                 "maxCalendarsPerEvent": limits.max_collections_per_item,
-                "minDateTime": "1900-01-01T00:00:00Z",
-                "maxDateTime": "2100-01-01T00:00:00Z",
-                "maxExpandedQueryDuration": "P0D",
-                "maxParticipantsPerEvent": None,
+                **self.dialect.calendar_details,
                 "mayCreateCalendar": account.calendars.may_create,
             },
+            CYRUS_CALENDARS: {},
         }
         return {name: details[name] for name in offered if name in details}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from jmapsync.demo.cyrus_events import complete_event, counts_as_change
 from jmapsync.demo.models import CONTACT_MODEL, PER_USER, Model
 from jmapsync.demo.records import format_utc_date
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from jmapsync.demo.account import Account
     from jmapsync.demo.problems import JsonObject
 
-_UNCOUNTED = PER_USER | {"id", "calendarIds", "isDraft", "isOrigin", "created", "updated", "sequence"}
+_UNCOUNTED = PER_USER | {"calendarIds", "isDraft", "isOrigin", "updated", "sequence"}
 
 
 def stamp(model: Model, account: Account, item: JsonObject, before: JsonObject | None) -> JsonObject:
@@ -40,6 +41,8 @@ def _stamp_event(account: Account, item: JsonObject, before: JsonObject | None, 
             item = {"replyTo": {"imip": address}, **item}
         else:
             item = {"organizerCalendarAddress": address, **item}
+    if account.dialect.event_rules == "cyrus":
+        item = complete_event(account, item)
     item["isOrigin"] = is_origin(account, item)
     if before is None:
         item = {"created": now, "sequence": 0, **item}
@@ -47,6 +50,8 @@ def _stamp_event(account: Account, item: JsonObject, before: JsonObject | None, 
         return item
     item = {**item, "updated": now, "created": min(item.get("created", now), now) if before is None else item.get("created", now)}
     changed = {name for name in item.keys() | former.keys() if item.get(name) != former.get(name)}
+    if account.dialect.event_rules == "cyrus" and not counts_as_change(former, item):
+        changed.discard("recurrenceOverrides")
     if before is not None and changed - _UNCOUNTED and item.get("sequence", 0) <= former.get("sequence", 0):
         item["sequence"] = former.get("sequence", 0) + 1
     return item

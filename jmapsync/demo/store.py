@@ -7,7 +7,8 @@ import uuid
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.attachments import absorb_bytes
-from jmapsync.demo.models import CALENDAR_MODEL, Model
+from jmapsync.demo.cyrus_events import event_id
+from jmapsync.demo.models import CALENDAR_MODEL, Model, follows_cyrus
 from jmapsync.demo.patch import apply_patch
 from jmapsync.demo.stamps import stamp
 
@@ -39,7 +40,7 @@ class Store:
         self.sent: list[tuple[str, str]] = []
         """The scheduling messages that went out: what was done (`create`, `update`, `destroy`) and the event's uid."""
         self._ids: dict[tuple[str, str | None], str] = {}
-        self.add_collection({"name": model.default_name})
+        self._add_first()
 
     # Records, as the methods of the server change them.
 
@@ -48,7 +49,7 @@ class Store:
         with self.account.transaction():
             defaults = {name: default for name, (default, _) in self.model.collection_properties.items()}
             fixed = {
-                "id": self.account.new_id(self.model.prefixes[0]),
+                "id": self._new_collection_id(),
                 "isDefault": not self.collections,
                 "myRights": dict.fromkeys(self.model.rights, True),
             }
@@ -71,8 +72,12 @@ class Store:
                     else:
                         self.remove(item_id)
             gone = self.collections.pop(collection_id)
-            self.account.record(self.model.collection, collection_id, dead=True)
-            if gone["isDefault"] and self.collections:
+            modseq = self.account.record(self.model.collection, collection_id, dead=True)
+            if self._is_of_cyrus:
+                self.account.logs[self.model.item].floor = modseq
+                if gone["isDefault"]:
+                    self._add_first()
+            elif gone["isDefault"] and self.collections:
                 self.set_default(next(iter(self.collections)))
 
     def set_default(self, collection_id: str) -> None:
@@ -90,7 +95,8 @@ class Store:
         """Add an item with all that the server sets, and return it; its uid must be new here."""
         with self.account.transaction():
             item = absorb_bytes(self.account, self.model, stamp(self.model, self.account, item, None))
-            return self.put({"id": self.account.new_id(self.model.prefixes[1]), **item})
+            item_id = event_id(item) if self._is_of_cyrus else self.account.new_id(self.model.prefixes[1])
+            return self.put({**item, "id": item_id})
 
     def replace(self, before: JsonObject, after: JsonObject) -> JsonObject:
         """Give an item its new form, with all that the server sets, and return it."""
@@ -110,6 +116,21 @@ class Store:
         with self.account.transaction():
             del self._ids[_natural_key(self.items.pop(item_id))]
             self.account.record(self.model.item, item_id, dead=True)
+
+    @property
+    def _is_of_cyrus(self) -> bool:
+        return follows_cyrus(self.model, self.account.dialect)
+
+    def _add_first(self) -> None:
+        """Add the collection that every account has from the start; Cyrus makes it again as soon as it is destroyed."""
+        first = self.add_collection({"name": "personal" if self._is_of_cyrus else self.model.default_name})
+        if not first["isDefault"]:
+            self.set_default(first["id"])
+
+    def _new_collection_id(self) -> str:
+        if self._is_of_cyrus and "Default" not in self.collections:
+            return "Default"
+        return self.account.new_id(self.model.prefixes[0])
 
     # The acts of another client.
 
