@@ -13,7 +13,6 @@ from jmapsync.demo.standard import (
     GetArguments,
     SetArguments,
     SetRun,
-    check_size,
     checked_properties,
     get_result,
     requested_ids,
@@ -51,11 +50,7 @@ def get_collections(context: Context, arguments: GetArguments, model: Model) -> 
     names = checked_properties(arguments.properties, (*_FIXED, *model.collection_properties))
     with account.lock:
         collections = store_of(account, model).collections
-        if arguments.ids is None:
-            check_size(context, len(collections), "maxObjectsInGet")
-            ids, not_found = list(collections), list[str]()
-        else:
-            ids, not_found = requested_ids(context, arguments.ids)
+        ids, not_found = requested_ids(context, arguments.ids, model.collection, collections)
         wholes = {one: collection_object(account, model, collections[one]) for one in ids if one in collections}
         found = [{name: whole[name] for name in names if name in whole} for whole in wholes.values()]
         not_found += [one for one in ids if one not in collections]

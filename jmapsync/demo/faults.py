@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
-from jmapsync.demo.problems import MethodError, SetError
+from jmapsync.demo.problems import JsonObject, MethodError, SetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -155,6 +155,8 @@ class Faults:
         """`Email/set` says an update was done, but leaves the keywords as they were."""
         self.drop_properties: Switch[Collection[str]] = Switch(())
         """`/set` says a write was done, but leaves these top-level properties as they were, or out. Scope: type."""
+        self.rewrite_items: Switch[Callable[[JsonObject], JsonObject]] = Switch(lambda item: item)
+        """`/set` of cards or events stores what this makes of the item. Scope: type."""
         self.rewrite_imports: Switch[Callable[[bytes], bytes]] = Switch(lambda message: b"X-Repaired: yes\r\n" + message)
         """`Email/import` stores what this makes of the message, under another blob id."""
         # Listings
@@ -170,6 +172,8 @@ class Faults:
         """`/changes`: destroyed ids are left out (Stalwart, shared accounts). Scope: type."""
         self.truncated_query = Switch(10)
         """`/query`: at most so many ids although more follow, and no `limit` in the answer. Scope: type."""
+        self.truncated_get = Switch(500)
+        """`/get` of `ids: null`: only the first so many objects, without a word (Stalwart). Scope: type."""
         self.missing_total = Switch(default=True)
         """`/query`: no `total` although it was asked for. Scope: type."""
         self.repeated_in_get = Switch(1)

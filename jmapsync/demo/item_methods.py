@@ -12,7 +12,7 @@ from jmapsync.demo.problems import JsonObject, MethodError
 from jmapsync.demo.standard import (
     GetArguments,
     QueryArguments,
-    check_size,
+    checked_properties,
     get_result,
     query_window,
     requested_ids,
@@ -50,11 +50,7 @@ def get_items(context: Context, arguments: GetArguments, model: Model) -> JsonOb
     wanted = None if names is None else {"id", *names}
     with account.lock:
         items = store_of(account, model).items
-        if arguments.ids is None:
-            check_size(context, len(items), "maxObjectsInGet")
-            ids, not_found = list(items), list[str]()
-        else:
-            ids, not_found = requested_ids(context, arguments.ids)
+        ids, not_found = requested_ids(context, arguments.ids, model.item, items)
         found = []
         for item_id in ids:
             if (item := items.get(item_id)) is None:
@@ -87,3 +83,18 @@ def query_items(context: Context, arguments: QueryArguments, model: Model) -> Js
         if follows_cyrus(model, account.dialect):
             result |= {"position": 0, "total": len(chosen)}
         return result
+
+
+def get_identities(context: Context, arguments: GetArguments) -> JsonObject:
+    """Answer `ParticipantIdentity/get`: the addresses that stand for the user (draft-ietf-jmap-calendars, section 3)."""
+    account = context.account(arguments.account_id)
+    of_cyrus = follows_cyrus(CALENDAR_MODEL, account.dialect)
+    identities: dict[str, JsonObject] = {}
+    for number, address in enumerate(account.calendar_addresses, start=1):
+        told = {"sendTo": {"imip": address}} if of_cyrus else {"calendarAddress": address, "isDefault": number == 1}
+        identities[f"i{number}"] = {"id": f"i{number}", "name": "", **told}
+    names = checked_properties(arguments.properties, list(identities["i1"]))
+    ids, not_found = requested_ids(context, arguments.ids, "ParticipantIdentity", identities)
+    found = [{name: identities[one][name] for name in names} for one in ids if one in identities]
+    not_found += [one for one in ids if one not in identities]
+    return get_result(context, account, "ParticipantIdentity", found, not_found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.attachments import check_blobs
@@ -57,6 +58,7 @@ class _ItemRun(SetRun):
             raise invalid_properties(*sorted(given))
         item = self.store.filled({name: one for name, one in value.items() if name not in self.dropped})
         item[self.model.homes] = self._resolve_homes(item.get(self.model.homes))
+        item = self._rewritten(item)
         self._check(item, None)
         if self.store.twin(item) is not None:
             raise invalid_properties("uid", description="The account has an object of this uid.")
@@ -84,7 +86,7 @@ class _ItemRun(SetRun):
         if changed := [name for name in sorted(fixed) if after.get(name) != before.get(name)]:
             raise invalid_properties(*changed)
         after[self.model.homes] = self._resolve_homes(after.get(self.model.homes))
-        wanted = after
+        wanted, after = after, self._rewritten(after)
         if after != before or (patch and self.account.dialect.unchanged_moves_state):
             self._check(after, before)
             if self.store.twin(after) not in (None, before["id"]):
@@ -131,6 +133,11 @@ class _ItemRun(SetRun):
         if not homes.keys() <= self.store.collections.keys() or (limit is not None and len(homes) > limit):
             raise invalid_properties(self.model.homes, description="There is no such collection, or they are too many.")
         return homes  # type: ignore[return-value] # no None among the keys
+
+    def _rewritten(self, item: JsonObject) -> JsonObject:
+        """Return what a lying server stores of an item."""
+        rewrite = self.context.service.faults.rewrite_items.take((self.model.item,))
+        return item if rewrite is None else rewrite(copy.deepcopy(item))
 
     def _find(self, key: str) -> JsonObject | None:
         item_id = self.context.resolve_id(key) if self.account.dialect.creation_ids_as_keys else key

@@ -36,7 +36,7 @@ from jmapsync.demo.email_methods import (
 )
 from jmapsync.demo.email_set import set_emails
 from jmapsync.demo.faults import Faults
-from jmapsync.demo.item_methods import EventQueryArguments, change_items, get_items, query_items
+from jmapsync.demo.item_methods import EventQueryArguments, change_items, get_identities, get_items, query_items
 from jmapsync.demo.item_set import EventSetArguments, set_items
 from jmapsync.demo.journal import Journal
 from jmapsync.demo.mailbox_methods import MailboxQueryArguments, change_mailboxes, get_mailboxes, query_mailboxes
@@ -200,6 +200,8 @@ def _methods(dialect: Dialect) -> dict[str, Method]:
         "Email/set": Method(MAIL, SetArguments, set_emails),
         "Email/import": Method(MAIL, ImportArguments, import_emails),
     }
+    if dialect.calendars is not None:
+        methods["ParticipantIdentity/get"] = Method(CALENDARS, GetArguments, get_identities)
     if dialect.blob_capability is not None:
         methods["Blob/get"] = Method(dialect.blob_capability, BlobGetArguments, get_blobs)
     if dialect.blob_capability == BLOB:

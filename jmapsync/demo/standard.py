@@ -55,8 +55,13 @@ def check_size(context: Context, count: int, limit: Literal["maxObjectsInGet", "
         raise MethodError("requestTooLarge", f"More objects than {limit}.")
 
 
-def requested_ids(context: Context, ids: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the ids to look up, each once, and the creation ids nothing is known of."""
+def requested_ids(
+    context: Context, ids: Sequence[str] | None, type_name: str = "", everything: Collection[str] = ()
+) -> tuple[list[str], list[str]]:
+    """Return the ids to look up, each once (`everything` for None), and the creation ids nothing is known of."""
+    if ids is None:
+        check_size(context, len(everything), "maxObjectsInGet")
+        return list(everything)[: context.service.faults.truncated_get.take((type_name,))], []
     check_size(context, len(ids), "maxObjectsInGet")
     wanted: dict[str, None] = {}
     unknown = []

@@ -143,16 +143,16 @@ class Store:
                 return collection
         raise KeyError(name)
 
-    def create_collection(self, name: str, **properties: object) -> str:
+    def create_collection(self, name: str, /, **properties: object) -> str:
         """Make an address book or calendar and return its id."""
         return str(self.add_collection({"name": name, **properties})["id"])
 
-    def edit_collection(self, name: str, **properties: object) -> None:
+    def edit_collection(self, name: str, /, **properties: object) -> None:
         """Change properties of a collection, such as `name` or `color`."""
         with self.account.transaction():
             self.put_collection({**self.collection(name), **properties})
 
-    def set_rights(self, name: str, **rights: bool) -> None:
+    def set_rights(self, name: str, /, **rights: bool) -> None:
         """Change what the user may do in a collection, such as `mayWrite=False`."""
         collection = self.collection(name)
         self.edit_collection(name, myRights=collection["myRights"] | rights)
