@@ -46,8 +46,10 @@ def absorb_bytes(account: Account, model: Model, item: JsonObject) -> JsonObject
 
 def _absorb_one(account: Account, entry: JsonObject) -> JsonObject:
     if "blobId" in entry:
-        data, told = read_content(account.blobs[entry["blobId"]]), ""
         entry = {name: value for name, value in entry.items() if name != "uri"}
+        if "mediaType" in entry:
+            return entry
+        data, told = read_content(account.blobs[entry["blobId"]]), ""
     elif str(entry.get("uri", "")).startswith("data:"):
         try:
             data, told = _decode(entry["uri"])

@@ -33,13 +33,14 @@ _DEFAULTS: JsonObject = {
 _ALWAYS = frozenset({"id", "uid", "@type"})
 _READABLE = ENTRY_1.keys() | {"id", "@type", "calendarIds", "isOrigin", "baseEventId", "isDraft"}
 _RULE = {"@type": "RecurrenceRule", "interval": 1, "rscale": "gregorian", "skip": "omit", "firstDayOfWeek": "mo"}
-TOLD = frozenset({"id", "uid", "created", "updated", "sequence", "replyTo"})
+TOLD = frozenset({"id", "uid", "created", "updated", "sequence", "replyTo", "blobId"})
 """The properties that the answer to `CalendarEvent/set` tells."""
 
 
-def unknown_names(properties: Collection[str]) -> list[str]:
-    """Return the names that `CalendarEvent/get` refuses, `iCalendar` among them."""
-    return [f"properties[{index}:{name}]" for index, name in enumerate(properties) if name not in _READABLE]
+def unknown_names(properties: Collection[str], *, files: bool) -> list[str]:
+    """Return the names that `CalendarEvent/get` refuses, `iCalendar` among them, and without `files` also `blobId`."""
+    known = _READABLE | {"blobId"} if files else _READABLE
+    return [f"properties[{index}:{name}]" for index, name in enumerate(properties) if name not in known]
 
 
 def shown_event(event: JsonObject, properties: Collection[str] | None) -> JsonObject:

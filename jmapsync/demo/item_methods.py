@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.demo.changes import ChangesArguments, run_changes
 from jmapsync.demo.cyrus_events import shown_event, unknown_names
+from jmapsync.demo.dialect import CYRUS_CALENDARS
 from jmapsync.demo.item_filter import compile_filter, sort_key
 from jmapsync.demo.models import CALENDAR_MODEL, Model, follows_cyrus
 from jmapsync.demo.problems import JsonObject, MethodError
@@ -38,6 +39,11 @@ def store_of(account: Account, model: Model) -> Store:
     return account.calendars if model is CALENDAR_MODEL else account.contacts
 
 
+def offers_files(context: Context) -> bool:
+    """Tell whether a request wants to hear of the files behind events (Cyrus: if `using` names its own capability)."""
+    return CYRUS_CALENDARS in context.using
+
+
 def get_items(context: Context, arguments: GetArguments, model: Model) -> JsonObject:
     """Answer `/get`: what an item has of the properties asked for; of any name, as items may have any."""
     account = context.account(arguments.account_id)
@@ -45,18 +51,19 @@ def get_items(context: Context, arguments: GetArguments, model: Model) -> JsonOb
     if names is not None and _COMPUTED.intersection(names):
         raise MethodError("invalidArguments", "utcStart and utcEnd are not computed here.", arguments=["properties"])
     of_cyrus = follows_cyrus(model, account.dialect)
-    if of_cyrus and (unknown := unknown_names(names or ())):
+    if of_cyrus and (unknown := unknown_names(names or (), files=offers_files(context))):
         raise MethodError("invalidArguments", arguments=unknown)
     wanted = None if names is None else {"id", *names}
     with account.lock:
-        items = store_of(account, model).items
+        store = store_of(account, model)
+        items = store.items
         ids, not_found = requested_ids(context, arguments.ids, model.item, items)
         found = []
         for item_id in ids:
             if (item := items.get(item_id)) is None:
                 not_found.append(item_id)
             elif of_cyrus:
-                found.append(shown_event(item, names))
+                found.append(shown_event(store.with_file(item) if offers_files(context) else item, names))
             elif wanted is None:
                 found.append({name: value for name, value in item.items() if name not in account.dialect.named_only})
             else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jmapsync.demo.attachments import check_blobs
 from jmapsync.demo.cyrus_events import TOLD
 from jmapsync.demo.event_rights import check_event_rights
-from jmapsync.demo.item_methods import store_of
+from jmapsync.demo.item_methods import offers_files, store_of
 from jmapsync.demo.models import CALENDAR_MODEL, Model, follows_cyrus, wrong_properties
 from jmapsync.demo.patch import apply_patch, split_path
 from jmapsync.demo.problems import JsonObject, SetError, invalid_properties
@@ -62,7 +62,7 @@ class _ItemRun(SetRun):
         self._check(item, None)
         if self.store.twin(item) is not None:
             raise invalid_properties("uid", description="The account has an object of this uid.")
-        whole = self.store.create(item)
+        whole = self._with_file(self.store.create(item))
         self._send("create", whole)
         self.created[key] = {name: one for name, one in whole.items() if one != value.get(name) and self._is_told(name)}
         self.context.created_ids[key] = whole["id"]
@@ -91,7 +91,7 @@ class _ItemRun(SetRun):
             self._check(after, before)
             if self.store.twin(after) not in (None, before["id"]):
                 raise invalid_properties("recurrenceId", description="The account has an object of this recurrence id.")
-            after = self.store.replace(before, after)
+            after = self._with_file(self.store.replace(before, after))
             self._send("update", after)
         told = {name: one for name, one in after.items() if one != wanted.get(name) and self._is_told(name)}
         self.updated[key] = told or None
@@ -133,6 +133,9 @@ class _ItemRun(SetRun):
         if not homes.keys() <= self.store.collections.keys() or (limit is not None and len(homes) > limit):
             raise invalid_properties(self.model.homes, description="There is no such collection, or they are too many.")
         return homes  # type: ignore[return-value] # no None among the keys
+
+    def _with_file(self, item: JsonObject) -> JsonObject:
+        return self.store.with_file(item) if offers_files(self.context) else item
 
     def _rewritten(self, item: JsonObject) -> JsonObject:
         """Return what a lying server stores of an item."""

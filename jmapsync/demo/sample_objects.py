@@ -168,7 +168,7 @@ def fill_objects(account: Account) -> None:
         if is_offered(CALENDAR_MODEL, account.dialect):
             account.calendars.create_collection("Engine", color="#1a7f37")
             for event in _EVENTS:
-                account.calendars.add(_in_version(event, account.dialect.calendars), _home(event))
+                account.calendars.add(in_version(event, account.dialect.calendars), _home(event))
         if is_offered(CALENDAR_MODEL, account.dialect) and account.dialect.tasks:
             account.calendars.create_collection("Tasks", color="orange")
             for task in _TASKS:
@@ -179,7 +179,7 @@ def _home(item: JsonObject) -> tuple[str]:
     return ("Engine",) if item["uid"] in _IN_ENGINE else ("",)
 
 
-def _in_version(event: JsonObject, version: str | None) -> JsonObject:
+def in_version(event: JsonObject, version: str | None) -> JsonObject:
     """Return a sample event in JSCalendar 1.0 (RFC 8984) or 2.0."""
     event = dict(event)
     organizer = event.pop("organizer", None)

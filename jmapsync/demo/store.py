@@ -7,13 +7,14 @@ import uuid
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.attachments import absorb_bytes
+from jmapsync.demo.content import blob_id_of
 from jmapsync.demo.cyrus_events import event_id
 from jmapsync.demo.models import CALENDAR_MODEL, Model, follows_cyrus
 from jmapsync.demo.patch import apply_patch
 from jmapsync.demo.stamps import stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from jmapsync.demo.account import Account
     from jmapsync.demo.problems import JsonObject
@@ -39,6 +40,8 @@ class Store:
         """Whether the user may make collections."""
         self.sent: list[tuple[str, str]] = []
         """The scheduling messages that went out: what was done (`create`, `update`, `destroy`) and the event's uid."""
+        self.render: Callable[[JsonObject], bytes] | None = None
+        """How an item reads as a file; where it is given, a server like Cyrus offers the files of events as blobs."""
         self._ids: dict[tuple[str, str | None], str] = {}
         self._add_first()
 
@@ -202,6 +205,15 @@ class Store:
             if self.account.dialect.calendars == "2.0":
                 fixed["version"] = "2.0"
         return {**fixed, **item}
+
+    def with_file(self, item: JsonObject) -> JsonObject:
+        """Return an item with the blob of its file, where files can be had."""
+        if self.render is None:
+            return item
+        data = self.render(item)
+        blob_id = f"I{item['id']}_{blob_id_of(data)}"
+        self.account.blobs[blob_id] = data
+        return {**item, "blobId": blob_id}
 
     # A backup that is restored.
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 CONTACTS = "urn:ietf:params:jmap:contacts"
 CALENDARS = "urn:ietf:params:jmap:calendars"
+CYRUS_CALENDARS = "https://cyrusimap.org/ns/jmap/calendars"
 _numbers = itertools.count(1)
 _tls = functools.cache(ssl.create_default_context)  # made once: it takes longer than a test
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.contract.objects import Objects, unique
-from tests.contract.peer import CALENDARS, Peer
+from tests.contract.peer import CALENDARS, CYRUS_CALENDARS, Peer
 
 if TYPE_CHECKING:
     from tests.live.jmapraw import Json
@@ -436,6 +436,35 @@ def test_preserved_lines_come_when_asked_for_by_name_and_cyrus_refuses_the_quest
     event_id = events.create(**event(home, iCalendar=kept))["id"]
     assert "iCalendar" not in events.get(event_id)
     assert events.get(event_id, "title", "iCalendar") == {"id": event_id, "title": "Tea", "iCalendar": kept}
+
+
+def test_cyrus_offers_the_file_of_an_event_as_a_blob_to_those_who_name_its_capability(
+    peer: Peer, events: Objects, home: str
+) -> None:
+    if not peer.is_cyrus:
+        assert CYRUS_CALENDARS not in peer.session["capabilities"]
+        return
+    quiet = events.create(**event(home))
+    assert "blobId" not in quiet
+    assert peer.error("CalendarEvent/get", {"ids": [quiet["id"]], "properties": ["blobId"]}) == "invalidArguments"
+    assert "blobId" not in events.get(quiet["id"])
+    peer.using.append(CYRUS_CALENDARS)
+    wanted = event(home, title="Teatime")
+    made = events.create(**wanted)
+    assert events.get(made["id"], "blobId")["blobId"] == events.get(made["id"])["blobId"] == made["blobId"]
+    told = events.set(update={made["id"]: {"title": "Coffee break"}})["updated"][made["id"]]
+    assert told["blobId"] != made["blobId"]
+    assert told["blobId"] == events.get(made["id"])["blobId"]
+    url = f"{peer.base.rstrip('/')}/download/{peer.account}/{told['blobId']}/x"
+    for accepted in ("text/calendar", "application/octet-stream", None):
+        answer = peer.http.get(url, params={} if accepted is None else {"accept": accepted})
+        assert answer.content.startswith(b"BEGIN:VCALENDAR\r\n")
+        assert b"Coffee break" in answer.content
+        assert wanted["uid"].encode() in answer.content
+    for accepted in ("*/*", "message/rfc822", "text/calendar; charset=utf-8"):
+        assert peer.http.get(url, params={"accept": accepted}).status_code == 406
+    (found,) = peer.one("Blob/get", {"ids": [told["blobId"]], "properties": ["data:asText"]})["list"]
+    assert found["data:asText"].startswith("BEGIN:VCALENDAR\r\n")
 
 
 def test_named_properties_come_alone_but_cyrus_adds_uid_and_type(peer: Peer, events: Objects, home: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from jmapsync.demo import CYRUS_36, CYRUS_312, RFC, STALWART, DemoServer
 from jmapsync.demo.account import Account
 from jmapsync.demo.sample import fill_sample
+from jmapsync.demo.synthetic import populate_calendars, populate_contacts
 from tests.contract.objects import Objects
 
 if TYPE_CHECKING:
@@ -175,3 +176,26 @@ def test_the_user_s_addresses_are_the_participant_identities(server: DemoServer,
         ("mailto:demo@example.com", True),
         ("mailto:demo@work.example", False),
     ]
+
+
+def test_synthetic_contacts_and_events_are_as_many_as_asked_for_and_sound(server: DemoServer, peer: Peer) -> None:
+    populate_contacts(server.account, 30, photo_size=5000)
+    populate_calendars(server.account, 30)
+    cards, events = Objects(peer, "ContactCard").all(), Objects(peer, "CalendarEvent").all()
+    assert (len({card["uid"] for card in cards}), len({event["uid"] for event in events})) == (30, 30)
+    photos = [peer.download(card["media"]["photo"]["blobId"]) for card in cards]
+    assert {len(photo) for photo in photos} == {5000}
+    assert len(set(photos)) == 30
+    assert len([event for event in events if event.get("recurrenceOverrides")]) == 6
+    for type_name, item in (("ContactCard", cards[0]), ("CalendarEvent", events[0])):
+        assert Objects(peer, type_name).patch(item["id"], {"locale": "de"}) == {}
+
+
+def test_a_file_shown_as_a_blob_follows_its_event() -> None:
+    with DemoServer(dialect="cyrus312") as server:
+        store = server.account.calendars
+        store.render = lambda event: event["title"].encode()
+        before = store.with_file(store.items[store.add(EVENT)])
+        store.edit(before["id"], {"title": "Coffee"})
+        after = store.with_file(store.items[before["id"]])
+        assert [server.account.blobs[one["blobId"]] for one in (before, after)] == [b"Tea", b"Coffee"]
