@@ -21,9 +21,9 @@ from jmapsync.ledger import Place
 from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.atomic import sync_directories, sync_files
 from jmapsync.storage.maildir.identify import iterate_chunks
-from jmapsync.storage.maildir.scan import state_of
 from jmapsync.storage.maildir.stage import Staged, fill, set_mtime
 from jmapsync.storage.port import Job, Outcome, Receipt
+from jmapsync.storage.state import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
