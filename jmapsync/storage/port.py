@@ -63,6 +63,8 @@ class Folder(Struct, frozen=True):
     """On the server: the names in `myRights` that are true (RFC 8621, 2)."""
     marker: str = ""
     """On the disk: the server's id that the folder is marked with, if no other folder is."""
+    color: str = ""
+    """`#RRGGBB` in capitals, or nothing."""
 
 
 @dataclass(slots=True)
