@@ -14,7 +14,7 @@ from jmapsync.formats.codec import MalformedError, Object, Patch
 from jmapsync.formats.shapes import KEYED, part_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 MAPS_OF_PATCHES = frozenset({"recurrenceOverrides", "localizations"})
 """Properties whose values are PatchObjects: a null or a slash in them means something of its own."""
@@ -29,7 +29,12 @@ _STATEMENTS = [
     )
 ]
 """Properties that say one thing together: one side's change of a part cannot be put beside the other side's of another part."""
+_LINES = re.compile(r"(?:^|/)(?:vCardProps|iCalendar/(?:properties|components))\Z")
+"""Arrays that are sets: lines of vCard and iCalendar that have no property of their own."""
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+Lines = list[Any]
 
 
 class UnfitPatchError(MalformedError):
@@ -137,16 +142,56 @@ def merge(base_local: Object, local: Object, base_remote: Object, remote: Object
     changed = [path for change in diff(base_remote, remote).items() for path, _ in _spread(*change, base_remote, local)]
     patch: Patch = {}
     conflicts: list[str] = []
-    for path, value in _fitted(diff(base_local, local), local, base_remote, remote):
-        if same(at(remote, path), value):
+    for path, value in _fitted(diff(base_local, local), base_local, local, remote):
+        if _LINES.search(path) and all(
+            isinstance(at(item, path), list | None) for item in (base_local, local, base_remote, remote)
+        ):
+            lines, contested = merge_lines(*(at(item, path) or [] for item in (base_local, local, base_remote, remote)))
+            conflicts += contested
+            if lines != (at(remote, path) or []):
+                patch[path] = lines or None
+        elif same(at(remote, path), value):
             continue
-        if any(_overlap(path, theirs) for theirs in changed):
-            if not _is_added(path, value, base_local, base_remote):
-                conflicts.append(words(path))
-                continue
-            path = _free(path, remote, local)  # noqa: PLW2901 # the same entry under another key
-        patch[path] = value
+        elif not any(_overlap(path, theirs) for theirs in changed):
+            patch[path] = value
+        elif _is_added(path, value, base_local, base_remote):
+            patch[_free(path, remote, local)] = value
+        else:
+            conflicts.append(words(path))
     return Merge(patch, sorted(conflicts))
+
+
+def merge_lines(base_local: Lines, local: Lines, base_remote: Lines, remote: Lines) -> tuple[Lines, list[str]]:
+    """Return what jCard or jCal lines become of the other side's with ours, and the names of those that both sides changed.
+
+    They are a set: what was added here is added there, what was removed here is removed there (RFC 7095, 3.3; RFC 7265, 3.3).
+    """
+    removed, added = _less(base_local, local), _less(local, base_local)
+    theirs = {_name(line) for line in _less(base_remote, remote) + _less(remote, base_remote)}
+    both = {_name(line) for line in removed + added} & theirs
+    kept = _less(remote, [line for line in removed if _name(line) not in both])
+    contested = [name for name in both if _less(_named(local, name), remote) or _less(_named(remote, name), local)]
+    return kept + _less([line for line in added if _name(line) not in both], kept), sorted(contested)
+
+
+def _less(lines: Lines, others: Lines) -> Lines:
+    """Return the lines without the others, each of which takes one like it away."""
+    left = list(others)
+    kept = []
+    for line in lines:
+        if line in left:
+            left.remove(line)
+        else:
+            kept.append(line)
+    return kept
+
+
+def _named(lines: Lines, name: str) -> Lines:
+    return [line for line in lines if _name(line) == name]
+
+
+def _name(line: Any) -> str:  # noqa: ANN401 # any JSON value
+    return str(line[0]).lower() if isinstance(line, list) and line else str(line)
 
 
 def missing(patch: Patch, item: Object) -> Patch:
@@ -169,31 +214,45 @@ def _unshown(path: str, wanted: Any, shown: Any) -> Iterator[tuple[str, Any]]:  
         yield path, wanted
 
 
-def _fitted(patch: Patch, local: Object, base_remote: Object, remote: Object) -> Iterator[tuple[str, Any]]:
+def _fitted(patch: Patch, base_local: Object, local: Object, remote: Object) -> Iterator[tuple[str, Any]]:
     """Yield the changes with parents that the other side has: what lies below a missing one is sent with it (RFC 8620, 5.3)."""
     lifted: Patch = {}
     for path in sorted(patch):
         names = tokens(path)
-        depth = next((at for at in range(1, len(names)) if not isinstance(_follow(remote, names[:at]), dict)), len(names))
+        depth = next((depth for depth in range(1, len(names)) if not isinstance(_follow(remote, names[:depth]), dict)), len(names))
         if depth == len(names):
-            yield from _spread(path, patch[path], base_remote, remote)
+            yield from _spread(path, patch[path], base_local, remote)
         elif patch[path] is not None:
             lifted["/".join(map(escape, names[:depth]))] = _follow(local, names[:depth])
-    for path in lifted:
-        yield path, lifted[path]
+    yield from lifted.items()
 
 
 def _spread(path: str, value: Any, base: Object, other: Object) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 # any JSON value
-    """Yield an added map entry by entry where the other side has the same map."""
-    if isinstance(value, dict) and "@type" not in value and at(base, path) is None and isinstance(at(other, path), dict):
-        yield from ((f"{path}/{escape(name)}", value[name]) for name in sorted(value))
-    else:
+    """Yield a map that was added or removed entry by entry, where the other side has entries in it that this one never saw."""
+    known, there = at(base, path), at(other, path)
+    names: Iterable[str] = ()
+    if isinstance(there, dict) and not _is_entry(other, path):
+        if known is None and isinstance(value, dict):
+            names = value
+        elif value is None and isinstance(known, dict) and there.keys() - known.keys():
+            names = known
+    if not names:
         yield path, value
+    for name in sorted(names):
+        yield from _spread(f"{path}/{escape(name)}", None if value is None else value[name], base, other)
+
+
+def _is_entry(item: Object, path: str) -> bool:
+    """Tell whether what is at a path is one value beside others that have nothing to do with it."""
+    *place, _ = tokens(path)
+    part = part_at(item, place)
+    return (part is not None and part.how == KEYED) or place[-1:] in [[name] for name in MAPS_OF_PATCHES]
 
 
 def _is_added(path: str, value: Any, *bases: Object) -> bool:  # noqa: ANN401 # any JSON value
     """Tell whether a value is an entry that neither base had, in a map with keys that mean nothing."""
-    part = part_at(bases[-1], tokens(path)[:-1])
+    *place, _ = tokens(path)
+    part = part_at(bases[-1], place)
     return part is not None and part.how == KEYED and isinstance(value, dict) and all(at(base, path) is None for base in bases)
 
 

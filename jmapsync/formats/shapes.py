@@ -55,6 +55,7 @@ _SHAPES: dict[str, dict[str, str]] = {
     "Note": {"author": "Author"},
     "Event": _TIMED,
     "Task": _TIMED,
+    "Group": {"links": "{Link"},
     "Location": {"links": "{Link", "iCalendar": "ICalComponent"},
     "VirtualLocation": {"iCalendar": "ICalComponent"},
     "Link": {"iCalendar": "ICalComponent"},

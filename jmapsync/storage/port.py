@@ -64,7 +64,7 @@ class Folder(Struct, frozen=True):
     marker: str = ""
     """On the disk: the server's id that the folder is marked with, if no other folder is."""
     color: str = ""
-    """`#RRGGBB` in capitals, or nothing."""
+    """#RRGGBB, of an address book or calendar."""
 
 
 @dataclass(slots=True)

@@ -113,9 +113,13 @@ def test_overrides_follow_and_are_written_as_the_reference_writes_them() -> None
     edited = {**master, "alerts": {"1": {"trigger": {"offset": "-PT5M"}}}, "recurrenceOverrides": {at: mine}}
     assert align(edited, base)["recurrenceOverrides"] == {at: theirs}
     changed = {**edited, "recurrenceOverrides": {at: {**mine, "title": "Moved"}}}
-    assert changes(base, align(changed, base)) == {f"recurrenceOverrides/{at}": {
-        "title": "Moved", "alerts/s/trigger/offset": "-PT9M", "alerts/t": {"@type": "Alert", "trigger": {"offset": "PT0S"}},
-    }}  # fmt: skip
+    assert changes(base, align(changed, base)) == {
+        f"recurrenceOverrides/{at}": {
+            "title": "Moved",
+            "alerts/s/trigger/offset": "-PT9M",
+            "alerts/t": {"@type": "Alert", "trigger": {"offset": "PT0S"}},
+        }
+    }
 
 
 def test_a_localization_follows_too() -> None:

@@ -173,6 +173,35 @@ def test_a_change_below_what_the_other_side_never_had_is_sent_with_its_parent() 
     )
 
 
+@pytest.mark.parametrize(
+    ("sides", "merged", "told"),
+    [
+        (("ab", "abc", "ab", "abd"), "abdc", []),
+        (("ab", "a", "ab", "abd"), "ad", []),
+        (("a", "ab", "az", "az"), "azb", []),
+        (("ab", "abc", "ab", "abc"), None, []),
+        (("ab", "aB", "ab", "a"), None, ["b"]),
+        (("ab", "aBc", "ab", "ab"), "aBc", []),
+        (("ab", "", "ab", "ab"), "", []),
+    ],
+)
+def test_lines_without_a_property_are_merged_one_by_one(sides: tuple[str, ...], merged: str | None, told: list[str]) -> None:
+    def card(names: str) -> dict[str, Any]:
+        return {"vCardProps": [[name.lower(), {}, "unknown", name] for name in names]} if names else {}
+
+    expected = {} if merged is None else {"vCardProps": card(merged).get("vCardProps")}
+    base_local, local, base_remote, remote = map(card, sides)
+    assert merge(base_local, local, base_remote, remote) == (expected, told)
+
+
+def test_what_a_file_never_showed_is_neither_replaced_nor_removed() -> None:
+    hidden = {"iCalendar": {"@type": "ICalComponent", "name": "vevent", "properties": [["x-hidden", {}, "unknown", "1"]]}}
+    shown = {"iCalendar": {"@type": "ICalComponent", "name": "vevent", "properties": [["x-new", {}, "unknown", "2"]]}}
+    both = [*hidden["iCalendar"]["properties"], *shown["iCalendar"]["properties"]]
+    assert merge({}, shown, hidden, hidden) == ({"iCalendar/properties": both}, [])
+    assert merge({"keywords": {"a": True}}, {}, *[{"keywords": {"a": True, "hidden": True}}] * 2) == ({"keywords/a": None}, [])
+
+
 def test_what_a_server_dropped_is_named_by_the_narrowest_path() -> None:
     patch = {"emails/e": {"@type": "EmailAddress", "address": "a", "label": "x", "contexts": {}}, "title": None, "keywords/k": True}
     item = {"emails": {"e": {"address": "a", "pref": 1}}, "title": "t"}
