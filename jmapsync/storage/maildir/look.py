@@ -15,6 +15,7 @@ from jmapsync.storage.maildir.identify import Identifier, Traces
 from jmapsync.storage.maildir.restless import drop_left, withhold_losses
 from jmapsync.storage.maildir.scan import has_changed, is_complete, scan
 from jmapsync.storage.port import Observation, Seen, Trouble
+from jmapsync.storage.state import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -53,7 +54,7 @@ class MessageLook:
         self._tree = tree
         self._ledger = ledger
         self._traces = Traces()
-        self._problems = [Trouble(_printable(path), why) for path, why in tree.odd]
+        self._problems = [Trouble(printable(path), why) for path, why in tree.odd]
         self._identifier = Identifier(tree, ledger, clock, self._traces, self._problems)
         self._limit = limit
         self._listed: dict[int, tuple[int, ...]] = {}
@@ -136,10 +137,10 @@ class MessageLook:
             changes = scan(self._folders[key], known)
         except OSError as error:
             why = f"the folder cannot be read: {error.strerror}; nothing in it counts as deleted"
-            self._problems[:] = [one for one in self._problems if one.item != _printable(path)]  # what led to this
-            self._problems.append(Trouble(_printable(path), why))
+            self._problems[:] = [one for one in self._problems if one.item != printable(path)]  # what led to this
+            self._problems.append(Trouble(printable(path), why))
             return None
-        self._problems += [Trouble(_printable(f"{path}/{name}"), why) for name, why in changes.odd]
+        self._problems += [Trouble(printable(f"{path}/{name}"), why) for name, why in changes.odd]
         self._listed[key] = changes.since
         self._vanished += changes.vanished
         for place, entry in changes.renamed:
@@ -196,11 +197,6 @@ class MessageLook:
         for places in copies.values():
             places.sort()
         return copies
-
-
-def _printable(path: str) -> str:
-    """Return a path with the octets that are no UTF-8 written out, so that it can be stored and shown."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _last_known(record: Record) -> Tags:

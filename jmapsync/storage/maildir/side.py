@@ -13,10 +13,11 @@ from jmapsync.planner.model import Verb
 from jmapsync.storage.maildir.folders import look_folders
 from jmapsync.storage.maildir.identify import iterate_chunks
 from jmapsync.storage.maildir.look import SLICE, MessageLook
-from jmapsync.storage.maildir.scan import state_of
 from jmapsync.storage.maildir.tree import Tree, key_in
 from jmapsync.storage.maildir.write import Writer
 from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
+from jmapsync.storage.root import claim
+from jmapsync.storage.state import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -54,7 +55,7 @@ class MaildirSide:
 
     def open(self, ledger: Ledger, account: str) -> None:
         """Check the root's marker, or make it, learn where the folders lie, and remove what a killed run left half done."""
-        self.tree.claim(ledger, account, "mail")
+        claim(self.tree.root, ledger, account, "mail", dry=self._dry)
         self.tree.load(ledger)
         if not self._dry:
             self.tree.clear_unfinished()
