@@ -90,11 +90,10 @@ class Mirror:
                 try:
                     session = await client.session()
                     account = session.account_for(MAIL_CAPABILITY)
-                    run = AccountRun("test", account.id, self.state, ledger, self.limits, options, Silent(), self.clock)
-                    run.pin()
+                    run = AccountRun("test", self.state, ledger, self.limits, options, Silent(), self.clock)
                     local = MaildirSide(self.root, spool, keep_crlf=self.keep_crlf, dry=options.dry, token=self.token)
                     remote = MailSide(client, account, spool, on_delete=self.on_delete)
-                    await run.run(Sides(self.kind, self.wrap(local), self.wrap(remote)))
+                    await run.run([Sides(self.kind, account.id, self.wrap(local), self.wrap(remote))], client.together)
                     self.session = (await client.session()).to_json()
                     return run.report
                 finally:

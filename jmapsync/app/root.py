@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jmapsync.app.checkup import Checkup
     from jmapsync.app.health import AccountHealth
     from jmapsync.app.shelf import Shelf
-    from jmapsync.config import AccountConfig, Config, MailConfig
+    from jmapsync.config import AccountConfig, Config, KindConfig
     from jmapsync.engine.report import Progress
 
 KINDS = ("mail", "contacts", "calendars", "tasks", "sieve")
@@ -90,9 +90,9 @@ class App:
         missing = {kind: missing_for_account(account) or missing_for_kind(account, kind) for kind in kinds}
         report = AccountReport(account.name)
         try:
-            if account.mail is not None and missing.get("mail") == "":
+            if possible := [account.kinds[kind] for kind, sentence in missing.items() if not sentence]:
                 handed = None if options.dry else await self._hand_over(account, options)
-                report = handed or await self._run(account, account.mail, options, progress)
+                report = handed or await self._run(account, possible, options, progress)
                 if not options.dry and handed is None:
                     await run_after_sync(self.config.hooks, report)
         except JmapsyncError as error:
@@ -108,10 +108,12 @@ class App:
         report.seconds = time.monotonic() - started
         return report
 
-    async def _run(self, account: AccountConfig, mail: MailConfig, options: Options, progress: Progress) -> AccountReport:
+    async def _run(
+        self, account: AccountConfig, kinds: Sequence[KindConfig], options: Options, progress: Progress
+    ) -> AccountReport:
         from jmapsync.app.wiring import open_account  # noqa: PLC0415  # the HTTP library costs 100 ms
 
-        async with open_account(account, self.config.safety, mail, progress, dry=options.dry) as opened:
+        async with open_account(account, self.config.safety, kinds, progress, dry=options.dry) as opened:
             return await opened.run(options)
 
     async def _hand_over(self, account: AccountConfig, options: Options) -> AccountReport | None:

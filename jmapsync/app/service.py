@@ -18,7 +18,7 @@ from jmapsync.app.hook import run_after_sync, run_on_trouble
 from jmapsync.app.notify import ServiceManager
 from jmapsync.app.root import App
 from jmapsync.app.tidy import tidy
-from jmapsync.app.unavailable import missing_for_account, missing_for_kind
+from jmapsync.app.unavailable import missing_for_account, missing_for_kind, possible_kinds
 from jmapsync.app.wiring import open_account
 from jmapsync.engine.cycle import Options
 from jmapsync.engine.keeper import Keeper, Settings
@@ -118,26 +118,25 @@ class Service:
     def _wanted(self, config: Config) -> list[AccountConfig]:
         found = []
         for account in App(config).select(self.names):
-            if account.mail is None or (why := missing_for_account(account)):
-                _log.warning("%s: %s", account.name, "no mail is configured" if account.mail is None else why)
+            if not account.kinds or (why := missing_for_account(account)):
+                _log.warning("%s: %s", account.name, why if account.kinds else "nothing is to be synchronised")
                 continue
             for kind in account.kinds:
                 if why := missing_for_kind(account, kind):
                     _log.warning("%s: %s", account.name, why)
-            if not missing_for_kind(account, "mail"):
+            if possible_kinds(account):
                 found.append(account)
         if not found:
             raise ConfigError([f"{config.path} has no account that can be kept in step."])
         return found
 
     async def _keep(self, account: AccountConfig) -> None:
-        mail, config = account.mail, self._config
-        assert mail is not None  # noqa: S101 - chosen for it
+        config = self._config
         meter = Meter()
         daemon = config.daemon
         keeper = Keeper(
             account.name,
-            partial(open_account, account, config.safety, mail, meter),
+            partial(open_account, account, config.safety, possible_kinds(account), meter),
             Settings(push=daemon.push, settle=daemon.settle, full=daemon.full),
             meter,
             partial(self._after, account.name),

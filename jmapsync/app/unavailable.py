@@ -6,12 +6,9 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jmapsync.config import AccountConfig
+    from jmapsync.config import AccountConfig, KindConfig
 
 NOT_YET = {
-    "contacts": "Contacts cannot be synchronised yet by this version.",
-    "calendars": "Calendars cannot be synchronised yet by this version.",
-    "tasks": "Tasks cannot be synchronised yet by this version.",
     "sieve": "Sieve scripts cannot be synchronised yet by this version.",
     "mail.layout=maildir++": 'This version cannot write layout = "maildir++" yet; use "nested".',
     "mail.keep_deleted=True": "This version cannot keep deleted messages yet (keep_deleted = true).",
@@ -38,3 +35,8 @@ def missing_for_kind(account: AccountConfig, kind: str) -> str:
         if value != one.default:
             said += [f"{kind}.{one.name}", f"{kind}.{one.name}={value}"]
     return " ".join(NOT_YET[one] for one in said if one in NOT_YET)
+
+
+def possible_kinds(account: AccountConfig) -> list[KindConfig]:
+    """Return the kinds of an account that this version can synchronise."""
+    return [config for kind, config in account.kinds.items() if not missing_for_kind(account, kind)]

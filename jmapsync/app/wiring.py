@@ -9,23 +9,21 @@ from typing import TYPE_CHECKING
 
 from jmapsync.app.memory import give_back_memory
 from jmapsync.app.places import LEDGER, LOCK, SPOOL
+from jmapsync.app.sides import TYPES, account_of, sides_of
 from jmapsync.app.signin import credential_for
 from jmapsync.engine.account import AccountRun, Sides
-from jmapsync.errors import JmapsyncError, LocalError
+from jmapsync.errors import JmapsyncError, LocalError, UnsupportedError
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
-from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger import AccountLock, Ledger
 from jmapsync.planner import Limits
-from jmapsync.storage.maildir.side import MaildirSide, clear_spool
-from jmapsync.storage.remote.emails import MAIL as MAIL_CAPABILITY
-from jmapsync.storage.remote.side import MailSide
+from jmapsync.storage.maildir.side import clear_spool
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Collection, Sequence
     from pathlib import Path
 
-    from jmapsync.config import AccountConfig, MailConfig, SafetyConfig
+    from jmapsync.config import AccountConfig, KindConfig, SafetyConfig
     from jmapsync.engine.cycle import Options
     from jmapsync.engine.report import AccountReport, Progress
 
@@ -37,7 +35,7 @@ SESSION = "session"
 
 @asynccontextmanager
 async def open_account(
-    account: AccountConfig, safety: SafetyConfig, mail: MailConfig, progress: Progress, *, dry: bool = False
+    account: AccountConfig, safety: SafetyConfig, kinds: Sequence[KindConfig], progress: Progress, *, dry: bool = False
 ) -> AsyncIterator[OpenAccount]:
     """Take hold of an account: its lock, its ledger, its secret and a connection.
 
@@ -60,7 +58,7 @@ async def open_account(
                 on_wait=lambda seconds, why: progress.say(account.name, f"Waiting {seconds:.0f} seconds: {why}"),
             ) as client:
                 limits = Limits(safety.max_deletes, safety.max_delete_percent)
-                yield OpenAccount(account, mail, limits, progress, ledger, client, dry)
+                yield OpenAccount(account, kinds, limits, progress, ledger, client, dry)
         finally:
             ledger.close()
 
@@ -70,7 +68,7 @@ class OpenAccount:
     """An account at hand."""
 
     account: AccountConfig
-    mail: MailConfig
+    kinds: Sequence[KindConfig]
     limits: Limits
     progress: Progress
     ledger: Ledger
@@ -80,37 +78,37 @@ class OpenAccount:
     @property
     def roots(self) -> list[Path]:
         """Return the folders that are mirrors of the account."""
-        return [self.mail.path]
+        return [config.path for config in self.kinds]
 
     @property
     def audited(self) -> float:
         """Return when everything was looked at last, in seconds since 1970."""
         return float(self.ledger.note(AUDITED) or 0)
 
+    @property
+    def types(self) -> frozenset[str]:
+        """Return the names of the data types whose changes are worth a look."""
+        return frozenset(name for config in self.kinds for name in TYPES[config.kind])
+
     async def account_id(self) -> str:
         """Return the server's id of the account; raise what `Client.session` raises."""
-        return (await self.client.session()).account_for(MAIL_CAPABILITY, self.account.account_id).id
+        session = await self.client.session()
+        return account_of(self.kinds[0].kind, self.account, session).id
 
-    async def run(self, options: Options) -> AccountReport:
-        """Synchronise the mail and return what was done.
+    async def run(self, options: Options, kinds: Collection[str] = ()) -> AccountReport:
+        """Synchronise the kinds of these names, or all, and return what was done.
 
         What takes the account down is told in the report, and raised if it came before the report was begun.
         """
-        client, account, state = self.client, self.account, self.account.state_dir
+        client, account = self.client, self.account
         requests, received = client.requests, client.received
         session = await client.session()
-        theirs = session.account_for(MAIL_CAPABILITY, account.account_id)
-        run = AccountRun(account.name, theirs.id, state, self.ledger, self.limits, options, self.progress)
-        run.pin()
-        kind = MAIL.pulled_only() if self.mail.direction == "pull" else MAIL
-        spool = state / SPOOL
-        local = MaildirSide(self.mail.path, spool, keep_crlf=self.mail.line_endings == "crlf", dry=self.dry)
-        remote = MailSide(client, theirs, spool, on_delete=self.mail.on_delete)
+        run = AccountRun(account.name, account.state_dir, self.ledger, self.limits, options, self.progress)
         try:
-            await run.run(Sides(kind, local, remote))
+            await run.run(self._sides(run, session, kinds), client.together)
             if not self.dry:
                 _keep_session(self.ledger, await client.session())
-                if options.full or not self.audited:
+                if (options.full or not self.audited) and not kinds:
                     self.ledger.set_note(AUDITED, str(int(time.time())))
         except JmapsyncError as error:
             run.report.error, run.report.exit_code, run.report.remedy = str(error), error.exit_code, error.remedy
@@ -119,6 +117,19 @@ class OpenAccount:
                 self.ledger.set_note(SESSION, "")
         run.report.requests, run.report.bytes = client.requests - requests, client.received - received
         return run.report
+
+    def _sides(self, run: AccountRun, session: Session, kinds: Collection[str]) -> list[Sides]:
+        """Build the sides of the kinds; one that the server does not offer is told in the report, and the rest goes on."""
+        found = []
+        for config in self.kinds:
+            if not kinds or config.kind in kinds:
+                try:
+                    found.append(sides_of(config, self.account, self.client, session, dry=self.dry))
+                except UnsupportedError as error:
+                    if len(self.kinds) == 1:
+                        raise
+                    run.skip(config.kind, error)
+        return found
 
     def rest(self) -> None:
         """Give back memory until the next run."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from jmapsync.demo.faults import Faults
     from jmapsync.demo.journal import Journal
 
+_TURNS = 4
+"""Turns of the event loop that a connection takes from its acceptance to its handler, and an aborted one to its end."""
 _START_SECONDS = 10
 
 
@@ -200,10 +202,12 @@ class _Server(uvicorn.Server):
         """Close the port and every connection, without waiting for clients to agree."""
         for server in self.servers:
             server.close()
-        for connection in list(self.server_state.connections):
-            transport = getattr(connection, "transport", None)
-            if transport is not None:
-                transport.abort()
+        for _ in range(_TURNS):
+            for connection in list(self.server_state.connections):
+                transport = getattr(connection, "transport", None)
+                if transport is not None:
+                    transport.abort()
+            await asyncio.sleep(0)
         tasks = list(self.server_state.tasks)
         for task in tasks:
             task.cancel()

@@ -15,7 +15,7 @@ from jmapsync.engine.holding import RIGHTS, ROLES
 from jmapsync.engine.intents import made
 from jmapsync.errors import SuspendedError
 from jmapsync.ledger import Ledger, Record
-from jmapsync.planner.model import Side, Version
+from jmapsync.planner.model import NO_TAGS, NOTHING, Side, Version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from jmapsync.kinds import Kind
     from jmapsync.storage.port import Folder, Observation, Remote, Seen
 
+BLOB = b"urn:jmapsync:blob:"
+LIKELY_BLOB = 50_000
+"""Octets that data on the server is taken to have, which a card or an event only names."""
 FEW = 3
 PERCENT = 20
 """From more than so many messages on, and so many of a hundred, other content under known ids means another server."""
@@ -92,7 +95,7 @@ class Absorber:
         """Take in one mailbox; one that nobody knew is a local folder of the same place, if there is one."""
         kind = self.kind.containers.kind
         parent = self.remote.keys.get(folder.parent)
-        version = _container(folder.name, parent)
+        version = _container(folder, parent)
         known = self.ledger.by_ref(kind, [folder.ref]).get(folder.ref)
         if known is None:
             known = self._waiting_folder(Side.LOCAL, folder, parent)
@@ -122,6 +125,9 @@ class Absorber:
         kind = self.kind.items.kind
         refs = [seen.ref for seen in items]
         known = self.ledger.by_ref(kind, refs)
+        if self.kind.items.mergeable:
+            self._remote_objects(items, known)
+            return
         _refuse_other_mail(known, items)
         kept = self.ledger.by_ref(self.kind.kept, [ref for ref in refs if ref not in known])
         fresh, changed = [], []
@@ -145,6 +151,28 @@ class Absorber:
                 changed.append(replace(record, remote=version, size=seen.size, stamp=seen.stamp))
         self.ledger.add_many(fresh)
         self.ledger.save(changed)
+
+    def _remote_objects(self, items: Sequence[Seen], known: dict[str, Record]) -> None:
+        """Take in cards or events: one that nobody knew is the file of the same uid, if there is one."""
+        kind = self.kind.items.kind
+        waiting = self.ledger.by_digest(kind, [seen.digest for seen in items if seen.digest and seen.ref not in known])
+        contents: dict[int, bytes] = {}
+        changed = []
+        for seen in items:
+            record = known.get(seen.ref) or next((one for one in waiting.get(seen.digest, ()) if one.remote is None), None)
+            size = len(seen.content) + seen.content.count(BLOB) * LIKELY_BLOB
+            if record is None:
+                name = f"{self.kind.items.kind} {seen.digest or seen.ref}"
+                record = Record(0, kind, seen.ref, name, size, seen.stamp, seen.digest, remote=seen.version)
+                contents[self.ledger.add(record)] = seen.content
+                continue
+            contents[record.key] = seen.content
+            version = seen.version
+            if record.remote is not None and record.remote.body == version.body:
+                version = replace(version, sense=record.remote.sense)
+            changed.append(replace(record, ref=seen.ref, remote=version, size=size, stamp=seen.stamp))
+        self.ledger.save(changed)
+        self.ledger.contents.put("remote", contents)
 
     def _gone_on_server(self, refs: Sequence[str]) -> None:
         for kind in (self.kind.items.kind, self.kind.kept):
@@ -170,7 +198,7 @@ class Absorber:
 
     def _local_folder(self, folder: Folder, parent: int | None) -> int:
         kind = self.kind.containers.kind
-        version = _container(folder.name, parent)
+        version = _container(folder, parent)
         known = self.ledger.records([folder.key]).get(folder.key) if folder.key is not None else None
         if known is None:
             known = self._waiting_folder(Side.REMOTE, folder, parent)
@@ -203,6 +231,8 @@ class Absorber:
                     fresh = Record(0, kind, None, seen.ref, seen.size, seen.stamp, seen.digest, local=seen.version)
                     back = kept.get(seen.digest)
                     key = self._take_back(back.pop(), fresh) if back else self.ledger.add(fresh)
+                    if seen.content:
+                        self.ledger.contents.put("local", {key: seen.content})
                     self.ledger.put_places(place._replace(key=key) for place in seen.places)
                 elif seen.key in records:
                     record = records[seen.key]
@@ -211,6 +241,8 @@ class Absorber:
                             record = replace(record, size=seen.size, stamp=seen.stamp)
                         changed.append(replace(record, local=seen.version, digest=seen.digest))
             self.ledger.save(changed)
+            contents = {seen.key: seen.content for seen in look.items if seen.key is not None and seen.content}
+            self.ledger.contents.put("local", contents)
             self.holding.take_left_out(look.problems)
 
     def _take_back(self, kept: Record, fresh: Record) -> int:
@@ -234,8 +266,10 @@ def parents_first(folders: Iterable[Folder]) -> list[Folder]:
     return list(ordered.values())
 
 
-def _container(name: str, parent: int | None) -> Version:
-    return Version(name, name, homes=frozenset({parent}) if parent is not None else frozenset())
+def _container(folder: Folder, parent: int | None) -> Version:
+    """Return a container as it was seen; its colour is the one thing about it that either side may change by itself."""
+    homes = frozenset({parent}) if parent is not None else NOTHING
+    return Version(folder.name, folder.name, tags=frozenset({folder.color}) if folder.color else NO_TAGS, homes=homes)
 
 
 def _refuse_other_mail(known: dict[str, Record], items: Sequence[Seen]) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import shutil
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from jmapsync.engine.cycle import Cycle, Options
 from jmapsync.engine.execute import problems_of
@@ -14,11 +18,12 @@ from jmapsync.errors import JmapsyncError, Scope, SuspendedError
 from jmapsync.ledger import Ledger, Shelved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
     from pathlib import Path
 
     from jmapsync.engine.commit import Work
     from jmapsync.engine.report import Progress
+    from jmapsync.formats.codec import Codec
     from jmapsync.kinds import Kind
     from jmapsync.planner import Limits
     from jmapsync.storage.port import Local, Remote
@@ -29,8 +34,23 @@ class Sides:
     """One kind with its two sides."""
 
     kind: Kind
+    account_id: str
+    """The server's id of the account that offers it."""
     local: Local
     remote: Remote
+    codec: Codec | None = None
+    """Of a kind whose bodies are objects."""
+
+
+class Bundle(Protocol):
+    """A request that several kinds share."""
+
+    def leave(self) -> None:
+        """Say that one of them wants nothing more of it."""
+
+
+Together = Callable[[int], AbstractContextManager[Bundle]]
+"""Has the first calls of so many kinds sent as one request."""
 
 
 @dataclass(slots=True)
@@ -38,7 +58,6 @@ class AccountRun:
     """One run of one account."""
 
     name: str
-    account_id: str
     state: Path
     """The account's state folder."""
     ledger: Ledger
@@ -52,25 +71,44 @@ class AccountRun:
         """Begin the report."""
         self.report = AccountReport(self.name)
 
-    def pin(self) -> None:
+    def skip(self, kind: str, why: JmapsyncError) -> None:
+        """Tell that a kind cannot be synchronised."""
+        self.report.kinds[kind] = KindReport(State.SKIPPED, sentences=[str(why)], exit_code=why.exit_code)
+
+    def _pin(self, kind: str, account_id: str) -> None:
         """Check that the server still means the same account as ever (hard case 30). Raises SuspendedError."""
-        known = self.ledger.note("account")
-        if known and known != self.account_id:
+        note = "account" if kind == "mail" else f"account:{kind}"
+        known = self.ledger.note(note)
+        if known and known != account_id:
             raise SuspendedError(
-                f"The server now offers account {self.account_id} where this mirror is of {known}; nothing was synchronised.",
+                f"The server now offers account {account_id} where this mirror is of {known}; nothing was synchronised.",
                 advice="If the provider moved your mail, set account_id; for a new mirror, give it a new path and name.",
             )
         if not known and not self.options.dry:
-            self.ledger.set_note("account", self.account_id)
+            self.ledger.set_note(note, account_id)
 
-    async def run(self, sides: Sides) -> None:
-        """Bring one kind to agree; a failure is told in the report, and what takes the account down is raised."""
+    async def run(self, kinds: Sequence[Sides], together: Together) -> None:
+        """Bring kinds to agree, one after the other; the server is asked about all of them at once.
+
+        A failure is told in the report of its kind, and what takes the account down is raised.
+        """
+        for sides in kinds:
+            self._pin(sides.kind.name, sides.account_id)
+        cycles = [self._cycle(sides) for sides in kinds]
+        ahead: Sequence[JmapsyncError | None] = [None] * len(cycles)
+        if len(cycles) > 1:
+            with together(len(cycles)) as bundle:
+                ahead = await asyncio.gather(*(_look_ahead(cycle, bundle.leave) for cycle in cycles))
+        for cycle, failure in zip(cycles, ahead, strict=True):
+            await self._run(cycle, failure)
+
+    def _cycle(self, sides: Sides) -> Cycle:
         report = KindReport()
         self.report.kinds[sides.kind.name] = report
-        cycle = Cycle(
+        return Cycle(
             sides.kind,
             self.name,
-            self.account_id,
+            sides.account_id,
             self.ledger,
             sides.local,
             sides.remote,
@@ -79,20 +117,27 @@ class AccountRun:
             self.progress,
             self.clock,
             lambda work: self._shelve(sides, work),
+            sides.codec,
             report,
         )
+
+    async def _run(self, cycle: Cycle, failure: JmapsyncError | None) -> None:
+        """Run one kind, unless the look ahead failed already."""
+        report, kind = cycle.report, cycle.kind.name
         try:
+            if failure is not None:
+                raise failure
             await cycle.run()
         except JmapsyncError as error:
             report.state = State.SUSPENDED if isinstance(error, SuspendedError) else State.FAILED
             report.exit_code = error.exit_code
             report.sentences.append(str(error))
-            report.problems = problems_of(self.ledger, sides.kind.name)
+            report.problems = problems_of(self.ledger, kind)
             if error.scope is Scope.ACCOUNT:
                 raise
         finally:
             if not self.options.dry:
-                self.ledger.record_run(sides.kind.name, int(self.clock()), report.to_json())
+                self.ledger.record_run(kind, int(self.clock()), report.to_json())
 
     def _shelve(self, sides: Sides, work: Work) -> None:
         """Put the local version of an item on the shelf before it is overwritten."""
@@ -114,6 +159,18 @@ class AccountRun:
         folder.mkdir(mode=0o700, exist_ok=True)
         number = self.ledger.shelve(shelved)
         if body.data is not None:
-            (folder / str(number)).write_bytes(body.data)
+            data = body.data if sides.codec is None else sides.codec.write(json.loads(body.data))
+            (folder / str(number)).write_bytes(data)
         elif body.path is not None:
             shutil.move(body.path, folder / str(number))
+
+
+async def _look_ahead(cycle: Cycle, leave: Callable[[], None]) -> JmapsyncError | None:
+    """Begin the look of one kind at the server; return what went wrong, to be told when its turn comes."""
+    try:
+        await cycle.look_ahead()
+    except JmapsyncError as error:
+        return error
+    finally:
+        leave()
+    return None

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from jmapsync.engine.intents import note_made, retire
+from jmapsync.engine.objects import encoded, told
+from jmapsync.ledger.contents import NOW
 from jmapsync.planner.model import Base, Side, Verb, Version
 from jmapsync.storage.port import Outcome, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from jmapsync.engine.holding import Holding
+    from jmapsync.engine.objects import Edit, Objects
     from jmapsync.engine.report import KindReport
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger, Place, Record
@@ -37,8 +40,17 @@ class Work:
     """Whether the server's bytes have to be fetched for it."""
     sends_body: bool = field(init=False)
     """Whether the local bytes have to be read for it."""
+    edit: Edit | None = None
+    """What an edit of an object comes to."""
     local_receipt: Receipt | None = None
     remote_receipt: Receipt | None = None
+
+    @property
+    def merges(self) -> bool:
+        """Tell whether an edit is sent to an object that was changed there too: then the disk is still to get what came of it."""
+        base, seen = self.record.base, self.record.remote
+        edits = self.sends_body and not self.brings_body
+        return edits and base is not None and seen is not None and seen.body != base.remote.body
 
     def __post_init__(self) -> None:
         """Sort the orders by side."""
@@ -76,8 +88,10 @@ class Committer:
     """Records whose intents and problems are over."""
     _made: list[str] = field(default_factory=list)
     """Ids of new emails."""
+    objects: Objects | None = None
+    """Knows the bodies of a kind that are objects."""
 
-    def commit(self, works: Iterable[Work]) -> None:
+    def commit(self, works: Sequence[Work]) -> None:
         """Write down what came of a batch."""
         bound: list[tuple[Record, Receipt]] = []
         with self.ledger.transaction():
@@ -89,8 +103,10 @@ class Committer:
             self.ledger.drop_places(self._moved)
             self.ledger.put_places(self._places)
             self.ledger.save(self._records)
-            if self._made:
+            if self._made and self.objects is None:
                 note_made(self.ledger, self._made)
+            if self.objects is not None:
+                self._keep_contents(self.objects, works)
             self.ledger.drop_intents(record.key for record in self._settled)
             self.holding.release(record.key for record in self._settled)
             for record, receipt in bound:  # at last, because the email may be one that this very batch made or changed
@@ -123,6 +139,9 @@ class Committer:
         if complete:
             base = self._agreed(work)
             seen = after.remote
+            if self.objects is not None and work.merges and base is not None and work.record.base is not None:
+                before = work.record.base.remote
+                base = replace(base, remote=replace(base.remote, body=before.body, sense=before.sense))
             if base is not None and seen is not None and work.brings_body:
                 seen = base.remote if seen == work.record.remote else replace(seen, sense=base.remote.sense)
             after = replace(after, remote=seen, base=base)
@@ -135,6 +154,21 @@ class Committer:
             self.ledger.drop_intents([after.key])
             self.holding.hold_back(after, work.change.orders, receipt.why, receipt.remedy)
         return after
+
+    def _keep_contents(self, objects: Objects, works: Sequence[Work]) -> None:
+        """Keep the objects that the sides hold after a batch, and what the server did not keep of those it was sent."""
+        for work in works:
+            key = work.change.key
+            for side, order, receipt in work.done:
+                if not receipt.content:
+                    continue
+                if side is Side.REMOTE and order.verb in {Verb.CREATE, Verb.REPLACE}:
+                    left_out = objects.left_out(work, receipt.content)
+                    if left_out:
+                        self.report.sentences.append(told(work.record.name, left_out))
+                    self.ledger.contents.put("left_out", {key: encoded(left_out) if left_out else b""})
+                self.ledger.contents.put(NOW[side], {key: receipt.content})
+        self.ledger.contents.agree(record.key for record in self._settled)
 
     def _seen_after(self, work: Work) -> Record:
         """Return the record, on the base that it had, with what both sides were seen to hold after the orders; count those."""

@@ -14,15 +14,17 @@ from jmapsync.engine.containers import Containers
 from jmapsync.engine.execute import Executor, problems_of, works_of
 from jmapsync.engine.guarding import Guard
 from jmapsync.engine.holding import Holding
+from jmapsync.engine.objects import Objects
 from jmapsync.engine.report import KindReport, State
 from jmapsync.engine.threads import complete
 from jmapsync.errors import ExitCode, Remedy, SuspendedError
 from jmapsync.planner import Present, Side, plan, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from jmapsync.engine.report import Progress
+    from jmapsync.formats.codec import Codec
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger, Record
     from jmapsync.planner import Limits
@@ -63,12 +65,33 @@ class Cycle:
     progress: Progress
     clock: Callable[[], float]
     shelve: Callable[[Work], None]
+    codec: Codec | None = None
+    """Knows the bodies of a kind that are objects."""
     report: KindReport = field(default_factory=KindReport)
     holding: Holding = field(init=False)
+    absorber: Absorber = field(init=False)
+    _begun: bool = False
+    _told: AsyncIterator[Observation] | None = None
+    """A look at the server that was begun ahead."""
 
     def __post_init__(self) -> None:
         """Remember nothing tried yet."""
         self.holding = Holding(self.kind.name, self.ledger, self.clock, self.remote.policy, full=self.options.full)
+        self.absorber = Absorber(self.kind, self.ledger, self.remote, self.holding, self._adopt_folder)
+
+    async def look_ahead(self) -> None:
+        """Ask the server for what a run asks it first, so that several kinds can do so at once. Raises as `run` does."""
+        if not self.options.disk_only:
+            self._begin()
+            pages = self._pages(full=self.options.full)
+            first = await anext(pages, None)
+            self._told = _resumed(first, pages)
+
+    def _begin(self) -> None:
+        if not self._begun:
+            self.local.open(self.ledger, self.account_id)
+            self.absorber.load()
+            self._begun = True
 
     async def run(self) -> KindReport:
         """Bring both sides to agree and return what was done.
@@ -76,21 +99,21 @@ class Cycle:
         Raises what stops the kind: the root is not there, no network, the disk refuses. SuspendedError when the guard held
         the plan back: then nothing was written.
         """
-        self.local.open(self.ledger, self.account_id)
+        self._begin()
         if self.options.disk_only and not await complete(self._disk_changed):
             self._conclude()
             return self.report
-        absorber = Absorber(self.kind, self.ledger, self.remote, self.holding, self._adopt_folder)
-        absorber.load()
         committer = Committer(self.kind, self.ledger, self.report, self.clock, self.holding)
         executor = Executor(
             self.kind, self.ledger, self.local, self.remote, self.progress, self.account, self.clock, self.shelve, committer
         )
+        if self.codec is not None:
+            executor.objects = committer.objects = Objects(self.ledger, self.codec)
         guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
         containers = Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.holding)
         for number in range(ROUNDS):
             if number == 0 or committer.stale:
-                await self._look(absorber, containers, guard, full=self.options.full and number == 0)
+                await self._look(containers, guard, full=self.options.full and number == 0)
             pages = (page for page, _ in self._plans(losable=True))
             guard.check(pages, allow=self.options.allow_deletes, dry=self.options.dry)
             if self.options.dry:
@@ -116,41 +139,53 @@ class Cycle:
         here = [(folder.key or 0, folder.ref) for folder in folders]
         if sorted(here) != sorted((key, places.get(key, ("", ""))[0]) for key in known):
             return True
-        look = self.local.look_items(self.ledger)
-        return bool(look.items or look.gone or look.moved or look.places or look.suspicious or look.problems)
+        return self.local.differs(self.ledger)
 
     def _adopt_folder(self, key: int, path: str, ref: str) -> None:
         self.local.adopt_folder(key, path, ref, self.ledger)
 
-    async def _look(self, absorber: Absorber, containers: Containers, guard: Guard, *, full: bool) -> None:
-        """Look at both sides and take in what they hold; what only one side seems to have may be the same."""
+    def _pages(self, *, full: bool) -> AsyncIterator[Observation]:
+        """Begin a look at the server."""
         kind = self.kind
-        absorber.take_local_folders(await complete(self.local.look_folders, self.ledger))
         cursor = self.ledger.cursor(kind.name, Side.REMOTE)
-        again = absorber.unanswered()
-        async for page in self.remote.look(
-            cursor, lambda: self.ledger.refs(kind.items.kind) | self.ledger.refs(kind.kept), again, whole=full
-        ):
+        again = self.absorber.unanswered()
+        return self.remote.look(cursor, lambda: self.ledger.refs(kind.items.kind) | self.ledger.refs(kind.kept), again, whole=full)
+
+    async def _look(self, containers: Containers, guard: Guard, *, full: bool) -> None:
+        """Look at both sides and take in what they hold; what only one side seems to have may be the same."""
+        kind, absorber = self.kind, self.absorber
+        absorber.take_local_folders(await complete(self.local.look_folders, self.ledger))
+        pages, self._told = self._told or self._pages(full=full), None
+        async for page in pages:
             try:
                 # In a thread, so that the server's next answer comes in meanwhile.
-                await complete(self._take_remote, absorber, guard, page)
+                await complete(self._take_remote, guard, page)
             except SuspendedError:
                 # What was taken in before may be strange too: the next run looks at everything.
                 self.ledger.set_cursor(kind.name, Side.REMOTE, "")
                 raise
         containers.settle()
-        look = await complete(self.local.look_items, self.ledger)
-        with self.ledger.transaction():
-            if look.suspicious:
-                guard.doubt(Side.LOCAL, look.suspicious)
-            absorber.take_local_items(look)
+        more = True
+        while more:
+            more = await complete(self._take_local, guard)
+        if self.codec is not None:
+            return  # what is the same is known by its uid
         await Adopter(kind, self.ledger, self.local, self.remote, self.clock).run()
 
-    def _take_remote(self, absorber: Absorber, guard: Guard, page: Observation) -> None:
+    def _take_remote(self, guard: Guard, page: Observation) -> None:
         with self.ledger.transaction():
             if page.suspicious and page.gone_refs:
                 guard.doubt(Side.REMOTE, page.suspicious)
-            absorber.take_remote(page)
+            self.absorber.take_remote(page)
+
+    def _take_local(self, guard: Guard) -> bool:
+        """Take in one look at the disk and return whether there is more to see."""
+        look = self.local.look_items(self.ledger)
+        with self.ledger.transaction():
+            if look.suspicious:
+                guard.doubt(Side.LOCAL, look.suspicious)
+            self.absorber.take_local_items(look)
+        return look.more
 
     # planning
 
@@ -177,7 +212,7 @@ class Cycle:
         """Carry out the plan: first what adds and changes, then what deletes."""
         waiting, octets = self.ledger.open_sizes(self.kind.items.kind)
         if waiting:
-            self.progress.start(self.account, self.kind.name, "fetching mail", waiting, octets)
+            self.progress.start(self.account, self.kind.name, f"fetching {self.kind.name}", waiting, octets)
         await executor.run(self._works(deletions=False))
         await executor.run(self._works(deletions=True))
         self.progress.finish(self.account, self.kind.name)
@@ -202,6 +237,8 @@ class Cycle:
         """Write down what needs no write on either side."""
         with self.ledger.transaction():
             self.ledger.save(agreed(records[key]) for key in page.settled)
+            if self.codec is not None:
+                self.ledger.contents.agree(page.settled)
             self.ledger.save(replace(records[key], base=None, local=None, remote=None) for key in page.forgotten)
             self.holding.release((*page.settled, *page.forgotten))
 
@@ -229,6 +266,13 @@ class Cycle:
         if self.report.problems or self.report.conflicts:
             self.report.exit_code = ExitCode.HELD_BACK
         self.report.state = State.SYNCED
+
+
+async def _resumed(first: Observation | None, rest: AsyncIterator[Observation]) -> AsyncIterator[Observation]:
+    if first is not None:
+        yield first
+    async for page in rest:
+        yield page
 
 
 def agreed(record: Record) -> Record:

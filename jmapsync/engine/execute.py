@@ -10,16 +10,19 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from jmapsync.engine.commit import Committer, Work
 from jmapsync.engine.intents import announce, superseded
 from jmapsync.engine.report import Problem, Progress
 from jmapsync.engine.threads import complete
-from jmapsync.planner.model import Change, Side
+from jmapsync.planner.model import Change, Side, Verb
 from jmapsync.storage.port import Body, Job, Outcome, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
+    from jmapsync.engine.objects import Objects
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger, Place, Record
     from jmapsync.storage.port import Local, Remote
@@ -45,6 +48,8 @@ class Executor:
     shelve: Callable[[Work], None]
     """Keeps the local version of a change before it is overwritten."""
     committer: Committer
+    objects: Objects | None = None
+    """Prepares the writes of a kind whose bodies are objects."""
     _bound: set[str] = field(default_factory=set)
     """The server's ids of emails that turned out to be local messages; see `Outcome.BOUND`."""
 
@@ -89,7 +94,11 @@ class Executor:
             await asyncio.gather(*(task for _, task in reads), return_exceptions=True)
 
     async def _read(self, wanted: list[Record]) -> dict[int, Body]:
-        return await self.remote.read(wanted) if wanted else {}
+        if not wanted:
+            return {}
+        if self.objects is not None:
+            return await self.objects.read(wanted, self.local, self.remote)
+        return await self.remote.read(wanted)
 
     async def _batch(self, batch: list[Work], bodies: dict[int, Body]) -> None:
         ready = []
@@ -134,12 +143,17 @@ class Executor:
             if work.sends_body:
                 stamp = _date_sent(work.record, places.get(order.key, ()))
                 body = await complete(self.local.read, order.key, places.get(order.key, ()))
+            job = Job(order, work.record.ref, stamp, body, superseded=order.key in retired)
+            if self.objects is not None:
+                job = self._with_edit(self.objects, work, job)
+            elif body is not None:
                 intents.append(announce(work.record, kind, body.size, int(self.clock())))
-            jobs.append(Job(order, work.record.ref, stamp, body, superseded=order.key in retired))
+            jobs.append(job)
         with self.ledger.transaction():
             self.ledger.intend(intents)
+        idle = {job.order.key: _as_held(job) for job in jobs if _asks_nothing(job)}
         try:
-            receipts = {receipt.key: receipt for receipt in await self.remote.write(jobs)}
+            receipts = {one.key: one for one in await self.remote.write([job for job in jobs if job.order.key not in idle])} | idle
         finally:
             for job in jobs:
                 if job.body is not None and job.body.path is not None:
@@ -147,6 +161,15 @@ class Executor:
         for work in works:
             key = work.change.key
             work.remote_receipt = receipts.get(key) or Receipt(key, Outcome.STALE, why="the server did not answer for it")
+
+    def _with_edit(self, objects: Objects, work: Work, job: Job) -> Job:
+        """Return the job of an object with what is known of it there, and with what is to change, if it is there."""
+        if work.remote is None or work.remote.verb is not Verb.REPLACE or job.body is None:
+            return replace(job, held=objects.held(work))
+        work.edit = objects.edit(work)
+        if work.edit.conflicts:
+            self.shelve(work)
+        return replace(job, held=objects.held(work), patch=objects.with_data(work.edit.patch, job.body))
 
     async def _to_disk(self, works: list[Work], bodies: dict[int, Body]) -> None:
         ready = {Outcome.DONE, Outcome.KEPT}
@@ -167,6 +190,16 @@ class Executor:
         for job in jobs:
             if job.body is not None and job.body.path is not None:
                 job.body.path.unlink(missing_ok=True)
+
+
+def _asks_nothing(job: Job) -> bool:
+    """Tell whether the server holds all that is to be sent: an edit of noise only, or of what it changed too."""
+    order = job.order
+    return job.patch == {} and order.expect is not None and (order.tags, order.homes) == (order.expect.tags, order.expect.homes)
+
+
+def _as_held(job: Job) -> Receipt:
+    return Receipt(job.order.key, Outcome.DONE, job.order.expect, content=job.held)
 
 
 def _date_sent(record: Record, places: Sequence[Place]) -> int:

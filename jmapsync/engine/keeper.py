@@ -58,6 +58,10 @@ class Opened(Protocol):
     def audited(self) -> float:
         """Return when everything was looked at last, in seconds since 1970."""
 
+    @property
+    def types(self) -> frozenset[str]:
+        """Return the names of the data types whose changes are worth a look."""
+
     async def account_id(self) -> str:
         """Return the server's id of the account."""
 
@@ -245,7 +249,7 @@ class Keeper:
     async def _listen(self, opened: Opened) -> None:
         """Take the server's hints; what ends that for good wakes the account, which then hears why."""
         try:
-            self._listener = Listener(opened.client, await opened.account_id(), self.hints.wake)
+            self._listener = Listener(opened.client, await opened.account_id(), self.hints.wake, types=opened.types)
             await self._listener.run()
         finally:
             self.hints.wake("the push connection ended")

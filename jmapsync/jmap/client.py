@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from jmapsync.errors import DiscoveryError, HostRefusedError, ServerError
 from jmapsync.jmap import discovery
+from jmapsync.jmap.bundle import Bundle
 from jmapsync.jmap.exchange import Exchange
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.hosts import Approval, Origin, belongs_to
@@ -18,7 +20,7 @@ from jmapsync.jmap.transport import Transport, UnreachedError
 from jmapsync.jmap.wire import CORE, Call, Response, decode_response, encode_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import httpx
 
@@ -63,6 +65,7 @@ class Client:
         self._session: Session | None = None
         self._session_lock = asyncio.Lock()
         self._stale = False
+        self._bundle: Bundle | None = None
         self._looked_for = ""
         self._look_again_at = 0.0
         self.request_lanes = self.upload_lanes = self.download_lanes = Lanes(1)
@@ -115,6 +118,20 @@ class Client:
         answer came. Besides raise `RequestError` (for the session's limits too, then with nothing sent), `SignInError`,
         `HostRefusedError`, `NetworkError` or `ServerError`.
         """
+        if self._bundle is not None and self._bundle.is_open and repeatable:
+            return await self._bundle.call(calls, using)
+        return await self._call(calls, using, repeatable=repeatable)
+
+    @contextmanager
+    def together(self, askers: int) -> Iterator[Bundle]:
+        """Send the first calls of so many askers as one request; each that wants none has to leave the bundle."""
+        self._bundle = Bundle(self._call, askers)
+        try:
+            yield self._bundle
+        finally:
+            self._bundle = None
+
+    async def _call(self, calls: Sequence[Call], using: Sequence[str], *, repeatable: bool = True) -> Response:
         session = await self.session()
         try:
             response = await self._post(session, calls, using, repeatable=repeatable)

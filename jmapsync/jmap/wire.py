@@ -28,6 +28,7 @@ __all__ = [
     "batched",
     "decode_response",
     "encode_request",
+    "prefixed",
     "set_errors",
     "split",
 ]
@@ -62,6 +63,20 @@ class Ref:
         """Return the ResultReference object."""
         call_id = self.result_of if isinstance(self.result_of, str) else self.result_of.id
         return {"resultOf": call_id, "name": self.name, "path": self.path}
+
+
+def prefixed(calls: Sequence[Call], prefix: str) -> list[Call]:
+    """Return calls with other ids, in their back-references too, so that they can share a request with others."""
+    return [
+        Call(call.name, {name: _prefixed(value, prefix) for name, value in call.args.items()}, prefix + call.id) for call in calls
+    ]
+
+
+def _prefixed(value: object, prefix: str) -> object:
+    if not isinstance(value, Ref):
+        return value
+    call_id = value.result_of if isinstance(value.result_of, str) else value.result_of.id
+    return Ref(prefix + call_id, value.name, value.path)
 
 
 class _Request(msgspec.Struct, omit_defaults=True, rename="camel"):
@@ -108,6 +123,11 @@ class Response:
     def get_as(self, call: Call, type_: type[T]) -> T:
         """Return the same, decoded into a msgspec type; raise `MethodError`, or `ServerError` if it is of another shape."""
         return _decode(self._find(call), type_, call.name)
+
+    def part(self, prefix: str) -> Response:
+        """Return the results of the calls whose ids begin so, under the ids that they had before `prefixed`."""
+        mine = [(name, raw, id_.removeprefix(prefix)) for name, raw, id_ in self._results if id_.startswith(prefix)]
+        return Response(_Envelope(mine, self.session_state, self.created_ids))
 
     def all(self, call: Call) -> list[tuple[str, dict[str, Any]]]:
         """Return the name and arguments of every result of this call; side effects give extra ones (RFC 8620, 5.4)."""

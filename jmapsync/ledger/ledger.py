@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from jmapsync.ledger import migrations
 from jmapsync.ledger.codec import decode, encode
+from jmapsync.ledger.contents import Contents
 from jmapsync.ledger.database import connect, copy_into
 from jmapsync.ledger.rows import HeldBack, Intent, Place, Record, Shelved, Suspended
 from jmapsync.planner.model import Base, Side
@@ -33,6 +34,7 @@ class Ledger:
     def __init__(self, db: Database) -> None:
         """Wrap an open connection; use `open` or `open_readonly`."""
         self._db = db
+        self.contents = Contents(db)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -158,7 +160,7 @@ class Ledger:
             " base_local = ?, base_remote = ?, agreed = ? WHERE key = ?",
             keep,
         )
-        for table in ("item", "intent", "problem"):
+        for table in ("item", "intent", "problem", "content"):
             self._db.executemany(f"DELETE FROM {table} WHERE key = ?", drop)  # noqa: S608 - fixed names
 
     def records(self, keys: Sequence[int]) -> dict[int, Record]:

@@ -30,6 +30,15 @@ STEPS: dict[int, str] = {
         ALTER TABLE problem_by_subject RENAME TO problem;
         CREATE INDEX problem_key ON problem (key);
     """,
+    # Cards and events: what a side was seen to hold, what it held when both agreed, what the server would not take.
+    2: """
+        CREATE TABLE content (
+          key INTEGER NOT NULL,
+          tree TEXT NOT NULL,                  -- local, remote, base_local, base_remote, or left_out
+          value BLOB NOT NULL,                 -- the normal form, or for left_out a patch to it: JSON, deflated
+          PRIMARY KEY (key, tree)
+        );
+    """,
 }
 """SQL that leads from version N to N + 1, by N."""
 

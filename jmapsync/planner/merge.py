@@ -109,11 +109,10 @@ def merge_bodies(pair: Pair, base: Base, rules: Rules) -> Body:
         return Body(None, f"{verb} alike on both sides")
     # A server may rewrite an object without changing what it says (a new `updated`): that is no edit to quarrel with.
     changed = [side for side in SIDES if means_other(held(pair, side), base.of(side))]
-    if not changed:
-        return Body(None, "rewritten on both sides without a change")
-    if len(changed) == 1:
-        return Body(changed[0], f"{verb} {reason.WHERE[changed[0]]}")
-    return conflict(rules, f"{verb} on both sides")
+    if len(changed) < len(SIDES):
+        return Body(changed[0], f"{verb} {reason.WHERE[changed[0]]}") if changed else Body(None, reason.REWRITTEN)
+    # Of what has parts, the edit here is sent first, without what the server changed too; what it then holds is written here.
+    return Body(Side.LOCAL, reason.merged(rules)) if rules.mergeable else conflict(rules, f"{verb} on both sides")
 
 
 def merge_homes(pair: Pair, base: Base, rules: Rules) -> dict[Side, Homes]:

@@ -96,6 +96,8 @@ class Rules(Struct, frozen=True):
     """True when an item may be in no container at all (containers themselves, scripts)."""
     shelve: bool = True
     """False when the losing body is too small to keep (a container's name)."""
+    mergeable: bool = False
+    """True when a body has parts that each side may have changed on its own (a card, an event)."""
     writable: frozenset[Side] = frozenset(Side)
     """The sides that may be written; `direction = "pull"` leaves LOCAL only."""
 

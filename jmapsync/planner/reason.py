@@ -7,6 +7,7 @@ from typing import Final
 from jmapsync.planner.model import SIDES, Base, Pair, Rules, Side, Version
 
 WHERE: Final = {Side.LOCAL: "here", Side.REMOTE: "on the server"}
+REWRITTEN: Final = "rewritten on both sides without a change"
 WHOSE: Final = {Side.LOCAL: "the one here", Side.REMOTE: "the server's version"}
 
 
@@ -33,6 +34,11 @@ def deleted(side: Side, version: Version | None) -> str:
 def hidden(side: Side) -> str:
     """Say that one side has an item, but not where it can be seen, and what that means for the other."""
     return f"it is in no folder that can be seen {WHERE[side]}; it stays as it is {WHERE[side.other]} until it is back or gone"
+
+
+def merged(rules: Rules) -> str:
+    """Say what becomes of edits on both sides whose parts can be told from each other."""
+    return f"{edited(rules)} on both sides, property by property"
 
 
 def conflict(rules: Rules, cause: str) -> str:

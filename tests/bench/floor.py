@@ -1,6 +1,7 @@
 """Send the requests of a first pull and throw the answers away: no client can be faster with these requests.
 
-As a program: `python -m tests.bench.floor URL USER PASSWORD`; prints the number of requests.
+As a program: `python -m tests.bench.floor URL USER PASSWORD [DIRECTORY]`; prints the number of requests. With a directory it keeps
+the bodies there, a file each, durable at the end: the least that any mirror has to do. It checks nothing and remembers nothing.
 """
 
 from __future__ import annotations
@@ -8,10 +9,14 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import msgspec
 
 PAGE = 4096
 BATCH_ITEMS = 1000
@@ -23,7 +28,8 @@ BLOBS = ("urn:ietf:params:jmap:blob", "https://cyrusimap.org/ns/jmap/blob")
 class Floor:
     """One account on a loopback server."""
 
-    def __init__(self, url: str, user: str, password: str) -> None:
+    def __init__(self, url: str, user: str, password: str, directory: str = "") -> None:
+        self.directory = Path(directory) if directory else None
         parts = urlsplit(url)
         self.host, self.path = parts.netloc, parts.path
         token = base64.b64encode(f"{user}:{password}".encode()).decode()
@@ -49,6 +55,8 @@ class Floor:
             sizes += page
         with ThreadPoolExecutor(AT_A_TIME) as pool:
             list(pool.map(lambda ids: self._bodies(account, using, ids), _batches(sizes)))
+        if self.directory is not None:
+            os.sync()
         return self.requests
 
     def _page(self, connection: http.client.HTTPConnection, account: str, using: list[str], position: int) -> list[tuple[str, int]]:
@@ -66,7 +74,13 @@ class Floor:
 
     def _bodies(self, account: str, using: list[str], ids: list[str]) -> None:
         connection = http.client.HTTPConnection(self.host)
-        self.ask(connection, [["Blob/get", {"accountId": account, "ids": ids, "properties": ["data:asBase64"]}, "b"]], using)
+        wanted = {"accountId": account, "ids": ids, "properties": ["data:asBase64"]}
+        answer = self.ask(connection, [["Blob/get", wanted, "b"]], using)
+        if self.directory is not None:
+            for blob in msgspec.json.decode(answer)["methodResponses"][0][1]["list"]:
+                content = base64.b64decode(blob["data:asBase64"]).replace(b"\r\n", b"\n")
+                with open(self.directory / blob["id"], "xb", buffering=0) as file:
+                    file.write(content)
 
 
 def _batches(sizes: list[tuple[str, int]]) -> list[list[str]]:
@@ -82,4 +96,4 @@ def _batches(sizes: list[tuple[str, int]]) -> list[list[str]]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{Floor(*sys.argv[1:4]).run()} requests\n")
+    sys.stdout.write(f"{Floor(*sys.argv[1:5]).run()} requests\n")

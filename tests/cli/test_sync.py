@@ -236,10 +236,10 @@ class TestTheGuard:
 
 class TestWhatThisVersionCannotDo:
     def test_a_kind_is_told_and_the_others_are_synchronised(self, jmapsync: Command, home: Home) -> None:
-        home.configure(more='[accounts.home.contacts]\npath = "~/.contacts"\n')
+        home.configure(more='[accounts.home.sieve]\npath = "~/.sieve"\n')
         done = jmapsync("sync")
         assert done.code == 2
-        assert done.err == "home contacts: Contacts cannot be synchronised yet by this version.\n"
+        assert done.err == "home sieve: Sieve scripts cannot be synchronised yet by this version.\n"
         assert done.out.startswith("home mail: ")
         assert jmapsync("sync", "--kind", "mail").code == 0
 

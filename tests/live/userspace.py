@@ -243,8 +243,10 @@ class Userspace:
 
 def _free_uid() -> int:
     taken = {entry.pw_uid for entry in pwd.getpwall()}
-    busy = {directory.stat().st_uid for directory in Path("/proc").glob("[0-9]*")}
-    return next(uid for uid in _UIDS if uid not in taken | busy)
+    for directory in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            taken.add(directory.stat().st_uid)
+    return next(uid for uid in _UIDS if uid not in taken)
 
 
 def _remove_leftovers() -> None:

@@ -11,6 +11,7 @@ from jmapsync.planner import Base, Order, Pair, Plan, Present, Rules, Side, Vers
 
 MAIL = Rules("mail")
 CARDS = Rules("card")
+OBJECTS = Rules("contacts", mergeable=True)
 FOLDERS = Rules("mailbox", homeless=True, shelve=False)
 PULL = frozenset({Side.LOCAL})
 EVERYWHERE = Present(frozenset(range(26)), frozenset(range(26)))

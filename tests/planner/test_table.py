@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jmapsync.planner import Base, Pair, Side, plan
-from tests.planner.notation import CARDS, EVERYWHERE, FOLDERS, MAIL, homes, outcome, pair, pulled, shelved, v, why
+from tests.planner.notation import CARDS, EVERYWHERE, FOLDERS, MAIL, OBJECTS, homes, outcome, pair, pulled, shelved, v, why
 
 HIDDEN = "hidden: it is in no folder that can be seen on the server; it stays as it is here until it is back or gone"
 
@@ -81,6 +81,30 @@ CELLS = {
 @pytest.mark.parametrize(("one", "expected"), CELLS.values(), ids=CELLS)
 def test_an_item(one: Pair, expected: list[str]) -> None:
     assert outcome(one) == expected
+
+
+OBJECT_CELLS = {
+    "edited on both sides: the edit here goes first": (pair(v("mine"), v("theirs"), v()), ["remote replace mine in A"]),
+    "then what came of it there is written here": (
+        pair(v("mine"), v("both"), Base(v("mine"), v())),
+        ["local replace both in A"],
+    ),
+    "edited on both sides alike": (pair(v("new"), v("new"), v()), ["settle"]),
+    "edited here, rewritten there without a change": (
+        pair(v("mine"), v("form 2", sense="text"), v()),
+        ["remote replace mine in A"],
+    ),
+    "edited on both sides, moved there": (
+        pair(v("mine"), v("theirs", where="B"), v()),
+        ["local update in B", "remote replace mine in B"],
+    ),
+    "on both sides, not alike, nothing ever agreed": (pair(v("mine"), v("theirs")), ["local replace theirs in A"]),
+}
+
+
+@pytest.mark.parametrize(("one", "expected"), OBJECT_CELLS.values(), ids=OBJECT_CELLS)
+def test_an_object_with_properties_of_its_own(one: Pair, expected: list[str]) -> None:
+    assert outcome(one, OBJECTS) == expected
 
 
 FOLDER_CELLS = {

@@ -13,6 +13,7 @@ from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger import Place
 from jmapsync.planner.model import NO_TAGS
 from jmapsync.storage.maildir.copies import Reading, combine, follow, is_trashed
+from jmapsync.storage.maildir.restless import still_there
 from jmapsync.storage.maildir.scan import state_of
 from jmapsync.storage.maildir.tree import key_in
 from jmapsync.storage.port import Seen, Trouble
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 QUIET = 0.3
 """Seconds a new file must have been left alone before it is read: a bad delivery agent writes in place (hard case 8)."""
 CHUNK = 1 << 20
+
+Measured = tuple[int, "Entry", Measure]
+"""A file that nobody knew: the key of its folder, as it was listed, and its digests."""
 
 
 @dataclass(slots=True)
@@ -101,13 +105,27 @@ class Identifier:
             return None
         return measured
 
-    def identify(self, unknown: list[tuple[int, Entry]]) -> list[Seen]:
-        """Give each unknown file to the message whose bytes it has; return the messages nobody knew, digest by digest."""
-        measured: list[tuple[int, Entry, Measure]] = []
+    def measure(self, unknown: list[tuple[int, Entry]], limit: int) -> tuple[list[Measured], bool]:
+        """Read unknown files and return what they hold, and whether there are more than `limit`: then the smallest come first.
+
+        Files of one size stay together, because those of equal bytes may be one message.
+        """
+        measured: list[Measured] = []
+        if len(unknown) > limit:
+            unknown = sorted(unknown, key=lambda one: one[1].size)
         for folder, entry in unknown:
+            if len(measured) >= limit and entry.size != measured[-1][1].size:
+                return measured, True
             one = self._measure(folder, entry)
             if one is not None:
                 measured.append((folder, entry, one))
+        return measured, False
+
+    def identify(self, measured: list[Measured], *, restless: bool = False) -> list[Seen]:
+        """Give each unknown file to the message whose bytes it has; return the messages nobody knew, digest by digest.
+
+        Where the folders are `restless`, new messages count only where they still are.
+        """
         known = self._known(sorted({m.wire for _, _, m in measured} | {m.raw for _, _, m in measured}))
         fresh: dict[str, list[Place]] = {}
         sizes: dict[str, int] = {}
@@ -126,6 +144,8 @@ class Identifier:
                 fresh.setdefault(one.digest(one.form), []).append(_place(folder, entry, 0, one.form))
                 sizes[one.digest(one.form)] = one.size(one.form)
         self._split_all(fresh, sizes)
+        if restless:
+            fresh = {digest: still_there(self._tree, places) for digest, places in fresh.items()}
         return [self._new(digest, places, sizes[digest]) for digest, alike in fresh.items() for places in _messages(alike)]
 
     def _known(self, digests: list[str]) -> dict[str, list[Record]]:

@@ -12,6 +12,7 @@ from jmapsync.formats.flags import letters
 from jmapsync.planner.model import NO_TAGS, Tags
 from jmapsync.storage.maildir.copies import Reading, combine, follow, is_trashed, read_copy
 from jmapsync.storage.maildir.identify import Identifier, Traces
+from jmapsync.storage.maildir.restless import drop_left, withhold_losses
 from jmapsync.storage.maildir.scan import has_changed, is_complete, scan
 from jmapsync.storage.port import Observation, Seen, Trouble
 
@@ -19,28 +20,40 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from jmapsync.ledger import Ledger, Place, Record
+    from jmapsync.storage.maildir.identify import Measured
     from jmapsync.storage.maildir.scan import Changes, Entry
     from jmapsync.storage.maildir.tree import Tree
 
 FEW = 3
 """Messages a tree may lose to the last one in one look without a question."""
+SLICE = 16_000
+"""Files that nobody knew in one look: each takes some 3 KB of memory until it is in the ledger."""
 
 
 class MessageLook:
     """One look at the messages of a tree."""
 
-    def __init__(self, tree: Tree, ledger: Ledger, *, clock: Callable[[], float] = time.time) -> None:
-        """Prepare; `clock` returns seconds since the epoch."""
+    def __init__(self, tree: Tree, ledger: Ledger, *, clock: Callable[[], float] = time.time, limit: int = SLICE) -> None:
+        """Prepare; `clock` returns seconds since the epoch, `limit` is the number of unknown files to take up."""
         self._tree = tree
         self._ledger = ledger
         self._traces = Traces()
         self._problems = [Trouble(_printable(path), why) for path, why in tree.odd]
         self._identifier = Identifier(tree, ledger, clock, self._traces, self._problems)
+        self._limit = limit
         self._listed: dict[int, tuple[int, ...]] = {}
         """`Changes.since` of each folder."""
+        self.withheld = False
+        """Whether something was seen that only a look that nothing overtakes can tell."""
+        self._vanished: list[Place] = []
+        self._touched: list[tuple[Place, Entry]] = []
 
     def run(self) -> Observation:
-        """Return what changed. A folder that cannot be listed is a problem, and nothing in it counts as gone."""
+        """Return what changed. A folder that cannot be listed is a problem, and nothing in it counts as gone.
+
+        Where there is more than one look takes up, it says so; then, and where folders changed meanwhile, it tells neither of
+        edits nor of what is gone: among the files that it has not seen may be the ones that moved.
+        """
         unknown: list[tuple[int, Entry]] = []
         counted, known = 0, 0
         missing_folders = []
@@ -48,8 +61,7 @@ class MessageLook:
             before = self._ledger.places_in(key)
             if not is_complete(os.fspath(self._tree.folder(key))):
                 lost = list(before)
-                for place in lost:
-                    self._traces.gone(place)
+                self._vanished += lost
                 known += len(lost)
                 if lost:
                     missing_folders.append(path)
@@ -61,22 +73,43 @@ class MessageLook:
             known += changes.count - len(changes.unknown) + len(changes.vanished)
             taken = self._ledger.taken_names(key, [entry.name for entry in changes.unknown])
             unknown += [(key, entry.alone() if entry.name in taken else entry) for entry in changes.unknown]
-        new = self._identifier.identify(unknown)
-        observation = self._observe(new)
+        measured, more = self._identifier.measure(unknown, self._limit)
+        restless = self.is_overtaken()
+        observation = self._observe(self._settle(measured, restless=restless, partial=more or restless))
+        observation.more = more
         if missing_folders:
             observation.suspicious = f"the folder {missing_folders[0]} disappeared with the messages in it"
         elif counted == 0 and known > FEW:
             observation.suspicious = "every message disappeared at once"
         return observation
 
-    def keep_gone(self, seen: Observation) -> None:
-        """Take back what a look says of messages that seem gone: the ledger keeps their files for the next one to find."""
-        kept = {(place.folder, place.name) for places in self._ledger.places_of(seen.gone).values() for place in places}
-        seen.moved = [spot for spot in seen.moved if spot not in kept]
-        seen.gone = []
+    def differs(self) -> bool:
+        """Tell whether the tree shows anything that the ledger does not, without reading any file."""
+        for key, path in self._tree.paths.items():
+            before = self._ledger.places_in(key)
+            if not is_complete(os.fspath(self._tree.folder(key))):
+                return True
+            changes = self._scan(key, path, before)
+            if changes is None or changes.unknown or self._vanished or self._touched or self._traces.touched:
+                return True
+        return bool(self._problems)
+
+    def _settle(self, measured: list[Measured], *, restless: bool, partial: bool) -> list[Seen]:
+        """Decide which message each changed file is, as far as can be told, and return the messages nobody knew."""
+        for place in self._vanished:
+            self._traces.gone(place)
+        if not partial:
+            for place, entry in self._touched:
+                self._identifier.reread(place, entry)
+        new = self._identifier.identify(measured, restless=restless)
+        if restless:
+            drop_left(self._tree, self._ledger, self._traces)
+        if partial:
+            self.withheld = withhold_losses(self._ledger, self._traces) or bool(self._touched)
+        return new
 
     def is_overtaken(self) -> bool:
-        """Tell whether a folder changed after it was listed: what seems gone from one may have been moved into another."""
+        """Tell whether a folder changed after it was listed."""
         return any(has_changed(os.fspath(self._tree.folder(key)), since) for key, since in self._listed.items())
 
     def _scan(self, key: int, path: str, known: Iterator[Place]) -> Changes | None:
@@ -90,12 +123,10 @@ class MessageLook:
             return None
         self._problems += [Trouble(_printable(f"{path}/{name}"), why) for name, why in changes.odd]
         self._listed[key] = changes.since
-        for place in changes.vanished:
-            self._traces.gone(place)
+        self._vanished += changes.vanished
         for place, entry in changes.renamed:
             self._traces.put(place._replace(info=entry.info, sub=entry.sub))
-        for place, entry in changes.touched:
-            self._identifier.reread(place, entry)
+        self._touched += changes.touched
         return changes
 
     def _observe(self, new: list[Seen]) -> Observation:

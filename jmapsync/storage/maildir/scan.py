@@ -85,6 +85,7 @@ def scan(folder: str, known: Iterable[Place]) -> Changes:
     counts as still there.
     """
     since = _mtimes(folder)
+    _leave_tick(max(since))
     listing, stable = _list(folder)
     changes = Changes(count=sum(map(len, listing.values())), since=since)
     others: list[Place] = []

@@ -12,7 +12,7 @@ from jmapsync.formats.lines import Form, Measure, measure, to_wire
 from jmapsync.planner.model import Verb
 from jmapsync.storage.maildir.folders import look_folders
 from jmapsync.storage.maildir.identify import iterate_chunks
-from jmapsync.storage.maildir.look import MessageLook
+from jmapsync.storage.maildir.look import SLICE, MessageLook
 from jmapsync.storage.maildir.scan import state_of
 from jmapsync.storage.maildir.tree import Tree, key_in
 from jmapsync.storage.maildir.write import Writer
@@ -29,7 +29,7 @@ LARGE = 4 << 20
 """Octets on disk from which a message is uploaded from a file instead of from memory."""
 
 LOOKS = 5
-"""Looks at most until two agree on what is gone, in folders that do not rest."""
+"""Looks at most until one comes to its end with no folder changed."""
 
 
 class MaildirSide:
@@ -42,12 +42,14 @@ class MaildirSide:
         *,
         keep_crlf: bool = False,
         dry: bool = False,
+        limit: int = SLICE,
         token: Callable[[], str] = lambda: secrets.token_hex(4),
     ) -> None:
-        """Prepare; `spool` is a folder for large messages on their way; `dry` writes nothing at all."""
+        """Prepare; `spool` is a folder for large messages on their way; `dry` writes nothing at all; `limit` as of a look."""
         self.tree = Tree(root, dry=dry)
         self._spool = spool
         self._dry = dry
+        self._limit = limit
         self._writer = Writer(self.tree, keep_crlf=keep_crlf, token=token)
 
     def open(self, ledger: Ledger, account: str) -> None:
@@ -63,21 +65,22 @@ class MaildirSide:
         return look_folders(self.tree, ledger)
 
     def look_items(self, ledger: Ledger) -> Observation:
-        """Return the messages that changed.
+        """Return the messages that changed; look again where folders changed meanwhile so that it cannot be told what is gone.
 
-        A message moved from a folder not yet listed into one listed already seems gone: where that may be, another look tells. In
-        folders that do not rest at all nothing counts as gone.
+        In folders that do not rest at all nothing is, until they do.
         """
         self.tree.load(ledger)
-        gone: set[int] = set()
         for _ in range(LOOKS):
-            look = MessageLook(self.tree, ledger)
+            look = MessageLook(self.tree, ledger, limit=self._limit)
             seen = look.run()
-            if gone.issuperset(seen.gone) or not look.is_overtaken():
-                return seen
-            gone = set(seen.gone)
-        look.keep_gone(seen)
+            if seen.more or not look.withheld:
+                break
         return seen
+
+    def differs(self, ledger: Ledger) -> bool:
+        """Tell whether a look would see any change."""
+        self.tree.load(ledger)
+        return MessageLook(self.tree, ledger).differs()
 
     def read(self, key: int, places: Sequence[Place]) -> Body:
         """Return the wire's bytes of a message, in memory when it is small; a file that is no longer the one known has none."""

@@ -1,0 +1,97 @@
+"""Build the two sides of each kind of an account: where its files lie here, and how its server offers it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jmapsync.app.places import SPOOL
+from jmapsync.config import CalendarsConfig, ContactsConfig, MailConfig, TasksConfig
+from jmapsync.engine.account import Sides
+
+if TYPE_CHECKING:
+    from jmapsync.config import AccountConfig, KindConfig
+    from jmapsync.formats.codec import Codec
+    from jmapsync.jmap.client import Client
+    from jmapsync.jmap.session import Account, Session
+    from jmapsync.kinds import Kind
+
+
+MAIL = "urn:ietf:params:jmap:mail"
+CAPABILITIES = {
+    "mail": (MAIL,),
+    "contacts": ("urn:ietf:params:jmap:contacts", "https://cyrusimap.org/ns/jmap/contacts"),
+    "calendars": ("urn:ietf:params:jmap:calendars",),
+    "tasks": ("urn:ietf:params:jmap:calendars",),
+}
+"""What offers a kind: the standard's name, and the one that Cyrus used before there was one."""
+TYPES = {
+    "mail": ("Mailbox", "Email"),
+    "contacts": ("AddressBook", "ContactCard", "Contact", "ContactGroup"),
+    "calendars": ("Calendar", "CalendarEvent"),
+    "tasks": ("Calendar", "CalendarEvent"),
+}
+"""The data types of a kind, as push names them."""
+
+
+def account_of(kind: str, account: AccountConfig, session: Session) -> Account:
+    """Return the server's account for a kind. Raises UnsupportedError where the server does not offer it, AccountGoneError."""
+    *older, last = (name for name in CAPABILITIES[kind] if name in session.capabilities or name == CAPABILITIES[kind][-1])
+    return session.account_for(older[0] if older else last, account.account_id)
+
+
+def sides_of(config: KindConfig, account: AccountConfig, client: Client, session: Session, *, dry: bool) -> Sides:
+    """Return both sides of one kind. Raises UnsupportedError where the server does not offer it, AccountGoneError."""
+    if isinstance(config, MailConfig):
+        return _mail(config, account, client, session, dry=dry)
+    return _objects(config, account, client, session, dry=dry)
+
+
+def _mail(config: MailConfig, account: AccountConfig, client: Client, session: Session, *, dry: bool) -> Sides:
+    from jmapsync.kinds.mail import MAIL  # noqa: PLC0415  # an account of contacts alone needs none of it
+    from jmapsync.storage.maildir.side import MaildirSide  # noqa: PLC0415
+    from jmapsync.storage.remote.side import MailSide  # noqa: PLC0415
+
+    theirs = account_of("mail", account, session)
+    spool = account.state_dir / SPOOL
+    return Sides(
+        MAIL.pulled_only() if config.direction == "pull" else MAIL,
+        theirs.id,
+        MaildirSide(config.path, spool, keep_crlf=config.line_endings == "crlf", dry=dry),
+        MailSide(client, theirs, spool, on_delete=config.on_delete),
+    )
+
+
+def _objects(config: KindConfig, account: AccountConfig, client: Client, session: Session, *, dry: bool) -> Sides:
+    from jmapsync.storage.remote.objects import ObjectSide, dialect_for  # noqa: PLC0415  # mail alone needs none of it
+    from jmapsync.storage.vdir.side import VdirSide  # noqa: PLC0415
+
+    kind, codec = _formats(config)
+    theirs = account_of(kind.name, account, session)
+    dialect = dialect_for(kind.name, session, theirs)
+    return Sides(
+        kind,
+        theirs.id,
+        VdirSide(config.path, kind.name, codec, dry=dry),
+        ObjectSide(client, theirs, dialect, codec),
+        codec,
+    )
+
+
+def _formats(config: KindConfig) -> tuple[Kind, Codec]:
+    """Return the declaration of a kind of objects and the converter of its files."""
+    if isinstance(config, ContactsConfig):
+        from jmapsync.formats.cards import Cards  # noqa: PLC0415  # each kind loads its own converter
+        from jmapsync.kinds.contacts import CONTACTS  # noqa: PLC0415
+
+        return CONTACTS, Cards(config.vcard_version)
+    from jmapsync.formats.events import Events  # noqa: PLC0415
+
+    if isinstance(config, CalendarsConfig):
+        from jmapsync.kinds.calendars import CALENDARS  # noqa: PLC0415
+
+        return CALENDARS, Events("Event")
+    if isinstance(config, TasksConfig):
+        from jmapsync.kinds.tasks import TASKS  # noqa: PLC0415
+
+        return TASKS, Events("Task")
+    raise AssertionError(config.kind)

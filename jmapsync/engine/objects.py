@@ -1,0 +1,121 @@
+"""Prepare the writes of objects: which part of an edit is sent, what the disk is given, and what the server left out of it.
+
+A card or an event is edited property by property. What changed here since both sides agreed is a patch; where the server's object
+changed meanwhile, only what that change did not touch is sent. Then the server holds both edits, and the disk is given what it
+holds. What a server does not keep stays on the disk and is told once: it is put into whatever is written here later.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.engine.threads import complete
+from jmapsync.formats.patch import UnfitPatchError, apply, diff, merge, missing, words
+from jmapsync.formats.setaside import bring_back, set_aside
+from jmapsync.storage.port import Body
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jmapsync.engine.commit import Work
+    from jmapsync.formats.codec import Codec, Object, Patch
+    from jmapsync.ledger import Ledger, Record
+    from jmapsync.storage.port import Local, Remote
+
+_NAME = "urn:jmapsync:"
+"""How names of data begin that is kept aside."""
+_BLOB = b"urn:jmapsync:blob:"
+"""How data begins that is still on the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What is to become of an edit made here."""
+
+    patch: Patch
+    """What is sent; nothing where the server holds it all."""
+    conflicts: list[str]
+    """What both sides changed, in words: there the server's value stays."""
+    removed: frozenset[str] = frozenset()
+    """The paths of what was taken out here, whether the server has it or not."""
+
+
+@dataclass(slots=True)
+class Objects:
+    """The objects of one kind."""
+
+    ledger: Ledger
+    codec: Codec
+
+    async def read(self, wanted: Sequence[Record], local: Local, remote: Remote) -> dict[int, Body]:
+        """Return by key what the disk is to hold of objects: the server's normal form, with what the server had left out."""
+        keys = [record.key for record in wanted]
+        known = self.ledger.contents.of(keys, "remote")
+        unread = [record for record in wanted if _BLOB in known.get(record.key, _BLOB)]
+        bodies = await remote.read(unread) if unread else {}
+        for key, held in known.items():
+            bodies.setdefault(key, Body(str(key), held))
+        places = self.ledger.places_of(keys)
+        for key, left_out in self.ledger.contents.of(keys, "left_out").items():
+            content = bodies[key].data if key in bodies else None
+            if content is not None:
+                lost = self.with_data(json.loads(left_out), await complete(local.read, key, places.get(key, ())))
+                bodies[key].data = encoded(_with(json.loads(content), lost))
+        return bodies
+
+    def edit(self, work: Work) -> Edit:
+        """Return what of an edited object is to be sent."""
+        before, after = self._tree(work, "base_local"), self._tree(work, "local")
+        theirs, now = self._tree(work, "base_remote"), self._tree(work, "remote")
+        patch = self.codec.patch(before, after)
+        merged = merge(before, apply(before, patch), theirs, now)
+        return Edit(merged.patch, merged.conflicts, frozenset(path for path, value in patch.items() if value is None))
+
+    def with_data(self, patch: Patch, body: Body) -> Patch:
+        """Return a patch with the data that the ledger keeps aside, taken from the object as it lies here."""
+        _, data = set_aside(json.loads(body.data or b"{}"))
+        whole: Patch = bring_back(patch, data.get)
+        return whole
+
+    def held(self, work: Work) -> bytes:
+        """Return the server's normal form of an item as it was last seen."""
+        return self.ledger.contents.of([work.change.key], "remote").get(work.change.key, b"")
+
+    def left_out(self, work: Work, content: bytes) -> Patch:
+        """Return what the server does not keep of an object just sent, of earlier edits too."""
+        if work.edit is None:
+            sent = diff({}, self._tree(work, "local"))
+        else:
+            earlier = {path: value for path, value in self._tree(work, "left_out").items() if path not in work.edit.removed}
+            sent = {**earlier, **work.edit.patch}
+        lost = missing({path: value for path, value in sent.items() if value is not None}, json.loads(content))
+        # A photo has one name here, by its content, and another one there.
+        return {path: value for path, value in lost.items() if not str(value).startswith(_NAME)}
+
+    def _tree(self, work: Work, tree: Any) -> Object:  # noqa: ANN401 # one of the trees of the table
+        content = self.ledger.contents.of([work.change.key], tree).get(work.change.key, b"{}")
+        found: Object = json.loads(content)
+        return found
+
+
+def encoded(item: Object) -> bytes:
+    """Return the bytes of a normal form."""
+    return json.dumps(item, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def told(name: str, left_out: Patch) -> str:
+    """Say what a server left out of an object."""
+    paths = ", ".join(words(path) for path in sorted(left_out))
+    return f"The server does not keep this of {name}: {paths}. It stays in the file."
+
+
+def _with(item: Object, patch: Patch) -> Object:
+    """Return an object with what still fits of a patch."""
+    for path in sorted(patch):
+        try:
+            item = apply(item, {path: patch[path]})
+        except UnfitPatchError:
+            continue
+    return item

@@ -1,0 +1,302 @@
+"""Say in one way what a card, an event or a task means, and digest it.
+
+Two objects that differ in defaults, in time stamps that servers and programs set, in the order of what has none, or in the form of
+a file they were read from have one canonical form. Two that differ besides only in keys that mean nothing have one sense.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.formats.lines import digest_of
+from jmapsync.formats.patch import UnfitPatchError, apply, at, diff, escape, tokens
+from jmapsync.formats.setaside import set_aside
+from jmapsync.formats.shapes import IMPLIED, KEYED, LIST, NAMED, ONE, PARTS, REFERENCES, Part, is_default, objects, type_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jmapsync.formats.codec import Object, Patch
+
+_PATCHES = ("recurrenceOverrides", "localizations")
+_ITEMS = frozenset({"Card", "Event", "Task"})
+_STAMPS = frozenset({"updated", "created", "prodId", "sequence", "version", "method"})
+_NOISE = {
+    **dict.fromkeys(_ITEMS, _STAMPS),
+    "Participant": frozenset({"scheduleSequence", "scheduleUpdated", "scheduleStatus", "scheduleForceSend"}),
+    "ICalComponent": frozenset({"@type", "name"}),
+    "ICalProperty": frozenset({"@type", "name", "valueType"}),
+}
+"""Properties that servers and programs set as they like, or that tell the form of a file only."""
+_STAMP_LINES = frozenset(
+    {
+        "version",
+        "prodid",
+        "rev",
+        "calscale",
+        "method",
+        "dtstamp",
+        "created",
+        "last-modified",
+        "sequence",
+        "x-kind",
+        "x-lic-location",
+    }
+)
+"""jCard and jCal properties of that sort (RFC 7095, RFC 7265)."""
+_IDENTITY = frozenset({"uid", "x-wr-alarmuid"})
+"""What tells one alarm from another and means nothing, like a key."""
+_FORM_PARAMETERS = frozenset({"group", "jsid", "prop-id", "derived", "tzid", "value"})
+_FILLERS = frozenset({"", "Reminder", "Alarm", "Event reminder", "This is an event reminder"})
+_UNORDERED = frozenset(
+    {"byDay", "byMonth", "byMonthDay", "byYearDay", "byWeekNo", "byHour", "byMinute", "bySecond", "bySetPosition"}
+)
+_DURATIONS = frozenset({"duration", "estimatedDuration", "offset"})
+_DURATION = re.compile(r"([+-]?)P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.0+)?S)?)?\Z")
+_FIXED = frozenset({"recurrenceRule", "recurrenceOverrides", "recurrenceId", "recurrenceIdTimeZone", "localizations", "uid"})
+"""What an override or a localization cannot change (RFC 8984, 4.3.5)."""
+
+
+def canonical(item: Object) -> Object:
+    """Return an object without what goes without saying; keys of maps stay as they are.
+
+    Overrides and localizations become the narrowest patches of the canonical form that mean the same.
+    """
+    result = _plain_item(item)
+    for name in _PATCHES:
+        if patches := _patches(item, name):
+            result[name] = {key: _narrowest(item, name, key, patches[key]) for key in patches}
+    return result
+
+
+def sense(item: Object) -> str:
+    """Return the digest of what an object means: SHA-256 in base64 of its canonical form, keys that mean nothing left out.
+
+    Large `data:` URIs count by the digest of their octets, so an object means the same with them in place and set aside.
+    """
+    item = set_aside(item)[0]
+    content = _content(item)
+    for name in _PATCHES:
+        if patches := _patches(item, name):
+            content[name] = {key: _meaning(item, name, key, patches[key]) for key in patches}
+    return digest_of(_text(content).encode("utf-8", "surrogatepass"))
+
+
+def changes(before: Object, after: Object) -> Patch:
+    """Return the narrowest patch of what `after` means otherwise than `before`; the values are as `after` writes them.
+
+    What it leaves out is null, which sets a property to its default (RFC 8620, 5.3).
+    """
+    return {path: at(after, path) for path in diff(canonical(before), canonical(after))}
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 # any JSON value
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _patches(item: Object, name: str) -> Object:
+    patches = item.get(name)
+    return patches if isinstance(patches, dict) else {}
+
+
+def _plain_item(item: Object) -> Object:
+    """Return the canonical form without its patches."""
+    result = plain_part(type_of(item), {name: value for name, value in item.items() if name not in _PATCHES})
+    if isinstance(alerts := result.get("alerts"), dict):
+        fillers = {*_FILLERS, item.get("title")}
+        result["alerts"] = {key: _without_filler(alert, fillers) for key, alert in alerts.items()}
+    return result
+
+
+def plain_part(owner: str, value: Object) -> Object:
+    """Return the canonical form of an object inside an item: without noise, defaults and what its type implies."""
+    result: Object = {}
+    noise, parts = _NOISE.get(owner, frozenset()), PARTS.get(owner, {})
+    for name, inner in value.items():
+        if name in noise or (name == "@type" and inner in IMPLIED.get(owner, (owner,)) and owner not in _ITEMS):
+            continue
+        plain = _plain_property(parts[name], inner) if name in parts else _plain_value(owner, name, inner)
+        if isinstance(plain, list) and name in _UNORDERED:
+            plain = sorted(plain, key=_text)
+        elif name == "iCalendar" and owner not in _ITEMS:
+            plain = _without_lines(plain, lambda line: line[0] in _IDENTITY)
+        if not is_default(owner, name, plain):
+            result[name] = plain
+    return result
+
+
+def _plain_property(part: Part, value: Any) -> Any:  # noqa: ANN401 # any JSON value
+    if part.how == LIST and isinstance(value, list):
+        return [plain_part(part.of, element) if isinstance(element, dict) else element for element in value]
+    if part.how in {KEYED, NAMED} and isinstance(value, dict):
+        entries = {key: plain_part(part.of, entry) if isinstance(entry, dict) else entry for key, entry in value.items()}
+        return {key: entry for key, entry in entries.items() if entry is not None and (entry or part.of != "ICalProperty")}
+    return plain_part(part.of, value) if part.how == ONE and isinstance(value, dict) else value
+
+
+def _plain_value(owner: str, name: str, value: Any) -> Any:  # noqa: ANN401 # any JSON value
+    if isinstance(value, str):
+        return _plain_duration(value) if name in _DURATIONS else value.replace("\r\n", "\n")
+    if isinstance(value, list) and (name == "vCardProps" or (owner == "ICalComponent" and name in {"properties", "components"})):
+        return _plain_components(value) if name == "components" else _plain_lines(value, _STAMP_LINES)
+    if isinstance(value, dict) and name in {"vCardParams", "parameters"}:
+        return {key: inner for key, inner in value.items() if key.lower() not in _FORM_PARAMETERS}
+    return value
+
+
+def _plain_lines(lines: list[Any], noise: frozenset[str]) -> list[Any]:
+    """Return jCard or jCal properties without noise, in an order of their own."""
+    kept = [
+        [line[0].lower(), {key: line[1][key] for key in line[1] if key.lower() not in _FORM_PARAMETERS}, *line[2:]]
+        if _is_line(line)
+        else line
+        for line in lines
+        if not (_is_line(line) and line[0].lower() in noise)
+    ]
+    return sorted(kept, key=_text)
+
+
+def _plain_components(components: list[Any]) -> list[Any]:
+    """Return jCal components in an order of their own; VTIMEZONE says nothing that the time zone's name does not (RFC 7809)."""
+    kept = []
+    for component in components:
+        if isinstance(component, list) and len(component) == len(("name", "properties", "components")):
+            name, lines, inner = component
+            if name != "vtimezone":
+                kept.append([name, _plain_lines(lines, _STAMP_LINES), _plain_components(inner)])
+        else:
+            kept.append(component)
+    return sorted(kept, key=_text)
+
+
+def _is_line(line: Any) -> bool:  # noqa: ANN401 # any JSON value
+    return (
+        isinstance(line, list)
+        and len(line) > len(("name", "parameters"))
+        and isinstance(line[0], str)
+        and isinstance(line[1], dict)
+    )
+
+
+def _without_lines(component: Any, unwanted: Callable[[list[Any]], bool]) -> Any:  # noqa: ANN401 # any JSON value
+    lines = component.get("properties") if isinstance(component, dict) else None
+    if not isinstance(lines, list):
+        return component
+    kept = [line for line in lines if not (_is_line(line) and unwanted(line))]
+    return {name: value for name, value in {**component, "properties": kept}.items() if value != []}
+
+
+def _without_filler(alert: Any, fillers: set[Any]) -> Any:  # noqa: ANN401 # any JSON value
+    """Return an alert without the DESCRIPTION that a VALARM must have and that programs fill with the title or some word."""
+    if not isinstance(alert, dict) or "action" in alert or "iCalendar" not in alert:
+        return alert
+    component = _without_lines(alert["iCalendar"], lambda line: line[0] == "description" and line[3] in fillers)
+    return {name: value for name, value in {**alert, "iCalendar": component}.items() if value != {}}
+
+
+def _plain_duration(text: str) -> str:
+    """Return a duration in days and seconds: a week is seven days, an hour 3600 seconds, but no day 24 hours (RFC 8984, 1.4.6)."""
+    match = _DURATION.match(text)
+    if match is None:
+        return text
+    weeks, days, hours, minutes, seconds = (int(number or 0) for number in match.groups()[1:])
+    days, seconds = weeks * 7 + days, hours * 3600 + minutes * 60 + seconds
+    date, time = (f"{days}D" if days else ""), (f"T{seconds}S" if seconds or not days else "")
+    return f"{'-' if match[1] == '-' and (days or seconds) else ''}P{date}{time}"
+
+
+def _whole(item: Object, name: str, key: str, patch: Any) -> Object | None:  # noqa: ANN401 # any JSON value
+    """Return what an override or a localization makes of the item; None where there is no such thing, or it does not fit."""
+    if not isinstance(patch, dict) or patch.get("excluded") is True:
+        return None
+    base = _bare(item)
+    changes = {path: value for path, value in patch.items() if path.partition("/")[0] not in _FIXED and path != "excluded"}
+    try:
+        return apply({**base, "start": key} if name == "recurrenceOverrides" and "start" in base else base, changes)
+    except UnfitPatchError:
+        return None
+
+
+def _bare(item: Object) -> Object:
+    return {name: value for name, value in item.items() if name not in _FIXED}
+
+
+def _narrowest(item: Object, name: str, key: str, patch: Any) -> Any:  # noqa: ANN401 # any JSON value
+    whole = _whole(item, name, key, patch)
+    if whole is None:
+        return {"excluded": True} if isinstance(patch, dict) and patch.get("excluded") is True else patch
+    base = _whole(item, name, key, {})
+    return diff(_plain_item(base or {}), _plain_item(whole))
+
+
+def _meaning(item: Object, name: str, key: str, patch: Any) -> Any:  # noqa: ANN401 # any JSON value
+    whole = _whole(item, name, key, patch)
+    return _narrowest(item, name, key, patch) if whole is None else _content(whole)
+
+
+def _content(item: Object) -> Object:
+    """Return the canonical form with every map whose keys mean nothing as the sorted list of its values."""
+    plain = _plain_item(item)
+    owner = type_of(item)
+    locations = plain.get("locations")
+    if plain.get("mainLocationId") is not None and isinstance(locations, dict) and len(locations) == 1:
+        del plain["mainLocationId"]  # which of one is no question
+    for name, target in REFERENCES.get(owner, ()):
+        _resolve(plain, tokens(name), plain.get(target), target)
+    result: Object = _unkeyed(owner, plain)
+    if isinstance(component := result.get("iCalendar"), dict) and isinstance(
+        pointers := component.get("convertedProperties"), dict
+    ):
+        component["convertedProperties"] = sorted(_text([_pointer(owner, path), pointers[path]]) for path in pointers)
+    return result
+
+
+def _unkeyed(owner: str, value: Object) -> Object:
+    result = dict(value)
+    for name, part, inner in objects(owner, value):
+        if part.how == LIST and isinstance(inner, list):
+            result[name] = [_unkeyed(part.of, element) if isinstance(element, dict) else element for element in inner]
+        elif part.how in {KEYED, NAMED} and isinstance(inner, dict):
+            entries = {key: _unkeyed(part.of, entry) if isinstance(entry, dict) else entry for key, entry in inner.items()}
+            result[name] = sorted(map(_text, entries.values())) if part.how == KEYED else entries
+        elif part.how == ONE and isinstance(inner, dict):
+            result[name] = _unkeyed(part.of, inner)
+    return result
+
+
+def _pointer(owner: str, path: str) -> str:
+    """Return a pointer with `*` for a key that means nothing."""
+    names = tokens(path)
+    part = PARTS.get(owner, {}).get(names[0])
+    if part is not None and part.how == KEYED and len(names) > 1:
+        names[1] = "*"
+    return "/".join(map(escape, names))
+
+
+def _resolve(value: Any, names: list[str], targets: Any, kind: str) -> None:  # noqa: ANN401 # any JSON value
+    """Put the content of what is meant in the place of its key, or of the keys of a set."""
+    if not isinstance(value, dict) or not isinstance(targets, dict):
+        return
+    name, *rest = names
+    if name == "*":
+        for entry in value.values():
+            _resolve(entry, rest, targets, kind)
+    elif rest:
+        _resolve(value.get(name), rest, targets, kind)
+    elif isinstance(meant := value.get(name), dict):
+        value[name] = {_meant(key, targets, kind): inner for key, inner in meant.items()}
+    elif isinstance(meant, str):
+        value[name] = _meant(meant, targets, kind)
+
+
+def _meant(key: str, targets: Object, kind: str) -> str:
+    """Return a text for the entry that a key names: its calendar address, or itself without what it refers to in turn."""
+    entry = targets.get(key)
+    if not isinstance(entry, dict):
+        return key
+    if isinstance(entry.get("calendarAddress"), str):
+        return str(entry["calendarAddress"])
+    plain = {name: inner for name, inner in entry.items() if name not in {"delegatedTo", "delegatedFrom", "memberOf", "relatedTo"}}
+    return _text(_unkeyed(PARTS["Event" if kind in PARTS["Event"] else "Card"][kind].of, plain))

@@ -1,0 +1,275 @@
+"""Translate between JSCalendar 1.0 (RFC 8984), which Cyrus 3.8 to 3.12 speaks, and JSCalendar 2.0, which the rest of jmapsync does.
+
+What 2.0 has no property for (a location's description, a participant's language, localizations) stays where it is and goes back
+as it came. Cyrus sends null for what an event lacks, and `cyrusimap.org:iCalProps` for lines it cannot convert; from a client it
+refuses those lines and empty maps (imap/jmap_calendar.c of 3.12), so neither is ever sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from jmapsync.formats.codec import Object, Patch
+from jmapsync.formats.patch import apply, diff, escape, merge, tokens
+from jmapsync.formats.recur import from_jcal, to_jcal
+from jmapsync.formats.shapes import EMPTY, KEYED, LIST, NAMED, ONE, PARTS
+
+Convert = Callable[[str, Object], Object]
+"""Converts an object of a type, or some of its properties."""
+_ONE_ADDRESS = {"replyTo": "organizerCalendarAddress", "sendTo": "calendarAddress"}
+"""Maps of addresses by method (RFC 8984, 4.4.4 and 4.4.6), and the one address that 2.0 has instead."""
+_METHODS = {new: old for old, new in _ONE_ADDRESS.items()}
+_PEOPLE = ("delegatedTo", "delegatedFrom", "memberOf")
+"""Sets of participants: by key in 1.0, by calendar address in 2.0."""
+_RULES = {"recurrenceRules": "rrule", "excludedRecurrenceRules": "exrule"}
+_RULE_OF = {line: name for name, line in _RULES.items()}
+_RECUR = ("name", "parameters", "type")
+_LINES = ("cyrusimap.org:iCalProps", "iCalProps", "iCalComponent")
+_COMPONENTS = {"Event": "vevent", "Task": "vtodo", "Group": "vcalendar", "Alert": "valarm"}
+_UNKNOWN = frozenset({"mainLocationId", "iCalendar", *_LINES})
+_MAPS = {name for parts in PARTS.values() for name in parts} | set(_ONE_ADDRESS)
+_END = "end"
+"""The key of a location that is made to tell the time zone of the end."""
+
+
+def from_v1(item: Object) -> Object:
+    """Return the JSCalendar 2.0 object of a 1.0 Event, Task or Group. Nothing of it is lost but nulls and the form."""
+    people = _people(item, lambda entry: _address(entry.get("sendTo"))[0])
+
+    def up(owner: str, value: Object) -> Object:
+        return _up(owner, value, people, up)
+
+    result = {name: value for name, value in up(_owner(item), item).items() if value is not None}
+    end = next((key for key, zone in _ends(item).items() if isinstance(zone, str)), None)
+    if end is not None:
+        location = result["locations"].pop(end)
+        result["endTimeZone"] = location.pop("timeZone")
+        if location.keys() - {"@type", "relativeTo"}:
+            result["locations"][end] = location  # else it says no more than the zone, as Cyrus makes it of a DTEND
+        elif not result["locations"]:
+            del result["locations"]
+    if isinstance(patches := result.get("recurrenceOverrides"), dict):
+        result["recurrenceOverrides"] = {key: _ended(_patch(item, patch, up, up), end) for key, patch in patches.items()}
+    if isinstance(entries := result.get("entries"), list):
+        result["entries"] = [from_v1(entry) if isinstance(entry, dict) else entry for entry in entries]
+    result["version"] = "2.0"
+    return result
+
+
+def to_v1(item: Object, held: Object | None = None) -> Object:
+    """Return the JSCalendar 1.0 object to send for a 2.0 Event, Task or Group.
+
+    `held` is the server's 1.0 object of it, if there is one: the key of the location that tells the end's time zone, which is no
+    location in 2.0, is taken from there. `iCalendar` and `mainLocationId` have no place and are left out, but for further rules.
+    """
+    people = {address: key for key, address in _people(item, lambda entry: entry.get("calendarAddress")).items()}
+
+    def down(owner: str, value: Object) -> Object:
+        return _down(owner, value, people, entry)
+
+    def entry(owner: str, value: Object) -> Object:
+        return _typed(owner, _sendable(down(owner, value)))
+
+    result = {name: value for name, value in down(_owner(item), item).items() if value is not None and not _is_empty(name, value)}
+    end = next(iter([*_ends(result), *_ends(held or {}), _END]))
+    if (zone := result.pop("endTimeZone", None)) is not None:
+        locations = result.get("locations", {})
+        marked = {"@type": "Location", "relativeTo": "end", **locations.get(end, {}), "timeZone": zone}
+        result["locations"] = {**locations, end: marked}
+    if isinstance(patches := result.get("recurrenceOverrides"), dict):
+        result["recurrenceOverrides"] = {key: _located(_patch(item, patch, down, entry), end) for key, patch in patches.items()}
+    if isinstance(entries := result.get("entries"), list):
+        result["entries"] = [to_v1(entry) if isinstance(entry, dict) else entry for entry in entries]
+    return result
+
+
+def patch_to_v1(patch: Patch, held: Object, held_v1: Object | None = None) -> Patch:
+    """Return the patch of a 1.0 object for the patch of the 2.0 object that stands for it.
+
+    `held` is what the server holds, in 2.0; `held_v1` the same as it came, if known: then paths fit it. Raises UnfitPatchError.
+    """
+    before, after = to_v1(held, held_v1), to_v1(apply(held, patch), held_v1)
+    return diff(before, after) if held_v1 is None else merge(before, after, held_v1, held_v1).patch
+
+
+def _owner(item: Object) -> str:
+    kind = item.get("@type")
+    return kind if kind in ("Task", "Group") else "Event"
+
+
+def _people(item: Object, address: Callable[[Object], Any]) -> dict[str, str]:
+    """Return the calendar addresses of an item's participants by their keys."""
+    participants = item.get("participants")
+    if not isinstance(participants, dict):
+        return {}
+    found = {key: address(entry) for key, entry in participants.items() if isinstance(entry, dict)}
+    return {key: text for key, text in found.items() if isinstance(text, str)}
+
+
+def _up(owner: str, value: Object, people: dict[str, str], up: Convert) -> Object:
+    """Return an object, or some of its properties, in 2.0; `up` does the same with what lies inside."""
+    result = _up_lines(owner, value, up)
+    for name, inner in value.items():
+        if name in _ONE_ADDRESS:
+            address, rest = _address(inner)
+            result |= {_ONE_ADDRESS[name]: address} if address or inner is None else {}
+            result |= {name: rest} if rest else {}
+        elif name in _PEOPLE and isinstance(inner, dict):
+            result[name] = {people.get(key, key): there for key, there in inner.items()}
+        elif name == "display" and owner == "Link" and isinstance(inner, str):
+            result[name] = {inner: True}
+        elif name == "byMonth" and isinstance(inner, list):
+            result[name] = [str(month) for month in inner]
+        elif name not in _LINES and name not in _RULES:
+            result[name] = _inside(owner, name, inner, lambda of, entry: _without_nulls(up(of, entry)))
+    return result
+
+
+def _up_lines(owner: str, value: Object, up: Convert) -> Object:
+    """Return the one rule that 2.0 has, and what it keeps as lines of iCalendar."""
+    result: Object = {}
+    lines: list[Any] = []
+    for name, line in _RULES.items():
+        rules = [up("RecurrenceRule", rule) for rule in value.get(name) or [] if isinstance(rule, dict)]
+        if name == "recurrenceRules" and name in value:
+            result["recurrenceRule"] = rules.pop(0) if rules else None
+        lines += [[line, {}, "recur", to_jcal(rule)] for rule in rules]
+    component = value.get("iCalComponent")
+    for name in _LINES:
+        lines += value[name] if isinstance(value.get(name), list) else []
+    if lines or isinstance(component, dict):
+        component = component or {"@type": "ICalComponent", "name": _COMPONENTS.get(owner, owner.lower())}
+        result["iCalendar"] = {**component, "properties": [*component.get("properties", []), *lines]}
+    return result
+
+
+def _down(owner: str, value: Object, people: dict[str, str], entry: Convert) -> Object:
+    """Return an object, or some of its properties, in 1.0; `entry` converts what lies inside."""
+    result: Object = {}
+    rules: dict[str, list[Any]] = {name: [] for name in _RULES}
+    for name, inner in value.items():
+        if name in _METHODS:
+            methods = _METHODS[name]
+            result[methods] = {**value.get(methods, {}), _scheme(inner): inner} if isinstance(inner, str) else inner
+        elif name == "recurrenceRule" and isinstance(inner, dict):
+            rules["recurrenceRules"].insert(0, entry("RecurrenceRule", inner))
+        elif name == "recurrenceRule":
+            result["recurrenceRules"] = inner
+        elif name == "iCalendar":
+            for line in _recur_lines(inner):
+                rules[_RULE_OF[line[0]]].append(from_jcal(line[3]))
+        elif name in _PEOPLE and isinstance(inner, dict):
+            result[name] = {people[address]: there for address, there in inner.items() if address in people}
+        elif name == "display" and owner == "Link" and isinstance(inner, dict):
+            result[name] = next(iter(sorted(inner)), None)
+        elif name not in _UNKNOWN and name not in result and not (name == "version" and owner in _COMPONENTS):
+            result[name] = _inside(owner, name, inner, entry)
+    return result | {name: found for name, found in rules.items() if found}
+
+
+def _inside(owner: str, name: str, value: Any, convert: Convert) -> Any:  # noqa: ANN401 # any JSON value
+    part = PARTS.get(owner, {}).get(name)
+    if part is None:
+        return value
+    if part.how == LIST and isinstance(value, list):
+        return [convert(part.of, element) if isinstance(element, dict) else element for element in value]
+    if part.how in {KEYED, NAMED} and isinstance(value, dict):
+        return {key: convert(part.of, entry) if isinstance(entry, dict) else entry for key, entry in value.items()}
+    return convert(part.of, value) if part.how == ONE and isinstance(value, dict) else value
+
+
+def _patch(item: Object, patch: Any, convert: Convert, entry: Convert) -> Any:  # noqa: ANN401 # any JSON value
+    """Return the patch of an override with every path and value converted."""
+    if not isinstance(patch, dict):
+        return patch
+    result: Patch = {}
+    for path, value in patch.items():
+        place, owner, rest = _locate(item, tokens(path))
+        if not rest:
+            result[path] = entry(owner, value) if isinstance(value, dict) else value
+            continue
+        name, *below = rest
+        for step in reversed(below):
+            value = {step: value}  # noqa: PLW2901 # what the path tells of the property
+        for new, inner in convert(owner, {name: value}).items():
+            if new == name and below:
+                result[path] = patch[path]
+            else:
+                result["/".join(map(escape, [*place, new]))] = None if _is_empty(new, inner) else inner
+    return result
+
+
+def _locate(item: Object, names: list[str]) -> tuple[list[str], str, list[str]]:
+    """Return the place and the type of the innermost known object on a path, and the rest of the path from there."""
+    owner, at = _owner(item), 0
+    while at < len(names):
+        part = PARTS.get(owner, {}).get(names[at])
+        step = 1 if part is not None and part.how == ONE else 2
+        if part is None or part.how == LIST or at + step > len(names) or (part.how == ONE and at + step == len(names)):
+            break
+        at, owner = at + step, part.of
+    return names[:at], owner, names[at:]
+
+
+def _address(methods: Any) -> tuple[str | None, Any]:  # noqa: ANN401 # any JSON value
+    """Return the address that 2.0 has, and the methods that stay beside it."""
+    for method in ("imip", "other"):
+        address = methods.get(method) if isinstance(methods, dict) else None
+        if isinstance(address, str) and method == _scheme(address):
+            return address, {name: uri for name, uri in methods.items() if name != method}
+    return None, methods
+
+
+def _scheme(address: str) -> str:
+    """Return the method under which Cyrus has an address (imap/jmap_ical.c of 3.12)."""
+    return "imip" if address[:7].lower() == "mailto:" else "other"
+
+
+def _recur_lines(component: Any) -> list[Any]:  # noqa: ANN401 # any JSON value
+    lines = component.get("properties") if isinstance(component, dict) else None
+    return [
+        line
+        for line in (lines if isinstance(lines, list) else [])
+        if isinstance(line, list) and len(line) > len(_RECUR) and line[0] in _RULE_OF and isinstance(line[len(_RECUR)], dict)
+    ]
+
+
+def _ends(item: Object) -> dict[str, Any]:
+    """Return the locations where an item ends (RFC 8984, 4.2.5), with their time zones."""
+    locations = item.get("locations")
+    entries = locations.items() if isinstance(locations, dict) else ()
+    return {key: entry.get("timeZone") for key, entry in entries if isinstance(entry, dict) and entry.get("relativeTo") == "end"}
+
+
+def _ended(patch: Any, end: str | None) -> Any:  # noqa: ANN401 # any JSON value
+    """Return an override in 2.0 with the time zone of its end in its own property."""
+    if not isinstance(patch, dict) or end is None:
+        return patch
+    return {"endTimeZone" if path == f"locations/{escape(end)}/timeZone" else path: value for path, value in patch.items()}
+
+
+def _located(patch: Any, end: str) -> Any:  # noqa: ANN401 # any JSON value
+    """Return an override in 1.0 with the time zone of its end in the location that tells it."""
+    if not isinstance(patch, dict):
+        return patch
+    return {f"locations/{escape(end)}/timeZone" if path == "endTimeZone" else path: value for path, value in patch.items()}
+
+
+def _is_empty(name: str, value: Any) -> bool:  # noqa: ANN401 # any JSON value
+    return value in ({}, []) and (name in _MAPS or name in EMPTY)
+
+
+def _without_nulls(entry: Object) -> Object:
+    return {name: value for name, value in entry.items() if value is not None}
+
+
+def _sendable(entry: Object) -> Object:
+    return {name: value for name, value in entry.items() if value is not None and not _is_empty(name, value)}
+
+
+def _typed(owner: str, entry: Object) -> Object:
+    """Return an object with its type, which 1.0 demands (RFC 8984, 1.4)."""
+    if owner == "OffsetTrigger" and "when" in entry:
+        owner = "AbsoluteTrigger"
+    return {"@type": owner, **entry}

@@ -1,0 +1,202 @@
+"""Tell what the parts of cards, events and tasks are: which keys of maps mean nothing, which types and values go without saying.
+
+Cards: JSContact (RFC 9553). Events and tasks: JSCalendar 2.0 (draft-ietf-calext-jscalendarbis). What a table does not name is
+unknown here and left as it is by everyone who reads the tables.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jmapsync.formats.codec import Object
+
+ONE, LIST, KEYED, NAMED = "", "[", "{", "<"
+"""How a property holds objects: itself, in an array, in a map whose keys mean nothing, in a map whose keys mean something."""
+
+_RICH = {"nicknames": "{Nickname", "organizations": "{Organization", "titles": "{Title", "emails": "{EmailAddress"}
+_TIMED = {
+    "locations": "{Location",
+    "virtualLocations": "{VirtualLocation",
+    "links": "{Link",
+    "recurrenceRule": "RecurrenceRule",
+    "relatedTo": "<Relation",
+    "participants": "{Participant",
+    "alerts": "{Alert",
+    "iCalendar": "ICalComponent",
+}
+_SHAPES: dict[str, dict[str, str]] = {
+    "Card": {
+        **_RICH,
+        "name": "Name",
+        "speakToAs": "SpeakToAs",
+        "onlineServices": "{OnlineService",
+        "phones": "{Phone",
+        "preferredLanguages": "{LanguagePref",
+        "calendars": "{Calendar",
+        "schedulingAddresses": "{SchedulingAddress",
+        "addresses": "{Address",
+        "cryptoKeys": "{CryptoKey",
+        "directories": "{Directory",
+        "links": "{Link",
+        "media": "{Media",
+        "anniversaries": "{Anniversary",
+        "notes": "{Note",
+        "personalInfo": "{PersonalInfo",
+        "relatedTo": "<Relation",
+    },
+    "Name": {"components": "[NameComponent"},
+    "Organization": {"units": "[OrgUnit"},
+    "SpeakToAs": {"pronouns": "{Pronouns"},
+    "Address": {"components": "[AddressComponent"},
+    "Anniversary": {"date": "PartialDate", "place": "Address"},
+    "Note": {"author": "Author"},
+    "Event": _TIMED,
+    "Task": _TIMED,
+    "Group": {"links": "{Link"},
+    "Location": {"links": "{Link", "iCalendar": "ICalComponent"},
+    "VirtualLocation": {"iCalendar": "ICalComponent"},
+    "Link": {"iCalendar": "ICalComponent"},
+    "RecurrenceRule": {"byDay": "[NDay"},
+    "Participant": {"links": "{Link", "iCalendar": "ICalComponent"},
+    "Alert": {"trigger": "OffsetTrigger", "relatedTo": "<Relation", "iCalendar": "ICalComponent"},
+    "ICalComponent": {"convertedProperties": "<ICalProperty"},
+}
+IMPLIED = {"PartialDate": ("PartialDate", "Timestamp"), "OffsetTrigger": ("OffsetTrigger", "AbsoluteTrigger")}
+"""Types that `@type` may tell in a place, where the other properties tell as much; elsewhere only the one of the table."""
+
+_EVENT: dict[str, Any] = {
+    "title": "",
+    "description": "",
+    "descriptionContentType": "text/plain",
+    "showWithoutTime": False,
+    "priority": 0,
+    "freeBusyStatus": "busy",
+    "privacy": "public",
+    "status": "confirmed",
+    "duration": "PT0S",
+}
+_SET_DEFAULTS: dict[str, dict[str, Any]] = {
+    "Card": {"kind": "individual"},
+    "Name": {"isOrdered": False},
+    "Address": {"isOrdered": False},
+    "Title": {"kind": "title"},
+    "Event": _EVENT,
+    "Task": {name: _EVENT[name] for name in _EVENT.keys() - {"status", "duration"}},
+    "Link": {"rel": "enclosure"},
+    "Location": {"name": ""},
+    "VirtualLocation": {"name": ""},
+    "RecurrenceRule": {"interval": 1, "rscale": "gregorian", "skip": "omit", "firstDayOfWeek": "mo"},
+    "Participant": {"participationStatus": "needs-action", "expectReply": False, "kind": "individual"},
+    "Alert": {"action": "display"},
+    "OffsetTrigger": {"relativeTo": "start"},
+}
+EMPTY = frozenset(
+    {
+        "label",
+        "contexts",
+        "features",
+        "roles",
+        "members",
+        "keywords",
+        "categories",
+        "relation",
+        "locationTypes",
+        "display",
+        "delegatedTo",
+        "delegatedFrom",
+        "memberOf",
+        "units",
+        "components",
+        "properties",
+        "convertedProperties",
+        "byDay",
+        "byMonth",
+        "byMonthDay",
+        "byYearDay",
+        "byWeekNo",
+        "byHour",
+        "byMinute",
+        "bySecond",
+        "bySetPosition",
+        "recurrenceOverrides",
+        "localizations",
+        "vCardProps",
+        "vCardParams",
+        "full",
+    }
+)
+"""Properties that mean the same empty as left out."""
+
+
+REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
+    "Card": (("titles/*/organizationId", "organizations"),),
+    **dict.fromkeys(
+        ("Event", "Task"),
+        (
+            ("mainLocationId", "locations"),
+            ("alerts/*/relatedTo", "alerts"),
+            ("participants/*/delegatedTo", "participants"),
+            ("participants/*/delegatedFrom", "participants"),
+            ("participants/*/memberOf", "participants"),
+        ),
+    ),
+}
+"""Properties that name entries of a map by their keys, and the map."""
+
+
+class Part(NamedTuple):
+    """A property that holds objects."""
+
+    how: str
+    """ONE, LIST, KEYED or NAMED."""
+    of: str
+    """The type of the objects."""
+
+
+PARTS: dict[str, dict[str, Part]] = {
+    owner: {
+        name: Part(text[0], text[1:]) if text[0] in {LIST, KEYED, NAMED} else Part(ONE, text) for name, text in properties.items()
+    }
+    for owner, properties in _SHAPES.items()
+}
+"""Properties that hold objects, by the type of their owner."""
+
+
+def type_of(item: Object) -> str:
+    """Return the type that rules a whole item: Event, Task or, where it says nothing else, Card."""
+    name = item.get("@type")
+    return name if name in ("Event", "Task") else "Card"  # what a server sends there may not be hashable
+
+
+def is_default(owner: str, name: str, value: Any) -> bool:  # noqa: ANN401 # any JSON value
+    """Tell whether a property says no more than its absence."""
+    if value is None:
+        return True
+    if value in ("", {}, []) and (name in EMPTY or name in PARTS.get(owner, ())):
+        return True
+    defaults = _SET_DEFAULTS.get(owner, {})
+    return name in defaults and bool(defaults[name] == value) and isinstance(value, bool) == isinstance(defaults[name], bool)
+
+
+def objects(owner: str, value: Object) -> Iterator[tuple[str, Part, Any]]:
+    """Yield the properties of an object that hold others, with how they do and what they hold."""
+    for name, part in PARTS.get(owner, {}).items():
+        if name in value:
+            yield name, part, value[name]
+
+
+def part_at(item: Object, names: list[str]) -> Part | None:
+    """Return how the property at a path holds objects; None where it does not, as far as is known."""
+    owner, part = type_of(item), None
+    steps = iter(names)
+    for name in steps:
+        part = PARTS.get(owner, {}).get(name)
+        if part is None:
+            return None
+        owner = part.of
+        if part.how in {KEYED, NAMED} and next(steps, None) is not None:
+            part = None
+    return part

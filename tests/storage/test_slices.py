@@ -1,0 +1,141 @@
+"""A look takes up so many new files: memory is bounded however many are copied in, and nothing seems gone meanwhile."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jmapsync.formats import lines
+from jmapsync.storage.maildir import identify
+from tests.storage.room import Room
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from jmapsync.formats.lines import Measure
+    from jmapsync.storage.port import Observation
+
+LIMIT = 3
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    return Room(tmp_path, limit=LIMIT)
+
+
+def message(number: int, *, size: int = 0) -> bytes:
+    return f"Subject: {number:04}\n\n{'x' * size}\n".encode()
+
+
+def drop(room: Room, folder: str, name: str, content: bytes) -> Path:
+    path = room.root / folder / "cur" / f"{name}:2,"
+    path.write_bytes(content)
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    return path
+
+
+def look_to_the_end(room: Room) -> list[Observation]:
+    looks = [room.look()]
+    while looks[-1].more:
+        looks.append(room.look())
+    return looks
+
+
+def test_a_look_takes_up_so_many_new_files_and_the_next_ones_the_rest(room: Room) -> None:
+    room.folder("INBOX")
+    for number in range(10):
+        drop(room, "INBOX", f"n{number}", message(number, size=number))
+    looks = look_to_the_end(room)
+    assert [len(look.items) for look in looks] == [3, 3, 3, 1]
+    assert room.ledger.counts("mail")[0] == 10
+    assert not room.look().items
+
+
+def test_files_of_equal_bytes_are_seen_together(room: Room) -> None:
+    """Hard case 62: the copies of one new message in two folders are one message, not two."""
+    room.folder("INBOX")
+    room.folder("Lists")
+    for number in range(4):
+        for folder in ("INBOX", "Lists"):
+            drop(room, folder, f"{folder}{number}", message(number, size=number))
+    looks = look_to_the_end(room)
+    assert len(looks) > 1
+    assert room.ledger.counts("mail")[0] == 4
+    assert all(len(record.local.homes) == 2 for record in room.ledger.all("mail") if record.local is not None)
+
+
+def test_moved_messages_do_not_seem_gone_while_other_files_come_first(room: Room) -> None:
+    inbox, archive = room.folder("INBOX"), room.folder("Archive")
+    keys = [room.create(message(number, size=5000), [inbox], ["$flagged"]) for number in range(6)]
+    for key in keys:
+        [path] = room.paths(key)
+        path.rename(room.root / "Archive" / "cur" / path.name)
+    for number in range(10, 20):
+        drop(room, "INBOX", f"n{number}", message(number))
+    looks = look_to_the_end(room)
+    assert len(looks) > 1
+    assert [look.gone for look in looks] == [[]] * len(looks)
+    assert all(room.version(key).homes == {archive} for key in keys)
+    assert all(room.version(key).tags == {"$flagged"} for key in keys)
+
+
+def test_what_is_gone_is_told_by_the_last_look(room: Room) -> None:
+    inbox = room.folder("INBOX")
+    keys = [room.create(message(number, size=5000), [inbox]) for number in range(5)]
+    room.paths(keys[0])[0].unlink()
+    for number in range(10, 15):
+        drop(room, "INBOX", f"n{number}", message(number, size=number))
+    looks = look_to_the_end(room)
+    assert [look.gone for look in looks] == [[], [keys[0]]]
+
+
+def test_an_edit_is_told_by_the_last_look(room: Room) -> None:
+    inbox = room.folder("INBOX")
+    key = room.create(message(1), [inbox])
+    before = room.version(key).body
+    room.paths(key)[0].write_bytes(message(2))
+    for number in range(10, 15):
+        drop(room, "INBOX", f"n{number}", message(number, size=number))
+    looks = look_to_the_end(room)
+    assert [any(seen.key == key for seen in look.items) for look in looks] == [False, True]
+    assert room.version(key).body != before
+
+
+def test_files_that_cannot_be_read_do_not_hold_up_the_rest(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.folder("INBOX")
+    for number in range(10):
+        drop(room, "INBOX", f"n{number}", message(number, size=number))
+    read: Callable[[Iterable[bytes]], Measure] = lines.measure
+
+    def refuse(chunks: Iterable[bytes]) -> Measure:
+        content = b"".join(chunks)
+        if int(content[9:13]) < 6:
+            raise OSError(5, "Input/output error")
+        return read(iter([content]))
+
+    monkeypatch.setattr(identify, "measure", refuse)
+    looks = look_to_the_end(room)
+    assert room.ledger.counts("mail")[0] == 4
+    assert len(looks[-1].problems) == 6
+
+
+def test_whether_anything_changed_is_told_without_reading_a_file(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    inbox = room.folder("INBOX")
+    key = room.create(message(1), [inbox])
+    monkeypatch.setattr(identify, "measure", lambda _: pytest.fail("a file was read"))
+    assert not room.side.differs(room.ledger)
+    new = drop(room, "INBOX", "n", message(2))
+    assert room.side.differs(room.ledger)
+    new.unlink()
+    assert not room.side.differs(room.ledger)
+    [path] = room.paths(key)
+    flagged = path.with_name(path.name + "F")
+    path.rename(flagged)
+    assert room.side.differs(room.ledger)
+    flagged.rename(path)
+    assert not room.side.differs(room.ledger)
+    path.unlink()
+    assert room.side.differs(room.ledger)
