@@ -112,12 +112,12 @@ class Account:
         self._serial += 1
         return f"{prefix}{self._serial}"
 
-    def record(self, type_name: str, record_id: str, *, dead: bool = False) -> int:
+    def record(self, type_name: str, record_id: str, *, dead: bool = False, anew: bool = False) -> int:
         """Note in a type's log that a record was made, changed or (`dead`) destroyed, and return the modseq of it."""
         self._dirty = True
         self.version += 1
         modseq = self._next_modseq()
-        self.logs[type_name].record(record_id, modseq, dead=dead)
+        self.logs[type_name].record(record_id, modseq, dead=dead, anew=anew)
         return modseq
 
     # Records, as the methods of the server change them.

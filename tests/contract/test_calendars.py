@@ -264,6 +264,53 @@ def test_lone_instances_of_one_uid_are_events_of_their_own(peer: Peer, events: O
         assert kind_of(events.refuse(**lone[0])) == ("invalidProperties", ["uid"])
 
 
+def test_cyrus_replaces_lone_instances_by_the_event_they_are_of(peer: Peer, events: Objects, home: str) -> None:
+    uid, moment = unique("lone"), "2026-12-01T10:00:00"
+    lone = event(home, uid=uid, recurrenceId=moment, recurrenceIdTimeZone="Europe/Berlin", start=moment, title="Late tea")
+    before = events.state()
+    lone_id = events.create(**lone)["id"]
+    middle = events.state()
+    base_id = events.create(**recurring(peer, home, uid=uid))["id"]
+    if peer.is_cyrus:
+        assert events.listed(before) == ([base_id], [], [])
+        assert events.listed(middle) == ([base_id], [], [lone_id])
+        assert events.get(base_id)["recurrenceOverrides"] is None
+    else:
+        assert events.listed(middle) == ([base_id], [], [])
+
+
+def test_cyrus_makes_an_instance_an_override_of_its_event_and_calls_that_created(peer: Peer, events: Objects, home: str) -> None:
+    uid, moment = unique("base"), "2026-11-25T10:00:00"
+    base_id = events.create(**recurring(peer, home, uid=uid))["id"]
+    before = events.state()
+    lone = event(
+        home, uid=uid, recurrenceId=moment, recurrenceIdTimeZone="Europe/Berlin", start="2026-11-25T12:00:00", title="Late"
+    )
+    lone_id = events.create(**lone)["id"]
+    if not peer.is_cyrus:
+        assert events.listed(before) == ([lone_id], [], [])
+        return
+    assert events.listed(before) == ([base_id], [], [])
+    assert events.get(base_id)["recurrenceOverrides"] == {moment: {"title": "Late", "start": "2026-11-25T12:00:00"}}
+    assert events.destroy(lone_id) == {}
+    assert events.get(base_id)["recurrenceOverrides"] == {moment: {"excluded": True}}
+
+
+def test_what_cyrus_refuses_or_forgets_of_sound_values(peer: Peer, events: Objects, home: str) -> None:
+    for name, value in (("alerts", {}), ("participants", {}), ("descriptionContentType", "text/html")):
+        if peer.is_cyrus:
+            assert kind_of(events.refuse(**event(home, **{name: value}))) == ("invalidProperties", [name])
+        else:
+            assert events.get(events.create(**event(home, **{name: value}))["id"])[name] == value
+    told = events.get(events.create(**event(home, privacy="public", keywords={}, title="Tea\u0001 time"))["id"])
+    if peer.is_cyrus:
+        assert ("privacy" in told, told["keywords"], told["title"]) == (False, None, "Tea time")
+        wanted = event(home, localizations={"de": {"title": "Tee"}})
+        assert events.get(events.create(**wanted)["id"]).get("localizations") is None
+    else:
+        assert (told["privacy"], told["keywords"], told["title"]) == ("public", {}, "Tea\u0001 time")
+
+
 def test_odd_uids_are_taken(peer: Peer, events: Objects, home: str) -> None:
     event_id = events.create(**event(home, uid="a/b c"))["id"]
     assert events.get(event_id, "uid")["uid"] == "a/b c"
