@@ -74,6 +74,8 @@ class Cycle:
     holding: Holding = field(init=False)
     absorber: Absorber = field(init=False)
     _begun: bool = False
+    _disk_seen: bool = False
+    """Whether the disk was looked at already, because it alone gave the hint."""
     _told: AsyncIterator[Observation] | None = None
     """A look at the server that was begun ahead."""
 
@@ -103,7 +105,8 @@ class Cycle:
         the plan back: then nothing was written.
         """
         self._begin()
-        if self.options.disk_only and not await complete(self._disk_changed):
+        guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
+        if self.options.disk_only and not await complete(self._disk_changed, guard):
             self._conclude()
             return self.report
         committer = Committer(self.kind, self.ledger, self.report, self.clock, self.holding)
@@ -112,7 +115,6 @@ class Cycle:
         )
         if self.codec is not None:
             executor.objects = committer.objects = Objects(self.ledger, self.codec)
-        guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
         containers = Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.holding)
         for number in range(ROUNDS):
             if number == 0 or committer.stale:
@@ -131,8 +133,8 @@ class Cycle:
         self._conclude()
         return self.report
 
-    def _disk_changed(self) -> bool:
-        """Tell whether the disk shows anything that the ledger does not, or anything waits to be done all the same."""
+    def _disk_changed(self, guard: Guard) -> bool:
+        """Take in what the disk shows that the ledger does not; tell whether there is any, or anything waits to be done."""
         kind = self.kind
         if self.ledger.counts(kind.items.kind)[2] or self.ledger.counts(kind.containers.kind)[2]:
             return True
@@ -142,7 +144,8 @@ class Cycle:
         here = [(folder.key or 0, folder.ref) for folder in folders]
         if sorted(here) != sorted((key, places.get(key, ("", ""))[0]) for key in known):
             return True
-        return self.local.differs(self.ledger, self._folders())
+        self._disk_seen = True
+        return self._take_disk(guard, folders=self._folders())
 
     def _adopt_folder(self, key: int, path: str, ref: str) -> None:
         self.local.adopt_folder(key, path, ref, self.ledger)
@@ -168,8 +171,8 @@ class Cycle:
                 self.ledger.set_cursor(kind.name, Side.REMOTE, "")
                 raise
         containers.settle()
-        while await complete(partial(self._take_local, guard, first=number == 0)):
-            continue
+        if number or not self._disk_seen:
+            await complete(partial(self._take_disk, guard, folders=None if number else self._folders()))
         if self.codec is not None:
             return  # what is the same is known by its uid
         await Adopter(kind, self.ledger, self.local, self.remote, self.clock).run()
@@ -184,15 +187,18 @@ class Cycle:
         """Return the folders to look at: all of them while anything waits on the disk for another look."""
         return None if self.holding.has_left_out() else self.options.folders
 
-    def _take_local(self, guard: Guard, *, first: bool) -> bool:
-        """Take in one look at the disk and return whether there is more to see."""
-        look = self.local.look_items(self.ledger, self._folders() if first else None)
-        self.report.withheld = look.withheld
-        with self.ledger.transaction():
-            if look.suspicious:
-                guard.doubt(Side.LOCAL, look.suspicious)
-            self.absorber.take_local_items(look)
-        return look.more
+    def _take_disk(self, guard: Guard, *, folders: frozenset[str] | None = None) -> bool:
+        """Take in what the disk holds and return whether it showed anything that the ledger did not."""
+        found, more = False, True
+        while more:
+            look = self.local.look_items(self.ledger, folders)
+            self.report.withheld, more = look.withheld, look.more
+            found = found or bool(look.items or look.gone or look.moved or look.places or look.suspicious or look.problems)
+            with self.ledger.transaction():
+                if look.suspicious:
+                    guard.doubt(Side.LOCAL, look.suspicious)
+                self.absorber.take_local_items(look)
+        return found
 
     # planning
 

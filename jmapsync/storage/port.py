@@ -204,9 +204,6 @@ class Local(Protocol):
         `folders` names those in which alone anything may have changed, by path.
         """
 
-    def differs(self, ledger: Ledger, folders: Collection[str] | None = None) -> bool:
-        """Tell whether the items changed since the ledger last saw them, reading no content. Raises LocalError."""
-
     def read(self, key: int, places: Sequence[Place]) -> Body:
         """Return the wire's bytes of an item."""
 

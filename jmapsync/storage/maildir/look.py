@@ -99,18 +99,6 @@ class MessageLook:
             observation.suspicious = "every message disappeared at once"
         return observation
 
-    def differs(self) -> bool:
-        """Tell whether the tree shows anything that the ledger does not, without reading any file."""
-        for key, folder in self._folders.items():
-            path = self._tree.paths[key]
-            before = self._ledger.places_in(key)
-            if not is_complete(folder):
-                return True
-            changes = self._scan(key, path, before)
-            if changes is None or changes.unknown or self._vanished or self._touched or self._traces.touched:
-                return True
-        return bool(self._problems)
-
     def _settle(self, measured: list[Measured], *, calm: bool, whole: bool) -> tuple[list[Seen], bool]:
         """Decide which message each changed file is; return the messages nobody knew, and whether anything was withheld.
 

@@ -81,11 +81,6 @@ class MaildirSide:
                 break
         return seen
 
-    def differs(self, ledger: Ledger, folders: Collection[str] | None = None) -> bool:
-        """Tell whether a look would see any change."""
-        self.tree.load(ledger)
-        return MessageLook(self.tree, ledger, folders=folders).differs()
-
     def read(self, key: int, places: Sequence[Place]) -> Body:
         """Return the wire's bytes of a message, in memory when it is small; a file that is no longer the one known has none."""
         why = "its file was renamed or removed meanwhile"

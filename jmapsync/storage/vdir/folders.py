@@ -39,7 +39,9 @@ def look_folders(tree: Tree, ledger: Ledger, kind: str) -> Observation:
         record = ledger.records([key]).get(key) if key is not None else None
         stays = key is not None and before.get(key, ("", ""))[0] == one.path
         marker = one.container if marked[one.container] == 1 else ""
-        observation.folders.append(_folder(tree, one, record if record is not None and record.local is not None else None, marker, stays=stays))
+        observation.folders.append(
+            _folder(tree, one, record if record is not None and record.local is not None else None, marker, stays=stays)
+        )
     return observation
 
 
@@ -67,5 +69,10 @@ def _folder(tree: Tree, one: Found, record: Record | None, marker: str, *, stays
     if color is None:
         color = min(known.tags, default="") if known is not None else ""
     return Folder(
-        ref=one.path, name=name or name_of(one.path), parent="", key=record.key if record is not None else None, marker=marker, color=color
+        ref=one.path,
+        name=name or name_of(one.path),
+        parent="",
+        key=record.key if record is not None else None,
+        marker=marker,
+        color=color,
     )
