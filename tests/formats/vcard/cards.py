@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.vcard.residue import plain
@@ -34,4 +35,17 @@ def lines_of(data: bytes) -> list[str]:
 def meaning(item: Object) -> Object:
     """Return a Card without what means nothing: defaults, implied types, the order of what has none."""
     result: Object = plain({name: value for name, value in item.items() if name != "kind" or value != "individual"})
+    return result
+
+
+def unkeyed(item: Object) -> Object:
+    """Return a Card without the keys of its maps, which vCard 3.0 does not hold."""
+    result = {name: value for name, value in meaning(item).items() if name != "speakToAs"}
+    for name, entries in result.items():
+        if (
+            name not in {"name", "localizations"}
+            and isinstance(entries, dict)
+            and all(isinstance(part, dict) for part in entries.values())
+        ):
+            result[name] = sorted(json.dumps(part, sort_keys=True) for part in entries.values())
     return result
