@@ -246,9 +246,7 @@ def _listed(key: str, values: list[str]) -> str:
         if value.isalnum() and key not in _ALWAYS_QUOTED:
             return value
     texts = [_ENCODE.sub(_encode, value) for value in values]
-    if key in _ALWAYS_QUOTED:
-        return f'"{",".join(texts)}"'
-    return ",".join([f'"{text}"' if _QUOTED.search(text) else text for text in texts])
+    return ",".join([f'"{text}"' if key in _ALWAYS_QUOTED or _QUOTED.search(text) else text for text in texts])
 
 
 def _folded(text: str) -> str:

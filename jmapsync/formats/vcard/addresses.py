@@ -92,6 +92,8 @@ def _read_label(reading: Reading, line: Line, made: list[tuple[Line, Object]]) -
             address["full"] = text
             return
     address = {"full": text}
+    if line.group and not any(other.group == line.group for other, _ in made):
+        reading.settle(line.group)
     read_common(reading, line, address, contexts=_CONTEXTS)
     reading.add(line, "addresses", _PREFIX, address)
     made.append((line, address))
@@ -164,6 +166,6 @@ def _write_three(draft: Draft, key: str, address: Object, params: Params, struct
     if isinstance(full, str) and full:
         label = {name: values for name, values in params.items() if name in {"prop-id", "type"}}
         if structured is None:
-            draft.put("LABEL", escape(full), label, unlabelled, "addresses", key)
+            draft.put("LABEL", escape(full), label, unlabelled, "addresses", key, draft.new_group())
         else:
             draft.add(Line("LABEL", escape(full), label, draft.lines[-1].group), "addresses", key)

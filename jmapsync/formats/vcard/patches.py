@@ -32,6 +32,15 @@ def read_patch(reading: Reading, line: Line) -> None:
         reading.keep(line)
 
 
+def filled_by(line: Line) -> list[tuple[str, str]]:
+    """Return the maps and keys of entries that a JSPROP line brings."""
+    path = parse_pointer(",".join(line.params.get("jsptr", ())))
+    if len(path) == 2:  # noqa: PLR2004 (a map and a key)
+        return [(path[0], path[1])]
+    value = _json(unescape(line.value)) if len(path) == 1 else None
+    return [(path[0], key) for key in value] if isinstance(value, dict) else []
+
+
 def _json(text: str) -> Any:
     if text.count("[") + text.count("{") > _DEEPEST and _depth(text) > _DEEPEST:
         return _MISSING

@@ -26,11 +26,11 @@ def read_property(line: Line) -> list[Any]:
     """Return a line as a jCard property: name, parameters, type, values."""
     name = line.name.lower()
     params = read_params(line.params)
-    kind = line.params["value"][0].lower() if line.params.get("value") else _DEFAULT_TYPES.get(name, _PLAIN)
-    params.pop("value", None)
-    if not _TYPE.match(kind):
-        kind = _PLAIN
-        params["value"] = line.params["value"][0]
+    kind = _DEFAULT_TYPES.get(name, _PLAIN)
+    told = line.params.get("value", ())
+    if len(told) == 1 and _TYPE.match(told[0]):
+        kind = told[0].lower()
+        del params["value"]
     if line.group:
         params["group"] = line.group
     if kind not in _RECOGNISED:

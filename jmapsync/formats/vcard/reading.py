@@ -12,7 +12,8 @@ from jmapsync.formats.vcard.anniversaries import APPLE_DATE, KINDS, PLACES, read
 from jmapsync.formats.vcard.entries import ENTRIES, read_entry
 from jmapsync.formats.vcard.languages import Sorted, read_localizations, sort_languages
 from jmapsync.formats.vcard.names import read_legacy, read_names
-from jmapsync.formats.vcard.patches import read_patch
+from jmapsync.formats.vcard.patches import filled_by, read_patch
+from jmapsync.formats.vcard.preserved import read_params
 from jmapsync.formats.vcard.relations import (
     MEMBER_3,
     RELATED_3,
@@ -76,6 +77,9 @@ def _read_gender(reading: Reading, line: Line) -> None:
             del reading.card["speakToAs"]
     else:
         spoken["grammaticalGender"] = unescape(line.value).lower()
+        kept = {name: values for name, values in line.params.items() if name not in {"value", "prop-id"}}
+        if kept:
+            spoken["vCardParams"] = read_params(kept)
 
 
 def _read_later(reading: Reading, line: Line) -> None:
@@ -133,6 +137,7 @@ def _read(found: Sorted, version: str) -> Reading:
     structured: list[Line] = []
     places: list[Line] = []
     last: list[Line] = []
+    reading.reserved = {path for line in lines if line.name == "JSPROP" for path in filled_by(line)}
     grouped = any(line.group for line in lines)
     labels = {id(line) for line in lines if reading.note_label(line)} if grouped else ()
     for line in lines:

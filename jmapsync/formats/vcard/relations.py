@@ -131,7 +131,7 @@ def write_related(draft: Draft, key: str, entry: Object) -> None:
         if isinstance(kept, dict):
             write_params(params, kept, ("type", "value", "prop-id", "group"))
         draft.add(Line("RELATED", uri_value(key, bare=True) if is_uri(key) else escape(key), params), "relatedTo", key)
-    elif not is_uri(key) and len(kinds) <= 1 and " " in key:
+    elif not is_uri(key) and len(kinds) <= 1 and RELATIONS.issuperset(kinds) and " " in key:
         group = draft.new_group()
         draft.add(Line(RELATED_3, escape(key), {}, group), "relatedTo", key)
         label = kinds[0].title() if kinds else "Other"

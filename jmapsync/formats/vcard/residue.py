@@ -48,7 +48,7 @@ def find_residue(card: Object, view: Object, draft: Draft, interpreted: Containe
         if value == seen or name in _LISTED:
             continue
         if name not in view:
-            if not (name == "kind" and value == "individual") and value != {}:
+            if not (name == "kind" and value == "individual"):
                 residue.missing.append(((name,), value))
         elif isinstance(value, dict) and isinstance(seen, dict):
             if name in {"name", "speakToAs"}:

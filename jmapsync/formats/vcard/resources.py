@@ -43,6 +43,10 @@ _MEDIA_TYPES = {
     "GPG": "application/pgp-keys",
     "X509": "application/pkix-cert",
 }
+_KNOWN = frozenset(
+    {*_MEDIA_TYPES, *("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "SVG+XML", "HEIC", "BASIC", "MPEG", "OGG", "WAV")}
+)
+"""Words that name a media type, where TYPE has others too."""
 _WORDS = {"image/jpeg": "JPEG", "application/pgp-keys": "PGP", "application/pkix-cert": "X509"}
 _DATA = re.compile(r"data:([^;,]*)((?:;[^;,]*)*),", re.IGNORECASE)
 _SUBTYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]*\Z")
@@ -71,13 +75,10 @@ def read_resource(reading: Reading, line: Line) -> None:
     entry["uri"] = uri
     if "mediatype" in params and "encoding" not in params:
         entry["mediaType"] = ",".join(params["mediatype"])
-    shown = line if "type" not in used else line._replace(params={**params, "type": _contexts(params)})
-    read_common(reading, shown, entry, labelled=True, used=frozenset(used - {"type"}))
+    types = [text for text in params.get("type", ()) if f"type={text}" not in used]
+    shown = line if len(types) == len(params.get("type", ())) else line._replace(params={**params, "type": types})
+    read_common(reading, shown, entry, labelled=True, used=frozenset(used))
     reading.add(line, resource.where, resource.prefix, entry)
-
-
-def _contexts(params: Params) -> list[str]:
-    return [text for text in params["type"] if text.lower() in _NO_SUBTYPES]
 
 
 def _inline(line: Line, resource: _Resource, used: set[str]) -> str:
@@ -91,12 +92,12 @@ def _inline(line: Line, resource: _Resource, used: set[str]) -> str:
         return ""
     media_type = ",".join(line.params.get("mediatype", ()))
     words = [text for text in line.params.get("type", ()) if text.lower() not in _NO_SUBTYPES]
-    if not media_type and len(words) == 1:
-        word = words[0]
+    if media_type:
+        used.update(f"type={word}" for word in words if word.upper() == _word(media_type))
+    elif words:
+        word = next((word for word in words if word.upper() in _KNOWN), words[0])
         media_type = _MEDIA_TYPES.get(word.upper(), word.lower() if "/" in word else f"{resource.family}/{word.lower()}")
-        used.add("type")
-    elif media_type and len(words) == 1 and _word(media_type) == words[0].upper():
-        used.add("type")
+        used.add(f"type={word}")
     return f"data:{media_type or _UNNAMED};base64,{value}" if value else ""
 
 

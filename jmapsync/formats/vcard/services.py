@@ -98,7 +98,7 @@ def write_service(draft: Draft, key: str, entry: Object) -> None:
     if not isinstance(value, str) or not value or (name == "IMPP" and not has_uri):
         return
     scheme = value.partition(":")[0].lower() if has_uri else ""
-    if name not in {"IMPP", PROFILE}:
+    if name != "IMPP":
         name = "IMPP" if not draft.four and scheme in _SCHEMES else PROFILE
     if not draft.four and name == PROFILE:
         name = OLD_PROFILE

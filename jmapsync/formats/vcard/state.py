@@ -31,13 +31,15 @@ _VALUE_TYPES = frozenset(
 class Reading:
     """A card being read."""
 
-    __slots__ = ("_counts", "_foreign", "_labels", "_members", "_settled", "card", "four", "places")
+    __slots__ = ("_counts", "_foreign", "_labels", "_members", "_settled", "card", "four", "places", "reserved")
 
     def __init__(self, version: str) -> None:
         self.card: Object = {"@type": "Card", "version": "1.0"}
         self.four = version == "4.0"
         self.places: dict[int, tuple[str, str]] = {}
         """The map and the key that the entry of a line went to, by the line's identity."""
+        self.reserved: set[tuple[str, str]] = set()
+        """Maps and keys that JSPROP lines will fill, so that no other entry may get them."""
         self._counts: dict[str, int] = {}
         self._labels: dict[str, Line] = {}
         self._members: dict[str, list[Object]] = {}
@@ -83,6 +85,8 @@ class Reading:
         while not key or key in entries:
             count = self._counts[prefix] = self._counts.get(prefix, 0) + 1
             key = f"{prefix}-{count}"
+            if (where, key) in self.reserved:
+                key = ""
         entries[key] = entry
         self.places[id(line)] = where, key
         if line.group:

@@ -13,7 +13,7 @@ from jmapsync.formats.vcard.draft import Draft, Tag
 from jmapsync.formats.vcard.entries import write_entry
 from jmapsync.formats.vcard.names import is_derived, write_name
 from jmapsync.formats.vcard.patches import localized, parse_pointer, write_patch
-from jmapsync.formats.vcard.preserved import write_property
+from jmapsync.formats.vcard.preserved import write_params, write_property
 from jmapsync.formats.vcard.reading import INTERPRETED, KINDS_OF_CARD, read_object
 from jmapsync.formats.vcard.relations import write_keywords, write_members, write_organization, write_related
 from jmapsync.formats.vcard.residue import find_residue
@@ -139,7 +139,11 @@ def _write_head(draft: Draft) -> None:
     speak = card.get("speakToAs")
     gender = speak.get("grammaticalGender") if isinstance(speak, dict) else None
     if four and isinstance(gender, str) and gender and ("speakToAs", "grammaticalGender") not in draft.hidden:
-        draft.add(Line("GRAMGENDER", escape(gender), {}), "speakToAs", "grammaticalGender")
+        kept = speak.get("vCardParams") if isinstance(speak, dict) else None
+        params = {}
+        if isinstance(kept, dict):
+            write_params(params, kept)
+        draft.add(Line("GRAMGENDER", escape(gender), params), "speakToAs", "grammaticalGender")
 
 
 def _write_tail(draft: Draft) -> None:
@@ -177,13 +181,11 @@ def _write_language(draft: Draft, language: str, patch: Any) -> None:
     for tag, line in zip(added.tags, added.lines, strict=True):
         if (tag, line.name, line.value) in known or line.name == "X-ABLABEL" or is_derived(line):
             continue
-        alternative = draft.alternative(line.name, tag[1])
-        if not _mark(draft, tag, line.name, alternative):
+        alternative = _mark(draft, tag, line.name)
+        if not alternative:
             continue
         params = {name: values for name, values in line.params.items() if name != "altid"}
-        draft.add(
-            Line(line.name, line.value, {"altid": [alternative], "language": [language], **params}), "localizations", language
-        )
+        draft.add(Line(line.name, line.value, {"altid": alternative, "language": [language], **params}), "localizations", language)
 
 
 def _touched(patch: Object, other: Object) -> list[Tag]:
@@ -203,11 +205,12 @@ def _touched(patch: Object, other: Object) -> list[Tag]:
     return sorted(found)
 
 
-def _mark(draft: Draft, tag: Tag, name: str, alternative: str) -> bool:
-    """Give the line that is localized its ALTID; tell whether there is such a line."""
+def _mark(draft: Draft, tag: Tag, name: str) -> list[str]:
+    """Return the ALTID of the line that is localized, giving it one if need be; nothing where there is no such line."""
     for place, line in enumerate(draft.lines):
         if line.name == name and draft.tags[place] == tag:
             if "altid" not in line.params:
-                draft.lines[place] = line._replace(params={"altid": [alternative], **line.params})
-            return True
-    return False
+                alternative = [draft.alternative(name, tag[1])]
+                draft.lines[place] = line._replace(params={"altid": alternative, **line.params})
+            return draft.lines[place].params["altid"]
+    return []
