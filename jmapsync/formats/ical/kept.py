@@ -132,7 +132,7 @@ class Writing:
     __slots__ = ("_kept", "_noted", "_pointed", "lines", "nested", "rest", "tzids", "written")
 
     def __init__(self, kept: object, name: str) -> None:
-        known = kept if isinstance(kept, dict) and kept.get("name") == name.lower() else {}
+        known = kept if isinstance(kept, dict) and kept.get("name", name.lower()) == name.lower() else {}
         noted = known.get("convertedProperties")
         self._noted: Object = noted if isinstance(noted, dict) else {}
         self._kept: Object = known

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jmapsync.formats.ical import jcal
 from jmapsync.formats.ical.lines import Component, Line, params_text
 from jmapsync.formats.ical.times import MIDNIGHT, basic, basic_date, to_local
-from jmapsync.formats.ical.zones import UTC_ZONE, is_zone, moved, vtimezone, years, zone_of_name, zone_of_rules
+from jmapsync.formats.ical.vtimezones import vtimezone, years
+from jmapsync.formats.ical.zones import UTC_ZONE, is_zone, moved, zone_of_name, zone_of_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

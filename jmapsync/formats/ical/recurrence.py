@@ -70,7 +70,7 @@ def _read_dates(reading: Reading, line: Line, source: Source, series: Series) ->
         clock = series.clock
         key = None if moment is None else as_of(moment, clock.zone, whole_days=clock.whole_days, time=series.time)
         length = _length(line, first, last, source) if last else None
-        if key is None or key in overrides or (last and (length is None or line.name != "RDATE")):
+        if key is None or moment is None or key in overrides or (last and (moment.form == "date" or length is None or line.name != "RDATE")):
             unread.append(text)
             continue
         overrides[key] = {"excluded": True} if line.name == "EXDATE" else {"duration": length} if last else {}

@@ -1,14 +1,14 @@
-"""Name time zones as the IANA database does, convert between their local time and UTC, and write VTIMEZONE components.
+"""Name time zones as the IANA database does, and convert between their local time and UTC.
 
-The rules come from the system's IANA database; VTIMEZONE components are made and understood by the icalendar library.
+The rules come from the system's IANA database; the VTIMEZONE components of others are understood by the icalendar library.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from icalendar import Timezone
@@ -16,12 +16,7 @@ from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
 from jmapsync.formats.ical.times import at, shown
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 UTC_ZONE: Final = "Etc/UTC"
-FOREVER: Final = 2037
-"""The last year whose changes of the clock a VTIMEZONE lists for what recurs without end: readers on 32 bits know no later one."""
 _SHAPE = re.compile(r"(?:Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Etc|Europe|Indian|Pacific)(?:/[A-Za-z0-9_+-]+){1,3}")
 _WORD = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+){0,3}")
 _OFFSET = re.compile(r"\(?(?:UTC|GMT) ?([+-])(\d\d?)(?::?00)?\)?(?![^+-]*[+-]\d)(?!:?\d)")
@@ -37,7 +32,7 @@ def zone_info(name: str) -> ZoneInfo | None:
         return None
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError):  # a directory of the database, or no zone at all
+    except (OSError, ValueError, KeyError):  # a directory of the database, no zone at all, no such name
         return None
 
 
@@ -125,19 +120,3 @@ def zone_of_rules(text: str, year: int) -> str | None:
 def _candidates() -> tuple[str, ...]:
     known = list(dict.fromkeys(["Etc/UTC", *sorted(WINDOWS_TO_OLSON.values(), key=lambda name: (not name.startswith("Europe/"), name))]))
     return (*known, *sorted(available_timezones() - set(known) - _NO_ZONES))
-
-
-@lru_cache(maxsize=2048)
-def vtimezone(tzid: str, first: int, last: int) -> tuple[str, ...]:
-    """Return the unfolded lines of the VTIMEZONE of an IANA zone, for the changes of the clock of some years."""
-    if zone_info(tzid) is None:
-        return ()
-    component = Timezone.from_tzid(tzid, first_date=date(max(first, 1), 1, 1), last_date=date(min(last + 1, _LAST_YEAR), 1, 1))
-    return tuple(component.to_ical().decode().replace("\r\n ", "").split("\r\n")[:-1])
-
-
-def years(moments: Iterable[str], *, endless: bool) -> tuple[int, int]:
-    """Return the first and the last year that a VTIMEZONE has to cover, of the local times that an object names."""
-    found = [int(moment[:4]) for moment in moments]
-    first, last = min(found, default=1970), max(found, default=1970)
-    return first, max(last, FOREVER) if endless else last
