@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from jmapsync.errors import LocalError
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.names import INSIDE, LOST_AND_FOUND, TOP, escape, fold, unescape, unique
+from jmapsync.kinds.mail import MAIL
 from jmapsync.storage.atomic import replace_text, sync_directories, unfinished
 from jmapsync.storage.root import MARKER, read_marker
 from jmapsync.storage.state import is_text, may_be_directory, may_be_folder
@@ -65,7 +66,7 @@ class Tree:
         one would turn letters into other keywords, so there the ledger's stands.
         """
         self.paths, self.tables = {}, {}
-        for key, (path, keywords) in ledger.folders().items():
+        for key, (path, keywords) in ledger.folders(MAIL.containers.kind).items():
             self.paths[key] = path
             kept = KeywordTable.parse(keywords)
             try:

@@ -10,8 +10,11 @@ from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.tree import name_of
 
 if TYPE_CHECKING:
-    from jmapsync.ledger import Ledger, Record
-    from jmapsync.storage.vdir.tree import Found, Tree
+    from pathlib import Path
+
+    from jmapsync.ledger import Ledger
+    from jmapsync.planner.model import Version
+    from jmapsync.storage.vdir.tree import Tree
 
 
 def look_folders(tree: Tree, ledger: Ledger, kind: str) -> Observation:
@@ -31,48 +34,40 @@ def look_folders(tree: Tree, ledger: Ledger, kind: str) -> Observation:
         keys = {path: key for key, path in tree.paths.items()}
     marked = Counter(one.container for one in found)
     observation = Observation(folders_whole=True)
-    before = ledger.folders()
+    before = ledger.folders(kind)
     for one in found:
         key = keys.get(one.path)
         if key is None and one.container in by_ref and by_ref[one.container].key not in tree.paths:
             key = by_ref[one.container].key
         record = ledger.records([key]).get(key) if key is not None else None
         stays = key is not None and before.get(key, ("", ""))[0] == one.path
+        name, color = _shown(tree.root / one.path, record.local if record is not None else None, stays=stays)
         marker = one.container if marked[one.container] == 1 else ""
-        observation.folders.append(
-            _folder(tree, one, record if record is not None and record.local is not None else None, marker, stays=stays)
-        )
+        folder = Folder(one.path, name or name_of(one.path), parent="", key=key, marker=marker, color=color)
+        observation.folders.append(folder)
     return observation
 
 
 def differs(tree: Tree, observation: Observation, ledger: Ledger) -> bool:
-    """Tell whether a collection shows another name or colour than the ledger knows of it."""
+    """Tell whether a collection shows another name or colour than the ledger knows of it, or any is gone."""
     records = ledger.records([folder.key for folder in observation.folders if folder.key is not None])
     for folder in observation.folders:
         known = records[folder.key].local if folder.key in records else None
-        if known is None or (folder.name, {folder.color} - {""}) != (known.body, known.tags):
+        if known is None or folder.name != known.body or {folder.color} - {""} != set(known.tags):
             return True
     return len(observation.folders) != len(tree.paths)
 
 
-def _folder(tree: Tree, one: Found, record: Record | None, marker: str, *, stays: bool) -> Folder:
-    """Return a collection under the name that it shows.
+def _shown(folder: Path, known: Version | None, *, stays: bool) -> tuple[str, str]:
+    """Return the name and the colour that a collection shows.
 
-    Without a `displayname` it is what its directory is called; where nobody renamed that, what it was. So is a name that cannot be
-    shown in one line, and a colour that is none.
+    One without a `displayname` is called as its directory is; where nobody renamed that, as it was. A name that a line cannot show
+    as it is, a colour written in other letters and one that is none stay what they were.
     """
-    folder = tree.root / one.path
     name, color = metadata.read_name(folder), metadata.read_color(folder)
-    known = record.local if record is not None else None
-    if known is not None and (metadata.shown(known.body) == name or (not name and stays)):
+    if known is None:
+        return name, color or ""
+    if metadata.shown(known.body) == name or (not name and stays):
         name = known.body
-    if color is None:
-        color = min(known.tags, default="") if known is not None else ""
-    return Folder(
-        ref=one.path,
-        name=name or name_of(one.path),
-        parent="",
-        key=record.key if record is not None else None,
-        marker=marker,
-        color=color,
-    )
+    before = min(known.tags, default="")
+    return name, before if color is None or color == metadata.as_rgb(before) else color

@@ -8,7 +8,6 @@ khal, khard, todoman and vdirsyncer look at no hidden file.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import secrets
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 from jmapsync.errors import LocalError
 from jmapsync.formats.names import LOST_AND_FOUND, escape, fold, unescape, unique
 from jmapsync.storage.atomic import sync_directories
-from jmapsync.storage.state import is_text, may_be_folder
+from jmapsync.storage.state import is_text, may_be_folder, printable
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.names import digest_in, staged_name
 
@@ -28,6 +27,10 @@ if TYPE_CHECKING:
     from jmapsync.ledger import Ledger
 
 _TOP = frozenset({LOST_AND_FOUND})
+
+
+class NotEmptyError(Exception):
+    """A collection that is to go holds something of somebody's; the text is a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,7 @@ class Tree:
 
     def load(self, ledger: Ledger, kind: str) -> None:
         """Read where the containers of a kind lie."""
-        mine = {record.key for record in ledger.all(kind)}
-        self.paths = {key: path for key, (path, _) in ledger.folders().items() if key in mine}
+        self.paths = {key: path for key, (path, _) in ledger.folders(kind).items()}
 
     def folder(self, key: int) -> Path:
         """Return where a container lies."""
@@ -122,12 +124,14 @@ class Tree:
     def remove(self, key: int) -> None:
         """Remove an empty collection with its metadata.
 
-        Raises OSError when anything but our own files is left in it: it is never emptied by force. Then it stays as it was.
+        Raises NotEmptyError when anything but our own files is left in it: it is never emptied by force. Raises OSError; then it
+        stays as it was, too.
         """
         folder = self.folder(key)
         leftovers = [name for name in os.listdir(folder) if name not in metadata.FILES]
         if leftovers:
-            raise OSError(errno.ENOTEMPTY, f"it still holds {min(leftovers)}", os.fspath(folder))
+            what = min(leftovers) if len(leftovers) == 1 else f"{min(leftovers)} and {len(leftovers) - 1} more"
+            raise NotEmptyError(f"the directory {folder} is not removed, because it still holds {printable(what)}")
         name, color, container = metadata.read_name(folder), metadata.read_color(folder), metadata.container_of(folder)
         try:
             for file in metadata.FILES:
