@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -48,6 +49,8 @@ class Options:
     """Let the plan through that the guard held back the last time."""
     disk_only: bool = False
     """Look at the disk first, and leave the server alone where nothing changed on it."""
+    folders: frozenset[str] | None = None
+    """The folders of the disk, by path, in which alone anything may have changed; None for all."""
 
 
 @dataclass(slots=True)
@@ -113,7 +116,7 @@ class Cycle:
         containers = Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.holding)
         for number in range(ROUNDS):
             if number == 0 or committer.stale:
-                await self._look(containers, guard, full=self.options.full and number == 0)
+                await self._look(containers, guard, number)
             pages = (page for page, _ in self._plans(losable=True))
             guard.check(pages, allow=self.options.allow_deletes, dry=self.options.dry)
             if self.options.dry:
@@ -139,7 +142,7 @@ class Cycle:
         here = [(folder.key or 0, folder.ref) for folder in folders]
         if sorted(here) != sorted((key, places.get(key, ("", ""))[0]) for key in known):
             return True
-        return self.local.differs(self.ledger)
+        return self.local.differs(self.ledger, self._folders())
 
     def _adopt_folder(self, key: int, path: str, ref: str) -> None:
         self.local.adopt_folder(key, path, ref, self.ledger)
@@ -151,11 +154,11 @@ class Cycle:
         again = self.absorber.unanswered()
         return self.remote.look(cursor, lambda: self.ledger.refs(kind.items.kind) | self.ledger.refs(kind.kept), again, whole=full)
 
-    async def _look(self, containers: Containers, guard: Guard, *, full: bool) -> None:
+    async def _look(self, containers: Containers, guard: Guard, number: int) -> None:
         """Look at both sides and take in what they hold; what only one side seems to have may be the same."""
         kind, absorber = self.kind, self.absorber
         absorber.take_local_folders(await complete(self.local.look_folders, self.ledger))
-        pages, self._told = self._told or self._pages(full=full), None
+        pages, self._told = self._told or self._pages(full=self.options.full and number == 0), None
         async for page in pages:
             try:
                 # In a thread, so that the server's next answer comes in meanwhile.
@@ -165,9 +168,8 @@ class Cycle:
                 self.ledger.set_cursor(kind.name, Side.REMOTE, "")
                 raise
         containers.settle()
-        more = True
-        while more:
-            more = await complete(self._take_local, guard)
+        while await complete(partial(self._take_local, guard, first=number == 0)):
+            continue
         if self.codec is not None:
             return  # what is the same is known by its uid
         await Adopter(kind, self.ledger, self.local, self.remote, self.clock).run()
@@ -178,9 +180,14 @@ class Cycle:
                 guard.doubt(Side.REMOTE, page.suspicious)
             self.absorber.take_remote(page)
 
-    def _take_local(self, guard: Guard) -> bool:
+    def _folders(self) -> frozenset[str] | None:
+        """Return the folders to look at: all of them while anything waits on the disk for another look."""
+        return None if self.holding.has_left_out() else self.options.folders
+
+    def _take_local(self, guard: Guard, *, first: bool) -> bool:
         """Take in one look at the disk and return whether there is more to see."""
-        look = self.local.look_items(self.ledger)
+        look = self.local.look_items(self.ledger, self._folders() if first else None)
+        self.report.withheld = look.withheld
         with self.ledger.transaction():
             if look.suspicious:
                 guard.doubt(Side.LOCAL, look.suspicious)
