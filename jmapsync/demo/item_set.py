@@ -95,6 +95,8 @@ class _ItemRun(SetRun):
             after = self._with_file(self.store.replace(before, after))
             self._send("update", after)
         told = {name: one for name, one in after.items() if one != wanted.get(name) and self._is_told(name)}
+        if self.of_cyrus and after["isOrigin"]:
+            told["updated"] = after["updated"]
         self.updated[key] = told or None
 
     def remove(self, key: str) -> None:

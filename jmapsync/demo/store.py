@@ -110,6 +110,8 @@ class Store:
     def put(self, item: JsonObject, *, anew: bool = False) -> JsonObject:
         """Keep an item as it is and return it; `anew`: `/changes` then tells it as created."""
         with self.account.transaction():
+            if (former := self.items.get(item["id"])) is not None:
+                del self._ids[former["uid"]][former.get("recurrenceId")]
             self.items[item["id"]] = item
             self._index(item)
             self.account.record(self.model.item, item["id"], anew=anew)
