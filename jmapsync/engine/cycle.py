@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from jmapsync.engine.absorb import Absorber
+from jmapsync.engine.absorb import Absorber, is_renamed
 from jmapsync.engine.adopt import Adopter
 from jmapsync.engine.commit import Committer, Work
 from jmapsync.engine.containers import Containers
@@ -139,10 +139,12 @@ class Cycle:
         if self.ledger.counts(kind.items.kind)[2] or self.ledger.counts(kind.containers.kind)[2]:
             return True
         places = self.ledger.folders()
-        known = [record.key for record in self.ledger.all(kind.containers.kind) if record.local is not None]
+        known = {record.key: record.local for record in self.ledger.all(kind.containers.kind) if record.local is not None}
         folders = self.local.look_folders(self.ledger).folders
         here = [(folder.key or 0, folder.ref) for folder in folders]
         if sorted(here) != sorted((key, places.get(key, ("", ""))[0]) for key in known):
+            return True
+        if any(not folder.role and is_renamed(folder, known[folder.key or 0]) for folder in folders):
             return True
         self._disk_seen = True
         return self._take_disk(guard, folders=self._folders())
