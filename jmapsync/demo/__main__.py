@@ -9,6 +9,7 @@ import threading
 from jmapsync.demo.dialect import DIALECTS
 from jmapsync.demo.sample import fill_sample
 from jmapsync.demo.server import DemoServer
+from jmapsync.demo.synthetic import populate_calendars, populate_contacts
 
 
 def main() -> None:
@@ -22,6 +23,9 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=0, help="so many synthetic messages instead of the sample")
     parser.add_argument("--mailboxes", type=int, default=1, help="mailboxes the synthetic messages are spread over")
     parser.add_argument("--size", type=int, default=2000, help="their size in octets, on average")
+    parser.add_argument("--contacts", type=int, default=0, help="so many synthetic contacts instead of the sample")
+    parser.add_argument("--photo", type=int, default=0, help="the size of each one's photo in octets; 0: none")
+    parser.add_argument("--events", type=int, default=0, help="so many synthetic events instead of the sample")
     parser.add_argument("--objects", type=int, help="maxObjectsInGet and maxObjectsInSet")
     options = parser.parse_args()
 
@@ -34,10 +38,13 @@ def main() -> None:
     )
     if options.objects is not None:
         server.limits.max_objects_in_get = server.limits.max_objects_in_set = options.objects
+    if options.contacts or options.events:
+        populate_contacts(server.account, options.contacts, photo_size=options.photo)
+        populate_calendars(server.account, options.events)
     if options.messages:
         mailboxes = ["INBOX", *(server.account.create_mailbox(f"Box {n}") for n in range(2, options.mailboxes + 1))]
         server.account.populate(options.messages, mailboxes=mailboxes, size=options.size)
-    else:
+    elif not (options.contacts or options.events):
         fill_sample(server.account)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

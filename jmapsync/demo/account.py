@@ -1,4 +1,4 @@
-"""Keep one account's mail in memory: mailboxes, messages, blobs, states. Every change to them passes through here."""
+"""Keep one account in memory: mailboxes, messages, blobs, states; contacts and calendars have stores of their own."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING
 
 from jmapsync.demo.content import Content, SyntheticMessage, blob_id_of, mail_like_size, read_content
 from jmapsync.demo.history import ChangeLog
+from jmapsync.demo.models import CALENDAR_MODEL, CONTACT_MODEL, MODELS
 from jmapsync.demo.records import Email, Mailbox
+from jmapsync.demo.store import Backup, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from jmapsync.demo.dialect import Dialect
 
+_MAIL_TYPES = ("Email", "Mailbox")
+_FAMILIES = (_MAIL_TYPES, *((model.collection, model.item) for model in MODELS))
 _FOLDERS = (
     ("Drafts", "drafts"),
     ("Sent", "sent"),
@@ -35,8 +39,9 @@ class Snapshot:
     emails: dict[str, Email]
     mailboxes: dict[str, Mailbox]
     blobs: dict[str, Content]
-    email_log: ChangeLog
-    mailbox_log: ChangeLog
+    logs: dict[str, ChangeLog]
+    contacts: Backup
+    calendars: Backup
 
 
 class Account:
@@ -56,7 +61,7 @@ class Account:
         self.emails: dict[str, Email] = {}
         self.mailboxes: dict[str, Mailbox] = {}
         self.blobs: dict[str, Content] = {}
-        self.logs = {"Email": ChangeLog(history), "Mailbox": ChangeLog(history)}
+        self.logs = {name: ChangeLog(history) for family in _FAMILIES for name in family}
         self.version = 0
         """Grows with every change of a message, and is never set back."""
         self.listeners: list[Callable[[], None]] = []
@@ -72,6 +77,10 @@ class Account:
         inbox.rights |= {"mayRename": False, "mayDelete": False}
         for folder, role in _FOLDERS:
             self.create_mailbox(folder, role=role)
+        self.calendar_addresses = ["mailto:demo@example.com"]
+        """The URIs that stand for the user among an event's participants; the first is the default."""
+        self.contacts = Store(self, CONTACT_MODEL)
+        self.calendars = Store(self, CALENDAR_MODEL)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -93,9 +102,23 @@ class Account:
     def state(self, type_name: str) -> str:
         """Return the state string of a data type; types that never change have one state."""
         if self.dialect.shared_states:
-            return str(max(log.state for log in self.logs.values()))
+            family = next((family for family in _FAMILIES if type_name in family), ())
+            return str(max((self.logs[name].state for name in family), default=0))
         log = self.logs.get(type_name)
         return str(log.state) if log is not None else "0"
+
+    def new_id(self, prefix: str) -> str:
+        """Return an id that no record had before."""
+        self._serial += 1
+        return f"{prefix}{self._serial}"
+
+    def record(self, type_name: str, record_id: str, *, dead: bool = False, anew: bool = False) -> int:
+        """Note in a type's log that a record was made, changed or (`dead`) destroyed, and return the modseq of it."""
+        self._dirty = True
+        self.version += 1
+        modseq = self._next_modseq()
+        self.logs[type_name].record(record_id, modseq, dead=dead, anew=anew)
+        return modseq
 
     # Records, as the methods of the server change them.
 
@@ -106,8 +129,8 @@ class Account:
             self.blobs.setdefault(blob_id, data)
             if self.dialect.upload_moves_state:
                 self._dirty = True
-                for log in self.logs.values():
-                    log.state = self._next_modseq()
+                for name in _MAIL_TYPES:
+                    self.logs[name].state = self._next_modseq()
             return blob_id
 
     def emails_of_blob(self, blob_id: str) -> list[str]:
@@ -125,7 +148,7 @@ class Account:
                     self.update_email(present, mailbox_ids=present.mailbox_ids | frozenset(mailbox_ids))
                     return present
             else:
-                email_id = self._next_id("e")
+                email_id = self.new_id("e")
             email = Email(email_id, blob_id, len(data), received_at, frozenset(mailbox_ids), frozenset(keywords))
             self.blobs.setdefault(blob_id, content)
             self._insert(email)
@@ -149,7 +172,7 @@ class Account:
                 self._count(email, -1)
                 email.mailbox_ids, email.keywords = mailbox_ids, keywords
                 self._count(email, 1)
-                self._record("Email", email.id)
+                self.record("Email", email.id)
 
     def remove_email(self, email_id: str) -> None:
         """Destroy a message; its blob stays downloadable, as servers keep it for a while."""
@@ -157,12 +180,12 @@ class Account:
             email = self.emails.pop(email_id)
             self._by_blob[email.blob_id].remove(email_id)
             self._count(email, -1)
-            self._record("Email", email_id, dead=True)
+            self.record("Email", email_id, dead=True)
 
     def add_mailbox(self, name: str, parent_id: str | None, role: str | None, sort_order: int = 0) -> Mailbox:
         """Add a mailbox; the rules of names and roles are the caller's to check."""
         with self.transaction():
-            mailbox = Mailbox(self._next_id("m"), name, parent_id, role, sort_order)
+            mailbox = Mailbox(self.new_id("m"), name, parent_id, role, sort_order)
             self.mailboxes[mailbox.id] = mailbox
             self.note_mailbox(mailbox)
             return mailbox
@@ -170,7 +193,7 @@ class Account:
     def note_mailbox(self, mailbox: Mailbox) -> None:
         """Record that a mailbox's properties were changed."""
         with self.transaction():
-            mailbox.changed = self._record("Mailbox", mailbox.id)
+            mailbox.changed = self.record("Mailbox", mailbox.id)
 
     def remove_mailbox(self, mailbox_id: str) -> None:
         """Destroy a mailbox, and the messages that are nowhere else."""
@@ -181,7 +204,7 @@ class Account:
                 else:
                     self.remove_email(email.id)
             del self.mailboxes[mailbox_id]
-            modseq = self._record("Mailbox", mailbox_id, dead=True)
+            modseq = self.record("Mailbox", mailbox_id, dead=True)
             if self.dialect.mailbox_destruction_ends_states:
                 self.logs["Email"].floor = modseq
 
@@ -312,8 +335,9 @@ class Account:
                 {email.id: copy.copy(email) for email in self.emails.values()},
                 {box.id: copy.deepcopy(box) for box in self.mailboxes.values()},
                 self.blobs.copy(),
-                copy.deepcopy(self.logs["Email"]),
-                copy.deepcopy(self.logs["Mailbox"]),
+                copy.deepcopy(self.logs),
+                self.contacts.backup(),
+                self.calendars.backup(),
             )
 
     def restore(self, backup: Snapshot) -> None:
@@ -323,7 +347,9 @@ class Account:
             self.emails = {email.id: copy.copy(email) for email in backup.emails.values()}
             self.mailboxes = {box.id: copy.deepcopy(box) for box in backup.mailboxes.values()}
             self.blobs = backup.blobs.copy()
-            self.logs = {"Email": copy.deepcopy(backup.email_log), "Mailbox": copy.deepcopy(backup.mailbox_log)}
+            self.logs = copy.deepcopy(backup.logs)
+            self.contacts.restore(backup.contacts)
+            self.calendars.restore(backup.calendars)
             self._by_blob = {}
             for email in self.emails.values():
                 self._by_blob.setdefault(email.blob_id, []).append(email.id)
@@ -335,22 +361,11 @@ class Account:
         self._modseq += 1
         return self._modseq
 
-    def _next_id(self, prefix: str) -> str:
-        self._serial += 1
-        return f"{prefix}{self._serial}"
-
-    def _record(self, type_name: str, record_id: str, *, dead: bool = False) -> int:
-        self._dirty = True
-        self.version += 1
-        modseq = self._next_modseq()
-        self.logs[type_name].record(record_id, modseq, dead=dead)
-        return modseq
-
     def _insert(self, email: Email) -> None:
         self.emails[email.id] = email
         self._by_blob.setdefault(email.blob_id, []).append(email.id)
         self._count(email, 1)
-        self._record("Email", email.id)
+        self.record("Email", email.id)
 
     def _count(self, email: Email, step: int) -> None:
         unread = 0 if email.keywords & {"$seen", "$draft"} else step

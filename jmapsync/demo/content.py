@@ -7,6 +7,7 @@ import hashlib
 import random
 import time
 from dataclasses import dataclass
+from typing import Protocol
 
 _LINE = 74  # octets of one filler line, CRLF included
 _WORDS = [
@@ -53,7 +54,14 @@ class SyntheticMessage:
         return _EPOCH + 60 * self.seed
 
 
-Content = bytes | SyntheticMessage
+class Rendered(Protocol):
+    """Bytes that are made anew at each reading."""
+
+    def render(self) -> bytes:
+        """Return the bytes, the same ones at every call."""
+
+
+Content = bytes | Rendered
 """What a blob is made of."""
 
 

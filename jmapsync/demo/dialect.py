@@ -13,6 +13,9 @@ CORE = "urn:ietf:params:jmap:core"
 MAIL = "urn:ietf:params:jmap:mail"
 BLOB = "urn:ietf:params:jmap:blob"
 WEBSOCKET = "urn:ietf:params:jmap:websocket"
+CONTACTS = "urn:ietf:params:jmap:contacts"
+CALENDARS = "urn:ietf:params:jmap:calendars"
+CYRUS_CALENDARS = "https://cyrusimap.org/ns/jmap/calendars"
 CYRUS_BLOB = "https://cyrusimap.org/ns/jmap/blob"
 
 
@@ -33,6 +36,8 @@ class Limits:
     max_mailboxes_per_email: int | None = None
     max_size_mailbox_name: int = 490
     max_keywords_per_email: int | None = None
+    max_collections_per_item: int | None = None
+    """The most address books a card is in, and calendars an event is in."""
     max_query_limit: int | None = None
     """The most ids one page of `/query` holds, whatever the client asks for."""
     max_changes: int | None = None
@@ -114,6 +119,33 @@ class Dialect:
     """Cyrus: a taken name is invalidProperties, a slash in it serverFail, a role may be given to several of
     which the first by name shows it, names are made NFC, and new mailboxes are not subscribed."""
 
+    # Contacts, calendars, tasks
+    contacts: bool = True
+    """RFC 9610 is offered (Cyrus from 3.13, and no Debian build)."""
+    calendars: Literal["2.0", "1.0"] | None = "2.0"
+    """Calendars are offered, with JSCalendar 2.0 (Stalwart, Cyrus from 3.13) or RFC 8984 (Cyrus 3.8 to 3.12)."""
+    tasks: bool = True
+    """Objects of `@type` Task live among the events (Stalwart; the draft has no tasks, Cyrus hides them)."""
+    event_rules: Literal["draft", "cyrus"] = "draft"
+    """Cyrus: events have ids made of their uids and only properties that it knows, `/get` fills in defaults, `calendarIds`
+    takes no paths, an owner joins the participants, and there is no default calendar; see `cyrus_events`."""
+    calendar_details: JsonObject = dataclasses.field(
+        default_factory=lambda: {
+            "minDateTime": "1900-01-01T00:00:00Z",
+            "maxDateTime": "2100-01-01T00:00:00Z",
+            "maxExpandedQueryDuration": "P0D",
+            "maxParticipantsPerEvent": None,
+        }
+    )
+    """The fixed part of the calendars capability's value in an account."""
+    named_only: frozenset[str] = frozenset({"iCalendar"})
+    """Properties that `/get` gives only when asked for by name; Stalwart has more of them than the draft."""
+    attachments: Literal["blob", "inline"] = "blob"
+    """`blob`: a `blobId` is taken for an item's bytes, and given instead of a `data:` URI (RFC 9610, section 3); `inline`:
+    it is refused, and URIs stay as they are (Stalwart)."""
+    stamps_cards: bool = True
+    """`created` and `updated` of a card are set where the client does not (Cyrus: as REV)."""
+
     # Blobs
     blob_capability: str | None = BLOB
     """What `Blob/get` needs in `using`; None: no such method."""
@@ -142,6 +174,7 @@ CYRUS_312 = Dialect(
         max_objects_in_set=4096,
         max_mailboxes_per_email=20,
         max_keywords_per_email=100,
+        max_collections_per_item=1,
     ),
     session_path="/jmap/",
     api_path="/jmap/",
@@ -166,6 +199,17 @@ CYRUS_312 = Dialect(
     inbox_name="Inbox",
     inbox_renaming="ignore",
     mailbox_rules="cyrus",
+    contacts=False,
+    calendars="1.0",
+    event_rules="cyrus",
+    calendar_details={
+        "minDateTime": "1970-01-01T00:00:01Z",
+        "maxDateTime": "2038-01-19T03:14:06Z",
+        "maxExpandedQueryDuration": "P365D",
+        "maxParticipantsPerEvent": None,
+        "shareesActAs": "self",
+    },
+    tasks=False,
     blob_details={
         "maxSizeBlobSet": 4096,
         "maxdataSources": 100,  # Cyrus spells it so
@@ -183,8 +227,20 @@ CYRUS_36 = dataclasses.replace(
     import_tells_states=False,
     unknown_destroy="destroyed",
     inbox_renaming="do",
+    calendars=None,
     blob_capability=CYRUS_BLOB,
     blob_details={},
 )
 
-DIALECTS = {dialect.name: dialect for dialect in (RFC, CYRUS_36, CYRUS_312)}
+STALWART = dataclasses.replace(
+    RFC,
+    name="stalwart",
+    api_path="/jmap/",
+    garbage_state="invalidArguments",
+    duplicates="copy",
+    attachments="inline",
+    named_only=frozenset({"iCalendar", "vCardProps", "vCardParams"}),
+)
+"""What was read of Stalwart 0.16 in its source; nothing of it was compared with a running server."""
+
+DIALECTS = {dialect.name: dialect for dialect in (RFC, CYRUS_36, CYRUS_312, STALWART)}

@@ -13,7 +13,6 @@ from jmapsync.demo.records import format_utc_date
 from jmapsync.demo.standard import (
     GetArguments,
     QueryArguments,
-    check_size,
     checked_properties,
     get_result,
     query_window,
@@ -65,15 +64,11 @@ def get_emails(context: Context, arguments: EmailGetArguments) -> JsonObject:
     account = context.account(arguments.account_id)
     names = checked_properties(arguments.properties, [*_METADATA, *_HEADERS])
     with account.lock:
-        if arguments.ids is None:
-            if account.dialect.null_ids_of_email == "refuse":
-                raise MethodError("requestTooLarge", "ids must be specified")
-            check_size(context, len(account.emails), "maxObjectsInGet")
-            ids, not_found = list(account.emails), list[str]()
-        else:
-            ids, not_found = requested_ids(context, arguments.ids)
-            if account.dialect.repeats_objects:
-                ids = [one for name in arguments.ids if (one := context.resolve_id(name)) is not None]
+        if arguments.ids is None and account.dialect.null_ids_of_email == "refuse":
+            raise MethodError("requestTooLarge", "ids must be specified")
+        ids, not_found = requested_ids(context, arguments.ids, "Email", account.emails)
+        if account.dialect.repeats_objects and arguments.ids is not None:
+            ids = [one for name in arguments.ids if (one := context.resolve_id(name)) is not None]
         readers = [(name, _METADATA[name]) for name in names if name in _METADATA]
         headers = [name for name in names if name in _HEADERS]
         found: list[JsonObject] = []

@@ -43,7 +43,7 @@ class _EmailRun(SetRun):
             raise SetError("notFound")
         faults = self.context.service.faults
         patch = {name.removeprefix("/"): value for name, value in patch.items()}
-        if any("/" in name for name in patch) and faults.refuse_patches.shows():
+        if any("/" in name for name in patch) and faults.refuse_patches.shows(("Email",)):
             raise SetError("invalidPatch", "No paths are taken.")
         _check_patch(message, patch, strict=dialect.strict_updates)
         if not dialect.strict_updates and (unknown := _mailboxes_named(patch) - self.account.mailboxes.keys()):

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from jmapsync.demo.service import Service
 
 _CHUNK = 256 * 1024
+_FILE_TYPES = (None, "text/calendar", "application/octet-stream")  # as which Cyrus gives the file of an event
 _INTERVAL = re.compile(r"\d+(\.\d+)?")  # RFC 8620 has whole seconds; tests have no time for that
 
 
@@ -240,13 +241,16 @@ class Endpoints:
         content = account.blobs.get(request.path_params["blob"])
         if content is None or self.service.faults.missing_blob.shows(("download",)):
             return _problem(404, "There is no such blob.")
+        accepted = request.query_params.get("accept")
+        if request.path_params["blob"].startswith("I") and accepted not in _FILE_TYPES:
+            return Response(HTML, 406, {"Content-Type": "text/html"})
         data = read_content(content)
         if (missing := self.service.faults.short_body.take(("download",))) is not None:
             data = data[: max(0, len(data) - missing)]
         note.sent = len(data)
         name = quote(request.path_params["name"], safe="")
         headers = {
-            "Content-Type": request.query_params.get("accept") or "application/octet-stream",
+            "Content-Type": accepted or "application/octet-stream",
             "Content-Length": str(len(data)),
             "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
             "Cache-Control": "private, immutable, max-age=31536000",

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
-from jmapsync.demo.problems import MethodError, SetError
+from jmapsync.demo.problems import JsonObject, MethodError, SetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -146,13 +146,17 @@ class Faults:
         self.method_error = Switch(MethodError("serverFail"))
         """The method does nothing and answers this error. Scope: method."""
         self.partial_fail = Switch(1)
-        """`Email/set` or `Email/import` does so many of its parts, then answers serverPartialFail. Scope: method."""
+        """A `/set` or `Email/import` does so many of its parts, then answers serverPartialFail. Scope: method."""
         self.set_error = Switch(SetError("forbidden"))
         """One object of a `/set` or import is refused with this. Scope: method, and `create`, `update`, `destroy`."""
         self.refuse_patches = Switch(default=True)
-        """`Email/set` answers invalidPatch to any update with a path in it."""
+        """`/set` answers invalidPatch to any update with a path in it. Scope: type."""
         self.drop_keyword_writes = Switch(default=True)
         """`Email/set` says an update was done, but leaves the keywords as they were."""
+        self.drop_properties: Switch[Collection[str]] = Switch(())
+        """`/set` says a write was done, but leaves these top-level properties as they were, or out. Scope: type."""
+        self.rewrite_items: Switch[Callable[[JsonObject], JsonObject]] = Switch(lambda item: item)
+        """`/set` of cards or events stores what this makes of the item. Scope: type."""
         self.rewrite_imports: Switch[Callable[[bytes], bytes]] = Switch(lambda message: b"X-Repaired: yes\r\n" + message)
         """`Email/import` stores what this makes of the message, under another blob id."""
         # Listings
@@ -168,6 +172,8 @@ class Faults:
         """`/changes`: destroyed ids are left out (Stalwart, shared accounts). Scope: type."""
         self.truncated_query = Switch(10)
         """`/query`: at most so many ids although more follow, and no `limit` in the answer. Scope: type."""
+        self.truncated_get = Switch(500)
+        """`/get` of `ids: null`: only the first so many objects, without a word (Stalwart). Scope: type."""
         self.missing_total = Switch(default=True)
         """`/query`: no `total` although it was asked for. Scope: type."""
         self.repeated_in_get = Switch(1)

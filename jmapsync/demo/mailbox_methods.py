@@ -9,7 +9,6 @@ from jmapsync.demo.problems import JsonObject, MethodError
 from jmapsync.demo.standard import (
     GetArguments,
     QueryArguments,
-    check_size,
     checked_properties,
     digest_of,
     get_result,
@@ -64,11 +63,7 @@ def get_mailboxes(context: Context, arguments: GetArguments) -> JsonObject:
     names = checked_properties(arguments.properties, _PROPERTIES)
     roles = context.service.faults.no_roles.standing() is None
     with account.lock:
-        if arguments.ids is None:
-            check_size(context, len(account.mailboxes), "maxObjectsInGet")
-            ids, not_found = list(account.mailboxes), list[str]()
-        else:
-            ids, not_found = requested_ids(context, arguments.ids)
+        ids, not_found = requested_ids(context, arguments.ids, "Mailbox", account.mailboxes)
         found = []
         for mailbox_id in ids:
             if (mailbox := account.mailboxes.get(mailbox_id)) is None:

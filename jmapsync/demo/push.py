@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from jmapsync.demo.service import Service
 
-_TYPES = ("Mailbox", "Email")
 States = dict[str, dict[str, str]]
 """Account id to data type to state."""
 
@@ -94,7 +93,7 @@ async def stream_events(
 
 def known_states(service: Service, *, types: frozenset[str], last_id: str) -> States:
     """Return what a client knows that comes now: nothing where its last event is not the latest one."""
-    return {} if last_id and last_id != state_id(service) else _states(service, _chosen(types))
+    return {} if last_id and last_id != state_id(service) else _states(service, _chosen(service, types))
 
 
 async def watch_states(
@@ -104,7 +103,7 @@ async def watch_states(
 
     It ends when the server stops, or when the fault of ending streams says so.
     """
-    chosen = _chosen(types)
+    chosen = _chosen(service, types)
     lasts = service.faults.ending_events.take(("events", "websocket"))
     end = math.inf if lasts is None else time.monotonic() + lasts
     waker = broadcast.open()
@@ -130,8 +129,8 @@ async def watch_states(
         broadcast.drop(waker)
 
 
-def _chosen(types: frozenset[str]) -> list[str]:
-    return [name for name in _TYPES if not types or name in types]
+def _chosen(service: Service, types: frozenset[str]) -> list[str]:
+    return [name for name in service.types if not types or name in types]
 
 
 def _states(service: Service, types: list[str]) -> States:
@@ -144,4 +143,4 @@ def _states(service: Service, types: list[str]) -> States:
 
 def state_id(service: Service) -> str:
     """Return what stands for the states of all accounts together."""
-    return "-".join(state for states in _states(service, list(_TYPES)).values() for state in states.values())
+    return "-".join(state for states in _states(service, service.types).values() for state in states.values())

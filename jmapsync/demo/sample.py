@@ -9,6 +9,8 @@ from email.policy import SMTP
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
+from jmapsync.demo.sample_objects import fill_objects
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -80,7 +82,7 @@ _LETTERS = (
 
 
 def fill_sample(account: Account) -> None:
-    """Put a dozen messages into the account's mailboxes and three more of its own."""
+    """Put a dozen messages into the account's mailboxes and four more of its own, and contacts, events and tasks."""
     with account.transaction():
         for path in ("Lists", "Lists/python", "Projects", "Projects/Engine"):
             account.create_mailbox(path)
@@ -93,6 +95,7 @@ def fill_sample(account: Account) -> None:
         picture.set_boundary("=-sample-boundary-=")
         account.deliver(picture.as_bytes(), ("INBOX",), (), moment)
         account.deliver(_EIGHT_BIT, ("INBOX",), ("$forwarded",), moment + _HOUR)
+        fill_objects(account)
 
 
 _EIGHT_BIT = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,7 +17,14 @@ from jmapsync.demo.blob_methods import (
     upload_blobs,
 )
 from jmapsync.demo.changes import ChangesArguments
-from jmapsync.demo.dialect import BLOB, CORE, MAIL, WEBSOCKET, Dialect
+from jmapsync.demo.collection_methods import (
+    AddressBookSetArguments,
+    CalendarSetArguments,
+    change_collections,
+    get_collections,
+    set_collections,
+)
+from jmapsync.demo.dialect import BLOB, CALENDARS, CONTACTS, CORE, CYRUS_CALENDARS, MAIL, WEBSOCKET, Dialect
 from jmapsync.demo.email_import import ImportArguments, import_emails
 from jmapsync.demo.email_methods import (
     EmailGetArguments,
@@ -28,13 +36,18 @@ from jmapsync.demo.email_methods import (
 )
 from jmapsync.demo.email_set import set_emails
 from jmapsync.demo.faults import Faults
+from jmapsync.demo.item_methods import EventQueryArguments, change_items, get_identities, get_items, query_items
+from jmapsync.demo.item_set import EventSetArguments, set_items
 from jmapsync.demo.journal import Journal
 from jmapsync.demo.mailbox_methods import MailboxQueryArguments, change_mailboxes, get_mailboxes, query_mailboxes
 from jmapsync.demo.mailbox_set import MailboxSetArguments, set_mailboxes
-from jmapsync.demo.standard import GetArguments, SetArguments
-from jmapsync.demo.wire import Context, Method
+from jmapsync.demo.models import CALENDAR_MODEL, MODELS, Model, is_offered
+from jmapsync.demo.standard import GetArguments, QueryArguments, SetArguments
+from jmapsync.demo.wire import Arguments, Context, Method
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from jmapsync.demo.account import Account
     from jmapsync.demo.problems import JsonObject
 
@@ -51,7 +64,10 @@ class Service:
         self.journal = Journal()
         self.accounts: dict[str, Account] = {}
         """By id; the first is the primary one."""
-        self.methods = _methods(dialect)
+        self.models = [model for model in MODELS if is_offered(model, dialect)]
+        self.types = ["Mailbox", "Email", *(name for model in self.models for name in (model.collection, model.item))]
+        """The data types that have states."""
+        self.methods = _methods(dialect) | {name: method for model in self.models for name, method in _methods_of(model).items()}
         self.listings: dict[bytes, tuple[int, list[str]]] = {}
         """The latest listing of `Email/query` and the account's version it is of."""
         self._flaps = itertools.count(1)
@@ -74,7 +90,9 @@ class Service:
             "maxObjectsInSet": limits.max_objects_in_set,
             "collationAlgorithms": ["i;ascii-numeric", "i;ascii-casemap", "i;octet"],
         }
-        offered: dict[str, JsonObject] = {CORE: core, MAIL: {}}
+        offered: dict[str, JsonObject] = {CORE: core, MAIL: {}} | {model.capability: {} for model in self.models}
+        if self.dialect.calendars is not None and self.dialect.event_rules == "cyrus":
+            offered[CYRUS_CALENDARS] = {"isRFC": True}
         if self.dialect.blob_capability is not None:
             offered[self.dialect.blob_capability] = {}
         if self.dialect.websocket:
@@ -85,21 +103,12 @@ class Service:
     def session(self, origin: str) -> JsonObject:
         """Return the Session object (RFC 8620, section 2), its URLs on `origin` such as `http://127.0.0.1:8080`."""
         offered = self.capabilities()
-        mail = {
-            "maxMailboxesPerEmail": self.limits.max_mailboxes_per_email,
-            "maxMailboxDepth": None,
-            "maxSizeMailboxName": self.limits.max_size_mailbox_name,
-            "maxSizeAttachmentsPerEmail": self.limits.max_size_upload,
-            "emailQuerySortOptions": ["receivedAt", "size"],
-            "mayCreateTopLevelMailbox": True,
-        }
-        details = {MAIL: mail, self.dialect.blob_capability: self.dialect.blob_details}
-        accounts = {
+        accounts: dict[str, JsonObject] = {
             account.id: {
                 "name": account.name,
                 "isPersonal": account.is_personal,
                 "isReadOnly": account.is_read_only,
-                "accountCapabilities": {name: details[name] for name in offered if name in details},
+                "accountCapabilities": self._details(account, offered),
             }
             for account in self.accounts.values()
             if not self.is_vanished(account.id)
@@ -108,7 +117,7 @@ class Service:
         session: JsonObject = {
             "capabilities": offered,
             "accounts": accounts,
-            "primaryAccounts": {name: primary for name in offered if name in details} if primary else {},
+            "primaryAccounts": dict.fromkeys(accounts[primary]["accountCapabilities"], primary) if primary else {},
             "username": self.user,
             **self._urls(origin),
         }
@@ -117,6 +126,32 @@ class Service:
             session["capabilities"] = {**offered, WEBSOCKET: {"url": url, "supportsPush": True}}
         session["state"] = self._state_of(session)
         return session
+
+    def _details(self, account: Account, offered: Collection[str]) -> dict[str, JsonObject]:
+        """Return the capabilities of an account with their values in it."""
+        limits = self.limits
+        details: dict[str | None, JsonObject] = {
+            MAIL: {
+                "maxMailboxesPerEmail": limits.max_mailboxes_per_email,
+                "maxMailboxDepth": None,
+                "maxSizeMailboxName": limits.max_size_mailbox_name,
+                "maxSizeAttachmentsPerEmail": limits.max_size_upload,
+                "emailQuerySortOptions": ["receivedAt", "size"],
+                "mayCreateTopLevelMailbox": True,
+            },
+            self.dialect.blob_capability: self.dialect.blob_details,
+            CONTACTS: {
+                "maxAddressBooksPerCard": limits.max_collections_per_item,
+                "mayCreateAddressBook": account.contacts.may_create,
+            },
+            CALENDARS: {
+                "maxCalendarsPerEvent": limits.max_collections_per_item,
+                **self.dialect.calendar_details,
+                "mayCreateCalendar": account.calendars.may_create,
+            },
+            CYRUS_CALENDARS: {},
+        }
+        return {name: details[name] for name in offered if name in details}
 
     def session_state(self) -> str:
         """Return the session's present state, as each Response tells it."""
@@ -165,8 +200,25 @@ def _methods(dialect: Dialect) -> dict[str, Method]:
         "Email/set": Method(MAIL, SetArguments, set_emails),
         "Email/import": Method(MAIL, ImportArguments, import_emails),
     }
+    if dialect.calendars is not None:
+        methods["ParticipantIdentity/get"] = Method(CALENDARS, GetArguments, get_identities)
     if dialect.blob_capability is not None:
         methods["Blob/get"] = Method(dialect.blob_capability, BlobGetArguments, get_blobs)
     if dialect.blob_capability == BLOB:
         methods["Blob/upload"] = Method(BLOB, BlobUploadArguments, upload_blobs)
     return methods
+
+
+def _methods_of(model: Model) -> dict[str, Method]:
+    """Return the methods of a model's two types."""
+    calendars = model is CALENDAR_MODEL
+    table: dict[str, tuple[type[Arguments], Callable[..., JsonObject]]] = {
+        f"{model.collection}/get": (GetArguments, get_collections),
+        f"{model.collection}/changes": (ChangesArguments, change_collections),
+        f"{model.collection}/set": (CalendarSetArguments if calendars else AddressBookSetArguments, set_collections),
+        f"{model.item}/get": (GetArguments, get_items),
+        f"{model.item}/changes": (ChangesArguments, change_items),
+        f"{model.item}/query": (EventQueryArguments if calendars else QueryArguments, query_items),
+        f"{model.item}/set": (EventSetArguments if calendars else SetArguments, set_items),
+    }
+    return {name: Method(model.capability, kind, partial(run, model=model)) for name, (kind, run) in table.items()}

@@ -55,8 +55,13 @@ def check_size(context: Context, count: int, limit: Literal["maxObjectsInGet", "
         raise MethodError("requestTooLarge", f"More objects than {limit}.")
 
 
-def requested_ids(context: Context, ids: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the ids to look up, each once, and the creation ids nothing is known of."""
+def requested_ids(
+    context: Context, ids: Sequence[str] | None, type_name: str = "", everything: Collection[str] = ()
+) -> tuple[list[str], list[str]]:
+    """Return the ids to look up, each once (`everything` for None), and the creation ids nothing is known of."""
+    if ids is None:
+        check_size(context, len(everything), "maxObjectsInGet")
+        return list(everything)[: context.service.faults.truncated_get.take((type_name,))], []
     check_size(context, len(ids), "maxObjectsInGet")
     wanted: dict[str, None] = {}
     unknown = []
@@ -144,6 +149,7 @@ class SetRun:
         self.updated: dict[str, JsonObject | None] = {}
         self.destroyed: list[str] = []
         self.refused: dict[str, dict[str, JsonObject]] = {"create": {}, "update": {}, "destroy": {}}
+        self.dropped = frozenset(context.service.faults.drop_properties.take((type_name,)) or ())
         self._left = context.service.faults.partial_fail.take((f"{type_name}/set",))
 
     def attempt(self, act: str, key: str, work: Callable[[], None]) -> None:

@@ -15,7 +15,7 @@ from jmapsync.engine.holding import RIGHTS, ROLES
 from jmapsync.engine.intents import made
 from jmapsync.errors import SuspendedError
 from jmapsync.ledger import Ledger, Record
-from jmapsync.planner.model import Side, Version
+from jmapsync.planner.model import NO_TAGS, NOTHING, Side, Version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -95,7 +95,7 @@ class Absorber:
         """Take in one mailbox; one that nobody knew is a local folder of the same place, if there is one."""
         kind = self.kind.containers.kind
         parent = self.remote.keys.get(folder.parent)
-        version = _container(folder.name, parent)
+        version = _container(folder, parent)
         known = self.ledger.by_ref(kind, [folder.ref]).get(folder.ref)
         if known is None:
             known = self._waiting_folder(Side.LOCAL, folder, parent)
@@ -198,7 +198,7 @@ class Absorber:
 
     def _local_folder(self, folder: Folder, parent: int | None) -> int:
         kind = self.kind.containers.kind
-        version = _container(folder.name, parent)
+        version = _container(folder, parent)
         known = self.ledger.records([folder.key]).get(folder.key) if folder.key is not None else None
         if known is None:
             known = self._waiting_folder(Side.REMOTE, folder, parent)
@@ -266,8 +266,16 @@ def parents_first(folders: Iterable[Folder]) -> list[Folder]:
     return list(ordered.values())
 
 
-def _container(name: str, parent: int | None) -> Version:
-    return Version(name, name, homes=frozenset({parent}) if parent is not None else frozenset())
+def is_renamed(folder: Folder, known: Version) -> bool:
+    """Tell whether a container is shown otherwise than before, by its name or its colour."""
+    shown = _container(folder, None)
+    return (shown.body, shown.tags) != (known.body, known.tags)
+
+
+def _container(folder: Folder, parent: int | None) -> Version:
+    """Return a container as it was seen; its colour is the one thing about it that either side may change by itself."""
+    homes = frozenset({parent}) if parent is not None else NOTHING
+    return Version(folder.name, folder.name, tags=frozenset({folder.color}) if folder.color else NO_TAGS, homes=homes)
 
 
 def _refuse_other_mail(known: dict[str, Record], items: Sequence[Seen]) -> None:

@@ -282,9 +282,14 @@ class Ledger:
         """Forget files by folder and name."""
         self._db.executemany("DELETE FROM place WHERE folder = ? AND name = ?", names)
 
-    def folders(self) -> dict[int, tuple[str, str]]:
-        """Return the path below the root and the keyword table's text of each container, by key."""
-        return {row[0]: (row[1], row[2]) for row in self._db.execute("SELECT key, path, keywords FROM folder ORDER BY key")}
+    def folders(self, kind: str = "") -> dict[int, tuple[str, str]]:
+        """Return the path below the root and the keyword table's text of each container, of one kind if given, by key."""
+        rows = self._db.execute(
+            "SELECT key, path, keywords FROM folder"
+            " WHERE ? IN ('', (SELECT item.kind FROM item WHERE item.key = folder.key)) ORDER BY key",
+            (kind,),
+        )
+        return {row[0]: (row[1], row[2]) for row in rows}
 
     def put_folder(self, key: int, path: str, keywords: str) -> None:
         """Keep where a container lies and its keyword table."""

@@ -1,4 +1,4 @@
-"""Make files durable in groups, and replace small ones in one step.
+"""Make files durable in groups, replace small ones in one step, and give and swap names so that no file is ever lost.
 
 One `syncfs` makes a whole batch durable at a seventh of the cost of an fsync a file; where the C library has none, each
 file is synced by itself. Directories are synced after their entries changed.
@@ -7,6 +7,7 @@ file is synced by itself. Directories are synced after their entries changed.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _SYNCFS = getattr(_LIBC, "syncfs", None)
+_RENAMEAT2 = getattr(_LIBC, "renameat2", None)
+_HERE = -100
+"""AT_FDCWD."""
+_EXCHANGE = 2
+"""RENAME_EXCHANGE, see renameat2(2)."""
+_NOT_HERE = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM, errno.EXDEV})
+"""Errors by which a file system or a kernel says that it cannot exchange two names."""
+NO_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
+"""Errors by which a file system says that a file cannot have another name there."""
 GROUP = 24
 """Files from which one syncfs beats an fsync each."""
 
@@ -60,6 +70,49 @@ def replace_text(path: Path, text: str) -> None:
 def unfinished(path: Path) -> Path:
     """Return where `replace_text` writes a file first; always the same, so that what a killed run left is written over."""
     return path.with_name(f".{path.name}.tmp")
+
+
+def exchange(one: str, other: str) -> bool:
+    """Let two files swap their names in one step; return False, with nothing done, where that is not possible.
+
+    Raises OSError, such as FileNotFoundError when one of them is gone.
+    """
+    if _RENAMEAT2 is None:
+        return False
+    if _RENAMEAT2(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _NOT_HERE:
+        return False
+    raise OSError(number, os.strerror(number), other)
+
+
+def give_name(temporary: str, path: str) -> None:
+    """Rename a file. Raises FileExistsError rather than replace another one, and OSError."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path) from error
+        os.rename(temporary, path)
+    else:
+        os.unlink(temporary)
+
+
+def put_back(aside: str, path: str, beside: str) -> None:
+    """Give a file that was set aside its name again; where another has it by now, the name `beside` it."""
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        os.rename(aside, beside)
+    except OSError:  # there are no hard links here (hard case 16)
+        os.rename(aside, path)
+    else:
+        os.unlink(aside)
 
 
 def _fsync(path: str, flags: int) -> None:

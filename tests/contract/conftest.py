@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import imaplib
 import itertools
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +15,8 @@ from tests.live.cyrus import Cyrus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from _pytest.mark import ParameterSet
 
     from jmapsync.demo import Account
 
@@ -42,17 +44,40 @@ def real_servers() -> Iterator[Callable[[str], Cyrus]]:
         yield running
 
 
-@pytest.fixture(
-    params=[pytest.param(name, marks=pytest.mark.live if name.startswith("cyrus") else (), id=name) for name in _SERVERS]
-)
+def _each(*names: str) -> list[ParameterSet]:
+    return [pytest.param(name, marks=pytest.mark.live if name.startswith("cyrus") else (), id=name) for name in names]
+
+
+@pytest.fixture(params=_each(*_SERVERS))
 def peer(request: pytest.FixtureRequest, real_servers: Callable[[str], Cyrus]) -> Iterator[Peer]:
     """A fresh account on each server in turn."""
-    make, _, version = request.param.partition("-")
-    flavour = _SERVERS[request.param]
+    with _open(request.param, real_servers) as client:
+        yield client
+
+
+@pytest.fixture(params=_each("demo-rfc", "demo-stalwart"))
+def contacts_peer(request: pytest.FixtureRequest, real_servers: Callable[[str], Cyrus]) -> Iterator[Peer]:
+    """A fresh account on each server that has RFC 9610; no real one of them can be installed."""
+    with _open(request.param, real_servers) as client:
+        yield client
+
+
+@pytest.fixture(params=_each("demo-rfc", "demo-stalwart", "demo-cyrus312", "cyrus-3.12"))
+def calendar_peer(request: pytest.FixtureRequest, real_servers: Callable[[str], Cyrus]) -> Iterator[Peer]:
+    """A fresh account on each server that has the calendars of draft-ietf-jmap-calendars."""
+    with _open(request.param, real_servers) as client:
+        yield client
+
+
+@contextmanager
+def _open(name: str, real_servers: Callable[[str], Cyrus]) -> Iterator[Peer]:
+    make, _, version = name.partition("-")
+    flavour = _SERVERS.get(name, version)
     with ExitStack() as stack:
         if make == "demo":
             server = stack.enter_context(DemoServer(dialect=version))
             url, user, password = server.url, "demo", "demo"
+            server.account.calendars.render = lambda event: f"BEGIN:VCALENDAR\r\n{event['uid']} {event['title']}".encode()
             mark = _hiding(server.account)
         else:
             real = real_servers(flavour)

@@ -14,6 +14,9 @@ from tests.live.jmapraw import BLOB, CORE, MAIL, Jmap, Json
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+CONTACTS = "urn:ietf:params:jmap:contacts"
+CALENDARS = "urn:ietf:params:jmap:calendars"
+CYRUS_CALENDARS = "https://cyrusimap.org/ns/jmap/calendars"
 _numbers = itertools.count(1)
 _tls = functools.cache(ssl.create_default_context)  # made once: it takes longer than a test
 
@@ -28,7 +31,7 @@ def message(text: str = "", *, header: str = "") -> bytes:
 
 
 class Peer(Jmap):
-    """An account of its own for one test; `flavour` is `rfc`, or the Cyrus version whose behaviour is expected."""
+    """An account of its own for one test; `flavour` names a dialect, or the Cyrus version whose behaviour is expected."""
 
     mark_deleted: Callable[[bool], None]
     """Marks the account's only message `\\Deleted` as an IMAP client does, or takes the mark away."""
@@ -41,13 +44,14 @@ class Peer(Jmap):
         self.account: str = self.session["primaryAccounts"][MAIL]
         self.flavour = flavour
         self.blob = BLOB.get(flavour, BLOB["3.12"])
+        self.using = [CORE, MAIL, self.blob, *({CONTACTS, CALENDARS} & self.session["capabilities"].keys())]
 
     @property
     def is_cyrus(self) -> bool:
-        return self.flavour != "rfc"
+        return self.flavour in BLOB
 
     def call_raw(self, calls: list[tuple[str, Json]], using: list[str] | None = None) -> list[tuple[str, Json, str]]:
-        return super().call_raw(calls, [CORE, MAIL, self.blob] if using is None else using)
+        return super().call_raw(calls, self.using if using is None else using)
 
     def error(self, method: str, arguments: Json) -> str:
         """Return the type of the error that a call is answered with."""

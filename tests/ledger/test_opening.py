@@ -15,7 +15,7 @@ from jmapsync.errors import LedgerError
 from jmapsync.ledger import Ledger, Record, migrations
 from jmapsync.planner import Side
 from jmapsync.planner.model import Version
-from jmapsync.storage.maildir.scan import state_of
+from jmapsync.storage.state import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,8 @@ import pytest
 
 from jmapsync.ledger import Place
 from jmapsync.storage.maildir import scan as scanning
-from jmapsync.storage.maildir.scan import scan, state_of
+from jmapsync.storage.maildir.scan import scan
+from jmapsync.storage.state import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,9 +14,9 @@ from jmapsync.ledger import Place
 from jmapsync.planner.model import NO_TAGS
 from jmapsync.storage.maildir.copies import Reading, combine, follow, is_trashed
 from jmapsync.storage.maildir.restless import still_there
-from jmapsync.storage.maildir.scan import state_of
 from jmapsync.storage.maildir.tree import key_in
 from jmapsync.storage.port import Seen, Trouble
+from jmapsync.storage.state import QUIET, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from jmapsync.storage.maildir.scan import Entry
     from jmapsync.storage.maildir.tree import Tree
 
-QUIET = 0.3
-"""Seconds a new file must have been left alone before it is read: a bad delivery agent writes in place (hard case 8)."""
 CHUNK = 1 << 20
 
 Measured = tuple[int, "Entry", Measure]

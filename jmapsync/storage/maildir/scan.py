@@ -9,12 +9,11 @@ none during it can go unseen (hard case 3).
 from __future__ import annotations
 
 import os
-import stat
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from jmapsync.formats.flags import parse_name
+from jmapsync.storage.state import State, leave_tick, may_be_directory, oddity, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,11 +23,6 @@ if TYPE_CHECKING:
 SUBS = ("new", "cur")
 """In this order: a message moves from `new` to `cur`, so one that moves during the listing is seen at least once."""
 _TRIES = 8
-_TICK_CLOCK = 5
-"""Linux' CLOCK_REALTIME_COARSE, which time stamps of files are taken from."""
-_LONGEST_TICK = 10_000_000
-"""Nanoseconds."""
-_MOST = (1 << 63) - 1
 
 
 class Entry(NamedTuple):
@@ -69,15 +63,6 @@ class Changes:
     """When the directories had last changed before they were listed; see `has_changed`."""
 
 
-State = tuple[int, int, int]
-"""Inode, octets and mtime in nanoseconds: what shows that a file is untouched."""
-
-
-def state_of(state: os.stat_result) -> State:
-    """Return what shows that a file is untouched, cut to the 63 bits that SQLite holds (the year 9999, odd file systems)."""
-    return state.st_ino & _MOST, state.st_size, min(state.st_mtime_ns, _MOST)
-
-
 def scan(folder: str, known: Iterable[Place]) -> Changes:
     """Compare a folder with what was known of it. Raises OSError when it cannot be listed.
 
@@ -85,7 +70,7 @@ def scan(folder: str, known: Iterable[Place]) -> Changes:
     counts as still there.
     """
     since = _mtimes(folder)
-    _leave_tick(max(since))
+    leave_tick(max(since))
     listing, stable = _list(folder)
     changes = Changes(count=sum(map(len, listing.values())), since=since)
     others: list[Place] = []
@@ -126,17 +111,11 @@ def _list(folder: str, *, proving: bool = False) -> tuple[dict[str, dict[str, St
     for _ in range(_TRIES):
         before = _mtimes(folder)
         if proving:
-            _leave_tick(max(before))
+            leave_tick(max(before))
         listing = {sub: _read(f"{folder}/{sub}") for sub in SUBS}
         if before == _mtimes(folder):
             return listing, True
     return listing, False
-
-
-def _leave_tick(moment: int) -> None:
-    """Wait until the clock of time stamps has passed a moment; one that lies further ahead was given by another clock."""
-    while 0 <= moment - time.clock_gettime_ns(_TICK_CLOCK) < _LONGEST_TICK:
-        time.sleep(0.001)
 
 
 def _mtimes(folder: str) -> tuple[int, ...]:
@@ -154,16 +133,6 @@ def has_changed(folder: str, since: tuple[int, ...]) -> bool:
 def is_complete(folder: str) -> bool:
     """Tell whether a folder has the directories that messages lie in, as far as can be told."""
     return all(may_be_directory(f"{folder}/{sub}") for sub in SUBS)
-
-
-def may_be_directory(path: str) -> bool:
-    """Tell whether there is a directory; one that may not be looked at may be there."""
-    try:
-        return stat.S_ISDIR(os.stat(path).st_mode)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
 
 
 def _read(directory: str) -> dict[str, State]:
@@ -186,7 +155,7 @@ def _entries(folder: str, listing: dict[str, dict[str, State]], changes: Changes
     for sub in SUBS:
         for text, (ino, size, mtime) in listing[sub].items():
             try:
-                why = _oddity(text, os.lstat(f"{folder}/{sub}/{text}"))
+                why = oddity(text, os.lstat(f"{folder}/{sub}/{text}"), "a message")
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -201,16 +170,3 @@ def _entries(folder: str, listing: dict[str, dict[str, State]], changes: Changes
                 entry = entry.alone()
             entries[entry.name] = entry
     return entries
-
-
-def _oddity(text: str, state: os.stat_result) -> str:
-    if not stat.S_ISREG(state.st_mode):
-        kinds = {stat.S_IFDIR: "a directory", stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a pipe"}
-        return f"it is {kinds.get(stat.S_IFMT(state.st_mode), 'no regular file')}, not a message"
-    if state.st_size == 0:
-        return "it is empty"
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return "its name is not valid UTF-8; rename it"
-    return ""

@@ -10,15 +10,16 @@ import contextlib
 import json
 import os
 import re
-import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from jmapsync.errors import LocalError, RootError
+from jmapsync.errors import LocalError
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.names import INSIDE, LOST_AND_FOUND, TOP, escape, fold, unescape, unique
+from jmapsync.kinds.mail import MAIL
 from jmapsync.storage.atomic import replace_text, sync_directories, unfinished
-from jmapsync.storage.maildir.scan import may_be_directory
+from jmapsync.storage.root import MARKER, read_marker
+from jmapsync.storage.state import is_text, may_be_directory, may_be_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from jmapsync.ledger import Ledger
 
-MARKER = ".jmapsync"
 KEYWORDS = "dovecot-keywords"
 INBOX = "INBOX"
 _OUR_NAME = re.compile(r"[0-9]+\.J([0-9]+)R[0-9a-f]{8}\.")
@@ -66,7 +66,7 @@ class Tree:
         one would turn letters into other keywords, so there the ledger's stands.
         """
         self.paths, self.tables = {}, {}
-        for key, (path, keywords) in ledger.folders().items():
+        for key, (path, keywords) in ledger.folders(MAIL.containers.kind).items():
             self.paths[key] = path
             kept = KeywordTable.parse(keywords)
             try:
@@ -97,44 +97,6 @@ class Tree:
                     ours = [entry.path for entry in entries if key_in(entry.name)]
                 for path in ours:
                     os.unlink(path)
-
-    def claim(self, ledger: Ledger, account: str, kind: str) -> None:
-        """Check that the root is this mirror's, or make it so.
-
-        Raises RootError when the root that a ledger knows is gone, unmarked, or marked for something else: then nothing may be
-        read as deleted (hard case 12). Raises LocalError when it cannot be made.
-        """
-        known = ledger.note(f"root:{kind}")
-        marker = self._marker()
-        if known and (marker is None or marker.get("id") != known):
-            what = "is not there" if not self.root.is_dir() else "no longer holds its mirror's marker file .jmapsync"
-            raise RootError(
-                f"The folder {self.root} {what}, so nothing is synchronised and nothing is deleted.",
-                advice="Mount it or put it back. To start anew with an empty folder, move the account's state folder away.",
-            )
-        if marker is not None and (marker.get("account"), marker.get("kind")) != (account, kind):
-            raise RootError(
-                f"The folder {self.root} is the mirror of {marker.get('kind')} of another account ({marker.get('account')}).",
-                advice="Choose another path for this one.",
-            )
-        if marker is None and self._dry:
-            return
-        if marker is None:
-            marker = {"account": account, "kind": kind, "id": secrets.token_hex(16)}
-            try:
-                self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-                replace_text(self.root / MARKER, json.dumps(marker) + "\n")
-            except OSError as error:
-                raise LocalError(f"The folder {self.root} cannot be made: {error.strerror}.") from error
-        if not known:
-            ledger.set_note(f"root:{kind}", str(marker["id"]))
-
-    def _marker(self) -> dict[str, Any] | None:
-        try:
-            found = json.loads((self.root / MARKER).read_text("utf-8"))
-        except (OSError, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
 
     def walk(self) -> Iterator[Found]:
         """Yield the folders below the root, parents first. Raises LocalError when the root cannot be listed.
@@ -173,16 +135,12 @@ class Tree:
     def _folders_in(self, path: str) -> list[str]:
         """Return the names of what may be folders of mail in a folder."""
         with os.scandir(self.root / path) as entries:
-            names = sorted(entry.name for entry in entries if entry.name[0] != "." and _may_be_folder(entry))
+            names = sorted(entry.name for entry in entries if entry.name[0] != "." and may_be_folder(entry))
         foreign = set(_PARTS) if path else {LOST_AND_FOUND} - set(self.paths.values())
         return [name for name in names if name not in foreign]
 
     def _mailbox_of(self, path: str) -> str:
-        try:
-            found = json.loads((self.root / path / MARKER).read_text("utf-8"))
-        except (OSError, ValueError):
-            return ""
-        return str(found.get("mailbox", "")) if isinstance(found, dict) else ""
+        return str((read_marker(self.root / path) or {}).get("mailbox", ""))
 
     def place_for(self, key: int, name: str, role: str, parent: int | None, mailbox: str) -> str:
         """Return the path below the root that a container is to have, which no other one has."""
@@ -283,23 +241,6 @@ def key_in(name: str) -> int:
     """
     match = _OUR_NAME.match(name)
     return int(match[1]) if match else 0
-
-
-def _may_be_folder(entry: os.DirEntry[str]) -> bool:
-    """Tell whether an entry is a directory; a link whose end cannot be looked at may be one."""
-    try:
-        return entry.is_dir()
-    except OSError:
-        return True
-
-
-def is_text(name: str) -> bool:
-    """Tell whether a name read from the disk is valid UTF-8."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def name_of(path: str) -> str:

@@ -7,34 +7,31 @@ stale, and nothing of it is done. Readers see the old file or the new one, never
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jmapsync.errors import LocalError, Remedy
+from jmapsync.errors import Remedy
 from jmapsync.formats.lines import Form
 from jmapsync.formats.marks import without_marks
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Verb, Version
-from jmapsync.storage.atomic import sync_directories, sync_files
+from jmapsync.storage.atomic import NO_LINKS, put_back, sync_directories, sync_files
+from jmapsync.storage.failures import DISK, StaleError, failure_of, refused
 from jmapsync.storage.maildir.identify import iterate_chunks
-from jmapsync.storage.maildir.scan import state_of
 from jmapsync.storage.maildir.stage import Staged, fill, set_mtime
 from jmapsync.storage.port import Job, Outcome, Receipt
+from jmapsync.storage.state import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from jmapsync.errors import LocalError
     from jmapsync.planner.model import Tags
     from jmapsync.storage.maildir.tree import Tree
 
-_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE})
-"""Errors that the whole disk has, not one message."""
-_NO_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
-"""Errors by which a file system says that a file cannot have another name there."""
 _HOST = socket.gethostname().replace("/", "\\057").replace(":", "\\072")
 """As the Maildir specification writes a host in a file name."""
 
@@ -49,10 +46,6 @@ class _Done:
     moved: list[tuple[int, str]] = field(default_factory=list)
     obsolete: list[Place] = field(default_factory=list)
     """Files that are to go, once everything that takes their place is durable."""
-
-
-class _StaleError(Exception):
-    """The disk does not hold what the order expects."""
 
 
 class Writer:
@@ -89,7 +82,7 @@ class Writer:
             self._sync()
         except OSError as error:
             self._fail(error)
-            return [_refused(job.order.key, error, Remedy.LATER) for job in jobs]
+            return [refused(job.order.key, error, Remedy.LATER) for job in jobs]
         return [receipts[job.order.key] for job in jobs]
 
     def _each(self, jobs: Sequence[Job], receipts: dict[int, Receipt], act: Callable[[Job], None]) -> None:
@@ -110,18 +103,18 @@ class Writer:
             return
         try:
             act(job)
-        except _StaleError as stale:
+        except StaleError as stale:
             receipts[key] = Receipt(key, Outcome.STALE, why=str(stale))
         except FileNotFoundError:
             receipts[key] = Receipt(key, Outcome.STALE, why="a file or folder was renamed or removed meanwhile")
         except OSError as error:
-            if error.errno in _DISK:
+            if error.errno in DISK:
                 self._fail(error)
-            receipts[key] = _refused(key, error, Remedy.LATER)
+            receipts[key] = refused(key, error, Remedy.LATER)
 
     def _fail(self, error: OSError) -> None:
         if self.fatal is None:
-            self.fatal = _failure(error)
+            self.fatal = failure_of(error)
 
     def _show_keywords(self, job: Job, receipts: dict[int, Receipt]) -> None:
         """Give keywords new to a folder their letters, on disk before any name uses them."""
@@ -135,7 +128,7 @@ class Writer:
         """Write the body into `tmp` of its first folder."""
         body, order = job.body, job.order
         if body is None or not order.homes:
-            raise _StaleError("its content did not come")
+            raise StaleError("its content did not come")
         path = f"{self._tree.directory(min(order.homes))}/tmp/{self._fresh_name(job)}"
         one = Staged(job, path)
         try:
@@ -155,7 +148,7 @@ class Writer:
         except OSError as error:
             self._fail(error)
             for key in staged:
-                receipts[key] = _refused(key, error, Remedy.LATER)
+                receipts[key] = refused(key, error, Remedy.LATER)
 
     def _put(self, job: Job, staged: dict[int, Staged], done: dict[int, _Done]) -> None:
         """Give the message every name that it is to have; those that it is not to have any more stay for now."""
@@ -193,13 +186,13 @@ class Writer:
         )
 
     def _check(self, place: Place) -> None:
-        """Raise _StaleError unless the file is the one the ledger knows."""
+        """Raise StaleError unless the file is the one the ledger knows."""
         try:
             state = os.lstat(self._path(place))
         except FileNotFoundError:
-            raise _StaleError("its file was renamed or removed meanwhile") from None
+            raise StaleError("its file was renamed or removed meanwhile") from None
         if state_of(state) != (place.ino, place.size, place.mtime):
-            raise _StaleError("its file was changed meanwhile")
+            raise StaleError("its file was changed meanwhile")
 
     def _deliver(self, one: Staged, done: _Done) -> None:
         """Give a staged message its names: renamed into its first folder, linked into the others."""
@@ -224,7 +217,7 @@ class Writer:
         if not added:
             return
         if not places:
-            raise _StaleError("none of its files is there to copy")
+            raise StaleError("none of its files is there to copy")
         source = places[0]
         for home in added:
             place = self._named(source._replace(folder=home, name=self._fresh_name(job), info="", sub="new"), order.tags)
@@ -237,7 +230,7 @@ class Writer:
         try:
             os.link(self._path(source), path)
         except OSError as error:
-            if error.errno not in _NO_LINKS:
+            if error.errno not in NO_LINKS:
                 raise
         else:
             return target
@@ -280,11 +273,11 @@ class Writer:
 
     def _replace(self, old: Place, new: Place) -> None:
         if os.path.lexists(self._path(new)):
-            raise _StaleError("another file has the name it was to get")
+            raise StaleError("another file has the name it was to get")
         try:
             os.rename(self._path(old), self._path(new))
         except FileNotFoundError:
-            raise _StaleError("its file was renamed or removed meanwhile") from None
+            raise StaleError("its file was renamed or removed meanwhile") from None
         self._dirty |= {os.path.dirname(self._path(old)), os.path.dirname(self._path(new))}
 
     def _unlink(self, places: list[Place], done: _Done) -> None:
@@ -294,8 +287,8 @@ class Writer:
             with contextlib.suppress(FileNotFoundError):
                 os.rename(path, aside)
                 if state_of(os.lstat(aside)) != (place.ino, place.size, place.mtime):
-                    _put_back(aside, path)
-                    raise _StaleError("its file was changed meanwhile")
+                    put_back(aside, path, f"{os.path.dirname(path)}/{os.path.basename(aside)}")
+                    raise StaleError("its file was changed meanwhile")
                 os.unlink(aside)
             self._dirty.add(os.path.dirname(path))
             done.moved.append((place.folder, place.name))
@@ -312,26 +305,3 @@ class Writer:
 
     def _path(self, place: Place) -> str:
         return f"{self._tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}"
-
-
-def _put_back(aside: str, path: str) -> None:
-    """Give a file that was set aside its name again; where another has it by now, a name of its own beside it."""
-    try:
-        os.link(aside, path)
-    except FileExistsError:
-        os.rename(aside, f"{os.path.dirname(path)}/{os.path.basename(aside)}")
-    except OSError:  # there are no hard links here (hard case 16)
-        os.rename(aside, path)
-    else:
-        os.unlink(aside)
-
-
-def _failure(error: OSError) -> LocalError:
-    return LocalError(
-        f"The disk refused to write: {error.strerror} ({error.filename}).",
-        advice="Nothing was lost; free some space or mend the disk, then run again.",
-    )
-
-
-def _refused(key: int, error: OSError, remedy: Remedy) -> Receipt:
-    return Receipt(key, Outcome.REFUSED, why=f"the disk refused: {error.strerror} ({error.filename})", remedy=remedy)

@@ -1,0 +1,32 @@
+"""Tell what an error of the disk means for an order: try again, plan again, or stop the batch."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from jmapsync.errors import LocalError
+from jmapsync.storage.port import Outcome, Receipt
+
+if TYPE_CHECKING:
+    from jmapsync.errors import Remedy
+
+DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE})
+"""Errors that the whole disk has, not one item."""
+
+
+class StaleError(Exception):
+    """The disk does not hold what the order expects."""
+
+
+def failure_of(error: OSError) -> LocalError:
+    """Return the failure of a whole batch."""
+    return LocalError(
+        f"The disk refused to write: {error.strerror} ({error.filename}).",
+        advice="Nothing was lost; free some space or mend the disk, then run again.",
+    )
+
+
+def refused(key: int, error: OSError, remedy: Remedy) -> Receipt:
+    """Return the receipt of an order that the disk refused."""
+    return Receipt(key, Outcome.REFUSED, why=f"the disk refused: {error.strerror} ({error.filename})", remedy=remedy)

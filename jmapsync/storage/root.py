@@ -1,0 +1,59 @@
+"""Claim the root of one kind: its marker says whose mirror it is, so that a lost or swapped disk is not taken for deletions."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.errors import LocalError, RootError
+from jmapsync.storage.atomic import replace_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jmapsync.ledger import Ledger
+
+MARKER = ".jmapsync"
+"""The name of the marker of a root, and of that of a folder in it."""
+
+
+def claim(root: Path, ledger: Ledger, account: str, kind: str, *, dry: bool) -> None:
+    """Check that the root is this mirror's, or make it so, unless `dry`.
+
+    Raises RootError when the root that a ledger knows is gone, unmarked, or marked for something else: then nothing may be
+    read as deleted (hard case 12). Raises LocalError when it cannot be made.
+    """
+    known = ledger.note(f"root:{kind}")
+    marker = read_marker(root)
+    if known and (marker is None or marker.get("id") != known):
+        what = "is not there" if not root.is_dir() else "no longer holds its mirror's marker file .jmapsync"
+        raise RootError(
+            f"The folder {root} {what}, so nothing is synchronised and nothing is deleted.",
+            advice="Mount it or put it back. To start anew with an empty folder, move the account's state folder away.",
+        )
+    if marker is not None and (marker.get("account"), marker.get("kind")) != (account, kind):
+        raise RootError(
+            f"The folder {root} is the mirror of {marker.get('kind')} of another account ({marker.get('account')}).",
+            advice="Choose another path for this one.",
+        )
+    if marker is None and dry:
+        return
+    if marker is None:
+        marker = {"account": account, "kind": kind, "id": secrets.token_hex(16)}
+        try:
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            replace_text(root / MARKER, json.dumps(marker) + "\n")
+        except OSError as error:
+            raise LocalError(f"The folder {root} cannot be made: {error.strerror}.") from error
+    if not known:
+        ledger.set_note(f"root:{kind}", str(marker["id"]))
+
+
+def read_marker(folder: Path) -> dict[str, Any] | None:
+    """Return what the marker of a root or a folder says; None where there is none that can be read."""
+    try:
+        found = json.loads((folder / MARKER).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None

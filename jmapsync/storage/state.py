@@ -1,0 +1,71 @@
+"""Tell from what the file system keeps of them whether files and directories are as they were, and what they are."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+
+QUIET = 0.3
+"""Seconds a new file must have been left alone before it is read: bad programs write in place (hard case 8)."""
+_TICK_CLOCK = 5
+"""Linux' CLOCK_REALTIME_COARSE, which time stamps of files are taken from."""
+_LONGEST_TICK = 10_000_000
+"""Nanoseconds."""
+_MOST = (1 << 63) - 1
+
+State = tuple[int, int, int]
+"""Inode, octets and mtime in nanoseconds: what shows that a file is untouched."""
+
+
+def state_of(state: os.stat_result) -> State:
+    """Return what shows that a file is untouched, cut to the 63 bits that SQLite holds (the year 9999, odd file systems)."""
+    return state.st_ino & _MOST, state.st_size, min(state.st_mtime_ns, _MOST)
+
+
+def leave_tick(moment: int) -> None:
+    """Wait until the clock of time stamps has passed a moment; one that lies further ahead was given by another clock."""
+    while 0 <= moment - time.clock_gettime_ns(_TICK_CLOCK) < _LONGEST_TICK:
+        time.sleep(0.001)
+
+
+def may_be_directory(path: str) -> bool:
+    """Tell whether there is a directory; one that may not be looked at may be there."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+
+
+def may_be_folder(entry: os.DirEntry[str]) -> bool:
+    """Tell whether an entry is a directory; a link whose end cannot be looked at may be one."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return True
+
+
+def oddity(name: str, state: os.stat_result, what: str) -> str:
+    """Return why a file cannot be an item, `what` being what it should be (with its article); nothing if it can."""
+    if not stat.S_ISREG(state.st_mode):
+        kinds = {stat.S_IFDIR: "a directory", stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a pipe"}
+        return f"it is {kinds.get(stat.S_IFMT(state.st_mode), 'no regular file')}, not {what}"
+    if state.st_size == 0:
+        return "it is empty"
+    return "" if is_text(name) else "its name is not valid UTF-8; rename it"
+
+
+def is_text(name: str) -> bool:
+    """Tell whether a name read from the disk is valid UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def printable(path: str) -> str:
+    """Return a path with the octets that are no UTF-8 written out, so that it can be stored and shown."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

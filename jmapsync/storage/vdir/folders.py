@@ -1,0 +1,73 @@
+"""Look at the collections of a vdir root: which there are, which containers they are, and what they show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from jmapsync.storage.port import Folder, Observation
+from jmapsync.storage.vdir import metadata
+from jmapsync.storage.vdir.tree import name_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jmapsync.ledger import Ledger
+    from jmapsync.planner.model import Version
+    from jmapsync.storage.vdir.tree import Tree
+
+
+def look_folders(tree: Tree, ledger: Ledger, kind: str) -> Observation:
+    """Return the collections below the root as containers of a kind; moved directories are known by their markers.
+
+    Raises LocalError when the root cannot be listed.
+    """
+    found = list(tree.walk())
+    present = {one.path for one in found}
+    by_ref = ledger.by_ref(kind, [one.container for one in found if one.container])
+    keys = {path: key for key, path in tree.paths.items()}
+    for one in found:
+        record = by_ref.get(one.container)
+        if one.path in keys or record is None or record.key not in tree.paths or tree.paths[record.key] in present:
+            continue
+        tree.moved(tree.paths[record.key], one.path)
+        keys = {path: key for key, path in tree.paths.items()}
+    marked = Counter(one.container for one in found)
+    observation = Observation(folders_whole=True)
+    before = ledger.folders(kind)
+    for one in found:
+        key = keys.get(one.path)
+        if key is None and one.container in by_ref and by_ref[one.container].key not in tree.paths:
+            key = by_ref[one.container].key
+        record = ledger.records([key]).get(key) if key is not None else None
+        stays = key is not None and before.get(key, ("", ""))[0] == one.path
+        name, color = _shown(tree.root / one.path, record.local if record is not None else None, stays=stays)
+        marker = one.container if marked[one.container] == 1 else ""
+        folder = Folder(one.path, name or name_of(one.path), parent="", key=key, marker=marker, color=color)
+        observation.folders.append(folder)
+    return observation
+
+
+def differs(tree: Tree, observation: Observation, ledger: Ledger) -> bool:
+    """Tell whether a collection shows another name or colour than the ledger knows of it, or any is gone."""
+    records = ledger.records([folder.key for folder in observation.folders if folder.key is not None])
+    for folder in observation.folders:
+        known = records[folder.key].local if folder.key in records else None
+        if known is None or folder.name != known.body or {folder.color} - {""} != set(known.tags):
+            return True
+    return len(observation.folders) != len(tree.paths)
+
+
+def _shown(folder: Path, known: Version | None, *, stays: bool) -> tuple[str, str]:
+    """Return the name and the colour that a collection shows.
+
+    One without a `displayname` is called as its directory is; where nobody renamed that, as it was. A name that a line cannot show
+    as it is, a colour written in other letters and one that is none stay what they were.
+    """
+    name, color = metadata.read_name(folder), metadata.read_color(folder)
+    if known is None:
+        return name, color or ""
+    if metadata.shown(known.body) == name or (not name and stays):
+        name = known.body
+    before = min(known.tags, default="")
+    return name, before if color is None or color == metadata.as_rgb(before) else color

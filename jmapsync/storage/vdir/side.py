@@ -1,0 +1,181 @@
+"""Offer a vdir as the local side of contacts, calendars or tasks."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+from jmapsync.errors import LocalError, Remedy
+from jmapsync.formats.codec import MalformedError
+from jmapsync.kinds.calendars import CALENDARS
+from jmapsync.kinds.contacts import CONTACTS
+from jmapsync.kinds.tasks import TASKS
+from jmapsync.planner.model import Verb
+from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
+from jmapsync.storage.root import claim
+from jmapsync.storage.vdir import metadata
+from jmapsync.storage.vdir.folders import look_folders
+from jmapsync.storage.vdir.look import SLICE, ItemLook
+from jmapsync.storage.vdir.read import Reader, align, convert, encode, read_bytes
+from jmapsync.storage.vdir.swap import recover
+from jmapsync.storage.vdir.tree import NotEmptyError, Tree
+from jmapsync.storage.vdir.write import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+    from pathlib import Path
+
+    from jmapsync.formats.codec import Codec
+    from jmapsync.formats.lines import Measure
+    from jmapsync.ledger import Ledger, Place
+    from jmapsync.planner.model import Order
+
+KINDS = {kind.name: kind for kind in (CONTACTS, CALENDARS, TASKS)}
+LOOKS = 5
+"""Looks at most until one comes to its end with no directory changed."""
+
+
+class VdirSide:
+    """The local side of one kind of objects; see `storage.port.Local`."""
+
+    def __init__(
+        self,
+        root: Path,
+        kind: str,
+        codec: Codec,
+        *,
+        dry: bool = False,
+        limit: int = SLICE,
+        clock: Callable[[], float] = time.time,
+        token: Callable[[], str] = lambda: secrets.token_hex(8),
+    ) -> None:
+        """Prepare; `kind` is a name in `KINDS`; `dry` writes nothing at all; `limit` as of a look."""
+        self.tree = Tree(root, dry=dry)
+        self._kind = KINDS[kind]
+        self._codec = codec
+        self._dry = dry
+        self._limit = limit
+        self._clock = clock
+        self._token = token
+        self._writer = Writer(self.tree, codec, token)
+        self._ledger: Ledger | None = None
+
+    def open(self, ledger: Ledger, account: str) -> None:
+        """Check the root's marker, or make it, learn where the collections lie, and clear what a killed run left half done."""
+        claim(self.tree.root, ledger, account, self._kind.name, dry=self._dry)
+        self._load(ledger)
+        if self._dry:
+            return
+        self.tree.clear_unfinished()
+        for key in self.tree.paths:
+            states = {(place.ino, place.size, place.mtime) for place in ledger.places_in(key)}
+            recover(self.tree.directory(key), self._codec.suffix, states.__contains__, self._token)
+
+    def _load(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self.tree.load(ledger, self._kind.containers.kind)
+
+    def look_folders(self, ledger: Ledger) -> Observation:
+        """Return every collection."""
+        self._load(ledger)
+        return look_folders(self.tree, ledger, self._kind.containers.kind)
+
+    def look_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:  # noqa: ARG002  # all are soon seen
+        """Return the items that changed; look again where directories changed meanwhile so that it cannot be told what is gone.
+
+        In directories that do not rest at all nothing is, until they do.
+        """
+        self._load(ledger)
+        reader = Reader(self.tree, self._codec, self._clock)
+        for _ in range(LOOKS):
+            reader.overtaken = False
+            look = self._look(ledger, reader)
+            seen = look.run()
+            seen.withheld = look.withheld
+            if seen.more or not seen.withheld:
+                break
+        return seen
+
+    def _look(self, ledger: Ledger, reader: Reader) -> ItemLook:
+        return ItemLook(self._kind.items.kind, self.tree, ledger, self._codec, reader, limit=self._limit)
+
+    def read(self, key: int, places: Sequence[Place]) -> Body:
+        """Return the normal form of an item, its data in place, with the keys that the ledger's has.
+
+        Of copies that differ it is the one changed last. A file that is no longer the one known has none.
+        """
+        why = "it has no file"
+        for place in sorted(places, key=lambda place: (place.mtime, place.folder), reverse=True):
+            try:
+                data, state = read_bytes(f"{self.tree.directory(place.folder)}/{place.name}")
+                if state == (place.ino, place.size, place.mtime):
+                    item = align(self._codec, convert(self._codec, data), self._reference(key))
+                    return Body(str(key), encode(item))
+            except FileNotFoundError:
+                why = "its file was renamed or removed meanwhile"
+                continue
+            except OSError as error:
+                return Body(str(key), why=f"it cannot be read: {error.strerror}", remedy=Remedy.LATER)
+            except MalformedError as error:
+                return Body(str(key), why=str(error), remedy=Remedy.NEVER)
+            why = "its file was changed meanwhile"
+        return Body(str(key), why=why, vanished=True)
+
+    def _reference(self, key: int) -> bytes:
+        return self._ledger.contents.of([key], "local").get(key, b"") if self._ledger is not None else b""
+
+    def measure(self, place: Place) -> Measure | None:  # noqa: ARG002  # the port's
+        """Return None: what an object means is not its bytes; the same one is known by its uid."""
+        return None
+
+    def key_in(self, place: Place) -> int:  # noqa: ARG002  # the port's
+        """Return 0: a file is named by its uid."""
+        return 0
+
+    def write(self, jobs: Sequence[Job], ledger: Ledger) -> list[Receipt]:  # noqa: ARG002  # the port's
+        """Carry out orders."""
+        return self._writer.write(jobs)
+
+    def failure(self) -> LocalError | None:
+        """Return why the last write had to stop."""
+        return self._writer.fatal
+
+    def write_folder(self, job: Job, role: str, ledger: Ledger) -> Receipt:  # noqa: ARG002  # a directory has no role
+        """Make or remove one collection, or change what it shows; its directory keeps its name."""
+        order = job.order
+        key = order.key
+        try:
+            if order.verb is Verb.DELETE:
+                self.tree.remove(key)
+                ledger.drop_folder(key)
+                return Receipt(key, Outcome.DONE)
+            named = order.source or order.expect
+            if named is None:
+                return Receipt(key, Outcome.STALE, why="nothing says how it is called")
+            if order.verb is Verb.CREATE:
+                path = self.tree.place_for(key, named.body, str(job.ref or key))
+                self.tree.make(key, path, job.ref or "", named.body, _color(order))
+            else:
+                metadata.write_name(self.tree.folder(key), named.body)
+                if order.tags != (order.expect.tags if order.expect else None):
+                    metadata.write_color(self.tree.folder(key), _color(order))
+        except NotEmptyError as error:
+            return Receipt(key, Outcome.REFUSED, why=str(error), remedy=Remedy.HUMAN)
+        except OSError as error:
+            why = f"the disk refused: {error.strerror} ({error.filename})"
+            return Receipt(key, Outcome.REFUSED, why=why, remedy=Remedy.HUMAN)
+        ledger.put_folder(key, self.tree.paths[key], "")
+        return Receipt(key, Outcome.DONE, named)
+
+    def adopt_folder(self, key: int, path: str, ref: str, ledger: Ledger) -> None:
+        """Take note of a collection met on the disk, and mark it once its container is known."""
+        self.tree.paths[key] = path
+        ledger.put_folder(key, path, "")
+        if ref and not self._dry:
+            metadata.write_marker(self.tree.folder(key), ref)
+
+
+def _color(order: Order) -> str:
+    """Return the colour that a collection is to show; of two that came of edits on both sides, the same one everywhere."""
+    return min(filter(None, map(metadata.as_rgb, order.tags)), default="")

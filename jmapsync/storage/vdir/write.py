@@ -1,0 +1,301 @@
+"""Carry out orders on a vdir: make, replace, copy and remove files, each batch made durable as a group.
+
+Readers see the old file or the new one, never half of one; a file that is not as the ledger knows it makes its order stale, and
+nothing of it is done. An item whose bytes are there already is not written again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jmapsync.errors import Remedy
+from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.names import fold
+from jmapsync.formats.setaside import set_aside
+from jmapsync.ledger import Place
+from jmapsync.planner.model import Verb, Version
+from jmapsync.storage.atomic import give_name, sync_directories, sync_files
+from jmapsync.storage.failures import DISK, StaleError, failure_of, refused
+from jmapsync.storage.port import Body, Job, Outcome, Receipt
+from jmapsync.storage.state import state_of
+from jmapsync.storage.vdir.names import displaced_name, new_name, short_digest, staged_name
+from jmapsync.storage.vdir.read import convert, encode, read_bytes, render, uid_of
+from jmapsync.storage.vdir.stage import Staged, write_staged
+from jmapsync.storage.vdir.swap import check, displace, take_away
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from jmapsync.errors import LocalError
+    from jmapsync.formats.codec import Codec, Object
+    from jmapsync.storage.vdir.tree import Tree
+
+
+@dataclass(slots=True)
+class _Draft:
+    """One order on its way."""
+
+    job: Job
+    version: Version | None = None
+    content: bytes = b""
+    """The normal form that the files are to read as; nothing where it does not change."""
+    uid: str = ""
+    size: int = 0
+    staged: list[Staged] = field(default_factory=list)
+    kept: list[Place] = field(default_factory=list)
+    """Files that stay as they are."""
+    obsolete: list[Place] = field(default_factory=list)
+    """Files that are to go, once everything that takes their place is durable."""
+    displaced: list[str] = field(default_factory=list)
+    """Files that others took the place of, under names of ours."""
+    places: list[Place] = field(default_factory=list)
+    moved: list[tuple[int, str]] = field(default_factory=list)
+
+    @property
+    def mine(self) -> list[Place]:
+        """Return the files that the ledger knows of the item."""
+        return [place for place in self.job.places if place.key == self.job.order.key]
+
+
+class Writer:
+    """Carries out one batch of orders after another."""
+
+    def __init__(self, tree: Tree, codec: Codec, token: Callable[[], str]) -> None:
+        """Prepare. `token` returns random hexadecimal digits for a file name."""
+        self._tree = tree
+        self._codec = codec
+        self._token = token
+        self._dirty: set[str] = set()
+        self._taken: dict[int, set[str]] = {}
+        """Folded names in the collections that get new files, for the time of a batch."""
+        self.fatal: LocalError | None = None
+        """Set when the disk itself failed: what is left of the batch was refused."""
+
+    def write(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Carry out orders and return their receipts in the same order; raises nothing for a single item."""
+        self.fatal = None
+        self._taken.clear()
+        receipts: dict[int, Receipt] = {}
+        drafts = {job.order.key: _Draft(job) for job in jobs}
+        self._each(drafts, receipts, self._prepare)
+        self._settle(drafts, receipts)
+        self._each(drafts, receipts, self._put)
+        _remove(one.path for draft in drafts.values() for one in draft.staged)
+        displaced = [aside for draft in drafts.values() for aside in draft.displaced]
+        try:
+            if displaced or any(draft.obsolete for draft in drafts.values()):
+                self._sync()  # or a power cut could leave the old file gone and the new one not yet there
+            _remove(displaced)
+            self._each(drafts, receipts, self._finish)
+            self._sync()
+        except OSError as error:
+            self._fail(error)
+            return [refused(job.order.key, error, Remedy.LATER) for job in jobs]
+        return [receipts.get(key) or _receipt(draft) for key, draft in drafts.items()]
+
+    def _each(self, drafts: dict[int, _Draft], receipts: dict[int, Receipt], act: Callable[[_Draft], None]) -> None:
+        """Do the same for every order that has not come to its end."""
+        for key, draft in drafts.items():
+            if key not in receipts:
+                receipt = self._attempt(draft, act)
+                if receipt is not None:
+                    receipts[key] = receipt
+
+    def _attempt(self, draft: _Draft, act: Callable[[_Draft], None]) -> Receipt | None:
+        key = draft.job.order.key
+        if self.fatal is not None:
+            return Receipt(key, Outcome.REFUSED, why=self.fatal.message, remedy=Remedy.LATER)
+        try:
+            act(draft)
+        except StaleError as stale:
+            return Receipt(key, Outcome.STALE, why=str(stale))
+        except MalformedError as error:
+            return Receipt(key, Outcome.REFUSED, why=f"it cannot be written as a file: {error}", remedy=Remedy.NEVER)
+        except FileNotFoundError:
+            return Receipt(key, Outcome.STALE, why="a file or directory was renamed or removed meanwhile")
+        except OSError as error:
+            if error.errno in DISK:
+                self._fail(error)
+            return refused(key, error, Remedy.LATER)
+        return None
+
+    def _fail(self, error: OSError) -> None:
+        if self.fatal is None:
+            self.fatal = failure_of(error)
+
+    def _sync(self) -> None:
+        """Make every change of a directory durable."""
+        sync_directories(self._dirty)
+        self._dirty.clear()
+
+    # what is to be done
+
+    def _prepare(self, draft: _Draft) -> None:
+        """Write every new file of an order under a name of ours, and note which files are to go."""
+        order, mine = draft.job.order, draft.mine
+        if not set(order.homes) <= self._tree.paths.keys():
+            raise StaleError("the collection that it is to be in is not there")
+        draft.obsolete = [place for place in mine if place.folder not in order.homes]
+        if order.verb is Verb.DELETE:
+            return
+        data = self._prepare_update(draft, mine) if order.verb is Verb.UPDATE else self._prepare_body(draft)
+        for place in mine:
+            if place.folder in order.homes:
+                self._renew(draft, place, data)
+        for home in sorted(order.homes - {place.folder for place in mine}):
+            if data is None:
+                raise StaleError("none of its files is there to copy")
+            self._stage(draft, home, data, None)
+
+    def _prepare_body(self, draft: _Draft) -> bytes:
+        """Return the bytes of the object that is to be written, having read them back: what cannot be read is not written."""
+        order = draft.job.order
+        if not order.homes:
+            raise StaleError("no collection is known that it is to be in")
+        written: Object = json.loads(_octets(draft.job.body))
+        data = render(self._codec, written)
+        kept, _ = set_aside(convert(self._codec, data))
+        kept = self._codec.align(kept, set_aside(written)[0])
+        sense = self._codec.sense(kept)
+        draft.version = Version(sense, sense, order.tags, order.homes)
+        draft.content, draft.uid, draft.size = encode(kept), uid_of(kept), len(data)
+        return data
+
+    def _prepare_update(self, draft: _Draft, mine: list[Place]) -> bytes | None:
+        """Return the bytes that copies are made of; None where no file is to be written."""
+        order = draft.job.order
+        body = order.expect.body if order.expect is not None else ""
+        draft.version = Version(body, body, order.tags, order.homes)
+        untidy = order.expect is not None and order.expect.untidy
+        if not mine or not (untidy or order.homes - {place.folder for place in mine}):
+            return None
+        last = max(mine, key=lambda place: (place.mtime, place.folder))
+        data, state = read_bytes(self._path(last))
+        if state != _state(last):
+            raise StaleError("its file was changed meanwhile")
+        return data
+
+    def _renew(self, draft: _Draft, place: Place, data: bytes | None) -> None:
+        """Stage what replaces a file, unless it has these bytes already."""
+        if data is None:
+            draft.kept.append(place)
+            return
+        check(self._path(place), _state(place))
+        if place.size == len(data) and read_bytes(self._path(place))[0] == data:
+            draft.kept.append(place)
+        else:
+            self._stage(draft, place.folder, data, place)
+
+    def _stage(self, draft: _Draft, folder: int, data: bytes, replaces: Place | None) -> None:
+        path = f"{self._tree.directory(folder)}/{staged_name(self._token())}"
+        name = replaces.name if replaces is not None else ""
+        draft.staged.append(Staged(draft.job.order.key, folder, name, path, short_digest(data), replaces))
+        write_staged(path, data, replaces)
+
+    def _settle(self, drafts: dict[int, _Draft], receipts: dict[int, Receipt]) -> None:
+        """Make every staged file durable before any of them gets a name that readers see."""
+        staged = [one.path for key, draft in drafts.items() if key not in receipts for one in draft.staged]
+        if not staged:
+            return
+        try:
+            sync_files(self._tree.root, staged)
+        except OSError as error:
+            self._fail(error)
+            for key, draft in drafts.items():
+                if draft.staged:
+                    receipts.setdefault(key, refused(key, error, Remedy.LATER))
+
+    # doing it
+
+    def _put(self, draft: _Draft) -> None:
+        """Give every new file its name; those that the item is not to have any more stay for now."""
+        for place in draft.mine:
+            check(self._path(place), _state(place))
+        draft.places = list(draft.kept)
+        while draft.staged:
+            one = draft.staged[0]
+            if one.replaces is not None:
+                old, token = self._path(one.replaces), self._token()
+                aside = f"{self._tree.directory(one.folder)}/{displaced_name(token, one.digest)}"
+                if displace(one.path, old, _state(one.replaces), aside, self._beside(old, token)):
+                    draft.displaced.append(aside)
+            else:
+                one.name = self._name(draft, one)
+            path = f"{self._tree.directory(one.folder)}/{one.name}"
+            self._dirty.add(os.path.dirname(path))
+            draft.places.append(Place(one.folder, one.name, "", "", one.key, *state_of(os.lstat(path)), ""))
+            draft.staged.pop(0)
+
+    def _name(self, draft: _Draft, one: Staged) -> str:
+        """Give a new file a name that no other one has: the one that the item has elsewhere, else one of its uid."""
+        taken = self._names_in(one.folder)
+        name = next((place.name for place in draft.mine), "")
+        if not name or fold(name) in taken:
+            name = new_name(draft.uid or os.path.splitext(name)[0], self._codec.suffix, taken)
+        while True:
+            try:
+                give_name(one.path, f"{self._tree.directory(one.folder)}/{name}")
+            except FileExistsError:  # somebody made it in this very moment
+                taken.add(fold(name))
+                name = new_name(draft.uid or os.path.splitext(name)[0], self._codec.suffix, taken)
+            else:
+                taken.add(fold(name))
+                return name
+
+    def _names_in(self, folder: int) -> set[str]:
+        if folder not in self._taken:
+            self._taken[folder] = {fold(name) for name in os.listdir(self._tree.directory(folder))}
+        return self._taken[folder]
+
+    def _finish(self, draft: _Draft) -> None:
+        """Take away the files that the item is not to have any more."""
+        for place in draft.obsolete:
+            path, token = self._path(place), self._token()
+            aside = f"{self._tree.directory(place.folder)}/{displaced_name(token, '')}"
+            take_away(path, _state(place), aside, self._beside(path, token))
+            self._dirty.add(self._tree.directory(place.folder))
+            draft.moved.append((place.folder, place.name))
+
+    def _beside(self, path: str, token: str) -> str:
+        """Return a name for what somebody saved under a path in the very moment that it was ours."""
+        return f"{path.removesuffix(self._codec.suffix)}-{token}{self._codec.suffix}"
+
+    def _path(self, place: Place) -> str:
+        return f"{self._tree.directory(place.folder)}/{place.name}"
+
+
+def _remove(paths: Iterable[str]) -> None:
+    """Remove files of ours that are no longer needed; those that cannot be now are when the mirror is next opened."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+def _receipt(draft: _Draft) -> Receipt:
+    return Receipt(
+        draft.job.order.key,
+        Outcome.DONE,
+        draft.version,
+        digest=draft.uid,
+        size=draft.size,
+        places=tuple(draft.places),
+        moved=tuple(draft.moved),
+        content=draft.content,
+    )
+
+
+def _state(place: Place) -> tuple[int, int, int]:
+    return place.ino, place.size, place.mtime
+
+
+def _octets(body: Body | None) -> bytes:
+    """Return the normal form that came. Raises StaleError when none did, OSError."""
+    if body is not None and body.path is not None:
+        return body.path.read_bytes()
+    if body is None or body.data is None:
+        raise StaleError("its content did not come")
+    return body.data
