@@ -55,6 +55,8 @@ def align(item: Object, reference: Object) -> Object:
 
     An override or a localization that means the same as the reference's is written as the reference's is.
     """
+    if item == reference:
+        return item
     keys: Keys = {}
     owner = type_of(item)
     result = _follow(owner, _rekeyed(owner, _bare(item), reference, (), keys), keys)
