@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import uuid
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ class Store:
         self.render: Callable[[JsonObject], bytes] | None = None
         """How an item reads as a file; where it is given, a server like Cyrus offers the files of events as blobs."""
         self._ids: dict[str, dict[str | None, str]] = {}  # by uid, then by recurrence id
+        self._serial = itertools.count(1)
         self._add_first()
 
     # Records, as the methods of the server change them.
@@ -100,7 +102,7 @@ class Store:
             item = absorb_bytes(self.account, self.model, stamp(self.model, self.account, item, None))
             if self._is_of_cyrus:
                 return self._create_of_cyrus({**item, "id": event_id(item)})
-            return self.put({**item, "id": self.account.new_id(self.model.prefixes[1])})
+            return self.put({**item, "id": self._new_id(self.model.prefixes[1])})
 
     def replace(self, before: JsonObject, after: JsonObject) -> JsonObject:
         """Give an item its new form, with all that the server sets, and return it."""
@@ -159,7 +161,10 @@ class Store:
     def _new_collection_id(self) -> str:
         if self._is_of_cyrus and "Default" not in self.collections:
             return "Default"
-        return self.account.new_id(self.model.prefixes[0])
+        return self._new_id(self.model.prefixes[0])
+
+    def _new_id(self, prefix: str) -> str:
+        return f"{prefix}{next(self._serial)}"
 
     # The acts of another client.
 

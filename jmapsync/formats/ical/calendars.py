@@ -43,7 +43,11 @@ def _calendar(data: bytes) -> Component:
     if len(found) != 1 or found[0].name != "VCALENDAR":
         if not found:
             raise MalformedError("The file is empty.")
-        raise MalformedError("The file holds several calendars." if found[0].name == "VCALENDAR" else f"The file holds a {found[0].name} outside a VCALENDAR.")
+        raise MalformedError(
+            "The file holds several calendars."
+            if found[0].name == "VCALENDAR"
+            else f"The file holds a {found[0].name} outside a VCALENDAR."
+        )
     return found[0]
 
 
@@ -210,7 +214,11 @@ def _kept_calendars(item: Object) -> list[Any]:
     return [
         value
         for value in (components if isinstance(components, list) else ())
-        if isinstance(value, list) and len(value) == 3 and value[0] == OF_CALENDAR and isinstance(value[1], list) and isinstance(value[2], list)  # noqa: PLR2004
+        if isinstance(value, list)
+        and len(value) == 3
+        and value[0] == OF_CALENDAR
+        and isinstance(value[1], list)
+        and isinstance(value[2], list)  # noqa: PLR2004
     ]
 
 

@@ -217,7 +217,11 @@ def _write_location(key: str, place: Object) -> list[str]:
         writing.add("NAME", escape(name), None, "name")
     else:
         known.discard("name")
-    if types := [kind for kind, held in place["locationTypes"].items() if held is True] if isinstance(place.get("locationTypes"), dict) else []:
+    if (
+        types := [kind for kind, held in place["locationTypes"].items() if held is True]
+        if isinstance(place.get("locationTypes"), dict)
+        else []
+    ):
         writing.add("LOCATION-TYPE", ",".join(map(escape, sorted(types))), None, "locationTypes")
     else:
         known.discard("locationTypes")
