@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.lines import digest_of
-from jmapsync.formats.patch import UnfitPatchError, apply, at, diff, escape, tokens
+from jmapsync.formats.objects import UnfitPatchError, apply, at, diff, escape, tokens
 from jmapsync.formats.setaside import set_aside
 from jmapsync.formats.shapes import IMPLIED, KEYED, LIST, NAMED, ONE, PARTS, REFERENCES, Part, is_default, objects, type_of
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jmapsync.formats.damage.entries import entries, with_entry
-from jmapsync.formats.patch import at, same
+from jmapsync.formats.objects import at, same
 
 if TYPE_CHECKING:
     from collections.abc import Callable
