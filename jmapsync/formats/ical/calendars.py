@@ -33,7 +33,19 @@ _PLAIN: Final = {"VERSION": _VERSION, "CALSCALE": "GREGORIAN"}
 """Lines that say nothing that goes without saying."""
 _GROUP: Final = by_name(GROUP)
 _GROUP_KNOWN: Final = {
-    *"@type version entries prodId locale description descriptionContentType keywords categories links iCalendar".split(),
+    *[
+        "@type",
+        "version",
+        "entries",
+        "prodId",
+        "locale",
+        "description",
+        "descriptionContentType",
+        "keywords",
+        "categories",
+        "links",
+        "iCalendar",
+    ],
     *(field.path for field in GROUP),
 }
 
@@ -218,7 +230,7 @@ def _kept_calendars(item: Object) -> list[Any]:
         and len(value) == 3
         and value[0] == OF_CALENDAR
         and isinstance(value[1], list)
-        and isinstance(value[2], list)  # noqa: PLR2004
+        and isinstance(value[2], list)
     ]
 
 

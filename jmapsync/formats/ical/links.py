@@ -8,8 +8,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from jmapsync.formats.ical.fields import write_uri
-from jmapsync.formats.ical.keys import chosen, hashed, is_id
 from jmapsync.formats.ical.kept import extra, leave_unknown
+from jmapsync.formats.ical.keys import chosen, hashed, is_id
 from jmapsync.formats.ical.pointers import join
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def read_link(reading: Reading, line: Line) -> None:
         or (kind == "BINARY" and line.name not in ("ATTACH", "IMAGE"))
         or not size.isdecimal()
         or len(size) > 15
-    ):  # noqa: PLR2004
+    ):
         reading.keep(line)
         return
     link: Object = {"@type": "Link", "href": href}

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from jmapsync.formats.ical.fields import write_uri
-from jmapsync.formats.ical.keys import chosen, free, hashed, hashed_object, is_id
 from jmapsync.formats.ical.kept import Reading, Writing, extra, leave_unknown
+from jmapsync.formats.ical.keys import chosen, free, hashed, hashed_object, is_id
 from jmapsync.formats.ical.lines import escape, split_text, unescape
 from jmapsync.formats.ical.links import NAMES as LINKS
 from jmapsync.formats.ical.links import names_of, read_link, write_links

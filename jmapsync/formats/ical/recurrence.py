@@ -11,8 +11,8 @@ from jmapsync.formats.ical.moments import as_of, read_moment
 from jmapsync.formats.ical.pointers import difference, join, patched, split
 from jmapsync.formats.ical.rules import Clock, is_same, read_rule, read_until, write_rule, write_until
 from jmapsync.formats.ical.schedule import seconds_between
-from jmapsync.formats.ical.times import basic, common_duration, duration, is_local, plus
 from jmapsync.formats.ical.times import at as moment_at
+from jmapsync.formats.ical.times import basic, common_duration, duration, is_local, plus
 from jmapsync.formats.ical.zones import UTC_ZONE
 
 if TYPE_CHECKING:
@@ -24,7 +24,18 @@ if TYPE_CHECKING:
 _UNTIL: Final = "X-JMAPSYNC-UNTIL"
 """Notes the text of an UNTIL that does not come back from the LocalDateTime: another form, or the second of two equal local times."""
 FIXED: Final = frozenset(
-    "@type method organizerCalendarAddress privacy prodId recurrenceId recurrenceIdTimeZone sentBy uid version".split()
+    [
+        "@type",
+        "method",
+        "organizerCalendarAddress",
+        "privacy",
+        "prodId",
+        "recurrenceId",
+        "recurrenceIdTimeZone",
+        "sentBy",
+        "uid",
+        "version",
+    ]
     + ["recurrenceOverrides", "recurrenceRule"]
 )
 """What an override cannot change (jscalendarbis, 3.3.4)."""

@@ -9,13 +9,27 @@ from jmapsync.jmap.failures import MethodError, set_errors
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
 from jmapsync.storage.port import Job, Outcome, Receipt
+from jmapsync.storage.remote.objects.reading import DEFAULT
 from jmapsync.storage.remote.write import failed_call, refusal
 
 if TYPE_CHECKING:
+    from jmapsync.jmap.client import Client
+    from jmapsync.jmap.session import Account
+    from jmapsync.storage.remote.objects.dialect import Dialect
     from jmapsync.storage.remote.objects.reading import Reader
 
 _STILL_FULL = frozenset({"addressBookHasContents", "calendarHasEvent", "calendarHasEvents"})
 """Cyrus 3.12 writes an s more than the draft."""
+
+
+async def collections(client: Client, account: Account, dialect: Dialect) -> list[str]:
+    """Return the names of the address books or calendars of an account."""
+    if not dialect.container:
+        return [DEFAULT]
+    get = Call(f"{dialect.container}/get", {"accountId": account.id, "ids": None}, "all")
+    using = (await client.session()).using(*dialect.using, account=account)
+    answer = (await client.call([get], using=using)).get(get)
+    return sorted(str(one.get("name") or one.get("id")) for one in answer.get("list") or () if isinstance(one, dict))
 
 
 async def write_folder(reader: Reader, job: Job) -> Receipt:

@@ -114,7 +114,8 @@ class Reader:
         """Fetch the files of objects that are read as such."""
         if not self.dialect.raw:
             return
-        blobs = {str(item.get("blobId")): ref for ref, item in found.items.items() if ref not in found.files}
+        given = {ref: item.get("blobId") for ref, item in found.items.items() if ref not in found.files}
+        blobs = {blob_id: ref for ref, blob_id in given.items() if isinstance(blob_id, str)}
         if blob_capability(await self._client.session(), self._account):
             for some in batched(sorted(blobs), RAW_BATCH):
                 for blob in await get_blobs(self._client, self.account, some):
