@@ -40,8 +40,7 @@ class ItemLook:
         self._reader = reader
         self._limit = limit
         self._traces = Traces()
-        self._problems = self._traces.problems
-        self._problems += [Trouble(printable(path), why) for path, why in tree.odd]
+        self._problems = [Trouble(printable(path), why) for path, why in tree.odd]
         self._identifier = Identifier(kind, tree, ledger, codec, self._traces)
         self._changes: dict[int, Changes] = {}
         self._vanished: list[Place] = []
@@ -60,6 +59,7 @@ class ItemLook:
         if restless or more:
             self._withhold(restless=restless)
         self._observe(observation)
+        observation.problems += self._identifier.troubles()
         observation.more = more and bool(observation.items)
         return observation
 

@@ -16,7 +16,7 @@ from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
 from jmapsync.storage.root import claim
 from jmapsync.storage.vdir import folders, metadata
 from jmapsync.storage.vdir.look import SLICE, ItemLook
-from jmapsync.storage.vdir.read import Reader, align, convert, encode, read_bytes
+from jmapsync.storage.vdir.read import Reader, align, convert, encode, read_bytes, uid_of
 from jmapsync.storage.vdir.swap import recover
 from jmapsync.storage.vdir.tree import NotEmptyError, Tree
 from jmapsync.storage.vdir.write import Writer
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from jmapsync.formats.codec import Codec
+    from jmapsync.formats.codec import Codec, Object
     from jmapsync.formats.lines import Measure
     from jmapsync.ledger import Ledger, Place
     from jmapsync.planner.model import Order
@@ -115,8 +115,7 @@ class VdirSide:
             try:
                 data, state = read_bytes(f"{self.tree.directory(place.folder)}/{place.name}")
                 if state == (place.ino, place.size, place.mtime):
-                    item = align(self._codec, convert(self._codec, data), self._reference(key))
-                    return Body(str(key), encode(item))
+                    return Body(str(key), encode(self._as_known(key, convert(self._codec, data))))
             except FileNotFoundError:
                 why = "its file was renamed or removed meanwhile"
                 continue
@@ -127,8 +126,13 @@ class VdirSide:
             why = "its file was changed meanwhile"
         return Body(str(key), why=why, vanished=True)
 
-    def _reference(self, key: int) -> bytes:
-        return self._ledger.contents.of([key], "local").get(key, b"") if self._ledger is not None else b""
+    def _as_known(self, key: int, item: Object) -> Object:
+        """Return what a file holds with the keys, and if need be the uid, that the ledger knows of it."""
+        assert self._ledger is not None  # noqa: S101 - it was looked at before anything is read
+        record = self._ledger.records([key]).get(key)
+        if not uid_of(item) and record is not None:
+            item["uid"] = record.digest
+        return align(self._codec, item, self._ledger.contents.of([key], "local").get(key, b""))
 
     def measure(self, place: Place) -> Measure | None:  # noqa: ARG002  # the port's
         """Return None: what an object means is not its bytes; the same one is known by its uid."""
