@@ -96,11 +96,11 @@ class Room:
 
     # what the engine writes
 
-    def to_create(self, content: Object, homes: Iterable[int]) -> Job:
-        """Return the job of an item that the server has and the disk has not."""
+    def to_create(self, content: Object, homes: Iterable[int], *, key: int = 0) -> Job:
+        """Return the job of an item that the server has and the disk has not; one that the ledger does not know gets a key."""
         number = next(self.numbers)
         remote = Version(f"B{number}", homes=frozenset(homes))
-        key = self.ledger.add(Record(0, "calendars", f"E{number}", f"E{number}", digest=str(content["uid"]), remote=remote))
+        key = key or self.ledger.add(Record(0, "calendars", f"E{number}", f"E{number}", digest=str(content["uid"]), remote=remote))
         order = Order(Side.LOCAL, Verb.CREATE, key, None, remote, NO_TAGS, remote.homes, "new on the server")
         return Job(order, f"E{number}", 0, body(content))
 
