@@ -71,7 +71,7 @@ class Mirror:
         except JmapsyncError as error:
             return error.exit_code
 
-    def run(self, **options: bool) -> AccountReport:
+    def run(self, **options: Any) -> AccountReport:  # noqa: ANN401 # as `Options` takes them
         return asyncio.run(self._run(Options(**options)))
 
     async def _run(self, options: Options) -> AccountReport:

@@ -79,19 +79,15 @@ def _objects(config: KindConfig, account: AccountConfig, client: Client, session
 
 def _formats(config: KindConfig) -> tuple[Kind, Codec]:
     """Return the declaration of a kind of objects and the converter of its files."""
+    from jmapsync.formats.conversion import cards, schedules  # noqa: PLC0415  # mail needs no converter
+    from jmapsync.kinds.calendars import CALENDARS  # noqa: PLC0415
+    from jmapsync.kinds.contacts import CONTACTS  # noqa: PLC0415
+    from jmapsync.kinds.tasks import TASKS  # noqa: PLC0415
+
     if isinstance(config, ContactsConfig):
-        from jmapsync.formats.cards import Cards  # noqa: PLC0415  # each kind loads its own converter
-        from jmapsync.kinds.contacts import CONTACTS  # noqa: PLC0415
-
-        return CONTACTS, Cards(config.vcard_version)
-    from jmapsync.formats.events import Events  # noqa: PLC0415
-
+        return CONTACTS, cards(config.vcard_version)
     if isinstance(config, CalendarsConfig):
-        from jmapsync.kinds.calendars import CALENDARS  # noqa: PLC0415
-
-        return CALENDARS, Events("Event")
+        return CALENDARS, schedules("Event")
     if isinstance(config, TasksConfig):
-        from jmapsync.kinds.tasks import TASKS  # noqa: PLC0415
-
-        return TASKS, Events("Task")
+        return TASKS, schedules("Task")
     raise AssertionError(config.kind)

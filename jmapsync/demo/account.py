@@ -107,17 +107,12 @@ class Account:
         log = self.logs.get(type_name)
         return str(log.state) if log is not None else "0"
 
-    def new_id(self, prefix: str) -> str:
-        """Return an id that no record had before."""
-        self._serial += 1
-        return f"{prefix}{self._serial}"
-
-    def record(self, type_name: str, record_id: str, *, dead: bool = False) -> int:
+    def record(self, type_name: str, record_id: str, *, dead: bool = False, anew: bool = False) -> int:
         """Note in a type's log that a record was made, changed or (`dead`) destroyed, and return the modseq of it."""
         self._dirty = True
         self.version += 1
         modseq = self._next_modseq()
-        self.logs[type_name].record(record_id, modseq, dead=dead)
+        self.logs[type_name].record(record_id, modseq, dead=dead, anew=anew)
         return modseq
 
     # Records, as the methods of the server change them.
@@ -148,7 +143,7 @@ class Account:
                     self.update_email(present, mailbox_ids=present.mailbox_ids | frozenset(mailbox_ids))
                     return present
             else:
-                email_id = self.new_id("e")
+                email_id = self._next_id("e")
             email = Email(email_id, blob_id, len(data), received_at, frozenset(mailbox_ids), frozenset(keywords))
             self.blobs.setdefault(blob_id, content)
             self._insert(email)
@@ -185,7 +180,7 @@ class Account:
     def add_mailbox(self, name: str, parent_id: str | None, role: str | None, sort_order: int = 0) -> Mailbox:
         """Add a mailbox; the rules of names and roles are the caller's to check."""
         with self.transaction():
-            mailbox = Mailbox(self.new_id("m"), name, parent_id, role, sort_order)
+            mailbox = Mailbox(self._next_id("m"), name, parent_id, role, sort_order)
             self.mailboxes[mailbox.id] = mailbox
             self.note_mailbox(mailbox)
             return mailbox
@@ -360,6 +355,10 @@ class Account:
     def _next_modseq(self) -> int:
         self._modseq += 1
         return self._modseq
+
+    def _next_id(self, prefix: str) -> str:
+        self._serial += 1
+        return f"{prefix}{self._serial}"
 
     def _insert(self, email: Email) -> None:
         self.emails[email.id] = email

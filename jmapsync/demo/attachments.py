@@ -24,11 +24,13 @@ _IMAGES = {
 
 
 def check_blobs(account: Account, model: Model, item: JsonObject) -> None:
-    """Raise SetError where an item names a blob that is not there, or, as a photo, one that is no picture."""
+    """Raise SetError where an item names a blob that is not there, a second source of bytes, or as a photo what is none."""
     for key, entry in item.get(model.attachments, {}).items():
         if "blobId" not in entry:
             continue
         place = f"{model.attachments}/{key}"
+        if "uri" in entry or "href" in entry:
+            raise invalid_properties(place, description="The bytes are given twice.")
         content = account.blobs.get(str(entry["blobId"]))
         if content is None or account.dialect.attachments == "inline":
             raise invalid_properties(f"{place}/blobId", description="There is no such blob, or no blob is taken.")
@@ -46,7 +48,6 @@ def absorb_bytes(account: Account, model: Model, item: JsonObject) -> JsonObject
 
 def _absorb_one(account: Account, entry: JsonObject) -> JsonObject:
     if "blobId" in entry:
-        entry = {name: value for name, value in entry.items() if name != "uri"}
         if "mediaType" in entry:
             return entry
         data, told = read_content(account.blobs[entry["blobId"]]), ""

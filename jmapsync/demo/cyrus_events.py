@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from jmapsync.demo.problems import JsonObject
 
 _PLAIN_UID = re.compile(r"[A-Za-z0-9_-]{1,200}")
+_INSTANCE_ID = re.compile(r"E(B?)R-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)-(.+)")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _PRODUCT = "-//CyrusIMAP.org/Cyrus 3.12.4-Debian-3.12.4-1//EN"
 _DEFAULTS: JsonObject = {
     **dict.fromkeys(("relatedTo", "keywords", "locale", "links", "locations", "participants", "virtualLocations", "alerts")),
@@ -31,6 +33,10 @@ _DEFAULTS: JsonObject = {
     "useDefaultAlerts": False,
 }
 _ALWAYS = frozenset({"id", "uid", "@type"})
+_NOT_OVERRIDDEN = frozenset(
+    {"@type", "id", "uid", "calendarIds", "isDraft", "isOrigin", "recurrenceId", "recurrenceIdTimeZone"}
+    | {"created", "updated", "sequence", "timeZone"}
+)
 _READABLE = ENTRY_1.keys() | {"id", "@type", "calendarIds", "isOrigin", "baseEventId", "isDraft"}
 _RULE = {"@type": "RecurrenceRule", "interval": 1, "rscale": "gregorian", "skip": "omit", "firstDayOfWeek": "mo"}
 TOLD = frozenset({"id", "uid", "created", "updated", "sequence", "replyTo", "blobId"})
@@ -58,9 +64,42 @@ def event_id(event: JsonObject) -> str:
     return "-".join([letters, *([re.sub(r"[-:]", "", moment)] if moment else []), name])
 
 
+def parse_instance(object_id: str) -> tuple[str, str] | None:
+    """Return the uid and the recurrence id that an instance's id was made of, None for other ids."""
+    match = _INSTANCE_ID.fullmatch(object_id)
+    if match is None:
+        return None
+    encoded, year, month, day, hour, minute, second, name = match.groups()
+    uid = base64.urlsafe_b64decode(name + "=" * (-len(name) % 4)).decode() if encoded else name
+    return uid, f"{year}-{month}-{day}T{hour}:{minute}:{second}"
+
+
+def fold_instance(base: JsonObject, moment: str, instance: JsonObject) -> JsonObject:
+    """Return an event with one of its occurrences overridden by what an instance differs in."""
+    usual = base | {"start": moment}
+    patch = {name: one for name, one in instance.items() if name not in _NOT_OVERRIDDEN and one != usual.get(name)}
+    return base | {"recurrenceOverrides": (base.get("recurrenceOverrides") or {}) | {moment: patch}}
+
+
+def refused_values(event: JsonObject) -> set[str]:
+    """Return the properties whose values Cyrus refuses although the specification allows them."""
+    wrong = {name for name in ("alerts", "participants") if event.get(name) == {}}
+    if event.get("descriptionContentType", "text/plain") != "text/plain":
+        wrong.add("descriptionContentType")
+    return wrong | ({"timeZones", "progress"} & event.keys())
+
+
 def complete_event(account: Account, event: JsonObject) -> JsonObject:
-    """Return an event with the parts that the server adds: an owner, and defaults inside of rules, participants and alerts."""
-    event = dict(event)
+    """Return an event as the server keeps it.
+
+    It adds an owner and defaults inside of rules, participants and alerts; without a word it leaves out localizations,
+    control characters in the title, and values that say nothing.
+    """
+    event = {name: one for name, one in event.items() if name != "localizations" and one not in ({}, [])}
+    if event.get("privacy") == "public":
+        del event["privacy"]
+    if "title" in event:
+        event["title"] = _CONTROL.sub("", event["title"])
     if event.get("recurrenceRules"):
         event["recurrenceRules"] = [_RULE | rule for rule in event["recurrenceRules"]]
     if people := event.get("participants"):

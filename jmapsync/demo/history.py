@@ -39,11 +39,16 @@ class ChangeLog:
         self._born: dict[str, int] = {}
         self._dead: set[str] = set()
 
-    def record(self, record_id: str, modseq: int, *, dead: bool = False) -> None:
-        """Note that a record was made, changed or (`dead`) destroyed at `modseq`, which must be the highest so far."""
+    def record(self, record_id: str, modseq: int, *, dead: bool = False, anew: bool = False) -> None:
+        """Note that a record was made, changed or (`dead`) destroyed at `modseq`, which must be the highest so far.
+
+        `anew`: from now on it counts as created then, even to those who know it.
+        """
         self._modseqs.append(modseq)
         self._ids.append(record_id)
         self._latest[record_id] = modseq
+        if anew:
+            self._born[record_id] = modseq
         self._born.setdefault(record_id, modseq)
         if dead:
             self._dead.add(record_id)

@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.attachments import check_blobs
-from jmapsync.demo.cyrus_events import TOLD
+from jmapsync.demo.cyrus_events import TOLD, refused_values
 from jmapsync.demo.event_rights import check_event_rights
 from jmapsync.demo.item_methods import offers_files, store_of
 from jmapsync.demo.models import CALENDAR_MODEL, Model, follows_cyrus, wrong_properties
@@ -61,7 +61,8 @@ class _ItemRun(SetRun):
         item = self._rewritten(item)
         self._check(item, None)
         if self.store.twin(item) is not None:
-            raise invalid_properties("uid", description="The account has an object of this uid.")
+            names = ["uid", "recurrenceId"] if self.of_cyrus and "recurrenceId" in item else ["uid"]
+            raise invalid_properties(*names, description="The account has an object of this uid.")
         whole = self._with_file(self.store.create(item))
         self._send("create", whole)
         self.created[key] = {name: one for name, one in whole.items() if one != value.get(name) and self._is_told(name)}
@@ -94,13 +95,18 @@ class _ItemRun(SetRun):
             after = self._with_file(self.store.replace(before, after))
             self._send("update", after)
         told = {name: one for name, one in after.items() if one != wanted.get(name) and self._is_told(name)}
+        if self.of_cyrus and after["isOrigin"]:
+            told["updated"] = after["updated"]
         self.updated[key] = told or None
 
     def remove(self, key: str) -> None:
         """Destroy one item."""
         item = self._find(key)
         if item is None:
-            raise SetError("notFound")
+            if not (self.of_cyrus and self.store.exclude(key)):
+                raise SetError("notFound")
+            self.destroyed.append(key)
+            return
         self._check_rights(None, item)
         self.store.remove(item["id"])
         self._send("destroy", item)
@@ -108,7 +114,10 @@ class _ItemRun(SetRun):
 
     def _check(self, item: JsonObject, before: JsonObject | None) -> None:
         """Raise SetError for an item that is not one, or that the user has no right to make so."""
-        if wrong := wrong_properties(self.model, self.account.dialect, item):
+        wrong = wrong_properties(self.model, self.account.dialect, item)
+        if self.of_cyrus:
+            wrong += refused_values(item)
+        if wrong:
             raise invalid_properties(*wrong)
         if before is not None and item.get("isDraft") and not before.get("isDraft"):
             raise invalid_properties("isDraft", description="What is no draft does not become one.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import zoneinfo
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from jmapsync.demo.dialect import Dialect
     from jmapsync.demo.problems import JsonObject
 
+_zones = functools.cache(zoneinfo.available_timezones)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d*[1-9])?Z")
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d*[1-9])?")
@@ -89,7 +91,11 @@ def _overrides(value: object) -> bool:
 
 
 def _zone(value: object) -> bool:
-    return value is None or value in zoneinfo.available_timezones()
+    return value is None or (isinstance(value, str) and value in _zones())
+
+
+def _participants(value: object) -> bool:
+    return _keyed(value) and all(_strings(one.get("roles", {})) and _object(one.get("sendTo", {})) for one in value.values())  # type: ignore[attr-defined]
 
 
 def _one_of(*values: object) -> Callable[[Any], bool]:
@@ -125,7 +131,8 @@ _ENTRY: dict[str, Callable[[Any], bool]] = {
     **_each(_flag, "showWithoutTime", "isDraft", "useDefaultAlerts", "mayInviteSelf", "mayInviteOthers", "hideAttendees"),
     **_each(_strings, "keywords", "categories"),
     "relatedTo": _named,
-    **_each(_keyed, "locations", "virtualLocations", "links", "participants", "alerts"),
+    **_each(_keyed, "locations", "virtualLocations", "links", "alerts"),
+    "participants": _participants,
     **_each(_local, "start", "due", "recurrenceId"),
     **_each(_duration, "duration", "estimatedDuration"),
     "recurrenceOverrides": _overrides,

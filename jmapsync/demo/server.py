@@ -47,7 +47,7 @@ class DemoServer:
         limits: Limits | None = None,
         port: int = 0,
     ) -> None:
-        """Prepare a server of a dialect (`rfc`, `cyrus36`, `cyrus312`); port 0 takes a free one.
+        """Prepare a server of a dialect (`rfc`, `stalwart`, `cyrus36`, `cyrus312`); port 0 takes a free one.
 
         `history` bounds the change logs; `limits` replaces those of the dialect.
         """

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import uuid
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.attachments import absorb_bytes
 from jmapsync.demo.content import blob_id_of
-from jmapsync.demo.cyrus_events import event_id
+from jmapsync.demo.cyrus_events import event_id, fold_instance, parse_instance
 from jmapsync.demo.models import CALENDAR_MODEL, Model, follows_cyrus
 from jmapsync.demo.patch import apply_patch
 from jmapsync.demo.stamps import stamp
@@ -42,7 +43,8 @@ class Store:
         """The scheduling messages that went out: what was done (`create`, `update`, `destroy`) and the event's uid."""
         self.render: Callable[[JsonObject], bytes] | None = None
         """How an item reads as a file; where it is given, a server like Cyrus offers the files of events as blobs."""
-        self._ids: dict[tuple[str, str | None], str] = {}
+        self._ids: dict[str, dict[str | None, str]] = {}  # by uid, then by recurrence id
+        self._serial = itertools.count(1)
         self._add_first()
 
     # Records, as the methods of the server change them.
@@ -92,37 +94,63 @@ class Store:
 
     def twin(self, item: JsonObject) -> str | None:
         """Return the id of the item that has the uid (and, of events, the recurrence id) of this one."""
-        return self._ids.get(_natural_key(item))
+        return self._ids.get(item["uid"], {}).get(item.get("recurrenceId"))
 
     def create(self, item: JsonObject) -> JsonObject:
         """Add an item with all that the server sets, and return it; its uid must be new here."""
         with self.account.transaction():
             item = absorb_bytes(self.account, self.model, stamp(self.model, self.account, item, None))
-            item_id = event_id(item) if self._is_of_cyrus else self.account.new_id(self.model.prefixes[1])
-            return self.put({**item, "id": item_id})
+            if self._is_of_cyrus:
+                return self._create_of_cyrus({**item, "id": event_id(item)})
+            return self.put({**item, "id": self._new_id(self.model.prefixes[1])})
 
     def replace(self, before: JsonObject, after: JsonObject) -> JsonObject:
         """Give an item its new form, with all that the server sets, and return it."""
         with self.account.transaction():
             return self.put(absorb_bytes(self.account, self.model, stamp(self.model, self.account, after, before)))
 
-    def put(self, item: JsonObject) -> JsonObject:
-        """Keep an item as it is and return it."""
+    def put(self, item: JsonObject, *, anew: bool = False) -> JsonObject:
+        """Keep an item as it is and return it; `anew`: `/changes` then tells it as created."""
         with self.account.transaction():
+            if (former := self.items.get(item["id"])) is not None:
+                del self._ids[former["uid"]][former.get("recurrenceId")]
             self.items[item["id"]] = item
-            self._ids[_natural_key(item)] = item["id"]
-            self.account.record(self.model.item, item["id"])
+            self._index(item)
+            self.account.record(self.model.item, item["id"], anew=anew)
             return item
 
     def remove(self, item_id: str) -> None:
         """Destroy an item."""
         with self.account.transaction():
-            del self._ids[_natural_key(self.items.pop(item_id))]
+            item = self.items.pop(item_id)
+            del self._ids[item["uid"]][item.get("recurrenceId")]
             self.account.record(self.model.item, item_id, dead=True)
 
     @property
     def _is_of_cyrus(self) -> bool:
         return follows_cyrus(self.model, self.account.dialect)
+
+    def _create_of_cyrus(self, event: JsonObject) -> JsonObject:
+        """Add an event; an instance becomes part of its base event, and a base event takes the place of its instances."""
+        moment = event.get("recurrenceId")
+        present = self._ids.get(event["uid"], {})
+        if moment is not None and None in present:
+            self.put(fold_instance(self.items[present[None]], moment, event), anew=True)
+            return event
+        if moment is None:
+            for item_id in list(present.values()):
+                self.remove(item_id)
+        return self.put(event)
+
+    def exclude(self, item_id: str) -> bool:
+        """Exclude the occurrence of an event that an id stands for; tell whether it stands for one (Cyrus)."""
+        uid, moment = parse_instance(item_id) or ("", "")
+        base_id = self._ids.get(uid, {}).get(None)
+        if base_id is None:
+            return False
+        base = self.items[base_id]
+        self.put(base | {"recurrenceOverrides": (base.get("recurrenceOverrides") or {}) | {moment: {"excluded": True}}})
+        return True
 
     def _add_first(self) -> None:
         """Add the collection that every account has from the start; Cyrus makes it again as soon as it is destroyed."""
@@ -133,7 +161,10 @@ class Store:
     def _new_collection_id(self) -> str:
         if self._is_of_cyrus and "Default" not in self.collections:
             return "Default"
-        return self.account.new_id(self.model.prefixes[0])
+        return self._new_id(self.model.prefixes[0])
+
+    def _new_id(self, prefix: str) -> str:
+        return f"{prefix}{next(self._serial)}"
 
     # The acts of another client.
 
@@ -190,7 +221,7 @@ class Store:
 
     def by_uid(self, uid: str) -> JsonObject:
         """Return the item of a uid; of events, the one without a recurrence id. Raise KeyError without one."""
-        return self.items[self._ids[uid, None]]
+        return self.items[self._ids[uid][None]]
 
     def inside(self, name: str = "") -> list[JsonObject]:
         """Return the items of one collection."""
@@ -224,8 +255,9 @@ class Store:
     def restore(self, backup: Backup) -> None:
         """Set everything back."""
         self.collections, self.items = backup[0].copy(), backup[1].copy()
-        self._ids = {_natural_key(item): item["id"] for item in self.items.values()}
+        self._ids = {}
+        for item in self.items.values():
+            self._index(item)
 
-
-def _natural_key(item: JsonObject) -> tuple[str, str | None]:
-    return str(item["uid"]), item.get("recurrenceId")
+    def _index(self, item: JsonObject) -> None:
+        self._ids.setdefault(item["uid"], {})[item.get("recurrenceId")] = item["id"]

@@ -266,6 +266,12 @@ def parents_first(folders: Iterable[Folder]) -> list[Folder]:
     return list(ordered.values())
 
 
+def is_renamed(folder: Folder, known: Version) -> bool:
+    """Tell whether a container is shown otherwise than before, by its name or its colour."""
+    shown = _container(folder, None)
+    return (shown.body, shown.tags) != (known.body, known.tags)
+
+
 def _container(folder: Folder, parent: int | None) -> Version:
     """Return a container as it was seen; its colour is the one thing about it that either side may change by itself."""
     homes = frozenset({parent}) if parent is not None else NOTHING

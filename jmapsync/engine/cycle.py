@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from jmapsync.engine.absorb import Absorber
+from jmapsync.engine.absorb import Absorber, is_renamed
 from jmapsync.engine.adopt import Adopter
 from jmapsync.engine.commit import Committer, Work
 from jmapsync.engine.containers import Containers
@@ -48,6 +49,8 @@ class Options:
     """Let the plan through that the guard held back the last time."""
     disk_only: bool = False
     """Look at the disk first, and leave the server alone where nothing changed on it."""
+    folders: frozenset[str] | None = None
+    """The folders of the disk, by path, in which alone anything may have changed; None for all."""
 
 
 @dataclass(slots=True)
@@ -71,6 +74,8 @@ class Cycle:
     holding: Holding = field(init=False)
     absorber: Absorber = field(init=False)
     _begun: bool = False
+    _disk_seen: bool = False
+    """Whether the disk was looked at already, because it alone gave the hint."""
     _told: AsyncIterator[Observation] | None = None
     """A look at the server that was begun ahead."""
 
@@ -100,7 +105,8 @@ class Cycle:
         the plan back: then nothing was written.
         """
         self._begin()
-        if self.options.disk_only and not await complete(self._disk_changed):
+        guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
+        if self.options.disk_only and not await complete(self._disk_changed, guard):
             self._conclude()
             return self.report
         committer = Committer(self.kind, self.ledger, self.report, self.clock, self.holding)
@@ -109,11 +115,10 @@ class Cycle:
         )
         if self.codec is not None:
             executor.objects = committer.objects = Objects(self.ledger, self.codec)
-        guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
         containers = Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.holding)
         for number in range(ROUNDS):
             if number == 0 or committer.stale:
-                await self._look(containers, guard, full=self.options.full and number == 0)
+                await self._look(containers, guard, number)
             pages = (page for page, _ in self._plans(losable=True))
             guard.check(pages, allow=self.options.allow_deletes, dry=self.options.dry)
             if self.options.dry:
@@ -128,18 +133,21 @@ class Cycle:
         self._conclude()
         return self.report
 
-    def _disk_changed(self) -> bool:
-        """Tell whether the disk shows anything that the ledger does not, or anything waits to be done all the same."""
+    def _disk_changed(self, guard: Guard) -> bool:
+        """Take in what the disk shows that the ledger does not; tell whether there is any, or anything waits to be done."""
         kind = self.kind
         if self.ledger.counts(kind.items.kind)[2] or self.ledger.counts(kind.containers.kind)[2]:
             return True
         places = self.ledger.folders()
-        known = [record.key for record in self.ledger.all(kind.containers.kind) if record.local is not None]
+        known = {record.key: record.local for record in self.ledger.all(kind.containers.kind) if record.local is not None}
         folders = self.local.look_folders(self.ledger).folders
         here = [(folder.key or 0, folder.ref) for folder in folders]
         if sorted(here) != sorted((key, places.get(key, ("", ""))[0]) for key in known):
             return True
-        return self.local.differs(self.ledger)
+        if any(not folder.role and is_renamed(folder, known[folder.key or 0]) for folder in folders):
+            return True
+        self._disk_seen = True
+        return self._take_disk(guard, folders=self._folders())
 
     def _adopt_folder(self, key: int, path: str, ref: str) -> None:
         self.local.adopt_folder(key, path, ref, self.ledger)
@@ -151,11 +159,11 @@ class Cycle:
         again = self.absorber.unanswered()
         return self.remote.look(cursor, lambda: self.ledger.refs(kind.items.kind) | self.ledger.refs(kind.kept), again, whole=full)
 
-    async def _look(self, containers: Containers, guard: Guard, *, full: bool) -> None:
+    async def _look(self, containers: Containers, guard: Guard, number: int) -> None:
         """Look at both sides and take in what they hold; what only one side seems to have may be the same."""
         kind, absorber = self.kind, self.absorber
         absorber.take_local_folders(await complete(self.local.look_folders, self.ledger))
-        pages, self._told = self._told or self._pages(full=full), None
+        pages, self._told = self._told or self._pages(full=self.options.full and number == 0), None
         async for page in pages:
             try:
                 # In a thread, so that the server's next answer comes in meanwhile.
@@ -165,9 +173,8 @@ class Cycle:
                 self.ledger.set_cursor(kind.name, Side.REMOTE, "")
                 raise
         containers.settle()
-        more = True
-        while more:
-            more = await complete(self._take_local, guard)
+        if number or not self._disk_seen:
+            await complete(partial(self._take_disk, guard, folders=None if number else self._folders()))
         if self.codec is not None:
             return  # what is the same is known by its uid
         await Adopter(kind, self.ledger, self.local, self.remote, self.clock).run()
@@ -178,14 +185,22 @@ class Cycle:
                 guard.doubt(Side.REMOTE, page.suspicious)
             self.absorber.take_remote(page)
 
-    def _take_local(self, guard: Guard) -> bool:
-        """Take in one look at the disk and return whether there is more to see."""
-        look = self.local.look_items(self.ledger)
-        with self.ledger.transaction():
-            if look.suspicious:
-                guard.doubt(Side.LOCAL, look.suspicious)
-            self.absorber.take_local_items(look)
-        return look.more
+    def _folders(self) -> frozenset[str] | None:
+        """Return the folders to look at: all of them while anything waits on the disk for another look."""
+        return None if self.holding.has_left_out() else self.options.folders
+
+    def _take_disk(self, guard: Guard, *, folders: frozenset[str] | None = None) -> bool:
+        """Take in what the disk holds and return whether it showed anything that the ledger did not."""
+        found, more = False, True
+        while more:
+            look = self.local.look_items(self.ledger, folders)
+            self.report.withheld, more = look.withheld, look.more
+            found = found or bool(look.items or look.gone or look.moved or look.places or look.suspicious or look.problems)
+            with self.ledger.transaction():
+                if look.suspicious:
+                    guard.doubt(Side.LOCAL, look.suspicious)
+                self.absorber.take_local_items(look)
+        return found
 
     # planning
 

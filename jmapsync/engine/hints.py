@@ -25,6 +25,8 @@ class Look:
     """Whether nothing but the disk gave a hint: where it shows no change, the server need not be asked."""
     by_hook: bool = True
     """Whether all of it came from the disk while our own hook ran."""
+    folders: set[str] | None = field(default_factory=set)
+    """The folders of the disk that may have changed; None when any may have."""
     reasons: list[str] = field(default_factory=list)
 
 
@@ -47,19 +49,26 @@ class Hints:
         """When the next look is due, by the loop's clock; None while nothing asks for one."""
         return min((due for due in (self._asked, self._rested) if due is not None), default=None)
 
-    def wake(self, reason: str, *, full: bool = False, after: float = 0.0) -> None:
-        """Ask for a look in so many seconds; one that is due earlier does as well."""
+    def wake(self, reason: str, *, full: bool = False, after: float = 0.0, server_only: bool = False) -> None:
+        """Ask for a look in so many seconds; one that is due earlier does as well.
+
+        Where it is the server's change alone, the disk is looked at no further than it gave hints itself.
+        """
         look = self._note(reason)
+        if not server_only:
+            look.folders = None
         look.disk_only = look.by_hook = False
         look.full = look.full or full
         due = asyncio.get_running_loop().time() + after
         self._asked = due if self._asked is None else min(self._asked, due)
         self._woken.set()
 
-    def touch(self, reason: str, *, by_hook: bool = False) -> None:
-        """Ask for a look once the disk has come to rest."""
+    def touch(self, folder: str, *, by_hook: bool = False) -> None:
+        """Ask for a look at a folder once the disk has come to rest."""
         now = asyncio.get_running_loop().time()
-        look = self._note(reason)
+        look = self._note(f"{folder} changed")
+        if look.folders is not None:
+            look.folders.add(folder)
         look.by_hook = look.by_hook and by_hook
         if self._rested is None:
             self._latest = now + RESTLESS * self._settle
@@ -74,6 +83,7 @@ class Hints:
                 look.full or new.full,
                 look.disk_only and new.disk_only,
                 look.by_hook and new.by_hook,
+                look.folders | new.folders if look.folders is not None and new.folders is not None else None,
                 list(dict.fromkeys(look.reasons + new.reasons))[:_REMEMBERED],
             )
         self._look = look

@@ -105,6 +105,10 @@ class Holding:
         answered |= (self._asked | self._silent) & {*(seen.ref for seen in page.items), *page.gone_refs}
         self.ledger.release((self.kind, _email(ref)) for ref in answered)
 
+    def has_left_out(self) -> bool:
+        """Tell whether a look at the disk had to leave anything out: it is not known what the next one has to look at for it."""
+        return any(one.remedy == LOOK for one in self.ledger.problems(self.kind))
+
     def take_left_out(self, troubles: Sequence[Trouble]) -> None:
         """Hold back by name what a look at the disk had to leave out, and forget what it did not come upon again."""
         still = {_place(trouble.item) for trouble in troubles}

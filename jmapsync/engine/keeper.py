@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 import time
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from jmapsync.engine.cycle import Options
-from jmapsync.engine.hints import Hints, Look
+from jmapsync.engine.hints import RESTLESS, Hints, Look
 from jmapsync.engine.listener import Listener
 from jmapsync.engine.report import AccountReport
 from jmapsync.engine.standing import Standing
 from jmapsync.engine.threads import complete
-from jmapsync.engine.watcher import Watcher
+from jmapsync.engine.watcher import Watcher, WatchMode
 from jmapsync.errors import ExitCode, HostRefusedError, JmapsyncError, SignInError
 
 if TYPE_CHECKING:
@@ -249,7 +251,9 @@ class Keeper:
     async def _listen(self, opened: Opened) -> None:
         """Take the server's hints; what ends that for good wakes the account, which then hears why."""
         try:
-            self._listener = Listener(opened.client, await opened.account_id(), self.hints.wake, types=opened.types)
+            self._listener = Listener(
+                opened.client, await opened.account_id(), partial(self.hints.wake, server_only=True), types=opened.types
+            )
             await self._listener.run()
         finally:
             self.hints.wake("the push connection ended")
@@ -261,6 +265,7 @@ class Keeper:
             full=look.full or any(request.options.full for request in requests),
             allow_deletes=any(request.options.allow_deletes for request in requests),
             disk_only=look.disk_only,
+            folders=self._folders(look),
         )
         _log.debug("%s: looking, because %s", self.name, "; ".join(look.reasons))
         self.meter.beat()
@@ -274,10 +279,17 @@ class Keeper:
         for kind in report.changed:
             _log.info("%s %s: %s", self.name, kind, report.kinds[kind].summary)
         self._judge(report, look)
+        if report.withheld:
+            self.hints.wake("folders changed while they were looked at", after=RESTLESS * self.settings.settle)
         self.first_look.set()
         by_hook = look.by_hook or (bool(requests) and all(request.by_hook for request in requests))
         if report.changed and not by_hook:
             self._reports.put_nowait(report)
+
+    def _folders(self, look: Look) -> frozenset[str] | None:
+        """Return the folders of the disk to look at; all of them unless the kernel told of every change since the last look."""
+        told = self.looks and self._watcher is not None and self._watcher.state.mode is WatchMode.INOTIFY
+        return frozenset(look.folders) if told and look.folders is not None and not look.full else None
 
     def _judge(self, report: AccountReport, look: Look) -> None:
         """Say how the account stands after a run, and when to try again."""
@@ -314,7 +326,7 @@ class Keeper:
     # what the disk says
 
     def _on_disk(self, folder: Path) -> None:
-        self.hints.touch(f"{folder} changed", by_hook=self._hooked)
+        self.hints.touch(os.fspath(folder), by_hook=self._hooked)
 
     def _on_lost(self, why: str) -> None:
         _log.warning("%s: %s", self.name, why)

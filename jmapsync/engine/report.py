@@ -75,6 +75,8 @@ class KindReport:
     sentences: list[str] = field(default_factory=list)
     """What people should read: why it was suspended or failed and what to do; in a dry run, each step."""
     exit_code: ExitCode = ExitCode.IN_SYNC
+    withheld: bool = False
+    """Whether folders changed while they were looked at, so that it could not be told what is gone."""
 
     @property
     def summary(self) -> str:
@@ -112,6 +114,11 @@ class AccountReport:
     """The code of that failure; see `worst` for the code of the account."""
     remedy: Remedy = Remedy.NOW
     """Who can mend that failure."""
+
+    @property
+    def withheld(self) -> bool:
+        """Tell whether the disk showed something that only another look can tell for sure."""
+        return any(kind.withheld for kind in self.kinds.values())
 
     @property
     def changed(self) -> list[str]:

@@ -55,6 +55,7 @@ _UNORDERED = frozenset(
 )
 _DURATIONS = frozenset({"duration", "estimatedDuration", "offset"})
 _DURATION = re.compile(r"([+-]?)P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.0+)?S)?)?\Z")
+_GEO = re.compile(r"^geo:([+-]?\d+(?:\.\d+)?),([+-]?\d+(?:\.\d+)?)\Z", re.ASCII)
 _FIXED = frozenset({"recurrenceRule", "recurrenceOverrides", "recurrenceId", "recurrenceIdTimeZone", "localizations", "uid"})
 """What an override or a localization cannot change (RFC 8984, 4.3.5)."""
 
@@ -87,9 +88,11 @@ def sense(item: Object) -> str:
 def changes(before: Object, after: Object) -> Patch:
     """Return the narrowest patch of what `after` means otherwise than `before`; the values are as `after` writes them.
 
-    What it leaves out is null, which sets a property to its default (RFC 8620, 5.3).
+    What it leaves out or has empty is null, which sets a property to its default (RFC 8620, 5.3).
     """
-    return {path: at(after, path) for path in diff(canonical(before), canonical(after))}
+    meaning = canonical(after)
+    patch = {path: at(after, path) for path in diff(canonical(before), meaning)}
+    return {path: None if value in ("", {}, []) and at(meaning, path) is None else value for path, value in patch.items()}
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 # any JSON value
@@ -138,6 +141,8 @@ def _plain_property(part: Part, value: Any) -> Any:  # noqa: ANN401 # any JSON v
 
 def _plain_value(owner: str, name: str, value: Any) -> Any:  # noqa: ANN401 # any JSON value
     if isinstance(value, str):
+        if name == "coordinates":
+            return _GEO.sub(lambda match: f"geo:{float(match[1])},{float(match[2])}", value)
         return _plain_duration(value) if name in _DURATIONS else value.replace("\r\n", "\n")
     if isinstance(value, list) and (name == "vCardProps" or (owner == "ICalComponent" and name in {"properties", "components"})):
         return _plain_components(value) if name == "components" else _plain_lines(value, _STAMP_LINES)

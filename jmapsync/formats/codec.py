@@ -21,8 +21,9 @@ class MalformedError(ValueError):
 class Codec(Protocol):
     """Converts the files of one kind. Everything in it is pure: the same input gives the same output, byte for byte."""
 
-    suffix: str
-    """How names of files end, with the dot."""
+    @property
+    def suffix(self) -> str:
+        """Return how names of files end, with the dot."""
 
     def read(self, data: bytes) -> Object:
         """Return the normal form of a file. Raises MalformedError."""

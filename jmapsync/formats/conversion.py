@@ -1,16 +1,24 @@
-"""Join a converter of files with the algebra of objects: the codec of a kind."""
+"""Join the converters of files with the algebra of objects: the codec of each kind."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 from jmapsync.formats import align, canonical
+from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.damage import take_back
+from jmapsync.formats.ical import read_calendar, write_calendar
+from jmapsync.formats.vcard import read_card, write_card
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jmapsync.formats.codec import Object, Patch
+    from jmapsync.formats.vcard import Version
+
+_WORDS = {"Event": "an event", "Task": "a task"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +28,6 @@ class FileCodec:
     suffix: str
     read: Callable[[bytes], Object]
     write: Callable[[Object], bytes]
-    take_back: Callable[[Object, Object], Object]
-    """Returns an edited object without the damage that the editor did (`formats.damage`)."""
 
     def align(self, item: Object, reference: Object) -> Object:
         """Return an object with the keys that `reference` has for the same entries."""
@@ -33,4 +39,24 @@ class FileCodec:
 
     def patch(self, before: Object, after: Object) -> Patch:
         """Return what an edit changed, editors' damage taken back."""
-        return canonical.changes(before, self.take_back(before, after))
+        return canonical.changes(before, take_back(before, after))
+
+
+def cards(version: Version) -> FileCodec:
+    """Return the codec of contacts, which writes vCards of a version and reads any."""
+    return FileCodec(".vcf", read_card, partial(write_card, version=version))
+
+
+def schedules(type_: Literal["Event", "Task"]) -> FileCodec:
+    """Return the codec of events or of tasks."""
+    return FileCodec(".ics", partial(_read_one, type_), lambda item: write_calendar([item]))
+
+
+def _read_one(type_: str, data: bytes) -> Object:
+    objects = read_calendar(data)
+    if len(objects) > 1:
+        raise MalformedError(f"The file holds {len(objects)} instances of a series, but not the series itself.")
+    found = str(objects[0].get("@type"))
+    if found != type_:
+        raise MalformedError(f"The file holds {_WORDS.get(found, 'something else')}, not {_WORDS[type_]}.")
+    return objects[0]

@@ -84,7 +84,7 @@ _SET_DEFAULTS: dict[str, dict[str, Any]] = {
     "Address": {"isOrdered": False},
     "Title": {"kind": "title"},
     "Event": _EVENT,
-    "Task": {name: _EVENT[name] for name in _EVENT.keys() - {"status", "duration"}},
+    "Task": {"progress": "needs-action", **{name: _EVENT[name] for name in _EVENT.keys() - {"status", "duration"}}},
     "Link": {"rel": "enclosure"},
     "Location": {"name": ""},
     "VirtualLocation": {"name": ""},

@@ -16,7 +16,7 @@ from jmapsync.errors import Remedy
 from jmapsync.formats.lines import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Sequence
     from pathlib import Path
 
     from jmapsync.errors import LocalError
@@ -91,6 +91,8 @@ class Observation:
     """Local places (folder, name) that are no longer there."""
     places: list[Place] = field(default_factory=list)
     """Local places whose row changes although the version does not."""
+    withheld: bool = False
+    """True when folders changed meanwhile, so that something that was seen could not be told for sure."""
     more: bool = False
     """True when there is more to see than one look takes up: once this is kept, the next look tells the rest."""
 
@@ -196,11 +198,11 @@ class Local(Protocol):
     def look_folders(self, ledger: Ledger) -> Observation:
         """Return every folder. Raises LocalError."""
 
-    def look_items(self, ledger: Ledger) -> Observation:
-        """Return the items that changed since the ledger last saw them. Raises LocalError."""
+    def look_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:
+        """Return the items that changed since the ledger last saw them. Raises LocalError.
 
-    def differs(self, ledger: Ledger) -> bool:
-        """Tell whether the items changed since the ledger last saw them, reading no content. Raises LocalError."""
+        `folders` names those in which alone anything may have changed, by path.
+        """
 
     def read(self, key: int, places: Sequence[Place]) -> Body:
         """Return the wire's bytes of an item."""

@@ -66,5 +66,5 @@ class Objects:
 
 
 def unique(prefix: str) -> str:
-    """Return a uid that no other test uses."""
-    return f"{prefix}-{next(_numbers)}"
+    """Return a uid that no other test uses; later ones sort later."""
+    return f"{prefix}-{next(_numbers):06d}"

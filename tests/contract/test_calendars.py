@@ -191,11 +191,21 @@ def test_what_an_event_lacks_is_filled_in_and_told(peer: Peer, events: Objects, 
         ({"duration": "1h"}, "duration"),
         ({"title": 5}, "title"),
         ({"timeZone": "Nowhere/Land"}, "timeZone"),
+        ({"timeZone": {}}, "timeZone"),
+        ({"locations": {"a/b": {"@type": "Location", "name": "Room"}}}, "locations"),
+        ({"locations": []}, "locations"),
+        ({"recurrenceOverrides": {"tomorrow": {"title": "x"}}}, "recurrenceOverrides"),
+        ({"participants": {"a": {"@type": "Participant", "roles": ["owner"]}}}, "participants"),
+        ({"keywords": {"a": False}}, "keywords"),
+        ({"created": "yesterday"}, "created"),
+        ({"sequence": -1}, "sequence"),
         ({"method": "request"}, "method"),
     ],
 )
 def test_wrong_properties_of_a_new_event_are_named(events: Objects, home: str, change: Json, named: str) -> None:
-    assert kind_of(events.refuse(**event(home) | change)) == ("invalidProperties", [named])
+    error = events.refuse(**event(home) | change)
+    assert error["type"] == "invalidProperties"
+    assert {name.partition("/")[0] for name in error["properties"]} == {named}
 
 
 def test_each_server_takes_the_recurrence_of_its_own_version_only(peer: Peer, events: Objects, home: str) -> None:
@@ -262,6 +272,53 @@ def test_lone_instances_of_one_uid_are_events_of_their_own(peer: Peer, events: O
         assert ids[0] == f"ER-20261201T100000-{uid}"
     else:
         assert kind_of(events.refuse(**lone[0])) == ("invalidProperties", ["uid"])
+
+
+def test_cyrus_replaces_lone_instances_by_the_event_they_are_of(peer: Peer, events: Objects, home: str) -> None:
+    uid, moment = unique("lone"), "2026-12-01T10:00:00"
+    lone = event(home, uid=uid, recurrenceId=moment, recurrenceIdTimeZone="Europe/Berlin", start=moment, title="Late tea")
+    before = events.state()
+    lone_id = events.create(**lone)["id"]
+    middle = events.state()
+    base_id = events.create(**recurring(peer, home, uid=uid))["id"]
+    if peer.is_cyrus:
+        assert events.listed(before) == ([base_id], [], [])
+        assert events.listed(middle) == ([base_id], [], [lone_id])
+        assert events.get(base_id)["recurrenceOverrides"] is None
+    else:
+        assert events.listed(middle) == ([base_id], [], [])
+
+
+def test_cyrus_makes_an_instance_an_override_of_its_event_and_calls_that_created(peer: Peer, events: Objects, home: str) -> None:
+    uid, moment = unique("base"), "2026-11-25T10:00:00"
+    base_id = events.create(**recurring(peer, home, uid=uid))["id"]
+    before = events.state()
+    lone = event(
+        home, uid=uid, recurrenceId=moment, recurrenceIdTimeZone="Europe/Berlin", start="2026-11-25T12:00:00", title="Late"
+    )
+    lone_id = events.create(**lone)["id"]
+    if not peer.is_cyrus:
+        assert events.listed(before) == ([lone_id], [], [])
+        return
+    assert events.listed(before) == ([base_id], [], [])
+    assert events.get(base_id)["recurrenceOverrides"] == {moment: {"title": "Late", "start": "2026-11-25T12:00:00"}}
+    assert events.destroy(lone_id) == {}
+    assert events.get(base_id)["recurrenceOverrides"] == {moment: {"excluded": True}}
+
+
+def test_what_cyrus_refuses_or_forgets_of_sound_values(peer: Peer, events: Objects, home: str) -> None:
+    for name, value in (("alerts", {}), ("participants", {}), ("descriptionContentType", "text/html")):
+        if peer.is_cyrus:
+            assert kind_of(events.refuse(**event(home, **{name: value}))) == ("invalidProperties", [name])
+        else:
+            assert events.get(events.create(**event(home, **{name: value}))["id"])[name] == value
+    told = events.get(events.create(**event(home, privacy="public", keywords={}, title="Tea\u0001 time"))["id"])
+    if peer.is_cyrus:
+        assert ("privacy" in told, told["keywords"], told["title"]) == (False, None, "Tea time")
+        wanted = event(home, localizations={"de": {"title": "Tee"}})
+        assert events.get(events.create(**wanted)["id"]).get("localizations") is None
+    else:
+        assert (told["privacy"], told["keywords"], told["title"]) == ("public", {}, "Tea\u0001 time")
 
 
 def test_odd_uids_are_taken(peer: Peer, events: Objects, home: str) -> None:

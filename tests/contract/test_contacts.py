@@ -325,6 +325,9 @@ def test_photos_are_blobs_unless_the_server_takes_none(peer: Peer, cards: Object
     blob_id = peer.upload(PNG + b"more", "image/png")
     assert cards.patch(card_id, {"media/p": {"kind": "photo", "blobId": blob_id}}) == {}
     assert cards.get(card_id)["media"]["p"] == {"kind": "photo", "blobId": blob_id, "mediaType": "image/png"}
+    assert kind_of(cards.patch(card_id, {"media/p/uri": uri})) == ("invalidProperties", ["media/p"])
+    assert cards.patch(card_id, {"media/p": {"kind": "photo", "uri": uri}}) == {}
+    assert peer.download(cards.get(card_id)["media"]["p"]["blobId"]) == PNG
 
 
 def test_a_photo_that_is_no_picture_is_refused(peer: Peer, cards: Objects, book: str) -> None:

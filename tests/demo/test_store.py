@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,10 +11,11 @@ from jmapsync.demo.account import Account
 from jmapsync.demo.sample import fill_sample
 from jmapsync.demo.synthetic import populate_calendars, populate_contacts
 from tests.contract.objects import Objects
+from tests.contract.peer import Peer
 
 if TYPE_CHECKING:
     from jmapsync.demo import Store
-    from tests.contract.peer import Peer
+
 
 CARD = {"name": {"full": "Ada"}, "uid": "urn:ada"}
 EVENT = {"title": "Tea", "uid": "tea", "start": "2026-11-23T10:00:00"}
@@ -199,3 +201,19 @@ def test_a_file_shown_as_a_blob_follows_its_event() -> None:
         store.edit(before["id"], {"title": "Coffee"})
         after = store.with_file(store.items[before["id"]])
         assert [server.account.blobs[one["blobId"]] for one in (before, after)] == [b"Tea", b"Coffee"]
+
+
+def test_a_server_may_keep_to_the_draft_with_rfc_8984_objects() -> None:
+    dialect = dataclasses.replace(RFC, calendars="1.0", tasks=False)
+    with DemoServer(dialect=dialect) as server, Peer(server.url, "demo", "demo", "rfc") as peer:
+        events, home = Objects(peer, "CalendarEvent"), {server.account.calendars.collection("")["id"]: True}
+        rule = {"frequency": "daily", "count": 3}
+        guests = {"a": {"sendTo": {"imip": "mailto:ann@example.org"}, "roles": {"attendee": True}}}
+        made = events.create(**EVENT, calendarIds=home, recurrenceRules=[rule], participants=guests)
+        assert made["replyTo"] == {"imip": "mailto:demo@example.com"}
+        assert "version" not in events.get(made["id"])
+        assert events.refuse(start=EVENT["start"], calendarIds=home, recurrenceRule=rule)["properties"] == ["recurrenceRule"]
+        task = {"@type": "Task", "calendarIds": home, "title": "Bins"}
+        assert events.refuse(**task)["properties"] == ["@type"]
+        foreign = {"replyTo": {"imip": "mailto:ann@example.org"}, "participants": guests}
+        assert events.create(start=EVENT["start"], calendarIds=home, **foreign)["isOrigin"] is False

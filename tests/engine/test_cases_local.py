@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from jmapsync.demo import DemoServer
     from jmapsync.storage.port import Job
+    from jmapsync.storage.state import State
 
 
 def letter(number: int) -> bytes:
@@ -66,7 +67,7 @@ def test_case_02_a_file_that_readdir_skips_once_is_not_deleted(
     read = scan._read
     skipped: list[str] = []
 
-    def skip_once(directory: str) -> dict[str, scan.State]:
+    def skip_once(directory: str) -> dict[str, State]:
         found = read(directory)
         if found and not skipped:
             skipped.append(min(found))
@@ -112,7 +113,7 @@ def test_case_04_a_message_that_moves_from_new_to_cur_during_the_listing_is_one(
     file = mirror.files("INBOX")[0]
     read = scan._read
 
-    def move_between(directory: str) -> dict[str, scan.State]:
+    def move_between(directory: str) -> dict[str, State]:
         found = read(directory)
         if directory.endswith("INBOX/new") and file.exists():
             mirror.flag(file, "S")

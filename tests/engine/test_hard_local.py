@@ -8,16 +8,13 @@ import random
 import shutil
 import threading
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from jmapsync.demo import RFC, DemoServer, Dialect
 from jmapsync.errors import ExitCode
 from tests.mirror import Mirror, assert_converges
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NAMES = [
     *("../../etc", "con/..", "..", ".", "a/b", "cur", "new", "tmp", "CUR", "con", "-rf", ".hidden", "trailing.", "trailing ", " "),
@@ -164,7 +161,7 @@ class TestTheLedger:
         ids = fill(server, 6)
         mirror.sync()
         lose_ledger(mirror)
-        edited, removed, moved, *_ = mirror.files("INBOX")
+        edited, removed, moved, *_ = sorted(mirror.files("INBOX"), key=Path.read_bytes)
         edited.write_bytes(b"Subject: edited\n\nafter the loss\n")
         removed.unlink()
         moved.rename(mirror.root / "Archive" / "cur" / "moved:2,S")

@@ -39,7 +39,7 @@ async def test_ten_thousand_hints_make_one_look() -> None:
     hints = Hints(SETTLE)
     for number in range(10_000):
         hints.wake(f"push {number}")
-        hints.touch("INBOX changed")
+        hints.touch("INBOX")
     look = await hints.next()
     assert not look.disk_only
     assert len(look.reasons) < 20
@@ -48,7 +48,7 @@ async def test_ten_thousand_hints_make_one_look() -> None:
 
 async def test_the_server_is_heard_at_once() -> None:
     hints = Hints(SETTLE)
-    hints.touch("INBOX changed")
+    hints.touch("INBOX")
     hints.wake("push")
     look, seconds = await timed(hints.next())
     assert seconds < SETTLE / 2
@@ -59,7 +59,7 @@ async def test_the_disk_is_looked_at_when_it_rests() -> None:
     hints = Hints(SETTLE)
     waiting = asyncio.create_task(timed(hints.next()))
     for _ in range(4):
-        hints.touch("INBOX changed")
+        hints.touch("INBOX")
         await asyncio.sleep(SETTLE / 2)
     look, seconds = await waiting
     assert look.disk_only
@@ -70,7 +70,7 @@ async def test_a_disk_that_never_rests_is_looked_at_all_the_same() -> None:
     hints = Hints(SETTLE)
     waiting = asyncio.create_task(timed(hints.next()))
     while not waiting.done():
-        hints.touch("INBOX changed")
+        hints.touch("INBOX")
         await asyncio.sleep(SETTLE / 5)
     _, seconds = await waiting
     assert RESTLESS * SETTLE * 0.9 < seconds < 2 * RESTLESS * SETTLE
@@ -80,7 +80,7 @@ async def test_a_look_for_later_comes_earlier_when_anything_happens() -> None:
     hints = Hints(SETTLE)
     hints.wake("try again", after=60, full=True)
     assert await is_silent(hints, 2 * SETTLE)
-    hints.touch("INBOX changed")
+    hints.touch("INBOX")
     look = await hints.next()
     assert look.full
     assert not look.disk_only
@@ -89,10 +89,10 @@ async def test_a_look_for_later_comes_earlier_when_anything_happens() -> None:
 
 async def test_what_the_hook_touched_is_told_apart_from_what_others_touched() -> None:
     hints = Hints(SETTLE)
-    hints.touch("INBOX changed", by_hook=True)
+    hints.touch("INBOX", by_hook=True)
     assert (await hints.next()).by_hook
-    hints.touch("INBOX changed", by_hook=True)
-    hints.touch("INBOX changed")
+    hints.touch("INBOX", by_hook=True)
+    hints.touch("INBOX")
     assert not (await hints.next()).by_hook
 
 
@@ -100,10 +100,43 @@ async def test_a_look_that_could_not_be_had_is_due_again_with_all_it_was_asked_f
     hints = Hints(SETTLE)
     hints.wake("audit", full=True)
     look = await hints.next()
-    hints.touch("INBOX changed")
+    hints.touch("INBOX")
     hints.give_back(look)
     again, seconds = await timed(hints.next())
     assert seconds < SETTLE / 2
     assert again.full
     assert again.reasons == ["audit", "INBOX changed"]
     assert await is_silent(hints, 3 * SETTLE)
+
+
+class TestFolders:
+    """The disk's hints name the folders to look at, as long as nothing asks for more."""
+
+    async def test_a_hint_of_the_disk_names_its_folder(self) -> None:
+        hints = Hints(SETTLE)
+        hints.touch("INBOX")
+        hints.touch("Lists")
+        assert (await hints.next()).folders == {"INBOX", "Lists"}
+
+    async def test_a_change_on_the_server_is_no_reason_to_look_at_the_disk(self) -> None:
+        hints = Hints(SETTLE)
+        hints.wake("push", server_only=True)
+        assert (await hints.next()).folders == set()
+
+    async def test_who_asks_for_a_look_gets_a_look_at_every_folder(self) -> None:
+        hints = Hints(SETTLE)
+        hints.touch("INBOX")
+        hints.wake("it is time for the slow look")
+        hints.wake("push", server_only=True)
+        assert (await hints.next()).folders is None
+
+    async def test_folders_are_remembered_when_a_look_is_given_back(self) -> None:
+        hints = Hints(SETTLE)
+        hints.touch("INBOX")
+        look = await hints.next()
+        hints.touch("Lists")
+        hints.give_back(look)
+        assert (await hints.next()).folders == {"INBOX", "Lists"}
+        hints.give_back(look)
+        hints.wake("it is time for the slow look")
+        assert (await hints.next()).folders is None

@@ -96,12 +96,16 @@ class Room:
 
     # what the engine sees
 
-    def look(self) -> Observation:
-        """Look at the disk and take in what is seen."""
+    def look(self, *folders: str) -> Observation:
+        """Look at the disk, or at some folders of it, and take in what is seen."""
         self._absorber.take_local_folders(self.side.look_folders(self.ledger))
-        seen = self.side.look_items(self.ledger)
+        seen = self.side.look_items(self.ledger, self.paths_of(*folders) if folders else None)
         self._absorber.take_local_items(seen)
         return seen
+
+    def paths_of(self, *folders: str) -> set[str]:
+        """Return folders as the watch names them."""
+        return {str(self.root / folder) for folder in folders}
 
     def read(self, key: int) -> bytes | None:
         """Return the wire's bytes of a message as the side reads them."""

@@ -120,22 +120,3 @@ def test_files_that_cannot_be_read_do_not_hold_up_the_rest(room: Room, monkeypat
     looks = look_to_the_end(room)
     assert room.ledger.counts("mail")[0] == 4
     assert len(looks[-1].problems) == 6
-
-
-def test_whether_anything_changed_is_told_without_reading_a_file(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    inbox = room.folder("INBOX")
-    key = room.create(message(1), [inbox])
-    monkeypatch.setattr(identify, "measure", lambda _: pytest.fail("a file was read"))
-    assert not room.side.differs(room.ledger)
-    new = drop(room, "INBOX", "n", message(2))
-    assert room.side.differs(room.ledger)
-    new.unlink()
-    assert not room.side.differs(room.ledger)
-    [path] = room.paths(key)
-    flagged = path.with_name(path.name + "F")
-    path.rename(flagged)
-    assert room.side.differs(room.ledger)
-    flagged.rename(path)
-    assert not room.side.differs(room.ledger)
-    path.unlink()
-    assert room.side.differs(room.ledger)

@@ -18,7 +18,7 @@ from jmapsync.storage.port import Observation, Seen, Trouble
 from jmapsync.storage.state import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from jmapsync.ledger import Ledger, Place, Record
     from jmapsync.storage.maildir.identify import Measured
@@ -34,8 +34,23 @@ SLICE = 16_000
 class MessageLook:
     """One look at the messages of a tree."""
 
-    def __init__(self, tree: Tree, ledger: Ledger, *, clock: Callable[[], float] = time.time, limit: int = SLICE) -> None:
-        """Prepare; `clock` returns seconds since the epoch, `limit` is the number of unknown files to take up."""
+    def __init__(
+        self,
+        tree: Tree,
+        ledger: Ledger,
+        *,
+        clock: Callable[[], float] = time.time,
+        limit: int = SLICE,
+        folders: Collection[str] | None = None,
+    ) -> None:
+        """Prepare; `clock` returns seconds since the epoch, `limit` is the number of unknown files to take up.
+
+        `folders` are the paths of those to look at. In the others everything counts as it was, so that it cannot be told what
+        is gone, nor, as files may have several names, what was edited.
+        """
+        paths = {key: os.fspath(tree.folder(key)) for key in tree.paths}
+        self._folders = {key: path for key, path in paths.items() if folders is None or path in folders}
+        self._is_whole = folders is None
         self._tree = tree
         self._ledger = ledger
         self._traces = Traces()
@@ -44,8 +59,6 @@ class MessageLook:
         self._limit = limit
         self._listed: dict[int, tuple[int, ...]] = {}
         """`Changes.since` of each folder."""
-        self.withheld = False
-        """Whether something was seen that only a look that nothing overtakes can tell."""
         self._vanished: list[Place] = []
         self._touched: list[tuple[Place, Entry]] = []
 
@@ -58,9 +71,10 @@ class MessageLook:
         unknown: list[tuple[int, Entry]] = []
         counted, known = 0, 0
         missing_folders = []
-        for key, path in self._tree.paths.items():
+        for key, folder in self._folders.items():
+            path = self._tree.paths[key]
             before = self._ledger.places_in(key)
-            if not is_complete(os.fspath(self._tree.folder(key))):
+            if not is_complete(folder):
                 lost = list(before)
                 self._vanished += lost
                 known += len(lost)
@@ -75,48 +89,40 @@ class MessageLook:
             taken = self._ledger.taken_names(key, [entry.name for entry in changes.unknown])
             unknown += [(key, entry.alone() if entry.name in taken else entry) for entry in changes.unknown]
         measured, more = self._identifier.measure(unknown, self._limit)
-        restless = self.is_overtaken()
-        observation = self._observe(self._settle(measured, restless=restless, partial=more or restless))
-        observation.more = more
+        calm = self._is_whole and not self.is_overtaken()
+        new, withheld = self._settle(measured, calm=calm, whole=calm and not more)
+        observation = self._observe(new)
+        observation.more, observation.withheld = more, withheld
         if missing_folders:
             observation.suspicious = f"the folder {missing_folders[0]} disappeared with the messages in it"
         elif counted == 0 and known > FEW:
             observation.suspicious = "every message disappeared at once"
         return observation
 
-    def differs(self) -> bool:
-        """Tell whether the tree shows anything that the ledger does not, without reading any file."""
-        for key, path in self._tree.paths.items():
-            before = self._ledger.places_in(key)
-            if not is_complete(os.fspath(self._tree.folder(key))):
-                return True
-            changes = self._scan(key, path, before)
-            if changes is None or changes.unknown or self._vanished or self._touched or self._traces.touched:
-                return True
-        return bool(self._problems)
+    def _settle(self, measured: list[Measured], *, calm: bool, whole: bool) -> tuple[list[Seen], bool]:
+        """Decide which message each changed file is; return the messages nobody knew, and whether anything was withheld.
 
-    def _settle(self, measured: list[Measured], *, restless: bool, partial: bool) -> list[Seen]:
-        """Decide which message each changed file is, as far as can be told, and return the messages nobody knew."""
+        It is `calm` where no folder changed meanwhile, nor may have before; `whole` where besides every file was seen.
+        """
         for place in self._vanished:
             self._traces.gone(place)
-        if not partial:
+        if whole:
             for place, entry in self._touched:
                 self._identifier.reread(place, entry)
-        new = self._identifier.identify(measured, restless=restless)
-        if restless:
+            return self._identifier.identify(measured), False
+        new = self._identifier.identify(measured, restless=not calm)
+        if not calm:
             drop_left(self._tree, self._ledger, self._traces)
-        if partial:
-            self.withheld = withhold_losses(self._ledger, self._traces) or bool(self._touched)
-        return new
+        return new, withhold_losses(self._ledger, self._traces) or bool(self._touched)
 
     def is_overtaken(self) -> bool:
         """Tell whether a folder changed after it was listed."""
-        return any(has_changed(os.fspath(self._tree.folder(key)), since) for key, since in self._listed.items())
+        return any(has_changed(self._folders[key], since) for key, since in self._listed.items())
 
     def _scan(self, key: int, path: str, known: Iterator[Place]) -> Changes | None:
         """Take in how a folder differs from what was known of it; None when it cannot be listed."""
         try:
-            changes = scan(os.fspath(self._tree.folder(key)), known)
+            changes = scan(self._folders[key], known)
         except OSError as error:
             why = f"the folder cannot be read: {error.strerror}; nothing in it counts as deleted"
             self._problems[:] = [one for one in self._problems if one.item != printable(path)]  # what led to this

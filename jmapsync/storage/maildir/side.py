@@ -20,7 +20,7 @@ from jmapsync.storage.root import claim
 from jmapsync.storage.state import state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from jmapsync.ledger import Ledger, Place
@@ -65,23 +65,21 @@ class MaildirSide:
         self.tree.load(ledger)
         return look_folders(self.tree, ledger)
 
-    def look_items(self, ledger: Ledger) -> Observation:
+    def look_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:
         """Return the messages that changed; look again where folders changed meanwhile so that it cannot be told what is gone.
 
-        In folders that do not rest at all nothing is, until they do.
+        In folders that do not rest at all nothing is, until they do. What vanished from some `folders` may lie in another one.
         """
         self.tree.load(ledger)
+        if folders is not None:
+            seen = MessageLook(self.tree, ledger, limit=self._limit, folders=folders).run()
+            if not seen.withheld:
+                return seen
         for _ in range(LOOKS):
-            look = MessageLook(self.tree, ledger, limit=self._limit)
-            seen = look.run()
-            if seen.more or not look.withheld:
+            seen = MessageLook(self.tree, ledger, limit=self._limit).run()
+            if seen.more or not seen.withheld:
                 break
         return seen
-
-    def differs(self, ledger: Ledger) -> bool:
-        """Tell whether a look would see any change."""
-        self.tree.load(ledger)
-        return MessageLook(self.tree, ledger).differs()
 
     def read(self, key: int, places: Sequence[Place]) -> Body:
         """Return the wire's bytes of a message, in memory when it is small; a file that is no longer the one known has none."""

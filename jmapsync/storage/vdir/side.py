@@ -14,7 +14,8 @@ from jmapsync.kinds.tasks import TASKS
 from jmapsync.planner.model import Verb
 from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
 from jmapsync.storage.root import claim
-from jmapsync.storage.vdir import folders, metadata
+from jmapsync.storage.vdir import metadata
+from jmapsync.storage.vdir.folders import look_folders
 from jmapsync.storage.vdir.look import SLICE, ItemLook
 from jmapsync.storage.vdir.read import Reader, align, convert, encode, read_bytes, uid_of
 from jmapsync.storage.vdir.swap import recover
@@ -22,7 +23,7 @@ from jmapsync.storage.vdir.tree import NotEmptyError, Tree
 from jmapsync.storage.vdir.write import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from jmapsync.formats.codec import Codec, Object
@@ -78,9 +79,9 @@ class VdirSide:
     def look_folders(self, ledger: Ledger) -> Observation:
         """Return every collection."""
         self._load(ledger)
-        return folders.look_folders(self.tree, ledger, self._kind.containers.kind)
+        return look_folders(self.tree, ledger, self._kind.containers.kind)
 
-    def look_items(self, ledger: Ledger) -> Observation:
+    def look_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:  # noqa: ARG002  # all are soon seen
         """Return the items that changed; look again where directories changed meanwhile so that it cannot be told what is gone.
 
         In directories that do not rest at all nothing is, until they do.
@@ -91,16 +92,10 @@ class VdirSide:
             reader.overtaken = False
             look = self._look(ledger, reader)
             seen = look.run()
-            if seen.more or not look.withheld:
+            seen.withheld = look.withheld
+            if seen.more or not seen.withheld:
                 break
         return seen
-
-    def differs(self, ledger: Ledger) -> bool:
-        """Tell whether a look would see any change of an item, or of what a collection is called or coloured."""
-        shown = self.look_folders(ledger)
-        return (
-            folders.differs(self.tree, shown, ledger) or self._look(ledger, Reader(self.tree, self._codec, self._clock)).differs()
-        )
 
     def _look(self, ledger: Ledger, reader: Reader) -> ItemLook:
         return ItemLook(self._kind.items.kind, self.tree, ledger, self._codec, reader, limit=self._limit)

@@ -1,0 +1,6 @@
+"""Convert iCalendar files to JSCalendar 2.0 objects and back, by draft-ietf-calext-jscalendar-icalendar-25, losing nothing either way."""
+
+from jmapsync.formats.ical.calendars import read_calendar, read_group, write_calendar, write_group
+from jmapsync.formats.ical.codec import EventCodec
+
+__all__ = ["EventCodec", "read_calendar", "read_group", "write_calendar", "write_group"]

@@ -1,0 +1,166 @@
+"""Convert VEVENT to Event and VTODO to Task, and back (draft-ietf-calext-jscalendar-icalendar, VEVENT, VTODO, Event and Task)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.ical.alerts import read_alerts, read_relation, write_alerts, write_relations
+from jmapsync.formats.ical.fields import EVENT, TASK, by_name, read_field, write_fields
+from jmapsync.formats.ical.kept import Reading, Writing, leave_unknown
+from jmapsync.formats.ical.lines import escape, unescape
+from jmapsync.formats.ical.links import NAMES as LINKS
+from jmapsync.formats.ical.links import read_link, write_links
+from jmapsync.formats.ical.moments import Form, form_of
+from jmapsync.formats.ical.people import read_people, write_people
+from jmapsync.formats.ical.places import read_conference, read_places, write_conferences, write_places
+from jmapsync.formats.ical.recurrence import read_recurrence, write_recurrence
+from jmapsync.formats.ical.schedule import NAMES as TIMES
+from jmapsync.formats.ical.schedule import read_schedule, write_schedule
+from jmapsync.formats.ical.texts import read_concept, read_descriptions, read_words, write_descriptions, write_words
+from jmapsync.formats.ical.times import MIDNIGHT, is_local
+from jmapsync.formats.ical.zones import is_zone
+
+if TYPE_CHECKING:
+    from jmapsync.formats.codec import Object, Patch
+    from jmapsync.formats.ical.lines import Component, Line
+    from jmapsync.formats.ical.moments import Source, Target
+    from jmapsync.formats.ical.schedule import Series, Times
+
+TYPES: Final = {"VEVENT": "Event", "VTODO": "Task"}
+_FIELDS: Final = {"VEVENT": EVENT, "VTODO": TASK}
+_BY_NAME: Final = {name: by_name(fields) for name, fields in _FIELDS.items()}
+_GATHERED: Final = frozenset({"ATTENDEE", "ORGANIZER", "LOCATION", "GEO", "DESCRIPTION", "STYLED-DESCRIPTION"})
+_LINES: Final = {
+    **dict.fromkeys(LINKS, read_link),
+    "CATEGORIES": read_words,
+    "CONCEPT": read_concept,
+    "CONFERENCE": read_conference,
+    "RELATED-TO": read_relation,
+    "JSPROP": Reading.set_later,
+}
+_COMPONENTS: Final = frozenset({"VALARM", "PARTICIPANT", "VLOCATION"})
+NO_STAMP: Final = "1970-01-01T00:00:00Z"
+"""The DTSTAMP of an object that does not say when it was changed: the format demands one, and the same object is to give the same bytes."""
+_KNOWN: Final = frozenset(
+    "@type uid version method prodId iCalendar start due duration endTimeZone timeZone showWithoutTime recurrenceId recurrenceIdTimeZone"
+    " recurrenceRule recurrenceOverrides description descriptionContentType keywords categories locations mainLocationId virtualLocations"
+    " links relatedTo participants organizerCalendarAddress sentBy alerts locale".split()
+)
+_ALL_KNOWN: Final = {name: _KNOWN | {field.path for field in fields} for name, fields in _FIELDS.items()}
+
+
+def read_entry(component: Component, source: Source, series: Series | None = None) -> tuple[Object, Series]:
+    """Return the object of a VEVENT or VTODO, and how it tells the time; `series` is that of its main component."""
+    reading = Reading(component.name, TYPES[component.name])
+    fields = _BY_NAME[component.name]
+    times: Times = {}
+    gathered: dict[str, list[Line]] = {name: [] for name in _GATHERED}
+    for line in component.lines:
+        name = line.name
+        if name in TIMES:
+            times.setdefault(name, []).append(line)
+        elif name in fields:
+            read_field(fields[name], reading, line)
+        elif name in gathered:
+            gathered[name].append(line)
+        elif name in _LINES:
+            _LINES[name](reading, line)
+        elif name != "UID":
+            reading.keep(line)
+        elif "uid" not in reading.item and line.value:
+            reading.set("uid", unescape(line.value), line)
+    if "uid" not in reading.item:
+        raise MalformedError(f"The {TYPES[component.name].lower()} has no UID.")
+    own = read_schedule(reading, times, source, series)
+    alone = series is not None or "recurrenceId" in reading.item
+    read_recurrence(reading, times, source, None if alone else own)
+    _read_done(reading, component)
+    read_descriptions(reading, gathered["DESCRIPTION"], gathered["STYLED-DESCRIPTION"])
+    inner: dict[str, list[Component]] = {name: [] for name in _COMPONENTS}
+    for nested in component.components:
+        if nested.name in inner:
+            inner[nested.name].append(nested)
+        else:
+            reading.keep_component(nested)
+    read_places(reading, gathered["LOCATION"], gathered["GEO"], inner["VLOCATION"])
+    read_people(reading, gathered["ATTENDEE"], gathered["ORGANIZER"], inner["PARTICIPANT"])
+    read_alerts(reading, inner["VALARM"])
+    if reading.item.get("updated") == NO_STAMP:
+        del reading.item["updated"]
+    return reading.finished(), own
+
+
+def _read_done(reading: Reading, component: Component) -> None:
+    """Take a task that says when it was completed, but gives no status, for completed."""
+    if component.name == "VTODO" and "progress" not in reading.item and component.first("STATUS") is None:
+        done = component.first("COMPLETED")
+        if done is not None:
+            reading.item["progress"] = "completed"
+            reading.note("progress", done.name)
+
+
+def write_entry(
+    item: Object, target: Target, *, dates: Form | None, recurrence_id: Form | None = None, one_line: bool = True
+) -> tuple[list[str], Form, dict[str, Patch]]:
+    """Return the lines of an object, the form of its start, and the overrides that need a component of their own.
+
+    `dates` is the form of its moments where all are dates; `recurrence_id` that of the start of the main object, for an override.
+    """
+    name = "VTODO" if item.get("@type") == "Task" else "VEVENT"
+    uid = item.get("uid")
+    if not isinstance(uid, str) or not uid:
+        raise MalformedError("The object has no uid.")
+    writing = Writing(item.get("iCalendar"), name)
+    writing.lines.append(f"UID:{escape(uid)}")
+    if item.get("updated") is None and not writing.noted_kept("dtstamp"):
+        writing.lines.append("DTSTAMP:19700101T000000Z")
+    writing.written.add("UID")
+    form = write_schedule(item, writing, target, dates)
+    _write_recurrence_id(item, writing, target, form, recurrence_id)
+    overrides = {} if recurrence_id is not None else write_recurrence(item, writing, target, form)
+    left_out = _write_fields(name, item, writing)
+    write_descriptions(item, writing)
+    write_words(item, writing, one_line=one_line)
+    write_places(item, writing)
+    write_conferences(item, writing)
+    write_links(item, writing)
+    write_relations(item, writing)
+    write_people(item, writing, task=name == "VTODO")
+    title = item.get("title")
+    write_alerts(item, writing, title if isinstance(title, str) else "")
+    leave_unknown(writing, item, _ALL_KNOWN[name])
+    writing.add_kept(left_out)
+    for tzid in sorted(writing.tzids):
+        target.use(tzid)
+    return writing.finished(name), form, overrides
+
+
+def _write_fields(name: str, item: Object, writing: Writing) -> set[str]:
+    """Write the lines of the table; return which kept lines are stale."""
+    progress = item.get("progress")
+    if name == "VTODO" and progress == "completed" and writing.noted("progress", "completed") and writing.noted_kept("completed"):
+        item = {path: value for path, value in item.items() if path != "progress"}
+    write_fields(_FIELDS[name], item, writing)
+    return {"COMPLETED"} if name == "VTODO" and progress not in (None, "completed") else set()
+
+
+def _write_recurrence_id(item: Object, writing: Writing, target: Target, form: Form, main: Form | None) -> None:
+    local, zone = item.get("recurrenceId"), item.get("recurrenceIdTimeZone")
+    if local is None:
+        writing.leave("recurrenceIdTimeZone", zone)
+        return
+    if not is_local(local):
+        writing.leave("recurrenceId", local)
+        return
+    noted = writing.noted("recurrenceId", "recurrence-id")
+    if main is not None:
+        shape = main
+    elif (form.kind == "date" or noted.get("valueType") == "date") and local.endswith(MIDNIGHT) and zone is None:
+        shape = Form("date", None, None)
+    else:
+        if zone is not None and not is_zone(zone):
+            writing.leave("recurrenceIdTimeZone", zone)
+            zone = None
+        shape = form_of(zone, writing, "recurrenceId", ("recurrence-id",), target)
+    writing.add("RECURRENCE-ID", *shape.write(local, target), "recurrenceId")

@@ -1,0 +1,257 @@
+"""Convert lines and components to jCal and back (RFC 7265), for what of a file has no counterpart in JSCalendar.
+
+Where a value is not what its type demands, it is kept as it stands, with the type "unknown": nothing is lost over a fault.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from jmapsync.formats.ical.lines import Component, Line, escape, params_text, split_text, unescape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jmapsync.formats.ical.lines import Params
+
+_BY_TYPE: Final = {
+    "text": "ACTION CALSCALE CATEGORIES CLASS COLOR COMMENT CONTACT DESCRIPTION JSID JSPROP LOCATION LOCATION-TYPE METHOD NAME"
+    " PARTICIPANT-TYPE PRODID PROXIMITY REASON REFID RELATED-TO REQUEST-STATUS RESOURCES STATUS SUBSTATE SUMMARY TASK-MODE TRANSP"
+    " TZID TZNAME UID VERSION BUSYTYPE RESOURCE-TYPE",
+    "uri": "ATTACH CONCEPT SOURCE TZURL URL COORDINATES",
+    "cal-address": "ATTENDEE CALENDAR-ADDRESS ORGANIZER",
+    "date-time": "ACKNOWLEDGED COMPLETED CREATED DTEND DTSTAMP DTSTART DUE EXDATE LAST-MODIFIED RDATE RECURRENCE-ID",
+    "duration": "DURATION ESTIMATED-DURATION REFRESH-INTERVAL TRIGGER",
+    "float": "GEO",
+    "integer": "PERCENT-COMPLETE PRIORITY REPEAT SEQUENCE",
+    "boolean": "SHOW-WITHOUT-TIME",
+    "period": "FREEBUSY",
+    "recur": "EXRULE RRULE",
+    "utc-offset": "TZOFFSETFROM TZOFFSETTO",
+}
+DEFAULT_TYPES: Final = {name: kind for kind, names in _BY_TYPE.items() for name in names.split()}
+"""The value type of a property that has no VALUE parameter; any other has the type "unknown"."""
+_LISTS: Final = frozenset({"CATEGORIES", "EXDATE", "FREEBUSY", "LOCATION-TYPE", "RDATE", "RESOURCES"})
+_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)", re.ASCII)
+_DATE_TIME = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(Z?)", re.ASCII)
+_TIME = re.compile(r"(\d\d)(\d\d)(\d\d)(Z?)", re.ASCII)
+_OFFSET = re.compile(r"([+-]\d\d)(\d\d)(\d\d)?", re.ASCII)
+_INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+_FLOAT = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
+_NUMBERS: Final = frozenset({"interval", "count", "bysecond", "byminute", "byhour", "bymonthday", "byyearday", "byweekno", "bymonth", "bysetpos"})
+_SEPARATORS = str.maketrans("", "", "-:")
+
+
+def from_params(params: Params) -> dict[str, Any]:
+    """Return parameters in jCal: lower-case names, one value or a list of several."""
+    return {name.lower(): values[0] if len(values) == 1 else values for name, values in params.items()}
+
+
+def to_params(value: object) -> dict[str, list[str]]:
+    """Return parameters of jCal for a line; what is none is left out."""
+    if not isinstance(value, dict):
+        return {}
+    return {
+        name.upper(): [item for item in ([given] if isinstance(given, str) else given) if isinstance(item, str)]
+        for name, given in value.items()
+        if isinstance(given, str | list) and re.fullmatch(r"[A-Za-z0-9_.-]+", name)
+    }
+
+
+def from_line(line: Line) -> list[Any]:
+    """Return the jCal of a line."""
+    declared = line.params.get("VALUE")
+    params = from_params({name: values for name, values in line.params.items() if name != "VALUE"} if declared else line.params)
+    kind = declared[0].lower() if declared else DEFAULT_TYPES.get(line.name, "unknown")
+    values = _decode(line.name, kind, line.value)
+    if values is None:
+        return [line.name.lower(), from_params(line.params), "unknown", line.value]
+    return [line.name.lower(), params, kind, *values]
+
+
+def to_line(value: object) -> str | None:
+    """Return the unfolded line of jCal; nothing for what is none."""
+    match value:
+        case [str(name), dict(given), str(kind), *values] if values and re.fullmatch(r"[A-Za-z0-9_.-]+", name):
+            pass
+        case _:
+            return None
+    try:
+        text = _encode(name.upper(), kind, values)
+    except (TypeError, ValueError, AttributeError):
+        return None
+    params: dict[str, Any] = to_params(given)
+    if kind not in ("unknown", DEFAULT_TYPES.get(name.upper(), "unknown")):
+        params["VALUE"] = kind.upper()
+    return f"{name.upper()}{params_text(params)}:{text}"
+
+
+def from_component(component: Component) -> list[Any]:
+    """Return the jCal of a component."""
+    return [
+        component.name.lower(),
+        [from_line(line) for line in component.lines],
+        [from_component(inner) for inner in component.components],
+    ]
+
+
+def to_lines(value: object) -> Iterator[str]:
+    """Yield the unfolded lines of a component in jCal; nothing for what is none."""
+    match value:
+        case [str(name), list(properties), list(components)] if re.fullmatch(r"[A-Za-z0-9_.-]+", name):
+            yield f"BEGIN:{name.upper()}"
+            yield from (line for line in map(to_line, properties) if line is not None)
+            for inner in components:
+                yield from to_lines(inner)
+            yield f"END:{name.upper()}"
+        case _:
+            return
+
+
+def _decode(name: str, kind: str, raw: str) -> list[Any] | None:
+    """Return the values of a wire value in jCal, nothing where they would not give the same wire value back."""
+    if kind == "text":
+        if name in _LISTS:
+            return split_text(raw) or None
+        if name == "REQUEST-STATUS":
+            return [[unescape(part) for part in re.findall(r"(?:[^\\;]|\\.)+", raw)]] if ";" in raw else [unescape(raw)]
+        return [unescape(raw)]
+    if kind in ("uri", "cal-address", "binary", "unknown") or kind not in _READERS:
+        return [raw]
+    if name == "GEO":
+        numbers = [_number(part) for part in raw.split(";")]
+        values: list[Any] = [numbers]
+    else:
+        values = [_READERS[kind](part) for part in (raw.split(",") if name in _LISTS else [raw])]
+    if any(value is None for value in values) or None in (values[0] if isinstance(values[0], list) else ()):
+        return None
+    written = _encode(name, kind, values)
+    if kind == "recur":
+        return values if sorted(written.split(";")) == sorted(raw.upper().split(";")) else None
+    return values if written == raw else None
+
+
+def _encode(name: str, kind: str, values: list[Any]) -> str:
+    if kind == "text":
+        if isinstance(values[0], list):
+            return ";".join(escape(part) for part in values[0])
+        return ",".join(map(escape, values))
+    if name == "GEO" and isinstance(values[0], list):
+        return ";".join(map(_shown, values[0]))
+    write = _WRITERS.get(kind, _verbatim)
+    return ",".join(map(write, values))
+
+
+def _verbatim(value: object) -> str:
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        raise TypeError(value)
+    return str(value).replace("\r", "").replace("\n", "\\n")
+
+
+def _read_date(raw: str) -> str | None:
+    match = _DATE.fullmatch(raw)
+    return f"{match[1]}-{match[2]}-{match[3]}" if match else None
+
+
+def _read_date_time(raw: str) -> str | None:
+    match = _DATE_TIME.fullmatch(raw)
+    return "{}-{}-{}T{}:{}:{}{}".format(*match.groups()) if match else None
+
+
+def _read_time(raw: str) -> str | None:
+    match = _TIME.fullmatch(raw)
+    return "{}:{}:{}{}".format(*match.groups()) if match else None
+
+
+def _read_period(raw: str) -> list[str] | None:
+    first, _, last = raw.partition("/")
+    start = _read_date_time(first)
+    end = last if last.startswith(("P", "+P", "-P")) else _read_date_time(last)
+    return None if start is None or end is None else [start, end]
+
+
+def _read_offset(raw: str) -> str | None:
+    match = _OFFSET.fullmatch(raw)
+    return f"{match[1]}:{match[2]}" + (f":{match[3]}" if match[3] else "") if match else None
+
+
+def _number(raw: str) -> int | float | None:
+    if _INTEGER.fullmatch(raw):
+        return int(raw)
+    return float(raw) if _FLOAT.fullmatch(raw) else None
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(value)
+    text = repr(value)
+    return f"{value:.15f}".rstrip("0") if "e" in text else text
+
+
+def _read_recur(raw: str) -> dict[str, Any] | None:
+    found: dict[str, Any] = {}
+    for part in raw.split(";"):
+        key, mark, text = part.lower().partition("=")
+        if not mark or key in found:
+            return None
+        if key == "until":
+            found[key] = _read_date_time(text.upper()) or _read_date(text)
+            continue
+        values: list[Any] = part.partition("=")[2].split(",")
+        if key in _NUMBERS:
+            values = [int(value) if _INTEGER.fullmatch(value) else value for value in values]
+        found[key] = values[0] if len(values) == 1 else values
+    return None if None in found.values() else found
+
+
+def _write_recur(value: dict[str, Any]) -> str:
+    parts = []
+    for key in sorted(value, key=lambda key: (key != "freq", key)):  # the same text in whatever order the JSON came
+        given = value[key]
+        items = given if isinstance(given, list) else [given]
+        text = ",".join(map(_verbatim, items))
+        parts.append(f"{key.upper()}={text.translate(_SEPARATORS) if key == 'until' else text}")
+    return ";".join(parts)
+
+
+def _write_basic(value: str) -> str:
+    return _verbatim(value).translate(_SEPARATORS)
+
+
+def _write_period(value: object) -> str:
+    first, last = value if isinstance(value, list) else _verbatim(value).split("/")
+    return f"{_write_basic(first)}/{last if 'P' in last else _write_basic(last)}"
+
+
+def _write_offset(value: str) -> str:
+    return _verbatim(value).replace(":", "")
+
+
+def _write_boolean(value: object) -> str:
+    return {True: "TRUE", False: "FALSE"}[value] if isinstance(value, bool) else _verbatim(value)
+
+
+_READERS: Final[dict[str, Any]] = {
+    "date": _read_date,
+    "date-time": _read_date_time,
+    "time": _read_time,
+    "period": _read_period,
+    "duration": lambda raw: raw,
+    "utc-offset": _read_offset,
+    "integer": _number,
+    "float": _number,
+    "boolean": lambda raw: {"TRUE": True, "FALSE": False}.get(raw),
+    "recur": _read_recur,
+}
+_WRITERS: Final[dict[str, Any]] = {
+    "date": _write_basic,
+    "date-time": _write_basic,
+    "time": _write_basic,
+    "period": _write_period,
+    "utc-offset": _write_offset,
+    "integer": _shown,
+    "float": _shown,
+    "boolean": _write_boolean,
+    "recur": _write_recur,
+}

@@ -1,0 +1,218 @@
+"""Gather what a component becomes, and what of it is kept aside: the `iCalendar` property one way, JSPROP the other.
+
+Draft: draft-ietf-calext-jscalendar-icalendar, "iCalendar" (property of JSCalendar), JSPROP, JSID.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from jmapsync.formats.ical import jcal
+from jmapsync.formats.ical.lines import Component, Line, Params, escape, params_text, unescape
+from jmapsync.formats.ical.pointers import join, set_new, split
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from jmapsync.formats.codec import Object
+
+_TIMES: Final = "CREATED DTEND DTSTAMP DTSTART DUE DURATION ESTIMATED-DURATION RECURRENCE-ID"
+WON: Final = frozenset(f"CLASS PERCENT-COMPLETE PRIORITY SEQUENCE STATUS TRANSP UID ACTION TRIGGER ACKNOWLEDGED {_TIMES}".split())
+"""Lines that a component has once: where the object now says it, one that was kept because it could not be converted is stale."""
+OF_CALENDAR: Final = "x-jmapsync-vcalendar"
+"""The component in which an object keeps the properties of the VCALENDAR that it came in."""
+_RESERVED: Final = frozenset({"iCalendar", "@type", "uid", "recurrenceId"})
+"""What a JSPROP may not set: the identity of an object, and what is kept of its file."""
+_COMPONENT: Final = "ICalComponent"
+_PROPERTY: Final = "ICalProperty"
+
+
+class Reading:
+    """One component while it is read: the object that it becomes, and what is kept aside of it."""
+
+    __slots__ = ("_components", "_converted", "_jsprops", "_properties", "item", "name")
+
+    def __init__(self, name: str, kind: str) -> None:
+        self.name = name
+        self.item: Object = {"@type": kind} if kind else {}
+        self._converted: Object = {}
+        self._properties: list[Any] = []
+        self._components: list[Any] = []
+        self._jsprops: list[Line] = []
+
+    def keep(self, line: Line) -> None:
+        """Keep a line that has no counterpart."""
+        self._properties.append(jcal.from_line(line))
+
+    def keep_component(self, component: Component) -> None:
+        """Keep a component that has no counterpart."""
+        self._components.append(jcal.from_component(component))
+
+    def keep_jcal(self, component: list[Any]) -> None:
+        """Keep a component that is jCal already, once."""
+        if component not in self._components:
+            self._components.append(component)
+
+    def note(self, path: str, name: str, params: Params | None = None, kind: str | None = None) -> None:
+        """Note from which line, with which further parameters, the value at a path came."""
+        found: Object = {"@type": _PROPERTY, "name": name.lower()}
+        if params:
+            found["parameters"] = jcal.from_params(params)
+        if kind is not None:
+            found["valueType"] = kind
+        self._converted[path] = found
+
+    def note_extra(self, path: str, line: Line, known: Collection[str] = ()) -> None:
+        """Note the parameters of a line that say more than the object does."""
+        if line.params and (params := extra(line, known)):
+            self.note(path, line.name, params)
+
+    def set(self, path: str, value: object, line: Line, known: Collection[str] = ()) -> None:
+        """Set a property that a line converts to; where it cannot be converted, or is set already, keep the line."""
+        if value is None or path in self.item:
+            self.keep(line)
+            return
+        self.item[path] = value
+        if line.params:
+            self.note_extra(path, line, known)
+
+    def set_later(self, line: Line) -> None:
+        """Note a JSPROP, which is applied when all else is."""
+        self._jsprops.append(line)
+
+    def finished(self, *, always: bool = False) -> Object:
+        """Return the object with all that is kept; `always` with the name of the component, even where nothing is."""
+        for line in self._jsprops:
+            self._apply(line)
+        kept: Object = {}
+        if self._properties:
+            kept["properties"] = self._properties
+        if self._components:
+            kept["components"] = self._components
+        if self._converted:
+            kept["convertedProperties"] = self._converted
+        if kept or always:
+            self.item["iCalendar"] = {"@type": _COMPONENT, "name": self.name.lower(), **kept}
+        return self.item
+
+    def _apply(self, line: Line) -> None:
+        path = split((line.params.get("JSPTR") or [""])[0])
+        try:
+            value = json.loads(unescape(line.value), parse_constant=_refuse)
+        except (ValueError, RecursionError):
+            value = None
+        refused = value is None or not path or path[0] in _RESERVED
+        if path and path[0] == "recurrenceOverrides":
+            refused = refused or not all(isinstance(patch, dict) for patch in (value.values() if len(path) == 1 and isinstance(value, dict) else [value]))
+        if refused or not set_new(self.item, path, value):
+            self.keep(line)
+
+
+def keep_in(item: Object, what: str, value: list[Any]) -> None:
+    """Keep a property or component, in jCal, in an object that is read already."""
+    name = "vtodo" if item.get("@type") == "Task" else "vevent"
+    kept = dict(item.get("iCalendar") or {"@type": _COMPONENT, "name": name})
+    kept[what] = [*kept.get(what, []), value]
+    item["iCalendar"] = kept
+
+
+def _refuse(text: str) -> None:
+    raise ValueError(text)  # NaN and Infinity are no JSON
+
+
+def extra(line: Line, known: Collection[str] = ()) -> Params:
+    """Return the parameters of a line but VALUE, JSID and those that are converted."""
+    return {name: values for name, values in line.params.items() if name not in known and name not in ("VALUE", "JSID")}
+
+
+class Writing:
+    """One component while it is written: its lines so far, and what of the object no line can say."""
+
+    __slots__ = ("_kept", "_noted", "_pointed", "lines", "nested", "rest", "tzids", "written")
+
+    def __init__(self, kept: object, name: str) -> None:
+        known = kept if isinstance(kept, dict) and kept.get("name", name.lower()) == name.lower() else {}
+        noted = known.get("convertedProperties")
+        self._noted: Object = noted if isinstance(noted, dict) else {}
+        self._kept: Object = known
+        self.lines: list[str] = []
+        self.nested: list[list[str]] = []
+        self.rest: dict[str, Any] = {}
+        self._pointed: set[str] = set()
+        self.written: set[str] = set()
+        self.tzids: set[str] = set()
+        """The zones that kept lines name."""
+
+    def noted(self, path: str, *names: str) -> Mapping[str, Any]:
+        """Return what is noted of the line that the value at a path came from, if it is one of some names."""
+        found = self._noted.get(path)
+        return found if isinstance(found, dict) and found.get("name") in names else {}
+
+    def noted_params(self, path: str, name: str) -> dict[str, list[str]]:
+        """Return the noted parameters of a line."""
+        return jcal.to_params(self.noted(path, name.lower()).get("parameters")) if path in self._noted else {}
+
+    def add(self, name: str, value: str, params: Mapping[str, str | list[str]] | None = None, path: str = "") -> None:
+        """Add a line; parameters noted for `path` are added to those given, and TZID is never taken from a note."""
+        all_params = params
+        if path in self._noted and (more := self.noted_params(path, name)):
+            more.pop("TZID", None)
+            all_params = {**more, **(params or {})}
+        self.written.add(name)
+        self.lines.append(f"{name}{params_text(all_params)}:{value}" if all_params else f"{name}:{value}")
+
+    def leave(self, path: str, value: object) -> None:
+        """Leave a value, at a path from the object that the component stands for, to a JSPROP line."""
+        if value is not None:
+            self.rest[path] = value
+            self._pointed.update(split(path))
+
+    def leave_entries(self, path: str, entries: Object, count: int) -> None:
+        """Leave those of the entries of a map that no line can say; all of the map where those are all that it has."""
+        if entries and len(entries) == count:
+            self.leave(path, entries)
+        else:
+            for key, value in entries.items():
+                self.leave(f"{path}/{join(key)}", value)
+
+    def is_pointed(self, key: str) -> bool:
+        """Tell whether a key is part of the path of a JSPROP, so that it has to be written."""
+        return key in self._pointed
+
+    def noted_kept(self, name: str) -> list[Any]:
+        """Return the kept properties of a name, in jCal."""
+        found = self._kept.get("properties")
+        properties = found if isinstance(found, list) else []
+        return [value for value in properties if isinstance(value, list) and value and value[0] == name.lower()]
+
+    def add_kept(self, left_out: Collection[str] = ()) -> None:
+        """Add the lines and components that were kept, those out that the object now says otherwise."""
+        properties, components = self._kept.get("properties"), self._kept.get("components")
+        for value in properties if isinstance(properties, list) else ():
+            line = jcal.to_line(value)
+            name = "" if line is None else str(value[0]).upper()
+            if line is not None and name not in left_out and not (name in WON and name in self.written):
+                self.lines.append(line)
+                self.written.add(name)
+                self.tzids.update(jcal.to_params(value[1]).get("TZID", ()))
+        for value in components if isinstance(components, list) else ():
+            if not (isinstance(value, list) and value and value[0] in (OF_CALENDAR, "vtimezone")):
+                lines = list(jcal.to_lines(value))
+                if lines:
+                    self.nested.append(lines)
+
+    def finished(self, name: str) -> list[str]:
+        """Return the unfolded lines of the component: lines, JSPROP lines, components."""
+        for path in sorted(self.rest):
+            value = json.dumps(self.rest[path], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+            pointer = params_text({"JSPTR": path})[7:].strip('"')
+            self.lines.append(f'JSPROP;JSPTR="{pointer}":{escape(value)}')
+        return [f"BEGIN:{name}", *self.lines, *(line for lines in self.nested for line in lines), f"END:{name}"]
+
+
+def leave_unknown(writing: Writing, item: Mapping[str, Any], known: Collection[str], *path: str) -> None:
+    """Leave every property of an object that no line can say to JSPROP lines, at a path from the object of the component."""
+    for name, value in item.items():
+        if name not in known:
+            writing.leave(join(*path, name), value)

@@ -1,0 +1,139 @@
+"""Convert ATTACH, IMAGE, LINK and URL to Link objects and back (draft-ietf-calext-jscalendar-icalendar, Link)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from jmapsync.formats.ical.fields import write_uri
+from jmapsync.formats.ical.keys import chosen, hashed, is_id
+from jmapsync.formats.ical.kept import extra, leave_unknown
+from jmapsync.formats.ical.pointers import join
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jmapsync.formats.codec import Object
+    from jmapsync.formats.ical.kept import Reading, Writing
+    from jmapsync.formats.ical.lines import Line
+
+NAMES: Final = frozenset({"ATTACH", "IMAGE", "LINK", "URL"})
+_TITLES: Final = {"ATTACH": "FILENAME", "IMAGE": "FILENAME", "LINK": "LABEL", "URL": "LABEL"}
+"""Which parameter holds the title."""
+_KNOWN: Final = {
+    "ATTACH": ("FMTTYPE", "FILENAME", "SIZE", "ENCODING"),
+    "IMAGE": ("FMTTYPE", "FILENAME", "SIZE", "DISPLAY", "ENCODING"),
+    "LINK": ("FMTTYPE", "LABEL", "LINKREL"),
+    "URL": ("FMTTYPE", "LABEL"),
+}
+"""The parameters that convert."""
+_RELS: Final = {"enclosure": "ATTACH", "icon": "IMAGE", "describedby": "URL"}
+_DATA = re.compile(r"data:([^;,]*);base64,([A-Za-z0-9+/]*={0,2})", re.ASCII)
+_TYPES: Final = ("URI", "BINARY")
+
+
+def read_link(reading: Reading, line: Line) -> None:
+    """Convert a line to a Link object, or keep it: a LINK that is no URI, data that are no base64."""
+    params = line.params
+    kind = params["VALUE"][0].upper() if "VALUE" in params else "URI"
+    if not line.value.strip() and not params:
+        return  # an empty line says nothing
+    href = _binary(line) if kind == "BINARY" else write_uri(line.value)
+    size = params.get("SIZE", ["0"])[0]
+    if href is None or kind not in _TYPES or (kind == "BINARY" and line.name not in ("ATTACH", "IMAGE")) or not size.isdecimal() or len(size) > 15:  # noqa: PLR2004
+        reading.keep(line)
+        return
+    link: Object = {"@type": "Link", "href": href}
+    rel = {"IMAGE": "icon", "URL": "describedby"}.get(line.name)
+    if line.name == "LINK" and "LINKREL" in params:
+        rel = params["LINKREL"][0]
+    if rel is not None:
+        link["rel"] = rel
+    if "FMTTYPE" in params:
+        link["contentType"] = params["FMTTYPE"][0]
+    if _TITLES[line.name] in params:
+        link["title"] = params[_TITLES[line.name]][0]
+    if "SIZE" in params and "SIZE" in _KNOWN[line.name]:
+        link["size"] = int(size)
+    if line.name == "IMAGE" and "DISPLAY" in params:
+        link["display"] = {value.lower(): True for value in params["DISPLAY"] if value}
+    links = reading.item.setdefault("links", {})
+    key = chosen(params, line.value, links)
+    # Of several descriptions one is the URL: which one must not depend on the order of the keys.
+    unclear = rel == "describedby" and (line.name == "LINK" or any(other.get("rel") == "describedby" for other in links.values()))
+    links[key] = link
+    more = extra(line, _KNOWN[line.name])
+    if more or unclear or _RELS.get(rel or "enclosure", "LINK") != line.name:
+        reading.note(join("links", key, "href"), line.name, more)
+
+
+def _binary(line: Line) -> str | None:
+    try:
+        base64.b64decode(line.value, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return f"data:{line.params.get('FMTTYPE', [''])[0]};base64,{line.value}"
+
+
+def write_links(item: Mapping[str, Any], writing: Writing) -> None:
+    """Write the Link objects of an object as lines of its component."""
+    links = item.get("links")
+    if not isinstance(links, dict):
+        if links is not None:
+            writing.leave("links", links)
+        return
+    left: Object = {}
+    for key in sorted(links):
+        link = links[key]
+        href = write_uri(link.get("href")) if isinstance(link, dict) and is_id(key) else None
+        if href is None:
+            left[key] = link
+        else:
+            _write_link(key, link, href, writing)
+    writing.leave_entries("links", left, len(links))
+
+
+def _write_link(key: str, link: Object, href: str, writing: Writing) -> None:
+    path = join("links", key, "href")
+    rel = link.get("rel")
+    name = _RELS.get("enclosure" if rel is None else str(rel), "LINK")
+    noted = str(writing.noted(path, *(name.lower() for name in NAMES)).get("name", "")).upper()
+    if noted and (rel in (None, "enclosure") if noted == "ATTACH" else rel == {"IMAGE": "icon", "URL": "describedby"}.get(noted, rel)):
+        name = noted
+    elif name == "URL" and "URL" in writing.written:
+        name = "LINK"
+    known = {"@type", "href"} if rel is not None and not isinstance(rel, str) else {"@type", "href", "rel"}
+    params: dict[str, str | list[str]] = {}
+    if name in ("LINK", "IMAGE"):
+        params["VALUE"] = "URI"
+    if name == "LINK" and isinstance(rel, str):
+        params["LINKREL"] = rel
+    value = href
+    if (content_type := link.get("contentType")) is not None and isinstance(content_type, str):
+        params["FMTTYPE"] = content_type
+        known.add("contentType")
+    if name in ("ATTACH", "IMAGE") and (data := _DATA.fullmatch(href)) and data[1] == params.get("FMTTYPE", "") and len(data[2]) % 4 == 0:
+        params |= {"ENCODING": "BASE64", "VALUE": "BINARY"}
+        value = data[2]
+    if isinstance(title := link.get("title"), str):
+        params[_TITLES[name]] = title
+        known.add("title")
+    if name in ("ATTACH", "IMAGE") and isinstance(size := link.get("size"), int) and not isinstance(size, bool) and 0 <= size < 10**15:
+        params["SIZE"] = str(size)
+        known.add("size")
+    if name == "IMAGE" and (shown := names_of(link.get("display"))):
+        params["DISPLAY"] = [value.upper() for value in shown]
+        known.add("display")
+    leave_unknown(writing, link, known, "links", key)
+    if key != hashed(value) or writing.is_pointed(key):
+        params["JSID"] = key
+    writing.add(name, value, params, path)
+
+
+def names_of(value: object) -> list[str]:
+    """Return the members of a set (an object of names that are true), in order; none where it is no such set."""
+    if isinstance(value, dict) and all(name and name == name.lower() and held is True for name, held in value.items()):
+        return sorted(value)
+    return []

@@ -1,0 +1,171 @@
+"""Convert addresses: ADR with its parameters, and the lines that stand beside it, LABEL, GEO and TZ (RFC 9555, 2.6.1 and 2.8)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from jmapsync.formats.contentline import Line, Params
+from jmapsync.formats.vcard.components import ADDRESS, Structured, read_components, write_components
+from jmapsync.formats.vcard.draft import TYPE_OF_CONTEXT, Draft, keyed, write_common
+from jmapsync.formats.vcard.names import read_phonetics, write_phonetics
+from jmapsync.formats.vcard.state import CONTEXTS, Reading, read_common
+from jmapsync.formats.vcard.values import escape, is_uri, read_zone, unescape
+
+if TYPE_CHECKING:
+    from jmapsync.formats.codec import Object
+
+_CONTEXTS = {**CONTEXTS, "billing": "billing", "delivery": "delivery"}
+_TYPES = {**TYPE_OF_CONTEXT, "billing": "billing", "delivery": "delivery"}
+_USED = frozenset({"jscomps", "cc", "label", "geo", "tz"})
+_OTHER = frozenset({"jscomps", "cc", "label"})
+_GEO = re.compile(r"\s*([+-]?[\d.]+)\s*[;,]\s*([+-]?[\d.]+)\s*\Z", re.ASCII)
+_EMPTY = ";" * 17
+_EMPTY_3 = ";" * 6
+_PREFIX = "ADDR"
+
+
+def read_addresses(reading: Reading, lines: list[Line], spoken: list[tuple[Line, Line]]) -> None:
+    """Read all ADR, LABEL, GEO and TZ lines of a card in their order; `spoken` pairs an ADR line with its pronunciation."""
+    sounds = {id(main): line for main, line in spoken}
+    made: list[tuple[Line, Object]] = []
+    for line in lines:
+        if line.name == "ADR":
+            address = _read_adr(reading, line, sounds.get(id(line)))
+            if address:
+                made.append((line, address))
+    for line in lines:
+        if line.name == "LABEL":
+            _read_label(reading, line, made)
+        elif line.name in {"GEO", "TZ"}:
+            _read_place(reading, line, made)
+
+
+def _read_adr(reading: Reading, line: Line, sound: Line | None) -> Object | None:
+    params = line.params
+    jscomps = ",".join(params["jscomps"]) if "jscomps" in params else None
+    address = read_components(line.value, ADDRESS, jscomps, sound.value if sound else None)
+    if sound is not None and address:
+        address.update(read_phonetics(sound.params))
+    used: frozenset[str] = frozenset()
+    if params:
+        used = _USED if _read_params(address, params) else _OTHER
+        if not address and used is _USED:
+            return None
+    elif not address:
+        return None
+    if params or line.group:
+        read_common(reading, line, address, contexts=_CONTEXTS, used=used)
+    reading.add(line, "addresses", _PREFIX, address)
+    return address
+
+
+def _read_params(address: Object, params: Params) -> bool:
+    """Read CC, LABEL, GEO and TZ of an ADR line; false where a place cannot be converted and is to be kept as it is."""
+    if "cc" in params:
+        address["countryCode"] = ",".join(params["cc"])
+    if "label" in params and any(params["label"]):
+        address["full"] = unescape(",".join(params["label"]))
+    geo, zone = ",".join(params.get("geo", ())), ",".join(params.get("tz", ()))
+    name = read_zone(zone) if not is_uri(zone) else None
+    if (geo and not is_uri(geo)) or (zone and name is None):
+        return False
+    if geo:
+        address["coordinates"] = geo
+    if zone and name:
+        address["timeZone"] = name
+    return True
+
+
+def _types(line: Line) -> frozenset[str]:
+    listed = ",".join(line.params.get("type", ())).lower().split(",")
+    return frozenset(listed) - {"", "pref"}
+
+
+def _read_label(reading: Reading, line: Line, made: list[tuple[Line, Object]]) -> None:
+    """Read LABEL of vCard 2.1 and 3.0: the delivery text of the next address of the same types, or else an address of its own."""
+    text = unescape(line.value)
+    if not text:
+        return
+    for other, address in made:
+        if "full" not in address and other.group == line.group and _types(other) == _types(line):
+            address["full"] = text
+            return
+    address = {"full": text}
+    if line.group and not any(other.group == line.group for other, _ in made):
+        reading.settle(line.group)
+    read_common(reading, line, address, contexts=_CONTEXTS)
+    reading.add(line, "addresses", _PREFIX, address)
+    made.append((line, address))
+
+
+def _read_place(reading: Reading, line: Line, made: list[tuple[Line, Object]]) -> None:
+    """Read GEO or TZ: into the address of the same group, or of none, that has no such place yet (RFC 9555, 2.8.3)."""
+    text = unescape(line.value).strip()
+    attribute = "coordinates" if line.name == "GEO" else "timeZone"
+    if line.name == "GEO":
+        match = _GEO.match(text)
+        value = f"geo:{match[1]},{match[2]}" if match else text if is_uri(text) else None
+    else:
+        value = None if is_uri(text) else read_zone(text)
+    if not value:
+        if text:
+            reading.keep(line)
+        return
+    bare = not (line.params.keys() - {"value"})
+    for other, address in made:
+        if bare and attribute not in address and other.group == line.group:
+            address[attribute] = value
+            if line.group:
+                reading.settle(line.group)
+            return
+    address = {attribute: value}
+    read_common(reading, line, address, contexts=_CONTEXTS)
+    reading.add(line, "addresses", _PREFIX, address)
+    made.append((line, address))
+
+
+def write_address(draft: Draft, key: str, address: Object) -> None:
+    """Write an address: one ADR line; in vCard 3.0 also LABEL, or GEO and TZ where they are all that there is."""
+    structured = write_components(address, ADDRESS, short=not draft.four) if "components" in address else None
+    if structured is None and "components" in address and draft.four:
+        return
+    params = keyed(draft, key)
+    if not draft.four:
+        _write_three(draft, key, address, params, structured)
+        return
+    if structured is not None and structured.phonetic is not None:
+        params["altid"] = [draft.alternative("ADR", key)]
+    if structured is not None and structured.jscomps is not None:
+        params["jscomps"] = [structured.jscomps]
+    write_common(draft, params, address, types=_TYPES)
+    for name, attribute in (("cc", "countryCode"), ("label", "full"), ("geo", "coordinates"), ("tz", "timeZone")):
+        text = address.get(attribute)
+        if isinstance(text, str) and text:
+            params[name] = [text.replace("\\", "\\\\") if name == "label" else text]
+    unlabelled = {name: value for name, value in address.items() if name != "label"}
+    draft.put("ADR", structured.value if structured else _EMPTY, params, unlabelled, "addresses", key)
+    if structured is not None and structured.phonetic is not None:
+        spoken = {"altid": params["altid"], **write_phonetics(address)}
+        draft.add(Line("ADR", structured.phonetic, spoken), "addresses", key)
+
+
+def _write_three(draft: Draft, key: str, address: Object, params: Params, structured: Structured | None) -> None:
+    write_common(draft, params, address, types=_TYPES)
+    unlabelled = {name: value for name, value in address.items() if name != "label"}
+    full, place, zone = address.get("full"), address.get("coordinates"), address.get("timeZone")
+    if structured is not None:
+        draft.put("ADR", structured.value, params, unlabelled, "addresses", key)
+    elif not (isinstance(full, str) and full):
+        latitude = place.removeprefix("geo:").split(",") if isinstance(place, str) else ()
+        if len(latitude) == 2 and isinstance(place, str) and _GEO.match(place.removeprefix("geo:")):  # noqa: PLR2004 (a pair)
+            draft.put("GEO", ";".join(latitude), keyed(draft, key), unlabelled, "addresses", key)
+        if isinstance(zone, str) and zone:
+            draft.put("TZ", escape(zone), keyed(draft, key), unlabelled, "addresses", key)
+        return
+    if isinstance(full, str) and full:
+        label = {name: values for name, values in params.items() if name in {"prop-id", "type"}}
+        if structured is None:
+            draft.put("LABEL", escape(full), label, unlabelled, "addresses", key, draft.new_group())
+        else:
+            draft.add(Line("LABEL", escape(full), label, draft.lines[-1].group), "addresses", key)

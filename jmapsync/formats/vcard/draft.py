@@ -1,0 +1,128 @@
+"""Hold what is known while a card is written: its lines so far, what each of them stands for, and the names of groups in use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.formats.contentline import Line, Params
+from jmapsync.formats.vcard.preserved import write_params
+from jmapsync.formats.vcard.values import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jmapsync.formats.codec import Object
+
+Tag = tuple[str, str]
+"""What a line stands for: a property of the card and, in a map, a key."""
+TYPE_OF_CONTEXT = {"private": "home", "work": "work"}
+
+
+class Draft:
+    """A card being written."""
+
+    __slots__ = ("_alternatives", "_counts", "_groups", "card", "four", "hidden", "lines", "shared", "tags")
+
+    def __init__(self, card: Object, *, four: bool, hidden: set[Tag]) -> None:
+        self.card = card
+        self.four = four
+        self.hidden = hidden
+        """What must not be written as lines, because they would be read as something else."""
+        self.lines: list[Line] = []
+        self.tags: list[Tag] = []
+        self.shared: dict[str, str] = {}
+        """The group of each organization in which titles are held, by its key."""
+        self._counts = 0
+        self._alternatives: dict[tuple[str, str], str] = {}
+        self._groups = _groups_in(card)
+
+    def add(self, line: Line, where: str, key: str = "") -> None:
+        """Add a line that stands for something."""
+        self.lines.append(line)
+        self.tags.append((where, key))
+
+    def alternative(self, name: str, key: str = "") -> str:
+        """Return the ALTID that the lines of one property have in common (RFC 6350, 5.4)."""
+        used = sum(known == name for known, _ in self._alternatives)
+        return self._alternatives.setdefault((name, key), str(used + 1))
+
+    def new_group(self) -> str:
+        """Return the name of a group that nothing else uses."""
+        while True:
+            self._counts += 1
+            name = f"item{self._counts}"
+            if name not in self._groups:
+                return name
+
+    def put(self, name: str, value: str, params: Params, entry: Object, where: str, key: str, group: str = "") -> None:
+        """Add the line of an entry, with its kept parameters and its group, and the line of its label."""
+        label = entry.get("label")
+        kept = entry.get("vCardParams")
+        if isinstance(kept, dict):
+            named = kept.get("group")
+            if isinstance(named, str) and not group and (not label or self._groups.get(named) == 1):
+                group = named if named in self._groups else ""
+            write_params(params, kept if "group" not in kept else {key: kept[key] for key in kept if key != "group"})
+        if isinstance(label, str) and label:
+            group = group or self.new_group()
+            self.add(Line(name, value, params, group), where, key)
+            self.add(Line("X-ABLABEL", escape(label), {}, group), where, key)
+        else:
+            self.add(Line(name, value, params, group), where, key)
+
+
+def _groups_in(card: Object) -> dict[str, int]:
+    """Return how many lines will carry each group's name that the card itself keeps."""
+    found: dict[str, int] = {}
+    for entries in card.values():
+        if isinstance(entries, dict):
+            for entry in entries.values():
+                kept = entry.get("vCardParams") if isinstance(entry, dict) else None
+                _count(found, kept)
+        elif isinstance(entries, list):
+            for entry in entries:
+                if isinstance(entry, list) and len(entry) > 1:
+                    _count(found, entry[1])
+    return found
+
+
+def _count(found: dict[str, int], params: object) -> None:
+    group = params.get("group") if isinstance(params, dict) else None
+    if isinstance(group, str) and group and group.isascii() and all(sign.isalnum() or sign in "-_." for sign in group):
+        found[group] = found.get(group, 0) + 1
+
+
+def keyed(draft: Draft, key: str) -> Params:
+    """Return parameters that begin with the entry's key. In vCard 3.0 they are taken off again before the file is made."""
+    return {"prop-id": [key]}
+
+
+def write_common(
+    draft: Draft,
+    params: Params,
+    entry: Object,
+    *,
+    types: Mapping[str, str] = TYPE_OF_CONTEXT,
+    features: Mapping[str, str] | None = None,
+) -> None:
+    """Add TYPE and PREF for contexts, features and preference: those that the version of the format has."""
+    listed = _known(entry.get("contexts"), types)
+    if features is not None:
+        listed += _known(entry.get("features"), features)
+    pref = entry.get("pref")
+    known = type(pref) is int and 1 <= pref <= 100  # noqa: PLR2004 (RFC 9553, 1.5.3)
+    if draft.four:
+        if listed:
+            params["type"] = listed
+        if known:
+            params["pref"] = [str(pref)]
+        return
+    listed = [text.upper() for text in listed]
+    if known and pref == 1:
+        listed.append("pref")
+    if listed:
+        params["type"] = listed
+
+
+def _known(values: Any, names: Mapping[str, str]) -> list[str]:
+    return [names[value] for value in names if values.get(value) is True] if isinstance(values, dict) else []

@@ -1,0 +1,132 @@
+"""Apply and make JSPROP lines: what has no vCard property travels as JSON with a pointer (RFC 9555, 3.2.1; RFC 9553, 1.4.3).
+
+Unlike the RFC, each JSPROP line is judged alone: a file whose owner deleted one telephone with an editor must not lose what all the
+other lines say. A line that points nowhere is kept in vCardProps.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.formats.contentline import Line
+from jmapsync.formats.vcard.values import escape, unescape
+
+if TYPE_CHECKING:
+    from jmapsync.formats.codec import Object, Patch
+    from jmapsync.formats.vcard.state import Reading
+
+Path = tuple[str, ...]
+_DEEPEST = 64
+"""Levels of JSON in one JSPROP line; what goes deeper is kept unread."""
+_MISSING = object()
+
+
+def read_patch(reading: Reading, line: Line) -> None:
+    """Apply a JSPROP line to the card, all other lines having been read; keep it where that cannot be."""
+    pointer = line.params.get("jsptr")
+    value = _json(unescape(line.value))
+    path = parse_pointer(",".join(pointer)) if pointer else ()
+    if value is _MISSING or not path or path[0] in {"@type", "vCardProps"} or not _set(reading.card, path, value):
+        reading.keep(line)
+
+
+def filled_by(line: Line) -> list[tuple[str, str]]:
+    """Return the maps and keys of entries that a JSPROP line brings."""
+    path = parse_pointer(",".join(line.params.get("jsptr", ())))
+    if len(path) == 2:  # noqa: PLR2004 (a map and a key)
+        return [(path[0], path[1])]
+    value = _json(unescape(line.value)) if len(path) == 1 else None
+    return [(path[0], key) for key in value] if isinstance(value, dict) else []
+
+
+def _json(text: str) -> Any:
+    if text.count("[") + text.count("{") > _DEEPEST and _depth(text) > _DEEPEST:
+        return _MISSING
+    try:
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return _MISSING
+    return value
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for character in text:
+        if character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest
+
+
+def _set(card: Object, path: Path, value: Any) -> bool:
+    parent: Any = card
+    for step in path[:-1]:
+        inner = parent.get(step, _MISSING)
+        if inner is _MISSING and parent is card and len(path) == 2 and value is not None:  # noqa: PLR2004 (an entry of a map)
+            inner = parent[step] = {}
+        if not isinstance(inner, dict):
+            return False
+        parent = inner
+    if value is None:
+        parent.pop(path[-1], None)
+    else:
+        parent[path[-1]] = value
+    return True
+
+
+def parse_pointer(text: str) -> Path:
+    """Return the steps of a JSON pointer (RFC 6901), with or without its leading slash; nothing for an empty one."""
+    steps = text.removeprefix("/")
+    return tuple(step.replace("~1", "/").replace("~0", "~") for step in steps.split("/")) if steps else ()
+
+
+def pointer_of(path: Path) -> str:
+    """Return the JSON pointer of a path, without a leading slash."""
+    return "/".join([step.replace("~", "~0").replace("/", "~1") for step in path])
+
+
+def write_patch(path: Path, value: Any) -> Line:
+    """Return the JSPROP line for a value."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return Line("JSPROP", escape(text), {"jsptr": [pointer_of(path)]})
+
+
+def localized(card: Object, patch: Patch) -> Object | None:
+    """Return a card as one of its localizations has it (RFC 9553, 2.7.1); nothing where the patch does not fit the card."""
+    result: Object = copy.deepcopy({name: value for name, value in card.items() if name != "localizations"})
+    for pointer, value in patch.items():
+        path = parse_pointer(pointer)
+        if not path or path[0] == "localizations":
+            return None
+        parent: Any = result
+        for step in path[:-1]:
+            parent = _member(parent, step)
+        if isinstance(parent, list):
+            place = _index(parent, path[-1])
+            if place is None or value is None:
+                return None
+            parent[place] = copy.deepcopy(value)
+        elif isinstance(parent, dict):
+            if value is None:
+                parent.pop(path[-1], None)
+            else:
+                parent[path[-1]] = copy.deepcopy(value)
+        else:
+            return None
+    return result
+
+
+def _member(parent: Any, step: str) -> Any:
+    if isinstance(parent, dict):
+        return parent.get(step)
+    place = _index(parent, step) if isinstance(parent, list) else None
+    return None if place is None else parent[place]
+
+
+def _index(values: list[Any], step: str) -> int | None:
+    return int(step) if step.isdecimal() and step.isascii() and len(step) < _DEEPEST and int(step) < len(values) else None

@@ -1,0 +1,110 @@
+"""Keep what JSContact has no place for: vCardProps in jCard's form, and vCardParams (RFC 9555, 2.15; RFC 7095, 3.3 to 3.5)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.formats.contentline import Line, Params
+from jmapsync.formats.vcard.values import escape, fields, split, unescape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+\Z")
+_GROUP = re.compile(r"[A-Za-z0-9_.-]+\Z")
+_TYPE = re.compile(r"[A-Za-z0-9-]+\Z")
+_FRAMING = frozenset({"begin", "end", "version"})
+_PLAIN = "unknown"
+"""The type of a value nobody looked into: it stands as in the file, backslashes and all."""
+_RECOGNISED = frozenset({"text", "uri", "date", "date-time", "date-and-or-time", "timestamp", "time", "integer", "utc-offset"})
+_DEFAULT_TYPES = {"gender": "text", "xml": "text", "fn": "text", "clientpidmap": "text"}
+"""Types of properties that RFC 6350 defines and RFC 9555 leaves unconverted; others are unknown unless VALUE tells."""
+
+
+def read_property(line: Line) -> list[Any]:
+    """Return a line as a jCard property: name, parameters, type, values."""
+    name = line.name.lower()
+    params = read_params(line.params)
+    kind = _DEFAULT_TYPES.get(name, _PLAIN)
+    told = line.params.get("value", ())
+    if len(told) == 1 and _TYPE.match(told[0]):
+        kind = told[0].lower()
+        del params["value"]
+    if line.group:
+        params["group"] = line.group
+    if kind not in _RECOGNISED:
+        return [name, params, kind, line.value]
+    if kind == "uri":
+        return [name, params, kind, unescape(line.value)]
+    return [name, params, kind, *_texts(line.value)]
+
+
+def _texts(value: str) -> list[Any]:
+    """Return the values of a text: a list for a structured one (RFC 7095, 3.3.1.3)."""
+    if ";" not in value and "," not in value:
+        return [unescape(value)]
+    if len(split(value, ";")) > 1:
+        return [[field[0] if len(field) == 1 else field for field in fields(value)]]
+    return [unescape(piece) for piece in split(value, ",")]
+
+
+def read_params(params: Params) -> dict[str, Any]:
+    """Return parameters as jCard has them: a text for one value, a list for more."""
+    return {name: values[0] if len(values) == 1 else list(values) for name, values in params.items()}
+
+
+def write_property(entry: object) -> Line | None:
+    """Return the line of a jCard property; nothing for what is none, or would begin or end the card."""
+    if not isinstance(entry, list) or len(entry) < 4:  # noqa: PLR2004 (RFC 7095, 3.3)
+        return None
+    name, params, kind, *values = entry
+    if not isinstance(name, str) or not _TOKEN.match(name) or name.lower() in _FRAMING:
+        return None
+    if not isinstance(params, dict) or not isinstance(kind, str) or not _TYPE.match(kind):
+        return None
+    written: Params = {}
+    if kind not in {_PLAIN, _DEFAULT_TYPES.get(name.lower())}:
+        written["value"] = [kind]
+    group = params.get("group", "")
+    if not isinstance(group, str) or (group and not _GROUP.match(group)):
+        return None
+    if not write_params(written, {key: value for key, value in params.items() if key != "group"}):
+        return None
+    if kind not in _RECOGNISED:
+        value = values[0] if len(values) == 1 else None
+        if not isinstance(value, str) or "\n" in value or "\r" in value:
+            return None
+    elif kind == "uri" and len(values) == 1 and isinstance(values[0], str) and "\\" not in values[0] and "\n" not in values[0]:
+        value = values[0]
+    else:
+        value = ",".join([_joined(item) for item in values])
+    return Line(name.upper(), value, written, group)
+
+
+def _joined(item: object) -> str:
+    if isinstance(item, list):
+        return ";".join([",".join(map(_text, field)) if isinstance(field, list) else _text(field) for field in item])
+    return _text(item)
+
+
+def _text(item: object) -> str:
+    if isinstance(item, bool):
+        return "TRUE" if item else "FALSE"
+    return escape(str(item))
+
+
+def write_params(params: Params, kept: Mapping[str, object], skipped: Iterable[str] = ()) -> bool:
+    """Add kept parameters to those of a line, which win; tell whether all of them could be written."""
+    whole = True
+    for name, value in kept.items():
+        values = value if isinstance(value, list) else [value]
+        key = name.lower()
+        fits = _TOKEN.match(key) and all(isinstance(text, (str, int)) and "\r" not in str(text) for text in values)
+        if key in skipped or (key in params and key != "type") or not fits:
+            whole = False
+        elif key in params:
+            params[key] = params[key] + [str(text) for text in values]
+        else:
+            params[key] = [str(text) for text in values]
+    return whole

@@ -1,0 +1,174 @@
+"""Read the lines of a vCard 2.1, 3.0 or 4.0 as a JSContact Card (RFC 9555, 2)."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import TYPE_CHECKING
+
+from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.vcard.addresses import read_addresses
+from jmapsync.formats.vcard.anniversaries import APPLE_DATE, KINDS, PLACES, read_anniversary, read_place
+from jmapsync.formats.vcard.entries import ENTRIES, read_entry
+from jmapsync.formats.vcard.languages import Sorted, read_localizations, sort_languages
+from jmapsync.formats.vcard.names import read_legacy, read_names
+from jmapsync.formats.vcard.patches import filled_by, read_patch
+from jmapsync.formats.vcard.preserved import read_params
+from jmapsync.formats.vcard.relations import (
+    MEMBER_3,
+    RELATED_3,
+    link_titles,
+    read_keywords,
+    read_member,
+    read_organization,
+    read_related,
+)
+from jmapsync.formats.vcard.resources import NAMES, read_resource
+from jmapsync.formats.vcard.services import OLD_PROFILE, OLD_SERVICES, PROFILE, read_service
+from jmapsync.formats.vcard.state import Reading
+from jmapsync.formats.vcard.values import read_stamp, unescape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jmapsync.formats.codec import Object
+    from jmapsync.formats.contentline import Line
+
+KINDS_OF_CARD = frozenset({"individual", "group", "org", "location", "device", "application"})
+"""RFC 9553, 2.1.4."""
+_VENDOR = re.compile(r"[^\W_][\w.-]*:[^\x00-\x1f\"/~]+\Z")
+_VERSIONS = frozenset({"2.1", "3.0", "4.0"})
+_TEXTS = {"UID": "uid", "PRODID": "prodId", "LANGUAGE": "language"}
+_STAMPS = {"CREATED": "created", "REV": "updated"}
+_KIND_NAMES = frozenset({"KIND", "X-KIND", "X-ADDRESSBOOKSERVER-KIND"})
+
+
+def _read_text(reading: Reading, line: Line) -> None:
+    name = _TEXTS[line.name]
+    text = unescape(line.value)
+    if name in reading.card:
+        reading.keep(line)
+    elif text:
+        reading.card[name] = text
+
+
+def _read_stamp(reading: Reading, line: Line) -> None:
+    name = _STAMPS[line.name]
+    stamp = read_stamp(unescape(line.value).strip())
+    if stamp is not None and name not in reading.card:
+        reading.card[name] = stamp
+    elif line.value:
+        reading.keep(line)
+
+
+def _read_kind(reading: Reading, line: Line) -> None:
+    kind = unescape(line.value)
+    if "kind" not in reading.card and (kind.lower() in KINDS_OF_CARD or _VENDOR.match(kind)):
+        reading.card["kind"] = kind.lower() if kind.lower() in KINDS_OF_CARD else kind
+    elif kind.lower() != reading.card.get("kind") and kind:
+        reading.keep(line)
+
+
+def _read_gender(reading: Reading, line: Line) -> None:
+    spoken = reading.card.setdefault("speakToAs", {})
+    if "grammaticalGender" in spoken or not line.value:
+        reading.keep(line)
+        if not spoken:
+            del reading.card["speakToAs"]
+    else:
+        spoken["grammaticalGender"] = unescape(line.value).lower()
+        kept = {name: values for name, values in line.params.items() if name not in {"value", "prop-id"}}
+        if kept:
+            spoken["vCardParams"] = read_params(kept)
+
+
+def _read_later(reading: Reading, line: Line) -> None:
+    """Leave a line to be read when those that it belongs to have been read."""
+
+
+_FIRST: dict[str, Callable[[Reading, Line], None]] = {
+    **dict.fromkeys((entry.name for entry in ENTRIES), read_entry),
+    **dict.fromkeys(_TEXTS, _read_text),
+    **dict.fromkeys(_STAMPS, _read_stamp),
+    **dict.fromkeys(_KIND_NAMES, _read_kind),
+    **dict.fromkeys(NAMES, read_resource),
+    **dict.fromkeys(("IMPP", PROFILE, OLD_PROFILE, *OLD_SERVICES), read_service),
+    **dict.fromkeys((*KINDS, APPLE_DATE), read_anniversary),
+    **dict.fromkeys(("RELATED", RELATED_3), read_related),
+    **dict.fromkeys(("MEMBER", MEMBER_3), read_member),
+    "CATEGORIES": read_keywords,
+    "GRAMGENDER": _read_gender,
+    "ORG": read_organization,
+    **dict.fromkeys(("FN", "N", "ADR", "LABEL", "GEO", "TZ", "VERSION"), _read_later),
+}
+_LAST: dict[str, Callable[[Reading, Line], None]] = {
+    **dict.fromkeys(PLACES, read_place),
+    **dict.fromkeys(("SORT-STRING", "X-PHONETIC-FIRST-NAME", "X-PHONETIC-LAST-NAME", "X-PHONETIC-MIDDLE-NAME"), read_legacy),
+    "JSPROP": read_patch,
+}
+INTERPRETED = frozenset({*_FIRST, *_LAST, "X-ABLABEL"})
+"""The names of the properties that are not simply kept."""
+_PLACED = frozenset({"ADR", "LABEL", "GEO", "TZ"})
+
+
+def read_object(lines: list[Line]) -> Object:
+    """Return the Card of a file's lines. Raises MalformedError for a version of vCard that nobody knows."""
+    version = next((line.value.strip() for line in lines if line.name == "VERSION"), "3.0")
+    if version not in _VERSIONS:
+        raise MalformedError(f"The file is a vCard of version {version[:20]!r}; known are 2.1, 3.0 and 4.0.")
+    found = sort_languages(lines)
+    reading = _read(found, version)
+    if found.language and "language" not in reading.card:
+        reading.card["language"] = found.language
+    if found.others:
+        read_localizations(reading, found, lambda some, spoken: _read(Sorted(some, spoken, {}, None), version).card)
+    for line in found.main:
+        if line.name == "JSPROP":
+            read_patch(reading, line)
+    if "uid" not in reading.card:
+        reading.card["uid"] = _uid_of(lines)
+    return reading.card
+
+
+def _read(found: Sorted, version: str) -> Reading:
+    reading = Reading(version)
+    lines = found.main
+    full: list[Line] = []
+    structured: list[Line] = []
+    places: list[Line] = []
+    last: list[Line] = []
+    reading.reserved = {path for line in lines if line.name == "JSPROP" for path in filled_by(line)}
+    grouped = any(line.group for line in lines)
+    labels = {id(line) for line in lines if reading.note_label(line)} if grouped else ()
+    for line in lines:
+        name = line.name
+        handler = _FIRST.get(name)
+        if handler is not None:
+            if handler is not _read_later:
+                handler(reading, line)
+            elif name == "FN":
+                full.append(line)
+            elif name == "N":
+                structured.append(line)
+            elif name in _PLACED:
+                places.append(line)
+        elif name in _LAST:
+            last.append(line)
+        elif not labels or id(line) not in labels:
+            reading.keep(line)
+    read_names(reading, full, structured, [line for main, line in found.spoken if main.name == "N"])
+    if places:
+        read_addresses(reading, places, found.spoken)
+    for line in last:
+        if line.name != "JSPROP":
+            _LAST[line.name](reading, line)
+    if grouped:
+        link_titles(reading, lines)
+    reading.finish()
+    return reading
+
+
+def _uid_of(lines: list[Line]) -> str:
+    """Return the uid of a card that has none: the same for the same lines (RFC 9555, 2.1.1)."""
+    text = "\n".join(f"{line.name}:{line.value}" for line in lines)
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"text/vcard:{text}").urn

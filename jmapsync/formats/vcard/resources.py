@@ -1,0 +1,160 @@
+"""Convert resources whose data may stand in the file itself: PHOTO, LOGO, SOUND and KEY (RFC 9555, 2.5.7, 2.9.2, 2.11.7, 2.12.1).
+
+vCard 4.0 holds them as `data:` URIs, vCard 2.1 and 3.0 as base64 with a word for the media type.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import urllib.parse
+from typing import TYPE_CHECKING, NamedTuple
+
+from jmapsync.formats.vcard.draft import Draft, keyed, write_common
+from jmapsync.formats.vcard.state import Reading, read_common
+from jmapsync.formats.vcard.values import is_uri, unescape, uri_value
+
+if TYPE_CHECKING:
+    from jmapsync.formats.codec import Object
+    from jmapsync.formats.contentline import Line, Params
+
+
+class _Resource(NamedTuple):
+    where: str
+    prefix: str
+    kind: str
+    family: str
+    """The type that goes with the subtype that TYPE of vCard 3.0 names."""
+
+
+_RESOURCES = {
+    "PHOTO": _Resource("media", "PHOTO", "photo", "image"),
+    "LOGO": _Resource("media", "LOGO", "logo", "image"),
+    "SOUND": _Resource("media", "SOUND", "sound", "audio"),
+    "KEY": _Resource("cryptoKeys", "KEY", "", "application"),
+}
+NAMES = tuple(_RESOURCES)
+_NAME_OF = {(resource.where, resource.kind): name for name, resource in _RESOURCES.items()}
+_MEDIA_TYPES = {
+    "JPG": "image/jpeg",
+    "WAVE": "audio/wav",
+    "PGP": "application/pgp-keys",
+    "GPG": "application/pgp-keys",
+    "X509": "application/pkix-cert",
+}
+_KNOWN = frozenset(
+    {*_MEDIA_TYPES, *("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "SVG+XML", "HEIC", "BASIC", "MPEG", "OGG", "WAV")}
+)
+"""Words that name a media type, where TYPE has others too."""
+_WORDS = {"image/jpeg": "JPEG", "application/pgp-keys": "PGP", "application/pkix-cert": "X509"}
+_DATA = re.compile(r"data:([^;,]*)((?:;[^;,]*)*),", re.IGNORECASE)
+_SUBTYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]*\Z")
+_BLANK = re.compile(r"\s+")
+_NO_SUBTYPES = frozenset({"home", "work", "pref", "internet", "voice"})
+_UNNAMED = "application/octet-stream"
+
+
+def read_resource(reading: Reading, line: Line) -> None:
+    """Read a line of one of the resources' properties. Base64 that is none is kept as it is."""
+    resource = _RESOURCES[line.name]
+    entry: Object = {"kind": resource.kind} if resource.kind else {}
+    params = line.params
+    used = {"mediatype"}
+    if "encoding" in params:
+        used |= {"encoding"}
+        uri = _inline(line, resource, used)
+    else:
+        uri = unescape(line.value)
+        if uri and not is_uri(uri):
+            uri = _text_key(uri) if line.name == "KEY" else ""
+    if not uri or not reading.understands(line):
+        if line.value:
+            reading.keep(line)
+        return
+    entry["uri"] = uri
+    if "mediatype" in params and "encoding" not in params:
+        entry["mediaType"] = ",".join(params["mediatype"])
+    types = [text for text in params.get("type", ()) if f"type={text}" not in used]
+    shown = line if len(types) == len(params.get("type", ())) else line._replace(params={**params, "type": types})
+    read_common(reading, shown, entry, labelled=True, used=frozenset(used))
+    reading.add(line, resource.where, resource.prefix, entry)
+
+
+def _inline(line: Line, resource: _Resource, used: set[str]) -> str:
+    """Return the `data:` URI of base64 in the line, its media type from MEDIATYPE or TYPE; nothing where it is no base64."""
+    value = _BLANK.sub("", line.value.replace("\\n", ""))
+    if line.params["encoding"] != ["b"]:
+        return ""
+    try:
+        binascii.a2b_base64(value, strict_mode=True)
+    except ValueError:
+        return ""
+    media_type = ",".join(line.params.get("mediatype", ()))
+    words = [text for text in line.params.get("type", ()) if text.lower() not in _NO_SUBTYPES]
+    if media_type:
+        used.update(f"type={word}" for word in words if word.upper() == _word(media_type))
+    elif words:
+        word = next((word for word in words if word.upper() in _KNOWN), words[0])
+        media_type = _MEDIA_TYPES.get(word.upper(), word.lower() if "/" in word else f"{resource.family}/{word.lower()}")
+        used.add(f"type={word}")
+    return f"data:{media_type or _UNNAMED};base64,{value}" if value else ""
+
+
+def _text_key(text: str) -> str:
+    media_type = "application/pgp-keys" if "PGP" in text else "text/plain"
+    return f"data:{media_type};base64,{base64.b64encode(text.encode('utf-8', 'replace')).decode('ascii')}"
+
+
+def _word(media_type: str) -> str:
+    """Return the word for a media type, or nothing where it would be read as another one."""
+    subtype = media_type.partition("/")[2]
+    return _WORDS.get(media_type.lower(), subtype.upper() if _SUBTYPE.match(subtype) else "")
+
+
+def write_resource(draft: Draft, where: str, key: str, entry: Object) -> None:
+    """Write a resource that has a URI."""
+    kind = entry.get("kind", "")
+    name = _NAME_OF.get((where, kind)) if isinstance(kind, str) else None
+    uri = entry.get("uri")
+    if name is None or not isinstance(uri, str) or not uri:
+        return
+    params = keyed(draft, key)
+    if draft.four:
+        write_common(draft, params, entry)
+        media_type = entry.get("mediaType")
+        if isinstance(media_type, str) and media_type:
+            params["mediatype"] = [media_type]
+        draft.put(name, uri_value(uri, bare=True), params, entry, where, key)
+        return
+    value = _base64(uri)
+    if value is None:
+        params["value"] = ["uri"]
+        write_common(draft, params, entry)
+        draft.put(name, uri_value(uri, bare=False), params, entry, where, key)
+        return
+    params["encoding"] = ["b"]
+    write_common(draft, params, entry)
+    media_type = uri[5 : uri.find(",")].partition(";")[0] or "text/plain"
+    word = _word(media_type)
+    if word:
+        params["type"] = [word, *params.get("type", ())]
+    if _MEDIA_TYPES.get(word, f"{_RESOURCES[name].family}/{word.lower()}") != media_type:
+        params["mediatype"] = [media_type]
+    draft.put(name, value, params, entry, where, key)
+
+
+def _base64(uri: str) -> str | None:
+    """Return the data of a `data:` URI in base64; nothing for other URIs and for data that is damaged."""
+    match = _DATA.match(uri[:200])
+    if match is None:
+        return None
+    data = uri[match.end() :]
+    if match[2].lower().endswith(";base64"):
+        try:
+            binascii.a2b_base64(data, strict_mode=True)
+        except ValueError:
+            return None
+        return data or None
+    octets = urllib.parse.unquote_to_bytes(data)
+    return base64.b64encode(octets).decode("ascii") or None

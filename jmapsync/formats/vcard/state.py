@@ -1,0 +1,168 @@
+"""Hold what is known while a card is read: the object so far, its keys, labels and groups."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.formats.vcard.preserved import read_params, read_property
+from jmapsync.formats.vcard.values import unescape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jmapsync.formats.codec import Object
+    from jmapsync.formats.contentline import Line
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,255}\Z")
+_APPLE_LABEL = re.compile(r"_\$!<(.*)>!\$_\Z", re.DOTALL)
+CONTEXTS = {"home": "private", "work": "work"}
+"""RFC 9555, 2.3.22."""
+LABEL = "X-ABLABEL"
+_PREFERENCES = range(1, 101)
+_VALUE_TYPES = frozenset(
+    {
+        *("uri", "url", "text", "date", "date-time", "date-and-or-time", "timestamp", "time", "boolean", "integer", "float"),
+        *("utc-offset", "language-tag", "phone-number", "vcard", "binary", "inline", "cid", "content-id", "unknown"),
+    }
+)
+
+
+class Reading:
+    """A card being read."""
+
+    __slots__ = ("_counts", "_foreign", "_labels", "_members", "_settled", "card", "four", "places", "reserved")
+
+    def __init__(self, version: str) -> None:
+        self.card: Object = {"@type": "Card", "version": "1.0"}
+        self.four = version == "4.0"
+        self.places: dict[int, tuple[str, str]] = {}
+        """The map and the key that the entry of a line went to, by the line's identity."""
+        self.reserved: set[tuple[str, str]] = set()
+        """Maps and keys that JSPROP lines will fill, so that no other entry may get them."""
+        self._counts: dict[str, int] = {}
+        self._labels: dict[str, Line] = {}
+        self._members: dict[str, list[Object]] = {}
+        self._settled: set[str] = set()
+        self._foreign: set[str] = set()
+
+    def note_label(self, line: Line) -> bool:
+        """Remember what labels a group, before any line of the group is read; tell whether the line is such a label."""
+        if line.name != LABEL or not line.group or line.group in self._labels:
+            return False
+        self._labels[line.group] = line
+        return True
+
+    def label_of(self, line: Line) -> tuple[str, bool]:
+        """Return the text that labels a line, and whether it is one of Apple's own, which come in marks (taken off here)."""
+        labelled = self._labels.get(line.group) if line.group else None
+        if labelled is None:
+            return "", False
+        text = unescape(labelled.value)
+        match = _APPLE_LABEL.match(text)
+        return (match[1], True) if match else (text, False)
+
+    def settle(self, group: str) -> None:
+        """Say that what a group tells has gone into the objects of its lines, so that its name need not be kept."""
+        self._settled.add(group)
+
+    def keep(self, line: Line) -> None:
+        """Keep a line that nothing stands for in vCardProps."""
+        self.card.setdefault("vCardProps", []).append(read_property(line))
+        if line.group:
+            self._foreign.add(line.group)
+
+    def understands(self, line: Line) -> bool:
+        """Tell whether the type of a line's value is one that some RFC defines (RFC 9555, 2.3.25)."""
+        value = line.params.get("value")
+        return value is None or (len(value) == 1 and value[0].lower() in _VALUE_TYPES)
+
+    def add(self, line: Line, where: str, prefix: str, entry: Object, *, into: Object | None = None) -> str:
+        """Put an entry into a map of the card, or of `into`, and return its key: PROP-ID, or one counted by its prefix."""
+        entries: Object = (self.card if into is None else into).setdefault(where, {})
+        named = line.params.get("prop-id")
+        key = named[0] if named and _ID.match(named[0]) else ""
+        while not key or key in entries:
+            count = self._counts[prefix] = self._counts.get(prefix, 0) + 1
+            key = f"{prefix}-{count}"
+            if (where, key) in self.reserved:
+                key = ""
+        entries[key] = entry
+        self.places[id(line)] = where, key
+        if line.group:
+            self._members.setdefault(line.group, []).append(entry)
+        return key
+
+    def finish(self) -> None:
+        """Keep labels that label nothing, and the names of groups that say more than the objects do (RFC 9555, 2.3.9)."""
+        for group, label in self._labels.items():
+            if group not in self._settled:
+                self.keep(label)
+        for group, entries in self._members.items():
+            if group not in self._settled or group in self._foreign:
+                for entry in entries:
+                    entry.setdefault("vCardParams", {})["group"] = group
+
+
+_NOT_KEPT = frozenset({"prop-id", "value"})
+
+
+def read_common(
+    reading: Reading,
+    line: Line,
+    entry: Object,
+    *,
+    contexts: Mapping[str, str] = CONTEXTS,
+    features: Mapping[str, str] | None = None,
+    labelled: bool = False,
+    used: Mapping[str, object] | frozenset[str] = frozenset(),
+) -> None:
+    """Set what every entry may have: contexts, pref, label, vCardParams; `used` are parameters that the caller has read."""
+    kept: dict[str, Any] = {}
+    label, apple = reading.label_of(line) if labelled and line.group else ("", False)
+    for name, values in line.params.items():
+        if name in _NOT_KEPT or name in used:
+            continue
+        if name == "type":
+            unknown = _read_types(reading, line, entry, values, contexts, features)
+            unknown = [text for text in unknown if not label or text.lower() != f"x-{label.lower()}"]
+            if unknown:
+                kept["type"] = unknown
+        elif name == "pref" and values[0].isdecimal() and values[0].isascii() and int(values[0]) in _PREFERENCES:
+            entry["pref"] = int(values[0])
+        else:
+            kept[name] = values
+    if kept:
+        entry["vCardParams"] = read_params(kept)
+    if label:
+        reading.settle(line.group)
+        if apple and label.lower() in contexts:
+            entry.setdefault("contexts", {})[contexts[label.lower()]] = True
+        elif apple and features is not None and label.lower() in features:
+            entry.setdefault("features", {})[features[label.lower()]] = True
+        else:
+            entry["label"] = label
+
+
+def _read_types(
+    reading: Reading,
+    line: Line,
+    entry: Object,
+    values: list[str],
+    contexts: Mapping[str, str],
+    features: Mapping[str, str] | None,
+) -> list[str]:
+    """Set contexts, features and preference by a line's TYPE; return the values nobody knows."""
+    unknown = []
+    for listed in values:
+        for text in listed.split(",") if "," in listed else (listed,):
+            kind = text.strip().lower()
+            if kind in contexts:
+                entry.setdefault("contexts", {})[contexts[kind]] = True
+            elif features is not None and kind in features:
+                entry.setdefault("features", {})[features[kind]] = True
+            elif kind == "pref":
+                entry.setdefault("pref", 1)
+            elif kind and not (kind == "internet" and line.name == "EMAIL" and not reading.four):
+                unknown.append(text)
+    return unknown

@@ -1,0 +1,144 @@
+"""Convert single values between vCard and JSContact: text, lists, dates, time stamps, time zones (RFC 6350, 3.4 and 4)."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Any
+
+_ESCAPE = re.compile(r"[\\,;\n]|\r\n?")
+_UNESCAPE = re.compile(r"\\([\\,;:nN])")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+\Z")
+_ESCAPED = {"\\": "\\\\", ",": "\\,", ";": "\\;", "\n": "\\n", "\r": "\\n", "\r\n": "\\n"}
+_DATE = re.compile(r"(?:(\d{4})(?:-?(\d\d)-?(\d\d)|-(\d\d))?|--(\d\d)-?(\d\d))\Z")
+_STAMP = re.compile(
+    r"(\d{4})-?(\d\d)-?(\d\d)(?:[Tt ](\d\d)(?::?(\d\d)(?::?(\d\d)([.,]\d+)?)?)?\s*(Z|z|[+-]\d\d(?::?\d\d)?)?)?\Z", re.ASCII
+)
+_UTC = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z\Z", re.ASCII)
+_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?\Z", re.ASCII)
+_MONTHS, _DAYS = 12, 31
+
+
+def escape(text: str) -> str:
+    """Return text as a value: backslash, comma, semicolon and line ends escaped; CR is not kept apart from LF."""
+    return text if text.isalnum() else _ESCAPE.sub(_escape, text)
+
+
+def unescape(value: str) -> str:
+    r"""Return the text of a value; `\:` (Apple) is a colon, other unknown pairs are left as they are."""
+    return _UNESCAPE.sub(_unescape, value) if "\\" in value else value
+
+
+def _escape(match: re.Match[str]) -> str:
+    return _ESCAPED[match[0]]
+
+
+def _unescape(match: re.Match[str]) -> str:
+    return "\n" if match[1] in "nN" else match[1]
+
+
+def split(value: str, mark: str) -> list[str]:
+    """Cut a value at each `mark` (a comma or a semicolon) that no backslash escapes; the pieces are still escaped."""
+    if "\\" not in value:
+        return value.split(mark)
+    pieces, start, at = [], 0, 0
+    while at < len(value):
+        character = value[at]
+        if character == "\\":
+            at += 2
+            continue
+        if character == mark:
+            pieces.append(value[start:at])
+            start = at + 1
+        at += 1
+    pieces.append(value[start:])
+    return pieces
+
+
+def texts(value: str) -> list[str]:
+    """Return the texts of a comma-separated value."""
+    if "\\" not in value:
+        return value.split(",")
+    return [unescape(piece) for piece in split(value, ",")]
+
+
+def fields(value: str) -> list[list[str]]:
+    """Return the fields of a structured value, each a list of at least one text, which may be empty."""
+    if "\\" not in value:
+        return [field.split(",") for field in value.split(";")]
+    return [[unescape(text) for text in split(field, ",")] for field in split(value, ";")]
+
+
+def is_uri(text: str) -> bool:
+    """Tell whether a text has the form of a URI: a scheme, a colon, no white space."""
+    return _URI.match(text) is not None
+
+
+def uri_value(uri: str, *, bare: bool) -> str:
+    """Return a URI as a value: as it is where the format says so (4.0), else escaped, for vobject cuts values at commas."""
+    return uri if bare and "\\" not in uri and "\n" not in uri and "\r" not in uri else escape(uri)
+
+
+def read_date(value: str) -> dict[str, Any] | None:
+    """Return the PartialDate of a DATE (RFC 6350, 4.3.1; ISO 8601 with dashes too); nothing for a day or a month alone."""
+    match = _DATE.match(value)
+    if match is None or not value.isascii():
+        return None
+    year, month, day, only_month, late_month, late_day = match.groups()
+    found = {"year": year, "month": month or only_month or late_month, "day": day or late_day}
+    date = {name: int(number) for name, number in found.items() if number}
+    if not 1 <= date.get("month", 1) <= _MONTHS or not 1 <= date.get("day", 1) <= _DAYS:
+        return None
+    return date
+
+
+def write_date(date: dict[str, Any], *, dashes: bool) -> str:
+    """Return a DATE for a PartialDate, or nothing where there is none; full dates with dashes for vCard 3.0 (khal, khard)."""
+    year, month, day = date.get("year"), date.get("month"), date.get("day")
+    if not all(number is None or (type(number) is int and number >= 0) for number in (year, month, day)):
+        return ""
+    dash = "-" if dashes else ""
+    if year is None:
+        return "" if month is None or day is None else f"--{month:02d}{day:02d}"
+    if day is None:
+        return f"{year:04d}" if month is None else f"{year:04d}-{month:02d}"
+    return "" if month is None else f"{year:04d}{dash}{month:02d}{dash}{day:02d}"
+
+
+def read_stamp(value: str) -> str | None:
+    """Return the UTCDateTime of a TIMESTAMP (RFC 6350, 4.3.5), of ISO 8601 with punctuation, or of a date; no zone means UTC."""
+    match = _STAMP.match(value)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, fraction, zone = match.groups()
+    try:
+        moment = datetime.datetime(
+            int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=datetime.UTC
+        )
+        offset = _OFFSET.match(zone or "")
+        if offset:
+            shift = datetime.timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
+            moment = moment - shift if offset[1] == "+" else moment + shift
+    except (ValueError, OverflowError):
+        return None
+    part = (fraction or "").replace(",", ".").rstrip("0").rstrip(".")
+    return f"{moment.replace(tzinfo=None).isoformat()}{part}Z"
+
+
+def write_stamp(utc: object, *, dashes: bool = False) -> str:
+    """Return a TIMESTAMP for a UTCDateTime, or nothing where it has fractions of a second or is none at all."""
+    match = _UTC.match(utc) if isinstance(utc, str) else None
+    if match is None:
+        return ""
+    return match[0] if dashes else "{}{}{}T{}{}{}Z".format(*match.groups())
+
+
+def read_zone(value: str) -> str | None:
+    """Return the name of a time zone for a TZ value; nothing for offsets that no name stands for (RFC 9555, 2.8.2)."""
+    match = _OFFSET.match(value)
+    if match is None:
+        return value
+    hours = int(match[1] + match[2])
+    if int(match[3] or 0) or not -12 <= hours <= 14:  # noqa: PLR2004 (the limits are the RFC's)
+        return None
+    return "Etc/UTC" if hours == 0 else f"Etc/GMT{-hours:+d}"

@@ -1,0 +1,216 @@
+"""Write a JSContact Card as the lines of a vCard 3.0 or 4.0 (RFC 9555, 3)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.contentline import Line
+from jmapsync.formats.vcard.addresses import write_address
+from jmapsync.formats.vcard.anniversaries import write_anniversaries
+from jmapsync.formats.vcard.draft import Draft, Tag
+from jmapsync.formats.vcard.entries import write_entry
+from jmapsync.formats.vcard.names import is_derived, write_name
+from jmapsync.formats.vcard.patches import localized, parse_pointer, write_patch
+from jmapsync.formats.vcard.preserved import write_params, write_property
+from jmapsync.formats.vcard.reading import INTERPRETED, KINDS_OF_CARD, read_object
+from jmapsync.formats.vcard.relations import write_keywords, write_members, write_organization, write_related
+from jmapsync.formats.vcard.residue import find_residue
+from jmapsync.formats.vcard.resources import write_resource
+from jmapsync.formats.vcard.services import write_service
+from jmapsync.formats.vcard.values import escape, is_uri, uri_value, write_stamp
+
+if TYPE_CHECKING:
+    from jmapsync.formats.codec import Object
+
+_MAPS = (
+    *("nicknames", "organizations", "titles", "phones", "emails", "addresses", "onlineServices", "links", "media"),
+    *("anniversaries", "notes", "preferredLanguages", "speakToAs/pronouns", "personalInfo", "relatedTo", "calendars"),
+    *("schedulingAddresses", "directories", "cryptoKeys"),
+)
+"""The order in which a file has them."""
+_DIGITS = re.compile(r"(\d+)")
+_ROUNDS = 8
+_VERSION_LINE = {True: Line("VERSION", "4.0", {}), False: Line("VERSION", "3.0", {})}
+_NOT_IN_THREE = ("prop-id",)
+
+
+def write_object(card: Object, *, four: bool) -> list[Line]:
+    """Return the lines of a Card. Raises MalformedError for what is no Card, or no JSON."""
+    if not isinstance(card, dict) or card.get("@type", "Card") != "Card" or not isinstance(card.get("uid"), str):
+        raise MalformedError("The object is no contact card: it needs the type Card and a uid.")
+    hidden: set[Tag] = set()
+    for _ in range(_ROUNDS):
+        draft = _draft(card, four=four, hidden=hidden)
+        view = read_object([_VERSION_LINE[four], *draft.lines])
+        residue = find_residue(card, view, draft, INTERPRETED)
+        if not residue.wrong:
+            break
+        hidden |= residue.wrong
+    lines = [_VERSION_LINE[four], *draft.lines, *(write_patch(path, value) for path, value in sorted_missing(residue.missing))]
+    return lines if four else [_without_key(line) for line in lines]
+
+
+def sorted_missing(missing: list[tuple[tuple[str, ...], Any]]) -> list[tuple[tuple[str, ...], Any]]:
+    """Return what goes into JSPROP lines in the order of its paths."""
+    return sorted(missing, key=lambda entry: entry[0])
+
+
+def _without_key(line: Line) -> Line:
+    if "prop-id" not in line.params:
+        return line
+    return line._replace(params={name: values for name, values in line.params.items() if name not in _NOT_IN_THREE})
+
+
+def _natural(key: str) -> tuple[Any, ...]:
+    """Order keys so that 10 comes after 9."""
+    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in _DIGITS.split(key))
+
+
+def _draft(card: Object, *, four: bool, hidden: set[Tag]) -> Draft:
+    draft = Draft(card, four=four, hidden=hidden)
+    _write_head(draft)
+    for where in _MAPS:
+        entries = _entries(card, where)
+        if entries:
+            keys = sorted(
+                (key for key in entries if isinstance(entries[key], dict) and (where, key) not in hidden),
+                key=_natural if len(entries) > 1 else None,
+            )
+            if where == "anniversaries":
+                write_anniversaries(draft, entries, keys)
+            else:
+                for key in keys:
+                    _write_one(draft, where, key, entries[key])
+    _write_tail(draft)
+    if four and isinstance(card.get("localizations"), dict):
+        for language in sorted(card["localizations"]):
+            if ("localizations", language) not in hidden:
+                _write_language(draft, language, card["localizations"][language])
+    return draft
+
+
+def _entries(card: Object, where: str) -> Object:
+    value: Any = card
+    for step in where.split("/"):
+        value = value.get(step) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _write_one(draft: Draft, where: str, key: str, entry: Object) -> None:
+    if where == "addresses":
+        write_address(draft, key, entry)
+    elif where == "organizations":
+        write_organization(draft, key, entry)
+    elif where in {"media", "cryptoKeys"}:
+        write_resource(draft, where, key, entry)
+    elif where == "onlineServices":
+        write_service(draft, key, entry)
+    elif where == "relatedTo":
+        write_related(draft, key, entry)
+    elif where == "anniversaries":
+        write_anniversaries(draft, {key: entry}, [key])
+    else:
+        write_entry(draft, where, key, entry)
+
+
+def _write_head(draft: Draft) -> None:
+    card, four = draft.card, draft.four
+    texts = {name: card.get(name) for name in ("prodId", "uid", "kind", "language")}
+    shown = {name: text for name, text in texts.items() if isinstance(text, str) and text and (name, "") not in draft.hidden}
+    if "prodId" in shown:
+        draft.add(Line("PRODID", escape(shown["prodId"]), {}), "prodId")
+    if "uid" in shown:
+        uid = shown["uid"]
+        params = {"value": ["text"]} if four and not is_uri(uid) else {}
+        draft.add(Line("UID", uri_value(uid, bare=four) if is_uri(uid) else escape(uid), params), "uid")
+    if "kind" in shown:
+        kind = shown["kind"]
+        if four:
+            draft.add(Line("KIND", escape(kind), {}), "kind")
+        elif kind == "group":
+            draft.add(Line("X-ADDRESSBOOKSERVER-KIND", kind, {}), "kind")
+        elif kind in KINDS_OF_CARD and kind != "individual":
+            draft.add(Line("X-KIND", kind, {}), "kind")
+    if "language" in shown and four:
+        draft.add(Line("LANGUAGE", escape(shown["language"]), {}), "language")
+    write_name(draft)
+    speak = card.get("speakToAs")
+    gender = speak.get("grammaticalGender") if isinstance(speak, dict) else None
+    if four and isinstance(gender, str) and gender and ("speakToAs", "grammaticalGender") not in draft.hidden:
+        kept = speak.get("vCardParams") if isinstance(speak, dict) else None
+        params = {}
+        if isinstance(kept, dict):
+            write_params(params, kept)
+        draft.add(Line("GRAMGENDER", escape(gender), params), "speakToAs", "grammaticalGender")
+
+
+def _write_tail(draft: Draft) -> None:
+    card = draft.card
+    members, keywords, kept = card.get("members"), card.get("keywords"), card.get("vCardProps")
+    if isinstance(keywords, dict) and ("keywords", "") not in draft.hidden:
+        write_keywords(draft, keywords)
+    if isinstance(members, dict):
+        write_members(draft, {uid: value for uid, value in members.items() if ("members", uid) not in draft.hidden})
+    for attribute, name in (("created", "CREATED"), ("updated", "REV")):
+        stamp = write_stamp(card.get(attribute))
+        if stamp and (attribute, "") not in draft.hidden and (draft.four or name == "REV"):
+            draft.add(Line(name, stamp, {}), attribute)
+    if isinstance(kept, list) and ("vCardProps", "") not in draft.hidden:
+        for entry in kept:
+            line = write_property(entry)
+            if line is not None:
+                draft.add(line, "vCardProps")
+
+
+def _write_language(draft: Draft, language: str, patch: Any) -> None:
+    """Write the lines of one localization, each an alternative of a line that is there already."""
+    other = localized(draft.card, patch) if isinstance(patch, dict) else None
+    if other is None or not language:
+        return
+    added = Draft(other, four=True, hidden=draft.hidden)
+    for where, key in _touched(patch, other):
+        if where == "name":
+            write_name(added)
+        elif where == "speakToAs":
+            _write_head(added)
+        elif isinstance(_entries(other, where).get(key), dict):
+            _write_one(added, where, key, _entries(other, where)[key])
+    known = {(tag, line.name, line.value) for tag, line in zip(draft.tags, draft.lines, strict=True)}
+    for tag, line in zip(added.tags, added.lines, strict=True):
+        if (tag, line.name, line.value) in known or line.name == "X-ABLABEL" or is_derived(line):
+            continue
+        alternative = _mark(draft, tag, line.name)
+        if not alternative:
+            continue
+        params = {name: values for name, values in line.params.items() if name != "altid"}
+        draft.add(Line(line.name, line.value, {"altid": alternative, "language": [language], **params}), "localizations", language)
+
+
+def _touched(patch: Object, other: Object) -> list[Tag]:
+    found: dict[Tag, None] = {}
+    for pointer in patch:
+        path = parse_pointer(pointer)
+        if path[0] == "name":
+            found["name", ""] = None
+        elif path[:2] == ("speakToAs", "grammaticalGender"):
+            found["speakToAs", "grammaticalGender"] = None
+        else:
+            depth = 2 if path[0] == "speakToAs" else 1
+            where = "/".join(path[:depth])
+            keys = path[depth : depth + 1] or _entries(other, where)
+            if where in _MAPS:
+                found.update(dict.fromkeys((where, key) for key in keys))
+    return sorted(found)
+
+
+def _mark(draft: Draft, tag: Tag, name: str) -> list[str]:
+    """Return the ALTID of the line that is localized, giving it one if need be; nothing where there is no such line."""
+    for place, line in enumerate(draft.lines):
+        if line.name == name and draft.tags[place] == tag:
+            if "altid" not in line.params:
+                alternative = [draft.alternative(name, tag[1])]
+                draft.lines[place] = line._replace(params={"altid": alternative, **line.params})
+            return draft.lines[place].params["altid"]
+    return []

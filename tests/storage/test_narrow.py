@@ -1,0 +1,105 @@
+"""A look at some folders only: what the watch told of. It never takes for gone what may lie in another one."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.storage.room import Room
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    room = Room(tmp_path)
+    room.folder("INBOX")
+    room.folder("Lists")
+    return room
+
+
+def keys_of(room: Room) -> tuple[int, int]:
+    inbox, lists = (record.key for record in room.ledger.all("mailbox"))
+    return inbox, lists
+
+
+def drop(room: Room, folder: str, content: bytes) -> Path:
+    path = room.root / folder / "cur" / f"{folder}{len(content)}:2,"
+    path.write_bytes(content)
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    return path
+
+
+def test_only_the_folders_named_are_looked_at(room: Room) -> None:
+    drop(room, "INBOX", b"Subject: one\n\n")
+    drop(room, "Lists", b"Subject: two\n\n")
+    assert not room.side.look_items(room.ledger, set()).items
+    assert [seen.ref for seen in room.look("INBOX").items] == ["INBOX/cur/INBOX14:2,"]
+    assert [seen.ref for seen in room.look().items] == ["Lists/cur/Lists14:2,"]
+
+
+def test_flags_are_told_by_a_look_at_their_folder(room: Room) -> None:
+    inbox, _ = keys_of(room)
+    key = room.create(b"Subject: one\r\n\r\n", [inbox])
+    [path] = room.paths(key)
+    path.rename(path.parent.parent / "cur" / f"{path.name.partition(':')[0]}:2,F")
+    room.look("INBOX")
+    assert room.version(key).tags == {"$flagged"}
+
+
+@pytest.mark.parametrize("named", ["INBOX", "Lists"], ids=["from there", "into it"])
+def test_a_move_is_one_whichever_of_its_folders_is_named(room: Room, named: str) -> None:
+    inbox, lists = keys_of(room)
+    key = room.create(b"Subject: one\r\n\r\n", [inbox])
+    [path] = room.paths(key)
+    path.rename(room.root / "Lists" / "cur" / path.name)
+    seen = room.look(named)
+    assert not seen.gone
+    assert room.version(key).homes == {lists}
+
+
+def test_a_copy_is_one_by_the_folder_it_was_made_in(room: Room) -> None:
+    inbox, lists = keys_of(room)
+    key = room.create(b"Subject: one\r\n\r\n", [inbox])
+    [path] = room.paths(key)
+    os.link(path, room.root / "Lists" / "cur" / path.name)
+    room.look("Lists")
+    assert room.version(key).homes == {inbox, lists}
+
+
+def test_a_deletion_is_told_once_every_folder_was_looked_at(room: Room) -> None:
+    inbox, _ = keys_of(room)
+    key = room.create(b"Subject: one\r\n\r\n", [inbox])
+    drop(room, "Lists", b"Subject: elsewhere\n\n")
+    room.paths(key)[0].unlink()
+    seen = room.look("INBOX")
+    assert seen.gone == [key]
+    assert len(seen.items) == 1, "the other folder was looked at too"
+
+
+def test_an_edited_message_is_edited_in_every_folder_that_has_its_file(room: Room) -> None:
+    """The watch names the folder through which a file was written, not the others that have it by another name."""
+    inbox, lists = keys_of(room)
+    key = room.create(b"Subject: one\r\n\r\n", [inbox, lists])
+    before = room.version(key).body
+    with room.paths(key)[0].open("ab") as file:
+        file.write(b"more\n")
+    os.utime(room.paths(key)[0], (1_700_000_001, 1_700_000_001))
+    room.look("INBOX")
+    assert room.ledger.counts("mail")[0] == 1
+    assert room.version(key).body != before
+    assert room.version(key).homes == {inbox, lists}
+
+
+def test_a_folder_that_is_gone_is_told_of_although_others_are_named(room: Room) -> None:
+    inbox, _ = keys_of(room)
+    keys = [room.create(f"Subject: {number}\r\n\r\n".encode(), [inbox]) for number in range(3)]
+    for path in sorted((room.root / "INBOX").rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    (room.root / "INBOX").rmdir()
+    seen = room.look("INBOX")
+    assert sorted(seen.gone) == keys
+    assert "disappeared" in seen.suspicious
