@@ -45,7 +45,7 @@ class Reader:
     def __init__(self, tree: Tree, codec: Codec, clock: Callable[[], float]) -> None:
         """Prepare; `clock` returns seconds since the epoch."""
         self._tree = tree
-        self._codec = codec
+        self.codec = codec
         self._clock = clock
         self._read: dict[tuple[int, Entry], Reading | Trouble] = {}
         self.overtaken = False
@@ -66,8 +66,8 @@ class Reader:
             if state != entry.state:
                 self.overtaken = True
                 return Trouble(label, "it is still being written; it is taken up once it rests")
-            kept, _ = set_aside(convert(self._codec, data))
-            result = Reading(folder, entry, uid_of(kept), self._codec.sense(kept), encode(kept))
+            kept, _ = set_aside(convert(self.codec, data))
+            result = Reading(folder, entry, uid_of(kept), self.codec.sense(kept), encode(kept))
         except FileNotFoundError:
             self.overtaken = True
             return None

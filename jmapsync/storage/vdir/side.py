@@ -81,24 +81,26 @@ class VdirSide:
         self._load(ledger)
         return look_folders(self.tree, ledger, self._kind.containers.kind)
 
-    def look_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:  # noqa: ARG002  # all are soon seen
+    def look_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:
         """Return the items that changed; look again where directories changed meanwhile so that it cannot be told what is gone.
 
-        In directories that do not rest at all nothing is, until they do.
+        In directories that do not rest at all nothing is, until they do. What vanished from some `folders` may lie in another one.
         """
         self._load(ledger)
         reader = Reader(self.tree, self._codec, self._clock)
+        if folders is not None:
+            seen = self._look(ledger, reader, folders)
+            if not seen.withheld:
+                return seen
         for _ in range(LOOKS):
             reader.overtaken = False
-            look = self._look(ledger, reader)
-            seen = look.run()
-            seen.withheld = look.withheld
+            seen = self._look(ledger, reader, None)
             if seen.more or not seen.withheld:
                 break
         return seen
 
-    def _look(self, ledger: Ledger, reader: Reader) -> ItemLook:
-        return ItemLook(self._kind.items.kind, self.tree, ledger, self._codec, reader, limit=self._limit)
+    def _look(self, ledger: Ledger, reader: Reader, folders: Collection[str] | None) -> Observation:
+        return ItemLook(self._kind.items.kind, self.tree, ledger, reader, limit=self._limit, folders=folders).run()
 
     def read(self, key: int, places: Sequence[Place]) -> Body:
         """Return the normal form of an item, its data in place, with the keys that the ledger's has.

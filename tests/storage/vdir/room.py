@@ -208,6 +208,5 @@ def body(content: Object) -> Body:
 
 def assert_silent(room: Room) -> None:
     """Fail if a look takes anything for a change."""
-    assert not room.side.differs(room.ledger)
     seen = room.look()
     assert (seen.items, seen.gone, seen.moved, seen.places, seen.problems, seen.suspicious) == ([], [], [], [], [], "")

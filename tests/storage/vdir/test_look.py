@@ -451,6 +451,51 @@ class TestWhatIsMissing:
         assert_silent(room)
 
 
+class TestSomeCollections:
+    """A look at the collections that the watch told of."""
+
+    def test_edits_and_new_items_are_seen_without_looking_at_the_others(
+        self, room: Room, work: int, home: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        key, other = room.create(item("one"), work), room.create(item("two"), home)
+        for path, content in ((room.paths(key)[0], "one"), (room.paths(other)[0], "two"), (room.directory(work) / "n.ics", "new")):
+            room.save(path, item(content, "edited"))
+        listed: list[str] = []
+        scanned = scan.scan
+
+        def note(directory: str, suffix: str, known: object) -> object:
+            listed.append(directory.rpartition("/")[2])
+            return scanned(directory, suffix, known)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(look, "scan", note)
+        seen = room.side.look_items(room.ledger, {"Work"})
+        assert listed == ["Work"]
+        assert [(one.key, one.digest) for one in seen.items] == [(key, "one"), (None, "new")]
+        assert not seen.withheld
+
+    @pytest.mark.parametrize("told", ["Work", "Home"])
+    def test_what_moved_is_found_wherever_it_went(self, room: Room, work: int, home: int, told: str) -> None:
+        key = room.create(item("one"), work)
+        room.paths(key)[0].rename(room.directory(home) / "one.ics")
+        seen = room.side.look_items(room.ledger, {told})
+        assert (seen.gone, seen.withheld) == ([], False)
+        assert [(one.key, one.version.homes) for one in seen.items] == [(key, frozenset({home}))]
+
+    def test_what_is_removed_is_gone(self, room: Room, work: int, home: int) -> None:
+        room.create(item("two"), home)
+        key = room.create(item("one"), work)
+        room.paths(key)[0].unlink()
+        assert room.side.look_items(room.ledger, {"Work"}).gone == [key]
+
+    def test_a_copy_edited_elsewhere_too_is_looked_at_as_well(self, room: Room, work: int, home: int) -> None:
+        key = room.create(item("one"), work, home)
+        first, second = room.paths(key)
+        room.save(first, item("one", "older"))
+        room.save(second, item("one", "newer"))
+        seen = room.side.look_items(room.ledger, {"Work"})
+        assert (seen.problems, [(one.key, one.version.untidy) for one in seen.items]) == ([], [(key, True)])
+
+
 class TestManyFiles:
     def test_are_taken_up_in_several_looks_and_nothing_is_gone_before_the_last(self, tmp_path: Path) -> None:
         room = Room(tmp_path, limit=3)
