@@ -199,6 +199,7 @@ class _Disk:
         self._fate, self._base = fate, base
         self._handles: dict[int, str] = {}
         self._open, self._fsync, self._open_file, self._syncfs = os.open, os.fsync, io.open, atomic._SYNCFS
+        self._write, self._renameat2 = os.write, atomic._RENAMEAT2
 
     def _below(self, path: Any) -> str:
         """Return a path below the base, or nothing."""
@@ -247,6 +248,18 @@ class _Disk:
         self._fate.step("syncfs", quiet=True)
         return int(self._syncfs(handle)) if self._syncfs is not None else 0
 
+    def write(self, handle: int, data: Any) -> int:
+        where = self._handles.get(handle, "")
+        if where:
+            if self._fate.is_last:
+                self._write(handle, bytes(data)[: len(data) // 2])
+            self._fate.step(f"write {where}")
+        return self._write(handle, data)
+
+    def exchange(self, here: int, one: bytes, there: int, other: bytes, flags: int) -> int:
+        self._fate.step(f"exchange {self._below(one)}")
+        return int(self._renameat2(here, one, there, other, flags)) if self._renameat2 is not None else -1
+
 
 @contextmanager
 def _watched_disk(fate: Fate, base: str) -> Iterator[None]:
@@ -255,10 +268,13 @@ def _watched_disk(fate: Fate, base: str) -> Iterator[None]:
         for name in _CHANGES:
             _replace(stack, os, name, disk.changing(name))
         _replace(stack, os, "open", disk.open)
+        _replace(stack, os, "write", disk.write)
         _replace(stack, os, "fsync", disk.fsync)
         _replace(stack, io, "open", disk.open_file)
         _replace(stack, builtins, "open", disk.open_file)
         _replace(stack, atomic, "_SYNCFS", disk.syncfs)
+        if atomic._RENAMEAT2 is not None:
+            _replace(stack, atomic, "_RENAMEAT2", disk.exchange)
         yield
 
 

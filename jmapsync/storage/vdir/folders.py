@@ -48,16 +48,6 @@ def look_folders(tree: Tree, ledger: Ledger, kind: str) -> Observation:
     return observation
 
 
-def differs(tree: Tree, observation: Observation, ledger: Ledger) -> bool:
-    """Tell whether a collection shows another name or colour than the ledger knows of it, or any is gone."""
-    records = ledger.records([folder.key for folder in observation.folders if folder.key is not None])
-    for folder in observation.folders:
-        known = records[folder.key].local if folder.key in records else None
-        if known is None or folder.name != known.body or {folder.color} - {""} != set(known.tags):
-            return True
-    return len(observation.folders) != len(tree.paths)
-
-
 def _shown(folder: Path, known: Version | None, *, stays: bool) -> tuple[str, str]:
     """Return the name and the colour that a collection shows.
 

@@ -10,7 +10,7 @@ from jmapsync.storage.port import Trouble
 from jmapsync.storage.vdir.read import Reading, derived_uid, named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from jmapsync.formats.codec import Codec
     from jmapsync.ledger import Ledger, Record
@@ -34,7 +34,6 @@ class Traces:
     """What the files hold that were read."""
     fresh: dict[str, list[Reading]] = field(default_factory=dict)
     """The files of items that nobody knew, by uid."""
-    problems: list[Trouble] = field(default_factory=list)
 
     def gone(self, place: Place) -> None:
         """Note that a place is no longer there, or no longer the item's."""
@@ -80,6 +79,8 @@ class Identifier:
         self._ledger = ledger
         self._codec = codec
         self._traces = traces
+        self._alike: dict[tuple[int, str], set[str]] = {}
+        """The names of several files in a collection that have one uid."""
 
     def reread(self, place: Place, reading: Reading, record: Record | None) -> Reading | None:
         """Take a known file that changed as another content of its item; return it when it is another item by now.
@@ -125,8 +126,9 @@ class Identifier:
             copies = self._traces.copies(owner.key, known.get(owner.key, [])) if owner is not None else []
             there = [place.name for place in copies if place.folder == folder]
             there += [reading.entry.name for reading in self._traces.fresh.get(uid, ()) if reading.folder == folder]
+            there += self._alike.get((folder, uid), ())
             if len(mine) + len(there) > 1:
-                self._hold_back(folder, sorted({*there, *(reading.entry.name for reading in mine)}))
+                self._alike.setdefault((folder, uid), set()).update(there, (reading.entry.name for reading in mine))
                 if owner is not None:
                     self._traces.frozen.add(owner.key)
                 self._traces.drop_fresh(uid, lambda reading, folder=folder: reading.folder == folder)  # type: ignore[misc]
@@ -148,14 +150,13 @@ class Identifier:
 
         return min(owners, key=rank, default=None)
 
-    def _hold_back(self, folder: int, names: list[str]) -> None:
-        """Name every one of several files that have one uid (vdirsyncer #1093: none is touched, the rest goes on)."""
-        path = self._tree.paths[folder]
-        for name in names:
-            others = " and ".join(other for other in names if other != name)
-            self._traces.problems.append(
-                Trouble(f"{path}/{name}", f"it has the same UID as {others}; remove or change one of them")
-            )
+    def troubles(self) -> Iterator[Trouble]:
+        """Name every one of several files of one uid in a collection (vdirsyncer #1093: none is touched, the rest goes on)."""
+        for (folder, _), names in sorted(self._alike.items()):
+            for name in sorted(names):
+                others = " and ".join(sorted(names - {name}))
+                why = f"it has the same UID as {others}; remove or change one of them"
+                yield Trouble(f"{self._tree.paths[folder]}/{name}", why)
 
 
 def place_of(reading: Reading, key: int) -> Place:

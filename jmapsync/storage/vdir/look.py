@@ -17,9 +17,8 @@ from jmapsync.storage.vdir.read import Reader, Reading, encode
 from jmapsync.storage.vdir.scan import Changes, Entry, has_changed, scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
-    from jmapsync.formats.codec import Codec
     from jmapsync.ledger import Ledger, Place, Record
     from jmapsync.storage.vdir.tree import Tree
 
@@ -32,21 +31,33 @@ SLICE = 4000
 class ItemLook:
     """One look at the items of a root."""
 
-    def __init__(self, kind: str, tree: Tree, ledger: Ledger, codec: Codec, reader: Reader, *, limit: int = SLICE) -> None:
-        """Prepare; `kind` is the ledger's name of the items, `limit` the number of unknown files to take up."""
+    def __init__(
+        self,
+        kind: str,
+        tree: Tree,
+        ledger: Ledger,
+        reader: Reader,
+        *,
+        limit: int = SLICE,
+        folders: Collection[str] | None = None,
+    ) -> None:
+        """Prepare; `kind` is the ledger's name of the items, `limit` the number of unknown files to take up.
+
+        `folders` are the names of the collections to look at. In the others everything counts as it was, so that it cannot be told
+        what was moved, and what is gone.
+        """
         self._tree = tree
         self._ledger = ledger
-        self._codec = codec
+        self._codec = reader.codec
         self._reader = reader
+        self._folders = {key: path for key, path in tree.paths.items() if folders is None or path in folders}
+        self._is_whole = folders is None
         self._limit = limit
         self._traces = Traces()
-        self._problems = self._traces.problems
-        self._problems += [Trouble(printable(path), why) for path, why in tree.odd]
-        self._identifier = Identifier(kind, tree, ledger, codec, self._traces)
+        self._problems = [Trouble(printable(path), why) for path, why in tree.odd]
+        self._identifier = Identifier(kind, tree, ledger, reader.codec, self._traces)
         self._changes: dict[int, Changes] = {}
         self._vanished: list[Place] = []
-        self.withheld = False
-        """Whether something was seen that only a look that nothing overtakes can tell."""
 
     def run(self) -> Observation:
         """Return what changed. A collection that cannot be listed is a problem, and nothing in it counts as gone."""
@@ -56,23 +67,20 @@ class ItemLook:
         for place in self._vanished:
             self._traces.gone(place)
         more = self._take_up(self._reread())
-        restless = restless or self._reader.overtaken
+        restless = restless or self._reader.overtaken or not self._is_whole
         if restless or more:
-            self._withhold(restless=restless)
+            observation.withheld = self._withhold(restless=restless)
         self._observe(observation)
+        observation.problems += self._identifier.troubles()
+        observation.withheld = observation.withheld or self._reader.overtaken
         observation.more = more and bool(observation.items)
         return observation
-
-    def differs(self) -> bool:
-        """Tell whether the root shows anything that the ledger does not, without reading any file."""
-        gone = self._scan()
-        return bool(gone or self._vanished or self._problems or any(one.unknown or one.touched for one in self._changes.values()))
 
     def _scan(self) -> str:
         """Take in how the collections differ from what was known, and return why a loss must not be believed."""
         counted = known = 0
         missing = []
-        for key, path in self._tree.paths.items():
+        for key, path in self._folders.items():
             before = list(self._ledger.places_in(key))
             if not may_be_directory(self._tree.directory(key)):
                 self._vanished += before
@@ -92,7 +100,7 @@ class ItemLook:
             known += len(before)
         if missing:
             return f"the collection {missing[0]} disappeared with what was in it"
-        return "every item disappeared at once" if counted == 0 and known > FEW else ""
+        return "every item disappeared at once" if self._is_whole and counted == 0 and known > FEW else ""
 
     def _reread(self) -> list[Reading]:
         """Read the known files that changed, and return those that are other items by now."""
@@ -137,22 +145,24 @@ class ItemLook:
             return None
         return found
 
-    def _withhold(self, *, restless: bool) -> None:
+    def _withhold(self, *, restless: bool) -> bool:
         """Leave items as they were that seem to have lost a file or, where directories do not rest, gained one.
 
-        What was moved meanwhile is seen in two collections, or in none.
+        What was moved meanwhile is seen in two collections, or in none. Return whether there are any.
         """
         traces = self._traces
+        withheld = False
         for key, places in self._ledger.places_of(sorted(traces.touched)).items():
             before = {(place.folder, place.name) for place in places}
             after = {(place.folder, place.name) for place in traces.copies(key, places)}
             if len(after) < len(before) or (restless and not after <= before):
                 traces.frozen.add(key)
-                self.withheld = True
+                withheld = True
         if restless:
             for uid in [uid for uid, readings in traces.fresh.items() if len(readings) > 1]:
                 del traces.fresh[uid]
-                self.withheld = True
+                withheld = True
+        return withheld
 
     def _observe(self, observation: Observation) -> None:
         traces = self._traces

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.setaside import bring_back, set_aside
 from jmapsync.storage.port import Trouble
-from jmapsync.storage.state import QUIET, printable, state_of
+from jmapsync.storage.state import QUIET, is_text, printable, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ class Reader:
     def __init__(self, tree: Tree, codec: Codec, clock: Callable[[], float]) -> None:
         """Prepare; `clock` returns seconds since the epoch."""
         self._tree = tree
-        self._codec = codec
+        self.codec = codec
         self._clock = clock
         self._read: dict[tuple[int, Entry], Reading | Trouble] = {}
         self.overtaken = False
@@ -66,7 +66,8 @@ class Reader:
             if state != entry.state:
                 self.overtaken = True
                 return Trouble(label, "it is still being written; it is taken up once it rests")
-            item = convert(self._codec, data)
+            kept, _ = set_aside(convert(self.codec, data))
+            result = Reading(folder, entry, uid_of(kept), self.codec.sense(kept), encode(kept))
         except FileNotFoundError:
             self.overtaken = True
             return None
@@ -74,9 +75,6 @@ class Reader:
             return Trouble(label, f"it cannot be read: {error.strerror}")
         except MalformedError as error:
             result = Trouble(label, f"{error}; the file stays as it is")
-        else:
-            kept, _ = set_aside(item)
-            result = Reading(folder, entry, uid_of(kept), self._codec.sense(kept), encode(kept))
         self._read[folder, entry] = result
         return result
 
@@ -126,8 +124,10 @@ def encode(item: Object) -> bytes:
 
 
 def uid_of(item: Object) -> str:
-    """Return the uid of an item, nothing where it has none."""
+    """Return the uid of an item, nothing where it has none. Raises MalformedError for one that is no text."""
     uid = item.get("uid")
+    if isinstance(uid, str) and not is_text(uid):
+        raise MalformedError("its UID holds half a character")
     return uid if isinstance(uid, str) else ""
 
 

@@ -17,7 +17,7 @@ from jmapsync.storage.root import claim
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.folders import look_folders
 from jmapsync.storage.vdir.look import SLICE, ItemLook
-from jmapsync.storage.vdir.read import Reader, align, convert, encode, read_bytes
+from jmapsync.storage.vdir.read import Reader, align, convert, encode, read_bytes, uid_of
 from jmapsync.storage.vdir.swap import recover
 from jmapsync.storage.vdir.tree import NotEmptyError, Tree
 from jmapsync.storage.vdir.write import Writer
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
-    from jmapsync.formats.codec import Codec
+    from jmapsync.formats.codec import Codec, Object
     from jmapsync.formats.lines import Measure
     from jmapsync.ledger import Ledger, Place
     from jmapsync.planner.model import Order
@@ -81,24 +81,26 @@ class VdirSide:
         self._load(ledger)
         return look_folders(self.tree, ledger, self._kind.containers.kind)
 
-    def look_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:  # noqa: ARG002  # all are soon seen
+    def look_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:
         """Return the items that changed; look again where directories changed meanwhile so that it cannot be told what is gone.
 
-        In directories that do not rest at all nothing is, until they do.
+        In directories that do not rest at all nothing is, until they do. What vanished from some `folders` may lie in another one.
         """
         self._load(ledger)
         reader = Reader(self.tree, self._codec, self._clock)
+        if folders is not None:
+            seen = self._look(ledger, reader, folders)
+            if not seen.withheld:
+                return seen
         for _ in range(LOOKS):
             reader.overtaken = False
-            look = self._look(ledger, reader)
-            seen = look.run()
-            seen.withheld = look.withheld
+            seen = self._look(ledger, reader, None)
             if seen.more or not seen.withheld:
                 break
         return seen
 
-    def _look(self, ledger: Ledger, reader: Reader) -> ItemLook:
-        return ItemLook(self._kind.items.kind, self.tree, ledger, self._codec, reader, limit=self._limit)
+    def _look(self, ledger: Ledger, reader: Reader, folders: Collection[str] | None) -> Observation:
+        return ItemLook(self._kind.items.kind, self.tree, ledger, reader, limit=self._limit, folders=folders).run()
 
     def read(self, key: int, places: Sequence[Place]) -> Body:
         """Return the normal form of an item, its data in place, with the keys that the ledger's has.
@@ -110,8 +112,7 @@ class VdirSide:
             try:
                 data, state = read_bytes(f"{self.tree.directory(place.folder)}/{place.name}")
                 if state == (place.ino, place.size, place.mtime):
-                    item = align(self._codec, convert(self._codec, data), self._reference(key))
-                    return Body(str(key), encode(item))
+                    return Body(str(key), encode(self._as_known(key, convert(self._codec, data))))
             except FileNotFoundError:
                 why = "its file was renamed or removed meanwhile"
                 continue
@@ -122,8 +123,13 @@ class VdirSide:
             why = "its file was changed meanwhile"
         return Body(str(key), why=why, vanished=True)
 
-    def _reference(self, key: int) -> bytes:
-        return self._ledger.contents.of([key], "local").get(key, b"") if self._ledger is not None else b""
+    def _as_known(self, key: int, item: Object) -> Object:
+        """Return what a file holds with the keys, and if need be the uid, that the ledger knows of it."""
+        assert self._ledger is not None  # noqa: S101 - it was looked at before anything is read
+        record = self._ledger.records([key]).get(key)
+        if not uid_of(item) and record is not None:
+            item["uid"] = record.digest
+        return align(self._codec, item, self._ledger.contents.of([key], "local").get(key, b""))
 
     def measure(self, place: Place) -> Measure | None:  # noqa: ARG002  # the port's
         """Return None: what an object means is not its bytes; the same one is known by its uid."""

@@ -1,0 +1,212 @@
+"""A vdir with a ledger: what the engine does with it, without an engine and a server."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from jmapsync.engine.absorb import Absorber
+from jmapsync.engine.holding import Holding
+from jmapsync.kinds.calendars import CALENDARS
+from jmapsync.ledger import Ledger, Place, Record
+from jmapsync.planner import Side
+from jmapsync.planner.model import NO_TAGS, NOTHING, Order, Verb, Version
+from jmapsync.storage.port import Body, Folder, Job, Observation, Outcome, Receipt
+from jmapsync.storage.vdir.side import VdirSide
+from tests.storage.vdir.tiny import Tiny
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from jmapsync.formats.codec import Codec, Object
+
+
+def item(uid: str = "one", title: str = "One", **more: Any) -> Object:  # noqa: ANN401 - JSON
+    return {"uid": uid, "title": title, **more}
+
+
+class Room:
+    """A vdir under test; writes are committed and looks are taken in as the engine does."""
+
+    def __init__(self, base: Path, codec: Codec | None = None, **options: Any) -> None:  # noqa: ANN401 - the side's own
+        self.root = base / "calendars"
+        self.path = base / "ledger.sqlite"
+        self.codec = codec or Tiny()
+        self._options = options
+        self.ledger = Ledger.open(self.path)
+        self.numbers = itertools.count(1)
+        self.enter()
+
+    def enter(self) -> None:
+        """Begin anew with what lies on the disk and in the ledger."""
+        self.side = VdirSide(self.root, "calendars", self.codec, **self._options)
+        self.side.open(self.ledger, "a1")
+        self.remote = SimpleNamespace(keys={}, roles={})
+        holding = Holding(CALENDARS.name, self.ledger, time.time)
+        self.absorber = Absorber(CALENDARS, self.ledger, self.remote, holding, self._adopt)
+        self.absorber.load()
+
+    def lose_ledger(self) -> None:
+        """Begin anew with what lies on the disk only."""
+        self.ledger.close()
+        for file in self.path.parent.glob(f"{self.path.name}*"):
+            file.unlink()
+        self.ledger = Ledger.open(self.path)
+        self.enter()
+
+    def _adopt(self, key: int, path: str, ref: str) -> None:
+        self.side.adopt_folder(key, path, ref, self.ledger)
+
+    # collections
+
+    def folder(self, name: str, color: str = "", *, ref: str = "") -> int:
+        """Make a collection as the server's calendars are made here and return its key."""
+        ref = ref or f"C{next(self.numbers)}"
+        version = Version(name, name, tags=frozenset({color} - {""}))
+        key = self.ledger.add(Record(0, "calendar", ref, name, remote=version))
+        receipt = self.write_folder(key, Verb.CREATE, version)
+        assert receipt.outcome is Outcome.DONE, receipt.why
+        return key
+
+    def write_folder(self, key: int, verb: Verb, version: Version | None) -> Receipt:
+        """Carry out an order on a collection and keep in the ledger what was done."""
+        record = self.record(key)
+        tags = version.tags if version is not None else NO_TAGS
+        order = Order(Side.LOCAL, verb, key, record.local, version, tags, NOTHING, "changed on the server")
+        receipt = self.side.write_folder(Job(order, record.ref, 0), "", self.ledger)
+        if receipt.outcome is Outcome.DONE:
+            self.ledger.save([replace(record, local=version, base=None)])
+        return receipt
+
+    def look_folders(self) -> list[Folder]:
+        """Look at the collections and take in what is seen."""
+        seen = self.side.look_folders(self.ledger)
+        self.absorber.take_local_folders(seen)
+        return seen.folders
+
+    def directory(self, key: int) -> Path:
+        return self.side.tree.folder(key)
+
+    # what the engine writes
+
+    def to_create(self, content: Object, homes: Iterable[int], *, key: int = 0) -> Job:
+        """Return the job of an item that the server has and the disk has not; one that the ledger does not know gets a key."""
+        number = next(self.numbers)
+        remote = Version(f"B{number}", homes=frozenset(homes))
+        key = key or self.ledger.add(Record(0, "calendars", f"E{number}", f"E{number}", digest=str(content["uid"]), remote=remote))
+        order = Order(Side.LOCAL, Verb.CREATE, key, None, remote, NO_TAGS, remote.homes, "new on the server")
+        return Job(order, f"E{number}", 0, body(content))
+
+    def to_replace(self, key: int, content: Object, homes: Iterable[int] | None = None) -> Job:
+        """Return the job that gives an item other content."""
+        held = self.version(key)
+        wanted = held.homes if homes is None else frozenset(homes)
+        order = Order(Side.LOCAL, Verb.REPLACE, key, held, Version("B"), NO_TAGS, wanted, "changed on the server")
+        return Job(order, None, 0, body(content), places=self.places(key))
+
+    def to_update(self, key: int, homes: Iterable[int]) -> Job:
+        """Return the job that puts an item into other collections."""
+        order = Order(Side.LOCAL, Verb.UPDATE, key, self.version(key), None, NO_TAGS, frozenset(homes), "moved on the server")
+        return Job(order, None, 0, places=self.places(key))
+
+    def to_delete(self, key: int) -> Job:
+        """Return the job that takes an item off the disk."""
+        order = Order(Side.LOCAL, Verb.DELETE, key, self.version(key), None, NO_TAGS, NOTHING, "deleted on the server")
+        return Job(order, None, 0, places=self.places(key))
+
+    def write(self, *jobs: Job) -> list[Receipt]:
+        """Carry out jobs and keep in the ledger what was done."""
+        receipts = self.side.write(jobs, self.ledger)
+        assert [receipt.key for receipt in receipts] == [job.order.key for job in jobs]
+        self.commit(receipts)
+        return receipts
+
+    def commit(self, receipts: Iterable[Receipt]) -> None:
+        with self.ledger.transaction():
+            for receipt in receipts:
+                self.ledger.drop_places(receipt.moved)
+                self.ledger.put_places(receipt.places)
+                if receipt.outcome is Outcome.DONE:
+                    record = self.record(receipt.key)
+                    self.ledger.save([replace(record, local=receipt.version, digest=receipt.digest or record.digest)])
+                    if receipt.content:
+                        self.ledger.contents.put("local", {receipt.key: receipt.content})
+
+    def create(self, content: Object, *homes: int) -> int:
+        """Put an item on the disk and return its key."""
+        job = self.to_create(content, homes)
+        [receipt] = self.write(job)
+        assert receipt.outcome is Outcome.DONE, receipt.why
+        return receipt.key
+
+    # what the engine sees
+
+    def look(self) -> Observation:
+        """Look at the disk and take in what is seen."""
+        self.look_folders()
+        seen = self.side.look_items(self.ledger)
+        self.absorber.take_local_items(seen)
+        return seen
+
+    def read(self, key: int) -> Object | None:
+        """Return the normal form of an item as the side reads it."""
+        data = self.side.read(key, self.places(key)).data
+        return json.loads(data) if data is not None else None
+
+    def content(self, key: int) -> Object:
+        """Return the normal form that the ledger keeps of an item here."""
+        found: Object = json.loads(self.ledger.contents.of([key], "local")[key])
+        return found
+
+    def record(self, key: int) -> Record:
+        return self.ledger.records([key])[key]
+
+    def version(self, key: int) -> Version:
+        version = self.record(key).local
+        assert version is not None
+        return version
+
+    def places(self, key: int) -> list[Place]:
+        return self.ledger.places_of([key]).get(key, [])
+
+    def paths(self, key: int) -> list[Path]:
+        return [self.directory(place.folder) / place.name for place in self.places(key)]
+
+    def items(self) -> list[Record]:
+        return [record for record in self.ledger.all("calendars") if record.local is not None]
+
+    # what people do
+
+    def save(self, path: Path, content: Object | bytes) -> Path:
+        """Save a file as an editor does that writes a new one and renames it; it has rested by now."""
+        data = content if isinstance(content, bytes) else self.codec.write(content)
+        temporary = path.with_name(f"{path.name}.tmp")
+        temporary.write_bytes(data)
+        rest(temporary)
+        return temporary.rename(path)
+
+
+_ages = itertools.count(100_000, -1)
+
+
+def rest(path: Path) -> None:
+    """Make a file look as if it had been written a while ago, later than those before it."""
+    moment = time.time_ns() - next(_ages) * 10_000_000
+    os.utime(path, ns=(moment, moment))
+
+
+def body(content: Object) -> Body:
+    return Body("", json.dumps(content, sort_keys=True).encode())
+
+
+def assert_silent(room: Room) -> None:
+    """Fail if a look takes anything for a change."""
+    seen = room.look()
+    assert (seen.items, seen.gone, seen.moved, seen.places, seen.problems, seen.suspicious) == ([], [], [], [], [], "")

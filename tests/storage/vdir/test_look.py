@@ -1,0 +1,528 @@
+"""Looking at a vdir: what people and programs do to the files is seen once, and nothing that cannot be told is a deletion."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jmapsync.planner.model import Version
+from jmapsync.storage.vdir import look, scan
+from jmapsync.storage.vdir.read import LARGEST, Reader
+from tests.storage.vdir.room import Room, assert_silent, item, rest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from jmapsync.storage.port import Observation
+
+
+def titles(room: Room, seen: Observation) -> dict[int, str]:
+    return {one.key: str(room.content(one.key)["title"]) for one in seen.items if one.key is not None}
+
+
+def link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/etc/hostname")
+
+
+def directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def saved(content: bytes) -> Callable[[Path], None]:
+    def save(path: Path) -> None:
+        path.write_bytes(content)
+        rest(path)
+
+    return save
+
+
+def huge(path: Path) -> None:
+    os.truncate(path, LARGEST + 1)
+    rest(path)
+
+
+SPOILT: dict[str, Callable[[Path], None]] = {
+    "half": saved(b'{"uid": "one", "ti'),
+    "empty": saved(b""),
+    "a fault of the converter": saved(b'"boom"'),
+    "half a character in its uid": saved(b'{"uid": "\\ud800"}'),
+    "huge": huge,
+    "a link": link,
+    "a directory": directory,
+    "a pipe": pipe,
+}
+
+
+class TestWhatPeopleDo:
+    def test_is_seen_once(self, room: Room, work: int, home: int) -> None:
+        edited, moved, removed, copied, renamed = (room.create(item(f"u{number}"), work) for number in range(5))
+        room.save(room.paths(edited)[0], item("u0", "edited"))
+        room.paths(moved)[0].rename(room.directory(home) / "any name.ics")
+        room.paths(removed)[0].unlink()
+        shutil.copy2(room.paths(copied)[0], room.directory(home))
+        room.paths(renamed)[0].rename(room.directory(work) / "renamed.ics")
+        room.save(room.directory(home) / "new.ics", item("new", "New"))
+        seen = room.look()
+        assert seen.gone == [removed]
+        assert {one.key: (one.version.homes, one.version.untidy) for one in seen.items if one.key} == {
+            edited: (frozenset({work}), False),
+            moved: (frozenset({home}), False),
+            copied: (frozenset({work, home}), False),
+            renamed: (frozenset({work}), False),
+        }
+        assert titles(room, seen)[edited] == "edited"
+        assert [(one.key, one.digest, one.ref) for one in seen.items if one.key is None] == [(None, "new", "Home/new.ics")]
+        assert [path.name for path in room.paths(renamed)] == ["renamed.ics"]
+        assert len(room.items()) == 5
+        assert_silent(room)
+
+    def test_a_file_rewritten_with_the_same_meaning_is_no_change(self, room: Room, work: int) -> None:
+        key = room.create(item("one", emails={"mine": "a@example.com"}), work)
+        before = room.version(key)
+        room.save(room.paths(key)[0], item("one", emails={"theirs": "a@example.com"}, updated="2026-11-23T00:00:00Z"))
+        assert [(one.key, one.version) for one in room.look().items] == [(key, before)]
+        assert room.content(key)["emails"] == {"mine": "a@example.com"}
+
+    def test_an_edit_keeps_the_keys_that_entries_had(self, room: Room, work: int) -> None:
+        key = room.create(item("one", emails={"a": "a@example.com", "b": "b@example.com"}), work)
+        room.save(room.paths(key)[0], item("one", emails={"x": "b@example.com", "y": "c@example.com"}))
+        room.look()
+        assert room.content(key)["emails"] == {"b": "b@example.com", "k1": "c@example.com"}
+        assert room.read(key) == room.content(key)
+
+    def test_a_file_taken_up_beside_an_unmirrored_server_item_gets_that_ones_keys(self, room: Room, work: int) -> None:
+        key = room.to_create(item("one"), [work]).order.key
+        room.ledger.contents.put("remote", {key: b'{"uid":"one","title":"One","emails":{"theirs":"a@example.com"}}'})
+        room.save(room.directory(work) / "one.ics", item("one", emails={"a": "a@example.com"}))
+        assert [(one.key, one.digest) for one in room.look().items] == [(key, "one")]
+        assert room.content(key)["emails"] == {"theirs": "a@example.com"}
+        assert_silent(room)
+
+    def test_files_that_are_no_items_are_left_alone(self, room: Room, work: int) -> None:
+        for name in ("notes.txt", "one.ics.tmp", ".one.ics", "one.ics~", "one.icsXy12", "noending", ".ics", "ONE.ICS"):
+            (room.directory(work) / name).write_bytes(b"x")
+        (room.root / "loose.ics").write_bytes(b"x")
+        assert_silent(room)
+
+    def test_a_file_whose_uid_changed_is_another_item(self, room: Room, work: int) -> None:
+        key = room.create(item("one"), work)
+        room.save(room.paths(key)[0], item("two"))
+        seen = room.look()
+        assert seen.gone == [key]
+        assert [(one.key, one.digest) for one in seen.items] == [(None, "two")]
+        assert [path.name for path in room.paths(room.items()[0].key)] == ["one.ics"]
+        assert_silent(room)
+
+    def test_two_files_that_swap_names_are_what_their_uids_say(self, room: Room, work: int) -> None:
+        keys = [room.create(item(uid), work) for uid in ("a", "b")]
+        paths = [room.paths(key)[0] for key in keys]
+        paths[0].rename(paths[0].with_name("x"))
+        paths[1].rename(paths[0])
+        paths[0].with_name("x").rename(paths[1])
+        seen = room.look()
+        assert seen.gone == []
+        assert [room.paths(key)[0].name for key in keys] == ["b.ics", "a.ics"]
+        assert_silent(room)
+
+    def test_of_copies_that_differ_the_one_changed_last_counts(self, room: Room, work: int, home: int) -> None:
+        key = room.create(item("one"), work, home)
+        first, second = room.paths(key)
+        room.save(second, item("one", "edited"))
+        rest(first)
+        os.utime(second, ns=(first.stat().st_mtime_ns + 10**9,) * 2)
+        [seen] = room.look().items
+        sense = room.codec.sense(item("one", "edited"))
+        assert seen.version == Version(sense, sense, homes=frozenset({work, home}), untidy=True)
+        assert room.read(key) == item("one", "edited")
+
+    def test_when_the_differing_copy_is_removed_the_other_one_counts_again(self, room: Room, work: int, home: int) -> None:
+        key = room.create(item("one"), work, home)
+        room.save(room.paths(key)[1], item("one", "edited"))
+        os.utime(room.paths(key)[1], ns=(2 * 10**18,) * 2)
+        room.look()
+        room.paths(key)[1].unlink()
+        [seen] = room.look().items
+        sense = room.codec.sense(item("one"))
+        assert seen.version == Version(sense, sense, homes=frozenset({work}))
+        assert room.content(key)["title"] == "One"
+
+    def test_only_changed_files_are_read(self, room: Room, work: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        for number in range(5):
+            room.create(item(f"u{number}"), work)
+        room.save(room.directory(work) / "u3.ics", item("u3", "edited"))
+        asked: list[str] = []
+        read = Reader.read
+
+        def reading(self: Reader, folder: int, entry: scan.Entry) -> object:
+            asked.append(entry.name)
+            return read(self, folder, entry)
+
+        monkeypatch.setattr(Reader, "read", reading)
+        room.look()
+        assert asked == ["u3.ics"]
+
+
+class TestFilesWithoutUid:
+    def test_have_one_that_their_place_gives_them(self, room: Room, work: int) -> None:
+        room.save(room.directory(work) / "a.ics", b'{"title": "A"}')
+        room.save(room.directory(work) / "b.ics", b'{"title": "A"}')
+        room.look()
+        uids = {record.digest for record in room.items()}
+        assert len(uids) == 2
+        assert "" not in uids
+        assert {str(room.content(record.key)["uid"]) for record in room.items()} == uids
+        assert_silent(room)
+        room.lose_ledger()
+        room.look()
+        assert {record.digest for record in room.items()} == uids
+
+    def test_keep_it_when_they_are_edited_renamed_or_moved(self, room: Room, work: int, home: int) -> None:
+        path = room.save(room.directory(work) / "a.ics", b'{"title": "A"}')
+        room.look()
+        [before] = room.items()
+        room.save(path, b'{"title": "B"}')
+        room.look()
+        path = path.rename(path.with_name("z.ics"))
+        room.look()
+        path.rename(room.directory(home) / "z.ics")
+        seen = room.look()
+        assert seen.gone == []
+        [after] = room.items()
+        assert (after.key, after.digest) == (before.key, before.digest)
+        assert room.content(after.key) == {"uid": before.digest, "title": "B"}
+
+    def test_mean_the_same_once_they_are_written_with_it(self, room: Room, work: int) -> None:
+        room.save(room.directory(work) / "a.ics", b'{"title": "A"}')
+        room.look()
+        [record] = room.items()
+        content = room.read(record.key)
+        assert content is not None
+        [receipt] = room.write(room.to_replace(record.key, content))
+        assert receipt.version == record.local
+        assert b"uid" in (room.directory(work) / "a.ics").read_bytes()
+        assert_silent(room)
+
+
+class TestWhatIsHeldBack:
+    @pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT.keys())
+    def test_a_known_file_that_cannot_be_read_leaves_its_item_as_it_was(
+        self, room: Room, work: int, spoil: Callable[[Path], None]
+    ) -> None:
+        key, other = room.create(item("one"), work), room.create(item("two"), work)
+        before = room.record(key), room.places(key), room.content(key)
+        [path] = room.paths(key)
+        spoil(path)
+        room.save(room.paths(other)[0], item("two", "edited"))
+        seen = room.look()
+        assert [trouble.item for trouble in seen.problems] == ["Work/one.ics"]
+        assert seen.problems[0].why
+        assert (seen.gone, [one.key for one in seen.items]) == ([], [other])
+        assert (room.record(key), room.places(key), room.content(key)) == before
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        else:
+            path.unlink()
+        room.save(path, item("one", "mended"))
+        seen = room.look()
+        assert (seen.problems, titles(room, seen)) == ([], {key: "mended"})
+
+    def test_a_new_file_that_cannot_be_read_is_named_and_left_alone(self, room: Room, work: int) -> None:
+        path = room.save(room.directory(work) / "bad.ics", b"BEGIN:VCAL")
+        room.save(room.directory(work) / "good.ics", item("good"))
+        seen = room.look()
+        assert [(trouble.item, trouble.why) for trouble in seen.problems] == [
+            ("Work/bad.ics", "it is no JSON; the file stays as it is")
+        ]
+        assert [one.digest for one in seen.items] == ["good"]
+        assert path.read_bytes() == b"BEGIN:VCAL"
+
+    def test_a_name_that_is_no_text_is_named(self, room: Room, work: int) -> None:
+        name = os.fsdecode(b"caf\xe9.ics")
+        room.save(room.directory(work) / name, item("one"))
+        seen = room.look()
+        assert [(trouble.item, trouble.why) for trouble in seen.problems] == [
+            ("Work/caf\\xe9.ics", "its name is not valid UTF-8; rename it")
+        ]
+        assert seen.items == []
+
+    def test_a_file_still_being_written_waits(self, room: Room, work: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        gone, kept = room.create(item("gone"), work), room.create(item("kept"), work)
+        room.paths(gone)[0].unlink()
+        path = room.paths(kept)[0]
+        path.write_bytes(b"half")
+        monkeypatch.setattr("time.sleep", lambda _: path.write_bytes(path.read_bytes() + b"!"))
+        seen = room.look()
+        assert [(trouble.item, trouble.why[:24]) for trouble in seen.problems] == [("Work/kept.ics", "it is still being writte")]
+        assert (seen.items, seen.gone, seen.moved) == ([], [], [])
+        monkeypatch.undo()
+        room.save(path, item("kept", "whole"))
+        seen = room.look()
+        assert (seen.gone, titles(room, seen)) == ([gone], {kept: "whole"})
+
+    def test_two_new_files_of_one_uid_are_both_named_and_neither_taken_up(self, room: Room, work: int) -> None:
+        for name in ("a", "b"):
+            room.save(room.directory(work) / f"{name}.ics", item("same", name))
+        room.save(room.directory(work) / "c.ics", item("other"))
+        seen = room.look()
+        assert [(trouble.item, trouble.why) for trouble in seen.problems] == [
+            ("Work/a.ics", "it has the same UID as b.ics; remove or change one of them"),
+            ("Work/b.ics", "it has the same UID as a.ics; remove or change one of them"),
+        ]
+        assert [one.digest for one in seen.items] == ["other"]
+        (room.directory(work) / "a.ics").unlink()
+        assert [one.digest for one in room.look().items] == ["same"]
+
+    def test_a_known_item_with_a_second_file_stays_as_it_was(self, room: Room, work: int) -> None:
+        key = room.create(item("one"), work)
+        [path] = room.paths(key)
+        shutil.copy(path, path.with_name("backup.ics"))
+        rest(path.with_name("backup.ics"))
+        room.save(path, item("one", "edited"))
+        before = room.record(key), room.places(key)
+        seen = room.look()
+        assert [trouble.item for trouble in seen.problems] == ["Work/backup.ics", "Work/one.ics"]
+        assert (seen.items, seen.gone, room.record(key), room.places(key)) == ([], [], *before)
+        path.with_name("backup.ics").unlink()
+        seen = room.look()
+        assert (seen.problems, titles(room, seen)) == ([], {key: "edited"})
+
+    def test_when_the_known_file_of_two_goes_the_other_one_is_the_item(self, room: Room, work: int) -> None:
+        key = room.create(item("one"), work)
+        [path] = room.paths(key)
+        shutil.copy(path, path.with_name("backup.ics"))
+        room.look()
+        path.unlink()
+        seen = room.look()
+        assert (seen.gone, [one.key for one in seen.items]) == ([], [key])
+        assert [one.name for one in room.paths(key)] == ["backup.ics"]
+
+    def test_a_known_item_whose_files_are_two_new_ones_is_not_gone(self, room: Room, work: int) -> None:
+        key = room.create(item("one"), work)
+        [path] = room.paths(key)
+        for name in ("a.ics", "b.ics"):
+            room.save(path.with_name(name), item("one"))
+        path.unlink()
+        seen = room.look()
+        assert (seen.gone, seen.items, len(seen.problems)) == ([], [], 2)
+        assert room.version(key).homes == {work}
+
+    def test_a_file_renamed_and_spoilt_is_not_gone(self, room: Room, work: int) -> None:
+        key = room.create(item("one"), work)
+        path = room.paths(key)[0].rename(room.directory(work) / "renamed.ics")
+        path.write_bytes(b"half")
+        rest(path)
+        seen = room.look()
+        assert (seen.gone, [trouble.item for trouble in seen.problems]) == ([], ["Work/renamed.ics"])
+
+    def test_an_item_that_lost_its_place_to_one_held_back_is_kept(self, room: Room, work: int, home: int) -> None:
+        """The file of one copy is another item by now; the other copy cannot be read: nothing of both is told."""
+        key = room.create(item("one"), work, home)
+        first, second = room.paths(key)
+        room.save(first, item("new"))
+        room.save(second, b"half")
+        before = room.record(key), room.places(key)
+        seen = room.look()
+        assert (seen.items, seen.gone, seen.moved, seen.places) == ([], [], [], [])
+        assert (room.record(key), room.places(key)) == before
+        second.unlink()
+        seen = room.look()
+        assert (seen.gone, [one.digest for one in seen.items]) == ([key], ["new"])
+        assert_silent(room)
+
+
+class TestWhatIsMissing:
+    def test_a_collection_that_vanished_with_its_items_is_suspicious(self, room: Room, work: int, home: int) -> None:
+        key = room.create(item("one"), work)
+        room.create(item("two"), home)
+        shutil.rmtree(room.directory(work))
+        seen = room.look()
+        assert seen.suspicious == "the collection Work disappeared with what was in it"
+        assert seen.gone == [key]
+
+    def test_everything_gone_at_once_is_suspicious(self, room: Room, work: int) -> None:
+        keys = [room.create(item(f"u{number}"), work) for number in range(look.FEW + 1)]
+        for key in keys:
+            room.paths(key)[0].unlink()
+        seen = room.look()
+        assert seen.suspicious == "every item disappeared at once"
+        assert seen.gone == keys
+
+    def test_the_last_few_may_go_without_a_question(self, room: Room, work: int) -> None:
+        for number in range(look.FEW):
+            room.paths(room.create(item(f"u{number}"), work))[0].unlink()
+        seen = room.look()
+        assert (len(seen.gone), seen.suspicious) == (look.FEW, "")
+
+    def test_a_collection_that_cannot_be_listed_loses_nothing(
+        self, room: Room, work: int, home: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        keys = [room.create(item("one"), work), room.create(item("two"), home)]
+        listed = scan._read
+
+        def fail(directory: str, suffix: str) -> object:
+            if directory.endswith("Work"):
+                raise PermissionError(13, "Permission denied", directory)
+            return listed(directory, suffix)
+
+        monkeypatch.setattr(scan, "_read", fail)
+        room.paths(keys[1])[0].unlink()
+        seen = room.look()
+        assert (seen.gone, seen.suspicious) == ([keys[1]], "")
+        assert [trouble.item for trouble in seen.problems] == ["Work"]
+
+    def test_absence_counts_only_when_a_second_listing_confirms_it(
+        self, room: Room, work: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A directory that changes while it is read may skip an entry (hard case 2)."""
+        room.create(item("one"), work)
+        listed = scan._read
+        skips = iter([True])
+
+        def skip(directory: str, suffix: str) -> dict[str, tuple[int, int, int]]:
+            found = listed(directory, suffix)
+            return {} if next(skips, False) else found
+
+        monkeypatch.setattr(scan, "_read", skip)
+        seen = room.look()
+        assert (seen.gone, seen.items, seen.moved) == ([], [], [])
+
+    def test_in_a_directory_that_never_rests_nothing_is_gone(self, room: Room, work: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        gone, edited = room.create(item("gone"), work), room.create(item("edited"), work)
+        room.paths(gone)[0].unlink()
+        room.save(room.paths(edited)[0], item("edited", "edited"))
+        monkeypatch.setattr(look, "has_changed", lambda directory, since: True)
+        seen = room.look()
+        assert (seen.gone, seen.moved, titles(room, seen)) == ([], [], {edited: "edited"})
+        monkeypatch.undo()
+        assert room.look().gone == [gone]
+
+    @pytest.mark.parametrize("towards", ["Work", "Home"])
+    def test_what_moves_while_the_look_goes_on_is_neither_lost_nor_doubled(
+        self, room: Room, work: int, home: int, monkeypatch: pytest.MonkeyPatch, towards: str
+    ) -> None:
+        start, end = (home, work) if towards == "Work" else (work, home)
+        key = room.create(item("one"), start)
+        [path] = room.paths(key)
+        scanned = scan.scan
+        seen_first: list[str] = []
+
+        def move_between(directory: str, suffix: str, known: object) -> object:
+            found = scanned(directory, suffix, known)  # type: ignore[arg-type]
+            if not seen_first:
+                path.rename(room.directory(end) / path.name)
+            seen_first.append(directory)
+            return found
+
+        monkeypatch.setattr(look, "scan", move_between)
+        seen = room.look()
+        assert seen.gone == []
+        assert [(one.key, one.version.homes) for one in seen.items] == [(key, frozenset({end}))]
+        assert len(seen_first) == 4
+        assert_silent(room)
+
+    def test_while_a_new_file_moves_it_is_one_item_in_one_place(
+        self, room: Room, work: int, home: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = room.save(room.directory(work) / "new.ics", item("new"))
+        scanned = scan.scan
+        calls: list[str] = []
+
+        def move_between(directory: str, suffix: str, known: object) -> object:
+            found = scanned(directory, suffix, known)  # type: ignore[arg-type]
+            if not calls:
+                path.rename(room.directory(home) / path.name)
+            calls.append(directory)
+            return found
+
+        monkeypatch.setattr(look, "scan", move_between)
+        [seen] = room.look().items
+        assert (seen.key, seen.version.homes) == (None, frozenset({home}))
+        assert_silent(room)
+
+
+class TestSomeCollections:
+    """A look at the collections that the watch told of."""
+
+    def test_edits_and_new_items_are_seen_without_looking_at_the_others(
+        self, room: Room, work: int, home: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        key, other = room.create(item("one"), work), room.create(item("two"), home)
+        for path, content in ((room.paths(key)[0], "one"), (room.paths(other)[0], "two"), (room.directory(work) / "n.ics", "new")):
+            room.save(path, item(content, "edited"))
+        listed: list[str] = []
+        scanned = scan.scan
+
+        def note(directory: str, suffix: str, known: object) -> object:
+            listed.append(directory.rpartition("/")[2])
+            return scanned(directory, suffix, known)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(look, "scan", note)
+        seen = room.side.look_items(room.ledger, {"Work"})
+        assert listed == ["Work"]
+        assert [(one.key, one.digest) for one in seen.items] == [(key, "one"), (None, "new")]
+        assert not seen.withheld
+
+    @pytest.mark.parametrize("told", ["Work", "Home"])
+    def test_what_moved_is_found_wherever_it_went(self, room: Room, work: int, home: int, told: str) -> None:
+        key = room.create(item("one"), work)
+        room.paths(key)[0].rename(room.directory(home) / "one.ics")
+        seen = room.side.look_items(room.ledger, {told})
+        assert (seen.gone, seen.withheld) == ([], False)
+        assert [(one.key, one.version.homes) for one in seen.items] == [(key, frozenset({home}))]
+
+    def test_what_is_removed_is_gone(self, room: Room, work: int, home: int) -> None:
+        room.create(item("two"), home)
+        key = room.create(item("one"), work)
+        room.paths(key)[0].unlink()
+        assert room.side.look_items(room.ledger, {"Work"}).gone == [key]
+
+    def test_a_copy_edited_elsewhere_too_is_looked_at_as_well(self, room: Room, work: int, home: int) -> None:
+        key = room.create(item("one"), work, home)
+        first, second = room.paths(key)
+        room.save(first, item("one", "older"))
+        room.save(second, item("one", "newer"))
+        seen = room.side.look_items(room.ledger, {"Work"})
+        assert (seen.problems, [(one.key, one.version.untidy) for one in seen.items]) == ([], [(key, True)])
+
+
+class TestManyFiles:
+    def test_are_taken_up_in_several_looks_and_nothing_is_gone_before_the_last(self, tmp_path: Path) -> None:
+        room = Room(tmp_path, limit=3)
+        work, home = room.folder("Work"), room.folder("Home")
+        moved, removed = room.create(item("moved"), work), room.create(item("removed"), work)
+        for number in range(7):
+            room.save(room.directory(home) / f"{number}.ics", item(f"u{number}"))
+        room.save(room.directory(home) / "5again.ics", item("u5"))
+        room.save(room.directory(home) / "bad.ics", b"no")
+        room.paths(moved)[0].rename(room.directory(home) / "zzz.ics")
+        room.paths(removed)[0].unlink()
+        looks = [room.look()]
+        while looks[-1].more:
+            looks.append(room.look())
+        assert len(looks) == 3
+        assert [seen.gone for seen in looks] == [[], [], [removed]]
+        assert sorted(record.digest for record in room.items()) == ["moved", "u0", "u1", "u2", "u3", "u4", "u5", "u6"]
+        assert room.version(moved).homes == {home}
+        assert sorted(trouble.item for trouble in looks[-1].problems) == ["Home/5.ics", "Home/5again.ics", "Home/bad.ics"]
+        room.ledger.close()
+
+    def test_files_that_are_held_back_hold_nothing_up(self, tmp_path: Path) -> None:
+        room = Room(tmp_path, limit=2)
+        work = room.folder("Work")
+        for number in range(20):
+            room.save(room.directory(work) / f"{number:03}.ics", b"no" if number < 15 else item("same"))
+        room.save(room.directory(work) / "zzz.ics", item("good"))
+        seen = room.look()
+        assert (seen.more, [one.digest for one in seen.items]) == (False, ["good"])
+        room.ledger.close()

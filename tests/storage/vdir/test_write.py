@@ -1,0 +1,294 @@
+"""Writing items into a vdir (vdirsyncer docs/vdir.rst; invariants E3, E5, E9, E10)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jmapsync.errors import Remedy
+from jmapsync.planner.model import Verb, Version
+from jmapsync.storage import atomic
+from jmapsync.storage.port import Outcome
+from jmapsync.storage.vdir import swap
+from tests.storage.vdir.room import Room, assert_silent, item
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PHOTO = "data:image/jpeg;base64," + "QUJD" * 200
+
+
+class TestWhatIsWritten:
+    def test_is_read_back_with_its_data_and_is_no_news(self, room: Room, work: int, home: int) -> None:
+        first = room.create(item("one", emails={"a": "a@example.com", "b": "b@example.com"}, photo={"uri": PHOTO}), work)
+        both = room.create(item("two"), work, home)
+        assert_silent(room)
+        assert room.read(first) == item(
+            "one", emails={"a": "a@example.com", "b": "b@example.com"}, photo={"uri": PHOTO, "mediaType": "image/jpeg"}
+        )
+        assert PHOTO not in room.ledger.contents.of([first], "local")[first].decode()
+        room.write(room.to_update(first, [home]), room.to_delete(both))
+        assert_silent(room)
+        assert room.version(first).homes == {home}
+        assert room.paths(both) == []
+
+    def test_is_found_by_a_whole_look(self, room: Room, work: int, home: int) -> None:
+        key = room.create(item("one", emails={"mine": "a@example.com"}), work, home)
+        before = room.version(key)
+        room.ledger.drop_places([(place.folder, place.name) for place in room.places(key)])
+        seen = room.look()
+        assert [(one.key, one.version, one.digest) for one in seen.items] == [(key, before, "one")]
+        assert room.content(key) == item("one", emails={"mine": "a@example.com"})
+
+    def test_is_told_as_the_file_reads_now(self, room: Room, work: int) -> None:
+        job = room.to_create(item("one", emails={"z": "z@example.com"}, lost="what no file holds"), [work])
+        [receipt] = room.write(job)
+        assert receipt.version is not None
+        assert room.content(receipt.key) == item("one", emails={"z": "z@example.com"})
+        assert receipt.version.sense == receipt.version.body == room.codec.sense(item("one", emails={"other": "z@example.com"}))
+        assert receipt.digest == "one"
+
+    def test_only_its_owner_may_read(self, room: Room, work: int) -> None:
+        [path] = room.paths(room.create(item(), work))
+        assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+    def test_the_same_bytes_are_not_written_again(self, room: Room, work: int) -> None:
+        key = room.create(item(), work)
+        [path] = room.paths(key)
+        before = path.stat()
+        [receipt] = room.write(room.to_replace(key, item(lost="nothing of the file")))
+        assert receipt.outcome is Outcome.DONE
+        assert path.stat() == before
+        assert_silent(room)
+
+    def test_a_file_is_later_than_the_one_it_replaces(self, room: Room, work: int) -> None:
+        key = room.create(item(), work)
+        [path] = room.paths(key)
+        for distance in (0, 3600, 10**9):
+            moment = path.stat().st_mtime_ns + distance * 10**9
+            os.utime(path, ns=(moment, moment))
+            room.look()
+            room.write(room.to_replace(key, item(title=f"after {distance}")))
+            assert path.stat().st_mtime_ns > moment
+            assert_silent(room)
+
+    def test_the_name_of_a_file_is_kept_for_life(self, room: Room, work: int, home: int) -> None:
+        key = room.create(item("one"), work)
+        [path] = room.paths(key)
+        path.rename(path.with_name("dentist.ics"))
+        room.look()
+        room.write(room.to_replace(key, item("one", "moved"), [work, home]))
+        assert [path.name for path in room.paths(key)] == ["dentist.ics", "dentist.ics"]
+        room.write(room.to_update(key, [home]))
+        assert [(path.parent.name, path.name) for path in room.paths(key)] == [("Home", "dentist.ics")]
+        assert room.read(key) == item("one", "moved")
+
+    @pytest.mark.parametrize("uid", ["0F-a_b.c+d@example.com", "x" * 200, "-", "a.tmp"])
+    def test_a_new_name_is_the_uid_where_that_is_safe(self, room: Room, work: int, uid: str) -> None:
+        assert [path.name for path in room.paths(room.create(item(uid), work))] == [f"{uid}.ics"]
+
+    @pytest.mark.parametrize("uid", ["x" * 201, ".hidden", "..", "../../etc/passwd", "urn:uuid:1", "ünï", "a\0b\nc"])
+    def test_a_new_name_is_the_sha1_of_any_other_uid(self, room: Room, work: int, uid: str) -> None:
+        [path] = room.paths(room.create(item(uid), work))
+        assert path == room.directory(work) / f"{hashlib.sha1(uid.encode()).hexdigest()}.ics"
+        assert room.record(room.items()[0].key).digest == uid
+
+    def test_names_that_some_file_systems_take_for_one_differ(self, room: Room, work: int) -> None:
+        keys = [room.create(item(uid), work) for uid in ("Meeting", "meeting", "MEETING")]
+        names = [path.name for key in keys for path in room.paths(key)]
+        assert len({name.casefold() for name in names}) == 3
+        assert names[0] == "Meeting.ics"
+        assert [room.read(key) for key in keys] == [item(uid) for uid in ("Meeting", "meeting", "MEETING")]
+
+    def test_a_file_of_somebody_elses_is_never_written_over(self, room: Room, work: int) -> None:
+        theirs = room.directory(work) / "one.ics"
+        theirs.write_bytes(b"half of someth")
+        [path] = room.paths(room.create(item("one"), work))
+        assert path != theirs
+        assert theirs.read_bytes() == b"half of someth"
+
+    @pytest.mark.parametrize("title", ["unwritable", "boom"])
+    def test_what_cannot_be_a_file_is_refused_alone(self, room: Room, work: int, title: str) -> None:
+        receipts = room.write(room.to_create(item("a", title), [work]), room.to_create(item("b"), [work]))
+        assert (receipts[0].outcome, receipts[0].remedy) == (Outcome.REFUSED, Remedy.NEVER)
+        assert receipts[1].outcome is Outcome.DONE
+        assert [path.name for path in room.directory(work).glob("*.ics")] == ["b.ics"]
+
+    def test_a_large_body_may_come_in_a_file(self, room: Room, work: int, tmp_path: Path) -> None:
+        job = room.to_create(item("one"), [work])
+        spooled = tmp_path / "spooled"
+        assert job.body is not None
+        spooled.write_bytes(job.body.data or b"")
+        job.body.data, job.body.path = None, spooled
+        assert room.write(job)[0].outcome is Outcome.DONE
+        assert_silent(room)
+
+    def test_readers_see_a_whole_item_or_none(self, room: Room, work: int) -> None:
+        folder = room.directory(work)
+        torn: list[str] = []
+        missing: list[str] = []
+        over, met = threading.Event(), threading.Event()
+        key = room.create(item("one", "x" * 200_000), work)
+
+        def read() -> None:
+            while not over.is_set():
+                try:
+                    found = (folder / "one.ics").read_bytes()
+                except FileNotFoundError:
+                    missing.append("one.ics")
+                    continue
+                met.set()
+                if not found.endswith(b"}\r\n"):
+                    torn.append("one.ics")
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        met.wait(10)
+        for number in range(30):
+            room.write(room.to_replace(key, item("one", f"{number}" * 200_000)))
+        over.set()
+        reader.join()
+        assert (torn, missing) == ([], [])
+
+
+class TestWhatIsExpected:
+    def test_receipts_come_in_order_and_one_failure_is_nobody_elses(self, room: Room, work: int) -> None:
+        keys = [room.create(item(f"u{number}"), work) for number in range(5)]
+        room.paths(keys[2])[0].unlink()
+        receipts = room.write(*(room.to_replace(key, item(f"u{number}", "new")) for number, key in enumerate(keys)))
+        assert [receipt.outcome for receipt in receipts] == [Outcome.DONE] * 2 + [Outcome.STALE] + [Outcome.DONE] * 2
+        assert receipts[2].why
+
+    @pytest.mark.parametrize("verb", [Verb.UPDATE, Verb.DELETE, Verb.REPLACE])
+    @pytest.mark.parametrize("meddle", ["edit", "rename", "remove", "replace"])
+    def test_an_order_that_expects_something_else_does_nothing(
+        self, room: Room, work: int, home: int, meddle: str, verb: Verb
+    ) -> None:
+        key = room.create(item("one"), work)
+        [path] = room.paths(key)
+        job = {
+            Verb.UPDATE: room.to_update(key, [home]),
+            Verb.DELETE: room.to_delete(key),
+            Verb.REPLACE: room.to_replace(key, item("one", "from the server")),
+        }[verb]
+        path.with_name("other").write_bytes(room.codec.write(item("one", "saved by renaming")))
+        acts: dict[str, Callable[[], object]] = {
+            "edit": lambda: path.write_bytes(room.codec.write(item("one", "edited in place"))),
+            "rename": lambda: path.rename(path.with_name("renamed.ics")),
+            "remove": path.unlink,
+            "replace": lambda: path.with_name("other").rename(path),
+        }
+        acts[meddle]()
+        before = {file: file.read_bytes() for file in path.parent.iterdir()}
+        [receipt] = room.write(job)
+        assert receipt.outcome is Outcome.STALE
+        assert (receipt.places, receipt.moved, receipt.version) == ((), (), None)
+        assert {file: file.read_bytes() for file in path.parent.iterdir()} == before
+        assert list(room.directory(home).glob("*.ics")) == []
+
+    @pytest.mark.parametrize("verb", [Verb.DELETE, Verb.REPLACE])
+    def test_what_is_saved_over_a_file_in_the_moment_it_is_to_go_survives(
+        self, room: Room, work: int, verb: Verb, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        key = room.create(item("one"), work)
+        [path] = room.paths(key)
+        saved = room.codec.write(item("one", "saved by its user"))
+        rename = os.rename
+
+        def meddle(old: str, new: str) -> None:
+            """Save over the file right before it is set aside, after it was looked at for the last time."""
+            if os.fspath(new).endswith(".tmp") and path.read_bytes() != saved:
+                path.with_name("editing").write_bytes(saved)
+                rename(path.with_name("editing"), path)
+            rename(old, new)
+
+        monkeypatch.setattr(os, "rename", meddle)
+        job = room.to_delete(key) if verb is Verb.DELETE else room.to_replace(key, item("one", "from the server"))
+        [receipt] = room.write(job)
+        assert receipt.outcome is Outcome.STALE
+        assert {file.name: file.read_bytes() for file in path.parent.glob("*") if file.suffix != ""} == {path.name: saved}
+        assert temporary(room) == []
+
+    def test_what_is_saved_twice_in_that_moment_survives_twice(
+        self, room: Room, work: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        key = room.create(item("one"), work)
+        [path] = room.paths(key)
+        swapped = atomic.exchange
+        number = iter(range(10))
+
+        def meddle(one: str, other: str) -> bool:
+            path.with_name("editing").write_bytes(room.codec.write(item("one", f"saved {next(number)}")))
+            path.with_name("editing").rename(path)
+            return swapped(one, other)
+
+        monkeypatch.setattr(swap, "exchange", meddle)
+        [receipt] = room.write(room.to_replace(key, item("one", "from the server")))
+        assert receipt.outcome is Outcome.STALE
+        titles = {room.codec.read(file.read_bytes())["title"] for file in path.parent.glob("*.ics")}
+        assert titles == {"saved 0", "saved 1"}
+
+    def test_where_names_cannot_be_exchanged_files_are_replaced_all_the_same(
+        self, room: Room, work: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        key = room.create(item("one"), work)
+        monkeypatch.setattr(atomic, "_RENAMEAT2", None)
+        [receipt] = room.write(room.to_replace(key, item("one", "new")))
+        assert receipt.outcome is Outcome.DONE
+        assert room.read(key) == item("one", "new")
+        assert_silent(room)
+
+    def test_an_item_for_a_collection_that_is_gone_waits(self, room: Room, work: int) -> None:
+        job = room.to_create(item("one"), [work + 1000])
+        assert room.write(job)[0].outcome is Outcome.STALE
+
+    def test_a_body_that_changed_since_the_look_is_not_sent(self, room: Room, work: int) -> None:
+        key = room.create(item("one"), work)
+        room.paths(key)[0].write_bytes(room.codec.write(item("one", "edited")))
+        assert room.read(key) is None
+
+    def test_copies_that_differ_are_made_alike(self, room: Room, work: int, home: int) -> None:
+        key = room.create(item("one"), work, home)
+        first, second = room.paths(key)
+        room.save(first, item("one", "older edit"))
+        room.save(second, item("one", "newer edit"))
+        [seen] = room.look().items
+        assert seen.version == Version(seen.version.body, seen.version.body, homes=frozenset({work, home}), untidy=True)
+        assert room.content(key)["title"] == "newer edit"
+        [receipt] = room.write(room.to_update(key, [work, home]))
+        assert receipt.outcome is Outcome.DONE
+        assert receipt.version is not None
+        assert not receipt.version.untidy
+        assert first.read_bytes() == second.read_bytes() == room.codec.write(item("one", "newer edit"))
+        assert_silent(room)
+
+    def test_the_disk_being_full_is_told_and_leaves_nothing_half(
+        self, room: Room, work: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        key = room.create(item("one"), work)
+        monkeypatch.setattr("jmapsync.storage.vdir.write.write_staged", _full)
+        receipts = room.write(room.to_replace(key, item("one", "new")), room.to_create(item("two"), [work]))
+        assert [receipt.outcome for receipt in receipts] == [Outcome.REFUSED, Outcome.REFUSED]
+        failure = room.side.failure()
+        assert failure is not None
+        assert "No space left" in failure.message
+        assert room.read(key) == item("one")
+        assert temporary(room) == []
+        monkeypatch.undo()
+        assert room.write(room.to_replace(key, item("one", "new")))[0].outcome is Outcome.DONE
+        assert room.side.failure() is None
+
+
+def _full(path: str, data: bytes, replaces: object) -> None:
+    with open(path, "wb") as file:
+        file.write(data[:3])
+    raise OSError(28, "No space left on device", path)
+
+
+def temporary(room: Room) -> list[str]:
+    return [path.name for path in room.root.rglob("*.tmp")]
