@@ -176,11 +176,15 @@ def plain(value: Any) -> Any:
     for name, item in value.items():
         if name == "@type" and isinstance(item, str) and item in _IMPLIED:
             continue
-        if (name in _DEFAULTS and item in _DEFAULTS[name]) or (name in _SETS and item == {}) or (name == "vCardProps" and item == []):
+        if (
+            (name in _DEFAULTS and item in _DEFAULTS[name])
+            or (name in _SETS and item == {})
+            or (name == "vCardProps" and item == [])
+        ):
             continue
         result[name] = _plain_params(item) if name == "vCardParams" and isinstance(item, dict) else plain(item)
     if isinstance(result.get("vCardProps"), list):
-        result["vCardProps"] = sorted(result["vCardProps"], key=_canonical)
+        result["vCardProps"] = sorted(map(_canonical, result["vCardProps"]))
     components = result.get("components")
     if isinstance(components, list) and result.get("isOrdered") is not True:
         result["components"] = sorted(components, key=lambda part: json.dumps(part, sort_keys=True))

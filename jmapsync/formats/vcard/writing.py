@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ _MAPS = (
 """The order in which a file has them."""
 _DIGITS = re.compile(r"(\d+)")
 _VERSION_LINE = {True: Line("VERSION", "4.0", {}), False: Line("VERSION", "3.0", {})}
+_ONCE = frozenset({"N", "PRODID", "PROFILE"})
 _NOT_IN_THREE = ("prop-id",)
 
 
@@ -154,8 +156,21 @@ def _write_tail(draft: Draft) -> None:
             draft.add(Line(name, stamp, {}), attribute)
     for place, entry in enumerate(kept if isinstance(kept, list) else ()):
         line = write_property(entry) if ("vCardProps", str(place)) not in draft.hidden else None
-        if line is not None:
+        if line is not None and (draft.four or _suits_three(line)):
             draft.add(line, "vCardProps", str(place))
+
+
+def _suits_three(line: Line) -> bool:
+    """Tell whether vobject, which khard reads with, takes a kept line: one N, base64 that is some, groups without dots."""
+    if line.name in _ONCE or "." in line.group:
+        return False
+    if "encoding" not in line.params:
+        return True
+    try:
+        binascii.a2b_base64(line.value, strict_mode=True)
+    except ValueError:
+        return False
+    return True
 
 
 def _write_language(draft: Draft, language: str, patch: Any) -> None:
