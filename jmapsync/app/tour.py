@@ -34,6 +34,15 @@ password = "demo"    # taken because nobody else can read this file; a real acco
 
 [accounts.demo.mail]
 path = "Mail"
+
+[accounts.demo.contacts]
+path = "Contacts"
+
+[accounts.demo.calendars]
+path = "Calendars"
+
+[accounts.demo.tasks]
+path = "Tasks"
 """
 
 Holdings = dict[str, tuple[frozenset[str], frozenset[str]]]
@@ -81,6 +90,12 @@ class Tour:
             str(maildir.relative_to(self.mail)): sum(1 for part in ("new", "cur") for _ in (maildir / part).iterdir())
             for maildir in maildirs
         }
+
+    def items(self) -> dict[str, int]:
+        """Return how many cards, events and tasks each mirrored collection holds."""
+        places = [self.folder / name for name in ("Contacts", "Calendars", "Tasks")]
+        found = {book: len([*book.glob("*.vcf"), *book.glob("*.ics")]) for place in places for book in sorted(place.glob("*/"))}
+        return {str(book.relative_to(self.folder)): count for book, count in found.items() if count}
 
     def mark_read_here(self, subject: str) -> None:
         """Mark a message of the inbox as read, as a mail program does: by renaming its file."""

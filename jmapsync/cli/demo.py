@@ -38,7 +38,10 @@ def demo(settings: Settings, folder: str | None) -> int:
             return run.exit_code
         click.echo(f"The sample account is mirrored in {tour.mail}:")
         for name, count in tour.folders().items():
-            click.echo(f"  {name:<16} {count:>3}")
+            click.echo(f"  {name:<20} {count:>3}")
+        click.echo(f"Its contacts, events and tasks are beside it, in {tour.folder}:")
+        for name, count in tour.items().items():
+            click.echo(f"  {name:<20} {count:>3}")
         if sys.stdin.isatty() and sys.stdout.isatty():
             _wait(tour)
             return 0

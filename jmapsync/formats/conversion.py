@@ -39,7 +39,7 @@ class FileCodec:
 
     def patch(self, before: Object, after: Object) -> Patch:
         """Return what an edit changed, editors' damage taken back."""
-        return canonical.changes(before, take_back(before, after))
+        return canonical.changes(before, take_back(before, align.align(after, before)))
 
 
 def cards(version: Version) -> FileCodec:

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.cli import program
-from jmapsync.config import AccountConfig, DaemonConfig, HooksConfig, MailConfig, SafetyConfig, load
+from jmapsync.config import (
+    AccountConfig,
+    CalendarsConfig,
+    ContactsConfig,
+    DaemonConfig,
+    HooksConfig,
+    MailConfig,
+    SafetyConfig,
+    TasksConfig,
+    load,
+)
 from jmapsync.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -35,10 +45,13 @@ def test_its_reference_names_every_key_with_its_default(home: Home) -> None:
 
     assert (config.daemon, config.safety, config.hooks) == (DaemonConfig(), SafetyConfig(), HooksConfig())
     assert account.mail == MailConfig(path=home.path / "Mail/home")
+    assert account.contacts == ContactsConfig(path=home.path / ".contacts/home")
+    assert account.calendars == CalendarsConfig(path=home.path / ".calendars/home")
+    assert account.tasks == TasksConfig(path=home.path / ".tasks/home")
     kinds = {"mail", "contacts", "calendars", "tasks", "sieve"}
     keys = {one.name for one in fields(AccountConfig)} - kinds - {"name", "state_dir"}
     uncommented = re.sub(r"^# (?=[a-z_]+ = )", "", REFERENCE, flags=re.MULTILINE)
-    assert keys == set(tomllib.loads(uncommented)["accounts"]["home"]) - {"mail"}
+    assert keys == set(tomllib.loads(uncommented)["accounts"]["home"]) - kinds
     assert {one.name for one in fields(MailConfig)} == set(tomllib.loads(REFERENCE)["accounts"]["home"]["mail"])
     assert AccountConfig(name="home", state_dir=home.state).auth == account.auth
     assert next(one.default for one in fields(MailConfig) if one.name == "path") is MISSING
