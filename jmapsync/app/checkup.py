@@ -7,24 +7,23 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from jmapsync.app.sides import CAPABILITIES as OFFERS
+from jmapsync.app.sides import MAIL, account_of
 from jmapsync.app.signin import credential_for
 from jmapsync.app.unavailable import missing_for_account, missing_for_kind
 from jmapsync.engine.report import worst
-from jmapsync.errors import ExitCode, JmapsyncError
+from jmapsync.errors import ExitCode, JmapsyncError, UnsupportedError
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.wire import CORE, Call
+from jmapsync.storage.remote.objects import collections, dialect_for
 
 if TYPE_CHECKING:
     from jmapsync.config import AccountConfig, MailConfig
     from jmapsync.jmap.session import Account, Session
 
-MAIL = "urn:ietf:params:jmap:mail"
 CAPABILITIES = {
-    "mail": (MAIL,),
-    "contacts": ("urn:ietf:params:jmap:contacts", "https://cyrusimap.org/ns/jmap/contacts"),
-    "calendars": ("urn:ietf:params:jmap:calendars", "https://cyrusimap.org/ns/jmap/calendars"),
-    "tasks": ("urn:ietf:params:jmap:tasks",),
+    **OFFERS,
     "sieve": ("urn:ietf:params:jmap:sieve", "https://cyrusimap.org/ns/jmap/sieve"),
     "sending": ("urn:ietf:params:jmap:submission",),
 }
@@ -62,6 +61,8 @@ class Checkup:
     limits: dict[str, int] = field(default_factory=dict)
     push: bool = False
     mailboxes: list[Mailbox] = field(default_factory=list)
+    collections: dict[str, list[str]] = field(default_factory=dict)
+    """The names of address books and calendars, by kind."""
     problems: list[str] = field(default_factory=list)
     exit_code: ExitCode = ExitCode.IN_SYNC
 
@@ -98,6 +99,8 @@ def _note_offer(found: Checkup, session: Session) -> None:
     offered = {name for account in session.accounts.values() for name in account.capabilities if name in session.capabilities}
     for kind, names in CAPABILITIES.items():
         found.kinds[kind] = next((name for name in names if name in offered), "")
+    if found.kinds["tasks"] and not any(_offers_tasks(session, account) for account in session.accounts.values()):
+        found.kinds["tasks"] = ""
     found.limits = {
         "maxObjectsInGet": session.limits.max_objects_in_get,
         "maxObjectsInSet": session.limits.max_objects_in_set,
@@ -107,6 +110,15 @@ def _note_offer(found: Checkup, session: Session) -> None:
         "maxConcurrentRequests": session.limits.max_concurrent_requests,
         "maxConcurrentUpload": session.limits.max_concurrent_upload,
     }
+
+
+def _offers_tasks(session: Session, account: Account) -> bool:
+    """Tell whether a server gives the tasks that its calendars hold."""
+    try:
+        dialect_for("tasks", session, account)
+    except UnsupportedError:
+        return False
+    return True
 
 
 async def _check_kind(found: Checkup, account: AccountConfig, kind: str, client: Client, session: Session) -> None:
@@ -122,6 +134,10 @@ async def _check_kind(found: Checkup, account: AccountConfig, kind: str, client:
             found.problems.append(f"The account {theirs.id} can only be read; local changes cannot reach it.")
         raw = await _read_mailboxes(client, theirs)
         found.mailboxes = _arrange(raw, account.mail)
+    elif kind in OFFERS and found.kinds[kind] and not missing:
+        theirs = account_of(kind, account, session)
+        found.account_id = found.account_id or theirs.id
+        found.collections[kind] = await collections(client, theirs, dialect_for(kind, session, theirs))
 
 
 async def _read_mailboxes(client: Client, account: Account) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from jmapsync.planner import Limits
 from jmapsync.storage.maildir.side import clear_spool
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Sequence
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from jmapsync.config import AccountConfig, KindConfig, SafetyConfig
@@ -95,8 +95,8 @@ class OpenAccount:
         session = await self.client.session()
         return account_of(self.kinds[0].kind, self.account, session).id
 
-    async def run(self, options: Options, kinds: Collection[str] = ()) -> AccountReport:
-        """Synchronise the kinds of these names, or all, and return what was done.
+    async def run(self, options: Options) -> AccountReport:
+        """Synchronise and return what was done.
 
         What takes the account down is told in the report, and raised if it came before the report was begun.
         """
@@ -105,10 +105,10 @@ class OpenAccount:
         session = await client.session()
         run = AccountRun(account.name, account.state_dir, self.ledger, self.limits, options, self.progress)
         try:
-            await run.run(self._sides(run, session, kinds), client.together)
+            await run.run(self._sides(run, session), client.together)
             if not self.dry:
                 _keep_session(self.ledger, await client.session())
-                if (options.full or not self.audited) and not kinds:
+                if options.full or not self.audited:
                     self.ledger.set_note(AUDITED, str(int(time.time())))
         except JmapsyncError as error:
             run.report.error, run.report.exit_code, run.report.remedy = str(error), error.exit_code, error.remedy
@@ -118,17 +118,16 @@ class OpenAccount:
         run.report.requests, run.report.bytes = client.requests - requests, client.received - received
         return run.report
 
-    def _sides(self, run: AccountRun, session: Session, kinds: Collection[str]) -> list[Sides]:
+    def _sides(self, run: AccountRun, session: Session) -> list[Sides]:
         """Build the sides of the kinds; one that the server does not offer is told in the report, and the rest goes on."""
         found = []
         for config in self.kinds:
-            if not kinds or config.kind in kinds:
-                try:
-                    found.append(sides_of(config, self.account, self.client, session, dry=self.dry))
-                except UnsupportedError as error:
-                    if len(self.kinds) == 1:
-                        raise
-                    run.skip(config.kind, error)
+            try:
+                found.append(sides_of(config, self.account, self.client, session, dry=self.dry))
+            except UnsupportedError as error:
+                if len(self.kinds) == 1:
+                    raise
+                run.skip(config.kind, error)
         return found
 
     def rest(self) -> None:

@@ -42,6 +42,8 @@ def _print(found: Checkup) -> None:
         width = max(len(box.path) for box in found.mailboxes)
         for box in found.mailboxes:
             click.echo(f"    {box.path:{width}} {box.total:>8,} {box.unread:>7,}  {_remarks(box)}".rstrip())
+    for kind, names in found.collections.items():
+        click.echo(f"  {kind:10} {len(names)}: {', '.join(names)}")
     for problem in found.problems:
         click.echo(f"{found.name}: {problem}", err=True)
 

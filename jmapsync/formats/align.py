@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.canonical import canonical, plain_part
-from jmapsync.formats.patch import MAPS_OF_PATCHES, UnfitPatchError, apply, diff, escape, tokens
+from jmapsync.formats.objects import MAPS_OF_PATCHES, UnfitPatchError, apply, diff, escape, tokens
 from jmapsync.formats.shapes import KEYED, NAMED, ONE, PARTS, REFERENCES, objects, type_of
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def align(item: Object, reference: Object) -> Object:
 
     An override or a localization that means the same as the reference's is written as the reference's is.
     """
+    if item == reference:
+        return item
     keys: Keys = {}
     owner = type_of(item)
     result = _follow(owner, _rekeyed(owner, _bare(item), reference, (), keys), keys)

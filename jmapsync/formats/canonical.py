@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.lines import digest_of
-from jmapsync.formats.patch import UnfitPatchError, apply, at, diff, escape, tokens
+from jmapsync.formats.objects import UnfitPatchError, apply, at, diff, escape, tokens
 from jmapsync.formats.setaside import set_aside
 from jmapsync.formats.shapes import IMPLIED, KEYED, LIST, NAMED, ONE, PARTS, REFERENCES, Part, is_default, objects, type_of
 
@@ -92,7 +92,23 @@ def changes(before: Object, after: Object) -> Patch:
     """
     meaning = canonical(after)
     patch = {path: at(after, path) for path in diff(canonical(before), meaning)}
-    return {path: None if value in ("", {}, []) and at(meaning, path) is None else value for path, value in patch.items()}
+    for path, value in list(patch.items()):
+        name, _, key = path.partition("/")
+        if value in ("", {}, []) and at(meaning, path) is None:
+            patch[path] = None
+        elif name in _PATCHES and key and isinstance(value, dict):
+            if _still_says(after, path, at(before, path)):
+                del patch[path]
+            else:
+                patch[path] = {inner: each for inner, each in value.items() if inner not in _STAMPS}
+    return patch
+
+
+def _still_says(after: Object, path: str, old: Any) -> bool:  # noqa: ANN401 # any JSON value
+    """Tell whether an override or a localization as it was says of the new item what the new one says."""
+    name, key = tokens(path)
+    one, other = _whole(after, name, key, old), _whole(after, name, key, at(after, path))
+    return one is not None and other is not None and _plain_item(one) == _plain_item(other)
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 # any JSON value
@@ -108,7 +124,7 @@ def _plain_item(item: Object) -> Object:
     """Return the canonical form without its patches."""
     result = plain_part(type_of(item), {name: value for name, value in item.items() if name not in _PATCHES})
     if isinstance(alerts := result.get("alerts"), dict):
-        fillers = {*_FILLERS, item.get("title")}
+        fillers = {*_FILLERS, *(text for text in (item.get("title"), item.get("description")) if isinstance(text, str))}
         result["alerts"] = {key: _without_filler(alert, fillers) for key, alert in alerts.items()}
     return result
 
@@ -194,7 +210,7 @@ def _without_lines(component: Any, unwanted: Callable[[list[Any]], bool]) -> Any
 
 
 def _without_filler(alert: Any, fillers: set[Any]) -> Any:  # noqa: ANN401 # any JSON value
-    """Return an alert without the DESCRIPTION that a VALARM must have and that programs fill with the title or some word."""
+    """Return an alert without the DESCRIPTION that a VALARM must have, where a program filled it with what the event says."""
     if not isinstance(alert, dict) or "action" in alert or "iCalendar" not in alert:
         return alert
     component = _without_lines(alert["iCalendar"], lambda line: line[0] == "description" and line[3] in fillers)

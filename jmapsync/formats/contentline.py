@@ -40,7 +40,8 @@ LONGEST_MARK = 15
 """Characters of a line that may begin or end a card, with room for spaces."""
 BOM = b"\xef\xbb\xbf"
 _VERSION_21 = re.compile(rb"^VERSION[ \t]*:[ \t]*2\.1[ \t]*$", re.IGNORECASE | re.MULTILINE)
-_MARKS = frozenset({"BEGIN:VCARD", "END:VCARD"})
+_BLANKS = re.compile(rb"\n+(?=[ \t]+[^ \t\n])")
+"""Blank lines in the middle of a folded value, as some programs leave with CR CR LF."""
 _NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
 _GROUP = re.compile(r"[A-Za-z0-9_.-]+\Z")
 _HEAD = re.compile(r'((?:[^":]|"[^"]*")*):')
@@ -66,6 +67,8 @@ def read_lines(data: bytes) -> list[Line]:
     octets = data.removeprefix(BOM)
     if b"\r" in octets:
         octets = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if b"\n\n" in octets:
+        octets = _BLANKS.sub(b"\n", octets)
     old = b"2.1" in octets and _VERSION_21.search(octets) is not None
     unfolded = octets.replace(b"\n ", b" " if old else b"").replace(b"\n\t", b"\t" if old else b"")
     try:

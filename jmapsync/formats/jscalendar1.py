@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from jmapsync.formats.codec import Object, Patch
-from jmapsync.formats.patch import apply, diff, escape, merge, tokens
+from jmapsync.formats.objects import apply, diff, escape, tokens
+from jmapsync.formats.patch import merge
 from jmapsync.formats.recur import from_jcal, to_jcal
 from jmapsync.formats.shapes import EMPTY, KEYED, LIST, NAMED, ONE, PARTS
 

@@ -1,8 +1,4 @@
-"""Tell two objects apart as a PatchObject, apply one, and fit the edit of one side to what the other side did (RFC 8620, 5.3).
-
-Paths are JSON pointers (RFC 6901) without the leading slash. A property that is null counts as missing, but for the values that
-are patches themselves (overrides of recurrences, localizations): those are one value each, sent whole (RFC 8984, 4.3.5).
-"""
+"""Fit the edit of one side to what the other side did, and tell what of it was not kept (RFC 8620, 5.3)."""
 
 from __future__ import annotations
 
@@ -10,14 +6,17 @@ import re
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jmapsync.formats.codec import MalformedError, Object, Patch
+from jmapsync.formats.canonical import changes
+from jmapsync.formats.objects import MAPS_OF_PATCHES, UnfitPatchError, apply, at, diff, escape, follow, same, tokens, words
 from jmapsync.formats.shapes import KEYED, part_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
-MAPS_OF_PATCHES = frozenset({"recurrenceOverrides", "localizations"})
-"""Properties whose values are PatchObjects: a null or a slash in them means something of its own."""
+    from jmapsync.formats.codec import Object, Patch
+
+__all__ = ["Merge", "UnfitPatchError", "apply", "diff", "merge", "merge_lines", "missing", "words"]
+
 _STATEMENTS = [
     (re.compile(pattern), whole)
     for pattern, whole in (
@@ -31,14 +30,7 @@ _STATEMENTS = [
 """Properties that say one thing together: one side's change of a part cannot be put beside the other side's of another part."""
 _LINES = re.compile(r"(?:^|/)(?:vCardProps|iCalendar/(?:properties|components))\Z")
 """Arrays that are sets: lines of vCard and iCalendar that have no property of their own."""
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
-
-
 Lines = list[Any]
-
-
-class UnfitPatchError(MalformedError):
-    """A patch with a path whose parent the object lacks."""
 
 
 class Merge(NamedTuple):
@@ -48,88 +40,6 @@ class Merge(NamedTuple):
     """What can be sent, fitted to what the other side holds."""
     conflicts: list[str]
     """What both sides changed, in words, such as `recurrence overrides 2026-01-01T09:00:00`."""
-
-
-def escape(name: str) -> str:
-    """Return a property's name as one token of a path (RFC 6901, 3)."""
-    return name.replace("~", "~0").replace("/", "~1")
-
-
-def tokens(path: str) -> list[str]:
-    """Return the names that a path goes through."""
-    return [token.replace("~1", "/").replace("~0", "~") for token in path.split("/")]
-
-
-def words(path: str) -> str:
-    """Return a path for people: `emails e1 address`."""
-    first, *rest = tokens(path)
-    return " ".join([_HUMP.sub(" ", first).lower(), *(_HUMP.sub(" ", name).lower() if name.isalpha() else name for name in rest)])
-
-
-def at(item: Object, path: str) -> Any:  # noqa: ANN401 # any JSON value
-    """Return what an object holds at a path; None where it holds nothing."""
-    return _follow(item, tokens(path))
-
-
-def same(one: Any, other: Any) -> bool:  # noqa: ANN401 # any JSON value
-    """Tell whether two JSON values are the same; to Python true is also 1."""
-    if isinstance(one, dict):
-        return isinstance(other, dict) and one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
-    if isinstance(one, list):
-        return isinstance(other, list) and len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
-
-
-def diff(before: Object, after: Object) -> Patch:
-    """Return the narrowest patch that makes `after` of `before`; empty where they are the same.
-
-    Arrays are replaced whole, and so is an object whose `@type` changed. No path leads into an array or below what is missing or
-    null in `before`, and none is the start of another (RFC 8620, 5.3).
-    """
-    return dict(_differences(before, after, ""))
-
-
-def _differences(before: Object, after: Object, start: str) -> Iterator[tuple[str, Any]]:
-    whole = start[:-1] in MAPS_OF_PATCHES
-    for name in before.keys() | after.keys():
-        old, new = before.get(name), after.get(name)
-        if same(old, new):
-            continue
-        path = start + escape(name)
-        if isinstance(old, dict) and isinstance(new, dict) and not whole and old.get("@type") == new.get("@type"):
-            yield from _differences(old, new, path + "/")
-        else:
-            yield path, new
-
-
-def apply(item: Object, patch: Patch) -> Object:
-    """Return an object with a patch applied; the object itself stays as it is.
-
-    Removing what is not there does nothing. Raises UnfitPatchError where a value's parent is missing or is no object: nothing is
-    created on the way, and nothing of such a patch is applied (RFC 8984, 1.4.9).
-    """
-    result = dict(item)
-    owned = {"": result}
-    for path in sorted(patch):
-        value, *names = patch[path], *tokens(path)
-        parent, where = result, ""
-        for name in names[:-1]:
-            below = parent.get(name)
-            if not isinstance(below, dict):
-                break
-            where += "/" + escape(name)
-            if where not in owned:
-                owned[where] = parent[name] = dict(below)
-            parent = owned[where]
-        else:
-            if value is None:
-                parent.pop(names[-1], None)
-            else:
-                parent[names[-1]] = value
-            continue
-        if value is not None:
-            raise UnfitPatchError(f"there is no {words(path.rpartition('/')[0])} to hold {names[-1]}")
-    return result
 
 
 def merge(base_local: Object, local: Object, base_remote: Object, remote: Object) -> Merge:
@@ -197,21 +107,31 @@ def _name(line: Any) -> str:  # noqa: ANN401 # any JSON value
 def missing(patch: Patch, item: Object) -> Patch:
     """Return what of a patch that was sent an object does not show; the narrowest paths that say it.
 
-    What the object holds beside it, and properties left out where the patch gives an empty value or `@type`, are no loss.
+    What the object holds beside it is no loss, and neither is what goes without saying or means the same (formats.canonical).
     """
     lost: Patch = {}
-    for path, value in patch.items():
-        lost.update(_unshown(path, value, at(item, path)))
-    return lost
+    shown = item
+    for path in sorted(patch):
+        value, held = patch[path], at(item, path)
+        try:
+            shown = apply(shown, {path: value if value is None else _overlaid(path, held, value)})
+        except UnfitPatchError:
+            lost[path] = value
+    return {**lost, **changes(item, shown)}
 
 
-def _unshown(path: str, wanted: Any, shown: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 # any JSON value
-    if isinstance(wanted, dict) and isinstance(shown, dict) and path.rpartition("/")[0] not in MAPS_OF_PATCHES:
-        for name, value in wanted.items():
-            if name != "@type":
-                yield from _unshown(f"{path}/{escape(name)}", value, shown.get(name))
-    elif not same(wanted, shown) and (shown is not None or wanted not in (None, False, "", {}, [])):
-        yield path, wanted
+def _overlaid(path: str, held: Any, wanted: Any) -> Any:  # noqa: ANN401 # any JSON value
+    """Return what is held with what is wanted put over it."""
+    if _LINES.search(path) and isinstance(held, list) and isinstance(wanted, list):
+        return held + _less(wanted, held)
+    if not isinstance(held, dict) or not isinstance(wanted, dict):
+        return wanted
+    if path.rpartition("/")[0] in MAPS_OF_PATCHES:
+        beside = {
+            other: value for other, value in held.items() if not any(_leads(own, other) or _leads(other, own) for own in wanted)
+        }
+        return {**beside, **wanted}
+    return {**held, **{name: _overlaid(f"{path}/{escape(name)}", held.get(name), value) for name, value in wanted.items()}}
 
 
 def _fitted(patch: Patch, base_local: Object, local: Object, remote: Object) -> Iterator[tuple[str, Any]]:
@@ -219,11 +139,11 @@ def _fitted(patch: Patch, base_local: Object, local: Object, remote: Object) -> 
     lifted: Patch = {}
     for path in sorted(patch):
         names = tokens(path)
-        depth = next((depth for depth in range(1, len(names)) if not isinstance(_follow(remote, names[:depth]), dict)), len(names))
+        depth = next((depth for depth in range(1, len(names)) if not isinstance(follow(remote, names[:depth]), dict)), len(names))
         if depth == len(names):
             yield from _spread(path, patch[path], base_local, remote)
         elif patch[path] is not None:
-            lifted["/".join(map(escape, names[:depth]))] = _follow(local, names[:depth])
+            lifted["/".join(map(escape, names[:depth]))] = follow(local, names[:depth])
     yield from lifted.items()
 
 
@@ -263,8 +183,12 @@ def _free(path: str, *items: Object) -> str:
     return next(free for free in (f"{path}-{number}" for number in count(2)) if all(at(item, free) is None for item in items))
 
 
+def _leads(path: str, other: str) -> bool:
+    return path == other or other.startswith(path + "/")
+
+
 def _overlap(one: str, other: str) -> bool:
-    if one == other or one.startswith(other + "/") or other.startswith(one + "/"):
+    if _leads(one, other) or _leads(other, one):
         return True
     left, right = _statement(one), _statement(other)
     # An override is known by the time at which its instance would have started (RFC 8984, 4.3.5).
@@ -273,11 +197,3 @@ def _overlap(one: str, other: str) -> bool:
 
 def _statement(path: str) -> str:
     return next((pattern.sub(whole, path) for pattern, whole in _STATEMENTS if pattern.fullmatch(path)), path)
-
-
-def _follow(item: Any, names: Sequence[str]) -> Any:  # noqa: ANN401 # any JSON value
-    for name in names:
-        if not isinstance(item, dict):
-            return None
-        item = item.get(name)
-    return item

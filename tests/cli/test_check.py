@@ -18,12 +18,20 @@ class TestAServerThatAnswers:
         assert (done.code, done.err) == (0, "")
         assert done.out.startswith(f"The configuration {home.config} is sound.\n")
         assert f"  server     {server.url} as alice\n" in done.out
-        assert "  offers     mail" in done.out
-        assert "  offers no  contacts, calendars, tasks, sieve" in done.out
+        assert "  offers     mail, contacts, calendars, tasks" in done.out
+        assert "  offers no  sieve" in done.out
         assert "maxObjectsInGet 500" in done.out
         lines = [line.split() for line in done.out.splitlines()]
         assert ["INBOX", "6", "4", "inbox"] in lines
         assert ["Lists/python", "2", "1"] in lines
+
+    def test_lists_address_books_and_calendars(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
+        server.account.contacts.create_collection("Family")
+        home.configure(more='[accounts.home.contacts]\npath = "~/.contacts"\n\n[accounts.home.calendars]\npath = "~/.calendars"\n')
+        done = jmapsync("check")
+        assert (done.code, done.err) == (0, "")
+        assert "  contacts   3: Contacts, Engine, Family\n" in done.out
+        assert "  calendars  3: Calendar, Engine, Tasks\n" in done.out
 
     def test_changes_nothing(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
         before = server.account.version

@@ -56,7 +56,7 @@ class TestStatus:
         assert f"The ledger {home.state}/ledger.sqlite cannot be used" in done.err
 
     def test_of_what_this_version_cannot_do(self, jmapsync: Command, home: Home) -> None:
-        home.configure(more='[accounts.home.tasks]\npath = "~/tasks"\n')
+        home.configure(more='[accounts.home.sieve]\npath = "~/sieve"\n')
         done = jmapsync("status")
         assert done.code == 2
-        assert "  tasks: Tasks cannot be synchronised yet by this version.\n" in done.out
+        assert "  sieve: Sieve scripts cannot be synchronised yet by this version.\n" in done.out

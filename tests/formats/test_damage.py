@@ -236,6 +236,8 @@ def test_a_due_date_set_in_todoman_is_told_in_the_zone_of_the_task() -> None:
 def test_a_task_that_floats_moves_back_by_the_offset_of_the_machine() -> None:
     floating = {"@type": "Task", "uid": "t", "start": "2026-07-05T08:00:00", "due": "2026-07-05T09:00:00"}
     assert edit(floating, {**floating, "timeZone": "Etc/UTC", "start": "2026-07-05T06:00:00", "due": "2026-07-05T07:00:00"}) == {}
+    later = {**floating, "timeZone": "Etc/UTC", "start": "2026-07-05T06:00:00", "due": "2026-07-15T07:00:00"}
+    assert edit(floating, later) == {"due": "2026-07-15T09:00:00"}
     moved = {**floating, "timeZone": "Etc/UTC", "start": "2026-07-05T06:00:00", "due": "2026-07-05T08:00:00"}
     assert edit(floating, moved) == {"timeZone": "Etc/UTC", "start": "2026-07-05T06:00:00", "due": "2026-07-05T08:00:00"}
 
@@ -276,3 +278,70 @@ def test_whatever_a_file_holds_no_rule_fails(odd: Any) -> None:  # noqa: ANN401 
     task = {"@type": "Task", **dict.fromkeys(names, odd), "timeZone": "Etc/UTC"}
     for before, after in ((card, KHARD), (CARD, card), (card, card), (TASK, task), ({**task, "timeZone": None}, TODOMAN)):
         take_back(before, after)
+
+
+EVENT: dict[str, Any] = {
+    "@type": "Event",
+    "uid": "e",
+    "title": "Talk",
+    "start": "2026-12-01T08:00:00",
+    "timeZone": "Europe/Rome",
+    "locations": {"l": {"name": "Room 1", "coordinates": "geo:1,2"}, "m": {"name": "Room 2"}},
+    "mainLocationId": "l",
+    "recurrenceRule": {"frequency": "weekly"},
+    "recurrenceOverrides": {
+        "2026-12-08T08:00:00": {"title": "Special talk"},
+        "2026-12-15T08:00:00": {"start": "2026-12-15T10:00:00", "alerts": {"z": {"trigger": {"offset": "PT0S"}}}},
+        "2026-12-22T08:00:00": {"excluded": True},
+    },
+}
+
+
+def test_a_location_written_over_its_copy_in_khal_is_the_main_one_renamed() -> None:
+    after = {**EVENT, "locations": {**EVENT["locations"], "new": {"name": "Elsewhere"}}, "mainLocationId": "new"}
+    assert edit(EVENT, after) == {"locations/l/name": "Elsewhere"}
+    told = {**after, "locations": {**EVENT["locations"], "new": {"name": "Elsewhere", "coordinates": "geo:3,4"}}}
+    assert edit(EVENT, told).keys() == {"mainLocationId", "locations/new"}
+    assert edit(EVENT, {**EVENT, "mainLocationId": "m"}) == {"mainLocationId": "m"}
+
+
+def test_a_series_edited_in_khal_takes_its_overrides_along() -> None:
+    """Each override in the file is a copy of the whole series, which khal leaves as it was."""
+    alarm = {"a": {"trigger": {"offset": "-PT30M"}}}
+    after = {
+        **EVENT,
+        "title": "New",
+        "description": "New too",
+        "alerts": alarm,
+        "recurrenceOverrides": {
+            "2026-12-08T08:00:00": {"title": "Special talk", "description": None, "alerts": None, "sequence": None},
+            "2026-12-15T08:00:00": {
+                "title": "Talk",
+                "start": "2026-12-15T10:00:00",
+                "description": None,
+                "sequence": None,
+                "alerts/a": None,
+                "alerts/z": {"trigger": {"offset": "PT0S"}},
+            },
+            "2026-12-22T08:00:00": {"excluded": True},
+        },
+    }
+    assert edit(EVENT, after) == {"title": "New", "description": "New too", "alerts": alarm}
+
+
+def test_an_override_edited_beside_its_series_is_sent() -> None:
+    moved = {"start": "2026-12-15T11:00:00", "alerts": EVENT["recurrenceOverrides"]["2026-12-15T08:00:00"]["alerts"], "sequence": 2}
+    after = {
+        **EVENT,
+        "title": "New",
+        "recurrenceOverrides": {
+            **EVENT["recurrenceOverrides"],
+            "2026-12-08T08:00:00": {"title": "Talk"},
+            "2026-12-15T08:00:00": moved,
+        },
+    }
+    assert edit(EVENT, after) == {
+        "title": "New",
+        "recurrenceOverrides/2026-12-08T08:00:00": {"title": "Talk"},
+        "recurrenceOverrides/2026-12-15T08:00:00": {name: moved[name] for name in ("start", "alerts")},
+    }

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jmapsync.formats.patch import MAPS_OF_PATCHES, UnfitPatchError, apply, diff, escape, merge, missing, tokens, words
+from jmapsync.formats.objects import MAPS_OF_PATCHES, escape, tokens
+from jmapsync.formats.patch import UnfitPatchError, apply, diff, merge, missing, words
 
 NAMES = st.sampled_from(["a", "b", "c/d", "e~f", "", "recurrenceOverrides", "localizations", "emails", "@type"])
 SCALARS = st.booleans() | st.integers(-1, 2) | st.sampled_from(["x", "y", ""])
@@ -206,6 +207,36 @@ def test_what_a_server_dropped_is_named_by_the_narrowest_path() -> None:
     patch = {"emails/e": {"@type": "EmailAddress", "address": "a", "label": "x", "contexts": {}}, "title": None, "keywords/k": True}
     item = {"emails": {"e": {"address": "a", "pref": 1}}, "title": "t"}
     assert missing(patch, item) == {"emails/e/label": "x", "title": None, "keywords/k": True}
+
+
+def test_what_a_server_says_in_its_own_words_is_not_dropped() -> None:
+    sent = {
+        "@type": "Event",
+        "version": "2.0",
+        "updated": "2026-01-01T00:00:00Z",
+        "start": "2026-01-01T09:00:00",
+        "duration": "PT60M",
+        "status": "confirmed",
+        "title": "t",
+        "recurrenceOverrides": {"2026-01-02T09:00:00": {"title": "u"}, "2026-01-03T09:00:00": {"title": "v", "color": "red"}},
+        "iCalendar": {"properties": [["x-a", {}, "unknown", "1"], ["x-b", {}, "unknown", "2"]]},
+    }
+    shown = {
+        "@type": "Event",
+        "updated": "2026-02-02T00:00:00Z",
+        "start": "2026-01-01T09:00:00",
+        "duration": "PT1H",
+        "title": "t",
+        "recurrenceOverrides": {
+            "2026-01-02T09:00:00": {"title": "u", "sequence": 1, "start": "2026-01-02T09:00:00"},
+            "2026-01-03T09:00:00": {"title": "v", "status": "cancelled"},
+        },
+        "iCalendar": {"properties": [["x-a", {}, "unknown", "1"], ["x-c", {}, "unknown", "3"]]},
+    }
+    assert missing(sent, shown) == {
+        "recurrenceOverrides/2026-01-03T09:00:00": {"title": "v", "status": "cancelled", "color": "red"},
+        "iCalendar/properties": [*shown["iCalendar"]["properties"], ["x-b", {}, "unknown", "2"]],  # type: ignore[index]
+    }
 
 
 def test_a_path_reads_as_words() -> None:

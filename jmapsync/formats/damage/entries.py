@@ -26,4 +26,5 @@ def pairs(before: Object, after: Object, name: str) -> Iterator[tuple[str, Objec
 
 def with_entry(item: Object, name: str, key: str, entry: Object) -> Object:
     """Return an object with an entry of a map set."""
-    return {**item, name: {**entries(item, name), key: entry}}
+    found = item.get(name)
+    return {**item, name: {**(found if isinstance(found, dict) else {}), key: entry}}

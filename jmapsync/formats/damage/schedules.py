@@ -1,10 +1,13 @@
-"""Take back what todoman 4.7.0 does to the tasks that it edits; all of it seen."""
+"""Take back what todoman 4.7.0 does to tasks and khal 0.14.1 to events that they edit; all of it seen."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from jmapsync.formats.damage.entries import entries, with_entry
+from jmapsync.formats.objects import at, same
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,13 +17,15 @@ if TYPE_CHECKING:
 _UTC = "Etc/UTC"
 _MOMENTS = ("start", "due", "recurrenceId")
 """Local times in the time zone of the item."""
+_FARTHEST, _STEP = timedelta(hours=14), timedelta(minutes=15)
+"""Offsets from UTC: the largest that is in use, and what all are multiples of."""
 
 
 def utc_for_zone(before: Object, after: Object) -> Object:
     """Put back the time zone of a task: todoman 4.7 writes DTSTART and DUE in UTC (todoman#263).
 
-    An edited time keeps its instant. A task whose times float is given back its times if both moved by the same offset, which
-    is that of the machine; an event's zone is put back only if it starts at the same instant.
+    An edited time keeps its instant. The times of a task that floats are given back where only one offset can be that of the
+    machine, by which todoman moved both; an event's zone is put back only if it starts at the same instant.
     """
     name = before.get("timeZone")
     if after.get("timeZone") != _UTC or name == _UTC or before.get("showWithoutTime") is True:
@@ -50,13 +55,49 @@ def repeated_master(before: Object, after: Object) -> Object:
     return {**after, "recurrenceOverrides": kept}
 
 
-def _floating(before: Object, after: Object) -> Object:
-    names = [name for name in ("start", "due") if name in before]
-    offsets = {_offset(before[name], after.get(name)) for name in names}
-    if len(names) < len(("start", "due")) or len(offsets) != 1 or None in offsets:
+def copied_location(before: Object, after: Object) -> Object:
+    """Rename the main location where khal 0.14 wrote over the LOCATION that was but the copy of its name (DERIVED=TRUE)."""
+    main, now = str(before.get("mainLocationId")), str(after.get("mainLocationId"))
+    old, places = entries(before, "locations"), entries(after, "locations")
+    if (
+        main == now
+        or main not in old
+        or places.get(main) != old[main]
+        or now in old
+        or not places.get(now, {}).keys() <= {"@type", "name"}
+    ):
         return after
-    shift = offsets.pop() or timedelta()
-    moved = _moved(after, lambda text: _text(datetime.fromisoformat(text) + shift))
+    kept = {
+        key: {**place, "name": places[now].get("name", "")} if key == main else place for key, place in places.items() if key != now
+    }
+    return {**after, "mainLocationId": main, "locations": kept}
+
+
+def stale_copies(before: Object, after: Object) -> Object:
+    """Let the overrides of a series follow it: khal 0.14 edits the main component alone, and each override is a copy of all of it.
+
+    What an override had no word of its own for, and now says as the series did before it changed, is such a copy.
+    """
+    old, new = entries(before, "recurrenceOverrides"), entries(after, "recurrenceOverrides")
+    for key in old.keys() & new.keys():
+        own = old[key]
+        kept = {
+            path: value
+            for path, value in new[key].items()
+            if any(path == other or path.startswith(other + "/") or other.startswith(path + "/") for other in own)
+            or not same(value, at(before, path))
+            or same(at(after, path), at(before, path))
+        }
+        after = with_entry(after, "recurrenceOverrides", key, kept)
+    return after
+
+
+def _floating(before: Object, after: Object) -> Object:
+    offsets = {_offset(before[name], after.get(name)) for name in ("start", "due") if name in before}
+    possible = [offset for offset in offsets if offset is not None and abs(offset) <= _FARTHEST and not offset % _STEP]
+    if len([name for name in ("start", "due") if name in before]) < len(("start", "due")) or len(possible) != 1:
+        return after
+    moved = _moved(after, lambda text: _text(datetime.fromisoformat(text) + possible[0]))
     return after if moved is None else {name: value for name, value in moved.items() if name != "timeZone"}
 
 
@@ -92,4 +133,4 @@ def _text(moment: datetime) -> str:
     return moment.replace(tzinfo=None).isoformat()
 
 
-SCHEDULE_RULES = (utc_for_zone, repeated_master)
+SCHEDULE_RULES = (utc_for_zone, repeated_master, copied_location, stale_copies)

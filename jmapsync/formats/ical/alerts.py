@@ -125,7 +125,11 @@ def write_alerts(item: Object, writing: Writing, title: str) -> None:
     if not isinstance(alerts, dict):
         writing.leave("alerts", alerts)
         return
-    inner = {key: alert for key, alert in sorted(alerts.items()) if isinstance(alert, dict) and is_id(key) and _trigger(alert) is not None}
+    inner = {
+        key: alert
+        for key, alert in sorted(alerts.items())
+        if isinstance(alert, dict) and is_id(key) and _trigger(alert) is not None
+    }
     wanted = {uid for alert in inner.values() if isinstance(related := alert.get("relatedTo"), dict) for uid in related}
     uids = {key: _uid(alert) or key for key, alert in inner.items()}
     for key, alert in inner.items():
@@ -160,7 +164,9 @@ def _write_alert(key: str, alert: Object, title: str, uids: dict[str, str], *, r
     found = _trigger(alert)
     if found is not None:
         writing.add("TRIGGER", *found, "trigger")
-        leave_unknown(writing, alert["trigger"], {"@type", "when"} if "VALUE" in found[1] else {"@type", "offset", "relativeTo"}, "trigger")
+        leave_unknown(
+            writing, alert["trigger"], {"@type", "when"} if "VALUE" in found[1] else {"@type", "offset", "relativeTo"}, "trigger"
+        )
     action = alert.get("action")
     if isinstance(action, str) and action.upper() in _ACTIONS and action.islower():
         writing.add("ACTION", action.upper(), None, "action")

@@ -33,7 +33,19 @@ _PLAIN: Final = {"VERSION": _VERSION, "CALSCALE": "GREGORIAN"}
 """Lines that say nothing that goes without saying."""
 _GROUP: Final = by_name(GROUP)
 _GROUP_KNOWN: Final = {
-    *"@type version entries prodId locale description descriptionContentType keywords categories links iCalendar".split(),
+    *[
+        "@type",
+        "version",
+        "entries",
+        "prodId",
+        "locale",
+        "description",
+        "descriptionContentType",
+        "keywords",
+        "categories",
+        "links",
+        "iCalendar",
+    ],
     *(field.path for field in GROUP),
 }
 
@@ -43,7 +55,11 @@ def _calendar(data: bytes) -> Component:
     if len(found) != 1 or found[0].name != "VCALENDAR":
         if not found:
             raise MalformedError("The file is empty.")
-        raise MalformedError("The file holds several calendars." if found[0].name == "VCALENDAR" else f"The file holds a {found[0].name} outside a VCALENDAR.")
+        raise MalformedError(
+            "The file holds several calendars."
+            if found[0].name == "VCALENDAR"
+            else f"The file holds a {found[0].name} outside a VCALENDAR."
+        )
     return found[0]
 
 
@@ -210,7 +226,11 @@ def _kept_calendars(item: Object) -> list[Any]:
     return [
         value
         for value in (components if isinstance(components, list) else ())
-        if isinstance(value, list) and len(value) == 3 and value[0] == OF_CALENDAR and isinstance(value[1], list) and isinstance(value[2], list)  # noqa: PLR2004
+        if isinstance(value, list)
+        and len(value) == 3
+        and value[0] == OF_CALENDAR
+        and isinstance(value[1], list)
+        and isinstance(value[2], list)
     ]
 
 

@@ -43,9 +43,38 @@ _COMPONENTS: Final = frozenset({"VALARM", "PARTICIPANT", "VLOCATION"})
 NO_STAMP: Final = "1970-01-01T00:00:00Z"
 """The DTSTAMP of an object that does not say when it was changed: the format demands one, and the same object is to give the same bytes."""
 _KNOWN: Final = frozenset(
-    "@type uid version method prodId iCalendar start due duration endTimeZone timeZone showWithoutTime recurrenceId recurrenceIdTimeZone"
-    " recurrenceRule recurrenceOverrides description descriptionContentType keywords categories locations mainLocationId virtualLocations"
-    " links relatedTo participants organizerCalendarAddress sentBy alerts locale".split()
+    [
+        "@type",
+        "uid",
+        "version",
+        "method",
+        "prodId",
+        "iCalendar",
+        "start",
+        "due",
+        "duration",
+        "endTimeZone",
+        "timeZone",
+        "showWithoutTime",
+        "recurrenceId",
+        "recurrenceIdTimeZone",
+        "recurrenceRule",
+        "recurrenceOverrides",
+        "description",
+        "descriptionContentType",
+        "keywords",
+        "categories",
+        "locations",
+        "mainLocationId",
+        "virtualLocations",
+        "links",
+        "relatedTo",
+        "participants",
+        "organizerCalendarAddress",
+        "sentBy",
+        "alerts",
+        "locale",
+    ]
 )
 _ALL_KNOWN: Final = {name: _KNOWN | {field.path for field in fields} for name, fields in _FIELDS.items()}
 

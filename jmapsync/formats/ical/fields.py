@@ -69,7 +69,9 @@ def enum(values: Iterable[tuple[str, str]]) -> tuple[Callable[[str], object | No
     """Return the two conversions of a table of values, those of iCalendar first."""
     to_json = dict(values)
     to_ical = {value: name for name, value in to_json.items()}
-    return (lambda value: to_json.get(value.strip().upper())), (lambda value: to_ical.get(value) if isinstance(value, str) else None)
+    return (lambda value: to_json.get(value.strip().upper())), (
+        lambda value: to_ical.get(value) if isinstance(value, str) else None
+    )
 
 
 def lowered(names: str) -> list[tuple[str, str]]:

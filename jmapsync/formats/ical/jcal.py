@@ -39,7 +39,9 @@ _TIME = re.compile(r"(\d\d)(\d\d)(\d\d)(Z?)", re.ASCII)
 _OFFSET = re.compile(r"([+-]\d\d)(\d\d)(\d\d)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _FLOAT = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
-_NUMBERS: Final = frozenset({"interval", "count", "bysecond", "byminute", "byhour", "bymonthday", "byyearday", "byweekno", "bymonth", "bysetpos"})
+_NUMBERS: Final = frozenset(
+    {"interval", "count", "bysecond", "byminute", "byhour", "bymonthday", "byyearday", "byweekno", "bymonth", "bysetpos"}
+)
 _SEPARATORS = str.maketrans("", "", "-:")
 
 

@@ -104,7 +104,9 @@ class Reading:
             value = None
         refused = value is None or not path or path[0] in _RESERVED
         if path and path[0] == "recurrenceOverrides":
-            refused = refused or not all(isinstance(patch, dict) for patch in (value.values() if len(path) == 1 and isinstance(value, dict) else [value]))
+            refused = refused or not all(
+                isinstance(patch, dict) for patch in (value.values() if len(path) == 1 and isinstance(value, dict) else [value])
+            )
         if refused or not set_new(self.item, path, value):
             self.keep(line)
 

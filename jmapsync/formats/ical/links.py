@@ -8,8 +8,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from jmapsync.formats.ical.fields import write_uri
-from jmapsync.formats.ical.keys import chosen, hashed, is_id
 from jmapsync.formats.ical.kept import extra, leave_unknown
+from jmapsync.formats.ical.keys import chosen, hashed, is_id
 from jmapsync.formats.ical.pointers import join
 
 if TYPE_CHECKING:
@@ -42,7 +42,13 @@ def read_link(reading: Reading, line: Line) -> None:
         return  # an empty line says nothing
     href = _binary(line) if kind == "BINARY" else write_uri(line.value)
     size = params.get("SIZE", ["0"])[0]
-    if href is None or kind not in _TYPES or (kind == "BINARY" and line.name not in ("ATTACH", "IMAGE")) or not size.isdecimal() or len(size) > 15:  # noqa: PLR2004
+    if (
+        href is None
+        or kind not in _TYPES
+        or (kind == "BINARY" and line.name not in ("ATTACH", "IMAGE"))
+        or not size.isdecimal()
+        or len(size) > 15
+    ):
         reading.keep(line)
         return
     link: Object = {"@type": "Link", "href": href}
@@ -100,7 +106,9 @@ def _write_link(key: str, link: Object, href: str, writing: Writing) -> None:
     rel = link.get("rel")
     name = _RELS.get("enclosure" if rel is None else str(rel), "LINK")
     noted = str(writing.noted(path, *(name.lower() for name in NAMES)).get("name", "")).upper()
-    if noted and (rel in (None, "enclosure") if noted == "ATTACH" else rel == {"IMAGE": "icon", "URL": "describedby"}.get(noted, rel)):
+    if noted and (
+        rel in (None, "enclosure") if noted == "ATTACH" else rel == {"IMAGE": "icon", "URL": "describedby"}.get(noted, rel)
+    ):
         name = noted
     elif name == "URL" and "URL" in writing.written:
         name = "LINK"
@@ -114,13 +122,23 @@ def _write_link(key: str, link: Object, href: str, writing: Writing) -> None:
     if (content_type := link.get("contentType")) is not None and isinstance(content_type, str):
         params["FMTTYPE"] = content_type
         known.add("contentType")
-    if name in ("ATTACH", "IMAGE") and (data := _DATA.fullmatch(href)) and data[1] == params.get("FMTTYPE", "") and len(data[2]) % 4 == 0:
+    if (
+        name in ("ATTACH", "IMAGE")
+        and (data := _DATA.fullmatch(href))
+        and data[1] == params.get("FMTTYPE", "")
+        and len(data[2]) % 4 == 0
+    ):
         params |= {"ENCODING": "BASE64", "VALUE": "BINARY"}
         value = data[2]
     if isinstance(title := link.get("title"), str):
         params[_TITLES[name]] = title
         known.add("title")
-    if name in ("ATTACH", "IMAGE") and isinstance(size := link.get("size"), int) and not isinstance(size, bool) and 0 <= size < 10**15:
+    if (
+        name in ("ATTACH", "IMAGE")
+        and isinstance(size := link.get("size"), int)
+        and not isinstance(size, bool)
+        and 0 <= size < 10**15
+    ):
         params["SIZE"] = str(size)
         known.add("size")
     if name == "IMAGE" and (shown := names_of(link.get("display"))):

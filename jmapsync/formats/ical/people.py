@@ -195,7 +195,9 @@ def write_people(item: Object, writing: Writing, *, task: bool) -> None:
     elif item.get("sentBy") is not None:
         writing.leave("sentBy", item["sentBy"])
     for key, person in usable.items():
-        _write_person(key, person, writing, is_owner=key == owner and _is_restored(person, usable, key), organizer=organizer, task=task)
+        _write_person(
+            key, person, writing, is_owner=key == owner and _is_restored(person, usable, key), organizer=organizer, task=task
+        )
     writing.leave_entries("participants", {key: person for key, person in entries.items() if key not in usable}, len(entries))
 
 
@@ -211,14 +213,14 @@ def _is_restored(person: Object, people: Object, key: str) -> bool:
     """Tell whether a reader of the ORGANIZER line gives its participant the role of an owner."""
     if any(isinstance(person.get(path), str) for path in _TEXTS.values()):
         return True
-    return not any("owner" in names_of(other.get("roles")) and "calendarAddress" in other for name, other in people.items() if name != key)
+    return not any(
+        "owner" in names_of(other.get("roles")) and "calendarAddress" in other for name, other in people.items() if name != key
+    )
 
 
 def _write_organizer(item: Object, organizer: str, owner: str | None, people: Object, writing: Writing) -> None:
     person = people.get(owner or "", {})
-    params: dict[str, str | list[str]] = {
-        name: person[path] for name, path in _TEXTS.items() if isinstance(person.get(path), str)
-    }
+    params: dict[str, str | list[str]] = {name: person[path] for name, path in _TEXTS.items() if isinstance(person.get(path), str)}
     sent_by = item.get("sentBy")
     if isinstance(sent_by, str):
         params["SENT-BY"] = sent_by
@@ -234,7 +236,11 @@ def _write_organizer(item: Object, organizer: str, owner: str | None, people: Ob
 def _is_covered(person: Object) -> bool:
     """Tell whether the ORGANIZER line says all of a participant."""
     roles = person.get("roles", {"owner": True})
-    return person.keys() <= _LINE and roles in ({"owner": True}, {}) and all(isinstance(person.get(path, ""), str) for path in _TEXTS.values())
+    return (
+        person.keys() <= _LINE
+        and roles in ({"owner": True}, {})
+        and all(isinstance(person.get(path, ""), str) for path in _TEXTS.values())
+    )
 
 
 def _write_person(key: str, person: Object, writing: Writing, *, is_owner: bool, organizer: str | None, task: bool) -> None:

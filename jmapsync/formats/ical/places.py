@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from jmapsync.formats.ical.fields import write_uri
-from jmapsync.formats.ical.keys import chosen, free, hashed, hashed_object, is_id
 from jmapsync.formats.ical.kept import Reading, Writing, extra, leave_unknown
+from jmapsync.formats.ical.keys import chosen, free, hashed, hashed_object, is_id
 from jmapsync.formats.ical.lines import escape, split_text, unescape
 from jmapsync.formats.ical.links import NAMES as LINKS
 from jmapsync.formats.ical.links import names_of, read_link, write_links
@@ -217,7 +217,11 @@ def _write_location(key: str, place: Object) -> list[str]:
         writing.add("NAME", escape(name), None, "name")
     else:
         known.discard("name")
-    if types := [kind for kind, held in place["locationTypes"].items() if held is True] if isinstance(place.get("locationTypes"), dict) else []:
+    if (
+        types := [kind for kind, held in place["locationTypes"].items() if held is True]
+        if isinstance(place.get("locationTypes"), dict)
+        else []
+    ):
         writing.add("LOCATION-TYPE", ",".join(map(escape, sorted(types))), None, "locationTypes")
     else:
         known.discard("locationTypes")

@@ -11,8 +11,8 @@ from jmapsync.formats.ical.moments import as_of, read_moment
 from jmapsync.formats.ical.pointers import difference, join, patched, split
 from jmapsync.formats.ical.rules import Clock, is_same, read_rule, read_until, write_rule, write_until
 from jmapsync.formats.ical.schedule import seconds_between
-from jmapsync.formats.ical.times import basic, common_duration, duration, is_local, plus
 from jmapsync.formats.ical.times import at as moment_at
+from jmapsync.formats.ical.times import basic, common_duration, duration, is_local, plus
 from jmapsync.formats.ical.zones import UTC_ZONE
 
 if TYPE_CHECKING:
@@ -24,7 +24,18 @@ if TYPE_CHECKING:
 _UNTIL: Final = "X-JMAPSYNC-UNTIL"
 """Notes the text of an UNTIL that does not come back from the LocalDateTime: another form, or the second of two equal local times."""
 FIXED: Final = frozenset(
-    "@type method organizerCalendarAddress privacy prodId recurrenceId recurrenceIdTimeZone sentBy uid version".split()
+    [
+        "@type",
+        "method",
+        "organizerCalendarAddress",
+        "privacy",
+        "prodId",
+        "recurrenceId",
+        "recurrenceIdTimeZone",
+        "sentBy",
+        "uid",
+        "version",
+    ]
     + ["recurrenceOverrides", "recurrenceRule"]
 )
 """What an override cannot change (jscalendarbis, 3.3.4)."""
@@ -70,7 +81,12 @@ def _read_dates(reading: Reading, line: Line, source: Source, series: Series) ->
         clock = series.clock
         key = None if moment is None else as_of(moment, clock.zone, whole_days=clock.whole_days, time=series.time)
         length = _length(line, first, last, source) if last else None
-        if key is None or moment is None or key in overrides or (last and (moment.form == "date" or length is None or line.name != "RDATE")):
+        if (
+            key is None
+            or moment is None
+            or key in overrides
+            or (last and (moment.form == "date" or length is None or line.name != "RDATE"))
+        ):
             unread.append(text)
             continue
         overrides[key] = {"excluded": True} if line.name == "EXDATE" else {"duration": length} if last else {}
@@ -116,9 +132,13 @@ def _of_instance(kept: Any) -> Any:  # noqa: ANN401  # a value of JSON
         return kept
     found = dict(kept)
     components, noted = found.pop("components", None), found.pop("convertedProperties", None)
-    if isinstance(components, list) and (own := [value for value in components if not (value and value[0] in (OF_CALENDAR, "vtimezone"))]):
+    if isinstance(components, list) and (
+        own := [value for value in components if not (value and value[0] in (OF_CALENDAR, "vtimezone"))]
+    ):
         found["components"] = own
-    if isinstance(noted, dict) and (own_noted := {path: value for path, value in noted.items() if not path.startswith("recurrence")}):
+    if isinstance(noted, dict) and (
+        own_noted := {path: value for path, value in noted.items() if not path.startswith("recurrence")}
+    ):
         found["convertedProperties"] = own_noted
     return found if found.keys() - {"@type", "name"} else None
 
@@ -162,7 +182,11 @@ def instance_of(main: Object, at: str, patch: Patch) -> tuple[Object, Patch]:
     instance, failed = patched(base_of(main, at), allowed)
     kept = instance.get("iCalendar")
     properties = kept.get("properties") if isinstance(kept, dict) else None
-    names = {str(value[0]).upper() for value in properties if isinstance(value, list) and value} if isinstance(properties, list) else set()
+    names = (
+        {str(value[0]).upper() for value in properties if isinstance(value, list) and value}
+        if isinstance(properties, list)
+        else set()
+    )
     for name, line in _LINES_OF.items():
         if line in names:
             instance.pop(name, None)  # the line that is kept says it instead
@@ -211,7 +235,9 @@ def _write_rule(rule: Any, writing: Writing, target: Target, clock: Clock) -> No
     until = known.get("until")
     reused = noted if noted and is_local(until) and read_until(noted, clock) == until else None
     text = write_rule(known, clock, reused)
-    if text is None or not is_same({**known, "until": read_until(reused or write_until(until, clock), clock)} if until else known, text, clock):
+    if text is None or not is_same(
+        {**known, "until": read_until(reused or write_until(until, clock), clock)} if until else known, text, clock
+    ):
         writing.leave("recurrenceRule", rule)
         return
     writing.add("RRULE", text, params)

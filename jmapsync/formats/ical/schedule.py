@@ -40,7 +40,9 @@ def read_schedule(reading: Reading, times: Times, source: Source, series: Series
     if start is None and not task:
         if recurrence is None:
             given = times.get("DTSTART")
-            raise MalformedError(f"The start of the event is no date: {given[0].value[:40]}." if given else "The event has no start.")
+            raise MalformedError(
+                f"The start of the event is no date: {given[0].value[:40]}." if given else "The event has no start."
+            )
         start = recurrence
     main = next((moment for moment in (start, due) if moment is not None and moment.form != "date"), None)
     zone = None if main is None else main.zone
@@ -58,7 +60,9 @@ def read_schedule(reading: Reading, times: Times, source: Source, series: Series
             reading.keep(times["DUE"][0])
         else:
             item["due"] = local
-            _note(reading, "due", times["DUE"], due if local == due.local else due._replace(tzid=None), source, whole_days=whole_days)
+            _note(
+                reading, "due", times["DUE"], due if local == due.local else due._replace(tzid=None), source, whole_days=whole_days
+            )
     clock = Clock(zone, whole_days)
     if recurrence is not None:
         _read_recurrence_id(reading, times["RECURRENCE-ID"][0], recurrence, source, series)
@@ -203,7 +207,9 @@ def _write_span(item: Object, writing: Writing, target: Target, form: Form) -> N
         end = _end(item, form, end_zone)
         if end is not None:
             own = end_zone is not None or "tzid" in (noted.get("parameters") or {})
-            shape = form_of(end_zone or form.zone, writing, "duration", ("dtend",), target) if own and form.kind == "local" else form
+            shape = (
+                form_of(end_zone or form.zone, writing, "duration", ("dtend",), target) if own and form.kind == "local" else form
+            )
             writing.add("DTEND", *shape.write(end, target), "duration")
             return
     writing.leave("endTimeZone", end_zone)

@@ -64,7 +64,9 @@ def vtimezone(tzid: str, first: int, last: int) -> tuple[str, ...]:
         regular, rule = _rule(onsets, last)
         single = onsets[: len(onsets) - regular]
         if single:
-            lines.extend(_observance(single[0], before, after, [f"RDATE:{','.join(map(_basic, single[1:]))}"] if single[1:] else ()))
+            lines.extend(
+                _observance(single[0], before, after, [f"RDATE:{','.join(map(_basic, single[1:]))}"] if single[1:] else ())
+            )
         if regular:
             lines.extend(_observance(onsets[-regular], before, after, [rule]))
     return (*lines, "END:VTIMEZONE")

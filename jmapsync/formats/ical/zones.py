@@ -17,7 +17,9 @@ from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 from jmapsync.formats.ical.times import at, shown
 
 UTC_ZONE: Final = "Etc/UTC"
-_SHAPE = re.compile(r"(?:Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Etc|Europe|Indian|Pacific)(?:/[A-Za-z0-9_+-]+){1,3}")
+_SHAPE = re.compile(
+    r"(?:Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Etc|Europe|Indian|Pacific)(?:/[A-Za-z0-9_+-]+){1,3}"
+)
 _WORD = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+){0,3}")
 _OFFSET = re.compile(r"\(?(?:UTC|GMT) ?([+-])(\d\d?)(?::?00)?\)?(?![^+-]*[+-]\d)(?!:?\d)")
 _NO_ZONES = frozenset({"localtime", "posixrules", "Factory"})
@@ -118,5 +120,7 @@ def zone_of_rules(text: str, year: int) -> str | None:
 
 @lru_cache(maxsize=1)
 def _candidates() -> tuple[str, ...]:
-    known = list(dict.fromkeys(["Etc/UTC", *sorted(WINDOWS_TO_OLSON.values(), key=lambda name: (not name.startswith("Europe/"), name))]))
+    known = list(
+        dict.fromkeys(["Etc/UTC", *sorted(WINDOWS_TO_OLSON.values(), key=lambda name: (not name.startswith("Europe/"), name))])
+    )
     return (*known, *sorted(available_timezones() - set(known) - _NO_ZONES))

@@ -92,8 +92,7 @@ def _read_label(reading: Reading, line: Line, made: list[tuple[Line, Object]]) -
             address["full"] = text
             return
     address = {"full": text}
-    if line.group and not any(other.group == line.group for other, _ in made):
-        reading.settle(line.group)
+    reading.settle(line.group)
     read_common(reading, line, address, contexts=_CONTEXTS)
     reading.add(line, "addresses", _PREFIX, address)
     made.append((line, address))
@@ -116,10 +115,10 @@ def _read_place(reading: Reading, line: Line, made: list[tuple[Line, Object]]) -
     for other, address in made:
         if bare and attribute not in address and other.group == line.group:
             address[attribute] = value
-            if line.group:
-                reading.settle(line.group)
+            reading.settle(line.group)
             return
     address = {attribute: value}
+    reading.settle(line.group)
     read_common(reading, line, address, contexts=_CONTEXTS)
     reading.add(line, "addresses", _PREFIX, address)
     made.append((line, address))
@@ -153,19 +152,27 @@ def write_address(draft: Draft, key: str, address: Object) -> None:
 def _write_three(draft: Draft, key: str, address: Object, params: Params, structured: Structured | None) -> None:
     write_common(draft, params, address, types=_TYPES)
     unlabelled = {name: value for name, value in address.items() if name != "label"}
-    full, place, zone = address.get("full"), address.get("coordinates"), address.get("timeZone")
+    full = address.get("full")
     if structured is not None:
         draft.put("ADR", structured.value, params, unlabelled, "addresses", key)
-    elif not (isinstance(full, str) and full):
-        latitude = place.removeprefix("geo:").split(",") if isinstance(place, str) else ()
-        if len(latitude) == 2 and isinstance(place, str) and _GEO.match(place.removeprefix("geo:")):  # noqa: PLR2004 (a pair)
-            draft.put("GEO", ";".join(latitude), keyed(draft, key), unlabelled, "addresses", key)
-        if isinstance(zone, str) and zone:
-            draft.put("TZ", escape(zone), keyed(draft, key), unlabelled, "addresses", key)
-        return
     if isinstance(full, str) and full:
         label = {name: values for name, values in params.items() if name in {"prop-id", "type"}}
         if structured is None:
             draft.put("LABEL", escape(full), label, unlabelled, "addresses", key, draft.new_group())
         else:
             draft.add(Line("LABEL", escape(full), label, draft.lines[-1].group), "addresses", key)
+    elif structured is None:
+        _write_place(draft, key, address, draft.new_group())
+    if structured is not None and not draft.placed and not draft.lines[-1].group:
+        draft.placed = True
+        _write_place(draft, key, address, "")
+
+
+def _write_place(draft: Draft, key: str, address: Object, group: str) -> None:
+    """Write GEO and TZ: of an address that is nothing else, in a group of their own, and of the first other one."""
+    place, zone = address.get("coordinates"), address.get("timeZone")
+    pair = place.removeprefix("geo:").split(",") if isinstance(place, str) else ()
+    if len(pair) == 2 and isinstance(place, str) and _GEO.match(place.removeprefix("geo:")):  # noqa: PLR2004 (a pair)
+        draft.add(Line("GEO", ";".join(pair), keyed(draft, key), group), "addresses", key)
+    if isinstance(zone, str) and zone:
+        draft.add(Line("TZ", escape(zone), keyed(draft, key), group), "addresses", key)

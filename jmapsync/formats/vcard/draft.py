@@ -21,7 +21,7 @@ TYPE_OF_CONTEXT = {"private": "home", "work": "work"}
 class Draft:
     """A card being written."""
 
-    __slots__ = ("_alternatives", "_counts", "_groups", "card", "four", "hidden", "lines", "shared", "tags")
+    __slots__ = ("_alternatives", "_counts", "_groups", "card", "four", "hidden", "lines", "placed", "shared", "tags")
 
     def __init__(self, card: Object, *, four: bool, hidden: set[Tag]) -> None:
         self.card = card
@@ -32,6 +32,8 @@ class Draft:
         self.tags: list[Tag] = []
         self.shared: dict[str, str] = {}
         """The group of each organization in which titles are held, by its key."""
+        self.placed = False
+        """Whether an address has been written that GEO and TZ of vCard 3.0 belong to."""
         self._counts = 0
         self._alternatives: dict[tuple[str, str], str] = {}
         self._groups = _groups_in(card)

@@ -28,7 +28,9 @@ def read_patch(reading: Reading, line: Line) -> None:
     pointer = line.params.get("jsptr")
     value = _json(unescape(line.value))
     path = parse_pointer(",".join(pointer)) if pointer else ()
-    if value is _MISSING or not path or path[0] in {"@type", "vCardProps"} or not _set(reading.card, path, value):
+    if path == ("vCardProps",) and isinstance(value, list):
+        reading.card["vCardProps"] = [*reading.card.get("vCardProps", ()), *value]
+    elif value is _MISSING or not path or path[0] in {"@type", "vCardProps"} or not _set(reading.card, path, value):
         reading.keep(line)
 
 

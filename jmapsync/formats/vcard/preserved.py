@@ -15,6 +15,8 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]+\Z")
 _GROUP = re.compile(r"[A-Za-z0-9_.-]+\Z")
 _TYPE = re.compile(r"[A-Za-z0-9-]+\Z")
 _FRAMING = frozenset({"begin", "end", "version"})
+_TRANSFER = frozenset({"encoding", "charset"})
+"""Parameters that a value would be decoded by; only base64 is left alone (see contentline)."""
 _PLAIN = "unknown"
 """The type of a value nobody looked into: it stands as in the file, backslashes and all."""
 _RECOGNISED = frozenset({"text", "uri", "date", "date-time", "date-and-or-time", "timestamp", "time", "integer", "utc-offset"})
@@ -100,8 +102,8 @@ def write_params(params: Params, kept: Mapping[str, object], skipped: Iterable[s
     for name, value in kept.items():
         values = value if isinstance(value, list) else [value]
         key = name.lower()
-        fits = _TOKEN.match(key) and all(isinstance(text, (str, int)) and "\r" not in str(text) for text in values)
-        if key in skipped or (key in params and key != "type") or not fits:
+        fits = _TOKEN.match(key) and values and all(type(text) in {str, int} and "\r" not in str(text) for text in values)
+        if not fits or key in skipped or (key in params and key != "type") or (key in _TRANSFER and values != ["b"]):
             whole = False
         elif key in params:
             params[key] = params[key] + [str(text) for text in values]

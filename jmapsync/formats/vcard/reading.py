@@ -61,9 +61,14 @@ def _read_stamp(reading: Reading, line: Line) -> None:
         reading.keep(line)
 
 
+def is_kind(kind: str) -> bool:
+    """Tell whether a text is a kind of card: one that RFC 9553, 2.1.4 lists, or a vendor's."""
+    return kind.lower() in KINDS_OF_CARD or _VENDOR.match(kind) is not None
+
+
 def _read_kind(reading: Reading, line: Line) -> None:
     kind = unescape(line.value)
-    if "kind" not in reading.card and (kind.lower() in KINDS_OF_CARD or _VENDOR.match(kind)):
+    if "kind" not in reading.card and is_kind(kind):
         reading.card["kind"] = kind.lower() if kind.lower() in KINDS_OF_CARD else kind
     elif kind.lower() != reading.card.get("kind") and kind:
         reading.keep(line)
@@ -106,8 +111,6 @@ _LAST: dict[str, Callable[[Reading, Line], None]] = {
     **dict.fromkeys(("SORT-STRING", "X-PHONETIC-FIRST-NAME", "X-PHONETIC-LAST-NAME", "X-PHONETIC-MIDDLE-NAME"), read_legacy),
     "JSPROP": read_patch,
 }
-INTERPRETED = frozenset({*_FIRST, *_LAST, "X-ABLABEL"})
-"""The names of the properties that are not simply kept."""
 _PLACED = frozenset({"ADR", "LABEL", "GEO", "TZ"})
 
 

@@ -2,7 +2,7 @@
 
 So nothing can be lost by an oversight of the writer: what is missing goes into JSPROP lines, and what would be read as something
 else is not written as lines at all, but whole into JSPROP. Two cards are the same up to defaults, `@type` where it is implied, the
-order of components that have none, CR beside LF in texts, and the form of localization patches.
+order of components that have none, properties that are null, CR beside LF in texts, and the form of localization patches.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jmapsync.formats.vcard.patches import Path, localized
 
 if TYPE_CHECKING:
-    from collections.abc import Container
-
     from jmapsync.formats.codec import Object
     from jmapsync.formats.vcard.draft import Draft, Tag
 
@@ -39,8 +37,8 @@ class Residue(NamedTuple):
     """What the lines say otherwise, so that they must not be written."""
 
 
-def find_residue(card: Object, view: Object, draft: Draft, interpreted: Container[str]) -> Residue:
-    """Compare a card with what its lines would be read as; `interpreted` are the names of properties that the reader converts."""
+def find_residue(card: Object, view: Object, draft: Draft) -> Residue:
+    """Compare a card with what its lines would be read as."""
     residue = Residue([], set())
     tags = set(draft.tags)
     for name, value in card.items():
@@ -57,9 +55,9 @@ def find_residue(card: Object, view: Object, draft: Draft, interpreted: Containe
                 _compare_map(residue, draft, tags, name, value, seen)
         else:
             _differ(residue, draft, tags, (name,), value)
-    _compare_kept(residue, card, view, draft, interpreted)
+    _compare_kept(residue, card, view, draft)
     _compare_localizations(residue, card, view, draft)
-    return residue
+    return residue._replace(missing=[entry for entry in residue.missing if entry[1] is not None])
 
 
 def _compare_map(residue: Residue, draft: Draft, tags: set[Tag], name: str, wanted: Object, seen: Object) -> None:
@@ -114,21 +112,26 @@ def _differ(residue: Residue, draft: Draft, tags: set[Tag], path: Path, wanted: 
         residue.missing.append(entry)
 
 
-def _compare_kept(residue: Residue, card: Object, view: Object, draft: Draft, interpreted: Container[str]) -> None:
+def _compare_kept(residue: Residue, card: Object, view: Object, draft: Draft) -> None:
+    """Find the kept properties whose lines would not simply be kept again: those that the reader converts, and malformed ones."""
     wanted = card.get("vCardProps")
     if wanted is None or wanted == view.get("vCardProps"):
         return
-    if ("vCardProps", "") in draft.hidden or not isinstance(wanted, list):
+    if not isinstance(wanted, list):
         residue.missing.append((("vCardProps",), wanted))
         return
     seen = [_canonical(entry) for entry in view.get("vCardProps", ())]
-    written = [name for (name, _), line in zip(draft.tags, draft.lines, strict=True) if name == "vCardProps" and line]
-    for entry in wanted:
-        name = entry[0].upper() if isinstance(entry, list) and entry and isinstance(entry[0], str) else ""
-        if _canonical(entry) in seen:
+    unseen = []
+    for place, entry in enumerate(wanted):
+        tag = "vCardProps", str(place)
+        if tag not in draft.hidden and _canonical(entry) in seen:
             seen.remove(_canonical(entry))
-        elif name not in interpreted or len(written) != len(wanted):
-            residue.wrong.add(("vCardProps", ""))
+        else:
+            unseen.append(entry)
+            if tag not in draft.hidden:
+                residue.wrong.add(tag)
+    if unseen:
+        residue.missing.append((("vCardProps",), unseen))
 
 
 def _canonical(entry: Any) -> str:
@@ -151,7 +154,10 @@ def _compare_localizations(residue: Residue, card: Object, view: Object, draft: 
         if language not in seen:
             absent[language] = patch
         elif not isinstance(patch, dict) or plain(localized(card, patch)) != plain(localized(card, seen[language])):
-            residue.wrong.add(("localizations", language))
+            if ("localizations", language) in draft.hidden:
+                residue.missing.append((("localizations", language), patch))
+            else:
+                residue.wrong.add(("localizations", language))
     if len(absent) == len(wanted) and absent:
         residue.missing.append((("localizations",), absent))
     else:
@@ -170,9 +176,15 @@ def plain(value: Any) -> Any:
     for name, item in value.items():
         if name == "@type" and isinstance(item, str) and item in _IMPLIED:
             continue
-        if (name in _DEFAULTS and item in _DEFAULTS[name]) or (name in _SETS and item == {}):
+        if (
+            (name in _DEFAULTS and item in _DEFAULTS[name])
+            or (name in _SETS and item == {})
+            or (name == "vCardProps" and item == [])
+        ):
             continue
         result[name] = _plain_params(item) if name == "vCardParams" and isinstance(item, dict) else plain(item)
+    if isinstance(result.get("vCardProps"), list):
+        result["vCardProps"] = sorted(map(_canonical, result["vCardProps"]))
     components = result.get("components")
     if isinstance(components, list) and result.get("isOrdered") is not True:
         result["components"] = sorted(components, key=lambda part: json.dumps(part, sort_keys=True))

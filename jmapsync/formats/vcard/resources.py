@@ -17,7 +17,7 @@ from jmapsync.formats.vcard.values import is_uri, unescape, uri_value
 
 if TYPE_CHECKING:
     from jmapsync.formats.codec import Object
-    from jmapsync.formats.contentline import Line, Params
+    from jmapsync.formats.contentline import Line
 
 
 class _Resource(NamedTuple):

@@ -16,6 +16,7 @@ _STAMP = re.compile(
 )
 _UTC = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z\Z", re.ASCII)
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?\Z", re.ASCII)
+_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]*\Z")
 _MONTHS, _DAYS = 12, 31
 
 
@@ -134,10 +135,10 @@ def write_stamp(utc: object, *, dashes: bool = False) -> str:
 
 
 def read_zone(value: str) -> str | None:
-    """Return the name of a time zone for a TZ value; nothing for offsets that no name stands for (RFC 9555, 2.8.2)."""
+    """Return the name of a time zone for a TZ value; nothing for what no name stands for (RFC 9555, 2.8.2)."""
     match = _OFFSET.match(value)
     if match is None:
-        return value
+        return value if _ZONE.match(value) else None
     hours = int(match[1] + match[2])
     if int(match[3] or 0) or not -12 <= hours <= 14:  # noqa: PLR2004 (the limits are the RFC's)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from jmapsync.formats.vcard.entries import write_entry
 from jmapsync.formats.vcard.names import is_derived, write_name
 from jmapsync.formats.vcard.patches import localized, parse_pointer, write_patch
 from jmapsync.formats.vcard.preserved import write_params, write_property
-from jmapsync.formats.vcard.reading import INTERPRETED, KINDS_OF_CARD, read_object
+from jmapsync.formats.vcard.reading import KINDS_OF_CARD, is_kind, read_object
 from jmapsync.formats.vcard.relations import write_keywords, write_members, write_organization, write_related
 from jmapsync.formats.vcard.residue import find_residue
 from jmapsync.formats.vcard.resources import write_resource
@@ -31,8 +32,8 @@ _MAPS = (
 )
 """The order in which a file has them."""
 _DIGITS = re.compile(r"(\d+)")
-_ROUNDS = 8
 _VERSION_LINE = {True: Line("VERSION", "4.0", {}), False: Line("VERSION", "3.0", {})}
+_ONCE = frozenset({"N", "PRODID", "PROFILE"})
 _NOT_IN_THREE = ("prop-id",)
 
 
@@ -41,10 +42,9 @@ def write_object(card: Object, *, four: bool) -> list[Line]:
     if not isinstance(card, dict) or card.get("@type", "Card") != "Card" or not isinstance(card.get("uid"), str):
         raise MalformedError("The object is no contact card: it needs the type Card and a uid.")
     hidden: set[Tag] = set()
-    for _ in range(_ROUNDS):
+    while True:  # each round hides something more, so there is an end
         draft = _draft(card, four=four, hidden=hidden)
-        view = read_object([_VERSION_LINE[four], *draft.lines])
-        residue = find_residue(card, view, draft, INTERPRETED)
+        residue = find_residue(card, read_object([_VERSION_LINE[four], *draft.lines]), draft)
         if not residue.wrong:
             break
         hidden |= residue.wrong
@@ -127,12 +127,9 @@ def _write_head(draft: Draft) -> None:
         draft.add(Line("UID", uri_value(uid, bare=four) if is_uri(uid) else escape(uid), params), "uid")
     if "kind" in shown:
         kind = shown["kind"]
-        if four:
-            draft.add(Line("KIND", escape(kind), {}), "kind")
-        elif kind == "group":
-            draft.add(Line("X-ADDRESSBOOKSERVER-KIND", kind, {}), "kind")
-        elif kind in KINDS_OF_CARD and kind != "individual":
-            draft.add(Line("X-KIND", kind, {}), "kind")
+        name = "KIND" if four else "X-ADDRESSBOOKSERVER-KIND" if kind == "group" else "X-KIND"
+        if is_kind(kind) if four else kind in KINDS_OF_CARD and kind != "individual":
+            draft.add(Line(name, escape(kind), {}), "kind")
     if "language" in shown and four:
         draft.add(Line("LANGUAGE", escape(shown["language"]), {}), "language")
     write_name(draft)
@@ -157,11 +154,23 @@ def _write_tail(draft: Draft) -> None:
         stamp = write_stamp(card.get(attribute))
         if stamp and (attribute, "") not in draft.hidden and (draft.four or name == "REV"):
             draft.add(Line(name, stamp, {}), attribute)
-    if isinstance(kept, list) and ("vCardProps", "") not in draft.hidden:
-        for entry in kept:
-            line = write_property(entry)
-            if line is not None:
-                draft.add(line, "vCardProps")
+    for place, entry in enumerate(kept if isinstance(kept, list) else ()):
+        line = write_property(entry) if ("vCardProps", str(place)) not in draft.hidden else None
+        if line is not None and (draft.four or _suits_three(line)):
+            draft.add(line, "vCardProps", str(place))
+
+
+def _suits_three(line: Line) -> bool:
+    """Tell whether vobject, which khard reads with, takes a kept line: one N, base64 that is some, groups without dots."""
+    if line.name in _ONCE or "." in line.group:
+        return False
+    if "encoding" not in line.params:
+        return True
+    try:
+        binascii.a2b_base64(line.value, strict_mode=True)
+    except ValueError:
+        return False
+    return True
 
 
 def _write_language(draft: Draft, language: str, patch: Any) -> None:

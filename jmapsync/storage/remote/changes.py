@@ -78,10 +78,10 @@ class ChangesLook:
             page = Observation()
             boxes, emails = Changes(new_state=cursor.mailbox), Changes(new_state=cursor.email)
             if more_mailboxes:
-                boxes = _believed(response, boxes_call, cursor.mailbox)
+                boxes = believed(response, boxes_call, cursor.mailbox)
                 await self._take_mailboxes(response, boxes, page)
             if with_emails:
-                emails = _believed(response, emails_call, cursor.email)
+                emails = believed(response, emails_call, cursor.email)
             if page.folders or page.gone_folders:
                 yield page
             page = Observation()
@@ -146,7 +146,7 @@ class ChangesLook:
         return found
 
 
-def _believed(response: Response, call: Call, since: str) -> Changes:
+def believed(response: Response, call: Call, since: str) -> Changes:
     """Return the changes of a call, or raise WholeLookNeededError where they cannot be had or believed."""
     try:
         changes = response.get_as(call, Changes)

@@ -530,7 +530,7 @@ def test_places_join_the_address_of_their_group() -> None:
     assert read["addresses"] == {
         "ADDR-1": {"components": [{"kind": "name", "value": "A"}], "coordinates": "geo:3,4", "timeZone": "Europe/Rome"},
         "ADDR-2": {"components": [{"kind": "name", "value": "B"}], "coordinates": "geo:1,2"},
-        "ADDR-3": {"timeZone": "Europe/Oslo", "vCardParams": {"group": "b"}},
+        "ADDR-3": {"timeZone": "Europe/Oslo"},
     }
 
 

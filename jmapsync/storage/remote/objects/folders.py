@@ -1,0 +1,66 @@
+"""Create, rename, colour and remove address books and calendars. One that still holds anything is never removed by force."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.errors import Remedy
+from jmapsync.jmap.failures import MethodError, set_errors
+from jmapsync.jmap.wire import Call
+from jmapsync.planner.model import Verb
+from jmapsync.storage.port import Job, Outcome, Receipt
+from jmapsync.storage.remote.objects.reading import DEFAULT
+from jmapsync.storage.remote.write import failed_call, refusal
+
+if TYPE_CHECKING:
+    from jmapsync.jmap.client import Client
+    from jmapsync.jmap.session import Account
+    from jmapsync.storage.remote.objects.dialect import Dialect
+    from jmapsync.storage.remote.objects.reading import Reader
+
+_STILL_FULL = frozenset({"addressBookHasContents", "calendarHasEvent", "calendarHasEvents"})
+"""Cyrus 3.12 writes an s more than the draft."""
+
+
+async def collections(client: Client, account: Account, dialect: Dialect) -> list[str]:
+    """Return the names of the address books or calendars of an account."""
+    if not dialect.container:
+        return [DEFAULT]
+    get = Call(f"{dialect.container}/get", {"accountId": account.id, "ids": None}, "all")
+    using = (await client.session()).using(*dialect.using, account=account)
+    answer = (await client.call([get], using=using)).get(get)
+    return sorted(str(one.get("name") or one.get("id")) for one in answer.get("list") or () if isinstance(one, dict))
+
+
+async def write_folder(reader: Reader, job: Job) -> Receipt:
+    """Carry out one order on a container (RFC 9610, 2.3; draft-ietf-jmap-calendars, 4.3)."""
+    order, dialect = job.order, reader.dialect
+    if not dialect.container:
+        return Receipt(order.key, Outcome.REFUSED, why="this server has one address book and no other", remedy=Remedy.NEVER)
+    arguments: dict[str, Any] = {"accountId": reader.account}
+    named = order.source or order.expect
+    color = {"color": min(order.tags)} if order.tags else {}
+    if order.verb is Verb.DELETE:
+        arguments |= {"destroy": [job.ref], **dialect.keep_contents}
+    elif order.verb is Verb.CREATE:
+        arguments["create"] = {"new": {"name": named.body if named is not None else "", **color}}
+    else:
+        renamed = {"name": named.body} if order.verb is Verb.REPLACE and named is not None else {}
+        arguments["update"] = {str(job.ref): {**renamed, **color}}
+    call = Call(f"{dialect.container}/set", arguments, "set")
+    try:
+        answer = (await reader.call([call], repeatable=order.verb is not Verb.CREATE)).get(call)
+    except MethodError as error:
+        return failed_call(job, error)
+    errors = {**set_errors(answer, "notCreated"), **set_errors(answer, "notUpdated"), **set_errors(answer, "notDestroyed")}
+    for refused in errors.values():
+        if refused.type in _STILL_FULL:
+            why = "it still holds items on the server; it stays"
+            return Receipt(order.key, Outcome.REFUSED, why=why, remedy=Remedy.HUMAN)
+        if refused.type == "notFound" and order.verb is Verb.DELETE:
+            break
+        return refusal(job, refused)
+    if order.verb is Verb.DELETE:
+        return Receipt(order.key, Outcome.DONE)
+    made = (answer.get("created") or {}).get("new") or {}
+    return Receipt(order.key, Outcome.DONE, named, ref=made.get("id"))
