@@ -101,7 +101,10 @@ class VdirSide:
         return seen
 
     def _look(self, ledger: Ledger, reader: Reader, folders: Collection[str] | None) -> Observation:
-        return ItemLook(self._kind.items.kind, self.tree, ledger, reader, limit=self._limit, folders=folders).run()
+        look = ItemLook(self._kind.items.kind, self.tree, ledger, reader, limit=self._limit, folders=folders)
+        seen = look.run()
+        self._writer.contested = set(look.identifier.alike)
+        return seen
 
     def read(self, key: int, places: Sequence[Place]) -> Body:
         """Return the normal form of an item, its data in place, with the keys that the ledger's has.
