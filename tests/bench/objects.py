@@ -1,0 +1,187 @@
+"""Compare jmapsync with vdirsyncer on contacts and calendars, on one real Cyrus in one run; print medians and ratios.
+
+`python -m tests.bench.objects [--contacts 2000] [--events 2000] [--rounds 3]`. Needs root, what tests/live/provision installs, and
+vdirsyncer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.bench.measure import Cost, measure
+from tests.bench.ours import Jmapsync, precompile
+from tests.live.cyrus import Cyrus
+from tests.live.jmapraw import CORE, Jmap
+
+USER, PASSWORD = "alice", "secret"
+BATCH = 500
+CONTACTS = "https://cyrusimap.org/ns/jmap/contacts"
+CALENDARS = "urn:ietf:params:jmap:calendars"
+_KINDS = """
+[accounts.bench.contacts]
+path = "{0}/contacts"
+
+[accounts.bench.calendars]
+path = "{0}/calendars"
+"""
+_VDIRSYNCER = """\
+[general]
+status_path = "{0}/status/"
+
+[pair contacts]
+a = "here_contacts"
+b = "there_contacts"
+collections = ["from a", "from b"]
+
+[storage here_contacts]
+type = "filesystem"
+path = "{0}/contacts/"
+fileext = ".vcf"
+
+[storage there_contacts]
+type = "carddav"
+url = "{1}"
+username = "{2}"
+password = "{3}"
+
+[pair calendars]
+a = "here_calendars"
+b = "there_calendars"
+collections = ["from a", "from b"]
+
+[storage here_calendars]
+type = "filesystem"
+path = "{0}/calendars/"
+fileext = ".ics"
+
+[storage there_calendars]
+type = "caldav"
+url = "{1}"
+username = "{2}"
+password = "{3}"
+"""
+
+
+def contact(number: int) -> dict[str, Any]:
+    """Return a contact of common size, as Cyrus takes it."""
+    return {
+        "firstName": f"Given{number}",
+        "lastName": f"Surname{number % 97}",
+        "company": f"Company {number % 31}",
+        "jobTitle": "Engineer",
+        "emails": [{"type": "work", "value": f"given{number}@example.com", "isDefault": True}],
+        "phones": [{"type": "mobile", "value": f"+1-555-{number:07}"}],
+        "addresses": [
+            {
+                "type": "home",
+                "street": f"{number} Main Street",
+                "locality": "Springfield",
+                "region": "",
+                "postcode": "12345",
+                "country": "",
+            }
+        ],
+        "notes": f"Met at conference number {number % 13}.",
+    }
+
+
+def event(number: int) -> dict[str, Any]:
+    """Return an event of common size (RFC 8984): every fourth one recurs."""
+    rules = [{"@type": "RecurrenceRule", "frequency": "weekly", "count": 10}] if number % 4 == 0 else None
+    return {
+        "@type": "Event",
+        "uid": f"event{number}@example.com",
+        "calendarIds": {"Default": True},
+        "title": f"Meeting {number}",
+        "description": f"Agenda of meeting number {number}.",
+        "start": f"2026-{number % 12 + 1:02}-{number % 28 + 1:02}T{number % 24:02}:30:00",
+        "timeZone": "Europe/Berlin",
+        "duration": "PT1H",
+        "locations": {"1": {"@type": "Location", "name": f"Room {number % 20}"}},
+        "alerts": {"1": {"@type": "Alert", "trigger": {"@type": "OffsetTrigger", "offset": "-PT15M"}}},
+        **({"recurrenceRules": rules} if rules else {}),
+    }
+
+
+def fill(jmap: Jmap, contacts: int, events: int) -> None:
+    """Make so many of each on the server."""
+    for kind, make, count in (("Contact", contact, contacts), ("CalendarEvent", event, events)):
+        for start in range(0, count, BATCH):
+            create = {f"k{number}": make(number) for number in range(start, min(count, start + BATCH))}
+            [answer] = jmap.call([(f"{kind}/set", {"create": create})], [CORE, CONTACTS, CALENDARS])
+            if answer.get("notCreated"):
+                raise RuntimeError(str(answer["notCreated"])[:500])
+
+
+class Vdirsyncer:
+    """A mirror of one account in `directory`, which is made."""
+
+    def __init__(self, directory: Path, url: str) -> None:
+        for name in ("contacts", "calendars"):
+            (directory / name).mkdir(parents=True)
+        self._config = directory / "config"
+        self._config.write_text(_VDIRSYNCER.format(directory, url, USER, PASSWORD))
+        self._log = directory / "log"
+        program = Path(sys.executable).with_name("vdirsyncer")
+        self._command = [str(program), "-c", str(self._config)]
+        measure(["sh", "-c", f"yes | {program} -c {self._config} discover"], self._log)
+
+    def run(self) -> Cost:
+        """Synchronise once."""
+        return measure([*self._command, "sync"], self._log)
+
+
+def main() -> None:
+    """Compare."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--contacts", type=int, default=2000)
+    parser.add_argument("--events", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    with Cyrus.start("3.12") as server, tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as name:
+        server.create_user(USER, PASSWORD)
+        with Jmap(server.jmap_url, USER, PASSWORD) as jmap:
+            fill(jmap, options.contacts, options.events)
+        _say(f"Cyrus {server.version}: {options.contacts} contacts, {options.events} events, {options.rounds} rounds")
+        precompile()
+        _compare(server, Path(name), options.rounds)
+
+
+def _compare(server: Cyrus, directory: Path, rounds: int) -> None:
+    costs: dict[str, list[Cost]] = {"ours": [], "theirs": [], "our idle": [], "their idle": []}
+    requests = idle = 0
+    for number in range(rounds):
+        place = directory / str(number)
+        mirror = Jmapsync(place / "jmapsync", server.jmap_url, USER, PASSWORD)
+        mirror.config.write_text(mirror.config.read_text() + _KINDS.format(place / "jmapsync"))
+        cost, report = mirror.run()
+        costs["ours"].append(cost)
+        requests = report["requests"]
+        cost, report = mirror.run()
+        costs["our idle"].append(cost)
+        idle = report["requests"]
+        peer = Vdirsyncer(place / "vdirsyncer", f"http://127.0.0.1:{server.jmap_port}/")
+        costs["theirs"].append(peer.run())
+        costs["their idle"].append(peer.run())
+        files = [sum(1 for _ in (place / who).rglob("*.[vi]c[fs]")) for who in ("jmapsync", "vdirsyncer")]
+        _say(f"round {number + 1}: {'; '.join(f'{who} {cost[-1]}' for who, cost in costs.items())}; files {files}")
+    wall = {who: statistics.median(one.wall for one in some) for who, some in costs.items()}
+    _say(f"first run: {wall['ours']:.2f} s in {requests} requests, vdirsyncer {wall['theirs']:.2f} s,")
+    _say(f"  {wall['theirs'] / wall['ours']:.2f} times as fast")
+    _say(f"nothing to do: {wall['our idle']:.3f} s in {idle} request(s), mail included, vdirsyncer {wall['their idle']:.3f} s,")
+    _say(f"  {wall['their idle'] / wall['our idle']:.2f} times as fast")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
