@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import threading
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ from jmapsync.storage.atomic import GROUP, replace_text, sync_directories, sync_
 from tests.storage.test_write import other_disk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -90,3 +93,68 @@ class TestDurability:
 
     def test_a_directory_that_is_gone_needs_none(self, tmp_path: Path) -> None:
         sync_directories([str(tmp_path / "gone"), str(tmp_path)])
+
+
+class TestNames:
+    def test_two_files_swap_names_in_one_step(self, tmp_path: Path) -> None:
+        one, other = tmp_path / "one", tmp_path / "other"
+        one.write_text("1")
+        other.write_text("2")
+        assert atomic.exchange(str(one), str(other))
+        assert (one.read_text(), other.read_text()) == ("2", "1")
+
+    def test_a_file_that_is_gone_is_told(self, tmp_path: Path) -> None:
+        (tmp_path / "one").write_text("1")
+        with pytest.raises(FileNotFoundError):
+            atomic.exchange(str(tmp_path / "one"), str(tmp_path / "other"))
+        assert (tmp_path / "one").read_text() == "1"
+
+    @pytest.mark.parametrize("number", [None, errno.EINVAL, errno.ENOSYS])
+    def test_where_names_cannot_be_swapped_nothing_is_done(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int | None
+    ) -> None:
+        def refuse(*_: object) -> int:
+            ctypes.set_errno(number or 0)
+            return -1
+
+        monkeypatch.setattr(atomic, "_RENAMEAT2", refuse if number else None)
+        (tmp_path / "one").write_text("1")
+        assert not atomic.exchange(str(tmp_path / "one"), str(tmp_path / "other"))
+        assert (tmp_path / "one").read_text() == "1"
+
+    @pytest.mark.parametrize("number", [None, *sorted(atomic.NO_LINKS)])
+    def test_a_name_is_given_but_taken_from_nobody(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int | None
+    ) -> None:
+        if number is not None:
+            monkeypatch.setattr(os, "link", _refuser(number))
+        one, other = tmp_path / "one", tmp_path / "other"
+        one.write_text("1")
+        other.write_text("2")
+        with pytest.raises(FileExistsError):
+            atomic.give_name(str(one), str(other))
+        assert (one.read_text(), other.read_text()) == ("1", "2")
+        atomic.give_name(str(one), str(tmp_path / "third"))
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "third"]
+
+    @pytest.mark.parametrize("links", [True, False])
+    def test_what_was_set_aside_gets_its_name_back(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
+        if not links:
+            monkeypatch.setattr(os, "link", _refuser(errno.EPERM))
+        aside = tmp_path / "aside"
+        aside.write_text("1")
+        atomic.put_back(str(aside), str(tmp_path / "name"), str(tmp_path / "beside"))
+        assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("name", "1")]
+
+    def test_where_its_name_is_taken_it_gets_another(self, tmp_path: Path) -> None:
+        (tmp_path / "aside").write_text("1")
+        (tmp_path / "name").write_text("2")
+        atomic.put_back(str(tmp_path / "aside"), str(tmp_path / "name"), str(tmp_path / "beside"))
+        assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"name": "2", "beside": "1"}
+
+
+def _refuser(number: int) -> Callable[[str, str], None]:
+    def refuse(source: str, target: str) -> None:
+        raise OSError(number, os.strerror(number), source, None, target)
+
+    return refuse

@@ -79,7 +79,7 @@ class Identifier:
         self._ledger = ledger
         self._codec = codec
         self._traces = traces
-        self._alike: dict[tuple[int, str], set[str]] = {}
+        self.alike: dict[tuple[int, str], set[str]] = {}
         """The names of several files in a collection that have one uid."""
 
     def reread(self, place: Place, reading: Reading, record: Record | None) -> Reading | None:
@@ -126,9 +126,9 @@ class Identifier:
             copies = self._traces.copies(owner.key, known.get(owner.key, [])) if owner is not None else []
             there = [place.name for place in copies if place.folder == folder]
             there += [reading.entry.name for reading in self._traces.fresh.get(uid, ()) if reading.folder == folder]
-            there += self._alike.get((folder, uid), ())
+            there += self.alike.get((folder, uid), ())
             if len(mine) + len(there) > 1:
-                self._alike.setdefault((folder, uid), set()).update(there, (reading.entry.name for reading in mine))
+                self.alike.setdefault((folder, uid), set()).update(there, (reading.entry.name for reading in mine))
                 if owner is not None:
                     self._traces.frozen.add(owner.key)
                 self._traces.drop_fresh(uid, lambda reading, folder=folder: reading.folder == folder)  # type: ignore[misc]
@@ -152,7 +152,7 @@ class Identifier:
 
     def troubles(self) -> Iterator[Trouble]:
         """Name every one of several files of one uid in a collection (vdirsyncer #1093: none is touched, the rest goes on)."""
-        for (folder, _), names in sorted(self._alike.items()):
+        for (folder, _), names in sorted(self.alike.items()):
             for name in sorted(names):
                 others = " and ".join(sorted(names - {name}))
                 why = f"it has the same UID as {others}; remove or change one of them"

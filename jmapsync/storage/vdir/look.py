@@ -55,7 +55,7 @@ class ItemLook:
         self._limit = limit
         self._traces = Traces()
         self._problems = [Trouble(printable(path), why) for path, why in tree.odd]
-        self._identifier = Identifier(kind, tree, ledger, reader.codec, self._traces)
+        self.identifier = Identifier(kind, tree, ledger, reader.codec, self._traces)
         self._changes: dict[int, Changes] = {}
         self._vanished: list[Place] = []
 
@@ -71,7 +71,7 @@ class ItemLook:
         if restless or more:
             observation.withheld = self._withhold(restless=restless)
         self._observe(observation)
-        observation.problems += self._identifier.troubles()
+        observation.problems += self.identifier.troubles()
         observation.withheld = observation.withheld or self._reader.overtaken
         observation.more = more and bool(observation.items)
         return observation
@@ -111,18 +111,18 @@ class ItemLook:
             reading = self._read(place.folder, entry)
             if reading is None:
                 self._traces.frozen.add(place.key)
-            elif other := self._identifier.reread(place, reading, records.get(place.key)):
+            elif other := self.identifier.reread(place, reading, records.get(place.key)):
                 others.append(other)
         return others
 
     def _take_up(self, others: list[Reading]) -> bool:
         """Read unknown files and give them to items, as many as one look takes up; return whether there are more."""
         unknown = iter([(key, entry) for key, changes in self._changes.items() for entry in changes.unknown])
-        self._identifier.identify(others, ())
+        self.identifier.identify(others, ())
         taken, more = 0, True
         while more and taken < self._limit:
             some, more = self._next(unknown, self._limit - taken)
-            taken += self._identifier.identify(some, self._vanished)
+            taken += self.identifier.identify(some, self._vanished)
         return more
 
     def _next(self, unknown: Iterator[tuple[int, Entry]], limit: int) -> tuple[list[Reading], bool]:

@@ -74,7 +74,7 @@ class Reader:
         except OSError as error:
             return Trouble(label, f"it cannot be read: {error.strerror}")
         except MalformedError as error:
-            result = Trouble(label, f"{error}; the file stays as it is")
+            result = Trouble(label, f"{str(error).rstrip('.')}; the file stays as it is")
         self._read[folder, entry] = result
         return result
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError, Remedy
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from jmapsync.formats.lines import Measure
     from jmapsync.ledger import Ledger, Place
     from jmapsync.planner.model import Order
+    from jmapsync.storage.state import State
 
 KINDS = {kind.name: kind for kind in (CONTACTS, CALENDARS, TASKS)}
 LOOKS = 5
@@ -69,8 +71,7 @@ class VdirSide:
             return
         self.tree.clear_unfinished()
         for key in self.tree.paths:
-            states = {(place.ino, place.size, place.mtime) for place in ledger.places_in(key)}
-            recover(self.tree.directory(key), self._codec.suffix, states.__contains__, self._token)
+            recover(self.tree.directory(key), self._codec.suffix, partial(_is_known, ledger, key), self._token)
 
     def _load(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -100,7 +101,10 @@ class VdirSide:
         return seen
 
     def _look(self, ledger: Ledger, reader: Reader, folders: Collection[str] | None) -> Observation:
-        return ItemLook(self._kind.items.kind, self.tree, ledger, reader, limit=self._limit, folders=folders).run()
+        look = ItemLook(self._kind.items.kind, self.tree, ledger, reader, limit=self._limit, folders=folders)
+        seen = look.run()
+        self._writer.contested = set(look.identifier.alike)
+        return seen
 
     def read(self, key: int, places: Sequence[Place]) -> Body:
         """Return the normal form of an item, its data in place, with the keys that the ledger's has.
@@ -180,6 +184,10 @@ class VdirSide:
         ledger.put_folder(key, path, "")
         if ref and not self._dry:
             metadata.write_marker(self.tree.folder(key), ref)
+
+
+def _is_known(ledger: Ledger, folder: int, state: State) -> bool:
+    return any((place.ino, place.size, place.mtime) == state for place in ledger.places_in(folder))
 
 
 def _color(order: Order) -> str:

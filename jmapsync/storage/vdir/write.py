@@ -61,6 +61,10 @@ class _Draft:
         return [place for place in self.job.places if place.key == self.job.order.key]
 
 
+class _ContestedError(Exception):
+    """A person has to say first which file is the item's; the text is a sentence."""
+
+
 class Writer:
     """Carries out one batch of orders after another."""
 
@@ -72,6 +76,8 @@ class Writer:
         self._dirty: set[str] = set()
         self._taken: dict[int, set[str]] = {}
         """Folded names in the collections that get new files, for the time of a batch."""
+        self.contested: set[tuple[int, str]] = set()
+        """Folders and uids of which the last look met several files: they get no further one."""
         self.fatal: LocalError | None = None
         """Set when the disk itself failed: what is left of the batch was refused."""
 
@@ -113,8 +119,11 @@ class Writer:
             act(draft)
         except StaleError as stale:
             return Receipt(key, Outcome.STALE, why=str(stale))
-        except MalformedError as error:
-            return Receipt(key, Outcome.REFUSED, why=f"it cannot be written as a file: {error}", remedy=Remedy.NEVER)
+        except (MalformedError, _ContestedError) as error:
+            why, remedy = str(error), Remedy.HUMAN
+            if isinstance(error, MalformedError):
+                why, remedy = f"it cannot be written as a file: {why.rstrip('.')}", Remedy.NEVER
+            return Receipt(key, Outcome.REFUSED, why=why, remedy=remedy)
         except FileNotFoundError:
             return Receipt(key, Outcome.STALE, why="a file or directory was renamed or removed meanwhile")
         except OSError as error:
@@ -149,6 +158,8 @@ class Writer:
         for home in sorted(order.homes - {place.folder for place in mine}):
             if data is None:
                 raise StaleError("none of its files is there to copy")
+            if (home, draft.uid) in self.contested:
+                raise _ContestedError(f"several files of its UID lie in {self._tree.paths[home]}; remove or change all but one")
             self._stage(draft, home, data, None)
 
     def _prepare_body(self, draft: _Draft) -> bytes:

@@ -12,6 +12,7 @@ import pytest
 from jmapsync.errors import LocalError, Remedy, RootError
 from jmapsync.ledger import Record
 from jmapsync.planner.model import Verb, Version
+from jmapsync.storage.maildir.side import MaildirSide
 from jmapsync.storage.port import Outcome
 from jmapsync.storage.vdir.side import VdirSide
 from tests.storage.vdir.room import Room, assert_silent, item
@@ -300,3 +301,11 @@ class TestRoot:
         seen = tasks.look_items(room.ledger)
         assert (seen.gone, seen.suspicious) == ([], "")
         assert_silent(room)
+
+    def test_mail_of_the_same_account_takes_none_of_it_for_its_own(self, room: Room, work: int, tmp_path: Path) -> None:
+        room.create(item("one"), work)
+        mail = MaildirSide(tmp_path / "mail", tmp_path / "spool")
+        mail.open(room.ledger, "a1")
+        assert mail.look_folders(room.ledger).folders == []
+        seen = mail.look_items(room.ledger)
+        assert (seen.gone, seen.suspicious, seen.problems) == ([], "", [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import threading
@@ -76,6 +77,36 @@ class TestWhatIsWritten:
             room.write(room.to_replace(key, item(title=f"after {distance}")))
             assert path.stat().st_mtime_ns > moment
             assert_silent(room)
+
+    @pytest.mark.parametrize("grain", [1_000_000, 1_000_000_000, 2_000_000_000])
+    def test_it_is_later_where_a_file_system_counts_time_in_larger_steps(
+        self, room: Room, work: int, monkeypatch: pytest.MonkeyPatch, grain: int
+    ) -> None:
+        utime, fstat = os.utime, os.fstat
+        given: dict[int, int] = {}
+
+        def coarse(path: str | int, ns: tuple[int, int]) -> None:
+            utime(path, ns=(ns[0] // grain * grain, ns[1] // grain * grain))
+            given[fstat(path).st_ino if isinstance(path, int) else os.stat(path).st_ino] = 1
+
+        def just_written(handle: int) -> os.stat_result:
+            """Give a file that was just written the time that it has on such a file system."""
+            state = fstat(handle)
+            if state.st_ino not in given:
+                coarse(handle, (state.st_mtime_ns, state.st_mtime_ns))
+            return fstat(handle)
+
+        key = room.create(item(), work)
+        [path] = room.paths(key)
+        moment = (path.stat().st_mtime_ns // grain + 1) * grain
+        utime(path, ns=(moment, moment))
+        room.look()
+        monkeypatch.setattr(os, "utime", coarse)
+        monkeypatch.setattr(os, "fstat", just_written)
+        room.write(room.to_replace(key, item(title="later")))
+        monkeypatch.undo()
+        assert path.stat().st_mtime_ns > moment
+        assert path.stat().st_mtime_ns % grain == 0
 
     def test_the_name_of_a_file_is_kept_for_life(self, room: Room, work: int, home: int) -> None:
         key = room.create(item("one"), work)
@@ -242,6 +273,20 @@ class TestWhatIsExpected:
         assert receipt.outcome is Outcome.DONE
         assert room.read(key) == item("one", "new")
         assert_silent(room)
+
+    @pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP])
+    def test_where_there_are_no_hard_links_nobodys_name_is_taken_either(
+        self, room: Room, work: int, home: int, monkeypatch: pytest.MonkeyPatch, number: int
+    ) -> None:
+        def refuse(source: str, target: str) -> None:
+            raise OSError(number, os.strerror(number), source, None, target)
+
+        monkeypatch.setattr(os, "link", refuse)
+        (room.directory(work) / "one.ics").write_bytes(b"mine")
+        key = room.create(item("one"), work, home)
+        assert (room.directory(work) / "one.ics").read_bytes() == b"mine"
+        assert [path.name == "one.ics" for path in room.paths(key)] == [False, True]
+        assert temporary(room) == []
 
     def test_an_item_for_a_collection_that_is_gone_waits(self, room: Room, work: int) -> None:
         job = room.to_create(item("one"), [work + 1000])
