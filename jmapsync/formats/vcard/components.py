@@ -1,6 +1,6 @@
-"""Convert the components of names and addresses between JSContact and the structured values N and ADR (RFC 9555, 2.5.5, 2.6.1, 3.3.1).
+"""Convert the components of names and addresses to and from the structured values N and ADR (RFC 9555, 2.5.5, 2.6.1, 3.3.1).
 
-RFC 9554 added fields to both, whose values are repeated in an old field for old readers. JSCOMPS tells the order and the separators.
+RFC 9554 added fields to both; their values are repeated in an old field for old readers. JSCOMPS tells order and separators.
 """
 
 from __future__ import annotations

@@ -260,7 +260,7 @@ FIGURES: dict[str, dict[str, Any]] = {
                         {"kind": "title", "value": "г-н"},
                         {"kind": "given", "value": "Иван"},
                         {"kind": "given2", "value": "Петрович"},
-                        {"kind": "surname", "value": "Васильев"},  # noqa: RUF001 (the RFC's own letters)
+                        {"kind": "surname", "value": "Васильев"},
                     ]
                 }
             }

@@ -448,7 +448,7 @@ def test_an_example_comes_back_through_4_0(lines: list[str], properties: dict[st
 
 WRITTEN = [
     # As printed in the RFC, but for PROP-ID, the case of names and values, quotes that are not needed, and the two new fields of N.
-    ("2.3.18 PROP-ID", 'TEL;PROP-ID=PHONE-A;VALUE=uri;TYPE=home,voice;PREF=1:tel:+1-555-555-5555;ext=5555'),
+    ("2.3.18 PROP-ID", "TEL;PROP-ID=PHONE-A;VALUE=uri;TYPE=home,voice;PREF=1:tel:+1-555-555-5555;ext=5555"),
     ("2.4.3 SOURCE", "SOURCE;PROP-ID=ENTRY-1:https://dir.example.com/addrbook/jdoe/Jean%20Dupont.vcf"),
     ("2.5.1 anniversaries", "BDAY;PROP-ID=ANNIVERSARY-1:19531015T231000Z"),
     ("2.5.1 anniversaries", "DEATHDATE;PROP-ID=ANNIVERSARY-2:19960415"),
