@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -191,8 +193,6 @@ pieces = [
 
 
 @given(st.one_of(st.binary(), st.lists(st.sampled_from(pieces), max_size=25).map(b"".join)))
-def test_no_bytes_do_worse_than_being_refused_with_a_sentence(data: bytes) -> None:
-    try:
-        read_lines(data)
-    except MalformedError as fault:
-        assert str(fault).endswith(".")
+def test_no_bytes_do_worse_than_being_refused(data: bytes) -> None:
+    with contextlib.suppress(MalformedError):
+        assert isinstance(read_lines(data), list)
