@@ -1,9 +1,9 @@
 """Every example of RFC 9555, by section.
 
-Printed in error: 2.5.1 has `"year": 15` where `day` is meant; 3.3.1 has the number and the name of the street swapped in its ADR
-(index 10 is the number, RFC 9554, 2.1); 2.3.15 lacks a semicolon before SCRIPT, and N lacks fields; 2.6.1 has number and name first,
-though its text has components follow the fields from left to right (they are not ordered). In 2.5.1 and 2.11.4 the space after a
-fold would be part of the text (RFC 6350, 3.2): it is left out here.
+Printed in error: 2.5.1 has `"year": 15` where `day` is meant; 3.3.1 has number and name of the street swapped in its ADR (index 10
+is the number, RFC 9554, 2.1); 2.3.15 lacks a semicolon before SCRIPT, and N lacks fields; 2.6.1 has number and name first, though
+its text has components follow the fields from left to right (they are not ordered). In 2.5.1 and 2.11.4 the space after a fold
+would be part of the text (RFC 6350, 3.2): it is left out here.
 """
 
 from __future__ import annotations

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import vobject
 
 from jmapsync.formats.vcard import read_card, write_card
-from jmapsync.formats.vcard.values import Json
 
 from .cards import card, lines_of, meaning, vcard
+
+if TYPE_CHECKING:
+    from jmapsync.formats.vcard.values import Json
 
 JPEG = "data:image/jpeg;base64,/9j/4AAQSkZJRg=="
 
