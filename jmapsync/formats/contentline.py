@@ -38,6 +38,8 @@ LONGEST = 75
 """Octets of a line before it is folded, without its line end."""
 LONGEST_MARK = 15
 """Characters of a line that may begin or end a card, with room for spaces."""
+_LEADING, _CONTINUATION = 0xC0, 0x80
+"""The bits that tell the octets of a UTF-8 code point that do not begin it."""
 BOM = b"\xef\xbb\xbf"
 _VERSION_21 = re.compile(rb"^VERSION[ \t]*:[ \t]*2\.1[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _BLANKS = re.compile(rb"\n+(?=[ \t]+[^ \t\n])")
@@ -50,6 +52,8 @@ _VALUE = re.compile(r'\s*"([^"]*)"[^,]*(?:,|\Z)|([^,]*)(?:,|\Z)')
 _CARET = re.compile(r"\^[n^']")
 _ENCODE = re.compile(r"[\^\"\n]|\r\n?")
 _QUOTED = re.compile(r"[:;,]|\A\s|\s\Z")
+_CHARSET = re.compile(rb"[^:]*;CHARSET=([^;:]+)", re.IGNORECASE)
+_ESCAPED_TEXT = re.compile(r"[\\,;\n]")
 _BARE_21 = re.compile(r"\\(?!;)|,|\r\n?|\n")
 _DECODED = {"^n": "\n", "^^": "^", "^'": '"'}
 _ENCODED = {"\n": "^n", "\r": "^n", "\r\n": "^n", "^": "^^", '"': "^'"}
@@ -70,44 +74,22 @@ def read_lines(data: bytes) -> list[Line]:
     if b"\n\n" in octets:
         octets = _BLANKS.sub(b"\n", octets)
     old = b"2.1" in octets and _VERSION_21.search(octets) is not None
-    unfolded = octets.replace(b"\n ", b" " if old else b"").replace(b"\n\t", b"\t" if old else b"")
-    try:
-        texts = unfolded.decode().split("\n")
-    except UnicodeDecodeError as fault:
-        texts = _decoded(octets, unfolded, fault.start)
-    number = 0
+    texts = _unfolded(octets, old=old)
     lines: list[Line] = []
-    depth = closed = 0
-    nested: list[str] = []
+    number = _begin(texts, octets)
     while number < len(texts):
         text = texts[number]
         number += 1
         if not text or text.isspace():
             continue
-        if closed:
-            raise _malformed(octets, number, "comes after the end of the vCard: a file holds one vCard only")
         mark = text.strip().upper() if len(text) <= LONGEST_MARK else ""
+        if mark == "END:VCARD":
+            _end(texts, number, octets)
+            return lines
         if mark == "BEGIN:VCARD":
-            depth += 1
-            if depth == 1:
-                continue
-            if not nested and not (lines and lines[-1].name == "AGENT" and not lines[-1].value.strip()):
-                raise _malformed(octets, number, "begins another vCard: a file holds one vCard only")
-        elif depth == 0:
-            raise _malformed(octets, number, "should be BEGIN:VCARD: this is no vCard")
-        elif mark == "END:VCARD":
-            depth -= 1
-            closed = depth == 0
-            if closed:
-                continue
-        if depth > 1 or nested:
-            nested.append(text)
-            if depth == 1:
-                lines[-1] = lines[-1]._replace(value=_embedded(nested))
-                nested = []
+            number = _embed(texts, number, lines, octets)
             continue
-        head = text.partition(":")[0].upper()
-        if text[-1] == "=" and "QUOTED-PRINTABLE" in head:
+        if text[-1] == "=" and "QUOTED-PRINTABLE" in text.partition(":")[0].upper():
             while text[-1:] == "=" and number < len(texts):
                 text = text[:-1] + texts[number]
                 number += 1
@@ -115,9 +97,58 @@ def read_lines(data: bytes) -> list[Line]:
             lines.append(_line(text, old=old))
         except ValueError as fault:
             raise _malformed(octets, number, str(fault)) from None
-    if not closed:
-        raise MalformedError("The file has no BEGIN:VCARD." if depth == 0 else "The file ends before END:VCARD: it is cut short.")
-    return lines
+    raise MalformedError("The file ends before END:VCARD: it is cut short.")
+
+
+def _unfolded(octets: bytes, *, old: bool) -> list[str]:
+    """Return the lines without folds. A line of vCard 2.1 keeps the white space that it is folded at."""
+    unfolded = octets.replace(b"\n ", b" " if old else b"").replace(b"\n\t", b"\t" if old else b"")
+    try:
+        return unfolded.decode().split("\n")
+    except UnicodeDecodeError:
+        return [_decoded(raw, number, octets) for number, raw in enumerate(unfolded.split(b"\n"), 1)]
+
+
+def _decoded(raw: bytes, number: int, octets: bytes) -> str:
+    """Return the text of a line in a file that is not UTF-8 as a whole: a line of vCard 2.1 may name its own character set."""
+    named = _CHARSET.match(raw)
+    for charset in ("utf-8", named[1].decode("ascii", "replace") if named else ""):
+        try:
+            return raw.decode(charset or "utf-8")
+        except (LookupError, ValueError):
+            continue
+    raise _malformed(octets, number, "is not UTF-8 text")
+
+
+def _begin(texts: list[str], octets: bytes) -> int:
+    """Return how many lines there are up to BEGIN:VCARD, with that."""
+    for number, text in enumerate(texts, 1):
+        if text and not text.isspace():
+            if text.strip().upper() != "BEGIN:VCARD":
+                raise _malformed(octets, number, "should be BEGIN:VCARD: this is no vCard")
+            return number
+    raise MalformedError("The file is empty: it has no BEGIN:VCARD.")
+
+
+def _end(texts: list[str], start: int, octets: bytes) -> None:
+    for number, text in enumerate(texts[start:], start + 1):
+        if text and not text.isspace():
+            raise _malformed(octets, number, "comes after the end of the vCard: a file holds one vCard only")
+
+
+def _embed(texts: list[str], start: int, lines: list[Line], octets: bytes) -> int:
+    """Put a card inside a card (AGENT of vCard 2.1) into its line as one text value, as vCard 3.0 has it; return where it ends."""
+    if not lines or lines[-1].name != "AGENT" or lines[-1].value.strip():
+        raise _malformed(octets, start, "begins another vCard: a file holds one vCard only")
+    depth = 0
+    for number in range(start - 1, len(texts)):
+        mark = texts[number].strip().upper()
+        depth += (mark == "BEGIN:VCARD") - (mark == "END:VCARD")
+        if depth == 0:
+            inner = "".join([f"{line}\n" for line in texts[start - 1 : number + 1]])
+            lines[-1] = lines[-1]._replace(value=_ESCAPED_TEXT.sub(_escape_text, inner))
+            return number + 1
+    raise MalformedError("The file ends before END:VCARD: it is cut short.")
 
 
 def write_lines(lines: Iterable[Line]) -> bytes:
@@ -141,30 +172,25 @@ def write_lines(lines: Iterable[Line]) -> bytes:
 def _line(text: str, *, old: bool) -> Line:
     """Cut one unfolded line. Raises ValueError with the end of a sentence about the line."""
     head, colon, value = text.partition(":")
+    if not colon:
+        raise ValueError("has no colon")
     if '"' in head:
         match = _HEAD.match(text)
         if match is None:
-            raise ValueError("has a quotation mark that is not closed" if colon else "has no colon")
+            raise ValueError("has a quotation mark that is not closed")
         head, value = match[1], text[match.end() :]
-    elif not colon:
-        raise ValueError("has no colon")
     name, semicolon, rest = head.partition(";")
     params: Params = {}
     if semicolon:
         _read_params(rest, params, decode=not old)
-    group = ""
-    if "." in name:
-        group, _, name = name.rpartition(".")
-        group = group.strip()
-        if not _GROUP.match(group):
-            raise ValueError("has a name that no property can have")
-    name = name.strip().upper()
-    if not _NAME.match(name):
+    group, _, name = name.rpartition(".")
+    name, group = name.strip().upper(), group.strip()
+    if not _NAME.match(name) or (group and not _GROUP.match(group)):
         raise ValueError("has a name that no property can have")
     if "encoding" in params or "charset" in params:
         value = _transferred(value, params)
-    if old:
-        value = _BARE_21.sub(_escape_21, value) if name != "CATEGORIES" and "encoding" not in params else value
+    if old and name != "CATEGORIES" and "encoding" not in params:
+        value = _BARE_21.sub(_escape_21, value)
     elif "\n" in value:
         value = value.replace("\n", "\\n")
     return Line(name, value, params, group)
@@ -200,6 +226,10 @@ def _encode(match: re.Match[str]) -> str:
     return _ENCODED[match[0]]
 
 
+def _escape_text(match: re.Match[str]) -> str:
+    return "\\n" if match[0] == "\n" else f"\\{match[0]}"
+
+
 def _escape_21(match: re.Match[str]) -> str:
     return _ESCAPED_21[match[0]]
 
@@ -221,35 +251,14 @@ def _transferred(value: str, params: Params) -> str:
     return value
 
 
-def _decoded(octets: bytes, unfolded: bytes, start: int) -> list[str]:
-    """Return the lines of a file that is not UTF-8 as a whole: a line of vCard 2.1 may name its own character set."""
-    texts = []
-    for place, raw in enumerate(unfolded.split(b"\n")):
-        try:
-            texts.append(raw.decode())
-            continue
-        except UnicodeDecodeError:
-            named = re.match(rb"[^:]*;CHARSET=([^;:]+)", raw, re.IGNORECASE)
-        try:
-            texts.append(raw.decode(named[1].decode("ascii") if named else "utf-8"))
-        except (LookupError, ValueError):
-            raise _malformed(octets, place + 1, "is not UTF-8 text") from None
-    return texts
-
-
-def _embedded(nested: list[str]) -> str:
-    """Return a card inside a card (AGENT of vCard 2.1) as one text value, as vCard 3.0 has it."""
-    text = "\\n".join(line.replace("\\", "\\\\").replace(",", "\\,").replace(";", "\\;") for line in nested)
-    return text + "\\n"
-
-
 def _listed(key: str, values: list[str]) -> str:
     if len(values) == 1:
         value = values[0]
         if value.isalnum() and key not in _ALWAYS_QUOTED:
             return value
     texts = [_ENCODE.sub(_encode, value) for value in values]
-    return ",".join([f'"{text}"' if key in _ALWAYS_QUOTED or _QUOTED.search(text) else text for text in texts])
+    alone = "" if len(values) == 1 else '""'
+    return ",".join([f'"{text}"' if key in _ALWAYS_QUOTED or _QUOTED.search(text) else text or alone for text in texts])
 
 
 def _folded(text: str) -> str:
@@ -263,7 +272,7 @@ def _folded(text: str) -> str:
     start, room = 0, LONGEST
     while len(octets) - start > room:
         end = start + room
-        while octets[end] & 0xC0 == 0x80:
+        while octets[end] & _LEADING == _CONTINUATION:
             end -= 1
         pieces.append(octets[start:end])
         start, room = end, LONGEST - 1

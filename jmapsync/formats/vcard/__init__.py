@@ -1,24 +1,26 @@
 """Convert contact cards between vCard files and JSContact (RFC 6350, 2426, 9553, 9554, 9555). Pure, and deterministic to the byte.
 
-vCard 2.1, 3.0 and 4.0 are read; 3.0 and 4.0 are written. What JSContact has no place for goes to vCardProps and vCardParams, what vCard
-has none for to JSPROP lines. Through 4.0 a card comes back as it was, up to defaults (see `residue`).
+vCard 2.1, 3.0 and 4.0 are read; 3.0 and 4.0 are written. What JSContact has no place for goes to vCardProps and vCardParams, what
+vCard has none for to JSPROP lines. Through 4.0 a card comes back as it was, up to defaults (see `residue`).
 
-Through 3.0, read by itself, the following of a card is lost. It is all still on the server: an edited file is compared with the file
-as it was before, both read by this module, and only the differences are sent.
+Through 3.0, read by itself, the following of a card is lost. It is all still on the server: an edited file is compared with the
+file as it was before, both read by this module, and only the differences are sent.
 
 - keys of maps (no PROP-ID: khard takes it off), order and separators of components (no JSCOMPS: it garbles iOS);
-- the kinds of name and address components beyond the 5 fields of N and the 7 of ADR: second surnames become surnames, generations
-  credentials, the parts of a street one `name`, those of a building one `apartment`; phonetics of all but the first surname, given and
-  second given name; phonetics of addresses; `sortAs` of all but the surname, and of organizations and units;
-- `countryCode`, `coordinates` and `timeZone` of an address that has components or `full`;
+- the kinds of components beyond the 5 fields of N and the 7 of ADR: second surnames become surnames, generations credentials, the
+  parts of a street one `name`, those of a building one `apartment`, other kinds of names nothing;
+- phonetics of all but the first surname, given and second given name; phonetics of addresses;
+- `sortAs` of all but the surname, and of organizations and units;
+- `countryCode` of addresses; `coordinates` and `timeZone` of those that have components or `full`, but for the first;
 - `pref` from 2 to 100, contexts and features that have no TYPE;
 - `mediaType` of resources that are not inline, and other spellings of an inline one's data; `listAs`;
 - author and creation of notes; the organization in which a title is held; the place of a wedding, `calendarScale`;
 - vendor-specific and unknown properties inside an entry of a map (those of the card and of its name are kept);
-- whether a full name was given or is derived: FN must be there, and is read as `full`.
+- whether a full name was given or is derived: FN must be there, and is read as `full`; which of IMPP and SOCIALPROFILE was meant.
 
 Lost in every version, since no object could hold it: PREF of MEMBER and CATEGORIES, the marks around Apple's own labels, lines
-without a value, the type of a media resource told twice, folding, the case of names, and the difference between CR and LF in texts.
+without a value, LANGUAGE of alternatives that say the same, TYPE=INTERNET of an address, lines marked as derived from N, folding,
+the case of names, and the difference between CR and LF in texts.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ def write_address(draft: Draft, key: str, address: Object) -> None:
     structured = write_components(address, ADDRESS, short=not draft.four) if "components" in address else None
     if structured is None and "components" in address and draft.four:
         return
-    params = keyed(draft, key)
+    params = keyed(key)
     if not draft.four:
         _write_three(draft, key, address, params, structured)
         return
@@ -143,7 +143,7 @@ def write_address(draft: Draft, key: str, address: Object) -> None:
         if isinstance(text, str) and text:
             params[name] = [text.replace("\\", "\\\\") if name == "label" else text]
     unlabelled = {name: value for name, value in address.items() if name != "label"}
-    draft.put("ADR", structured.value if structured else _EMPTY, params, unlabelled, "addresses", key)
+    draft.put("ADR", structured.value if structured else _EMPTY, params, unlabelled, ("addresses", key))
     if structured is not None and structured.phonetic is not None:
         spoken = {"altid": params["altid"], **write_phonetics(address)}
         draft.add(Line("ADR", structured.phonetic, spoken), "addresses", key)
@@ -154,11 +154,11 @@ def _write_three(draft: Draft, key: str, address: Object, params: Params, struct
     unlabelled = {name: value for name, value in address.items() if name != "label"}
     full = address.get("full")
     if structured is not None:
-        draft.put("ADR", structured.value, params, unlabelled, "addresses", key)
+        draft.put("ADR", structured.value, params, unlabelled, ("addresses", key))
     if isinstance(full, str) and full:
         label = {name: values for name, values in params.items() if name in {"prop-id", "type"}}
         if structured is None:
-            draft.put("LABEL", escape(full), label, unlabelled, "addresses", key, draft.new_group())
+            draft.put("LABEL", escape(full), label, unlabelled, ("addresses", key), group=draft.new_group())
         else:
             draft.add(Line("LABEL", escape(full), label, draft.lines[-1].group), "addresses", key)
     elif structured is None:
@@ -173,6 +173,6 @@ def _write_place(draft: Draft, key: str, address: Object, group: str) -> None:
     place, zone = address.get("coordinates"), address.get("timeZone")
     pair = place.removeprefix("geo:").split(",") if isinstance(place, str) else ()
     if len(pair) == 2 and isinstance(place, str) and _GEO.match(place.removeprefix("geo:")):  # noqa: PLR2004 (a pair)
-        draft.add(Line("GEO", ";".join(pair), keyed(draft, key), group), "addresses", key)
+        draft.add(Line("GEO", ";".join(pair), keyed(key), group), "addresses", key)
     if isinstance(zone, str) and zone:
-        draft.add(Line("TZ", escape(zone), keyed(draft, key), group), "addresses", key)
+        draft.add(Line("TZ", escape(zone), keyed(key), group), "addresses", key)

@@ -68,7 +68,7 @@ def _date(value: str) -> dict[str, Any] | None:
 
 
 def read_place(reading: Reading, line: Line) -> None:
-    """Read BIRTHPLACE or DEATHPLACE, when the dates are known: a text or a `geo:` URI, for the date of the same PROP-ID or the first."""
+    """Read BIRTHPLACE or DEATHPLACE, the dates being known: text or a `geo:` URI, for the date of its PROP-ID or the first."""
     kind = PLACES[line.name]
     entries = reading.card.get("anniversaries", {})
     matching = [key for key in entries if entries[key]["kind"] == kind and "place" not in entries[key]]
@@ -102,7 +102,7 @@ def write_anniversaries(draft: Draft, entries: Object, keys: list[str]) -> None:
         kind, date = entry.get("kind"), entry.get("date")
         if not isinstance(kind, str) or not isinstance(date, dict):
             continue
-        params = keyed(draft, key)
+        params = keyed(key)
         value = _value(draft, date, params)
         if not value:
             continue
@@ -139,7 +139,7 @@ def _value(draft: Draft, date: dict[str, Any], params: Params) -> str:
 def _write_place(draft: Draft, name: str, place: Object, key: str) -> None:
     full, coordinates = place.get("full"), place.get("coordinates")
     if isinstance(full, str) and full and coordinates is None and not full.startswith("geo:"):
-        draft.add(Line(name, escape(full), keyed(draft, key)), "anniversaries", key)
+        draft.add(Line(name, escape(full), keyed(key)), "anniversaries", key)
     elif isinstance(coordinates, str) and coordinates.startswith("geo:") and is_uri(coordinates) and full is None:
-        params = {**keyed(draft, key), "value": ["uri"]}
+        params = {**keyed(key), "value": ["uri"]}
         draft.add(Line(name, uri_value(coordinates, bare=draft.four), params), "anniversaries", key)

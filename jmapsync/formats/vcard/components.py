@@ -1,10 +1,11 @@
-"""Convert the components of names and addresses between JSContact and the structured values N and ADR (RFC 9555, 2.5.5, 2.6.1, 3.3.1).
+"""Convert the components of names and addresses to and from the structured values N and ADR (RFC 9555, 2.5.5, 2.6.1, 3.3.1).
 
-RFC 9554 added fields to both, whose values are repeated in an old field for old readers. JSCOMPS tells the order and the separators.
+RFC 9554 added fields to both; their values are repeated in an old field for old readers. JSCOMPS tells order and separators.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jmapsync.formats.vcard.values import escape, fields, split, unescape
@@ -54,13 +55,12 @@ def _repeated(found: list[list[str]], old: int, new: int, *, from_end: bool) -> 
     """Return the places in an old field that hold a value of the new one; each value of the new one stands for one of them."""
     if len(found) <= new:
         return set()
+    left = Counter(text for text in found[new] if text)
     places: set[Place] = set()
-    order = range(len(found[old]))
-    for value in found[new]:
-        for index in reversed(order) if from_end else order:
-            if value and found[old][index] == value and (old, index) not in places:
-                places.add((old, index))
-                break
+    for index in reversed(range(len(found[old]))) if from_end else range(len(found[old])):
+        if left[found[old][index]] > 0:
+            left[found[old][index]] -= 1
+            places.add((old, index))
     return places
 
 

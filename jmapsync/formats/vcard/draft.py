@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jmapsync.formats.contentline import Line, Params
 from jmapsync.formats.vcard.preserved import write_params
@@ -56,7 +56,7 @@ class Draft:
             if name not in self._groups:
                 return name
 
-    def put(self, name: str, value: str, params: Params, entry: Object, where: str, key: str, group: str = "") -> None:
+    def put(self, name: str, value: str, params: Params, entry: Object, tag: Tag, *, group: str = "") -> None:
         """Add the line of an entry, with its kept parameters and its group, and the line of its label."""
         label = entry.get("label")
         kept = entry.get("vCardParams")
@@ -67,10 +67,10 @@ class Draft:
             write_params(params, kept if "group" not in kept else {key: kept[key] for key in kept if key != "group"})
         if isinstance(label, str) and label:
             group = group or self.new_group()
-            self.add(Line(name, value, params, group), where, key)
-            self.add(Line("X-ABLABEL", escape(label), {}, group), where, key)
+            self.add(Line(name, value, params, group), *tag)
+            self.add(Line("X-ABLABEL", escape(label), {}, group), *tag)
         else:
-            self.add(Line(name, value, params, group), where, key)
+            self.add(Line(name, value, params, group), *tag)
 
 
 def _groups_in(card: Object) -> dict[str, int]:
@@ -94,7 +94,7 @@ def _count(found: dict[str, int], params: object) -> None:
         found[group] = found.get(group, 0) + 1
 
 
-def keyed(draft: Draft, key: str) -> Params:
+def keyed(key: str) -> Params:
     """Return parameters that begin with the entry's key. In vCard 3.0 they are taken off again before the file is made."""
     return {"prop-id": [key]}
 
@@ -126,5 +126,5 @@ def write_common(
         params["type"] = listed
 
 
-def _known(values: Any, names: Mapping[str, str]) -> list[str]:
+def _known(values: object, names: Mapping[str, str]) -> list[str]:
     return [names[value] for value in names if values.get(value) is True] if isinstance(values, dict) else []

@@ -32,7 +32,7 @@ class Entry(NamedTuple):
     params: tuple[str, ...] = ()
     """Parameters that have a property of their own; see `_PARAMS`."""
     three: bool = True
-    """Whether vCard 3.0, or common practice with it, has the property (pim.md 6.4: what it has not goes to JSPROP)."""
+    """Whether vCard 3.0, or common practice with it, has the property; what it has not goes to JSPROP."""
 
 
 FEATURES = {
@@ -142,7 +142,7 @@ def write_entry(draft: Draft, where: str, key: str, entry: Object) -> None:
     text = entry.get(spec.attribute) if spec else None
     if spec is None or not isinstance(text, str) or not text or not (spec.three or draft.four):
         return
-    params = keyed(draft, key)
+    params = keyed(key)
     value = uri_value(text, bare=draft.four) if spec.uri else escape(text)
     features: Mapping[str, str] | None = None
     if spec.name == "TEL":
@@ -154,7 +154,7 @@ def write_entry(draft: Draft, where: str, key: str, entry: Object) -> None:
     if spec.params and draft.four:
         _write_params(spec, entry, params)
     group = draft.shared.get(entry["organizationId"], "") if isinstance(entry.get("organizationId"), str) else ""
-    draft.put(spec.name, value, params, entry, where, key, group)
+    draft.put(spec.name, value, params, entry, (where, key), group=group)
 
 
 def _write_params(spec: Entry, entry: Object, params: Params) -> None:

@@ -1,7 +1,7 @@
-"""Convert LANGUAGE and ALTID to localizations and back; find which lines tell the pronunciation of which (RFC 9555, 2.3.1, 2.3.11, 2.3.15).
+"""Read LANGUAGE and ALTID as localizations; find which lines tell how to pronounce which (RFC 9555, 2.3.1, 2.3.11, 2.3.15).
 
-Reading: a line in another language is an alternative of the line that it shares ALTID with, or, for properties of which there is but
-one, of that one. Without such a line it stands for itself, its LANGUAGE kept in vCardParams.
+A line in another language is an alternative of the line that it shares ALTID with, or, for properties of which there is but one, of
+that one. Without such a line it stands for itself, its LANGUAGE kept in vCardParams.
 """
 
 from __future__ import annotations
@@ -42,21 +42,7 @@ def sort_languages(lines: list[Line]) -> Sorted:
     named = next((line.value for line in lines if line.name == "LANGUAGE" and line.value), None)
     implied = None if named else _implied(lines)
     own = (named or implied or "").lower()
-    partners: dict[tuple[str, str], Line] = {}
-    for wanted in ("", own):
-        for line in lines:
-            if "phonetic" not in line.params and _tag(line) == wanted:
-                for key in _keys(line):
-                    partners.setdefault(key, line)
-    main: list[Line] = []
-    alternatives: list[tuple[Line, Line]] = []
-    for line in lines:
-        partner = next((partners[key] for key in _keys(line) if key in partners), None)
-        tag = _tag(line)
-        if partner is None or partner is line or ("phonetic" not in line.params and tag == ""):
-            main.append(line)
-        else:
-            alternatives.append((partner, line))
+    main, alternatives = _pair(lines, own)
     known = {id(partner) for partner, _ in alternatives}
     bare = {id(line): _without(line, own, alternative=id(line) in known) for line in main}
     result = Sorted([bare[id(line)] for line in main], [], {}, implied)
@@ -71,6 +57,25 @@ def sort_languages(lines: list[Line]) -> Sorted:
         else:
             result.main.append(line)
     return result
+
+
+def _pair(lines: list[Line], own: str) -> tuple[list[Line], list[tuple[Line, Line]]]:
+    """Return the lines that stand for themselves, and the others beside those that they are alternatives of."""
+    partners: dict[tuple[str, str], Line] = {}
+    for wanted in ("", own):
+        for line in lines:
+            if "phonetic" not in line.params and _tag(line) == wanted:
+                for key in _keys(line):
+                    partners.setdefault(key, line)
+    main: list[Line] = []
+    alternatives: list[tuple[Line, Line]] = []
+    for line in lines:
+        partner = next((partners[key] for key in _keys(line) if key in partners), None)
+        if partner is None or partner is line or ("phonetic" not in line.params and _tag(line) == ""):
+            main.append(line)
+        else:
+            alternatives.append((partner, line))
+    return main, alternatives
 
 
 def _implied(lines: list[Line]) -> str | None:
@@ -109,7 +114,7 @@ def read_localizations(reading: Reading, found: Sorted, read: Callable[[list[Lin
         spoken: list[tuple[Line, Line]] = []
         names = {id(line): line for _, line in pairs if line.name == "N" and "phonetic" not in line.params}
         for main, line in pairs:
-            where, key = reading.places.get(id(main), ("", ""))
+            _, key = reading.places.get(id(main), ("", ""))
             if line.name in PLACES:
                 if key and "geo:" not in line.value:
                     patch[f"anniversaries/{key}/place/full"] = unescape(line.value)
@@ -163,7 +168,7 @@ def _compare_entry(path: str, known: Object, entry: Object, patch: Patch) -> Non
                 patch[f"{path}/{name}"] = None
 
 
-def _same_words(parts: list[Any], known: Any) -> bool:
+def _same_words(parts: list[Any], known: object) -> bool:
     return (
         isinstance(known, list)
         and len(known) == len(parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jmapsync.formats.contentline import Line, Params
 from jmapsync.formats.vcard.components import NAME, read_components, write_components
@@ -12,6 +12,7 @@ from jmapsync.formats.vcard.values import escape, split, unescape
 
 if TYPE_CHECKING:
     from jmapsync.formats.codec import Object
+    from jmapsync.formats.vcard.components import Structured
     from jmapsync.formats.vcard.draft import Draft
     from jmapsync.formats.vcard.state import Reading
 
@@ -136,11 +137,15 @@ def write_name(draft: Draft) -> None:
     elif structured is None and isinstance(kept, dict):
         write_params(params, kept)
     draft.add(Line("FN", escape(full), params), "name")
-    if structured is None:
-        if not draft.four:
-            draft.add(Line("N", ";;;;", {}), "name")
-        return
-    params = {}
+    if structured is not None:
+        _write_n(draft, item, structured)
+    elif not draft.four:
+        draft.add(Line("N", ";;;;", {}), "name")
+
+
+def _write_n(draft: Draft, item: Object, structured: Structured) -> None:
+    params: Params = {}
+    kept = item.get("vCardParams")
     if structured.jscomps is not None:
         params["jscomps"] = [structured.jscomps]
     sort_as = _sort_as(item.get("sortAs"))
@@ -148,9 +153,7 @@ def write_name(draft: Draft) -> None:
         params["sort-as"] = [sort_as]
     if isinstance(kept, dict):
         write_params(params, kept, ("phonetic",))
-    if structured.phonetic is None:
-        draft.add(Line("N", structured.value, params), "name")
-    elif draft.four:
+    if structured.phonetic is not None and draft.four:
         alternative = [draft.alternative("N")]
         draft.add(Line("N", structured.value, {"altid": alternative, **params}), "name")
         draft.add(Line("N", structured.phonetic, {"altid": alternative, **write_phonetics(item)}), "name")
@@ -167,12 +170,12 @@ def _write_legacy(draft: Draft, item: Object) -> None:
     if isinstance(surname, str) and surname:
         draft.add(Line("SORT-STRING", escape(surname), {}), "name")
     for name, kind in _SPOKEN.items():
-        first = next((component for component in item["components"] if component["kind"] == kind), {})
-        if isinstance(first.get("phonetic"), str) and first["phonetic"]:
-            draft.add(Line(name, escape(first["phonetic"]), {}), "name")
+        spoken = next((part.get("phonetic") for part in item["components"] if part["kind"] == kind), None)
+        if isinstance(spoken, str) and spoken:
+            draft.add(Line(name, escape(spoken), {}), "name")
 
 
-def _sort_as(sort_as: Any) -> str:
+def _sort_as(sort_as: object) -> str:
     if not isinstance(sort_as, dict):
         return ""
     found = [sort_as.get(kind) for kind in NAME.kinds]
@@ -206,7 +209,8 @@ def _stand_in(card: Object) -> str:
     for where, attribute in (("organizations", "name"), ("nicknames", "name"), ("emails", "address"), ("phones", "number")):
         entries = card.get(where)
         for key in sorted(entries) if isinstance(entries, dict) else ():
-            text = entries[key].get(attribute) if isinstance(entries[key], dict) else None
+            entry = entries[key] if isinstance(entries, dict) else None
+            text = entry.get(attribute) if isinstance(entry, dict) else None
             if isinstance(text, str) and text:
                 return text
     return ""

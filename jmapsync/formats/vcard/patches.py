@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.contentline import Line
-from jmapsync.formats.vcard.values import escape, unescape
+from jmapsync.formats.vcard.values import Json, escape, unescape
 
 if TYPE_CHECKING:
     from jmapsync.formats.codec import Object, Patch
@@ -43,7 +43,7 @@ def filled_by(line: Line) -> list[tuple[str, str]]:
     return [(path[0], key) for key in value] if isinstance(value, dict) else []
 
 
-def _json(text: str) -> Any:
+def _json(text: str) -> Json:
     if text.count("[") + text.count("{") > _DEEPEST and _depth(text) > _DEEPEST:
         return _MISSING
     try:
@@ -65,7 +65,7 @@ def _depth(text: str) -> int:
     return deepest
 
 
-def _set(card: Object, path: Path, value: Any) -> bool:
+def _set(card: Object, path: Path, value: Json) -> bool:
     parent: Any = card
     for step in path[:-1]:
         inner = parent.get(step, _MISSING)
@@ -92,7 +92,7 @@ def pointer_of(path: Path) -> str:
     return "/".join([step.replace("~", "~0").replace("/", "~1") for step in path])
 
 
-def write_patch(path: Path, value: Any) -> Line:
+def write_patch(path: Path, value: Json) -> Line:
     """Return the JSPROP line for a value."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return Line("JSPROP", escape(text), {"jsptr": [pointer_of(path)]})
@@ -123,7 +123,7 @@ def localized(card: Object, patch: Patch) -> Object | None:
     return result
 
 
-def _member(parent: Any, step: str) -> Any:
+def _member(parent: Json, step: str) -> Json:
     if isinstance(parent, dict):
         return parent.get(step)
     place = _index(parent, step) if isinstance(parent, list) else None

@@ -65,23 +65,24 @@ def write_property(entry: object) -> Line | None:
         return None
     if not isinstance(params, dict) or not isinstance(kind, str) or not _TYPE.match(kind):
         return None
-    written: Params = {}
-    if kind not in {_PLAIN, _DEFAULT_TYPES.get(name.lower())}:
-        written["value"] = [kind]
+    written: Params = {} if kind in {_PLAIN, _DEFAULT_TYPES.get(name.lower())} else {"value": [kind]}
     group = params.get("group", "")
-    if not isinstance(group, str) or (group and not _GROUP.match(group)):
+    grouped = isinstance(group, str) and (not group or _GROUP.match(group))
+    value = _value(kind, values)
+    if not grouped or value is None or not write_params(written, {key: params[key] for key in params if key != "group"}):
         return None
-    if not write_params(written, {key: value for key, value in params.items() if key != "group"}):
-        return None
-    if kind not in _RECOGNISED:
-        value = values[0] if len(values) == 1 else None
-        if not isinstance(value, str) or "\n" in value or "\r" in value:
-            return None
-    elif kind == "uri" and len(values) == 1 and isinstance(values[0], str) and "\\" not in values[0] and "\n" not in values[0]:
-        value = values[0]
-    else:
-        value = ",".join([_joined(item) for item in values])
     return Line(name.upper(), value, written, group)
+
+
+def _value(kind: str, values: list[Any]) -> str | None:
+    """Return values as a line has them; one of a type that nobody looked into stands as it is."""
+    first = values[0]
+    single = len(values) == 1 and isinstance(first, str) and "\n" not in first and "\r" not in first
+    if kind not in _RECOGNISED:
+        return first if single else None
+    if kind == "uri" and single and "\\" not in first:
+        return str(first)
+    return ",".join([_joined(item) for item in values])
 
 
 def _joined(item: object) -> str:

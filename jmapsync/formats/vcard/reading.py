@@ -87,10 +87,6 @@ def _read_gender(reading: Reading, line: Line) -> None:
             spoken["vCardParams"] = read_params(kept)
 
 
-def _read_later(reading: Reading, line: Line) -> None:
-    """Leave a line to be read when those that it belongs to have been read."""
-
-
 _FIRST: dict[str, Callable[[Reading, Line], None]] = {
     **dict.fromkeys((entry.name for entry in ENTRIES), read_entry),
     **dict.fromkeys(_TEXTS, _read_text),
@@ -104,14 +100,17 @@ _FIRST: dict[str, Callable[[Reading, Line], None]] = {
     "CATEGORIES": read_keywords,
     "GRAMGENDER": _read_gender,
     "ORG": read_organization,
-    **dict.fromkeys(("FN", "N", "ADR", "LABEL", "GEO", "TZ", "VERSION"), _read_later),
 }
 _LAST: dict[str, Callable[[Reading, Line], None]] = {
     **dict.fromkeys(PLACES, read_place),
     **dict.fromkeys(("SORT-STRING", "X-PHONETIC-FIRST-NAME", "X-PHONETIC-LAST-NAME", "X-PHONETIC-MIDDLE-NAME"), read_legacy),
-    "JSPROP": read_patch,
 }
-_PLACED = frozenset({"ADR", "LABEL", "GEO", "TZ"})
+_LATER = {
+    **{name: name for name in ("FN", "N", "VERSION", "JSPROP")},
+    **dict.fromkeys(("ADR", "LABEL", "GEO", "TZ"), "ADR"),
+    **dict.fromkeys(_LAST, ""),
+}
+"""Lines that are read when those have been read that they belong to, by what they are read with."""
 
 
 def read_object(lines: list[Line]) -> Object:
@@ -136,34 +135,23 @@ def read_object(lines: list[Line]) -> Object:
 def _read(found: Sorted, version: str) -> Reading:
     reading = Reading(version)
     lines = found.main
-    full: list[Line] = []
-    structured: list[Line] = []
-    places: list[Line] = []
-    last: list[Line] = []
+    later: dict[str, list[Line]] = {}
     reading.reserved = {path for line in lines if line.name == "JSPROP" for path in filled_by(line)}
     grouped = any(line.group for line in lines)
-    labels = {id(line) for line in lines if reading.note_label(line)} if grouped else ()
+    labels = {id(line) for line in lines if reading.note_label(line)} if grouped else set()
     for line in lines:
-        name = line.name
-        handler = _FIRST.get(name)
+        handler = _FIRST.get(line.name)
         if handler is not None:
-            if handler is not _read_later:
-                handler(reading, line)
-            elif name == "FN":
-                full.append(line)
-            elif name == "N":
-                structured.append(line)
-            elif name in _PLACED:
-                places.append(line)
-        elif name in _LAST:
-            last.append(line)
-        elif not labels or id(line) not in labels:
+            handler(reading, line)
+        elif line.name in _LATER:
+            later.setdefault(_LATER[line.name], []).append(line)
+        elif id(line) not in labels:
             reading.keep(line)
-    read_names(reading, full, structured, [line for main, line in found.spoken if main.name == "N"])
-    if places:
-        read_addresses(reading, places, found.spoken)
-    for line in last:
-        if line.name != "JSPROP":
+    if later:
+        spoken = [line for main, line in found.spoken if main.name == "N"]
+        read_names(reading, later.get("FN", []), later.get("N", []), spoken)
+        read_addresses(reading, later.get("ADR", []), found.spoken)
+        for line in later.get("", ()):
             _LAST[line.name](reading, line)
     if grouped:
         link_titles(reading, lines)

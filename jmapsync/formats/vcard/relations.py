@@ -69,7 +69,7 @@ def write_organization(draft: Draft, key: str, entry: Object) -> None:
     names = [unit.get("name") if isinstance(unit, dict) else None for unit in units]
     if not all(isinstance(unit, str) and unit for unit in names) or not (name or names):
         return
-    params = keyed(draft, key)
+    params = keyed(key)
     if draft.four:
         sorts = [entry.get("sortAs"), *(unit.get("sortAs") for unit in units)]
         if any(isinstance(text, str) and text for text in sorts):
@@ -84,8 +84,8 @@ def write_organization(draft: Draft, key: str, entry: Object) -> None:
     group = draft.new_group() if held else ""
     if held:
         draft.shared[key] = group
-    draft.put("ORG", ";".join([escape(text) for text in (name, *names) if isinstance(text, str)]), params, entry,
-              "organizations", key, group)  # fmt: skip
+    value = ";".join([escape(text) for text in (name, *names) if isinstance(text, str)])
+    draft.put("ORG", value, params, entry, ("organizations", key), group=group)
 
 
 def read_related(reading: Reading, line: Line) -> None:

@@ -15,6 +15,7 @@ from jmapsync.formats.vcard.patches import Path, localized
 if TYPE_CHECKING:
     from jmapsync.formats.codec import Object
     from jmapsync.formats.vcard.draft import Draft, Tag
+    from jmapsync.formats.vcard.values import Json
 
 _IMPLIED = frozenset(
     {
@@ -23,148 +24,145 @@ _IMPLIED = frozenset(
         *("OrgUnit", "PartialDate", "PersonalInfo", "Phone", "Pronouns", "Relation", "SchedulingAddress", "SpeakToAs", "Title"),
     }
 )
-_DEFAULTS = {"isOrdered": (False,), "kind": ("title",), "vCardName": ("socialprofile",)}
-_SETS = frozenset({"contexts", "features", "vCardParams", "relation"})
+_DEFAULTS = {"isOrdered": False, "kind": "title", "vCardName": "socialprofile"}
+_EMPTY: Object = {"contexts": {}, "features": {}, "vCardParams": {}, "relation": {}, "vCardProps": []}
 _SPOKEN = frozenset({"phoneticSystem", "phoneticScript"})
+_SINGLE = frozenset({"name", "speakToAs"})
 _LISTED = frozenset({"vCardProps", "localizations"})
+_OPEN = frozenset({("speakToAs",), ("speakToAs", "pronouns")})
+"""What may hold more than the card does: parts that are hidden because something else in them is."""
 
 
 class Residue(NamedTuple):
     """What the lines do not say."""
 
-    missing: list[tuple[Path, Any]]
+    missing: list[tuple[Path, Json]]
     wrong: set[Tag]
     """What the lines say otherwise, so that they must not be written."""
 
 
 def find_residue(card: Object, view: Object, draft: Draft) -> Residue:
     """Compare a card with what its lines would be read as."""
-    residue = Residue([], set())
-    tags = set(draft.tags)
+    comparison = _Comparison(card, draft)
     for name, value in card.items():
+        if name not in _LISTED and value != view.get(name):
+            comparison.compare_property(name, value, view)
+    if "vCardProps" in card:
+        comparison.compare_kept(card["vCardProps"], view.get("vCardProps", []))
+    if "localizations" in card:
+        comparison.compare_localizations(card["localizations"], view.get("localizations", {}))
+    return Residue([entry for entry in comparison.missing if entry[1] is not None], comparison.wrong)
+
+
+class _Comparison:
+    def __init__(self, card: Object, draft: Draft) -> None:
+        self.missing: list[tuple[Path, Json]] = []
+        self.wrong: set[Tag] = set()
+        self._card = card
+        self._draft = draft
+        self._tags = set(draft.tags)
+
+    def compare_property(self, name: str, value: Json, view: Object) -> None:
+        """Compare a property of the card that is not the same."""
         seen = view.get(name)
-        if value == seen or name in _LISTED:
-            continue
         if name not in view:
-            if not (name == "kind" and value == "individual"):
-                residue.missing.append(((name,), value))
-        elif isinstance(value, dict) and isinstance(seen, dict):
-            if name in {"name", "speakToAs"}:
-                _compare_single(residue, draft, tags, name, plain(value), plain(seen))
+            if name != "kind" or value != "individual":
+                self.missing.append(((name,), value))
+        elif not isinstance(value, dict) or not isinstance(seen, dict):
+            self._differ((name,), value)
+        elif name not in _SINGLE:
+            for key, entry in value.items():
+                if key not in seen:
+                    self.missing.append(((name, key), entry))
+                elif entry != seen[key] and self._draft.four:
+                    self._compare((name, key), plain(entry), plain(seen[key]))
+        elif self._draft.four:
+            self._compare((name,), plain(value), plain(seen))
+        else:
+            self._compare_short(name, value, seen)
+
+    def _compare_short(self, name: str, value: Object, seen: Object) -> None:
+        """Compare a name with that of vCard 3.0: what is a vendor's, and the system of the phonetics that are shown."""
+        shown = any("phonetic" in part for part in seen.get("components", ()))
+        for key, item in value.items():
+            if item != seen.get(key) and ((":" in key and key not in seen) or (key in _SPOKEN and shown)):
+                self.missing.append(((name, key), item))
+
+    def _compare(self, path: Path, wanted: Json, seen: Json) -> None:
+        if wanted == seen:
+            return
+        if not isinstance(wanted, dict) or not isinstance(seen, dict) or (seen.keys() - wanted.keys() and path not in _OPEN):
+            self._differ(path, wanted)
+            return
+        for key, value in wanted.items():
+            if key in seen:
+                self._compare((*path, key), value, seen[key])
             else:
-                _compare_map(residue, draft, tags, name, value, seen)
-        else:
-            _differ(residue, draft, tags, (name,), value)
-    _compare_kept(residue, card, view, draft)
-    _compare_localizations(residue, card, view, draft)
-    return residue._replace(missing=[entry for entry in residue.missing if entry[1] is not None])
+                self.missing.append(((*path, key), value))
 
+    def _differ(self, path: Path, wanted: Json) -> None:
+        """Note a difference: the lines are to be hidden, or, where there are none or they are hidden, overruled by JSPROP."""
+        where, *keys = path
+        if path[:2] == ("speakToAs", "pronouns"):
+            where, keys = "speakToAs/pronouns", list(path[2:])
+        tag = where, keys[0] if keys else ""
+        if tag not in self._tags and (where, "") in self._tags:
+            tag = where, ""
+        if tag in self._tags and tag not in self._draft.hidden:
+            self.wrong.add(tag)
+            return
+        whole: Path = (*where.split("/"), *([tag[1]] if tag[1] else []))
+        value: Any = self._card
+        for step in whole:
+            value = value.get(step) if isinstance(value, dict) else None
+        entry = whole, wanted if value is None else value
+        if entry not in self.missing:
+            self.missing.append(entry)
 
-def _compare_map(residue: Residue, draft: Draft, tags: set[Tag], name: str, wanted: Object, seen: Object) -> None:
-    for key, value in wanted.items():
-        if key not in seen:
-            residue.missing.append(((name, key), value))
-        elif value != seen[key] and draft.four:
-            _compare(residue, draft, tags, (name, key), plain(value), plain(seen[key]))
-
-
-def _compare_single(residue: Residue, draft: Draft, tags: set[Tag], name: str, wanted: Any, seen: Any) -> None:
-    if draft.four:
-        _compare(residue, draft, tags, (name,), wanted, seen)
-        return
-    for key, value in wanted.items():
-        said = key in _SPOKEN and any("phonetic" in part for part in seen.get("components", ()))
-        if (":" in key and key not in seen) or (said and value != seen.get(key)):
-            residue.missing.append(((name, key), value))
-
-
-def _compare(residue: Residue, draft: Draft, tags: set[Tag], path: Path, wanted: Any, seen: Any) -> None:
-    if wanted == seen:
-        return
-    if not isinstance(wanted, dict) or not isinstance(seen, dict):
-        _differ(residue, draft, tags, path, wanted)
-        return
-    if seen.keys() - wanted.keys() and path != ("speakToAs",) and path != ("speakToAs", "pronouns"):
-        _differ(residue, draft, tags, path, wanted)
-        return
-    for key, value in wanted.items():
-        if key in seen:
-            _compare(residue, draft, tags, (*path, key), value, seen[key])
-        else:
-            residue.missing.append(((*path, key), value))
-
-
-def _differ(residue: Residue, draft: Draft, tags: set[Tag], path: Path, wanted: Any) -> None:
-    """Note a difference: the lines are to be hidden, or, where there are none or they are hidden already, overruled by JSPROP."""
-    deep = path[0] == "speakToAs" and path[1:2] == ("pronouns",)
-    tag = ("speakToAs/pronouns", path[2]) if deep and len(path) > 2 else (path[0], path[1] if len(path) > 1 else "")  # noqa: PLR2004
-    if (path[0], "") in tags and tag not in tags:
-        tag = (path[0], "")
-    if tag in tags and tag not in draft.hidden:
-        residue.wrong.add(tag)
-        return
-    whole: Path = tuple(tag[0].split("/")) + ((tag[1],) if tag[1] else ())
-    value: Any = draft.card
-    for step in whole:
-        value = value.get(step) if isinstance(value, dict) else None
-    entry = (whole, value if value is not None else wanted)
-    if entry not in residue.missing:
-        residue.missing.append(entry)
-
-
-def _compare_kept(residue: Residue, card: Object, view: Object, draft: Draft) -> None:
-    """Find the kept properties whose lines would not simply be kept again: those that the reader converts, and malformed ones."""
-    wanted = card.get("vCardProps")
-    if wanted is None or wanted == view.get("vCardProps"):
-        return
-    if not isinstance(wanted, list):
-        residue.missing.append((("vCardProps",), wanted))
-        return
-    seen = [_canonical(entry) for entry in view.get("vCardProps", ())]
-    unseen = []
-    for place, entry in enumerate(wanted):
-        tag = "vCardProps", str(place)
-        if tag not in draft.hidden and _canonical(entry) in seen:
-            seen.remove(_canonical(entry))
-        else:
-            unseen.append(entry)
-            if tag not in draft.hidden:
-                residue.wrong.add(tag)
-    if unseen:
-        residue.missing.append((("vCardProps",), unseen))
-
-
-def _canonical(entry: Any) -> str:
-    if isinstance(entry, list) and len(entry) > 1 and isinstance(entry[1], dict):
-        entry = [entry[0], _plain_params(entry[1]), *entry[2:]]
-    return json.dumps(entry, sort_keys=True)
-
-
-def _compare_localizations(residue: Residue, card: Object, view: Object, draft: Draft) -> None:
-    wanted = card.get("localizations")
-    if not isinstance(wanted, dict):
-        if wanted is not None:
-            residue.missing.append((("localizations",), wanted))
-        return
-    seen = view.get("localizations", {})
-    absent = {}
-    for language, patch in wanted.items():
-        if patch == seen.get(language):
-            continue
-        if language not in seen:
-            absent[language] = patch
-        elif not isinstance(patch, dict) or plain(localized(card, patch)) != plain(localized(card, seen[language])):
-            if ("localizations", language) in draft.hidden:
-                residue.missing.append((("localizations", language), patch))
+    def compare_kept(self, wanted: Json, seen: list[Json]) -> None:
+        """Find the kept properties whose lines would not be kept again: those that the reader converts, and malformed ones."""
+        if not isinstance(wanted, list):
+            self.missing.append((("vCardProps",), wanted))
+            return
+        if wanted == seen:
+            return
+        left = [_canonical(entry) for entry in seen]
+        unseen = []
+        for place, entry in enumerate(wanted):
+            tag = "vCardProps", str(place)
+            if tag not in self._draft.hidden and _canonical(entry) in left:
+                left.remove(_canonical(entry))
             else:
-                residue.wrong.add(("localizations", language))
-    if len(absent) == len(wanted) and absent:
-        residue.missing.append((("localizations",), absent))
-    else:
-        residue.missing.extend((("localizations", language), patch) for language, patch in absent.items())
+                unseen.append(entry)
+                if tag not in self._draft.hidden:
+                    self.wrong.add(tag)
+        if unseen:
+            self.missing.append((("vCardProps",), unseen))
+
+    def compare_localizations(self, wanted: Json, seen: Object) -> None:
+        """Compare what each localization makes of the card."""
+        if not isinstance(wanted, dict):
+            self.missing.append((("localizations",), wanted))
+            return
+        absent = {language: patch for language, patch in wanted.items() if language not in seen}
+        if len(absent) == len(wanted):
+            if absent:
+                self.missing.append((("localizations",), absent))
+            return
+        self.missing.extend((("localizations", language), patch) for language, patch in absent.items())
+        for language in wanted.keys() - absent.keys():
+            if not self._same_localization(wanted[language], seen[language]):
+                if ("localizations", language) in self._draft.hidden:
+                    self.missing.append((("localizations", language), wanted[language]))
+                self.wrong |= {("localizations", language)} - self._draft.hidden
+
+    def _same_localization(self, wanted: Json, seen: Object) -> bool:
+        if not isinstance(wanted, dict):
+            return False
+        return wanted == seen or plain(localized(self._card, wanted)) == plain(localized(self._card, seen))
 
 
-def plain(value: Any) -> Any:
+def plain(value: Json) -> Json:
     """Return a value without defaults, and with what has no order in one; see the module's text."""
     if isinstance(value, str):
         return value.replace("\r\n", "\n").replace("\r", "\n") if "\r" in value else value
@@ -176,11 +174,7 @@ def plain(value: Any) -> Any:
     for name, item in value.items():
         if name == "@type" and isinstance(item, str) and item in _IMPLIED:
             continue
-        if (
-            (name in _DEFAULTS and item in _DEFAULTS[name])
-            or (name in _SETS and item == {})
-            or (name == "vCardProps" and item == [])
-        ):
+        if (name in _DEFAULTS and item == _DEFAULTS[name]) or (name in _EMPTY and item == _EMPTY[name]):
             continue
         result[name] = _plain_params(item) if name == "vCardParams" and isinstance(item, dict) else plain(item)
     if isinstance(result.get("vCardProps"), list):
@@ -191,9 +185,15 @@ def plain(value: Any) -> Any:
     return result
 
 
-def _plain_params(params: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _plain_params(params: Object) -> Object:
+    found: Object = {}
     for name, value in params.items():
         values = [str(text) for text in value] if isinstance(value, list) else [str(value)]
         found[name.lower()] = values[0] if len(values) == 1 else values
     return found
+
+
+def _canonical(entry: Json) -> str:
+    if isinstance(entry, list) and len(entry) > 1 and isinstance(entry[1], dict):
+        entry = [entry[0], _plain_params(entry[1]), *entry[2:]]
+    return json.dumps(entry, sort_keys=True)

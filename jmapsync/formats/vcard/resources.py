@@ -119,19 +119,19 @@ def write_resource(draft: Draft, where: str, key: str, entry: Object) -> None:
     uri = entry.get("uri")
     if name is None or not isinstance(uri, str) or not uri:
         return
-    params = keyed(draft, key)
+    params = keyed(key)
     if draft.four:
         write_common(draft, params, entry)
         media_type = entry.get("mediaType")
         if isinstance(media_type, str) and media_type:
             params["mediatype"] = [media_type]
-        draft.put(name, uri_value(uri, bare=True), params, entry, where, key)
+        draft.put(name, uri_value(uri, bare=True), params, entry, (where, key))
         return
     value = _base64(uri)
     if value is None:
         params["value"] = ["uri"]
         write_common(draft, params, entry)
-        draft.put(name, uri_value(uri, bare=False), params, entry, where, key)
+        draft.put(name, uri_value(uri, bare=False), params, entry, (where, key))
         return
     params["encoding"] = ["b"]
     write_common(draft, params, entry)
@@ -141,7 +141,7 @@ def write_resource(draft: Draft, where: str, key: str, entry: Object) -> None:
         params["type"] = [word, *params.get("type", ())]
     if _MEDIA_TYPES.get(word, f"{_RESOURCES[name].family}/{word.lower()}") != media_type:
         params["mediatype"] = [media_type]
-    draft.put(name, value, params, entry, where, key)
+    draft.put(name, value, params, entry, (where, key))
 
 
 def _base64(uri: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Convert online services: IMPP and SOCIALPROFILE, and what was used before there were such (RFC 9555, 2.7.2 and 2.7.5; RFC 4770)."""
+"""Convert online services: IMPP and SOCIALPROFILE, and what was used before there were such (RFC 9555, 2.7.2, 2.7.5; RFC 4770)."""
 
 from __future__ import annotations
 
@@ -88,10 +88,10 @@ def write_service(draft: Draft, key: str, entry: Object) -> None:
     uri, user, service = entry.get("uri"), entry.get("user"), entry.get("service")
     named = entry.get("vCardName")
     name = named.upper() if isinstance(named, str) else ""
-    params = keyed(draft, key)
+    params = keyed(key)
     if name in OLD_SERVICES and uri is None and service == OLD_SERVICES[name] and isinstance(user, str):
         write_common(draft, params, entry)
-        draft.put(name, escape(user), params, entry, "onlineServices", key)
+        draft.put(name, escape(user), params, entry, ("onlineServices", key))
         return
     has_uri = isinstance(uri, str) and is_uri(uri)
     value = uri if has_uri else user
@@ -106,7 +106,7 @@ def write_service(draft: Draft, key: str, entry: Object) -> None:
         params["value"] = ["text"]
     write_common(draft, params, entry)
     _write_params(name, entry, params, four=draft.four, with_user=has_uri)
-    draft.put(name, uri_value(value, bare=draft.four) if has_uri else escape(value), params, entry, "onlineServices", key)
+    draft.put(name, uri_value(value, bare=draft.four) if has_uri else escape(value), params, entry, ("onlineServices", key))
 
 
 def _write_params(name: str, entry: Object, params: Params, *, four: bool, with_user: bool) -> None:

@@ -124,8 +124,9 @@ def read_common(
         if name in _NOT_KEPT or name in used:
             continue
         if name == "type":
-            unknown = _read_types(reading, line, entry, values, contexts, features)
-            unknown = [text for text in unknown if not label or text.lower() != f"x-{label.lower()}"]
+            unknown = _read_types(entry, values, contexts, features)
+            dropped = {f"x-{label.lower()}" if label else "", "internet" if line.name == "EMAIL" and not reading.four else ""}
+            unknown = [text for text in unknown if text.lower() not in dropped]
             if unknown:
                 kept["type"] = unknown
         elif name == "pref" and values[0].isdecimal() and values[0].isascii() and int(values[0]) in _PREFERENCES:
@@ -144,15 +145,8 @@ def read_common(
             entry["label"] = label
 
 
-def _read_types(
-    reading: Reading,
-    line: Line,
-    entry: Object,
-    values: list[str],
-    contexts: Mapping[str, str],
-    features: Mapping[str, str] | None,
-) -> list[str]:
-    """Set contexts, features and preference by a line's TYPE; return the values nobody knows."""
+def _read_types(entry: Object, values: list[str], contexts: Mapping[str, str], features: Mapping[str, str] | None) -> list[str]:
+    """Set contexts, features and preference by the values of TYPE; return those that nobody knows."""
     unknown = []
     for listed in values:
         for text in listed.split(",") if "," in listed else (listed,):
@@ -163,6 +157,6 @@ def _read_types(
                 entry.setdefault("features", {})[features[kind]] = True
             elif kind == "pref":
                 entry.setdefault("pref", 1)
-            elif kind and not (kind == "internet" and line.name == "EMAIL" and not reading.four):
+            elif kind:
                 unknown.append(text)
     return unknown

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 from typing import Any
 
+Json = Any
+"""Any value that JSON can hold."""
 _ESCAPE = re.compile(r"[\\,;\n]|\r\n?")
 _UNESCAPE = re.compile(r"\\([\\,;:nN])")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+\Z")
@@ -113,12 +115,10 @@ def read_stamp(value: str) -> str | None:
         return None
     year, month, day, hour, minute, second, fraction, zone = match.groups()
     try:
-        moment = datetime.datetime(
-            int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=datetime.UTC
-        )
+        moment = dt.datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=dt.UTC)
         offset = _OFFSET.match(zone or "")
         if offset:
-            shift = datetime.timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
+            shift = dt.timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
             moment = moment - shift if offset[1] == "+" else moment + shift
     except (ValueError, OverflowError):
         return None

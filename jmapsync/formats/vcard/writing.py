@@ -20,7 +20,7 @@ from jmapsync.formats.vcard.relations import write_keywords, write_members, writ
 from jmapsync.formats.vcard.residue import find_residue
 from jmapsync.formats.vcard.resources import write_resource
 from jmapsync.formats.vcard.services import write_service
-from jmapsync.formats.vcard.values import escape, is_uri, uri_value, write_stamp
+from jmapsync.formats.vcard.values import Json, escape, is_uri, uri_value, write_stamp
 
 if TYPE_CHECKING:
     from jmapsync.formats.codec import Object
@@ -37,7 +37,7 @@ _ONCE = frozenset({"N", "PRODID", "PROFILE"})
 _NOT_IN_THREE = ("prop-id",)
 
 
-def write_object(card: Object, *, four: bool) -> list[Line]:
+def write_object(card: Json, *, four: bool) -> list[Line]:
     """Return the lines of a Card. Raises MalformedError for what is no Card, or no JSON."""
     if not isinstance(card, dict) or card.get("@type", "Card") != "Card" or not isinstance(card.get("uid"), str):
         raise MalformedError("The object is no contact card: it needs the type Card and a uid.")
@@ -173,7 +173,7 @@ def _suits_three(line: Line) -> bool:
     return True
 
 
-def _write_language(draft: Draft, language: str, patch: Any) -> None:
+def _write_language(draft: Draft, language: str, patch: Json) -> None:
     """Write the lines of one localization, each an alternative of a line that is there already."""
     other = localized(draft.card, patch) if isinstance(patch, dict) else None
     if other is None or not language:

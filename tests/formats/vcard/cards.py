@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jmapsync.formats.vcard.residue import plain
 
 if TYPE_CHECKING:
     from jmapsync.formats.codec import Object
+    from jmapsync.formats.vcard.values import Json
 
 UID = "urn:uuid:03a0e51f-d1aa-4385-8a53-e29025acd8af"
 
@@ -19,7 +20,7 @@ def vcard(*lines: str, version: str = "4.0") -> bytes:
     return "\r\n".join(["BEGIN:VCARD", f"VERSION:{version}", *uid, *lines, "END:VCARD", ""]).encode()
 
 
-def card(**properties: Any) -> Object:
+def card(**properties: Json) -> Object:
     """Return a Card with some properties."""
     return {"@type": "Card", "version": "1.0", "uid": UID, **properties}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import copy
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
@@ -25,7 +27,7 @@ words = st.text("abcXYZ 12é", min_size=1, max_size=6).map(str.strip).filter(boo
 uris = st.text("abcXYZ12/?=&%,;.-_~", min_size=1, max_size=20).flatmap(
     lambda rest: st.sampled_from(["https", "urn", "mailto", "xmpp", "geo", "tel"]).map(lambda scheme: f"{scheme}:{rest}")
 )
-data = st.binary(min_size=1, max_size=60).map(lambda octets: __import__("base64").b64encode(octets).decode())
+data = st.binary(min_size=1, max_size=60).map(lambda octets: base64.b64encode(octets).decode())
 contexts = st.dictionaries(st.sampled_from(["private", "work", "example.com:x"]), st.just(value=True), max_size=2)
 pref = st.integers(1, 100)
 stamps = st.datetimes().map(lambda moment: moment.replace(microsecond=0).isoformat() + "Z")
@@ -272,3 +274,32 @@ vcards = st.builds(
     st.sampled_from(["2.1", "3.0", "4.0"]),
     st.lists(raw_lines, max_size=10),
 )
+
+
+WRONG: tuple[Any, ...] = (
+    *(True, 0, -1, 1.5, "", "x\ny", [], {}, [1], {"a": 1}, {"": {}}, "\ud800", [[]], {"kind": 5}, 10**30),
+    *([["x-a", {}, "text", "b"]], [["photo", {}, "uri", "https://a"]], [["begin", {}, "text", "b"]], {"0": {"name": "a"}}),
+)
+"""Values that are out of place nearly everywhere."""
+
+
+@st.composite
+def _junk(draw: st.DrawFn) -> dict[str, Any]:
+    card: dict[str, Any] = copy.deepcopy(draw(few))
+    for _ in range(draw(st.integers(1, 2))):
+        node: Any = card
+        while True:
+            keys = sorted(node) if isinstance(node, dict) else list(range(len(node)))
+            if not keys:
+                break
+            key = draw(st.sampled_from(keys))
+            if isinstance(node[key], (dict, list)) and node[key] and draw(st.booleans()):
+                node = node[key]
+                continue
+            node[key] = copy.deepcopy(draw(st.sampled_from(WRONG)))
+            break
+    return card
+
+
+junk = _junk().filter(lambda card: isinstance(card.get("vCardProps", []), list))
+"""Cards of which a part is something else than it should be."""
