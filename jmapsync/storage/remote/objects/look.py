@@ -6,6 +6,7 @@ anything vanish (RFC 8620, 5.2 and 5.5).
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
@@ -94,10 +95,16 @@ class ObjectLook:
         found = await self._reader.fetch(listed)
         if missing := [ref for ref in listed if ref not in found.items and ref not in found.lost]:
             await self._reader.fetch(missing, found)  # some servers leave ids out once (hard case 24)
-        return await self._seen(found, listed, gone)
-
-    async def _seen(self, found: Found, listed: Sequence[str], gone: set[str]) -> Observation:
         await self._reader.open(found)
+        return await asyncio.to_thread(self._seen, found, listed, gone)
+
+    async def _read(self, ids: Sequence[str]) -> Found:
+        found = await self._reader.fetch(ids)
+        await self._reader.open(found)
+        return found
+
+    def _seen(self, found: Found, listed: Sequence[str], gone: set[str] | frozenset[str] = frozenset()) -> Observation:
+        """Return what was read as it is seen; in a thread, because conversions take time in which answers come."""
         items, troubles = self._reader.seen(found, but=gone)
         silent = [ref for ref in listed if ref not in found.items and ref not in found.lost]
         troubles += [
@@ -107,7 +114,22 @@ class ObjectLook:
 
     async def unanswered(self, ids: Sequence[str]) -> AsyncIterator[Observation]:
         """Yield objects that an earlier look got no answer for."""
-        yield await self._seen(await self._reader.fetch(ids), ids, set())
+        yield self._seen(await self._read(ids), ids)
+
+    async def _pages(self, ids: Sequence[str]) -> AsyncIterator[Observation]:
+        """Yield objects page by page; the next page is asked for while one is taken in."""
+        pages = [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
+        reading = asyncio.ensure_future(self._read(pages[0])) if pages else None
+        try:
+            for number, page in enumerate(pages):
+                assert reading is not None  # noqa: S101 - there is a page
+                found = await reading
+                reading = asyncio.ensure_future(self._read(pages[number + 1])) if number + 1 < len(pages) else None
+                yield await asyncio.to_thread(self._seen, found, page)
+        finally:
+            if reading is not None:
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
 
     async def everything(
         self, known: Callable[[], set[str]], server: str, since: Cursor | None = None
@@ -125,11 +147,11 @@ class ObjectLook:
         yield Observation(folders=folders, folders_whole=True)
         ids = await self._list()
         present = await self._present(sorted(before - set(ids)))
-        for start in range(0, len(ids), BATCH):
-            some = ids[start : start + BATCH]
-            yield await self._seen(await reader.fetch(some), some, set())
+        async for listed in self._pages(ids):
+            yield listed
         if present.items:
-            yield await self._seen(present, sorted(present.items), set())
+            await reader.open(present)
+            yield self._seen(present, sorted(present.items))
         cursor = Cursor(items_state, boxes_state, server)
         gone = sorted(before - set(ids) - present.items.keys())
         page = Observation(gone_refs=gone, whole=True, cursor=cursor.encode())

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from jmapsync.jmap.session import Account
     from jmapsync.storage.remote.objects.dialect import Dialect
 
-BATCH = 500
-"""Objects a request: with what they hold, an answer takes a few megabytes."""
+BATCH = 250
+"""Objects a request: with what they hold, an answer takes a megabyte."""
 RAW_BATCH = 200
 """Files a request: those of contacts may hold photos."""
 
