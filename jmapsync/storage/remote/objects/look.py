@@ -16,7 +16,7 @@ from jmapsync.jmap.wire import Call
 from jmapsync.storage.port import Observation, Trouble
 from jmapsync.storage.remote.changes import MOST_PAGES, WENT_BACK, WholeLookNeededError, believed, went_back
 from jmapsync.storage.remote.emails import Changes
-from jmapsync.storage.remote.objects.reading import BATCH, Found
+from jmapsync.storage.remote.objects.reading import BATCH, LISTED, Found
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -175,7 +175,7 @@ class ObjectLook:
             for _ in range(MOST_PAGES):
                 query = Call(
                     f"{self._dialect.type}/query",
-                    {"accountId": self._reader.account, "position": len(ids), "limit": BATCH},
+                    {"accountId": self._reader.account, "position": len(ids), "limit": LISTED},
                     "query",
                 )
                 answer = (await self._reader.call([query])).get(query)

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from jmapsync.jmap.session import Account
     from jmapsync.storage.remote.objects.dialect import Dialect
 
-BATCH = 250
-"""Objects a request: with what they hold, an answer takes a megabyte."""
-RAW_BATCH = 200
-"""Files a request: those of contacts may hold photos."""
+BATCH = 400
+"""Objects a request: with what they hold, an answer takes one or two megabytes, with photos twenty."""
+LISTED = 4096
+"""Ids a page of a listing: Cyrus 3.12 takes 0.2 s for each page of contacts, however long it is."""
 
 
 @dataclass(slots=True)
@@ -117,7 +117,7 @@ class Reader:
         given = {ref: item.get("blobId") for ref, item in found.items.items() if ref not in found.files}
         blobs = {blob_id: ref for ref, blob_id in given.items() if isinstance(blob_id, str)}
         if blob_capability(await self._client.session(), self._account):
-            for some in batched(sorted(blobs), RAW_BATCH):
+            for some in batched(sorted(blobs), BATCH):
                 for blob in await get_blobs(self._client, self.account, some):
                     if blob.data is not None:
                         found.files[blobs[blob.id]] = blob.data
