@@ -167,6 +167,7 @@ class Committer:
                     if left_out:
                         self.report.sentences.append(told(work.record.name, left_out))
                     self.ledger.contents.put("left_out", {key: encoded(left_out) if left_out else b""})
+                    self.ledger.contents.put("local", {key: objects.aligned(key, receipt.content)})
                 self.ledger.contents.put(NOW[side], {key: receipt.content})
         self.ledger.contents.agree(record.key for record in self._settled)
 

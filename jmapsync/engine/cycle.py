@@ -176,7 +176,9 @@ class Cycle:
         if number or not self._disk_seen:
             await complete(partial(self._take_disk, guard, folders=None if number else self._folders()))
         if self.codec is not None:
-            return  # what is the same is known by its uid
+            # What is the same item is known by its uid; whether it says the same is not.
+            await complete(Objects(self.ledger, self.codec).adopt, kind.items.kind)
+            return
         await Adopter(kind, self.ledger, self.local, self.remote, self.clock).run()
 
     def _take_remote(self, guard: Guard, page: Observation) -> None:

@@ -11,7 +11,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from jmapsync.engine.threads import complete
+from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.patch import UnfitPatchError, apply, diff, merge, missing, words
 from jmapsync.formats.setaside import bring_back, set_aside
 from jmapsync.storage.port import Body
@@ -65,6 +68,38 @@ class Objects:
                 bodies[key].data = encoded(_with(json.loads(content), lost))
         return bodies
 
+    def adopt(self, kind: str) -> None:
+        """Note of items that both sides hold but never agreed on which mean the same, as far as their files can say it.
+
+        So it is with a tree that another program filled, and when the ledger is lost: vCard 3.0 has no place for much of a card.
+        """
+        after = 0
+        while records := self.ledger.open_items(kind, after=after):
+            after = records[-1].key
+            met = {one.key: one for one in records if one.base is None and one.local is not None and one.remote is not None}
+            here, there = (self.ledger.contents.of(sorted(met), tree) for tree in ("local", "remote"))
+            items = {key: (json.loads(here[key]), json.loads(there[key])) for key in here.keys() & there.keys()}
+            same = [key for key, (mine, theirs) in items.items() if self._say_the_same(mine, theirs)]
+            with self.ledger.transaction():
+                aligned = {key: encoded(self.codec.align(mine, theirs)) for key, (mine, theirs) in items.items()}
+                self.ledger.contents.put("local", aligned)
+                for record in (met[key] for key in same):
+                    assert record.local is not None  # noqa: S101 - chosen for it
+                    assert record.remote is not None  # noqa: S101
+                    self.ledger.save([replace(record, remote=replace(record.remote, sense=record.local.sense))])
+
+    def aligned(self, key: int, content: bytes) -> bytes:
+        """Return the object here with the keys that the server's has for the same entries: an edit is told by them."""
+        here = self.ledger.contents.of([key], "local").get(key)
+        return encoded(self.codec.align(json.loads(here), json.loads(content))) if here else b""
+
+    def _say_the_same(self, here: Object, there: Object) -> bool:
+        try:
+            mine, theirs = (self.codec.read(self.codec.write(_without_data(item))) for item in (here, there))
+        except MalformedError:
+            return False
+        return self.codec.sense(mine) == self.codec.sense(theirs)
+
     def edit(self, work: Work) -> Edit:
         """Return what of an edited object is to be sent."""
         before, after = self._tree(work, "base_local"), self._tree(work, "local")
@@ -98,6 +133,17 @@ class Objects:
         content = self.ledger.contents.of([work.change.key], tree).get(work.change.key, b"{}")
         found: Object = json.loads(content)
         return found
+
+
+def _without_data(value: Any) -> Any:  # noqa: ANN401 # any JSON value
+    """Return a value with one name for whatever data it holds or names: each side has its own names, and its own media types."""
+    if isinstance(value, list):
+        return [_without_data(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    holds = [name for name, part in value.items() if isinstance(part, str) and part.startswith((_NAME, "data:"))]
+    plain = {name: _without_data(part) for name, part in value.items() if not (holds and name in {"mediaType", "contentType"})}
+    return {**plain, **dict.fromkeys(holds, "https://data.invalid/")}
 
 
 def encoded(item: Object) -> bytes:
