@@ -9,17 +9,18 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from jmapsync.app.places import LEDGER, LOCK, SHELF
+from jmapsync.config import MailConfig
 from jmapsync.errors import ConfigError, LocalError
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.lines import to_disk
 from jmapsync.ledger import AccountLock, Ledger, Shelved
-from jmapsync.storage.atomic import sync_directories
+from jmapsync.storage.atomic import replace_text, sync_directories
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from jmapsync.config import AccountConfig
+    from jmapsync.config import AccountConfig, KindConfig
 
 
 class Shelf:
@@ -63,24 +64,45 @@ class Shelf:
             (self._state / SHELF / str(number)).unlink(missing_ok=True)
 
     def restore(self, number: int) -> Path:
-        """Put a version back beside the one that won, as a new message in its old folder, and return its file.
+        """Put a version back and return its file: a message beside the one that won, in its old folder, anything else in its place.
 
         The next run brings it to the server. It is on the disk before it leaves the shelf. Raise `LocalError` if that fails.
         """
         with self._writing() as ledger:
             shelved = self.find(number)
-            mail = self._config.mail
-            if mail is None or shelved.kind != "mail":
+            config = self._config.kinds.get(shelved.kind)
+            if config is None:
                 raise ConfigError([f"Account {self.account} no longer synchronises {shelved.kind}, so it cannot be put back."])
-            content, _ = to_disk(self.body(number), keep_crlf=mail.line_endings == "crlf")
-            folders = ledger.folders()
-            homes = [int(home) for home in shelved.home.split() if int(home) in folders]
-            path, keywords = folders[homes[0]] if homes else ("INBOX", "")
-            info = KeywordTable.parse(keywords).write(frozenset(shelved.tags.split()), ":2,")
-            file = _deliver(mail.path / path, content, info)
+            if isinstance(config, MailConfig):
+                file = self._put_beside(config, shelved, ledger)
+            else:
+                file = self._put_in_place(config, shelved, ledger)
             ledger.unshelve(number)
         (self._state / SHELF / str(number)).unlink(missing_ok=True)
         return file
+
+    def _put_beside(self, mail: MailConfig, shelved: Shelved, ledger: Ledger) -> Path:
+        content, _ = to_disk(self.body(shelved.id), keep_crlf=mail.line_endings == "crlf")
+        folders = ledger.folders()
+        homes = [int(home) for home in shelved.home.split() if int(home) in folders]
+        path, keywords = folders[homes[0]] if homes else ("INBOX", "")
+        info = KeywordTable.parse(keywords).write(frozenset(shelved.tags.split()), ":2,")
+        return _deliver(mail.path / path, content, info)
+
+    def _put_in_place(self, config: KindConfig, shelved: Shelved, ledger: Ledger) -> Path:
+        """Write a card, an event or a task over its file, as a program that edits it does; there is but one of its uid."""
+        folders = ledger.folders()
+        for place in ledger.places_of([shelved.key]).get(shelved.key, []):
+            file = config.path / folders[place.folder][0] / place.name
+            try:
+                replace_text(file, self.body(shelved.id).decode())
+            except OSError as error:
+                raise LocalError(f"The version could not be put back into {file}: {error.strerror}.") from error
+            return file
+        raise LocalError(
+            f"{shelved.item} has no file any more, so the version cannot be put in its place.",
+            advice=f"jmapsync conflicts show {shelved.id} prints it.",
+        )
 
     @contextmanager
     def _writing(self) -> Iterator[Ledger]:

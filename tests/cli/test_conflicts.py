@@ -9,6 +9,8 @@ import pytest
 from jmapsync.ledger import AccountLock, Ledger, Shelved
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from jmapsync.demo import DemoServer
     from tests.cli.conftest import Command, Home
 
@@ -94,3 +96,40 @@ class TestAShelvedVersion:
         done = jmapsync("sync")
         assert done.code == 3
         assert done.err == "home mail: 1 version on the shelf; see: jmapsync conflicts\n"
+
+
+class TestAShelvedCard:
+    """The same property was edited on both sides: the server's value stays, the whole file as it was here is kept."""
+
+    @pytest.fixture
+    def card(self, home: Home, jmapsync: Command, server: DemoServer) -> Path:
+        home.configure(more='[accounts.home.contacts]\npath = "~/.contacts"\n')
+        assert jmapsync("sync").code == 0
+        ref = server.account.contacts.add({"uid": "nick-1", "name": {"full": "Nick"}, "nicknames": {"n": {"name": "Nicky"}}})
+        assert jmapsync("sync").code == 0
+        [file] = (home.path / ".contacts").glob("*/nick-1.vcf")
+        server.account.contacts.edit(ref, {"nicknames/n/name": "There"})
+        file.write_bytes(file.read_bytes().replace(b"NICKNAME:Nicky", b"NICKNAME:Here"))
+        assert jmapsync("sync").code == 3
+        return file
+
+    def test_is_kept_as_the_file_it_was(self, card: Path, jmapsync: Command) -> None:
+        assert b"NICKNAME:There\r\n" in card.read_bytes()
+        assert "edited on both sides" in jmapsync("conflicts").out
+        assert "NICKNAME:Here\n" in jmapsync("conflicts", "show", "1").out.replace("\r", "")
+
+    def test_goes_back_into_its_file_and_to_the_server(self, card: Path, jmapsync: Command, server: DemoServer) -> None:
+        done = jmapsync("conflicts", "restore", "1")
+        assert (done.code, done.out) == (0, f"Put back as {card}\n")
+        assert b"NICKNAME:Here\r\n" in card.read_bytes()
+        assert jmapsync("sync").code == 0
+        assert server.account.contacts.by_uid("nick-1")["nicknames"]["n"]["name"] == "Here"
+        assert jmapsync("conflicts").out == ""
+
+    def test_stays_when_its_file_is_gone(self, card: Path, jmapsync: Command) -> None:
+        card.unlink()
+        assert jmapsync("sync").code == 3
+        done = jmapsync("conflicts", "restore", "1")
+        assert done.code == 1
+        assert "jmapsync conflicts show 1" in done.err
+        assert jmapsync("conflicts").out.startswith("home/1 ")
