@@ -166,10 +166,12 @@ class TestKhard:
         assert "ada@example.com\tAda Lovelace" in program(pim, "khard", "email", "--parsable", "ada")
 
     def test_a_nickname_is_one_path_whatever_else_khard_rewrote(self, pim: Pim, server: DemoServer) -> None:
-        form = program(pim, "khard", "template")
-        assert "Nickname" in form
-        shown = program(pim, "khard", "show", "--format", "yaml", "ada")
-        program(pim, "khard", "edit", "--input-file", "/dev/stdin", "ada", text=shown.replace("Nickname : ", "Nickname : Countess"))
+        form = program(pim, "khard", "show", "--format", "yaml", "ada")
+        assert "\nNickname:\n" in form
+        form = form.replace("\nNickname:\n", "\nNickname: Countess\n")
+        filled = pim.base / "form.yaml"
+        filled.write_text(form)
+        program(pim, "khard", "edit", "--input-file", str(filled), "ada", text="y\n" * 3)
         pim.run()
         [patch] = patches(server, "ContactCard/set")
         assert [path.partition("/")[0] for path in patch] == ["nicknames"]
