@@ -109,7 +109,7 @@ def write_anniversaries(draft: Draft, entries: Object, keys: list[str]) -> None:
         name = names.pop(kind, "")
         if name:
             kept = entry.get("vCardParams")
-            if isinstance(kept, dict):
+            if isinstance(kept, dict) and draft.four:
                 write_params(params, kept, ("group", "calscale", "value"))
             draft.add(Line(name, value, params), "anniversaries", key)
         elif not draft.four and "year" in date and (kind in _LABEL_OF or _VENDOR.match(kind)):

@@ -150,7 +150,7 @@ def write_entry(draft: Draft, where: str, key: str, entry: Object) -> None:
         if draft.four and is_uri(text):
             params["value"] = ["uri"]
             value = uri_value(text, bare=True)
-    write_common(draft, params, entry, types=TYPE_OF_CONTEXT, features=features)
+    write_common(draft, spec.name, params, entry, types=TYPE_OF_CONTEXT, features=features)
     if spec.params and draft.four:
         _write_params(spec, entry, params)
     group = draft.shared.get(entry["organizationId"], "") if isinstance(entry.get("organizationId"), str) else ""
