@@ -97,7 +97,7 @@ def write_anniversaries(draft: Draft, entries: Object, keys: list[str]) -> None:
         "death": "DEATHDATE" if draft.four else "",
         "wedding": "ANNIVERSARY" if draft.four else "X-ANNIVERSARY",
     }
-    for key in keys:
+    for key in sorted(keys, key=lambda key: _unsaid(entries[key])):
         entry = entries[key]
         kind, date = entry.get("kind"), entry.get("date")
         if not isinstance(kind, str) or not isinstance(date, dict):
@@ -122,6 +122,13 @@ def write_anniversaries(draft: Draft, entries: Object, keys: list[str]) -> None:
         place = entry.get("place")
         if kind in _PLACE_NAME and isinstance(place, dict):
             _write_place(draft, _PLACE_NAME[kind], place, key)
+
+
+def _unsaid(entry: Object) -> int:
+    """Count what the lines of a date leave unsaid: of several dates of one kind, that with the least of it gets the property."""
+    date = entry.get("date")
+    scaled = isinstance(date, dict) and "calendarScale" in date
+    return len(entry.keys() - {"@type", "kind", "date", *(("place",) if entry.get("kind") in ("birth", "death") else ())}) + scaled
 
 
 def _value(draft: Draft, date: dict[str, Any], params: Params) -> str:
