@@ -127,8 +127,9 @@ def write_anniversaries(draft: Draft, entries: Object, keys: list[str]) -> None:
 def _unsaid(entry: Object) -> int:
     """Count what the lines of a date leave unsaid: of several dates of one kind, that with the least of it gets the property."""
     date = entry.get("date")
-    scaled = isinstance(date, dict) and "calendarScale" in date
-    return len(entry.keys() - {"@type", "kind", "date", *(("place",) if entry.get("kind") in ("birth", "death") else ())}) + scaled
+    said = {"@type", "kind", "date", *(("place",) if entry.get("kind") in ("birth", "death") else ())}
+    unsaid = [name for name, value in entry.items() if name not in said and value != {}]
+    return len(unsaid) + (isinstance(date, dict) and "calendarScale" in date)
 
 
 def _value(draft: Draft, date: dict[str, Any], params: Params) -> str:

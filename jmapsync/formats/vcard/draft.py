@@ -42,7 +42,13 @@ class Draft:
         self._counts = 0
         self._alternatives: dict[tuple[str, str], str] = {}
         self._groups = _groups_in(card)
-        self._foreign = _groups_in({"vCardProps": card.get("vCardProps")})
+        props = card.get("vCardProps")
+        shown = (
+            [prop for place, prop in enumerate(props) if ("vCardProps", str(place)) not in hidden]
+            if isinstance(props, list)
+            else []
+        )
+        self._foreign = _groups_in({"vCardProps": shown})
 
     def add(self, line: Line, where: str, key: str = "") -> None:
         """Add a line that stands for something."""
@@ -62,14 +68,20 @@ class Draft:
             if name not in self._groups:
                 return name
 
+    def group_of(self, entry: Object) -> str:
+        """Return the name of the group that an entry keeps, if it can be one."""
+        kept = entry.get("vCardParams")
+        named = kept.get("group") if isinstance(kept, dict) else None
+        return named if isinstance(named, str) and named in self._groups else ""
+
     def put(self, name: str, value: str, params: Params, entry: Object, tag: Tag, *, group: str = "") -> None:
         """Add the line of an entry, with its kept parameters and its group, and the line of its label."""
         label = entry.get("label")
         kept = entry.get("vCardParams")
         if isinstance(kept, dict):
-            named = kept.get("group")
-            if isinstance(named, str) and not group and (not label or self._groups.get(named) == 1):
-                group = named if named in self._groups and (self.four or name not in REWRITTEN or named in self._foreign) else ""
+            named = self.group_of(entry)
+            if named and not group and (not label or self._groups[named] == 1):
+                group = named if self.four or name not in REWRITTEN or named in self._foreign else ""
             skipped = {"group"}
             if not self.four and name in REWRITTEN:
                 skipped |= kept.keys() - ({"type"} if name in TYPED else set())

@@ -81,7 +81,7 @@ def write_organization(draft: Draft, key: str, entry: Object) -> None:
         isinstance(title, dict) and title.get("organizationId") == key
         for title in (titles.values() if isinstance(titles, dict) else ())
     )
-    group = draft.new_group() if held else ""
+    group = draft.group_of(entry) or draft.new_group() if held else ""
     if held:
         draft.shared[key] = group
     value = ";".join([escape(text) for text in (name, *names) if isinstance(text, str)])
