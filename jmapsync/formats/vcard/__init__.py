@@ -30,6 +30,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from jmapsync.formats.contentline import Line, read_lines, write_lines
+from jmapsync.formats.vcard.patches import settle
 from jmapsync.formats.vcard.reading import read_object
 from jmapsync.formats.vcard.writing import write_object
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 Version = Literal["3.0", "4.0"]
 _BEGIN, _END = Line("BEGIN", "VCARD", {}), Line("END", "VCARD", {})
 
-__all__ = ["CardCodec", "Version", "read_card", "write_card"]
+__all__ = ["CardCodec", "Version", "read_card", "settle", "write_card"]
 
 
 def read_card(data: bytes) -> Object:
