@@ -172,6 +172,16 @@ class TestWhatComesAndGoes:
         assert new.read_bytes() == content, "what a person wrote stays as it was written"
         assert len(sent(server, "ContactCard/set")) == 1
 
+    def test_a_card_without_a_uid_stays_one_card_when_it_is_edited(self, pim: Pim, cards: Store) -> None:
+        new = pim.file("contacts", "ada").with_name("nobody.vcf")
+        new.write_bytes(b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Nobody\r\nN:Nobody;;;;\r\nNOTE:one\r\nEND:VCARD\r\n")
+        assert pim.sync("contacts").to_server.created == 1
+        pim.settle()
+        change(new, "NOTE:one", "NOTE:two")
+        assert pim.sync("contacts").to_server.updated == 1
+        assert len(cards.items) == 2
+        pim.settle()
+
     def test_a_lost_answer_makes_no_second_card(self, pim: Pim, server: DemoServer, cards: Store) -> None:
         pim.file("contacts", "ada").with_name("grace.vcf").write_bytes(
             b"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:grace\r\nFN:Grace\r\nN:;Grace;;;\r\nEND:VCARD\r\n"
