@@ -51,17 +51,17 @@ class Desk:
     session: bytes | None = None
     requests: int = 0
 
-    def sync(self, **options: bool) -> dict[str, KindReport]:
+    def sync(self, *, allow_deletes: bool = False) -> dict[str, KindReport]:
         """Run once, whatever comes of it, and return the report of each kind."""
-        return asyncio.run(self._run(Options(**options))).kinds
+        return asyncio.run(self._run(Options(allow_deletes=allow_deletes))).kinds
 
     def settle(self) -> None:
         """Run until nothing is written; fail if anything is held back, or written after what was written came back.
 
-        The run after a write asks once more, for what the server made of it.
+        The run after a write asks again for what the server made of it: once for each kind of the data type that changed.
         """
         self.assert_well(self.sync())
-        for most in (2, 1):
+        for most in (3, 1):
             again = self.sync()
             self.assert_well(again)
             assert writes(again) == 0

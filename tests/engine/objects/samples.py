@@ -45,5 +45,13 @@ def card(uid: str, *lines: str) -> bytes:
 def event(uid: str, *lines: str) -> bytes:
     """Return the file of a new event."""
     head = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//test//test//EN", "BEGIN:VEVENT", f"UID:{uid}", "DTSTAMP:20260101T000000Z"]
-    body = ["DTSTART:20261201T100000Z", "DURATION:PT1H", f"SUMMARY:{uid}", *lines, "END:VEVENT", "END:VCALENDAR", ""]
+    body = [
+        "DTSTART;TZID=Europe/Berlin:20261201T100000",
+        "DURATION:PT1H",
+        f"SUMMARY:{uid}",
+        *lines,
+        "END:VEVENT",
+        "END:VCALENDAR",
+        "",
+    ]
     return "\r\n".join([*head, *body]).encode()

@@ -90,7 +90,7 @@ class TestAnEditThere:
             ("tasks", "proofs", {"title": "Read"}, "SUMMARY:Read\r"),
         ],
     )
-    def test_is_one_write_here_and_none_there(
+    def test_is_one_write_here_and_none_there(  # noqa: PLR0917
         self, server: DemoServer, desk: Desk, kind: str, uid: str, patch: dict[str, Any], line: str
     ) -> None:
         store = server.account.contacts if kind == "contacts" else server.account.calendars
