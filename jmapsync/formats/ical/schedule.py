@@ -242,7 +242,7 @@ def _end(item: Object, form: Form, end_zone: Any) -> str | None:  # noqa: ANN401
     if begin is None:
         return plus(start, 0, seconds) if end_zone is None else None
     try:
-        end = to_zone(begin + timedelta(seconds=seconds), zone or "")
+        end = to_zone(begin + timedelta(seconds=seconds), zone)  # type: ignore[arg-type]  # a floating time stays one
     except OverflowError:
         return None
     return end if end is not None and seconds_between(start, form.zone, end, zone) == seconds else None
