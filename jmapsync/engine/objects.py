@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 _NAME = "urn:jmapsync:"
 """How names of data begin that is kept aside."""
 _KEPT = "lines that it does not know"
-_BLOB = b"urn:jmapsync:blob:"
-"""How data begins that is still on the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,8 @@ class Objects:
         """Return by key what the disk is to hold of objects: the server's normal form, with what the server had left out."""
         keys = [record.key for record in wanted]
         known = self.ledger.contents.of(keys, "remote")
-        unread = [record for record in wanted if _BLOB in known.get(record.key, _BLOB)]
+        aside = _NAME.encode()
+        unread = [record for record in wanted if aside in known.get(record.key, aside)]
         bodies = await remote.read(unread) if unread else {}
         for key, held in known.items():
             bodies.setdefault(key, Body(str(key), held))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.live.pim import Dav, Kind, Pim, change
+from tests.pim import Dav, Kind, Pim, change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,6 +81,21 @@ class TestContacts:
         for text in (pim.file("contacts", "ada").read_text(), dav.get("contacts", "ada.vcf")):
             assert "NOTE:second" in text
             assert "TEL;TYPE=CELL:+44 2" in text
+        pim.settle()
+
+    def test_photos_go_both_ways(self, sides: tuple[Pim, Dav]) -> None:
+        pim, dav = sides
+        first, second = (base64.b64encode(text * 40).decode() for text in (b"\xff\xd8\xff a photo", b"\xff\xd8\xff another photo"))
+        dav.put("contacts", "ada.vcf", CARD.replace("NOTE", f"PHOTO;ENCODING=b;TYPE=JPEG:{first}\r\nNOTE"))
+        pim.run()
+        file = pim.file("contacts", "ada")
+        text = file.read_bytes().replace(b"\r\n ", b"").decode()
+        assert first in text
+        file.write_bytes(text.replace(first, second).encode())
+        assert pim.sync("contacts").to_server.updated == 1
+        shown = dav.get("contacts", "ada.vcf")
+        assert second in shown
+        assert "X-CUSTOM;X-P=1:kept" in shown
         pim.settle()
 
     def test_a_new_file_and_a_deleted_one_reach_the_server(self, sides: tuple[Pim, Dav]) -> None:

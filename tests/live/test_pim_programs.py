@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.demo import DemoServer
-from tests.live.pim import Pim
+from tests.pim import Pim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

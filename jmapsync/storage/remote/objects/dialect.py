@@ -9,7 +9,7 @@ from jmapsync.errors import UnsupportedError
 from jmapsync.formats import jscalendar1
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.cyruscontact import contact_changes, to_contact
-from jmapsync.formats.patch import apply
+from jmapsync.formats.objects import apply, at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -101,6 +101,16 @@ def _named_blob(entry: Any) -> Any:  # noqa: ANN401 # any JSON value
     return {**named, place: f"urn:jmapsync:blob:{entry['blobId']}"}
 
 
+def _blobs_replaced(patch: Patch, held: Object, _given: Object, _blobs: Mapping[str, str]) -> Patch:
+    """Return a patch that takes a blob off an entry that gets other data: the same bytes may not be given twice (RFC 9610, 3)."""
+    off: Patch = {}
+    for path in patch:
+        parent, _, name = path.rpartition("/")
+        if name in {"uri", "href"} and str(at(held, path) or "").startswith("urn:jmapsync:blob:"):
+            off[f"{parent}/blobId"] = None
+    return patch | off
+
+
 def dialect_for(kind: str, session: Session, account: Account) -> Dialect:
     """Return how a kind is offered in an account. Raises UnsupportedError where it is not."""
     if kind == "contacts":
@@ -120,6 +130,7 @@ def _contacts(session: Session, account: Account) -> Dialect:
             named=("vCardProps", "vCardParams"),
             keep_contents={"onDestroyRemoveContents": False},
             up=normal,
+            down_patch=_blobs_replaced,
         )
     if CYRUS_CONTACTS in session.capabilities and account.offers(CYRUS_CONTACTS):
         return Dialect(
@@ -148,6 +159,7 @@ def _calendars(session: Session, account: Account, wanted: str) -> Dialect:
         keep_contents={"onDestroyRemoveEvents": False},
         arguments={"sendSchedulingMessages": False},
         up=normal,
+        down_patch=_blobs_replaced,
     )
     if CYRUS_CALENDARS not in session.capabilities or not account.offers(CYRUS_CALENDARS):
         return standard

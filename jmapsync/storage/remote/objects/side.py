@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from jmapsync.errors import AccountGoneError, Remedy
+from jmapsync.errors import Remedy
 from jmapsync.formats.codec import MalformedError
 from jmapsync.jmap.blobs import BlobNotFoundError, download
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.hosts import Origin
-from jmapsync.storage.port import Body, Job, Outcome, Receipt
+from jmapsync.storage.port import Body, Job, Receipt
+from jmapsync.storage.remote.account import raise_if_gone, read_only
 from jmapsync.storage.remote.changes import WholeLookNeededError
 from jmapsync.storage.remote.objects.folders import write_folder
 from jmapsync.storage.remote.objects.look import Cursor, ObjectLook
@@ -71,13 +72,8 @@ class ObjectSide:
                 page.suspicious = page.suspicious or suspicious
                 yield page
         except MethodError as error:
-            if error.type not in {"accountNotFound", "accountNotSupportedByMethod"}:
-                raise
-            self._client.expire_session()
-            raise AccountGoneError(
-                f"The server no longer offers the account {self._account.id}.",
-                advice="Your files stay as they are. Check the account with your provider.",
-            ) from error
+            raise_if_gone(self._client, self._account, error)
+            raise
 
     async def _changes(self, look: ObjectLook, since: Cursor, again: Sequence[str]) -> AsyncIterator[Observation]:
         told: set[str] = set()
@@ -135,14 +131,9 @@ class ObjectSide:
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Create, change and remove objects."""
         if self._account.is_read_only:
-            return [_read_only(job) for job in jobs]
+            return [read_only(job) for job in jobs]
         return await self._setter.write(jobs)
 
     async def write_folder(self, job: Job) -> Receipt:
         """Change one container."""
-        return _read_only(job) if self._account.is_read_only else await write_folder(self._reader, job)
-
-
-def _read_only(job: Job) -> Receipt:
-    why = "the server offers this account for reading only"
-    return Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER)
+        return read_only(job) if self._account.is_read_only else await write_folder(self._reader, job)
