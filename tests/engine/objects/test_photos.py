@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
+from jmapsync.demo.content import read_content
 from tests.engine.objects.samples import card
 
 if TYPE_CHECKING:
@@ -20,7 +21,11 @@ def line(photo: bytes) -> str:
 
 def stored(server: DemoServer, uid: str) -> bytes:
     [media] = server.account.contacts.by_uid(uid)["media"].values()
-    return server.account.blobs[media["blobId"]] if "blobId" in media else base64.b64decode(media["uri"].partition(",")[2])
+    return (
+        read_content(server.account.blobs[media["blobId"]])
+        if "blobId" in media
+        else base64.b64decode(media["uri"].partition(",")[2])
+    )
 
 
 def in_file(desk: Desk, uid: str) -> str:
