@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-from typing import TYPE_CHECKING, Any
-
-from msgspec.structs import replace
+from typing import TYPE_CHECKING
 
 from jmapsync.errors import AccountGoneError, Remedy
 from jmapsync.formats.codec import MalformedError
-from jmapsync.jmap.blobs import BlobNotFoundError, download
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.hosts import Origin
 from jmapsync.storage.port import Body, Job, Outcome, Receipt
 from jmapsync.storage.remote.changes import WholeLookNeededError
+from jmapsync.storage.remote.objects.data import Data, inlined
 from jmapsync.storage.remote.objects.folders import write_folder
-from jmapsync.storage.remote.objects.look import Cursor, ObjectLook
-from jmapsync.storage.remote.objects.reading import Found, Reader, encode
+from jmapsync.storage.remote.objects.look import Cursor, ObjectLook, other_server
+from jmapsync.storage.remote.objects.reading import Reader, encode
 from jmapsync.storage.remote.objects.write import ObjectSetter
 
 if TYPE_CHECKING:
@@ -28,8 +25,7 @@ if TYPE_CHECKING:
     from jmapsync.ledger import Record
     from jmapsync.storage.port import Observation
     from jmapsync.storage.remote.objects.dialect import Dialect
-
-_BLOB = "urn:jmapsync:blob:"
+    from jmapsync.storage.remote.objects.reading import Found
 
 
 class ObjectSide:
@@ -42,32 +38,33 @@ class ObjectSide:
         self.policy = ""
         self._client = client
         self._account = account
+        self._data = Data(client, account)
         self._reader = Reader(client, account, dialect, codec, self.keys)
-        self._setter = ObjectSetter(client, self._reader)
+        self._setter = ObjectSetter(self._reader, self._data)
 
     async def look(
         self, cursor: str, known: Callable[[], set[str]], again: Sequence[str] = (), *, whole: bool = False
     ) -> AsyncIterator[Observation]:
         """Yield what changed since a cursor; everything there is when `whole`, or when the changes cannot be had or believed.
 
+        Objects of `again` are asked for besides if need be: an earlier look got no answer for them, or they were just made.
+
         Raises AccountGoneError when the server no longer has the account.
         """
         server = str(Origin.of((await self._client.session()).api_url))
-        since = Cursor.decode(cursor) if cursor else None
-        if since is not None and since.server not in {"", server}:
-            since = None
+        kept = Cursor.decode(cursor)
+        since = other_server(kept, server) if kept is not None else None
         suspicious = ""
-        look = ObjectLook(self._reader)
         try:
             if since is not None and not whole:
                 try:
-                    async for page in self._changes(look, replace(since, server=server), again):
+                    async for page in self._changes(since, again):
                         yield page
                 except WholeLookNeededError as needed:
                     suspicious = needed.why if needed.suspicious else ""
                 else:
                     return
-            async for page in look.everything(known, server, since):
+            async for page in ObjectLook(self._reader).everything(known, server, since):
                 page.suspicious = page.suspicious or suspicious
                 yield page
         except MethodError as error:
@@ -79,54 +76,48 @@ class ObjectSide:
                 advice="Your files stay as they are. Check the account with your provider.",
             ) from error
 
-    async def _changes(self, look: ObjectLook, since: Cursor, again: Sequence[str]) -> AsyncIterator[Observation]:
-        told: set[str] = set()
+    async def _changes(self, since: Cursor, again: Sequence[str]) -> AsyncIterator[Observation]:
+        look, told = ObjectLook(self._reader), set[str]()
         async for page in look.since(since):
             told.update(seen.ref for seen in page.items)
             told.update(trouble.ref for trouble in page.problems)
             told.update(page.gone_refs)
             yield page
         if untold := [ref for ref in again if ref not in told]:
-            async for page in look.unanswered(untold):
+            async for page in look.objects(untold):
                 yield page
 
     async def read(self, wanted: Sequence[Record]) -> dict[int, Body]:
         """Return normal forms by key, their data in place; one that cannot be had says why."""
         refs = {str(record.ref): record.key for record in wanted}
         found = await self._reader.fetch(sorted(refs))
-        await self._reader.open(found)
-        return {key: await self._body(ref, key, found) for ref, key in refs.items()}
+        forms: dict[str, Object] = {}
+        bodies: dict[int, Body] = {}
+        for ref, key in refs.items():
+            form = self._form(ref, key, found)
+            if isinstance(form, Body):
+                bodies[key] = form
+            else:
+                forms[ref] = form
+        blobs = await self._data.fetch(forms.values())
+        for ref, form in forms.items():
+            try:
+                bodies[refs[ref]] = Body(str(refs[ref]), encode(inlined(form, blobs)))
+            except KeyError:
+                why = "the server lists it but does not have its content: a photo or an attachment of it is missing"
+                bodies[refs[ref]] = Body(str(refs[ref]), why=why, remedy=Remedy.LATER)
+        return bodies
 
-    async def _body(self, ref: str, key: int, found: Found) -> Body:
+    def _form(self, ref: str, key: int, found: Found) -> Object | Body:
+        """Return the normal form of an object, or why there is none."""
         if ref in found.lost:
-            return Body(str(key), why="the server no longer has it", vanished=True)
+            return Body(str(key), why="it was deleted on the server meanwhile", vanished=True)
+        if ref not in found.items:
+            return Body(str(key), why="the server lists it but does not answer for it", remedy=Remedy.LATER)
         try:
-            item = await self._with_data(self._reader.normal_form(ref, found))
-        except (MalformedError, KeyError) as error:
+            return self._reader.normal_form(ref, found)
+        except MalformedError as error:
             return Body(str(key), why=f"it cannot be converted: {error}", remedy=Remedy.LATER)
-        except BlobNotFoundError as error:
-            return Body(str(key), why=str(error), remedy=Remedy.LATER)
-        return Body(str(key), encode(item))
-
-    async def _with_data(self, item: Object) -> Object:
-        """Return an object with the blobs that it names in their places (RFC 9610, 3: `blobId` of a Media)."""
-        if _BLOB.encode() not in encode(item):
-            return item
-        found: Object = await self._filled(item)
-        return found
-
-    async def _filled(self, value: Any) -> Any:  # noqa: ANN401 # any JSON value
-        if isinstance(value, list):
-            return [await self._filled(part) for part in value]
-        if not isinstance(value, dict):
-            return value
-        result = {name: await self._filled(part) for name, part in value.items()}
-        for name, part in result.items():
-            if isinstance(part, str) and part.startswith(_BLOB):
-                media_type = str(value.get("mediaType") or value.get("contentType") or "application/octet-stream")
-                pieces = [piece async for piece in download(self._client, self._account.id, part.removeprefix(_BLOB))]
-                result[name] = f"data:{media_type};base64,{base64.b64encode(b''.join(pieces)).decode()}"
-        return result
 
     async def digests(self, wanted: Sequence[Record]) -> dict[int, str]:  # noqa: ARG002  # the port's
         """Return nothing: what is the same is known by its uid."""
@@ -144,5 +135,6 @@ class ObjectSide:
 
 
 def _read_only(job: Job) -> Receipt:
+    """Return the receipt for a change of an account that takes none; asking again costs nothing."""
     why = "the server offers this account for reading only"
     return Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER)
