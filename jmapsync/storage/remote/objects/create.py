@@ -86,30 +86,37 @@ class Creator:
         made = {name: str(one["id"]) for name, one in told.items() if isinstance(one, dict) and "id" in one}
         found = await self._sender.read_back(response, list(made.values()))
         receipts: list[Receipt] = []
+        mistaken: list[Sent] = []
         for one in some:
             name = _name(one)
             if name in made:
                 receipts.append(self._sender.receipt(one, made[name], found))
+            elif name in errors and "version" in one.body and self._sender.turns_out_older(errors[name]):
+                mistaken.append(one)
             elif name not in errors:
                 receipts.append(Receipt(one.job.order.key, Outcome.STALE, why="the server did not answer for it"))
             else:
                 receipts += await self._refused(one, errors[name])
-        return receipts
+        return receipts + (await self._in_older_dialect(mistaken) if mistaken else [])
 
     async def _in_halves(self, some: list[Sent]) -> list[Receipt]:
         middle = len(some) // 2
         return [*await self._send(some[:middle]), *await self._send(some[middle:])]
 
-    async def _refused(self, one: Sent, error: SetError) -> list[Receipt]:
-        """Send it once more without what the server does not take, or in the older dialect that it turns out to speak."""
-        older = self._reader.dialect.older
-        if older is not None and {"version", "recurrenceRule", "organizerCalendarAddress"} & set(error.properties):
-            self._reader.dialect = older
+    async def _in_older_dialect(self, mistaken: list[Sent]) -> list[Receipt]:
+        """Send new objects in the dialect that the server turned out to speak."""
+        receipts: list[Receipt] = []
+        sent: list[Sent] = []
+        for one in mistaken:
             data = one.job.body.data if one.job.body is not None else None
             try:
-                return await self._send([Sent(one.job, await self._sender.item(one.job, json.loads(data or b"{}")))])
+                sent.append(Sent(one.job, await self._sender.item(one.job, json.loads(data or b"{}"))))
             except UnsentError as unsent:
-                return [unsent.receipt]
+                receipts.append(unsent.receipt)
+        return receipts + (await self._send(sent) if sent else [])
+
+    async def _refused(self, one: Sent, error: SetError) -> list[Receipt]:
+        """Send an object once more without what the server does not take of it, or tell why it cannot be made."""
         if error.type == "alreadyExists" or (error.type == "invalidProperties" and "uid" in error.properties):
             why = "the server has something else under its uid, or had it a moment ago"
             return [Receipt(one.job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER)]

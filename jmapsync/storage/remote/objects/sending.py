@@ -30,6 +30,8 @@ LARGE = 1 << 20
 """Octets of an object from which its data goes as blobs wherever it may: a request holds some megabytes only."""
 _OF_ONE = frozenset({"limit", "notJSON", "notRequest"})
 """What a whole request may be refused for because of one object in it (RFC 8620, 3.6.1)."""
+_ONLY_V2 = frozenset({"version", "recurrenceRule", "organizerCalendarAddress"})
+"""Properties that JSCalendar 1.0 has not: a server that refuses one speaks that (Cyrus 3.8 to 3.12)."""
 _ESSENTIAL = frozenset(
     {"@type", "version", "uid", "id", "start", "due", "recurrenceId", "addressBookIds", "addressbookId", "calendarIds", "kind"}
 )
@@ -86,6 +88,7 @@ class Sender:
         """Prepare."""
         self._reader = reader
         self._data = data
+        self._switched = False
 
     async def most(self) -> int:
         """Return how many objects to write at a time."""
@@ -161,6 +164,14 @@ class Sender:
         return paths
 
     # what came of it
+
+    def turns_out_older(self, error: SetError) -> bool:
+        """Tell whether a refusal shows that the server speaks the older dialect, which then is spoken from now on."""
+        if error.type != "invalidProperties" or not _ONLY_V2 & set(error.properties):
+            return False
+        if self._reader.dialect.older is not None:
+            self._reader.dialect, self._switched = self._reader.dialect.older, True
+        return self._switched
 
     def narrower(self, one: Sent, error: SetError, given: Object) -> Sent | None:
         """Return what to send in place of what was refused; None where that is the server's last word.

@@ -208,10 +208,17 @@ class ObjectSetter:
 
     async def _once_more(self, one: Sent, refused: SetError, now: _Now) -> Receipt:
         """Send a patch in the form that the server takes, if there is one."""
-        narrower = self._sender.narrower(one, refused, now.raw(str(one.job.ref)))
-        if narrower is None:
+        other: Sent | None
+        if "recurrenceRules" not in one.body and self._sender.turns_out_older(refused):
+            try:
+                other = await self._sent(one.job, now)
+            except UnsentError as unsent:
+                return unsent.receipt
+        else:
+            other = self._sender.narrower(one, refused, now.raw(str(one.job.ref)))
+        if other is None:
             return refusal(one.job, refused)
-        receipts, _ = await self._send([narrower], now)
+        receipts, _ = await self._send([other], now)
         return receipts[0] if receipts else Receipt(one.job.order.key, Outcome.STALE, why="the server changed meanwhile")
 
     # removals

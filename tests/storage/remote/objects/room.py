@@ -54,7 +54,7 @@ class Look:
 class Room:
     """One kind of one account, with what the engine would have in its ledger."""
 
-    def __init__(self, url: str, kind: str, user: str = "demo", password: str = "demo") -> None:  # noqa: S107
+    def __init__(self, url: str, kind: str, user: str = "demo", password: str = "demo") -> None:
         self._runner = asyncio.Runner()
         self._numbers = itertools.count(100)
         self.kind = kind
