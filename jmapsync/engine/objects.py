@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 
 _NAME = "urn:jmapsync:"
 """How names of data begin that is kept aside."""
-_BLOB = b"urn:jmapsync:blob:"
-"""How data begins that is still on the server."""
+_KEPT = "lines that it does not know"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,8 @@ class Objects:
         """Return by key what the disk is to hold of objects: the server's normal form, with what the server had left out."""
         keys = [record.key for record in wanted]
         known = self.ledger.contents.of(keys, "remote")
-        unread = [record for record in wanted if _BLOB in known.get(record.key, _BLOB)]
+        aside = _NAME.encode()
+        unread = [record for record in wanted if aside in known.get(record.key, aside)]
         bodies = await remote.read(unread) if unread else {}
         for key, held in known.items():
             bodies.setdefault(key, Body(str(key), held))
@@ -153,8 +153,13 @@ def encoded(item: Object) -> bytes:
 
 def told(name: str, left_out: Patch) -> str:
     """Say what a server left out of an object."""
-    paths = ", ".join(words(path) for path in sorted(left_out))
+    paths = ", ".join(dict.fromkeys(_words(path) for path in sorted(left_out)))
     return f"The server does not keep this of {name}: {paths}. It stays in the file."
+
+
+def _words(path: str) -> str:
+    """Return a path for people; lines that no property stands for are kept as they are in one."""
+    return _KEPT if path.rpartition("/")[2] in {"vCardProps", "iCalendar"} or "iCalendar/" in path else words(path)
 
 
 def _with(item: Object, patch: Patch) -> Object:

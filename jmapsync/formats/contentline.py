@@ -90,7 +90,7 @@ def read_lines(data: bytes) -> list[Line]:
             number = _embed(texts, number, lines, octets)
             continue
         if text[-1] == "=" and "QUOTED-PRINTABLE" in text.partition(":")[0].upper():
-            while text[-1:] == "=" and number < len(texts):
+            while text[-1:] == "=" and number < len(texts) and texts[number].strip().upper() != "END:VCARD":
                 text = text[:-1] + texts[number]
                 number += 1
         try:

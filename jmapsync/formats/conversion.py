@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from jmapsync.formats.codec import Object, Patch
     from jmapsync.formats.vcard import Version
 
+_UID = re.compile(rb"^(?:[\w-]+\.)?UID[;:]", re.IGNORECASE | re.MULTILINE)
 _WORDS = {"Event": "an event", "Task": "a task"}
 
 
@@ -44,12 +46,20 @@ class FileCodec:
 
 def cards(version: Version) -> FileCodec:
     """Return the codec of contacts, which writes vCards of a version and reads any."""
-    return FileCodec(".vcf", read_card, partial(write_card, version=version))
+    return FileCodec(".vcf", _read_card, partial(write_card, version=version))
 
 
 def schedules(type_: Literal["Event", "Task"]) -> FileCodec:
     """Return the codec of events or of tasks."""
     return FileCodec(".ics", partial(_read_one, type_), lambda item: write_calendar([item]))
+
+
+def _read_card(data: bytes) -> Object:
+    """Return a card without the uid that was made of its content: an edit would make another item of it."""
+    item = read_card(data)
+    if not _UID.search(data):
+        del item["uid"]
+    return item
 
 
 def _read_one(type_: str, data: bytes) -> Object:

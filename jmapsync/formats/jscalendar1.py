@@ -79,10 +79,18 @@ def to_v1(item: Object, held: Object | None = None) -> Object:
         marked = {"@type": "Location", "relativeTo": "end", **locations.get(end, {}), "timeZone": zone}
         result["locations"] = {**locations, end: marked}
     if isinstance(patches := result.get("recurrenceOverrides"), dict):
-        result["recurrenceOverrides"] = {key: _located(_patch(item, patch, down, entry), end) for key, patch in patches.items()}
+        located = {key: _located(_patch(item, patch, down, entry), end) for key, patch in patches.items()}
+        result["recurrenceOverrides"] = {key: _without_lines(patch) for key, patch in located.items()}
     if isinstance(entries := result.get("entries"), list):
         result["entries"] = [to_v1(entry) if isinstance(entry, dict) else entry for entry in entries]
     return result
+
+
+def _without_lines(patch: Any) -> Any:  # noqa: ANN401 # any JSON value
+    """Return an override without what it says of lines that no property stands for: 1.0 has no place for them either."""
+    if not isinstance(patch, dict):
+        return patch
+    return {path: value for path, value in patch.items() if path.partition("/")[0] != "iCalendar"}
 
 
 def patch_to_v1(patch: Patch, held: Object, held_v1: Object | None = None) -> Patch:

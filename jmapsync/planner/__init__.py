@@ -36,7 +36,9 @@ yes    yes    yes    body changed on one side: the other gets it; on both with t
 ====== ====== ====== ==================================================================================================
 
 "Edited" is a new body or a new home; a tag change alone does not bring a deleted item back. In a conflict the preferred
-side's body wins in place and the other is shelved first: nobody is asked, nothing stops, nothing is lost.
+side's body wins in place and the other is shelved first: nobody is asked, nothing stops, nothing is lost. A body with parts
+(`Rules.mergeable`: a card, an event) is no conflict by itself: the edit made here is sent as a patch without what the server
+changed too, and the disk is then given what the server holds (`engine/objects.py`).
 `decide` returns wanted states, `plan` their difference from the trees. The plan is derived and never stored, so resuming
 after a crash needs no code of its own.
 

@@ -83,6 +83,10 @@ def test_quoted_printable_is_decoded_over_its_soft_breaks() -> None:
     assert line("N;QUOTED-PRINTABLE;CHARSET=ISO-8859-1:M=FCller;J=\\;x", "2.1").value == "Müller;J=\\;x"
 
 
+def test_a_soft_break_does_not_swallow_the_end() -> None:
+    assert line("NOTE;QUOTED-PRINTABLE:a=", "2.1").value == "a"
+
+
 def test_eight_bits_are_read_in_the_character_set_that_the_line_names() -> None:
     assert line(b"N;CHARSET=ISO-8859-1:M\xfcller", "2.1") == Line("N", "Müller", {})
 

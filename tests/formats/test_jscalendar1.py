@@ -392,3 +392,13 @@ def test_every_part_of_a_rule_survives_jcal() -> None:
         "byDay": [{"@type": "NDay", "day": "mo"}],
         "byMonth": ["3"],
     }
+
+
+def test_an_override_says_nothing_of_lines_that_no_property_stands_for() -> None:
+    """Cyrus 3.12 refuses a whole override for a path into `iCalendar`."""
+    series = {"@type": "Event", "uid": "u", "start": "2026-01-05T10:00:00", "recurrenceRule": {"frequency": "weekly"}}
+    held = {**series, "recurrenceOverrides": {"2026-01-12T10:00:00": {"iCalendar/properties": None, "title": "moved"}}}
+    patch = {"recurrenceOverrides/2026-01-12T10:00:00": {"iCalendar/properties": None, "title": "moved again"}}
+    assert patch_to_v1(patch, held) == {"recurrenceOverrides/2026-01-12T10:00:00/title": "moved again"} or patch_to_v1(
+        patch, held
+    ) == {"recurrenceOverrides/2026-01-12T10:00:00": {"title": "moved again"}}

@@ -12,7 +12,9 @@ file as it was before, both read by this module, and only the differences are se
 - phonetics of all but the first surname, given and second given name; phonetics of addresses;
 - `sortAs` of all but the surname, and of organizations and units;
 - `countryCode` of addresses; `coordinates` and `timeZone` of those that have components or `full`, but for the first;
-- `pref` from 2 to 100, contexts and features that have no TYPE;
+- `pref` from 2 to 100, contexts and features that have no TYPE; `tel:` before a number;
+- contexts, `pref`, vCardParams and group of what khard writes anew without them: names, nicknames, organizations, titles, links,
+  notes, birthdays, weddings; vCardParams other than `type` of telephones, mail and postal addresses and IMPP;
 - `mediaType` of resources that are not inline, and other spellings of an inline one's data; `listAs`;
 - author and creation of notes; the organization in which a title is held; the place of a wedding, `calendarScale`;
 - vendor-specific and unknown properties inside an entry of a map (those of the card and of its name are kept);
@@ -28,6 +30,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from jmapsync.formats.contentline import Line, read_lines, write_lines
+from jmapsync.formats.vcard.patches import settle
 from jmapsync.formats.vcard.reading import read_object
 from jmapsync.formats.vcard.writing import write_object
 
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
 Version = Literal["3.0", "4.0"]
 _BEGIN, _END = Line("BEGIN", "VCARD", {}), Line("END", "VCARD", {})
 
-__all__ = ["CardCodec", "Version", "read_card", "write_card"]
+__all__ = ["CardCodec", "Version", "read_card", "settle", "write_card"]
 
 
 def read_card(data: bytes) -> Object:

@@ -137,7 +137,7 @@ def write_address(draft: Draft, key: str, address: Object) -> None:
         params["altid"] = [draft.alternative("ADR", key)]
     if structured is not None and structured.jscomps is not None:
         params["jscomps"] = [structured.jscomps]
-    write_common(draft, params, address, types=_TYPES)
+    write_common(draft, "ADR", params, address, types=_TYPES)
     for name, attribute in (("cc", "countryCode"), ("label", "full"), ("geo", "coordinates"), ("tz", "timeZone")):
         text = address.get(attribute)
         if isinstance(text, str) and text:
@@ -150,7 +150,7 @@ def write_address(draft: Draft, key: str, address: Object) -> None:
 
 
 def _write_three(draft: Draft, key: str, address: Object, params: Params, structured: Structured | None) -> None:
-    write_common(draft, params, address, types=_TYPES)
+    write_common(draft, "ADR", params, address, types=_TYPES)
     unlabelled = {name: value for name, value in address.items() if name != "label"}
     full = address.get("full")
     if structured is not None:

@@ -97,7 +97,7 @@ def write_anniversaries(draft: Draft, entries: Object, keys: list[str]) -> None:
         "death": "DEATHDATE" if draft.four else "",
         "wedding": "ANNIVERSARY" if draft.four else "X-ANNIVERSARY",
     }
-    for key in keys:
+    for key in sorted(keys, key=lambda key: _unsaid(entries[key])):
         entry = entries[key]
         kind, date = entry.get("kind"), entry.get("date")
         if not isinstance(kind, str) or not isinstance(date, dict):
@@ -109,7 +109,7 @@ def write_anniversaries(draft: Draft, entries: Object, keys: list[str]) -> None:
         name = names.pop(kind, "")
         if name:
             kept = entry.get("vCardParams")
-            if isinstance(kept, dict):
+            if isinstance(kept, dict) and draft.four:
                 write_params(params, kept, ("group", "calscale", "value"))
             draft.add(Line(name, value, params), "anniversaries", key)
         elif not draft.four and "year" in date and (kind in _LABEL_OF or _VENDOR.match(kind)):
@@ -122,6 +122,14 @@ def write_anniversaries(draft: Draft, entries: Object, keys: list[str]) -> None:
         place = entry.get("place")
         if kind in _PLACE_NAME and isinstance(place, dict):
             _write_place(draft, _PLACE_NAME[kind], place, key)
+
+
+def _unsaid(entry: Object) -> int:
+    """Count what the lines of a date leave unsaid: of several dates of one kind, that with the least of it gets the property."""
+    date = entry.get("date")
+    said = {"@type", "kind", "date", *(("place",) if entry.get("kind") in ("birth", "death") else ())}
+    unsaid = [name for name, value in entry.items() if name not in said and value != {}]
+    return len(unsaid) + (isinstance(date, dict) and "calendarScale" in date)
 
 
 def _value(draft: Draft, date: dict[str, Any], params: Params) -> str:

@@ -17,11 +17,16 @@ Tag = tuple[str, str]
 """What a line stands for: a property of the card and, in a map, a key."""
 TYPE_OF_CONTEXT = {"private": "home", "work": "work"}
 
+TYPED = frozenset({"TEL", "EMAIL", "ADR", "IMPP"})
+"""What khard writes anew when anything in a card is edited, with TYPE and no other parameter."""
+REWRITTEN = TYPED | {"FN", "N", "NICKNAME", "ORG", "TITLE", "ROLE", "URL", "NOTE", "BDAY", "X-ANNIVERSARY"}
+"""What khard writes anew, the others without any parameter. In vCard 3.0 they get none that an edit would then seem to remove."""
+
 
 class Draft:
     """A card being written."""
 
-    __slots__ = ("_alternatives", "_counts", "_groups", "card", "four", "hidden", "lines", "placed", "shared", "tags")
+    __slots__ = ("_alternatives", "_counts", "_foreign", "_groups", "card", "four", "hidden", "lines", "placed", "shared", "tags")
 
     def __init__(self, card: Object, *, four: bool, hidden: set[Tag]) -> None:
         self.card = card
@@ -37,6 +42,13 @@ class Draft:
         self._counts = 0
         self._alternatives: dict[tuple[str, str], str] = {}
         self._groups = _groups_in(card)
+        props = card.get("vCardProps")
+        shown = (
+            [prop for place, prop in enumerate(props) if ("vCardProps", str(place)) not in hidden]
+            if isinstance(props, list)
+            else []
+        )
+        self._foreign = _groups_in({"vCardProps": shown})
 
     def add(self, line: Line, where: str, key: str = "") -> None:
         """Add a line that stands for something."""
@@ -56,15 +68,24 @@ class Draft:
             if name not in self._groups:
                 return name
 
+    def group_of(self, entry: Object) -> str:
+        """Return the name of the group that an entry keeps, if it can be one."""
+        kept = entry.get("vCardParams")
+        named = kept.get("group") if isinstance(kept, dict) else None
+        return named if isinstance(named, str) and named in self._groups else ""
+
     def put(self, name: str, value: str, params: Params, entry: Object, tag: Tag, *, group: str = "") -> None:
         """Add the line of an entry, with its kept parameters and its group, and the line of its label."""
         label = entry.get("label")
         kept = entry.get("vCardParams")
         if isinstance(kept, dict):
-            named = kept.get("group")
-            if isinstance(named, str) and not group and (not label or self._groups.get(named) == 1):
-                group = named if named in self._groups else ""
-            write_params(params, kept if "group" not in kept else {key: kept[key] for key in kept if key != "group"})
+            named = self.group_of(entry)
+            if named and not group and (not label or self._groups[named] == 1):
+                group = named if self.four or name not in REWRITTEN or named in self._foreign else ""
+            skipped = {"group"}
+            if not self.four and name in REWRITTEN:
+                skipped |= kept.keys() - ({"type"} if name in TYPED else set())
+            write_params(params, {key: value for key, value in kept.items() if key not in skipped})
         if isinstance(label, str) and label:
             group = group or self.new_group()
             self.add(Line(name, value, params, group), *tag)
@@ -101,13 +122,16 @@ def keyed(key: str) -> Params:
 
 def write_common(
     draft: Draft,
+    name: str,
     params: Params,
     entry: Object,
     *,
     types: Mapping[str, str] = TYPE_OF_CONTEXT,
     features: Mapping[str, str] | None = None,
 ) -> None:
-    """Add TYPE and PREF for contexts, features and preference: those that the version of the format has."""
+    """Add TYPE and PREF for contexts, features and preference: those that the version of the format has for the property."""
+    if not draft.four and name in REWRITTEN - TYPED:
+        return
     listed = _known(entry.get("contexts"), types)
     if features is not None:
         listed += _known(entry.get("features"), features)

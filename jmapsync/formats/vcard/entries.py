@@ -51,6 +51,8 @@ FEATURES_3 = {**FEATURES, "msg": "text", "main": "main-number"}
 """As `FEATURES`, with the words of RFC 2426, 3.3.1 and of Apple."""
 TYPE_OF_FEATURE = {feature: kind for kind, feature in FEATURES.items() if kind != "mobile"}
 TYPE_OF_FEATURE_3 = {**TYPE_OF_FEATURE, "text": "msg", "main-number": "main"}
+_TEL = "tel:"
+"""What khard takes off a number when it edits a card, and nobody wants to read; vCard 3.0 goes without it."""
 _LEVELS = {"beginner": "low", "average": "medium", "expert": "high"}
 _LEVEL_OF = {level: word for word, level in _LEVELS.items()}
 
@@ -147,10 +149,12 @@ def write_entry(draft: Draft, where: str, key: str, entry: Object) -> None:
     features: Mapping[str, str] | None = None
     if spec.name == "TEL":
         features = TYPE_OF_FEATURE if draft.four else TYPE_OF_FEATURE_3
-        if draft.four and is_uri(text):
+        if not draft.four:
+            value = escape(text.removeprefix(_TEL) or text)
+        elif is_uri(text):
             params["value"] = ["uri"]
             value = uri_value(text, bare=True)
-    write_common(draft, params, entry, types=TYPE_OF_CONTEXT, features=features)
+    write_common(draft, spec.name, params, entry, types=TYPE_OF_CONTEXT, features=features)
     if spec.params and draft.four:
         _write_params(spec, entry, params)
     group = draft.shared.get(entry["organizationId"], "") if isinstance(entry.get("organizationId"), str) else ""

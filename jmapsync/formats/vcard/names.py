@@ -134,7 +134,7 @@ def write_name(draft: Draft) -> None:
         if draft.four and full:
             params["derived"] = ["TRUE"]
         full = full if full or draft.four else _stand_in(draft.card)
-    elif structured is None and isinstance(kept, dict):
+    elif structured is None and isinstance(kept, dict) and draft.four:
         write_params(params, kept)
     draft.add(Line("FN", escape(full), params), "name")
     if structured is not None:
@@ -151,7 +151,7 @@ def _write_n(draft: Draft, item: Object, structured: Structured) -> None:
     sort_as = _sort_as(item.get("sortAs"))
     if sort_as and draft.four:
         params["sort-as"] = [sort_as]
-    if isinstance(kept, dict):
+    if isinstance(kept, dict) and draft.four:
         write_params(params, kept, ("phonetic",))
     if structured.phonetic is not None and draft.four:
         alternative = [draft.alternative("N")]

@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.contentline import Line
+from jmapsync.formats.vcard.preserved import write_property
 from jmapsync.formats.vcard.values import Json, escape, unescape
 
 if TYPE_CHECKING:
@@ -34,6 +35,28 @@ def read_patch(reading: Reading, line: Line) -> None:
         reading.keep(line)
 
 
+def settle(card: Object) -> Object:
+    """Return a card with the JSPROP lines applied that it keeps because they pointed nowhere when it was read, but do so now.
+
+    khard takes PROP-ID off what it writes anew, so that the pointers of a vCard 4.0 miss. Once the keys of the maps have been
+    chosen as in the card that was stored, they meet again.
+    """
+    if not any(entry[0] == "jsprop" for entry in card.get("vCardProps", ()) if isinstance(entry, list) and entry):
+        return card
+    result: Object = copy.deepcopy(card)
+    left = [entry for entry in result.pop("vCardProps") if not _settled(result, entry)]
+    if left:
+        result["vCardProps"] = left
+    return result
+
+
+def _settled(card: Object, entry: Json) -> bool:
+    line = write_property(entry) if isinstance(entry, list) and entry and entry[0] == "jsprop" else None
+    path = parse_pointer(",".join(line.params.get("jsptr", ()))) if line else ()
+    value = _json(unescape(line.value)) if line else _MISSING
+    return value is not _MISSING and len(path) > 1 and _set(card, path, value)
+
+
 def filled_by(line: Line) -> list[tuple[str, str]]:
     """Return the maps and keys of entries that a JSPROP line brings."""
     path = parse_pointer(",".join(line.params.get("jsptr", ())))
@@ -47,7 +70,7 @@ def _json(text: str) -> Json:
     if text.count("[") + text.count("{") > _DEEPEST and _depth(text) > _DEEPEST:
         return _MISSING
     try:
-        value = json.loads(text)
+        value = json.loads(text, strict=False)  # a writer may have forgotten that JSON is escaped as text once more
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         return _MISSING

@@ -75,13 +75,13 @@ def write_organization(draft: Draft, key: str, entry: Object) -> None:
         if any(isinstance(text, str) and text for text in sorts):
             parts = [text.replace("\\", "\\\\").replace(",", "\\,") if isinstance(text, str) else "" for text in sorts]
             params["sort-as"] = [",".join(parts).rstrip(",")]
-    write_common(draft, params, entry)
+    write_common(draft, "ORG", params, entry)
     titles = draft.card.get("titles")
     held = draft.four and any(
         isinstance(title, dict) and title.get("organizationId") == key
         for title in (titles.values() if isinstance(titles, dict) else ())
     )
-    group = draft.new_group() if held else ""
+    group = draft.group_of(entry) or draft.new_group() if held else ""
     if held:
         draft.shared[key] = group
     value = ";".join([escape(text) for text in (name, *names) if isinstance(text, str)])

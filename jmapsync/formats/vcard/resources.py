@@ -121,7 +121,7 @@ def write_resource(draft: Draft, where: str, key: str, entry: Object) -> None:
         return
     params = keyed(key)
     if draft.four:
-        write_common(draft, params, entry)
+        write_common(draft, name, params, entry)
         media_type = entry.get("mediaType")
         if isinstance(media_type, str) and media_type:
             params["mediatype"] = [media_type]
@@ -130,11 +130,11 @@ def write_resource(draft: Draft, where: str, key: str, entry: Object) -> None:
     value = _base64(uri)
     if value is None:
         params["value"] = ["uri"]
-        write_common(draft, params, entry)
+        write_common(draft, name, params, entry)
         draft.put(name, uri_value(uri, bare=False), params, entry, (where, key))
         return
     params["encoding"] = ["b"]
-    write_common(draft, params, entry)
+    write_common(draft, name, params, entry)
     media_type = uri[5 : uri.find(",")].partition(";")[0] or "text/plain"
     word = _word(media_type)
     if word:

@@ -90,7 +90,7 @@ def write_service(draft: Draft, key: str, entry: Object) -> None:
     name = named.upper() if isinstance(named, str) else ""
     params = keyed(key)
     if name in OLD_SERVICES and uri is None and service == OLD_SERVICES[name] and isinstance(user, str):
-        write_common(draft, params, entry)
+        write_common(draft, name, params, entry)
         draft.put(name, escape(user), params, entry, ("onlineServices", key))
         return
     has_uri = isinstance(uri, str) and is_uri(uri)
@@ -104,7 +104,7 @@ def write_service(draft: Draft, key: str, entry: Object) -> None:
         name = OLD_PROFILE
     if not has_uri and name == PROFILE:
         params["value"] = ["text"]
-    write_common(draft, params, entry)
+    write_common(draft, name, params, entry)
     _write_params(name, entry, params, four=draft.four, with_user=has_uri)
     draft.put(name, uri_value(value, bare=draft.four) if has_uri else escape(value), params, entry, ("onlineServices", key))
 

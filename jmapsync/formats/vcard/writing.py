@@ -20,7 +20,7 @@ from jmapsync.formats.vcard.relations import write_keywords, write_members, writ
 from jmapsync.formats.vcard.residue import find_residue
 from jmapsync.formats.vcard.resources import write_resource
 from jmapsync.formats.vcard.services import write_service
-from jmapsync.formats.vcard.values import Json, escape, is_uri, uri_value, write_stamp
+from jmapsync.formats.vcard.values import Json, escape, is_uri, unescape, uri_value, write_stamp
 
 if TYPE_CHECKING:
     from jmapsync.formats.codec import Object
@@ -161,11 +161,14 @@ def _write_tail(draft: Draft) -> None:
 
 
 def _suits_three(line: Line) -> bool:
-    """Tell whether vobject, which khard reads with, takes a kept line: one N, base64 that is some, groups without dots."""
+    """Tell whether vobject, which khard reads with, takes a kept line, and khard writes it again as it was.
+
+    There is one N; base64 is some; groups have no dots; text is escaped, for it is cut at a comma that is not.
+    """
     if line.name in _ONCE or "." in line.group:
         return False
     if "encoding" not in line.params:
-        return True
+        return escape(unescape(line.value)) == line.value
     try:
         binascii.a2b_base64(line.value, strict_mode=True)
     except ValueError:

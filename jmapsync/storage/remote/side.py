@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from jmapsync.errors import AccountGoneError, JmapsyncError, Remedy, Scope, UnsupportedError
+from jmapsync.errors import JmapsyncError, Scope, UnsupportedError
 from jmapsync.jmap.blobs import get_digests
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.hosts import Origin
 from jmapsync.planner.model import Verb
-from jmapsync.storage.port import Outcome, Receipt
+from jmapsync.storage.remote.account import raise_if_gone, read_only
 from jmapsync.storage.remote.bodies import Bodies, Request
 from jmapsync.storage.remote.changes import ChangesLook, Cursor, WholeLookNeededError
 from jmapsync.storage.remote.folders import FolderSetter
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
     from jmapsync.ledger import Record
-    from jmapsync.storage.port import Body, Job, Observation
+    from jmapsync.storage.port import Body, Job, Observation, Receipt
 
 
 class MailSide:
@@ -74,13 +74,8 @@ class MailSide:
                 page.suspicious = page.suspicious or suspicious
                 yield page
         except MethodError as error:
-            if error.type not in {"accountNotFound", "accountNotSupportedByMethod"}:
-                raise
-            self._client.expire_session()
-            raise AccountGoneError(
-                f"The server no longer offers the account {self._account.id}.",
-                advice="Your files stay as they are. Check the account with your provider.",
-            ) from error
+            raise_if_gone(self._client, self._account, error)
+            raise
 
     async def _changes(self, since: Cursor, again: Sequence[str]) -> AsyncIterator[Observation]:
         look = self._look_anew()
@@ -119,7 +114,7 @@ class MailSide:
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Change, remove and import emails."""
         if self._account.is_read_only:
-            return [_read_only(job) for job in jobs]
+            return [read_only(job) for job in jobs]
         made = [job for job in jobs if job.order.verb in {Verb.CREATE, Verb.REPLACE}]
         changed = [job for job in jobs if job.order.verb in {Verb.UPDATE, Verb.DELETE}]
         receipts = await self._setter.write(changed) if changed else []
@@ -131,11 +126,5 @@ class MailSide:
     async def write_folder(self, job: Job) -> Receipt:
         """Change one mailbox."""
         if self._account.is_read_only:
-            return _read_only(job)
+            return read_only(job)
         return await self._folders.write(job, {key: box for box, key in self.keys.items()})
-
-
-def _read_only(job: Job) -> Receipt:
-    """Return the receipt for a change of an account that takes none; asking again costs nothing."""
-    why = "the server offers this account for reading only"
-    return Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER)

@@ -97,7 +97,9 @@ def _date(component: Any) -> datetime.date:
 
 
 def _shown(item: Any) -> str:
-    start, end = (_instant(getattr(item.get(name), "dt", None)) for name in ("DTSTART", "DTEND" if item.name == "VEVENT" else "DUE"))
+    start, end = (
+        _instant(getattr(item.get(name), "dt", None)) for name in ("DTSTART", "DTEND" if item.name == "VEVENT" else "DUE")
+    )
     return f"{item.name} {start} {end} {item.get('SUMMARY', '')}"
 
 
@@ -146,12 +148,18 @@ def problems(data: bytes, counts: Counter[str]) -> Iterator[str]:
 
 def _changed(first: bytes, second: bytes) -> str:
     one, two = first.decode().split("\r\n"), second.decode().split("\r\n")
-    return "\n".join([f"  - {line}" for line in one if line not in two][:5] + [f"  + {line}" for line in two if line not in one][:5])
+    return "\n".join(
+        [f"  - {line}" for line in one if line not in two][:5] + [f"  + {line}" for line in two if line not in one][:5]
+    )
 
 
 def main(arguments: list[str]) -> int:
     names = sorted(
-        os.path.join(place, name) for top in arguments for place, _, files in os.walk(top) for name in files if name.endswith(".ics")
+        os.path.join(place, name)
+        for top in arguments
+        for place, _, files in os.walk(top)
+        for name in files
+        if name.endswith(".ics")
     )
     counts: Counter[str] = Counter()
     for name in names:

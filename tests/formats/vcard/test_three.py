@@ -335,3 +335,26 @@ def test_a_card_of_a_later_vcard_is_refused_by_its_version() -> None:
 def test_what_is_no_card_is_refused(wrong: Json) -> None:
     with pytest.raises(ValueError, match="no contact card"):
         write_card(wrong)
+
+
+def test_nothing_is_written_that_khard_would_take_off_again() -> None:
+    """Else each edit would seem to remove it. Seen with khard 0.22.0: parameters of all that it writes anew, `tel:`, raw commas."""
+    work = {"contexts": {"work": True}, "pref": 1, "vCardParams": {"x-a": "1", "type": "x-b", "group": "g"}}
+    lines = written(
+        name={"full": "A", "vCardParams": {"x-a": "1"}},
+        nicknames={"a": {"name": "B", **work}},
+        organizations={"a": {"name": "C", **work}},
+        titles={"a": {"name": "D", **work, "organizationId": "a"}, "b": {"name": "E", "kind": "role", **work}},
+        links={"a": {"uri": "https://f", **work}},
+        notes={"a": {"note": "G", **work}},
+        emails={"a": {"address": "h@i", **work}},
+        phones={"a": {"number": "tel:+1-555;ext=5", **work}},
+        media={"a": {"kind": "photo", "uri": "https://j", **work}},
+        vCardProps=[["x-k", {}, "unknown", "a;b"], ["x-k", {}, "unknown", "a,b"], ["x-k", {"x-a": "1"}, "unknown", "a\\;b"]],
+    )
+    assert lines == [
+        *("FN:A", "N:;;;;", "NICKNAME:B", "ORG:C", "TITLE:D", "ROLE:E"),
+        *("TEL;TYPE=WORK,pref,x-b:+1-555\\;ext=5", "EMAIL;TYPE=WORK,pref,x-b:h@i", "URL:https://f"),
+        *("g.PHOTO;VALUE=uri;TYPE=WORK,pref,x-b;X-A=1:https://j", "NOTE:G", "X-K;X-A=1:a\\;b"),
+        'JSPROP;JSPTR="vCardProps":[["x-k"\\,{}\\,"unknown"\\,"a\\;b"]\\,["x-k"\\,{}\\,"unknown"\\,"a\\,b"]]',
+    ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jmapsync.errors import AccountGoneError, Remedy
+from jmapsync.errors import Remedy
 from jmapsync.formats.codec import MalformedError
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.hosts import Origin
-from jmapsync.storage.port import Body, Job, Outcome, Receipt
+from jmapsync.storage.port import Body
+from jmapsync.storage.remote.account import raise_if_gone, read_only
 from jmapsync.storage.remote.changes import WholeLookNeededError
 from jmapsync.storage.remote.objects.data import Data, inlined
 from jmapsync.storage.remote.objects.folders import write_folder
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
     from jmapsync.ledger import Record
-    from jmapsync.storage.port import Observation
+    from jmapsync.storage.port import Job, Observation, Receipt
     from jmapsync.storage.remote.objects.dialect import Dialect
     from jmapsync.storage.remote.objects.reading import Found
 
@@ -68,13 +69,8 @@ class ObjectSide:
                 page.suspicious = page.suspicious or suspicious
                 yield page
         except MethodError as error:
-            if error.type not in {"accountNotFound", "accountNotSupportedByMethod"}:
-                raise
-            self._client.expire_session()
-            raise AccountGoneError(
-                f"The server no longer offers the account {self._account.id}.",
-                advice="Your files stay as they are. Check the account with your provider.",
-            ) from error
+            raise_if_gone(self._client, self._account, error)
+            raise
 
     async def _changes(self, since: Cursor, again: Sequence[str]) -> AsyncIterator[Observation]:
         look, told = ObjectLook(self._reader), set[str]()
@@ -126,15 +122,9 @@ class ObjectSide:
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Create, change and remove objects."""
         if self._account.is_read_only:
-            return [_read_only(job) for job in jobs]
+            return [read_only(job) for job in jobs]
         return await self._setter.write(jobs)
 
     async def write_folder(self, job: Job) -> Receipt:
         """Change one container."""
-        return _read_only(job) if self._account.is_read_only else await write_folder(self._reader, job)
-
-
-def _read_only(job: Job) -> Receipt:
-    """Return the receipt for a change of an account that takes none; asking again costs nothing."""
-    why = "the server offers this account for reading only"
-    return Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER)
+        return read_only(job) if self._account.is_read_only else await write_folder(self._reader, job)

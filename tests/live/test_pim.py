@@ -1,0 +1,202 @@
+"""Mirror contacts and calendars both ways on real Cyrus servers; every end is looked at over CardDAV and CalDAV."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.pim import Dav, Kind, Pim, change
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.live.conftest import Account
+    from tests.live.cyrus import Cyrus
+
+CARD = (
+    "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:ada\r\nN:Lovelace;Ada;;;\r\nFN:Ada Lovelace\r\nEMAIL;TYPE=WORK:ada@example.com\r\n"
+    "TEL;TYPE=CELL:+44 1\r\nX-CUSTOM;X-P=1:kept\r\nNOTE:first\r\nEND:VCARD\r\n"
+)
+EVENT = (
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//x//EN\r\nBEGIN:VEVENT\r\nUID:weekly\r\nDTSTAMP:20260101T000000Z\r\n"
+    "DTSTART;TZID=Europe/Berlin:20260105T100000\r\nDTEND;TZID=Europe/Berlin:20260105T110000\r\nRRULE:FREQ=WEEKLY;COUNT=5\r\n"
+    "SUMMARY:Weekly\r\nX-CUSTOM:kept\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\nUID:weekly\r\nDTSTAMP:20260101T000000Z\r\n"
+    "RECURRENCE-ID;TZID=Europe/Berlin:20260112T100000\r\nDTSTART;TZID=Europe/Berlin:20260112T120000\r\n"
+    "DTEND;TZID=Europe/Berlin:20260112T130000\r\nSUMMARY:Weekly moved\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+)
+
+
+def mirror(account: Account, base: Path, kind: Kind) -> Pim:
+    return Pim(base, account.url, account.user, account.password, (kind,))
+
+
+@pytest.fixture
+def dav(account: Account) -> Iterator[Dav]:
+    with Dav(account.server.jmap_port, account.user, account.password) as dav:
+        yield dav
+
+
+class TestContacts:
+    """Cyrus' own Contact objects, read as vCards: 3.6.1 and 3.12.4."""
+
+    @pytest.fixture
+    def sides(self, account: Account, dav: Dav, tmp_path: Path) -> tuple[Pim, Dav]:
+        pim = mirror(account, tmp_path, "contacts")
+        dav.put("contacts", "ada.vcf", CARD)
+        pim.settle()
+        return pim, dav
+
+    def test_the_first_pull_brings_every_line(self, sides: tuple[Pim, Dav]) -> None:
+        pim, _ = sides
+        lines = set(pim.file("contacts", "ada").read_text().splitlines())
+        assert {"EMAIL;TYPE=WORK:ada@example.com", "TEL;TYPE=CELL:+44 1", "X-CUSTOM;X-P=1:kept", "NOTE:first"} <= lines
+
+    def test_an_edit_here_changes_what_was_edited_and_nothing_else(self, sides: tuple[Pim, Dav]) -> None:
+        pim, dav = sides
+        before = set(dav.get("contacts", "ada.vcf").splitlines())
+        change(pim.file("contacts", "ada"), "END:VCARD", "NICKNAME:Countess\r\nEND:VCARD")
+        assert pim.sync("contacts").to_server.updated == 1
+        after = set(dav.get("contacts", "ada.vcf").splitlines())
+        assert before - after == set()
+        assert {line.partition(":")[0] for line in after - before} <= {"NICKNAME", "REV", "PRODID"}
+        assert "NICKNAME:Countess" in after
+        pim.settle()
+
+    def test_an_edit_there_reaches_the_file(self, sides: tuple[Pim, Dav]) -> None:
+        pim, dav = sides
+        dav.put("contacts", "ada.vcf", CARD.replace("NOTE:first", "NOTE:second"))
+        assert pim.sync("contacts").to_disk.updated == 1
+        assert "NOTE:second" in pim.file("contacts", "ada").read_text()
+        pim.settle()
+
+    def test_edits_on_both_sides_of_different_properties_merge(self, sides: tuple[Pim, Dav]) -> None:
+        pim, dav = sides
+        dav.put("contacts", "ada.vcf", CARD.replace("NOTE:first", "NOTE:second"))
+        change(pim.file("contacts", "ada"), "+44 1", "+44 2")
+        assert pim.sync("contacts").conflicts == 0
+        for text in (pim.file("contacts", "ada").read_text(), dav.get("contacts", "ada.vcf")):
+            assert "NOTE:second" in text
+            assert "TEL;TYPE=CELL:+44 2" in text
+        pim.settle()
+
+    def test_photos_go_both_ways(self, sides: tuple[Pim, Dav]) -> None:
+        pim, dav = sides
+        first, second = (base64.b64encode(text * 40).decode() for text in (b"\xff\xd8\xff a photo", b"\xff\xd8\xff another photo"))
+        dav.put("contacts", "ada.vcf", CARD.replace("NOTE", f"PHOTO;ENCODING=b;TYPE=JPEG:{first}\r\nNOTE"))
+        pim.run()
+        file = pim.file("contacts", "ada")
+        text = file.read_bytes().replace(b"\r\n ", b"").decode()
+        assert first in text
+        file.write_bytes(text.replace(first, second).encode())
+        assert pim.sync("contacts").to_server.updated == 1
+        shown = dav.get("contacts", "ada.vcf")
+        assert second in shown
+        assert "X-CUSTOM;X-P=1:kept" in shown
+        pim.settle()
+
+    def test_a_new_file_and_a_deleted_one_reach_the_server(self, sides: tuple[Pim, Dav]) -> None:
+        pim, dav = sides
+        new = pim.file("contacts", "ada").with_name("charles.vcf")
+        new.write_text(
+            "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:charles\r\nFN:Charles Babbage\r\nN:Babbage;Charles;;;\r\nEMAIL:cb@example.com\r\n"
+            "X-SPECIAL:stays here\r\nEND:VCARD\r\n",
+            newline="",
+        )
+        report = pim.sync("contacts")
+        assert report.to_server.created == 1
+        assert any("does not keep" in sentence for sentence in report.sentences), "Cyrus drops unknown lines of new cards"
+        assert len(dav.names("contacts")) == 2
+        pim.settle()
+        assert "X-SPECIAL:stays here" in new.read_text()
+        new.unlink()
+        assert pim.sync("contacts").to_server.deleted == 1
+        assert dav.names("contacts") == ["ada.vcf"]
+        pim.settle()
+
+    def test_a_card_that_is_made_or_deleted_there_is_here_too(self, sides: tuple[Pim, Dav]) -> None:
+        pim, dav = sides
+        dav.put("contacts", "grace.vcf", CARD.replace("UID:ada", "UID:grace").replace("Ada Lovelace", "Grace Hopper"))
+        assert pim.sync("contacts").to_disk.created == 1
+        assert "FN:Grace Hopper" in pim.file("contacts", "grace").read_text()
+        dav.http.delete(f"/dav/addressbooks/user/{dav.user}/Default/ada.vcf")
+        assert pim.sync("contacts").to_disk.deleted == 1
+        assert [file.name for file in pim.files("contacts")] == ["grace.vcf"]
+        pim.settle()
+
+
+class TestCalendars:
+    """RFC 8984 objects, read as iCalendar files: 3.12.4."""
+
+    @pytest.fixture
+    def cyrus(self, running_cyrus: Callable[[str], Cyrus]) -> Cyrus:
+        return running_cyrus("3.12")
+
+    @pytest.fixture
+    def sides(self, account: Account, dav: Dav, tmp_path: Path) -> tuple[Pim, Dav]:
+        pim = mirror(account, tmp_path, "calendars")
+        dav.put("calendars", "weekly.ics", EVENT)
+        pim.settle()
+        return pim, dav
+
+    def test_the_first_pull_brings_the_series_and_its_override(self, sides: tuple[Pim, Dav]) -> None:
+        pim, _ = sides
+        text = pim.file("calendars", "weekly").read_text()
+        assert text.index("BEGIN:VTIMEZONE") < text.index("BEGIN:VEVENT")
+        assert text.count("BEGIN:VEVENT") == 2
+        assert "X-CUSTOM:kept\n" in text
+        assert "RECURRENCE-ID;TZID=Europe/Berlin:20260112T100000\n" in text
+
+    def test_an_edit_here_changes_what_was_edited_and_nothing_else(self, sides: tuple[Pim, Dav]) -> None:
+        pim, dav = sides
+        change(pim.file("calendars", "weekly"), "SUMMARY:Weekly\r\n", "SUMMARY:Every week\r\n")
+        assert pim.sync("calendars").to_server.updated == 1
+        text = dav.get("calendars", "weekly.ics")
+        for line in ("SUMMARY:Every week", "SUMMARY:Weekly moved", "X-CUSTOM:kept", "RRULE:FREQ=WEEKLY;COUNT=5"):
+            assert f"{line}\r\n" in text
+        pim.settle()
+
+    def test_an_edit_of_one_instance_stays_one(self, sides: tuple[Pim, Dav]) -> None:
+        pim, dav = sides
+        change(pim.file("calendars", "weekly"), "SUMMARY:Weekly moved", "SUMMARY:Moved again")
+        pim.run()
+        text = dav.get("calendars", "weekly.ics")
+        assert "SUMMARY:Moved again\r\n" in text
+        assert "SUMMARY:Weekly\r\n" in text
+        assert text.count("BEGIN:VEVENT") == 2
+        pim.settle()
+
+    def test_edits_on_both_sides_of_different_properties_merge(self, sides: tuple[Pim, Dav]) -> None:
+        pim, dav = sides
+        dav.put("calendars", "weekly.ics", EVENT.replace("X-CUSTOM:kept", "X-CUSTOM:kept\r\nLOCATION:Room 1"))
+        change(pim.file("calendars", "weekly"), "SUMMARY:Weekly\r\n", "SUMMARY:Every week\r\n")
+        assert pim.sync("calendars").conflicts == 0
+        for text in (pim.file("calendars", "weekly").read_text(), dav.get("calendars", "weekly.ics").replace("\r", "")):
+            assert re.search(r"^LOCATION\b.*:Room 1$", text, re.MULTILINE)
+            assert "SUMMARY:Every week\n" in text
+        pim.settle()
+
+    def test_new_and_deleted_events_and_calendars_reach_the_server(self, sides: tuple[Pim, Dav], account: Account) -> None:
+        pim, dav = sides
+        private = pim.base / "calendars" / "Private"
+        private.mkdir()
+        (private / "new.ics").write_text(
+            "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//k//k//EN\r\nBEGIN:VEVENT\r\nUID:new\r\nDTSTAMP:20260101T000000Z\r\n"
+            "DTSTART;VALUE=DATE:20260301\r\nSUMMARY:All day\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+            newline="",
+        )
+        assert pim.sync("calendars").to_server.created == 1
+        found = account.jmap.call(
+            [("Calendar/get", {"ids": None})], ["urn:ietf:params:jmap:core", "urn:ietf:params:jmap:calendars"]
+        )
+        [made] = [one for one in found[0]["list"] if one["name"] == "Private"]
+        [name] = dav.names("calendars", made["id"])
+        assert "DTSTART;VALUE=DATE:20260301\r\n" in dav.get("calendars", name, made["id"])
+        pim.settle()
+        pim.file("calendars", "weekly").unlink()
+        assert pim.sync("calendars").to_server.deleted == 1
+        assert dav.get("calendars", "weekly.ics") == ""
+        pim.settle()

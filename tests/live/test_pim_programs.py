@@ -1,0 +1,204 @@
+"""khal, khard and todoman work on the mirrored files; the server then holds exactly what they were asked to change.
+
+Against the embedded server, which shows every call, and which alone offers tasks.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jmapsync.demo import DemoServer
+from tests.pim import Pim
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KHAL = """\
+[calendars]
+[[calendar]]
+path = {calendars}/Calendar
+color = light blue
+
+[locale]
+timeformat = %H:%M
+dateformat = %Y-%m-%d
+longdateformat = %Y-%m-%d
+datetimeformat = %Y-%m-%d %H:%M
+longdatetimeformat = %Y-%m-%d %H:%M
+local_timezone = Europe/Berlin
+default_timezone = Europe/Berlin
+
+[default]
+default_calendar = calendar
+
+[sqlite]
+path = {base}/khal.db
+"""
+KHARD = """\
+[addressbooks]
+[[book]]
+path = {contacts}/Contacts
+
+[general]
+editor = {editor}
+merge_editor = {editor}
+
+[vcard]
+preferred_version = 3.0
+"""
+TODOMAN = """\
+path = "{tasks}/*"
+cache_path = "{base}/todoman.sqlite3"
+date_format = "%Y-%m-%d"
+time_format = "%H:%M"
+default_list = "Tasks"
+"""
+CARD = {
+    "uid": "ada",
+    "name": {"components": [{"kind": "given", "value": "Ada"}, {"kind": "surname", "value": "Lovelace"}], "full": "Ada Lovelace"},
+    "emails": {"e1": {"address": "ada@example.com", "contexts": {"work": True}}},
+    "phones": {"p1": {"number": "+44 1", "features": {"mobile": True}}},
+    "anniversaries": {"a1": {"kind": "birth", "date": {"@type": "PartialDate", "month": 12, "day": 10}}},
+    "vendor.example:x": {"kept": True},
+}
+EVENT = {
+    "uid": "weekly",
+    "title": "Weekly",
+    "start": "2026-12-07T10:00:00",
+    "timeZone": "Europe/Berlin",
+    "duration": "PT1H",
+    "recurrenceRule": {"frequency": "weekly", "count": 4},
+    "recurrenceOverrides": {"2026-12-14T10:00:00": {"title": "Weekly, moved", "start": "2026-12-14T12:00:00"}},
+    "vendor.example:x": {"kept": True},
+}
+TASK = {"@type": "Task", "uid": "proofs", "title": "Read proofs", "due": "2026-12-01T17:00:00", "timeZone": "Europe/Berlin"}
+
+
+@pytest.fixture
+def server() -> Iterator[DemoServer]:
+    with DemoServer() as server:
+        server.account.calendars.create_collection("Tasks")
+        yield server
+
+
+@pytest.fixture
+def pim(server: DemoServer, tmp_path: Path) -> Pim:
+    pim = Pim(tmp_path, server.url, "demo", "demo", ("contacts", "calendars", "tasks"))
+    server.account.contacts.add(CARD)
+    server.account.calendars.add(EVENT)
+    server.account.calendars.add(TASK, ("Tasks",))
+    pim.settle()
+    return pim
+
+
+def program(pim: Pim, name: str, *arguments: str, text: str = "") -> str:
+    """Run a program of the environment with its configuration; return what it printed."""
+    base = pim.base
+    editor = base / "editor"
+    places = {kind: base / kind for kind in ("contacts", "calendars", "tasks")}
+    for file, config in (("khal/config", KHAL), ("khard/khard.conf", KHARD), ("todoman/config.py", TODOMAN)):
+        (base / "config" / file).parent.mkdir(parents=True, exist_ok=True)
+        (base / "config" / file).write_text(config.format(base=base, editor=editor, **places))
+    environment = {
+        **os.environ,
+        "HOME": str(base),
+        "XDG_CONFIG_HOME": str(base / "config"),
+        "XDG_CACHE_HOME": str(base / "cache"),
+        "XDG_DATA_HOME": str(base / "data"),
+        "LC_ALL": "C.UTF-8",
+        "TZ": "Europe/Berlin",
+    }
+    command = [str(Path(sys.executable).with_name(name)), *arguments]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def patches(server: DemoServer, method: str) -> list[dict[str, Any]]:
+    """Return the patches that were sent, one an object."""
+    calls = server.requests.calls(method)
+    return [patch for call in calls for patch in (call.arguments.get("update") or {}).values()]
+
+
+class TestKhal:
+    def test_lists_events_with_their_overrides(self, pim: Pim) -> None:
+        listed = program(pim, "khal", "list", "2026-12-07", "30d", "--format", "{start} {title}")
+        assert [line for line in listed.splitlines() if "Weekly" in line] == [
+            "2026-12-07 10:00 Weekly",
+            "2026-12-14 12:00 Weekly, moved",
+            "2026-12-21 10:00 Weekly",
+            "2026-12-28 10:00 Weekly",
+        ]
+
+    def test_a_new_event_is_one_on_the_server(self, pim: Pim, server: DemoServer) -> None:
+        program(pim, "khal", "new", "2026-12-24", "18:00", "19:00", "Candles", "::", "with tea", "--location", "Home")
+        assert pim.sync("calendars").to_server.created == 1
+        [made] = [item for item in server.account.calendars.items.values() if item.get("title") == "Candles"]
+        assert (made["start"], made["timeZone"], made["duration"]) == ("2026-12-24T18:00:00", "Europe/Berlin", "PT1H")
+        assert [place["name"] for place in made["locations"].values()] == ["Home"]
+        pim.settle()
+
+    def test_an_edited_title_is_one_path(self, pim: Pim, server: DemoServer) -> None:
+        program(pim, "khal", "edit", "Weekly", text="s\nEvery week\nq\n" * 4)
+        pim.run()
+        assert patches(server, "CalendarEvent/set") == [{"title": "Every week"}]
+        held = server.account.calendars.by_uid("weekly")
+        assert held["recurrenceOverrides"] == EVENT["recurrenceOverrides"]
+        assert held["vendor.example:x"] == {"kept": True}
+        pim.settle()
+
+    def test_a_deleted_event_is_gone_there(self, pim: Pim, server: DemoServer) -> None:
+        pim.file("calendars", "weekly").unlink()
+        pim.run()
+        assert [item["uid"] for item in server.account.calendars.items.values()] == ["proofs"]
+        assert server.account.calendars.sent == []
+
+
+class TestKhard:
+    def test_lists_contacts_and_answers_mutt(self, pim: Pim) -> None:
+        assert "Ada Lovelace" in program(pim, "khard", "list")
+        assert "ada@example.com\tAda Lovelace" in program(pim, "khard", "email", "--parsable", "ada")
+
+    def test_a_nickname_is_one_path_whatever_else_khard_rewrote(self, pim: Pim, server: DemoServer) -> None:
+        form = program(pim, "khard", "show", "--format", "yaml", "ada")
+        assert "\nNickname:\n" in form
+        form = form.replace("\nNickname:\n", "\nNickname: Countess\n")
+        filled = pim.base / "form.yaml"
+        filled.write_text(form)
+        program(pim, "khard", "edit", "--input-file", str(filled), "ada", text="y\n" * 3)
+        pim.run()
+        [patch] = patches(server, "ContactCard/set")
+        assert [path.partition("/")[0] for path in patch] == ["nicknames"]
+        held = server.account.contacts.by_uid("ada")
+        assert [one["name"] for one in held["nicknames"].values()] == ["Countess"]
+        assert held["anniversaries"]["a1"]["date"] == CARD["anniversaries"]["a1"]["date"]  # type: ignore[index]
+        assert held["vendor.example:x"] == {"kept": True}
+        pim.settle()
+
+    def test_a_new_contact_is_one_on_the_server(self, pim: Pim, server: DemoServer) -> None:
+        text = "First name : Grace\nLast name : Hopper\nEmail :\n    work : grace@example.com\n"
+        program(pim, "khard", "new", "--vcard-version", "3.0", "-a", "book", "--input-file", "/dev/stdin", text=text)
+        assert pim.sync("contacts").to_server.created == 1
+        [made] = [item for item in server.account.contacts.items.values() if item["uid"] != "ada"]
+        assert made["name"]["full"] == "Grace Hopper"
+        assert [email["address"] for email in made["emails"].values()] == ["grace@example.com"]
+        pim.settle()
+
+
+class TestTodoman:
+    def test_lists_adds_and_completes(self, pim: Pim, server: DemoServer) -> None:
+        assert "Read proofs" in program(pim, "todo", "list")
+        program(pim, "todo", "new", "--list", "Tasks", "Call the printer")
+        assert pim.sync("tasks").to_server.created == 1
+        program(pim, "todo", "done", "1")
+        pim.run()
+        progress = {item["title"]: item.get("progress") for item in server.account.calendars.items.values() if "due" in item}
+        done = [item for item in server.account.calendars.items.values() if item.get("progress") == "completed"]
+        assert len(done) == 1, progress
+        pim.settle()
