@@ -83,7 +83,7 @@ class Creator:
             return await self._in_halves(some) if len(some) > 1 else [too_much(some[0].job, error)]
         errors = set_errors(answer, "notCreated")
         told = answer.get("created") or {}
-        made = {name: str(one["id"]) for name, one in told.items() if isinstance(one, dict) and "id" in one}
+        made = {name: self._reader.ref(str(one["id"])) for name, one in told.items() if isinstance(one, dict) and "id" in one}
         found = await self._sender.read_back(response, list(made.values()))
         receipts: list[Receipt] = []
         mistaken: list[Sent] = []
@@ -91,26 +91,26 @@ class Creator:
             name = _name(one)
             if name in made:
                 receipts.append(self._sender.receipt(one, made[name], found))
-            elif name in errors and "version" in one.body and self._sender.turns_out_older(errors[name]):
+            elif name in errors and self._sender.turns_out_otherwise(one, errors[name]):
                 mistaken.append(one)
             elif name not in errors:
                 receipts.append(Receipt(one.job.order.key, Outcome.STALE, why="the server did not answer for it"))
             else:
                 receipts += await self._refused(one, errors[name])
-        return receipts + (await self._in_older_dialect(mistaken) if mistaken else [])
+        return receipts + (await self._once_more(mistaken) if mistaken else [])
 
     async def _in_halves(self, some: list[Sent]) -> list[Receipt]:
         middle = len(some) // 2
         return [*await self._send(some[:middle]), *await self._send(some[middle:])]
 
-    async def _in_older_dialect(self, mistaken: list[Sent]) -> list[Receipt]:
-        """Send new objects in the dialect that the server turned out to speak."""
+    async def _once_more(self, mistaken: list[Sent]) -> list[Receipt]:
+        """Send new objects as the server turned out to want them."""
         receipts: list[Receipt] = []
         sent: list[Sent] = []
         for one in mistaken:
             data = one.job.body.data if one.job.body is not None else None
             try:
-                sent.append(Sent(one.job, await self._sender.item(one.job, json.loads(data or b"{}"))))
+                sent.append(Sent(one.job, await self._sender.item(one.job, json.loads(data or b"{}")), otherwise=True))
             except UnsentError as unsent:
                 receipts.append(unsent.receipt)
         return receipts + (await self._send(sent) if sent else [])

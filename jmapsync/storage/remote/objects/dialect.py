@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import UnsupportedError
 from jmapsync.formats import jscalendar1
+from jmapsync.formats.align import align
 from jmapsync.formats.codec import MalformedError
-from jmapsync.formats.cyruscontact import contact_changes, to_contact
-from jmapsync.formats.patch import apply
-from jmapsync.storage.remote.objects.forms import normal, patch_with_blob_ids, with_blob_ids
+from jmapsync.formats.cyruscontact import contact_changes, group_changes, to_contact, to_group
+from jmapsync.formats.objects import apply, diff
+from jmapsync.storage.remote.objects.forms import normal, patch_with_blob_ids, rekeyed, with_blob_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,6 +66,10 @@ class Dialect:
     """A patch as the server takes it: of the patch, the normal form that it changes, the object as it was given, and blobs."""
     uploads: bool = False
     """True where data has to be uploaded before anything can refer to it; else only what is too large for a request is."""
+    prefix: str = ""
+    """What the ids of objects are told apart by from those of another data type of the same kind."""
+    groups: Dialect | None = None
+    """How contact groups are offered, where they are a data type of their own (Cyrus' vendor contacts)."""
     older: Dialect | None = None
     """The dialect that the server may turn out to speak instead: it says so by its first object, or by refusing ours."""
 
@@ -105,7 +110,7 @@ def _contacts(session: Session, account: Account) -> Dialect:
             down_patch=lambda patch, _held, given, blobs: patch_with_blob_ids(patch, given, "uri", blobs),
         )
     if _offers(session, account, CYRUS_CONTACTS):
-        return Dialect(
+        contacts = Dialect(
             using=(CYRUS_CONTACTS,),
             type="Contact",
             container="",
@@ -114,10 +119,21 @@ def _contacts(session: Session, account: Account) -> Dialect:
             media_type="text/vcard",
             whole_members=True,
             one_member=True,
-            down=_contact,
+            down=lambda card, blobs: to_contact(card, blobs).properties,
             down_patch=_contact_patch,
             uploads=True,
         )
+        groups = replace(
+            contacts,
+            type="ContactGroup",
+            prefix="ContactGroup/",
+            raw=False,
+            up=_group_card,
+            down=lambda card, _blobs: to_group(card, _contact_ids(card)).properties,
+            down_patch=_group_patch,
+            uploads=False,
+        )
+        return replace(contacts, groups=groups)
     raise UnsupportedError(f"The server does not offer contacts in the account {account.id}.")
 
 
@@ -166,14 +182,11 @@ def _titles(item: Object) -> list[str]:
 
 
 def _patch_v1(patch: Patch, held: Object, given: Object, blobs: Mapping[str, str]) -> Patch:
-    _event_v1(apply(held, patch))
-    return patch_with_blob_ids(jscalendar1.patch_to_v1(patch, held, given or None), given, "href", blobs)
-
-
-def _contact(card: Object, blobs: Mapping[str, str]) -> Object:
-    if card.get("kind") == "group":
-        raise MalformedError("This server keeps groups of contacts in a form that cannot be written yet.")
-    return to_contact(card, blobs).properties
+    after = apply(held, patch)
+    _event_v1(after)
+    aligned = align(held, normal(jscalendar1.from_v1(given)))
+    narrow = diff(aligned, rekeyed(after, held, aligned))
+    return patch_with_blob_ids(jscalendar1.patch_to_v1(narrow, aligned, given), given, "href", blobs)
 
 
 def _contact_patch(patch: Patch, held: Object, _given: Object, blobs: Mapping[str, str]) -> Patch:
@@ -186,3 +199,31 @@ def _has_photo(card: Object) -> bool:
     media = card.get("media")
     entries = media.values() if isinstance(media, dict) else ()
     return any(isinstance(entry, dict) and entry.get("kind") == "photo" for entry in entries)
+
+
+_MEMBER = "urn:uuid:"
+
+
+def _group_card(group: Object) -> Object:
+    """Return the card of a ContactGroup; what its vCard holds besides cannot be read over JMAP, and survives every update there."""
+    ids = group.get("contactIds")
+    members = {_MEMBER + str(each).removeprefix(_MEMBER): True for each in (ids if isinstance(ids, list) else [])}
+    card: Object = {
+        "@type": "Card",
+        "version": "1.0",
+        "uid": group.get("uid"),
+        "kind": "group",
+        "name": {"full": group.get("name")},
+    }
+    return {**card, "members": members} if members else card
+
+
+def _contact_ids(*cards: Object) -> dict[str, str]:
+    """Return the ids of the members of groups by their uids: Cyrus writes `urn:uuid:` before each, and takes any."""
+    members = [card["members"] for card in cards if isinstance(card.get("members"), dict)]
+    return {uid: uid.removeprefix(_MEMBER) for every in members for uid in every if uid.startswith(_MEMBER) or ":" not in uid}
+
+
+def _group_patch(patch: Patch, held: Object, _given: Object, _blobs: Mapping[str, str]) -> Patch:
+    after = apply(held, patch)
+    return group_changes(held, after, _contact_ids(held, after)).properties

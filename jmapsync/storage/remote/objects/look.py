@@ -36,7 +36,8 @@ FEW = 3
 class Cursor(msgspec.Struct, frozen=True):
     """The states that the next look starts from."""
 
-    items: str
+    items: dict[str, str]
+    """By data type: contacts and their groups may be two."""
     boxes: str
     server: str = ""
     """Whose states they are: another server may count the same, and mean other objects."""
@@ -57,9 +58,10 @@ class Cursor(msgspec.Struct, frozen=True):
 class ObjectLook:
     """One look at one kind."""
 
-    def __init__(self, reader: Reader) -> None:
-        """Prepare."""
-        self._reader = reader
+    def __init__(self, readers: Sequence[Reader]) -> None:
+        """Prepare; each reader is for one data type, the first one tells of the containers."""
+        self._readers = readers
+        self._reader = readers[0]
         self._asked: set[str] = set()
         """Containers that the server was asked about because an object is in them."""
         self._refs: dict[str, str] = {}
@@ -70,84 +72,96 @@ class ObjectLook:
 
         Raises WholeLookNeededError.
         """
-        reader, boxes_state, container = self._reader, cursor.boxes, self._reader.dialect.container
+        first, container = self._reader, self._reader.dialect.container
+        waiting = list(self._readers)
         for number in range(MOST_PAGES):
             # The objects themselves are asked for once there are any: so the questions of all kinds fit into one request.
-            items_call = self._changes(reader.dialect.type, cursor.items, "items")
-            boxes_call = self._changes(container, boxes_state, "boxes") if container and number == 0 else None
-            response = await reader.call([call for call in (boxes_call, items_call) if call is not None])
+            boxes_call = self._changes(container, cursor.boxes) if container and number == 0 else None
+            asked = {reader.dialect.type: self._changes(reader.dialect.type, _state(cursor, reader)) for reader in waiting}
+            response = await first.call([call for call in (boxes_call, *asked.values()) if call is not None])
             if boxes_call is not None:
-                boxes = believed(response, boxes_call, boxes_state)
-                boxes_state = boxes.new_state
+                boxes = believed(response, boxes_call, cursor.boxes)
+                cursor = replace(cursor, boxes=boxes.new_state)
                 if not boxes.empty or boxes.has_more_changes:
                     # Containers are few: all of them are read, and so what is told of them in pages needs no second thought.
-                    folders, boxes_state = reader.take_folders(await reader.call(reader.all_folders("all")), "all")
+                    folders, state = first.take_folders(await first.call(first.all_folders("all")), "all")
+                    cursor = replace(cursor, boxes=state)
                     yield Observation(folders=folders, folders_whole=True)
-            items = believed(response, items_call, cursor.items)
-            cursor = Cursor(items.new_state, boxes_state, cursor.server)
-            async for page in self._changed(items):
-                yield page
+            told = {kind: believed(response, call, cursor.items[kind]) for kind, call in asked.items()}
+            cursor = replace(cursor, items=cursor.items | {kind: one.new_state for kind, one in told.items()})
+            for reader in waiting:
+                async for page in self._changed(reader, told[reader.dialect.type]):
+                    yield page
             yield Observation(cursor=cursor.encode())
-            if not items.has_more_changes:
+            waiting = [reader for reader in waiting if told[reader.dialect.type].has_more_changes]
+            if not waiting:
                 return
         raise WholeLookNeededError("the server's list of changes does not end")
 
-    def _changes(self, kind: str, state: str, name: str) -> Call:
-        return Call(f"{kind}/changes", {"accountId": self._reader.account, "sinceState": state, "maxChanges": BATCH}, name)
+    def _changes(self, kind: str, state: str) -> Call:
+        return Call(f"{kind}/changes", {"accountId": self._reader.account, "sinceState": state, "maxChanges": BATCH}, kind)
 
-    async def _changed(self, changes: Changes) -> AsyncIterator[Observation]:
+    async def _changed(self, reader: Reader, changes: Changes) -> AsyncIterator[Observation]:
         """Yield the objects that a page of changes tells of.
 
         One that is told to be destroyed and to be there is asked for: where the id is the uid (Cyrus), it may have come back.
         """
-        listed = list(dict.fromkeys([*changes.created, *changes.updated]))
-        async for page in self.objects(listed):
+        listed = [reader.ref(one) for one in dict.fromkeys([*changes.created, *changes.updated])]
+        async for page in self._objects(reader, listed):
             yield page
-        if gone := sorted(set(changes.destroyed) - set(listed)):
+        if gone := sorted({reader.ref(one) for one in changes.destroyed}.difference(listed)):
             yield Observation(gone_refs=gone)
 
-    async def objects(self, ids: Sequence[str]) -> AsyncIterator[Observation]:
+    async def objects(self, refs: Iterable[str]) -> AsyncIterator[Observation]:
         """Yield objects by their ids; those that the server says it does not have are gone, those it is silent about a problem."""
-        async with aclosing(self._ahead(ids)) as pages:
+        rest = list(refs)
+        for reader in reversed(self._readers):  # the first one has no prefix: what is left is its own
+            mine = [ref for ref in rest if reader.owns(ref)]
+            rest = [ref for ref in rest if not reader.owns(ref)]
+            async for page in self._objects(reader, mine):
+                yield page
+
+    async def _objects(self, reader: Reader, refs: Sequence[str]) -> AsyncIterator[Observation]:
+        async with aclosing(self._ahead(reader, refs)) as pages:
             async for asked, found in pages:
                 if folders := await self._unknown_homes(found):
                     yield folders
                 # In a thread, because conversions take time in which answers come.
-                page = await asyncio.to_thread(self._seen, found, asked)
+                page = await asyncio.to_thread(self._seen, reader, found, asked)
                 await self._hold_back_parts(page)
                 yield page
 
-    async def _ahead(self, ids: Sequence[str]) -> AsyncGenerator[tuple[list[str], Found]]:
+    async def _ahead(self, reader: Reader, refs: Sequence[str]) -> AsyncGenerator[tuple[list[str], Found]]:
         """Yield pages of objects with the ids that were asked for; the next one is under way while one is taken in."""
-        pages = aiter(self._reader.pages(ids))
+        pages = aiter(reader.pages(refs))
         reading: asyncio.Future[Found | None] = asyncio.ensure_future(_next(pages))
         at = 0
         try:
             while (found := await reading) is not None:
                 reading = asyncio.ensure_future(_next(pages))
-                yield list(ids[at : at + found.asked]), found
+                yield list(refs[at : at + found.asked]), found
                 at += found.asked
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
 
-    def _seen(self, found: Found, asked: Iterable[str]) -> Observation:
-        items, troubles = self._reader.seen(found)
+    def _seen(self, reader: Reader, found: Found, asked: Iterable[str]) -> Observation:
+        items, troubles = reader.seen(found)
         page = Observation(gone_refs=sorted(found.lost), problems=troubles)
         for seen in items:
             other = self._refs.setdefault(seen.digest, seen.ref)
             if other == seen.ref:
                 page.items.append(seen)
             else:
-                page.problems.append(self._reader.trouble(seen.ref, f"the server has the uid {seen.digest} for {other} already"))
+                page.problems.append(reader.trouble(seen.ref, f"the server has the uid {seen.digest} for {other} already"))
         for ref in asked:
             if ref not in found.items and ref not in found.lost:
-                page.problems.append(self._reader.trouble(ref, "the server lists it but does not answer for it"))
+                page.problems.append(reader.trouble(ref, "the server lists it but does not answer for it"))
         return page
 
     async def _unknown_homes(self, found: Found) -> Observation | None:
         """Return the containers when an object is in one that nobody told of."""
-        reader = self._reader
+        reader = self._reader  # groups are in the same
         boxes = {box for item in found.items.values() for box in reader.boxes(item)}
         strange = boxes - reader.keys.keys() - self._asked
         self._asked |= strange
@@ -176,24 +190,27 @@ class ObjectLook:
 
         `known` returns the ids the ledger believes to be on the server; those that are neither listed nor got are gone.
         """
-        reader = self._reader
-        before = known()
-        state = Call(f"{reader.dialect.type}/get", {"accountId": reader.account, "ids": [], "properties": ["id"]}, "state")
-        response = await reader.call([*reader.all_folders("all"), state, self._query(0)])
-        folders, boxes_state = reader.take_folders(response, "all")
-        cursor = Cursor(str(response.get(state).get("state") or ""), boxes_state, server)
-        yield Observation(folders=folders, folders_whole=bool(reader.dialect.container))
-        ids, stable = await self._list(response)
+        first, before = self._reader, known()
+        states = [_state_call(reader) for reader in self._readers]
+        queries = [_query(reader, 0) for reader in self._readers]
+        response = await first.call([*first.all_folders("all"), *states, *queries])
+        folders, boxes_state = first.take_folders(response, "all")
+        items = {call.id.partition("-")[0]: str(response.get(call).get("state") or "") for call in states}
+        cursor = Cursor(items, boxes_state, server)
+        yield Observation(folders=folders, folders_whole=bool(first.dialect.container))
+        refs: dict[str, None] = {}
+        stable = True
+        for reader in self._readers:
+            listed, held_still = await _list(reader, response)
+            refs.update(dict.fromkeys(listed))
+            stable = stable and held_still
         lost: set[str] = set()
-        async for page in self.objects([*ids, *sorted(before.difference(ids))]):  # a listing may be cut (hard case 23)
+        async for page in self.objects([*refs, *sorted(before.difference(refs))]):  # a listing may be cut (hard case 23)
             lost.update(page.gone_refs)
             page.gone_refs = []
             yield page
         last = Observation(gone_refs=sorted(before & lost), whole=stable, cursor=cursor.encode() if stable else "")
-        if since is not None and (went_back(since.items, cursor.items) or went_back(since.boxes, cursor.boxes)):
-            last.suspicious = WENT_BACK
-        elif len(last.gone_refs) == len(before) > FEW:
-            last.suspicious = "every item disappeared from the server at once"
+        last.suspicious = _doubt(last, before, since, cursor)
         yield last
         try:
             async for changed in self.since(cursor):
@@ -202,29 +219,54 @@ class ObjectLook:
         except WholeLookNeededError:
             return  # the listing stands by itself
 
-    async def _list(self, first: Response) -> tuple[list[str], bool]:
-        """Return every id, and whether nothing changed during the listing; `first` answers its first page."""
-        ids: dict[str, None] = {}
-        response: Response | None = first
-        for _ in range(LISTINGS):
-            ids, states, total = {}, set(), None
-            for _ in range(MOST_PAGES):
-                response = response or await self._reader.call([self._query(len(ids))])
-                answer = response.get(self._query(0))
-                response = None
-                states.add(str(answer.get("queryState") or ""))
-                total = answer["total"] if isinstance(answer.get("total"), int) else total
-                fresh = [ref for ref in answer.get("ids") or () if isinstance(ref, str) and ref not in ids]
-                ids.update(dict.fromkeys(fresh))
-                if not fresh or total == len(ids):
-                    break
-            if len(states) == 1 and (total is None or total <= len(ids)):
-                return list(ids), True
-        return list(ids), False
 
-    def _query(self, position: int) -> Call:
-        arguments = {"accountId": self._reader.account, "position": position, "limit": LISTED, "calculateTotal": True}
-        return Call(f"{self._reader.dialect.type}/query", arguments, "query")
+def _doubt(last: Observation, before: set[str], since: Cursor | None, now: Cursor) -> str:
+    """Return why what is gone by a listing may be the server's loss, or nothing."""
+    if since is not None:
+        pairs = [(since.boxes, now.boxes), *((state, now.items.get(kind, "")) for kind, state in since.items.items())]
+        if any(went_back(old, new) for old, new in pairs):
+            return WENT_BACK
+    return "every item disappeared from the server at once" if len(last.gone_refs) == len(before) > FEW else ""
+
+
+async def _list(reader: Reader, first: Response) -> tuple[list[str], bool]:
+    """Return every id, and whether nothing changed during the listing; `first` answers its first page."""
+    ids: dict[str, None] = {}
+    response: Response | None = first
+    for _ in range(LISTINGS):
+        ids, states, total = {}, set(), None
+        for _ in range(MOST_PAGES):
+            query = _query(reader, len(ids))
+            answer = (response or await reader.call([query])).get(query)
+            response = None
+            states.add(str(answer.get("queryState") or ""))
+            total = answer["total"] if isinstance(answer.get("total"), int) else total
+            fresh = [ref for ref in answer.get("ids") or () if isinstance(ref, str) and ref not in ids]
+            ids.update(dict.fromkeys(fresh))
+            if not fresh or total == len(ids):
+                break
+        if len(states) == 1 and (total is None or total <= len(ids)):
+            return [reader.ref(one) for one in ids], True
+    return [reader.ref(one) for one in ids], False
+
+
+def _query(reader: Reader, position: int) -> Call:
+    arguments = {"accountId": reader.account, "position": position, "limit": LISTED, "calculateTotal": True}
+    return Call(f"{reader.dialect.type}/query", arguments, f"{reader.dialect.type}-query")
+
+
+def _state_call(reader: Reader) -> Call:
+    """Return the call that tells the state of a data type, and nothing else."""
+    kind = reader.dialect.type
+    return Call(f"{kind}/get", {"accountId": reader.account, "ids": [], "properties": ["id"]}, f"{kind}-state")
+
+
+def _state(cursor: Cursor, reader: Reader) -> str:
+    """Return the state that a data type was in. Raises WholeLookNeededError where none is known."""
+    state = cursor.items.get(reader.dialect.type)
+    if state is None:
+        raise WholeLookNeededError("what the server has besides was never listed")
+    return state
 
 
 async def siblings(reader: Reader, uids: Iterable[str]) -> dict[str, set[str]]:

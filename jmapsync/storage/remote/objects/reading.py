@@ -13,7 +13,7 @@ from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.setaside import set_aside
 from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download
 from jmapsync.jmap.failures import MethodError, RequestError
-from jmapsync.jmap.wire import Call, Ref, Response
+from jmapsync.jmap.wire import Call, Response
 from jmapsync.planner.model import Version
 from jmapsync.storage.port import Folder, Seen, Trouble
 from jmapsync.storage.remote.concurrent import together
@@ -102,9 +102,21 @@ class Reader:
 
     # calls
 
-    async def gets(self, ids: Sequence[str] | Ref, name: str) -> list[Call]:
+    def owns(self, ref: str) -> bool:
+        """Tell whether an object is of this data type."""
+        return ref.startswith(self.dialect.prefix)
+
+    def id(self, ref: object) -> str:
+        """Return the server's id of an object."""
+        return str(ref).removeprefix(self.dialect.prefix)
+
+    def ref(self, id_: str) -> str:
+        """Return what an object is known by here."""
+        return self.dialect.prefix + id_
+
+    async def gets(self, refs: Sequence[str], name: str) -> list[Call]:
         """Return the calls that read objects: their files with them, and what some servers tell only by name."""
-        kind = self.dialect.type
+        kind, ids = self.dialect.type, [self.id(ref) for ref in refs]
         calls = [Call(f"{kind}/get", self._arguments(ids, self.dialect.properties()), name)]
         if self.dialect.raw and blob_capability(await self._client.session(), self._account):
             of = calls[0].ref("/list/*/blobId")
@@ -113,7 +125,7 @@ class Reader:
             calls.append(Call(f"{kind}/get", self._arguments(ids, ["id", *self.dialect.named]), f"{name}-named"))
         return calls
 
-    def _arguments(self, ids: Sequence[str] | Ref, properties: list[str] | None) -> dict[str, Any]:
+    def _arguments(self, ids: Sequence[str], properties: list[str] | None) -> dict[str, Any]:
         arguments: dict[str, Any] = {"accountId": self.account, "ids": ids}
         return arguments if properties is None else {**arguments, "properties": properties}
 
@@ -173,12 +185,12 @@ class Reader:
         found.state = found.state or str(answer.get("state") or "")
         listed = _listed(answer)
         # What stands for an occurrence of another object is none of its own: Cyrus answers for it, and lists it nowhere.
-        whole = {item["id"]: item for item in listed if not item.get("baseEventId") or item["baseEventId"] == item["id"]}
+        parts = {item["id"] for item in listed if item.get("baseEventId") and item["baseEventId"] != item["id"]}
+        whole = {self.ref(item["id"]): item for item in listed if item["id"] not in parts}
         found.items |= whole
         if self.dialect.older is not None and any(map(self.dialect.speaks_older, whole.values())):
             self.dialect = self.dialect.older
-        found.lost |= {item["id"] for item in listed} - whole.keys()
-        found.lost.update(ref for ref in answer.get("notFound") or () if isinstance(ref, str))
+        found.lost |= {self.ref(each) for each in [*parts, *(answer.get("notFound") or ())] if isinstance(each, str)}
         if self.dialect.named:
             self._take_named(response, f"{name}-named", found)
         if self.dialect.raw:
@@ -194,8 +206,8 @@ class Reader:
                 raise
             return
         for item in _listed(more):
-            if item["id"] in found.items:
-                found.items[item["id"]] |= {key: value for key, value in item.items() if value is not None}
+            if self.ref(item["id"]) in found.items:
+                found.items[self.ref(item["id"])] |= {key: value for key, value in item.items() if value is not None}
 
     def _take_files(self, response: Response, name: str, found: Found) -> None:
         """Take in files that came along; what is wrong with them shows when they are downloaded."""
@@ -233,7 +245,7 @@ class Reader:
         else:
             raise MalformedError("The server lists it but does not give its content.")
         if not item.get("uid"):
-            item["uid"] = str(given.get("uid") or ref)  # such cards are met, and a file needs one
+            item["uid"] = str(given.get("uid") or self.id(ref))  # such cards are met, and a file needs one
         return item
 
     def seen(self, found: Found) -> tuple[list[Seen], list[Trouble]]:
@@ -258,7 +270,7 @@ class Reader:
 
     def trouble(self, ref: str, why: str) -> Trouble:
         """Return the trouble with one object, by name."""
-        return Trouble(f"{self.dialect.type} {ref}", why, ref)
+        return Trouble(f"{self.dialect.type} {self.id(ref)}", why, ref)
 
     def one(self, ref: str, found: Found) -> Seen:
         """Return one object as it was seen; its size is with its data. Raises MalformedError."""

@@ -32,6 +32,7 @@ _OF_ONE = frozenset({"limit", "notJSON", "notRequest"})
 """What a whole request may be refused for because of one object in it (RFC 8620, 3.6.1)."""
 _ONLY_V2 = frozenset({"version", "recurrenceRule", "organizerCalendarAddress"})
 """Properties that JSCalendar 1.0 has not: a server that refuses one speaks that (Cyrus 3.8 to 3.12)."""
+_HOLDS_DATA = frozenset({"media", "links", "blobId"})
 _ESSENTIAL = frozenset(
     {"@type", "version", "uid", "id", "start", "due", "recurrenceId", "addressBookIds", "addressbookId", "calendarIds", "kind"}
 )
@@ -66,6 +67,8 @@ class Sent:
     """The new object, or the patch, as the server takes it."""
     narrowed: bool = False
     """True when it was made of what the server refused."""
+    otherwise: bool = False
+    """True when it was made anew after the server told how it wants such objects."""
     octets: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -89,6 +92,9 @@ class Sender:
         self._reader = reader
         self._data = data
         self._switched = False
+        """True once the server turned out to speak the older dialect."""
+        self._inline = False
+        """True once it turned out to take data in its place only."""
 
     async def most(self) -> int:
         """Return how many objects to write at a time."""
@@ -127,7 +133,7 @@ class Sender:
     async def _uploaded(self, job: Job, value: Any) -> dict[str, str]:  # noqa: ANN401 # any JSON value
         """Upload the data inside a value, where the server takes none in place or it is too much; return blob ids by URI."""
         uris = data_uris(value)
-        if not uris or not (self._reader.dialect.uploads or sum(map(len, uris)) > LARGE):
+        if not uris or self._inline or not (self._reader.dialect.uploads or sum(map(len, uris)) > LARGE):
             return {}
         try:
             return await self._data.upload(uris)
@@ -165,13 +171,24 @@ class Sender:
 
     # what came of it
 
-    def turns_out_older(self, error: SetError) -> bool:
-        """Tell whether a refusal shows that the server speaks the older dialect, which then is spoken from now on."""
-        if error.type != "invalidProperties" or not _ONLY_V2 & set(error.properties):
+    def turns_out_otherwise(self, one: Sent, error: SetError) -> bool:
+        """Tell whether a refusal shows how the server wants an object to be sent: it is so sent from now on.
+
+        It may speak the older dialect, or take data in its place only (Stalwart: blobIds in media are not supported).
+        """
+        if error.type != "invalidProperties" or one.otherwise:
             return False
-        if self._reader.dialect.older is not None:
-            self._reader.dialect, self._switched = self._reader.dialect.older, True
-        return self._switched
+        older = self._reader.dialect.older
+        if "version" in one.body or _ONLY_V2 & {path.partition("/")[0] for path in one.body}:
+            if older is not None and _ONLY_V2 & set(error.properties):
+                self._reader.dialect, self._switched = older, True
+            if self._switched:
+                return True
+        refers = '"blobId":' in str(msgspec.json.encode(one.body), "utf-8")
+        if refers and not self._reader.dialect.uploads and any(_HOLDS_DATA & set(tokens(path)) for path in error.properties):
+            self._inline = True
+            return True
+        return False
 
     def narrower(self, one: Sent, error: SetError, given: Object) -> Sent | None:
         """Return what to send in place of what was refused; None where that is the server's last word.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import Remedy
 from jmapsync.formats.codec import MalformedError
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.hosts import Origin
+from jmapsync.planner.model import Verb
 from jmapsync.storage.port import Body
 from jmapsync.storage.remote.account import raise_if_gone, read_only
 from jmapsync.storage.remote.changes import WholeLookNeededError
@@ -18,7 +20,7 @@ from jmapsync.storage.remote.objects.reading import Reader, encode
 from jmapsync.storage.remote.objects.write import ObjectSetter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from jmapsync.formats.codec import Codec, Object
     from jmapsync.jmap.client import Client
@@ -40,8 +42,8 @@ class ObjectSide:
         self._client = client
         self._account = account
         self._data = Data(client, account)
-        self._reader = Reader(client, account, dialect, codec, self.keys)
-        self._setter = ObjectSetter(self._reader, self._data)
+        self._readers = [Reader(client, account, each, codec, self.keys) for each in (dialect, dialect.groups) if each is not None]
+        self._setters = [ObjectSetter(reader, self._data) for reader in self._readers]
 
     async def look(
         self, cursor: str, known: Callable[[], set[str]], again: Sequence[str] = (), *, whole: bool = False
@@ -65,7 +67,7 @@ class ObjectSide:
                     suspicious = needed.why if needed.suspicious else ""
                 else:
                     return
-            async for page in ObjectLook(self._reader).everything(known, server, since):
+            async for page in ObjectLook(self._readers).everything(known, server, since):
                 page.suspicious = page.suspicious or suspicious
                 yield page
         except MethodError as error:
@@ -73,7 +75,7 @@ class ObjectSide:
             raise
 
     async def _changes(self, since: Cursor, again: Sequence[str]) -> AsyncIterator[Observation]:
-        look, told = ObjectLook(self._reader), set[str]()
+        look, told = ObjectLook(self._readers), set[str]()
         async for page in look.since(since):
             told.update(seen.ref for seen in page.items)
             told.update(trouble.ref for trouble in page.problems)
@@ -86,15 +88,16 @@ class ObjectSide:
     async def read(self, wanted: Sequence[Record]) -> dict[int, Body]:
         """Return normal forms by key, their data in place; one that cannot be had says why."""
         refs = {str(record.ref): record.key for record in wanted}
-        found = await self._reader.fetch(sorted(refs))
         forms: dict[str, Object] = {}
         bodies: dict[int, Body] = {}
-        for ref, key in refs.items():
-            form = self._form(ref, key, found)
-            if isinstance(form, Body):
-                bodies[key] = form
-            else:
-                forms[ref] = form
+        for reader, mine in self._parted(refs):
+            found = await reader.fetch(sorted(mine))
+            for ref in mine:
+                form = _form(reader, ref, refs[ref], found)
+                if isinstance(form, Body):
+                    bodies[refs[ref]] = form
+                else:
+                    forms[ref] = form
         blobs = await self._data.fetch(forms.values())
         for ref, form in forms.items():
             try:
@@ -104,16 +107,13 @@ class ObjectSide:
                 bodies[refs[ref]] = Body(str(refs[ref]), why=why, remedy=Remedy.LATER)
         return bodies
 
-    def _form(self, ref: str, key: int, found: Found) -> Object | Body:
-        """Return the normal form of an object, or why there is none."""
-        if ref in found.lost:
-            return Body(str(key), why="it was deleted on the server meanwhile", vanished=True)
-        if ref not in found.items:
-            return Body(str(key), why="the server lists it but does not answer for it", remedy=Remedy.LATER)
-        try:
-            return self._reader.normal_form(ref, found)
-        except MalformedError as error:
-            return Body(str(key), why=f"it cannot be converted: {error}", remedy=Remedy.LATER)
+    def _parted(self, refs: Iterable[str]) -> list[tuple[Reader, list[str]]]:
+        """Return ids by the data type that they are of: what has no prefix of another one is of the first."""
+        rest, parts = list(refs), []
+        for reader in reversed(self._readers):
+            parts.append((reader, [ref for ref in rest if reader.owns(ref)]))
+            rest = [ref for ref in rest if not reader.owns(ref)]
+        return [(reader, mine) for reader, mine in reversed(parts) if mine]
 
     async def digests(self, wanted: Sequence[Record]) -> dict[int, str]:  # noqa: ARG002  # the port's
         """Return nothing: what is the same is known by its uid."""
@@ -123,8 +123,33 @@ class ObjectSide:
         """Create, change and remove objects."""
         if self._account.is_read_only:
             return [read_only(job) for job in jobs]
-        return await self._setter.write(jobs)
+        receipts: list[Receipt] = []
+        for number, setter in enumerate(self._setters):  # contacts before the groups that they are members of
+            mine = [job for job in jobs if self._part_of(job) == number]
+            receipts += await setter.write(mine) if mine else []
+        return receipts
+
+    def _part_of(self, job: Job) -> int:
+        """Return the number of the data type that a job is about."""
+        if len(self._readers) == 1:
+            return 0
+        if job.ref is not None and job.order.verb is not Verb.CREATE:
+            return int(self._readers[1].owns(job.ref))
+        data = job.body.data if job.body is not None else None
+        return int(json.loads(data or b"{}").get("kind") == "group")
 
     async def write_folder(self, job: Job) -> Receipt:
         """Change one container."""
-        return read_only(job) if self._account.is_read_only else await write_folder(self._reader, job)
+        return read_only(job) if self._account.is_read_only else await write_folder(self._readers[0], job)
+
+
+def _form(reader: Reader, ref: str, key: int, found: Found) -> Object | Body:
+    """Return the normal form of an object, or why there is none."""
+    if ref in found.lost:
+        return Body(str(key), why="it was deleted on the server meanwhile", vanished=True)
+    if ref not in found.items:
+        return Body(str(key), why="the server lists it but does not answer for it", remedy=Remedy.LATER)
+    try:
+        return reader.normal_form(ref, found)
+    except MalformedError as error:
+        return Body(str(key), why=f"it cannot be converted: {error}", remedy=Remedy.LATER)

@@ -109,9 +109,11 @@ class ObjectSetter:
         reader, refs = self._reader, [str(job.ref) for job in jobs]
         now = _Now(await reader.fetch(refs))
         if given and reader.dialect.raw:
-            call = Call(f"{reader.dialect.type}/get", {"accountId": reader.account, "ids": refs}, "given")
+            ids = [reader.id(ref) for ref in refs]
+            call = Call(f"{reader.dialect.type}/get", {"accountId": reader.account, "ids": ids}, "given")
             answer = (await reader.call([call])).get(call)
-            now.given = {str(one["id"]): one for one in answer.get("list") or () if isinstance(one, dict) and "id" in one}
+            listed = [one for one in answer.get("list") or () if isinstance(one, dict) and "id" in one]
+            now.given = {reader.ref(str(one["id"])): one for one in listed}
             if str(answer.get("state") or "") != now.found.state:
                 now.found.state = "changed while it was read"  # no state that a server has
         return now
@@ -172,7 +174,7 @@ class ObjectSetter:
     async def _send(self, some: list[Sent], now: _Now) -> tuple[list[Receipt], list[Job]]:
         """Send patches and return receipts, and the jobs that are to be tried again."""
         reader = self._reader
-        update = {str(one.job.ref): one.body for one in some if one.body}
+        update = {reader.id(one.job.ref): one.body for one in some if one.body}
         call = self._sender.set(now.found.state, update=update)
         calls = [*([call] if update else []), *await reader.gets([str(one.job.ref) for one in some], "back")]
         try:
@@ -194,7 +196,7 @@ class ObjectSetter:
         errors = set_errors(answer, "notUpdated")
         receipts: list[Receipt] = []
         for one in some:
-            refused = errors.get(str(one.job.ref))
+            refused = errors.get(reader.id(one.job.ref))
             if refused is None:
                 receipts.append(self._sender.receipt(one, str(one.job.ref), back))
             else:
@@ -209,9 +211,10 @@ class ObjectSetter:
     async def _once_more(self, one: Sent, refused: SetError, now: _Now) -> Receipt:
         """Send a patch in the form that the server takes, if there is one."""
         other: Sent | None
-        if "recurrenceRules" not in one.body and self._sender.turns_out_older(refused):
+        if self._sender.turns_out_otherwise(one, refused):
             try:
                 other = await self._sent(one.job, now)
+                other.otherwise = True
             except UnsentError as unsent:
                 return unsent.receipt
         else:
@@ -270,7 +273,7 @@ class ObjectSetter:
     async def _destroy(self, doomed: list[Job], state: str) -> tuple[list[Receipt], list[Job]]:
         if not doomed:
             return [], []
-        call = self._sender.set(state, destroy=[str(job.ref) for job in doomed])
+        call = self._sender.set(state, destroy=[self._reader.id(job.ref) for job in doomed])
         try:
             answer = (await self._reader.call([call])).get(call)
         except MethodError as error:
@@ -280,8 +283,8 @@ class ObjectSetter:
         errors, gone = set_errors(answer, "notDestroyed"), set(answer.get("destroyed") or ())
         receipts = []
         for job in doomed:
-            refused = errors.get(str(job.ref))
-            if str(job.ref) in gone or (refused is not None and refused.type == "notFound"):
+            refused = errors.get(self._reader.id(job.ref))
+            if self._reader.id(job.ref) in gone or (refused is not None and refused.type == "notFound"):
                 receipts.append(Receipt(job.order.key, Outcome.DONE))
             else:
                 receipts.append(refusal(job, refused or SetError("serverFail", "the server did not answer for it")))
