@@ -44,9 +44,9 @@ PROOFS = {"@type": "Task", "uid": "proofs", "title": "Read proofs", "due": "2026
 PHOTO = base64.b64encode(b"\xff\xd8 a photo of some length " * 20).decode()
 
 
-@pytest.fixture(params=["rfc", "stalwart"])
-def server(request: pytest.FixtureRequest) -> Iterator[DemoServer]:
-    with DemoServer(dialect=request.param) as server:
+@pytest.fixture
+def server() -> Iterator[DemoServer]:
+    with DemoServer() as server:
         server.account.calendars.create_collection("Tasks")
         server.account.contacts.add(ADA)
         server.account.calendars.add(WEEKLY)

@@ -1,4 +1,4 @@
-"""Convert iCalendar files to JSCalendar 2.0 objects and back, by draft-ietf-calext-jscalendar-icalendar-25, losing nothing either way."""
+"""Convert iCalendar files to JSCalendar 2.0 objects and back (draft-ietf-calext-jscalendar-icalendar-25), losing nothing."""
 
 from jmapsync.formats.ical.calendars import read_calendar, read_group, write_calendar, write_group
 from jmapsync.formats.ical.codec import EventCodec

@@ -120,7 +120,7 @@ def write_relations(item: Object, writing: Writing, uids: dict[str, str] | None 
 
 
 def write_alerts(item: Object, writing: Writing, title: str) -> None:
-    """Write the alerts as components of an entry; `title` is what an alarm shows that has no text of its own, which the format demands."""
+    """Write the alerts as components of an entry; `title` is what an alarm without a text shows: the format demands one."""
     alerts = item.get("alerts")
     if not isinstance(alerts, dict):
         writing.leave("alerts", alerts)

@@ -227,7 +227,7 @@ def _kept_calendars(item: Object) -> list[Any]:
         value
         for value in (components if isinstance(components, list) else ())
         if isinstance(value, list)
-        and len(value) == 3
+        and len(value) == 3  # noqa: PLR2004  # RFC 7265, 3.2
         and value[0] == OF_CALENDAR
         and isinstance(value[1], list)
         and isinstance(value[2], list)

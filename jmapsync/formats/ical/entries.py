@@ -41,7 +41,7 @@ _LINES: Final = {
 }
 _COMPONENTS: Final = frozenset({"VALARM", "PARTICIPANT", "VLOCATION"})
 NO_STAMP: Final = "1970-01-01T00:00:00Z"
-"""The DTSTAMP of an object that does not say when it was changed: the format demands one, and the same object is to give the same bytes."""
+"""The DTSTAMP of an object that does not say when it was changed: the same object is to give the same bytes."""
 _KNOWN: Final = frozenset(
     [
         "@type",
@@ -79,7 +79,9 @@ _KNOWN: Final = frozenset(
 _ALL_KNOWN: Final = {name: _KNOWN | {field.path for field in fields} for name, fields in _FIELDS.items()}
 
 
-def read_entry(component: Component, source: Source, series: Series | None = None) -> tuple[Object, Series]:
+def read_entry(  # noqa: C901  # a step a group of properties
+    component: Component, source: Source, series: Series | None = None
+) -> tuple[Object, Series]:
     """Return the object of a VEVENT or VTODO, and how it tells the time; `series` is that of its main component."""
     reading = Reading(component.name, TYPES[component.name])
     fields = _BY_NAME[component.name]

@@ -1,4 +1,4 @@
-"""The properties that convert one to one, value by value: a table (draft-ietf-calext-jscalendar-icalendar, sections named as they are)."""
+"""The properties that convert one to one: a table (draft-ietf-calext-jscalendar-icalendar, sections of these names)."""
 
 from __future__ import annotations
 

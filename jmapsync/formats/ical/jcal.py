@@ -111,7 +111,7 @@ def to_lines(value: object) -> Iterator[str]:
             return
 
 
-def _decode(name: str, kind: str, raw: str) -> list[Any] | None:
+def _decode(name: str, kind: str, raw: str) -> list[Any] | None:  # noqa: PLR0911  # a return a type
     """Return the values of a wire value in jCal, nothing where they would not give the same wire value back."""
     if kind == "text":
         if name in _LISTS:
@@ -243,7 +243,7 @@ _READERS: Final[dict[str, Any]] = {
     "utc-offset": _read_offset,
     "integer": _number,
     "float": _number,
-    "boolean": lambda raw: {"TRUE": True, "FALSE": False}.get(raw),
+    "boolean": {"TRUE": True, "FALSE": False}.get,
     "recur": _read_recur,
 }
 _WRITERS: Final[dict[str, Any]] = {

@@ -1,4 +1,4 @@
-"""Make the keys of entries that a file gives none, the same ones each time (draft-ietf-calext-jscalendar-icalendar, JSCalendar Ids)."""
+"""Make the keys of entries that a file gives none, always the same (draft-ietf-calext-jscalendar-icalendar, JSCalendar Ids)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read and write the content lines of iCalendar: unfolding, parameters, escapes, components, folding (RFC 5545, 3.1 to 3.2; RFC 6868).
+"""Read and write the content lines of iCalendar: folding, parameters, escapes, components (RFC 5545, 3.1 to 3.2; RFC 6868).
 
 The reader loses nothing: what is no content line at all becomes the value of a line named `UNPARSED`.
 """

@@ -1,4 +1,4 @@
-"""Read and write the lines that name a moment: DATE, floating, UTC and zoned ones (draft-ietf-calext-jscalendar-icalendar, 2.1.4, 2.1.5)."""
+"""Read and write moments: DATE, floating, UTC and zoned ones (draft-ietf-calext-jscalendar-icalendar, 2.1.4, 2.1.5)."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def form_of(zone: object, writing: Writing, path: str, names: tuple[str, ...], t
 
 
 def as_of(moment: Moment, zone: str | None, *, whole_days: bool, time: str = MIDNIGHT) -> str | None:
-    """Return a moment as a LocalDateTime of an object: in its zone, by whole days where it has no times; a date takes its time of day.
+    """Return a moment as a LocalDateTime of an object: in its zone, by days where it has no times; a date takes its time of day.
 
     Nothing where the two cannot be compared, or the same local time comes twice and this is the second.
     """

@@ -125,7 +125,9 @@ def _read_organizer(reading: Reading, line: Line, found: Object, by_address: dic
         reading.note("organizerCalendarAddress", line.name, params)
 
 
-def _read_component(component: Component, found: Object, by_address: dict[str, str]) -> None:
+def _read_component(  # noqa: C901  # a branch a property
+    component: Component, found: Object, by_address: dict[str, str]
+) -> None:
     reading = Reading("participant", "Participant")
     item = reading.item
     address: Line | None = None
@@ -195,9 +197,7 @@ def write_people(item: Object, writing: Writing, *, task: bool) -> None:
     elif item.get("sentBy") is not None:
         writing.leave("sentBy", item["sentBy"])
     for key, person in usable.items():
-        _write_person(
-            key, person, writing, is_owner=key == owner and _is_restored(person, usable, key), organizer=organizer, task=task
-        )
+        _write_person(key, person, writing, is_owner=key == owner and _is_restored(person, usable, key), task=task)
     writing.leave_entries("participants", {key: person for key, person in entries.items() if key not in usable}, len(entries))
 
 
@@ -243,7 +243,7 @@ def _is_covered(person: Object) -> bool:
     )
 
 
-def _write_person(key: str, person: Object, writing: Writing, *, is_owner: bool, organizer: str | None, task: bool) -> None:
+def _write_person(key: str, person: Object, writing: Writing, *, is_owner: bool, task: bool) -> None:
     address = write_uri(person.get("calendarAddress"))
     path = join("participants", key, "calendarAddress")
     if is_owner and _is_covered(person) and not writing.noted(path, "attendee"):

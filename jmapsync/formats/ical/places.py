@@ -1,4 +1,4 @@
-"""Convert LOCATION, GEO, VLOCATION and CONFERENCE to locations and back (draft-ietf-calext-jscalendar-icalendar, sections of these names)."""
+"""Convert LOCATION, GEO, VLOCATION, CONFERENCE (draft-ietf-calext-jscalendar-icalendar, sections of these names)."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def _write_line(key: str, place: Object, writing: Writing) -> None:
 
 
 def _write_derived(places: Object, main: object, writing: Writing) -> str | None:
-    """Repeat the main location in the lines that programs read that know no VLOCATION; return the key that a reader finds by its name."""
+    """Repeat the main location for programs that know no VLOCATION; return the key that a reader finds by its name."""
     if writing.noted_kept("location"):
         return None
     named = [key for key, place in places.items() if isinstance(place.get("name"), str) and place["name"]]

@@ -1,4 +1,4 @@
-"""Convert how an entry recurs: RRULE, RDATE, EXDATE and the overrides (draft-ietf-calext-jscalendar-icalendar, Recurring Components)."""
+"""Convert RRULE, RDATE, EXDATE and overrides (draft-ietf-calext-jscalendar-icalendar, Recurring Components)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jmapsync.formats.ical.schedule import Series, Times
 
 _UNTIL: Final = "X-JMAPSYNC-UNTIL"
-"""Notes the text of an UNTIL that does not come back from the LocalDateTime: another form, or the second of two equal local times."""
+"""Notes the text of an UNTIL that does not come back from the LocalDateTime: another form, or the second of two equal times."""
 FIXED: Final = frozenset(
     [
         "@type",
@@ -35,8 +35,9 @@ FIXED: Final = frozenset(
         "sentBy",
         "uid",
         "version",
+        "recurrenceOverrides",
+        "recurrenceRule",
     ]
-    + ["recurrenceOverrides", "recurrenceRule"]
 )
 """What an override cannot change (jscalendarbis, 3.3.4)."""
 _LINES_OF: Final = {"organizerCalendarAddress": "ORGANIZER", "privacy": "CLASS"}
@@ -114,7 +115,7 @@ def base_of(main: Object, at: str) -> Object:
     start, due = main.get("start"), main.get("due")
     if "start" in base:
         base["start"] = at
-        if is_local(start) and is_local(due) and is_local(at):
+        if isinstance(start, str) and isinstance(due, str) and is_local(start) and is_local(due) and is_local(at):
             moved = plus(due, 0, int((moment_at(at) - moment_at(start)).total_seconds()))
             base["due"] = moved or due
     elif "due" in base:

@@ -68,7 +68,7 @@ def read_rule(text: str, clock: Clock) -> Object | None:
     return None if "frequency" not in rule or ("count" in rule and "until" in rule) else rule
 
 
-def _read_part(name: str, value: str, clock: Clock) -> tuple[str, Any]:
+def _read_part(name: str, value: str, clock: Clock) -> tuple[str, Any]:  # noqa: PLR0911  # a return a part
     lower = value.lower()
     match name:
         case "FREQ":
@@ -110,8 +110,8 @@ def _read_item(key: str, text: str) -> object:
 def read_until(text: str, clock: Clock) -> str | None:
     """Return UNTIL as a LocalDateTime of the object.
 
-    Programs write it in other forms than the format asks for: a date bounds a time by the whole of its day, and whole days are bounded
-    by the date of whatever is written.
+    Programs write it in other forms than the format asks for: a date bounds a time by the whole of its day, and whole days are
+    bounded by the date of whatever is written.
     """
     found = to_local(text)
     if found is None:
@@ -135,8 +135,8 @@ def write_until(local: str, clock: Clock) -> str:
     return basic(local) if utc is None else f"{basic(utc)}Z"
 
 
-def write_rule(rule: Object, clock: Clock, until: str | None = None) -> str | None:
-    """Return the RRULE value of a rule, with the text of UNTIL that it came from where there is one; nothing where it cannot be said."""
+def write_rule(rule: Object, clock: Clock, until: str | None = None) -> str | None:  # noqa: C901  # a branch a part
+    """Return the RRULE value of a rule, with the text of UNTIL that it came from; nothing where it cannot be said."""
     frequency = rule.get("frequency")
     if frequency not in _FREQUENCIES or not rule.keys() <= KNOWN:
         return None

@@ -1,4 +1,4 @@
-"""Convert when an entry is: DTSTART, DTEND, DUE, DURATION, RECURRENCE-ID (draft-ietf-calext-jscalendar-icalendar, sections of these names)."""
+"""Convert DTSTART, DTEND, DUE, DURATION, RECURRENCE-ID (draft-ietf-calext-jscalendar-icalendar, sections of these names)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ class Series(NamedTuple):
     time: str
 
 
-def read_schedule(reading: Reading, times: Times, source: Source, series: Series | None) -> Series:
+def read_schedule(  # noqa: C901  # a branch a form of time
+    reading: Reading, times: Times, source: Source, series: Series | None
+) -> Series:
     """Convert the moments of an entry and return how it tells the time; `series` is that of its main object."""
     item, task = reading.item, reading.name == "VTODO"
     start = _only(reading, times, "DTSTART", source)
@@ -187,7 +189,7 @@ def write_schedule(item: Object, writing: Writing, target: Target, dates: Form |
         form = Form("local", UTC_ZONE, UTC_ZONE)
     for name, path in (("DTSTART", "start"), ("DUE", "due")):
         local = item.get(path)
-        if is_local(local):
+        if isinstance(local, str) and is_local(local):
             shape = Form("date", None, None) if writing.noted(path, name.lower()).get("valueType") == "date" else form
             writing.add(name, *(shape if local.endswith(MIDNIGHT) else form).write(local, target), path)
         elif local is not None:
@@ -240,7 +242,7 @@ def _end(item: Object, form: Form, end_zone: Any) -> str | None:  # noqa: ANN401
     if begin is None:
         return plus(start, 0, seconds) if end_zone is None else None
     try:
-        end = to_zone(begin + timedelta(seconds=seconds), zone)
+        end = to_zone(begin + timedelta(seconds=seconds), zone)  # type: ignore[arg-type]  # a floating time stays one
     except OverflowError:
         return None
     return end if end is not None and seconds_between(start, form.zone, end, zone) == seconds else None

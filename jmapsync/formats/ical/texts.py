@@ -1,4 +1,4 @@
-"""Convert DESCRIPTION and STYLED-DESCRIPTION, CATEGORIES and CONCEPT (draft-ietf-calext-jscalendar-icalendar, sections of these names)."""
+"""Convert DESCRIPTION, STYLED-DESCRIPTION, CATEGORIES, CONCEPT (draft-ietf-calext-jscalendar-icalendar, of these names)."""
 
 from __future__ import annotations
 

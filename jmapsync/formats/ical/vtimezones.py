@@ -1,6 +1,6 @@
 """Write VTIMEZONE components of IANA zones, for the years that an object needs (RFC 5545, 3.6.5).
 
-Not by the icalendar library: what its 7.3 makes begins summer time an hour late (the onset is given in the offset that it changes to,
+Not by the icalendar library: what its 7.3 makes begins summer time an hour late (the onset is in the offset that it changes to,
 where the format wants the offset that it changes from), and lists each change of the clock of what recurs without end.
 """
 
@@ -21,7 +21,7 @@ FOREVER: Final = 2037
 _WEEK: Final = timedelta(days=7)
 _DAYS: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _REGULAR: Final = 12
-"""In how many years a rule by the day of the week has fallen on each of its seven days of the month, so that it is known for sure."""
+"""In how many years a rule by the day of the week has fallen on each of its seven days of the month, so that it is known."""
 _FIRST: Final = 1901
 """No zone had an offset that programs can read before it had standard time."""
 
@@ -51,7 +51,7 @@ def years(moments: Iterable[str], *, endless: bool) -> tuple[int, int]:
 
 @lru_cache(maxsize=4096)
 def vtimezone(tzid: str, first: int, last: int) -> tuple[str, ...]:
-    """Return the unfolded lines of the VTIMEZONE of an IANA zone, for the changes of the clock of some years; none for another name."""
+    """Return the unfolded lines of the VTIMEZONE of an IANA zone, for the changes of some years; none for another name."""
     info = zone_info(tzid)
     if info is None:
         return ()

@@ -98,7 +98,7 @@ def moved(local: str, zone: str | None, to: str | None) -> str | None:
 def zone_of_rules(text: str, year: int) -> str | None:
     """Return the IANA zone whose clock goes as a VTIMEZONE says, from a year on, the best known zones first."""
     try:
-        rules = Timezone.from_ical(text).to_tz(lookup_tzid=False)
+        rules = Timezone.from_ical(text).to_tz(lookup_tzid=False)  # type: ignore[attr-defined]  # it is a Timezone
         first = datetime(min(max(year, 1970), _LAST_YEAR - _SAMPLED_YEARS), 1, 1, 12)  # noqa: DTZ001  # local time is what is asked about
         days = [first + timedelta(days=number) for number in range(_SAMPLED_YEARS * 366)]
         offsets = [rules.utcoffset(day) for day in days]
