@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import UnsupportedError
 from jmapsync.formats import jscalendar1
+from jmapsync.formats.align import align
 from jmapsync.formats.codec import MalformedError
-from jmapsync.formats.cyruscontact import contact_changes, to_contact
-from jmapsync.formats.objects import apply, at
+from jmapsync.formats.cyruscontact import contact_changes, group_changes, to_contact, to_group
+from jmapsync.formats.objects import apply, diff
+from jmapsync.storage.remote.objects.forms import normal, patch_with_blob_ids, rekeyed, with_blob_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,30 +21,13 @@ if TYPE_CHECKING:
 
 CONTACTS = "urn:ietf:params:jmap:contacts"
 CALENDARS = "urn:ietf:params:jmap:calendars"
+PRINCIPALS = "urn:ietf:params:jmap:principals"
 CYRUS_CONTACTS = "https://cyrusimap.org/ns/jmap/contacts"
 CYRUS_CALENDARS = "https://cyrusimap.org/ns/jmap/calendars"
 CYRUS_JSCALENDARBIS = "https://cyrusimap.org/ns/jmap/jscalendarbis"
-
-_OWN = frozenset(
-    {
-        "id",
-        "addressBookIds",
-        "addressbookId",
-        "calendarIds",
-        "baseEventId",
-        "isDraft",
-        "isOrigin",
-        "utcStart",
-        "utcEnd",
-        "mayInviteSelf",
-        "mayInviteOthers",
-        "hideAttendees",
-        "useDefaultAlerts",
-        "blobId",
-        "debugBlobId",
-    }
-)
-"""Properties that are JMAP's own and never part of a file (RFC 9610, 3; draft-ietf-jmap-calendars, 5)."""
+LONGEST_TITLE = 60_000
+"""Octets: a longer title makes Cyrus 3.12 fail an assertion, and with it the whole request."""
+_V1_ONLY = frozenset({"recurrenceRules", "excludedRecurrenceRules", "replyTo"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,63 +50,55 @@ class Dialect:
     """The `@type` of the objects that belong to the kind, where one data type holds several."""
     whole_members: bool = False
     """True where `member` can only be written whole (Cyrus refuses paths into it)."""
+    one_member: bool = False
+    """True where `member` is the id of the one container that an object is in."""
+    colored: bool = False
+    """True where a container has a colour: a calendar has, an address book has none (RFC 9610, 2)."""
     keep_contents: dict[str, Any] = field(default_factory=dict)
     """Arguments for the destruction of a container that must not take its objects along."""
     arguments: dict[str, Any] = field(default_factory=dict)
     """Further arguments of /set."""
-    up: Callable[[Object], Object] = dict
+    up: Callable[[Object], Object] = normal
     """The normal form of an object as the server gives it."""
     down: Callable[[Object, Mapping[str, str]], Object] = lambda item, _blobs: item
     """An object as the server takes it, of its normal form and the ids of uploaded data by URI. Raises MalformedError."""
     down_patch: Callable[[Patch, Object, Object, Mapping[str, str]], Patch] = lambda patch, _held, _given, _blobs: patch
     """A patch as the server takes it: of the patch, the normal form that it changes, the object as it was given, and blobs."""
     uploads: bool = False
-    """True where photos have to be uploaded before anything can refer to them."""
+    """True where data has to be uploaded before anything can refer to it; else only what is too large for a request is."""
+    prefix: str = ""
+    """What the ids of objects are told apart by from those of another data type of the same kind."""
+    groups: Dialect | None = None
+    """How contact groups are offered, where they are a data type of their own (Cyrus' vendor contacts)."""
+    older: Dialect | None = None
+    """The dialect that the server may turn out to speak instead: it says so by its first object, or by refusing ours."""
 
     def properties(self) -> list[str] | None:
         """Return the properties to ask for; None for all, which leaves out what has to be named."""
-        return ["id", "uid", "blobId", *([self.member] if self.member else [])] if self.raw else None
+        if not self.raw:
+            return None
+        return ["id", "uid", "blobId", self.member, *(["baseEventId"] if self.wanted else [])]
 
-
-def normal(item: Object) -> Object:
-    """Return an object without what is JMAP's own; a blob of it is named by its id until somebody needs it."""
-    found = {name: value for name, value in item.items() if name not in _OWN and not name.startswith("x-")}
-    for name in ("media", "links"):
-        entries = found.get(name)
-        if isinstance(entries, dict):
-            found[name] = {key: _named_blob(entry) for key, entry in entries.items()}
-    return found
-
-
-def _named_blob(entry: Any) -> Any:  # noqa: ANN401 # any JSON value
-    if not isinstance(entry, dict) or not isinstance(entry.get("blobId"), str):
-        return entry
-    named = {name: value for name, value in entry.items() if name != "blobId"}
-    place = "href" if entry.get("@type") == "Link" and "kind" not in entry else "uri"
-    return {**named, place: f"urn:jmapsync:blob:{entry['blobId']}"}
-
-
-def _blobs_replaced(patch: Patch, held: Object, _given: Object, _blobs: Mapping[str, str]) -> Patch:
-    """Return a patch that takes a blob off an entry that gets other data: the same bytes may not be given twice (RFC 9610, 3)."""
-    off: Patch = {}
-    for path in patch:
-        parent, _, name = path.rpartition("/")
-        if name in {"uri", "href"} and str(at(held, path) or "").startswith("urn:jmapsync:blob:"):
-            off[f"{parent}/blobId"] = None
-    return patch | off
+    def speaks_older(self, item: Object) -> bool:
+        """Tell whether an object that the server gave is one of the older dialect."""
+        return self.older is not None and any(item.get(name) is not None for name in _V1_ONLY)
 
 
 def dialect_for(kind: str, session: Session, account: Account) -> Dialect:
     """Return how a kind is offered in an account. Raises UnsupportedError where it is not."""
     if kind == "contacts":
         return _contacts(session, account)
-    if CALENDARS in session.capabilities and account.offers(CALENDARS):
+    if _offers(session, account, CALENDARS):
         return _calendars(session, account, "Task" if kind == "tasks" else "Event")
     raise UnsupportedError(f"The server does not offer {kind} in the account {account.id}.")
 
 
+def _offers(session: Session, account: Account, capability: str) -> bool:
+    return capability in session.capabilities and account.offers(capability)
+
+
 def _contacts(session: Session, account: Account) -> Dialect:
-    if CONTACTS in session.capabilities and account.offers(CONTACTS):
+    if _offers(session, account, CONTACTS):
         return Dialect(
             using=(CONTACTS,),
             type="ContactCard",
@@ -129,22 +106,34 @@ def _contacts(session: Session, account: Account) -> Dialect:
             member="addressBookIds",
             named=("vCardProps", "vCardParams"),
             keep_contents={"onDestroyRemoveContents": False},
-            up=normal,
-            down_patch=_blobs_replaced,
+            down=lambda card, blobs: with_blob_ids(card, "uri", blobs),
+            down_patch=lambda patch, _held, given, blobs: patch_with_blob_ids(patch, given, "uri", blobs),
         )
-    if CYRUS_CONTACTS in session.capabilities and account.offers(CYRUS_CONTACTS):
-        return Dialect(
+    if _offers(session, account, CYRUS_CONTACTS):
+        contacts = Dialect(
             using=(CYRUS_CONTACTS,),
             type="Contact",
             container="",
-            member="",
+            member="addressbookId",
             raw=True,
             media_type="text/vcard",
-            up=normal,
-            down=_contact,
+            whole_members=True,
+            one_member=True,
+            down=lambda card, blobs: to_contact(card, blobs).properties,
             down_patch=_contact_patch,
             uploads=True,
         )
+        groups = replace(
+            contacts,
+            type="ContactGroup",
+            prefix="ContactGroup/",
+            raw=False,
+            up=_group_card,
+            down=lambda card, _blobs: to_group(card, _contact_ids(card)).properties,
+            down_patch=_group_patch,
+            uploads=False,
+        )
+        return replace(contacts, groups=groups)
     raise UnsupportedError(f"The server does not offer contacts in the account {account.id}.")
 
 
@@ -156,39 +145,85 @@ def _calendars(session: Session, account: Account, wanted: str) -> Dialect:
         member="calendarIds",
         named=("iCalendar",),
         wanted=wanted,
+        colored=True,
         keep_contents={"onDestroyRemoveEvents": False},
         arguments={"sendSchedulingMessages": False},
-        up=normal,
-        down_patch=_blobs_replaced,
+        down=lambda item, blobs: with_blob_ids(item, "href", blobs),
+        down_patch=lambda patch, _held, given, blobs: patch_with_blob_ids(patch, given, "href", blobs),
     )
-    if CYRUS_CALENDARS not in session.capabilities or not account.offers(CYRUS_CALENDARS):
-        return standard
+    first = replace(
+        standard,
+        named=(),
+        whole_members=True,
+        up=lambda item: normal(jscalendar1.from_v1(item)),
+        down=lambda item, blobs: with_blob_ids(_event_v1(item), "href", blobs),
+        down_patch=_patch_v1,
+    )
+    if not _offers(session, account, CYRUS_CALENDARS):
+        return replace(standard, older=first)
     if CYRUS_JSCALENDARBIS in session.capabilities:
         return replace(standard, using=(CALENDARS, CYRUS_JSCALENDARBIS))
     if wanted == "Task":
         raise UnsupportedError("The server keeps tasks to itself: Cyrus offers none over JMAP.")
-    return replace(
-        standard,
-        using=(CALENDARS, CYRUS_CALENDARS),
-        named=(),
-        raw=True,
-        media_type="text/calendar",
-        whole_members=True,
-        up=lambda item: normal(jscalendar1.from_v1(item)),
-        down=lambda item, _blobs: jscalendar1.to_v1(item),
-        down_patch=_patch_v1,
-    )
+    return replace(first, using=(CALENDARS, CYRUS_CALENDARS), raw=True, media_type="text/calendar")
 
 
-def _patch_v1(patch: Patch, held: Object, given: Object, _blobs: Mapping[str, str]) -> Patch:
-    return jscalendar1.patch_to_v1(patch, held, given or None)
+def _event_v1(item: Object) -> Object:
+    if any(len(title.encode("utf-8", "surrogatepass")) > LONGEST_TITLE for title in _titles(item)):
+        raise MalformedError(f"Its title is longer than the {LONGEST_TITLE} octets that the server can bear.")
+    return jscalendar1.to_v1(item)
 
 
-def _contact(card: Object, blobs: Mapping[str, str]) -> Object:
-    if card.get("kind") == "group":
-        raise MalformedError("This server keeps groups of contacts in a form that cannot be written yet.")
-    return to_contact(card, blobs).properties
+def _titles(item: Object) -> list[str]:
+    overrides = item.get("recurrenceOverrides")
+    patches = overrides.values() if isinstance(overrides, dict) else ()
+    titles = [item.get("title"), *(patch.get("title") for patch in patches if isinstance(patch, dict))]
+    return [title for title in titles if isinstance(title, str)]
+
+
+def _patch_v1(patch: Patch, held: Object, given: Object, blobs: Mapping[str, str]) -> Patch:
+    after = apply(held, patch)
+    _event_v1(after)
+    aligned = align(held, normal(jscalendar1.from_v1(given)))
+    narrow = diff(aligned, rekeyed(after, held, aligned))
+    return patch_with_blob_ids(jscalendar1.patch_to_v1(narrow, aligned, given), given, "href", blobs)
 
 
 def _contact_patch(patch: Patch, held: Object, _given: Object, blobs: Mapping[str, str]) -> Patch:
-    return contact_changes(held, apply(held, patch), blobs).properties
+    after = apply(held, patch)
+    removed = {"avatar": None} if _has_photo(held) and not _has_photo(after) else {}
+    return contact_changes(held, after, blobs).properties | removed
+
+
+def _has_photo(card: Object) -> bool:
+    media = card.get("media")
+    entries = media.values() if isinstance(media, dict) else ()
+    return any(isinstance(entry, dict) and entry.get("kind") == "photo" for entry in entries)
+
+
+_MEMBER = "urn:uuid:"
+
+
+def _group_card(group: Object) -> Object:
+    """Return the card of a ContactGroup; what its vCard holds besides cannot be read over JMAP, and survives every update there."""
+    ids = group.get("contactIds")
+    members = {_MEMBER + str(each).removeprefix(_MEMBER): True for each in (ids if isinstance(ids, list) else [])}
+    card: Object = {
+        "@type": "Card",
+        "version": "1.0",
+        "uid": group.get("uid"),
+        "kind": "group",
+        "name": {"full": group.get("name")},
+    }
+    return {**card, "members": members} if members else card
+
+
+def _contact_ids(*cards: Object) -> dict[str, str]:
+    """Return the ids of the members of groups by their uids: Cyrus writes `urn:uuid:` before each, and takes any."""
+    members = [card["members"] for card in cards if isinstance(card.get("members"), dict)]
+    return {uid: uid.removeprefix(_MEMBER) for every in members for uid in every if uid.startswith(_MEMBER) or ":" not in uid}
+
+
+def _group_patch(patch: Patch, held: Object, _given: Object, _blobs: Mapping[str, str]) -> Patch:
+    after = apply(held, patch)
+    return group_changes(held, after, _contact_ids(held, after)).properties

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import Remedy
-from jmapsync.jmap.failures import MethodError, set_errors
+from jmapsync.jmap.failures import MethodError, SetError, set_errors
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
 from jmapsync.storage.port import Job, Outcome, Receipt
@@ -35,11 +35,11 @@ async def collections(client: Client, account: Account, dialect: Dialect) -> lis
 async def write_folder(reader: Reader, job: Job) -> Receipt:
     """Carry out one order on a container (RFC 9610, 2.3; draft-ietf-jmap-calendars, 4.3)."""
     order, dialect = job.order, reader.dialect
-    if not dialect.container:
-        return Receipt(order.key, Outcome.REFUSED, why="this server has one address book and no other", remedy=Remedy.NEVER)
-    arguments: dict[str, Any] = {"accountId": reader.account}
     named = order.source or order.expect
-    color = {"color": min(order.tags)} if order.tags else {}
+    color = {"color": min(order.tags)} if order.tags and dialect.colored else {}
+    if why := _impossible(dialect, job, color):
+        return Receipt(order.key, Outcome.REFUSED, why=why, remedy=Remedy.NEVER)
+    arguments: dict[str, Any] = {"accountId": reader.account}
     if order.verb is Verb.DELETE:
         arguments |= {"destroy": [job.ref], **dialect.keep_contents}
     elif order.verb is Verb.CREATE:
@@ -53,14 +53,26 @@ async def write_folder(reader: Reader, job: Job) -> Receipt:
     except MethodError as error:
         return failed_call(job, error)
     errors = {**set_errors(answer, "notCreated"), **set_errors(answer, "notUpdated"), **set_errors(answer, "notDestroyed")}
-    for refused in errors.values():
-        if refused.type in _STILL_FULL:
-            why = "it still holds items on the server; it stays"
-            return Receipt(order.key, Outcome.REFUSED, why=why, remedy=Remedy.HUMAN)
-        if refused.type == "notFound" and order.verb is Verb.DELETE:
-            break
-        return refusal(job, refused)
+    if errors:
+        return _refused(job, next(iter(errors.values())))
     if order.verb is Verb.DELETE:
         return Receipt(order.key, Outcome.DONE)
     made = (answer.get("created") or {}).get("new") or {}
     return Receipt(order.key, Outcome.DONE, named, ref=made.get("id"))
+
+
+def _impossible(dialect: Dialect, job: Job, color: dict[str, str]) -> str:
+    """Return why there is no way to carry an order out, or nothing."""
+    if not dialect.container:
+        return "address books cannot be made, changed or removed through this server's JMAP"
+    if job.order.verb is Verb.UPDATE and not color:
+        return "an address book has no colour on the server" if not dialect.colored else "a colour cannot be taken away again"
+    return ""
+
+
+def _refused(job: Job, error: SetError) -> Receipt:
+    if error.type in _STILL_FULL:
+        return Receipt(job.order.key, Outcome.REFUSED, why="it still holds items on the server; it stays", remedy=Remedy.HUMAN)
+    if error.type == "notFound" and job.order.verb is Verb.DELETE:
+        return Receipt(job.order.key, Outcome.DONE)
+    return refusal(job, error)

@@ -6,28 +6,36 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import webcolors
 
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.setaside import set_aside
-from jmapsync.jmap.blobs import blob_capability, download, get_blobs
-from jmapsync.jmap.failures import MethodError
-from jmapsync.jmap.wire import Call, Ref, Response, batched
+from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download
+from jmapsync.jmap.failures import MethodError, RequestError
+from jmapsync.jmap.wire import Call, Response
 from jmapsync.planner.model import Version
 from jmapsync.storage.port import Folder, Seen, Trouble
+from jmapsync.storage.remote.concurrent import together
+from jmapsync.storage.remote.objects.forms import type_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from jmapsync.formats.codec import Codec, Object
     from jmapsync.jmap.client import Client
-    from jmapsync.jmap.session import Account
+    from jmapsync.jmap.session import Account, Limits
     from jmapsync.storage.remote.objects.dialect import Dialect
 
 BATCH = 400
-"""Objects a request: with what they hold, an answer takes one or two megabytes, with photos twenty."""
-LISTED = 4096
-"""Ids a page of a listing: Cyrus 3.12 takes 0.2 s for each page of contacts, however long it is."""
+"""Most objects a request: with what they hold, an answer takes one or two megabytes."""
+FIRST = 100
+"""Objects of the first request, when nothing is known of their size yet."""
+OCTETS = 4 << 20
+"""What the objects of one request are to have together, photos included, as far as those before them tell."""
+DEFAULT = "Default"
+"""The address book that is always there where a server has no way to tell of them (Cyrus' vendor contacts)."""
+TYPES = ("Event", "Task")
 
 
 @dataclass(slots=True)
@@ -42,6 +50,41 @@ class Found:
     """Ids that the server says it does not have."""
     state: str = ""
     """The server's state when the first of them were read."""
+    asked: int = 0
+    """How many ids it was asked for."""
+
+
+class _File(msgspec.Struct):
+    """One element of a Blob/get result; msgspec decodes base64 itself, much faster than after JSON."""
+
+    id: str
+    data: bytes | None = msgspec.field(name="data:asBase64", default=None)
+    is_truncated: bool = msgspec.field(name="isTruncated", default=False)
+
+
+class _Files(msgspec.Struct):
+    files: list[_File] = msgspec.field(name="list")
+
+
+class Pace:
+    """How many objects to ask for at a time, by the size of those before: memory is bounded by octets, not by their number."""
+
+    def __init__(self) -> None:
+        """Begin carefully."""
+        self._count = FIRST
+
+    def count(self, limit: int) -> int:
+        """Return how many objects the next request is to ask for, `limit` at most."""
+        return max(1, min(self._count, limit, BATCH))
+
+    def note(self, count: int, octets: int) -> None:
+        """Take note of the octets that so many objects had."""
+        if count:
+            self._count = max(1, OCTETS * count // max(octets, 1))
+
+    def halve(self, count: int) -> None:
+        """Ask for half as many as were too many, Cyrus refusing the whole request for that."""
+        self._count = max(1, count // 2)
 
 
 class Reader:
@@ -55,121 +98,195 @@ class Reader:
         self.dialect = dialect
         self._codec = codec
         self.keys = keys
+        self._pace = Pace()
 
     # calls
 
-    def gets(self, ids: Sequence[str] | Ref, name: str) -> list[Call]:
-        """Return the calls that read objects: some servers tell preservation properties only by name."""
-        kind = self.dialect.type
+    def owns(self, ref: str) -> bool:
+        """Tell whether an object is of this data type."""
+        return ref.startswith(self.dialect.prefix)
+
+    def id(self, ref: object) -> str:
+        """Return the server's id of an object."""
+        return str(ref).removeprefix(self.dialect.prefix)
+
+    def ref(self, id_: str) -> str:
+        """Return what an object is known by here."""
+        return self.dialect.prefix + id_
+
+    async def gets(self, refs: Sequence[str], name: str) -> list[Call]:
+        """Return the calls that read objects: their files with them, and what some servers tell only by name."""
+        kind, ids = self.dialect.type, [self.id(ref) for ref in refs]
         calls = [Call(f"{kind}/get", self._arguments(ids, self.dialect.properties()), name)]
+        if self.dialect.raw and blob_capability(await self._client.session(), self._account):
+            of = calls[0].ref("/list/*/blobId")
+            calls.append(Call("Blob/get", {"accountId": self.account, "ids": of, "properties": ["data:asBase64"]}, f"{name}-files"))
         if self.dialect.named:
             calls.append(Call(f"{kind}/get", self._arguments(ids, ["id", *self.dialect.named]), f"{name}-named"))
         return calls
 
-    def _arguments(self, ids: Sequence[str] | Ref, properties: list[str] | None) -> dict[str, Any]:
+    def _arguments(self, ids: Sequence[str], properties: list[str] | None) -> dict[str, Any]:
         arguments: dict[str, Any] = {"accountId": self.account, "ids": ids}
         return arguments if properties is None else {**arguments, "properties": properties}
 
-    async def call(self, calls: list[Call], *, repeatable: bool = True) -> Response:
-        """Send calls in one request."""
-        using = (await self._client.session()).using(*self.dialect.using, account=self._account)
-        return await self._client.call(calls, using=using, repeatable=repeatable)
+    async def call(self, calls: list[Call], *, repeatable: bool = True, besides: Sequence[str] = ()) -> Response:
+        """Send calls in one request; `besides` names further capabilities that they need, where they are offered."""
+        session = await self._client.session()
+        blob = blob_capability(session, self._account) if self.dialect.raw else None
+        wanted = [*self.dialect.using, *besides, *([blob] if blob else [])]
+        return await self._client.call(calls, using=session.using(*wanted, account=self._account), repeatable=repeatable)
+
+    async def limits(self) -> Limits:
+        """Return what the server allows."""
+        return (await self._client.session()).limits
 
     # objects
 
-    def take(self, response: Response, name: str, found: Found) -> None:
+    async def pages(self, ids: Sequence[str]) -> AsyncIterator[Found]:
+        """Yield objects by their ids, so many at a time as memory bears."""
+        at = 0
+        while at < len(ids):
+            limit = (await self.limits()).max_objects_in_get
+            some = ids[at : at + self._pace.count(limit)]
+            found = Found()
+            try:
+                await self._read(list(some), found)
+            except (MethodError, RequestError) as error:
+                if error.type not in {"requestTooLarge", "limit"} or len(some) == 1:
+                    raise
+                self._pace.halve(len(some))
+                continue
+            at += len(some)
+            found.asked = len(some)
+            yield found
+
+    async def fetch(self, ids: Sequence[str]) -> Found:
+        """Return objects by their ids, all together."""
+        found = Found()
+        async for some in self.pages(ids):
+            found.items |= some.items
+            found.files |= some.files
+            found.lost |= some.lost
+            found.state = found.state or some.state
+        return found
+
+    async def _read(self, ids: list[str], found: Found) -> None:
+        """Ask for objects, and once more for those left out of the answer: some servers do that (hard case 24)."""
+        for _ in range(2):
+            asked = [ref for ref in ids if ref not in found.items and ref not in found.lost]
+            if not asked:
+                break
+            await self.take(await self.call(await self.gets(asked, "get")), "get", found)
+
+    async def take(self, response: Response, name: str, found: Found) -> None:
         """Take in what the calls of `gets` answered. Raises MethodError."""
         kind = self.dialect.type
         answer = response.get(Call(f"{kind}/get", {}, name))
         found.state = found.state or str(answer.get("state") or "")
-        found.items.update({item["id"]: item for item in _listed(answer)})
-        found.lost.update(ref for ref in answer.get("notFound") or () if isinstance(ref, str))
+        listed = _listed(answer)
+        # What stands for an occurrence of another object is none of its own: Cyrus answers for it, and lists it nowhere.
+        parts = {item["id"] for item in listed if item.get("baseEventId") and item["baseEventId"] != item["id"]}
+        whole = {self.ref(item["id"]): item for item in listed if item["id"] not in parts}
+        found.items |= whole
+        if self.dialect.older is not None and any(map(self.dialect.speaks_older, whole.values())):
+            self.dialect = self.dialect.older
+        found.lost |= {self.ref(each) for each in [*parts, *(answer.get("notFound") or ())] if isinstance(each, str)}
         if self.dialect.named:
-            try:
-                more = response.get(Call(f"{kind}/get", {}, f"{name}-named"))
-            except MethodError as error:
-                if error.type != "invalidArguments":  # it knows no such property, and keeps nothing in one
-                    raise
-                return
-            for item in _listed(more):
-                if item["id"] in found.items:
-                    found.items[item["id"]] |= {key: value for key, value in item.items() if value is not None}
+            self._take_named(response, f"{name}-named", found)
+        if self.dialect.raw:
+            self._take_files(response, f"{name}-files", found)
+            await self._download(found)
+            self._pace.note(len(found.files), sum(map(len, found.files.values())))
 
-    async def fetch(self, ids: Sequence[str], found: Found | None = None) -> Found:
-        """Return objects by their ids."""
-        found = found or Found()
-        limit = min((await self._client.session()).limits.max_objects_in_get, BATCH)
-        waiting = list(batched(list(ids), limit))
-        while waiting:
-            batch = waiting.pop(0)
-            try:
-                self.take(await self.call(self.gets(batch, "get")), "get", found)
-            except MethodError as error:
-                if error.type != "requestTooLarge" or len(batch) == 1:
-                    raise
-                waiting[:0] = batched(batch, (len(batch) + 1) // 2)
-        return found
-
-    async def open(self, found: Found) -> None:
-        """Fetch the files of objects that are read as such."""
-        if not self.dialect.raw:
+    def _take_named(self, response: Response, name: str, found: Found) -> None:
+        try:
+            more = response.get(Call(f"{self.dialect.type}/get", {}, name))
+        except MethodError as error:
+            if error.type != "invalidArguments":  # it knows no such property, and keeps nothing in one
+                raise
             return
-        given = {ref: item.get("blobId") for ref, item in found.items.items() if ref not in found.files}
-        blobs = {blob_id: ref for ref, blob_id in given.items() if isinstance(blob_id, str)}
-        if blob_capability(await self._client.session(), self._account):
-            for some in batched(sorted(blobs), BATCH):
-                for blob in await get_blobs(self._client, self.account, some):
-                    if blob.data is not None:
-                        found.files[blobs[blob.id]] = blob.data
-        kind = self.dialect.media_type
-        for blob_id, ref in blobs.items():
-            if ref not in found.files:
-                pieces = [piece async for piece in download(self._client, self.account, blob_id, media_type=kind)]
-                found.files[ref] = b"".join(pieces)
+        for item in _listed(more):
+            if self.ref(item["id"]) in found.items:
+                found.items[self.ref(item["id"])] |= {key: value for key, value in item.items() if value is not None}
+
+    def _take_files(self, response: Response, name: str, found: Found) -> None:
+        """Take in files that came along; what is wrong with them shows when they are downloaded."""
+        try:
+            files = response.get_as(Call("Blob/get", {}, name), _Files).files
+        except MethodError:
+            return
+        data = {file.id: file.data for file in files if file.data is not None and not file.is_truncated}
+        for ref, item in found.items.items():
+            content = data.get(str(item.get("blobId")))
+            if content is not None:
+                found.files[ref] = content
+
+    async def _download(self, found: Found) -> None:
+        """Download the files that did not come along; one that is gone meanwhile is left out."""
+        blobs = {str(item["blobId"]) for ref, item in found.items.items() if ref not in found.files and item.get("blobId")}
+        for blob_id, data in zip(sorted(blobs), await together(self._file(blob_id) for blob_id in sorted(blobs)), strict=True):
+            if data is not None:
+                found.files |= {ref: data for ref, item in found.items.items() if item.get("blobId") == blob_id}
+
+    async def _file(self, blob_id: str) -> bytes | None:
+        pieces = download(self._client, self.account, blob_id, media_type=self.dialect.media_type)
+        try:
+            return b"".join([piece async for piece in pieces])
+        except BlobNotFoundError:
+            return None
 
     def normal_form(self, ref: str, found: Found) -> Object:
         """Return the normal form of an object, its data in place as far as it came along. Raises MalformedError."""
-        if self.dialect.raw:
-            return self._codec.read(found.files[ref])
-        return self.dialect.up(found.items[ref])
+        given = found.items[ref]
+        if not self.dialect.raw:
+            item = self.dialect.up(given)
+        elif ref in found.files:
+            item = self._codec.read(found.files[ref])
+        else:
+            raise MalformedError("The server lists it but does not give its content.")
+        if not item.get("uid"):
+            item["uid"] = str(given.get("uid") or self.id(ref))  # such cards are met, and a file needs one
+        return item
 
-    def belongs(self, item: Object) -> bool:
-        """Tell whether an object is of this kind: calendars hold events and tasks."""
-        return not self.dialect.wanted or item.get("@type", "Event") == self.dialect.wanted
-
-    def seen(self, found: Found, *, but: set[str] | frozenset[str] = frozenset()) -> tuple[list[Seen], list[Trouble]]:
-        """Return the objects that were read, but for some, and those that cannot be converted, by name."""
-        items, troubles = [], []
-        uids: dict[str, list[str]] = {}
-        for ref, item in found.items.items():
-            if ref not in but and self.belongs(item):
-                uids.setdefault(str(item.get("uid") or ref), []).append(ref)
-        for uid, refs in uids.items():
-            if len(refs) > 1:
-                why = f"the server has it {len(refs)} times, as instances without their series"
-                troubles += [Trouble(f"{self.dialect.type} {uid}", why, ref) for ref in refs]
+    def seen(self, found: Found) -> tuple[list[Seen], list[Trouble]]:
+        """Return the objects of the kind that were read, and those that cannot be converted, by name."""
+        items: list[Seen] = []
+        troubles: list[Trouble] = []
+        for ref, given in found.items.items():
+            wanted, told = self.dialect.wanted, type_of(given)
+            if wanted and told != wanted:
+                if wanted == TYPES[0] and told not in TYPES:
+                    troubles.append(self.trouble(ref, f"it is a {told}, of which nothing is known here"))
                 continue
             try:
-                items.append(self.one(refs[0], found))
-            except (MalformedError, KeyError) as error:
-                why = str(error) if isinstance(error, MalformedError) else "the server lists it but does not give its content"
-                troubles.append(Trouble(f"{self.dialect.type} {uid}", why, refs[0]))
+                items.append(self.one(ref, found))
+            except MalformedError as error:
+                troubles.append(self.trouble(ref, str(error)))
+            except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
+                troubles.append(self.trouble(ref, f"it is of a shape that the format does not allow ({error})"))
+        if not self.dialect.raw:
+            self._pace.note(len(items), sum(seen.size for seen in items))
         return items, troubles
 
+    def trouble(self, ref: str, why: str) -> Trouble:
+        """Return the trouble with one object, by name."""
+        return Trouble(f"{self.dialect.type} {self.id(ref)}", why, ref)
+
     def one(self, ref: str, found: Found) -> Seen:
-        """Return one object as it was seen. Raises MalformedError, KeyError."""
-        item, _ = set_aside(self.normal_form(ref, found))
+        """Return one object as it was seen; its size is with its data. Raises MalformedError."""
+        item, data = set_aside(self.normal_form(ref, found))
         homes = frozenset(self.keys[box] for box in self.boxes(found.items[ref]) if box in self.keys)
         sense = self._codec.sense(item)
         content = encode(item)
-        uid = str(item.get("uid") or found.items[ref].get("uid") or ref)
-        return Seen(ref, Version(sense, sense, homes=homes), size=len(content), digest=uid, content=content)
+        size = len(content) + sum(map(len, data.values()))
+        return Seen(ref, Version(sense, sense, homes=homes), size=size, digest=str(item["uid"]), content=content)
 
     def boxes(self, item: Object) -> list[str]:
         """Return the ids of the containers that an object is in."""
-        if not self.dialect.member:
-            return [DEFAULT]
-        return [box for box, held in (item.get(self.dialect.member) or {}).items() if held]
+        held = item.get(self.dialect.member)
+        if self.dialect.one_member:
+            return [held if isinstance(held, str) else DEFAULT]
+        return [box for box, inside in held.items() if inside] if isinstance(held, dict) else []
 
     # containers
 
@@ -182,13 +299,18 @@ class Reader:
     def take_folders(self, response: Response, name: str) -> tuple[list[Folder], str]:
         """Return the containers of an answer, and their state. Raises MethodError."""
         if not self.dialect.container:
-            return [Folder(DEFAULT, "Contacts", "")], ""
+            return [self.unlisted(DEFAULT)], ""
         answer = response.get(Call(f"{self.dialect.container}/get", {}, name))
-        return [_folder(one) for one in _listed(answer)], str(answer.get("state") or "")
+        return [self._folder(one) for one in _listed(answer)], str(answer.get("state") or "")
 
+    def unlisted(self, ref: str) -> Folder:
+        """Return a container of which nothing is known but its id."""
+        return Folder(ref, "Contacts" if ref == DEFAULT else ref, "")
 
-DEFAULT = "Default"
-"""The one address book of a server that has no way to tell of them (Cyrus' vendor contacts)."""
+    def _folder(self, raw: dict[str, Any]) -> Folder:
+        rights = frozenset(name for name, held in (raw.get("myRights") or {}).items() if held)
+        color = as_rgb(str(raw.get("color") or "")) if self.dialect.colored else ""
+        return Folder(raw["id"], str(raw.get("name") or raw["id"]), "", rights=rights, color=color)
 
 
 def encode(item: Object) -> bytes:
@@ -198,11 +320,6 @@ def encode(item: Object) -> bytes:
 
 def _listed(answer: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for one in answer.get("list") or () if isinstance(one, dict) and isinstance(one.get("id"), str)]
-
-
-def _folder(raw: dict[str, Any]) -> Folder:
-    rights = frozenset(name for name, held in (raw.get("myRights") or {}).items() if held)
-    return Folder(raw["id"], str(raw.get("name") or raw["id"]), "", rights=rights, color=as_rgb(str(raw.get("color") or "")))
 
 
 def as_rgb(color: str) -> str:

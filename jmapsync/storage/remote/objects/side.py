@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import base64
-from typing import TYPE_CHECKING, Any
-
-from msgspec.structs import replace
+import json
+from typing import TYPE_CHECKING
 
 from jmapsync.errors import Remedy
 from jmapsync.formats.codec import MalformedError
-from jmapsync.jmap.blobs import BlobNotFoundError, download
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.hosts import Origin
-from jmapsync.storage.port import Body, Job, Receipt
+from jmapsync.planner.model import Verb
+from jmapsync.storage.port import Body
 from jmapsync.storage.remote.account import raise_if_gone, read_only
 from jmapsync.storage.remote.changes import WholeLookNeededError
+from jmapsync.storage.remote.objects.data import Data, inlined
 from jmapsync.storage.remote.objects.folders import write_folder
-from jmapsync.storage.remote.objects.look import Cursor, ObjectLook
-from jmapsync.storage.remote.objects.reading import Found, Reader, encode
+from jmapsync.storage.remote.objects.look import Cursor, ObjectLook, other_server
+from jmapsync.storage.remote.objects.reading import Reader, encode
 from jmapsync.storage.remote.objects.write import ObjectSetter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from jmapsync.formats.codec import Codec, Object
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
     from jmapsync.ledger import Record
-    from jmapsync.storage.port import Observation
+    from jmapsync.storage.port import Job, Observation, Receipt
     from jmapsync.storage.remote.objects.dialect import Dialect
-
-_BLOB = "urn:jmapsync:blob:"
+    from jmapsync.storage.remote.objects.reading import Found
 
 
 class ObjectSide:
@@ -43,86 +41,79 @@ class ObjectSide:
         self.policy = ""
         self._client = client
         self._account = account
-        self._reader = Reader(client, account, dialect, codec, self.keys)
-        self._setter = ObjectSetter(client, self._reader)
+        self._data = Data(client, account)
+        self._readers = [Reader(client, account, each, codec, self.keys) for each in (dialect, dialect.groups) if each is not None]
+        self._setters = [ObjectSetter(reader, self._data) for reader in self._readers]
 
     async def look(
         self, cursor: str, known: Callable[[], set[str]], again: Sequence[str] = (), *, whole: bool = False
     ) -> AsyncIterator[Observation]:
         """Yield what changed since a cursor; everything there is when `whole`, or when the changes cannot be had or believed.
 
+        Objects of `again` are asked for besides if need be: an earlier look got no answer for them, or they were just made.
+
         Raises AccountGoneError when the server no longer has the account.
         """
         server = str(Origin.of((await self._client.session()).api_url))
-        since = Cursor.decode(cursor) if cursor else None
-        if since is not None and since.server not in {"", server}:
-            since = None
+        kept = Cursor.decode(cursor)
+        since = other_server(kept, server) if kept is not None else None
         suspicious = ""
-        look = ObjectLook(self._reader)
         try:
             if since is not None and not whole:
                 try:
-                    async for page in self._changes(look, replace(since, server=server), again):
+                    async for page in self._changes(since, again):
                         yield page
                 except WholeLookNeededError as needed:
                     suspicious = needed.why if needed.suspicious else ""
                 else:
                     return
-            async for page in look.everything(known, server, since):
+            async for page in ObjectLook(self._readers).everything(known, server, since):
                 page.suspicious = page.suspicious or suspicious
                 yield page
         except MethodError as error:
             raise_if_gone(self._client, self._account, error)
             raise
 
-    async def _changes(self, look: ObjectLook, since: Cursor, again: Sequence[str]) -> AsyncIterator[Observation]:
-        told: set[str] = set()
+    async def _changes(self, since: Cursor, again: Sequence[str]) -> AsyncIterator[Observation]:
+        look, told = ObjectLook(self._readers), set[str]()
         async for page in look.since(since):
             told.update(seen.ref for seen in page.items)
             told.update(trouble.ref for trouble in page.problems)
             told.update(page.gone_refs)
             yield page
         if untold := [ref for ref in again if ref not in told]:
-            async for page in look.unanswered(untold):
+            async for page in look.objects(untold):
                 yield page
 
     async def read(self, wanted: Sequence[Record]) -> dict[int, Body]:
         """Return normal forms by key, their data in place; one that cannot be had says why."""
         refs = {str(record.ref): record.key for record in wanted}
-        found = await self._reader.fetch(sorted(refs))
-        await self._reader.open(found)
-        return {key: await self._body(ref, key, found) for ref, key in refs.items()}
+        forms: dict[str, Object] = {}
+        bodies: dict[int, Body] = {}
+        for reader, mine in self._parted(refs):
+            found = await reader.fetch(sorted(mine))
+            for ref in mine:
+                form = _form(reader, ref, refs[ref], found)
+                if isinstance(form, Body):
+                    bodies[refs[ref]] = form
+                else:
+                    forms[ref] = form
+        blobs = await self._data.fetch(forms.values())
+        for ref, form in forms.items():
+            try:
+                bodies[refs[ref]] = Body(str(refs[ref]), encode(inlined(form, blobs)))
+            except KeyError:
+                why = "the server lists it but does not have its content: a photo or an attachment of it is missing"
+                bodies[refs[ref]] = Body(str(refs[ref]), why=why, remedy=Remedy.LATER)
+        return bodies
 
-    async def _body(self, ref: str, key: int, found: Found) -> Body:
-        if ref in found.lost:
-            return Body(str(key), why="the server no longer has it", vanished=True)
-        try:
-            item = await self._with_data(self._reader.normal_form(ref, found))
-        except (MalformedError, KeyError) as error:
-            return Body(str(key), why=f"it cannot be converted: {error}", remedy=Remedy.LATER)
-        except BlobNotFoundError as error:
-            return Body(str(key), why=str(error), remedy=Remedy.LATER)
-        return Body(str(key), encode(item))
-
-    async def _with_data(self, item: Object) -> Object:
-        """Return an object with the blobs that it names in their places (RFC 9610, 3: `blobId` of a Media)."""
-        if _BLOB.encode() not in encode(item):
-            return item
-        found: Object = await self._filled(item)
-        return found
-
-    async def _filled(self, value: Any) -> Any:  # noqa: ANN401 # any JSON value
-        if isinstance(value, list):
-            return [await self._filled(part) for part in value]
-        if not isinstance(value, dict):
-            return value
-        result = {name: await self._filled(part) for name, part in value.items()}
-        for name, part in result.items():
-            if isinstance(part, str) and part.startswith(_BLOB):
-                media_type = str(value.get("mediaType") or value.get("contentType") or "application/octet-stream")
-                pieces = [piece async for piece in download(self._client, self._account.id, part.removeprefix(_BLOB))]
-                result[name] = f"data:{media_type};base64,{base64.b64encode(b''.join(pieces)).decode()}"
-        return result
+    def _parted(self, refs: Iterable[str]) -> list[tuple[Reader, list[str]]]:
+        """Return ids by the data type that they are of: what has no prefix of another one is of the first."""
+        rest, parts = list(refs), []
+        for reader in reversed(self._readers):
+            parts.append((reader, [ref for ref in rest if reader.owns(ref)]))
+            rest = [ref for ref in rest if not reader.owns(ref)]
+        return [(reader, mine) for reader, mine in reversed(parts) if mine]
 
     async def digests(self, wanted: Sequence[Record]) -> dict[int, str]:  # noqa: ARG002  # the port's
         """Return nothing: what is the same is known by its uid."""
@@ -132,8 +123,33 @@ class ObjectSide:
         """Create, change and remove objects."""
         if self._account.is_read_only:
             return [read_only(job) for job in jobs]
-        return await self._setter.write(jobs)
+        receipts: list[Receipt] = []
+        for number, setter in enumerate(self._setters):  # contacts before the groups that they are members of
+            mine = [job for job in jobs if self._part_of(job) == number]
+            receipts += await setter.write(mine) if mine else []
+        return receipts
+
+    def _part_of(self, job: Job) -> int:
+        """Return the number of the data type that a job is about."""
+        if len(self._readers) == 1:
+            return 0
+        if job.ref is not None and job.order.verb is not Verb.CREATE:
+            return int(self._readers[1].owns(job.ref))
+        data = job.body.data if job.body is not None else None
+        return int(json.loads(data or b"{}").get("kind") == "group")
 
     async def write_folder(self, job: Job) -> Receipt:
         """Change one container."""
-        return read_only(job) if self._account.is_read_only else await write_folder(self._reader, job)
+        return read_only(job) if self._account.is_read_only else await write_folder(self._readers[0], job)
+
+
+def _form(reader: Reader, ref: str, key: int, found: Found) -> Object | Body:
+    """Return the normal form of an object, or why there is none."""
+    if ref in found.lost:
+        return Body(str(key), why="it was deleted on the server meanwhile", vanished=True)
+    if ref not in found.items:
+        return Body(str(key), why="the server lists it but does not answer for it", remedy=Remedy.LATER)
+    try:
+        return reader.normal_form(ref, found)
+    except MalformedError as error:
+        return Body(str(key), why=f"it cannot be converted: {error}", remedy=Remedy.LATER)

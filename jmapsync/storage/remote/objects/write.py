@@ -1,7 +1,8 @@
 """Carry out orders on cards, events and tasks: new ones, patches, moves, removals. Every result is checked id by id and read back.
 
-A patch names what was edited and nothing else, so what other clients do at the same time stays. What is to be removed is read
-first: an edit that nobody here has seen beats the removal.
+What is to be changed or removed is read first, and written only in the state that it was read in (`ifInState`, RFC 8620, 5.3): an
+edit that nobody here has seen is never overwritten. A patch names what was edited and nothing else, so what other clients do to the
+rest of an object stays.
 """
 
 from __future__ import annotations
@@ -12,296 +13,279 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from jmapsync.errors import OutcomeUnknownError, Remedy
+from jmapsync.errors import Remedy
+from jmapsync.formats.canonical import canonical
 from jmapsync.formats.codec import MalformedError
-from jmapsync.formats.setaside import decode
-from jmapsync.jmap.blobs import upload
-from jmapsync.jmap.failures import MethodError, SetError, set_errors
-from jmapsync.jmap.wire import Call, split
+from jmapsync.formats.objects import escape
+from jmapsync.formats.setaside import set_aside
+from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
+from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
 from jmapsync.storage.port import Job, Outcome, Receipt
-from jmapsync.storage.remote.objects.reading import BATCH, DEFAULT, Found
+from jmapsync.storage.remote.objects.create import Creator
+from jmapsync.storage.remote.objects.dialect import PRINCIPALS
+from jmapsync.storage.remote.objects.foreign import beyond_rights
+from jmapsync.storage.remote.objects.sending import Sender, Sent, UnsentError, concerns_one, too_much
 from jmapsync.storage.remote.write import failed_call, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from jmapsync.formats.codec import Object
-    from jmapsync.jmap.client import Client
-    from jmapsync.storage.remote.objects.reading import Reader
+    from jmapsync.storage.remote.objects.data import Data
+    from jmapsync.storage.remote.objects.reading import Found, Reader
+
+TRIES = 3
+"""Times a batch is read and sent anew when something else on the server changes meanwhile."""
 
 
 @dataclass(slots=True)
-class _Sent:
-    """One job with what is sent for it."""
+class _Now:
+    """What the server was read to hold of the objects of a batch."""
 
-    job: Job
-    body: dict[str, Any]
-    """The new object, or the patch, as the server takes it."""
-    octets: int = field(init=False)
+    found: Found
+    given: dict[str, Object] = field(default_factory=dict)
+    """As the server writes them, by id, where they were read as files."""
 
-    def __post_init__(self) -> None:
-        """Measure it."""
-        self.octets = len(json.dumps(self.body)) + 2 * len(str(self.job.ref)) + 64
+    def raw(self, ref: str) -> Object:
+        """Return an object in the server's own form."""
+        return self.given.get(ref) or self.found.items[ref]
 
 
 class ObjectSetter:
     """Changes the objects of one kind."""
 
-    def __init__(self, client: Client, reader: Reader) -> None:
+    def __init__(self, reader: Reader, data: Data) -> None:
         """Prepare."""
-        self._client = client
         self._reader = reader
-        self._dialect = reader.dialect
+        self._sender = Sender(reader, data)
+        self._creator = Creator(reader, self._sender)
+        self._mine: frozenset[str] | None = None
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Carry out orders and return a receipt for each, in no particular order."""
-        new = [job for job in jobs if job.order.verb is Verb.CREATE]
-        changed = [job for job in jobs if job.order.verb in {Verb.REPLACE, Verb.UPDATE}]
-        leaving = [job for job in jobs if job.order.verb is Verb.DELETE]
         receipts: list[Receipt] = []
-        for act, some in ((self._create, new), (self._change, changed), (self._destroy, leaving)):
-            for start in range(0, len(some), BATCH):
-                receipts += await act(some[start : start + BATCH])
-        return receipts
-
-    # new objects
-
-    async def _create(self, jobs: Sequence[Job]) -> list[Receipt]:
-        sent, receipts = [], []
-        taken = await self._taken([str(json.loads(_data(job)).get("uid") or "") for job in jobs])
-        for job in jobs:
-            item = json.loads(_data(job))
-            if item.get("uid") in taken:
-                why = "the server has something under this uid that is not mirrored: instances of a series without the series"
-                receipts.append(Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER))
-                continue
-            try:
-                body = self._dialect.down(item, await self._uploaded(item))
-            except MalformedError as error:
-                receipts.append(Receipt(job.order.key, Outcome.REFUSED, why=str(error), remedy=Remedy.NEVER))
-                continue
-            sent.append(_Sent(job, body | self._members(job)))
-        for some in await self._split(sent):
-            receipts += await self._send_new(some)
-        return receipts
-
-    async def _taken(self, uids: list[str]) -> set[str]:
-        """Return the uids that the server has objects of: a new event would replace them, contents and all (Cyrus 3.12)."""
-        if not self._dialect.whole_members:
-            return set()
-        conditions = [{"uid": uid} for uid in uids if uid]
-        if not conditions:
-            return set()
-        query = Call(
-            f"{self._dialect.type}/query",
-            {"accountId": self._reader.account, "filter": {"operator": "OR", "conditions": conditions}},
-            "taken",
-        )
-        get = Call(
-            f"{self._dialect.type}/get",
-            {"accountId": self._reader.account, "ids": query.ref("/ids"), "properties": ["uid"]},
-            "uids",
-        )
-        answer = (await self._reader.call([query, get])).get(get)
-        return {str(one.get("uid")) for one in answer.get("list") or () if isinstance(one, dict)}
-
-    async def _send_new(self, some: list[_Sent]) -> list[Receipt]:
-        create = {f"k{one.job.order.key}": one.body for one in some}
-        call = self._set({"create": create})
-        try:
-            answer = (await self._reader.call([call], repeatable=False)).get(call)
-        except OutcomeUnknownError:
-            # The next look tells by the uid whether they are there.
-            return [Receipt(one.job.order.key, Outcome.STALE, why="the server's answer was lost") for one in some]
-        except MethodError as error:
-            return await self._halved(some, error, self._send_new)
-        errors = set_errors(answer, "notCreated")
-        made = {
-            name: str(one["id"]) for name, one in (answer.get("created") or {}).items() if isinstance(one, dict) and "id" in one
-        }
-        found = await self._reader.fetch(sorted(made.values()))
-        await self._reader.open(found)
-        receipts = []
-        for one in some:
-            name = f"k{one.job.order.key}"
-            if name in made:
-                receipts.append(self._read_back(one.job, made[name], found))
-            else:
-                refused = errors.get(name) or SetError("serverFail", "the server did not answer for it")
-                receipts.append(refusal(one.job, refused))
+        new = [job for job in jobs if job.order.verb is Verb.CREATE]
+        if new:
+            receipts += await self._creator.write(new)
+        for verbs, act in (({Verb.REPLACE, Verb.UPDATE}, self._change), ({Verb.DELETE}, self._remove)):
+            some = [job for job in jobs if job.order.verb in verbs]
+            size = await self._sender.most()
+            for start in range(0, len(some), size):
+                receipts += await act(some[start : start + size])
         return receipts
 
     # changes
 
     async def _change(self, jobs: Sequence[Job]) -> list[Receipt]:
-        given = await self._given([str(job.ref) for job in jobs if job.patch])
-        sent, receipts = [], []
-        for job in jobs:
-            try:
-                body = await self._body(job, given)
-            except MalformedError as error:
-                receipts.append(Receipt(job.order.key, Outcome.REFUSED, why=str(error), remedy=Remedy.NEVER))
-                continue
-            sent.append(_Sent(job, body))
-        for some in await self._split(sent):
-            receipts += await self._send_changes(some)
-        return receipts
-
-    async def _body(self, job: Job, given: dict[str, Object]) -> dict[str, Any]:
-        """Return the patch of one job, for its content and its containers."""
-        patch: dict[str, Any] = {}
-        if job.patch:
-            held, blobs = json.loads(job.held or b"{}"), await self._uploaded(job.patch)
-            patch = dict(self._dialect.down_patch(job.patch, held, given.get(str(job.ref), {}), blobs))
-        order = job.order
-        if order.added_homes or order.removed_homes:
-            patch |= self._members(job) if self._dialect.whole_members else self._member_paths(job)
-        return patch
-
-    async def _given(self, refs: list[str]) -> dict[str, Object]:
-        """Return objects in the server's own form, where they are read as files but written as objects."""
-        if not self._dialect.raw or not refs:
-            return {}
-        call = Call(f"{self._dialect.type}/get", {"accountId": self._reader.account, "ids": refs}, "given")
-        answer = (await self._reader.call([call])).get(call)
-        return {str(one["id"]): one for one in answer.get("list") or () if isinstance(one, dict) and "id" in one}
-
-    async def _send_changes(self, some: list[_Sent]) -> list[Receipt]:
-        refs = [str(one.job.ref) for one in some]
-        call = self._set({"update": {str(one.job.ref): one.body for one in some if one.body}})
-        gets = self._reader.gets(refs, "back")
-        calls = [call, *gets] if any(one.body for one in some) else gets
-        try:
-            response = await self._reader.call(calls)
-        except OutcomeUnknownError:
-            response = await self._reader.call(calls)  # a patch finds its work done the second time
-        found = Found()
-        try:
-            answer = response.get(call) if call in calls else {}
-            self._reader.take(response, "back", found)
-        except MethodError as error:
-            return await self._halved(some, error, self._send_changes)
-        await self._reader.open(found)
-        errors = set_errors(answer, "notUpdated")
-        receipts = []
-        for one in some:
-            ref = str(one.job.ref)
-            if ref in errors:
-                receipts.append(refusal(one.job, errors[ref]))
+        """Send patches; those that meet another state than they were made for are read and sent again."""
+        receipts: list[Receipt] = []
+        waiting = list(jobs)
+        for _ in range(TRIES):
+            if not waiting:
+                break
+            now = await self._read(waiting, given=any(job.patch for job in waiting))
+            ready: list[Sent] = []
+            for job in waiting:
+                try:
+                    ready.append(await self._sent(job, now))
+                except UnsentError as unsent:
+                    receipts.append(unsent.receipt)
+            waiting = []
+            for some in await self._sender.split(ready):
+                told, again = await self._send(some, now)
+                receipts += told
+                waiting += again
+                if again:
+                    break
             else:
-                receipts.append(self._read_back(one.job, ref, found))
-        return receipts
+                continue
+            done = {receipt.key for receipt in receipts} | {job.order.key for job in waiting}
+            waiting += [one.job for one in ready if one.job.order.key not in done]
+        return receipts + [Receipt(job.order.key, Outcome.STALE, why="the server changes all the time") for job in waiting]
+
+    async def _read(self, jobs: Sequence[Job], *, given: bool) -> _Now:
+        """Read objects as they are now, in one state."""
+        reader, refs = self._reader, [str(job.ref) for job in jobs]
+        now = _Now(await reader.fetch(refs))
+        if given and reader.dialect.raw:
+            ids = [reader.id(ref) for ref in refs]
+            call = Call(f"{reader.dialect.type}/get", {"accountId": reader.account, "ids": ids}, "given")
+            answer = (await reader.call([call])).get(call)
+            listed = [one for one in answer.get("list") or () if isinstance(one, dict) and "id" in one]
+            now.given = {reader.ref(str(one["id"])): one for one in listed}
+            if str(answer.get("state") or "") != now.found.state:
+                now.found.state = "changed while it was read"  # no state that a server has
+        return now
+
+    async def _sent(self, job: Job, now: _Now) -> Sent:
+        """Return what is to be sent for a job. Raises UnsentError where nothing is."""
+        ref, order, reader = str(job.ref), job.order, self._reader
+        form = self._form(job, now)
+        body: dict[str, Any] = {}
+        if order.verb is Verb.REPLACE and job.patch is None:
+            raise UnsentError.stale(job, "its file could not be read")
+        if job.patch:
+            held = json.loads(job.held or b"{}")
+            if held and canonical(held) != canonical(set_aside(form)[0]):
+                raise UnsentError.stale(job, "it was edited on the server meanwhile")
+            await self._respect(job, form, now.raw(ref))
+            body = await self._sender.patch(job, form, now.raw(ref))
+        homes = frozenset(reader.keys[box] for box in reader.boxes(now.found.items[ref]) if box in reader.keys)
+        if order.added_homes or order.removed_homes:
+            if order.expect is not None and homes not in (order.expect.homes, order.homes):
+                raise UnsentError.stale(job, "it was moved on the server meanwhile")
+            body |= self._sender.members(job) if reader.dialect.whole_members else self._sender.member_paths(job)
+        return Sent(job, body)
+
+    def _form(self, job: Job, now: _Now) -> Object:
+        ref = str(job.ref)
+        if ref in now.found.lost:
+            raise UnsentError.stale(job, "it was deleted on the server meanwhile")
+        if ref not in now.found.items:
+            raise UnsentError.stale(job, "the server does not answer for it")
+        try:
+            return self._reader.normal_form(ref, now.found)
+        except MalformedError as error:
+            raise UnsentError.refused(job, f"what the server holds of it cannot be converted: {error}", Remedy.LATER) from error
+
+    async def _respect(self, job: Job, form: Object, given: Object) -> None:
+        """Raise UnsentError for an edit of somebody else's event that goes beyond what is the user's."""
+        if given.get("isOrigin") is not False:
+            return
+        if too_far := beyond_rights(job.patch or {}, form, await self._addresses()):
+            raise UnsentError.refused(
+                job, f"it is somebody else's event, of which these are not yours to change: {', '.join(too_far)}"
+            )
+
+    async def _addresses(self) -> frozenset[str]:
+        """Return the calendar addresses of the user (draft-ietf-jmap-calendars, 3)."""
+        if self._mine is None:
+            call = Call("ParticipantIdentity/get", {"accountId": self._reader.account, "ids": None}, "identities")
+            try:
+                answer = (await self._reader.call([call], besides=[PRINCIPALS])).get(call)
+            except MethodError:
+                answer = {}
+            told = [one for one in answer.get("list") or () if isinstance(one, dict)]
+            every = [one.get("calendarAddress") or (one.get("sendTo") or {}).get("imip") for one in told]
+            self._mine = frozenset(address for address in every if isinstance(address, str))
+        return self._mine
+
+    async def _send(self, some: list[Sent], now: _Now) -> tuple[list[Receipt], list[Job]]:
+        """Send patches and return receipts, and the jobs that are to be tried again."""
+        reader = self._reader
+        update = {reader.id(one.job.ref): one.body for one in some if one.body}
+        call = self._sender.set(now.found.state, update=update)
+        calls = [*([call] if update else []), *await reader.gets([str(one.job.ref) for one in some], "back")]
+        try:
+            # A patch may be repeated: where it was done already, the state is another one, and it is read before it is sent again.
+            response = await reader.call(calls)
+            answer = response.get(call) if update else {}
+        except MethodError as error:
+            if error.type == "stateMismatch":
+                return [], [one.job for one in some]
+            if error.type == "requestTooLarge" and len(some) > 1:
+                return await self._in_halves(some, now)
+            return [failed_call(one.job, error) for one in some], []
+        except RequestError as error:
+            if not concerns_one(error):
+                raise
+            return await self._in_halves(some, now) if len(some) > 1 else ([too_much(some[0].job, error)], [])
+        now.found.state = str(answer.get("newState") or now.found.state)
+        back = await self._sender.read_back(response, [str(one.job.ref) for one in some])
+        errors = set_errors(answer, "notUpdated")
+        receipts: list[Receipt] = []
+        for one in some:
+            refused = errors.get(reader.id(one.job.ref))
+            if refused is None:
+                receipts.append(self._sender.receipt(one, str(one.job.ref), back))
+            else:
+                receipts.append(await self._once_more(one, refused, now))
+        return receipts, []
+
+    async def _in_halves(self, some: list[Sent], now: _Now) -> tuple[list[Receipt], list[Job]]:
+        middle = len(some) // 2
+        first, second = await self._send(some[:middle], now), await self._send(some[middle:], now)
+        return first[0] + second[0], first[1] + second[1]
+
+    async def _once_more(self, one: Sent, refused: SetError, now: _Now) -> Receipt:
+        """Send a patch in the form that the server takes, if there is one."""
+        other: Sent | None
+        if self._sender.turns_out_otherwise(one, refused):
+            try:
+                other = await self._sent(one.job, now)
+                other.otherwise = True
+            except UnsentError as unsent:
+                return unsent.receipt
+        else:
+            other = self._sender.narrower(one, refused, now.raw(str(one.job.ref)))
+        if other is None:
+            return refusal(one.job, refused)
+        receipts, _ = await self._send([other], now)
+        return receipts[0] if receipts else Receipt(one.job.order.key, Outcome.STALE, why="the server changed meanwhile")
 
     # removals
 
-    async def _destroy(self, jobs: Sequence[Job]) -> list[Receipt]:
-        found = await self._reader.fetch([str(job.ref) for job in jobs])
-        await self._reader.open(found)
-        receipts, doomed = [], []
-        for job in jobs:
-            ref, expected = str(job.ref), job.order.expect
-            if ref not in found.items:
-                receipts.append(Receipt(job.order.key, Outcome.DONE))
-            elif expected is not None and self._version_body(ref, found) != expected.body:
-                receipts.append(Receipt(job.order.key, Outcome.STALE, why="it was edited on the server meanwhile"))
-            else:
-                doomed.append(job)
+    async def _remove(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Destroy objects that are as they were last seen; one that is in a container nobody mirrors only leaves the others."""
+        receipts: list[Receipt] = []
+        waiting = list(jobs)
+        for _ in range(TRIES):
+            now = await self._read(waiting, given=False)
+            doomed, leaving = [], []
+            for job in waiting:
+                try:
+                    if patch := self._doom(job, now):
+                        leaving.append(Sent(job, patch))
+                    else:
+                        doomed.append(job)
+                except UnsentError as unsent:
+                    receipts.append(unsent.receipt)
+            if leaving:
+                told, again = await self._send(leaving, now)
+                receipts += [replace(one, version=None) if one.outcome is Outcome.DONE else one for one in told]
+                doomed += again
+            told, waiting = await self._destroy(doomed, now.found.state)
+            receipts += told
+            if not waiting:
+                return receipts
+        return receipts + [Receipt(job.order.key, Outcome.STALE, why="the server changes all the time") for job in waiting]
+
+    def _doom(self, job: Job, now: _Now) -> dict[str, Any]:
+        """Return the patch that takes an object out of the mirrored containers; nothing where it is to go as a whole.
+
+        Raises UnsentError where it is gone, or is another one than was last seen.
+        """
+        ref, expect, reader = str(job.ref), job.order.expect, self._reader
+        if ref in now.found.lost:
+            raise UnsentError(Receipt(job.order.key, Outcome.DONE))
+        self._form(job, now)
+        version = reader.one(ref, now.found).version
+        if expect is not None and version.body != expect.body:
+            raise UnsentError.stale(job, "it was edited on the server meanwhile")
+        if expect is not None and version.homes != expect.homes:
+            raise UnsentError.stale(job, "it was moved on the server meanwhile")
+        boxes = reader.boxes(now.found.items[ref])
+        if not version.homes or all(box in reader.keys for box in boxes):
+            return {}
+        return {f"{reader.dialect.member}/{escape(box)}": None for box in boxes if box in reader.keys}
+
+    async def _destroy(self, doomed: list[Job], state: str) -> tuple[list[Receipt], list[Job]]:
         if not doomed:
-            return receipts
-        state = {"ifInState": found.state} if found.state else {}
-        call = self._set({"destroy": [str(job.ref) for job in doomed], **state})
+            return [], []
+        call = self._sender.set(state, destroy=[self._reader.id(job.ref) for job in doomed])
         try:
             answer = (await self._reader.call([call])).get(call)
         except MethodError as error:
-            return receipts + [failed_call(job, error) for job in doomed]
+            if error.type == "stateMismatch":
+                return [], doomed
+            return [failed_call(job, error) for job in doomed], []
         errors, gone = set_errors(answer, "notDestroyed"), set(answer.get("destroyed") or ())
+        receipts = []
         for job in doomed:
-            refused = errors.get(str(job.ref))
-            if str(job.ref) in gone or (refused is not None and refused.type == "notFound"):
+            refused = errors.get(self._reader.id(job.ref))
+            if self._reader.id(job.ref) in gone or (refused is not None and refused.type == "notFound"):
                 receipts.append(Receipt(job.order.key, Outcome.DONE))
             else:
                 receipts.append(refusal(job, refused or SetError("serverFail", "the server did not answer for it")))
-        return receipts
-
-    def _version_body(self, ref: str, found: Found) -> str:
-        try:
-            return self._reader.one(ref, found).version.body
-        except (MalformedError, KeyError):
-            return ""
-
-    # what all of them need
-
-    def _set(self, arguments: dict[str, Any]) -> Call:
-        return Call(f"{self._dialect.type}/set", {"accountId": self._reader.account, **self._dialect.arguments, **arguments}, "set")
-
-    def _members(self, job: Job) -> dict[str, Any]:
-        """Return the containers that an object is to be in, whole."""
-        if not self._dialect.member:
-            return {}
-        return {self._dialect.member: {box: True for box, key in sorted(self._reader.keys.items()) if key in job.order.homes}}
-
-    def _member_paths(self, job: Job) -> dict[str, Any]:
-        """Return what changes of the containers that an object is in."""
-        paths: dict[str, Any] = {}
-        for box, key in sorted(self._reader.keys.items()):
-            if box != DEFAULT or self._dialect.member:
-                if key in job.order.added_homes:
-                    paths[f"{self._dialect.member}/{box}"] = True
-                elif key in job.order.removed_homes:
-                    paths[f"{self._dialect.member}/{box}"] = None
-        return paths
-
-    async def _uploaded(self, value: Any) -> dict[str, str]:  # noqa: ANN401 # any JSON value
-        """Upload the data inside a value, where the server takes none in place; return the blobs' ids by URI."""
-        blobs: dict[str, str] = {}
-        if self._dialect.uploads:
-            for uri in _data_uris(value):
-                data = decode(uri)
-                if data is not None and uri not in blobs:
-                    media_type, octets = data
-                    blob = await upload(self._client, self._reader.account, octets, media_type or "application/octet-stream")
-                    blobs[uri] = blob.blob_id
-        return blobs
-
-    async def _split(self, sent: list[_Sent]) -> Iterator[list[_Sent]]:
-        limits = (await self._client.session()).limits
-        most = min(limits.max_objects_in_set, limits.max_objects_in_get)
-        return split(sent, most, limits.room, lambda one: one.octets)
-
-    async def _halved(self, some: list[_Sent], error: MethodError, again: Any) -> list[Receipt]:  # noqa: ANN401 # one of our own
-        """Send a batch that is too large in two halves; anything else holds the batch back."""
-        if error.type == "requestTooLarge" and len(some) > 1:
-            middle = len(some) // 2
-            return [*await again(some[:middle]), *await again(some[middle:])]
-        return [failed_call(one.job, error) for one in some]
-
-    def _read_back(self, job: Job, ref: str, found: Found) -> Receipt:
-        """Return a receipt by what the server was read to hold after the write."""
-        order = job.order
-        if ref not in found.items:
-            return Receipt(order.key, Outcome.STALE, why="it is not there after the change", ref=None)
-        try:
-            seen = self._reader.one(ref, found)
-        except (MalformedError, KeyError) as error:
-            return Receipt(order.key, Outcome.STALE, why=f"it cannot be read after the change: {error}")
-        if order.added_homes - seen.version.homes and order.verb is Verb.UPDATE:
-            why = "the server accepted that it was moved but did not keep it"
-            return Receipt(order.key, Outcome.REFUSED, seen.version, why)
-        done = Receipt(order.key, Outcome.DONE, seen.version, content=seen.content)
-        return replace(done, ref=ref, size=seen.size) if order.verb is Verb.CREATE else done
-
-
-def _data(job: Job) -> bytes:
-    return (job.body.data if job.body is not None else None) or b"{}"
-
-
-def _data_uris(value: Any) -> Iterator[str]:  # noqa: ANN401 # any JSON value
-    if isinstance(value, dict):
-        for part in value.values():
-            yield from _data_uris(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _data_uris(part)
-    elif isinstance(value, str) and value[:5].lower() == "data:":
-        yield value
+        return receipts, []

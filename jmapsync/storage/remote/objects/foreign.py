@@ -1,0 +1,69 @@
+"""Tell what of an edit somebody else's event does not take: only one's own answer and properties that each user has for himself.
+
+draft-ietf-jmap-calendars, 5.1: where `isOrigin` is false, clients must not let users change anything else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.formats.objects import apply, tokens, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jmapsync.formats.codec import Object, Patch
+
+PER_USER = frozenset({"keywords", "color", "freeBusyStatus", "useDefaultAlerts", "alerts"})
+ANSWER = frozenset({"participationStatus", "expectReply"})
+_STAMPS = frozenset({"created", "updated", "sequence", "prodId"})
+
+
+def beyond_rights(patch: Patch, held: Object, mine: frozenset[str]) -> list[str]:
+    """Return in words what a patch of a normal form changes that is not the user's, who has the calendar addresses `mine`."""
+    after = apply(held, patch)
+    return sorted({words("/".join(path)) for path in _changed(held, after) if not _is_own(path, held, mine)})
+
+
+def _is_own(path: tuple[str, ...], held: Object, mine: frozenset[str]) -> bool:
+    if path[0] in PER_USER | _STAMPS:
+        return True
+    match path:
+        case ("participants", key, name):
+            participant = (held.get("participants") or {}).get(key)
+            return name in ANSWER and isinstance(participant, dict) and participant.get("calendarAddress") in mine
+    return False
+
+
+def _changed(before: Object, after: Object) -> Iterator[tuple[str, ...]]:
+    """Yield where two events differ: inside of a participant by property, inside of an override by what it says of the event."""
+    for name in before.keys() | after.keys():
+        old, new = before.get(name), after.get(name)
+        if old == new:
+            continue
+        if name == "participants":
+            yield from ((name, *path) for path in _parts(old, new, 2))
+        elif name == "recurrenceOverrides":
+            patches = [(_map(old).get(key), _map(new).get(key)) for key in {**_map(old), **_map(new)}]
+            for one, other in patches:
+                if not one and not other:
+                    yield (name,)  # an occurrence more or less
+                whole = (_map(one), _map(other))
+                yield from (
+                    tuple(tokens(path)) for path in whole[0].keys() | whole[1].keys() if whole[0].get(path) != whole[1].get(path)
+                )
+        else:
+            yield (name,)
+
+
+def _parts(old: Any, new: Any, depth: int) -> Iterator[tuple[str, ...]]:  # noqa: ANN401 # any JSON value
+    if depth == 0 or not isinstance(old, dict) or not isinstance(new, dict):
+        yield ()
+        return
+    for name in old.keys() | new.keys():
+        if old.get(name) != new.get(name):
+            yield from ((name, *path) for path in _parts(old.get(name), new.get(name), depth - 1))
+
+
+def _map(value: Any) -> Object:  # noqa: ANN401 # any JSON value
+    return value if isinstance(value, dict) else {}

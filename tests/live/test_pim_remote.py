@@ -1,0 +1,358 @@
+"""What the remote side of contacts and calendars does on real Cyrus servers, seen over CardDAV and CalDAV by plain requests."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jmapsync.planner.model import Verb
+from jmapsync.storage.port import Outcome
+from tests.pim import DAV, Dav
+from tests.storage.remote.objects.room import PHOTO, PNG, Room
+from tests.storage.remote.objects.things import thing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.live.conftest import Account
+    from tests.live.cyrus import Cyrus
+
+CARD = (
+    "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:{0}\r\nN:Lovelace;Ada;;;\r\nFN:Ada Lovelace\r\nEMAIL;TYPE=WORK:ada@example.com\r\n"
+    "X-CUSTOM;X-P=1:kept\r\nNOTE:first\r\nEND:VCARD\r\n"
+)
+GROUP = (
+    "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:team\r\nFN:Team\r\nN:Team;;;;\r\nNOTE:of the group\r\nX-ADDRESSBOOKSERVER-KIND:group\r\n"
+    "X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:ada\r\nX-ADDRESSBOOKSERVER-MEMBER:urn:uuid:nobody\r\nEND:VCARD\r\n"
+)
+BOOK = (
+    '<mkcol xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav"><set><prop>'
+    "<resourcetype><collection/><C:addressbook/></resourcetype></prop></set></mkcol>"
+)
+
+
+def calendar(*components: str) -> str:
+    return "".join(["BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//x//EN\r\n", *components, "END:VCALENDAR\r\n"])
+
+
+def event(uid: str, *lines: str, start: str = "20260105T100000") -> str:
+    fixed = [f"UID:{uid}", "DTSTAMP:20260101T000000Z", f"DTSTART;TZID=Europe/Berlin:{start}", "DURATION:PT1H"]
+    return "".join(f"{line}\r\n" for line in ["BEGIN:VEVENT", *fixed, "X-CUSTOM:kept", *lines, "END:VEVENT"])
+
+
+@pytest.fixture
+def dav(account: Account) -> Iterator[Dav]:
+    with Dav(account.server.jmap_port, account.user, account.password) as dav:
+        yield dav
+
+
+def text_of(dav: Dav, kind: str, uid: str, collection: str = "Default") -> str:
+    """Return the one file that the server has of a uid, its lines unfolded; nothing where it has none."""
+    files = [dav.get(kind, name, collection) for name in dav.names(kind, collection)]
+    found = [text for text in files if f"\r\nUID:{uid}\r\n" in text or f"\nUID:{uid}\n" in text.replace("\r", "")]
+    assert len(found) < 2
+    return found[0].replace("\r", "") if found else ""
+
+
+def remove(dav: Dav, kind: str, name: str) -> None:
+    assert dav.http.delete(f"/dav/{DAV[kind][0]}/user/{dav.user}/Default/{name}").is_success
+
+
+class TestContacts:
+    """Cyrus' own Contact and ContactGroup objects on 3.6.1 and 3.12.4."""
+
+    @pytest.fixture
+    def room(self, account: Account) -> Iterator[Room]:
+        with Room(account.url, "contacts", account.user, account.password) as room:
+            yield room
+
+    def test_a_card_is_read_with_every_line_it_has(self, dav: Dav, room: Room) -> None:
+        dav.put("contacts", "a.vcf", CARD.format("ada"))
+        assert room.look().problems == []
+        card = room.by_uid("ada")
+        assert (card["name"]["full"], card["vCardProps"]) == ("Ada Lovelace", [["x-custom", {"x-p": "1"}, "unknown", "kept"]])
+        assert not {"id", "addressbookId", "blobId"} & card.keys()
+        assert room.look().requests == 1
+
+    def test_a_card_is_made_edited_and_removed(self, dav: Dav, room: Room) -> None:
+        room.look()
+        (ref,) = room.done(room.to_create(thing("contacts", "ada", "Ada", notes={"n": {"note": "one"}})))
+        assert "NOTE:one\n" in text_of(dav, "contacts", "ada")
+        assert room.look().is_empty
+        key = next(iter(room.content(ref)["notes"]))
+        room.done(room.to_patch(ref, {f"notes/{key}/note": "two"}))
+        assert "NOTE:two\n" in text_of(dav, "contacts", "ada")
+        assert room.content(ref)["notes"][key]["note"] == "two"
+        assert room.look().is_empty
+        room.done(room.to_delete(ref))
+        assert dav.names("contacts") == []
+        assert room.look().is_empty
+
+    def test_an_edit_leaves_every_other_line_alone(self, dav: Dav, room: Room) -> None:
+        dav.put("contacts", "a.vcf", CARD.format("ada"))
+        room.look()
+        before = set(text_of(dav, "contacts", "ada").splitlines())
+        room.done(room.to_patch(room.ref("ada"), {"nicknames": {"n": {"name": "Countess"}}}))
+        after = set(text_of(dav, "contacts", "ada").splitlines())
+        assert before <= after
+        assert {line.partition(":")[0] for line in after - before} == {"NICKNAME", "REV", "PRODID"}
+
+    def test_an_edit_that_meets_another_one_is_stale_and_writes_nothing(self, dav: Dav, room: Room) -> None:
+        dav.put("contacts", "a.vcf", CARD.format("ada"))
+        room.look()
+        dav.put("contacts", "a.vcf", CARD.format("ada").replace("first", "second"))
+        for job in (room.to_patch(room.ref("ada"), {"nicknames": {"n": {"name": "x"}}}), room.to_delete(room.ref("ada"))):
+            (receipt,) = room.write(job)
+            assert receipt.outcome is Outcome.STALE
+        assert "NOTE:second\n" in text_of(dav, "contacts", "ada")
+
+    def test_a_delta_shows_what_happens_over_carddav(self, dav: Dav, room: Room) -> None:
+        for uid in ("ada", "bob"):
+            dav.put("contacts", f"{uid}.vcf", CARD.format(uid))
+        room.look()
+        dav.put("contacts", "ada.vcf", CARD.format("ada").replace("first", "second"))
+        dav.put("contacts", "new.vcf", CARD.format("new"))
+        remove(dav, "contacts", "bob.vcf")
+        look = room.look()
+        assert (sorted(look.items), look.gone, look.problems) == (["ada", "new"], ["bob"], [])
+        assert room.by_uid("ada")["notes"].popitem()[1]["note"] == "second"
+        held = dict(room.held)
+        assert (room.look(whole=True).items, room.held) == ({}, held)
+
+    def test_a_card_that_comes_back_under_its_uid_is_there(self, dav: Dav, room: Room) -> None:
+        """Cyrus tells `updated` of an id that it had told `destroyed`."""
+        dav.put("contacts", "ada.vcf", CARD.format("ada"))
+        room.look()
+        remove(dav, "contacts", "ada.vcf")
+        assert room.look().gone == ["ada"]
+        dav.put("contacts", "ada.vcf", CARD.format("ada"))
+        assert list(room.look().items) == ["ada"]
+        remove(dav, "contacts", "ada.vcf")
+        dav.put("contacts", "ada.vcf", CARD.format("ada"))
+        assert (room.look().gone, list(room.held)) == ([], ["ada"])
+
+    def test_a_photo_is_sent_read_changed_and_taken_away(self, dav: Dav, room: Room) -> None:
+        room.look()
+        media = {"p": {"@type": "Media", "kind": "photo", "uri": PHOTO, "mediaType": "image/png"}}
+        (ref,) = room.done(room.to_create(thing("contacts", "ada", media=media)))
+        assert base64.b64encode(PNG).decode() in text_of(dav, "contacts", "ada")
+        assert PHOTO not in room.held[ref].content.decode()  # what the ledger keeps names it only
+        (key,) = room.content(ref)["media"]
+        assert room.whole(ref)["media"][key]["uri"] == PHOTO
+        other = "data:image/png;base64," + base64.b64encode(PNG + b"x").decode()
+        room.done(room.to_patch(ref, {f"media/{key}/uri": other}))
+        assert base64.b64encode(PNG + b"x").decode() in text_of(dav, "contacts", "ada")
+        room.done(room.to_patch(ref, {"nicknames": {"n": {"name": "x"}}}))
+        assert base64.b64encode(PNG + b"x").decode() in text_of(dav, "contacts", "ada")
+        room.done(room.to_patch(ref, {"media": None}))
+        assert "PHOTO" not in text_of(dav, "contacts", "ada")
+
+    def test_groups_are_cards_whose_members_are_uids(self, dav: Dav, room: Room) -> None:
+        dav.put("contacts", "a.vcf", CARD.format("ada"))
+        dav.put("contacts", "g.vcf", GROUP)
+        room.look()
+        group = room.by_uid("team")
+        assert (group["kind"], group["name"]["full"]) == ("group", "Team")
+        assert group["members"] == {"urn:uuid:ada": True, "urn:uuid:nobody": True}
+        room.done(room.to_patch(room.ref("team"), {"name/full": "Crew", "members/urn:uuid:nobody": None}))
+        lines = text_of(dav, "contacts", "team").splitlines()
+        assert {"FN:Crew", "NOTE:of the group", "X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:ada"} <= set(lines)
+        assert "X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:nobody" not in lines
+        assert room.look().is_empty
+        room.done(room.to_delete(room.ref("team")))
+        assert dav.names("contacts") == ["a.vcf"]
+
+    def test_a_group_is_made_beside_its_member_and_changed_there(self, dav: Dav, room: Room) -> None:
+        room.look()
+        group = {**thing("contacts", "team", "Team"), "kind": "group", "members": {"urn:uuid:ada": True}}
+        room.done(room.to_create(group), room.to_create(thing("contacts", "ada", "Ada")))
+        assert "X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:ada\n" in text_of(dav, "contacts", "team")
+        assert room.look().is_empty
+        name = next(name for name in dav.names("contacts") if "KIND:group" in dav.get("contacts", name))
+        dav.put("contacts", name, GROUP)
+        assert room.look().items.keys() == {room.ref("team")}
+        assert "urn:uuid:nobody" in room.by_uid("team")["members"]
+        remove(dav, "contacts", name)
+        assert room.look().gone == ["ContactGroup/team"]
+
+    def test_another_address_book_shows_by_what_is_in_it(self, dav: Dav, room: Room) -> None:
+        path, kind = f"/dav/addressbooks/user/{dav.user}/Second/", {"Content-Type": "application/xml"}
+        assert dav.http.request("MKCOL", path, content=BOOK, headers=kind).is_success
+        dav.put("contacts", "a.vcf", CARD.format("ada"), "Second")
+        room.look()
+        assert room.held["ada"].version.homes == {room.key("Second")}
+        room.done(room.to_move("ada", room.key("Contacts")))
+        assert (len(dav.names("contacts")), dav.names("contacts", "Second")) == (1, [])
+        room.done(room.to_create(thing("contacts", "bob"), room.key("Second")))
+        assert len(dav.names("contacts", "Second")) == 1
+        (receipt,) = room.write(room.to_move("ada", room.key("Contacts"), room.key("Second")))
+        assert (receipt.outcome, "one address book only" in receipt.why) == (Outcome.REFUSED, True)
+
+    def test_an_address_book_cannot_be_made(self, room: Room) -> None:
+        room.look()
+        assert room.write_folder(Verb.CREATE, None, "New").outcome is Outcome.REFUSED
+
+    def test_a_uid_that_is_there_is_not_written_over(self, dav: Dav, room: Room) -> None:
+        room.look()
+        dav.put("contacts", "a.vcf", CARD.format("ada"))
+        (receipt,) = room.write(room.to_create(thing("contacts", "ada", "Other")))
+        assert receipt.outcome is Outcome.REFUSED
+        assert "FN:Ada Lovelace\n" in text_of(dav, "contacts", "ada")
+
+    def test_many_cards_come_and_go_in_batches(self, dav: Dav, room: Room) -> None:
+        room.look()
+        room.done(*(room.to_create(thing("contacts", f"urn:uuid:{number:036}", f"Name {number}")) for number in range(450)))
+        assert len(dav.names("contacts")) == 450
+        held = dict(room.held)
+        assert room.look().is_empty
+        room.held.clear()
+        room.look(whole=True)
+        assert room.held == held
+        room.done(*(room.to_delete(ref) for ref in held))
+        assert dav.names("contacts") == []
+
+
+class TestCalendars:
+    """RFC 8984 objects on 3.12.4, read as files."""
+
+    @pytest.fixture
+    def cyrus(self, running_cyrus: Callable[[str], Cyrus]) -> Cyrus:
+        return running_cyrus("3.12")
+
+    @pytest.fixture
+    def room(self, account: Account) -> Iterator[Room]:
+        with Room(account.url, "calendars", account.user, account.password) as room:
+            yield room
+
+    def test_an_event_is_read_with_every_line_it_has(self, dav: Dav, room: Room) -> None:
+        dav.put("calendars", "e.ics", calendar(event("e1", "SUMMARY:Tea", "COMMENT:kept too")))
+        assert room.look().problems == []
+        found = room.by_uid("e1")
+        lines = {line[0] for line in found["iCalendar"]["properties"]}
+        assert (found["title"], {"x-custom", "comment"} <= lines) == ("Tea", True)
+        assert room.look().requests == 1
+
+    def test_an_event_is_made_edited_and_removed(self, dav: Dav, room: Room) -> None:
+        room.look()
+        rule = {"@type": "RecurrenceRule", "frequency": "weekly", "count": 5}
+        (ref,) = room.done(room.to_create(thing("calendars", "e1", "Tea", recurrenceRule=rule)))
+        assert {"SUMMARY:Tea", "RRULE:FREQ=WEEKLY;COUNT=5"} <= set(text_of(dav, "calendars", "e1").splitlines())
+        assert room.look().is_empty
+        room.done(room.to_patch(ref, {"title": "Coffee", "recurrenceRule/count": 6}))
+        assert {"SUMMARY:Coffee", "RRULE:FREQ=WEEKLY;COUNT=6"} <= set(text_of(dav, "calendars", "e1").splitlines())
+        room.done(room.to_patch(ref, {"recurrenceOverrides": {"2026-12-08T10:00:00": {"title": "Cocoa"}}}))
+        text = text_of(dav, "calendars", "e1")
+        assert ("SUMMARY:Cocoa" in text, text.count("BEGIN:VEVENT")) == (True, 2)
+        assert room.look().is_empty
+        room.done(room.to_delete(ref))
+        assert dav.names("calendars") == []
+
+    def test_an_edit_leaves_every_other_line_alone(self, dav: Dav, room: Room) -> None:
+        dav.put("calendars", "e.ics", calendar(event("e1", "SUMMARY:Tea", "CLASS:PRIVATE", "CATEGORIES:A,B")))
+        room.look()
+        room.done(room.to_patch(room.ref("e1"), {"title": "Coffee"}))
+        lines = text_of(dav, "calendars", "e1").splitlines()
+        assert {"SUMMARY:Coffee", "X-CUSTOM:kept", "CLASS:PRIVATE", "DTSTART;TZID=Europe/Berlin:20260105T100000"} <= set(lines)
+        assert room.look().is_empty
+
+    def test_an_edit_that_meets_another_one_is_stale_and_writes_nothing(self, dav: Dav, room: Room) -> None:
+        dav.put("calendars", "e.ics", calendar(event("e1", "SUMMARY:Tea")))
+        room.look()
+        dav.put("calendars", "e.ics", calendar(event("e1", "SUMMARY:Theirs")))
+        for job in (room.to_patch(room.ref("e1"), {"title": "Mine"}), room.to_delete(room.ref("e1"))):
+            (receipt,) = room.write(job)
+            assert receipt.outcome is Outcome.STALE
+        assert "SUMMARY:Theirs\n" in text_of(dav, "calendars", "e1")
+
+    def test_calendars_are_made_coloured_renamed_and_removed_and_events_move(self, dav: Dav, room: Room) -> None:
+        dav.put("calendars", "e.ics", calendar(event("e1", "SUMMARY:Tea")))
+        room.look()
+        made = str(room.write_folder(Verb.CREATE, None, "Work", "#FF0000").ref)
+        assert room.look().folders[made].color == "#FF0000"
+        room.done(room.to_move(room.ref("e1"), room.key("Work")))
+        assert (dav.names("calendars"), len(dav.names("calendars", made))) == ([], 1)
+        assert room.look().is_empty
+        full = room.write_folder(Verb.DELETE, made, "Work")
+        assert (full.outcome, "still holds" in full.why) == (Outcome.REFUSED, True)
+        assert room.write_folder(Verb.REPLACE, made, "Arbeit", "#00FF00").outcome is Outcome.DONE
+        folder = room.look().folders[made]
+        assert (folder.name, folder.color, "mayWriteAll" in folder.rights) == ("Arbeit", "#00FF00", True)
+        room.done(room.to_delete(room.ref("e1")))
+        assert room.write_folder(Verb.DELETE, made, "Arbeit").outcome is Outcome.DONE
+        look = room.look()
+        assert (look.gone_folders, look.suspicious) == ([made], "")
+
+    def test_a_delta_shows_what_happens_over_caldav(self, dav: Dav, room: Room) -> None:
+        for uid in ("e1", "e2"):
+            dav.put("calendars", f"{uid}.ics", calendar(event(uid, "SUMMARY:Tea")))
+        room.look()
+        dav.put("calendars", "e1.ics", calendar(event("e1", "SUMMARY:Coffee")))
+        dav.put("calendars", "new.ics", calendar(event("a/b c", "SUMMARY:New")))
+        remove(dav, "calendars", "e2.ics")
+        look = room.look()
+        assert (len(look.items), look.gone, look.problems) == (2, ["E-e2"], [])
+        assert room.by_uid("a/b c")["title"] == "New"
+        held = dict(room.held)
+        assert (room.look(whole=True).items, room.held) == ({}, held)
+
+    def test_one_instance_of_a_series_is_an_item_and_several_are_held_back(self, dav: Dav, room: Room) -> None:
+        part = event("lone", "SUMMARY:One", "RECURRENCE-ID;TZID=Europe/Berlin:20260112T100000", start="20260112T120000")
+        dav.put("calendars", "l.ics", calendar(part))
+        (seen,) = room.look().items.values()
+        assert json.loads(seen.content)["recurrenceId"] == "2026-01-12T10:00:00"
+        second = event("lone", "SUMMARY:Two", "RECURRENCE-ID;TZID=Europe/Berlin:20260119T100000", start="20260119T120000")
+        dav.put("calendars", "l.ics", calendar(part, second))
+        look = room.look()
+        assert (look.items, look.gone, len(look.problems)) == ({}, [], 1)  # the one that is new
+        assert len(room.look(whole=True).problems) == 2
+        (receipt,) = room.write(room.to_create(thing("calendars", "lone", "A series")))
+        assert receipt.outcome is Outcome.REFUSED  # it would take their place, contents and all
+        assert text_of(dav, "calendars", "lone").count("BEGIN:VEVENT") == 2
+        whole = event("lone", "SUMMARY:Whole", "RRULE:FREQ=WEEKLY;COUNT=4")
+        dav.put("calendars", "l.ics", calendar(whole, part, second))
+        look = room.look()
+        assert ([seen.digest for seen in look.items.values()], look.gone) == (["lone"], [seen.ref])
+        assert len(room.by_uid("lone")["recurrenceOverrides"]) == 2
+
+    def test_somebody_elses_event_takes_ones_own_answer_and_no_more(self, dav: Dav, room: Room, account: Account) -> None:
+        """Cyrus 3.12.4 lets a client change everything of an event whose organizer is somebody else; we must not."""
+        ask = [("ParticipantIdentity/get", {"ids": None})]
+        using = [f"urn:ietf:params:jmap:{name}" for name in ("core", "calendars", "principals")]
+        mine = account.jmap.call(ask, using)[0]["list"][0]["sendTo"]["imip"]
+        people = ["ORGANIZER:mailto:boss@example.com", "ATTENDEE;PARTSTAT=ACCEPTED:mailto:boss@example.com"]
+        dav.put("calendars", "m.ics", calendar(event("m", "SUMMARY:Meeting", *people, f"ATTENDEE;PARTSTAT=NEEDS-ACTION:{mine}")))
+        room.look()
+        ref = room.ref("m")
+        (receipt,) = room.write(room.to_patch(ref, {"title": "Mine"}))
+        assert (receipt.outcome, "title" in receipt.why) == (Outcome.REFUSED, True)
+        people_then: dict[str, Any] = room.content(ref)["participants"]
+        (me,) = [key for key, one in people_then.items() if one.get("calendarAddress") == mine]
+        (boss,) = people_then.keys() - {me}
+        (receipt,) = room.write(room.to_patch(ref, {f"participants/{boss}/participationStatus": "declined"}))
+        assert receipt.outcome is Outcome.REFUSED
+        room.done(room.to_patch(ref, {f"participants/{me}/participationStatus": "accepted"}))
+        text = text_of(dav, "calendars", "m")
+        assert ("SUMMARY:Meeting\n" in text, "NEEDS-ACTION" in text) == (True, False)
+
+    def test_a_title_that_would_fell_the_server_is_held_back_by_name(self, dav: Dav, room: Room) -> None:
+        """Cyrus 3.12.4 fails an assertion at about 65,000 octets, and with it everything else of the request."""
+        room.look()
+        bad, good = room.write(
+            room.to_create(thing("calendars", "e1", "x" * 70_000)), room.to_create(thing("calendars", "e2", "x" * 50_000))
+        )
+        assert (bad.outcome, good.outcome, len(dav.names("calendars"))) == (Outcome.REFUSED, Outcome.DONE, 1)
+
+    def test_many_events_come_and_go_in_batches(self, dav: Dav, room: Room) -> None:
+        room.look()
+        room.done(*(room.to_create(thing("calendars", f"uid-{number}", f"Number {number}")) for number in range(450)))
+        assert len(dav.names("calendars")) == 450
+        held = dict(room.held)
+        assert room.look().is_empty
+        room.held.clear()
+        room.look(whole=True)
+        assert room.held == held
+        room.done(*(room.to_delete(ref) for ref in held))
+        assert dav.names("calendars") == []
