@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Literal
 from jmapsync.formats import align, canonical
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.damage import take_back
-from jmapsync.formats.ical import read_calendar, write_calendar
-from jmapsync.formats.vcard import read_card, write_card
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,23 +44,39 @@ class FileCodec:
 
 def cards(version: Version) -> FileCodec:
     """Return the codec of contacts, which writes vCards of a version and reads any."""
-    return FileCodec(".vcf", _read_card, partial(write_card, version=version))
+    return FileCodec(".vcf", _read_card, partial(_write_card, version))
 
 
 def schedules(type_: Literal["Event", "Task"]) -> FileCodec:
     """Return the codec of events or of tasks."""
-    return FileCodec(".ics", partial(_read_one, type_), lambda item: write_calendar([item]))
+    return FileCodec(".ics", partial(_read_one, type_), _write_one)
 
 
 def _read_card(data: bytes) -> Object:
     """Return a card without the uid that was made of its content: an edit would make another item of it."""
+    from jmapsync.formats.vcard import read_card  # noqa: PLC0415  # a run with nothing to do converts nothing
+
     item = read_card(data)
     if not _UID.search(data):
         del item["uid"]
     return item
 
 
+def _write_card(version: Version, item: Object) -> bytes:
+    from jmapsync.formats.vcard import write_card  # noqa: PLC0415  # as above
+
+    return write_card(item, version)
+
+
+def _write_one(item: Object) -> bytes:
+    from jmapsync.formats.ical import write_calendar  # noqa: PLC0415  # the icalendar library costs 100 ms
+
+    return write_calendar([item])
+
+
 def _read_one(type_: str, data: bytes) -> Object:
+    from jmapsync.formats.ical import read_calendar  # noqa: PLC0415  # as above
+
     objects = read_calendar(data)
     if len(objects) > 1:
         raise MalformedError(f"The file holds {len(objects)} instances of a series, but not the series itself.")
