@@ -7,7 +7,6 @@ word for each id: by `/changes`, or by `/get` for what a listing lacks (RFC 8620
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,7 +19,7 @@ from jmapsync.storage.remote.changes import MOST_PAGES, WENT_BACK, WholeLookNeed
 from jmapsync.storage.remote.objects.reading import BATCH
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from jmapsync.storage.remote.emails import Changes
     from jmapsync.storage.remote.objects.reading import Found, Reader
@@ -122,28 +121,24 @@ class ObjectLook:
                 yield page
 
     async def _objects(self, reader: Reader, refs: Sequence[str]) -> AsyncIterator[Observation]:
-        async with aclosing(self._ahead(reader, refs)) as pages:
-            async for asked, found in pages:
+        """Yield objects page by page; the next page is under way while one is taken in."""
+        at = 0
+        reading = asyncio.ensure_future(reader.page(refs, at)) if refs else None
+        try:
+            while reading is not None:
+                found = await reading
+                asked, at = refs[at : at + found.asked], at + found.asked
+                reading = asyncio.ensure_future(reader.page(refs, at)) if at < len(refs) else None
                 if folders := await self._unknown_homes(found):
                     yield folders
                 # In a thread, because conversions take time in which answers come.
                 page = await asyncio.to_thread(self._seen, reader, found, asked)
                 await self._hold_back_parts(page)
                 yield page
-
-    async def _ahead(self, reader: Reader, refs: Sequence[str]) -> AsyncGenerator[tuple[list[str], Found]]:
-        """Yield pages of objects with the ids that were asked for; the next one is under way while one is taken in."""
-        pages = aiter(reader.pages(refs))
-        reading: asyncio.Future[Found | None] = asyncio.ensure_future(_next(pages))
-        at = 0
-        try:
-            while (found := await reading) is not None:
-                reading = asyncio.ensure_future(_next(pages))
-                yield list(refs[at : at + found.asked]), found
-                at += found.asked
         finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            if reading is not None:
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
 
     def _seen(self, reader: Reader, found: Found, asked: Iterable[str]) -> Observation:
         items, troubles = reader.seen(found)
@@ -290,10 +285,6 @@ async def siblings(reader: Reader, uids: Iterable[str]) -> dict[str, set[str]]:
             if isinstance(one, dict) and isinstance(one.get("id"), str):
                 found.setdefault(str(one.get("uid")), set()).add(one["id"])
     return found
-
-
-async def _next(pages: AsyncIterator[Found]) -> Found | None:
-    return await anext(pages, None)
 
 
 def other_server(cursor: Cursor, server: str) -> Cursor | None:
