@@ -25,6 +25,7 @@ from jmapsync.storage.port import Job, Outcome, Receipt
 from jmapsync.storage.remote.objects.create import Creator
 from jmapsync.storage.remote.objects.dialect import PRINCIPALS
 from jmapsync.storage.remote.objects.foreign import beyond_rights
+from jmapsync.storage.remote.objects.reading import Found
 from jmapsync.storage.remote.objects.sending import Sender, Sent, UnsentError, concerns_one, too_much
 from jmapsync.storage.remote.write import failed_call, refusal
 
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jmapsync.formats.codec import Object
+    from jmapsync.jmap.wire import Response
     from jmapsync.storage.remote.objects.data import Data
-    from jmapsync.storage.remote.objects.reading import Found, Reader
+    from jmapsync.storage.remote.objects.reading import Reader
 
 TRIES = 3
 """Times a batch is read and sent anew when something else on the server changes meanwhile."""
@@ -105,13 +107,22 @@ class ObjectSetter:
         return receipts + [Receipt(job.order.key, Outcome.STALE, why="the server changes all the time") for job in waiting]
 
     async def _read(self, jobs: Sequence[Job], *, given: bool) -> _Now:
-        """Read objects as they are now, in one state."""
+        """Read objects as they are now: in one request, so in one state, or else in as many as they take."""
         reader, refs = self._reader, [str(job.ref) for job in jobs]
-        now = _Now(await reader.fetch(refs))
-        if given and reader.dialect.raw:
-            ids = [reader.id(ref) for ref in refs]
-            call = Call(f"{reader.dialect.type}/get", {"accountId": reader.account, "ids": ids}, "given")
-            answer = (await reader.call([call])).get(call)
+        now = _Now(Found())
+        own = Call(f"{reader.dialect.type}/get", {"accountId": reader.account, "ids": [reader.id(ref) for ref in refs]}, "given")
+        wanted = [own] if given and reader.dialect.raw else []
+        response: Response | None
+        try:
+            response = await reader.call([*await reader.gets(refs, "now"), *wanted])
+            await reader.take(response, "now", now.found)
+        except (MethodError, RequestError) as error:
+            if error.type not in {"requestTooLarge", "limit"}:
+                raise
+            now.found = await reader.fetch(refs)
+            response = await reader.call(wanted) if wanted else None
+        if wanted and response is not None:
+            answer = response.get(own)
             listed = [one for one in answer.get("list") or () if isinstance(one, dict) and "id" in one]
             now.given = {reader.ref(str(one["id"])): one for one in listed}
             if str(answer.get("state") or "") != now.found.state:
