@@ -103,13 +103,15 @@ class ObjectLook:
     async def _changed(self, reader: Reader, changes: Changes) -> AsyncIterator[Observation]:
         """Yield the objects that a page of changes tells of.
 
-        One that is told to be destroyed and to be there is asked for: where the id is the uid (Cyrus), it may have come back.
+        One that is told to be destroyed and to be there is asked for: where the id is the uid (Cyrus), it may have come back. What
+        is gone comes first, because another client may have made it anew, with another id and the same uid.
         """
         listed = [reader.ref(one) for one in dict.fromkeys([*changes.created, *changes.updated])]
+        if gone := {reader.ref(one) for one in changes.destroyed}.difference(listed):
+            self._refs = {uid: ref for uid, ref in self._refs.items() if ref not in gone}
+            yield Observation(gone_refs=sorted(gone))
         async for page in self._objects(reader, listed):
             yield page
-        if gone := sorted({reader.ref(one) for one in changes.destroyed}.difference(listed)):
-            yield Observation(gone_refs=gone)
 
     async def objects(self, refs: Iterable[str]) -> AsyncIterator[Observation]:
         """Yield objects by their ids; those that the server says it does not have are gone, those it is silent about a problem."""
@@ -200,13 +202,16 @@ class ObjectLook:
             refs.update(dict.fromkeys(listed))
             stable = stable and held_still
         lost: set[str] = set()
-        async for page in self.objects([*refs, *sorted(before.difference(refs))]):  # a listing may be cut (hard case 23)
+        async for page in self.objects(sorted(before.difference(refs))):  # a listing may be cut (hard case 23)
             lost.update(page.gone_refs)
             page.gone_refs = []
             yield page
-        last = Observation(gone_refs=sorted(before & lost), whole=stable, cursor=cursor.encode() if stable else "")
-        last.suspicious = _doubt(last, before, since, cursor)
-        yield last
+        gone = Observation(gone_refs=sorted(before & lost))
+        gone.suspicious = _doubt(gone, before, since, cursor)
+        yield gone
+        async for page in self.objects(refs):
+            yield page
+        yield Observation(whole=stable, cursor=cursor.encode() if stable else "")
         try:
             async for changed in self.since(cursor):
                 changed.cursor = changed.cursor if stable else ""  # what a moving list skipped, no delta tells of
@@ -215,13 +220,13 @@ class ObjectLook:
             return  # the listing stands by itself
 
 
-def _doubt(last: Observation, before: set[str], since: Cursor | None, now: Cursor) -> str:
+def _doubt(page: Observation, before: set[str], since: Cursor | None, now: Cursor) -> str:
     """Return why what is gone by a listing may be the server's loss, or nothing."""
     if since is not None:
         pairs = [(since.boxes, now.boxes), *((state, now.items.get(kind, "")) for kind, state in since.items.items())]
         if any(went_back(old, new) for old, new in pairs):
             return WENT_BACK
-    return "every item disappeared from the server at once" if len(last.gone_refs) == len(before) > FEW else ""
+    return "every item disappeared from the server at once" if len(page.gone_refs) == len(before) > FEW else ""
 
 
 async def _list(reader: Reader, first: Response) -> tuple[list[str], bool]:
