@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 LISTINGS = 3
 """Times a listing is begun anew when the server's objects change under it."""
+SILENTLY_CUT = 500
+"""Stalwart cuts Foo/get with ids null at this number without a word."""
 LISTED = 4096
 """Ids a page of a listing: Cyrus 3.12 takes 0.2 s for each page of contacts, however long it is."""
 FEW = 3
@@ -85,7 +87,9 @@ class ObjectLook:
                     # Containers are few: all of them are read, and so what is told of them in pages needs no second thought.
                     folders, state = first.take_folders(await first.call(first.all_folders("all")), "all")
                     cursor = replace(cursor, boxes=state)
-                    yield Observation(folders=folders, folders_whole=True)
+                    here = {folder.ref for folder in folders}
+                    gone = [ref for ref in boxes.destroyed if ref not in here]
+                    yield Observation(folders=folders, folders_whole=len(folders) < SILENTLY_CUT, gone_folders=gone)
             told = {kind: believed(response, call, cursor.items[kind]) for kind, call in asked.items()}
             cursor = replace(cursor, items=cursor.items | {kind: one.new_state for kind, one in told.items()})
             for reader in waiting:
@@ -194,7 +198,7 @@ class ObjectLook:
         folders, boxes_state = first.take_folders(response, "all")
         items = {call.id.partition("-")[0]: str(response.get(call).get("state") or "") for call in states}
         cursor = Cursor(items, boxes_state, server)
-        yield Observation(folders=folders, folders_whole=bool(first.dialect.container))
+        yield Observation(folders=folders, folders_whole=bool(first.dialect.container) and len(folders) < SILENTLY_CUT)
         refs: dict[str, None] = {}
         stable = True
         for reader in self._readers:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jmapsync.storage.remote.objects import look as look_module
 from tests.storage.remote.objects.things import added, title_of
 
 if TYPE_CHECKING:
@@ -211,3 +212,17 @@ def test_what_was_made_anew_under_its_uid_is_told_after_what_is_gone(case: Case,
 
     room.run(take())
     assert order.index(old) < order.index(new)
+
+
+def test_a_list_of_containers_that_may_be_cut_makes_none_vanish(
+    case: Case, server: DemoServer, store: Store, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stalwart cuts `/get` with `ids: null` at 500 without a word."""
+    monkeypatch.setattr(look_module, "SILENTLY_CUT", 3)
+    made = [store.create_collection(f"C{number}") for number in range(5)]
+    room.look()
+    server.faults.truncated_get.arm(3, only={store.model.collection})
+    store.delete_collection("C4")
+    look = room.look()
+    assert look.gone_folders == [made[4]]
+    assert room.look(whole=True).gone_folders == []
