@@ -10,12 +10,13 @@ import pytest
 
 from jmapsync.planner.model import Verb
 from jmapsync.storage.port import Outcome
-from tests.pim import DAV, Dav
+from tests.pim import DAV, Dav, Pim, change
 from tests.storage.remote.objects.room import PHOTO, PNG, Room
 from tests.storage.remote.objects.things import thing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.live.conftest import Account
     from tests.live.cyrus import Cyrus
@@ -356,3 +357,73 @@ class TestCalendars:
         assert room.held == held
         room.done(*(room.to_delete(ref) for ref in held))
         assert dav.names("calendars") == []
+
+
+class TestMirror:
+    """The same through the whole program, where the keys and lines of files meet those of the server."""
+
+    @pytest.fixture
+    def contacts(self, account: Account, tmp_path: Path) -> Pim:
+        return Pim(tmp_path, account.url, account.user, account.password, ("contacts",))
+
+    def test_a_group_is_a_file_like_any_card(self, dav: Dav, contacts: Pim) -> None:
+        dav.put("contacts", "a.vcf", CARD.format("ada"))
+        dav.put("contacts", "g.vcf", GROUP)
+        contacts.settle()
+        file = contacts.file("contacts", "team")
+        assert "X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:ada" in file.read_text()
+        change(file, "X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:nobody\r\n", "")
+        contacts.sync("contacts")
+        lines = text_of(dav, "contacts", "team").splitlines()
+        assert "X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:nobody" not in lines
+        assert {"X-ADDRESSBOOKSERVER-MEMBER:urn:uuid:ada", "NOTE:of the group", "FN:Team"} <= set(lines)
+        contacts.settle()
+        new = file.with_name("crew.vcf")
+        new.write_text(
+            GROUP.replace("UID:team", "UID:crew").replace("Team", "Crew").replace("NOTE:of the group\r\n", ""), newline=""
+        )
+        contacts.sync("contacts")
+        assert "X-ADDRESSBOOKSERVER-KIND:group" in text_of(dav, "contacts", "crew")
+        contacts.settle()
+        file.unlink()
+        contacts.sync("contacts")
+        assert text_of(dav, "contacts", "team") == ""
+        contacts.settle()
+
+    def test_a_photo_goes_both_ways(self, dav: Dav, contacts: Pim) -> None:
+        photo = f"PHOTO;ENCODING=b;TYPE=PNG:{base64.b64encode(PNG).decode()}\r\n"
+        dav.put("contacts", "a.vcf", CARD.format("ada").replace("END:", f"{photo}END:"))
+        contacts.settle()
+        file = contacts.file("contacts", "ada")
+        assert base64.b64encode(PNG).decode() in file.read_text().replace("\n ", "")
+        change(file, "NOTE:first", "NOTE:second")
+        contacts.sync("contacts")
+        text = text_of(dav, "contacts", "ada")
+        assert ("NOTE:second\n" in text, base64.b64encode(PNG).decode() in text) == (True, True)
+        contacts.settle()
+
+    @pytest.mark.parametrize("cyrus", ["3.12"], indirect=True)
+    def test_an_alarm_or_an_answer_that_is_changed_is_no_second_one(self, dav: Dav, account: Account, tmp_path: Path) -> None:
+        pim = Pim(tmp_path, account.url, account.user, account.password, ("calendars",))
+        ask = [("ParticipantIdentity/get", {"ids": None})]
+        using = [f"urn:ietf:params:jmap:{name}" for name in ("core", "calendars", "principals")]
+        mine = account.jmap.call(ask, using)[0]["list"][0]["sendTo"]["imip"]
+        people = [f"ORGANIZER:{mine}", "ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:b@example.com", "LOCATION:Room 1"]
+        alarms = [
+            line
+            for minutes in (5, 60)
+            for line in ("BEGIN:VALARM", "ACTION:DISPLAY", "DESCRIPTION:Soon", f"TRIGGER:-PT{minutes}M", "END:VALARM")
+        ]
+        dav.put("calendars", "e.ics", calendar(event("e1", "SUMMARY:Tea", *people, *alarms)))
+        pim.settle()
+        file = pim.file("calendars", "e1")
+        change(file, "TRIGGER:-PT5M", "TRIGGER:-PT10M")
+        change(file, "Room 1", "Room 2")
+        change(file, "PARTSTAT=NEEDS-ACTION", "PARTSTAT=ACCEPTED")
+        pim.sync("calendars")
+        text = text_of(dav, "calendars", "e1")
+        found = sorted(line for line in text.splitlines() if line.startswith("TRIGGER"))
+        assert [line.rpartition(":")[2] for line in found] == ["-PT10M", "-PT60M"]
+        assert (text.count("\nLOCATION"), "Room 2" in text) == (1, True)
+        assert (text.count("\nATTENDEE"), "PARTSTAT=ACCEPTED" in text) == (1, True)
+        pim.settle()

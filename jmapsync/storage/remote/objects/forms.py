@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.formats.objects import at, escape, tokens
+from jmapsync.formats.align import align
+from jmapsync.formats.canonical import canonical
+from jmapsync.formats.objects import apply, at, diff, escape, tokens
+from jmapsync.formats.setaside import set_aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -122,6 +125,15 @@ def rekeyed(item: Object, held: Object, aligned: Object) -> Object:
             for key, patch in patches.items()
         }
     return result
+
+
+def fitted_patch(patch: Patch, held: Object, now: Object) -> Patch:
+    """Return a patch made for `held` under the keys of `now`, which means the same."""
+    aside, _ = set_aside(now)
+    if not held or canonical(held) == canonical(aside):
+        return patch
+    aligned = align(held, aside)
+    return diff(aligned, rekeyed(apply(held, patch), held, aligned))
 
 
 def _rekeyed(value: Object, held: Object, aligned: Object) -> Object:

@@ -7,7 +7,6 @@ word for each id: by `/changes`, or by `/get` for what a listing lacks (RFC 8620
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,13 +19,15 @@ from jmapsync.storage.remote.changes import MOST_PAGES, WENT_BACK, WholeLookNeed
 from jmapsync.storage.remote.objects.reading import BATCH
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from jmapsync.storage.remote.emails import Changes
     from jmapsync.storage.remote.objects.reading import Found, Reader
 
 LISTINGS = 3
 """Times a listing is begun anew when the server's objects change under it."""
+SILENTLY_CUT = 500
+"""Stalwart cuts Foo/get with ids null at this number without a word."""
 LISTED = 4096
 """Ids a page of a listing: Cyrus 3.12 takes 0.2 s for each page of contacts, however long it is."""
 FEW = 3
@@ -86,7 +87,9 @@ class ObjectLook:
                     # Containers are few: all of them are read, and so what is told of them in pages needs no second thought.
                     folders, state = first.take_folders(await first.call(first.all_folders("all")), "all")
                     cursor = replace(cursor, boxes=state)
-                    yield Observation(folders=folders, folders_whole=True)
+                    here = {folder.ref for folder in folders}
+                    gone = [ref for ref in boxes.destroyed if ref not in here]
+                    yield Observation(folders=folders, folders_whole=len(folders) < SILENTLY_CUT, gone_folders=gone)
             told = {kind: believed(response, call, cursor.items[kind]) for kind, call in asked.items()}
             cursor = replace(cursor, items=cursor.items | {kind: one.new_state for kind, one in told.items()})
             for reader in waiting:
@@ -104,13 +107,15 @@ class ObjectLook:
     async def _changed(self, reader: Reader, changes: Changes) -> AsyncIterator[Observation]:
         """Yield the objects that a page of changes tells of.
 
-        One that is told to be destroyed and to be there is asked for: where the id is the uid (Cyrus), it may have come back.
+        One that is told to be destroyed and to be there is asked for: where the id is the uid (Cyrus), it may have come back. What
+        is gone comes first, because another client may have made it anew, with another id and the same uid.
         """
         listed = [reader.ref(one) for one in dict.fromkeys([*changes.created, *changes.updated])]
+        if gone := {reader.ref(one) for one in changes.destroyed}.difference(listed):
+            self._refs = {uid: ref for uid, ref in self._refs.items() if ref not in gone}
+            yield Observation(gone_refs=sorted(gone))
         async for page in self._objects(reader, listed):
             yield page
-        if gone := sorted({reader.ref(one) for one in changes.destroyed}.difference(listed)):
-            yield Observation(gone_refs=gone)
 
     async def objects(self, refs: Iterable[str]) -> AsyncIterator[Observation]:
         """Yield objects by their ids; those that the server says it does not have are gone, those it is silent about a problem."""
@@ -122,28 +127,24 @@ class ObjectLook:
                 yield page
 
     async def _objects(self, reader: Reader, refs: Sequence[str]) -> AsyncIterator[Observation]:
-        async with aclosing(self._ahead(reader, refs)) as pages:
-            async for asked, found in pages:
+        """Yield objects page by page; the next page is under way while one is taken in."""
+        at = 0
+        reading = asyncio.ensure_future(reader.page(refs, at)) if refs else None
+        try:
+            while reading is not None:
+                found = await reading
+                asked, at = refs[at : at + found.asked], at + found.asked
+                reading = asyncio.ensure_future(reader.page(refs, at)) if at < len(refs) else None
                 if folders := await self._unknown_homes(found):
                     yield folders
                 # In a thread, because conversions take time in which answers come.
                 page = await asyncio.to_thread(self._seen, reader, found, asked)
                 await self._hold_back_parts(page)
                 yield page
-
-    async def _ahead(self, reader: Reader, refs: Sequence[str]) -> AsyncGenerator[tuple[list[str], Found]]:
-        """Yield pages of objects with the ids that were asked for; the next one is under way while one is taken in."""
-        pages = aiter(reader.pages(refs))
-        reading: asyncio.Future[Found | None] = asyncio.ensure_future(_next(pages))
-        at = 0
-        try:
-            while (found := await reading) is not None:
-                reading = asyncio.ensure_future(_next(pages))
-                yield list(refs[at : at + found.asked]), found
-                at += found.asked
         finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            if reading is not None:
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
 
     def _seen(self, reader: Reader, found: Found, asked: Iterable[str]) -> Observation:
         items, troubles = reader.seen(found)
@@ -197,7 +198,7 @@ class ObjectLook:
         folders, boxes_state = first.take_folders(response, "all")
         items = {call.id.partition("-")[0]: str(response.get(call).get("state") or "") for call in states}
         cursor = Cursor(items, boxes_state, server)
-        yield Observation(folders=folders, folders_whole=bool(first.dialect.container))
+        yield Observation(folders=folders, folders_whole=bool(first.dialect.container) and len(folders) < SILENTLY_CUT)
         refs: dict[str, None] = {}
         stable = True
         for reader in self._readers:
@@ -205,13 +206,16 @@ class ObjectLook:
             refs.update(dict.fromkeys(listed))
             stable = stable and held_still
         lost: set[str] = set()
-        async for page in self.objects([*refs, *sorted(before.difference(refs))]):  # a listing may be cut (hard case 23)
+        async for page in self.objects(sorted(before.difference(refs))):  # a listing may be cut (hard case 23)
             lost.update(page.gone_refs)
             page.gone_refs = []
             yield page
-        last = Observation(gone_refs=sorted(before & lost), whole=stable, cursor=cursor.encode() if stable else "")
-        last.suspicious = _doubt(last, before, since, cursor)
-        yield last
+        gone = Observation(gone_refs=sorted(before & lost))
+        gone.suspicious = _doubt(gone, before, since, cursor)
+        yield gone
+        async for page in self.objects(refs):
+            yield page
+        yield Observation(whole=stable, cursor=cursor.encode() if stable else "")
         try:
             async for changed in self.since(cursor):
                 changed.cursor = changed.cursor if stable else ""  # what a moving list skipped, no delta tells of
@@ -220,13 +224,13 @@ class ObjectLook:
             return  # the listing stands by itself
 
 
-def _doubt(last: Observation, before: set[str], since: Cursor | None, now: Cursor) -> str:
+def _doubt(page: Observation, before: set[str], since: Cursor | None, now: Cursor) -> str:
     """Return why what is gone by a listing may be the server's loss, or nothing."""
     if since is not None:
         pairs = [(since.boxes, now.boxes), *((state, now.items.get(kind, "")) for kind, state in since.items.items())]
         if any(went_back(old, new) for old, new in pairs):
             return WENT_BACK
-    return "every item disappeared from the server at once" if len(last.gone_refs) == len(before) > FEW else ""
+    return "every item disappeared from the server at once" if len(page.gone_refs) == len(before) > FEW else ""
 
 
 async def _list(reader: Reader, first: Response) -> tuple[list[str], bool]:
@@ -290,10 +294,6 @@ async def siblings(reader: Reader, uids: Iterable[str]) -> dict[str, set[str]]:
             if isinstance(one, dict) and isinstance(one.get("id"), str):
                 found.setdefault(str(one.get("uid")), set()).add(one["id"])
     return found
-
-
-async def _next(pages: AsyncIterator[Found]) -> Found | None:
-    return await anext(pages, None)
 
 
 def other_server(cursor: Cursor, server: str) -> Cursor | None:

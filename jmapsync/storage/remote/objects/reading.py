@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from jmapsync.storage.remote.concurrent import together
 from jmapsync.storage.remote.objects.forms import type_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
 
     from jmapsync.formats.codec import Codec, Object
     from jmapsync.jmap.client import Client
@@ -36,6 +37,7 @@ OCTETS = 4 << 20
 DEFAULT = "Default"
 """The address book that is always there where a server has no way to tell of them (Cyrus' vendor contacts)."""
 TYPES = ("Event", "Task")
+_DATA = re.compile(rb'"data:', re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -142,32 +144,31 @@ class Reader:
 
     # objects
 
-    async def pages(self, ids: Sequence[str]) -> AsyncIterator[Found]:
-        """Yield objects by their ids, so many at a time as memory bears."""
-        at = 0
-        while at < len(ids):
+    async def page(self, refs: Sequence[str], at: int) -> Found:
+        """Return the objects of ids from a place on, as many as memory bears; `asked` tells how many."""
+        while True:
             limit = (await self.limits()).max_objects_in_get
-            some = ids[at : at + self._pace.count(limit)]
-            found = Found()
+            some = list(refs[at : at + self._pace.count(limit)])
+            found = Found(asked=len(some))
             try:
-                await self._read(list(some), found)
+                await self._read(some, found)
             except (MethodError, RequestError) as error:
                 if error.type not in {"requestTooLarge", "limit"} or len(some) == 1:
                     raise
                 self._pace.halve(len(some))
-                continue
-            at += len(some)
-            found.asked = len(some)
-            yield found
+            else:
+                return found
 
-    async def fetch(self, ids: Sequence[str]) -> Found:
+    async def fetch(self, refs: Sequence[str]) -> Found:
         """Return objects by their ids, all together."""
         found = Found()
-        async for some in self.pages(ids):
+        while found.asked < len(refs):
+            some = await self.page(refs, found.asked)
             found.items |= some.items
             found.files |= some.files
             found.lost |= some.lost
             found.state = found.state or some.state
+            found.asked += some.asked
         return found
 
     async def _read(self, ids: list[str], found: Found) -> None:
@@ -245,7 +246,9 @@ class Reader:
         else:
             raise MalformedError("The server lists it but does not give its content.")
         if not item.get("uid"):
-            item["uid"] = str(given.get("uid") or self.id(ref))  # such cards are met, and a file needs one
+            item["uid"] = given.get("uid") or self.id(ref)  # such cards are met, and a file needs one
+        if not isinstance(item["uid"], str):
+            raise MalformedError("Its uid is no text.")
         return item
 
     def seen(self, found: Found) -> tuple[list[Seen], list[Trouble]]:
@@ -274,12 +277,15 @@ class Reader:
 
     def one(self, ref: str, found: Found) -> Seen:
         """Return one object as it was seen; its size is with its data. Raises MalformedError."""
-        item, data = set_aside(self.normal_form(ref, found))
+        item = self.normal_form(ref, found)
+        content = encode(item)
+        size = len(content)
+        if _DATA.search(content):
+            item, _ = set_aside(item)
+            content = encode(item)
         homes = frozenset(self.keys[box] for box in self.boxes(found.items[ref]) if box in self.keys)
         sense = self._codec.sense(item)
-        content = encode(item)
-        size = len(content) + sum(map(len, data.values()))
-        return Seen(ref, Version(sense, sense, homes=homes), size=size, digest=str(item["uid"]), content=content)
+        return Seen(ref, Version(sense, sense, homes=homes), size=size, digest=item["uid"], content=content)
 
     def boxes(self, item: Object) -> list[str]:
         """Return the ids of the containers that an object is in."""

@@ -22,7 +22,7 @@ from jmapsync.storage.remote.objects.reading import BATCH, Found
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.codec import Object, Patch
     from jmapsync.storage.remote.objects.data import Data
     from jmapsync.storage.remote.objects.reading import Reader
 
@@ -122,11 +122,11 @@ class Sender:
         except MalformedError as error:
             raise UnsentError.refused(job, str(error)) from error
 
-    async def patch(self, job: Job, form: Object, given: Object) -> dict[str, Any]:
-        """Return the patch of an object as the server takes it: of its normal form, and of itself as given. Raises UnsentError."""
-        blobs = await self._uploaded(job, job.patch)
+    async def patch(self, job: Job, patch: Patch, form: Object, given: Object) -> dict[str, Any]:
+        """Return a patch of a normal form as the server takes it, of the object as it gave it. Raises UnsentError."""
+        blobs = await self._uploaded(job, patch)
         try:
-            return dict(self._reader.dialect.down_patch(job.patch or {}, form, given, blobs))
+            return dict(self._reader.dialect.down_patch(patch, form, given, blobs))
         except MalformedError as error:
             raise UnsentError.refused(job, str(error)) from error
 

@@ -81,9 +81,12 @@ class ObjectSide:
             told.update(trouble.ref for trouble in page.problems)
             told.update(page.gone_refs)
             yield page
-        if untold := [ref for ref in again if ref not in told]:
+        overtaken = {ref for setter in self._setters for ref in setter.overtaken}
+        if untold := [ref for ref in dict.fromkeys([*again, *sorted(overtaken)]) if ref not in told]:
             async for page in look.objects(untold):
                 yield page
+        for setter in self._setters:
+            setter.overtaken -= overtaken
 
     async def read(self, wanted: Sequence[Record]) -> dict[int, Body]:
         """Return normal forms by key, their data in place; one that cannot be had says why."""

@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from jmapsync.errors import Remedy
-from jmapsync.formats.canonical import canonical
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.objects import escape
-from jmapsync.formats.setaside import set_aside
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
@@ -25,15 +23,18 @@ from jmapsync.storage.port import Job, Outcome, Receipt
 from jmapsync.storage.remote.objects.create import Creator
 from jmapsync.storage.remote.objects.dialect import PRINCIPALS
 from jmapsync.storage.remote.objects.foreign import beyond_rights
+from jmapsync.storage.remote.objects.forms import fitted_patch
+from jmapsync.storage.remote.objects.reading import Found
 from jmapsync.storage.remote.objects.sending import Sender, Sent, UnsentError, concerns_one, too_much
 from jmapsync.storage.remote.write import failed_call, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.codec import Object, Patch
+    from jmapsync.jmap.wire import Response
     from jmapsync.storage.remote.objects.data import Data
-    from jmapsync.storage.remote.objects.reading import Found, Reader
+    from jmapsync.storage.remote.objects.reading import Reader
 
 TRIES = 3
 """Times a batch is read and sent anew when something else on the server changes meanwhile."""
@@ -61,6 +62,8 @@ class ObjectSetter:
         self._sender = Sender(reader, data)
         self._creator = Creator(reader, self._sender)
         self._mine: frozenset[str] | None = None
+        self.overtaken: set[str] = set()
+        """Ids of objects that the next look has to show: `/changes` may keep silent about them."""
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Carry out orders and return a receipt for each, in no particular order."""
@@ -105,13 +108,22 @@ class ObjectSetter:
         return receipts + [Receipt(job.order.key, Outcome.STALE, why="the server changes all the time") for job in waiting]
 
     async def _read(self, jobs: Sequence[Job], *, given: bool) -> _Now:
-        """Read objects as they are now, in one state."""
+        """Read objects as they are now: in one request, so in one state, or else in as many as they take."""
         reader, refs = self._reader, [str(job.ref) for job in jobs]
-        now = _Now(await reader.fetch(refs))
-        if given and reader.dialect.raw:
-            ids = [reader.id(ref) for ref in refs]
-            call = Call(f"{reader.dialect.type}/get", {"accountId": reader.account, "ids": ids}, "given")
-            answer = (await reader.call([call])).get(call)
+        now = _Now(Found())
+        own = Call(f"{reader.dialect.type}/get", {"accountId": reader.account, "ids": [reader.id(ref) for ref in refs]}, "given")
+        wanted = [own] if given and reader.dialect.raw else []
+        response: Response | None
+        try:
+            response = await reader.call([*await reader.gets(refs, "now"), *wanted])
+            await reader.take(response, "now", now.found)
+        except (MethodError, RequestError) as error:
+            if error.type not in {"requestTooLarge", "limit"}:
+                raise
+            now.found = await reader.fetch(refs)
+            response = await reader.call(wanted) if wanted else None
+        if wanted and response is not None:
+            answer = response.get(own)
             listed = [one for one in answer.get("list") or () if isinstance(one, dict) and "id" in one]
             now.given = {reader.ref(str(one["id"])): one for one in listed}
             if str(answer.get("state") or "") != now.found.state:
@@ -126,17 +138,22 @@ class ObjectSetter:
         if order.verb is Verb.REPLACE and job.patch is None:
             raise UnsentError.stale(job, "its file could not be read")
         if job.patch:
-            held = json.loads(job.held or b"{}")
-            if held and canonical(held) != canonical(set_aside(form)[0]):
-                raise UnsentError.stale(job, "it was edited on the server meanwhile")
-            await self._respect(job, form, now.raw(ref))
-            body = await self._sender.patch(job, form, now.raw(ref))
+            if order.expect is not None and reader.one(ref, now.found).version.body != order.expect.body:
+                raise self._overtaken(job, "it was edited on the server meanwhile")
+            patch = fitted_patch(job.patch, json.loads(job.held or b"{}"), form)
+            await self._respect(job, patch, form, now.raw(ref))
+            body = await self._sender.patch(job, patch, form, now.raw(ref))
         homes = frozenset(reader.keys[box] for box in reader.boxes(now.found.items[ref]) if box in reader.keys)
         if order.added_homes or order.removed_homes:
             if order.expect is not None and homes not in (order.expect.homes, order.homes):
-                raise UnsentError.stale(job, "it was moved on the server meanwhile")
+                raise self._overtaken(job, "it was moved on the server meanwhile")
             body |= self._sender.members(job) if reader.dialect.whole_members else self._sender.member_paths(job)
         return Sent(job, body)
+
+    def _overtaken(self, job: Job, why: str) -> UnsentError:
+        """Return the error of a job for an object that is another one than was last seen, and have it looked at."""
+        self.overtaken.add(str(job.ref))
+        return UnsentError.stale(job, why)
 
     def _form(self, job: Job, now: _Now) -> Object:
         ref = str(job.ref)
@@ -149,11 +166,11 @@ class ObjectSetter:
         except MalformedError as error:
             raise UnsentError.refused(job, f"what the server holds of it cannot be converted: {error}", Remedy.LATER) from error
 
-    async def _respect(self, job: Job, form: Object, given: Object) -> None:
+    async def _respect(self, job: Job, patch: Patch, form: Object, given: Object) -> None:
         """Raise UnsentError for an edit of somebody else's event that goes beyond what is the user's."""
         if given.get("isOrigin") is not False:
             return
-        if too_far := beyond_rights(job.patch or {}, form, await self._addresses()):
+        if too_far := beyond_rights(patch, form, await self._addresses()):
             raise UnsentError.refused(
                 job, f"it is somebody else's event, of which these are not yours to change: {', '.join(too_far)}"
             )
@@ -262,9 +279,9 @@ class ObjectSetter:
         self._form(job, now)
         version = reader.one(ref, now.found).version
         if expect is not None and version.body != expect.body:
-            raise UnsentError.stale(job, "it was edited on the server meanwhile")
+            raise self._overtaken(job, "it was edited on the server meanwhile")
         if expect is not None and version.homes != expect.homes:
-            raise UnsentError.stale(job, "it was moved on the server meanwhile")
+            raise self._overtaken(job, "it was moved on the server meanwhile")
         boxes = reader.boxes(now.found.items[ref])
         if not version.homes or all(box in reader.keys for box in boxes):
             return {}

@@ -106,6 +106,10 @@ class Room:
                 look.gone_folders.append(ref)
                 del self.folders[ref]
                 self.side.keys.pop(ref)
+        for ref in page.gone_folders:
+            if self.folders.pop(ref, None) is not None:
+                look.gone_folders.append(ref)
+                self.side.keys.pop(ref)
         for seen in page.items:
             assert seen.digest == json.loads(seen.content)["uid"]
             if self.held.get(seen.ref) != seen:

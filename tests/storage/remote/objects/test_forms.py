@@ -8,6 +8,7 @@ import pytest
 
 from jmapsync.formats.align import align
 from jmapsync.storage.remote.objects.forms import (
+    fitted_patch,
     normal,
     patch_with_blob_ids,
     rekeyed,
@@ -109,3 +110,11 @@ def test_an_object_without_a_type_is_known_by_what_it_has(item: dict[str, Any], 
 
 def test_every_text_is_found() -> None:
     assert sorted(strings({"a": ["b", {"c": "d"}], "e": 1, "f": None})) == ["a", "b", "c", "d", "e", "f"]
+
+
+def test_a_patch_fits_an_object_that_got_other_keys() -> None:
+    held = {"@type": "Card", "emails": {"a": {"address": "ada@example.com"}, "b": {"address": "b@example.com"}}}
+    now = {"@type": "Card", "emails": {"1": {"address": "b@example.com"}, "2": {"address": "ada@example.com"}}}
+    patch = {"emails/a/address": "countess@example.com", "emails/b": None, "title": "x"}
+    assert fitted_patch(patch, held, held) == patch
+    assert fitted_patch(patch, held, now) == {"emails/2/address": "countess@example.com", "emails/1": None, "title": "x"}

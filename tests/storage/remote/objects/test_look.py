@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jmapsync.storage.remote.objects import look as look_module
 from tests.storage.remote.objects.things import added, title_of
 
 if TYPE_CHECKING:
@@ -189,3 +190,39 @@ def test_a_cursor_of_another_server_is_not_believed(case: Case, store: Store, ro
 def test_a_cursor_that_is_none_leads_to_a_whole_look(case: Case, room: Room, cursor: str) -> None:
     room.cursor = cursor
     assert room.look().whole
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_was_made_anew_under_its_uid_is_told_after_what_is_gone(case: Case, store: Store, room: Room, *, whole: bool) -> None:
+    """Another client restores a card: it has another id and the same uid, and is the same item for us."""
+    (old,) = fill(store, case[0], 1)
+    room.look()
+    store.delete(old)
+    store.add(added(case[0], "uid-between"))
+    new = store.add(added(case[0], "uid-0", "Restored"))
+    if new == old:
+        return  # Cyrus makes ids of uids
+    order: list[str] = []
+
+    async def take() -> None:
+        async for page in room.side.look(room.cursor, lambda: set(room.held), whole=whole):
+            order.extend(seen.ref for seen in page.items)
+            order.extend(page.gone_refs)
+            assert not page.problems
+
+    room.run(take())
+    assert order.index(old) < order.index(new)
+
+
+def test_a_list_of_containers_that_may_be_cut_makes_none_vanish(
+    case: Case, server: DemoServer, store: Store, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stalwart cuts `/get` with `ids: null` at 500 without a word."""
+    monkeypatch.setattr(look_module, "SILENTLY_CUT", 3)
+    made = [store.create_collection(f"C{number}") for number in range(5)]
+    room.look()
+    server.faults.truncated_get.arm(3, only={store.model.collection})
+    store.delete_collection("C4")
+    look = room.look()
+    assert look.gone_folders == [made[4]]
+    assert room.look(whole=True).gone_folders == []

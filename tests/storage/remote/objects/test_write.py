@@ -322,3 +322,18 @@ def test_nothing_is_written_to_an_account_for_reading_only(case: Case, server: D
     job = room.to_patch(ref, titled(case[0], "Mine"))
     assert room.write(job)[0].outcome is Outcome.REFUSED
     assert title_of(case[0], held(store, ref)) == "One"
+
+
+def test_an_edit_that_the_server_tells_nobody_of_is_found_by_the_write_and_shown_by_the_next_look(
+    case: Case, store: Store, room: Room
+) -> None:
+    ref = one(store, room)
+    silent = {**store.items[ref], **({"name": {"full": "Theirs"}} if case[0] == "contacts" else {"title": "Theirs"})}
+    store.items[ref] = silent
+    assert room.look().is_empty
+    (receipt,) = room.write(room.to_patch(ref, titled(case[0], "Mine")))
+    assert receipt.outcome is Outcome.STALE
+    assert list(room.look().items) == [ref]
+    room.done(room.to_patch(ref, titled(case[0], "Mine")))
+    assert (title_of(case[0], held(store, ref)), room.look().requests) == ("Mine", 2)
+    assert room.look().requests == 1
