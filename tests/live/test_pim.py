@@ -159,6 +159,15 @@ class TestCalendars:
             assert f"{line}\r\n" in text
         pim.settle()
 
+    def test_an_edit_there_reaches_the_file(self, sides: tuple[Pim, Dav]) -> None:
+        pim, dav = sides
+        dav.put("calendars", "weekly.ics", EVENT.replace("SUMMARY:Weekly\r\n", "SUMMARY:Every week\r\n"))
+        assert pim.sync("calendars").to_disk.updated == 1
+        text = pim.file("calendars", "weekly").read_text()
+        for line in ("SUMMARY:Every week", "SUMMARY:Weekly moved", "X-CUSTOM:kept"):
+            assert f"{line}\n" in text
+        pim.settle()
+
     def test_an_edit_of_one_instance_stays_one(self, sides: tuple[Pim, Dav]) -> None:
         pim, dav = sides
         change(pim.file("calendars", "weekly"), "SUMMARY:Weekly moved", "SUMMARY:Moved again")
@@ -199,4 +208,20 @@ class TestCalendars:
         pim.file("calendars", "weekly").unlink()
         assert pim.sync("calendars").to_server.deleted == 1
         assert dav.get("calendars", "weekly.ics") == ""
+        pim.settle()
+
+    def test_events_and_calendars_that_are_made_or_deleted_there_are_here_too(self, sides: tuple[Pim, Dav]) -> None:
+        pim, dav = sides
+        home = f"/dav/calendars/user/{dav.user}"
+        assert dav.http.request("MKCALENDAR", f"{home}/club/").is_success
+        dav.put("calendars", "chess.ics", EVENT.replace("UID:weekly", "UID:chess"), "club")
+        assert pim.sync("calendars").to_disk.created == 1
+        chess = pim.file("calendars", "chess")
+        assert chess.parent != pim.file("calendars", "weekly").parent
+        assert chess.read_text().count("BEGIN:VEVENT") == 2
+        pim.settle()
+        assert dav.http.delete(f"{home}/Default/weekly.ics").is_success
+        assert pim.sync("calendars").to_disk.deleted == 1
+        assert pim.files("calendars") == [chess]
+        assert dav.names("calendars", "club") == ["chess.ics"]
         pim.settle()

@@ -1,6 +1,6 @@
 """khal, khard and todoman work on the mirrored files; the server then holds exactly what they were asked to change.
 
-Against the embedded server, which shows every call, and which alone offers tasks.
+Against the embedded server, which shows every call, and which alone offers tasks; and against Cyrus, asked over CardDAV and CalDAV.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.demo import DemoServer
-from tests.pim import Pim
+from tests.pim import Dav, Pim
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from tests.live.conftest import Account
+    from tests.live.cyrus import Cyrus
 
 KHAL = """\
 [calendars]
 [[calendar]]
-path = {calendars}/Calendar
+path = {calendar}
 color = light blue
 
 [locale]
@@ -43,7 +46,7 @@ path = {base}/khal.db
 KHARD = """\
 [addressbooks]
 [[book]]
-path = {contacts}/Contacts
+path = {book}
 
 [general]
 editor = {editor}
@@ -79,6 +82,18 @@ EVENT = {
 }
 TASK = {"@type": "Task", "uid": "proofs", "title": "Read proofs", "due": "2026-12-01T17:00:00", "timeZone": "Europe/Berlin"}
 
+VCARD = (
+    "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:ada\r\nN:Lovelace;Ada;;;\r\nFN:Ada Lovelace\r\nEMAIL;TYPE=WORK:ada@example.com\r\n"
+    "TEL;TYPE=CELL:+44 1\r\nX-CUSTOM;X-P=1:kept\r\nEND:VCARD\r\n"
+)
+ICALENDAR = (
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//x//EN\r\nBEGIN:VEVENT\r\nUID:weekly\r\nDTSTAMP:20260101T000000Z\r\n"
+    "DTSTART;TZID=Europe/Berlin:20261207T100000\r\nDTEND;TZID=Europe/Berlin:20261207T110000\r\nRRULE:FREQ=WEEKLY;COUNT=4\r\n"
+    "SUMMARY:Weekly\r\nX-CUSTOM:kept\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\nUID:weekly\r\nDTSTAMP:20260101T000000Z\r\n"
+    "RECURRENCE-ID;TZID=Europe/Berlin:20261214T100000\r\nDTSTART;TZID=Europe/Berlin:20261214T120000\r\n"
+    "DTEND;TZID=Europe/Berlin:20261214T130000\r\nSUMMARY:Weekly\\, moved\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+)
+
 
 @pytest.fixture
 def server() -> Iterator[DemoServer]:
@@ -101,7 +116,9 @@ def program(pim: Pim, name: str, *arguments: str, text: str = "") -> str:
     """Run a program of the environment with its configuration; return what it printed."""
     base = pim.base
     editor = base / "editor"
-    places = {kind: base / kind for kind in ("contacts", "calendars", "tasks")}
+    [book] = (folder for folder in (base / "contacts").iterdir() if folder.is_dir())
+    calendar = next(base / "calendars" / name for name in ("Calendar", "personal") if (base / "calendars" / name).is_dir())
+    places = {"book": book, "calendar": calendar, "tasks": base / "tasks"}
     for file, config in (("khal/config", KHAL), ("khard/khard.conf", KHARD), ("todoman/config.py", TODOMAN)):
         (base / "config" / file).parent.mkdir(parents=True, exist_ok=True)
         (base / "config" / file).write_text(config.format(base=base, editor=editor, **places))
@@ -124,6 +141,22 @@ def patches(server: DemoServer, method: str) -> list[dict[str, Any]]:
     """Return the patches that were sent, one an object."""
     calls = server.requests.calls(method)
     return [patch for call in calls for patch in (call.arguments.get("update") or {}).values()]
+
+
+def nickname(pim: Pim, name: str) -> None:
+    """Give Ada a nickname in khard."""
+    form = program(pim, "khard", "show", "--format", "yaml", "ada")
+    assert "\nNickname:\n" in form
+    filled = pim.base / "form.yaml"
+    filled.write_text(form.replace("\nNickname:\n", f"\nNickname: {name}\n"))
+    program(pim, "khard", "edit", "--input-file", str(filled), "ada", text="y\n" * 3)
+
+
+def changed(before: list[str], after: list[str]) -> tuple[set[str], set[str]]:
+    """Return the lines that went and those that came, without the stamps of the change itself."""
+    stamps = ("PRODID:", "REV:", "DTSTAMP:", "LAST-MODIFIED:", "SEQUENCE:")
+    gone, come = set(before) - set(after), set(after) - set(before)
+    return {line for line in gone if not line.startswith(stamps)}, {line for line in come if not line.startswith(stamps)}
 
 
 class TestKhal:
@@ -154,8 +187,8 @@ class TestKhal:
         pim.settle()
 
     def test_a_deleted_event_is_gone_there(self, pim: Pim, server: DemoServer) -> None:
-        pim.file("calendars", "weekly").unlink()
-        pim.run()
+        program(pim, "khal", "edit", "Weekly", text="D\ny\n")
+        assert pim.sync("calendars").to_server.deleted == 1
         assert [item["uid"] for item in server.account.calendars.items.values()] == ["proofs"]
         assert server.account.calendars.sent == []
 
@@ -166,12 +199,7 @@ class TestKhard:
         assert "ada@example.com\tAda Lovelace" in program(pim, "khard", "email", "--parsable", "ada")
 
     def test_a_nickname_is_one_path_whatever_else_khard_rewrote(self, pim: Pim, server: DemoServer) -> None:
-        form = program(pim, "khard", "show", "--format", "yaml", "ada")
-        assert "\nNickname:\n" in form
-        form = form.replace("\nNickname:\n", "\nNickname: Countess\n")
-        filled = pim.base / "form.yaml"
-        filled.write_text(form)
-        program(pim, "khard", "edit", "--input-file", str(filled), "ada", text="y\n" * 3)
+        nickname(pim, "Countess")
         pim.run()
         [patch] = patches(server, "ContactCard/set")
         assert [path.partition("/")[0] for path in patch] == ["nicknames"]
@@ -192,13 +220,77 @@ class TestKhard:
 
 
 class TestTodoman:
-    def test_lists_adds_and_completes(self, pim: Pim, server: DemoServer) -> None:
+    def test_lists_and_adds(self, pim: Pim, server: DemoServer) -> None:
         assert "Read proofs" in program(pim, "todo", "list")
         program(pim, "todo", "new", "--list", "Tasks", "Call the printer")
         assert pim.sync("tasks").to_server.created == 1
+        titles = [item["title"] for item in server.account.calendars.items.values() if item.get("@type") == "Task"]
+        assert sorted(titles) == ["Call the printer", "Read proofs"]
+        pim.settle()
+
+    def test_a_task_that_is_done_changes_in_nothing_else(self, pim: Pim, server: DemoServer) -> None:
+        before = server.account.calendars.by_uid("proofs")
         program(pim, "todo", "done", "1")
         pim.run()
-        progress = {item["title"]: item.get("progress") for item in server.account.calendars.items.values() if "due" in item}
-        done = [item for item in server.account.calendars.items.values() if item.get("progress") == "completed"]
-        assert len(done) == 1, progress
+        [patch] = patches(server, "CalendarEvent/set")
+        assert patch == {}
+        held = server.account.calendars.by_uid("proofs")
+        assert {name for name in held.keys() | before.keys() if held.get(name) != before.get(name)} == set()
+        pim.settle()
+
+
+class TestOnCyrus:
+    """What the programs change is what CardDAV and CalDAV clients then see changed, on 3.12.4."""
+
+    @pytest.fixture
+    def cyrus(self, running_cyrus: Callable[[str], Cyrus]) -> Cyrus:
+        return running_cyrus("3.12")
+
+    @pytest.fixture
+    def dav(self, account: Account) -> Iterator[Dav]:
+        with Dav(account.server.jmap_port, account.user, account.password) as dav:
+            yield dav
+
+    @pytest.fixture
+    def pim(self, account: Account, dav: Dav, tmp_path: Path) -> Pim:
+        dav.put("contacts", "ada.vcf", VCARD)
+        dav.put("calendars", "weekly.ics", ICALENDAR)
+        pim = Pim(tmp_path, account.url, account.user, account.password, ("contacts", "calendars"))
+        pim.settle()
+        return pim
+
+    def test_a_title_edited_in_khal(self, pim: Pim, dav: Dav) -> None:
+        before = dav.get("calendars", "weekly.ics").splitlines()
+        program(pim, "khal", "edit", "Weekly", text="s\nEvery week\nq\n" * 4)
+        assert pim.sync("calendars").to_server.updated == 1
+        assert changed(before, dav.get("calendars", "weekly.ics").splitlines()) == ({"SUMMARY:Weekly"}, {"SUMMARY:Every week"})
+        pim.settle()
+
+    def test_an_event_made_and_deleted_in_khal(self, pim: Pim, dav: Dav) -> None:
+        program(pim, "khal", "new", "2026-12-24", "18:00", "19:00", "Candles", "::", "with tea", "--location", "Home")
+        assert pim.sync("calendars").to_server.created == 1
+        [made] = set(dav.names("calendars")) - {"weekly.ics"}
+        lines = dav.get("calendars", made).splitlines()
+        assert {"SUMMARY:Candles", "DESCRIPTION:with tea", "DTSTART;TZID=Europe/Berlin:20261224T180000"} <= set(lines)
+        pim.settle()
+        program(pim, "khal", "edit", "Candles", text="D\ny\n")
+        assert pim.sync("calendars").to_server.deleted == 1
+        assert dav.names("calendars") == ["weekly.ics"]
+        pim.settle()
+
+    def test_a_nickname_edited_in_khard(self, pim: Pim, dav: Dav) -> None:
+        before = dav.get("contacts", "ada.vcf").splitlines()
+        nickname(pim, "Countess")
+        assert pim.sync("contacts").to_server.updated == 1
+        assert changed(before, dav.get("contacts", "ada.vcf").splitlines()) == (set(), {"NICKNAME:Countess"})
+        pim.settle()
+
+    def test_a_contact_made_in_khard(self, pim: Pim, dav: Dav) -> None:
+        text = "First name : Grace\nLast name : Hopper\nEmail :\n    work : grace@example.com\n"
+        program(pim, "khard", "new", "--vcard-version", "3.0", "-a", "book", "--input-file", "/dev/stdin", text=text)
+        assert pim.sync("contacts").to_server.created == 1
+        [made] = set(dav.names("contacts")) - {"ada.vcf"}
+        lines = dav.get("contacts", made).splitlines()
+        assert "FN:Grace Hopper" in lines
+        assert any(line.startswith("EMAIL") and line.endswith(":grace@example.com") for line in lines)
         pim.settle()
