@@ -157,6 +157,7 @@ class Absorber:
         kind = self.kind.items.kind
         waiting = self.ledger.by_digest(kind, [seen.digest for seen in items if seen.digest and seen.ref not in known])
         contents: dict[int, bytes] = {}
+        files: dict[int, bytes] = {}
         changed = []
         for seen in items:
             record = known.get(seen.ref) or next((one for one in waiting.get(seen.digest, ()) if one.remote is None), None)
@@ -164,15 +165,17 @@ class Absorber:
             if record is None:
                 name = f"{self.kind.items.kind} {seen.digest or seen.ref}"
                 record = Record(0, kind, seen.ref, name, size, seen.stamp, seen.digest, remote=seen.version)
-                contents[self.ledger.add(record)] = seen.content
+                key = self.ledger.add(record)
+                contents[key], files[key] = seen.content, seen.file
                 continue
-            contents[record.key] = seen.content
+            contents[record.key], files[record.key] = seen.content, seen.file
             version = seen.version
             if record.remote is not None and record.remote.body == version.body:
                 version = replace(version, sense=record.remote.sense)
             changed.append(replace(record, ref=seen.ref, remote=version, size=size, stamp=seen.stamp))
         self.ledger.save(changed)
         self.ledger.contents.put("remote", contents)
+        self.ledger.contents.put("file", files)
 
     def _gone_on_server(self, refs: Sequence[str]) -> None:
         for kind in (self.kind.items.kind, self.kind.kept):

@@ -58,14 +58,17 @@ class Objects:
         aside = _NAME.encode()
         unread = [record for record in wanted if aside in known.get(record.key, aside)]
         bodies = await remote.read(unread) if unread else {}
-        for key, held in known.items():
-            bodies.setdefault(key, Body(str(key), held))
+        files = self.ledger.contents.of(keys, "file")
+        for record in wanted:
+            if record.key in known and record.key not in bodies and record.remote is not None:
+                file, sense = files.get(record.key, b""), record.remote.body
+                bodies[record.key] = Body(str(record.key), known[record.key], file=file, sense=sense)
         places = self.ledger.places_of(keys)
         for key, left_out in self.ledger.contents.of(keys, "left_out").items():
             content = bodies[key].data if key in bodies else None
             if content is not None:
                 lost = self.with_data(json.loads(left_out), await complete(local.read, key, places.get(key, ())))
-                bodies[key].data = encoded(_with(json.loads(content), lost))
+                bodies[key] = Body(bodies[key].ref, encoded(_with(json.loads(content), lost)))
         return bodies
 
     def adopt(self, kind: str) -> None:

@@ -233,7 +233,6 @@ class TestTodoman:
         program(pim, "todo", "done", "1")
         pim.run()
         [patch] = patches(server, "CalendarEvent/set")
-        print(patch)
         assert patch == {}
         held = server.account.calendars.by_uid("proofs")
         assert {name for name in held.keys() | before.keys() if held.get(name) != before.get(name)} == set()
@@ -264,7 +263,6 @@ class TestOnCyrus:
         before = dav.get("calendars", "weekly.ics").splitlines()
         program(pim, "khal", "edit", "Weekly", text="s\nEvery week\nq\n" * 4)
         assert pim.sync("calendars").to_server.updated == 1
-        print(changed(before, dav.get("calendars", "weekly.ics").splitlines()))
         assert changed(before, dav.get("calendars", "weekly.ics").splitlines()) == ({"SUMMARY:Weekly"}, {"SUMMARY:Every week"})
         pim.settle()
 

@@ -163,11 +163,18 @@ class Writer:
             self._stage(draft, home, data, None)
 
     def _prepare_body(self, draft: _Draft) -> bytes:
-        """Return the bytes of the object that is to be written, having read them back: what cannot be read is not written."""
+        """Return the bytes of the object that is to be written. Ours have been read back: what cannot be read is not written."""
         order = draft.job.order
         if not order.homes:
             raise StaleError("no collection is known that it is to be in")
-        written: Object = json.loads(_octets(draft.job.body))
+        body = draft.job.body
+        written: Object = json.loads(_octets(body))
+        if body is not None and body.file:
+            kept, _ = set_aside(written)
+            sense = body.sense or self._codec.sense(kept)
+            draft.version = Version(sense, sense, order.tags, order.homes)
+            draft.content, draft.uid, draft.size = encode(kept), uid_of(kept), len(body.file)
+            return body.file
         data = render(self._codec, written)
         kept, _ = set_aside(convert(self._codec, data))
         kept = self._codec.align(kept, set_aside(written)[0])

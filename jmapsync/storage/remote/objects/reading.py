@@ -251,6 +251,11 @@ class Reader:
             raise MalformedError("Its uid is no text.")
         return item
 
+    def file(self, ref: str, found: Found) -> bytes:
+        """Return the server's own file of an object where it can stand on the disk as it is, else nothing."""
+        data = found.files.get(ref, b"")
+        return data if self._codec.is_fit(data) else b""
+
     def seen(self, found: Found) -> tuple[list[Seen], list[Trouble]]:
         """Return the objects of the kind that were read, and those that cannot be converted, by name."""
         items: list[Seen] = []
@@ -278,14 +283,14 @@ class Reader:
     def one(self, ref: str, found: Found) -> Seen:
         """Return one object as it was seen; its size is with its data. Raises MalformedError."""
         item = self.normal_form(ref, found)
-        content = encode(item)
+        content, file = encode(item), self.file(ref, found)
         size = len(content)
         if _DATA.search(content):
             item, _ = set_aside(item)
-            content = encode(item)
+            content, file = encode(item), b""  # it is read once more with its data
         homes = frozenset(self.keys[box] for box in self.boxes(found.items[ref]) if box in self.keys)
         sense = self._codec.sense(item)
-        return Seen(ref, Version(sense, sense, homes=homes), size=size, digest=item["uid"], content=content)
+        return Seen(ref, Version(sense, sense, homes=homes), size=size, digest=item["uid"], content=content, file=file)
 
     def boxes(self, item: Object) -> list[str]:
         """Return the ids of the containers that an object is in."""

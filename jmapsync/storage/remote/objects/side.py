@@ -92,6 +92,7 @@ class ObjectSide:
         """Return normal forms by key, their data in place; one that cannot be had says why."""
         refs = {str(record.ref): record.key for record in wanted}
         forms: dict[str, Object] = {}
+        files: dict[str, bytes] = {}
         bodies: dict[int, Body] = {}
         for reader, mine in self._parted(refs):
             found = await reader.fetch(sorted(mine))
@@ -101,10 +102,11 @@ class ObjectSide:
                     bodies[refs[ref]] = form
                 else:
                     forms[ref] = form
+                    files[ref] = reader.file(ref, found)
         blobs = await self._data.fetch(forms.values())
         for ref, form in forms.items():
             try:
-                bodies[refs[ref]] = Body(str(refs[ref]), encode(inlined(form, blobs)))
+                bodies[refs[ref]] = Body(str(refs[ref]), encode(inlined(form, blobs)), file=files[ref])
             except KeyError:
                 why = "the server lists it but does not have its content: a photo or an attachment of it is missing"
                 bodies[refs[ref]] = Body(str(refs[ref]), why=why, remedy=Remedy.LATER)
