@@ -6,10 +6,10 @@ a file they were read from have one canonical form. Two that differ besides only
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from jmapsync.formats.encoding import encode, holds_data
 from jmapsync.formats.lines import digest_of
 from jmapsync.formats.objects import UnfitPatchError, apply, at, diff, escape, tokens
 from jmapsync.formats.setaside import set_aside
@@ -77,12 +77,13 @@ def sense(item: Object) -> str:
 
     Large `data:` URIs count by the digest of their octets, so an object means the same with them in place and set aside.
     """
-    item = set_aside(item)[0]
+    if holds_data(encode(item)):
+        item = set_aside(item)[0]
     content = _content(item)
     for name in _PATCHES:
         if patches := _patches(item, name):
             content[name] = {key: _meaning(item, name, key, patches[key]) for key in patches}
-    return digest_of(_text(content).encode("utf-8", "surrogatepass"))
+    return digest_of(encode(content))
 
 
 def changes(before: Object, after: Object) -> Patch:
@@ -112,7 +113,7 @@ def _still_says(after: Object, path: str, old: Any) -> bool:  # noqa: ANN401 # a
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 # any JSON value
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return encode(value).decode("utf-8", "surrogatepass")
 
 
 def _patches(item: Object, name: str) -> Object:

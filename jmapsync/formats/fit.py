@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jmapsync.formats.vcard import Version
 
-_LONG = re.compile(rb"[^\r\n]{76}")
-"""More octets than a line is to have (RFC 5545, 3.1; RFC 6350, 3.2)."""
-_FOREIGN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")
-"""Control characters, and line endings other than CRLF."""
+_LONGEST = 75
+"""Octets of a line (RFC 5545, 3.1; RFC 6350, 3.2)."""
+_CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\t\r\n"))
 _UID = re.compile(rb"^UID[;:]", re.MULTILINE)
 _VERSION = re.compile(rb"^VERSION:([0-9.]+)\r$", re.MULTILINE)
 _ZONE = re.compile(rb"^TZID:([^\r]*)", re.MULTILINE)
@@ -43,7 +42,12 @@ def is_fit_schedule(data: bytes) -> bool:
 
 def _is_fit(data: bytes, component: bytes) -> bool:
     begin, end = b"BEGIN:" + component + b"\r\n", b"\r\nEND:" + component + b"\r\n"
-    if not data.startswith(begin) or not data.endswith(end) or data.count(end) != 1 or _LONG.search(data) or _FOREIGN.search(data):
+    if not data.startswith(begin) or not data.endswith(end) or data.count(end) != 1:
+        return False
+    lines = data.split(b"\r\n")
+    if max(map(len, lines)) > _LONGEST or not data.count(b"\r") == data.count(b"\n") == len(lines) - 1:
+        return False
+    if len(data.translate(None, _CONTROLS)) != len(data):
         return False
     try:
         data.decode()

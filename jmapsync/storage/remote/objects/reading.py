@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +9,7 @@ import msgspec
 import webcolors
 
 from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.encoding import encode, holds_data
 from jmapsync.formats.setaside import set_aside
 from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download
 from jmapsync.jmap.failures import MethodError, RequestError
@@ -37,7 +36,6 @@ OCTETS = 4 << 20
 DEFAULT = "Default"
 """The address book that is always there where a server has no way to tell of them (Cyrus' vendor contacts)."""
 TYPES = ("Event", "Task")
-_DATA = re.compile(rb'"data:', re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -285,7 +283,7 @@ class Reader:
         item = self.normal_form(ref, found)
         content, file = encode(item), self.file(ref, found)
         size = len(content)
-        if _DATA.search(content):
+        if holds_data(content):
             item, _ = set_aside(item)
             content, file = encode(item), b""  # it is read once more with its data
         homes = frozenset(self.keys[box] for box in self.boxes(found.items[ref]) if box in self.keys)
@@ -322,11 +320,6 @@ class Reader:
         rights = frozenset(name for name, held in (raw.get("myRights") or {}).items() if held)
         color = as_rgb(str(raw.get("color") or "")) if self.dialect.colored else ""
         return Folder(raw["id"], str(raw.get("name") or raw["id"]), "", rights=rights, color=color)
-
-
-def encode(item: Object) -> bytes:
-    """Return the bytes of a normal form."""
-    return json.dumps(item, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
 def _listed(answer: dict[str, Any]) -> list[dict[str, Any]]:

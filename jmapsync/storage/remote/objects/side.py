@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import Remedy
 from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.encoding import encode
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.hosts import Origin
 from jmapsync.planner.model import Verb
@@ -16,7 +17,7 @@ from jmapsync.storage.remote.changes import WholeLookNeededError
 from jmapsync.storage.remote.objects.data import Data, inlined
 from jmapsync.storage.remote.objects.folders import write_folder
 from jmapsync.storage.remote.objects.look import Cursor, ObjectLook, other_server
-from jmapsync.storage.remote.objects.reading import Reader, encode
+from jmapsync.storage.remote.objects.reading import Reader
 from jmapsync.storage.remote.objects.write import ObjectSetter
 
 if TYPE_CHECKING:
