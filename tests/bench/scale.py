@@ -155,8 +155,8 @@ def _measure_small_runs(mirror: Jmapsync, demo: Demo) -> None:
 
 
 def measure_photos(directory: Path) -> None:
-    """Contacts with photos, as each kind of server gives them: named, in place, and in files."""
-    for dialect in ("rfc", "stalwart", "cyrus312"):
+    """Contacts with photos, as servers give them."""
+    for dialect in ("rfc", "stalwart"):
         with Demo.contacts(dialect) as demo:
             mirror = Jmapsync(directory / dialect, demo.url, USER, PASSWORD)
             root = directory / dialect / "contacts"

@@ -18,6 +18,7 @@ from jmapsync.planner.model import Version
 from jmapsync.storage.port import Folder, Seen, Trouble
 from jmapsync.storage.remote.concurrent import together
 from jmapsync.storage.remote.objects.forms import type_of
+from jmapsync.storage.remote.objects.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,12 +28,6 @@ if TYPE_CHECKING:
     from jmapsync.jmap.session import Account, Limits
     from jmapsync.storage.remote.objects.dialect import Dialect
 
-BATCH = 400
-"""Most objects a request: with what they hold, an answer takes one or two megabytes."""
-FIRST = 100
-"""Objects of the first request, when nothing is known of their size yet."""
-OCTETS = 4 << 20
-"""What the objects of one request are to have together, photos included, as far as those before them tell."""
 DEFAULT = "Default"
 """The address book that is always there where a server has no way to tell of them (Cyrus' vendor contacts)."""
 TYPES = ("Event", "Task")
@@ -64,27 +59,6 @@ class _File(msgspec.Struct):
 
 class _Files(msgspec.Struct):
     files: list[_File] = msgspec.field(name="list")
-
-
-class Pace:
-    """How many objects to ask for at a time, by the size of those before: memory is bounded by octets, not by their number."""
-
-    def __init__(self) -> None:
-        """Begin carefully."""
-        self._count = FIRST
-
-    def count(self, limit: int) -> int:
-        """Return how many objects the next request is to ask for, `limit` at most."""
-        return max(1, min(self._count, limit, BATCH))
-
-    def note(self, count: int, octets: int) -> None:
-        """Take note of the octets that so many objects had."""
-        if count:
-            self._count = max(1, OCTETS * count // max(octets, 1))
-
-    def halve(self, count: int) -> None:
-        """Ask for half as many as were too many, Cyrus refusing the whole request for that."""
-        self._count = max(1, count // 2)
 
 
 class Reader:
