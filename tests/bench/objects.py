@@ -13,12 +13,15 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.bench.measure import Cost, measure
 from tests.bench.ours import Jmapsync, precompile
 from tests.live.cyrus import Cyrus
 from tests.live.jmapraw import CORE, Jmap
+from tests.vdirsyncer import Vdirsyncer
+
+if TYPE_CHECKING:
+    from tests.bench.measure import Cost
 
 USER, PASSWORD = "alice", "secret"
 BATCH = 500
@@ -32,42 +35,6 @@ path = "{0}/contacts"
 
 [accounts.bench.calendars]
 path = "{0}/calendars"
-"""
-_VDIRSYNCER = """\
-[general]
-status_path = "{0}/status/"
-
-[pair contacts]
-a = "here_contacts"
-b = "there_contacts"
-collections = ["from a", "from b"]
-
-[storage here_contacts]
-type = "filesystem"
-path = "{0}/contacts/"
-fileext = ".vcf"
-
-[storage there_contacts]
-type = "carddav"
-url = "{1}"
-username = "{2}"
-password = "{3}"
-
-[pair calendars]
-a = "here_calendars"
-b = "there_calendars"
-collections = ["from a", "from b"]
-
-[storage here_calendars]
-type = "filesystem"
-path = "{0}/calendars/"
-fileext = ".ics"
-
-[storage there_calendars]
-type = "caldav"
-url = "{1}"
-username = "{2}"
-password = "{3}"
 """
 
 
@@ -122,24 +89,6 @@ def fill(jmap: Jmap, contacts: int, events: int) -> None:
                 raise RuntimeError(str(answer["notCreated"])[:500])
 
 
-class Vdirsyncer:
-    """A mirror of one account in `directory`, which is made."""
-
-    def __init__(self, directory: Path, url: str) -> None:
-        for name in ("contacts", "calendars"):
-            (directory / name).mkdir(parents=True)
-        self._config = directory / "config"
-        self._config.write_text(_VDIRSYNCER.format(directory, url, USER, PASSWORD))
-        self._log = directory / "log"
-        program = Path(sys.executable).with_name("vdirsyncer")
-        self._command = [str(program), "-c", str(self._config)]
-        measure(["sh", "-c", f"yes | {program} -c {self._config} discover"], self._log)
-
-    def run(self) -> Cost:
-        """Synchronise once."""
-        return measure([*self._command, "sync"], self._log)
-
-
 def floor(server: Cyrus) -> float:
     """Return the seconds that a client takes that asks what ours asks on a first run, and throws the answers away."""
     started = time.monotonic()
@@ -187,7 +136,7 @@ def _compare(server: Cyrus, directory: Path, rounds: int) -> None:
         cost, report = mirror.run()
         costs["our idle"].append(cost)
         idle = report["requests"]
-        peer = Vdirsyncer(place / "vdirsyncer", f"http://127.0.0.1:{server.jmap_port}/")
+        peer = Vdirsyncer(place / "vdirsyncer", server.jmap_port, USER, PASSWORD)
         costs["theirs"].append(peer.run())
         costs["their idle"].append(peer.run())
         files = [sum(1 for _ in (place / who).rglob("*.[vi]c[fs]")) for who in ("jmapsync", "vdirsyncer")]
