@@ -46,7 +46,7 @@ _STAMP_LINES = frozenset(
         "x-jmap-usedefaultalerts",
     }
 )
-"""jCard and jCal properties of that sort (RFC 7095, RFC 7265); Cyrus 3.12 writes the last into each event that it is told to change."""
+"""jCard and jCal properties of that sort (RFC 7095, RFC 7265); the last one Cyrus 3.12 writes into events that it changes."""
 _IDENTITY = frozenset({"uid", "x-wr-alarmuid"})
 """What tells one alarm from another and means nothing, like a key."""
 _FORM_PARAMETERS = frozenset({"group", "jsid", "prop-id", "derived", "tzid", "value"})
