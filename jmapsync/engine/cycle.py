@@ -47,6 +47,8 @@ class Options:
     """Say what would be done, and write nothing."""
     allow_deletes: bool = False
     """Let the plan through that the guard held back the last time."""
+    kinds: frozenset[str] = frozenset()
+    """The kinds that `allow_deletes` is for; none for all."""
     disk_only: bool = False
     """Look at the disk first, and leave the server alone where nothing changed on it."""
     folders: frozenset[str] | None = None
@@ -120,7 +122,8 @@ class Cycle:
             if number == 0 or committer.stale:
                 await self._look(containers, guard, number)
             pages = (page for page, _ in self._plans(losable=True))
-            guard.check(pages, allow=self.options.allow_deletes, dry=self.options.dry)
+            allow = self.options.allow_deletes and (not self.options.kinds or self.kind.name in self.options.kinds)
+            guard.check(pages, allow=allow, dry=self.options.dry)
             if self.options.dry:
                 self._tell(containers)
                 break
