@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from typing import TYPE_CHECKING, BinaryIO
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from jmapsync.errors import LocalError, Remedy
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.lines import Form, Measure, measure, to_wire
+from jmapsync.formats.names import is_marked
 from jmapsync.planner.model import Verb
 from jmapsync.storage.maildir.folders import look_folders
 from jmapsync.storage.maildir.identify import iterate_chunks
@@ -141,8 +143,11 @@ class MaildirSide:
         key = order.key
         try:
             if order.verb is Verb.DELETE:
+                path = self.tree.paths[key]
                 self.tree.remove(key)
                 ledger.drop_folder(key)
+                self._give_up(key, path, ledger)
+                self._put_folders(ledger)
                 return Receipt(key, Outcome.DONE)
             named = order.source or order.expect
             if named is None:
@@ -152,13 +157,34 @@ class MaildirSide:
             if order.verb is Verb.CREATE:
                 self.tree.make(key, path, job.ref or "")
             else:
+                old = self.tree.paths[key]
                 self.tree.move(key, path)
+                self._give_up(key, old, ledger)
         except OSError as error:
             why = f"the disk refused: {error.strerror} ({error.filename})"
             return Receipt(key, Outcome.REFUSED, why=why, remedy=Remedy.HUMAN)
-        for other, where in self.tree.paths.items():
-            ledger.put_folder(other, where, self.tree.tables.get(other, KeywordTable()).render())
+        self._put_folders(ledger)
         return Receipt(key, Outcome.DONE, named)
+
+    def _give_up(self, leaver: int, path: str, ledger: Ledger) -> None:
+        """Let a folder that had to be marked, because one of its name was there, take the name that was just given up.
+
+        So two mailboxes that swapped their names end with plain ones (hard case 41).
+        """
+        beside = path.rpartition("/")[0]
+        for key, where in list(self.tree.paths.items()):
+            if key == leaver or not is_marked(where) or where.rpartition("/")[0] != beside:
+                continue
+            record = ledger.records([key]).get(key)
+            if record is not None and record.local is not None:
+                parent = next(iter(record.local.homes), None)
+                plain = self.tree.place_for(key, record.local.body, "", parent, str(record.ref or key))
+                with contextlib.suppress(FileExistsError):
+                    self.tree.move(key, plain)
+
+    def _put_folders(self, ledger: Ledger) -> None:
+        for key, path in self.tree.paths.items():
+            ledger.put_folder(key, path, self.tree.tables.get(key, KeywordTable()).render())
 
     def adopt_folder(self, key: int, path: str, mailbox: str, ledger: Ledger) -> None:
         """Take note of a folder met on the disk, and mark it once its mailbox is known."""

@@ -1,0 +1,48 @@
+"""Folders that trade names: each ends with the name its mailbox has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.mirror import assert_converges
+
+if TYPE_CHECKING:
+    from jmapsync.demo import DemoServer
+    from tests.mirror import Mirror
+
+
+def test_case_41_mailboxes_that_swapped_their_names_there_end_with_plain_names(server: DemoServer, mirror: Mirror) -> None:
+    account = server.account
+    for path in ("Work", "Lists", "Lists/python"):
+        account.deliver(f"Subject: {path}\r\n\r\nin {path}\r\n".encode(), [account.create_mailbox(path)])
+    assert_converges(account, mirror)
+    for old, new in (("Work", "between"), ("Lists", "Work"), ("between", "Lists")):
+        account.rename_mailbox(old, new)
+    assert_converges(account, mirror)
+    assert [file.read_bytes().splitlines()[0] for file in mirror.files("Lists")] == [b"Subject: Work"]
+    assert mirror.folder("Work/python").is_dir()
+
+
+def test_case_41_a_ring_of_three(server: DemoServer, mirror: Mirror) -> None:
+    account = server.account
+    for path in ("A", "B", "C"):
+        account.deliver(f"Subject: {path}\r\n\r\n".encode(), [account.create_mailbox(path)])
+    assert_converges(account, mirror)
+    for old, new in (("A", "x"), ("C", "A"), ("B", "C"), ("x", "B")):
+        account.rename_mailbox(old, new)
+    assert_converges(account, mirror)
+    subjects = {name: mirror.files(name)[0].read_bytes()[:10] for name in "ABC"}
+    assert subjects == {"A": b"Subject: C", "B": b"Subject: A", "C": b"Subject: B"}
+
+
+def test_case_13_a_name_given_up_by_one_of_another_case_is_taken(server: DemoServer, mirror: Mirror) -> None:
+    account = server.account
+    account.create_mailbox("work")
+    account.create_mailbox("Work")
+    mirror.sync()
+    marked = [path.name for path in mirror.root.iterdir() if "%~" in path.name]
+    assert len(marked) == 1
+    account.rename_mailbox("work" if marked[0].startswith("Work") else "Work", "Elsewhere")
+    mirror.sync()
+    assert [path.name for path in mirror.root.iterdir() if "%~" in path.name] == []
+    assert mirror.folder(marked[0].partition("%~")[0]).is_dir()
