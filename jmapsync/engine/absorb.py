@@ -102,17 +102,19 @@ class Absorber:
         if known is None:
             record = Record(0, kind, folder.ref, _label(folder), remote=version)
             return self.ledger.add(record)
-        self.ledger.save([replace(known, ref=folder.ref, remote=version)])
+        # One that takes the place of another begins anew: made by somebody, or by us before we died.
+        base = known.base if known.ref == folder.ref else None
+        self.ledger.save([replace(known, ref=folder.ref, remote=version, base=base)])
         if known.remote is None and known.local is not None:
             path = self.ledger.folders().get(known.key, ("", ""))[0]
             self.adopt_folder(known.key, path, folder.ref)
         return known.key
 
     def _waiting_folder(self, side: Side, folder: Folder, parent: int | None) -> Record | None:
-        """Return the container that only `side` has, in the place of a folder of the other side."""
+        """Return the container that only `side` has (any more), in the place of a folder of the other side."""
         homes = frozenset({parent}) if parent is not None else frozenset[int]()
         roles = {ref: role for role, ref in self.remote.roles.items()}
-        for record in self.ledger.unmatched(self.kind.containers.kind, side):
+        for record in self.ledger.unmatched(self.kind.containers.kind, side, ever=True):
             held = record.of(side)
             inbox = folder.role == "inbox" and (
                 record.name == "INBOX" if side is Side.LOCAL else roles.get(str(record.ref)) == "inbox"

@@ -192,7 +192,8 @@ class MaildirSide:
         table = self.tree.tables.setdefault(key, KeywordTable())
         ledger.put_folder(key, path, table.render())
         if mailbox and not self._dry:
-            self.tree.mark(key, mailbox)
+            with contextlib.suppress(FileNotFoundError):  # somebody renames or removes it in this moment: the next look tells
+                self.tree.mark(key, mailbox)
 
 
 def clear_spool(spool: Path) -> None:
