@@ -160,6 +160,8 @@ class MaildirSide:
                 old = self.tree.paths[key]
                 self.tree.move(key, path)
                 self._give_up(key, old, ledger)
+        except FileNotFoundError:
+            return Receipt(key, Outcome.STALE, why="a folder was renamed or removed meanwhile")
         except OSError as error:
             why = f"the disk refused: {error.strerror} ({error.filename})"
             return Receipt(key, Outcome.REFUSED, why=why, remedy=Remedy.HUMAN)
