@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from typing import TYPE_CHECKING, BinaryIO
@@ -166,7 +167,8 @@ class MaildirSide:
         table = self.tree.tables.setdefault(key, KeywordTable())
         ledger.put_folder(key, path, table.render())
         if mailbox and not self._dry:
-            self.tree.mark(key, mailbox)
+            with contextlib.suppress(FileNotFoundError):  # moved or removed meanwhile: the next look sees what it is now
+                self.tree.mark(key, mailbox)
 
 
 def clear_spool(spool: Path) -> None:
