@@ -54,7 +54,7 @@ class Absorber:
 
     def unanswered(self) -> list[str]:
         """Begin a look and return the ids that an earlier one got no answer for, or has not told of yet."""
-        return sorted(self.holding.unanswered() | made(self.ledger))
+        return sorted(self.holding.unanswered() | made(self.ledger, self.kind.items.kind))
 
     def take_remote(self, page: Observation) -> None:
         """Take in one page of a look at the server."""

@@ -88,7 +88,7 @@ class Committer:
     _settled: list[Record] = field(default_factory=list)
     """Records whose intents and problems are over."""
     _made: list[str] = field(default_factory=list)
-    """Ids of new emails."""
+    """Ids of new items."""
     objects: Objects | None = None
     """Knows the bodies of a kind that are objects."""
 
@@ -104,8 +104,8 @@ class Committer:
             self.ledger.drop_places(self._moved)
             self.ledger.put_places(self._places)
             self.ledger.save(self._records)
-            if self._made and self.objects is None:
-                note_made(self.ledger, self._made)
+            if self._made:
+                note_made(self.ledger, self.kind.items.kind, self._made)
             if self.objects is not None:
                 self._keep_contents(self.objects, works)
             self.ledger.drop_intents(record.key for record in self._settled)

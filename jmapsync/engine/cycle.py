@@ -15,6 +15,7 @@ from jmapsync.engine.containers import Containers
 from jmapsync.engine.execute import Executor, problems_of, works_of
 from jmapsync.engine.guarding import Guard
 from jmapsync.engine.holding import Holding
+from jmapsync.engine.intents import forget_made
 from jmapsync.engine.objects import Objects
 from jmapsync.engine.report import KindReport, State
 from jmapsync.engine.threads import complete
@@ -181,6 +182,7 @@ class Cycle:
         if self.codec is not None:
             # What is the same item is known by its uid; whether it says the same is not.
             await complete(Objects(self.ledger, self.codec).adopt, kind.items.kind)
+            forget_made(self.ledger, kind.items.kind)
             return
         await Adopter(kind, self.ledger, self.local, self.remote, self.clock).run()
 

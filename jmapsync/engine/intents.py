@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from jmapsync.ledger import Ledger, Record
 
 _SUCCESSOR = "successor"
-_MADE = "made"
-"""The ledger's note of the ids that no look has told of yet."""
+_MADE = "made "
+"""How the ledger's note of the ids begins that no look has told of yet; the kind follows."""
 
 
 def announce(record: Record, kind: str, size: int, at: int) -> Intent:
@@ -51,18 +51,26 @@ def settle_intents(ledger: Ledger, kind: str) -> None:
     """Forget the imports whose outcome a look has told: what it did not find did not happen."""
     waiting = superseded(ledger, kind)
     ledger.drop_intents([key for key in ledger.intents(kind) if key not in waiting])
-    if made(ledger):
-        ledger.set_note(_MADE, "[]")
+    forget_made(ledger, kind)
 
 
-def note_made(ledger: Ledger, refs: Iterable[str]) -> None:
-    """Keep the ids of emails just made until a look was over."""
-    ledger.set_note(_MADE, json.dumps(sorted({*made(ledger), *refs})))
+def note_made(ledger: Ledger, kind: str, refs: Iterable[str]) -> None:
+    """Keep the ids of items just made until a look was over.
+
+    No list of changes has to tell of what was made and destroyed since the state it begins at (RFC 8620, 5.2).
+    """
+    ledger.set_note(_MADE + kind, json.dumps(sorted({*made(ledger, kind), *refs})))
 
 
-def made(ledger: Ledger) -> set[str]:
-    """Return the ids of emails made since the last look began."""
-    return set(json.loads(ledger.note(_MADE) or "[]"))
+def made(ledger: Ledger, kind: str) -> set[str]:
+    """Return the ids of items of a kind made since the last look began."""
+    return set(json.loads(ledger.note(_MADE + kind) or "[]"))
+
+
+def forget_made(ledger: Ledger, kind: str) -> None:
+    """Forget them: a look has told of each."""
+    if made(ledger, kind):
+        ledger.set_note(_MADE + kind, "[]")
 
 
 def retire(ledger: Ledger, kind: str, record: Record, successor: str, at: int) -> Record:

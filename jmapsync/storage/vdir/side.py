@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from functools import partial
@@ -184,7 +185,8 @@ class VdirSide:
         self.tree.paths[key] = path
         ledger.put_folder(key, path, "")
         if ref and not self._dry:
-            metadata.write_marker(self.tree.folder(key), ref)
+            with contextlib.suppress(FileNotFoundError):  # moved or removed meanwhile: the next look sees what it is now
+                metadata.write_marker(self.tree.folder(key), ref)
 
 
 def _is_known(ledger: Ledger, folder: int, state: State) -> bool:

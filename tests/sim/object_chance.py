@@ -1,0 +1,364 @@
+"""Act at random on contacts, calendars and tasks on both sides of a world, and know which words may never be lost."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import random
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.storage.vdir import metadata
+from tests.sim.objects import KINDS, WORD, ObjectWorld, words_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from jmapsync.formats.codec import Object
+
+EACH = 6
+"""Items of each kind that the account begins with."""
+_FIELDS = {
+    "contacts": ("NOTE", "NICKNAME", "TEL", "X-WORD"),
+    "calendars": ("DESCRIPTION", "LOCATION", "X-WORD"),
+    "tasks": ("DESCRIPTION", "LOCATION", "X-WORD"),
+}
+"""Lines that may be added; Cyrus keeps no line that it does not know, which then stays in the file."""
+_LINES = {
+    "contacts": ("BEGIN:VCARD", "VERSION:3.0", "UID:{uid}", "FN:{one}", "N:{one};;;;", "NOTE:{other}", "END:VCARD"),
+    "calendars": (
+        *("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//x//EN", "BEGIN:VEVENT", "UID:{uid}", "DTSTAMP:20260101T000000Z"),
+        *("DTSTART:20261224T180000Z", "SUMMARY:{one}", "DESCRIPTION:{other}", "END:VEVENT", "END:VCALENDAR"),
+    ),
+    "tasks": (
+        *("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//x//EN", "BEGIN:VTODO", "UID:{uid}", "DTSTAMP:20260101T000000Z"),
+        *("DUE:20261224T180000Z", "SUMMARY:{one}", "DESCRIPTION:{other}", "END:VTODO", "END:VCALENDAR"),
+    ),
+}
+
+
+class Somebody:
+    """Somebody at either side of a world.
+
+    Every text value is a word of its own. A word is lost to its side by an act that takes it from there; then it may be gone. All
+    others are `safe`.
+    """
+
+    def __init__(self, world: ObjectWorld, seed: int) -> None:
+        self.world = world
+        self.doomed: set[str] = set()
+        self.written: set[str] = set()
+        self._chance = random.Random(seed)
+        self._numbers = itertools.count(1)
+        self._broken: dict[bytes, bytes] = {}
+        """What files held that are half now, by what they hold."""
+        self.story: list[str] = []
+        """What was done, for people."""
+
+    @property
+    def safe(self) -> set[str]:
+        return self.written - self.doomed
+
+    def populate(self) -> None:
+        """Fill the account before the first pull."""
+        for kind in self.world.flavour.kinds:
+            if kind != "tasks":
+                self.world.store(kind).create_collection(self._name())
+            for _ in range(EACH):
+                self.add_there(kind)
+
+    def act(self) -> None:
+        """Do one thing on one side; on a side that has nothing to do it to, nothing."""
+        here: tuple[Callable[[str], None], ...] = (
+            *(self.edit, self.edit, self.write_more, self.take_out, self.create, self.delete, self.move, self.copy),
+            *(self.twin, self.halve, self.scribble, self.change_uid),
+            *(self.make_collection, self.rename_directory, self.name_collection, self.remove_directory),
+        )
+        there: tuple[Callable[[str], None], ...] = (
+            *(self.edit_there, self.edit_there, self.edit_there, self.take_out_there, self.add_there, self.delete_there),
+            *(self.move_there, self.copy_there, self.same_uid_there),
+            *(self.make_collection_there, self.name_collection_there, self.remove_collection_there),
+        )
+        side = self._chance.choice(("here", "there"))
+        one = self._chance.choice(here if side == "here" else there)
+        kind = self._chance.choice(self.world.flavour.kinds)
+        before = self._places(side)
+        self.story.append(f"{one.__name__} {kind}")
+        one(kind)
+        after = self._places(side)
+        if side == "here":
+            lying = {file.read_bytes() for name in self.world.flavour.kinds for file in self.world.files(name)}
+            self._broken = {half: whole for half, whole in self._broken.items() if half in lying}
+        self._note(before, after)
+
+    def _note(self, before: dict[str, set[str]], after: dict[str, set[str]]) -> None:
+        """Take in what an act did: a word is given up that is nowhere on its side any more, or gone from one of two copies."""
+        there = set().union(*after.values())
+        self.written |= there
+        self.doomed |= set().union(*before.values()) - there
+        for place in before.keys() & after.keys():
+            self.doomed |= before[place] - after[place]
+
+    def _places(self, side: str) -> dict[str, set[str]]:
+        """Return the words at each place of a side."""
+        kinds = self.world.flavour.kinds
+        if side == "there":
+            return {f"{kind} {item['id']}": set(words_in(json.dumps(item).encode())) for kind in kinds for item in self.world.items(kind)}
+        found = {str(file): file.read_bytes() for kind in kinds for file in self.world.files(kind)}
+        return {place: set(words_in(self._broken.get(content, content))) for place, content in found.items()}
+
+    def _word(self) -> str:
+        word = f"w{next(self._numbers)}w"
+        if self.story:
+            self.story[-1] += f" {word}"
+        return word
+
+    def _name(self) -> str:
+        return f"c{next(self._numbers)}"
+
+    # here
+
+    def _file(self, kind: str) -> Path | None:
+        files = [file for file in self.world.files(kind) if self._is_whole(kind, file)]
+        found = self._chance.choice(files) if files else None
+        if found is not None:
+            self.story[-1] += f" {found.relative_to(self.world.base)}"
+        return found
+
+    @staticmethod
+    def _is_whole(kind: str, file: Path) -> bool:
+        return KINDS[kind][1].suffix == file.suffix and file.read_bytes().startswith(b"BEGIN:") and b"HALF" not in file.read_bytes()
+
+    def _directory(self, kind: str) -> Path | None:
+        root = self.world.base / kind
+        found = sorted(one for one in root.iterdir() if one.is_dir() and one.name[0] != ".") if root.is_dir() else []
+        return self._chance.choice(found) if found else None
+
+    def _save(self, file: Path, content: bytes) -> None:
+        """Save as editors do: a new file in the place of the old one, or over it."""
+        if self._chance.random() < 0.5:
+            temporary = file.with_name(f"{file.name}~")
+            temporary.write_bytes(content)
+            temporary.replace(file)
+        else:
+            file.write_bytes(content)
+        # An editor's saves are further apart than the time steps of a file system.
+        later = file.stat().st_mtime_ns + next(self._numbers) * 1000
+        os.utime(file, ns=(later, later))
+
+    def edit(self, kind: str) -> None:
+        """Give a value of a file a new word."""
+        if file := self._file(kind):
+            content = file.read_bytes()
+            if words := words_in(content):
+                self._save(file, content.replace(self._chance.choice(words).encode(), self._word().encode()))
+
+    def write_more(self, kind: str) -> None:
+        """Add a line to a file that has none of its name."""
+        if file := self._file(kind):
+            content = file.read_bytes()
+            field = self._chance.choice(_FIELDS[kind][: 2 if self._is_cyrus else None]).encode()
+            if content.count(b"\r\nUID:") == 1 and b"\r\n" + field not in content:
+                self._save(file, content.replace(b"\r\nUID:", b"\r\n%s:%s\r\nUID:" % (field, self._word().encode())))
+
+    def take_out(self, kind: str) -> None:
+        """Remove a line from a file."""
+        if file := self._file(kind):
+            names = (b"NOTE", b"NICKNAME", b"TEL", b"X-WORD", b"DESCRIPTION", b"LOCATION")
+            lines = file.read_bytes().split(b"\r\n")
+            if chosen := [line for line in lines if line.startswith(names)]:
+                line = self._chance.choice(chosen)
+                self.story[-1] += f" {line.decode()}"
+                self._save(file, b"\r\n".join(one for one in lines if one != line))
+
+    def create(self, kind: str) -> None:
+        if folder := self._directory(kind):
+            uid = f"u{next(self._numbers)}"
+            self._save(folder / f"{uid}{KINDS[kind][1].suffix}", self._content(kind, uid))
+
+    def _content(self, kind: str, uid: str) -> bytes:
+        lines = "\r\n".join((*_LINES[kind], ""))
+        return lines.format(uid=uid, one=self._word(), other=self._word()).encode()
+
+    def delete(self, kind: str) -> None:
+        if file := self._file(kind):
+            file.unlink()
+
+    def move(self, kind: str) -> None:
+        file, folder = self._file(kind), self._directory(kind)
+        if file and folder and not (folder / file.name).exists():
+            file.rename(folder / file.name)
+
+    def copy(self, kind: str) -> None:
+        """Put a file into another collection as well, where a server has objects in several."""
+        file, folder = self._file(kind), self._directory(kind)
+        if file and folder and not (folder / file.name).exists() and not self._is_cyrus:
+            shutil.copy2(file, folder / file.name)
+
+    @property
+    def _is_cyrus(self) -> bool:
+        return self.world.flavour.name.startswith("cyrus")
+
+    def twin(self, kind: str) -> None:
+        """Copy a file within its collection, so that one uid is there twice."""
+        if file := self._file(kind):
+            self._save(file.with_name(f"twin{next(self._numbers)}{file.suffix}"), file.read_bytes())
+
+    def halve(self, kind: str) -> None:
+        """Leave half of a file, as a full disk or a broken copy does; what it held is known elsewhere."""
+        if file := self._file(kind):
+            content = file.read_bytes()
+            half = content[: len(content) // 2] + f"HALF{next(self._numbers)}".encode()
+            self._broken[half] = content
+            self._save(file, half)
+
+    def scribble(self, kind: str) -> None:
+        """Leave a file that is none."""
+        if folder := self._directory(kind):
+            number = next(self._numbers)
+            self._save(folder / f"junk{number}{KINDS[kind][1].suffix}", f"HALF{number} no item\r\n".encode())
+
+    def change_uid(self, kind: str) -> None:
+        """Make another item of a file."""
+        if file := self._file(kind):
+            head, uid, rest = file.read_bytes().partition(b"\r\nUID:")
+            self._save(file, head + uid + f"u{next(self._numbers)}\r\n".encode() + rest.partition(b"\r\n")[2])
+
+    def make_collection(self, kind: str) -> None:
+        if (self.world.base / kind).is_dir():
+            made = self.world.base / kind / self._name()
+            made.mkdir()
+            uid = f"u{next(self._numbers)}"
+            self._save(made / f"{uid}{KINDS[kind][1].suffix}", self._content(kind, uid))
+
+    def rename_directory(self, kind: str) -> None:
+        if folder := self._directory(kind):
+            folder.rename(folder.with_name(self._name()))
+
+    def name_collection(self, kind: str) -> None:
+        if folder := self._directory(kind):
+            (folder / metadata.NAME).write_text(self._name())
+
+    def remove_directory(self, kind: str) -> None:
+        """Remove a collection here, but none whose items of another kind lie elsewhere."""
+        folder = self._directory(kind)
+        if folder is None or self._chance.random() < 0.5:
+            return
+        if kind != "contacts" and self.world.flavour.kinds != ("calendars",):
+            return
+        self.story[-1] += f" {folder.name}"
+        shutil.rmtree(folder)
+
+    # there
+
+    def _item(self, kind: str) -> Object | None:
+        items = self.world.items(kind)
+        found = self._chance.choice(items) if items else None
+        if found is not None:
+            self.story[-1] += f" {found['uid']}"
+        return found
+
+    def _collection(self, kind: str) -> str:
+        return self._chance.choice(sorted(self.world.store(kind).collections))
+
+    def edit_there(self, kind: str) -> None:
+        """Give a value of an item a new word."""
+        if item := self._item(kind):
+            names = [name for name, value in sorted(item.items()) if name != "uid" and WORD.search(json.dumps(value))]
+            if names:
+                name = self._chance.choice(names)
+                text = json.dumps(item[name])
+                word = self._chance.choice(sorted(set(WORD.findall(text))))
+                self.world.store(kind).edit(item["id"], {name: json.loads(text.replace(word, self._word()))})
+
+    def take_out_there(self, kind: str) -> None:
+        if item := self._item(kind):
+            present = [name for name in ("notes", "nicknames", "phones", "description", "locations") if item.get(name)]
+            if present:
+                self.world.store(kind).edit(item["id"], {self._chance.choice(present): None})
+
+    def _fresh(self, kind: str, uid: str) -> dict[str, Any]:
+        if kind == "contacts":
+            return {
+                "uid": uid,
+                "name": {"full": self._word()},
+                "phones": {"p": {"number": self._word()}},
+                "notes": {"n": {"note": self._word()}},
+                "nicknames": {"k": {"name": self._word()}},
+            }
+        item = {"uid": uid, "title": self._word(), "description": self._word(), "timeZone": "Etc/UTC"}
+        if kind == "tasks":
+            return {"@type": "Task", "due": "2026-12-07T10:00:00", **item}
+        return {"@type": "Event", "start": "2026-12-07T10:00:00", "duration": "PT1H", **item}
+
+    def add_there(self, kind: str) -> None:
+        item = self._fresh(kind, f"u{next(self._numbers)}")
+        self.world.store(kind).add(item, (self._collection(kind),))
+        self.written |= set(words_in(json.dumps(item).encode()))
+
+    def same_uid_there(self, kind: str) -> None:
+        """Make an item of the uid of a file that the server does not have."""
+        if file := self._file(kind):
+            uid = str(KINDS[kind][1].read(file.read_bytes())["uid"])
+            store, name = self.world.store(kind), self._collection(kind)
+            if self._is_cyrus:  # which has no event in two calendars
+                name = self.world.name_of(file.parent)
+            if store.twin({"uid": uid}) is None and name in {*store.collections, *(one["name"] for one in store.collections.values())}:
+                store.add(self._fresh(kind, uid), (name,))
+
+    def delete_there(self, kind: str) -> None:
+        if item := self._item(kind):
+            self.world.store(kind).delete(item["id"])
+
+    def move_there(self, kind: str) -> None:
+        if item := self._item(kind):
+            store = self.world.store(kind)
+            store.move(item["id"], self._chance.choice(sorted(item[store.model.homes])), self._collection(kind))
+
+    def copy_there(self, kind: str) -> None:
+        if (item := self._item(kind)) and not self._is_cyrus:
+            store = self.world.store(kind)
+            store.edit(item["id"], {f"{store.model.homes}/{self._collection(kind)}": True})
+
+    def make_collection_there(self, kind: str) -> None:
+        self.world.store(kind).create_collection(self._name())
+
+    def name_collection_there(self, kind: str) -> None:
+        self.world.store(kind).edit_collection(self._collection(kind), name=self._name())
+
+    def remove_collection_there(self, kind: str) -> None:
+        if len(self.world.store(kind).collections) > 2 and self._chance.random() < 0.5:
+            self.world.store(kind).delete_collection(self._collection(kind))
+
+    # the end
+
+    def mend(self) -> None:
+        """Run, see that what cannot be taken is named and as it was, then put it right as somebody does who reads that."""
+        for _ in range(2):
+            report = self.world.sync(allow_deletes=True)
+        for kind in self.world.flavour.kinds:
+            named = {problem.item for problem in report.kinds[kind].problems}
+            files = self.world.files(kind)
+            spoilt = [file for file in files if b"HALF" in file.read_bytes()]
+            for file in spoilt:
+                assert f"{file.parent.name}/{file.name}" in named, (file, named)
+            self._mend(kind, spoilt, named)
+        assert not self._broken, "a half file is no longer there as it was left"
+
+    def _mend(self, kind: str, spoilt: list[Path], named: set[str]) -> None:
+        before = self._places("here")
+        for file in spoilt:
+            if (whole := self._broken.pop(file.read_bytes(), None)) is not None:
+                self._save(file, whole)
+            else:
+                file.unlink()
+        seen: set[tuple[object, str]] = set()
+        for file in self.world.files(kind):
+            # Cyrus has no event in two calendars either.
+            spot = None if self._is_cyrus else file.parent, str(KINDS[kind][1].read(file.read_bytes())["uid"])
+            if spot in seen:
+                file.unlink()
+            seen.add(spot)
+        self._note(before, self._places("here"))

@@ -1,0 +1,239 @@
+"""A server and the mirror of its contacts, calendars and tasks in one thread, whose runs can be made to die."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import re
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from unittest import mock
+
+from jmapsync.app.sides import CAPABILITIES
+from jmapsync.demo import CYRUS_312, RFC, STALWART, DemoServer
+from jmapsync.demo.dialect import CYRUS_CALENDARS
+from jmapsync.engine.account import AccountRun, Sides
+from jmapsync.engine.cycle import Options
+from jmapsync.engine.report import Silent
+from jmapsync.errors import ExitCode
+from jmapsync.formats import jscalendar1
+from jmapsync.formats.conversion import FileCodec, cards, schedules
+from jmapsync.formats.ical import write_calendar
+from jmapsync.jmap.auth import BasicCredential
+from jmapsync.jmap.client import Client
+from jmapsync.jmap.session import Session
+from jmapsync.kinds.calendars import CALENDARS
+from jmapsync.kinds.contacts import CONTACTS
+from jmapsync.kinds.tasks import TASKS
+from jmapsync.ledger import Ledger
+from jmapsync.planner import Limits
+from jmapsync.storage.remote.objects import ObjectSide, dialect_for
+from jmapsync.storage.vdir import metadata
+from jmapsync.storage.vdir.side import VdirSide
+from jmapsync.storage.vdir.tree import name_of
+from tests.sim.fate import DiedError, Fate
+from tests.sim.world import NOW, _in_this_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from jmapsync.demo import Dialect, Store
+    from jmapsync.engine.report import AccountReport, KindReport
+    from jmapsync.formats.codec import Object
+    from jmapsync.kinds import Kind
+
+KINDS: dict[str, tuple[Kind, FileCodec]] = {
+    "contacts": (CONTACTS, cards("3.0")),
+    "calendars": (CALENDARS, schedules("Event")),
+    "tasks": (TASKS, schedules("Task")),
+}
+WORD = re.compile(r"w[0-9]+w")
+"""A text value that a user wrote; no two are the same."""
+MOST_RUNS = 8
+"""Runs after which a world must be silent."""
+
+Shown = tuple[str, str, str, tuple[str, ...]]
+"""One item in one collection: the kind, its uid, the collection's name, its words."""
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """A server, and what it offers."""
+
+    name: str
+    dialect: Dialect
+    kinds: tuple[str, ...] = tuple(KINDS)
+    files: bool = False
+    """Whether it gives events as files."""
+
+
+RFC_WORLD = Flavour("rfc", RFC)
+FLAVOURS = (
+    RFC_WORLD,
+    Flavour("stalwart", STALWART),
+    Flavour("cyrus312", CYRUS_312, ("calendars",)),
+    Flavour("cyrus312-files", CYRUS_312, ("calendars",), files=True),
+)
+
+
+class ObjectWorld:
+    """One account on an embedded server and one mirror of its contacts, calendars and tasks."""
+
+    def __init__(self, base: Path, flavour: Flavour = RFC_WORLD) -> None:
+        self.base = base
+        self.flavour = flavour
+        self.server = DemoServer(dialect=flavour.dialect)
+        self.account = self.server.account
+        if flavour.files:
+            self.account.calendars.render = _file_of_cyrus
+        elif flavour.dialect is CYRUS_312:
+            self.server.faults.hidden_capabilities.arm({CYRUS_CALENDARS})
+        self.requests = 0
+        self._app = self.server.endpoints.application()
+        self._session: bytes | None = None
+        self._tokens = itertools.count(1)
+        self._processes = itertools.count(1001)
+
+    # runs
+
+    async def _run(self, fate: Fate, options: Options) -> AccountReport:
+        state = self.base / "state"
+        state.mkdir(mode=0o700, exist_ok=True)
+        kept = Session.from_json(self._session) if self._session else None
+        url = f"http://127.0.0.1:1{self.server.service.dialect.session_path}"
+        with closing(Ledger.open(state / "ledger.sqlite")) as opened:
+            ledger = fate.wrap(opened)
+            async with Client(url, BasicCredential("demo", "demo"), session=kept, transport=fate.transport(self._app)) as client:
+                session = await client.session()
+                run = AccountRun("test", state, ledger, Limits(25, 20), options, Silent(), lambda: NOW)
+                await run.run([self._sides(kind, client, session, fate) for kind in self.flavour.kinds], client.together)
+                self._session, self.requests = (await client.session()).to_json(), client.requests
+                return run.report
+
+    def _sides(self, name: str, client: Client, session: Session, fate: Fate) -> Sides:
+        kind, codec = KINDS[name]
+        theirs = session.account_for(CAPABILITIES[name][0])
+        local = VdirSide(self.base / name, name, codec, token=lambda: f"{next(self._tokens):08x}")
+        remote = ObjectSide(client, theirs, dialect_for(name, session, theirs), codec)
+        return Sides(kind, theirs.id, fate.wrap(local), fate.wrap(remote), codec)
+
+    def sync(self, fate: Fate | None = None, *, allow_deletes: bool = False, full: bool = False) -> AccountReport:
+        """Run once, in this thread alone, so that the same world takes the same steps. Raises DiedError."""
+        fate = fate or Fate()
+        process = mock.patch("os.getpid", return_value=next(self._processes))
+        try:
+            with fate.over(self.base), process, mock.patch("asyncio.to_thread", _in_this_thread):
+                return asyncio.run(self._run(fate, Options(allow_deletes=allow_deletes, full=full)))
+        finally:
+            if fate.trouble is not None:
+                raise fate.trouble
+
+    def die(self, step: int, *, slips: dict[int, Callable[[], None]] | None = None) -> Fate:
+        """Run and die at a step, or live to the end when there are fewer; what waits for a word gets it. See `Fate`."""
+        fate = Fate(step, slips=slips)
+        try:
+            self.sync(fate, allow_deletes=True)
+        except DiedError:
+            assert fate.dead
+        else:
+            assert not fate.dead, f"survived its own death at {fate.trace[-1]}"
+        return fate
+
+    def settle(self, *, allow_deletes: bool = False) -> None:
+        """Run until a run writes nothing; fail if that takes too long or anything is held back.
+
+        What waits for a person, such as a directory that could not be removed while a file lay in it, is tried once more.
+        """
+        reports = []
+        for number in range(MOST_RUNS):
+            report = self.sync(allow_deletes=allow_deletes, full=allow_deletes and number == 1)
+            reports.append(report)
+            if not report.changed and all(_is_well(one) for one in report.kinds.values()):
+                return
+        raise AssertionError("not at rest: " + "\n".join(str(one) for run in reports[-2:] for one in run.kinds.items()))
+
+    # pictures
+
+    def files(self, kind: str) -> list[Path]:
+        """Return the files of a kind that are to be mirrored, by their collections and names."""
+        return sorted((self.base / kind).glob(f"[!.]*/[!.]*{KINDS[kind][1].suffix}"))
+
+    def store(self, kind: str) -> Store:
+        return self.account.contacts if kind == "contacts" else self.account.calendars
+
+    def items(self, kind: str) -> list[Object]:
+        """Return the items of a kind on the server, by uid."""
+        found = (one for one in self.store(kind).items.values() if (one["@type"] == "Task") == (kind == "tasks"))
+        return sorted(found, key=lambda one: str(one["uid"]))
+
+    def on_disk(self) -> list[Shown]:
+        return sorted(
+            (kind, str(KINDS[kind][1].read(file.read_bytes())["uid"]), self.name_of(file.parent), words_in(file.read_bytes()))
+            for kind in self.flavour.kinds
+            for file in self.files(kind)
+        )
+
+    def on_server(self) -> list[Shown]:
+        found = []
+        for kind in self.flavour.kinds:
+            store = self.store(kind)
+            for item in self.items(kind):
+                words = words_in(json.dumps(item).encode())
+                found += [(kind, item["uid"], store.collections[home]["name"], words) for home in item[store.model.homes]]
+        return sorted(found)
+
+    def collections_on_disk(self, kind: str) -> list[str]:
+        return sorted(self.name_of(one) for one in (self.base / kind).iterdir() if one.is_dir() and one.name[0] != ".")
+
+    @staticmethod
+    def name_of(folder: Path) -> str:
+        """Return what people call a collection on the disk."""
+        return metadata.read_name(folder) or name_of(folder.name)
+
+    def shelf(self) -> list[bytes]:
+        return [file.read_bytes() for file in sorted((self.base / "state").glob("shelf/*"))]
+
+    def leftovers(self) -> list[str]:
+        """Return hidden files that only a run under way may have."""
+        kept = {metadata.MARKER, ".jmapsync"}
+        hidden = (file for kind in self.flavour.kinds for file in (self.base / kind).rglob("*") if file.name[0] == ".")
+        return sorted(str(file) for file in hidden if file.name not in kept)
+
+    def assert_same(self) -> None:
+        """Fail unless both sides hold the same items with the same words in the same collections, each uid once."""
+        here, there = self.on_disk(), self.on_server()
+        assert here == there
+        for kind in self.flavour.kinds:
+            assert self.collections_on_disk(kind) == sorted(one["name"] for one in self.store(kind).collections.values()), kind
+        spots = Counter((kind, uid, home) for kind, uid, home, _ in here)
+        uids = Counter(item["uid"] for kind in self.flavour.kinds for item in self.items(kind))
+        assert not [one for one, count in (spots + uids).items() if count > 1]
+
+    def assert_at_rest(self) -> None:
+        """Fail unless both sides hold the same, nothing is left over, and a further run asks once and writes nothing."""
+        self.assert_same()
+        report = self.sync()
+        assert (report.changed, self.requests) == ([], 1)
+        assert self.leftovers() == []
+        assert self.account.calendars.sent == []
+
+
+def words_in(content: bytes) -> tuple[str, ...]:
+    """Return the words that a file or an object holds, each once."""
+    return tuple(sorted(set(WORD.findall(content.decode(errors="replace").replace("\r\n ", "")))))
+
+
+def _is_well(report: KindReport) -> bool:
+    """Tell whether a kind was synchronised with nothing held back; a conflict that was settled is none."""
+    return (report.state.value, report.problems) == ("synced", []) and report.exit_code is not ExitCode.SUSPENDED
+
+
+def _file_of_cyrus(event: Object) -> bytes:
+    """Return the file that a server holds of a JSCalendar 1.0 event."""
+    own = {"id", "calendarIds", "isDraft", "isOrigin", "blobId"}
+    kept = {name: value for name, value in event.items() if name not in own and value is not None}
+    return write_calendar([jscalendar1.from_v1(kept)])
