@@ -261,3 +261,6 @@ class Remote(Protocol):
 
     async def write_folder(self, job: Job) -> Receipt:
         """Carry out one order on a container."""
+
+    async def rename_folders(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Rename containers at once, some of which may have the names that others are to get; receipts come in their order."""

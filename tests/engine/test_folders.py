@@ -46,3 +46,51 @@ def test_case_13_a_name_given_up_by_one_of_another_case_is_taken(server: DemoSer
     mirror.sync()
     assert [path.name for path in mirror.root.iterdir() if "%~" in path.name] == []
     assert mirror.folder(marked[0].partition("%~")[0]).is_dir()
+
+
+def test_case_41_folders_that_swapped_their_names_here_are_renamed_there(server: DemoServer, mirror: Mirror) -> None:
+    account = server.account
+    for path in ("Work", "Lists", "Lists/python"):
+        account.deliver(f"Subject: {path}\r\n\r\n".encode(), [account.create_mailbox(path)])
+    assert_converges(account, mirror)
+    names = {box.id: account.path(box) for box in account.mailboxes.values()}
+    emails = {email.id: email.mailbox_ids for email in account.emails.values()}
+    for old, new in (("Work", "between"), ("Lists", "Work"), ("between", "Lists")):
+        mirror.folder(old).rename(mirror.folder(new))
+    assert_converges(account, mirror)
+    swapped = {"Work": "Lists", "Lists": "Work", "Lists/python": "Work/python"}
+    assert {box.id: account.path(box) for box in account.mailboxes.values()} == {
+        ref: swapped.get(name, name) for ref, name in names.items()
+    }
+    assert {email.id: email.mailbox_ids for email in account.emails.values()} == emails
+
+
+def test_case_41_a_child_that_takes_its_parent_s_place(server: DemoServer, mirror: Mirror) -> None:
+    account = server.account
+    for path in ("Lists", "Lists/python"):
+        account.deliver(f"Subject: {path}\r\n\r\n".encode(), [account.create_mailbox(path)])
+    assert_converges(account, mirror)
+    mirror.folder("Lists/python").rename(mirror.folder("between"))
+    mirror.folder("Lists").rename(mirror.folder("Old"))
+    mirror.folder("between").rename(mirror.folder("Lists"))
+    assert_converges(account, mirror)
+    assert [file.read_bytes().split()[1] for name in ("Lists", "Old") for file in mirror.files(name)] == [b"Lists/python", b"Lists"]
+    assert len(account.emails) == 2
+
+
+def test_case_44_a_folder_whose_name_another_mailbox_took_meanwhile_is_held_back_by_name(
+    server: DemoServer, mirror: Mirror
+) -> None:
+    account = server.account
+    work, lists = account.create_mailbox("Work"), account.create_mailbox("Lists")
+    account.deliver(b"Subject: one\r\n\r\n", [lists])
+    assert_converges(account, mirror)
+    mirror.drop("Work", b"Subject: precious\n\nnobody else has it\n")
+    account.destroy_mailbox(work)
+    account.rename_mailbox("Lists", "Work")
+    for _ in range(3):
+        report = mirror.sync()
+    assert [b"precious" in file.read_bytes() for file in mirror.files()].count(True) == 1
+    told = [problem.why for problem in report.problems]
+    kept = any(b"precious" in account.raw(email) for email in account.emails)
+    assert kept or any("another mailbox of this name" in why for why in told)

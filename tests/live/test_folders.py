@@ -101,13 +101,14 @@ class TestHere:
 
     def test_two_folders_that_swap_their_names(self, account: Account, mirror: Mirror) -> None:
         """Hard case 41."""
-        there = on_server(account)
+        there, before = on_server(account), ids(account)
         (mirror.root / "Work").rename(mirror.root / "between")
         (mirror.root / "Lists").rename(mirror.root / "Work")
         (mirror.root / "between").rename(mirror.root / "Lists")
         agree(account, mirror, {"Lists", "Work", "Work/python", "Work/python/dev"})
         assert on_server(account)["Lists"] == there["Work"]
         assert on_server(account)["Work"] == there["Lists"]
+        assert ids(account) == before
 
     def test_a_tree_removed_with_its_mail_leaves_the_mail_in_the_trash(self, account: Account, mirror: Mirror) -> None:
         shutil.rmtree(mirror.root / "Lists" / "python")

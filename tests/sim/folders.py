@@ -56,6 +56,9 @@ class Householder(Player):
         folders = [one for one in self._folders() if one not in STANDARD]
         return self._chance.choice(folders) if folders else None
 
+    def edit(self) -> None:
+        """Leave messages as they are: a copy of one edited before it was sent is a message of its own."""
+
     def make(self) -> None:
         """Make a folder somewhere, at times with a message in it."""
         parent = self._chance.choice(["", *(f"{one}/" for one in self._folders() if one not in STANDARD)])

@@ -148,6 +148,10 @@ class ObjectSide:
         """Change one container."""
         return read_only(job) if self._account.is_read_only else await write_folder(self._readers[0], job)
 
+    async def rename_folders(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Rename containers one after the other: several may have one name."""
+        return [await self.write_folder(job) for job in jobs]
+
 
 def _form(reader: Reader, ref: str, key: int, found: Found) -> Object | Body:
     """Return the normal form of an object, or why there is none."""
