@@ -172,7 +172,7 @@ class MessageLook:
                 continue
             before = _origin(copy, known)
             table = self._tree.tables[copy.folder]
-            yield read_copy(copy, table, before, self._tree.tables[before.folder] if before is not None else table)
+            yield read_copy(copy, table, before, self._tree.tables.get(before.folder, table) if before is not None else table)
 
     def _copies_of(self, known: dict[int, list[Place]]) -> dict[int, list[Place]]:
         """Return the copies of messages as this look leaves them, in one pass; `known` are the copies as they were."""

@@ -65,6 +65,8 @@ class MaildirSide:
     def look_folders(self, ledger: Ledger) -> Observation:
         """Return every folder."""
         self.tree.load(ledger)
+        if not self._dry:
+            self._shed_marks(ledger)
         return look_folders(self.tree, ledger)
 
     def look_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:
@@ -143,11 +145,9 @@ class MaildirSide:
         key = order.key
         try:
             if order.verb is Verb.DELETE:
-                path = self.tree.paths[key]
                 self.tree.remove(key)
                 ledger.drop_folder(key)
-                self._give_up(key, path, ledger)
-                self._put_folders(ledger)
+                self._shed_marks(ledger)
                 return Receipt(key, Outcome.DONE)
             named = order.source or order.expect
             if named is None:
@@ -157,9 +157,8 @@ class MaildirSide:
             if order.verb is Verb.CREATE:
                 self.tree.make(key, path, job.ref or "")
             else:
-                old = self.tree.paths[key]
                 self.tree.move(key, path)
-                self._give_up(key, old, ledger)
+                self._shed_marks(ledger, but=key)
         except FileNotFoundError:
             return Receipt(key, Outcome.STALE, why="a folder was renamed or removed meanwhile")
         except OSError as error:
@@ -168,21 +167,20 @@ class MaildirSide:
         self._put_folders(ledger)
         return Receipt(key, Outcome.DONE, named)
 
-    def _give_up(self, leaver: int, path: str, ledger: Ledger) -> None:
-        """Let a folder that had to be marked, because one of its name was there, take the name that was just given up.
+    def _shed_marks(self, ledger: Ledger, but: int = 0) -> None:
+        """Give folders that had to be marked, because others had their names, these names where they are free by now.
 
-        So two mailboxes that swapped their names end with plain ones (hard case 41).
+        So two mailboxes that swapped their names end with plain ones (hard case 41). `but` is one whose name just changes.
         """
-        beside = path.rpartition("/")[0]
-        for key, where in list(self.tree.paths.items()):
-            if key == leaver or not is_marked(where) or where.rpartition("/")[0] != beside:
-                continue
+        for key in [one for one, path in self.tree.paths.items() if one != but and is_marked(path)]:
             record = ledger.records([key]).get(key)
-            if record is not None and record.local is not None:
-                parent = next(iter(record.local.homes), None)
-                plain = self.tree.place_for(key, record.local.body, "", parent, str(record.ref or key))
-                with contextlib.suppress(FileExistsError):
-                    self.tree.move(key, plain)
+            parent = next(iter(record.local.homes), None) if record is not None and record.local is not None else None
+            if record is None or record.local is None or (parent is not None and parent not in self.tree.paths):
+                continue
+            plain = self.tree.place_for(key, record.local.body, "", parent, str(record.ref or key))
+            with contextlib.suppress(OSError):
+                self.tree.move(key, plain)
+                self._put_folders(ledger)
 
     def _put_folders(self, ledger: Ledger) -> None:
         for key, path in self.tree.paths.items():
