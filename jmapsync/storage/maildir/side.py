@@ -67,7 +67,10 @@ class MaildirSide:
         self.tree.load(ledger)
         if not self._dry:
             self._shed_marks(ledger)
-        return look_folders(self.tree, ledger)
+        look = look_folders(self.tree, ledger)
+        if not self._dry:
+            self.tree.mend_keywords()
+        return look
 
     def look_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:
         """Return the messages that changed; look again where folders changed meanwhile so that it cannot be told what is gone.
