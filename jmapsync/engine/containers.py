@@ -42,8 +42,10 @@ class Containers:
             for key in found.settled:
                 record = records[key]
                 self.ledger.save([replace(record, base=settle(record.pair, record.local, record.remote))])
-            self.ledger.save(replace(records[key], base=None) for key in found.forgotten)
-            for key in found.forgotten:
+            # One in which files were known waits until a look at the items has told what became of them.
+            empty = [key for key in found.forgotten if next(self.ledger.places_in(key), None) is None]
+            self.ledger.save(replace(records[key], base=None) for key in empty)
+            for key in empty:
                 self.ledger.drop_folder(key)
 
     async def run(self, *, deletions: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 from tests.mirror import assert_converges
@@ -94,3 +95,18 @@ def test_case_44_a_folder_whose_name_another_mailbox_took_meanwhile_is_held_back
     told = [problem.why for problem in report.problems]
     kept = any(b"precious" in account.raw(email) for email in account.emails)
     assert kept or any("another mailbox of this name" in why for why in told)
+
+
+def test_case_44_mail_moved_there_out_of_a_folder_that_both_sides_removed_comes_back_where_it_went(
+    server: DemoServer, mirror: Mirror
+) -> None:
+    account = server.account
+    work = account.create_mailbox("Work")
+    email = account.deliver(b"Subject: kept\r\n\r\n", [work])
+    assert_converges(account, mirror)
+    account.move(email, work, "Archive")
+    account.destroy_mailbox(work)
+    shutil.rmtree(mirror.folder("Work"))
+    mirror.sync()
+    assert_converges(account, mirror)
+    assert [file.read_bytes() for file in mirror.files("Archive")] == [b"Subject: kept\n\n"]

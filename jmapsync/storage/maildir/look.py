@@ -140,7 +140,9 @@ class MessageLook:
         observation = Observation(items=new, problems=self._problems, whole=True)
         keys = sorted(self._traces.touched)
         records = self._ledger.records(keys)
-        known = self._ledger.places_of(keys)
+        tables = self._tree.tables  # a folder that is gone for good has none
+        places_of = self._ledger.places_of(keys)
+        known = {key: [place for place in places if place.folder in tables] for key, places in places_of.items()}
         copies = self._copies_of(known)
         for key in keys:
             record = records.get(key)
