@@ -240,7 +240,11 @@ def _recur_lines(component: Any) -> list[Any]:  # noqa: ANN401 # any JSON value
     return [
         line
         for line in (lines if isinstance(lines, list) else [])
-        if isinstance(line, list) and len(line) > len(_RECUR) and line[0] in _RULE_OF and isinstance(line[len(_RECUR)], dict)
+        if isinstance(line, list)
+        and len(line) > len(_RECUR)
+        and isinstance(line[0], str)
+        and line[0] in _RULE_OF
+        and isinstance(line[len(_RECUR)], dict)
     ]
 
 

@@ -20,6 +20,7 @@ from jmapsync.formats.ical.moments import Form, Source, Target
 from jmapsync.formats.ical.recurrence import instance_of, keep_date, read_override
 from jmapsync.formats.ical.schedule import has_whole_days
 from jmapsync.formats.ical.texts import read_concept, read_descriptions, read_words, write_descriptions, write_words
+from jmapsync.formats.ical.times import is_local
 
 if TYPE_CHECKING:
     from jmapsync.formats.codec import Object
@@ -204,6 +205,8 @@ def write_calendar(objects: list[Object]) -> bytes:
     """Return the file of the objects of one uid; the same objects give the same bytes. Raises MalformedError."""
     if not objects or any(item.get("@type") not in TYPES.values() for item in objects):
         raise MalformedError("Only events and tasks can be written.")
+    if any(item["@type"] == "Event" and not is_local(item.get("start")) for item in objects):
+        raise MalformedError("The event has no start.")  # nobody could read the file, not even we
     if len({str(item.get("uid")) for item in objects}) > 1:
         raise MalformedError("The objects of one file must have one uid.")
     objects = sorted(objects, key=lambda item: str(item.get("recurrenceId") or ""))

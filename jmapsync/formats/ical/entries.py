@@ -149,7 +149,7 @@ def write_entry(
     writing.written.add("UID")
     form = write_schedule(item, writing, target, dates)
     _write_recurrence_id(item, writing, target, form, recurrence_id)
-    overrides = {} if recurrence_id is not None else write_recurrence(item, writing, target, form)
+    overrides = {} if recurrence_id is not None else _write_series(item, writing, target, form)
     left_out = _write_fields(name, item, writing)
     write_descriptions(item, writing)
     write_words(item, writing, one_line=one_line)
@@ -174,6 +174,14 @@ def _write_fields(name: str, item: Object, writing: Writing) -> set[str]:
         item = {path: value for path, value in item.items() if path != "progress"}
     write_fields(_FIELDS[name], item, writing)
     return {"COMPLETED"} if name == "VTODO" and progress not in (None, "completed") else set()
+
+
+def _write_series(item: Object, writing: Writing, target: Target, form: Form) -> dict[str, Patch]:
+    if item.get("recurrenceId") is None:
+        return write_recurrence(item, writing, target, form)
+    for name in ("recurrenceRule", "recurrenceOverrides"):  # an instance has none: lines would make a series of it
+        writing.leave(name, item.get(name))
+    return {}
 
 
 def _write_recurrence_id(item: Object, writing: Writing, target: Target, form: Form, main: Form | None) -> None:

@@ -134,7 +134,7 @@ def _of_instance(kept: Any) -> Any:  # noqa: ANN401  # a value of JSON
     found = dict(kept)
     components, noted = found.pop("components", None), found.pop("convertedProperties", None)
     if isinstance(components, list) and (
-        own := [value for value in components if not (value and value[0] in (OF_CALENDAR, "vtimezone"))]
+        own := [value for value in components if not (isinstance(value, list) and value and value[0] in (OF_CALENDAR, "vtimezone"))]
     ):
         found["components"] = own
     if isinstance(noted, dict) and (
@@ -232,7 +232,7 @@ def write_recurrence(item: Object, writing: Writing, target: Target, form: Form)
 def _write_rule(rule: Any, writing: Writing, target: Target, clock: Clock) -> None:  # noqa: ANN401  # a value of JSON
     known = {name: value for name, value in rule.items() if value is not None} if isinstance(rule, dict) else {}
     params = writing.noted_params("recurrenceRule", "RRULE")
-    noted = params.pop(_UNTIL, [""])[0]
+    noted = "".join(params.pop(_UNTIL, [])[:1])
     until = known.get("until")
     reused = noted if noted and is_local(until) and read_until(noted, clock) == until else None
     text = write_rule(known, clock, reused)

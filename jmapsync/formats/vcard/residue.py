@@ -72,7 +72,9 @@ class _Comparison:
             self._differ((name,), value)
         elif name not in _SINGLE:
             for key, entry in value.items():
-                if key not in seen:
+                if key not in seen and (name, key) in self._tags - self._draft.hidden:
+                    self.wrong.add((name, key))  # its lines are read under another key, or as nothing
+                elif key not in seen:
                     self.missing.append(((name, key), entry))
                 elif entry != seen[key] and self._draft.four:
                     self._compare((name, key), plain(entry), plain(seen[key]))
@@ -128,6 +130,8 @@ class _Comparison:
             return
         left = [_canonical(entry) for entry in seen]
         unseen = []
+        named = [str(entry[0]).lower() if isinstance(entry, list) and entry else "" for entry in wanted]
+        wrong = {name for place, name in enumerate(named) if ("vCardProps", str(place)) in self._draft.hidden}
         for place, entry in enumerate(wanted):
             tag = "vCardProps", str(place)
             if tag not in self._draft.hidden and _canonical(entry) in left:
@@ -135,7 +139,8 @@ class _Comparison:
             else:
                 unseen.append(entry)
                 if tag not in self._draft.hidden:
-                    self.wrong.add(tag)
+                    alike = [other for other, name in enumerate(named) if name in wrong and name == named[place]]
+                    self.wrong |= {tag, *(("vCardProps", str(other)) for other in alike)} - self._draft.hidden
         if unseen:
             self.missing.append((("vCardProps",), unseen))
 
@@ -178,7 +183,7 @@ def plain(value: Json) -> Json:
             continue
         result[name] = _plain_params(item) if name == "vCardParams" and isinstance(item, dict) else plain(item)
     if isinstance(result.get("vCardProps"), list):
-        result["vCardProps"] = sorted(map(_canonical, result["vCardProps"]))
+        result["vCardProps"] = sorted(map(_plain_entry, result["vCardProps"]), key=_text)
     components = result.get("components")
     if isinstance(components, list) and result.get("isOrdered") is not True:
         result["components"] = sorted(components, key=lambda part: json.dumps(part, sort_keys=True))
@@ -194,6 +199,14 @@ def _plain_params(params: Object) -> Object:
 
 
 def _canonical(entry: Json) -> str:
+    return _text(_plain_entry(entry))
+
+
+def _plain_entry(entry: Json) -> Json:
     if isinstance(entry, list) and len(entry) > 1 and isinstance(entry[1], dict):
-        entry = [entry[0], _plain_params(entry[1]), *entry[2:]]
-    return json.dumps(entry, sort_keys=True)
+        return [entry[0], _plain_params(entry[1]), *entry[2:]]
+    return entry
+
+
+def _text(value: Json) -> str:
+    return json.dumps(value, sort_keys=True)
