@@ -8,7 +8,7 @@ from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.ical.alerts import read_alerts, read_relation, write_alerts, write_relations
 from jmapsync.formats.ical.fields import EVENT, TASK, by_name, read_field, write_fields
 from jmapsync.formats.ical.kept import Reading, Writing, leave_unknown
-from jmapsync.formats.ical.lines import escape, unescape
+from jmapsync.formats.ical.lines import escape, params_text, unescape
 from jmapsync.formats.ical.links import NAMES as LINKS
 from jmapsync.formats.ical.links import read_link, write_links
 from jmapsync.formats.ical.moments import Form, form_of
@@ -143,7 +143,7 @@ def write_entry(
     if not isinstance(uid, str) or not uid:
         raise MalformedError("The object has no uid.")
     writing = Writing(item.get("iCalendar"), name)
-    writing.lines.append(f"UID:{escape(uid)}")
+    writing.lines.append(f"UID{params_text(writing.noted_params('uid', 'UID'))}:{escape(uid)}")
     if item.get("updated") is None and not writing.noted_kept("dtstamp"):
         writing.lines.append("DTSTAMP:19700101T000000Z")
     writing.written.add("UID")

@@ -66,6 +66,9 @@ class _Comparison:
         """Compare a property of the card that is not the same."""
         seen = view.get(name)
         if name not in view:
+            self.wrong |= {tag for tag in self._tags - self._draft.hidden if tag[0] == name}  # its lines are read as nothing
+            if self.wrong:
+                return
             if name != "kind" or value != "individual":
                 self.missing.append(((name,), value))
         elif not isinstance(value, dict) or not isinstance(seen, dict):

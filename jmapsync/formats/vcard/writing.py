@@ -53,7 +53,7 @@ def write_object(card: Json, *, four: bool) -> list[Line]:
 
 
 def _is_uid(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+    return isinstance(value, str) and bool(value) and "\r" not in value  # which no line can hold, and UID must be one
 
 
 def sorted_missing(missing: list[tuple[tuple[str, ...], Any]]) -> list[tuple[tuple[str, ...], Any]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats import canonical, conversion, cyruscontact, jscalendar1, patch, setaside
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.damage import take_back
+from jmapsync.formats.ical.kept import WON
 from jmapsync.formats.objects import apply
 from jmapsync.formats.shapes import type_of
 
@@ -73,11 +74,24 @@ def check_fixed_point(codec: Codec, item: Object, *, at_once: bool) -> None:
     check_form(first)
     again = _read_own(codec, first)
     if at_once:
-        _same(codec, item, again, "the file does not mean what it was written from")
+        _same(codec, _without_doubles(item), _without_doubles(again), "the file does not mean what it was written from")
     second = codec.write(again)
     third = _read_own(codec, second)
     _same(codec, again, third, "the second pass means something else than the first")
     assert codec.write(third) == second, "the third file differs from the second"
+
+
+def _without_doubles(value: Any) -> Any:  # noqa: ANN401 # any JSON value
+    """Return an object without kept lines that a component has once: a second DTSTART is kept as it is, but not written beside one."""
+    if isinstance(value, list):
+        return [_without_doubles(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    found = {name: _without_doubles(inner) for name, inner in value.items()}
+    for name, lines in found.items():
+        if name.rpartition("/")[2] == "properties" and isinstance(lines, list):
+            found[name] = [line for line in lines if not (isinstance(line, list) and str(line[0]).upper() in WON)]
+    return found
 
 
 def check_form(data: bytes) -> None:
@@ -92,6 +106,7 @@ def check_form(data: bytes) -> None:
 
 def check_edit(codec: Codec, before: Object, after: Object) -> None:
     """Demand of an edit that keys mean nothing, that its patch makes one of the other, and that nothing is changed in place."""
+    after = {name: value for name, value in after.items() if value not in ({}, [])}  # an override of what is empty does not fit
     texts = repr(before), repr(after)
     aligned = codec.align(after, before)
     _same(codec, after, aligned, "other keys mean something else")
