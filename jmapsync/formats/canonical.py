@@ -106,6 +106,28 @@ def changes(before: Object, after: Object) -> Patch:
                 del patch[path]
             else:
                 patch[path] = {inner: each for inner, each in value.items() if inner not in _STAMPS}
+    return _fitted(before, after, patch)
+
+
+def _fitted(before: Object, after: Object, patch: Patch) -> Patch:
+    """Return a patch whose overrides and localizations fit what it makes of `before`, which may lack what goes without saying."""
+    patches = {path: value for path, value in patch.items() if path.partition("/")[0] in _PATCHES and value}
+    if not patches:
+        return patch
+    base = apply(before, {path: value for path, value in patch.items() if path not in patches})
+
+    def fit(name: str, key: str, value: Any) -> Any:  # noqa: ANN401 # any JSON value
+        wanted, plain = _whole(after, name, key, value), _whole(base, name, key, {})
+        if wanted is None or plain is None or _whole(base, name, key, value) is not None:
+            return value
+        return diff(plain, wanted)
+
+    for path, value in patches.items():
+        name, *key = tokens(path)
+        if key:
+            patch[path] = fit(name, key[0], value)
+        elif isinstance(value, dict):
+            patch[path] = {each: fit(name, each, inner) for each, inner in value.items()}
     return patch
 
 
@@ -255,7 +277,7 @@ def _whole(item: Object, name: str, key: str, patch: Any) -> Object | None:  # n
     base = _bare(item)
     changes = {path: value for path, value in patch.items() if path.partition("/")[0] not in _FIXED | {"@type", "excluded"}}
     try:
-        return apply({**base, "start": key} if name == "recurrenceOverrides" and "start" in base else base, changes)
+        return apply({**base, "start": key} if name == "recurrenceOverrides" and base.get("start") is not None else base, changes)
     except UnfitPatchError:
         return None
 

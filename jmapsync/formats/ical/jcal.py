@@ -210,6 +210,8 @@ def _read_recur(raw: str) -> dict[str, Any] | None:
 def _write_recur(value: dict[str, Any]) -> str:
     parts = []
     for key in sorted(value, key=lambda key: (key != "freq", key)):  # the same text in whatever order the JSON came
+        if not re.fullmatch(r"[A-Za-z0-9-]+", key):
+            raise ValueError(key)
         given = value[key]
         items = given if isinstance(given, list) else [given]
         text = ",".join(map(_verbatim, items))
@@ -223,7 +225,7 @@ def _write_basic(value: str) -> str:
 
 def _write_period(value: object) -> str:
     first, last = value if isinstance(value, list) else _verbatim(value).split("/")
-    return f"{_write_basic(first)}/{last if 'P' in last else _write_basic(last)}"
+    return f"{_write_basic(first)}/{_verbatim(last) if 'P' in last else _write_basic(last)}"
 
 
 def _write_offset(value: str) -> str:

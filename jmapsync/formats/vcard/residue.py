@@ -66,25 +66,27 @@ class _Comparison:
         """Compare a property of the card that is not the same."""
         seen = view.get(name)
         if name not in view:
-            self.wrong |= {tag for tag in self._tags - self._draft.hidden if tag[0] == name}  # its lines are read as nothing
-            if self.wrong:
-                return
-            if name != "kind" or value != "individual":
-                self.missing.append(((name,), value))
+            self._absent((name,), value)
         elif not isinstance(value, dict) or not isinstance(seen, dict):
             self._differ((name,), value)
         elif name not in _SINGLE:
             for key, entry in value.items():
-                if key not in seen and (name, key) in self._tags - self._draft.hidden:
-                    self.wrong.add((name, key))  # its lines are read under another key, or as nothing
-                elif key not in seen:
-                    self.missing.append(((name, key), entry))
+                if key not in seen:
+                    self._absent((name, key), entry)
                 elif entry != seen[key] and self._draft.four:
                     self._compare((name, key), plain(entry), plain(seen[key]))
         elif self._draft.four:
             self._compare((name,), plain(value), plain(seen))
         else:
             self._compare_short(name, value, seen)
+
+    def _absent(self, path: Path, value: Json) -> None:
+        """Note what no line is read as; lines that were written for it are read as something else."""
+        lines = {tag for tag in self._tags - self._draft.hidden if tag[: len(path)] == path}
+        if lines:
+            self.wrong |= lines
+        elif path != ("kind",) or value != "individual":
+            self.missing.append((path, value))
 
     def _compare_short(self, name: str, value: Object, seen: Object) -> None:
         """Compare a name with that of vCard 3.0: what is a vendor's, and the system of the phonetics that are shown."""
@@ -103,7 +105,7 @@ class _Comparison:
             if key in seen:
                 self._compare((*path, key), value, seen[key])
             else:
-                self.missing.append(((*path, key), value))
+                self.missing.append(((*path, key), self._given((*path, key)) if key == "components" else value))
 
     def _differ(self, path: Path, wanted: Json) -> None:
         """Note a difference: the lines are to be hidden, or, where there are none or they are hidden, overruled by JSPROP."""
@@ -117,12 +119,16 @@ class _Comparison:
             self.wrong.add(tag)
             return
         whole: Path = (*where.split("/"), *([tag[1]] if tag[1] else []))
-        value: Any = self._card
-        for step in whole:
-            value = value.get(step) if isinstance(value, dict) else None
+        value = self._given(whole)
         entry = whole, wanted if value is None else value
         if entry not in self.missing:
             self.missing.append(entry)
+
+    def _given(self, path: Path) -> Json:
+        value: Any = self._card
+        for step in path:
+            value = value.get(step) if isinstance(value, dict) else None
+        return value
 
     def compare_kept(self, wanted: Json, seen: list[Json]) -> None:
         """Find the kept properties whose lines would not be kept again: those that the reader converts, and malformed ones."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -69,20 +70,32 @@ def check_object(item: Object, before: Object) -> bool:
 
 
 def check_fixed_point(codec: Codec, item: Object, *, at_once: bool) -> None:
-    """Demand that a file means what it was written from, or from the second pass on where the form cannot hold all of it."""
+    """Demand that a file means what it was written from, or from the second pass on where the form cannot hold all of it.
+
+    Where a server has two participants of one address, a file has but one from the third pass on.
+    """
     first = codec.write(item)
     check_form(first)
     again = _read_own(codec, first)
     if at_once:
         _same(codec, _without_doubles(item), _without_doubles(again), "the file does not mean what it was written from")
+    elif _has_twins(item):
+        again = _read_own(codec, codec.write(again))
     second = codec.write(again)
     third = _read_own(codec, second)
     _same(codec, again, third, "the second pass means something else than the first")
     assert codec.write(third) == second, "the third file differs from the second"
 
 
+def _has_twins(item: Object) -> bool:
+    """Tell whether two participants have one address."""
+    text = str(item.get("participants")).lower()
+    found = re.findall(r"'calendaraddress': ('[^']*')", text)
+    return len(set(found)) < len(found)
+
+
 def _without_doubles(value: Any) -> Any:  # noqa: ANN401 # any JSON value
-    """Return an object without kept lines that a component has once: a second DTSTART is kept as it is, but not written beside one."""
+    """Return an object without kept lines that a component has once: a second DTSTART is kept, but not written beside the first."""
     if isinstance(value, list):
         return [_without_doubles(inner) for inner in value]
     if not isinstance(value, dict):
@@ -106,7 +119,7 @@ def check_form(data: bytes) -> None:
 
 def check_edit(codec: Codec, before: Object, after: Object) -> None:
     """Demand of an edit that keys mean nothing, that its patch makes one of the other, and that nothing is changed in place."""
-    after = {name: value for name, value in after.items() if value not in ({}, [])}  # an override of what is empty does not fit
+    before, after = _sound(before), _sound(after)
     texts = repr(before), repr(after)
     aligned = codec.align(after, before)
     _same(codec, after, aligned, "other keys mean something else")
@@ -122,6 +135,23 @@ def check_edit(codec: Codec, before: Object, after: Object) -> None:
     bare, data = setaside.set_aside(after)
     _same(codec, after, setaside.bring_back(bare, data.get), "data that was set aside does not come back")
     assert (repr(before), repr(after)) == texts, "an object was changed in place"
+
+
+def _sound(item: Object) -> Object:
+    """Return an object without what is empty, and without overrides and localizations that do not fit it."""
+    found = {name: value for name, value in item.items() if value not in ({}, [])}
+    for name in ("recurrenceOverrides", "localizations"):
+        if isinstance(patches := found.get(name), dict):
+            found[name] = {key: value for key, value in patches.items() if not isinstance(value, dict) or _fits(found, value)}
+    return found
+
+
+def _fits(item: Object, value: Object) -> bool:
+    try:
+        apply(item, value)
+    except MalformedError:
+        return False
+    return True
 
 
 def check_dialects(item: Object, before: Object) -> None:
