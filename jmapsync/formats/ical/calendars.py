@@ -240,7 +240,7 @@ def _kept_calendars(item: Object) -> list[Any]:
 def _write_object(item: Object, target: Target, *, one_line: bool) -> list[str]:
     """Return the lines of an object: its component, and those of its overrides in order."""
     overrides = item.get("recurrenceOverrides")
-    keys = list(overrides) if isinstance(overrides, dict) else []
+    keys = [at for at in overrides if is_local(at)] if isinstance(overrides, dict) else []
     dates = Form("date", None, None)
     lines, form, patches = write_entry(item, target, dates=dates if has_whole_days(item, keys) else None, one_line=one_line)
     for at, patch in patches.items():

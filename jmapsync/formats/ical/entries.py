@@ -117,6 +117,7 @@ def read_entry(  # noqa: C901  # a step a group of properties
     read_places(reading, gathered["LOCATION"], gathered["GEO"], inner["VLOCATION"])
     read_people(reading, gathered["ATTENDEE"], gathered["ORGANIZER"], inner["PARTICIPANT"])
     read_alerts(reading, inner["VALARM"])
+    source.keep_all(reading)
     if reading.item.get("updated") == NO_STAMP:
         del reading.item["updated"]
     return reading.finished(), own
