@@ -65,7 +65,12 @@ def align(item: Object, reference: Object) -> Object:
         if isinstance(patches, dict):
             known = theirs if isinstance(theirs, dict) else {}
             with_theirs = {key: _applied(reference, known.get(key, {})) or reference for key in patches}
-            patches = {key: _patch(item, result, patches[key], with_theirs[key], keys) for key in patches}
+            moves = name == "recurrenceOverrides" and item.get("start") is not None
+            starts = {key: {"start": key} if moves else {} for key in patches}  # where an instance begins that says nothing of it
+            patches = {
+                key: _patch({**item, **starts[key]}, {**result, **starts[key]}, patches[key], with_theirs[key], keys)
+                for key in patches
+            }
         result[name] = patches
     return _as_written(result, reference)
 

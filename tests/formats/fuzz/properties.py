@@ -11,7 +11,7 @@ from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.damage import take_back
 from jmapsync.formats.ical.kept import WON
 from jmapsync.formats.objects import apply
-from jmapsync.formats.shapes import type_of
+from jmapsync.formats.shapes import REFERENCES, type_of
 
 if TYPE_CHECKING:
     from jmapsync.formats.codec import Codec, Object
@@ -122,7 +122,8 @@ def check_edit(codec: Codec, before: Object, after: Object) -> None:
     before, after = _sound(before), _sound(after)
     texts = repr(before), repr(after)
     aligned = codec.align(after, before)
-    _same(codec, after, aligned, "other keys mean something else")
+    if not _dangling(after):
+        _same(codec, after, aligned, "other keys mean something else")
     codec.patch(before, after)
     take_back(before, aligned)
     patched = apply(before, canonical.changes(before, aligned))
@@ -144,6 +145,16 @@ def _sound(item: Object) -> Object:
         if isinstance(patches := found.get(name), dict):
             found[name] = {key: value for key, value in patches.items() if not isinstance(value, dict) or _fits(found, value)}
     return found
+
+
+def _dangling(item: Object) -> bool:
+    """Tell whether something refers to an entry that there is not: a new key may be what it names."""
+    text = str(item)
+    return any(
+        str(key) not in (item.get(target) or {})
+        for path, target in REFERENCES[type_of(item)]
+        for key in re.findall(rf"'{path.rpartition('/')[2]}': {{?'([^']*)'", text)
+    )
 
 
 def _fits(item: Object, value: Object) -> bool:
