@@ -104,18 +104,26 @@ class Run:
             self._note(kind, data, error)
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
-            self.slowest = max(self.slowest, (time.process_time() - start, f"{kind} {self.inputs}"))
+            seconds = time.process_time() - start
+            if seconds > self.slowest[0]:
+                self.slowest = seconds, f"{kind} {self.inputs}"
+                self._leave(f"slowest.{kind}", data)
 
     def _note(self, kind: str, data: bytes, error: BaseException) -> None:
         """Print a fault of a kind that is new, and leave its input."""
         mark = _signature(kind, error)
         self.faults[mark] += 1
         if self.faults[mark] == 1:
-            self.place.mkdir(parents=True, exist_ok=True)
-            name = f"{hashlib.sha256(mark.encode()).hexdigest()[:8]}.{kind.replace(' ', '.')}"
-            (self.place / name).write_bytes(data)
+            name = self._leave(f"{hashlib.sha256(mark.encode()).hexdigest()[:8]}.{kind}", data)
             told = "".join(traceback.format_exception(error, limit=-6))
-            print(f"FAULT {mark}\nseed {self.seed}, input {self.inputs}: {self.place / name}\n{data[:3000]!r}\n{told}", flush=True)
+            print(f"FAULT {mark}\nseed {self.seed}, input {self.inputs}: {name}\n{data[:3000]!r}\n{told}", flush=True)
+
+    def _leave(self, name: str, data: bytes) -> Path:
+        """Write an input to where it can be looked at."""
+        self.place.mkdir(parents=True, exist_ok=True)
+        path = self.place / name.replace(" ", ".")
+        path.write_bytes(data)
+        return path
 
 
 def replay(names: Sequence[str]) -> int:
