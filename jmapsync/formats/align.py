@@ -67,7 +67,7 @@ def align(item: Object, reference: Object) -> Object:
             with_theirs = {key: _applied(reference, known.get(key, {})) or reference for key in patches}
             moves = name == "recurrenceOverrides" and item.get("start") is not None
             patches = {
-                key: _patch(item, result, patch, with_theirs[key], keys, {"start": key} if moves else {})
+                key: _patch(item, result, patch, with_theirs[key], keys, begin={"start": key} if moves else {})
                 for key, patch in patches.items()
             }
         result[name] = patches
@@ -86,14 +86,7 @@ def _as_written(result: Object, reference: Object) -> Object:
     return result
 
 
-def _patch(
-    item: Object,
-    result: Object,
-    patch: Any,  # noqa: ANN401 # any JSON value
-    reference: Object,
-    keys: Keys,
-    begin: Object,
-) -> Any:  # noqa: ANN401 # any JSON value
+def _patch(item: Object, result: Object, patch: Any, reference: Object, keys: Keys, *, begin: Object) -> Any:  # noqa: ANN401 # JSON
     """Return an override or a localization with keys as in the aligned item, and as the reference's for what it adds.
 
     `begin` has the start of an instance whose override says nothing of it.
