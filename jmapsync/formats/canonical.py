@@ -256,7 +256,7 @@ def _without_filler(alert: Any, fillers: set[Any]) -> Any:  # noqa: ANN401 # any
     if not isinstance(alert, dict) or "action" in alert or "iCalendar" not in alert:
         return alert
     component = _without_lines(alert["iCalendar"], lambda line: line[0] == "description" and _text_of(line) in fillers)
-    return {name: value for name, value in {**alert, "iCalendar": component}.items() if value != {}}
+    return {name: value for name, value in {**alert, "iCalendar": component}.items() if name != "iCalendar" or value != {}}
 
 
 def _plain_duration(text: str) -> str:

@@ -5,6 +5,7 @@ Draft: draft-ietf-calext-jscalendar-icalendar, iCalendar Objects, Recurring Comp
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -218,7 +219,7 @@ def write_calendar(objects: list[Object]) -> bytes:
     components: list[str] = []
     for kept in (value for item in objects for value in _kept_calendars(item)):
         lines = list(jcal.to_lines([kept[0], kept[1], []]))[1:-1]
-        more.extend(line for line in lines if not line.startswith(("VERSION", "PRODID", "METHOD")))
+        more.extend(line for line in lines if re.split("[:;]", line, maxsplit=1)[0] not in ("VERSION", "PRODID", "METHOD"))
         components.extend(line for value in kept[2] for line in jcal.to_lines(value))
     return join([*header, *more, *target.vtimezones(), *inner, *components, "END:VCALENDAR"])
 

@@ -115,11 +115,12 @@ class Reading:
             self.keep(line)
 
 
-def keep_in(item: Object, what: str, value: list[Any]) -> None:
-    """Keep a property or component, in jCal, in an object that is read already."""
+def keep_in(item: Object, what: str, value: list[Any], *, first: bool = False) -> None:
+    """Keep a property or component, in jCal, in an object that is read already; before those that it keeps, if it is the first."""
     name = "vtodo" if item.get("@type") == "Task" else "vevent"
     kept = dict(item.get("iCalendar") or {"@type": _COMPONENT, "name": name})
-    kept[what] = [*kept.get(what, []), value]
+    known = kept.get(what, [])
+    kept[what] = [value, *known] if first else [*known, value]
     item["iCalendar"] = kept
 
 

@@ -152,7 +152,7 @@ def read_override(main: Object, instance: Object, lines: list[Line]) -> Patch:
         if base.get(name) != after.get(name):
             for line in lines:
                 if line.name == line_name and jcal.from_line(line) not in (after.get("iCalendar") or {}).get("properties", []):
-                    keep_in(after, "properties", jcal.from_line(line))
+                    keep_in(after, "properties", jcal.from_line(line), first=True)  # the others are further ones of its name
     for name in FIXED:
         base.pop(name, None)
         after.pop(name, None)
@@ -221,7 +221,7 @@ def write_recurrence(item: Object, writing: Writing, target: Target, form: Form)
             if form.kind == "date":
                 value, params = basic(at), {}
             writing.add("RDATE", f"{value}/{common_duration(patch['duration']) or 'PT0S'}", {**params, "VALUE": "PERIOD"}, path)
-        elif instance_of(item, at, patch)[1]:
+        elif instance_of(item, at, patch)[1] or (patch.get("start", at) is None and item.get("@type") == "Event"):
             left[at] = patch
         else:
             instances[at] = patch
