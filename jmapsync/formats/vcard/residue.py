@@ -8,6 +8,7 @@ order of components that have none, properties that are null, CR beside LF in te
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jmapsync.formats.vcard.patches import Path, localized
@@ -137,19 +138,22 @@ class _Comparison:
             return
         if wanted == seen:
             return
-        left = [_canonical(entry) for entry in seen]
-        unseen = []
+        left = Counter(map(_canonical, seen))
         named = [str(entry[0]).lower() if isinstance(entry, list) and entry else "" for entry in wanted]
-        wrong = {name for place, name in enumerate(named) if ("vCardProps", str(place)) in self._draft.hidden}
+        hidden = {place for place in range(len(wanted)) if ("vCardProps", str(place)) in self._draft.hidden}
+        again = {named[place] for place in hidden}
+        unseen: list[Json] = []
+        wrong: set[int] = set()
         for place, entry in enumerate(wanted):
-            tag = "vCardProps", str(place)
-            if tag not in self._draft.hidden and _canonical(entry) in left:
-                left.remove(_canonical(entry))
+            text = _canonical(entry)
+            if place not in hidden and left[text]:
+                left[text] -= 1
             else:
                 unseen.append(entry)
-                if tag not in self._draft.hidden:
-                    alike = [other for other, name in enumerate(named) if name in wrong and name == named[place]]
-                    self.wrong |= {tag, *(("vCardProps", str(other)) for other in alike)} - self._draft.hidden
+                wrong.add(place)
+        whole = {named[place] for place in wrong - hidden} & again  # those of a name go together, or each round would hide but one
+        wrong |= {place for place, name in enumerate(named) if name in whole}
+        self.wrong |= {("vCardProps", str(place)) for place in wrong - hidden}
         if unseen:
             self.missing.append((("vCardProps",), unseen))
 
