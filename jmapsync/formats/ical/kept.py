@@ -115,12 +115,11 @@ class Reading:
             self.keep(line)
 
 
-def keep_in(item: Object, what: str, value: list[Any], *, first: bool = False) -> None:
-    """Keep a property or component, in jCal, in an object that is read already; before those that it keeps, if it is the first."""
+def keep_in(item: Object, what: str, value: list[Any]) -> None:
+    """Keep a property or component, in jCal, in an object that is read already."""
     name = "vtodo" if item.get("@type") == "Task" else "vevent"
     kept = dict(item.get("iCalendar") or {"@type": _COMPONENT, "name": name})
-    known = kept.get(what, [])
-    kept[what] = [value, *known] if first else [*known, value]
+    kept[what] = [*kept.get(what, []), value]
     item["iCalendar"] = kept
 
 

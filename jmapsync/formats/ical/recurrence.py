@@ -149,11 +149,12 @@ def read_override(main: Object, instance: Object, lines: list[Line]) -> Patch:
     base = base_of(main, instance["recurrenceId"])
     after = dict(instance)
     for name, line_name in _LINES_OF.items():
-        doubled = any(kept[0] == line_name.lower() for kept in (after.get("iCalendar") or {}).get("properties", []))
-        if base.get(name) != after.get(name) or doubled:
-            for line in lines:
-                if line.name == line_name and jcal.from_line(line) not in (after.get("iCalendar") or {}).get("properties", []):
-                    keep_in(after, "properties", jcal.from_line(line), first=True)  # the others are further ones of its name
+        kept = (after.get("iCalendar") or {}).get("properties", [])
+        others = [value for value in kept if value[0] != line_name.lower()]
+        own = [jcal.from_line(line) for line in lines if line.name == line_name]
+        if own and (base.get(name) != after.get(name) or len(others) < len(kept)):
+            keep_in(after, "properties", own[0])
+            after["iCalendar"]["properties"] = [*own, *others]
     for name in FIXED:
         base.pop(name, None)
         after.pop(name, None)

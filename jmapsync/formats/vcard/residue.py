@@ -83,7 +83,8 @@ class _Comparison:
 
     def _absent(self, path: Path, value: Json) -> None:
         """Note what no line is read as; lines that were written for it are read as something else."""
-        lines = {tag for tag in self._tags - self._draft.hidden if tag[: len(path)] == path}
+        steps = ("/".join(path[:2]), *path[2:]) if path[:2] == ("speakToAs", "pronouns") else path
+        lines = {tag for tag in self._tags - self._draft.hidden if tag[: len(steps)] == steps}
         if lines:
             self.wrong |= lines
         elif path != ("kind",) or value != "individual":
@@ -106,7 +107,7 @@ class _Comparison:
             if key in seen:
                 self._compare((*path, key), value, seen[key])
             else:
-                self.missing.append(((*path, key), self._given((*path, key)) if key == "components" else value))
+                self._absent((*path, key), self._given((*path, key)) if key == "components" else value)
 
     def _differ(self, path: Path, wanted: Json) -> None:
         """Note a difference: the lines are to be hidden, or, where there are none or they are hidden, overruled by JSPROP."""

@@ -151,7 +151,7 @@ def _dangling(item: Object) -> bool:
     """Tell whether something refers to an entry that there is not: a new key may be what it names."""
     text = str(item)
     return any(
-        str(key) not in (item.get(target) or {})
+        str(key) not in str(item.get(target))
         for path, target in REFERENCES[type_of(item)]
         for key in re.findall(rf"'{path.rpartition('/')[2]}': {{?'([^']*)'", text)
     )
