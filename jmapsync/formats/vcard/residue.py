@@ -107,7 +107,7 @@ class _Comparison:
             if key in seen:
                 self._compare((*path, key), value, seen[key])
             else:
-                self._absent((*path, key), self._given((*path, key)) if key == "components" else value)
+                self._absent((*path, key), self._given((*path, key)))
 
     def _differ(self, path: Path, wanted: Json) -> None:
         """Note a difference: the lines are to be hidden, or, where there are none or they are hidden, overruled by JSPROP."""
