@@ -55,13 +55,14 @@ class Run:
 
     def go(self, seconds: float) -> None:
         """Make inputs for so many seconds of the clock."""
-        signal.signal(signal.SIGPROF, _hang)
+        before = signal.signal(signal.SIGPROF, _hang)
         begin = time.monotonic()
         while (past := time.monotonic() - begin) < seconds:
             if not self.resident and past >= seconds / 4:
                 self.resident.append(_resident())
             self._one(random.Random(f"{self.seed}:{self.inputs}"))
             self.inputs += 1
+        signal.signal(signal.SIGPROF, before)
         self.seconds = time.monotonic() - begin
         self.resident.append(_resident())
 
@@ -85,8 +86,8 @@ class Run:
         before = rng.choice(self._items[family])
         if rng.random() < 0.6:
             lines = self.seeds.lines[family]
-            data = rng.choice(self.seeds.files[family]) if rng.random() < 0.6 else _composed(rng, family, lines)
-            data = spoil(rng, data, lines)
+            files = self.seeds.files[family] if rng.random() < 0.6 else []
+            data = spoil(rng, rng.choice(files) if files else _composed(rng, family, lines), lines)
             self._check(f"{family} file", data, lambda: check_file(data, family, before))
         else:
             pool = [*self.seeds.objects[family], *self._items[family]]
