@@ -80,7 +80,9 @@ def _as_written(result: Object, reference: Object) -> Object:
         if isinstance(result[name], dict) and isinstance(reference[name], dict) and result[name] != reference[name]:
             mine, theirs = canonical(result).get(name, {}), canonical(reference).get(name, {})
             result[name] = {
-                key: reference[name][key] if key in theirs and key in mine and mine[key] == theirs[key] else patch
+                key: reference[name][key]
+                if key in theirs and key in mine and mine[key] == theirs[key] and _applied(result, reference[name][key]) is not None
+                else patch
                 for key, patch in result[name].items()
             }
     return result

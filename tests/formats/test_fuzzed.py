@@ -71,6 +71,7 @@ def test_a_card_means_the_same_when_it_is_written(version: str, lines: tuple[str
         ("PRODID-:x", event("DTSTART:20260105T100000")),
         (event("DTSTART:20260105T100000").replace("UID:", "UID;X:"),),
         (event("DTSTART;Z:20190318T040000"), event("RECURRENCE-ID;n:20190319T040000")),
+        (event("DTSTART:20260105T100000").replace("UID:", "UID;X;X:"),),
         (ZONE, event("DTSTART:20140409T093000", "RDATE;TZID=Own:20140418T113000")),
         (event("DTSTART:20240701", "ORGANIZER:a"), event("RECURRENCE-ID:20240715", "ORGANIZER:a", "ORGANIZER:a")),
         (event("DTSTART:20240701", "ORGANIZER:a"), event("RECURRENCE-ID:20240715", "ORGANIZER:b", "ORGANIZER:a")),
@@ -91,6 +92,7 @@ JUNK: list[Object] = [
     {"speakToAs": {"pronouns": {"\\n": {"pronouns": "xe/xir"}}}},
     {"anniversaries": {"a": {"kind": "birth", "date": {"month": 2**63, "day": 20}}}},
     {"emails": {"e": {}, DIGITS: {}}},
+    {"addresses": {"home": {"components": [{"kind": "postcode", "value": "1"}], "coordinates": "geo:1,2"}, "ADDR-2": {}}},
     {"uid": "\r"},
     {"@type": "Event", "iCalendar": {"properties": [[[], {}, "unknown", "x"]]}},
     {"@type": "Event", "iCalendar": {"components": [["x-jmapsync-vcalendar", 0, []]]}},
@@ -191,6 +193,12 @@ def test_an_instance_moved_to_the_start_of_its_series_stays_there_when_keys_chan
     item = {"@type": "Event", "uid": "u", "start": "2026-01-01T10:00:00", "recurrenceOverrides": {"2026-01-02T10:00:00": moved}}
     aligned = align(item, {"@type": "Event", "uid": "u", "participants": {"b": {"calendarAddress": "mailto:b"}}})
     assert aligned["recurrenceOverrides"]["2026-01-02T10:00:00"]["start"] == "2026-01-01T10:00:00"
+
+
+def test_an_instance_is_written_as_it_was_only_where_that_fits() -> None:
+    overrides = {"2026-01-02T10:00:00": {"title": "x", "iCalendar/properties": []}}
+    item = {"@type": "Event", "uid": "u", "recurrenceOverrides": {"2026-01-02T10:00:00": {"title": "x"}}}
+    assert align(item, {**item, "iCalendar": {"convertedProperties": {}}, "recurrenceOverrides": overrides}) == item
 
 
 def test_an_alarm_that_repeats_the_title_is_sent_with_a_new_title() -> None:

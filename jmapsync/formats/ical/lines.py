@@ -53,7 +53,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_.-]+")
 _NAME = re.compile(r"[A-Za-z0-9_.-]+(?=;)")
 _PARAM = re.compile(r';([A-Za-z0-9_.-]+)=((?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*)(?=[;:])')
 _LOOSE = re.compile(r";\s*([A-Za-z0-9_.-]+)\s*(?:=((?:\"[^\"]*\"|[^;:\"])*))?(?=[;:])")
-_VALUES = re.compile(r'"([^"]*)"|([^,]+)|(?<=,)(?=,|$)|^$')
+_VALUES = re.compile(r'"([^"]*)"|([^,]+)|(?<=,)(?=,|$)|^(?=,|$)')
 _CARET = re.compile(r"\^([n^'])")
 _DECODED = {"n": "\n", "^": "^", "'": '"'}
 _ENCODED = str.maketrans({"^": "^^", "\n": "^n", '"': "^'", "\r": None})
