@@ -13,6 +13,7 @@ from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.ical import read_calendar, write_calendar
 from jmapsync.formats.objects import apply
+from jmapsync.formats.patch import merge
 from jmapsync.formats.vcard import read_card, write_card
 from tests.formats.fuzz.properties import check_file, check_object, read_any
 from tests.formats.fuzz.run import Run
@@ -239,6 +240,15 @@ def test_thousands_of_lines_that_are_alike_take_no_more_than_their_share(family:
     begin = process_time()
     codec, item = read_any(data, family)
     codec.write(item)
+    assert process_time() - begin < 3
+
+
+def test_thousands_of_changes_on_both_sides_take_no_more_than_their_share() -> None:
+    base: Object = {"@type": "Card", "uid": "u", "emails": {}}
+    local, remote = ({**base, "emails": {f"{side}{number}": {"address": "x"} for number in range(3000)}} for side in "lr")
+    begin = process_time()
+    merged = merge(base, local, base, remote)
+    assert (len(merged.patch), merged.conflicts) == (3000, [])
     assert process_time() - begin < 3
 
 
