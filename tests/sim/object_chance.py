@@ -183,7 +183,9 @@ class Somebody:
         return lines.format(uid=uid, one=self._word(), other=self._word()).encode()
 
     def delete(self, kind: str) -> None:
+        """Delete a file; one that a run is just moving is for a moment in both places, and gone all the same."""
         if file := self._file(kind):
+            self.doomed.update(words_in(file.read_bytes()))
             file.unlink()
 
     def move(self, kind: str) -> None:
@@ -249,6 +251,7 @@ class Somebody:
         if kind != "contacts" and self.world.flavour.kinds != ("calendars",):
             return
         self.story[-1] += f" {folder.name}"
+        self.doomed.update(*(words_in(file.read_bytes()) for file in self.world.files(kind) if file.parent == folder))
         shutil.rmtree(folder)
 
     # there
@@ -355,7 +358,7 @@ class Somebody:
             else:
                 file.unlink()
         seen: set[tuple[object, str]] = set()
-        for file in self.world.files(kind):
+        for file in sorted(self.world.files(kind), key=lambda file: file.name.startswith("twin")):
             # Cyrus has no event in two calendars either.
             spot = None if self._is_cyrus else file.parent, str(KINDS[kind][1].read(file.read_bytes())["uid"])
             if spot in seen:

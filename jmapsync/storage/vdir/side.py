@@ -144,9 +144,9 @@ class VdirSide:
         """Return 0: a file is named by its uid."""
         return 0
 
-    def write(self, jobs: Sequence[Job], ledger: Ledger) -> list[Receipt]:  # noqa: ARG002  # the port's
+    def write(self, jobs: Sequence[Job], ledger: Ledger) -> list[Receipt]:
         """Carry out orders."""
-        return self._writer.write(jobs)
+        return self._writer.write(jobs, ledger.taken_names)
 
     def failure(self) -> LocalError | None:
         """Return why the last write had to stop."""
