@@ -236,11 +236,12 @@ class Somebody:
             self._save(made / f"{uid}{KINDS[kind][1].suffix}", self._content(kind, uid))
 
     def rename_directory(self, kind: str) -> None:
-        if folder := self._directory(kind):
+        if kind != "tasks" and (folder := self._directory(kind)):
             folder.rename(folder.with_name(self._name()))
 
     def name_collection(self, kind: str) -> None:
-        if folder := self._directory(kind):
+        """Give a collection another name; not one of tasks, whose calendar may just get one in another directory."""
+        if kind != "tasks" and (folder := self._directory(kind)):
             (folder / metadata.NAME).write_text(self._name())
 
     def remove_directory(self, kind: str) -> None:
