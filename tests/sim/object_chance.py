@@ -105,7 +105,11 @@ class Somebody:
         """Return the words at each place of a side."""
         kinds = self.world.flavour.kinds
         if side == "there":
-            return {f"{kind} {item['id']}": set(words_in(json.dumps(item).encode())) for kind in kinds for item in self.world.items(kind)}
+            return {
+                f"{kind} {item['id']}": set(words_in(json.dumps(item).encode()))
+                for kind in kinds
+                for item in self.world.items(kind)
+            }
         found = {str(file): file.read_bytes() for kind in kinds for file in self.world.files(kind)}
         return {place: set(words_in(self._broken.get(content, content))) for place, content in found.items()}
 
@@ -309,7 +313,10 @@ class Somebody:
             store, name = self.world.store(kind), self._collection(kind)
             if self._is_cyrus:  # which has no event in two calendars
                 name = self.world.name_of(file.parent)
-            if store.twin({"uid": uid}) is None and name in {*store.collections, *(one["name"] for one in store.collections.values())}:
+            if store.twin({"uid": uid}) is None and name in {
+                *store.collections,
+                *(one["name"] for one in store.collections.values()),
+            }:
                 store.add(self._fresh(kind, uid), (name,))
 
     def delete_there(self, kind: str) -> None:

@@ -9,6 +9,7 @@ from tests.engine.objects.desk import KINDS, Desk, change
 from tests.engine.objects.samples import card, event
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from jmapsync.demo import DemoServer, Store
@@ -23,8 +24,11 @@ NOTE = {"contacts": "NOTE:", "calendars": "DESCRIPTION:"}
 class Scene:
     """One kind of an account and its mirror; each item has a title and a note, which every act changes one of."""
 
-    def __init__(self, server: DemoServer, kind: str, base: Path) -> None:
+    def __init__(self, server: DemoServer, kind: str, base: Path, hidden: Collection[str] = ()) -> None:
+        """Prepare; `hidden` are capabilities that the server never offers."""
         self.server = server
+        self._hidden = hidden
+        self.clear()
         self.kind = kind
         self.store: Store = server.account.contacts if kind == "contacts" else server.account.calendars
         self.type = self.store.model.item
@@ -33,6 +37,12 @@ class Scene:
         self.refs = {uid: self.store.add(self._item(uid)) for uid in UIDS}
         self.desk.settle()
         server.requests.clear()
+
+    def clear(self) -> None:
+        """Let the server do right."""
+        self.server.faults.clear()
+        if self._hidden:
+            self.server.faults.hidden_capabilities.arm(self._hidden)
 
     def _item(self, uid: str) -> dict[str, Any]:
         if self.kind == "contacts":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.engine.objects.samples import card, event
 
@@ -19,6 +22,24 @@ def test_a_directory_made_here_becomes_an_address_book_with_what_lies_in_it(desk
     assert desk.sync()["contacts"].folders.created == 1
     desk.settle()
     assert [item["uid"] for item in cards.inside("friends")] == ["grace"]
+
+
+@pytest.mark.parametrize("act", ["rename", "remove"])
+def test_a_directory_that_goes_while_its_address_book_is_made_stops_no_run(
+    server: DemoServer, desk: Desk, cards: Store, act: str
+) -> None:
+    made = desk.base / "contacts" / "friends"
+    made.mkdir()
+    (made / "grace.vcf").write_bytes(card("grace"))
+    kept = made.with_name("elsewhere") if act == "rename" else desk.base / "elsewhere"
+    server.faults.after_call.arm(lambda: os.rename(made, kept), times=1, only={"AddressBook/set"})
+    desk.sync(allow_deletes=True)
+    desk.sync(allow_deletes=True)
+    desk.settle()
+    assert {"ada", "grace"} >= {item["uid"] for item in cards.items.values()}
+    assert [item["uid"] for item in cards.items.values() if item["uid"] == "grace"] == ["grace"] * (act == "rename")
+    assert (kept / "grace.vcf").read_bytes() == card("grace")
+    assert "friends" not in {one["name"] for one in cards.collections.values()}
 
 
 def test_names_and_colours_go_both_ways(desk: Desk, events: Store) -> None:
@@ -97,6 +118,18 @@ def test_an_event_moved_here_is_one_write_there(server: DemoServer, desk: Desk, 
     [call] = server.requests.calls("CalendarEvent/set")
     assert "create" not in call.arguments
     assert "destroy" not in call.arguments
+
+
+def test_an_event_moved_here_and_edited_there_in_that_moment_shows_the_edit(server: DemoServer, desk: Desk, events: Store) -> None:
+    other = events.create_collection("Other")
+    desk.settle()
+    file = desk.file("calendars", "weekly")
+    moved = file.rename(desk.base / "calendars" / "Other" / file.name)
+    ref = events.by_uid("weekly")["id"]
+    server.faults.before_call.arm(lambda: events.edit(ref, {"title": "There"}), times=1, only={"CalendarEvent/set"})
+    desk.settle()
+    assert (list(events.by_uid("weekly")["calendarIds"]), events.by_uid("weekly")["title"]) == ([other], "There")
+    assert b"SUMMARY:There\r\n" in moved.read_bytes()
 
 
 def test_a_new_event_lands_in_the_calendar_of_its_directory(desk: Desk, events: Store) -> None:

@@ -161,6 +161,20 @@ class TestEditsOnBothSides:
         assert events.sent == []
 
 
+class TestWhatIsMadeHere:
+    @pytest.mark.parametrize("kind", ["contacts", "calendars"])
+    def test_and_deleted_there_before_the_next_look_is_gone_here_too(self, server: DemoServer, desk: Desk, kind: str) -> None:
+        """No list of changes has to tell of what was created and destroyed since the state it begins at (RFC 8620, 5.2)."""
+        store = server.account.contacts if kind == "contacts" else server.account.calendars
+        new = desk.files(kind)[0].with_name(f"new{desk.files(kind)[0].suffix}")
+        new.write_bytes(card("new") if kind == "contacts" else event("new"))
+        desk.sync()
+        store.delete(store.by_uid("new")["id"])
+        desk.settle()
+        assert not new.exists()
+        assert "new" not in {item["uid"] for item in store.items.values()}
+
+
 class TestAnEditOfAFileThatWaitsForTheServers:
     """The server's edit was met with one here, but the file does not show it yet: who saves it then has not seen it."""
 
@@ -170,7 +184,9 @@ class TestAnEditOfAFileThatWaitsForTheServers:
         file = desk.file("contacts", "ada")
         change(file, "NOTE:first" if first.startswith("NOTE") else "FN:Ada Lovelace", first)
         shown = "NOTE:here" if first.startswith("NOTE") else "NOTE:first"
-        desk.wrap = lambda part: SavedBefore(part, lambda: change(file, shown, "NOTE:later")) if isinstance(part, VdirSide) else part
+        desk.wrap = lambda part: (
+            SavedBefore(part, lambda: change(file, shown, "NOTE:later")) if isinstance(part, VdirSide) else part
+        )
         desk.sync()
         desk.wrap = lambda part: part
         desk.sync()

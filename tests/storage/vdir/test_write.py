@@ -143,6 +143,18 @@ class TestWhatIsWritten:
         assert path != theirs
         assert theirs.read_bytes() == b"half of someth"
 
+    def test_a_name_that_the_ledger_knows_of_another_item_is_not_taken(self, room: Room, work: int) -> None:
+        """Its file went after the look; were the name taken, nobody would miss the other item any more."""
+        other = room.create(item("other"), work)
+        [theirs] = room.paths(other)
+        theirs = theirs.rename(theirs.with_name("one.ics"))
+        room.look()
+        theirs.unlink()
+        [path] = room.paths(room.create(item("one"), work))
+        assert path != theirs
+        room.look()
+        assert room.record(other).local is None
+
     @pytest.mark.parametrize("title", ["unwritable", "boom"])
     def test_what_cannot_be_a_file_is_refused_alone(self, room: Room, work: int, title: str) -> None:
         receipts = room.write(room.to_create(item("a", title), [work]), room.to_create(item("b"), [work]))
