@@ -189,11 +189,13 @@ class Writer:
         untidy = order.expect is not None and order.expect.untidy
         if not mine or not (untidy or order.homes - {place.folder for place in mine}):
             return None
-        last = max(mine, key=lambda place: (place.mtime, place.folder))
-        data, state = read_bytes(self._path(last))
-        if state != _state(last):
-            raise StaleError("its file was changed meanwhile")
-        return data
+        for place in sorted(mine, key=lambda place: (place.mtime, place.folder), reverse=True):
+            data, state = read_bytes(self._path(place))
+            if state != _state(place):
+                raise StaleError("its file was changed meanwhile")
+            if not untidy or self._codec.sense(set_aside(convert(self._codec, data))[0]) == body:
+                return data
+        raise StaleError("none of its files is as it was seen")
 
     def _renew(self, draft: _Draft, place: Place, data: bytes | None) -> None:
         """Stage what replaces a file, unless it has these bytes already."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.engine.objects.desk import change
 from tests.engine.objects.samples import card, event
 
 if TYPE_CHECKING:
@@ -104,6 +105,26 @@ def test_a_card_in_two_books_is_a_file_in_each_and_an_edit_of_one_reaches_both(
     assert cards.by_uid("ada")["notes"]["n1"]["note"] == "here"
     assert b"NOTE:here\r\n" in other.read_bytes()
     assert len(server.requests.calls("ContactCard/set")) == 1
+
+
+def test_two_files_of_a_card_that_were_edited_differently_are_both_named_and_kept(desk: Desk, cards: Store) -> None:
+    """One card, two address books, two edits: there is no telling which one is meant, and neither may be lost."""
+    cards.create_collection("Family")
+    cards.edit(cards.by_uid("ada")["id"], {f"addressBookIds/{cards.collection('Family')['id']}": True})
+    desk.settle()
+    one, other = [file for file in desk.files("contacts") if b"UID:ada\r\n" in file.read_bytes()]
+    change(one, "NOTE:first", "NOTE:one")
+    change(other, "NOTE:first", "NOTE:other")
+    for _ in range(2):
+        found = desk.sync()["contacts"]
+        assert sorted(problem.item for problem in found.problems) == [
+            f"{file.parent.name}/ada.vcf" for file in sorted((one, other))
+        ]
+        assert (b"NOTE:one\r\n" in one.read_bytes(), b"NOTE:other\r\n" in other.read_bytes()) == (True, True)
+        assert cards.by_uid("ada")["notes"]["n1"]["note"] == "first"
+    one.write_bytes(other.read_bytes())
+    desk.settle()
+    assert cards.by_uid("ada")["notes"]["n1"]["note"] == "other"
 
 
 def test_an_event_moved_here_is_one_write_there(server: DemoServer, desk: Desk, events: Store) -> None:
