@@ -35,6 +35,8 @@ class Ask(msgspec.Struct, forbid_unknown_fields=True):
     """`sync` or `status`."""
     full: bool = False
     allow_deletes: bool = False
+    kinds: tuple[str, ...] = ()
+    """The kinds that deletions are allowed for; none for all."""
     by_hook: bool = False
 
 

@@ -91,7 +91,7 @@ class App:
         report = AccountReport(account.name)
         try:
             if possible := [account.kinds[kind] for kind, sentence in missing.items() if not sentence]:
-                handed = None if options.dry else await self._hand_over(account, options)
+                handed = None if options.dry else await self._hand_over(account, [kind.kind for kind in possible], options)
                 report = handed or await self._run(account, possible, options, progress)
                 if not options.dry and handed is None:
                     await run_after_sync(self.config.hooks, report)
@@ -116,18 +116,21 @@ class App:
         async with open_account(account, self.config.safety, kinds, progress, dry=options.dry) as opened:
             return await opened.run(options)
 
-    async def _hand_over(self, account: AccountConfig, options: Options) -> AccountReport | None:
-        """Let the daemon do the run if one holds the account; its hooks are its own."""
+    async def _hand_over(self, account: AccountConfig, kinds: Sequence[str], options: Options) -> AccountReport | None:
+        """Let the daemon do the run if one holds the account, and return what it did of some kinds; its hooks are its own."""
         if not (account.state_dir / SOCKET).exists():
             return None
         from jmapsync.app.control import Ask, ask  # noqa: PLC0415  # most runs meet no daemon
 
-        question = Ask("sync", full=options.full, allow_deletes=options.allow_deletes, by_hook=INSIDE in os.environ)
+        question = Ask(
+            "sync", full=options.full, allow_deletes=options.allow_deletes, kinds=tuple(kinds), by_hook=INSIDE in os.environ
+        )
         answer = await ask(account.state_dir, question)
         if answer is None:
             return None
         if answer.report is None:
             raise BusyError(answer.error or "The daemon gave no report.", advice="Try again.")
+        answer.report.kinds = {kind: report for kind, report in answer.report.kinds.items() if kind in kinds}
         return answer.report
 
     async def check(self, names: Sequence[str] = ()) -> list[Checkup]:

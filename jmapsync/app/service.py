@@ -282,7 +282,7 @@ class Service:
 
     async def _answer(self, keeper: Keeper, ask: Ask) -> Answer:
         if ask.do == "sync":
-            options = Options(full=ask.full, allow_deletes=ask.allow_deletes)
+            options = Options(full=ask.full, allow_deletes=ask.allow_deletes, kinds=frozenset(ask.kinds))
             try:
                 return Answer(report=await keeper.request(options, by_hook=ask.by_hook))
             except asyncio.CancelledError:

@@ -102,17 +102,19 @@ class Absorber:
         if known is None:
             record = Record(0, kind, folder.ref, _label(folder), remote=version)
             return self.ledger.add(record)
-        self.ledger.save([replace(known, ref=folder.ref, remote=version)])
+        # One that takes the place of another begins anew: made by somebody, or by us before we died.
+        base = known.base if known.ref == folder.ref else None
+        self.ledger.save([replace(known, ref=folder.ref, remote=version, base=base)])
         if known.remote is None and known.local is not None:
             path = self.ledger.folders().get(known.key, ("", ""))[0]
             self.adopt_folder(known.key, path, folder.ref)
         return known.key
 
     def _waiting_folder(self, side: Side, folder: Folder, parent: int | None) -> Record | None:
-        """Return the container that only `side` has, in the place of a folder of the other side."""
+        """Return the container that only `side` has (any more), in the place of a folder of the other side."""
         homes = frozenset({parent}) if parent is not None else frozenset[int]()
         roles = {ref: role for role, ref in self.remote.roles.items()}
-        for record in self.ledger.unmatched(self.kind.containers.kind, side):
+        for record in self.ledger.unmatched(self.kind.containers.kind, side, ever=True):
             held = record.of(side)
             inbox = folder.role == "inbox" and (
                 record.name == "INBOX" if side is Side.LOCAL else roles.get(str(record.ref)) == "inbox"
@@ -157,6 +159,7 @@ class Absorber:
         kind = self.kind.items.kind
         waiting = self.ledger.by_digest(kind, [seen.digest for seen in items if seen.digest and seen.ref not in known])
         contents: dict[int, bytes] = {}
+        files: dict[int, bytes] = {}
         changed = []
         for seen in items:
             record = known.get(seen.ref) or next((one for one in waiting.get(seen.digest, ()) if one.remote is None), None)
@@ -164,15 +167,17 @@ class Absorber:
             if record is None:
                 name = f"{self.kind.items.kind} {seen.digest or seen.ref}"
                 record = Record(0, kind, seen.ref, name, size, seen.stamp, seen.digest, remote=seen.version)
-                contents[self.ledger.add(record)] = seen.content
+                key = self.ledger.add(record)
+                contents[key], files[key] = seen.content, seen.file
                 continue
-            contents[record.key] = seen.content
+            contents[record.key], files[record.key] = seen.content, seen.file
             version = seen.version
             if record.remote is not None and record.remote.body == version.body:
                 version = replace(version, sense=record.remote.sense)
             changed.append(replace(record, ref=seen.ref, remote=version, size=size, stamp=seen.stamp))
         self.ledger.save(changed)
         self.ledger.contents.put("remote", contents)
+        self.ledger.contents.put("file", files)
 
     def _gone_on_server(self, refs: Sequence[str]) -> None:
         for kind in (self.kind.items.kind, self.kind.kept):

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from jmapsync.engine.intents import note_made, retire
-from jmapsync.engine.objects import encoded, told
+from jmapsync.engine.objects import told
+from jmapsync.formats.encoding import encode
 from jmapsync.ledger.contents import NOW
 from jmapsync.planner.model import Base, Side, Verb, Version
 from jmapsync.storage.port import Outcome, Receipt
@@ -166,7 +167,7 @@ class Committer:
                     left_out = objects.left_out(work, receipt.content)
                     if left_out:
                         self.report.sentences.append(told(work.record.name, left_out))
-                    self.ledger.contents.put("left_out", {key: encoded(left_out) if left_out else b""})
+                    self.ledger.contents.put("left_out", {key: encode(left_out) if left_out else b""})
                     self.ledger.contents.put("local", {key: objects.aligned(key, receipt.content)})
                 self.ledger.contents.put(NOW[side], {key: receipt.content})
         settled = [record.key for record in self._settled]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from jmapsync.engine.intents import note_made
+from jmapsync.errors import Remedy
 from jmapsync.planner import Present, Side, needed_homes, plan, settle
 from jmapsync.planner.model import Order, Verb, Version
 from jmapsync.storage.port import Job, Outcome, Receipt
@@ -40,8 +42,10 @@ class Containers:
             for key in found.settled:
                 record = records[key]
                 self.ledger.save([replace(record, base=settle(record.pair, record.local, record.remote))])
-            self.ledger.save(replace(records[key], base=None) for key in found.forgotten)
-            for key in found.forgotten:
+            # One in which files were known waits until a look at the items has told what became of them.
+            empty = [key for key in found.forgotten if next(self.ledger.places_in(key), None) is None]
+            self.ledger.save(replace(records[key], base=None) for key in empty)
+            for key in empty:
                 self.ledger.drop_folder(key)
 
     async def run(self, *, deletions: bool) -> int:
@@ -49,6 +53,7 @@ class Containers:
         found, records = self._plan()
         held = self.holding.problems()
         stale = 0
+        crossed: list[tuple[Order, Record]] = []
         for change in found.changes:
             if change.deletes is not deletions or not self.holding.is_due(records[change.key], change.orders, held.get(change.key)):
                 continue
@@ -56,11 +61,21 @@ class Containers:
                 if not self._has_parent(order):
                     break  # it was refused: its children wait
                 record = self.ledger.records([change.key]).get(change.key, records[change.key])
+                if order.side is Side.REMOTE and order.verb is Verb.REPLACE and self._is_taken(order):
+                    crossed.append((order, record))
+                    break
                 receipt = await self._carry_out(order, record)
                 stale += receipt.outcome is Outcome.STALE
                 if receipt.outcome is not Outcome.DONE:
                     break
-        return stale
+        return stale + await self._swap(crossed)
+
+    async def _swap(self, crossed: list[tuple[Order, Record]]) -> int:
+        """Give containers names on the server that others of them still have; return how many there are to look at again."""
+        receipts = await self.remote.rename_folders([Job(order, record.ref, 0) for order, record in crossed]) if crossed else []
+        for (order, record), receipt in zip(crossed, receipts, strict=True):
+            self._conclude(order, record, receipt)
+        return len(crossed)
 
     def _has_parent(self, order: Order) -> bool:
         """Tell whether the container that an order puts another one into is there."""
@@ -103,11 +118,24 @@ class Containers:
             receipt = self.local.write_folder(job, roles.get(str(record.ref), ""), self.ledger)
         else:
             receipt = await self.remote.write_folder(job)
+            if receipt.outcome is Outcome.STALE and order.verb is Verb.CREATE and self._is_taken(order):
+                why = "the server has another mailbox of this name there by now; give the folder another name"
+                receipt = Receipt(order.key, Outcome.REFUSED, why=why, remedy=Remedy.HUMAN)
+        self._conclude(order, record, receipt)
+        return receipt
+
+    def _conclude(self, order: Order, record: Record, receipt: Receipt) -> None:
         if receipt.outcome is Outcome.DONE:
             self._commit(order, record, receipt)
         elif receipt.outcome is Outcome.REFUSED:
             self.holding.hold_back(record, [order], receipt.why, receipt.remedy)
-        return receipt
+
+    def _is_taken(self, order: Order) -> bool:
+        """Tell whether the server is known to have another container of the name and in the place that one is to get."""
+        named = order.source or order.expect
+        name = named.body if named is not None else ""
+        others = (record.remote for record in self.ledger.all(self.kind.containers.kind) if record.key != order.key)
+        return any(other is not None and (other.body, other.homes) == (name, order.homes) for other in others)
 
     def _commit(self, order: Order, record: Record, receipt: Receipt) -> None:
         version = None
@@ -122,6 +150,8 @@ class Containers:
         with self.ledger.transaction():
             self.ledger.save([changed])
             if receipt.ref:
+                if order.verb is Verb.CREATE:
+                    note_made(self.ledger, self.kind.containers.kind, [receipt.ref])
                 self.remote.keys[receipt.ref] = record.key
                 path = self.ledger.folders().get(record.key, ("", ""))[0]
                 self.local.adopt_folder(record.key, path, receipt.ref, self.ledger)

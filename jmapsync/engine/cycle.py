@@ -15,7 +15,7 @@ from jmapsync.engine.containers import Containers
 from jmapsync.engine.execute import Executor, problems_of, works_of
 from jmapsync.engine.guarding import Guard
 from jmapsync.engine.holding import Holding
-from jmapsync.engine.intents import forget_made
+from jmapsync.engine.intents import forget_made, made
 from jmapsync.engine.objects import Objects
 from jmapsync.engine.report import KindReport, State
 from jmapsync.engine.threads import complete
@@ -48,6 +48,8 @@ class Options:
     """Say what would be done, and write nothing."""
     allow_deletes: bool = False
     """Let the plan through that the guard held back the last time."""
+    kinds: frozenset[str] = frozenset()
+    """The kinds that `allow_deletes` is for; none for all."""
     disk_only: bool = False
     """Look at the disk first, and leave the server alone where nothing changed on it."""
     folders: frozenset[str] | None = None
@@ -121,7 +123,8 @@ class Cycle:
             if number == 0 or committer.stale:
                 await self._look(containers, guard, number)
             pages = (page for page, _ in self._plans(losable=True))
-            guard.check(pages, allow=self.options.allow_deletes, dry=self.options.dry)
+            allow = self.options.allow_deletes and (not self.options.kinds or self.kind.name in self.options.kinds)
+            guard.check(pages, allow=allow, dry=self.options.dry)
             if self.options.dry:
                 self._tell(containers)
                 break
@@ -165,14 +168,11 @@ class Cycle:
         kind, absorber = self.kind, self.absorber
         absorber.take_local_folders(await complete(self.local.look_folders, self.ledger))
         pages, self._told = self._told or self._pages(full=self.options.full and number == 0), None
-        async for page in pages:
-            try:
-                # In a thread, so that the server's next answer comes in meanwhile.
-                await complete(self._take_remote, guard, page)
-            except SuspendedError:
-                # What was taken in before may be strange too: the next run looks at everything.
-                self.ledger.set_cursor(kind.name, Side.REMOTE, "")
-                raise
+        told = await self._take_pages(guard, pages)
+        if made(self.ledger, kind.containers.kind) - told:
+            # It was destroyed again, which no list of changes has to tell; those who list everything name what there is.
+            await self._take_pages(guard, self._pages(full=True))
+        forget_made(self.ledger, kind.containers.kind)
         containers.settle()
         if number or not self._disk_seen:
             await complete(partial(self._take_disk, guard, folders=None if number else self._folders()))
@@ -182,6 +182,20 @@ class Cycle:
             forget_made(self.ledger, kind.items.kind)
             return
         await Adopter(kind, self.ledger, self.local, self.remote, self.clock).run()
+
+    async def _take_pages(self, guard: Guard, pages: AsyncIterator[Observation]) -> set[str]:
+        """Take in a look at the server; return the ids of the containers that it told of."""
+        told: set[str] = set()
+        async for page in pages:
+            told.update(page.gone_folders, (folder.ref for folder in page.folders))
+            try:
+                # In a thread, so that the server's next answer comes in meanwhile.
+                await complete(self._take_remote, guard, page)
+            except SuspendedError:
+                # What was taken in before may be strange too: the next run looks at everything.
+                self.ledger.set_cursor(self.kind.name, Side.REMOTE, "")
+                raise
+        return told
 
     def _take_remote(self, guard: Guard, page: Observation) -> None:
         with self.ledger.transaction():

@@ -261,9 +261,11 @@ class Keeper:
     async def _look(self, opened: Opened, look: Look) -> None:
         """Run the account once, for a hint and for everybody who asked."""
         requests = list(self._requests)
+        allowed = [request.options.kinds for request in requests if request.options.allow_deletes]
         options = Options(
             full=look.full or any(request.options.full for request in requests),
-            allow_deletes=any(request.options.allow_deletes for request in requests),
+            allow_deletes=bool(allowed),
+            kinds=frozenset().union(*allowed) if all(allowed) else frozenset(),
             disk_only=look.disk_only,
             folders=self._folders(look),
         )

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from jmapsync.engine.threads import complete
 from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.encoding import encode
 from jmapsync.formats.patch import UnfitPatchError, apply, diff, merge, missing, words
 from jmapsync.formats.setaside import bring_back, set_aside
 from jmapsync.storage.port import Body
@@ -58,14 +59,17 @@ class Objects:
         aside = _NAME.encode()
         unread = [record for record in wanted if aside in known.get(record.key, aside)]
         bodies = await remote.read(unread) if unread else {}
-        for key, held in known.items():
-            bodies.setdefault(key, Body(str(key), held))
+        files = self.ledger.contents.of(keys, "file")
+        for record in wanted:
+            if record.key in known and record.key not in bodies and record.remote is not None:
+                file, sense = files.get(record.key, b""), record.remote.body
+                bodies[record.key] = Body(str(record.key), known[record.key], file=file, sense=sense)
         places = self.ledger.places_of(keys)
         for key, left_out in self.ledger.contents.of(keys, "left_out").items():
             content = bodies[key].data if key in bodies else None
             if content is not None:
                 lost = self.with_data(json.loads(left_out), await complete(local.read, key, places.get(key, ())))
-                bodies[key].data = encoded(_with(json.loads(content), lost))
+                bodies[key] = Body(bodies[key].ref, encode(_with(json.loads(content), lost)))
         return bodies
 
     def adopt(self, kind: str) -> None:
@@ -81,7 +85,7 @@ class Objects:
             items = {key: (json.loads(here[key]), json.loads(there[key])) for key in here.keys() & there.keys()}
             same = [key for key, (mine, theirs) in items.items() if self._say_the_same(mine, theirs)]
             with self.ledger.transaction():
-                aligned = {key: encoded(self.codec.align(mine, theirs)) for key, (mine, theirs) in items.items()}
+                aligned = {key: encode(self.codec.align(mine, theirs)) for key, (mine, theirs) in items.items()}
                 self.ledger.contents.put("local", aligned)
                 for record in (met[key] for key in same):
                     assert record.local is not None  # noqa: S101 - chosen for it
@@ -91,7 +95,7 @@ class Objects:
     def aligned(self, key: int, content: bytes) -> bytes:
         """Return the object here with the keys that the server's has for the same entries: an edit is told by them."""
         here = self.ledger.contents.of([key], "local").get(key)
-        return encoded(self.codec.align(json.loads(here), json.loads(content))) if here else b""
+        return encode(self.codec.align(json.loads(here), json.loads(content))) if here else b""
 
     def _say_the_same(self, here: Object, there: Object) -> bool:
         try:
@@ -113,7 +117,7 @@ class Objects:
 
         That is what both sides agree on until the disk is given the rest: who edits the file before that has not seen it.
         """
-        return encoded(_with(self._tree(work, "base_remote"), work.edit.patch if work.edit is not None else {}))
+        return encode(_with(self._tree(work, "base_remote"), work.edit.patch if work.edit is not None else {}))
 
     def with_data(self, patch: Patch, body: Body) -> Patch:
         """Return a patch with the data that the ledger keeps aside, taken from the object as it lies here."""
@@ -151,11 +155,6 @@ def _without_data(value: Any) -> Any:  # noqa: ANN401 # any JSON value
     holds = [name for name, part in value.items() if isinstance(part, str) and part.startswith((_NAME, "data:"))]
     plain = {name: _without_data(part) for name, part in value.items() if not (holds and name in {"mediaType", "contentType"})}
     return {**plain, **dict.fromkeys(holds, "https://data.invalid/")}
-
-
-def encoded(item: Object) -> bytes:
-    """Return the bytes of a normal form."""
-    return json.dumps(item, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def told(name: str, left_out: Patch) -> str:

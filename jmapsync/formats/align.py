@@ -65,7 +65,11 @@ def align(item: Object, reference: Object) -> Object:
         if isinstance(patches, dict):
             known = theirs if isinstance(theirs, dict) else {}
             with_theirs = {key: _applied(reference, known.get(key, {})) or reference for key in patches}
-            patches = {key: _patch(item, result, patches[key], with_theirs[key], keys) for key in patches}
+            moves = name == "recurrenceOverrides" and item.get("start") is not None
+            patches = {
+                key: _patch(item, result, patch, with_theirs[key], keys, begin={"start": key} if moves else {})
+                for key, patch in patches.items()
+            }
         result[name] = patches
     return _as_written(result, reference)
 
@@ -76,23 +80,28 @@ def _as_written(result: Object, reference: Object) -> Object:
         if isinstance(result[name], dict) and isinstance(reference[name], dict) and result[name] != reference[name]:
             mine, theirs = canonical(result).get(name, {}), canonical(reference).get(name, {})
             result[name] = {
-                key: reference[name][key] if key in theirs and key in mine and mine[key] == theirs[key] else patch
+                key: reference[name][key]
+                if key in theirs and key in mine and mine[key] == theirs[key] and _applied(result, reference[name][key]) is not None
+                else patch
                 for key, patch in result[name].items()
             }
     return result
 
 
-def _patch(item: Object, result: Object, patch: Any, reference: Object, keys: Keys) -> Any:  # noqa: ANN401 # any JSON value
-    """Return an override or a localization with keys as in the aligned item, and as the reference's for what it adds."""
+def _patch(item: Object, result: Object, patch: Any, reference: Object, keys: Keys, *, begin: Object) -> Any:  # noqa: ANN401 # JSON
+    """Return an override or a localization with keys as in the aligned item, and as the reference's for what it adds.
+
+    `begin` has the start of an instance whose override says nothing of it.
+    """
     owner = type_of(item)
     if not isinstance(patch, dict) or not {path.partition("/")[0] for path in patch} & _KEYED_OF[owner]:
         return patch
-    whole = _applied(item, patch)
+    whole = _applied({**item, **begin}, patch)
     if whole is None:
         return patch
     inner: Keys = {place: dict(known) for place, known in keys.items()}
     aligned = _follow(owner, _rekeyed(owner, whole, reference, (), inner), inner)
-    return diff(_bare(result), aligned)
+    return diff({**_bare(result), **begin}, aligned)
 
 
 def _bare(item: Object) -> Object:

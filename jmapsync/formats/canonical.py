@@ -6,10 +6,10 @@ a file they were read from have one canonical form. Two that differ besides only
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from jmapsync.formats.encoding import encode, holds_data
 from jmapsync.formats.lines import digest_of
 from jmapsync.formats.objects import UnfitPatchError, apply, at, diff, escape, tokens
 from jmapsync.formats.setaside import set_aside
@@ -43,29 +43,35 @@ _STAMP_LINES = frozenset(
         "sequence",
         "x-kind",
         "x-lic-location",
+        "x-jmap-usedefaultalerts",
     }
 )
-"""jCard and jCal properties of that sort (RFC 7095, RFC 7265)."""
+"""jCard and jCal properties of that sort (RFC 7095, RFC 7265); the last one Cyrus 3.12 writes into events that it changes."""
 _IDENTITY = frozenset({"uid", "x-wr-alarmuid"})
 """What tells one alarm from another and means nothing, like a key."""
 _FORM_PARAMETERS = frozenset({"group", "jsid", "prop-id", "derived", "tzid", "value"})
+_BARE_CALENDAR = ["x-jmapsync-vcalendar", [], []]
+"""What is left of the lines of a VCALENDAR (formats.ical.kept) that all say nothing."""
 _FILLERS = frozenset({"", "Reminder", "Alarm", "Event reminder", "This is an event reminder"})
 _UNORDERED = frozenset(
     {"byDay", "byMonth", "byMonthDay", "byYearDay", "byWeekNo", "byHour", "byMinute", "bySecond", "bySetPosition"}
 )
 _DURATIONS = frozenset({"duration", "estimatedDuration", "offset"})
-_DURATION = re.compile(r"([+-]?)P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.0+)?S)?)?\Z")
+_DURATION = re.compile(
+    r"([+-]?)P(?:(\d{1,18})W)?(?:(\d{1,18})D)?(?:T(?:(\d{1,18})H)?(?:(\d{1,18})M)?(?:(\d{1,18})(?:\.0+)?S)?)?\Z", re.ASCII
+)
 _GEO = re.compile(r"^geo:([+-]?\d+(?:\.\d+)?),([+-]?\d+(?:\.\d+)?)\Z", re.ASCII)
 _FIXED = frozenset({"recurrenceRule", "recurrenceOverrides", "recurrenceId", "recurrenceIdTimeZone", "localizations", "uid"})
 """What an override or a localization cannot change (RFC 8984, 4.3.5)."""
 
 
-def canonical(item: Object) -> Object:
+def canonical(item: Object, beside: Object | None = None) -> Object:
     """Return an object without what goes without saying; keys of maps stay as they are.
 
-    Overrides and localizations become the narrowest patches of the canonical form that mean the same.
+    Overrides and localizations become the narrowest patches of the canonical form that mean the same. What goes without saying
+    beside the title and the description, that is in the texts of alarms, is told by those of `beside`, if that is given.
     """
-    result = _plain_item(item)
+    result = _plain_item(item, beside)
     for name in _PATCHES:
         if patches := _patches(item, name):
             result[name] = {key: _narrowest(item, name, key, patches[key]) for key in patches}
@@ -77,12 +83,13 @@ def sense(item: Object) -> str:
 
     Large `data:` URIs count by the digest of their octets, so an object means the same with them in place and set aside.
     """
-    item = set_aside(item)[0]
+    if holds_data(encode(item)):
+        item = set_aside(item)[0]
     content = _content(item)
     for name in _PATCHES:
         if patches := _patches(item, name):
             content[name] = {key: _meaning(item, name, key, patches[key]) for key in patches}
-    return digest_of(_text(content).encode("utf-8", "surrogatepass"))
+    return digest_of(encode(content))
 
 
 def changes(before: Object, after: Object) -> Patch:
@@ -91,7 +98,7 @@ def changes(before: Object, after: Object) -> Patch:
     What it leaves out or has empty is null, which sets a property to its default (RFC 8620, 5.3).
     """
     meaning = canonical(after)
-    patch = {path: at(after, path) for path in diff(canonical(before), meaning)}
+    patch = {path: at(after, path) for path in diff(canonical(before, after), meaning)}
     for path, value in list(patch.items()):
         name, _, key = path.partition("/")
         if value in ("", {}, []) and at(meaning, path) is None:
@@ -101,6 +108,28 @@ def changes(before: Object, after: Object) -> Patch:
                 del patch[path]
             else:
                 patch[path] = {inner: each for inner, each in value.items() if inner not in _STAMPS}
+    return _fitted(before, after, patch)
+
+
+def _fitted(before: Object, after: Object, patch: Patch) -> Patch:
+    """Return a patch whose overrides and localizations fit what it makes of `before`, which may lack what goes without saying."""
+    patches = {path: value for path, value in patch.items() if path.partition("/")[0] in _PATCHES and value}
+    if not patches:
+        return patch
+    base = apply(before, {path: value for path, value in patch.items() if path not in patches})
+
+    def fit(name: str, key: str, value: Any) -> Any:  # noqa: ANN401 # any JSON value
+        wanted, plain = _whole(after, name, key, value), _whole(base, name, key, {})
+        if wanted is None or plain is None or _whole(base, name, key, value) is not None:
+            return value
+        return diff(plain, wanted)
+
+    for path, value in patches.items():
+        name, *key = tokens(path)
+        if key:
+            patch[path] = fit(name, key[0], value)
+        elif isinstance(value, dict):
+            patch[path] = {each: fit(name, each, inner) for each, inner in value.items()}
     return patch
 
 
@@ -112,19 +141,20 @@ def _still_says(after: Object, path: str, old: Any) -> bool:  # noqa: ANN401 # a
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 # any JSON value
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return encode(value).decode("utf-8", "surrogatepass")
 
 
 def _patches(item: Object, name: str) -> Object:
     patches = item.get(name)
-    return patches if isinstance(patches, dict) else {}
+    return {key: patch for key, patch in patches.items() if patch is not None} if isinstance(patches, dict) else {}
 
 
-def _plain_item(item: Object) -> Object:
+def _plain_item(item: Object, beside: Object | None = None) -> Object:
     """Return the canonical form without its patches."""
+    told = item if beside is None else beside
     result = plain_part(type_of(item), {name: value for name, value in item.items() if name not in _PATCHES})
     if isinstance(alerts := result.get("alerts"), dict):
-        fillers = {*_FILLERS, *(text for text in (item.get("title"), item.get("description")) if isinstance(text, str))}
+        fillers = {*_FILLERS, *(text for text in (told.get("title"), told.get("description")) if isinstance(text, str))}
         result["alerts"] = {key: _without_filler(alert, fillers) for key, alert in alerts.items()}
     return result
 
@@ -139,11 +169,17 @@ def plain_part(owner: str, value: Object) -> Object:
         plain = _plain_property(parts[name], inner) if name in parts else _plain_value(owner, name, inner)
         if isinstance(plain, list) and name in _UNORDERED:
             plain = sorted(plain, key=_text)
+        elif isinstance(plain, list) and name == "components" and owner == "Address" and value.get("isOrdered") is not True:
+            plain = sorted(plain, key=_kind_of)  # the fields of ADR have an order of RFC 6350, and another of RFC 9554
         elif name == "iCalendar" and owner not in _ITEMS:
             plain = _without_lines(plain, lambda line: line[0] in _IDENTITY)
         if not is_default(owner, name, plain):
             result[name] = plain
     return result
+
+
+def _kind_of(component: Any) -> str:  # noqa: ANN401 # any JSON value
+    return _text(component.get("kind") if isinstance(component, dict) else component)
 
 
 def _plain_property(part: Part, value: Any) -> Any:  # noqa: ANN401 # any JSON value
@@ -162,8 +198,9 @@ def _plain_value(owner: str, name: str, value: Any) -> Any:  # noqa: ANN401 # an
         return _plain_duration(value) if name in _DURATIONS else value.replace("\r\n", "\n")
     if isinstance(value, list) and (name == "vCardProps" or (owner == "ICalComponent" and name in {"properties", "components"})):
         return _plain_components(value) if name == "components" else _plain_lines(value, _STAMP_LINES)
-    if isinstance(value, dict) and name in {"vCardParams", "parameters"}:
-        return {key: inner for key, inner in value.items() if key.lower() not in _FORM_PARAMETERS}
+    if isinstance(value, dict):
+        form = _FORM_PARAMETERS if name in {"vCardParams", "parameters"} else ()
+        return {key: inner for key, inner in value.items() if inner is not None and key.lower() not in form}
     return value
 
 
@@ -183,12 +220,15 @@ def _plain_components(components: list[Any]) -> list[Any]:
     """Return jCal components in an order of their own; VTIMEZONE says nothing that the time zone's name does not (RFC 7809)."""
     kept = []
     for component in components:
-        if isinstance(component, list) and len(component) == len(("name", "properties", "components")):
-            name, lines, inner = component
-            if name != "vtimezone":
-                kept.append([name, _plain_lines(lines, _STAMP_LINES), _plain_components(inner)])
-        else:
-            kept.append(component)
+        match component:
+            case ["vtimezone", _, _]:
+                continue
+            case [name, list(lines), list(inner)]:
+                plain = [name, _plain_lines(lines, _STAMP_LINES), _plain_components(inner)]
+                if plain != _BARE_CALENDAR:
+                    kept.append(plain)
+            case _:
+                kept.append(component)
     return sorted(kept, key=_text)
 
 
@@ -209,12 +249,16 @@ def _without_lines(component: Any, unwanted: Callable[[list[Any]], bool]) -> Any
     return {name: value for name, value in {**component, "properties": kept}.items() if value != []}
 
 
+def _text_of(line: list[Any]) -> str | None:
+    return next((value for value in line[3:] if isinstance(value, str)), None)
+
+
 def _without_filler(alert: Any, fillers: set[Any]) -> Any:  # noqa: ANN401 # any JSON value
     """Return an alert without the DESCRIPTION that a VALARM must have, where a program filled it with what the event says."""
     if not isinstance(alert, dict) or "action" in alert or "iCalendar" not in alert:
         return alert
-    component = _without_lines(alert["iCalendar"], lambda line: line[0] == "description" and line[3] in fillers)
-    return {name: value for name, value in {**alert, "iCalendar": component}.items() if value != {}}
+    component = _without_lines(alert["iCalendar"], lambda line: line[0] == "description" and _text_of(line) in fillers)
+    return {name: value for name, value in {**alert, "iCalendar": component}.items() if name != "iCalendar" or value != {}}
 
 
 def _plain_duration(text: str) -> str:
@@ -233,9 +277,9 @@ def _whole(item: Object, name: str, key: str, patch: Any) -> Object | None:  # n
     if not isinstance(patch, dict) or patch.get("excluded") is True:
         return None
     base = _bare(item)
-    changes = {path: value for path, value in patch.items() if path.partition("/")[0] not in _FIXED and path != "excluded"}
+    changes = {path: value for path, value in patch.items() if path.partition("/")[0] not in _FIXED | {"@type", "excluded"}}
     try:
-        return apply({**base, "start": key} if name == "recurrenceOverrides" and "start" in base else base, changes)
+        return apply({**base, "start": key} if name == "recurrenceOverrides" and base.get("start") is not None else base, changes)
     except UnfitPatchError:
         return None
 

@@ -31,6 +31,9 @@ class Codec(Protocol):
     def write(self, item: Object) -> bytes:
         """Return the file of a normal form: UTF-8, CRLF, folded at 75 octets. Raises MalformedError."""
 
+    def is_fit(self, data: bytes) -> bool:
+        """Tell whether a file that can be read can stand on the disk as it is, so that nobody sees that we did not write it."""
+
     def align(self, item: Object, reference: Object) -> Object:
         """Return an object with the keys of its maps chosen as in `reference`, wherever the entries are the same."""
 

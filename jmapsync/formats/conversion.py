@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from jmapsync.formats import align, canonical
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.damage import take_back
+from jmapsync.formats.fit import is_fit_card, is_fit_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,7 @@ class FileCodec:
     suffix: str
     read: Callable[[bytes], Object]
     write: Callable[[Object], bytes]
+    is_fit: Callable[[bytes], bool]
 
     def align(self, item: Object, reference: Object) -> Object:
         """Return an object with the keys that `reference` has for the same entries."""
@@ -44,12 +46,12 @@ class FileCodec:
 
 def cards(version: Version) -> FileCodec:
     """Return the codec of contacts, which writes vCards of a version and reads any."""
-    return FileCodec(".vcf", _read_card, partial(_write_card, version))
+    return FileCodec(".vcf", _read_card, partial(_write_card, version), partial(is_fit_card, version))
 
 
 def schedules(type_: Literal["Event", "Task"]) -> FileCodec:
     """Return the codec of events or of tasks."""
-    return FileCodec(".ics", partial(_read_one, type_), _write_one)
+    return FileCodec(".ics", partial(_read_one, type_), _write_one, is_fit_schedule)
 
 
 def _read_card(data: bytes) -> Object:

@@ -125,7 +125,7 @@ def _name(card: Object) -> Said:
 
 def _is_plain(parts: list[Any]) -> bool:
     """Tell whether N says the same as the components: one of each kind, the given name a single word."""
-    kinds = [part.get("kind") for part in parts]
+    kinds = [str(part.get("kind")) for part in parts]
     given = next((str(part.get("value")) for part in parts if part.get("kind") == "given"), "")
     plain = len(set(kinds)) == len(kinds) and {"title", "given", "given2", "surname", "credential"}.issuperset(kinds)
     return plain and " " not in given and all(part.keys() <= {"kind", "value", "@type"} for part in parts)

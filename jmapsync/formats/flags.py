@@ -57,7 +57,7 @@ class KeywordTable:
         found: dict[int, str] = {}
         for line in text.splitlines():
             number, _, keyword = line.partition(" ")
-            if number.isdecimal() and int(number) < PLACES and valid_keyword(keyword.strip()):
+            if number.isdecimal() and len(number) < PLACES and int(number) < PLACES and valid_keyword(keyword.strip()):
                 found[int(number)] = keyword.strip().lower()
         return cls(tuple(found.get(place, "") for place in range(max(found, default=-1) + 1)))
 

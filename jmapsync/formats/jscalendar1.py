@@ -160,7 +160,9 @@ def _down(owner: str, value: Object, people: dict[str, str], entry: Convert) -> 
     for name, inner in value.items():
         if name in _METHODS:
             methods = _METHODS[name]
-            result[methods] = {**value.get(methods, {}), _scheme(inner): inner} if isinstance(inner, str) else inner
+            others = value.get(methods)
+            given = others if isinstance(others, dict) else {}
+            result[methods] = {**given, _scheme(inner): inner} if isinstance(inner, str) else inner
         elif name == "recurrenceRule" and isinstance(inner, dict):
             rules["recurrenceRules"].insert(0, entry("RecurrenceRule", inner))
         elif name == "recurrenceRule":
@@ -240,7 +242,11 @@ def _recur_lines(component: Any) -> list[Any]:  # noqa: ANN401 # any JSON value
     return [
         line
         for line in (lines if isinstance(lines, list) else [])
-        if isinstance(line, list) and len(line) > len(_RECUR) and line[0] in _RULE_OF and isinstance(line[len(_RECUR)], dict)
+        if isinstance(line, list)
+        and len(line) > len(_RECUR)
+        and isinstance(line[0], str)
+        and line[0] in _RULE_OF
+        and isinstance(line[len(_RECUR)], dict)
     ]
 
 

@@ -65,6 +65,11 @@ def unique(text: str, identity: str, taken: set[str]) -> str:
     return cut + mark
 
 
+def is_marked(path: str) -> bool:
+    """Tell whether `unique` marked a folder's name."""
+    return _SUFFIX.search(path) is not None
+
+
 def _percent(match: re.Match[str]) -> str:
     return _hex(match[0])
 

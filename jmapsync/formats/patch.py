@@ -49,7 +49,7 @@ def merge(base_local: Object, local: Object, base_remote: Object, remote: Object
     zone). What both changed alike, and what the other side already holds, is left out. Entries that both added to one map stand
     side by side; under the same key, the local one gets a key that is free.
     """
-    changed = [path for change in diff(base_remote, remote).items() for path, _ in _spread(*change, base_remote, local)]
+    changed = _Changed([path for change in diff(base_remote, remote).items() for path, _ in _spread(*change, base_remote, local)])
     patch: Patch = {}
     conflicts: list[str] = []
     for path, value in _fitted(diff(base_local, local), base_local, local, remote):
@@ -62,7 +62,7 @@ def merge(base_local: Object, local: Object, base_remote: Object, remote: Object
                 patch[path] = lines or None
         elif same(at(remote, path), value):
             continue
-        elif not any(_overlap(path, theirs) for theirs in changed):
+        elif not changed.overlaps(path):
             patch[path] = value
         elif _is_added(path, value, base_local, base_remote):
             patch[_free(path, remote, local)] = value
@@ -187,12 +187,28 @@ def _leads(path: str, other: str) -> bool:
     return path == other or other.startswith(path + "/")
 
 
-def _overlap(one: str, other: str) -> bool:
-    if _leads(one, other) or _leads(other, one):
-        return True
-    left, right = _statement(one), _statement(other)
-    # An override is known by the time at which its instance would have started (RFC 8984, 4.3.5).
-    return left == right or {left.partition("/")[0], right.partition("/")[0]} == {"recurrenceOverrides", "start"}
+class _Changed:
+    """The paths that the other side changed, kept so that thousands of them can be compared with thousands of ours."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = set(paths)
+        self._above = {above for path in self._paths for above in _above(path)}
+        self._statements = {_statement(path) for path in self._paths}
+        self._first = {statement.partition("/")[0] for statement in self._statements}
+
+    def overlaps(self, path: str) -> bool:
+        """Tell whether a path is one of these, leads to one or lies below one, or is part of one statement with one."""
+        if path in self._paths or path in self._above or not self._paths.isdisjoint(_above(path)):
+            return True
+        statement = _statement(path)
+        # An override is known by the time at which its instance would have started (RFC 8984, 4.3.5).
+        other = {"recurrenceOverrides": "start", "start": "recurrenceOverrides"}.get(statement.partition("/")[0])
+        return statement in self._statements or other in self._first
+
+
+def _above(path: str) -> list[str]:
+    """Return the paths that lead to a path."""
+    return [path[: match.start()] for match in re.finditer("/", path)]
 
 
 def _statement(path: str) -> str:

@@ -5,6 +5,7 @@ JSCalendar 2.0 has one rule; further ones and EXRULEs live on as the jCal lines 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _LISTS = {
     "bySetPosition": "bysetpos",
 }
 _NAMES = {jcal: name for names in (_WORDS, _PLAIN, _LISTS) for name, jcal in names.items()}
+_NUMBER = re.compile(r"[+-]?\d{1,9}", re.ASCII)
 _DAY = 2
 """Letters of a weekday."""
 
@@ -33,7 +35,7 @@ def to_jcal(rule: Object) -> Object:
     result |= {jcal: rule[name] for name, jcal in _PLAIN.items() if name in rule}
     for name, jcal in _LISTS.items():
         if values := rule.get(name):
-            result[jcal] = [int(value) if str(value).isdecimal() else value for value in values]
+            result[jcal] = [int(value) if _NUMBER.fullmatch(str(value)) else value for value in values]
     if days := rule.get("byDay"):
         result["byday"] = [f"{day.get('nthOfPeriod', '')}{day.get('day', '')}".upper() for day in days]
     return result
@@ -56,4 +58,4 @@ def from_jcal(recur: Object) -> Object:
 
 def _day(text: str) -> dict[str, Any]:
     number, day = text[:-_DAY], text[-_DAY:].lower()
-    return {"@type": "NDay", "day": day, **({"nthOfPeriod": int(number)} if number.lstrip("+-").isdecimal() else {})}
+    return {"@type": "NDay", "day": day, **({"nthOfPeriod": int(number)} if _NUMBER.fullmatch(number) else {})}

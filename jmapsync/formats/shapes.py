@@ -112,6 +112,7 @@ EMPTY = frozenset(
         "components",
         "properties",
         "convertedProperties",
+        "parameters",
         "byDay",
         "byMonth",
         "byMonthDay",

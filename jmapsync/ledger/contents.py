@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from jmapsync.ledger.database import Database
 
-Tree = Literal["local", "remote", "base_local", "base_remote", "left_out"]
+Tree = Literal["local", "remote", "base_local", "base_remote", "left_out", "file"]
+"""`file` holds the server's own file of an object until the disk has it."""
 
 NOW: dict[Side, Tree] = {Side.LOCAL: "local", Side.REMOTE: "remote"}
 BASE: dict[Side, Tree] = {Side.LOCAL: "base_local", Side.REMOTE: "base_remote"}
@@ -56,3 +57,4 @@ class Contents:
                 "INSERT OR REPLACE INTO content SELECT key, ?, value FROM content WHERE key = ? AND tree = ?",
                 ((BASE[side], key, NOW[side]) for key in every),
             )
+        self._db.executemany("DELETE FROM content WHERE key = ? AND tree = 'file'", ((key,) for key in every))

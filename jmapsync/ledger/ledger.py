@@ -200,10 +200,14 @@ class Ledger:
         )
         return [_record(row) for row in rows]
 
-    def unmatched(self, kind: str, side: Side, sizes: Sequence[int] = ()) -> Iterator[Record]:
-        """Yield the items that only one side holds and that were never agreed on, of some wire sizes if given."""
+    def unmatched(self, kind: str, side: Side, sizes: Sequence[int] = (), *, ever: bool = False) -> Iterator[Record]:
+        """Yield the items that only one side holds and that were never agreed on, of some wire sizes if given.
+
+        With `ever`, those too that the other side held once.
+        """
         mine, other = ("local", "remote") if side is Side.LOCAL else ("remote", "local")
-        fixed = f"kind = ? AND agreed = 0 AND base_local IS NULL AND {mine} IS NOT NULL AND {other} IS NULL"
+        never = "" if ever else "AND base_local IS NULL "
+        fixed = f"kind = ? AND agreed = 0 {never}AND {mine} IS NOT NULL AND {other} IS NULL"
         if not sizes:
             rows = self._db.execute(f"SELECT {_ITEM} FROM item WHERE {fixed} ORDER BY key", (kind,))  # noqa: S608
             return iter([_record(row) for row in rows])

@@ -47,6 +47,8 @@ class Seen(Struct, frozen=True):
     """Where its copies lie, when it is a local item."""
     content: bytes = b""
     """The normal form of an object (`formats.codec`); nothing for a message."""
+    file: bytes = b""
+    """The object as a file, where the server has it as one that can stand on the disk as it is, and that is not large."""
 
 
 class Folder(Struct, frozen=True):
@@ -156,6 +158,10 @@ class Body:
     """False when the number of octets is not the one the server told, although it gave the same bytes in two ways."""
     vanished: bool = False
     """True when the side no longer has the item."""
+    file: bytes = b""
+    """Of an object, the very file that reads as `data`, where there is one that can stand on the disk as it is."""
+    sense: str = ""
+    """The digest of what `file` means."""
 
     @property
     def size(self) -> int:
@@ -255,3 +261,6 @@ class Remote(Protocol):
 
     async def write_folder(self, job: Job) -> Receipt:
         """Carry out one order on a container."""
+
+    async def rename_folders(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Rename containers at once, some of which may have the names that others are to get; receipts come in their order."""

@@ -11,60 +11,30 @@ import os
 import statistics
 import sys
 import tempfile
+import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.bench.measure import Cost, measure
 from tests.bench.ours import Jmapsync, precompile
 from tests.live.cyrus import Cyrus
 from tests.live.jmapraw import CORE, Jmap
+from tests.vdirsyncer import Vdirsyncer
+
+if TYPE_CHECKING:
+    from tests.bench.measure import Cost
 
 USER, PASSWORD = "alice", "secret"
 BATCH = 500
 CONTACTS = "https://cyrusimap.org/ns/jmap/contacts"
 CALENDARS = "urn:ietf:params:jmap:calendars"
+CYRUS_CALENDARS = "https://cyrusimap.org/ns/jmap/calendars"
+BLOB = "urn:ietf:params:jmap:blob"
 _KINDS = """
 [accounts.bench.contacts]
 path = "{0}/contacts"
 
 [accounts.bench.calendars]
 path = "{0}/calendars"
-"""
-_VDIRSYNCER = """\
-[general]
-status_path = "{0}/status/"
-
-[pair contacts]
-a = "here_contacts"
-b = "there_contacts"
-collections = ["from a", "from b"]
-
-[storage here_contacts]
-type = "filesystem"
-path = "{0}/contacts/"
-fileext = ".vcf"
-
-[storage there_contacts]
-type = "carddav"
-url = "{1}"
-username = "{2}"
-password = "{3}"
-
-[pair calendars]
-a = "here_calendars"
-b = "there_calendars"
-collections = ["from a", "from b"]
-
-[storage here_calendars]
-type = "filesystem"
-path = "{0}/calendars/"
-fileext = ".ics"
-
-[storage there_calendars]
-type = "caldav"
-url = "{1}"
-username = "{2}"
-password = "{3}"
 """
 
 
@@ -119,22 +89,20 @@ def fill(jmap: Jmap, contacts: int, events: int) -> None:
                 raise RuntimeError(str(answer["notCreated"])[:500])
 
 
-class Vdirsyncer:
-    """A mirror of one account in `directory`, which is made."""
-
-    def __init__(self, directory: Path, url: str) -> None:
-        for name in ("contacts", "calendars"):
-            (directory / name).mkdir(parents=True)
-        self._config = directory / "config"
-        self._config.write_text(_VDIRSYNCER.format(directory, url, USER, PASSWORD))
-        self._log = directory / "log"
-        program = Path(sys.executable).with_name("vdirsyncer")
-        self._command = [str(program), "-c", str(self._config)]
-        measure(["sh", "-c", f"yes | {program} -c {self._config} discover"], self._log)
-
-    def run(self) -> Cost:
-        """Synchronise once."""
-        return measure([*self._command, "sync"], self._log)
+def floor(server: Cyrus) -> float:
+    """Return the seconds that a client takes that asks what ours asks on a first run, and throws the answers away."""
+    started = time.monotonic()
+    with Jmap(server.jmap_url, USER, PASSWORD) as jmap:
+        for kind, using in (("Contact", [CONTACTS]), ("CalendarEvent", [CALENDARS, CYRUS_CALENDARS])):
+            [listed] = jmap.call([(f"{kind}/query", {"limit": 4096})], [CORE, *using])
+            for start in range(0, len(listed["ids"]), 400):
+                get = {"ids": listed["ids"][start : start + 400], "properties": ["id", "uid", "blobId"]}
+                blobs = {
+                    "#ids": {"resultOf": "0", "name": f"{kind}/get", "path": "/list/*/blobId"},
+                    "properties": ["data:asBase64"],
+                }
+                jmap.call([(f"{kind}/get", get), ("Blob/get", blobs)], [CORE, *using, BLOB])
+    return time.monotonic() - started
 
 
 def main() -> None:
@@ -155,6 +123,7 @@ def main() -> None:
 
 def _compare(server: Cyrus, directory: Path, rounds: int) -> None:
     costs: dict[str, list[Cost]] = {"ours": [], "theirs": [], "our idle": [], "their idle": []}
+    floors: list[float] = []
     requests = idle = 0
     for number in range(rounds):
         place = directory / str(number)
@@ -162,20 +131,27 @@ def _compare(server: Cyrus, directory: Path, rounds: int) -> None:
         mirror.config.write_text(mirror.config.read_text() + _KINDS.format(place / "jmapsync"))
         cost, report = mirror.run()
         costs["ours"].append(cost)
+        floors.append(floor(server))
         requests = report["requests"]
         cost, report = mirror.run()
         costs["our idle"].append(cost)
         idle = report["requests"]
-        peer = Vdirsyncer(place / "vdirsyncer", f"http://127.0.0.1:{server.jmap_port}/")
+        peer = Vdirsyncer(place / "vdirsyncer", server.jmap_port, USER, PASSWORD)
         costs["theirs"].append(peer.run())
         costs["their idle"].append(peer.run())
         files = [sum(1 for _ in (place / who).rglob("*.[vi]c[fs]")) for who in ("jmapsync", "vdirsyncer")]
         _say(f"round {number + 1}: {'; '.join(f'{who} {cost[-1]}' for who, cost in costs.items())}; files {files}")
     wall = {who: statistics.median(one.wall for one in some) for who, some in costs.items()}
     _say(f"first run: {wall['ours']:.2f} s in {requests} requests, vdirsyncer {wall['theirs']:.2f} s,")
-    _say(f"  {wall['theirs'] / wall['ours']:.2f} times as fast")
+    _say(
+        f"  {wall['theirs'] / wall['ours']:.2f} times as fast; the floor, which asks the same and keeps nothing: {_median(floors)}"
+    )
     _say(f"nothing to do: {wall['our idle']:.3f} s in {idle} request(s), mail included, vdirsyncer {wall['their idle']:.3f} s,")
     _say(f"  {wall['their idle'] / wall['our idle']:.2f} times as fast")
+
+
+def _median(seconds: list[float]) -> str:
+    return f"{statistics.median(seconds):.2f} s"
 
 
 def _say(line: str) -> None:

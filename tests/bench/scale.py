@@ -1,6 +1,6 @@
 """Mirror large accounts of the embedded server with the installed command; print each figure beside its limit.
 
-`python -m tests.bench.scale` runs all of it; `python -m tests.bench.scale pull import` runs these parts. BENCH_DIR names the folder
+`python -m tests.bench.scale` runs all of it; `python -m tests.bench.scale pull photos` runs these parts. BENCH_DIR names the folder
 for the mirrors: up to 5 GB at a time, removed at the end.
 """
 
@@ -24,6 +24,7 @@ from tests.bench.ours import Jmapsync, precompile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from tests.bench.measure import Cost
 
@@ -36,6 +37,7 @@ IMPORTED = 5_000
 LARGE_IMPORTED, LARGE_LINES = 100, 48_000
 """Messages of 3.5 MB: the largest that are not sent from a file, so the ones that memory has to bear."""
 HUGE, HUGE_OCTETS = 300, 10_000_000
+CONTACTS, PHOTO = 20_000, 20_000
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -61,17 +63,25 @@ class Demo:
         self._process = process
 
     @classmethod
-    @contextmanager
-    def start(cls, messages: int, size: int, mailboxes: int = 4) -> Iterator[Demo]:
+    def start(cls, messages: int, size: int, mailboxes: int = 4) -> AbstractContextManager[Demo]:
         """Serve so many messages of `size` octets on average."""
-        command = [sys.executable, "-m", "jmapsync.demo", "--user", USER, "--password", PASSWORD, "--objects", "4096"]
-        command += ["--messages", str(messages), "--size", str(size), "--mailboxes", str(mailboxes)]
+        return cls._serve("--messages", str(messages), "--size", str(size), "--mailboxes", str(mailboxes))
+
+    @classmethod
+    @contextmanager
+    def _serve(cls, *options: str) -> Iterator[Demo]:
+        command = [sys.executable, "-m", "jmapsync.demo", "--user", USER, "--password", PASSWORD, "--objects", "4096", *options]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             try:
                 yield cls(process, process.stdout.readline().strip())
             finally:
                 process.terminate()
+
+    @classmethod
+    def contacts(cls, dialect: str) -> AbstractContextManager[Demo]:
+        """Serve contacts with photos, as a server of this dialect does."""
+        return cls._serve("--dialect", dialect, "--contacts", str(CONTACTS), "--photo", str(PHOTO))
 
     @property
     def cpu(self) -> float:
@@ -144,6 +154,21 @@ def _measure_small_runs(mirror: Jmapsync, demo: Demo) -> None:
     _say(Figure("peak memory", cost.peak, 250, " MB"))
 
 
+def measure_photos(directory: Path) -> None:
+    """Contacts with photos, as servers give them."""
+    for dialect in ("rfc", "stalwart"):
+        with Demo.contacts(dialect) as demo:
+            mirror = Jmapsync(directory / dialect, demo.url, USER, PASSWORD)
+            root = directory / dialect / "contacts"
+            mirror.config.write_text(mirror.config.read_text() + f'[accounts.bench.contacts]\npath = "{root}"\n')
+            for what, *options in (("first pull",), ("nothing to do",), ("a full look", "--full")):
+                cost, report = run(f"{dialect}: {what}, {CONTACTS} contacts with photos of {PHOTO} octets", mirror, demo, *options)
+                _say(Figure("peak memory", cost.peak, 200, " MB"))
+                assert report["kinds"]["contacts"]["problems"] == []
+            assert sum(1 for _ in root.rglob("*.vcf")) == CONTACTS
+        shutil.rmtree(directory / dialect)
+
+
 def measure_dry_run(directory: Path) -> None:
     """What a first run would do, without doing it: the listing of a large mailbox in small memory."""
     with Demo.start(MANY, 15_000) as demo:
@@ -195,6 +220,7 @@ PARTS: dict[str, Callable[[Path], None]] = {
     "dry": measure_dry_run,
     "huge": measure_huge,
     "import": measure_import,
+    "photos": measure_photos,
 }
 
 

@@ -123,6 +123,22 @@ class TestSync:
             wait_for(lambda: "home: in step" in daemon.status)
             assert len(here(home)) == 1
 
+    def test_of_one_kind_tells_of_no_other_and_allows_no_deletions_of_another(
+        self, home: Home, server: DemoServer, jmapsync: Command
+    ) -> None:
+        home.configure(more=f'[accounts.home.contacts]\npath = "~/contacts"\n{QUIET}')
+        server.account.populate(60)
+        with running(home) as daemon:
+            for file in home.inbox()[:50]:
+                file.unlink()
+            wait_for(lambda: "home: suspended" in daemon.status)
+            held = len(server.account.listing())
+            told = json.loads(jmapsync("sync", "--kind", "contacts", "--allow-deletes", "--json").out)
+            assert list(told["accounts"]["home"]["kinds"]) == ["contacts"]
+            assert told["ok"] is True
+            assert len(server.account.listing()) == held
+            assert "home: suspended" in daemon.status
+
     def test_of_a_dead_daemon_s_account_needs_no_daemon(self, home: Home, jmapsync: Command) -> None:
         with running(home) as daemon:
             daemon.process.kill()

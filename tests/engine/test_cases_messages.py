@@ -308,3 +308,17 @@ class TestTheLedger:
         with AccountLock(mirror.state / "lock", "test"), pytest.raises(BusyError, match=r"process \d+"):
             mirror.sync()
         assert mirror.sync().exit_code == ExitCode.IN_SYNC
+
+
+def test_case_60_a_table_of_letters_that_somebody_removed_or_cut_short_is_written_anew(server: DemoServer, mirror: Mirror) -> None:
+    server.account.deliver(b"Subject: one\r\n\r\n", keywords=["later", "work"])
+    assert_converges(server.account, mirror)
+    table = mirror.folder("INBOX") / "dovecot-keywords"
+    whole = table.read_text()
+    for left in ("", whole.splitlines()[0] + "\n"):
+        table.write_text(left)
+        assert_converges(server.account, mirror)
+        assert table.read_text() == whole
+    table.unlink()
+    assert_converges(server.account, mirror)
+    assert table.read_text() == whole

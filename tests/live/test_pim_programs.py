@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.demo import DemoServer
+from jmapsync.formats.conversion import schedules
 from tests.pim import Dav, Pim
 
 if TYPE_CHECKING:
@@ -229,14 +230,11 @@ class TestTodoman:
         pim.settle()
 
     def test_a_task_that_is_done_changes_in_nothing_else(self, pim: Pim, server: DemoServer) -> None:
-        before = server.account.calendars.by_uid("proofs")
         program(pim, "todo", "done", "1")
         pim.run()
         [patch] = patches(server, "CalendarEvent/set")
-        print(patch)
-        assert patch == {}
-        held = server.account.calendars.by_uid("proofs")
-        assert {name for name in held.keys() | before.keys() if held.get(name) != before.get(name)} == set()
+        lines = [line[0] for line in patch.pop("iCalendar")["properties"]]  # COMPLETED has no property of JSCalendar's own
+        assert (patch, sorted(lines)) == ({"progress": "completed", "percentComplete": 100}, ["completed", "last-modified"])
         pim.settle()
 
 
@@ -261,11 +259,13 @@ class TestOnCyrus:
         return pim
 
     def test_a_title_edited_in_khal(self, pim: Pim, dav: Dav) -> None:
-        before = dav.get("calendars", "weekly.ics").splitlines()
+        codec = schedules("Event")
+        before = codec.read(dav.get("calendars", "weekly.ics").encode())
         program(pim, "khal", "edit", "Weekly", text="s\nEvery week\nq\n" * 4)
         assert pim.sync("calendars").to_server.updated == 1
-        print(changed(before, dav.get("calendars", "weekly.ics").splitlines()))
-        assert changed(before, dav.get("calendars", "weekly.ics").splitlines()) == ({"SUMMARY:Weekly"}, {"SUMMARY:Every week"})
+        after = dav.get("calendars", "weekly.ics")  # Cyrus writes the file anew, in its own way
+        assert "SUMMARY:Every week" in after.splitlines()
+        assert codec.patch(before, codec.read(after.encode())) == {"title": "Every week"}
         pim.settle()
 
     def test_an_event_made_and_deleted_in_khal(self, pim: Pim, dav: Dav) -> None:

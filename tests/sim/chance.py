@@ -129,7 +129,9 @@ class Player:
             self.world.account.destroy(email)
 
     def deliver(self) -> None:
-        homes = self._chance.sample(FOLDERS, self._chance.choice((1, 1, 1, 2)))
+        self._deliver(self._chance.sample(FOLDERS, self._chance.choice((1, 1, 1, 2))))
+
+    def _deliver(self, homes: list[str]) -> None:
         words = self._chance.sample(KEYWORDS, self._chance.choice((0, 1, 2)))
         self.world.account.deliver(letter(self._word()), homes, words, NOW - 10_000 + self._count)
 

@@ -5,6 +5,7 @@ Draft: draft-ietf-calext-jscalendar-icalendar, iCalendar Objects, Recurring Comp
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,7 @@ from jmapsync.formats.ical.moments import Form, Source, Target
 from jmapsync.formats.ical.recurrence import instance_of, keep_date, read_override
 from jmapsync.formats.ical.schedule import has_whole_days
 from jmapsync.formats.ical.texts import read_concept, read_descriptions, read_words, write_descriptions, write_words
+from jmapsync.formats.ical.times import is_local
 
 if TYPE_CHECKING:
     from jmapsync.formats.codec import Object
@@ -204,6 +206,8 @@ def write_calendar(objects: list[Object]) -> bytes:
     """Return the file of the objects of one uid; the same objects give the same bytes. Raises MalformedError."""
     if not objects or any(item.get("@type") not in TYPES.values() for item in objects):
         raise MalformedError("Only events and tasks can be written.")
+    if any(item["@type"] == "Event" and not is_local(item.get("start")) for item in objects):
+        raise MalformedError("The event has no start.")  # nobody could read the file, not even we
     if len({str(item.get("uid")) for item in objects}) > 1:
         raise MalformedError("The objects of one file must have one uid.")
     objects = sorted(objects, key=lambda item: str(item.get("recurrenceId") or ""))
@@ -215,7 +219,7 @@ def write_calendar(objects: list[Object]) -> bytes:
     components: list[str] = []
     for kept in (value for item in objects for value in _kept_calendars(item)):
         lines = list(jcal.to_lines([kept[0], kept[1], []]))[1:-1]
-        more.extend(line for line in lines if not line.startswith(("VERSION", "PRODID", "METHOD")))
+        more.extend(line for line in lines if re.split("[:;]", line, maxsplit=1)[0] not in ("VERSION", "PRODID", "METHOD"))
         components.extend(line for value in kept[2] for line in jcal.to_lines(value))
     return join([*header, *more, *target.vtimezones(), *inner, *components, "END:VCALENDAR"])
 
@@ -237,7 +241,7 @@ def _kept_calendars(item: Object) -> list[Any]:
 def _write_object(item: Object, target: Target, *, one_line: bool) -> list[str]:
     """Return the lines of an object: its component, and those of its overrides in order."""
     overrides = item.get("recurrenceOverrides")
-    keys = list(overrides) if isinstance(overrides, dict) else []
+    keys = [at for at in overrides if is_local(at)] if isinstance(overrides, dict) else []
     dates = Form("date", None, None)
     lines, form, patches = write_entry(item, target, dates=dates if has_whole_days(item, keys) else None, one_line=one_line)
     for at, patch in patches.items():

@@ -8,7 +8,7 @@ from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.ical.alerts import read_alerts, read_relation, write_alerts, write_relations
 from jmapsync.formats.ical.fields import EVENT, TASK, by_name, read_field, write_fields
 from jmapsync.formats.ical.kept import Reading, Writing, leave_unknown
-from jmapsync.formats.ical.lines import escape, unescape
+from jmapsync.formats.ical.lines import escape, params_text, unescape
 from jmapsync.formats.ical.links import NAMES as LINKS
 from jmapsync.formats.ical.links import read_link, write_links
 from jmapsync.formats.ical.moments import Form, form_of
@@ -117,6 +117,7 @@ def read_entry(  # noqa: C901  # a step a group of properties
     read_places(reading, gathered["LOCATION"], gathered["GEO"], inner["VLOCATION"])
     read_people(reading, gathered["ATTENDEE"], gathered["ORGANIZER"], inner["PARTICIPANT"])
     read_alerts(reading, inner["VALARM"])
+    source.keep_all(reading)
     if reading.item.get("updated") == NO_STAMP:
         del reading.item["updated"]
     return reading.finished(), own
@@ -143,13 +144,13 @@ def write_entry(
     if not isinstance(uid, str) or not uid:
         raise MalformedError("The object has no uid.")
     writing = Writing(item.get("iCalendar"), name)
-    writing.lines.append(f"UID:{escape(uid)}")
+    writing.lines.append(f"UID{params_text(writing.noted_params('uid', 'UID'))}:{escape(uid)}")
     if item.get("updated") is None and not writing.noted_kept("dtstamp"):
         writing.lines.append("DTSTAMP:19700101T000000Z")
     writing.written.add("UID")
     form = write_schedule(item, writing, target, dates)
     _write_recurrence_id(item, writing, target, form, recurrence_id)
-    overrides = {} if recurrence_id is not None else write_recurrence(item, writing, target, form)
+    overrides = {} if recurrence_id is not None else _write_series(item, writing, target, form)
     left_out = _write_fields(name, item, writing)
     write_descriptions(item, writing)
     write_words(item, writing, one_line=one_line)
@@ -174,6 +175,14 @@ def _write_fields(name: str, item: Object, writing: Writing) -> set[str]:
         item = {path: value for path, value in item.items() if path != "progress"}
     write_fields(_FIELDS[name], item, writing)
     return {"COMPLETED"} if name == "VTODO" and progress not in (None, "completed") else set()
+
+
+def _write_series(item: Object, writing: Writing, target: Target, form: Form) -> dict[str, Patch]:
+    if item.get("recurrenceId") is None:
+        return write_recurrence(item, writing, target, form)
+    for name in ("recurrenceRule", "recurrenceOverrides"):  # an instance has none: lines would make a series of it
+        writing.leave(name, item.get(name))
+    return {}
 
 
 def _write_recurrence_id(item: Object, writing: Writing, target: Target, form: Form, main: Form | None) -> None:

@@ -37,6 +37,7 @@ _DATE = re.compile(r"(\d{4})(\d\d)(\d\d)", re.ASCII)
 _DATE_TIME = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(Z?)", re.ASCII)
 _TIME = re.compile(r"(\d\d)(\d\d)(\d\d)(Z?)", re.ASCII)
 _OFFSET = re.compile(r"([+-]\d\d)(\d\d)(\d\d)?", re.ASCII)
+_TOKEN = re.compile(r"[A-Za-z0-9-]+")
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _FLOAT = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 _NUMBERS: Final = frozenset(
@@ -195,7 +196,7 @@ def _read_recur(raw: str) -> dict[str, Any] | None:
     found: dict[str, Any] = {}
     for part in raw.split(";"):
         key, mark, text = part.lower().partition("=")
-        if not mark or key in found:
+        if not mark or key in found or not _TOKEN.fullmatch(key):
             return None
         if key == "until":
             found[key] = _read_date_time(text.upper()) or _read_date(text)
@@ -210,6 +211,8 @@ def _read_recur(raw: str) -> dict[str, Any] | None:
 def _write_recur(value: dict[str, Any]) -> str:
     parts = []
     for key in sorted(value, key=lambda key: (key != "freq", key)):  # the same text in whatever order the JSON came
+        if not _TOKEN.fullmatch(key):
+            raise ValueError(key)
         given = value[key]
         items = given if isinstance(given, list) else [given]
         text = ",".join(map(_verbatim, items))
@@ -223,7 +226,7 @@ def _write_basic(value: str) -> str:
 
 def _write_period(value: object) -> str:
     first, last = value if isinstance(value, list) else _verbatim(value).split("/")
-    return f"{_write_basic(first)}/{last if 'P' in last else _write_basic(last)}"
+    return f"{_write_basic(first)}/{_verbatim(last) if 'P' in last else _write_basic(last)}"
 
 
 def _write_offset(value: str) -> str:

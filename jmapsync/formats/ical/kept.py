@@ -45,6 +45,10 @@ class Reading:
         """Keep a line that has no counterpart."""
         self._properties.append(jcal.from_line(line))
 
+    def kept_zones(self) -> set[str]:
+        """Return the TZIDs that the kept lines name."""
+        return {tzid for _, params, *_ in self._properties if isinstance(tzid := params.get("tzid"), str)}
+
     def keep_component(self, component: Component) -> None:
         """Keep a component that has no counterpart."""
         self._components.append(jcal.from_component(component))

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Collection
 
     from jmapsync.formats.codec import Object
     from jmapsync.formats.ical.lines import Params
 
 _NAMESPACE = UUID("7f1e1965-ae73-4454-b088-232c90730ce2").bytes
 """The namespace of the draft."""
+_TRIES = 32
+"""Numbers that are tried in turn; then greater steps are taken, for a file may hold the same line many thousand times."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
@@ -38,7 +40,7 @@ def hashed_object(value: Object) -> str:
     return hashed(json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")))
 
 
-def chosen(params: Params, value: str, taken: Container[str]) -> str:
+def chosen(params: Params, value: str, taken: Collection[str]) -> str:
     """Return the key of a line: its JSID where it has a usable one, else the hash of its value, else of value and number."""
     given = params.get("JSID")
     if given and is_id(given[0]) and given[0] not in taken:
@@ -46,10 +48,10 @@ def chosen(params: Params, value: str, taken: Container[str]) -> str:
     return free(hashed(value), taken)
 
 
-def free(key: str, taken: Container[str]) -> str:
+def free(key: str, taken: Collection[str]) -> str:
     """Return a key, or where it is taken one made from it."""
     number, found = 1, key
     while found in taken:
-        number += 1
+        number += 1 if number < _TRIES else len(taken)
         found = hashed(f"{key} {number}")
     return found

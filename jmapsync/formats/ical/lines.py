@@ -49,10 +49,11 @@ class Component:
 
 _FOLD = re.compile(rb"\n[ \t]")
 _PLAIN = re.compile(r"([A-Za-z0-9_.-]+):(.*)", re.DOTALL)
+_TOKEN = re.compile(r"[A-Za-z0-9_.-]+")
 _NAME = re.compile(r"[A-Za-z0-9_.-]+(?=;)")
 _PARAM = re.compile(r';([A-Za-z0-9_.-]+)=((?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*)(?=[;:])')
 _LOOSE = re.compile(r";\s*([A-Za-z0-9_.-]+)\s*(?:=((?:\"[^\"]*\"|[^;:\"])*))?(?=[;:])")
-_VALUES = re.compile(r'"([^"]*)"|([^,]+)|(?<=,)(?=,|$)|^$')
+_VALUES = re.compile(r'"([^"]*)"|([^,]+)|(?<=,)(?=,|$)|^(?=,|$)')
 _CARET = re.compile(r"\^([n^'])")
 _DECODED = {"n": "\n", "^": "^", "'": '"'}
 _ENCODED = str.maketrans({"^": "^^", "\n": "^n", '"': "^'", "\r": None})
@@ -118,6 +119,8 @@ def parse(data: bytes) -> list[Component]:
 
 
 def _begin(component: Component, stack: list[Component], found: list[Component]) -> None:
+    if not _TOKEN.fullmatch(component.name):
+        raise MalformedError("The file begins a component that has no name.")
     if len(stack) >= DEPTH:
         raise MalformedError("The components of the file are nested too deep.")
     (stack[-1].components if stack else found).append(component)

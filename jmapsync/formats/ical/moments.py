@@ -62,6 +62,12 @@ class Source:
         if (component := self.vtimezones.get(tzid)) is not None:
             reading.keep_jcal(jcal.from_component(component))
 
+    def keep_all(self, reading: Reading) -> None:
+        """Keep the VTIMEZONEs of the lines that are kept."""
+        for tzid in sorted(reading.kept_zones()):
+            if self.zone(tzid) != tzid:
+                self.keep(reading, tzid)
+
 
 def _lines(component: Component) -> Iterable[str]:
     yield f"BEGIN:{component.name}"

@@ -134,7 +134,7 @@ def _of_instance(kept: Any) -> Any:  # noqa: ANN401  # a value of JSON
     found = dict(kept)
     components, noted = found.pop("components", None), found.pop("convertedProperties", None)
     if isinstance(components, list) and (
-        own := [value for value in components if not (value and value[0] in (OF_CALENDAR, "vtimezone"))]
+        own := [value for value in components if not (isinstance(value, list) and value and value[0] in (OF_CALENDAR, "vtimezone"))]
     ):
         found["components"] = own
     if isinstance(noted, dict) and (
@@ -149,10 +149,12 @@ def read_override(main: Object, instance: Object, lines: list[Line]) -> Patch:
     base = base_of(main, instance["recurrenceId"])
     after = dict(instance)
     for name, line_name in _LINES_OF.items():
-        if base.get(name) != after.get(name):
-            for line in lines:
-                if line.name == line_name and jcal.from_line(line) not in (after.get("iCalendar") or {}).get("properties", []):
-                    keep_in(after, "properties", jcal.from_line(line))
+        kept = (after.get("iCalendar") or {}).get("properties", [])
+        others = [value for value in kept if value[0] != line_name.lower()]
+        own = [jcal.from_line(line) for line in lines if line.name == line_name]
+        if own and (base.get(name) != after.get(name) or len(others) < len(kept)):
+            keep_in(after, "properties", own[0])
+            after["iCalendar"]["properties"] = [*own, *others]
     for name in FIXED:
         base.pop(name, None)
         after.pop(name, None)
@@ -221,7 +223,7 @@ def write_recurrence(item: Object, writing: Writing, target: Target, form: Form)
             if form.kind == "date":
                 value, params = basic(at), {}
             writing.add("RDATE", f"{value}/{common_duration(patch['duration']) or 'PT0S'}", {**params, "VALUE": "PERIOD"}, path)
-        elif instance_of(item, at, patch)[1]:
+        elif instance_of(item, at, patch)[1] or (patch.get("start", at) is None and item.get("@type") == "Event"):
             left[at] = patch
         else:
             instances[at] = patch
@@ -232,7 +234,7 @@ def write_recurrence(item: Object, writing: Writing, target: Target, form: Form)
 def _write_rule(rule: Any, writing: Writing, target: Target, clock: Clock) -> None:  # noqa: ANN401  # a value of JSON
     known = {name: value for name, value in rule.items() if value is not None} if isinstance(rule, dict) else {}
     params = writing.noted_params("recurrenceRule", "RRULE")
-    noted = params.pop(_UNTIL, [""])[0]
+    noted = "".join(params.pop(_UNTIL, [])[:1])
     until = known.get("until")
     reused = noted if noted and is_local(until) and read_until(noted, clock) == until else None
     text = write_rule(known, clock, reused)

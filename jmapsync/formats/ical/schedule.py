@@ -91,7 +91,7 @@ def _note(reading: Reading, path: str, lines: list[Line] | None, moment: Moment,
     """Note what of the line of a moment the object does not say: its own TZID, that it is a date among times."""
     if not lines:
         return
-    params = extra(lines[0], _TZID)
+    params = extra(lines[0], _TZID) if path != "start" or lines[0].name == "DTSTART" else {}
     if moment.tzid is not None:
         params["TZID"] = [moment.tzid]
         source.keep(reading, moment.tzid)

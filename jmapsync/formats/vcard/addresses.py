@@ -171,8 +171,9 @@ def _write_three(draft: Draft, key: str, address: Object, params: Params, struct
 def _write_place(draft: Draft, key: str, address: Object, group: str) -> None:
     """Write GEO and TZ: of an address that is nothing else, in a group of their own, and of the first other one."""
     place, zone = address.get("coordinates"), address.get("timeZone")
+    params = keyed(key) if group else {}
     pair = place.removeprefix("geo:").split(",") if isinstance(place, str) else ()
     if len(pair) == 2 and isinstance(place, str) and _GEO.match(place.removeprefix("geo:")):  # noqa: PLR2004 (a pair)
-        draft.add(Line("GEO", ";".join(pair), keyed(key), group), "addresses", key)
+        draft.add(Line("GEO", ";".join(pair), params, group), "addresses", key)
     if isinstance(zone, str) and zone:
-        draft.add(Line("TZ", escape(zone), keyed(key), group), "addresses", key)
+        draft.add(Line("TZ", escape(zone), params, group), "addresses", key)

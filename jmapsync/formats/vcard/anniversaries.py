@@ -9,7 +9,17 @@ from jmapsync.formats.contentline import Line
 from jmapsync.formats.vcard.draft import Draft, keyed
 from jmapsync.formats.vcard.preserved import write_params
 from jmapsync.formats.vcard.state import Reading, read_common
-from jmapsync.formats.vcard.values import escape, is_uri, read_date, read_stamp, unescape, uri_value, write_date, write_stamp
+from jmapsync.formats.vcard.values import (
+    escape,
+    is_uri,
+    read_date,
+    read_number,
+    read_stamp,
+    unescape,
+    uri_value,
+    write_date,
+    write_stamp,
+)
 
 if TYPE_CHECKING:
     from jmapsync.formats.codec import Object
@@ -41,7 +51,7 @@ def read_anniversary(reading: Reading, line: Line) -> None:
         return
     used = {"calscale"}
     omitted = params.get(_OMIT_YEAR, [""])[0]
-    if omitted and "day" in date and date.get("year") == (int(omitted) if omitted.isdecimal() and omitted.isascii() else None):
+    if omitted and "day" in date and date.get("year") == read_number(omitted):
         del date["year"]
         used.add(_OMIT_YEAR)
     if "calscale" in params and "@type" not in date:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jmapsync.formats.vcard.values import escape, fields, split, unescape
+from jmapsync.formats.vcard.values import escape, fields, read_number, split, unescape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,9 +127,10 @@ def _order(
             components.append({"kind": "separator", "value": unescape(entry[2:])})
             continue
         first, _, second = entry.partition(",")
-        if not (first.isdecimal() and (second.isdecimal() or not second)) or not entry.isascii():
+        field, number = read_number(first), read_number(second or "0")
+        if field is None or number is None:
             return None
-        place = int(first), int(second or 0)
+        place = field, number
         if place[0] >= min(len(found), len(kinds)) or place[1] >= len(found[place[0]]) or not found[place[0]][place[1]]:
             return None
         components.append(made.get(place) or _component(kinds[place[0]], found[place[0]][place[1]], spoken, place))

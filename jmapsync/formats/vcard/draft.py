@@ -82,7 +82,7 @@ class Draft:
             named = self.group_of(entry)
             if named and not group and (not label or self._groups[named] == 1):
                 group = named if self.four or name not in REWRITTEN or named in self._foreign else ""
-            skipped = {"group"}
+            skipped = {"group"} if self.four else {"group", "pref"}
             if not self.four and name in REWRITTEN:
                 skipped |= kept.keys() - ({"type"} if name in TYPED else set())
             write_params(params, {key: value for key, value in kept.items() if key not in skipped})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jmapsync.formats.vcard.draft import TYPE_OF_CONTEXT, Draft, keyed, write_common
 from jmapsync.formats.vcard.state import CONTEXTS, Reading, read_common
-from jmapsync.formats.vcard.values import escape, is_uri, read_stamp, texts, unescape, uri_value, write_stamp
+from jmapsync.formats.vcard.values import escape, is_uri, read_number, read_stamp, texts, unescape, uri_value, write_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,9 +119,10 @@ def _read_param(spec: Entry, entry: Object, name: str, values: list[str]) -> boo
     if name == "mediatype":
         entry["mediaType"] = value
     elif name == "index":
-        if not (value.isdecimal() and value.isascii() and int(value)):
+        number = read_number(value)
+        if not number:
             return False
-        entry["listAs"] = int(value)
+        entry["listAs"] = number
     elif name == "level":
         level = value.lower()
         entry["level"] = _LEVELS.get(level, level) if spec.kind == "expertise" else level

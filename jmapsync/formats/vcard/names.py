@@ -135,7 +135,7 @@ def write_name(draft: Draft) -> None:
             params["derived"] = ["TRUE"]
         full = full if full or draft.four else _stand_in(draft.card)
     elif structured is None and isinstance(kept, dict) and draft.four:
-        write_params(params, kept)
+        write_params(params, kept, ("language",) if ("name", "") in draft.hidden else ())  # FN's would be the whole card's
     draft.add(Line("FN", escape(full), params), "name")
     if structured is not None:
         _write_n(draft, item, structured)

@@ -8,6 +8,7 @@ order of components that have none, properties that are null, CR beside LF in te
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jmapsync.formats.vcard.patches import Path, localized
@@ -66,20 +67,28 @@ class _Comparison:
         """Compare a property of the card that is not the same."""
         seen = view.get(name)
         if name not in view:
-            if name != "kind" or value != "individual":
-                self.missing.append(((name,), value))
+            self._absent((name,), value)
         elif not isinstance(value, dict) or not isinstance(seen, dict):
             self._differ((name,), value)
         elif name not in _SINGLE:
             for key, entry in value.items():
                 if key not in seen:
-                    self.missing.append(((name, key), entry))
+                    self._absent((name, key), entry)
                 elif entry != seen[key] and self._draft.four:
                     self._compare((name, key), plain(entry), plain(seen[key]))
         elif self._draft.four:
             self._compare((name,), plain(value), plain(seen))
         else:
             self._compare_short(name, value, seen)
+
+    def _absent(self, path: Path, value: Json) -> None:
+        """Note what no line is read as; lines that were written for it are read as something else."""
+        steps = ("/".join(path[:2]), *path[2:]) if path[:2] == ("speakToAs", "pronouns") else path
+        lines = {tag for tag in self._tags - self._draft.hidden if tag[: len(steps)] == steps}
+        if lines:
+            self.wrong |= lines
+        elif path != ("kind",) or value != "individual":
+            self.missing.append((path, value))
 
     def _compare_short(self, name: str, value: Object, seen: Object) -> None:
         """Compare a name with that of vCard 3.0: what is a vendor's, and the system of the phonetics that are shown."""
@@ -98,7 +107,7 @@ class _Comparison:
             if key in seen:
                 self._compare((*path, key), value, seen[key])
             else:
-                self.missing.append(((*path, key), value))
+                self._absent((*path, key), self._given((*path, key)))
 
     def _differ(self, path: Path, wanted: Json) -> None:
         """Note a difference: the lines are to be hidden, or, where there are none or they are hidden, overruled by JSPROP."""
@@ -112,12 +121,16 @@ class _Comparison:
             self.wrong.add(tag)
             return
         whole: Path = (*where.split("/"), *([tag[1]] if tag[1] else []))
-        value: Any = self._card
-        for step in whole:
-            value = value.get(step) if isinstance(value, dict) else None
+        value = self._given(whole)
         entry = whole, wanted if value is None else value
         if entry not in self.missing:
             self.missing.append(entry)
+
+    def _given(self, path: Path) -> Json:
+        value: Any = self._card
+        for step in path:
+            value = value.get(step) if isinstance(value, dict) else None
+        return value
 
     def compare_kept(self, wanted: Json, seen: list[Json]) -> None:
         """Find the kept properties whose lines would not be kept again: those that the reader converts, and malformed ones."""
@@ -126,16 +139,22 @@ class _Comparison:
             return
         if wanted == seen:
             return
-        left = [_canonical(entry) for entry in seen]
-        unseen = []
+        left = Counter(map(_canonical, seen))
+        named = [str(entry[0]).lower() if isinstance(entry, list) and entry else "" for entry in wanted]
+        hidden = {place for place in range(len(wanted)) if ("vCardProps", str(place)) in self._draft.hidden}
+        again = {named[place] for place in hidden}
+        unseen: list[Json] = []
+        wrong: set[int] = set()
         for place, entry in enumerate(wanted):
-            tag = "vCardProps", str(place)
-            if tag not in self._draft.hidden and _canonical(entry) in left:
-                left.remove(_canonical(entry))
+            text = _canonical(entry)
+            if place not in hidden and left[text]:
+                left[text] -= 1
             else:
                 unseen.append(entry)
-                if tag not in self._draft.hidden:
-                    self.wrong.add(tag)
+                wrong.add(place)
+        whole = {named[place] for place in wrong - hidden} & again  # those of a name go together, or each round would hide but one
+        wrong |= {place for place, name in enumerate(named) if name in whole}
+        self.wrong |= {("vCardProps", str(place)) for place in wrong - hidden}
         if unseen:
             self.missing.append((("vCardProps",), unseen))
 
@@ -178,7 +197,7 @@ def plain(value: Json) -> Json:
             continue
         result[name] = _plain_params(item) if name == "vCardParams" and isinstance(item, dict) else plain(item)
     if isinstance(result.get("vCardProps"), list):
-        result["vCardProps"] = sorted(map(_canonical, result["vCardProps"]))
+        result["vCardProps"] = sorted(map(_plain_entry, result["vCardProps"]), key=_text)
     components = result.get("components")
     if isinstance(components, list) and result.get("isOrdered") is not True:
         result["components"] = sorted(components, key=lambda part: json.dumps(part, sort_keys=True))
@@ -194,6 +213,14 @@ def _plain_params(params: Object) -> Object:
 
 
 def _canonical(entry: Json) -> str:
+    return _text(_plain_entry(entry))
+
+
+def _plain_entry(entry: Json) -> Json:
     if isinstance(entry, list) and len(entry) > 1 and isinstance(entry[1], dict):
-        entry = [entry[0], _plain_params(entry[1]), *entry[2:]]
-    return json.dumps(entry, sort_keys=True)
+        return [entry[0], _plain_params(entry[1]), *entry[2:]]
+    return entry
+
+
+def _text(value: Json) -> str:
+    return json.dumps(value, sort_keys=True)

@@ -50,7 +50,6 @@ _KNOWN = frozenset(
 _WORDS = {"image/jpeg": "JPEG", "application/pgp-keys": "PGP", "application/pkix-cert": "X509"}
 _DATA = re.compile(r"data:([^;,]*)((?:;[^;,]*)*),", re.IGNORECASE)
 _SUBTYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]*\Z")
-_BLANK = re.compile(r"\s+")
 _NO_SUBTYPES = frozenset({"home", "work", "pref", "internet", "voice"})
 _UNNAMED = "application/octet-stream"
 
@@ -83,7 +82,7 @@ def read_resource(reading: Reading, line: Line) -> None:
 
 def _inline(line: Line, resource: _Resource, used: set[str]) -> str:
     """Return the `data:` URI of base64 in the line, its media type from MEDIATYPE or TYPE; nothing where it is no base64."""
-    value = _BLANK.sub("", line.value.replace("\\n", ""))
+    value = "".join(line.value.replace("\\n", "").split())
     if line.params["encoding"] != ["b"]:
         return ""
     try:

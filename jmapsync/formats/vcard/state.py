@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.vcard.preserved import read_params, read_property
-from jmapsync.formats.vcard.values import unescape
+from jmapsync.formats.vcard.values import read_number, unescape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ _VALUE_TYPES = frozenset(
 class Reading:
     """A card being read."""
 
-    __slots__ = ("_counts", "_foreign", "_labels", "_members", "_settled", "card", "four", "places", "reserved")
+    __slots__ = ("_counts", "_foreign", "_labels", "_members", "_more", "_settled", "card", "four", "places", "reserved")
 
     def __init__(self, version: str) -> None:
         self.card: Object = {"@type": "Card", "version": "1.0"}
@@ -42,15 +42,20 @@ class Reading:
         """Maps and keys that JSPROP lines will fill, so that no other entry may get them."""
         self._counts: dict[str, int] = {}
         self._labels: dict[str, Line] = {}
+        self._more: list[Line] = []
+        """Labels of groups that have one, which are kept behind it: in this order they are read again."""
         self._members: dict[str, list[Object]] = {}
         self._settled: set[str] = set()
         self._foreign: set[str] = set()
 
     def note_label(self, line: Line) -> bool:
         """Remember what labels a group, before any line of the group is read; tell whether the line is such a label."""
-        if line.name != LABEL or not line.group or line.group in self._labels:
+        if line.name != LABEL or not line.group:
             return False
-        self._labels[line.group] = line
+        if line.group in self._labels:
+            self._more.append(line)
+        else:
+            self._labels[line.group] = line
         return True
 
     def label_of(self, line: Line) -> tuple[str, bool]:
@@ -98,6 +103,8 @@ class Reading:
         for group, label in self._labels.items():
             if group not in self._settled:
                 self.keep(label)
+        for label in self._more:
+            self.keep(label)
         for group, entries in self._members.items():
             if group not in self._settled or group in self._foreign:
                 for entry in entries:
@@ -129,8 +136,8 @@ def read_common(
             unknown = [text for text in unknown if text.lower() not in dropped]
             if unknown:
                 kept["type"] = unknown
-        elif name == "pref" and values[0].isdecimal() and values[0].isascii() and int(values[0]) in _PREFERENCES:
-            entry["pref"] = int(values[0])
+        elif name == "pref" and (pref := read_number(values[0])) in _PREFERENCES:
+            entry["pref"] = pref
         else:
             kept[name] = values
     if kept:

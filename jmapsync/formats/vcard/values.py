@@ -10,6 +10,7 @@ Json = Any
 """Any value that JSON can hold."""
 _ESCAPE = re.compile(r"[\\,;\n]|\r\n?")
 _UNESCAPE = re.compile(r"\\([\\,;:nN])")
+_NUMBER = re.compile(r"\d{1,18}\Z", re.ASCII)
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+\Z")
 _ESCAPED = {"\\": "\\\\", ",": "\\,", ";": "\\;", "\n": "\\n", "\r": "\\n", "\r\n": "\\n"}
 _DATE = re.compile(r"(?:(\d{4})(?:-?(\d\d)-?(\d\d)|-(\d\d))?|--(\d\d)-?(\d\d))\Z")
@@ -70,6 +71,11 @@ def fields(value: str) -> list[list[str]]:
     if "\\" not in value:
         return [field.split(",") for field in value.split(";")]
     return [[unescape(text) for text in split(field, ",")] for field in split(value, ";")]
+
+
+def read_number(text: str) -> int | None:
+    """Return a number without sign; nothing for what is none, or has more digits than any that means something."""
+    return int(text) if _NUMBER.match(text) else None
 
 
 def is_uri(text: str) -> bool:

@@ -39,7 +39,7 @@ _NOT_IN_THREE = ("prop-id",)
 
 def write_object(card: Json, *, four: bool) -> list[Line]:
     """Return the lines of a Card. Raises MalformedError for what is no Card, or no JSON."""
-    if not isinstance(card, dict) or card.get("@type", "Card") != "Card" or not isinstance(card.get("uid"), str):
+    if not isinstance(card, dict) or card.get("@type", "Card") != "Card" or not _is_uid(card.get("uid")):
         raise MalformedError("The object is no contact card: it needs the type Card and a uid.")
     hidden: set[Tag] = set()
     while True:  # each round hides something more, so there is an end
@@ -50,6 +50,10 @@ def write_object(card: Json, *, four: bool) -> list[Line]:
         hidden |= residue.wrong
     lines = [_VERSION_LINE[four], *draft.lines, *(write_patch(path, value) for path, value in sorted_missing(residue.missing))]
     return lines if four else [_without_key(line) for line in lines]
+
+
+def _is_uid(value: object) -> bool:
+    return isinstance(value, str) and bool(value) and "\r" not in value  # which no line can hold, and UID must be one
 
 
 def sorted_missing(missing: list[tuple[tuple[str, ...], Any]]) -> list[tuple[tuple[str, ...], Any]]:
@@ -65,7 +69,8 @@ def _without_key(line: Line) -> Line:
 
 def _natural(key: str) -> tuple[Any, ...]:
     """Order keys so that 10 comes after 9."""
-    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in _DIGITS.split(key))
+    parts = [(len(part.lstrip("0")), part.lstrip("0")) if part.isdecimal() else (-1, part) for part in _DIGITS.split(key)]
+    return (*parts, (-1, key))
 
 
 def _draft(card: Object, *, four: bool, hidden: set[Tag]) -> Draft:

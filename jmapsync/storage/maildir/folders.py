@@ -16,22 +16,21 @@ if TYPE_CHECKING:
     from jmapsync.storage.maildir.tree import Found, Tree
 
 
+GONE = ".gone"
+"""The name of a folder that cannot be there: what begins with a dot is none."""
+
+
 def look_folders(tree: Tree, ledger: Ledger) -> Observation:
     """Return the folders below the root; renamed ones are known by their markers.
 
     Raises LocalError when the root cannot be listed.
     """
-    keys = {path: key for key, path in tree.paths.items()}
     found = list(tree.walk())
-    present = {one.path for one in found}
     by_mailbox = ledger.by_ref(MAIL.containers.kind, [one.mailbox for one in found if one.mailbox])
-    for one in found:
-        record = by_mailbox.get(one.mailbox)
-        if one.path in keys or record is None or record.key not in tree.paths or tree.paths[record.key] in present:
-            continue
-        tree.moved(tree.paths[record.key], one.path)
-        keys = {path: key for key, path in tree.paths.items()}
     marked = Counter(one.mailbox for one in found)
+    known = {one.path: by_mailbox[one.mailbox].key for one in found if one.mailbox in by_mailbox and marked[one.mailbox] == 1}
+    _follow(tree, {key: path for path, key in known.items() if key in tree.paths}, {one.path for one in found})
+    keys = {path: key for key, path in tree.paths.items()}
     observation = Observation(folders_whole=True)
     for one in found:
         key = keys.get(one.path)
@@ -44,6 +43,31 @@ def look_folders(tree: Tree, ledger: Ledger) -> Observation:
         marker = one.mailbox if marked[one.mailbox] == 1 else ""
         observation.folders.append(replace(_folder(one, key, ledger), marker=marker))
     return observation
+
+
+def _follow(tree: Tree, told: dict[int, str], present: set[str]) -> None:
+    """Take note of where folders lie by now, as their markers tell; what has no marker of its own goes with what it lies in.
+
+    So folders that swapped their names are each known (hard case 41). One whose place another folder has taken, and that shows up
+    nowhere, is gone.
+    """
+    old = dict(tree.paths)
+    keys = {path: key for key, path in old.items()}
+    tree.paths.update(told)
+    for key, path in old.items():
+        if key in told:
+            continue
+        above, _, name = path.rpartition("/")
+        below = name
+        while above and keys.get(above) not in told:
+            above, _, name = above.rpartition("/")
+            below = f"{name}/{below}"
+        if above and (moved := f"{told[keys[above]]}/{below}") in present:
+            tree.paths[key] = moved
+    taken = set(told.values())
+    for key, path in old.items():
+        if key not in told and tree.paths[key] in taken:
+            tree.paths[key] = f"{path}/{GONE}"
 
 
 def _folder(one: Found, key: int | None, ledger: Ledger) -> Folder:

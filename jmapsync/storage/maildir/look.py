@@ -140,7 +140,9 @@ class MessageLook:
         observation = Observation(items=new, problems=self._problems, whole=True)
         keys = sorted(self._traces.touched)
         records = self._ledger.records(keys)
-        known = self._ledger.places_of(keys)
+        tables = self._tree.tables  # a folder that is gone for good has none
+        places_of = self._ledger.places_of(keys)
+        known = {key: [place for place in places if place.folder in tables] for key, places in places_of.items()}
         copies = self._copies_of(known)
         for key in keys:
             record = records.get(key)
@@ -172,7 +174,7 @@ class MessageLook:
                 continue
             before = _origin(copy, known)
             table = self._tree.tables[copy.folder]
-            yield read_copy(copy, table, before, self._tree.tables[before.folder] if before is not None else table)
+            yield read_copy(copy, table, before, self._tree.tables.get(before.folder, table) if before is not None else table)
 
     def _copies_of(self, known: dict[int, list[Place]]) -> dict[int, list[Place]]:
         """Return the copies of messages as this look leaves them, in one pass; `known` are the copies as they were."""

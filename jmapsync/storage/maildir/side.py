@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from jmapsync.errors import LocalError, Remedy
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.lines import Form, Measure, measure, to_wire
+from jmapsync.formats.names import is_marked
 from jmapsync.planner.model import Verb
 from jmapsync.storage.maildir.folders import look_folders
 from jmapsync.storage.maildir.identify import iterate_chunks
@@ -64,7 +65,12 @@ class MaildirSide:
     def look_folders(self, ledger: Ledger) -> Observation:
         """Return every folder."""
         self.tree.load(ledger)
-        return look_folders(self.tree, ledger)
+        if not self._dry:
+            self._shed_marks(ledger)
+        look = look_folders(self.tree, ledger)
+        if not self._dry:
+            self.tree.mend_keywords()
+        return look
 
     def look_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:
         """Return the messages that changed; look again where folders changed meanwhile so that it cannot be told what is gone.
@@ -144,6 +150,7 @@ class MaildirSide:
             if order.verb is Verb.DELETE:
                 self.tree.remove(key)
                 ledger.drop_folder(key)
+                self._shed_marks(ledger)
                 return Receipt(key, Outcome.DONE)
             named = order.source or order.expect
             if named is None:
@@ -154,12 +161,33 @@ class MaildirSide:
                 self.tree.make(key, path, job.ref or "")
             else:
                 self.tree.move(key, path)
+                self._shed_marks(ledger, but=key)
+        except FileNotFoundError:
+            return Receipt(key, Outcome.STALE, why="a folder was renamed or removed meanwhile")
         except OSError as error:
             why = f"the disk refused: {error.strerror} ({error.filename})"
             return Receipt(key, Outcome.REFUSED, why=why, remedy=Remedy.HUMAN)
-        for other, where in self.tree.paths.items():
-            ledger.put_folder(other, where, self.tree.tables.get(other, KeywordTable()).render())
+        self._put_folders(ledger)
         return Receipt(key, Outcome.DONE, named)
+
+    def _shed_marks(self, ledger: Ledger, but: int = 0) -> None:
+        """Give folders that had to be marked, because others had their names, these names where they are free by now.
+
+        So two mailboxes that swapped their names end with plain ones (hard case 41). `but` is one whose name just changes.
+        """
+        for key in [one for one, path in self.tree.paths.items() if one != but and is_marked(path)]:
+            record = ledger.records([key]).get(key)
+            parent = next(iter(record.local.homes), None) if record is not None and record.local is not None else None
+            if record is None or record.local is None or (parent is not None and parent not in self.tree.paths):
+                continue
+            plain = self.tree.place_for(key, record.local.body, "", parent, str(record.ref or key))
+            with contextlib.suppress(OSError):
+                self.tree.move(key, plain)
+                self._put_folders(ledger)
+
+    def _put_folders(self, ledger: Ledger) -> None:
+        for key, path in self.tree.paths.items():
+            ledger.put_folder(key, path, self.tree.tables.get(key, KeywordTable()).render())
 
     def adopt_folder(self, key: int, path: str, mailbox: str, ledger: Ledger) -> None:
         """Take note of a folder met on the disk, and mark it once its mailbox is known."""
@@ -167,7 +195,7 @@ class MaildirSide:
         table = self.tree.tables.setdefault(key, KeywordTable())
         ledger.put_folder(key, path, table.render())
         if mailbox and not self._dry:
-            with contextlib.suppress(FileNotFoundError):  # moved or removed meanwhile: the next look sees what it is now
+            with contextlib.suppress(FileNotFoundError):  # somebody renames or removes it in this moment: the next look tells
                 self.tree.mark(key, mailbox)
 
 

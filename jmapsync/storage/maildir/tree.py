@@ -56,6 +56,8 @@ class Tree:
         """Where each container lies below the root, by key."""
         self.tables: dict[int, KeywordTable] = {}
         """The keyword table of each container, by key."""
+        self._cut: set[int] = set()
+        """Containers whose table on disk lacks its end, or everything: letters stand for nothing there."""
         self.odd: list[tuple[str, str]] = []
         """Folders that cannot be mirrored as they are, by path, and why."""
 
@@ -65,7 +67,7 @@ class Tree:
         A folder's own table wins where it continues the ledger's (another program added a keyword); a missing or contradicting
         one would turn letters into other keywords, so there the ledger's stands.
         """
-        self.paths, self.tables = {}, {}
+        self.paths, self.tables, self._cut = {}, {}, set()
         for key, (path, keywords) in ledger.folders(MAIL.containers.kind).items():
             self.paths[key] = path
             kept = KeywordTable.parse(keywords)
@@ -74,6 +76,8 @@ class Tree:
             except OSError:
                 shown = KeywordTable()
             self.tables[key] = shown if shown.keywords[: len(kept.keywords)] == kept.keywords else kept
+            if kept != shown == KeywordTable(kept.keywords[: len(shown.keywords)]):
+                self._cut.add(key)
 
     def folder(self, key: int) -> Path:
         """Return where a container lies."""
@@ -227,6 +231,12 @@ class Tree:
         sync_directories([os.fspath(folder.parent)])
         del self.paths[key]
         self.tables.pop(key, None)
+
+    def mend_keywords(self) -> None:
+        """Write the tables anew that somebody cut short or removed, or that were written into a folder that moved away."""
+        for key in self._cut & self.paths.keys():
+            with contextlib.suppress(OSError):
+                self.show_keywords(key, self.tables[key])
 
     def show_keywords(self, key: int, table: KeywordTable) -> None:
         """Write a folder's keyword table before any file name uses it."""

@@ -13,7 +13,7 @@ from jmapsync.storage.remote.emails import MAIL
 from jmapsync.storage.remote.write import failed_call, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
@@ -39,16 +39,29 @@ class FolderSetter:
         if order.verb is Verb.DELETE:
             arguments["destroy"] = [job.ref]
         else:
-            named = order.source or order.expect
-            body: dict[str, object] = {
-                "name": named.body if named is not None else "",
-                "parentId": next((ids[home] for home in order.homes), None),
-            }
+            body = _body(job, ids)
             if order.verb is Verb.CREATE:
                 arguments["create"] = {"new": {**body, "isSubscribed": True}}
             else:
                 arguments["update"] = {str(job.ref): body}
         return await self._send(job, arguments)
+
+    async def rename(self, jobs: Sequence[Job], ids: Mapping[int, str]) -> list[Receipt]:
+        """Rename mailboxes by one call: so Cyrus takes names that others of them still have, which it refuses one by one."""
+        update = {str(job.ref): _body(job, ids) for job in jobs}
+        call = Call("Mailbox/set", {"accountId": self._account.id, "update": update}, "set")
+        using = (await self._client.session()).using(MAIL, account=self._account)
+        try:
+            answer = (await self._client.call([call], using=using)).get(call)
+        except MethodError as error:
+            return [failed_call(job, error) for job in jobs]
+        errors = set_errors(answer, "notUpdated")
+        return [
+            _refused(job, errors[str(job.ref)])
+            if str(job.ref) in errors
+            else Receipt(job.order.key, Outcome.DONE, job.order.source or job.order.expect)
+            for job in jobs
+        ]
 
     async def _send(self, job: Job, arguments: dict[str, object]) -> Receipt:
         order = job.order
@@ -66,6 +79,12 @@ class FolderSetter:
         named = order.source or order.expect
         made = (answer.get("created") or {}).get("new") or {}
         return Receipt(order.key, Outcome.DONE, named, ref=made.get("id"))
+
+
+def _body(job: Job, ids: Mapping[int, str]) -> dict[str, object]:
+    named = job.order.source or job.order.expect
+    parent = next((ids[home] for home in job.order.homes), None)
+    return {"name": named.body if named is not None else "", "parentId": parent}
 
 
 def _refused(job: Job, error: SetError) -> Receipt:

@@ -128,3 +128,9 @@ class MailSide:
         if self._account.is_read_only:
             return read_only(job)
         return await self._folders.write(job, {key: box for box, key in self.keys.items()})
+
+    async def rename_folders(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Rename mailboxes at once."""
+        if self._account.is_read_only:
+            return [read_only(job) for job in jobs]
+        return await self._folders.rename(jobs, {key: box for box, key in self.keys.items()})

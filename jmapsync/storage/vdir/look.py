@@ -9,17 +9,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from jmapsync.formats.encoding import encode
 from jmapsync.planner.model import Version
 from jmapsync.storage.port import Observation, Seen, Trouble
 from jmapsync.storage.state import may_be_directory, printable
 from jmapsync.storage.vdir.identify import Identifier, Traces, place_of
-from jmapsync.storage.vdir.read import Reader, Reading, encode
 from jmapsync.storage.vdir.scan import Changes, Entry, has_changed, scan
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from jmapsync.ledger import Ledger, Place, Record
+    from jmapsync.storage.vdir.read import Reader, Reading
     from jmapsync.storage.vdir.tree import Tree
 
 FEW = 3

@@ -9,6 +9,7 @@ import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
 from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.encoding import encode
 from jmapsync.formats.setaside import bring_back, set_aside
 from jmapsync.storage.port import Trouble
 from jmapsync.storage.state import QUIET, is_text, printable, state_of
@@ -116,11 +117,6 @@ def align(codec: Codec, item: Object, reference: bytes) -> Object:
     kept, data = set_aside(item)
     aligned: Object = bring_back(codec.align(kept, json.loads(reference)), data.get)
     return aligned
-
-
-def encode(item: Object) -> bytes:
-    """Return the bytes of a normal form."""
-    return json.dumps(item, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
 def uid_of(item: Object) -> str:

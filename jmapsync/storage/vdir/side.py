@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError, Remedy
 from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.encoding import encode
 from jmapsync.formats.setaside import set_aside
 from jmapsync.kinds.calendars import CALENDARS
 from jmapsync.kinds.contacts import CONTACTS
@@ -20,7 +21,7 @@ from jmapsync.storage.root import claim
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.folders import look_folders
 from jmapsync.storage.vdir.look import SLICE, ItemLook
-from jmapsync.storage.vdir.read import Reader, align, convert, encode, read_bytes, uid_of
+from jmapsync.storage.vdir.read import Reader, align, convert, read_bytes, uid_of
 from jmapsync.storage.vdir.swap import recover
 from jmapsync.storage.vdir.tree import NotEmptyError, Tree
 from jmapsync.storage.vdir.write import Writer

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import Remedy
 from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.encoding import encode, holds_data
 from jmapsync.formats.names import fold
 from jmapsync.formats.setaside import set_aside
 from jmapsync.ledger import Place
@@ -23,7 +24,7 @@ from jmapsync.storage.failures import DISK, StaleError, failure_of, refused
 from jmapsync.storage.port import Body, Job, Outcome, Receipt
 from jmapsync.storage.state import state_of
 from jmapsync.storage.vdir.names import displaced_name, new_name, short_digest, staged_name
-from jmapsync.storage.vdir.read import convert, encode, read_bytes, render, uid_of
+from jmapsync.storage.vdir.read import convert, read_bytes, render, uid_of
 from jmapsync.storage.vdir.stage import Staged, write_staged
 from jmapsync.storage.vdir.swap import check, displace, take_away
 
@@ -168,11 +169,19 @@ class Writer:
             self._stage(draft, home, data, None)
 
     def _prepare_body(self, draft: _Draft) -> bytes:
-        """Return the bytes of the object that is to be written, having read them back: what cannot be read is not written."""
+        """Return the bytes of the object that is to be written. Ours have been read back: what cannot be read is not written."""
         order = draft.job.order
         if not order.homes:
             raise StaleError("no collection is known that it is to be in")
-        written: Object = json.loads(_octets(draft.job.body))
+        body = draft.job.body
+        content = _octets(body)
+        written: Object = json.loads(content)
+        if body is not None and body.file:
+            sense = body.sense or self._codec.sense(written)
+            draft.version = Version(sense, sense, order.tags, order.homes)
+            draft.content = encode(set_aside(written)[0]) if holds_data(content) else content
+            draft.uid, draft.size = uid_of(written), len(body.file)
+            return body.file
         data = render(self._codec, written)
         kept, _ = set_aside(convert(self._codec, data))
         kept = self._codec.align(kept, set_aside(written)[0])

@@ -40,6 +40,9 @@ class Tiny:
             kept["emails"] = list(emails.values())
         return json.dumps(kept, sort_keys=True).encode() + b"\r\n"
 
+    def is_fit(self, data: bytes) -> bool:
+        return data.endswith(b"\r\n")
+
     def align(self, item: Object, reference: Object) -> Object:
         keys = {value: key for key, value in reference.get("emails", {}).items()}
         emails = {keys.get(value, key): value for key, value in item.get("emails", {}).items()}

@@ -9,9 +9,9 @@ from jmapsync.errors import UnsupportedError
 from jmapsync.formats.setaside import decode
 from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download, get_blobs, upload
 from jmapsync.jmap.failures import MethodError
-from jmapsync.jmap.wire import batched
 from jmapsync.storage.remote.concurrent import together
 from jmapsync.storage.remote.objects.forms import BLOB, strings
+from jmapsync.storage.remote.objects.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
 
-BATCH = 20
-"""Blobs a request: photos of some 100 KB each."""
+FIRST = 20
+"""Blobs of the first request: photos may have some 100 KB each."""
 _TYPES = ("mediaType", "contentType")
 """The property beside a URI that tells the media type: JSContact's, JSCalendar's."""
 
@@ -33,6 +33,7 @@ class Data:
         """Prepare."""
         self._client = client
         self._account = account
+        self._pace = Pace(FIRST)
 
     async def fetch(self, items: Iterable[Object]) -> dict[str, bytes]:
         """Return the octets of all blobs that objects name, by blob id; those that cannot be had are left out."""
@@ -40,8 +41,12 @@ class Data:
         wanted = sorted(name.removeprefix(BLOB) for name in names)
         found: dict[str, bytes] = {}
         if wanted and blob_capability(await self._client.session(), self._account):
-            for some in batched(wanted, BATCH):
+            limit = (await self._client.session()).limits.max_objects_in_get
+            at = 0
+            while at < len(wanted):
+                some = wanted[at : at + self._pace.count(limit)]
                 found |= await self._together(some)
+                at += len(some)
         rest = [blob_id for blob_id in wanted if blob_id not in found]
         for blob_id, octets in zip(rest, await together(map(self._one, rest)), strict=True):
             if octets is not None:
@@ -53,6 +58,7 @@ class Data:
             blobs = await get_blobs(self._client, self._account.id, some)
         except (MethodError, UnsupportedError):
             return {}
+        self._pace.note(len(blobs), sum(len(blob.data or b"") for blob in blobs))
         return {blob.id: blob.data for blob in blobs if blob.data is not None}
 
     async def _one(self, blob_id: str) -> bytes | None:

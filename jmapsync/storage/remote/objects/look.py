@@ -16,7 +16,7 @@ from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.wire import Call, Response
 from jmapsync.storage.port import Observation
 from jmapsync.storage.remote.changes import MOST_PAGES, WENT_BACK, WholeLookNeededError, believed, went_back
-from jmapsync.storage.remote.objects.reading import BATCH
+from jmapsync.storage.remote.objects.pace import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +9,7 @@ import msgspec
 import webcolors
 
 from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.encoding import encode, holds_data
 from jmapsync.formats.setaside import set_aside
 from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download
 from jmapsync.jmap.failures import MethodError, RequestError
@@ -19,6 +18,7 @@ from jmapsync.planner.model import Version
 from jmapsync.storage.port import Folder, Seen, Trouble
 from jmapsync.storage.remote.concurrent import together
 from jmapsync.storage.remote.objects.forms import type_of
+from jmapsync.storage.remote.objects.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,16 +28,9 @@ if TYPE_CHECKING:
     from jmapsync.jmap.session import Account, Limits
     from jmapsync.storage.remote.objects.dialect import Dialect
 
-BATCH = 400
-"""Most objects a request: with what they hold, an answer takes one or two megabytes."""
-FIRST = 100
-"""Objects of the first request, when nothing is known of their size yet."""
-OCTETS = 4 << 20
-"""What the objects of one request are to have together, photos included, as far as those before them tell."""
 DEFAULT = "Default"
 """The address book that is always there where a server has no way to tell of them (Cyrus' vendor contacts)."""
 TYPES = ("Event", "Task")
-_DATA = re.compile(rb'"data:', re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -66,27 +59,6 @@ class _File(msgspec.Struct):
 
 class _Files(msgspec.Struct):
     files: list[_File] = msgspec.field(name="list")
-
-
-class Pace:
-    """How many objects to ask for at a time, by the size of those before: memory is bounded by octets, not by their number."""
-
-    def __init__(self) -> None:
-        """Begin carefully."""
-        self._count = FIRST
-
-    def count(self, limit: int) -> int:
-        """Return how many objects the next request is to ask for, `limit` at most."""
-        return max(1, min(self._count, limit, BATCH))
-
-    def note(self, count: int, octets: int) -> None:
-        """Take note of the octets that so many objects had."""
-        if count:
-            self._count = max(1, OCTETS * count // max(octets, 1))
-
-    def halve(self, count: int) -> None:
-        """Ask for half as many as were too many, Cyrus refusing the whole request for that."""
-        self._count = max(1, count // 2)
 
 
 class Reader:
@@ -251,6 +223,11 @@ class Reader:
             raise MalformedError("Its uid is no text.")
         return item
 
+    def file(self, ref: str, found: Found) -> bytes:
+        """Return the server's own file of an object where it can stand on the disk as it is, else nothing."""
+        data = found.files.get(ref, b"")
+        return data if self._codec.is_fit(data) else b""
+
     def seen(self, found: Found) -> tuple[list[Seen], list[Trouble]]:
         """Return the objects of the kind that were read, and those that cannot be converted, by name."""
         items: list[Seen] = []
@@ -278,14 +255,14 @@ class Reader:
     def one(self, ref: str, found: Found) -> Seen:
         """Return one object as it was seen; its size is with its data. Raises MalformedError."""
         item = self.normal_form(ref, found)
-        content = encode(item)
+        content, file = encode(item), self.file(ref, found)
         size = len(content)
-        if _DATA.search(content):
+        if holds_data(content):
             item, _ = set_aside(item)
-            content = encode(item)
+            content, file = encode(item), b""  # it is read once more with its data
         homes = frozenset(self.keys[box] for box in self.boxes(found.items[ref]) if box in self.keys)
         sense = self._codec.sense(item)
-        return Seen(ref, Version(sense, sense, homes=homes), size=size, digest=item["uid"], content=content)
+        return Seen(ref, Version(sense, sense, homes=homes), size=size, digest=item["uid"], content=content, file=file)
 
     def boxes(self, item: Object) -> list[str]:
         """Return the ids of the containers that an object is in."""
@@ -317,11 +294,6 @@ class Reader:
         rights = frozenset(name for name, held in (raw.get("myRights") or {}).items() if held)
         color = as_rgb(str(raw.get("color") or "")) if self.dialect.colored else ""
         return Folder(raw["id"], str(raw.get("name") or raw["id"]), "", rights=rights, color=color)
-
-
-def encode(item: Object) -> bytes:
-    """Return the bytes of a normal form."""
-    return json.dumps(item, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
 def _listed(answer: dict[str, Any]) -> list[dict[str, Any]]:

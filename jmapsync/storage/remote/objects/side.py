@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import Remedy
 from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.encoding import encode
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.hosts import Origin
 from jmapsync.planner.model import Verb
@@ -16,7 +17,7 @@ from jmapsync.storage.remote.changes import WholeLookNeededError
 from jmapsync.storage.remote.objects.data import Data, inlined
 from jmapsync.storage.remote.objects.folders import write_folder
 from jmapsync.storage.remote.objects.look import Cursor, ObjectLook, other_server
-from jmapsync.storage.remote.objects.reading import Reader, encode
+from jmapsync.storage.remote.objects.reading import Reader
 from jmapsync.storage.remote.objects.write import ObjectSetter
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class ObjectSide:
         """Return normal forms by key, their data in place; one that cannot be had says why."""
         refs = {str(record.ref): record.key for record in wanted}
         forms: dict[str, Object] = {}
+        files: dict[str, bytes] = {}
         bodies: dict[int, Body] = {}
         for reader, mine in self._parted(refs):
             found = await reader.fetch(sorted(mine))
@@ -101,10 +103,11 @@ class ObjectSide:
                     bodies[refs[ref]] = form
                 else:
                     forms[ref] = form
+                    files[ref] = reader.file(ref, found)
         blobs = await self._data.fetch(forms.values())
         for ref, form in forms.items():
             try:
-                bodies[refs[ref]] = Body(str(refs[ref]), encode(inlined(form, blobs)))
+                bodies[refs[ref]] = Body(str(refs[ref]), encode(inlined(form, blobs)), file=files[ref])
             except KeyError:
                 why = "the server lists it but does not have its content: a photo or an attachment of it is missing"
                 bodies[refs[ref]] = Body(str(refs[ref]), why=why, remedy=Remedy.LATER)
@@ -144,6 +147,10 @@ class ObjectSide:
     async def write_folder(self, job: Job) -> Receipt:
         """Change one container."""
         return read_only(job) if self._account.is_read_only else await write_folder(self._readers[0], job)
+
+    async def rename_folders(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Rename containers one after the other: several may have one name."""
+        return [await self.write_folder(job) for job in jobs]
 
 
 def _form(reader: Reader, ref: str, key: int, found: Found) -> Object | Body:

@@ -9,6 +9,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from msgspec.structs import replace
+
 from jmapsync.formats.conversion import cards, schedules
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
@@ -112,7 +114,8 @@ class Room:
                 self.side.keys.pop(ref)
         for seen in page.items:
             assert seen.digest == json.loads(seen.content)["uid"]
-            if self.held.get(seen.ref) != seen:
+            held = self.held.get(seen.ref)
+            if held is None or replace(held, file=seen.file) != seen:  # the server's file may say when it was written
                 look.items[seen.ref] = seen
             self.held[seen.ref] = seen
         for ref in page.gone_refs:

@@ -10,7 +10,7 @@ from jmapsync.demo import DemoServer
 from jmapsync.errors import UnsupportedError
 from jmapsync.jmap.session import Account, Limits, Session
 from jmapsync.storage.port import Outcome
-from jmapsync.storage.remote.objects import dialect_for, reading
+from jmapsync.storage.remote.objects import dialect_for, pace
 from jmapsync.storage.remote.objects.dialect import (
     CALENDARS,
     CONTACTS,
@@ -164,8 +164,8 @@ def test_instances_of_a_series_that_share_a_uid_are_held_back_by_name() -> None:
 
 def test_requests_are_smaller_where_objects_are_larger(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded by octets: a server may give photos in place (Stalwart)."""
-    monkeypatch.setattr(reading, "OCTETS", 20_000)
-    monkeypatch.setattr(reading, "FIRST", 10)
+    monkeypatch.setattr(pace, "OCTETS", 20_000)
+    monkeypatch.setattr(pace, "FIRST", 10)
     with DemoServer(dialect="stalwart") as server:
         media = {"p": {"@type": "Media", "kind": "photo", "uri": PHOTO}}
         for number in range(100):
@@ -205,8 +205,8 @@ def test_an_object_of_a_shape_that_no_format_allows_stops_no_look(strange: dict[
 def test_a_look_that_is_given_up_leaves_nothing_under_way(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "FIRST", 2)
-    monkeypatch.setattr(reading, "BATCH", 2)
+    monkeypatch.setattr(pace, "FIRST", 2)
+    monkeypatch.setattr(pace, "BATCH", 2)
     with DemoServer() as server:
         for number in range(20):
             server.account.contacts.add(thing("contacts", f"uid-{number}"))

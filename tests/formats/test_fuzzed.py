@@ -1,0 +1,260 @@
+"""What fuzzing the converters found (`python -m tests.formats.fuzz`), each input as small as it still showed the fault."""
+
+from __future__ import annotations
+
+from time import process_time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jmapsync.formats.align import align
+from jmapsync.formats.canonical import canonical, changes, sense
+from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.flags import KeywordTable
+from jmapsync.formats.ical import read_calendar, write_calendar
+from jmapsync.formats.objects import apply
+from jmapsync.formats.patch import merge
+from jmapsync.formats.vcard import read_card, write_card
+from tests.formats.fuzz.properties import check_file, check_object, read_any
+from tests.formats.fuzz.run import Run
+from tests.formats.fuzz.seeds import gather
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jmapsync.formats.codec import Object
+
+DIGITS = "9" * 5000
+"""More than Python converts to a number."""
+ZONE = "\n".join(
+    [
+        *("BEGIN:VTIMEZONE", "TZID:Own", "BEGIN:STANDARD", "DTSTART:19700101T000000"),
+        *("TZOFFSETFROM:+0530", "TZOFFSETTO:+0530", "END:STANDARD", "END:VTIMEZONE"),
+    ]
+)
+
+
+def card(*lines: str) -> bytes:
+    return "\n".join(["BEGIN:VCARD", "UID:u", *lines, "END:VCARD", ""]).encode()
+
+
+def calendar(*lines: str) -> bytes:
+    return "\n".join(["BEGIN:VCALENDAR", *lines, "END:VCALENDAR", ""]).encode()
+
+
+def event(*lines: str) -> str:
+    return "\n".join(["BEGIN:VEVENT", "UID:u", *lines, "END:VEVENT"])
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("ADR:;;t;t",),
+        ("item1.X-ABLABEL:", "item1.X-ABLABEL:e"),
+        ('JSPROP;JSPTR="anniversaries":{"":{"date":{"month":0,"year":0},"kind":"birth"}}',),
+        ("N;LANGUAGE=y:y;u", "FN:x", "X-PHONETIC-LAST-NAME:だ"),
+        ("N;LANGUAGE=y:s;z", "FN: ", "X-PHONETIC-FIRST-NAME:?"),
+        (f"TEL;PREF={DIGITS}:1",),
+        (f"HOBBY;INDEX={DIGITS}:1",),
+        (f'N;JSCOMPS=";{DIGITS}":a;b',),
+        (f"BDAY;X-APPLE-OMIT-YEAR={DIGITS}:1604-01-01",),
+    ],
+)
+@pytest.mark.parametrize("version", ["2.1", "3.0", "4.0"])
+def test_a_card_means_the_same_when_it_is_written(version: str, lines: tuple[str, ...]) -> None:
+    check_file(card(f"VERSION:{version}", *lines), "card", read_card(card()))
+
+
+@pytest.mark.parametrize(
+    "components",
+    [
+        ("VERSION:R", event("DTSTART;n:20260105T100000")),
+        ("PRODID-:x", event("DTSTART:20260105T100000")),
+        (event("DTSTART:20260105T100000").replace("UID:", "UID;X:"),),
+        (event("DTSTART;Z:20190318T040000"), event("RECURRENCE-ID;n:20190319T040000")),
+        (event("DTSTART:20260105T100000").replace("UID:", "UID;X;X:"),),
+        (ZONE, event("DTSTART:20140409T093000", "RDATE;TZID=Own:20140418T113000")),
+        (event("DTSTART:20240701", "ORGANIZER:a"), event("RECURRENCE-ID:20240715", "ORGANIZER:a", "ORGANIZER:a")),
+        (event("DTSTART:20240701", "ORGANIZER:a"), event("RECURRENCE-ID:20240715", "ORGANIZER:b", "ORGANIZER:a")),
+    ],
+)
+def test_an_event_means_the_same_when_it_is_written(components: tuple[str, ...]) -> None:
+    data = calendar(*components)
+    assert check_file(data, "schedule", read_any(calendar(event("DTSTART:20260105T100000")), "schedule")[1])
+
+
+JUNK: list[Object] = [
+    {"media": {"PHOTO-1": {"kind": "photo", "uri": "photo"}}},
+    {"name": {"components": [{"kind": {}}]}},
+    {"name": {"full": "x", "vCardProps": [[]]}},
+    {"name": {"full": "x", "vCardParams": {"language": True}}},
+    {"phones": {"p": {"number": "1", "vCardProps": [[]]}}},
+    {"onlineServices": {"o": {"user": "u", "vCardParams": {"pref": 2}}}},
+    {"speakToAs": {"pronouns": {"\\n": {"pronouns": "xe/xir"}}}},
+    {"anniversaries": {"a": {"kind": "birth", "date": {"month": 2**63, "day": 20}}}},
+    {"emails": {"e": {}, DIGITS: {}}},
+    {"addresses": {"home": {"components": [{"kind": "postcode", "value": "1"}], "coordinates": "geo:1,2"}, "ADDR-2": {}}},
+    {"uid": "\r"},
+    {"@type": "Event", "iCalendar": {"properties": [[[], {}, "unknown", "x"]]}},
+    {"@type": "Event", "iCalendar": {"components": [["x-jmapsync-vcalendar", 0, []]]}},
+    {
+        "@type": "Event",
+        "iCalendar": {"components": [["x", [], 0], 1, {}]},
+        "recurrenceOverrides": {"2026-01-01T00:00:00": {"title": "x"}},
+    },
+    {"@type": "Event", "iCalendar": {"properties": [["rrule", {}, "recur", {"a\rb\nSUMMARY:x": "1"}]]}},
+    {
+        "@type": "Event",
+        "alerts": {"a": {"iCalendar": {"properties": [["description", {}, "text", []], ["description", {}, "text"]]}}},
+    },
+    {"@type": "Event", "recurrenceId": "2026-01-01T00:00:00", "recurrenceOverrides": {"2026-01-02T00:00:00": {"title": "x"}}},
+    {
+        "@type": "Event",
+        "iCalendar": {"convertedProperties": {"start": {"name": "dtstart", "parameters": {"tzid": "foo"}}}},
+        "recurrenceOverrides": {"2026-01-02T00:00:00": {"start": None}},
+    },
+    {"@type": "Event", "duration": f"P{DIGITS}D"},
+    {"@type": "Event", "organizerCalendarAddress": "mailto:a", "replyTo": None},
+    {
+        "@type": "Event",
+        "recurrenceRule": {"frequency": "daily"},
+        "iCalendar": {"convertedProperties": {"recurrenceRule": {"name": "rrule", "parameters": {"x-jmapsync-until": []}}}},
+    },
+    {"@type": "Event", "recurrenceRules": [{}, {"byMonth": [DIGITS]}]},
+]
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=lambda junk: str(junk)[:60])
+def test_what_a_server_has_no_business_to_send_is_converted_or_refused_in_words(junk: Object) -> None:
+    bare: Object = {"@type": junk.get("@type", "Card"), "uid": "u"}
+    if bare["@type"] == "Event":
+        bare["start"] = "2026-01-01T00:00:00"
+    check_object({**bare, **junk}, bare)
+    check_object({**bare, **junk}, {**bare, "title": "x", "alerts": {"b": {}}, "iCalendar": {"convertedProperties": {}}})
+
+
+@pytest.mark.parametrize("key", ["a/b", "2026-01-01T00:00:00", "漢", "~1", ""])
+@pytest.mark.parametrize("version", ["3.0", "4.0"])
+def test_an_entry_under_a_key_that_is_none_is_written_once(version: Any, key: str) -> None:  # noqa: ANN401 # a literal
+    """RFC 9553, 1.4.1, allows no such key. In a line it would come back under another one, and in JSPROP under its own: twice."""
+    item = {"@type": "Card", "uid": "u", "notes": {key: {"note": "once"}}}
+    assert list(read_card(write_card(item, version))["notes"].values()) == [{"note": "once"}]
+
+
+@pytest.mark.parametrize(
+    ("junk", "plain"),
+    [
+        ({"phones": {"p": {"features": {"mobile": None}}}}, {"phones": {"p": {}}}),
+        ({"@type": "Event", "recurrenceOverrides": {"2026-01-02T00:00:00": None}}, {"@type": "Event"}),
+        (
+            {"@type": "Event", "alerts": {"a": {}}, "recurrenceOverrides": {"2026-01-02T00:00:00": {"@type": "ICalComponent"}}},
+            {"@type": "Event", "alerts": {"a": {}}, "recurrenceOverrides": {"2026-01-02T00:00:00": {}}},
+        ),
+        (
+            {"@type": "Event", "iCalendar": {"components": [["x-jmapsync-vcalendar", [["version", {}, "text", "1"]], []]]}},
+            {"@type": "Event"},
+        ),
+    ],
+)
+def test_what_counts_as_missing_means_nothing(junk: Object, plain: Object) -> None:
+    assert sense(junk) == sense(plain)
+
+
+def test_an_alarm_keeps_what_is_empty_but_what_is_kept_of_its_file() -> None:
+    alert = {"example.com:x": {}, "iCalendar": {"properties": [["description", {}, "text", "Reminder"]]}}
+    assert canonical({"@type": "Event", "alerts": {"a": alert}})["alerts"] == {"a": {"example.com:x": {}}}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["rdate", {}, "period", ["2026-01-01T00:00:00", "P1D\r\nSUMMARY:x"]],
+        ["rrule", {}, "recur", {"freq": "daily", "x\r\nSUMMARY:x\r\n": "1"}],
+    ],
+)
+def test_a_value_that_a_server_gives_makes_no_line_of_its_own(line: list[Any]) -> None:
+    item = {"@type": "Event", "uid": "u", "start": "2026-01-01T00:00:00", "iCalendar": {"properties": [line]}}
+    assert b"\nSUMMARY" not in write_calendar([item])
+
+
+def test_an_event_without_a_start_is_refused_for_no_file_can_hold_it() -> None:
+    with pytest.raises(MalformedError, match="no start"):
+        write_calendar([{"@type": "Event", "uid": "u", "title": "x"}])
+
+
+def test_a_time_zone_of_its_own_is_kept_with_the_line_that_names_it() -> None:
+    [item] = read_calendar(calendar(ZONE, event("DTSTART:20140409T093000", "RDATE;TZID=Own:20140418T113000")))
+    written = write_calendar([item])
+    assert b"TZID:Own\r\n" in written
+    assert b"RDATE;TZID=Own:20140418T113000" in written
+
+
+def test_an_instance_moved_to_the_start_of_its_series_stays_there_when_keys_change() -> None:
+    moved = {"start": "2026-01-01T10:00:00", "participants": {"a": {"calendarAddress": "mailto:a"}}}
+    item = {"@type": "Event", "uid": "u", "start": "2026-01-01T10:00:00", "recurrenceOverrides": {"2026-01-02T10:00:00": moved}}
+    aligned = align(item, {"@type": "Event", "uid": "u", "participants": {"b": {"calendarAddress": "mailto:b"}}})
+    assert aligned["recurrenceOverrides"]["2026-01-02T10:00:00"]["start"] == "2026-01-01T10:00:00"
+
+
+def test_an_instance_is_written_as_it_was_only_where_that_fits() -> None:
+    overrides = {"2026-01-02T10:00:00": {"title": "x", "iCalendar/properties": []}}
+    item = {"@type": "Event", "uid": "u", "recurrenceOverrides": {"2026-01-02T10:00:00": {"title": "x"}}}
+    assert align(item, {**item, "iCalendar": {"convertedProperties": {}}, "recurrenceOverrides": overrides}) == item
+
+
+def test_an_alarm_that_repeats_the_title_is_sent_with_a_new_title() -> None:
+    """A program writes the title into the DESCRIPTION that a VALARM must have; the server's would go on to say the old one."""
+
+    def titled(title: str) -> Object:
+        alert = {"trigger": {"offset": "-PT5M"}, "iCalendar": {"properties": [["description", {}, "text", title]]}}
+        return {"@type": "Event", "uid": "u", "start": "2026-01-01T10:00:00", "title": title, "alerts": {"a": alert}}
+
+    assert sense(apply(titled("old"), changes(titled("old"), titled("new")))) == sense(titled("new"))
+
+
+def test_a_patch_of_an_instance_fits_the_event_that_it_is_sent_for() -> None:
+    """What goes without saying is not sent with it, so nothing may lie inside of that (RFC 8984, 1.4.9)."""
+    before: Object = {"@type": "Event", "uid": "u", "start": "2026-01-01T10:00:00"}
+    noted = {"convertedProperties": {"duration": {"name": "dtend"}}}
+    instance = {"iCalendar/convertedProperties/recurrenceId": {"name": "recurrence-id", "parameters": {"x": "1"}}}
+    after = {**before, "iCalendar": noted, "recurrenceOverrides": {"2026-01-02T10:00:00": instance}}
+    patched = apply(before, changes(before, after))
+    assert sense(patched) == sense(after)
+    for patch in patched["recurrenceOverrides"].values():
+        assert apply(patched, patch)
+
+
+def test_a_place_in_the_keywords_file_may_have_any_number_of_digits() -> None:
+    assert KeywordTable.parse(f"{DIGITS} far\n1 near\n").keywords == ("", "near")
+
+
+@pytest.mark.parametrize(
+    ("family", "data"),
+    [
+        ("card", card("VERSION:4.0", *["N:;;;;", "FN:x", "X-A:1"] * 500)),
+        ("schedule", calendar(event("DTSTART:20260105T100000", *["ATTACH:http://x"] * 4000))),
+    ],
+    ids=["lines of a card", "links of an event"],
+)
+def test_thousands_of_lines_that_are_alike_take_no_more_than_their_share(family: str, data: bytes) -> None:
+    begin = process_time()
+    codec, item = read_any(data, family)
+    codec.write(item)
+    assert process_time() - begin < 3
+
+
+def test_thousands_of_changes_on_both_sides_take_no_more_than_their_share() -> None:
+    base: Object = {"@type": "Card", "uid": "u", "emails": {}}
+    local, remote = ({**base, "emails": {f"{side}{number}": {"address": "x"} for number in range(3000)}} for side in "lr")
+    begin = process_time()
+    merged = merge(base, local, base, remote)
+    assert (len(merged.patch), merged.conflicts) == (3000, [])
+    assert process_time() - begin < 3
+
+
+def test_two_seconds_of_fuzzing_find_nothing(tmp_path: Path) -> None:
+    run = Run(gather(), 0, str(tmp_path))
+    run.go(2)
+    assert run.faults == {}, run.report()
+    assert run.converted > 20
+    assert not run.has_grown()

@@ -1,0 +1,93 @@
+"""P14 and E1 with folders: both sides make, rename, move, swap and remove them at random, with mail in them, and runs die."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+
+from jmapsync.engine.report import Problem, State
+from tests.sim.chance import word_in
+from tests.sim.folders import Householder
+from tests.sim.sweep import TOLERANT, assert_at_rest
+from tests.sim.test_random import assert_nothing_lost, words
+from tests.sim.world import MOST_RUNS, World, scratch, writes
+
+NIGHT = os.environ.get("JMAPSYNC_SIM") == "night"
+SEEDS = range(1000 if NIGHT else 15)
+FIRST = int(os.environ.get("JMAPSYNC_SEED", "0"))
+ACTS = 12
+
+
+def play(world: World, seed: int) -> Householder:
+    player = Householder(world, seed)
+    player.populate()
+    world.settle()
+    for _ in range(ACTS):
+        player.act()
+    return player
+
+
+def assert_same_folders(world: World) -> None:
+    picture = world.look()
+    assert sorted(picture.folders) == sorted(picture.boxes)
+
+
+def come_to_rest(world: World) -> list[Problem]:
+    """Run until nothing is written, with a person's word for what is suspended: a folder that is renamed while it is looked at.
+
+    Return what is held back by name: folders whose names others took on the server, and what is to go into them.
+    """
+    suspended = False
+    for _ in range(MOST_RUNS):
+        report = world.sync(allow_deletes=suspended)
+        suspended = report.state is State.SUSPENDED
+        if not suspended and not writes(report):
+            break
+    assert (report.state, report.sentences) == (State.SYNCED, [])
+    return report.problems
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_deaths_change_no_end(seed: int) -> None:
+    seed += FIRST
+    chance = random.Random(seed)
+    with scratch() as base:
+        world = World(base, TOLERANT)
+        player = play(world, seed)
+        steps = world.die(0).steps
+        world.settle()
+        assert_same_folders(world)
+        assert_at_rest(world)
+        assert_nothing_lost(world, player)
+        end = world.look()
+    for _ in range(2):
+        deaths = [chance.randint(1, steps), chance.randint(1, steps)]
+        with scratch() as base:
+            world = World(base, TOLERANT)
+            play(world, seed)
+            places = [world.die(step).trace[-1] for step in deaths]
+            world.settle()
+            assert world.look() == end, f"another end after dying at {places}"
+            assert_at_rest(world)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_edits_in_the_middle_of_a_run_survive(seed: int) -> None:
+    seed += FIRST
+    chance = random.Random(-seed - 1)
+    with scratch() as base:
+        world = World(base, TOLERANT)
+        player = play(world, seed)
+        for _ in range(4):
+            slips = {chance.randint(1, 120): player.act for _ in range(4)}
+            world.die(chance.choice((0, chance.randint(1, 120))), slips=slips)
+        problems = come_to_rest(world)
+        if problems:
+            assert any("another mailbox of this name" in one.why for one in problems), problems
+            assert player.safe <= words(world).keys() | {word_in(file.read_bytes()) for file in world.files()}
+            return
+        assert_same_folders(world)
+        assert_at_rest(world)
+        assert_nothing_lost(world, player)
