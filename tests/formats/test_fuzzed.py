@@ -177,6 +177,13 @@ def test_a_value_that_a_server_gives_makes_no_line_of_its_own(line: list[Any]) -
     assert b"\nSUMMARY" not in write_calendar([item])
 
 
+def test_a_role_of_the_organizer_that_no_line_can_say_is_kept() -> None:
+    person = {"@type": "Participant", "calendarAddress": "mailto:a", "roles": {"owner": True, "Moderator": True}}
+    item = {"@type": "Event", "uid": "u", "start": "2026-01-01T10:00:00", "organizerCalendarAddress": "mailto:a"}
+    [again] = read_calendar(write_calendar([{**item, "participants": {"p": person}}]))
+    assert again["participants"] == {"p": person}
+
+
 def test_an_event_without_a_start_is_refused_for_no_file_can_hold_it() -> None:
     with pytest.raises(MalformedError, match="no start"):
         write_calendar([{"@type": "Event", "uid": "u", "title": "x"}])
