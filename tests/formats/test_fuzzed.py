@@ -116,6 +116,7 @@ JUNK: list[Object] = [
         "iCalendar": {"convertedProperties": {"start": {"name": "dtstart", "parameters": {"tzid": "foo"}}}},
         "recurrenceOverrides": {"2026-01-02T00:00:00": {"start": None}},
     },
+    {"@type": "Event", "organizerCalendarAddress": [], "recurrenceOverrides": {"2026-01-02T00:00:00": {"title": "x"}}},
     {"@type": "Event", "duration": f"P{DIGITS}D"},
     {"@type": "Event", "organizerCalendarAddress": "mailto:a", "replyTo": None},
     {

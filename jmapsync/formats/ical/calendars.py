@@ -103,7 +103,7 @@ def _read_entries(calendar: Component, source: Source) -> list[Object]:
 
 def _read_override(component: Component, source: Source, main: Object, series: Series, seen: dict[str, Component]) -> None:
     organizer = main.get("organizerCalendarAddress")
-    if organizer is not None and component.first("ORGANIZER") is None:
+    if isinstance(organizer, str) and component.first("ORGANIZER") is None:
         component.lines.append(Line("ORGANIZER", {}, organizer))  # an override cannot take it away (jscalendarbis, 3.3.4)
     instance, _ = read_entry(component, source, series)
     at = instance.get("recurrenceId")
