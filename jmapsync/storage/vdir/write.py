@@ -245,6 +245,7 @@ class Writer:
         draft.places = list(draft.kept)
         while draft.staged:
             one = draft.staged[0]
+            state = state_of(os.lstat(one.path))  # once readers see it, it may be another file by the time it is looked at
             if one.replaces is not None:
                 old, token = self._path(one.replaces), self._token()
                 aside = f"{self._tree.directory(one.folder)}/{displaced_name(token, one.digest)}"
@@ -254,7 +255,7 @@ class Writer:
                 one.name = self._name(draft, one)
             path = f"{self._tree.directory(one.folder)}/{one.name}"
             self._dirty.add(os.path.dirname(path))
-            draft.places.append(Place(one.folder, one.name, "", "", one.key, *state_of(os.lstat(path)), ""))
+            draft.places.append(Place(one.folder, one.name, "", "", one.key, *state, ""))
             draft.staged.pop(0)
 
     def _name(self, draft: _Draft, one: Staged) -> str:

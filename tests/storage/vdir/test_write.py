@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from jmapsync.errors import Remedy
 from jmapsync.planner.model import Verb, Version
 from jmapsync.storage import atomic
 from jmapsync.storage.port import Outcome
-from jmapsync.storage.vdir import swap
+from jmapsync.storage.vdir import swap, write
 from tests.storage.vdir.room import Room, assert_silent, item
 
 if TYPE_CHECKING:
@@ -142,6 +143,25 @@ class TestWhatIsWritten:
         [path] = room.paths(room.create(item("one"), work))
         assert path != theirs
         assert theirs.read_bytes() == b"half of someth"
+
+    @pytest.mark.parametrize("call", ["displace", "give_name"])
+    def test_what_is_saved_over_it_as_soon_as_it_has_its_name_is_news(
+        self, room: Room, work: int, monkeypatch: pytest.MonkeyPatch, call: str
+    ) -> None:
+        key = room.create(item("one"), work) if call == "displace" else 0
+        path = room.directory(work) / "one.ics"
+        real = getattr(write, call)
+
+        def and_saved(*arguments: Any) -> Any:  # noqa: ANN401 # as either has them
+            done = real(*arguments)
+            room.save(path, item("one", "saved right after"))
+            return done
+
+        monkeypatch.setattr(write, call, and_saved)
+        room.write(room.to_replace(key, item("one", "theirs")) if key else room.to_create(item("one"), [work]))
+        monkeypatch.undo()
+        [seen] = room.look().items
+        assert json.loads(seen.content)["title"] == "saved right after"
 
     def test_a_name_that_the_ledger_knows_of_another_item_is_not_taken(self, room: Room, work: int) -> None:
         """Its file went after the look; were the name taken, nobody would miss the other item any more."""
