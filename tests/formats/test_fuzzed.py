@@ -76,6 +76,7 @@ def test_a_card_means_the_same_when_it_is_written(version: str, lines: tuple[str
         (event("DTSTART:20240701", "ORGANIZER:a"), event("RECURRENCE-ID:20240715")),
         (event("DTSTART:20240701", "URL;VALUE=URI:"),),
         (event("DTSTART;n:20260105T100000"), event("RECURRENCE-ID:20240729", "DTEND;E:20240804")),
+        (event("DTSTART:20240701", "ATTENDEE;O=1:\0"),),
         (ZONE, event("DTSTART:20140409T093000", "RDATE;TZID=Own:20140418T113000")),
         (event("DTSTART:20240701", "ORGANIZER:a"), event("RECURRENCE-ID:20240715", "ORGANIZER:a", "ORGANIZER:a")),
         (event("DTSTART:20240701", "ORGANIZER:a"), event("RECURRENCE-ID:20240715", "ORGANIZER:b", "ORGANIZER:a")),

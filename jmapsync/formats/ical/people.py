@@ -52,7 +52,7 @@ def read_people(reading: Reading, attendees: list[Line], organizers: list[Line],
     by_address: dict[str, str] = {}
     for line in attendees:
         address = line.value.strip()
-        if not address or address.casefold() in by_address:
+        if write_uri(address) is None or address.casefold() in by_address:  # none, or one that no line of ours could hold
             reading.keep(line)
             continue
         key = chosen(line.params, address, found)

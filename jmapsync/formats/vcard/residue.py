@@ -84,7 +84,10 @@ class _Comparison:
     def _absent(self, path: Path, value: Json) -> None:
         """Note what no line is read as; lines that were written for it are read as something else."""
         steps = ("/".join(path[:2]), *path[2:]) if path[:2] == ("speakToAs", "pronouns") else path
-        lines = {tag for tag in self._tags - self._draft.hidden if tag[: len(steps)] == steps}
+        tags = {tag for tag in self._tags if tag[0] == steps[0]} if len(steps) == 1 else set()
+        if len(steps) == len(("where", "key")) and (steps[0], steps[1]) in self._tags:
+            tags = {(steps[0], steps[1])}
+        lines = tags - self._draft.hidden
         if lines:
             self.wrong |= lines
         elif path != ("kind",) or value != "individual":
