@@ -15,10 +15,11 @@ from jmapsync.planner.model import Verb
 from jmapsync.storage.maildir.folders import look_folders
 from jmapsync.storage.maildir.identify import iterate_chunks
 from jmapsync.storage.maildir.look import SLICE, MessageLook
+from jmapsync.storage.maildir.plusplus import PlusPlusTree
 from jmapsync.storage.maildir.tree import Tree, key_in
 from jmapsync.storage.maildir.write import Writer
 from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
-from jmapsync.storage.root import claim
+from jmapsync.storage.root import USUAL, claim
 from jmapsync.storage.state import state_of
 
 if TYPE_CHECKING:
@@ -43,13 +44,15 @@ class MaildirSide:
         root: Path,
         spool: Path,
         *,
+        layout: str = USUAL,
         keep_crlf: bool = False,
         dry: bool = False,
         limit: int = SLICE,
         token: Callable[[], str] = lambda: secrets.token_hex(4),
     ) -> None:
         """Prepare; `spool` is a folder for large messages on their way; `dry` writes nothing at all; `limit` as of a look."""
-        self.tree = Tree(root, dry=dry)
+        self._layout = "" if layout == USUAL else layout
+        self.tree = PlusPlusTree(root, dry=dry) if self._layout else Tree(root, dry=dry)
         self._spool = spool
         self._dry = dry
         self._limit = limit
@@ -57,7 +60,7 @@ class MaildirSide:
 
     def open(self, ledger: Ledger, account: str) -> None:
         """Check the root's marker, or make it, learn where the folders lie, and remove what a killed run left half done."""
-        claim(self.tree.root, ledger, account, "mail", dry=self._dry)
+        claim(self.tree.root, ledger, account, "mail", dry=self._dry, layout=self._layout)
         self.tree.load(ledger)
         if not self._dry:
             self.tree.clear_unfinished()
@@ -180,8 +183,8 @@ class MaildirSide:
             parent = next(iter(record.local.homes), None) if record is not None and record.local is not None else None
             if record is None or record.local is None or (parent is not None and parent not in self.tree.paths):
                 continue
-            plain = self.tree.place_for(key, record.local.body, "", parent, str(record.ref or key))
             with contextlib.suppress(OSError):
+                plain = self.tree.place_for(key, record.local.body, "", parent, str(record.ref or key))
                 self.tree.move(key, plain)
                 self._put_folders(ledger)
 
