@@ -119,12 +119,17 @@ def test_an_empty_folder_removed_here_is_removed_there(server: DemoServer, flat:
     assert "Empty" not in paths(server)
 
 
-def test_a_folder_removed_here_above_others_loses_its_mail_only(server: DemoServer, flat: Mirror) -> None:
+def test_a_folder_removed_here_above_others_is_asked_about_and_loses_its_mail_only(server: DemoServer, flat: Mirror) -> None:
     shutil.rmtree(flat.folder("Lists"))
+    assert flat.sync(dry=True).exit_code == 4
+    for _ in range(2):
+        report = flat.sync()
+        assert (report.exit_code, server.account.mailbox("Lists").total) == (4, 1)
+        assert "The folder Lists disappeared with the messages in it." in report.sentences[0]
+    assert flat.sync(allow_deletes=True).exit_code == 0
     assert_converges(server.account, flat)
     assert {"Lists", "Lists/python", "Lists/python/dev"} <= paths(server)
-    assert server.account.mailbox("Lists").total == 0
-    assert server.account.mailbox("Trash").total == 1
+    assert (server.account.mailbox("Lists").total, server.account.mailbox("Trash").total) == (0, 1)
 
 
 def test_an_inbox_removed_here_is_no_deletion(server: DemoServer, flat: Mirror) -> None:

@@ -80,17 +80,21 @@ class PlusPlusTree(Tree):
         return not inside or not inside.isdisjoint({*PARTS, MARKER})
 
     def complete(self, path: str, missing: set[str]) -> None:
-        """Make directories that a folder lacks, and the folder itself where only folders below it are left."""
+        """Make directories that a folder lacks, and the folder itself where only folders below it are left.
+
+        Where messages lay in it, it is not made anew: that would turn their loss into a deletion that nobody is asked about.
+        """
         if self._dry:
             return
         folder = self.root / self.place(path)
         if missing and not os.path.lexists(folder):
+            if missing != set(PARTS):
+                return
             try:
                 folder.mkdir(mode=0o700)
             except OSError as error:
                 self.odd.append((path, f"it cannot be made: {error.strerror}"))
                 return
-            missing = set(PARTS)
         super().complete(path, missing)
 
     def _name_for(self, name: str, above: str) -> tuple[str, int]:
