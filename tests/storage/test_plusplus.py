@@ -189,3 +189,19 @@ def test_another_layout_over_a_root_is_refused_before_anything_is_touched(before
                 MaildirSide(room.root, tmp_path / "spool", layout=after).open(one, "a1")
             assert refusal.value.exit_code is ExitCode.USAGE
     assert sorted(room.root.rglob("*")) == there
+
+
+@pytest.mark.parametrize(("folder", "layout"), [("", "nested"), ("INBOX", "maildir++"), ("Lists", "maildir++")])
+def test_another_programs_tree_in_the_other_layout_is_refused(folder: str, layout: str, tmp_path: Path) -> None:
+    for part in ("cur", "new", "tmp"):
+        (tmp_path / "mail" / folder / part).mkdir(parents=True)
+    with pytest.raises(LayoutError, match="another layout"):
+        Room(tmp_path, layout=layout)
+    assert not (tmp_path / "mail" / ".jmapsync").exists()
+
+
+@pytest.mark.parametrize(("folder", "layout"), [("", "maildir++"), (".Lists", "maildir++"), ("INBOX", "nested"), ("a/b", "nested")])
+def test_another_programs_tree_in_the_same_layout_is_taken_over(folder: str, layout: str, tmp_path: Path) -> None:
+    for part in ("cur", "new", "tmp"):
+        (tmp_path / "mail" / folder / part).mkdir(parents=True)
+    assert (folder.removeprefix(".") or "INBOX") in seen(Room(tmp_path, layout=layout))

@@ -37,6 +37,14 @@ class PlusPlusTree(Tree):
         """Return where a folder lies below the root; nothing for the root itself."""
         return place_of(path)
 
+    def is_otherwise(self) -> bool:
+        """Tell whether a root without a marker holds mail in the other layout: Maildirs whose names begin with no dot."""
+        try:
+            names = [name for name in os.listdir(self.root) if name[0] != "." and name not in PARTS]
+        except OSError:
+            return False
+        return any((self.root / name / part).is_dir() for name in names for part in PARTS)
+
     def walk(self) -> Iterator[Found]:
         """Yield the folders, parents first. Raises LocalError when the root cannot be listed.
 

@@ -7,7 +7,7 @@ import os
 import secrets
 from typing import TYPE_CHECKING, BinaryIO
 
-from jmapsync.errors import LocalError, Remedy
+from jmapsync.errors import LayoutError, LocalError, Remedy
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.lines import Form, Measure, measure, to_wire
 from jmapsync.formats.names import is_marked
@@ -19,7 +19,7 @@ from jmapsync.storage.maildir.plusplus import PlusPlusTree
 from jmapsync.storage.maildir.tree import Tree, key_in
 from jmapsync.storage.maildir.write import Writer
 from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
-from jmapsync.storage.root import USUAL, claim
+from jmapsync.storage.root import USUAL, claim, read_marker
 from jmapsync.storage.state import state_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,15 @@ class MaildirSide:
         self._writer = Writer(self.tree, keep_crlf=keep_crlf, token=token)
 
     def open(self, ledger: Ledger, account: str) -> None:
-        """Check the root's marker, or make it, learn where the folders lie, and remove what a killed run left half done."""
+        """Check the root's marker, or make it, learn where the folders lie, and remove what a killed run left half done.
+
+        Raises what `claim` raises, and LayoutError for a tree of another program in the other layout.
+        """
+        if not ledger.note("root:mail") and read_marker(self.tree.root) is None and self.tree.is_otherwise():
+            raise LayoutError(
+                f"The folder {self.tree.root} holds mail in another layout than this account's; nothing was synchronised.",
+                advice="Set layout to the one it has, or choose another path.",
+            )
         claim(self.tree.root, ledger, account, "mail", dry=self._dry, layout=self._layout)
         self.tree.load(ledger)
         if not self._dry:

@@ -93,6 +93,10 @@ class Tree:
         place = self.place(self.paths[key])
         return f"{self._top}/{place}" if place else self._top
 
+    def is_otherwise(self) -> bool:
+        """Tell whether a root without a marker holds mail in the other layout: it is a Maildir itself."""
+        return all((self.root / part).is_dir() for part in PARTS)
+
     def clear_unfinished(self) -> None:
         """Remove what a killed run left in the folders, as far as that is possible.
 
