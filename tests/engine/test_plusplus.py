@@ -160,3 +160,11 @@ def test_a_lost_ledger_finds_everything_again(server: DemoServer, flat: Mirror) 
     shutil.rmtree(flat.state)
     assert_converges(server.account, flat)
     assert (server.account.listing(), {file.stat().st_ino for file in flat.files()}) == (before, inodes)
+
+
+def test_mv_of_one_folder_leaves_a_parent_for_those_below_it(server: DemoServer, flat: Mirror) -> None:
+    ref = server.account.mailbox("Lists/python").id
+    flat.folder("Lists").rename(flat.folder("Old"))
+    assert_converges(server.account, flat)
+    assert {"Old", "Lists", "Lists/python", "Lists/python/dev"} <= paths(server)
+    assert (server.account.mailbox("Old").total, server.account.mailbox("Lists/python").id) == (1, ref)
