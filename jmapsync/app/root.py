@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.app.hook import INSIDE, run_after_sync
 from jmapsync.app.places import SOCKET
-from jmapsync.app.unavailable import missing_for_account, missing_for_kind
+from jmapsync.app.unavailable import missing_for_account, missing_for_kind, possible_kinds
 from jmapsync.config.reader import nearest
 from jmapsync.engine.cycle import Options
 from jmapsync.engine.report import AccountReport, KindReport, RunReport, Silent, State
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jmapsync.app.shelf import Shelf
     from jmapsync.config import AccountConfig, Config, KindConfig
     from jmapsync.engine.report import Progress
+    from jmapsync.engine.verify import Proof
 
 KINDS = ("mail", "contacts", "calendars", "tasks", "sieve")
 
@@ -132,6 +133,26 @@ class App:
             raise BusyError(answer.error or "The daemon gave no report.", advice="Try again.")
         answer.report.kinds = {kind: report for kind, report in answer.report.kinds.items() if kind in kinds}
         return answer.report
+
+    async def verify(
+        self, names: Sequence[str] = (), *, progress: Progress | None = None
+    ) -> dict[str, tuple[AccountReport, dict[str, Proof]]]:
+        """Prove the mirrors of accounts complete; nothing is written, here or there, and no lock is taken."""
+        from jmapsync.app.wiring import open_account  # noqa: PLC0415  # the HTTP library costs 100 ms
+
+        found: dict[str, tuple[AccountReport, dict[str, Proof]]] = {}
+        for account in self.select(names):
+            started, report = time.monotonic(), AccountReport(account.name)
+            proofs: dict[str, Proof] = {}
+            try:
+                kinds = possible_kinds(account)
+                async with open_account(account, self.config.safety, kinds, progress or Silent(), dry=True) as opened:
+                    report, proofs = await opened.verify()
+            except JmapsyncError as error:
+                report.error, report.exit_code = str(error), error.exit_code
+            report.seconds = time.monotonic() - started
+            found[account.name] = (report, proofs)
+        return found
 
     async def check(self, names: Sequence[str] = ()) -> list[Checkup]:
         """Reach the servers and tell what they offer; nothing is changed, here or there."""

@@ -12,6 +12,7 @@ from jmapsync.app.places import LEDGER, LOCK, SPOOL
 from jmapsync.app.sides import TYPES, account_of, sides_of
 from jmapsync.app.signin import credential_for
 from jmapsync.engine.account import AccountRun, Sides
+from jmapsync.engine.cycle import Options
 from jmapsync.errors import JmapsyncError, LocalError, UnsupportedError
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.config import AccountConfig, KindConfig, SafetyConfig
-    from jmapsync.engine.cycle import Options
     from jmapsync.engine.report import AccountReport, Progress
+    from jmapsync.engine.verify import Proof
 
 AUDITED = "audited"
 """The ledger's note of when everything was looked at last, in seconds since 1970."""
@@ -117,6 +118,20 @@ class OpenAccount:
                 self.ledger.set_note(SESSION, "")
         run.report.requests, run.report.bytes = client.requests - requests, client.received - received
         return run.report
+
+    async def verify(self) -> tuple[AccountReport, dict[str, Proof]]:
+        """Prove the mirror complete; return what failed, and by kind what was compared."""
+        client = self.client
+        session = await client.session()
+        options = Options(full=True, dry=True)
+        run = AccountRun(self.account.name, self.account.state_dir, self.ledger, self.limits, options, self.progress)
+        proofs: dict[str, Proof] = {}
+        try:
+            proofs = await run.verify(self._sides(run, session))
+        except JmapsyncError as error:
+            run.report.error, run.report.exit_code, run.report.remedy = str(error), error.exit_code, error.remedy
+        run.report.requests, run.report.bytes = client.requests, client.received
+        return run.report, proofs
 
     def _sides(self, run: AccountRun, session: Session) -> list[Sides]:
         """Build the sides of the kinds; one that the server does not offer is told in the report, and the rest goes on."""

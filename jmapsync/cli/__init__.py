@@ -15,6 +15,7 @@ from jmapsync.cli.run import run
 from jmapsync.cli.settings import Settings
 from jmapsync.cli.status import status
 from jmapsync.cli.sync import sync
+from jmapsync.cli.verify import verify
 from jmapsync.errors import ExitCode, JmapsyncError
 
 _NAME = "jmapsync"
@@ -49,7 +50,7 @@ def program(context: click.Context, config: str | None, verbose: int, *, quiet: 
     context.obj.set_up_log()
 
 
-for _command in (sync, run, check, status, conflicts, mailboxes, demo):
+for _command in (sync, run, check, status, conflicts, verify, mailboxes, demo):
     program.add_command(_command)
 
 

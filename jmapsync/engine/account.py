@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from jmapsync.engine.cycle import Cycle, Options
 from jmapsync.engine.execute import problems_of
 from jmapsync.engine.report import AccountReport, KindReport, State
+from jmapsync.engine.verify import Proof, Verifier
 from jmapsync.errors import JmapsyncError, Scope, SuspendedError
 from jmapsync.ledger import Ledger, Shelved
 
@@ -101,6 +102,22 @@ class AccountRun:
                 ahead = await asyncio.gather(*(_look_ahead(cycle, bundle.leave) for cycle in cycles))
         for cycle, failure in zip(cycles, ahead, strict=True):
             await self._run(cycle, failure)
+
+    async def verify(self, kinds: Sequence[Sides]) -> dict[str, Proof]:
+        """Prove kinds complete, one after the other, in a dry run; a failure is told in the report of its kind."""
+        found = {}
+        for sides in kinds:
+            name = sides.kind.name
+            try:
+                self._pin(name, sides.account_id)
+                found[name] = await Verifier(self._cycle(sides)).run()
+            except JmapsyncError as error:
+                report = self.report.kinds.setdefault(name, KindReport())
+                report.state, report.exit_code = State.FAILED, error.exit_code
+                report.sentences.append(str(error))
+                if error.scope is Scope.ACCOUNT:
+                    raise
+        return found
 
     def _cycle(self, sides: Sides) -> Cycle:
         report = KindReport()

@@ -170,7 +170,10 @@ class Committer:
                     self.ledger.contents.put("left_out", {key: encode(left_out) if left_out else b""})
                     self.ledger.contents.put("local", {key: objects.aligned(key, receipt.content)})
                 self.ledger.contents.put(NOW[side], {key: receipt.content})
-        self.ledger.contents.agree(record.key for record in self._settled)
+        settled = [record.key for record in self._settled]
+        unseen = {work.change.key: objects.before_theirs(work) for work in works if work.merges and work.change.key in settled}
+        self.ledger.contents.agree(settled)
+        self.ledger.contents.put("base_remote", unseen)
 
     def _seen_after(self, work: Work) -> Record:
         """Return the record, on the base that it had, with what both sides were seen to hold after the orders; count those."""

@@ -101,6 +101,12 @@ class Cycle:
             self.absorber.load()
             self._begun = True
 
+    async def look(self) -> None:
+        """Look at both sides and take in what they hold, and do nothing more. Raises as `run` does."""
+        self._begin()
+        guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
+        await self._look(Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.holding), guard, 0)
+
     async def run(self) -> KindReport:
         """Bring both sides to agree and return what was done.
 

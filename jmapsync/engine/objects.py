@@ -112,6 +112,13 @@ class Objects:
         merged = merge(before, apply(before, patch), theirs, now)
         return Edit(merged.patch, merged.conflicts, frozenset(path for path, value in patch.items() if value is None))
 
+    def before_theirs(self, work: Work) -> bytes:
+        """Return the server's object as it would be after an edit made here, without what was changed there too.
+
+        That is what both sides agree on until the disk is given the rest: who edits the file before that has not seen it.
+        """
+        return encode(_with(self._tree(work, "base_remote"), work.edit.patch if work.edit is not None else {}))
+
     def with_data(self, patch: Patch, body: Body) -> Patch:
         """Return a patch with the data that the ledger keeps aside, taken from the object as it lies here."""
         _, data = set_aside(json.loads(body.data or b"{}"))

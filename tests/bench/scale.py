@@ -7,6 +7,7 @@ for the mirrors: up to 5 GB at a time, removed at the end.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from tests.bench.corpus import make_corpus
+from tests.bench.measure import measure
 from tests.bench.ours import Jmapsync, precompile
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ LARGE_IMPORTED, LARGE_LINES = 100, 48_000
 """Messages of 3.5 MB: the largest that are not sent from a file, so the ones that memory has to bear."""
 HUGE, HUGE_OCTETS = 300, 10_000_000
 CONTACTS, PHOTO = 20_000, 20_000
+PROVED = 100_000
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -169,6 +172,22 @@ def measure_photos(directory: Path) -> None:
         shutil.rmtree(directory / dialect)
 
 
+def measure_verify(directory: Path) -> None:
+    """The proof of a large mirror."""
+    with Demo.start(PROVED, SMALL) as demo:
+        mirror = Jmapsync(directory / "verify", demo.url, USER, PASSWORD)
+        run(f"first pull of {PROVED} messages", mirror, demo)
+        command = [str(Path(sys.executable).with_name("jmapsync")), "-q", "-c", str(mirror.config), "verify", "--json"]
+        cost = measure(command, mirror.log, mirror.environment)
+        found = json.loads(mirror.log.read_bytes().partition(b"\n")[0])["accounts"]["bench"]["kinds"]["mail"]
+        _say(
+            f"verify: {cost}; {found['state']}, {found['items']} items, {found['files']} files, {found['bytes'] / 1e6:.0f} MB read"
+        )
+        _say(Figure("time", cost.wall, 60, " s"), Figure("peak memory", cost.peak, 250, " MB"))
+        assert (found["state"], found["items"], found["proved_by_digest"]) == ("clean", PROVED, PROVED)
+    shutil.rmtree(directory / "verify")
+
+
 def measure_dry_run(directory: Path) -> None:
     """What a first run would do, without doing it: the listing of a large mailbox in small memory."""
     with Demo.start(MANY, 15_000) as demo:
@@ -221,6 +240,7 @@ PARTS: dict[str, Callable[[Path], None]] = {
     "huge": measure_huge,
     "import": measure_import,
     "photos": measure_photos,
+    "verify": measure_verify,
 }
 
 

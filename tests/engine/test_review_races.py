@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -80,3 +81,15 @@ def test_a_message_edited_here_and_flagged_there_in_that_moment_is_flagged(
     mirror.sync()
     assert_converges(server.account, mirror)
     assert mirror.tree()["INBOX"] == [(OTHER, letters)]
+
+
+def test_a_folder_that_is_renamed_while_its_mailbox_is_made_stops_no_run(server: DemoServer, mirror: Mirror) -> None:
+    mirror.sync()
+    made = mirror.folder("Projects")
+    for part in ("cur", "new", "tmp"):
+        (made / part).mkdir(parents=True)
+    mirror.drop("Projects", LETTER)
+    server.faults.after_call.arm(lambda: os.rename(made, mirror.folder("Plans")), times=1, only={"Mailbox/set"})
+    mirror.sync(allow_deletes=True)
+    assert_converges(server.account, mirror)
+    assert [paths for paths, _ in server.account.listing().values()] == [frozenset({"Plans"})]

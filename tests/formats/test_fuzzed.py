@@ -73,6 +73,9 @@ def test_a_card_means_the_same_when_it_is_written(version: str, lines: tuple[str
         (event("DTSTART:20260105T100000").replace("UID:", "UID;X:"),),
         (event("DTSTART;Z:20190318T040000"), event("RECURRENCE-ID;n:20190319T040000")),
         (event("DTSTART:20260105T100000").replace("UID:", "UID;X;X:"),),
+        (event("DTSTART:20240701", "ORGANIZER:a"), event("RECURRENCE-ID:20240715")),
+        (event("DTSTART:20240701", "URL;VALUE=URI:"),),
+        (event("DTSTART;n:20260105T100000"), event("RECURRENCE-ID:20240729", "DTEND;E:20240804")),
         (ZONE, event("DTSTART:20140409T093000", "RDATE;TZID=Own:20140418T113000")),
         (event("DTSTART:20240701", "ORGANIZER:a"), event("RECURRENCE-ID:20240715", "ORGANIZER:a", "ORGANIZER:a")),
         (event("DTSTART:20240701", "ORGANIZER:a"), event("RECURRENCE-ID:20240715", "ORGANIZER:b", "ORGANIZER:a")),
@@ -113,6 +116,7 @@ JUNK: list[Object] = [
         "iCalendar": {"convertedProperties": {"start": {"name": "dtstart", "parameters": {"tzid": "foo"}}}},
         "recurrenceOverrides": {"2026-01-02T00:00:00": {"start": None}},
     },
+    {"@type": "Event", "organizerCalendarAddress": [], "recurrenceOverrides": {"2026-01-02T00:00:00": {"title": "x"}}},
     {"@type": "Event", "duration": f"P{DIGITS}D"},
     {"@type": "Event", "organizerCalendarAddress": "mailto:a", "replyTo": None},
     {
@@ -175,6 +179,23 @@ def test_an_alarm_keeps_what_is_empty_but_what_is_kept_of_its_file() -> None:
 def test_a_value_that_a_server_gives_makes_no_line_of_its_own(line: list[Any]) -> None:
     item = {"@type": "Event", "uid": "u", "start": "2026-01-01T00:00:00", "iCalendar": {"properties": [line]}}
     assert b"\nSUMMARY" not in write_calendar([item])
+
+
+def test_an_instance_of_a_whole_day_in_a_series_with_times_is_written_with_dates() -> None:
+    series = event("DTSTART;TZID=Europe/Berlin:20260105T100000", "RRULE:FREQ=DAILY;COUNT=3")
+    instance = event("RECURRENCE-ID;TZID=Europe/Berlin:20260106T100000", "DTSTART;VALUE=DATE:20260106", "DTEND;VALUE=DATE:20260107")
+    [item] = read_calendar(calendar(series, instance))
+    written = write_calendar([item])
+    assert b"DTSTART;VALUE=DATE:20260106\r\n" in written
+    assert b"RECURRENCE-ID;TZID=Europe/Berlin:20260106T100000\r\n" in written
+    assert read_calendar(written) == [item]
+
+
+def test_a_role_of_the_organizer_that_no_line_can_say_is_kept() -> None:
+    person = {"@type": "Participant", "calendarAddress": "mailto:a", "roles": {"owner": True, "Moderator": True}}
+    item = {"@type": "Event", "uid": "u", "start": "2026-01-01T10:00:00", "organizerCalendarAddress": "mailto:a"}
+    [again] = read_calendar(write_calendar([{**item, "participants": {"p": person}}]))
+    assert again["participants"] == {"p": person}
 
 
 def test_an_event_without_a_start_is_refused_for_no_file_can_hold_it() -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 READS = frozenset({
     *("note", "cursor", "records", "by_ref", "by_digest", "all", "open_items", "unmatched", "refs", "counts", "open_sizes"),
-    *("population", "places_in", "places_of", "folders", "intents", "shelf", "problems"),
+    *("population", "places_in", "places_of", "taken_names", "folders", "intents", "shelf", "problems"),
     *("suspension", "runs", "failure", "measure", "copy_of", "open_readonly"),
 })  # fmt: skip
 """Calls of ledger and ports that only tell."""

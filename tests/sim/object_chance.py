@@ -52,6 +52,8 @@ class Somebody:
         self.written: set[str] = set()
         self._chance = random.Random(seed)
         self._numbers = itertools.count(1)
+        self._made: set[str] = set()
+        """Names of the directories that were made here."""
         self._broken: dict[bytes, bytes] = {}
         """What files held that are half now, by what they hold."""
         self.story: list[str] = []
@@ -187,7 +189,9 @@ class Somebody:
         return lines.format(uid=uid, one=self._word(), other=self._word()).encode()
 
     def delete(self, kind: str) -> None:
+        """Delete a file; one that a run is just moving is for a moment in both places, and gone all the same."""
         if file := self._file(kind):
+            self.doomed.update(words_in(file.read_bytes()))
             file.unlink()
 
     def move(self, kind: str) -> None:
@@ -233,16 +237,19 @@ class Somebody:
     def make_collection(self, kind: str) -> None:
         if (self.world.base / kind).is_dir():
             made = self.world.base / kind / self._name()
+            self._made.add(made.name)
             made.mkdir()
             uid = f"u{next(self._numbers)}"
             self._save(made / f"{uid}{KINDS[kind][1].suffix}", self._content(kind, uid))
 
     def rename_directory(self, kind: str) -> None:
-        if folder := self._directory(kind):
-            folder.rename(folder.with_name(self._name()))
+        if kind != "tasks" and (folder := self._directory(kind)):
+            renamed = folder.rename(folder.with_name(self._name()))
+            self._made.add(renamed.name)
 
     def name_collection(self, kind: str) -> None:
-        if folder := self._directory(kind):
+        """Give a collection another name; not one of tasks, whose calendar may just get one in another directory."""
+        if kind != "tasks" and (folder := self._directory(kind)):
             (folder / metadata.NAME).write_text(self._name())
 
     def remove_directory(self, kind: str) -> None:
@@ -253,6 +260,7 @@ class Somebody:
         if kind != "contacts" and self.world.flavour.kinds != ("calendars",):
             return
         self.story[-1] += f" {folder.name}"
+        self.doomed.update(*(words_in(file.read_bytes()) for file in self.world.files(kind) if file.parent == folder))
         shutil.rmtree(folder)
 
     # there
@@ -305,7 +313,7 @@ class Somebody:
     def same_uid_there(self, kind: str) -> None:
         """Make an item of the uid of a file that the server does not have."""
         if file := self._file(kind):
-            uid = str(KINDS[kind][1].read(file.read_bytes())["uid"])
+            uid = self._uid(kind, file.read_bytes())
             store, name = self.world.store(kind), self._collection(kind)
             if self._is_cyrus:  # which has no event in two calendars
                 name = self.world.name_of(file.parent)
@@ -320,7 +328,8 @@ class Somebody:
             self.world.store(kind).delete(item["id"])
 
     def move_there(self, kind: str) -> None:
-        if item := self._item(kind):
+        """Move an item, but not on Cyrus, where one that is moved elsewhere here too is held back: it cannot be in both."""
+        if (item := self._item(kind)) and not self._is_cyrus:
             store = self.world.store(kind)
             store.move(item["id"], self._chance.choice(sorted(item[store.model.homes])), self._collection(kind))
 
@@ -336,8 +345,10 @@ class Somebody:
         self.world.store(kind).edit_collection(self._collection(kind), name=self._name())
 
     def remove_collection_there(self, kind: str) -> None:
-        if len(self.world.store(kind).collections) > 2 and self._chance.random() < 0.5:
-            self.world.store(kind).delete_collection(self._collection(kind))
+        """Remove a collection, but none that was made here: no delta tells of one that came and went between two looks."""
+        store, chosen = self.world.store(kind), self._collection(kind)
+        if len(store.collections) > 2 and store.collections[chosen]["name"] not in self._made and self._chance.random() < 0.5:
+            store.delete_collection(chosen)
 
     # the end
 
@@ -354,17 +365,22 @@ class Somebody:
             self._mend(kind, spoilt, named)
         assert not self._broken, "a half file is no longer there as it was left"
 
+    @staticmethod
+    def _uid(kind: str, content: bytes) -> str:
+        return str(KINDS[kind][1].read(content)["uid"])
+
     def _mend(self, kind: str, spoilt: list[Path], named: set[str]) -> None:
         before = self._places("here")
         for file in spoilt:
             if (whole := self._broken.pop(file.read_bytes(), None)) is not None:
-                self._save(file, whole)
+                others = (one.read_bytes() for one in self.world.files(kind) if one not in spoilt)
+                self._save(file, next((other for other in others if self._uid(kind, other) == self._uid(kind, whole)), whole))
             else:
                 file.unlink()
         seen: set[tuple[object, str]] = set()
-        for file in self.world.files(kind):
+        for file in sorted(self.world.files(kind), key=lambda file: file.name.startswith("twin")):
             # Cyrus has no event in two calendars either.
-            spot = None if self._is_cyrus else file.parent, str(KINDS[kind][1].read(file.read_bytes())["uid"])
+            spot = None if self._is_cyrus else file.parent, self._uid(kind, file.read_bytes())
             if spot in seen:
                 file.unlink()
             seen.add(spot)

@@ -31,6 +31,7 @@ from jmapsync.kinds.tasks import TASKS
 from jmapsync.ledger import Ledger
 from jmapsync.planner import Limits
 from jmapsync.storage.remote.objects import ObjectSide, dialect_for
+from jmapsync.storage.root import MARKER
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.side import VdirSide
 from jmapsync.storage.vdir.tree import name_of
@@ -199,9 +200,8 @@ class ObjectWorld:
 
     def leftovers(self) -> list[str]:
         """Return hidden files that only a run under way may have."""
-        kept = {metadata.MARKER, ".jmapsync"}
         hidden = (file for kind in self.flavour.kinds for file in (self.base / kind).rglob("*") if file.name[0] == ".")
-        return sorted(str(file) for file in hidden if file.name not in kept)
+        return sorted(str(file) for file in hidden if file.name != MARKER)
 
     def assert_same(self) -> None:
         """Fail unless both sides hold the same items with the same words in the same collections, each uid once."""

@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import itertools
 import json
 import os
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 import pytest
 
-from jmapsync.demo import RFC, DemoServer
-from jmapsync.engine.account import AccountRun, Sides
-from jmapsync.engine.cycle import Options
-from jmapsync.engine.report import Silent
-from jmapsync.formats.conversion import cards, schedules
-from jmapsync.jmap.auth import BasicCredential
-from jmapsync.jmap.client import Client
-from jmapsync.jmap.session import Session
-from jmapsync.kinds.calendars import CALENDARS
-from jmapsync.kinds.contacts import CONTACTS
-from jmapsync.ledger import Ledger
-from jmapsync.planner import Limits
-from jmapsync.storage.remote.objects import ObjectSide, dialect_for
-from jmapsync.storage.vdir.side import VdirSide
+from jmapsync.demo import RFC
 from tests.sim.fate import DiedError, Fate
-from tests.sim.world import MOST_RUNS, NOW, _in_this_thread, scratch
+from tests.sim.objects import KINDS, Flavour, ObjectWorld
+from tests.sim.world import scratch
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jmapsync.demo import Store
-    from jmapsync.engine.report import AccountReport
-    from jmapsync.kinds import Kind
-
 NIGHT = os.environ.get("JMAPSYNC_SIM") == "night"
 STRIDE = 1 if NIGHT else 17
-CODECS = {"contacts": cards("3.0"), "calendars": schedules("Event")}
 PHOTO = base64.b64encode(b"\xff\xd8 a photo " * 60).decode()
 
 
@@ -64,86 +43,43 @@ def event(uid: str, **properties: Any) -> dict[str, Any]:  # noqa: ANN401 # any 
     }
 
 
-class World:
+class World(ObjectWorld):
     """One account of cards and events on an embedded server, and its mirror."""
 
     def __init__(self, base: Path) -> None:
-        self.base = base
-        self.server = DemoServer(dialect=RFC)
-        self.account = self.server.account
-        self._app = self.server.endpoints.application()
-        self._session: bytes | None = None
-        self._tokens = itertools.count(1)
-        self._processes = itertools.count(1001)
-        self.requests = 0
+        super().__init__(base, Flavour("rfc", RFC, ("contacts", "calendars")))
 
-    async def _run(self, fate: Fate) -> AccountReport:
-        state = self.base / "state"
-        state.mkdir(mode=0o700, exist_ok=True)
-        kept = Session.from_json(self._session) if self._session else None
-        url = f"http://127.0.0.1:1{self.server.service.dialect.session_path}"
-        with closing(Ledger.open(state / "ledger.sqlite")) as opened:
-            ledger = fate.wrap(opened)
-            async with Client(url, BasicCredential("demo", "demo"), session=kept, transport=fate.transport(self._app)) as client:
-                session = await client.session()
-                run = AccountRun("test", state, ledger, Limits(25, 20), Options(), Silent(), lambda: NOW)
-                await run.run([self._sides(kind, client, session, fate) for kind in (CONTACTS, CALENDARS)], client.together)
-                self._session, self.requests = (await client.session()).to_json(), client.requests
-                return run.report
-
-    def _sides(self, kind: Kind, client: Client, session: Session, fate: Fate) -> Sides:
-        codec = CODECS[kind.name]
-        theirs = session.account_for(f"urn:ietf:params:jmap:{kind.name}")
-        dialect = dialect_for(kind.name, session, theirs)
-        local = VdirSide(self.base / kind.name, kind.name, codec, token=lambda: f"{next(self._tokens):08x}")
-        return Sides(kind, theirs.id, fate.wrap(local), fate.wrap(ObjectSide(client, theirs, dialect, codec)), codec)
-
-    def sync(self, fate: Fate | None = None) -> AccountReport:
-        """Run once, in this thread alone. Raises DiedError."""
-        fate = fate or Fate()
-        process = mock.patch("os.getpid", return_value=next(self._processes))
-        with fate.over(self.base), process, mock.patch("asyncio.to_thread", _in_this_thread):
-            return asyncio.run(self._run(fate))
-
-    def settle(self) -> None:
-        """Run until a run writes nothing; fail if that takes too long or anything is held back."""
-        for _ in range(MOST_RUNS):
-            report = self.sync()
-            for one in report.kinds.values():
-                assert (one.state.value, one.problems) == ("synced", []), one.sentences
-            if not report.changed:
-                return
-        raise AssertionError("still writing")
-
-    def files(self) -> dict[str, Path]:
+    def by_uid(self) -> dict[str, Path]:
         """Return the files by uid; fail if two have the same."""
         found: dict[str, Path] = {}
-        for kind, codec in CODECS.items():
-            for file in sorted((self.base / kind).glob(f"*/*{codec.suffix}")):
-                uid = codec.read(file.read_bytes())["uid"]
+        for kind in self.flavour.kinds:
+            for file in self.files(kind):
+                uid = KINDS[kind][1].read(file.read_bytes())["uid"]
                 assert uid not in found, (file, found[uid])
                 found[uid] = file
         return found
 
     def picture(self) -> Any:  # noqa: ANN401 # told as JSON for a readable difference
         """Return what both sides mean, without the ids that differ from run to run."""
-        here = {uid: (file.parent.name, self._meaning(file)) for uid, file in self.files().items()}
-        stores: tuple[tuple[str, Store], ...] = (("contacts", self.account.contacts), ("calendars", self.account.calendars))
+        here = {uid: (file.parent.name, self._meaning(file)) for uid, file in self.by_uid().items()}
         there: dict[str, Any] = {}
-        for kind, store in stores:
-            member = "addressBookIds" if kind == "contacts" else "calendarIds"
+        for kind in self.flavour.kinds:
+            store = self.store(kind)
+            member = store.model.homes
             for item in store.items.values():
                 assert item["uid"] not in there, f"two of {item['uid']}"
                 plain = {
                     name: value for name, value in item.items() if name not in {"id", member, "updated", "created", "sequence"}
                 }
                 there[item["uid"]] = ([store.collections[box]["name"] for box in item[member]], plain)
-        leftovers = [str(file) for kind in CODECS for file in (self.base / kind).rglob("*") if file.name.endswith(".tmp")]
+        leftovers = [
+            str(file) for kind in self.flavour.kinds for file in (self.base / kind).rglob("*") if file.name.endswith(".tmp")
+        ]
         shelf = len(list((self.base / "state").glob("shelf/*")))
         return json.loads(json.dumps([here, there, leftovers, shelf], sort_keys=True))
 
     def _meaning(self, file: Path) -> dict[str, Any]:
-        item = CODECS["contacts" if file.suffix == ".vcf" else "calendars"].read(file.read_bytes())
+        item = KINDS["contacts" if file.suffix == ".vcf" else "calendars"][1].read(file.read_bytes())
         return {name: value for name, value in item.items() if name not in {"updated", "created", "sequence", "prodId"}}
 
 
@@ -155,7 +91,7 @@ def begin(base: Path) -> World:
     refs |= {uid: calendars.add(event(uid)) for uid in ("meeting", "party")}
     family = contacts.create_collection("Family")
     world.settle()
-    files = world.files()
+    files = world.by_uid()
 
     def edit(uid: str, old: bytes, new: bytes) -> None:
         content = files[uid].read_bytes()

@@ -12,7 +12,7 @@ from tests.sim.objects import FLAVOURS, Flavour, ObjectWorld, Shown, words_in
 from tests.sim.world import scratch
 
 NIGHT = os.environ.get("JMAPSYNC_SIM") == "night"
-SEEDS = range(int(os.environ.get("JMAPSYNC_SEEDS", "500")) if NIGHT else 6)
+SEEDS = range(int(os.environ.get("JMAPSYNC_SEEDS", "500")) if NIGHT else 3)
 FIRST = int(os.environ.get("JMAPSYNC_SEED", "0"))
 ACTS = 14
 

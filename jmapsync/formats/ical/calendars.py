@@ -14,7 +14,7 @@ from jmapsync.formats.ical import jcal
 from jmapsync.formats.ical.entries import TYPES, read_entry, write_entry
 from jmapsync.formats.ical.fields import GROUP, by_name, read_field, write_fields
 from jmapsync.formats.ical.kept import OF_CALENDAR, Reading, Writing, keep_in, leave_unknown
-from jmapsync.formats.ical.lines import Component, escape, join, parse, unescape
+from jmapsync.formats.ical.lines import Component, Line, escape, join, parse, unescape
 from jmapsync.formats.ical.links import NAMES as LINKS
 from jmapsync.formats.ical.links import read_link, write_links
 from jmapsync.formats.ical.moments import Form, Source, Target
@@ -25,7 +25,6 @@ from jmapsync.formats.ical.times import is_local
 
 if TYPE_CHECKING:
     from jmapsync.formats.codec import Object
-    from jmapsync.formats.ical.lines import Line
     from jmapsync.formats.ical.schedule import Series
 
 PRODID: Final = "-//jmapsync//jmapsync//EN"
@@ -103,6 +102,9 @@ def _read_entries(calendar: Component, source: Source) -> list[Object]:
 
 
 def _read_override(component: Component, source: Source, main: Object, series: Series, seen: dict[str, Component]) -> None:
+    organizer = main.get("organizerCalendarAddress")
+    if isinstance(organizer, str) and component.first("ORGANIZER") is None:
+        component.lines.append(Line("ORGANIZER", {}, organizer))  # an override cannot take it away (jscalendarbis, 3.3.4)
     instance, _ = read_entry(component, source, series)
     at = instance.get("recurrenceId")
     if at is None:
@@ -246,7 +248,8 @@ def _write_object(item: Object, target: Target, *, one_line: bool) -> list[str]:
     lines, form, patches = write_entry(item, target, dates=dates if has_whole_days(item, keys) else None, one_line=one_line)
     for at, patch in patches.items():
         instance, _ = instance_of(item, at, patch)
-        whole = dates if form.kind == "date" and has_whole_days(instance, []) else None
+        own = {name: value for name, value in instance.items() if name != "recurrenceId"}  # which is written as the series begins
+        whole = dates if has_whole_days(own, [at] if form.kind == "date" else []) else None
         lines.extend(write_entry(instance, target, dates=whole, recurrence_id=form, one_line=one_line)[0])
     return lines
 

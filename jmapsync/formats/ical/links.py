@@ -38,7 +38,7 @@ def read_link(reading: Reading, line: Line) -> None:
     """Convert a line to a Link object, or keep it: a LINK that is no URI, data that are no base64."""
     params = line.params
     kind = params["VALUE"][0].upper() if "VALUE" in params else "URI"
-    if not line.value.strip() and not params:
+    if not line.value.strip() and not params.keys() - {"VALUE"}:
         return  # an empty line says nothing
     href = _binary(line) if kind == "BINARY" else write_uri(line.value)
     size = params.get("SIZE", ["0"])[0]

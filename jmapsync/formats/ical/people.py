@@ -317,6 +317,10 @@ def _add_roles(key: str, roles: object, params: dict[str, str | list[str]], writ
     if roles is None or roles == {}:
         return
     names = names_of(roles)
+    if not names and is_owner and isinstance(roles, dict):  # the ORGANIZER line gives the reader roles that this adds to
+        for name in roles.keys() - {"owner"}:
+            writing.leave(join("participants", key, "roles", name), roles[name])
+        return
     if not names:
         writing.leave(join("participants", key, "roles"), roles)
         return

@@ -175,6 +175,9 @@ class ItemLook:
         for key, record in self._ledger.records(keys).items():
             copies = traces.copies(key, known.get(key, []))
             seen[key] = self._seen(record, copies, references.get(key, b"")) if copies else None
+        for uid, readings in list(traces.fresh.items()):
+            if self._is_contested(readings, {reading.sense for reading in readings}):
+                del traces.fresh[uid]
         traces.freeze_entangled(owners)
         observation.gone = [key for key, one in sorted(seen.items()) if one is None and key not in traces.frozen]
         observation.items = [one for key, one in sorted(seen.items()) if one is not None and key not in traces.frozen]
@@ -193,17 +196,35 @@ class ItemLook:
         if not any(readings) and record.local is not None and not record.local.untidy:  # it only lost a copy
             version = Version(record.local.body, record.local.sense, homes=homes)
             return Seen(record.name, version, record.size, record.stamp, record.digest, record.key, tuple(copies))
+        changed = [reading for reading in readings if reading is not None]
         for index, place in enumerate(copies):
             readings[index] = readings[index] or self._read(place.folder, Entry(place.name, place.ino, place.size, place.mtime))
         complete = [reading for reading in readings if reading is not None]
         if len(complete) < len(copies):
             self._traces.frozen.add(record.key)
             return None
-        return self._as_seen(complete, record.key, reference)
+        edits = _edits(record, changed, complete)
+        if self._is_contested(complete, edits):
+            self._traces.frozen.add(record.key)
+            return None
+        return self._as_seen(complete, record.key, reference, edits)
 
-    def _as_seen(self, readings: Sequence[Reading], key: int | None, reference: bytes) -> Seen:
-        """Return an item that these files are the copies of: where they differ, the one changed last counts."""
-        last = max(readings, key=lambda reading: (reading.entry.mtime, reading.folder))
+    def _is_contested(self, readings: Sequence[Reading], edits: Collection[str]) -> bool:
+        """Tell whether copies of an item were edited in different ways, and name them: writing one over the other loses an edit."""
+        if len(edits) <= 1:
+            return False
+        spots = {f"{self._tree.paths[one.folder]}/{one.entry.name}" for one in readings if one.sense in edits}
+        for spot in sorted(spots):
+            others = " and ".join(sorted(spots - {spot}))
+            self._problems.append(
+                Trouble(spot, f"it was edited in another way than its copy {others}; make them alike or remove one")
+            )
+        return True
+
+    def _as_seen(self, readings: Sequence[Reading], key: int | None, reference: bytes, edits: Collection[str] = ()) -> Seen:
+        """Return an item that these files are the copies of: where they differ, an edited one counts, else the one changed last."""
+        edited = [reading for reading in readings if reading.sense in edits] or readings
+        last = max(edited, key=lambda reading: (reading.entry.mtime, reading.folder))
         content = encode(self._codec.align(json.loads(last.content), json.loads(reference))) if reference else last.content
         untidy = any(reading.sense != last.sense for reading in readings)
         homes = frozenset(reading.folder for reading in readings)
@@ -217,3 +238,12 @@ class ItemLook:
             places=tuple(place_of(reading, key or 0) for reading in readings),
             content=content,
         )
+
+
+def _edits(record: Record, changed: Sequence[Reading], readings: Sequence[Reading]) -> set[str]:
+    """Return what the copies of an item mean that were edited since both sides agreed: those that changed, and one not sent yet."""
+    known = record.base.local if record.base is not None else record.local if record.remote is not None else None
+    shown = {reading.sense for reading in changed}
+    if record.local is not None and any(reading.sense == record.local.sense for reading in readings):
+        shown.add(record.local.sense)
+    return shown - ({known.sense} if known is not None else set())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from jmapsync.errors import LocalError, Remedy
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.encoding import encode
+from jmapsync.formats.setaside import set_aside
 from jmapsync.kinds.calendars import CALENDARS
 from jmapsync.kinds.contacts import CONTACTS
 from jmapsync.kinds.tasks import TASKS
@@ -111,14 +112,19 @@ class VdirSide:
     def read(self, key: int, places: Sequence[Place]) -> Body:
         """Return the normal form of an item, its data in place, with the keys that the ledger's has.
 
-        Of copies that differ it is the one changed last. A file that is no longer the one known has none.
+        Of copies that differ it is the one that counted in the last look. A file that is no longer the one known has none.
         """
+        assert self._ledger is not None  # noqa: S101 - it was looked at before anything is read
+        record = self._ledger.records([key]).get(key) if len(places) > 1 else None
+        counted = record.local.sense if record is not None and record.local is not None and record.local.untidy else ""
         why = "it has no file"
         for place in sorted(places, key=lambda place: (place.mtime, place.folder), reverse=True):
             try:
                 data, state = read_bytes(f"{self.tree.directory(place.folder)}/{place.name}")
                 if state == (place.ino, place.size, place.mtime):
-                    return Body(str(key), encode(self._as_known(key, convert(self._codec, data))))
+                    item = convert(self._codec, data)
+                    if not counted or self._codec.sense(set_aside(item)[0]) == counted:
+                        return Body(str(key), encode(self._as_known(key, item)))
             except FileNotFoundError:
                 why = "its file was renamed or removed meanwhile"
                 continue
@@ -145,9 +151,9 @@ class VdirSide:
         """Return 0: a file is named by its uid."""
         return 0
 
-    def write(self, jobs: Sequence[Job], ledger: Ledger) -> list[Receipt]:  # noqa: ARG002  # the port's
+    def write(self, jobs: Sequence[Job], ledger: Ledger) -> list[Receipt]:
         """Carry out orders."""
-        return self._writer.write(jobs)
+        return self._writer.write(jobs, ledger.taken_names)
 
     def failure(self) -> LocalError | None:
         """Return why the last write had to stop."""

@@ -75,6 +75,7 @@ class Writer:
         self._codec = codec
         self._token = token
         self._dirty: set[str] = set()
+        self._known: Callable[[int, Sequence[str]], set[str]] = lambda _folder, _names: set()
         self._taken: dict[int, set[str]] = {}
         """Folded names in the collections that get new files, for the time of a batch."""
         self.contested: set[tuple[int, str]] = set()
@@ -82,9 +83,13 @@ class Writer:
         self.fatal: LocalError | None = None
         """Set when the disk itself failed: what is left of the batch was refused."""
 
-    def write(self, jobs: Sequence[Job]) -> list[Receipt]:
-        """Carry out orders and return their receipts in the same order; raises nothing for a single item."""
+    def write(self, jobs: Sequence[Job], known: Callable[[int, Sequence[str]], set[str]]) -> list[Receipt]:
+        """Carry out orders and return their receipts in the same order; raises nothing for a single item.
+
+        `known` returns those of some names in a folder under which the ledger knows files.
+        """
         self.fatal = None
+        self._known = known
         self._taken.clear()
         receipts: dict[int, Receipt] = {}
         drafts = {job.order.key: _Draft(job) for job in jobs}
@@ -193,11 +198,13 @@ class Writer:
         untidy = order.expect is not None and order.expect.untidy
         if not mine or not (untidy or order.homes - {place.folder for place in mine}):
             return None
-        last = max(mine, key=lambda place: (place.mtime, place.folder))
-        data, state = read_bytes(self._path(last))
-        if state != _state(last):
-            raise StaleError("its file was changed meanwhile")
-        return data
+        for place in sorted(mine, key=lambda place: (place.mtime, place.folder), reverse=True):
+            data, state = read_bytes(self._path(place))
+            if state != _state(place):
+                raise StaleError("its file was changed meanwhile")
+            if not untidy or self._codec.sense(set_aside(convert(self._codec, data))[0]) == body:
+                return data
+        raise StaleError("none of its files is as it was seen")
 
     def _renew(self, draft: _Draft, place: Place, data: bytes | None) -> None:
         """Stage what replaces a file, unless it has these bytes already."""
@@ -256,15 +263,20 @@ class Writer:
         name = next((place.name for place in draft.mine), "")
         if not name or fold(name) in taken:
             name = new_name(draft.uid or os.path.splitext(name)[0], self._codec.suffix, taken)
-        while True:
-            try:
-                give_name(one.path, f"{self._tree.directory(one.folder)}/{name}")
-            except FileExistsError:  # somebody made it in this very moment
-                taken.add(fold(name))
-                name = new_name(draft.uid or os.path.splitext(name)[0], self._codec.suffix, taken)
-            else:
-                taken.add(fold(name))
-                return name
+        while self._known(one.folder, [name]) or not self._is_given(one, name):
+            # Somebody made it in this very moment, or took away another item's: that one is missed by the ledger's name for it.
+            taken.add(fold(name))
+            name = new_name(draft.uid or os.path.splitext(name)[0], self._codec.suffix, taken)
+        taken.add(fold(name))
+        return name
+
+    def _is_given(self, one: Staged, name: str) -> bool:
+        """Give a staged file its name, unless another one has it."""
+        try:
+            give_name(one.path, f"{self._tree.directory(one.folder)}/{name}")
+        except FileExistsError:
+            return False
+        return True
 
     def _names_in(self, folder: int) -> set[str]:
         if folder not in self._taken:

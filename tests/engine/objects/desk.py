@@ -49,11 +49,12 @@ class Desk:
     wrap: Callable[[Any], Any] = lambda part: part
     """Given the ledger and both sides of a run; what it returns is used instead."""
     session: bytes | None = None
+    max_wait: float = 5.0
     requests: int = 0
 
-    def sync(self, *, allow_deletes: bool = False) -> dict[str, KindReport]:
+    def sync(self, *, allow_deletes: bool = False, full: bool = False) -> dict[str, KindReport]:
         """Run once, whatever comes of it, and return the report of each kind."""
-        return asyncio.run(self._run(Options(allow_deletes=allow_deletes))).kinds
+        return asyncio.run(self._run(Options(allow_deletes=allow_deletes, full=full))).kinds
 
     def settle(self) -> None:
         """Run until nothing is written; fail if anything is held back, or written after what was written came back.
@@ -80,7 +81,9 @@ class Desk:
             kept = Session.from_json(self.session) if self.session else None
             plain = Ledger.open(state / "ledger.sqlite")
             ledger = self.wrap(plain)
-            client = Client(self.url, BasicCredential("demo", "demo"), session=kept, max_wait=5.0, transport=self.transport)
+            client = Client(
+                self.url, BasicCredential("demo", "demo"), session=kept, max_wait=self.max_wait, transport=self.transport
+            )
             async with client:
                 try:
                     session = await client.session()

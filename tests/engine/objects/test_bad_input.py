@@ -1,4 +1,4 @@
-"""Files and objects of a server that are spoilt, absurd or huge: each is carried over whole, or named and left as it is."""
+"""Files that are spoilt, absurd or huge, and such objects of a server: each is carried over whole, or named and left as it is."""
 
 from __future__ import annotations
 

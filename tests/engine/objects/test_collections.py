@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING
 
+import pytest
+
+from tests.engine.objects.desk import change
 from tests.engine.objects.samples import card, event
 
 if TYPE_CHECKING:
@@ -19,6 +23,24 @@ def test_a_directory_made_here_becomes_an_address_book_with_what_lies_in_it(desk
     assert desk.sync()["contacts"].folders.created == 1
     desk.settle()
     assert [item["uid"] for item in cards.inside("friends")] == ["grace"]
+
+
+@pytest.mark.parametrize("act", ["rename", "remove"])
+def test_a_directory_that_goes_while_its_address_book_is_made_stops_no_run(
+    server: DemoServer, desk: Desk, cards: Store, act: str
+) -> None:
+    made = desk.base / "contacts" / "friends"
+    made.mkdir()
+    (made / "grace.vcf").write_bytes(card("grace"))
+    kept = made.with_name("elsewhere") if act == "rename" else desk.base / "elsewhere"
+    server.faults.after_call.arm(lambda: os.rename(made, kept), times=1, only={"AddressBook/set"})
+    desk.sync(allow_deletes=True)
+    desk.sync(allow_deletes=True)
+    desk.settle()
+    assert {"ada", "grace"} >= {item["uid"] for item in cards.items.values()}
+    assert [item["uid"] for item in cards.items.values() if item["uid"] == "grace"] == ["grace"] * (act == "rename")
+    assert (kept / "grace.vcf").read_bytes() == card("grace")
+    assert "friends" not in {one["name"] for one in cards.collections.values()}
 
 
 def test_names_and_colours_go_both_ways(desk: Desk, events: Store) -> None:
@@ -85,6 +107,26 @@ def test_a_card_in_two_books_is_a_file_in_each_and_an_edit_of_one_reaches_both(
     assert len(server.requests.calls("ContactCard/set")) == 1
 
 
+def test_two_files_of_a_card_that_were_edited_differently_are_both_named_and_kept(desk: Desk, cards: Store) -> None:
+    """One card, two address books, two edits: there is no telling which one is meant, and neither may be lost."""
+    cards.create_collection("Family")
+    cards.edit(cards.by_uid("ada")["id"], {f"addressBookIds/{cards.collection('Family')['id']}": True})
+    desk.settle()
+    one, other = [file for file in desk.files("contacts") if b"UID:ada\r\n" in file.read_bytes()]
+    change(one, "NOTE:first", "NOTE:one")
+    change(other, "NOTE:first", "NOTE:other")
+    for _ in range(2):
+        found = desk.sync()["contacts"]
+        assert sorted(problem.item for problem in found.problems) == [
+            f"{file.parent.name}/ada.vcf" for file in sorted((one, other))
+        ]
+        assert (b"NOTE:one\r\n" in one.read_bytes(), b"NOTE:other\r\n" in other.read_bytes()) == (True, True)
+        assert cards.by_uid("ada")["notes"]["n1"]["note"] == "first"
+    one.write_bytes(other.read_bytes())
+    desk.settle()
+    assert cards.by_uid("ada")["notes"]["n1"]["note"] == "other"
+
+
 def test_an_event_moved_here_is_one_write_there(server: DemoServer, desk: Desk, events: Store) -> None:
     other = events.create_collection("Other")
     desk.settle()
@@ -97,6 +139,18 @@ def test_an_event_moved_here_is_one_write_there(server: DemoServer, desk: Desk, 
     [call] = server.requests.calls("CalendarEvent/set")
     assert "create" not in call.arguments
     assert "destroy" not in call.arguments
+
+
+def test_an_event_moved_here_and_edited_there_in_that_moment_shows_the_edit(server: DemoServer, desk: Desk, events: Store) -> None:
+    other = events.create_collection("Other")
+    desk.settle()
+    file = desk.file("calendars", "weekly")
+    moved = file.rename(desk.base / "calendars" / "Other" / file.name)
+    ref = events.by_uid("weekly")["id"]
+    server.faults.before_call.arm(lambda: events.edit(ref, {"title": "There"}), times=1, only={"CalendarEvent/set"})
+    desk.settle()
+    assert (list(events.by_uid("weekly")["calendarIds"]), events.by_uid("weekly")["title"]) == ([other], "There")
+    assert b"SUMMARY:There\r\n" in moved.read_bytes()
 
 
 def test_a_new_event_lands_in_the_calendar_of_its_directory(desk: Desk, events: Store) -> None:

@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.errors import ExitCode
+from jmapsync.storage.vdir.side import VdirSide
 from tests.engine.objects.desk import change, writes
 from tests.engine.objects.samples import card, event
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from jmapsync.demo import DemoServer, Store
+    from jmapsync.ledger import Ledger
+    from jmapsync.storage.port import Job, Receipt
     from tests.engine.objects.desk import Desk
 
 
@@ -154,6 +159,57 @@ class TestEditsOnBothSides:
         desk.settle()
         assert b"SUMMARY:There\r\n" in desk.file("calendars", "weekly").read_bytes()
         assert events.sent == []
+
+
+class TestWhatIsMadeHere:
+    @pytest.mark.parametrize("kind", ["contacts", "calendars"])
+    def test_and_deleted_there_before_the_next_look_is_gone_here_too(self, server: DemoServer, desk: Desk, kind: str) -> None:
+        """No list of changes has to tell of what was created and destroyed since the state it begins at (RFC 8620, 5.2)."""
+        store = server.account.contacts if kind == "contacts" else server.account.calendars
+        new = desk.files(kind)[0].with_name(f"new{desk.files(kind)[0].suffix}")
+        new.write_bytes(card("new") if kind == "contacts" else event("new"))
+        desk.sync()
+        store.delete(store.by_uid("new")["id"])
+        desk.settle()
+        assert not new.exists()
+        assert "new" not in {item["uid"] for item in store.items.values()}
+
+
+class TestAnEditOfAFileThatWaitsForTheServers:
+    """The server's edit was met with one here, but the file does not show it yet: who saves it then has not seen it."""
+
+    @pytest.mark.parametrize("first", ["NOTE:here", "FN:Here"], ids=["after a conflict", "after a merge"])
+    def test_replaces_nothing_that_it_does_not_show(self, desk: Desk, cards: Store, first: str) -> None:
+        cards.edit(cards.by_uid("ada")["id"], {"notes/n1/note": "there"})
+        file = desk.file("contacts", "ada")
+        change(file, "NOTE:first" if first.startswith("NOTE") else "FN:Ada Lovelace", first)
+        shown = "NOTE:here" if first.startswith("NOTE") else "NOTE:first"
+        desk.wrap = lambda part: (
+            SavedBefore(part, lambda: change(file, shown, "NOTE:later")) if isinstance(part, VdirSide) else part
+        )
+        desk.sync()
+        desk.wrap = lambda part: part
+        desk.sync()
+        assert cards.by_uid("ada")["notes"]["n1"]["note"] == "there"
+        assert b"NOTE:there\r\n" in file.read_bytes()
+        assert b"NOTE:later\r\n" in b"".join(content for _, content in desk.shelf())
+        assert writes(desk.sync()) == 0
+
+
+class SavedBefore:
+    """The local side, where somebody saves a file in the moment before the first write of all."""
+
+    def __init__(self, inner: VdirSide, save: Callable[[], None]) -> None:
+        self._inner = inner
+        self._saves = [save]
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 # any member of the side
+        return getattr(self._inner, name)
+
+    def write(self, jobs: Sequence[Job], ledger: Ledger) -> list[Receipt]:
+        while self._saves:
+            self._saves.pop()()
+        return self._inner.write(jobs, ledger)
 
 
 class TestAServerThatDropsProperties:

@@ -105,6 +105,33 @@ class TestWhatPeopleDo:
         assert seen.version == Version(sense, sense, homes=frozenset({work, home}), untidy=True)
         assert room.read(key) == item("one", "edited")
 
+    def test_of_copies_edited_in_different_ways_all_are_named_and_none_counts(self, room: Room, work: int, home: int) -> None:
+        key = room.create(item("one"), work, home)
+        for number, path in enumerate(room.paths(key)):
+            room.save(path, item("one", f"edited {number}"))
+        for _ in range(2):
+            seen = room.look()
+            assert sorted(problem.item for problem in seen.problems) == ["Home/one.ics", "Work/one.ics"]
+            assert (seen.items, seen.gone) == ([], [])
+        room.paths(key)[1].unlink()
+        [one] = room.look().items
+        assert one.version.homes == {work}
+
+    def test_of_new_copies_that_differ_all_are_named_and_none_is_taken_up(self, room: Room, work: int, home: int) -> None:
+        for number, folder in enumerate((work, home)):
+            room.save(room.directory(folder) / "new.ics", item("new", f"written {number}"))
+        seen = room.look()
+        assert sorted(problem.item for problem in seen.problems) == ["Home/new.ics", "Work/new.ics"]
+        assert seen.items == []
+
+    def test_of_copies_the_edited_one_counts_though_another_was_touched_later(self, room: Room, work: int, home: int) -> None:
+        key = room.create(item("one"), work, home)
+        first, second = room.paths(key)
+        room.save(first, item("one", "edited"))
+        os.utime(second, ns=(first.stat().st_mtime_ns + 10**9,) * 2)
+        room.look()
+        assert (room.content(key)["title"], room.read(key)) == ("edited", item("one", "edited"))
+
     def test_when_the_differing_copy_is_removed_the_other_one_counts_again(self, room: Room, work: int, home: int) -> None:
         key = room.create(item("one"), work, home)
         room.save(room.paths(key)[1], item("one", "edited"))
@@ -215,7 +242,10 @@ class TestSomeCollections:
         room.save(first, item("one", "older"))
         room.save(second, item("one", "newer"))
         seen = room.side.look_items(room.ledger, {"Work"})
-        assert (seen.problems, [(one.key, one.version.untidy) for one in seen.items]) == ([], [(key, True)])
+        assert (sorted(problem.item for problem in seen.problems), seen.items) == (["Home/one.ics", "Work/one.ics"], [])
+        room.save(second, item("one", "older"))
+        seen = room.side.look_items(room.ledger, {"Work"})
+        assert (seen.problems, [(one.key, one.version.untidy) for one in seen.items]) == ([], [(key, False)])
 
 
 class TestManyFiles:

@@ -143,6 +143,18 @@ class TestWhatIsWritten:
         assert path != theirs
         assert theirs.read_bytes() == b"half of someth"
 
+    def test_a_name_that_the_ledger_knows_of_another_item_is_not_taken(self, room: Room, work: int) -> None:
+        """Its file went after the look; were the name taken, nobody would miss the other item any more."""
+        other = room.create(item("other"), work)
+        [theirs] = room.paths(other)
+        theirs = theirs.rename(theirs.with_name("one.ics"))
+        room.look()
+        theirs.unlink()
+        [path] = room.paths(room.create(item("one"), work))
+        assert path != theirs
+        room.look()
+        assert room.record(other).local is None
+
     @pytest.mark.parametrize("title", ["unwritable", "boom"])
     def test_what_cannot_be_a_file_is_refused_alone(self, room: Room, work: int, title: str) -> None:
         receipts = room.write(room.to_create(item("a", title), [work]), room.to_create(item("b"), [work]))
@@ -300,7 +312,6 @@ class TestWhatIsExpected:
     def test_copies_that_differ_are_made_alike(self, room: Room, work: int, home: int) -> None:
         key = room.create(item("one"), work, home)
         first, second = room.paths(key)
-        room.save(first, item("one", "older edit"))
         room.save(second, item("one", "newer edit"))
         [seen] = room.look().items
         assert seen.version == Version(seen.version.body, seen.version.body, homes=frozenset({work, home}), untidy=True)

@@ -137,9 +137,9 @@ class ObjectSetter:
         body: dict[str, Any] = {}
         if order.verb is Verb.REPLACE and job.patch is None:
             raise UnsentError.stale(job, "its file could not be read")
+        if order.expect is not None and reader.one(ref, now.found).version.body != order.expect.body:
+            raise self._overtaken(job, "it was edited on the server meanwhile")
         if job.patch:
-            if order.expect is not None and reader.one(ref, now.found).version.body != order.expect.body:
-                raise self._overtaken(job, "it was edited on the server meanwhile")
             patch = fitted_patch(job.patch, json.loads(job.held or b"{}"), form)
             await self._respect(job, patch, form, now.raw(ref))
             body = await self._sender.patch(job, patch, form, now.raw(ref))

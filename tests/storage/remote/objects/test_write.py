@@ -174,6 +174,18 @@ def test_a_move_meets_what_another_client_moved(case: Case, store: Store, room: 
     assert room.look().items[ref].version.homes == {room.key("Else")}
 
 
+def test_a_move_meets_what_another_client_edited(case: Case, store: Store, room: Room) -> None:
+    """Were it carried out, its receipt would make of their edit one that both sides know."""
+    ref = one(store, room)
+    store.create_collection("Work")
+    room.look()
+    store.edit(ref, titled(case[0], "Theirs"))
+    (receipt,) = room.write(room.to_move(ref, room.key("Work")))
+    assert receipt.outcome is Outcome.STALE
+    assert title_of(case[0], json.loads(room.look().items[ref].content)) == "Theirs"
+    room.done(room.to_move(ref, room.key("Work")))
+
+
 def test_a_removal_destroys_what_is_as_it_was_seen(case: Case, store: Store, room: Room) -> None:
     ref = one(store, room)
     room.done(room.to_delete(ref))

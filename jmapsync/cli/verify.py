@@ -1,0 +1,71 @@
+"""`jmapsync verify`: prove the mirror complete."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from jmapsync.cli.settings import Settings, pass_settings
+
+if TYPE_CHECKING:
+    from jmapsync.engine.report import AccountReport
+    from jmapsync.engine.verify import Proof
+
+
+@click.command(short_help="Prove that the mirror is complete.")
+@click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@pass_settings
+def verify(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> int:
+    """Compare every item of the server with its files, byte for byte, and name what differs; nothing is written.
+
+    Mail that comes or changes meanwhile, by a daemon at work too, may be named as well: then verify once more.
+    """
+    import asyncio  # noqa: PLC0415  # `--help` must come at once
+
+    from jmapsync.engine.report import worst  # noqa: PLC0415
+    from jmapsync.errors import ExitCode  # noqa: PLC0415
+
+    found = asyncio.run(settings.app().verify(accounts, progress=settings.progress()))
+    different = any(proof.differences for _, proofs in found.values() for proof in proofs.values())
+    code = worst([ExitCode.HELD_BACK if different else ExitCode.IN_SYNC, *(report.worst for report, _ in found.values())])
+    if as_json:
+        import json  # noqa: PLC0415
+
+        click.echo(json.dumps({"ok": code == 0, "accounts": {name: _object(*one) for name, one in found.items()}}))
+    for name, (report, proofs) in found.items():
+        if not as_json:
+            _print(name, report, proofs, counts=not settings.quiet)
+        for kind, failed in report.kinds.items():
+            for sentence in failed.sentences:
+                click.echo(f"{name} {kind}: {sentence}", err=True)
+        if report.error:
+            click.echo(f"{name}: {report.error}", err=True)
+    return code
+
+
+def _object(report: AccountReport, proofs: dict[str, Proof]) -> dict[str, object]:
+    failed = {kind: {"state": "failed", "why": " ".join(one.sentences)} for kind, one in report.kinds.items() if one.exit_code}
+    kinds = {**{kind: proof.to_json() for kind, proof in proofs.items()}, **failed}
+    return {"seconds": round(report.seconds, 3), "requests": report.requests, "error": report.error, "kinds": kinds}
+
+
+def _print(name: str, report: AccountReport, proofs: dict[str, Proof], *, counts: bool) -> None:
+    for kind, proof in proofs.items():
+        for path, (here, there) in sorted(proof.containers.items()):
+            if counts:
+                click.echo(f"{name} {kind}: {path}: {here:,} here, {there:,} on the server")
+        for one in proof.differences:
+            click.echo(f"{name} {kind}: different: {one.item}: {one.why}")
+        verdict = f"{len(proof.differences):,} differences" if proof.differences else "complete"
+        if counts or proof.differences:
+            how = _proved(kind, proof)
+            read = f"{proof.items:,} items, {proof.files:,} files, {proof.octets / 1e6:.1f} MB read{how}"
+            click.echo(f"{name} {kind}: {verdict} ({read}, {report.seconds:.1f} s)")
+
+
+def _proved(kind: str, proof: Proof) -> str:
+    if kind != "mail":
+        return ""
+    return f", {proof.digests:,} proved by the server's digests" if proof.digests else f", {proof.bodies:,} fetched again"
