@@ -133,6 +133,12 @@ class RootError(JmapsyncError):
     exit_code = ExitCode.SUSPENDED
 
 
+class LayoutError(RootError):
+    """The folders of a root lie in another way than the configuration says; looking for them elsewhere would miss them all."""
+
+    exit_code = ExitCode.USAGE
+
+
 class SuspendedError(JmapsyncError):
     """The guard held a plan back before any write."""
 

@@ -49,6 +49,7 @@ class Mirror:
     kind: Kind = MAIL
     on_delete: str = "trash"
     keep_crlf: bool = False
+    layout: str = "nested"
     limits: Limits = field(default_factory=lambda: Limits(25, 20))
     max_wait: float = 5.0
     session: bytes | None = None
@@ -91,7 +92,9 @@ class Mirror:
                     session = await client.session()
                     account = session.account_for(MAIL_CAPABILITY)
                     run = AccountRun("test", self.state, ledger, self.limits, options, Silent(), self.clock)
-                    local = MaildirSide(self.root, spool, keep_crlf=self.keep_crlf, dry=options.dry, token=self.token)
+                    local = MaildirSide(
+                        self.root, spool, layout=self.layout, keep_crlf=self.keep_crlf, dry=options.dry, token=self.token
+                    )
                     remote = MailSide(client, account, spool, on_delete=self.on_delete)
                     await run.run([Sides(self.kind, account.id, self.wrap(local), self.wrap(remote))], client.together)
                     self.session = (await client.session()).to_json()
@@ -102,11 +105,20 @@ class Mirror:
                     ledger.close()
 
     def folder(self, path: str) -> Path:
-        return self.root / path
+        if self.layout == "nested":
+            return self.root / path
+        return self.root if path == "INBOX" else self.root / f".{path.replace('/', '.')}"
+
+    def path_of(self, folder: Path) -> str:
+        """Return the mailbox path that a Maildir stands for, where no name of it is escaped."""
+        place = str(folder.relative_to(self.root))
+        if self.layout == "nested":
+            return place
+        return "INBOX" if place == "." else place.removeprefix(".").replace(".", "/")
 
     def files(self, path: str = "") -> list[Path]:
         """Return the messages of one folder, or of all."""
-        folders = [self.root / path] if path else [one.parent for one in sorted(self.root.rglob("cur"))]
+        folders = [self.folder(path)] if path else [one.parent for one in sorted(self.root.rglob("cur"))]
         files = (file for folder in folders for sub in ("new", "cur") for file in (folder / sub).iterdir())
         return sorted(file for file in files if file.name[0] != ".")
 
@@ -114,18 +126,18 @@ class Mirror:
         """Return, by folder, each message's bytes and flag letters."""
         found: dict[str, list[tuple[bytes, str]]] = {}
         for file in self.files():
-            folder = str(file.parent.parent.relative_to(self.root))
+            folder = self.path_of(file.parent.parent)
             found.setdefault(folder, []).append((file.read_bytes(), file.name.partition(":2,")[2]))
         return {folder: sorted(messages) for folder, messages in found.items()}
 
     def drop(self, path: str, content: bytes, *, sub: str = "new", info: str = "") -> Path:
         """Put a message into a folder as a delivery agent does that has been done with it for a second."""
         name = f"{int(time.time())}.T{next(self._numbers)}.test{info}"
-        temporary = self.root / path / "tmp" / name
+        temporary = self.folder(path) / "tmp" / name
         temporary.write_bytes(content)
         moment = time.time() - 1
         os.utime(temporary, (moment, moment))
-        target = self.root / path / sub / name
+        target = self.folder(path) / sub / name
         temporary.rename(target)
         return target
 
@@ -139,7 +151,7 @@ class Mirror:
 def assert_mirrored(account: Account, mirror: Mirror) -> None:
     """Fail unless the disk holds what the account holds: folders, bytes, flags, keywords, memberships and dates."""
     folders = {_path(account, mailbox): mailbox.id for mailbox in account.mailboxes.values()}
-    assert sorted(folders) == sorted(str(cur.parent.relative_to(mirror.root)) for cur in mirror.root.rglob("cur"))
+    assert sorted(folders) == sorted(mirror.path_of(cur.parent) for cur in mirror.root.rglob("cur"))
     assert not [left for temporary in mirror.root.rglob("tmp") for left in temporary.iterdir()]
     there: dict[str, list[Shown]] = {}
     for path, box in folders.items():
@@ -165,7 +177,7 @@ def assert_converges(account: Account, mirror: Mirror, *, requests: int = 1) -> 
 
 
 def _path(account: Account, mailbox: Mailbox) -> str:
-    """Return where a mailbox of a plain name lies in the `nested` layout."""
+    """Return the path of a mailbox of a plain name as a mirror has it."""
     top, slash, rest = account.path(mailbox).partition("/")
     inbox = next(box for box in account.mailboxes.values() if box.role == "inbox" and box.parent_id is None)
     return f"{'INBOX' if top == inbox.name else top}{slash}{rest}"

@@ -23,9 +23,10 @@ def folder_lines(account: AccountConfig, *, named: bool, prefixed: bool) -> list
     if account.mail is None:
         return []
     root = account.mail.path
+    places = {folder: folder for folder in _maildirs(root)} if account.mail.layout == "nested" else _side_by_side(root)
     lines = []
-    for folder in sorted(_maildirs(root), key=lambda path: (path != "INBOX", path.casefold())):
-        path = os.fspath(root / folder)
+    for folder in sorted(places, key=lambda path: (path != "INBOX", path.casefold())):
+        path = os.fspath(root / places[folder])
         if not path.isprintable():
             continue
         label = f"{account.name}/{folder}" if prefixed else folder
@@ -48,3 +49,13 @@ def _maildirs(root: Path, below: str = "") -> Iterator[str]:
         yield below
     for name in sorted(names - _PARTS if below else names):
         yield from _maildirs(root, f"{below}/{name}" if below else name)
+
+
+def _side_by_side(root: Path) -> dict[str, str]:
+    """Return where each folder of a Maildir++ root lies in it, by its path."""
+    try:
+        names = ["", *(name for name in os.listdir(root) if name[0] == ".")]
+        maildirs = [name for name in names if all((root / name / part).is_dir() for part in _PARTS)]
+    except OSError:
+        return {}
+    return {name[1:].replace(".", "/") or "INBOX": name for name in maildirs}

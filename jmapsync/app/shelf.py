@@ -15,6 +15,8 @@ from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.lines import to_disk
 from jmapsync.ledger import AccountLock, Ledger, Shelved
 from jmapsync.storage.atomic import replace_text, sync_directories
+from jmapsync.storage.maildir.plusplus import place_of
+from jmapsync.storage.root import USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +89,7 @@ class Shelf:
         homes = [int(home) for home in shelved.home.split() if int(home) in folders]
         path, keywords = folders[homes[0]] if homes else ("INBOX", "")
         info = KeywordTable.parse(keywords).write(frozenset(shelved.tags.split()), ":2,")
-        return _deliver(mail.path / path, content, info)
+        return _deliver(mail.path / (path if mail.layout == USUAL else place_of(path)), content, info)
 
     def _put_in_place(self, config: KindConfig, shelved: Shelved, ledger: Ledger) -> Path:
         """Write a card, an event or a task over its file, as a program that edits it does; there is but one of its uid."""

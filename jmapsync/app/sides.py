@@ -56,7 +56,7 @@ def _mail(config: MailConfig, account: AccountConfig, client: Client, session: S
     return Sides(
         MAIL.pulled_only() if config.direction == "pull" else MAIL,
         theirs.id,
-        MaildirSide(config.path, spool, keep_crlf=config.line_endings == "crlf", dry=dry),
+        MaildirSide(config.path, spool, layout=config.layout, keep_crlf=config.line_endings == "crlf", dry=dry),
         MailSide(client, theirs, spool, on_delete=config.on_delete),
     )
 

@@ -54,12 +54,12 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
 
 
-def unique(text: str, identity: str, taken: set[str]) -> str:
-    """Return the folder name, marked by its identity where it is too long or folds to a name that is taken."""
-    if len(text.encode()) <= LONGEST and fold(text) not in taken:
+def unique(text: str, identity: str, taken: set[str], *, longest: int = LONGEST) -> str:
+    """Return the folder name, marked by its identity where it has more octets than `longest` or folds to a name that is taken."""
+    if len(text.encode()) <= longest and fold(text) not in taken:
         return text
     mark = f"%~{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
-    room = LONGEST - len(mark)
+    room = longest - len(mark)
     cut = text.encode()[:room].decode("utf-8", "ignore") if len(text.encode()) > room else text
     cut = re.sub(r"%[0-9A-F]?\Z", "", cut)
     return cut + mark

@@ -6,7 +6,7 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.errors import LocalError, RootError
+from jmapsync.errors import LayoutError, LocalError, RootError
 from jmapsync.storage.atomic import replace_text
 
 if TYPE_CHECKING:
@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 
 MARKER = ".jmapsync"
 """The name of the marker of a root, and of that of a folder in it."""
+USUAL = "nested"
+"""The layout of a root whose marker names none."""
 
 
-def claim(root: Path, ledger: Ledger, account: str, kind: str, *, dry: bool) -> None:
+def claim(root: Path, ledger: Ledger, account: str, kind: str, *, dry: bool, layout: str = "") -> None:
     """Check that the root is this mirror's, or make it so, unless `dry`.
 
     Raises RootError when the root that a ledger knows is gone, unmarked, or marked for something else: then nothing may be
-    read as deleted (hard case 12). Raises LocalError when it cannot be made.
+    read as deleted (hard case 12). `layout` is how folders lie in it, where that is not the usual one; LayoutError when they lie
+    otherwise. Raises LocalError when it cannot be made.
     """
     known = ledger.note(f"root:{kind}")
     marker = read_marker(root)
@@ -37,10 +40,16 @@ def claim(root: Path, ledger: Ledger, account: str, kind: str, *, dry: bool) -> 
             f"The folder {root} is the mirror of {marker.get('kind')} of another account ({marker.get('account')}).",
             advice="Choose another path for this one.",
         )
+    if marker is not None and marker.get("layout", "") != layout:
+        raise LayoutError(
+            f'The folder {root} holds its mail in the layout "{marker.get("layout") or USUAL}", not "{layout or USUAL}"; '
+            "nothing was synchronised.",
+            advice="Set layout back, or start a new mirror: another account name and another path.",
+        )
     if marker is None and dry:
         return
     if marker is None:
-        marker = {"account": account, "kind": kind, "id": secrets.token_hex(16)}
+        marker = {"account": account, "kind": kind, "id": secrets.token_hex(16)} | ({"layout": layout} if layout else {})
         try:
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
             replace_text(root / MARKER, json.dumps(marker) + "\n")

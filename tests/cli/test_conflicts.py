@@ -47,6 +47,18 @@ class TestAnEmptyShelf:
         assert jmapsync("conflicts", "show", "--", identity).code == 2
 
 
+def test_a_version_goes_back_into_its_folder_of_a_maildir_plus_plus(jmapsync: Command, home: Home) -> None:
+    home.configure(mail='layout = "maildir++"\ndirection = "pull"')
+    jmapsync("sync")
+    file = next(file for part in ("new", "cur") for file in (home.mail / part).iterdir())
+    edited = file.read_bytes() + b"edited\n"
+    (home.mail / "tmp" / "edited").write_bytes(edited)
+    (home.mail / "tmp" / "edited").rename(file)
+    jmapsync("sync")
+    assert jmapsync("conflicts", "restore", "1").code == 0
+    assert edited in {file.read_bytes() for file in (home.mail / "cur").iterdir()}
+
+
 @pytest.mark.usefixtures("shelved")
 class TestAShelvedVersion:
     def test_is_listed(self, jmapsync: Command) -> None:

@@ -29,6 +29,16 @@ class TestMailboxes:
             f"mailboxes '{home.mail}/Lists/python'",
         ]
 
+    def test_names_the_folders_of_maildir_plus_plus_as_they_lie(self, jmapsync: Command, home: Home) -> None:
+        home.configure(mail='layout = "maildir++"')
+        make(home, "", ".Archive", ".Lists.python")
+        (home.mail / ".notmuch").mkdir()
+        assert jmapsync("mailboxes", "--named").out.splitlines() == [
+            f"named-mailboxes 'INBOX' '{home.mail}'",
+            f"named-mailboxes 'Archive' '{home.mail}/.Archive'",
+            f"named-mailboxes 'Lists/python' '{home.mail}/.Lists.python'",
+        ]
+
     def test_with_labels_for_neomutt(self, jmapsync: Command, home: Home) -> None:
         make(home, "INBOX")
         assert jmapsync("mailboxes", "--named").out == f"named-mailboxes 'INBOX' '{home.mail}/INBOX'\n"

@@ -243,13 +243,29 @@ class TestWhatThisVersionCannotDo:
         assert done.out.startswith("home mail: ")
         assert jmapsync("sync", "--kind", "mail").code == 0
 
-    @pytest.mark.parametrize("mail", ['layout = "maildir++"', "keep_deleted = true", 'include = ["INBOX"]', 'exclude = ["Junk"]'])
+    @pytest.mark.parametrize("mail", ["keep_deleted = true", 'include = ["INBOX"]', 'exclude = ["Junk"]'])
     def test_a_way_of_mirroring_is_told_and_nothing_is_touched(self, mail: str, jmapsync: Command, home: Home) -> None:
         home.configure(mail=mail)
         done = jmapsync("sync")
         assert done.code == 2
         assert done.err.startswith("home mail: This version cannot ")
         assert not home.mail.exists()
+
+    @pytest.mark.parametrize(("before", "after"), [("nested", "maildir++"), ("maildir++", "nested")])
+    def test_another_layout_over_a_mirror_is_refused_and_nothing_is_touched(
+        self, before: str, after: str, jmapsync: Command, home: Home, server: DemoServer
+    ) -> None:
+        home.configure(mail=f'layout = "{before}"')
+        assert jmapsync("sync").code == 0
+        there, mail = sorted(home.mail.rglob("*")), server.account.listing()
+        home.configure(mail=f'layout = "{after}"')
+        for options in ([], ["--full"], ["--dry-run"], ["--allow-deletes"]):
+            done = jmapsync("sync", *options)
+            assert done.code == 2
+            assert f'in the layout "{before}", not "{after}"; nothing was synchronised' in done.err
+        assert (sorted(home.mail.rglob("*")), server.account.listing()) == (there, mail)
+        home.configure(mail=f'layout = "{before}"')
+        assert jmapsync("sync", "--full").code == 0
 
     def test_a_way_of_signing_in_is_told(self, jmapsync: Command, home: Home) -> None:
         home.config.write_text(home.config.read_text().replace('"basic"', '"oauth"'))

@@ -49,7 +49,7 @@ def on_disk(mirror: Mirror) -> dict[str, list[Shown]]:
         keywords = frozenset(names[letter] for letter in letters if letter.islower())
         standard = "".join(letter for letter in letters if letter.isupper())
         shown = (file.read_bytes(), standard, keywords, int(file.stat().st_mtime))
-        found.setdefault(str(folder.relative_to(mirror.root)), []).append(shown)
+        found.setdefault(mirror.path_of(folder), []).append(shown)
     return {folder: sorted(messages) for folder, messages in found.items()}
 
 

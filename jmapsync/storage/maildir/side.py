@@ -7,7 +7,7 @@ import os
 import secrets
 from typing import TYPE_CHECKING, BinaryIO
 
-from jmapsync.errors import LocalError, Remedy
+from jmapsync.errors import LayoutError, LocalError, Remedy
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.lines import Form, Measure, measure, to_wire
 from jmapsync.formats.names import is_marked
@@ -15,10 +15,11 @@ from jmapsync.planner.model import Verb
 from jmapsync.storage.maildir.folders import look_folders
 from jmapsync.storage.maildir.identify import iterate_chunks
 from jmapsync.storage.maildir.look import SLICE, MessageLook
+from jmapsync.storage.maildir.plusplus import PlusPlusTree
 from jmapsync.storage.maildir.tree import Tree, key_in
 from jmapsync.storage.maildir.write import Writer
 from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
-from jmapsync.storage.root import claim
+from jmapsync.storage.root import USUAL, claim, read_marker
 from jmapsync.storage.state import state_of
 
 if TYPE_CHECKING:
@@ -43,21 +44,31 @@ class MaildirSide:
         root: Path,
         spool: Path,
         *,
+        layout: str = USUAL,
         keep_crlf: bool = False,
         dry: bool = False,
         limit: int = SLICE,
         token: Callable[[], str] = lambda: secrets.token_hex(4),
     ) -> None:
         """Prepare; `spool` is a folder for large messages on their way; `dry` writes nothing at all; `limit` as of a look."""
-        self.tree = Tree(root, dry=dry)
+        self._layout = "" if layout == USUAL else layout
+        self.tree = PlusPlusTree(root, dry=dry) if self._layout else Tree(root, dry=dry)
         self._spool = spool
         self._dry = dry
         self._limit = limit
         self._writer = Writer(self.tree, keep_crlf=keep_crlf, token=token)
 
     def open(self, ledger: Ledger, account: str) -> None:
-        """Check the root's marker, or make it, learn where the folders lie, and remove what a killed run left half done."""
-        claim(self.tree.root, ledger, account, "mail", dry=self._dry)
+        """Check the root's marker, or make it, learn where the folders lie, and remove what a killed run left half done.
+
+        Raises what `claim` raises, and LayoutError for a tree of another program in the other layout.
+        """
+        if not ledger.note("root:mail") and read_marker(self.tree.root) is None and self.tree.is_otherwise():
+            raise LayoutError(
+                f"The folder {self.tree.root} holds mail in another layout than this account's; nothing was synchronised.",
+                advice="Set layout to the one it has, or choose another path.",
+            )
+        claim(self.tree.root, ledger, account, "mail", dry=self._dry, layout=self._layout)
         self.tree.load(ledger)
         if not self._dry:
             self.tree.clear_unfinished()
@@ -180,8 +191,8 @@ class MaildirSide:
             parent = next(iter(record.local.homes), None) if record is not None and record.local is not None else None
             if record is None or record.local is None or (parent is not None and parent not in self.tree.paths):
                 continue
-            plain = self.tree.place_for(key, record.local.body, "", parent, str(record.ref or key))
             with contextlib.suppress(OSError):
+                plain = self.tree.place_for(key, record.local.body, "", parent, str(record.ref or key))
                 self.tree.move(key, plain)
                 self._put_folders(ledger)
 

@@ -1,7 +1,8 @@
 """Know the folders of a Maildir tree: the root and its marker, where each container lies, and its keyword table.
 
-`nested` layout: `PATH/INBOX`, `PATH/Lists/python`, each with cur, new and tmp. The root's marker `.jmapsync` says whose mirror it
-is; a folder's marker names its mailbox, so that `mv` is a rename and a lost ledger finds its folders again.
+`nested` layout: `PATH/INBOX`, `PATH/Lists/python`, each with cur, new and tmp; `plusplus` has the other one. The root's marker
+`.jmapsync` says whose mirror it is; a folder's marker names its mailbox, so that `mv` is a rename and a lost ledger finds its
+folders again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError
 from jmapsync.formats.flags import KeywordTable
-from jmapsync.formats.names import INSIDE, LOST_AND_FOUND, TOP, escape, fold, unescape, unique
+from jmapsync.formats.names import INSIDE, LONGEST, LOST_AND_FOUND, TOP, escape, fold, unescape, unique
 from jmapsync.kinds.mail import MAIL
 from jmapsync.storage.atomic import replace_text, sync_directories, unfinished
 from jmapsync.storage.root import MARKER, read_marker
@@ -31,7 +32,7 @@ KEYWORDS = "dovecot-keywords"
 INBOX = "INBOX"
 _OUR_NAME = re.compile(r"[0-9]+\.J([0-9]+)R[0-9a-f]{8}\.")
 """How the names of the files begin that a mirror makes: the time, and the message's key; see `write.Writer`."""
-_PARTS = ("cur", "new", "tmp")
+PARTS = ("cur", "new", "tmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +82,20 @@ class Tree:
 
     def folder(self, key: int) -> Path:
         """Return where a container lies."""
-        return self.root / self.paths[key]
+        return self.root / self.place(self.paths[key])
+
+    def place(self, path: str) -> str:
+        """Return where the folder of a path lies below the root."""
+        return path
 
     def directory(self, key: int) -> str:
         """Return the same as text, for what is done to every file: putting a Path together costs more than opening one."""
-        return f"{self._top}/{self.paths[key]}"
+        place = self.place(self.paths[key])
+        return f"{self._top}/{place}" if place else self._top
+
+    def is_otherwise(self) -> bool:
+        """Tell whether a root without a marker holds mail in the other layout: it is a Maildir itself."""
+        return all((self.root / part).is_dir() for part in PARTS)
 
     def clear_unfinished(self) -> None:
         """Remove what a killed run left in the folders, as far as that is possible.
@@ -140,42 +150,46 @@ class Tree:
         """Return the names of what may be folders of mail in a folder."""
         with os.scandir(self.root / path) as entries:
             names = sorted(entry.name for entry in entries if entry.name[0] != "." and may_be_folder(entry))
-        foreign = set(_PARTS) if path else {LOST_AND_FOUND} - set(self.paths.values())
+        foreign = set(PARTS) if path else {LOST_AND_FOUND} - set(self.paths.values())
         return [name for name in names if name not in foreign]
 
     def _mailbox_of(self, path: str) -> str:
-        return str((read_marker(self.root / path) or {}).get("mailbox", ""))
+        return str((read_marker(self.root / self.place(path)) or {}).get("mailbox", ""))
 
     def place_for(self, key: int, name: str, role: str, parent: int | None, mailbox: str) -> str:
         """Return the path below the root that a container is to have, which no other one has."""
         above = f"{self.paths[parent]}/" if parent is not None else ""
         if role == "inbox" and not above:
             return INBOX
+        text, longest = self._name_for(name, above)
         taken = {
             fold(path.rpartition("/")[2])
             for other, path in self.paths.items()
             if other != key and path.rpartition("/")[0] == above.rstrip("/")
         }
-        text = escape(name, reserved=INSIDE if above else TOP)
-        found = unique(text, mailbox, taken)
+        found = unique(text, mailbox, taken, longest=longest)
         if fold(found) in taken:  # a lost ledger met the folder without its marker, and took it for another mailbox
-            found = unique(text, f"{mailbox} {key}", taken)
+            found = unique(text, f"{mailbox} {key}", taken, longest=longest)
         return above + found
+
+    def _name_for(self, name: str, above: str) -> tuple[str, int]:
+        """Return the part of a path that a mailbox's name makes, and how many octets it may have."""
+        return escape(name, reserved=INSIDE if above else TOP), LONGEST
 
     def make(self, key: int, path: str, mailbox: str) -> None:
         """Make a folder with its three directories and its marker; one that is there already is taken over."""
-        folder = self.root / path
-        for part in ("", *_PARTS):
+        folder = self.root / self.place(path)
+        for part in ("", *PARTS):
             (folder / part).mkdir(mode=0o700, exist_ok=True)
         if mailbox:
-            replace_text(folder / MARKER, json.dumps({"mailbox": mailbox}) + "\n")
+            self._mark(path, mailbox)
         sync_directories([os.fspath(folder), os.fspath(folder.parent)])
         self.paths[key] = path
         self.tables.setdefault(key, KeywordTable())
 
     def lacks(self, path: str) -> set[str]:
         """Return which of the three directories a folder has not, as far as can be told."""
-        return {part for part in _PARTS if not may_be_directory(f"{self._top}/{path}/{part}")}
+        return {part for part in PARTS if not may_be_directory(f"{self._top}/{self.place(path)}/{part}")}
 
     def complete(self, path: str, missing: set[str]) -> None:
         """Make directories that a folder lacks; one that cannot have them is odd.
@@ -186,14 +200,17 @@ class Tree:
             return
         for part in sorted(missing):
             try:
-                (self.root / path / part).mkdir(mode=0o700, exist_ok=True)
+                (self.root / self.place(path) / part).mkdir(mode=0o700, exist_ok=True)
             except OSError as error:
                 self.odd.append((path, f"it lacks {part}, which cannot be made: {error.strerror}"))
                 return
 
     def mark(self, key: int, mailbox: str) -> None:
         """Write into a folder which mailbox it is."""
-        replace_text(self.folder(key) / MARKER, json.dumps({"mailbox": mailbox}) + "\n")
+        self._mark(self.paths[key], mailbox)
+
+    def _mark(self, path: str, mailbox: str) -> None:
+        replace_text(self.root / self.place(path) / MARKER, json.dumps({"mailbox": mailbox}) + "\n")
 
     def move(self, key: int, path: str) -> None:
         """Rename a folder with all below it. Raises FileExistsError rather than lay one folder over another."""
@@ -216,13 +233,13 @@ class Tree:
     def remove(self, key: int) -> None:
         """Remove an empty folder. Raises OSError when anything but our own files is left in it: it is never emptied by force."""
         folder = self.folder(key)
-        leftovers = [name for name in os.listdir(folder) if name not in {*_PARTS, MARKER, KEYWORDS}]
-        for part in _PARTS:
+        leftovers = [name for name in os.listdir(folder) if name not in {*PARTS, MARKER, KEYWORDS}]
+        for part in PARTS:
             if (folder / part).is_dir():
                 leftovers += os.listdir(folder / part)
         if leftovers:
             raise OSError(39, "Directory not empty", os.fspath(folder))
-        for part in _PARTS:
+        for part in PARTS:
             if (folder / part).is_dir():
                 (folder / part).rmdir()
         for name in (MARKER, KEYWORDS):
