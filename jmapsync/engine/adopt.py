@@ -17,7 +17,7 @@ from jmapsync.planner import Candidate, match
 from jmapsync.planner.model import NOTHING, Base, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger, Place, Record
@@ -40,6 +40,8 @@ class Adopter:
     clock: Callable[[], float]
     _raw: dict[int, str] = field(default_factory=dict)
     """Digest of a local item's file as it lies there, where the server may hold it with the disk's line ends."""
+    _bare: dict[int, str] = field(default_factory=dict)
+    """Digest of a local item's file without the line that mbsync added."""
 
     async def run(self) -> int:
         """Join what is provably the same and return how many items were joined."""
@@ -66,9 +68,16 @@ class Adopter:
     async def _join_some(self, here: list[Record]) -> int:
         places = self.ledger.places_of([record.key for record in here])
         on_disk = {record.key: places[record.key][0].size for record in here if record.key in places}
-        sizes = {record.size for record in here} | set(on_disk.values())
+        bare = {
+            record.key: measured
+            for record in here
+            if record.base is None and record.key in places
+            if (measured := self.local.measure_bare(places[record.key][0])) is not None
+        }
+        self._bare = {key: measured.wire for key, measured in bare.items()}
+        sizes = {record.size for record in here} | set(on_disk.values()) | {measured.wire_size for measured in bare.values()}
         there = list(self.ledger.unmatched(self.kind.items.kind, Side.REMOTE, sorted(sizes)))
-        if not there:
+        if not there and not bare:
             return 0
         told = await self._digests(there)
         sizes_there = {record.size for record in there}
@@ -84,7 +93,7 @@ class Adopter:
                 Candidate(
                     str(one.key),
                     None,
-                    frozenset({one.digest, self._raw.get(one.key, one.digest)}),
+                    self._digests_of(one),
                     hints=frozenset(str(self.local.key_in(place)) for place in places.get(one.key, ())),
                     homes=_homes(one),
                 )
@@ -102,14 +111,31 @@ class Adopter:
             for mine, other in [*joined, *_further_copies(here, joined)]:
                 now = self.ledger.records([other.key])[other.key]
                 self._merge(mine, now, told[other.key], places.get(mine.key, []))
+            self._join_bare_copies([one for one in self.ledger.records(list(bare)).values() if one.remote is None], places)
         return len(pairs)
+
+    def _digests_of(self, one: Record) -> frozenset[str]:
+        """Return the digests that a local item may have on the server."""
+        return frozenset({one.digest, self._raw.get(one.key, one.digest), self._bare.get(one.key, one.digest)})
+
+    def _join_bare_copies(self, left: list[Record], places: Mapping[int, Sequence[Place]]) -> None:
+        """Join mbsync's other files of messages already joined: each has a line of its own, so that no two have equal bytes."""
+        owners = self.ledger.by_digest(self.kind.items.kind, [self._bare[one.key] for one in left])
+        for one in left:
+            for known in owners.get(self._bare[one.key], []):
+                owner = self.ledger.records([known.key])[known.key]
+                if owner.base is not None or owner.local is None or owner.remote is None:
+                    continue
+                if _homes(one) <= owner.remote.homes - owner.local.homes:
+                    self._merge(one, owner, self._bare[one.key], places[one.key])
+                    break
 
     def _merge(self, mine: Record, other: Record, digest: str, places: Sequence[Place]) -> None:
         """Make one item of two: the server's keeps its key and gets the local version and its files."""
         assert mine.local is not None  # noqa: S101 - the query asked for it
         assert other.remote is not None  # noqa: S101
-        as_stored = digest != mine.digest
-        self.ledger.put_places(place._replace(key=other.key, form=Form.RAW.value if as_stored else place.form) for place in places)
+        form = Form.TUID if digest == self._bare.get(mine.key) else Form.RAW if digest != mine.digest else None
+        self.ledger.put_places(place._replace(key=other.key, form=form.value if form else place.form) for place in places)
         trash = self.remote.keys.get(self.remote.roles.get("trash", ""))
         if mine.remote is not None and mine.remote.homes == {trash}:
             self.ledger.save([let_rest(mine)])
@@ -118,6 +144,7 @@ class Adopter:
         local = replace(mine.local, body=digest, sense=digest)
         if other.local is not None:
             local = replace(local, tags=local.tags | other.local.tags, homes=local.homes | other.local.homes)
+        local = replace(local, untidy=local.untidy or form is Form.TUID or (other.local is not None and other.local.untidy))
         remote = replace(other.remote, sense=digest)
         base = None
         if mine.base is not None:

@@ -65,6 +65,18 @@ class KeywordTable:
         """Write the `dovecot-keywords` file."""
         return "".join(f"{place} {keyword}\n" for place, keyword in enumerate(self.keywords) if keyword)
 
+    def added_to(self, text: str) -> str:
+        """Return a `dovecot-keywords` file with the places it lacks added, its own lines kept as they are (hard case 60).
+
+        A file that names a place otherwise contradicts this table, and is written anew.
+        """
+        there = dict(enumerate(KeywordTable.parse(text).keywords))
+        mine = dict(enumerate(self.keywords))
+        if any(word and word != mine.get(place) for place, word in there.items()):
+            return self.render()
+        added = "".join(f"{place} {word}\n" for place, word in mine.items() if word and not there.get(place))
+        return text + ("\n" if text and not text.endswith("\n") else "") + added
+
     def extended(self, tags: frozenset[str]) -> KeywordTable:
         """Return the table with room made for keywords that have no letter yet, as far as the 26 places go."""
         missing = sorted(tags - set(self.keywords) - set(_LETTER_OF))

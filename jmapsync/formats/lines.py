@@ -13,7 +13,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jmapsync.formats.marks import without_marks
+from jmapsync.formats.marks import without_marks, without_tuid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,6 +28,8 @@ class Form(enum.StrEnum):
     """The file is the wire's bytes."""
     MARKED = "marked"
     """As LF, with header lines that a mail program added when it saved the file (see formats.marks): not part of the message."""
+    TUID = "tuid"
+    """As LF, with the header line that mbsync added: not part of the message either."""
     MENDED = "mended"
     """A local message with mixed line ends: its bare LFs become CRLF on the wire (RFC 8621, 4.8; Cyrus refuses them)."""
 
@@ -105,6 +107,8 @@ def to_wire(chunks: Iterable[bytes], form: Form) -> Iterator[bytes]:
         return
     if form is Form.MARKED:
         chunks = without_marks(chunks)
+    elif form is Form.TUID:
+        chunks = without_tuid(chunks)
     for _, mended in _mend(chunks):
         yield mended
 

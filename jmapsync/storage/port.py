@@ -216,6 +216,9 @@ class Local(Protocol):
     def measure(self, place: Place) -> Measure | None:
         """Return the digests of one file; None when it cannot be read."""
 
+    def measure_bare(self, place: Place) -> Measure | None:
+        """Return the digests of one file without the line that mbsync added; None when it has none or cannot be read."""
+
     def key_in(self, place: Place) -> int:
         """Return the key of the item that a file was made for, as far as its name tells; 0 for others' files. A hint only."""
 

@@ -27,7 +27,7 @@ IMAPAccount cyrus
 Host 127.0.0.1
 Port {port}
 User {user}
-Pass {password}
+Pass "{password}"
 SSLType None
 AuthMechs LOGIN
 PipelineDepth 20

@@ -234,6 +234,26 @@ class TestKeywords:
         mirror.sync()
         assert keywords(server, ref) == {"todo", "project-x"}
 
+    def test_a_table_that_is_there_before_adoption_names_its_letters(self, server: DemoServer, mirror: Mirror) -> None:
+        ref = server.account.deliver(wire(letter(1)))
+        folder = mirror.root / "INBOX"
+        for part in ("cur", "new", "tmp"):
+            (folder / part).mkdir(parents=True)
+        (folder / "dovecot-keywords").write_text("0 $Junk\n3 $MDNSent\n")
+        (folder / "cur" / "1.theirs:2,Sad").write_bytes(letter(1))
+        mirror.sync()
+        assert keywords(server, ref) == {"$seen", "$junk", "$mdnsent"}
+        assert [file.name for file in mirror.files("INBOX")] == ["1.theirs:2,Sad"]
+
+    def test_lines_of_others_in_a_table_stay_when_a_keyword_is_added(self, server: DemoServer, mirror: Mirror) -> None:
+        ref = server.account.deliver(wire(letter(1)), keywords=["todo"])
+        mirror.sync()
+        table = mirror.root / "INBOX" / "dovecot-keywords"
+        table.write_text("0 ToDo\n# by hand\n30 Far\n")
+        server.account.set_keyword(ref, "more")
+        mirror.sync()
+        assert table.read_text() == "0 ToDo\n# by hand\n30 Far\n1 more\n"
+
 
 class TestTheLedger:
     def test_lost_it_is_rebuilt_without_fetching_a_body_that_is_here(self, server: DemoServer, mirror: Mirror) -> None:

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jmapsync.formats.lines import Form, digest_of, measure, to_disk, to_wire
-from jmapsync.formats.marks import has_marks, without_marks
+from jmapsync.formats.marks import has_marks, has_tuid, without_marks, without_tuid
 
 MESSAGES = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b"\0", b"\xff", b"Lines: 3\n", b": "]), max_size=40).map(b"".join)
 
@@ -78,3 +78,13 @@ class TestTheLinesThatMuttAdds:
     def test_however_the_file_is_cut(self, case: tuple[bytes, list[bytes]]) -> None:
         content, pieces = case
         assert b"".join(without_marks(pieces)) == content.replace(b"Content-Length: 5\n", b"", 1)
+
+
+class TestTheLineThatMbsyncAdds:
+    def test_is_taken_off_once_and_other_lines_stay(self) -> None:
+        marked = b"Subject: x\nLines: 1\nX-TUID: abcDEF123+/x\n\nX-TUID: abcDEF123+/x\n"
+        assert has_tuid(marked)
+        assert b"".join(without_tuid([marked])) == b"Subject: x\nLines: 1\n\nX-TUID: abcDEF123+/x\n"
+
+    def test_is_not_one_of_another_length(self) -> None:
+        assert not has_tuid(b"X-TUID: short\n\n")

@@ -68,7 +68,7 @@ def is_trashed(copy: Place) -> bool:
 
 def shows_wrongly(copy: Place, table: KeywordTable, tags: Tags) -> bool:
     """Tell whether a copy shows other keywords than the message has, shows them where no reader looks, or has lines added."""
-    if copy.form == Form.MARKED:
+    if copy.form in {Form.MARKED, Form.TUID}:
         return True
     shown = tags & table.extended(tags).shown
     return table.read(copy.info) != shown or (copy.sub == "new" and bool(shown))

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from jmapsync.formats.utf7 import from_utf7
 from jmapsync.kinds.mail import MAIL
-from jmapsync.storage.maildir.tree import name_of
+from jmapsync.storage.maildir.tree import is_mbsync, name_of
 from jmapsync.storage.port import Folder, Observation
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ def look_folders(tree: Tree, ledger: Ledger) -> Observation:
             missing -= {place.sub for place in ledger.places_in(key)}
         tree.complete(one.path, missing)
         marker = one.mailbox if marked[one.mailbox] == 1 else ""
-        observation.folders.append(replace(_folder(one, key, ledger), marker=marker))
+        folder = replace(_folder(one, key, ledger), marker=marker)
+        if key is None and not one.mailbox and is_mbsync(f"{tree.root}/{one.path}"):
+            folder = replace(folder, name=from_utf7(folder.name))
+        observation.folders.append(folder)
     return observation
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jmapsync.formats.lines import Form, Measure, measure
-from jmapsync.formats.marks import LONGEST_HEADER, has_marks, without_marks
+from jmapsync.formats.marks import LONGEST_HEADER, has_marks, has_tuid, without_marks, without_tuid
 from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger import Place
 from jmapsync.planner.model import NO_TAGS
@@ -136,8 +137,8 @@ class Identifier:
                 if self._give(known.get(one.digest(form), []), folder, entry, form):
                     break
             else:
-                marked = self._unmarked(folder, entry)
-                if marked and self._give(self._known([marked]).get(marked, []), folder, entry, Form.MARKED):
+                added = self._unmarked(folder, entry)
+                if any(self._give(self._known([bare]).get(bare, []), folder, entry, form) for form, bare in added):
                     continue
                 fresh.setdefault(one.digest(one.form), []).append(_place(folder, entry, 0, one.form))
                 sizes[one.digest(one.form)] = one.size(one.form)
@@ -167,16 +168,17 @@ class Identifier:
             self.misdated.add(owner.key)
         return True
 
-    def _unmarked(self, folder: int, entry: Entry) -> str:
-        """Return the digest that a file has without the header lines a mail program adds; nothing if it has none of them."""
+    def _unmarked(self, folder: int, entry: Entry) -> list[tuple[Form, str]]:
+        """Return the digests that a file has without the header lines mail programs add, none if it has none of them."""
         path = f"{self._tree.folder(folder)}/{entry.file}"
-        try:
-            with open(path, "rb") as file:
-                if not has_marks(file.read(LONGEST_HEADER)):
-                    return ""
-            return measure(without_marks(iterate_chunks(path))).wire
-        except OSError:
-            return ""
+        found: list[tuple[Form, str]] = []
+        bare = measure_without_tuid(path)
+        if bare is not None:
+            found.append((Form.TUID, bare.wire))
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            if has_marks(file.read(LONGEST_HEADER)):
+                found.append((Form.MARKED, measure(without_marks(iterate_chunks(path))).wire))
+        return found
 
     def _owner(self, owners: list[Record], folder: int, entry: Entry) -> Record:
         """Choose among messages of equal bytes (hard case 62): the one this very file was a copy of, else one that lacks a copy."""
@@ -261,6 +263,17 @@ def _messages(alike: list[Place]) -> Iterator[list[Place]]:
 
 def _place(folder: int, entry: Entry, key: int, form: Form) -> Place:
     return Place(folder, entry.name, entry.info, entry.sub, key, entry.ino, entry.size, entry.mtime, form.value)
+
+
+def measure_without_tuid(path: str) -> Measure | None:
+    """Return the digests a file has without the line that mbsync added; None if it has none or cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            if not has_tuid(file.read(LONGEST_HEADER)):
+                return None
+        return measure(without_tuid(iterate_chunks(path)))
+    except OSError:
+        return None
 
 
 def iterate_chunks(path: str) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from jmapsync.formats.lines import Form, Measure, measure, to_wire
 from jmapsync.formats.names import is_marked
 from jmapsync.planner.model import Verb
 from jmapsync.storage.maildir.folders import look_folders
-from jmapsync.storage.maildir.identify import iterate_chunks
+from jmapsync.storage.maildir.identify import iterate_chunks, measure_without_tuid
 from jmapsync.storage.maildir.look import SLICE, MessageLook
 from jmapsync.storage.maildir.plusplus import PlusPlusTree
 from jmapsync.storage.maildir.tree import Tree, key_in
@@ -134,6 +134,10 @@ class MaildirSide:
             return measure(iterate_chunks(f"{self.tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}"))
         except OSError:
             return None
+
+    def measure_bare(self, place: Place) -> Measure | None:
+        """Return the digests of one file without the line that mbsync added; None when it has none or cannot be read."""
+        return measure_without_tuid(f"{self.tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}")
 
     def key_in(self, place: Place) -> int:
         """Return the key of the message that a file was made for, as far as its name tells; 0 for others' files."""

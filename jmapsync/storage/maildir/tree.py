@@ -257,7 +257,11 @@ class Tree:
 
     def show_keywords(self, key: int, table: KeywordTable) -> None:
         """Write a folder's keyword table before any file name uses it."""
-        replace_text(self.folder(key) / KEYWORDS, table.render())
+        path = self.folder(key) / KEYWORDS
+        there = ""
+        with contextlib.suppress(OSError):
+            there = path.read_text("utf-8", "replace")
+        replace_text(path, table.added_to(there))
         self.tables[key] = table
 
 
@@ -268,6 +272,11 @@ def key_in(name: str) -> int:
     """
     match = _OUR_NAME.match(name)
     return int(match[1]) if match else 0
+
+
+def is_mbsync(folder: str) -> bool:
+    """Tell whether mbsync keeps its own files in a folder: its name is then in IMAP's UTF-7."""
+    return os.path.lexists(f"{folder}/.uidvalidity") or os.path.lexists(f"{folder}/.mbsyncstate")
 
 
 def name_of(path: str) -> str:

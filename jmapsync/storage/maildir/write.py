@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import Remedy
 from jmapsync.formats.lines import Form
-from jmapsync.formats.marks import without_marks
+from jmapsync.formats.marks import without_marks, without_tuid
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.atomic import NO_LINKS, put_back, sync_directories, sync_files
@@ -249,7 +249,7 @@ class Writer:
             named = self._named(place, job.order.tags)
             if (named.sub, named.info) != (place.sub, place.info):
                 self._replace(place, named)
-            if place.form == Form.MARKED:
+            if place.form in {Form.MARKED, Form.TUID}:
                 named = self._unmark(named)
             if job.stamp and named.mtime // 1_000_000_000 != job.stamp:
                 set_mtime(self._path(named), job.stamp)
@@ -261,9 +261,10 @@ class Writer:
         """Give a file back the bytes of its message, without the lines that a mail program added."""
         path = self._path(place)
         temporary = f"{self._tree.directory(place.folder)}/tmp/{place.name}"
+        without = without_tuid if place.form == Form.TUID else without_marks
         with open(temporary, "wb") as file:
             os.fchmod(file.fileno(), 0o600)
-            file.writelines(without_marks(iterate_chunks(path)))
+            file.writelines(without(iterate_chunks(path)))
         os.utime(temporary, ns=(place.mtime, place.mtime))
         sync_files(self._tree.root, [temporary])
         os.rename(temporary, path)

@@ -147,6 +147,10 @@ class VdirSide:
         """Return None: what an object means is not its bytes; the same one is known by its uid."""
         return None
 
+    def measure_bare(self, place: Place) -> Measure | None:  # noqa: ARG002  # the port's
+        """Return None: nobody adds lines to an object."""
+        return None
+
     def key_in(self, place: Place) -> int:  # noqa: ARG002  # the port's
         """Return 0: a file is named by its uid."""
         return 0
