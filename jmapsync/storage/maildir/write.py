@@ -239,8 +239,8 @@ class Writer:
         os.chmod(temporary, 0o600)
         os.utime(temporary, ns=(source.mtime, source.mtime))
         sync_files(self._tree.root, [temporary])
+        ino, size, mtime = state_of(os.lstat(temporary))  # under its name it may be another's by the time it is looked at
         os.rename(temporary, path)
-        ino, size, mtime = state_of(os.stat(path))
         return target._replace(ino=ino, size=size, mtime=mtime)
 
     def _rename(self, places: list[Place], job: Job, done: _Done) -> None:
@@ -267,9 +267,9 @@ class Writer:
             file.writelines(without(iterate_chunks(path)))
         os.utime(temporary, ns=(place.mtime, place.mtime))
         sync_files(self._tree.root, [temporary])
+        ino, size, mtime = state_of(os.lstat(temporary))
         os.rename(temporary, path)
         self._dirty.add(os.path.dirname(path))
-        ino, size, mtime = state_of(os.stat(path))
         return place._replace(ino=ino, size=size, mtime=mtime, form=Form.LF.value)
 
     def _replace(self, old: Place, new: Place) -> None:
