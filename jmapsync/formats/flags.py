@@ -68,11 +68,11 @@ class KeywordTable:
     def added_to(self, text: str) -> str:
         """Return a `dovecot-keywords` file with the places it lacks added, its own lines kept as they are (hard case 60).
 
-        A file that names a place otherwise contradicts this table, and is written anew.
+        A file that names no keyword is spoilt, one that names a place otherwise contradicts this table: both are written anew.
         """
         there = dict(enumerate(KeywordTable.parse(text).keywords))
         mine = dict(enumerate(self.keywords))
-        if any(word and word != mine.get(place) for place, word in there.items()):
+        if not there or any(word and word != mine.get(place) for place, word in there.items()):
             return self.render()
         added = "".join(f"{place} {word}\n" for place, word in mine.items() if word and not there.get(place))
         return text + ("\n" if text and not text.endswith("\n") else "") + added
