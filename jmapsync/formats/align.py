@@ -81,11 +81,16 @@ def _as_written(result: Object, reference: Object) -> Object:
             mine, theirs = canonical(result).get(name, {}), canonical(reference).get(name, {})
             result[name] = {
                 key: reference[name][key]
-                if key in theirs and key in mine and mine[key] == theirs[key] and _applied(result, reference[name][key]) is not None
+                if key in theirs and mine.get(key) == theirs[key] and _means(result, name, key, reference[name][key]) == mine[key]
                 else patch
                 for key, patch in result[name].items()
             }
     return result
+
+
+def _means(item: Object, name: str, key: str, patch: Any) -> Any:  # noqa: ANN401 # any JSON value
+    """Return the canonical form of an override or a localization of an item; None for one that does not fit it."""
+    return canonical({**item, name: {key: patch}}).get(name, {}).get(key) if _applied(item, patch) is not None else None
 
 
 def _patch(item: Object, result: Object, patch: Any, reference: Object, keys: Keys, *, begin: Object) -> Any:  # noqa: ANN401 # JSON
