@@ -112,10 +112,10 @@ class Room:
             if self.folders.pop(ref, None) is not None:
                 look.gone_folders.append(ref)
                 self.side.keys.pop(ref)
-        for seen in page.items:
+        for whole in page.items:
+            seen = replace(whole, file=b"")  # the server's file may say when it was written
             assert seen.digest == json.loads(seen.content)["uid"]
-            held = self.held.get(seen.ref)
-            if held is None or replace(held, file=seen.file) != seen:  # the server's file may say when it was written
+            if self.held.get(seen.ref) != seen:
                 look.items[seen.ref] = seen
             self.held[seen.ref] = seen
         for ref in page.gone_refs:
