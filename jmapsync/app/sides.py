@@ -56,7 +56,14 @@ def _mail(config: MailConfig, account: AccountConfig, client: Client, session: S
     return Sides(
         MAIL.pulled_only() if config.direction == "pull" else MAIL,
         theirs.id,
-        MaildirSide(config.path, spool, layout=config.layout, keep_crlf=config.line_endings == "crlf", dry=dry),
+        MaildirSide(
+            config.path,
+            spool,
+            layout=config.layout,
+            keep_crlf=config.line_endings == "crlf",
+            keep_deleted=config.keep_deleted,
+            dry=dry,
+        ),
         MailSide(client, theirs, spool, on_delete=config.on_delete),
     )
 

@@ -19,7 +19,9 @@ INSIDE = frozenset({"cur", "new", "tmp"})
 """What a folder inside another Maildir folder may not be called, in any case."""
 LOST_AND_FOUND = "lost+found"
 """What a file system keeps for itself at its top, where a disk of its own is mounted as the root; only root can read it."""
-TOP = frozenset({"inbox", LOST_AND_FOUND})
+KEPT = "DELETED"
+"""The folder at the top for what the server deleted and the disk is to keep."""
+TOP = frozenset({"inbox", LOST_AND_FOUND, KEPT.casefold()})
 """What a folder at the top may not be called, in any case, unless it is the inbox."""
 _ESCAPE = re.compile(r"[\x00-\x1f\x7f/]|%(?=[0-9A-Fa-f]{2}|~)")
 _ESCAPED = re.compile(r"%([0-9A-F]{2})")

@@ -243,7 +243,7 @@ class TestWhatThisVersionCannotDo:
         assert done.out.startswith("home mail: ")
         assert jmapsync("sync", "--kind", "mail").code == 0
 
-    @pytest.mark.parametrize("mail", ["keep_deleted = true", 'include = ["INBOX"]', 'exclude = ["Junk"]'])
+    @pytest.mark.parametrize("mail", ['include = ["INBOX"]', 'exclude = ["Junk"]'])
     def test_a_way_of_mirroring_is_told_and_nothing_is_touched(self, mail: str, jmapsync: Command, home: Home) -> None:
         home.configure(mail=mail)
         done = jmapsync("sync")
@@ -324,3 +324,30 @@ class TestAMirrorOfOneWay:
         server.account.deliver(b"Subject: hello\r\n\r\nhello\r\n")
         assert jmapsync("sync").code == 0
         assert len(home.inbox()) == 7
+
+
+class TestKeepDeleted:
+    def test_keeps_what_the_server_deleted_and_sends_nothing_of_it_back(
+        self, jmapsync: Command, home: Home, server: DemoServer
+    ) -> None:
+        home.configure(mail="keep_deleted = true")
+        email = server.account.deliver(b"Subject: precious\r\n\r\n")
+        jmapsync("sync")
+        held = len(server.account.emails)
+        server.account.destroy(email)
+        assert jmapsync("sync").code == 0
+        [kept] = [file for file in (home.mail / "DELETED" / "INBOX").rglob("*") if file.is_file()]
+        assert kept.read_bytes() == b"Subject: precious\n\n"
+        assert jmapsync("sync", "--full").code == 0
+        assert len(server.account.emails) == held - 1
+        assert kept.exists()
+        assert jmapsync("verify").code == 0
+
+    def test_does_not_keep_what_was_deleted_here(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
+        home.configure(mail="keep_deleted = true")
+        server.account.deliver(b"Subject: unwanted\r\n\r\n")
+        jmapsync("sync")
+        [file] = [file for file in home.inbox() if b"unwanted" in file.read_bytes()]
+        file.unlink()
+        assert jmapsync("sync").code == 0
+        assert not (home.mail / "DELETED").exists()

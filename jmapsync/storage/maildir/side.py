@@ -46,17 +46,21 @@ class MaildirSide:
         *,
         layout: str = USUAL,
         keep_crlf: bool = False,
+        keep_deleted: bool = False,
         dry: bool = False,
         limit: int = SLICE,
         token: Callable[[], str] = lambda: secrets.token_hex(4),
     ) -> None:
-        """Prepare; `spool` is a folder for large messages on their way; `dry` writes nothing at all; `limit` as of a look."""
+        """Prepare; `spool` is a folder for large messages on their way; `dry` writes nothing at all; `limit` as of a look.
+
+        With `keep_deleted` files of messages that the server deleted go below DELETED/.
+        """
         self._layout = "" if layout == USUAL else layout
         self.tree = PlusPlusTree(root, dry=dry) if self._layout else Tree(root, dry=dry)
         self._spool = spool
         self._dry = dry
         self._limit = limit
-        self._writer = Writer(self.tree, keep_crlf=keep_crlf, token=token)
+        self._writer = Writer(self.tree, keep_crlf=keep_crlf, token=token, keep_deleted=keep_deleted)
 
     def open(self, ledger: Ledger, account: str) -> None:
         """Check the root's marker, or make it, learn where the folders lie, and remove what a killed run left half done.

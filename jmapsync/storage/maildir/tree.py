@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError
 from jmapsync.formats.flags import KeywordTable
-from jmapsync.formats.names import INSIDE, LONGEST, LOST_AND_FOUND, TOP, escape, fold, unescape, unique
+from jmapsync.formats.names import INSIDE, KEPT, LONGEST, LOST_AND_FOUND, TOP, escape, fold, unescape, unique
 from jmapsync.kinds.mail import MAIL
 from jmapsync.storage.atomic import replace_text, sync_directories, unfinished
 from jmapsync.storage.root import MARKER, read_marker
@@ -150,7 +150,7 @@ class Tree:
         """Return the names of what may be folders of mail in a folder."""
         with os.scandir(self.root / path) as entries:
             names = sorted(entry.name for entry in entries if entry.name[0] != "." and may_be_folder(entry))
-        foreign = set(PARTS) if path else {LOST_AND_FOUND} - set(self.paths.values())
+        foreign = set(PARTS) if path else {LOST_AND_FOUND, KEPT} - set(self.paths.values())
         return [name for name in names if name not in foreign]
 
     def _mailbox_of(self, path: str) -> str:

@@ -21,6 +21,7 @@ from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.atomic import NO_LINKS, put_back, sync_directories, sync_files
 from jmapsync.storage.failures import DISK, StaleError, failure_of, refused
 from jmapsync.storage.maildir.identify import iterate_chunks
+from jmapsync.storage.maildir.kept import keep
 from jmapsync.storage.maildir.stage import Staged, fill, set_mtime
 from jmapsync.storage.port import Job, Outcome, Receipt
 from jmapsync.storage.state import state_of
@@ -51,8 +52,9 @@ class _Done:
 class Writer:
     """Carries out one batch of orders after another."""
 
-    def __init__(self, tree: Tree, *, keep_crlf: bool, token: Callable[[], str]) -> None:
+    def __init__(self, tree: Tree, *, keep_crlf: bool, token: Callable[[], str], keep_deleted: bool = False) -> None:
         """Prepare. `token` returns random characters for a file name."""
+        self._keep_deleted = keep_deleted
         self._tree = tree
         self._keep_crlf = keep_crlf
         self._token = token
@@ -173,7 +175,10 @@ class Writer:
 
     def _finish(self, job: Job, done: _Done, receipts: dict[int, Receipt]) -> None:
         """Take away the names that the message is not to have any more."""
-        self._unlink(done.obsolete, done)
+        if self._keep_deleted and job.order.verb is Verb.DELETE:
+            self._keep(done.obsolete, done)
+        else:
+            self._unlink(done.obsolete, done)
         one, key = done.staged, job.order.key
         receipts[key] = Receipt(
             key,
@@ -291,6 +296,19 @@ class Writer:
                     put_back(aside, path, f"{os.path.dirname(path)}/{os.path.basename(aside)}")
                     raise StaleError("its file was changed meanwhile")
                 os.unlink(aside)
+            self._dirty.add(os.path.dirname(path))
+            done.moved.append((place.folder, place.name))
+
+    def _keep(self, places: list[Place], done: _Done) -> None:
+        """Put files aside for good; what was saved over one in that very moment is put back."""
+        for place in places:
+            path = self._path(place)
+            with contextlib.suppress(FileNotFoundError):
+                kept = keep(self._tree, place, self._token)
+                if state_of(os.lstat(kept))[1:] != (place.size, place.mtime):  # a copy on another disk has another inode
+                    put_back(kept, path, f"{path}R{self._token()}")
+                    raise StaleError("its file was changed meanwhile")
+                self._dirty.add(os.path.dirname(kept))
             self._dirty.add(os.path.dirname(path))
             done.moved.append((place.folder, place.name))
 

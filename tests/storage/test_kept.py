@@ -1,0 +1,97 @@
+"""`keep_deleted`: what the server deletes stays here, below DELETED/, and is never mail again."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jmapsync.storage.port import Outcome
+from tests.storage.room import Room
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BODY = b"Subject: one\r\n\r\nkept\r\n"
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    return Room(tmp_path, keep_deleted=True)
+
+
+def kept(room: Room) -> list[str]:
+    found = [path for path in (room.root / "DELETED").rglob("*") if path.is_file()]
+    return sorted(str(path.relative_to(room.root / "DELETED").parent) for path in found)
+
+
+def test_a_message_that_the_server_deleted_is_kept_where_its_path_tells(room: Room) -> None:
+    inbox = room.folder("INBOX")
+    lists = room.folder("Lists")
+    python = room.folder("python", parent=lists)
+    key = room.create(BODY, [inbox, python], ["$seen"])
+    [one, _] = room.paths(key)
+    before = (one.stat().st_ino, one.stat().st_mtime_ns)
+    [receipt] = room.write(room.to_delete(key))
+    assert receipt.outcome is Outcome.DONE
+    assert kept(room) == ["INBOX/cur", "Lists/python/cur"]
+    [copy] = (room.root / "DELETED" / "INBOX" / "cur").iterdir()
+    assert copy.name == one.name
+    assert (copy.stat().st_ino, copy.stat().st_mtime_ns) == before
+    assert copy.read_bytes() == BODY.replace(b"\r\n", b"\n")
+
+
+def test_what_is_kept_is_no_folder_and_no_mail(room: Room) -> None:
+    inbox = room.folder("INBOX")
+    room.write(room.to_delete(room.create(BODY, [inbox])))
+    assert [folder.ref for folder in room.side.look_folders(room.ledger).folders] == ["INBOX"]
+    look = room.side.look_items(room.ledger)
+    assert (look.items, look.gone, look.problems) == ([], [], [])
+
+
+def test_a_copy_taken_out_of_one_folder_is_not_deleted_and_so_not_kept(room: Room) -> None:
+    inbox, lists = room.folder("INBOX"), room.folder("Lists")
+    key = room.create(BODY, [inbox, lists])
+    room.write(room.to_update(key, homes=[inbox]))
+    assert not (room.root / "DELETED").exists()
+
+
+def test_two_of_one_name_are_both_kept(room: Room) -> None:
+    inbox = room.folder("INBOX")
+    for _ in range(2):
+        key = room.create(BODY, [inbox])
+        [path] = room.paths(key)
+        (room.root / "DELETED/INBOX/new").mkdir(parents=True, exist_ok=True)
+        (room.root / "DELETED/INBOX/new" / path.name).write_bytes(b"an older one")
+        room.write(room.to_delete(key))
+    assert len(kept(room)) == 4
+
+
+def test_a_mailbox_of_that_name_gets_another_one_here(room: Room) -> None:
+    key = room.folder("DELETED")
+    assert room.side.tree.paths[key] != "DELETED"
+
+
+def test_a_folder_on_another_disk_is_kept_by_a_copy(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    inbox = room.folder("INBOX")
+    key = room.create(BODY, [inbox])
+    real = os.rename
+
+    def rename(old: str, new: str) -> None:
+        if "/DELETED/" in new and "/DELETED/" not in old:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        real(old, new)
+
+    monkeypatch.setattr(os, "rename", rename)
+    room.write(room.to_delete(key))
+    assert kept(room) == ["INBOX/new"]
+    assert room.paths(key) == []
+
+
+def test_without_it_nothing_is_kept(tmp_path: Path) -> None:
+    room = Room(tmp_path)
+    inbox = room.folder("INBOX")
+    room.write(room.to_delete(room.create(BODY, [inbox])))
+    assert not (room.root / "DELETED").exists()
