@@ -15,6 +15,7 @@ from jmapsync.engine.account import AccountRun, Sides
 from jmapsync.engine.cycle import Options
 from jmapsync.engine.report import AccountReport, KindReport, Silent
 from jmapsync.errors import ExitCode, JmapsyncError
+from jmapsync.formats.patterns import Selection
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
@@ -50,6 +51,8 @@ class Mirror:
     on_delete: str = "trash"
     keep_crlf: bool = False
     layout: str = "nested"
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
     limits: Limits = field(default_factory=lambda: Limits(25, 20))
     max_wait: float = 5.0
     session: bytes | None = None
@@ -92,11 +95,19 @@ class Mirror:
                     session = await client.session()
                     account = session.account_for(MAIL_CAPABILITY)
                     run = AccountRun("test", self.state, ledger, self.limits, options, Silent(), self.clock)
+                    selection = Selection(self.include, self.exclude)
                     local = MaildirSide(
-                        self.root, spool, layout=self.layout, keep_crlf=self.keep_crlf, dry=options.dry, token=self.token
+                        self.root,
+                        spool,
+                        layout=self.layout,
+                        keep_crlf=self.keep_crlf,
+                        dry=options.dry,
+                        token=self.token,
+                        selection=selection,
                     )
-                    remote = MailSide(client, account, spool, on_delete=self.on_delete)
-                    await run.run([Sides(self.kind, account.id, self.wrap(local), self.wrap(remote))], client.together)
+                    remote = MailSide(client, account, spool, on_delete=self.on_delete, selective=not selection.is_all)
+                    sides = Sides(self.kind, account.id, self.wrap(local), self.wrap(remote), selection=selection)
+                    await run.run([sides], client.together)
                     self.session = (await client.session()).to_json()
                     return run.report
                 finally:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from jmapsync.app.places import SPOOL
 from jmapsync.config import CalendarsConfig, ContactsConfig, MailConfig, TasksConfig
 from jmapsync.engine.account import Sides
+from jmapsync.formats.patterns import Selection
 
 if TYPE_CHECKING:
     from jmapsync.config import AccountConfig, KindConfig
@@ -53,6 +54,7 @@ def _mail(config: MailConfig, account: AccountConfig, client: Client, session: S
 
     theirs = account_of("mail", account, session)
     spool = account.state_dir / SPOOL
+    selection = Selection(config.include, config.exclude)
     return Sides(
         MAIL.pulled_only() if config.direction == "pull" else MAIL,
         theirs.id,
@@ -63,8 +65,10 @@ def _mail(config: MailConfig, account: AccountConfig, client: Client, session: S
             keep_crlf=config.line_endings == "crlf",
             keep_deleted=config.keep_deleted,
             dry=dry,
+            selection=selection,
         ),
-        MailSide(client, theirs, spool, on_delete=config.on_delete),
+        MailSide(client, theirs, spool, on_delete=config.on_delete, selective=not selection.is_all),
+        selection=selection,
     )
 
 

@@ -16,6 +16,7 @@ from jmapsync.engine.execute import problems_of
 from jmapsync.engine.report import AccountReport, KindReport, State
 from jmapsync.engine.verify import Proof, Verifier
 from jmapsync.errors import JmapsyncError, Scope, SuspendedError
+from jmapsync.formats.patterns import EVERYTHING, Selection
 from jmapsync.ledger import Ledger, Shelved
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Sides:
     remote: Remote
     codec: Codec | None = None
     """Of a kind whose bodies are objects."""
+    selection: Selection = EVERYTHING
+    """Which containers are mirrored."""
 
 
 class Bundle(Protocol):
@@ -135,6 +138,7 @@ class AccountRun:
             self.clock,
             lambda work: self._shelve(sides, work),
             sides.codec,
+            sides.selection,
             report,
         )
 

@@ -18,8 +18,10 @@ from jmapsync.engine.holding import Holding
 from jmapsync.engine.intents import forget_made, made
 from jmapsync.engine.objects import Objects
 from jmapsync.engine.report import KindReport, State
+from jmapsync.engine.scope import Scope
 from jmapsync.engine.threads import complete
 from jmapsync.errors import ExitCode, Remedy, SuspendedError
+from jmapsync.formats.patterns import EVERYTHING, Selection
 from jmapsync.planner import Present, Side, plan, settle
 
 if TYPE_CHECKING:
@@ -73,9 +75,12 @@ class Cycle:
     shelve: Callable[[Work], None]
     codec: Codec | None = None
     """Knows the bodies of a kind that are objects."""
+    selection: Selection = EVERYTHING
+    """Which containers are mirrored."""
     report: KindReport = field(default_factory=KindReport)
     holding: Holding = field(init=False)
     absorber: Absorber = field(init=False)
+    scope: Scope = field(init=False)
     _begun: bool = False
     _disk_seen: bool = False
     """Whether the disk was looked at already, because it alone gave the hint."""
@@ -85,7 +90,8 @@ class Cycle:
     def __post_init__(self) -> None:
         """Remember nothing tried yet."""
         self.holding = Holding(self.kind.name, self.ledger, self.clock, self.remote.policy, full=self.options.full)
-        self.absorber = Absorber(self.kind, self.ledger, self.remote, self.holding, self._adopt_folder)
+        self.scope = Scope(self.kind, self.ledger, self.remote, self.selection, self.report.sentences)
+        self.absorber = Absorber(self.kind, self.ledger, self.remote, self.holding, self._adopt_folder, self.scope)
 
     async def look_ahead(self) -> None:
         """Ask the server for what a run asks it first, so that several kinds can do so at once. Raises as `run` does."""
@@ -146,7 +152,7 @@ class Cycle:
     def _disk_changed(self, guard: Guard) -> bool:
         """Take in what the disk shows that the ledger does not; tell whether there is any, or anything waits to be done."""
         kind = self.kind
-        if self.ledger.counts(kind.items.kind)[2] or self.ledger.counts(kind.containers.kind)[2]:
+        if self.scope.must_list() or self.ledger.counts(kind.items.kind)[2] or self.ledger.counts(kind.containers.kind)[2]:
             return True
         places = self.ledger.folders()
         known = {record.key: record.local for record in self.ledger.all(kind.containers.kind) if record.local is not None}
@@ -167,6 +173,7 @@ class Cycle:
         kind = self.kind
         cursor = self.ledger.cursor(kind.name, Side.REMOTE)
         again = self.absorber.unanswered()
+        full = full or bool(self.scope.must_list())
         return self.remote.look(cursor, lambda: self.ledger.refs(kind.items.kind) | self.ledger.refs(kind.kept), again, whole=full)
 
     async def _look(self, containers: Containers, guard: Guard, number: int) -> None:
@@ -174,7 +181,15 @@ class Cycle:
         kind, absorber = self.kind, self.absorber
         absorber.take_local_folders(await complete(self.local.look_folders, self.ledger))
         pages, self._told = self._told or self._pages(full=self.options.full and number == 0), None
+        why = self.scope.must_list()
         told = await self._take_pages(guard, pages)
+        self.scope.has_listed(why)
+        if why := self.scope.must_list():
+            told |= await self._take_pages(guard, self._pages(full=True))
+            self.scope.has_listed(why)
+        if self.scope.has_returned:
+            self.scope.has_returned = False
+            absorber.take_local_folders(await complete(self.local.look_folders, self.ledger))
         if made(self.ledger, kind.containers.kind) - told:
             # It was destroyed again, which no list of changes has to tell; those who list everything name what there is.
             await self._take_pages(guard, self._pages(full=True))
@@ -304,6 +319,7 @@ class Cycle:
         self.report.conflicts = len(self.ledger.shelf(self.kind.name))
         if self.report.problems or self.report.conflicts:
             self.report.exit_code = ExitCode.HELD_BACK
+        self.report.detached = sorted(self.scope.detached.values())
         self.report.state = State.SYNCED
 
 

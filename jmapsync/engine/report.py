@@ -75,6 +75,8 @@ class KindReport:
     sentences: list[str] = field(default_factory=list)
     """What people should read: why it was suspended or failed and what to do; in a dry run, each step."""
     exit_code: ExitCode = ExitCode.IN_SYNC
+    detached: list[str] = field(default_factory=list)
+    """Paths of folders that are left out by now and stay as they are."""
     withheld: bool = False
     """Whether folders changed while they were looked at, so that it could not be told what is gone."""
 
@@ -95,6 +97,7 @@ class KindReport:
             "conflicts": self.conflicts,
             "problems": [{"item": one.item, "why": one.why} for one in self.problems],
             "sentences": self.sentences,
+            "detached": self.detached,
         }
 
 

@@ -26,6 +26,11 @@ class Kind(Struct, frozen=True):
         """Return the ledger's name for items that stay on the server and are no longer mirrored."""
         return f"{self.items.kind}:kept"
 
+    @property
+    def detached(self) -> str:
+        """Return the ledger's name for what is known of items in containers that are no longer mirrored."""
+        return f"{self.items.kind}:detached"
+
     def pulled_only(self) -> Kind:
         """Return the kind with the server left unwritten."""
         only = frozenset({Side.LOCAL})

@@ -18,6 +18,7 @@ from jmapsync.errors import LocalError
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.names import INSIDE, KEPT, LONGEST, LOST_AND_FOUND, TOP, escape, fold, unescape, unique
 from jmapsync.kinds.mail import MAIL
+from jmapsync.ledger.notes import BARE
 from jmapsync.storage.atomic import replace_text, sync_directories, unfinished
 from jmapsync.storage.root import MARKER, read_marker
 from jmapsync.storage.state import is_text, may_be_directory, may_be_folder
@@ -61,6 +62,8 @@ class Tree:
         """Containers whose table on disk lacks its end, or everything: letters stand for nothing there."""
         self.odd: list[tuple[str, str]] = []
         """Folders that cannot be mirrored as they are, by path, and why."""
+        self.bare: set[int] = set()
+        """Containers that are there only for what lies in them: files in them are nobody's business."""
 
     def load(self, ledger: Ledger) -> None:
         """Read where the containers lie, and their keyword tables, from the ledger and the folders.
@@ -69,6 +72,7 @@ class Tree:
         one would turn letters into other keywords, so there the ledger's stands.
         """
         self.paths, self.tables, self._cut = {}, {}, set()
+        self.bare = set(json.loads(ledger.note(f"{BARE}:{MAIL.name}") or "[]"))
         for key, (path, keywords) in ledger.folders(MAIL.containers.kind).items():
             self.paths[key] = path
             kept = KeywordTable.parse(keywords)
