@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from jmapsync.engine.verify import Proof, Verifier
 from jmapsync.errors import JmapsyncError, Scope, SuspendedError
 from jmapsync.formats.patterns import EVERYTHING, Selection
 from jmapsync.ledger import Ledger, Shelved
+from jmapsync.storage.atomic import sync_directories, sync_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -160,10 +162,12 @@ class AccountRun:
             if not self.options.dry:
                 self.ledger.record_run(kind, int(self.clock()), report.to_json())
 
-    def _shelve(self, sides: Sides, work: Work) -> None:
-        """Put the local version of an item on the shelf before it is overwritten."""
+    def _shelve(self, sides: Sides, work: Work) -> bool:
+        """Put the local version of an item on the shelf, durably, before it is overwritten; return False if it is not there."""
         key = work.change.key
         body = sides.local.read(key, self.ledger.places_of([key]).get(key, ()))
+        if body.data is None and body.path is None:
+            return False
         version = work.record.local
         shelved = Shelved(
             0,
@@ -178,12 +182,16 @@ class AccountRun:
         )
         folder = self.state / "shelf"
         folder.mkdir(mode=0o700, exist_ok=True)
-        number = self.ledger.shelve(shelved)
-        if body.data is not None:
-            data = body.data if sides.codec is None else sides.codec.write(json.loads(body.data))
-            (folder / str(number)).write_bytes(data)
-        elif body.path is not None:
-            shutil.move(body.path, folder / str(number))
+        with self.ledger.transaction():
+            target = folder / str(self.ledger.shelve(shelved))
+            if body.data is not None:
+                data = body.data if sides.codec is None else sides.codec.write(json.loads(body.data))
+                target.write_bytes(data)
+            elif body.path is not None:
+                shutil.move(body.path, target)
+            sync_files(folder, [os.fspath(target)])
+            sync_directories([os.fspath(folder)])
+        return True
 
 
 async def _look_ahead(cycle: Cycle, leave: Callable[[], None]) -> JmapsyncError | None:

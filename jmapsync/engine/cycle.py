@@ -18,6 +18,7 @@ from jmapsync.engine.holding import Holding
 from jmapsync.engine.intents import forget_made, made
 from jmapsync.engine.objects import Objects
 from jmapsync.engine.report import KindReport, State
+from jmapsync.engine.rights import Permits
 from jmapsync.engine.scope import Scope
 from jmapsync.engine.threads import complete
 from jmapsync.errors import ExitCode, Remedy, SuspendedError
@@ -72,7 +73,7 @@ class Cycle:
     options: Options
     progress: Progress
     clock: Callable[[], float]
-    shelve: Callable[[Work], None]
+    shelve: Callable[[Work], bool]
     codec: Codec | None = None
     """Knows the bodies of a kind that are objects."""
     selection: Selection = EVERYTHING
@@ -81,6 +82,7 @@ class Cycle:
     holding: Holding = field(init=False)
     absorber: Absorber = field(init=False)
     scope: Scope = field(init=False)
+    _permits: Permits = field(init=False)
     _begun: bool = False
     _disk_seen: bool = False
     """Whether the disk was looked at already, because it alone gave the hint."""
@@ -90,6 +92,7 @@ class Cycle:
     def __post_init__(self) -> None:
         """Remember nothing tried yet."""
         self.holding = Holding(self.kind.name, self.ledger, self.clock, self.remote.policy, full=self.options.full)
+        self._permits = Permits(self.kind, self.ledger, self.remote)
         self.scope = Scope(self.kind, self.ledger, self.remote, self.selection, self.report.sentences)
         self.absorber = Absorber(self.kind, self.ledger, self.remote, self.holding, self._adopt_folder, self.scope)
 
@@ -107,11 +110,14 @@ class Cycle:
             self.absorber.load()
             self._begun = True
 
+    def _containers(self) -> Containers:
+        return Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.holding, self._permits)
+
     async def look(self) -> None:
         """Look at both sides and take in what they hold, and do nothing more. Raises as `run` does."""
         self._begin()
         guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
-        await self._look(Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.holding), guard, 0)
+        await self._look(self._containers(), guard, 0)
 
     async def run(self) -> KindReport:
         """Bring both sides to agree and return what was done.
@@ -130,7 +136,7 @@ class Cycle:
         )
         if self.codec is not None:
             executor.objects = committer.objects = Objects(self.ledger, self.codec)
-        containers = Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.holding)
+        containers = self._containers()
         for number in range(ROUNDS):
             if number == 0 or committer.stale:
                 await self._look(containers, guard, number)
@@ -245,11 +251,12 @@ class Cycle:
 
     def _plans(self, *, losable: bool = False) -> Iterator[tuple[Plan, dict[int, Record]]]:
         """Yield the plan page by page: it is derived, never stored."""
-        present = self._present()
+        present, rights = self._present(), self._permits.rights()
         after = 0
         while records := self.ledger.open_items(self.kind.items.kind, after=after, limit=PAGE, losable=losable):
             after = records[-1].key
-            yield plan([record.pair for record in records], self.kind.items, present), {one.key: one for one in records}
+            pairs = [record.pair for record in records]
+            yield plan(pairs, self.kind.items, present, rights=rights), {one.key: one for one in records}
 
     def _present(self) -> Present:
         """Return the containers that are there on each side; a dry run takes those for made that would be."""
@@ -319,6 +326,7 @@ class Cycle:
         self.report.conflicts = len(self.ledger.shelf(self.kind.name))
         if self.report.problems or self.report.conflicts:
             self.report.exit_code = ExitCode.HELD_BACK
+        self.report.tell_taken_back()
         self.report.detached = sorted(self.scope.detached.values())
         self.report.state = State.SYNCED
 

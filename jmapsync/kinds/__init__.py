@@ -20,6 +20,8 @@ class Kind(Struct, frozen=True):
     """As in the configuration and on the command line."""
     items: Rules
     containers: Rules
+    undoes: bool = False
+    """Whether what may not be done on the server is taken back here; else it waits, held back."""
 
     @property
     def kept(self) -> str:
