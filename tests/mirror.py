@@ -51,6 +51,8 @@ class Mirror:
     on_delete: str = "trash"
     keep_crlf: bool = False
     layout: str = "nested"
+    account_id: str = ""
+    """Empty for the user's own."""
     include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
     limits: Limits = field(default_factory=lambda: Limits(25, 20))
@@ -93,7 +95,7 @@ class Mirror:
             async with Client(self.url, credential, session=kept, max_wait=self.max_wait, transport=self.transport) as client:
                 try:
                     session = await client.session()
-                    account = session.account_for(MAIL_CAPABILITY)
+                    account = session.account_for(MAIL_CAPABILITY, self.account_id)
                     run = AccountRun("test", self.state, ledger, self.limits, options, Silent(), self.clock)
                     selection = Selection(self.include, self.exclude)
                     local = MaildirSide(
