@@ -193,8 +193,8 @@ class Cycle:
         if why := self.scope.must_list():
             told |= await self._take_pages(guard, self._pages(full=True))
             self.scope.has_listed(why)
-        if self.scope.has_returned:
-            self.scope.has_returned = False
+        if self.scope.must_look:
+            self.scope.must_look = False
             absorber.take_local_folders(await complete(self.local.look_folders, self.ledger))
         if made(self.ledger, kind.containers.kind) - told:
             # It was destroyed again, which no list of changes has to tell; those who list everything name what there is.

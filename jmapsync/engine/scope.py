@@ -42,8 +42,8 @@ class Scope:
     """Where a run tells people what became of their folders."""
     _boxes: dict[str, Folder] = field(default_factory=dict)
     """The server's containers as they were last told of, kept only while any may be left out."""
-    has_returned: bool = False
-    """Whether a container was taken in whose folder is here, detached: the disk is then to be looked at once more."""
+    must_look: bool = False
+    """Whether folders were detached or taken back since the disk was looked at, so that it is to be looked at once more."""
     _bare: set[str] = field(default_factory=set)
     """Those that are there only for what lies in them."""
 
@@ -134,7 +134,7 @@ class Scope:
         self.remote.outside.clear()
         self.remote.outside.update(paths.keys() - mirrored)
         left = {ref: path for ref, path in self.detached.items() if ref not in mirrored | self._bare}
-        self.has_returned = self.has_returned or left.keys() != self.detached.keys()
+        self.must_look = self.must_look or left.keys() != self.detached.keys()
         self._set(DETACHED, left)
         self._let_go()
 
@@ -172,6 +172,7 @@ class Scope:
                 self.sentences.append(f"The folder {path} stays as it is, detached: it is left out of the mirror now.")
         self._set(DETACHED, detached)
         self._set(OUTSIDE, sorted((self.remote.outside - self._bare) | detached.keys()))
+        self.must_look = self.must_look or bool(shut)
         leaving = {record.key for record in shut} | (bare - self.bare)
         if leaving:
             self._leave(frozenset(leaving))
@@ -211,6 +212,9 @@ class Scope:
             touched = [record for record in records if _is_in(record, homes)]
             changed = [self._without(record, homes) for record in touched]
             left = [record.key for record in changed if record.kind == self.kind.detached or _is_void(record)]
+            refs = [str(record.ref) for record in changed if record.kind == self.kind.detached]
+            before = self.ledger.by_ref(self.kind.detached, refs).values()  # it was in another one that was let go of earlier
+            self.ledger.save(replace(record, remote=None, base=None) for record in before)
             self.ledger.save(changed)
             self.ledger.drop_intents(left)
             self.ledger.release((self.kind.name, f"item {key}") for key in left)

@@ -421,3 +421,18 @@ def test_a_mailbox_nobody_told_of_is_another_thing_than_one_left_out(
     server.account.copy(emails["Inbox"], "Secret")
     rest(mirror)
     assert (len(mirror.files("Work")), len(mirror.files("INBOX"))) == (0, 1)
+
+
+def test_a_mailbox_that_goes_leaves_the_detached_folders_in_its_own(
+    server: DemoServer, mirror: Mirror, emails: dict[str, str]
+) -> None:
+    rest(mirror)
+    mirror.exclude = ("Lists/*",)
+    rest(mirror)
+    for path in ("Lists/python/dev", "Lists/python", "Lists"):
+        server.account.destroy_mailbox(path)
+    report = rest(mirror)
+    assert report.detached == ["Lists/python", "Lists/python/dev"]
+    assert len(mirror.files("Lists/python")) == 1
+    assert [one.name for one in mirror.folder("Lists").iterdir()] == ["python"]
+    assert not any("Lists" in server.account.path(box) for box in server.account.mailboxes.values())

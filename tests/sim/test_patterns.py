@@ -7,10 +7,11 @@ import random
 
 import pytest
 
+from jmapsync.demo import CYRUS_312
 from jmapsync.engine.report import State
 from tests.sim.chance import word_in
 from tests.sim.folders import Householder
-from tests.sim.sweep import CYRUS_312, assert_at_rest
+from tests.sim.sweep import assert_at_rest
 from tests.sim.test_random import words
 from tests.sim.world import MOST_RUNS, Picture, World, scratch, writes
 
@@ -26,6 +27,11 @@ class Chooser(Householder):
 
     def choose(self) -> None:
         self.world.exclude = self._chance.choice(PATTERNS)
+
+    def swap(self) -> None:
+        """Leave names alone that a mailbox may come back for."""
+        if not self.world.exclude:
+            super().swap()
 
 
 def play(world: World, seed: int) -> Chooser:
@@ -67,6 +73,12 @@ def take_all_in(world: World, player: Chooser) -> Picture:
     return world.look()
 
 
+def without_keywords(end: Picture) -> tuple[object, ...]:
+    """Return an end but for keywords: a letter that was taken off a file out of sight may count as never having been seen."""
+    disk = [(folder, data) for folder, data, _ in end.disk]
+    return (end.folders, end.boxes, disk, [(homes, data, at) for homes, data, _, at in end.server], end.shelf)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_deaths_change_no_end(seed: int) -> None:
     seed += FIRST
@@ -78,7 +90,7 @@ def test_deaths_change_no_end(seed: int) -> None:
         steps = world.die(0).steps
         come_to_rest(world)
         assert player.safe <= words(world).keys() | {word_in(file.read_bytes()) for file in world.files()}, there
-        end = take_all_in(world, player)
+        end = without_keywords(take_all_in(world, player))
     for _ in range(2):
         deaths = [chance.randint(1, steps), chance.randint(1, steps)]
         with scratch() as base:
@@ -86,4 +98,4 @@ def test_deaths_change_no_end(seed: int) -> None:
             player = play(world, seed)
             places = [world.die(step).trace[-1] for step in deaths]
             come_to_rest(world)
-            assert take_all_in(world, player) == end, f"another end after dying at {places}"
+            assert without_keywords(take_all_in(world, player)) == end, f"another end after dying at {places}"

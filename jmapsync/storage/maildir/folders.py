@@ -13,7 +13,7 @@ from jmapsync.formats.patterns import EVERYTHING, Selection, above
 from jmapsync.formats.utf7 import from_utf7
 from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger.notes import BOXES, OUTSIDE
-from jmapsync.storage.maildir.tree import is_mbsync, name_of
+from jmapsync.storage.maildir.tree import PARTS, is_mbsync, name_of
 from jmapsync.storage.port import Folder, Observation
 
 if TYPE_CHECKING:
@@ -45,11 +45,15 @@ def look_folders(tree: Tree, ledger: Ledger, selection: Selection = EVERYTHING) 
         if one.path not in shut
         and (one.path in keys or one.mailbox in by_mailbox.keys() | boxes.keys() or _covers(selection, one.path))
     }
+    hollow = {one.path for one in found if not one.mailbox and one.path not in keys and len(tree.lacks(one.path)) == len(PARTS)}
+    apart = above(one.path for one in found if one.path not in inside)
+    inside -= (hollow & apart) - above(inside - hollow)  # a directory that holds nothing but what is left alone
     needed = above(inside) - inside
     observation = Observation(folders_whole=True)
     observation.detached = {one.mailbox: one.path for one in found if one.path in shut - needed}
-    left_out = {one.path for one in found} - inside
-    tree.odd = [(path, why) for path, why in tree.odd if path not in left_out and (path in inside or _covers(selection, path))]
+    tree.left_alone = {one.path for one in found} - inside - needed
+    odd = [(path, why) for path, why in tree.odd if path not in tree.left_alone]
+    tree.odd = [(path, why) for path, why in odd if path in inside or _covers(selection, path)]
     for one in found:
         if one.path not in inside | needed:
             continue

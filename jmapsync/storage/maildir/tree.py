@@ -64,6 +64,8 @@ class Tree:
         """Folders that cannot be mirrored as they are, by path, and why."""
         self.bare: set[int] = set()
         """Containers that are there only for what lies in them: files in them are nobody's business."""
+        self.left_alone: set[str] = set()
+        """Paths of folders that are left out, with those that hold nothing else."""
 
     def load(self, ledger: Ledger) -> None:
         """Read where the containers lie, and their keyword tables, from the ledger and the folders.
@@ -168,8 +170,8 @@ class Tree:
         text, longest = self._name_for(name, above)
         taken = {
             fold(path.rpartition("/")[2])
-            for other, path in self.paths.items()
-            if other != key and path.rpartition("/")[0] == above.rstrip("/")
+            for path in (*(path for other, path in self.paths.items() if other != key), *self.left_alone)
+            if path.rpartition("/")[0] == above.rstrip("/")
         }
         found = unique(text, mailbox, taken, longest=longest)
         if fold(found) in taken:  # a lost ledger met the folder without its marker, and took it for another mailbox
@@ -235,9 +237,13 @@ class Tree:
                 self.paths[key] = new + path[len(old) :]
 
     def remove(self, key: int) -> None:
-        """Remove an empty folder. Raises OSError when anything but our own files is left in it: it is never emptied by force."""
+        """Remove an empty folder. Raises OSError when anything but our own files is left in it: it is never emptied by force.
+
+        Where others lie in it that are left out, it stays as a directory and is no folder of mail any more.
+        """
         folder = self.folder(key)
-        leftovers = [name for name in os.listdir(folder) if name not in {*PARTS, MARKER, KEYWORDS}]
+        names = [name for name in os.listdir(folder) if name not in {*PARTS, MARKER, KEYWORDS}]
+        leftovers = [name for name in names if f"{self.paths[key]}/{name}" not in self.left_alone]
         for part in PARTS:
             if (folder / part).is_dir():
                 leftovers += os.listdir(folder / part)
@@ -248,7 +254,8 @@ class Tree:
                 (folder / part).rmdir()
         for name in (MARKER, KEYWORDS):
             (folder / name).unlink(missing_ok=True)
-        folder.rmdir()
+        if not names:
+            folder.rmdir()
         sync_directories([os.fspath(folder.parent)])
         del self.paths[key]
         self.tables.pop(key, None)
