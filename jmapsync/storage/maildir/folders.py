@@ -48,7 +48,7 @@ def look_folders(tree: Tree, ledger: Ledger, selection: Selection = EVERYTHING) 
     hollow = {one.path for one in found if not one.mailbox and one.path not in keys and len(tree.lacks(one.path)) == len(PARTS)}
     apart = above(one.path for one in found if one.path not in inside)
     inside -= (hollow & apart) - above(inside - hollow)  # a directory that holds nothing but what is left alone
-    needed = above(inside) - inside
+    needed = above(path for path in inside if _covers(selection, path)) - inside
     observation = Observation(folders_whole=True)
     observation.detached = {one.mailbox: one.path for one in found if one.path in shut - needed}
     tree.left_alone = {one.path for one in found} - inside - needed

@@ -209,8 +209,9 @@ class MaildirSide:
                 self._put_folders(ledger)
 
     def _put_folders(self, ledger: Ledger) -> None:
-        for key, path in self.tree.paths.items():
-            ledger.put_folder(key, path, self.tree.tables.get(key, KeywordTable()).render())
+        with ledger.transaction():  # one without a marker is known by the one it lies in, wherever that is said to lie
+            for key, path in self.tree.paths.items():
+                ledger.put_folder(key, path, self.tree.tables.get(key, KeywordTable()).render())
 
     def adopt_folder(self, key: int, path: str, mailbox: str, ledger: Ledger) -> None:
         """Take note of a folder met on the disk, and mark it once its mailbox is known."""
