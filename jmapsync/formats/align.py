@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.canonical import canonical, plain_part
+from jmapsync.formats.instances import INSTANCES, instances
 from jmapsync.formats.objects import MAPS_OF_PATCHES, UnfitPatchError, apply, diff, escape, tokens
 from jmapsync.formats.shapes import KEYED, NAMED, ONE, PARTS, REFERENCES, objects, type_of
 
@@ -57,6 +58,9 @@ def align(item: Object, reference: Object) -> Object:
     """
     if item == reference:
         return item
+    if parts := instances(item):
+        others = instances(reference)
+        return {**item, INSTANCES: {key: align(part, others[key]) if key in others else part for key, part in parts.items()}}
     keys: Keys = {}
     owner = type_of(item)
     result = _follow(owner, _rekeyed(owner, _bare(item), reference, (), keys), keys)

@@ -11,6 +11,7 @@ from jmapsync.formats import align, canonical
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.damage import take_back
 from jmapsync.formats.fit import is_fit_card, is_fit_schedule
+from jmapsync.formats.instances import gathered, instances
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,16 +74,14 @@ def _write_card(version: Version, item: Object) -> bytes:
 def _write_one(item: Object) -> bytes:
     from jmapsync.formats.ical import write_calendar  # noqa: PLC0415  # the icalendar library costs 100 ms
 
-    return write_calendar([item])
+    return write_calendar(list(instances(item).values()) or [item])
 
 
 def _read_one(type_: str, data: bytes) -> Object:
     from jmapsync.formats.ical import read_calendar  # noqa: PLC0415  # as above
 
     objects = read_calendar(data)
-    if len(objects) > 1:
-        raise MalformedError(f"The file holds {len(objects)} instances of a series, but not the series itself.")
     found = str(objects[0].get("@type"))
     if found != type_:
         raise MalformedError(f"The file holds {_WORDS.get(found, 'something else')}, not {_WORDS[type_]}.")
-    return objects[0]
+    return gathered(objects) if "recurrenceId" in objects[0] else objects[0]
