@@ -181,7 +181,7 @@ def _is_entry(item: Object, path: str) -> bool:
     """Tell whether what is at a path is one value beside others that have nothing to do with it."""
     *place, _ = tokens(path)
     part = part_at(item, place)
-    return (part is not None and part.how == KEYED) or place[-1:] in [[name] for name in MAPS_OF_PATCHES]
+    return (part is not None and part.how == KEYED) or place[-1:] in [[name] for name in (*MAPS_OF_PATCHES, INSTANCES)]
 
 
 def _is_added(path: str, value: Any, *bases: Object) -> bool:  # noqa: ANN401 # any JSON value
