@@ -105,7 +105,7 @@ def changes(before: Object, after: Object) -> Patch:
     """
     old, new = instances(before), instances(after)
     if old and new:
-        return _changed_instances(old, new)
+        return diff(_without_instances(before), _without_instances(after)) | _changed_instances(old, new)
     meaning = canonical(after)
     patch = {path: at(after, path) for path in diff(canonical(before, after), meaning)}
     for path, value in list(patch.items()):

@@ -22,7 +22,7 @@ INSTANCES = "jmapsync:instances"
 def instances(item: Object) -> dict[str, Object]:
     """Return the instances that an item stands for, by `recurrenceId`; nothing for every other item."""
     found = item.get(INSTANCES)
-    return found if isinstance(found, dict) else {}
+    return found if isinstance(found, dict) and all(isinstance(part, dict) for part in found.values()) else {}
 
 
 def gathered(objects: Iterable[Object]) -> Object:

@@ -103,3 +103,11 @@ def test_keys_are_chosen_in_each_as_in_the_reference() -> None:
     instances(before)[ONE]["alerts"] = {"old": {"trigger": {"offset": "-PT5M"}}}
     instances(after)[ONE]["alerts"] = {"new": {"trigger": {"offset": "-PT5M"}}}
     assert CODEC.align(after, before) == before
+
+
+def test_one_of_whole_days_stays_so_whatever_its_series_was() -> None:
+    """ConnectDaily writes a RECURRENCE-ID with a time for an event of whole days, which RFC 5545, 3.8.4.4, does not allow."""
+    text = FILE.replace(b"RECURRENCE-ID:20261207T100000", b"RECURRENCE-ID:20261207T070000Z")
+    data = CODEC.write(CODEC.read(text.replace(b"DTSTART:20261207T100000", b"DTSTART;VALUE=DATE:20261207")))
+    assert b"DTSTART;VALUE=DATE:20261207\r\n" in data
+    assert b"RECURRENCE-ID:20261207T070000Z\r\n" in data
