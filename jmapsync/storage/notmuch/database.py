@@ -1,0 +1,169 @@
+"""Read and write tags of a notmuch database: the one place that knows the notmuch2 binding and its exceptions."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.errors import ExitCode, JmapsyncError, Remedy, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MARK = "jmapsync"
+"""The property that a message is given: it goes when notmuch forgets the message, and so tells one that was read anew."""
+_FLOCK = "hhqqi0q"
+"""Linux' `struct flock`."""
+
+
+class TagsError(JmapsyncError):
+    """The notmuch database cannot be used now; mail itself is synchronised all the same."""
+
+    remedy = Remedy.LATER
+    scope = Scope.ITEM
+    exit_code = ExitCode.IN_SYNC
+
+
+class NoBindingError(TagsError):
+    """The Python module that reads notmuch databases is not installed."""
+
+    remedy = Remedy.HUMAN
+    exit_code = ExitCode.USAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A moment of a database."""
+
+    uuid: str
+    """Another one after a restore or a compaction: then numbers tell nothing (hard case 69)."""
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as notmuch has it."""
+
+    id: str
+    tags: frozenset[str]
+    files: tuple[str, ...]
+    """Absolute paths, as they were when notmuch last looked at the disk."""
+    marks: frozenset[str]
+    """The values of our property."""
+
+
+class TagDatabase:
+    """An open database."""
+
+    def __init__(self, db: Any) -> None:  # noqa: ANN401 # the binding has no types
+        """Wrap an open one; use `opened`."""
+        self._db = db
+
+    @property
+    def revision(self) -> Revision:
+        """Return how far it is; writes under way count."""
+        found = self._db.revision()
+        return Revision(found.uuid.decode(), int(found.rev))
+
+    @property
+    def new_tags(self) -> frozenset[str]:
+        """Return the tags that `notmuch new` gives messages (`new.tags`)."""
+        text = str(self._db.config.get("new.tags", ""))
+        return frozenset(filter(None, (tag.strip() for tag in text.split(";"))))
+
+    def since(self, number: int) -> Iterator[Message]:
+        """Yield the messages that were changed after a revision, in no order; 0 for all."""
+        for found in self._db.messages(f"lastmod:{number + 1}.." if number else "*"):
+            yield _read(found)
+
+    def find(self, message: str) -> Message | None:
+        """Return a message by its id; None when notmuch does not know it."""
+        found = self._find(message)
+        return _read(found) if found is not None else None
+
+    def change(self, message: str, add: frozenset[str], remove: frozenset[str], mark: str) -> None:
+        """Give a message tags and our mark, and take tags off it; one that is not there is passed over."""
+        found = self._find(message)
+        if found is None:
+            return
+        with found.frozen():
+            for tag in sorted(remove):
+                found.tags.discard(tag)
+            for tag in sorted(add):
+                found.tags.add(tag)
+        if mark not in _marks(found):
+            found.properties.add(MARK, mark)
+
+    def together(self) -> Any:  # noqa: ANN401 # the binding has no types
+        """Return a context in which all changes become visible at once."""
+        return self._db.atomic()
+
+    def _find(self, message: str) -> Any:  # noqa: ANN401 # the binding has no types
+        try:
+            return self._db.find(message)
+        except (LookupError, UnicodeEncodeError):
+            return None
+
+
+def _read(found: Any) -> Message:  # noqa: ANN401 # the binding has no types
+    files = tuple(os.fsdecode(name) for name in found.filenamesb())
+    return Message(str(found.messageid), frozenset(map(str, found.tags)), files, _marks(found))
+
+
+def _marks(found: Any) -> frozenset[str]:  # noqa: ANN401 # the binding has no types
+    return frozenset(str(one.value) for one in found.properties.getall(MARK, exact=True))
+
+
+@contextmanager
+def opened(config: Path | None, *, write: bool = False) -> Iterator[TagDatabase]:
+    """Open the database of a notmuch configuration, or of the one that notmuch finds itself.
+
+    Raises TagsError when there is none, when another program writes it, or when it cannot be read; also for what fails inside.
+    To open a locked one for writing would wait without limit (libnotmuch retries), so the lock is looked at first.
+    """
+    try:
+        import notmuch2  # noqa: PLC0415  # an optional dependency
+    except ImportError as error:
+        raise NoBindingError(
+            "Tags are not synchronised: the Python module notmuch2 is not installed.",
+            advice='Install it: pip install "jmapsync[notmuch]" (Debian: libnotmuch-dev, gcc and python3-dev are needed for that).',
+        ) from error
+    where = notmuch2.Database.CONFIG.SEARCH if config is None else config
+    try:
+        with notmuch2.Database(config=where) as db:
+            folder = xapian_folder(os.fspath(db.path))
+            if is_locked(folder):
+                raise TagsError("The notmuch database is locked by another program; tags are synchronised with the next run.")
+            if not write:
+                yield TagDatabase(db)
+                return
+        with notmuch2.Database(config=where, mode="rw") as db:
+            yield TagDatabase(db)
+    except notmuch2.NotmuchError as error:
+        why = str(error).strip().removeprefix("Error: ").rstrip(".")
+        raise TagsError(f"The notmuch database cannot be used, so tags were not synchronised: {why}.") from error
+
+
+def xapian_folder(path: str) -> str:
+    """Return the folder of the Xapian database in a notmuch one, which may be split from the mail."""
+    inside = f"{path}/.notmuch/xapian"
+    return inside if os.path.isdir(inside) else f"{path}/xapian"
+
+
+def is_locked(folder: str) -> bool:
+    """Tell whether a program has a Xapian database open for writing; it holds a lock on `flintlock` (fcntl(2), F_GETLK)."""
+    try:
+        descriptor = os.open(f"{folder}/flintlock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        kind: int = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))[0]
+    finally:
+        os.close(descriptor)
+    return kind != fcntl.F_UNLCK
