@@ -332,7 +332,7 @@ class TestCase69:
         deliver(server, 1)
         report = mirror.sync()
         assert (report.to_disk.created, report.exit_code) == (1, ExitCode.USAGE)
-        assert 'pip install "jmapsync[notmuch]"' in report.sentences[0]
+        assert "pip install notmuch2" in report.sentences[0]
 
     def test_a_run_that_dies_after_it_wrote_tags_ends_the_same_when_repeated(
         self, server: DemoServer, mirror: Mirror, notmuch: Notmuch, monkeypatch: pytest.MonkeyPatch
@@ -365,6 +365,20 @@ class TestMailboxes:
         read(folders, notmuch)
         assert notmuch.tags("id:1@x") == {"inbox", "unread"}
         assert notmuch.tags("id:2@x") == {"Lists"}
+        assert_at_rest(server, folders, notmuch)
+
+    def test_in_a_maildir_plus_plus_as_well(self, server: DemoServer, folders: Mirror, notmuch: Notmuch) -> None:
+        folders.layout = "maildir++"
+        server.account.create_mailbox("Lists")
+        server.account.create_mailbox("Lists/python")
+        ref = deliver(server, 1, "todo")
+        read(folders, notmuch)
+        assert notmuch.tags() == {"inbox", "unread", "todo"}
+        notmuch.tag("+Lists/python", "-inbox", "-todo")
+        folders.sync()
+        assert (boxes(server, ref), keywords(server, ref)) == ({"Lists/python"}, set())
+        notmuch.new()
+        folders.sync()
         assert_at_rest(server, folders, notmuch)
 
     def test_a_tag_files_a_message_and_takes_it_out(self, server: DemoServer, folders: Mirror, notmuch: Notmuch) -> None:

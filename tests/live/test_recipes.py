@@ -108,3 +108,31 @@ def test_notmuch_tags_that_are_flags_travel_both_ways(make_desk: Callable[[str],
     assert "replied" in desk.run("notmuch", "search", "--output=tags", "id:2@x").split()
     assert desk.run("notmuch", "count", "tag:unread").strip() == "2"
     assert desk.run("notmuch", "count", "path:home/Archive/**").strip() == "1"
+
+
+def test_notmuch_tags_are_keywords_and_mailboxes(make_desk: Callable[[str], Desk]) -> None:
+    desk = make_desk(shown("notmuch", "toml") + shown("notmuch", "toml", 1))
+    desk.write(".notmuch-config", shown("notmuch", "ini"))
+    desk.account.imap.store("INBOX", [desk.uid("INBOX", "letter 0")], "+", ["$Junk", "Work", "\\Seen"])
+    desk.run("jmapsync", "-q", "sync")
+    assert desk.run("notmuch", "search", "--exclude=false", "--output=tags", "id:0@x").split() == ["inbox", "spam", "work"]
+
+    desk.run("notmuch", "tag", "+later", "+two words", "+private", "--", "id:1@x")
+    desk.run("notmuch", "tag", "-inbox", "+archive", "--", "id:2@x")
+    desk.run("notmuch", "tag", "-work", "--", "id:0@x")
+    desk.run("jmapsync", "-q", "sync")
+    there = desk.on_server()
+    assert there["INBOX"]["letter 0"] == ("S", frozenset({"$junk"}))
+    assert there["INBOX"]["letter 1"] == ("", frozenset({"later"}))
+    assert there["Archive"] == {"letter 2": ("", NOBODY)}
+
+    desk.account.imap.store("INBOX", [desk.uid("INBOX", "letter 1")], "-", ["later"])
+    desk.account.imap.move("INBOX", [desk.uid("INBOX", "letter 3")], "Archive")
+    desk.run("jmapsync", "-q", "sync")
+    tags = desk.run("notmuch", "search", "--output=tags", "id:1@x").splitlines()
+    assert tags == ["inbox", "private", "two words", "unread"]
+    assert desk.run("notmuch", "search", "--output=tags", "id:3@x").split() == ["archive", "unread"]
+
+    revision = desk.run("notmuch", "count", "--lastmod", "*")
+    assert "nothing to do" in desk.run("jmapsync", "sync")
+    assert desk.run("notmuch", "count", "--lastmod", "*") == revision

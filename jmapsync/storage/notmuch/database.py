@@ -7,13 +7,13 @@ import os
 import struct
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import ExitCode, JmapsyncError, Remedy, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 MARK = "jmapsync"
 """The property that a message is given: it goes when notmuch forgets the message, and so tells one that was read anew."""
@@ -126,18 +126,11 @@ def opened(config: Path | None, *, write: bool = False) -> Iterator[TagDatabase]
     Raises TagsError when there is none, when another program writes it, or when it cannot be read; also for what fails inside.
     To open a locked one for writing would wait without limit (libnotmuch retries), so the lock is looked at first.
     """
-    try:
-        import notmuch2  # noqa: PLC0415  # an optional dependency
-    except ImportError as error:
-        raise NoBindingError(
-            "Tags are not synchronised: the Python module notmuch2 is not installed.",
-            advice='Install it: pip install "jmapsync[notmuch]" (Debian: libnotmuch-dev, gcc and python3-dev are needed for that).',
-        ) from error
+    notmuch2 = _binding()
     where = notmuch2.Database.CONFIG.SEARCH if config is None else config
     try:
         with notmuch2.Database(config=where) as db:
-            folder = xapian_folder(os.fspath(db.path))
-            if is_locked(folder):
+            if is_locked(_xapian(db)):
                 raise TagsError("The notmuch database is locked by another program; tags are synchronised with the next run.")
             if not write:
                 yield TagDatabase(db)
@@ -149,10 +142,33 @@ def opened(config: Path | None, *, write: bool = False) -> Iterator[TagDatabase]
         raise TagsError(f"The notmuch database cannot be used, so tags were not synchronised: {why}.") from error
 
 
-def xapian_folder(path: str) -> str:
+def folder_of(config: Path | None) -> Path | None:
+    """Return the folder whose files change with each change of a tag; None where there is none that can be read."""
+    try:
+        notmuch2 = _binding()
+        with notmuch2.Database(config=notmuch2.Database.CONFIG.SEARCH if config is None else config) as db:
+            return Path(_xapian(db))
+    except NoBindingError:
+        return None
+    except notmuch2.NotmuchError:
+        return None
+
+
+def _binding() -> Any:  # noqa: ANN401 # the binding has no types
+    try:
+        import notmuch2  # noqa: PLC0415  # an optional dependency
+    except ImportError as error:
+        raise NoBindingError(
+            "Tags are not synchronised: the Python module notmuch2 is not installed.",
+            advice="Install it beside jmapsync: pip install notmuch2 (on Debian that needs libnotmuch-dev, python3-dev and gcc).",
+        ) from error
+    return notmuch2
+
+
+def _xapian(db: Any) -> str:  # noqa: ANN401 # the binding has no types
     """Return the folder of the Xapian database in a notmuch one, which may be split from the mail."""
-    inside = f"{path}/.notmuch/xapian"
-    return inside if os.path.isdir(inside) else f"{path}/xapian"
+    inside = f"{db.path}/.notmuch/xapian"
+    return inside if os.path.isdir(inside) else f"{db.path}/xapian"
 
 
 def is_locked(folder: str) -> bool:
