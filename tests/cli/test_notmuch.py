@@ -38,6 +38,7 @@ def test_one_sync_gives_what_it_brought_its_tags(server: DemoServer, home: Home,
     assert "1 updated on the server" in jmapsync("sync").out
     assert server.account.emails[ref].keywords == {"todo", "work"}
     assert "nothing to do" in jmapsync("sync").out
+    assert jmapsync("verify").code == 0
 
 
 def test_a_post_new_hook_that_sorts_is_taken_to_the_server_by_the_same_sync(

@@ -463,6 +463,64 @@ class TestMailboxes:
         folders.sync()
         assert_at_rest(server, folders, notmuch)
 
+    def test_case_44_a_mailbox_destroyed_there_takes_its_tag_along(
+        self, server: DemoServer, folders: Mirror, notmuch: Notmuch
+    ) -> None:
+        server.account.create_mailbox("Lists")
+        ref = deliver(server, 1, "todo")
+        server.account.copy(ref, "Lists")
+        read(folders, notmuch)
+        assert notmuch.tags() - FLAGS == {"inbox", "Lists", "todo"}
+        server.account.destroy_mailbox("Lists")
+        folders.sync()
+        notmuch.new()
+        folders.sync()
+        assert (boxes(server, ref), keywords(server, ref)) == ({"INBOX"}, {"todo"})
+        assert notmuch.tags() - FLAGS == {"inbox", "todo"}
+        assert_at_rest(server, folders, notmuch)
+
+    def test_case_47_a_tag_of_a_mailbox_that_takes_nothing_is_told_and_loses_nothing(
+        self, server: DemoServer, folders: Mirror, notmuch: Notmuch
+    ) -> None:
+        server.account.create_mailbox("Shared")
+        server.account.set_rights("Shared", mayAddItems=False)
+        ref = deliver(server, 1, "todo")
+        read(folders, notmuch)
+        notmuch.tag("+Shared", "-inbox")
+        report = folders.sync()
+        assert report.exit_code == ExitCode.HELD_BACK
+        assert report.problems
+        assert (boxes(server, ref), keywords(server, ref)) == ({"INBOX"}, {"todo"})
+        assert len(folders.files()) == 1
+        notmuch.tag("-Shared", "+inbox")
+        notmuch.new()
+        assert folders.sync().problems == []
+        notmuch.new()
+        folders.sync()
+        assert_at_rest(server, folders, notmuch)
+
+    def test_case_48_a_folder_that_is_only_on_the_way_is_no_tag(
+        self, server: DemoServer, folders: Mirror, notmuch: Notmuch
+    ) -> None:
+        server.account.create_mailbox("Lists")
+        server.account.create_mailbox("Lists/python")
+        ref = deliver(server, 1, mailbox="Lists/python")
+        read(folders, notmuch)
+        assert (boxes(server, ref), notmuch.tags() - FLAGS) == ({"Lists/python"}, {"Lists/python"})
+
+    def test_case_42_mailboxes_whose_names_differ_by_case_have_a_tag_each(
+        self, server: DemoServer, folders: Mirror, notmuch: Notmuch
+    ) -> None:
+        server.account.create_mailbox("Lists")
+        server.account.create_mailbox("lists")
+        first, second = deliver(server, 1, mailbox="Lists"), deliver(server, 2, mailbox="lists")
+        read(folders, notmuch)
+        one, two = notmuch.tags("id:1@x") - FLAGS, notmuch.tags("id:2@x") - FLAGS
+        assert (len(one), len(two), one & two) == (1, 1, set())
+        notmuch.tag(f"+{two.pop()}", f"-{one.pop()}", query="id:1@x")
+        folders.sync()
+        assert (boxes(server, first), boxes(server, second)) == ({"lists"}, {"lists"})
+
     def test_case_59_a_copy_marked_to_go_is_no_keyword(self, server: DemoServer, folders: Mirror, notmuch: Notmuch) -> None:
         server.account.create_mailbox("Lists")
         ref = deliver(server, 1)

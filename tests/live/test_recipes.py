@@ -27,22 +27,22 @@ def cyrus(running_cyrus: Callable[[str], Cyrus]) -> Cyrus:
 
 
 @pytest.fixture
-def make_desk(account: Account, tmp_path: Path) -> Callable[[str], Desk]:
-    """Make a home with four letters in its inbox; the text ends its configuration."""
+def make_desk(account: Account, tmp_path: Path) -> Callable[..., Desk]:
+    """Make a home with four letters in its inbox; `mail` stands in the table of mail, `more` ends the configuration."""
 
-    def make(more: str = "") -> Desk:
+    def make(more: str = "", *, mail: str = "") -> Desk:
         letters = [
             f"From: a@example.com\r\nSubject: letter {number}\r\nMessage-ID: <{number}@x>\r\n\r\nBody {number}.\r\n".encode()
             for number in range(4)
         ]
         account.imap.append("INBOX", [Draft(one, received=1_700_000_000 + number) for number, one in enumerate(letters)])
-        return Desk.set_up(tmp_path / "alice", account, more=more)
+        return Desk.set_up(tmp_path / "alice", account, mail=mail, more=more)
 
     return make
 
 
 @pytest.mark.parametrize("program", ["mutt", "neomutt"])
-def test_mutt_lists_the_folders_marks_and_moves_and_synchronises_by_a_key(program: str, make_desk: Callable[[], Desk]) -> None:
+def test_mutt_lists_the_folders_marks_and_moves_and_synchronises_by_a_key(program: str, make_desk: Callable[..., Desk]) -> None:
     desk = make_desk()
     desk.run("jmapsync", "-q", "sync")
     lines = shown("mutt and NeoMutt", "muttrc")
@@ -66,10 +66,14 @@ def test_mutt_lists_the_folders_marks_and_moves_and_synchronises_by_a_key(progra
     assert desk.on_server()["INBOX"] == {"letter 0": ("F", NOBODY), "letter 1": ("F", NOBODY), "letter 3": ("", NOBODY)}
 
 
-def test_aerc_reads_flags_and_moves_and_synchronises_by_check_mail(make_desk: Callable[[], Desk]) -> None:
-    desk = make_desk()
+@pytest.mark.parametrize("layout", ["nested", "maildir++"])
+def test_aerc_reads_flags_and_moves_and_synchronises_by_check_mail(layout: str, make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(mail=f'layout = "{layout}"')
     desk.run("jmapsync", "-q", "sync")
-    desk.write(".config/aerc/accounts.conf", shown("aerc", "ini"))
+    lines = shown("aerc", "ini")
+    if layout == "maildir++":
+        lines = lines.replace("maildir://", "maildirpp://")
+    desk.write(".config/aerc/accounts.conf", lines)
     with on_screen(["aerc"], desk.environment) as screen:
         screen.wait_for("letter 3", 20)
         assert "Archive" in screen.text()
@@ -92,7 +96,7 @@ def test_aerc_reads_flags_and_moves_and_synchronises_by_check_mail(make_desk: Ca
     assert sorted(there["INBOX"]) == ["fresh", "letter 0", "letter 1", "letter 3"]
 
 
-def test_notmuch_tags_that_are_flags_travel_both_ways(make_desk: Callable[[str], Desk]) -> None:
+def test_notmuch_tags_that_are_flags_travel_both_ways(make_desk: Callable[..., Desk]) -> None:
     desk = make_desk(shown("notmuch", "toml"))
     desk.write(".notmuch-config", shown("notmuch", "ini"))
     desk.run("jmapsync", "-q", "sync")
@@ -110,7 +114,7 @@ def test_notmuch_tags_that_are_flags_travel_both_ways(make_desk: Callable[[str],
     assert desk.run("notmuch", "count", "path:home/Archive/**").strip() == "1"
 
 
-def test_notmuch_tags_are_keywords_and_mailboxes(make_desk: Callable[[str], Desk]) -> None:
+def test_notmuch_tags_are_keywords_and_mailboxes(make_desk: Callable[..., Desk]) -> None:
     desk = make_desk(shown("notmuch", "toml") + shown("notmuch", "toml", 1))
     desk.write(".notmuch-config", shown("notmuch", "ini"))
     desk.account.imap.store("INBOX", [desk.uid("INBOX", "letter 0")], "+", ["$Junk", "Work", "\\Seen"])
