@@ -6,38 +6,11 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import ExitCode
 from tests.engine.objects.desk import change
+from tests.engine.objects.samples import FRIDAY, MONDAY, TUESDAY, component, drop
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from jmapsync.demo import Store
     from tests.engine.objects.desk import Desk
-
-MONDAY, TUESDAY, FRIDAY = (f"202612{day:02}T100000" for day in (7, 8, 11))
-
-
-def component(moment: str, title: str) -> str:
-    lines = [
-        "BEGIN:VEVENT",
-        "UID:lone",
-        "DTSTAMP:20260101T000000Z",
-        f"RECURRENCE-ID;TZID=Europe/Berlin:{moment}",
-        f"DTSTART;TZID=Europe/Berlin:{moment}",
-        "DURATION:PT1H",
-        f"SUMMARY:{title}",
-        "END:VEVENT",
-        "",
-    ]
-    return "\r\n".join(lines)
-
-
-def drop(desk: Desk, *components: str) -> Path:
-    """Put a file of instances into the first calendar, as a mail program does with an invitation."""
-    file = desk.file("calendars", "weekly").parent / "invited.ics"
-    file.write_text(
-        "".join(["BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\n", *components, "END:VCALENDAR\r\n"]), newline=""
-    )
-    return file
 
 
 def held(events: Store) -> dict[str, str]:
