@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -183,6 +184,24 @@ class TestCase60:
         mirror.sync()
         assert keywords(server, ref) == {"plain"}
         assert notmuch.tags() == {"inbox", "unread", "plain", *odd}
+        assert_at_rest(server, mirror, notmuch)
+
+    def test_case_60_tags_and_files_that_are_no_text_are_passed_over(
+        self, server: DemoServer, mirror: Mirror, notmuch: Notmuch
+    ) -> None:
+        ref = deliver(server, 1, "a")
+        read(mirror, notmuch)
+        notmuch.run("tag", "--batch", text="+a%0ab +plain -- *\n")
+        odd = os.fsencode(mirror.root / "INBOX/cur") + b"/\xff:2,S"
+        with open(odd, "wb") as file:
+            file.write(b"Subject: odd\nMessage-ID: <odd@x>\n\nx\n")
+        notmuch.new()
+        notmuch.tag("+odd", query="id:odd@x")
+        mirror.sync()
+        assert keywords(server, ref) == {"a", "plain"}
+        os.unlink(odd)
+        notmuch.new()
+        assert mirror.sync().problems == []
         assert_at_rest(server, mirror, notmuch)
 
     def test_case_60_a_tag_in_capitals_is_a_keyword_in_small_letters(
@@ -564,3 +583,22 @@ class TestMailboxes:
         assert all(boxes(server, ref) == {"INBOX", "Lists"} for ref in refs)
         folders.sync(allow_deletes=True)
         assert all(boxes(server, ref) == {"Lists"} for ref in refs)
+
+    def test_case_70_a_slip_of_many_is_undone_by_giving_the_tags_back(
+        self, server: DemoServer, folders: Mirror, notmuch: Notmuch
+    ) -> None:
+        folders.limits = Limits(2, 0)
+        server.account.create_mailbox("Lists")
+        refs = [deliver(server, number) for number in range(12)]
+        for ref in refs:
+            server.account.copy(ref, "Lists")
+        read(folders, notmuch)
+        notmuch.tag("-inbox")
+        assert folders.sync().exit_code == ExitCode.SUSPENDED
+        notmuch.new()
+        notmuch.tag("+inbox")
+        assert folders.sync().exit_code == ExitCode.IN_SYNC
+        assert all(boxes(server, ref) == {"INBOX", "Lists"} for ref in refs)
+        notmuch.new()
+        folders.sync()
+        assert_at_rest(server, folders, notmuch)

@@ -55,13 +55,13 @@ def move_into(tree: Tree, source: Place, folder: int, tags: Tags, token: Callabl
     return place
 
 
-def mark_leaving(tree: Tree, place: Place, *, dry: bool) -> Place:
-    """Mark a copy to be deleted, which leaves the message where else it is. Raises OSError, FileNotFoundError as above."""
-    info = f":2,{''.join(sorted({*letters(place.info), TRASHED}))}"
-    leaving = place._replace(info=info, sub="cur")
-    if not dry and leaving != place:
-        os.rename(_path(tree, place), _path(tree, leaving))
-    return leaving
+def mark(tree: Tree, place: Place, *, leaving: bool, dry: bool) -> Place:
+    """Mark a copy to be deleted, or take that mark off it. Raises OSError, FileNotFoundError as above."""
+    shown = set(letters(place.info)) - {TRASHED} | ({TRASHED} if leaving else set())
+    marked = place._replace(info=f":2,{''.join(sorted(shown))}", sub="cur")
+    if not dry and marked != place:
+        os.rename(_path(tree, place), _path(tree, marked))
+    return marked
 
 
 def _placed(tree: Tree, source: Place, folder: int, tags: Tags, token: Callable[[], str]) -> Place:

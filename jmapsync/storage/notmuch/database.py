@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import ExitCode, JmapsyncError, Remedy, Scope
+from jmapsync.storage.state import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,8 +52,9 @@ class Message:
 
     id: str
     tags: frozenset[str]
+    """Those that are one line of text."""
     files: tuple[str, ...]
-    """Absolute paths, as they were when notmuch last looked at the disk."""
+    """Absolute paths, as they were when notmuch last looked at the disk; only those that are UTF-8, as all of a mirror are."""
     marks: frozenset[str]
     """The values of our property."""
 
@@ -78,8 +80,15 @@ class TagDatabase:
 
     def since(self, number: int) -> Iterator[Message]:
         """Yield the messages that were changed after a revision, in no order; 0 for all."""
-        for found in self._db.messages(f"lastmod:{number + 1}.." if number else "*"):
-            yield _read(found)
+        query = f"lastmod:{number + 1}.." if number else "*"
+        missing = self._db.count_messages(query)
+        for found in self._db.messages(query):
+            missing -= 1
+            message = _read(found)
+            if is_text(message.id):
+                yield message
+        if missing > 0:  # what Xapian refuses in the middle of a list just ends it
+            raise TagsError("The notmuch database changed while it was read; its tags are taken up with the next run.")
 
     def find(self, message: str) -> Message | None:
         """Return a message by its id; None when notmuch does not know it."""
@@ -111,8 +120,9 @@ class TagDatabase:
 
 
 def _read(found: Any) -> Message:  # noqa: ANN401 # the binding has no types
-    files = tuple(os.fsdecode(name) for name in found.filenamesb())
-    return Message(str(found.messageid), frozenset(map(str, found.tags)), files, _marks(found))
+    files = tuple(name for one in found.filenamesb() if is_text(name := os.fsdecode(one)))
+    tags = frozenset(tag for tag in map(str, found.tags) if tag.isprintable())
+    return Message(str(found.messageid), tags, files, _marks(found))
 
 
 def _marks(found: Any) -> frozenset[str]:  # noqa: ANN401 # the binding has no types
@@ -180,6 +190,8 @@ def is_locked(folder: str) -> bool:
     try:
         asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
         kind: int = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))[0]
+    except OSError:
+        return False  # a file system that knows no locks
     finally:
         os.close(descriptor)
     return kind != fcntl.F_UNLCK

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from jmapsync.formats.flags import parse_name
 from jmapsync.ledger.tagged import Tagged
 from jmapsync.storage.maildir.copies import combine, is_trashed
-from jmapsync.storage.maildir.refile import file_into, mark_leaving, move_into
+from jmapsync.storage.maildir.refile import file_into, mark, move_into
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -201,6 +201,9 @@ class TagLook:
         if not wanted:
             wanted = frozenset({self._archive}) if self._archive is not None else local.kept
         acts = _Acts()
+        if wanted != local.kept:
+            back = [place for place in places if is_trashed(place) and place.folder in wanted - local.kept]
+            acts.places += [mark(self._tree, place, leaving=False, dry=self._dry) for place in back]
         if staying and wanted != local.kept:
             self._refile(staying, sorted(wanted - local.homes), wanted, tags, acts)
         if not acts.places and tags == local.tags:
@@ -219,6 +222,6 @@ class TagLook:
                 acts.places.append(move_into(self._tree, old, home, tags, self._token, dry=self._dry))
                 acts.moved.append((old.folder, old.name))
             else:
-                source = acts.places[0] if acts.places else staying[0]
+                source = next((place for place in acts.places if not is_trashed(place)), staying[0])
                 acts.places.append(file_into(self._tree, source, home, tags, self._token, dry=self._dry))
-        acts.places += [mark_leaving(self._tree, place, dry=self._dry) for place in leaving]
+        acts.places += [mark(self._tree, place, leaving=True, dry=self._dry) for place in leaving]
