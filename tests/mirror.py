@@ -22,6 +22,7 @@ from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger import AccountLock, Ledger
 from jmapsync.planner import Limits
 from jmapsync.storage.maildir.side import MaildirSide, clear_spool
+from jmapsync.storage.notmuch.side import TagRules, TagSide
 from jmapsync.storage.remote.emails import MAIL as MAIL_CAPABILITY
 from jmapsync.storage.remote.side import MailSide
 from tests.live.compare import LETTERS, Shown, on_disk, stored
@@ -50,6 +51,7 @@ class Mirror:
     on_delete: str = "trash"
     keep_crlf: bool = False
     layout: str = "nested"
+    tags: TagRules | None = None
     limits: Limits = field(default_factory=lambda: Limits(25, 20))
     max_wait: float = 5.0
     session: bytes | None = None
@@ -96,7 +98,8 @@ class Mirror:
                         self.root, spool, layout=self.layout, keep_crlf=self.keep_crlf, dry=options.dry, token=self.token
                     )
                     remote = MailSide(client, account, spool, on_delete=self.on_delete)
-                    await run.run([Sides(self.kind, account.id, self.wrap(local), self.wrap(remote))], client.together)
+                    tags = TagSide(local.tree, "test", self.tags, dry=options.dry, token=self.token) if self.tags else None
+                    await run.run([Sides(self.kind, account.id, self.wrap(local), self.wrap(remote), tags=tags)], client.together)
                     self.session = (await client.session()).to_json()
                     return run.report
                 finally:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from jmapsync.planner.model import Tags
     from jmapsync.storage.maildir.tree import Tree
 
-_HOST = socket.gethostname().replace("/", "\\057").replace(":", "\\072")
+HOST = socket.gethostname().replace("/", "\\057").replace(":", "\\072")
 """As the Maildir specification writes a host in a file name."""
 
 
@@ -289,7 +289,7 @@ class Writer:
     def _unlink(self, places: list[Place], done: _Done) -> None:
         """Remove files, each set aside and looked at once more first: what was saved over it in that very moment is put back."""
         for place in places:
-            path, aside = self._path(place), f"{self._tree.directory(place.folder)}/tmp/0.J{place.key}R{self._token()}.{_HOST}"
+            path, aside = self._path(place), f"{self._tree.directory(place.folder)}/tmp/0.J{place.key}R{self._token()}.{HOST}"
             with contextlib.suppress(FileNotFoundError):
                 os.rename(path, aside)
                 if state_of(os.lstat(aside)) != (place.ino, place.size, place.mtime):
@@ -320,7 +320,7 @@ class Writer:
         return place._replace(info=info or ":2,", sub="cur")
 
     def _fresh_name(self, job: Job) -> str:
-        return f"{max(job.stamp, 0)}.J{job.order.key}R{self._token()}.{_HOST}"
+        return f"{max(job.stamp, 0)}.J{job.order.key}R{self._token()}.{HOST}"
 
     def _path(self, place: Place) -> str:
         return f"{self._tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}"
