@@ -74,9 +74,12 @@ class Measure:
         return self.raw_size if form is Form.RAW else self.wire_size
 
 
-def measure(chunks: Iterable[bytes]) -> Measure:
-    """Read a file's bytes once, in bounded memory, and return its digests, sizes and likely form."""
-    raw = hashlib.sha256()
+def measure(chunks: Iterable[bytes], algorithm: str = "sha256") -> Measure:
+    """Read a file's bytes once, in bounded memory, and return its digests, sizes and likely form.
+
+    `algorithm` is hashlib's name of the digests' one.
+    """
+    raw = hashlib.new(algorithm, usedforsecurity=False)
     wire = raw  # until the two part: a message from the wire is hashed once
     raw_size = wire_size = 0
     has_cr = has_bare = False
