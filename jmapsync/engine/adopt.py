@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from jmapsync.engine.blobnames import known_by_name
 from jmapsync.engine.commit import dated
 from jmapsync.engine.intents import let_rest, retire, sent_again, settle_intents
+from jmapsync.engine.retold import Retold
 from jmapsync.formats.lines import Form
 from jmapsync.planner import Candidate, match
 from jmapsync.planner.model import NOTHING, Base, Side
@@ -55,6 +56,7 @@ class Adopter:
         joined = 0
         for some in _rounds(waiting):
             joined += await self._join_some(some)
+        joined += await Retold(self.kind, self.ledger, self.local, self.remote, self.clock).run()
         with self.ledger.transaction():
             settle_intents(self.ledger, kind)
         return joined

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.mirror import assert_converges
+import pytest
+
+from jmapsync.formats.retelling import retell
+from tests.mirror import assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from jmapsync.demo import DemoServer
     from tests.mirror import Mirror
@@ -74,3 +75,75 @@ class TestCase15ATreeIsAdoptedWithoutADownload:
         assert sorted(server.account.raw(ref) for ref in server.account.emails) == sorted(
             [letter(1), letter(1).replace(b"body", b"BODY")]
         )
+
+
+UNCLOSED = (
+    b"Message-ID: <u@x>\r\nSubject: unclosed\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"
+    b"--x\r\n\r\none\r\n"
+)
+"""A message that offlineimap's way of writing it down changes."""
+NAME = "1795426872_0.18293.vm,U=10,FMD5=50a16f415160a7132a86a551fc34bdc9:2,S"
+
+
+def retold(message: bytes = UNCLOSED) -> bytes:
+    told = retell(message)
+    assert told not in {None, message.replace(b"\r\n", b"\n")}
+    assert told is not None
+    return told
+
+
+class TestCase15FilesThatOfflineimapWroteOtherwise:
+    def test_a_proven_retelling_gets_the_servers_bytes_under_its_name_and_nothing_is_shelved(
+        self, server: DemoServer, mirror: Mirror
+    ) -> None:
+        ref = server.account.deliver(UNCLOSED, keywords=["$flagged"])
+        (tree(mirror) / NAME).write_bytes(retold())
+        report = mirror.sync()
+        assert (report.to_server.created, report.to_disk.created, report.conflicts) == (0, 0, 0)
+        assert server.account.listing() == {ref: (frozenset({"INBOX"}), frozenset({"$flagged", "$seen"}))}
+        assert [file.name for file in mirror.files()] == [NAME.replace(":2,S", ":2,FS")]
+        assert_converges(server.account, mirror)
+
+    def test_in_every_folder_of_the_message(self, server: DemoServer, mirror: Mirror) -> None:
+        server.account.deliver(UNCLOSED, ["INBOX", "Archive"], ["$seen"])
+        names = {"INBOX": NAME, "Archive": NAME.replace("U=10", "U=4")}
+        for folder, name in names.items():
+            (tree(mirror, folder) / name).write_bytes(retold())
+        mirror.sync()
+        assert {folder: [file.name for file in mirror.files(folder)] for folder in names} == {
+            folder: [name] for folder, name in names.items()
+        }
+        assert len(server.account.emails) == 1
+        assert_converges(server.account, mirror)
+
+    def test_one_that_only_resembles_a_message_is_shelved_and_no_new_message(self, server: DemoServer, mirror: Mirror) -> None:
+        ref = server.account.deliver(UNCLOSED)
+        cut = retold().replace(b"one", b"two")
+        (tree(mirror) / NAME).write_bytes(cut)
+        report = mirror.sync()
+        assert (report.to_server.created, report.to_disk.created, report.conflicts) == (0, 0, 1)
+        assert server.account.listing() == {ref: (frozenset({"INBOX"}), frozenset({"$seen"}))}
+        assert [file.name for file in mirror.files()] == [NAME]
+        assert [file.read_bytes() for file in mirror.state.rglob("*") if file.is_file() and b"two" in file.read_bytes()]
+        assert_mirrored(server.account, mirror)
+
+    def test_case_50_a_message_id_that_two_files_have_says_nothing(self, server: DemoServer, mirror: Mirror) -> None:
+        server.account.deliver(UNCLOSED)
+        cur = tree(mirror)
+        for number, word in enumerate((b"two", b"six")):
+            (cur / NAME.replace("U=10", f"U={number + 1}")).write_bytes(retold().replace(b"one", word))
+        report = mirror.sync()
+        assert (report.to_server.created, report.to_disk.created, report.conflicts) == (2, 1, 0)
+
+    @pytest.mark.parametrize("name", ["1.theirs,U=10:2,S", NAME.replace("U=10", "U=-1")])
+    def test_a_file_whose_name_does_not_say_that_it_came_from_the_server_is_new(
+        self, server: DemoServer, mirror: Mirror, name: str
+    ) -> None:
+        server.account.deliver(UNCLOSED)
+        (tree(mirror) / name).write_bytes(retold())
+        assert mirror.sync().to_server.created == 1
+
+    def test_one_without_a_message_there_is_new(self, server: DemoServer, mirror: Mirror) -> None:
+        (tree(mirror) / NAME).write_bytes(retold())
+        assert mirror.sync().to_server.created == 1
+        assert_converges(server.account, mirror)
