@@ -240,7 +240,7 @@ class Writer:
     def _link(self, source: Place, target: Place, *, over: bool = False) -> Place:
         """Make a second name for a file, `over` one that has it; a copy of it where there are no hard links (hard case 16)."""
         path = self._path(target)
-        temporary = f"{self._tree.directory(target.folder)}/tmp/{target.name}"
+        temporary = f"{self._tree.directory(target.folder)}/tmp/{self._name_aside(target.key)}"
         self._dirty.add(os.path.dirname(path))
         try:
             os.link(self._path(source), temporary if over else path)
@@ -300,7 +300,7 @@ class Writer:
     def _unlink(self, places: list[Place], done: _Done) -> None:
         """Remove files, each set aside and looked at once more first: what was saved over it in that very moment is put back."""
         for place in places:
-            path, aside = self._path(place), f"{self._tree.directory(place.folder)}/tmp/0.J{place.key}R{self._token()}.{_HOST}"
+            path, aside = self._path(place), f"{self._tree.directory(place.folder)}/tmp/{self._name_aside(place.key)}"
             with contextlib.suppress(FileNotFoundError):
                 os.rename(path, aside)
                 if state_of(os.lstat(aside)) != (place.ino, place.size, place.mtime):
@@ -332,6 +332,9 @@ class Writer:
 
     def _fresh_name(self, job: Job) -> str:
         return f"{max(job.stamp, 0)}.J{job.order.key}R{self._token()}.{_HOST}"
+
+    def _name_aside(self, key: int) -> str:
+        return f"0.J{key}R{self._token()}.{_HOST}"
 
     def _path(self, place: Place) -> str:
         return f"{self._tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}"
