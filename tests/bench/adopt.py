@@ -13,7 +13,9 @@ import sys
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.bench.mbsync import Mbsync
 from tests.bench.offlineimap import Offlineimap
@@ -23,8 +25,15 @@ from tests.live.cyrus import FLAVOURS, Cyrus
 from tests.live.imap import Imap
 from tests.live.jmapraw import Jmap
 
-PROGRAMS = {"mbsync": Mbsync, "offlineimap": Offlineimap}
-UNKNOWN = {"mbsync": "", "offlineimap": "P"}
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PROGRAMS: dict[str, Callable[[Path, Cyrus, str, str], Mbsync | Offlineimap]] = {
+    "mbsync": Mbsync,
+    "offlineimap": Offlineimap,
+    "offlineimap-utf7": partial(Offlineimap, utf8=False),
+}
+UNKNOWN = {"mbsync": "", "offlineimap": "P", "offlineimap-utf7": "P"}
 """Flag letters that a program does not bring, so that the adoption adds them."""
 USER, PASSWORD = "alice", "secret"
 GOAL = 2.0

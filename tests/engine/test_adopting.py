@@ -147,3 +147,21 @@ class TestCase15FilesThatOfflineimapWroteOtherwise:
         (tree(mirror) / NAME).write_bytes(retold())
         assert mirror.sync().to_server.created == 1
         assert_converges(server.account, mirror)
+
+
+def test_case_43_folders_that_offlineimap_named_in_utf_7_are_the_mailboxes_they_mean(server: DemoServer, mirror: Mirror) -> None:
+    for path in ("Ärzte", "Ärzte/Böse"):
+        server.account.create_mailbox(path)
+    server.account.deliver(letter(1), ["Ärzte/Böse"], ["$seen"])
+    tree(mirror, "&AMQ-rzte")
+    (tree(mirror, "&AMQ-rzte/B&APY-se") / NAME).write_bytes(letter(1).replace(b"\r\n", b"\n"))
+    before = len(server.account.mailboxes)
+    assert (mirror.sync().to_server.total, len(server.account.mailboxes)) == (0, before)
+    assert [file.name for file in mirror.files("&AMQ-rzte/B&APY-se")] == [NAME]
+    assert (mirror.sync().to_server.total, len(server.account.mailboxes)) == (0, before)
+
+
+def test_case_43_a_folder_of_such_a_name_that_nobody_filled_so_is_called_that(server: DemoServer, mirror: Mirror) -> None:
+    tree(mirror, "&AMQ-rzte")
+    mirror.sync()
+    assert server.account.mailbox("&AMQ-rzte").name == "&AMQ-rzte"

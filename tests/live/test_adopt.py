@@ -30,11 +30,14 @@ def test_a_tree_of_mbsync_is_adopted_without_a_download_and_stays_readable_by_it
 
 
 @pytest.mark.parametrize("cyrus", ["3.12"], indirect=True)
-def test_case_15_a_tree_of_offlineimap_is_adopted_and_offlineimap_goes_on_with_it(account: Account, tmp_path: Path) -> None:
-    seed(account.imap, 100)
+@pytest.mark.parametrize("program", ["offlineimap", "offlineimap-utf7"])
+def test_case_15_a_tree_of_offlineimap_is_adopted_and_offlineimap_goes_on_with_it(
+    account: Account, program: str, tmp_path: Path
+) -> None:
+    seed(account.imap, 60)
     uids = [message.uid for message in account.imap.messages("INBOX")]
     account.imap.copy("INBOX", uids[:3], "Archive")
-    outcome = adopt(account.server, tmp_path, account.user, account.password, program="offlineimap")
+    outcome = adopt(account.server, tmp_path, account.user, account.password, program=program)
     assert outcome.intact, outcome
     assert (outcome.provable, outcome.shelved) == (1, 0)
 
