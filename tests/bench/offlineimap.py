@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.live.cyrus import Cyrus
 
 # Its files carry UIDs and folder names in their names; its own state lies beside the mail, in `metadata`.
-_CONFIG = """\
+CONFIG = """\
 [general]
 accounts = home
 metadata = {directory}/metadata
@@ -49,7 +49,7 @@ class Offlineimap:
         directory.mkdir(parents=True)
         self._config.touch(mode=0o600)
         self._config.write_text(
-            _CONFIG.format(
+            CONFIG.format(
                 directory=directory,
                 root=self.root,
                 port=server.imap_port,

@@ -49,11 +49,14 @@ class TestAServerThatAnswers:
             server.account.copy(email, "INBOX")
             (cur / f"{name}.theirs:2,S").write_bytes(server.account.raw(email).replace(b"\r\n", b"\n"))
         (cur / "d.mine:2,S").write_bytes(b"Subject: mine\n\nbody\n")
+        for part in ("cur", "new", "tmp"):
+            (home.mail / "Lists.python" / part).mkdir(parents=True)
+        (home.mail / "Lists.python" / "cur" / "e.theirs").write_bytes(b"Subject: in a tree of another layout\n\nbody\n")
         before, files = server.account.version, {path: path.stat().st_mtime_ns for path in home.path.rglob("*")}
         done = jmapsync("check")
         assert (done.code, done.err) == (0, "")
-        told = f"  adoption   4 files in {home.mail}: 1 message to upload, which the server does not have; 9 messages to fetch;"
-        assert told in done.out
+        assert f"  adoption   5 files in {home.mail}: 1 mailbox and 2 messages to make on the server, " in done.out
+        assert "which does not have them; 9 messages to fetch; flags, dates or lines to mend in 3 here and 1 on" in done.out
         assert (server.account.version, {path: path.stat().st_mtime_ns for path in home.path.rglob("*")}) == (before, files)
         assert "9 created" in jmapsync("sync").out
         assert "adoption" not in jmapsync("check").out
