@@ -39,7 +39,7 @@ def foretell(path: Path, files: int, report: AccountReport) -> str:
     here, there = mail.foretold[Side.LOCAL], mail.foretold[Side.REMOTE]
     boxes = counted(mail.foretold_folders[Side.REMOTE].created, "mailbox", "mailboxes")
     return (
-        f"{counted(files, 'file')} in {path}: {boxes} and {counted(there.created, 'message')} to make on the server, which has none "
-        f"like them; {counted(here.created, 'message')} to fetch; flags, dates or lines to mend in {here.updated:,} here and "
+        f"{counted(files, 'file')} in {path}: {boxes} and {counted(there.created, 'message')} to make on the server; "
+        f"{counted(here.created, 'message')} to fetch; flags, dates or lines to mend in {here.updated:,} here and "
         f"{there.updated:,} on the server; the rest is equal"
     )
