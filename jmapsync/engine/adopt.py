@@ -17,7 +17,7 @@ from jmapsync.engine.intents import let_rest, retire, sent_again, settle_intents
 from jmapsync.engine.retold import Retold
 from jmapsync.formats.lines import Form
 from jmapsync.planner import Candidate, match
-from jmapsync.planner.model import NOTHING, Base, Side
+from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -158,6 +158,9 @@ class Adopter:
             # What was sent came of a merge with this base; merging again changes nothing, and knows what others did since.
             before = mine.base
             base = Base(replace(before.local, body=digest, sense=digest), replace(before.remote, body=remote.body, sense=digest))
+        elif places and all(place.name == f"{other.ref}.{remote.body}" for place in places):
+            # mujmap keeps all mail in one folder, whatever its mailboxes: what lies where says nothing of them.
+            base = Base(replace(local, tags=NO_TAGS), replace(remote, tags=NO_TAGS, homes=local.homes))
         local = dated(local, places, other.stamp)
         self.ledger.save([replace(other, local=local, remote=remote, base=base, digest=digest, name=mine.name)])
 

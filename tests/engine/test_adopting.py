@@ -165,3 +165,37 @@ def test_case_43_a_folder_of_such_a_name_that_nobody_filled_so_is_called_that(se
     tree(mirror, "&AMQ-rzte")
     mirror.sync()
     assert server.account.mailbox("&AMQ-rzte").name == "&AMQ-rzte"
+
+
+class TestCase15ATreeOfMujmap:
+    """One Maildir of all mail, its files named by the ids of email and blob; flags in the names, mailboxes nowhere."""
+
+    def lay(self, server: DemoServer, mirror: Mirror, ref: str, letters: str = "S") -> None:
+        email = server.account.emails[ref]
+        name = f"{ref}.{email.blob_id}:2,{letters}"
+        (mirror.root / "INBOX" / "cur" / name).write_bytes(server.account.raw(ref).replace(b"\r\n", b"\n"))
+
+    def test_messages_go_to_the_folders_of_their_mailboxes_and_no_mailbox_gets_more(
+        self, server: DemoServer, mirror: Mirror
+    ) -> None:
+        tree(mirror)
+        homes = {1: ["INBOX"], 2: ["Archive"], 3: ["Sent", "Archive"], 4: ["INBOX", "Archive"]}
+        refs = {server.account.deliver(letter(number), boxes, ["$flagged"]): frozenset(boxes) for number, boxes in homes.items()}
+        for ref in refs:
+            self.lay(server, mirror, ref)
+        server.requests.clear()
+        report = mirror.sync()
+        assert (report.to_server.created, report.to_disk.created, server.requests.count("Blob/get")) == (0, 0, 0)
+        assert server.account.listing() == {ref: (boxes, frozenset({"$flagged", "$seen"})) for ref, boxes in refs.items()}
+        assert_converges(server.account, mirror)
+
+    def test_a_file_so_named_with_other_bytes_is_a_message_of_its_own(self, server: DemoServer, mirror: Mirror) -> None:
+        tree(mirror)
+        ref = server.account.deliver(letter(1), ["Archive"])
+        self.lay(server, mirror, ref)
+        [file] = mirror.files("INBOX")
+        file.write_bytes(letter(2).replace(b"\r\n", b"\n"))
+        mirror.sync()
+        assert len(server.account.emails) == 2
+        assert server.account.listing()[ref][0] == {"Archive"}
+        assert_converges(server.account, mirror)
