@@ -166,8 +166,16 @@ class App:
     async def check(self, names: Sequence[str] = ()) -> list[Checkup]:
         """Reach the servers and tell what they offer; nothing is changed, here or there."""
         from jmapsync.app.checkup import check_account  # noqa: PLC0415  # the HTTP library costs 100 ms
+        from jmapsync.app.preview import foretell, unclaimed_files  # noqa: PLC0415  # a run needs none of it
 
-        return list(await asyncio.gather(*(check_account(account) for account in self.select(names))))
+        accounts = self.select(names)
+        found = list(await asyncio.gather(*(check_account(account) for account in accounts)))
+        for account, one in zip(accounts, found, strict=True):
+            files = unclaimed_files(account.mail) if one.exit_code is ExitCode.IN_SYNC else 0
+            if account.mail is not None and files:
+                report = await self._sync_safely(account, ["mail"], Options(dry=True), Silent())
+                one.adoption = foretell(account.mail.path, files, report)
+        return found
 
     async def status(self, names: Sequence[str] = ()) -> list[AccountHealth]:
         """Tell what the ledgers and the daemon know; works while another process writes them."""

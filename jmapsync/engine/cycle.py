@@ -308,7 +308,9 @@ class Cycle:
             self._name_hidden(page, records)
             for work in self._due(page, records):
                 told = deletions if work.change.deletes else self.report.sentences
-                told += [sentence(work.record, order) for order in work.change.orders]
+                for order in work.change.orders:
+                    told.append(sentence(work.record, order))
+                    self.report.foretold[order.side].add(order.verb)
         self.report.sentences += deletions
 
     def _conclude(self) -> None:

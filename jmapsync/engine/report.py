@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from jmapsync.errors import ExitCode, Remedy
-from jmapsync.planner.model import Verb
+from jmapsync.planner.model import Side, Verb
 
 
 class State(enum.Enum):
@@ -78,6 +78,9 @@ class KindReport:
     problems: list[Problem] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
     """What people should read: why it was suspended or failed and what to do; in a dry run, each step."""
+    foretold: dict[Side, Counts] = field(default_factory=lambda: {side: Counts() for side in Side})
+    """What a dry run would write to each side."""
+    foretold_folders: dict[Side, Counts] = field(default_factory=lambda: {side: Counts() for side in Side})
     exit_code: ExitCode = ExitCode.IN_SYNC
     withheld: bool = False
     """Whether folders changed while they were looked at, so that it could not be told what is gone."""
@@ -171,9 +174,9 @@ class RunReport:
         }
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def counted(count: int, noun: str, several: str = "") -> str:
+    """Return a number with its noun, whose plural has an `s` unless it is given."""
+    return f"{count:,} {noun if count == 1 else several or f'{noun}s'}"
 
 
 _SEVERITY = (

@@ -214,10 +214,10 @@ class Local(Protocol):
     def read(self, key: int, places: Sequence[Place]) -> Body:
         """Return the wire's bytes of an item."""
 
-    def measure(self, place: Place) -> Measure | None:
-        """Return the digests of one file; None when it cannot be read."""
+    def measure(self, place: Place, algorithm: str = "sha256") -> Measure | None:
+        """Return the digests of one file, by hashlib's name of an algorithm; None when it cannot be read."""
 
-    def measure_bare(self, place: Place) -> Measure | None:
+    def measure_bare(self, place: Place, algorithm: str = "sha256") -> Measure | None:
         """Return the digests of one file without the line that mbsync added; None when it has none or cannot be read."""
 
     def key_in(self, place: Place) -> int:
