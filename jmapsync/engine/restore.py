@@ -19,6 +19,7 @@ from jmapsync.engine.execute import Executor
 from jmapsync.engine.holding import LOOK
 from jmapsync.engine.objects import Objects
 from jmapsync.engine.report import KindReport, Problem
+from jmapsync.engine.rewritten import join_rewritten
 from jmapsync.engine.threads import complete
 from jmapsync.errors import ExitCode
 from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Change, Order, Side, Verb
@@ -150,6 +151,9 @@ class Restorer:
         if cycle.codec is None:
             await complete(self._unite)
             await Adopter(cycle.kind, cycle.ledger, cycle.local, cycle.remote, cycle.clock).run()
+            for page in self._pages():
+                new = [record for record in page if record.remote is None]
+                await join_rewritten(cycle.kind.items.kind, cycle.ledger, cycle.local, cycle.remote, new)
         lacking, octets, needed = await complete(self._count)
         containers = Containers(cycle.kind, cycle.ledger, cycle.local, cycle.remote, cycle.report, cycle.holding)
         told = await containers.put_back(needed, dry=cycle.options.dry)
@@ -174,10 +178,16 @@ class Restorer:
         while records := ledger.all(self.cycle.kind.items.kind, after=after, limit=PAGE):
             after = records[-1].key
             here = [record for record in records if record.local is not None and record.local.kept]
+            places = ledger.places_of([record.key for record in here])
             if not self.selection.is_whole():
-                places = ledger.places_of([record.key for record in here])
                 here = [record for record in here if self._is_meant(places.get(record.key, ()))]
-            yield here
+            yield [replace(record, name=self._label(record, places.get(record.key, ()))) for record in here]
+
+    def _label(self, record: Record, places: Sequence[Place]) -> str:
+        """Return where an item lies, which is how people know it."""
+        for place in places:
+            return f"{self._paths.get(place.folder, '')}/{place.sub}{'/' if place.sub else ''}{place.name}{place.info}"
+        return record.name
 
     def _is_meant(self, places: Sequence[Place]) -> bool:
         """Tell whether any file of an item is meant: the item then is, with all its folders."""
