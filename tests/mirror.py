@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jmapsync.engine.account import AccountRun, Sides
 from jmapsync.engine.cycle import Options
 from jmapsync.engine.report import AccountReport, KindReport, Silent
-from jmapsync.engine.restore import Restored, Selection
+from jmapsync.engine.selection import Selection
 from jmapsync.errors import ExitCode, JmapsyncError
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from jmapsync.demo.account import Account
     from jmapsync.demo.records import Mailbox
+    from jmapsync.engine.restore import Restored
     from jmapsync.kinds import Kind
 
 

@@ -17,7 +17,7 @@ from jmapsync.engine.account import AccountRun
 from jmapsync.engine.cycle import Options
 from jmapsync.engine.holding import ROLES
 from jmapsync.engine.report import worst
-from jmapsync.engine.restore import Selection, Stranger
+from jmapsync.engine.selection import Selection, Stranger
 from jmapsync.errors import ConfigError, ExitCode, JmapsyncError
 from jmapsync.formats.flags import parse_name
 from jmapsync.formats.names import KEPT

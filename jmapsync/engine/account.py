@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from jmapsync.engine.commit import Work
     from jmapsync.engine.report import Progress
-    from jmapsync.engine.restore import Restored, Selection, Stranger
+    from jmapsync.engine.restore import Restored
+    from jmapsync.engine.selection import Selection, Stranger
     from jmapsync.formats.codec import Codec
     from jmapsync.kinds import Kind
     from jmapsync.planner import Limits

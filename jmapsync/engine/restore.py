@@ -20,15 +20,19 @@ from jmapsync.engine.holding import LOOK
 from jmapsync.engine.objects import Objects
 from jmapsync.engine.report import KindReport, Problem
 from jmapsync.engine.rewritten import join_rewritten
+from jmapsync.engine.selection import Selection
 from jmapsync.engine.threads import complete
+from jmapsync.engine.unite import unite
 from jmapsync.errors import ExitCode
-from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Change, Order, Side, Verb
+from jmapsync.planner import plan
+from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Change, Order, Present, Side, Verb
 from jmapsync.storage.port import Job, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from jmapsync.engine.cycle import Cycle
+    from jmapsync.engine.selection import Stranger
     from jmapsync.ledger import Place, Record
     from jmapsync.planner.model import Homes, Tags
 
@@ -38,38 +42,6 @@ PAGE = 1000
 BATCH = 500
 """Emails whose keywords and mailboxes are mended at a time."""
 MISSING = "the server does not have it"
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What is to be put back; everything where nothing is named."""
-
-    folders: frozenset[str] = frozenset()
-    """Paths below the root, each with all below it; the empty one is the root itself."""
-    files: frozenset[tuple[str, str]] = frozenset()
-    """The path of the folder and the unique name of a file."""
-
-    def is_whole(self) -> bool:
-        """Tell whether everything is meant."""
-        return not (self.folders or self.files) or "" in self.folders
-
-    def has_folder(self, path: str) -> bool:
-        """Tell whether a whole folder is meant."""
-        return self.is_whole() or any(path == one or path.startswith(f"{one}/") for one in self.folders)
-
-    def has(self, path: str, name: str) -> bool:
-        """Tell whether a file is meant, by its folder and its unique name."""
-        return self.has_folder(path) or (path, name) in self.files
-
-
-@dataclass(frozen=True, slots=True)
-class Stranger:
-    """A tree that is no mirror of the account it is put back to: what its own ledger, if it has one, knows of its folders."""
-
-    tables: Mapping[str, str] = field(default_factory=dict)
-    """The text of a folder's keyword table, by path; of folders that have none of their own."""
-    roles: Mapping[str, str] = field(default_factory=dict)
-    """The role of a folder, by path: its mail belongs where the other account has that role."""
 
 
 @dataclass(slots=True)
@@ -149,7 +121,7 @@ class Restorer:
         self._paths = {key: path for key, (path, _) in cycle.ledger.folders(cycle.kind.containers.kind).items()}
         await complete(self._forget_agreements)
         if cycle.codec is None:
-            await complete(self._unite)
+            await complete(unite, cycle.kind.items.kind, cycle.ledger, cycle.local)
             await Adopter(cycle.kind, cycle.ledger, cycle.local, cycle.remote, cycle.clock).run()
             for page in self._pages():
                 new = [record for record in page if record.remote is None]
@@ -165,8 +137,23 @@ class Restorer:
             return
         if lacking:
             cycle.progress.start(cycle.account, cycle.kind.name, f"restoring {cycle.kind.name}", lacking, octets)
-        await self._create()
+        executor = Executor(
+            cycle.kind,
+            cycle.ledger,
+            cycle.local,
+            cycle.remote,
+            cycle.progress,
+            cycle.account,
+            cycle.clock,
+            cycle.shelve,
+            self._committer,
+        )
+        if cycle.codec is not None:
+            executor.objects = self._committer.objects = Objects(cycle.ledger, cycle.codec)
+        await executor.run(self._works())
         await self._mend()
+        if self.stranger is None:
+            await executor.run(self._marks())
         cycle.progress.finish(cycle.account, cycle.kind.name)
         self._stale += self._committer.stale
 
@@ -198,27 +185,6 @@ class Restorer:
         for page in self._pages():
             with self.cycle.ledger.transaction():
                 self.cycle.ledger.save(released(one, *self._lack(one)) for one in page if self._is_lacking(one))
-
-    def _unite(self) -> None:
-        """Make one message of files that were one by their names: a copy of a tree has lost its hard links.
-
-        Files of equal bytes whose names tell of several messages stay several (hard case 62).
-        """
-        ledger = self.cycle.ledger
-        for alike in ledger.alike(self.cycle.kind.items.kind):
-            places = ledger.places_of([record.key for record in alike])
-            hints = {one.key: {self.cycle.local.key_in(place) for place in places.get(one.key, ())} for one in alike}
-            whole: list[Record] = []
-            for one in alike:
-                mates = (other for other in whole if hints[other.key] == hints[one.key] and _are_apart(one, other))
-                other = next(mates, None)
-                if other is None:
-                    whole.append(one)
-                    continue
-                whole[whole.index(other)] = united = _united(other, one)
-                with ledger.transaction():
-                    ledger.put_places(place._replace(key=other.key) for place in places[one.key])
-                    ledger.save([united, replace(one, local=None)])
 
     def _count(self) -> tuple[int, int, set[int]]:
         """Return how much is missing: items, their octets, and the containers that they need, with those above them."""
@@ -269,23 +235,6 @@ class Restorer:
 
     # sending
 
-    async def _create(self) -> None:
-        cycle = self.cycle
-        executor = Executor(
-            cycle.kind,
-            cycle.ledger,
-            cycle.local,
-            cycle.remote,
-            cycle.progress,
-            cycle.account,
-            cycle.clock,
-            cycle.shelve,
-            self._committer,
-        )
-        if cycle.codec is not None:
-            executor.objects = self._committer.objects = Objects(cycle.ledger, cycle.codec)
-        await executor.run(self._works())
-
     def _works(self) -> Iterator[Work]:
         there = frozenset(self.cycle.remote.keys.values())
         for page in self._pages():
@@ -297,6 +246,17 @@ class Restorer:
                 if order.homes & there:
                     order = replace(order, homes=order.homes & there)
                     yield Work(Change(record.key, (order,), MISSING), replace(record, ref=None, base=None))
+
+    def _marks(self) -> Iterator[Work]:
+        """Yield the keywords that the server added to what was sent; Cyrus gives `$hasattachment` to what is imported."""
+        cycle, keys = self.cycle, sorted(self._tried)
+        there = frozenset(self._paths)
+        for start in range(0, len(keys), PAGE):
+            records = cycle.ledger.records(keys[start : start + PAGE])
+            found = plan([record.pair for record in records.values()], cycle.kind.items, Present(there, there))
+            for change in found.changes:
+                if all(_only_marks(order) for order in change.orders):
+                    yield Work(change, records[change.key])
 
     async def _mend(self) -> None:
         """Give emails that are there the mailboxes and keywords that they lack, and nothing else."""
@@ -382,34 +342,16 @@ def released(record: Record, homes: Homes, tags: Tags) -> Record:
     return replace(record, base=Base(local, remote))
 
 
-def _are_apart(one: Record, other: Record) -> bool:
-    """Tell whether two local messages share no folder."""
-    assert one.local is not None  # noqa: S101 - chosen for it
-    assert other.local is not None  # noqa: S101
-    return one.local.homes.isdisjoint(other.local.homes)
-
-
-def _united(one: Record, other: Record) -> Record:
-    """Return the first of two local messages with all that the other one has."""
-    assert one.local is not None  # noqa: S101 - chosen for it
-    assert other.local is not None  # noqa: S101
-    mine, theirs = one.local, other.local
-    return replace(
-        one,
-        local=replace(
-            mine,
-            tags=mine.tags | theirs.tags,
-            homes=mine.homes | theirs.homes,
-            leaving=mine.leaving | theirs.leaving,
-            untidy=mine.untidy or theirs.untidy,
-        ),
-    )
-
-
 def _is_rewritten(record: Record) -> bool:
     """Tell whether the server took a message that was sent, and holds other bytes of it."""
     base, seen = record.base, record.remote
     return base is not None and seen is not None and seen.body == base.remote.body and not base.remote.sense
+
+
+def _only_marks(order: Order) -> bool:
+    """Tell whether an order does nothing but give keywords to files."""
+    taken = order.removed_tags or order.removed_homes or order.added_homes
+    return order.side is Side.LOCAL and order.verb is Verb.UPDATE and not taken
 
 
 def _sentence(record: Record, order: Order) -> str:

@@ -14,8 +14,9 @@ from jmapsync.engine import execute, restore
 from jmapsync.engine.account import AccountRun, Sides
 from jmapsync.engine.cycle import Options
 from jmapsync.engine.report import Silent
-from jmapsync.engine.restore import Restored, Selection, Stranger, released
+from jmapsync.engine.restore import Restored, released
 from jmapsync.engine.rewritten import as_rewritten
+from jmapsync.engine.selection import Selection, Stranger
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
 from jmapsync.kinds.mail import MAIL
