@@ -124,7 +124,8 @@ def _strange(account: AccountConfig, source: Source, *, is_own: bool) -> tuple[L
         record = known.by_ref(MAIL.containers.kind, [ref]).get(ref)
         if record is not None and record.key in folders:
             roles[folders[record.key][0]] = role
-    stranger = Stranger(tables, roles) if source.config.kind == MAIL.name else Stranger()
+    is_mail = source.config.kind == MAIL.name
+    stranger = Stranger(source.is_mirror, tables if is_mail else {}, roles if is_mail else {})
     if source.is_mirror:
         known.forget_server()
         return known, stranger

@@ -21,6 +21,7 @@ from jmapsync.engine.objects import Objects
 from jmapsync.engine.report import KindReport, Problem
 from jmapsync.engine.rewritten import join_rewritten
 from jmapsync.engine.selection import Selection
+from jmapsync.engine.strange import meet, take_as_they_lie
 from jmapsync.engine.threads import complete
 from jmapsync.engine.unite import unite
 from jmapsync.errors import ExitCode
@@ -88,7 +89,7 @@ class Restorer:
         cycle = self.cycle
         cycle.begin()
         if self.stranger is not None:
-            await self._meet(self.stranger)
+            await meet(cycle, self.stranger)
         for _ in range(ROUNDS):
             await cycle.look()
             await self._round()
@@ -97,30 +98,14 @@ class Restorer:
         self._conclude()
         return self.restored
 
-    async def _meet(self, stranger: Stranger) -> None:
-        """Take in the folders of a tree that is not the account's: their markers name mailboxes of another one."""
-        cycle = self.cycle
-        seen = await complete(cycle.local.look_folders, cycle.ledger)
-        seen.folders = [replace(folder, marker="") for folder in seen.folders]
-        cycle.absorber.take_local_folders(seen)
-        theirs: dict[str, str] = {}
-        if stranger.roles:
-            pages = cycle.remote.look("", set, whole=True)
-            first = await anext(pages)
-            theirs = {folder.role: folder.ref for folder in first.folders if folder.role}
-        with cycle.ledger.transaction():
-            for key, (path, kept) in cycle.ledger.folders(cycle.kind.containers.kind).items():
-                cycle.ledger.put_folder(key, path, kept or stranger.tables.get(path, ""))
-                record = cycle.ledger.records([key]).get(key)
-                if record is not None and (ref := theirs.get(stranger.roles.get(path, ""))):
-                    cycle.ledger.save([replace(record, ref=ref)])
-
     async def _round(self) -> None:
         """Send what the last look showed to be missing."""
         cycle, self._stale, self._committer.stale = self.cycle, 0, 0
         self._paths = {key: path for key, (path, _) in cycle.ledger.folders(cycle.kind.containers.kind).items()}
         await complete(self._forget_agreements)
         if cycle.codec is None:
+            if self.stranger is not None and not self.stranger.has_ledger:
+                await complete(take_as_they_lie, cycle)
             await complete(unite, cycle.kind.items.kind, cycle.ledger, cycle.local)
             await Adopter(cycle.kind, cycle.ledger, cycle.local, cycle.remote, cycle.clock).run()
             for page in self._pages():

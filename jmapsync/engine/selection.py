@@ -35,6 +35,8 @@ class Selection:
 class Stranger:
     """A tree that is no mirror of the account it is put back to: what its own ledger, if it has one, knows of its folders."""
 
+    has_ledger: bool = False
+    """Whether the ledger knows the files, not only what they show."""
     tables: Mapping[str, str] = field(default_factory=dict)
     """The text of a folder's keyword table, by path; of folders that have none of their own."""
     roles: Mapping[str, str] = field(default_factory=dict)

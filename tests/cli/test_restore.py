@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.demo import DemoServer
+from jmapsync.demo.dialect import RFC
+from jmapsync.ledger import AccountLock
 from tests.cli.conftest import SECRET
 
 if TYPE_CHECKING:
@@ -31,10 +34,13 @@ def mirrored(home: Home, jmapsync: Command) -> Home:
 def other(mirrored: Home, request: pytest.FixtureRequest) -> Iterator[Account]:
     """Another account, on another server, which mirrors to a root of its own."""
     with DemoServer(dialect=request.param, user="bob", password=SECRET) as server:
-        table = f'url = "{server.url}"\nuser = "bob"\nauth = "basic"\npassword_command = "echo {SECRET}"'
-        more = f'[accounts.new]\n{table}\n[accounts.new.mail]\npath = "~/New"\n'
-        mirrored.configure(mail="keep_deleted = true", more=more)
+        add_account(mirrored, server)
         yield server.account
+
+
+def add_account(home: Home, server: DemoServer) -> None:
+    table = f'url = "{server.url}"\nuser = "bob"\nauth = "basic"\npassword_command = "echo {SECRET}"'
+    home.configure(mail="keep_deleted = true", more=f'[accounts.new]\n{table}\n[accounts.new.mail]\npath = "~/New"\n')
 
 
 def held(account: Account) -> list[Held]:
@@ -178,6 +184,71 @@ def test_a_copy_of_a_root_is_as_good_as_the_root(mirrored: Home, other: Account,
     assert held(server.account) == before
 
 
+@pytest.mark.parametrize("layout", ["nested", "maildir++"])
+def test_paths_are_understood_in_both_layouts(home: Home, server: DemoServer, jmapsync: Command, layout: str) -> None:
+    home.configure(mail=f'keep_deleted = true\nlayout = "{layout}"')
+    content = b"Subject: work\r\n\r\nbody\r\n"
+    server.account.deliver(content, ["Lists/python"], ["work"], 1_700_000_000)
+    done(jmapsync("sync"))
+    before = held(server.account)
+    wipe(server.account)
+    where = {"nested": ["INBOX", "Lists/python"], "maildir++": ["cur", ".Lists.python"]}[layout]
+    done(jmapsync("restore", "home", "--kind", "mail", where[1]))
+    assert held(server.account) == [one for one in before if "Lists/python" in one[1]]
+    [file] = (
+        one for one in home.mail.glob(f"{'INBOX/' if layout == 'nested' else ''}[cn][ue][rw]/*") if b"Moth" in one.read_bytes()
+    )
+    done(jmapsync("restore", "home", str(file)))
+    assert len(server.account.emails) == 4
+    done(jmapsync("restore", "home", where[0]))
+    assert len(server.account.emails) > 4
+    done(jmapsync("restore", "home", str(home.mail)))
+    assert held(server.account) == before
+    done(jmapsync("sync"))
+    [gone] = (email.id for email in server.account.emails.values() if server.account.raw(email.id) == content)
+    server.account.destroy(gone)
+    done(jmapsync("sync"))
+    done(jmapsync("restore", "home", "DELETED"))
+    assert held(server.account) == before
+
+
+def test_a_message_of_mixed_line_ends_is_put_back_as_it_came_or_not_at_all(
+    mirrored: Home, server: DemoServer, jmapsync: Command
+) -> None:
+    content = b"Subject: mixed\r\n\r\nbare\nand not\r\n"
+    email = server.account.deliver(content, ["Archive"], [], 1_700_000_000)
+    done(jmapsync("sync"))
+    server.account.destroy(email)
+    done(jmapsync("sync"))
+    count = len(server.account.emails)
+    result = jmapsync("restore", "home", "DELETED")
+    assert (result.code, len(server.account.emails)) == (3, count)
+    assert "the server does not take it for a message (Message contains bare newlines)" in result.err
+    with DemoServer(dialect=dataclasses.replace(RFC, bare_newlines="accept"), user="bob", password=SECRET) as tolerant:
+        add_account(mirrored, tolerant)
+        done(jmapsync("restore", "home", "DELETED", "--into", "new"))
+        assert [(raw, boxes) for raw, boxes, _, _ in held(tolerant.account)] == [(content, ("Archive",))]
+        assert "nothing to send" in done(jmapsync("restore", "home", "DELETED", "--into", "new"))
+
+
+def test_an_account_that_is_only_pulled_can_be_restored(home: Home, server: DemoServer, jmapsync: Command) -> None:
+    home.configure(mail='direction = "pull"')
+    done(jmapsync("sync"))
+    before = held(server.account)
+    for email in list(server.account.emails)[:3]:
+        server.account.destroy(email)
+    done(jmapsync("restore", "home"))
+    assert held(server.account) == before
+    assert "nothing to do" in done(jmapsync("sync"))
+
+
+def test_a_root_that_is_not_there_restores_nothing(mirrored: Home, server: DemoServer, jmapsync: Command) -> None:
+    mirrored.mail.rename(mirrored.path / "elsewhere")
+    result = jmapsync("restore", "home")
+    assert result.code == 4
+    assert "is not there" in result.err
+
+
 def test_files_without_their_ledger_are_enough(mirrored: Home, server: DemoServer, jmapsync: Command) -> None:
     before = held(server.account)
     for ledger in mirrored.state.glob("ledger.sqlite*"):
@@ -224,8 +295,6 @@ def test_a_message_that_the_server_keeps_with_other_bytes_is_named_and_not_sent_
 
 
 def test_an_account_at_work_is_left_alone(mirrored: Home, jmapsync: Command) -> None:
-    from jmapsync.ledger import AccountLock  # noqa: PLC0415 - only here
-
     with AccountLock(mirrored.state / "lock", "home"):
         result = jmapsync("restore", "home")
     assert result.code == 6

@@ -111,7 +111,7 @@ def into(mirror: Mirror, server: DemoServer, transport: httpx.AsyncBaseTransport
                 run = AccountRun("test", mirror.state, ledger, Limits(25, 20), Options(full=True), Silent())
                 local = MaildirSide(mirror.root, mirror.state / "spool", dry=True)
                 remote = MailSide(client, account, mirror.state / "spool")
-                found = await run.restore(Sides(MAIL, owner, local, remote), Selection(), Stranger())
+                found = await run.restore(Sides(MAIL, owner, local, remote), Selection(), Stranger(has_ledger=True))
                 assert found is not None, run.report.kinds["mail"].sentences
                 return found
             finally:
