@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jmapsync.app.places import LEDGER
+from jmapsync.app.places import LEDGER, SOCKET
 from jmapsync.app.sides import sides_of
 from jmapsync.app.wiring import open_account
 from jmapsync.config import MailConfig
@@ -18,7 +18,7 @@ from jmapsync.engine.cycle import Options
 from jmapsync.engine.holding import ROLES
 from jmapsync.engine.report import worst
 from jmapsync.engine.selection import Selection, Stranger
-from jmapsync.errors import ConfigError, ExitCode, JmapsyncError
+from jmapsync.errors import BusyError, ConfigError, ExitCode, JmapsyncError
 from jmapsync.formats.flags import parse_name
 from jmapsync.formats.names import KEPT
 from jmapsync.kinds.mail import MAIL
@@ -79,6 +79,11 @@ async def restore(
     """
     kinds = [source.config for source in sources]
     found: list[tuple[str, AccountReport, Restored | None]] = []
+    if not dry and await _is_kept(target):
+        raise BusyError(
+            f"The daemon holds account {target.name}, and cannot restore.",
+            advice="Stop it first (systemctl --user stop jmapsync), and start it again afterwards.",
+        )
     async with open_account(target, safety, kinds, progress, dry=dry) as opened:
         for source in sources:
             started = time.monotonic()
@@ -88,6 +93,15 @@ async def restore(
             if report.error:
                 break
     return found
+
+
+async def _is_kept(account: AccountConfig) -> bool:
+    """Tell whether a daemon answers for an account."""
+    if not (account.state_dir / SOCKET).exists():
+        return False
+    from jmapsync.app.control import ask_state  # noqa: PLC0415  # most runs meet no daemon
+
+    return await ask_state(account.state_dir) is not None
 
 
 async def _restore(

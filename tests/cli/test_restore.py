@@ -13,6 +13,7 @@ from jmapsync.demo import DemoServer
 from jmapsync.demo.dialect import RFC
 from jmapsync.ledger import AccountLock
 from tests.cli.conftest import SECRET
+from tests.cli.daemons import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -299,6 +300,15 @@ def test_an_account_at_work_is_left_alone(mirrored: Home, jmapsync: Command) -> 
         result = jmapsync("restore", "home")
     assert result.code == 6
     assert "Another jmapsync" in result.err
+
+
+def test_a_daemon_that_holds_the_account_is_to_be_stopped_first(mirrored: Home, jmapsync: Command) -> None:
+    with running(mirrored):
+        result = jmapsync("restore", "home")
+        assert result.code == 6
+        assert "The daemon holds account home" in result.err
+        assert "systemctl --user stop jmapsync" in result.err
+        assert "are there already" in done(jmapsync("restore", "home", "--dry-run"))
 
 
 def test_scripts_of_sieve_are_told_to_be_for_later(home: Home, jmapsync: Command) -> None:
