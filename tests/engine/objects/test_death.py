@@ -14,7 +14,7 @@ import pytest
 
 from jmapsync.demo import RFC, DemoServer
 from tests.engine.objects.desk import Desk, change, writes
-from tests.engine.objects.samples import ADA, WEEKLY, card, event
+from tests.engine.objects.samples import ADA, FRIDAY, MONDAY, TUESDAY, WEEKLY, card, component, drop, event
 from tests.sim.fate import DiedError, Fate
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class Scene:
             self.events.add({**WEEKLY, "uid": uid})
         self.cards.create_collection("Family")
         self.desk().settle()
+        drop(self.desk(), component(MONDAY, "One"), component(TUESDAY, "Two"))
+        self.desk().settle(echo=5)
         self._act()
 
     def _act(self) -> None:
@@ -62,6 +64,8 @@ class Scene:
         self.events.edit(self.events.by_uid("event-there")["id"], {"title": "There"})
         weekly = desk.file("calendars", "weekly")
         desk.file("calendars", "event-gone").unlink()
+        drop(desk, component(MONDAY, "Un"), component(FRIDAY, "Three"))
+        drop(desk, component(MONDAY, "New"), component(TUESDAY, "New"), uid="new-instances")
         weekly.with_name("new.ics").write_bytes(event("new-event"))
         (desk.base / "contacts" / "made").mkdir()
         (desk.base / "contacts" / "made" / "within.vcf").write_bytes(card("within"))
