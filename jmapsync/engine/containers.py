@@ -107,9 +107,11 @@ class Containers:
                     why,
                     record.name,
                 )
-                told.append(f"create folder {record.name} on the server: {why}")
-                if not dry and self._has_parent(order):
-                    await self._carry_out(order, replace(record, ref=None, base=None))
+                if dry:
+                    told.append(f"create folder {record.name} on the server: {why}")
+                elif self._has_parent(order):
+                    receipt = await self._carry_out(order, replace(record, ref=None, base=None))
+                    told += [f"created folder {record.name} on the server"] if receipt.outcome is Outcome.DONE else []
         return told
 
     def sentences(self) -> list[str]:

@@ -113,9 +113,8 @@ class Restorer:
                 await join_rewritten(cycle.kind.items.kind, cycle.ledger, cycle.local, cycle.remote, new)
         lacking, octets, needed = await complete(self._count)
         containers = Containers(cycle.kind, cycle.ledger, cycle.local, cycle.remote, cycle.report, cycle.holding)
-        told = await containers.put_back(needed, dry=cycle.options.dry)
+        cycle.report.sentences += await containers.put_back(needed, dry=cycle.options.dry)
         if cycle.options.dry:
-            cycle.report.sentences += told
             for page in self._pages():
                 orders = ((record, self._order(record)) for record in page)
                 cycle.report.sentences += [_sentence(record, order) for record, order in orders if order is not None]

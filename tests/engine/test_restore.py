@@ -200,6 +200,38 @@ def test_a_run_after_a_killed_restore_finishes_it_and_deletes_nothing(
     assert held(filled) == before
 
 
+def test_mail_that_is_there_under_another_id_is_known_by_its_bytes(filled: Account, mirror: Mirror) -> None:
+    contents = [(filled.raw(email.id), email.keywords, email.received_at) for email in filled.emails.values()]
+    before = held(filled)
+    wipe(filled)
+    for content, keywords, received in contents[:3]:
+        filled.deliver(content, ["Junk"], keywords, received)
+    found = mirror.restore()
+    assert (found.report.to_server.created, found.report.to_server.updated) == (2, 3)
+    again = [content for content, _, _ in contents[:3]]
+    assert held(filled) == [
+        (raw, tuple(sorted({*boxes, *(["Junk"] if raw in again else [])})), *rest) for raw, boxes, *rest in before
+    ]
+    assert_converges(filled, mirror)
+
+
+def test_case_62_messages_of_equal_bytes_stay_as_many_as_they_were(tmp_path: Path) -> None:
+    with DemoServer(dialect="stalwart") as server, DemoServer(dialect="stalwart") as other:
+        mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")
+        for mailbox in ("INBOX", "INBOX", "Archive"):
+            server.account.deliver(b"Subject: twin\r\n\r\nbody\r\n", [mailbox], ["$seen"], 1_700_000_009)
+        mirror.sync()
+        before = held(server.account)
+        for email in list(server.account.emails):
+            server.account.destroy(email)
+        mirror.restore()
+        assert held(server.account) == before
+        assert_converges(server.account, mirror)
+        for _ in range(2):
+            into(mirror, other)
+            assert held(other.account) == before
+
+
 async def _die(*_: Any) -> None:  # noqa: ANN401 - whatever it is called with
     raise DeathError
 
