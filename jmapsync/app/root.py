@@ -170,7 +170,8 @@ class App:
         Without `name` there has to be one account only. Raise `ConfigError` for what there is not, `BusyError` and whatever
         else reaching the server raises.
         """
-        from jmapsync.app.restoring import Restoration, restore, sources_of  # noqa: PLC0415  # the HTTP library costs 100 ms
+        from jmapsync.app.restoring import Restoration, hand_over, restore  # noqa: PLC0415  # the HTTP library costs 100 ms
+        from jmapsync.app.sources import sources_of  # noqa: PLC0415
 
         account, paths = self._meant(name, paths)
         [target] = self.select([into]) if into is not None else [account]
@@ -182,7 +183,11 @@ class App:
         found = Restoration(target.name, [sentence for sentence in missing.values() if sentence])
         if possible:
             sources = sources_of(account, possible, paths)
-            found.results = await restore(account, target, self.config.safety, sources, progress or Silent(), dry=dry_run)
+            handed = None if dry_run else await hand_over(account, target, possible, paths)
+            if handed is not None:
+                found.results = handed
+            else:
+                found.results = await restore(account, target, self.config.safety, sources, progress or Silent(), dry=dry_run)
         return found
 
     def _meant(self, name: str | None, paths: Sequence[str]) -> tuple[AccountConfig, Sequence[str]]:

@@ -11,9 +11,10 @@ import pytest
 
 from jmapsync.demo import DemoServer
 from jmapsync.demo.dialect import RFC
+from jmapsync.demo.faults import Answer
 from jmapsync.ledger import AccountLock
 from tests.cli.conftest import SECRET
-from tests.cli.daemons import running
+from tests.cli.daemons import QUIET, running, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -302,13 +303,27 @@ def test_an_account_at_work_is_left_alone(mirrored: Home, jmapsync: Command) -> 
     assert "Another jmapsync" in result.err
 
 
-def test_a_daemon_that_holds_the_account_is_to_be_stopped_first(mirrored: Home, jmapsync: Command) -> None:
-    with running(mirrored):
-        result = jmapsync("restore", "home")
-        assert result.code == 6
-        assert "The daemon holds account home" in result.err
-        assert "systemctl --user stop jmapsync" in result.err
+def test_a_daemon_that_holds_the_account_does_it_and_goes_on_as_ever(mirrored: Home, server: DemoServer, jmapsync: Command) -> None:
+    before = held(server.account)
+    mirrored.configure(mail="keep_deleted = true", more=QUIET + "push = false\n[safety]\nmax_deletes = 3\n")
+    with running(mirrored) as daemon:
+        wipe(server.account)
+        assert jmapsync("sync").code == 4
+        wait_for(lambda: "home: suspended" in daemon.status)
         assert "are there already" in done(jmapsync("restore", "home", "--dry-run"))
+        assert f"home mail: {len(before)} created on the server; 0 of {len(before)} were there already" in done(
+            jmapsync("restore", "home", "--kind", "mail")
+        )
+        assert held(server.account) == before
+        wait_for(lambda: daemon.status == "home: in step")
+        assert "nothing to send" in done(jmapsync("restore", "home", "INBOX"))
+        server.account.destroy(next(iter(server.account.emails)))
+        done(jmapsync("sync"))
+        done(jmapsync("restore", "home", "DELETED"))
+        assert held(server.account) == before
+        server.faults.answer.arm(Answer(401))
+        result = jmapsync("restore", "home")
+        assert result.code == 5
 
 
 def test_scripts_of_sieve_are_told_to_be_for_later(home: Home, jmapsync: Command) -> None:
