@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jmapsync.engine.cycle import Options
+from jmapsync.engine.errands import Errands
 from jmapsync.engine.hints import RESTLESS, Hints, Look
 from jmapsync.engine.listener import Listener
 from jmapsync.engine.report import AccountReport
@@ -96,14 +97,6 @@ class Request:
 
 
 @dataclass(slots=True)
-class Errand:
-    """Something else that somebody wants done with the account at hand."""
-
-    act: Callable[[Any], Awaitable[Any]]
-    done: asyncio.Future[Any]
-
-
-@dataclass(slots=True)
 class Keeper:
     """The daemon's care for one account."""
 
@@ -128,7 +121,7 @@ class Keeper:
     first_look: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the first look came to its end, or could not be."""
     _requests: list[Request] = field(default_factory=list)
-    _errands: list[Errand] = field(default_factory=list)
+    _errands: Errands = field(default_factory=Errands)
     _reports: asyncio.Queue[AccountReport] = field(default_factory=asyncio.Queue)
     _told: tuple[Standing, str] = (Standing.STARTING, "")
     """What was told last; being at work is no news."""
@@ -165,10 +158,8 @@ class Keeper:
 
         `act` is given the opened account. The result raises what opening it, or the act, raises.
         """
-        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._errands.append(Errand(act, done))
         self.hints.wake("somebody asked for it")
-        return done
+        return self._errands.add(act)
 
     def tick(self, why: str, *, full: bool = False, renew: bool = False) -> None:
         """Look because time passed; `renew` the push connection too, as after a suspend. Not while a person has to sign in."""
@@ -200,8 +191,7 @@ class Keeper:
             hooks.cancel()
             for request in self._requests:
                 request.done.cancel()
-            for errand in self._errands:
-                errand.done.cancel()
+            self._errands.cancel()
             with suppress(asyncio.CancelledError):
                 await hooks
 
@@ -229,10 +219,7 @@ class Keeper:
         """Tell those who asked for a run why there was none."""
         code = ExitCode.SIGN_IN if self.standing is Standing.SIGN_IN else ExitCode.FAILED
         self._answer(AccountReport(self.name, error=self.why, exit_code=code))
-        errands, self._errands = self._errands, []
-        for errand in errands:
-            if not errand.done.done():
-                errand.done.set_exception((SignInError if code is ExitCode.SIGN_IN else JmapsyncError)(self.why))
+        self._errands.fail((SignInError if code is ExitCode.SIGN_IN else JmapsyncError)(self.why))
 
     def _answer(self, report: AccountReport) -> None:
         requests, self._requests = self._requests, []
@@ -297,7 +284,7 @@ class Keeper:
         _log.debug("%s: looking, because %s", self.name, "; ".join(look.reasons))
         self.meter.beat()
         self._turn(Standing.AT_WORK, self.why)
-        await self._do_errands(opened)
+        await self._errands.run(opened)
         report = await opened.run(options)
         self.looks += 1
         self.looked_at, self.last = time.time(), report
@@ -313,22 +300,6 @@ class Keeper:
         by_hook = look.by_hook or (bool(requests) and all(request.by_hook for request in requests))
         if report.changed and not by_hook:
             self._reports.put_nowait(report)
-
-    async def _do_errands(self, opened: Opened) -> None:
-        """Do what somebody asked for; a failure is theirs."""
-        while self._errands:
-            errand = self._errands.pop(0)
-            try:
-                result = await errand.act(opened)
-            except JmapsyncError as error:
-                if not errand.done.done():
-                    errand.done.set_exception(error)
-            except BaseException:
-                errand.done.cancel()
-                raise
-            else:
-                if not errand.done.done():
-                    errand.done.set_result(result)
 
     def _folders(self, look: Look) -> frozenset[str] | None:
         """Return the folders of the disk to look at; all of them unless the kernel told of every change since the last look."""

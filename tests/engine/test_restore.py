@@ -12,6 +12,7 @@ import pytest
 from jmapsync.demo import DemoServer
 from jmapsync.engine import execute, restore
 from jmapsync.engine.account import AccountRun, Sides
+from jmapsync.engine.commit import Committer
 from jmapsync.engine.cycle import Options
 from jmapsync.engine.report import Silent
 from jmapsync.engine.restore import Restored, released
@@ -28,10 +29,11 @@ from jmapsync.storage.remote.side import MailSide
 from tests.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from jmapsync.demo.account import Account
+    from jmapsync.engine.commit import Work
 
 Held = tuple[bytes, tuple[str, ...], frozenset[str], int]
 
@@ -230,6 +232,35 @@ def test_case_62_messages_of_equal_bytes_stay_as_many_as_they_were(tmp_path: Pat
         for _ in range(2):
             into(mirror, other)
             assert held(other.account) == before
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_dying_between_the_server_and_the_ledger_doubles_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, batch: int
+) -> None:
+    monkeypatch.setattr(execute, "BATCH_ITEMS", 2)
+    with DemoServer(dialect="stalwart") as server:
+        fill(server.account)
+        mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")
+        mirror.sync()
+        before = held(server.account)
+        wipe(server.account)
+        left, commit = [batch], Committer.commit
+
+        def commit_or_die(committer: Committer, works: Sequence[Work]) -> None:
+            left[0] -= 1
+            if not left[0]:
+                raise DeathError
+            commit(committer, works)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Committer, "commit", commit_or_die)
+            with pytest.raises(DeathError):
+                mirror.restore()
+        assert len(server.account.emails) == min(2 * batch, 5)
+        mirror.restore()
+        assert held(server.account) == before
+        assert_converges(server.account, mirror)
 
 
 async def _die(*_: Any) -> None:  # noqa: ANN401 - whatever it is called with
