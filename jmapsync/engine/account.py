@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from jmapsync.engine.cycle import Cycle, Options
 from jmapsync.engine.execute import problems_of
 from jmapsync.engine.report import AccountReport, KindReport, State
+from jmapsync.engine.restore import Restorer
 from jmapsync.engine.verify import Proof, Verifier
 from jmapsync.errors import JmapsyncError, Scope, SuspendedError
 from jmapsync.ledger import Ledger, Shelved
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from jmapsync.engine.commit import Work
     from jmapsync.engine.report import Progress
+    from jmapsync.engine.restore import Restored
+    from jmapsync.engine.selection import Selection, Stranger
     from jmapsync.formats.codec import Codec
     from jmapsync.kinds import Kind
     from jmapsync.planner import Limits
@@ -120,6 +123,20 @@ class AccountRun:
                 if error.scope is Scope.ACCOUNT:
                     raise
         return found
+
+    async def restore(self, sides: Sides, selection: Selection, stranger: Stranger | None) -> Restored | None:
+        """Put one kind back on the server; a failure is told in its report. `stranger` is given for what is no mirror of it."""
+        try:
+            if stranger is None:
+                self._pin(sides.kind.name, sides.account_id)
+            return await Restorer(self._cycle(sides), selection, stranger).run()
+        except JmapsyncError as error:
+            report = self.report.kinds.setdefault(sides.kind.name, KindReport())
+            report.state, report.exit_code = State.FAILED, error.exit_code
+            report.sentences.append(str(error))
+            if error.scope is Scope.ACCOUNT:
+                raise
+        return None
 
     def _cycle(self, sides: Sides) -> Cycle:
         report = KindReport()

@@ -95,12 +95,13 @@ class Cycle:
     async def look_ahead(self) -> None:
         """Ask the server for what a run asks it first, so that several kinds can do so at once. Raises as `run` does."""
         if not self.options.disk_only:
-            self._begin()
+            self.begin()
             pages = self._pages(full=self.options.full)
             first = await anext(pages, None)
             self._told = _resumed(first, pages)
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Check the root and load what is known of the containers, once. Raises as `run` does."""
         if not self._begun:
             self.local.open(self.ledger, self.account_id)
             self.absorber.load()
@@ -108,7 +109,7 @@ class Cycle:
 
     async def look(self) -> None:
         """Look at both sides and take in what they hold, and do nothing more. Raises as `run` does."""
-        self._begin()
+        self.begin()
         guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
         await self._look(Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.holding), guard, 0)
 
@@ -118,7 +119,7 @@ class Cycle:
         Raises what stops the kind: the root is not there, no network, the disk refuses. SuspendedError when the guard held
         the plan back: then nothing was written.
         """
-        self._begin()
+        self.begin()
         guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
         if self.options.disk_only and not await complete(self._disk_changed, guard):
             await self._show_tags()
