@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from jmapsync.engine.account import AccountRun, Sides
 from jmapsync.engine.cycle import Options
 from jmapsync.engine.report import AccountReport, KindReport, Silent
+from jmapsync.engine.selection import Selection
 from jmapsync.errors import ExitCode, JmapsyncError
-from jmapsync.formats.patterns import Selection
+from jmapsync.formats.patterns import Patterns
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
@@ -23,6 +24,7 @@ from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger import AccountLock, Ledger
 from jmapsync.planner import Limits
 from jmapsync.storage.maildir.side import MaildirSide, clear_spool
+from jmapsync.storage.notmuch.side import TagRules, TagSide
 from jmapsync.storage.remote.emails import MAIL as MAIL_CAPABILITY
 from jmapsync.storage.remote.side import MailSide
 from tests.live.compare import LETTERS, Shown, on_disk, stored
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from jmapsync.demo.account import Account
     from jmapsync.demo.records import Mailbox
+    from jmapsync.engine.restore import Restored
     from jmapsync.kinds import Kind
 
 
@@ -55,6 +58,7 @@ class Mirror:
     """Empty for the user's own."""
     include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
+    tags: TagRules | None = None
     limits: Limits = field(default_factory=lambda: Limits(25, 20))
     max_wait: float = 5.0
     session: bytes | None = None
@@ -66,6 +70,8 @@ class Mirror:
     clock: Callable[[], float] = time.time
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     requests: int = 0
+    restored: Restored | None = None
+    """What the last restore did."""
 
     def sync(self, **options: bool) -> KindReport:
         return self.run(**options).kinds["mail"]
@@ -80,7 +86,13 @@ class Mirror:
     def run(self, **options: Any) -> AccountReport:  # noqa: ANN401 # as `Options` takes them
         return asyncio.run(self._run(Options(**options)))
 
-    async def _run(self, options: Options) -> AccountReport:
+    def restore(self, selection: Selection | None = None) -> Restored:
+        """Put back what the server lacks, as `jmapsync restore` does."""
+        report = asyncio.run(self._run(Options(full=True), selection or Selection()))
+        assert self.restored is not None, report.kinds["mail"].sentences
+        return self.restored
+
+    async def _run(self, options: Options, selection: Selection | None = None) -> AccountReport:
         if not options.dry:
             self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.state / "ledger.sqlite"
@@ -97,7 +109,7 @@ class Mirror:
                     session = await client.session()
                     account = session.account_for(MAIL_CAPABILITY, self.account_id)
                     run = AccountRun("test", self.state, ledger, self.limits, options, Silent(), self.clock)
-                    selection = Selection(self.include, self.exclude)
+                    patterns = Patterns(self.include, self.exclude)
                     local = MaildirSide(
                         self.root,
                         spool,
@@ -105,11 +117,16 @@ class Mirror:
                         keep_crlf=self.keep_crlf,
                         dry=options.dry,
                         token=self.token,
-                        selection=selection,
+                        patterns=patterns,
                     )
-                    remote = MailSide(client, account, spool, on_delete=self.on_delete, selective=not selection.is_all)
-                    sides = Sides(self.kind, account.id, self.wrap(local), self.wrap(remote), selection=selection)
-                    await run.run([sides], client.together)
+                    remote = MailSide(client, account, spool, on_delete=self.on_delete, selective=not patterns.is_all)
+                    tags = TagSide(local.tree, "test", self.tags, dry=options.dry, token=self.token) if self.tags else None
+                    both = self.wrap(local), self.wrap(remote)
+                    sides = Sides(self.kind, account.id, *both, patterns=patterns, tags=tags)
+                    if selection is None:
+                        await run.run([sides], client.together)
+                    else:
+                        self.restored = await run.restore(sides, selection, None)
                     self.session = (await client.session()).to_json()
                     return run.report
                 finally:

@@ -14,7 +14,7 @@ from jmapsync.planner.model import Order, Verb, Version
 from jmapsync.storage.port import Job, Outcome, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from jmapsync.engine.holding import Holding
     from jmapsync.engine.report import KindReport
@@ -94,13 +94,48 @@ class Containers:
         parents = self.ledger.records(sorted(order.homes))
         return all(home in parents and parents[home].of(order.side) is not None for home in order.homes)
 
+    async def put_back(self, keys: Collection[int], *, dry: bool) -> list[str]:
+        """Make containers on the server that it lacks, parents first, and return what was done, one line a step.
+
+        One of which the server had another before begins anew. Nothing is made when `dry`.
+        """
+        told: list[str] = []
+        records = self.ledger.records(sorted(keys))
+        while records:
+            ready = [one for one in records.values() if one.local is None or one.local.homes.isdisjoint(records)]
+            for record in ready or list(records.values()):
+                del records[record.key]
+                if record.local is None or record.remote is not None:
+                    continue
+                why = "the server does not have it"
+                order = Order(
+                    Side.REMOTE,
+                    Verb.CREATE,
+                    record.key,
+                    None,
+                    record.local,
+                    record.local.tags,
+                    record.local.homes,
+                    why,
+                    record.name,
+                )
+                if dry:
+                    told.append(f"create folder {record.name} on the server: {why}")
+                elif self._has_parent(order):
+                    receipt = await self._carry_out(order, replace(record, ref=None, base=None))
+                    told += [f"created folder {record.name} on the server"] if receipt.outcome is Outcome.DONE else []
+        return told
+
     def sentences(self) -> list[str]:
-        """Return what would be done, one line a step."""
+        """Return what would be done, one line a step, and count it."""
         found, records = self._plan()
         self._name_waiting(found, records)
         held = self.holding.problems()
         due = [change for change in found.changes if self.holding.is_due(records[change.key], change.orders, held.get(change.key))]
-        return [_sentence(change, records[change.key], order) for change in due for order in change.orders]
+        steps = [(change, order) for change in due for order in change.orders]
+        for _, order in steps:
+            self.report.foretold_folders[order.side].add(order.verb)
+        return [_sentence(change, records[change.key], order) for change, order in steps]
 
     def _plan(self) -> tuple[Plan, dict[int, Record]]:
         records = self.ledger.all(self.kind.containers.kind)

@@ -20,9 +20,10 @@ from jmapsync.engine.objects import Objects
 from jmapsync.engine.report import KindReport, State
 from jmapsync.engine.rights import Permits
 from jmapsync.engine.scope import Scope
+from jmapsync.engine.tagging import Tagger
 from jmapsync.engine.threads import complete
 from jmapsync.errors import ExitCode, Remedy, SuspendedError
-from jmapsync.formats.patterns import EVERYTHING, Selection
+from jmapsync.formats.patterns import EVERYTHING, Patterns
 from jmapsync.planner import Present, Side, plan, settle
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from jmapsync.ledger import Ledger, Record
     from jmapsync.planner import Limits
     from jmapsync.planner.model import Order, Plan
-    from jmapsync.storage.port import Local, Observation, Remote
+    from jmapsync.storage.port import Local, Observation, Remote, TagIndex
 
 ROUNDS = 3
 PAGE = 1000
@@ -76,13 +77,16 @@ class Cycle:
     shelve: Callable[[Work], bool]
     codec: Codec | None = None
     """Knows the bodies of a kind that are objects."""
-    selection: Selection = EVERYTHING
+    patterns: Patterns = EVERYTHING
     """Which containers are mirrored."""
+    tags: TagIndex | None = None
+    """Shows keywords and containers as tags."""
     report: KindReport = field(default_factory=KindReport)
     holding: Holding = field(init=False)
     absorber: Absorber = field(init=False)
     scope: Scope = field(init=False)
     _permits: Permits = field(init=False)
+    _tagger: Tagger | None = field(init=False)
     _begun: bool = False
     _disk_seen: bool = False
     """Whether the disk was looked at already, because it alone gave the hint."""
@@ -93,31 +97,34 @@ class Cycle:
         """Remember nothing tried yet."""
         self.holding = Holding(self.kind.name, self.ledger, self.clock, self.remote.policy, full=self.options.full)
         self._permits = Permits(self.kind, self.ledger, self.remote)
-        self.scope = Scope(self.kind, self.ledger, self.remote, self.selection, self.report.sentences)
+        self.scope = Scope(self.kind, self.ledger, self.remote, self.patterns, self.report.sentences)
         self.absorber = Absorber(self.kind, self.ledger, self.remote, self.holding, self._adopt_folder, self.scope)
+        self._tagger = Tagger(self.tags, self.ledger, self.remote, self.report) if self.tags is not None else None
 
     async def look_ahead(self) -> None:
         """Ask the server for what a run asks it first, so that several kinds can do so at once. Raises as `run` does."""
         if not self.options.disk_only:
-            self._begin()
+            self.begin()
             pages = self._pages(full=self.options.full)
             first = await anext(pages, None)
             self._told = _resumed(first, pages)
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Check the root and load what is known of the containers, once. Raises as `run` does."""
         if not self._begun:
             self.local.open(self.ledger, self.account_id)
             self.absorber.load()
             self._begun = True
 
-    def _containers(self) -> Containers:
+    def containers(self) -> Containers:
+        """Return the containers of the kind, to be carried out."""
         return Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.holding, self._permits)
 
     async def look(self) -> None:
         """Look at both sides and take in what they hold, and do nothing more. Raises as `run` does."""
-        self._begin()
+        self.begin()
         guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
-        await self._look(self._containers(), guard, 0)
+        await self._look(self.containers(), guard, 0)
 
     async def run(self) -> KindReport:
         """Bring both sides to agree and return what was done.
@@ -125,9 +132,10 @@ class Cycle:
         Raises what stops the kind: the root is not there, no network, the disk refuses. SuspendedError when the guard held
         the plan back: then nothing was written.
         """
-        self._begin()
+        self.begin()
         guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
         if self.options.disk_only and not await complete(self._disk_changed, guard):
+            await self._show_tags()
             self._conclude()
             return self.report
         committer = Committer(self.kind, self.ledger, self.report, self.clock, self.holding)
@@ -136,7 +144,7 @@ class Cycle:
         )
         if self.codec is not None:
             executor.objects = committer.objects = Objects(self.ledger, self.codec)
-        containers = self._containers()
+        containers = self.containers()
         for number in range(ROUNDS):
             if number == 0 or committer.stale:
                 await self._look(containers, guard, number)
@@ -152,6 +160,7 @@ class Cycle:
             committer.stale += await containers.run(deletions=True)
             if not committer.stale and next(self._works(deletions=False), None) is None:
                 break
+        await self._show_tags()
         self._conclude()
         return self.report
 
@@ -245,7 +254,13 @@ class Cycle:
                 if look.suspicious:
                     guard.doubt(Side.LOCAL, look.suspicious)
                 self.absorber.take_local_items(look)
+        if self._tagger is not None:
+            found = self._tagger.take() or found
         return found
+
+    async def _show_tags(self) -> None:
+        if self._tagger is not None and not self.options.dry:
+            await complete(self._tagger.show)
 
     # planning
 
@@ -317,7 +332,9 @@ class Cycle:
             self._name_hidden(page, records)
             for work in self._due(page, records):
                 told = deletions if work.change.deletes else self.report.sentences
-                told += [sentence(work.record, order) for order in work.change.orders]
+                for order in work.change.orders:
+                    told.append(sentence(work.record, order))
+                    self.report.foretold[order.side].add(order.verb)
         self.report.sentences += deletions
 
     def _conclude(self) -> None:

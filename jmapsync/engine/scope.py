@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from jmapsync.formats.names import seen_path
-from jmapsync.formats.patterns import INBOX, Selection, above
+from jmapsync.formats.patterns import INBOX, Patterns, above
 from jmapsync.ledger.notes import BARE, BOXES, DETACHED, LISTING, OUTSIDE, SELECTION
 from jmapsync.planner.model import NOTHING, Base, Homes, Version
 from jmapsync.storage.port import Folder
@@ -37,7 +37,7 @@ class Scope:
     kind: Kind
     ledger: Ledger
     remote: Remote
-    selection: Selection
+    patterns: Patterns
     sentences: list[str]
     """Where a run tells people what became of their folders."""
     _boxes: dict[str, Folder] = field(default_factory=dict)
@@ -74,13 +74,13 @@ class Scope:
 
         Everything is then listed again, because no change tells of what was there all along.
         """
-        if self.selection.is_all and not self._note(SELECTION):
+        if self.patterns.is_all and not self._note(SELECTION):
             return
         told = json.loads(self._note(BOXES) or "{}")
         self._boxes = {ref: Folder(ref, name, parent, role) for ref, (name, parent, role) in told.items()}
         with self.ledger.transaction():
-            if self._note(SELECTION) != json.dumps(self.selection.to_text()):
-                self._set(SELECTION, self.selection.to_text())
+            if self._note(SELECTION) != json.dumps(self.patterns.to_text()):
+                self._set(SELECTION, self.patterns.to_text())
                 self._set(LISTING, ["the patterns"])
                 self._set(DETACHED, {ref: path for ref, path in self.detached.items() if ref in self._boxes})
             self._divide()
@@ -108,7 +108,7 @@ class Scope:
 
     def take(self, folders: Sequence[Folder], gone: Iterable[str], *, whole: bool) -> list[Folder]:
         """Take in the server's containers; return those of them that are mirrored, and those that came in by another's rename."""
-        if self.selection.is_all and not self._note(SELECTION):
+        if self.patterns.is_all and not self._note(SELECTION):
             return list(folders)
         left_out = set(self.remote.outside)
         if whole:
@@ -128,7 +128,7 @@ class Scope:
     def _divide(self) -> None:
         """Find out what is left out, and let go of it."""
         paths = {ref: self._path(ref) for ref in self._boxes}
-        mirrored = {ref for ref, path in paths.items() if self.selection.covers(path)}
+        mirrored = {ref for ref, path in paths.items() if self.patterns.covers(path)}
         needed = above([*(paths[ref] for ref in mirrored), *self._made_here()])
         self._bare = {ref for ref, path in paths.items() if ref not in mirrored and path in needed}
         self.remote.outside.clear()
@@ -143,7 +143,7 @@ class Scope:
         kind = self.kind.containers.kind
         lie = self.ledger.folders(kind)
         alone = [seen_path(lie[record.key][0]) for record in self.ledger.all(kind) if record.remote is None and record.key in lie]
-        return [path for path in alone if self.selection.covers(path)]
+        return [path for path in alone if self.patterns.covers(path)]
 
     def _path(self, ref: str) -> str:
         """Return the path of a container on the server."""
@@ -188,7 +188,7 @@ class Scope:
             return record.ref in self.remote.outside and record.ref not in self._bare
         if record.remote is not None or not path or not self._boxes or record.key in self.bare:
             return False
-        return not self.selection.covers(seen_path(path))
+        return not self.patterns.covers(seen_path(path))
 
     def take_folders(self, bare: Iterable[int], detached: dict[str, str]) -> None:
         """Take in which folders are there only for what lies in them, and where the detached ones lie by now."""

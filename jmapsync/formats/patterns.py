@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 INBOX = "INBOX"
 
 
-class Selection(Struct, frozen=True):
+class Patterns(Struct, frozen=True):
     """Which mailboxes are mirrored: those that `include` names, without those that `exclude` names.
 
     A pattern stands for the mailboxes whose paths it matches and for all below them. `*` matches `/` too, as in `fnmatch`; the
@@ -38,7 +38,7 @@ class Selection(Struct, frozen=True):
         return repr((self.include, self.exclude))
 
 
-EVERYTHING = Selection()
+EVERYTHING = Patterns()
 
 
 def above(paths: Iterable[str]) -> set[str]:

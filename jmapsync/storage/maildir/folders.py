@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from jmapsync.formats.names import seen_path
-from jmapsync.formats.patterns import EVERYTHING, Selection, above
+from jmapsync.formats.patterns import EVERYTHING, Patterns, above
 from jmapsync.formats.utf7 import from_utf7
 from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger.notes import BOXES, OUTSIDE
-from jmapsync.storage.maildir.tree import PARTS, is_mbsync, name_of
+from jmapsync.storage.maildir.tree import PARTS, is_filled_by_offlineimap, is_mbsync, name_of
 from jmapsync.storage.port import Folder, Observation
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ GONE = ".gone"
 """The name of a folder that cannot be there: what begins with a dot is none."""
 
 
-def look_folders(tree: Tree, ledger: Ledger, selection: Selection = EVERYTHING) -> Observation:
+def look_folders(tree: Tree, ledger: Ledger, patterns: Patterns = EVERYTHING) -> Observation:
     """Return the folders below the root; renamed ones are known by their markers. Those that are left out are left alone.
 
     Raises LocalError when the root cannot be listed.
@@ -43,17 +43,17 @@ def look_folders(tree: Tree, ledger: Ledger, selection: Selection = EVERYTHING) 
         one.path
         for one in found
         if one.path not in shut
-        and (one.path in keys or one.mailbox in by_mailbox.keys() | boxes.keys() or _covers(selection, one.path))
+        and (one.path in keys or one.mailbox in by_mailbox.keys() | boxes.keys() or _covers(patterns, one.path))
     }
     hollow = {one.path for one in found if not one.mailbox and one.path not in keys and len(tree.lacks(one.path)) == len(PARTS)}
     apart = above(one.path for one in found if one.path not in inside)
     inside -= (hollow & apart) - above(inside - hollow)  # a directory that holds nothing but what is left alone
-    needed = above(path for path in inside if _covers(selection, path)) - inside
+    needed = above(path for path in inside if _covers(patterns, path)) - inside
     observation = Observation(folders_whole=True)
     observation.detached = {one.mailbox: one.path for one in found if one.path in shut - needed}
     tree.left_alone = {one.path for one in found} - inside - needed
     odd = [(path, why) for path, why in tree.odd if path not in tree.left_alone]
-    tree.odd = [(path, why) for path, why in odd if path in inside or _covers(selection, path)]
+    tree.odd = [(path, why) for path, why in odd if path in inside or _covers(patterns, path)]
     for one in found:
         if one.path not in inside | needed:
             continue
@@ -67,14 +67,22 @@ def look_folders(tree: Tree, ledger: Ledger, selection: Selection = EVERYTHING) 
         tree.complete(one.path, missing)
         marker = one.mailbox if marked[one.mailbox] == 1 else ""
         folder = replace(_folder(one, key, ledger), marker=marker, bare=one.path in needed)
-        if key is None and not one.mailbox and is_mbsync(f"{tree.root}/{one.path}"):
-            folder = replace(folder, name=from_utf7(folder.name))
+        if key is None and not one.mailbox:
+            folder = replace(folder, name=_meant(tree, one, folder.name, found))
         observation.folders.append(folder)
     return observation
 
 
-def _covers(selection: Selection, path: str) -> bool:
-    return selection.covers(seen_path(path))
+def _covers(patterns: Patterns, path: str) -> bool:
+    return patterns.covers(seen_path(path))
+
+
+def _meant(tree: Tree, one: Found, name: str, found: list[Found]) -> str:
+    """Return the mailbox name that another program meant by a folder's: mbsync and offlineimap write IMAP's UTF-7."""
+    meant = from_utf7(name)
+    if meant == name or is_mbsync(f"{tree.root}/{one.path}"):
+        return meant
+    return meant if is_filled_by_offlineimap(f"{tree.root}/{other.path}" for other in found) else name
 
 
 def _follow(tree: Tree, told: dict[int, str], present: set[str], shut: set[str]) -> None:
