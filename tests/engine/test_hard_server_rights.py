@@ -311,6 +311,19 @@ class TestRights:
         assert {path: mirror.tree()[path] for path in before} == before
         assert_mirrored(shared.account, mirror)
 
+    def test_case_47_an_account_that_may_be_written_again_is_written_at_once(self, shared: DemoServer, mirror: Mirror) -> None:
+        shared.account.is_read_only = True
+        mirror.sync()
+        mirror.sync()
+        assert mirror.session is not None
+        shared.account.is_read_only = False
+        mirror.drop("Drafts", text())
+        mirror.flag(self.file(mirror), "FS")
+        report = mirror.sync()
+        assert (report.conflicts, report.sentences) == (0, [])
+        assert_converges(shared.account, mirror)
+        assert shared.account.mailbox("Drafts").total == 1
+
     def test_case_47_what_the_server_forbids_although_its_rights_allow_it_is_not_tried_by_every_run(
         self, shared: DemoServer, mirror: Mirror
     ) -> None:

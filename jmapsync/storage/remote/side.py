@@ -58,6 +58,15 @@ class MailSide:
 
         Raises AccountGoneError when the server no longer has the account.
         """
+        async for page in self._look(cursor, known, again, whole=whole):
+            yield page
+        # The Session that was kept may be older than what was just read: whether it may be written decides what is undone here.
+        account = (await self._client.session()).accounts.get(self._account.id)
+        self.is_read_only = account.is_read_only if account is not None else self.is_read_only
+
+    async def _look(
+        self, cursor: str, known: Callable[[], set[str]], again: Sequence[str], *, whole: bool
+    ) -> AsyncIterator[Observation]:
         server = str(Origin.of((await self._client.session()).api_url))
         since = Cursor.decode(cursor) if cursor else None
         if since is not None and since.server not in {"", server}:
@@ -115,7 +124,7 @@ class MailSide:
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Change, remove and import emails."""
-        if self._account.is_read_only:
+        if self.is_read_only:
             return [read_only(job) for job in jobs]
         made = [job for job in jobs if job.order.verb in {Verb.CREATE, Verb.REPLACE}]
         changed = [job for job in jobs if job.order.verb in {Verb.UPDATE, Verb.DELETE}]
@@ -127,12 +136,12 @@ class MailSide:
 
     async def write_folder(self, job: Job) -> Receipt:
         """Change one mailbox."""
-        if self._account.is_read_only:
+        if self.is_read_only:
             return read_only(job)
         return await self._folders.write(job, {key: box for box, key in self.keys.items()})
 
     async def rename_folders(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Rename mailboxes at once."""
-        if self._account.is_read_only:
+        if self.is_read_only:
             return [read_only(job) for job in jobs]
         return await self._folders.rename(jobs, {key: box for box, key in self.keys.items()})
