@@ -23,6 +23,7 @@ from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger import AccountLock, Ledger
 from jmapsync.planner import Limits
 from jmapsync.storage.maildir.side import MaildirSide, clear_spool
+from jmapsync.storage.notmuch.side import TagRules, TagSide
 from jmapsync.storage.remote.emails import MAIL as MAIL_CAPABILITY
 from jmapsync.storage.remote.side import MailSide
 from tests.live.compare import LETTERS, Shown, on_disk, stored
@@ -52,6 +53,7 @@ class Mirror:
     on_delete: str = "trash"
     keep_crlf: bool = False
     layout: str = "nested"
+    tags: TagRules | None = None
     limits: Limits = field(default_factory=lambda: Limits(25, 20))
     max_wait: float = 5.0
     session: bytes | None = None
@@ -106,7 +108,8 @@ class Mirror:
                         self.root, spool, layout=self.layout, keep_crlf=self.keep_crlf, dry=options.dry, token=self.token
                     )
                     remote = MailSide(client, account, spool, on_delete=self.on_delete)
-                    sides = Sides(self.kind, account.id, self.wrap(local), self.wrap(remote))
+                    tags = TagSide(local.tree, "test", self.tags, dry=options.dry, token=self.token) if self.tags else None
+                    sides = Sides(self.kind, account.id, self.wrap(local), self.wrap(remote), tags=tags)
                     if selection is None:
                         await run.run([sides], client.together)
                     else:

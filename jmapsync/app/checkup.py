@@ -63,6 +63,8 @@ class Checkup:
     mailboxes: list[Mailbox] = field(default_factory=list)
     collections: dict[str, list[str]] = field(default_factory=dict)
     """The names of address books and calendars, by kind."""
+    adoption: str = ""
+    """What the first run would make of the files of another program, or nothing."""
     problems: list[str] = field(default_factory=list)
     exit_code: ExitCode = ExitCode.IN_SYNC
 

@@ -95,8 +95,8 @@ class App:
             if possible := [account.kinds[kind] for kind, sentence in missing.items() if not sentence]:
                 handed = None if options.dry else await self._hand_over(account, [kind.kind for kind in possible], options)
                 report = handed or await self._run(account, possible, options, progress)
-                if not options.dry and handed is None:
-                    await run_after_sync(self.config.hooks, report)
+                if not options.dry and handed is None and await run_after_sync(self.config.hooks, report):
+                    await self._look_at_tags(account, report, progress)
         except JmapsyncError as error:
             report.error, report.exit_code = str(error), error.exit_code
         except Exception as error:  # noqa: BLE001  # a fault of ours in one account must not end the others
@@ -117,6 +117,15 @@ class App:
 
         async with open_account(account, self.config.safety, kinds, progress, dry=options.dry) as opened:
             return await opened.run(options)
+
+    async def _look_at_tags(self, account: AccountConfig, report: AccountReport, progress: Progress) -> None:
+        """Take up what the hook did to the tags: notmuch first reads what came, and only then can tags be given to it."""
+        before = report.kinds.get("mail")
+        if account.mail is None or account.mail.notmuch is None or before is None or before.state is not State.SYNCED:
+            return
+        later = await self._run(account, [account.mail], Options(disk_only=True, folders=frozenset()), progress)
+        report.kinds["mail"] = before.followed_by(later.kinds["mail"])
+        report.requests, report.bytes = report.requests + later.requests, report.bytes + later.bytes
 
     async def _hand_over(self, account: AccountConfig, kinds: Sequence[str], options: Options) -> AccountReport | None:
         """Let the daemon do the run if one holds the account, and return what it did of some kinds; its hooks are its own."""
@@ -202,8 +211,16 @@ class App:
     async def check(self, names: Sequence[str] = ()) -> list[Checkup]:
         """Reach the servers and tell what they offer; nothing is changed, here or there."""
         from jmapsync.app.checkup import check_account  # noqa: PLC0415  # the HTTP library costs 100 ms
+        from jmapsync.app.preview import foretell, unclaimed_files  # noqa: PLC0415  # a run needs none of it
 
-        return list(await asyncio.gather(*(check_account(account) for account in self.select(names))))
+        accounts = self.select(names)
+        found = list(await asyncio.gather(*(check_account(account) for account in accounts)))
+        for account, one in zip(accounts, found, strict=True):
+            files = unclaimed_files(account.mail) if one.exit_code is ExitCode.IN_SYNC else 0
+            if account.mail is not None and files:
+                report = await self._sync_safely(account, ["mail"], Options(dry=True), Silent())
+                one.adoption = foretell(account.mail.path, files, report)
+        return found
 
     async def status(self, names: Sequence[str] = ()) -> list[AccountHealth]:
         """Tell what the ledgers and the daemon know; works while another process writes them."""

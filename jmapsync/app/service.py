@@ -206,7 +206,9 @@ class Service:
             message = f"{counted(conflicts, 'version')} on the shelf; see: jmapsync conflicts"
             self._do(run_on_trouble(self._config.hooks, name, message))
         self._conflicts[name] = conflicts
-        await run_after_sync(self._config.hooks, report)
+        kept = self._kept.get(name)
+        if await run_after_sync(self._config.hooks, report) and kept is not None and _has_tags(kept.account):
+            kept.keeper.hints.touch("the tags of notmuch", by_hook=True)
 
     def _do(self, errand: Coroutine[Any, Any, None]) -> None:
         """Run something beside everything else, and log what goes wrong with it."""
@@ -321,6 +323,10 @@ class Service:
             "watch": {"mode": watch.mode.value, "why": watch.why} if watch else None,
             "progress": keeper.meter.to_json(),
         }
+
+
+def _has_tags(account: AccountConfig) -> bool:
+    return account.mail is not None and account.mail.notmuch is not None
 
 
 def _give_up() -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from jmapsync.formats.codec import Codec
     from jmapsync.kinds import Kind
     from jmapsync.planner import Limits
-    from jmapsync.storage.port import Local, Remote
+    from jmapsync.storage.port import Local, Remote, TagIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class Sides:
     remote: Remote
     codec: Codec | None = None
     """Of a kind whose bodies are objects."""
+    tags: TagIndex | None = None
+    """Of mail, where its keywords are tags as well."""
 
 
 class Bundle(Protocol):
@@ -152,6 +154,7 @@ class AccountRun:
             self.clock,
             lambda work: self._shelve(sides, work),
             sides.codec,
+            sides.tags,
             report,
         )
 

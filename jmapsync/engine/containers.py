@@ -115,11 +115,14 @@ class Containers:
         return told
 
     def sentences(self) -> list[str]:
-        """Return what would be done, one line a step."""
+        """Return what would be done, one line a step, and count it."""
         found, records = self._plan()
         held = self.holding.problems()
         due = [change for change in found.changes if self.holding.is_due(records[change.key], change.orders, held.get(change.key))]
-        return [_sentence(change, records[change.key], order) for change in due for order in change.orders]
+        steps = [(change, order) for change in due for order in change.orders]
+        for _, order in steps:
+            self.report.foretold_folders[order.side].add(order.verb)
+        return [_sentence(change, records[change.key], order) for change, order in steps]
 
     def _plan(self) -> tuple[Plan, dict[int, Record]]:
         records = self.ledger.all(self.kind.containers.kind)

@@ -18,6 +18,7 @@ from jmapsync.engine.holding import Holding
 from jmapsync.engine.intents import forget_made, made
 from jmapsync.engine.objects import Objects
 from jmapsync.engine.report import KindReport, State
+from jmapsync.engine.tagging import Tagger
 from jmapsync.engine.threads import complete
 from jmapsync.errors import ExitCode, Remedy, SuspendedError
 from jmapsync.planner import Present, Side, plan, settle
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from jmapsync.ledger import Ledger, Record
     from jmapsync.planner import Limits
     from jmapsync.planner.model import Order, Plan
-    from jmapsync.storage.port import Local, Observation, Remote
+    from jmapsync.storage.port import Local, Observation, Remote, TagIndex
 
 ROUNDS = 3
 PAGE = 1000
@@ -73,9 +74,12 @@ class Cycle:
     shelve: Callable[[Work], None]
     codec: Codec | None = None
     """Knows the bodies of a kind that are objects."""
+    tags: TagIndex | None = None
+    """Shows keywords and containers as tags."""
     report: KindReport = field(default_factory=KindReport)
     holding: Holding = field(init=False)
     absorber: Absorber = field(init=False)
+    _tagger: Tagger | None = field(init=False)
     _begun: bool = False
     _disk_seen: bool = False
     """Whether the disk was looked at already, because it alone gave the hint."""
@@ -86,6 +90,7 @@ class Cycle:
         """Remember nothing tried yet."""
         self.holding = Holding(self.kind.name, self.ledger, self.clock, self.remote.policy, full=self.options.full)
         self.absorber = Absorber(self.kind, self.ledger, self.remote, self.holding, self._adopt_folder)
+        self._tagger = Tagger(self.tags, self.ledger, self.remote, self.report) if self.tags is not None else None
 
     async def look_ahead(self) -> None:
         """Ask the server for what a run asks it first, so that several kinds can do so at once. Raises as `run` does."""
@@ -117,6 +122,7 @@ class Cycle:
         self.begin()
         guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
         if self.options.disk_only and not await complete(self._disk_changed, guard):
+            await self._show_tags()
             self._conclude()
             return self.report
         committer = Committer(self.kind, self.ledger, self.report, self.clock, self.holding)
@@ -141,6 +147,7 @@ class Cycle:
             committer.stale += await containers.run(deletions=True)
             if not committer.stale and next(self._works(deletions=False), None) is None:
                 break
+        await self._show_tags()
         self._conclude()
         return self.report
 
@@ -225,7 +232,13 @@ class Cycle:
                 if look.suspicious:
                     guard.doubt(Side.LOCAL, look.suspicious)
                 self.absorber.take_local_items(look)
+        if self._tagger is not None:
+            found = self._tagger.take() or found
         return found
+
+    async def _show_tags(self) -> None:
+        if self._tagger is not None and not self.options.dry:
+            await complete(self._tagger.show)
 
     # planning
 
@@ -296,7 +309,9 @@ class Cycle:
             self._name_hidden(page, records)
             for work in self._due(page, records):
                 told = deletions if work.change.deletes else self.report.sentences
-                told += [sentence(work.record, order) for order in work.change.orders]
+                for order in work.change.orders:
+                    told.append(sentence(work.record, order))
+                    self.report.foretold[order.side].add(order.verb)
         self.report.sentences += deletions
 
     def _conclude(self) -> None:

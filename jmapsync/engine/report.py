@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from jmapsync.errors import ExitCode, Remedy
-from jmapsync.planner.model import Verb
+from jmapsync.planner.model import Side, Verb
 
 
 class State(enum.Enum):
@@ -35,6 +35,10 @@ class Counts:
             self.deleted += 1
         else:
             self.updated += 1
+
+    def __add__(self, other: Counts) -> Counts:
+        """Return the writes of both."""
+        return Counts(self.created + other.created, self.updated + other.updated, self.deleted + other.deleted)
 
     @property
     def total(self) -> int:
@@ -74,6 +78,9 @@ class KindReport:
     problems: list[Problem] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
     """What people should read: why it was suspended or failed and what to do; in a dry run, each step."""
+    foretold: dict[Side, Counts] = field(default_factory=lambda: {side: Counts() for side in Side})
+    """What a dry run would write to each side."""
+    foretold_folders: dict[Side, Counts] = field(default_factory=lambda: {side: Counts() for side in Side})
     exit_code: ExitCode = ExitCode.IN_SYNC
     withheld: bool = False
     """Whether folders changed while they were looked at, so that it could not be told what is gone."""
@@ -84,6 +91,11 @@ class KindReport:
         folders = f"{counted(self.folders.total, 'folder')} written" if self.folders.total else ""
         parts = [self.to_disk.told("here"), self.to_server.told("on the server"), folders]
         return ", ".join(part for part in parts if part) or "nothing to do"
+
+    def followed_by(self, later: KindReport) -> KindReport:
+        """Return the report of this run and another one right after it, which tells how things stand."""
+        written = (self.to_disk + later.to_disk, self.to_server + later.to_server, self.folders + later.folders)
+        return replace(later, to_disk=written[0], to_server=written[1], folders=written[2])
 
     def to_json(self) -> dict[str, Any]:
         """Return the object of `sync --json`."""
@@ -162,9 +174,9 @@ class RunReport:
         }
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def counted(count: int, noun: str, several: str = "") -> str:
+    """Return a number with its noun, whose plural has an `s` unless it is given."""
+    return f"{count:,} {noun if count == 1 else several or f'{noun}s'}"
 
 
 _SEVERITY = (

@@ -15,6 +15,7 @@ from jmapsync.ledger.codec import decode, encode
 from jmapsync.ledger.contents import Contents
 from jmapsync.ledger.database import connect, copy_into
 from jmapsync.ledger.rows import HeldBack, Intent, Place, Record, Shelved, Suspended
+from jmapsync.ledger.tagged import TagTable
 from jmapsync.planner.model import Base, Side
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Ledger:
         """Wrap an open connection; use `open` or `open_readonly`."""
         self._db = db
         self.contents = Contents(db)
+        self.tagged = TagTable(db)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -107,6 +109,11 @@ class Ledger:
                 self._db.execute("ROLLBACK")
             raise
 
+    @property
+    def writes(self) -> int:
+        """Return how many rows were written since it was opened."""
+        return self._db.total_changes
+
     # meta and cursors
 
     def note(self, name: str) -> str:
@@ -160,7 +167,7 @@ class Ledger:
             " base_local = ?, base_remote = ?, agreed = ? WHERE key = ?",
             keep,
         )
-        for table in ("item", "intent", "problem", "content"):
+        for table in ("item", "intent", "problem", "content", "tagged"):
             self._db.executemany(f"DELETE FROM {table} WHERE key = ?", drop)  # noqa: S608 - fixed names
 
     def records(self, keys: Sequence[int]) -> dict[int, Record]:
@@ -281,6 +288,10 @@ class Ledger:
         """Return those of some names that files of a folder are known under."""
         rows = self._many("SELECT name FROM place WHERE folder = ? AND name IN ({})", names, (folder,))
         return {row[0] for row in rows}
+
+    def keys_at(self, folder: int, names: Sequence[str]) -> dict[str, int]:
+        """Return whose files of a folder those of some names are, by name; one that is not known is left out."""
+        return dict(self._many("SELECT name, key FROM place WHERE folder = ? AND name IN ({})", names, (folder,)))
 
     def places_of(self, keys: Sequence[int]) -> dict[int, list[Place]]:
         """Return the files of some items, each list by folder and name."""

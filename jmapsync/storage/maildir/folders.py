@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from jmapsync.formats.utf7 import from_utf7
 from jmapsync.kinds.mail import MAIL
-from jmapsync.storage.maildir.tree import is_mbsync, name_of
+from jmapsync.storage.maildir.tree import is_filled_by_offlineimap, is_mbsync, name_of
 from jmapsync.storage.port import Folder, Observation
 
 if TYPE_CHECKING:
@@ -43,10 +43,18 @@ def look_folders(tree: Tree, ledger: Ledger) -> Observation:
         tree.complete(one.path, missing)
         marker = one.mailbox if marked[one.mailbox] == 1 else ""
         folder = replace(_folder(one, key, ledger), marker=marker)
-        if key is None and not one.mailbox and is_mbsync(f"{tree.root}/{one.path}"):
-            folder = replace(folder, name=from_utf7(folder.name))
+        if key is None and not one.mailbox:
+            folder = replace(folder, name=_meant(tree, one, folder.name, found))
         observation.folders.append(folder)
     return observation
+
+
+def _meant(tree: Tree, one: Found, name: str, found: list[Found]) -> str:
+    """Return the mailbox name that another program meant by a folder's: mbsync and offlineimap write IMAP's UTF-7."""
+    meant = from_utf7(name)
+    if meant == name or is_mbsync(f"{tree.root}/{one.path}"):
+        return meant
+    return meant if is_filled_by_offlineimap(f"{tree.root}/{other.path}" for other in found) else name
 
 
 def _follow(tree: Tree, told: dict[int, str], present: set[str]) -> None:

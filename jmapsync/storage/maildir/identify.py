@@ -265,13 +265,13 @@ def _place(folder: int, entry: Entry, key: int, form: Form) -> Place:
     return Place(folder, entry.name, entry.info, entry.sub, key, entry.ino, entry.size, entry.mtime, form.value)
 
 
-def measure_without_tuid(path: str) -> Measure | None:
+def measure_without_tuid(path: str, algorithm: str = "sha256") -> Measure | None:
     """Return the digests a file has without the line that mbsync added; None if it has none or cannot be read."""
     try:
         with open(path, "rb") as file:
             if not has_tuid(file.read(LONGEST_HEADER)):
                 return None
-        return measure(without_tuid(iterate_chunks(path)))
+        return measure(without_tuid(iterate_chunks(path)), algorithm)
     except OSError:
         return None
 

@@ -108,7 +108,7 @@ class MaildirSide:
         why = "its file was renamed or removed meanwhile"
         for place in places:
             try:
-                with open(f"{self.tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}", "rb") as file:
+                with open(self._path(place), "rb") as file:
                     body = self._read(key, place, file)
                     if state_of(os.fstat(file.fileno())) == (place.ino, place.size, place.mtime):
                         return body
@@ -132,16 +132,19 @@ class MaildirSide:
             target.writelines(pieces)
         return Body(str(key), path=copy)
 
-    def measure(self, place: Place) -> Measure | None:
-        """Return the digests of one file; None when it cannot be read."""
+    def measure(self, place: Place, algorithm: str = "sha256") -> Measure | None:
+        """Return the digests of one file, by hashlib's name of an algorithm; None when it cannot be read."""
         try:
-            return measure(iterate_chunks(f"{self.tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}"))
+            return measure(iterate_chunks(self._path(place)), algorithm)
         except OSError:
             return None
 
-    def measure_bare(self, place: Place) -> Measure | None:
+    def measure_bare(self, place: Place, algorithm: str = "sha256") -> Measure | None:
         """Return the digests of one file without the line that mbsync added; None when it has none or cannot be read."""
-        return measure_without_tuid(f"{self.tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}")
+        return measure_without_tuid(self._path(place), algorithm)
+
+    def _path(self, place: Place) -> str:
+        return f"{self.tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}"
 
     def key_in(self, place: Place) -> int:
         """Return the key of the message that a file was made for, as far as its name tells; 0 for others' files."""

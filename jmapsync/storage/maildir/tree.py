@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 from jmapsync.errors import LocalError
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.names import INSIDE, KEPT, LONGEST, LOST_AND_FOUND, TOP, escape, fold, unescape, unique
+from jmapsync.formats.retelling import is_offlineimap
 from jmapsync.kinds.mail import MAIL
 from jmapsync.storage.atomic import replace_text, sync_directories, unfinished
 from jmapsync.storage.root import MARKER, read_marker
 from jmapsync.storage.state import is_text, may_be_directory, may_be_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from jmapsync.ledger import Ledger
@@ -277,6 +278,16 @@ def key_in(name: str) -> int:
 def is_mbsync(folder: str) -> bool:
     """Tell whether mbsync keeps its own files in a folder: its name is then in IMAP's UTF-7."""
     return os.path.lexists(f"{folder}/.uidvalidity") or os.path.lexists(f"{folder}/.mbsyncstate")
+
+
+def is_filled_by_offlineimap(folders: Iterable[str]) -> bool:
+    """Tell whether offlineimap named a file in any of some folders: their names are then in IMAP's UTF-7, if they can be."""
+    for folder in folders:
+        for sub in PARTS[:2]:
+            with contextlib.suppress(OSError), os.scandir(f"{folder}/{sub}") as entries:
+                if any(is_offlineimap(entry.name) for entry in entries):
+                    return True
+    return False
 
 
 def name_of(path: str) -> str:

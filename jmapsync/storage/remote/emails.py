@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 MAIL = "urn:ietf:params:jmap:mail"
-PROPERTIES = ("id", "blobId", "threadId", "mailboxIds", "keywords", "receivedAt", "size")
+PROPERTIES = ("id", "blobId", "mailboxIds", "keywords", "receivedAt", "size")
 """All that a mirror needs; anything more makes servers parse bodies."""
 MAILBOX_PROPERTIES = ("id", "name", "parentId", "role", "myRights")
 
