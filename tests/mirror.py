@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jmapsync.engine.account import AccountRun, Sides
 from jmapsync.engine.cycle import Options
 from jmapsync.engine.report import AccountReport, KindReport, Silent
+from jmapsync.engine.selection import Selection
 from jmapsync.errors import ExitCode, JmapsyncError
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
@@ -22,6 +23,7 @@ from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger import AccountLock, Ledger
 from jmapsync.planner import Limits
 from jmapsync.storage.maildir.side import MaildirSide, clear_spool
+from jmapsync.storage.notmuch.side import TagRules, TagSide
 from jmapsync.storage.remote.emails import MAIL as MAIL_CAPABILITY
 from jmapsync.storage.remote.side import MailSide
 from tests.live.compare import LETTERS, Shown, on_disk, stored
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from jmapsync.demo.account import Account
     from jmapsync.demo.records import Mailbox
+    from jmapsync.engine.restore import Restored
     from jmapsync.kinds import Kind
 
 
@@ -50,6 +53,7 @@ class Mirror:
     on_delete: str = "trash"
     keep_crlf: bool = False
     layout: str = "nested"
+    tags: TagRules | None = None
     limits: Limits = field(default_factory=lambda: Limits(25, 20))
     max_wait: float = 5.0
     session: bytes | None = None
@@ -61,6 +65,8 @@ class Mirror:
     clock: Callable[[], float] = time.time
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     requests: int = 0
+    restored: Restored | None = None
+    """What the last restore did."""
 
     def sync(self, **options: bool) -> KindReport:
         return self.run(**options).kinds["mail"]
@@ -75,7 +81,13 @@ class Mirror:
     def run(self, **options: Any) -> AccountReport:  # noqa: ANN401 # as `Options` takes them
         return asyncio.run(self._run(Options(**options)))
 
-    async def _run(self, options: Options) -> AccountReport:
+    def restore(self, selection: Selection | None = None) -> Restored:
+        """Put back what the server lacks, as `jmapsync restore` does."""
+        report = asyncio.run(self._run(Options(full=True), selection or Selection()))
+        assert self.restored is not None, report.kinds["mail"].sentences
+        return self.restored
+
+    async def _run(self, options: Options, selection: Selection | None = None) -> AccountReport:
         if not options.dry:
             self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.state / "ledger.sqlite"
@@ -96,7 +108,12 @@ class Mirror:
                         self.root, spool, layout=self.layout, keep_crlf=self.keep_crlf, dry=options.dry, token=self.token
                     )
                     remote = MailSide(client, account, spool, on_delete=self.on_delete)
-                    await run.run([Sides(self.kind, account.id, self.wrap(local), self.wrap(remote))], client.together)
+                    tags = TagSide(local.tree, "test", self.tags, dry=options.dry, token=self.token) if self.tags else None
+                    sides = Sides(self.kind, account.id, self.wrap(local), self.wrap(remote), tags=tags)
+                    if selection is None:
+                        await run.run([sides], client.together)
+                    else:
+                        self.restored = await run.restore(sides, selection, None)
                     self.session = (await client.session()).to_json()
                     return run.report
                 finally:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jmapsync.config import Config, DaemonConfig, HooksConfig, MailConfig, SafetyConfig, default_path, load
+from jmapsync.config import Config, DaemonConfig, HooksConfig, MailConfig, NotmuchConfig, SafetyConfig, default_path, load
 from jmapsync.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ ACCOUNT = """\
 address = "alice@example.com"
 password_command = "pass show mail/alice"
 """
+MAIL = '[accounts.home.mail]\npath = "/m"\n[accounts.home.mail.notmuch]\n'
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +105,11 @@ class TestWhatIsSaid:
                 on_delete = "keep"
                 line_endings = "crlf"
                 keep_deleted = true
+                [accounts.home.mail.notmuch]
+                config = "~/.notmuch-home"
+                mailboxes = ["*"]
+                tags = { Archive = "archive" }
+                ignore = ["mine"]
                 [accounts.home.contacts]
                 path = "~/.contacts/home"
                 vcard_version = "4.0"
@@ -133,6 +139,8 @@ class TestWhatIsSaid:
         assert (account.account_id, account.trusted_hosts) == ("u1", ("files.example.com",))
         assert account.mail is not None
         assert (account.mail.layout, account.mail.include, account.mail.keep_deleted) == ("maildir++", ("INBOX", "Lists/*"), True)
+        tags = NotmuchConfig(config=home / ".notmuch-home", mailboxes=("*",), tags={"Archive": "archive"}, ignore=("mine",))
+        assert account.mail.notmuch == tags
         assert account.contacts is not None
         assert account.contacts.vcard_version == "4.0"
         assert account.sieve is not None
@@ -227,6 +235,9 @@ poll = "10x"
             (ACCOUNT + "[accounts.home.mail]\n", "4: [accounts.home.mail] has no path."),
             (ACCOUNT + '[accounts.home.mail]\npath = "~nobody-at-all/x"\n', "5: path names the home of a user that does not exist"),
             (ACCOUNT + '[accounts.home.mail]\npath = "/m"\ninclude = []\n', "6: include is empty"),
+            (ACCOUNT + MAIL + "tags = { Archive = 1 }\n", "7: tags must be a table of texts, none of them empty."),
+            (ACCOUNT + MAIL + 'tags = { a = "x", b = "x" }\n', "7: tags gives the name 'x' to more than one mailbox or keyword."),
+            (ACCOUNT + MAIL + "mailbox = []\n", "7: [accounts.home.mail.notmuch] has no key 'mailbox'; did you mean 'mailboxes'?"),
             (ACCOUNT + "[accounts.home.mail]\npath = 3\n", "5: path must be a text, not a whole number."),
             (ACCOUNT + "[daemon]\npoll = 600\n", "5: poll must be a text, not a whole number."),
             (ACCOUNT + '[daemon]\npoll = "0s"\n', "5: poll cannot be '0s'"),

@@ -25,11 +25,16 @@ class HookError(JmapsyncError):
     """A hook failed; what was synchronised stays so."""
 
 
-async def run_after_sync(hooks: HooksConfig, report: AccountReport) -> None:
-    """Run `after_sync` if the run of an account changed anything; its output goes to standard error. Raise `HookError`."""
-    if hooks.after_sync and report.changed and INSIDE not in os.environ:
-        about = {"JMAPSYNC_ACCOUNT": report.name, "JMAPSYNC_KINDS": " ".join(report.changed)}
-        await _run(hooks.after_sync, about, hooks.timeout)
+async def run_after_sync(hooks: HooksConfig, report: AccountReport) -> bool:
+    """Run `after_sync` if the run of an account changed anything, and return whether it did; raise `HookError`.
+
+    Its output goes to standard error.
+    """
+    if not hooks.after_sync or not report.changed or INSIDE in os.environ:
+        return False
+    about = {"JMAPSYNC_ACCOUNT": report.name, "JMAPSYNC_KINDS": " ".join(report.changed)}
+    await _run(hooks.after_sync, about, hooks.timeout)
+    return True
 
 
 async def run_on_trouble(hooks: HooksConfig, account: str, message: str) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from jmapsync.app.checkup import Checkup
     from jmapsync.app.health import AccountHealth
+    from jmapsync.app.restoring import Restoration
     from jmapsync.app.shelf import Shelf
     from jmapsync.config import AccountConfig, Config, KindConfig
     from jmapsync.engine.report import Progress
@@ -94,8 +95,8 @@ class App:
             if possible := [account.kinds[kind] for kind, sentence in missing.items() if not sentence]:
                 handed = None if options.dry else await self._hand_over(account, [kind.kind for kind in possible], options)
                 report = handed or await self._run(account, possible, options, progress)
-                if not options.dry and handed is None:
-                    await run_after_sync(self.config.hooks, report)
+                if not options.dry and handed is None and await run_after_sync(self.config.hooks, report):
+                    await self._look_at_tags(account, report, progress)
         except JmapsyncError as error:
             report.error, report.exit_code = str(error), error.exit_code
         except Exception as error:  # noqa: BLE001  # a fault of ours in one account must not end the others
@@ -116,6 +117,15 @@ class App:
 
         async with open_account(account, self.config.safety, kinds, progress, dry=options.dry) as opened:
             return await opened.run(options)
+
+    async def _look_at_tags(self, account: AccountConfig, report: AccountReport, progress: Progress) -> None:
+        """Take up what the hook did to the tags: notmuch first reads what came, and only then can tags be given to it."""
+        before = report.kinds.get("mail")
+        if account.mail is None or account.mail.notmuch is None or before is None or before.state is not State.SYNCED:
+            return
+        later = await self._run(account, [account.mail], Options(disk_only=True, folders=frozenset()), progress)
+        report.kinds["mail"] = before.followed_by(later.kinds["mail"])
+        report.requests, report.bytes = report.requests + later.requests, report.bytes + later.bytes
 
     async def _hand_over(self, account: AccountConfig, kinds: Sequence[str], options: Options) -> AccountReport | None:
         """Let the daemon do the run if one holds the account, and return what it did of some kinds; its hooks are its own."""
@@ -153,6 +163,50 @@ class App:
             report.seconds = time.monotonic() - started
             found[account.name] = (report, proofs)
         return found
+
+    async def restore(
+        self,
+        name: str | None,
+        paths: Sequence[str] = (),
+        *,
+        kind: str | None = None,
+        into: str | None = None,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> Restoration:
+        """Put mirrored items of an account back on its server, or into another account.
+
+        Without `name` there has to be one account only. Raise `ConfigError` for what there is not, `BusyError` and whatever
+        else reaching the server raises.
+        """
+        from jmapsync.app.restoring import Restoration, hand_over, restore  # noqa: PLC0415  # the HTTP library costs 100 ms
+        from jmapsync.app.sources import sources_of  # noqa: PLC0415
+
+        account, paths = self._meant(name, paths)
+        [target] = self.select([into]) if into is not None else [account]
+        wanted = [one for one in account.kinds if kind in {None, one}]
+        missing = {one: missing_for_account(target) or missing_for_kind(account, one) for one in wanted}
+        possible = [account.kinds[one] for one in wanted if not missing[one]]
+        if not wanted:
+            raise ConfigError([f"{account.name} has no kind {kind}." if kind else f"{account.name} has nothing to restore."])
+        found = Restoration(target.name, [sentence for sentence in missing.values() if sentence])
+        if possible:
+            sources = sources_of(account, possible, paths)
+            handed = None if dry_run else await hand_over(account, target, possible, paths)
+            if handed is not None:
+                found.results = handed
+            else:
+                found.results = await restore(account, target, self.config.safety, sources, progress or Silent(), dry=dry_run)
+        return found
+
+    def _meant(self, name: str | None, paths: Sequence[str]) -> tuple[AccountConfig, Sequence[str]]:
+        """Return the account whose items are meant, and paths: a name that is no account's is the first of them."""
+        accounts = self.config.accounts
+        if name is None or (name not in accounts and ("/" in name or os.path.lexists(name))):
+            paths, name = ((*([name] if name is not None else []), *paths)), next(iter(accounts), None)
+            if len(accounts) != 1 or name is None:
+                raise ConfigError([f"Say which account is meant: {', '.join(accounts)}."])
+        return self.select([name])[0], paths
 
     async def check(self, names: Sequence[str] = ()) -> list[Checkup]:
         """Reach the servers and tell what they offer; nothing is changed, here or there."""

@@ -9,11 +9,13 @@ from jmapsync.config import CalendarsConfig, ContactsConfig, MailConfig, TasksCo
 from jmapsync.engine.account import Sides
 
 if TYPE_CHECKING:
-    from jmapsync.config import AccountConfig, KindConfig
+    from jmapsync.config import AccountConfig, KindConfig, NotmuchConfig
     from jmapsync.formats.codec import Codec
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account, Session
     from jmapsync.kinds import Kind
+    from jmapsync.storage.maildir.tree import Tree
+    from jmapsync.storage.notmuch.side import TagSide
 
 
 MAIL = "urn:ietf:params:jmap:mail"
@@ -53,19 +55,27 @@ def _mail(config: MailConfig, account: AccountConfig, client: Client, session: S
 
     theirs = account_of("mail", account, session)
     spool = account.state_dir / SPOOL
+    local = MaildirSide(
+        config.path,
+        spool,
+        layout=config.layout,
+        keep_crlf=config.line_endings == "crlf",
+        keep_deleted=config.keep_deleted,
+        dry=dry,
+    )
     return Sides(
         MAIL.pulled_only() if config.direction == "pull" else MAIL,
         theirs.id,
-        MaildirSide(
-            config.path,
-            spool,
-            layout=config.layout,
-            keep_crlf=config.line_endings == "crlf",
-            keep_deleted=config.keep_deleted,
-            dry=dry,
-        ),
+        local,
         MailSide(client, theirs, spool, on_delete=config.on_delete),
+        tags=_tags(config.notmuch, account.name, local.tree, dry=dry) if config.notmuch is not None else None,
     )
+
+
+def _tags(config: NotmuchConfig, name: str, tree: Tree, *, dry: bool) -> TagSide:
+    from jmapsync.storage.notmuch.side import TagRules, TagSide  # noqa: PLC0415  # few use it
+
+    return TagSide(tree, name, TagRules(config.config, config.mailboxes, tuple(config.tags.items()), config.ignore), dry=dry)
 
 
 def _objects(config: KindConfig, account: AccountConfig, client: Client, session: Session, *, dry: bool) -> Sides:

@@ -11,6 +11,7 @@ from jmapsync.app.memory import give_back_memory
 from jmapsync.app.places import LEDGER, LOCK, SPOOL
 from jmapsync.app.sides import TYPES, account_of, sides_of
 from jmapsync.app.signin import credential_for
+from jmapsync.config import MailConfig
 from jmapsync.engine.account import AccountRun, Sides
 from jmapsync.engine.cycle import Options
 from jmapsync.errors import JmapsyncError, LocalError, UnsupportedError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
-    from jmapsync.config import AccountConfig, KindConfig, SafetyConfig
+    from jmapsync.config import AccountConfig, KindConfig, NotmuchConfig, SafetyConfig
     from jmapsync.engine.report import AccountReport, Progress
     from jmapsync.engine.verify import Proof
 
@@ -78,8 +79,9 @@ class OpenAccount:
 
     @property
     def roots(self) -> list[Path]:
-        """Return the folders that are mirrors of the account."""
-        return [config.path for config in self.kinds]
+        """Return the folders to watch: the mirrors of the account, and what tells of changed tags."""
+        tags = [_tag_folder(config.notmuch) for config in self.kinds if isinstance(config, MailConfig) and config.notmuch]
+        return [*(config.path for config in self.kinds), *(folder for folder in tags if folder is not None)]
 
     @property
     def audited(self) -> float:
@@ -149,6 +151,13 @@ class OpenAccount:
         """Give back memory until the next run."""
         self.ledger.release_memory()
         give_back_memory()
+
+
+def _tag_folder(config: NotmuchConfig) -> Path | None:
+    """Return the folder whose files notmuch writes with each change of a tag; None while there is none."""
+    from jmapsync.storage.notmuch.database import folder_of  # noqa: PLC0415  # few use it
+
+    return folder_of(config.config)
 
 
 def _make_state(account: AccountConfig) -> None:

@@ -15,6 +15,7 @@ from jmapsync.config.values import (
     Layout,
     LineEndings,
     MailConfig,
+    NotmuchConfig,
     OnDelete,
     SieveConfig,
     TasksConfig,
@@ -145,11 +146,27 @@ def _read_mail(reader: Reader | None) -> MailConfig | None:
         on_delete=reader.choice("on_delete", OnDelete, MailConfig.on_delete),
         line_endings=reader.choice("line_endings", LineEndings, MailConfig.line_endings),
         keep_deleted=reader.flag("keep_deleted", default=MailConfig.keep_deleted),
+        notmuch=_read_notmuch(reader.table("notmuch")),
     )
     if not mail.include:
         reader.wrong("include", "include is empty, so no mailbox would be mirrored")
     reader.close()
     return mail
+
+
+def _read_notmuch(reader: Reader | None) -> NotmuchConfig | None:
+    if reader is None:
+        return None
+    notmuch = NotmuchConfig(
+        config=reader.path("config"),
+        mailboxes=reader.texts("mailboxes", NotmuchConfig.mailboxes),
+        tags=reader.names_of("tags"),
+        ignore=reader.texts("ignore", NotmuchConfig.ignore),
+    )
+    for tag in {one for one in notmuch.tags.values() if list(notmuch.tags.values()).count(one) > 1}:
+        reader.wrong("tags", f"tags gives the name {tag!r} to more than one mailbox or keyword")
+    reader.close()
+    return notmuch
 
 
 def _read_contacts(reader: Reader | None) -> ContactsConfig | None:

@@ -88,6 +88,14 @@ class Reader:
         self.wrong(name, f"{name} must be a list of texts, none of them empty")
         return default
 
+    def names_of(self, name: str) -> dict[str, str]:
+        """Return a table of texts."""
+        value = self._take(name, dict, {})
+        if all(isinstance(one, str) and one for one in value.values()):
+            return dict(value)
+        self.wrong(name, f"{name} must be a table of texts, none of them empty")
+        return {}
+
     def whole(self, name: str, default: int) -> int:
         """Return a whole number that is not negative."""
         value = self._take(name, int, default)

@@ -28,6 +28,20 @@ class KindConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotmuchConfig:
+    """How keywords and mailboxes are shown as tags of a notmuch database."""
+
+    config: Path | None = None
+    """notmuch's own configuration file; None for the one that it finds by itself."""
+    mailboxes: tuple[str, ...] = ()
+    """Mailbox paths as shell patterns: those that are tags too."""
+    tags: dict[str, str] = field(default_factory=dict)
+    """The tags of mailboxes and keywords that are called otherwise, by path or keyword."""
+    ignore: tuple[str, ...] = ()
+    """Tags that stay with notmuch."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class MailConfig(KindConfig):
     """How the mail of an account is mirrored."""
 
@@ -42,6 +56,7 @@ class MailConfig(KindConfig):
     """What a local delete of the last copy does on the server."""
     line_endings: LineEndings = "lf"
     keep_deleted: bool = False
+    notmuch: NotmuchConfig | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

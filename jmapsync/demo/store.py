@@ -41,7 +41,7 @@ class Store:
         """Whether the user may make collections."""
         self.sent: list[tuple[str, str]] = []
         """The scheduling messages that went out: what was done (`create`, `update`, `destroy`) and the event's uid."""
-        self.render: Callable[[JsonObject], bytes] | None = None
+        self.render: Callable[[list[JsonObject]], bytes] | None = None
         """How an item reads as a file; where it is given, a server like Cyrus offers the files of events as blobs."""
         self._ids: dict[str, dict[str | None, str]] = {}  # by uid, then by recurrence id
         self._serial = itertools.count(1)
@@ -241,7 +241,8 @@ class Store:
         """Return an item with the blob of its file, where files can be had."""
         if self.render is None:
             return item
-        data = self.render(item)
+        same = self._ids.get(item["uid"], {}).values() or [item["id"]]
+        data = self.render([self.items.get(each, item) for each in same])
         blob_id = f"I{item['id']}_{blob_id_of(data)}"
         self.account.blobs[blob_id] = data
         return {**item, "blobId": blob_id}

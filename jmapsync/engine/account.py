@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from jmapsync.engine.cycle import Cycle, Options
 from jmapsync.engine.execute import problems_of
 from jmapsync.engine.report import AccountReport, KindReport, State
+from jmapsync.engine.restore import Restorer
 from jmapsync.engine.shelving import Shelver
 from jmapsync.engine.verify import Proof, Verifier
 from jmapsync.errors import JmapsyncError, Scope, SuspendedError
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.engine.report import Progress
+    from jmapsync.engine.restore import Restored
+    from jmapsync.engine.selection import Selection, Stranger
     from jmapsync.formats.codec import Codec
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger
     from jmapsync.planner import Limits
-    from jmapsync.storage.port import Local, Remote
+    from jmapsync.storage.port import Local, Remote, TagIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Sides:
     remote: Remote
     codec: Codec | None = None
     """Of a kind whose bodies are objects."""
+    tags: TagIndex | None = None
+    """Of mail, where its keywords are tags as well."""
 
 
 class Bundle(Protocol):
@@ -117,6 +122,20 @@ class AccountRun:
                     raise
         return found
 
+    async def restore(self, sides: Sides, selection: Selection, stranger: Stranger | None) -> Restored | None:
+        """Put one kind back on the server; a failure is told in its report. `stranger` is given for what is no mirror of it."""
+        try:
+            if stranger is None:
+                self._pin(sides.kind.name, sides.account_id)
+            return await Restorer(self._cycle(sides), selection, stranger).run()
+        except JmapsyncError as error:
+            report = self.report.kinds.setdefault(sides.kind.name, KindReport())
+            report.state, report.exit_code = State.FAILED, error.exit_code
+            report.sentences.append(str(error))
+            if error.scope is Scope.ACCOUNT:
+                raise
+        return None
+
     def _cycle(self, sides: Sides) -> Cycle:
         report = KindReport()
         self.report.kinds[sides.kind.name] = report
@@ -133,6 +152,7 @@ class AccountRun:
             self.clock,
             Shelver(self.ledger, self.state / "shelf", sides.kind.name, sides.local, sides.codec, self.clock).shelve,
             sides.codec,
+            sides.tags,
             report,
         )
 

@@ -14,7 +14,7 @@ from jmapsync.planner.model import Order, Verb, Version
 from jmapsync.storage.port import Job, Outcome, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from jmapsync.engine.holding import Holding
     from jmapsync.engine.report import KindReport
@@ -81,6 +81,38 @@ class Containers:
         """Tell whether the container that an order puts another one into is there."""
         parents = self.ledger.records(sorted(order.homes))
         return all(home in parents and parents[home].of(order.side) is not None for home in order.homes)
+
+    async def put_back(self, keys: Collection[int], *, dry: bool) -> list[str]:
+        """Make containers on the server that it lacks, parents first, and return what was done, one line a step.
+
+        One of which the server had another before begins anew. Nothing is made when `dry`.
+        """
+        told: list[str] = []
+        records = self.ledger.records(sorted(keys))
+        while records:
+            ready = [one for one in records.values() if one.local is None or one.local.homes.isdisjoint(records)]
+            for record in ready or list(records.values()):
+                del records[record.key]
+                if record.local is None or record.remote is not None:
+                    continue
+                why = "the server does not have it"
+                order = Order(
+                    Side.REMOTE,
+                    Verb.CREATE,
+                    record.key,
+                    None,
+                    record.local,
+                    record.local.tags,
+                    record.local.homes,
+                    why,
+                    record.name,
+                )
+                if dry:
+                    told.append(f"create folder {record.name} on the server: {why}")
+                elif self._has_parent(order):
+                    receipt = await self._carry_out(order, replace(record, ref=None, base=None))
+                    told += [f"created folder {record.name} on the server"] if receipt.outcome is Outcome.DONE else []
+        return told
 
     def sentences(self) -> list[str]:
         """Return what would be done, one line a step, and count it."""

@@ -18,6 +18,7 @@ from jmapsync.engine.holding import Holding
 from jmapsync.engine.intents import forget_made, made
 from jmapsync.engine.objects import Objects
 from jmapsync.engine.report import KindReport, State
+from jmapsync.engine.tagging import Tagger
 from jmapsync.engine.threads import complete
 from jmapsync.errors import ExitCode, Remedy, SuspendedError
 from jmapsync.planner import Present, Side, plan, settle
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from jmapsync.ledger import Ledger, Record
     from jmapsync.planner import Limits
     from jmapsync.planner.model import Order, Plan
-    from jmapsync.storage.port import Local, Observation, Remote
+    from jmapsync.storage.port import Local, Observation, Remote, TagIndex
 
 ROUNDS = 3
 PAGE = 1000
@@ -73,9 +74,12 @@ class Cycle:
     shelve: Callable[[Work], None]
     codec: Codec | None = None
     """Knows the bodies of a kind that are objects."""
+    tags: TagIndex | None = None
+    """Shows keywords and containers as tags."""
     report: KindReport = field(default_factory=KindReport)
     holding: Holding = field(init=False)
     absorber: Absorber = field(init=False)
+    _tagger: Tagger | None = field(init=False)
     _begun: bool = False
     _disk_seen: bool = False
     """Whether the disk was looked at already, because it alone gave the hint."""
@@ -86,16 +90,18 @@ class Cycle:
         """Remember nothing tried yet."""
         self.holding = Holding(self.kind.name, self.ledger, self.clock, self.remote.policy, full=self.options.full)
         self.absorber = Absorber(self.kind, self.ledger, self.remote, self.holding, self._adopt_folder)
+        self._tagger = Tagger(self.tags, self.ledger, self.remote, self.report) if self.tags is not None else None
 
     async def look_ahead(self) -> None:
         """Ask the server for what a run asks it first, so that several kinds can do so at once. Raises as `run` does."""
         if not self.options.disk_only:
-            self._begin()
+            self.begin()
             pages = self._pages(full=self.options.full)
             first = await anext(pages, None)
             self._told = _resumed(first, pages)
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Check the root and load what is known of the containers, once. Raises as `run` does."""
         if not self._begun:
             self.local.open(self.ledger, self.account_id)
             self.absorber.load()
@@ -103,7 +109,7 @@ class Cycle:
 
     async def look(self) -> None:
         """Look at both sides and take in what they hold, and do nothing more. Raises as `run` does."""
-        self._begin()
+        self.begin()
         guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
         await self._look(Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.holding), guard, 0)
 
@@ -113,9 +119,10 @@ class Cycle:
         Raises what stops the kind: the root is not there, no network, the disk refuses. SuspendedError when the guard held
         the plan back: then nothing was written.
         """
-        self._begin()
+        self.begin()
         guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
         if self.options.disk_only and not await complete(self._disk_changed, guard):
+            await self._show_tags()
             self._conclude()
             return self.report
         committer = Committer(self.kind, self.ledger, self.report, self.clock, self.holding)
@@ -140,6 +147,7 @@ class Cycle:
             committer.stale += await containers.run(deletions=True)
             if not committer.stale and next(self._works(deletions=False), None) is None:
                 break
+        await self._show_tags()
         self._conclude()
         return self.report
 
@@ -224,7 +232,13 @@ class Cycle:
                 if look.suspicious:
                     guard.doubt(Side.LOCAL, look.suspicious)
                 self.absorber.take_local_items(look)
+        if self._tagger is not None:
+            found = self._tagger.take() or found
         return found
+
+    async def _show_tags(self) -> None:
+        if self._tagger is not None and not self.options.dry:
+            await complete(self._tagger.show)
 
     # planning
 

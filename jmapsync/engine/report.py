@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from jmapsync.errors import ExitCode, Remedy
@@ -35,6 +35,10 @@ class Counts:
             self.deleted += 1
         else:
             self.updated += 1
+
+    def __add__(self, other: Counts) -> Counts:
+        """Return the writes of both."""
+        return Counts(self.created + other.created, self.updated + other.updated, self.deleted + other.deleted)
 
     @property
     def total(self) -> int:
@@ -87,6 +91,11 @@ class KindReport:
         folders = f"{counted(self.folders.total, 'folder')} written" if self.folders.total else ""
         parts = [self.to_disk.told("here"), self.to_server.told("on the server"), folders]
         return ", ".join(part for part in parts if part) or "nothing to do"
+
+    def followed_by(self, later: KindReport) -> KindReport:
+        """Return the report of this run and another one right after it, which tells how things stand."""
+        written = (self.to_disk + later.to_disk, self.to_server + later.to_server, self.folders + later.folders)
+        return replace(later, to_disk=written[0], to_server=written[1], folders=written[2])
 
     def to_json(self) -> dict[str, Any]:
         """Return the object of `sync --json`."""

@@ -10,14 +10,16 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.canonical import canonical, plain_part
+from jmapsync.formats.instances import INSTANCES, instances
 from jmapsync.formats.objects import MAPS_OF_PATCHES, UnfitPatchError, apply, diff, escape, tokens
 from jmapsync.formats.shapes import KEYED, NAMED, ONE, PARTS, REFERENCES, objects, type_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from jmapsync.formats.codec import Object
 
@@ -41,6 +43,8 @@ _MAIN = (
     "components",
 )
 """Properties that tell an entry from its like, the first that it has."""
+_COMPARED = 50
+"""Entries that one is compared with by what it shares with them: with all of thousands it would take minutes."""
 _DRESS = re.compile(r"(?:mailto|tel):|[\s()./-]", re.IGNORECASE)
 """What a number or an address may be written with or without."""
 _KEYED_OF = {
@@ -57,6 +61,9 @@ def align(item: Object, reference: Object) -> Object:
     """
     if item == reference:
         return item
+    if parts := instances(item):
+        others = instances(reference)
+        return {**item, INSTANCES: {key: align(part, others[key]) if key in others else part for key, part in parts.items()}}
     keys: Keys = {}
     owner = type_of(item)
     result = _follow(owner, _rekeyed(owner, _bare(item), reference, (), keys), keys)
@@ -152,56 +159,72 @@ class _Pairing:
     others: Object
     names: dict[str, str]
     """The new key of each entry that has found its like."""
-    left: list[str]
-    free: list[str]
+    left: dict[str, None]
+    free: dict[str, None]
 
     def pair(self, tell: Callable[[str, Any], Any]) -> None:
         """Pair what is told alike: what has the same key first, then in order. None tells nothing."""
         if not self.left or not self.free:
             return
-        told: dict[Any, list[str]] = {}
+        told: dict[Any, dict[str, None]] = {}
         for other in self.free:
-            told.setdefault(tell(other, self.others[other]), []).append(other)
+            told.setdefault(tell(other, self.others[other]), {})[other] = None
         told.pop(None, None)
         alike = [(key, mark) for key in self.left if (mark := tell(key, self.entries[key])) in told]
         for key, mark in sorted(alike, key=lambda found: found[0] not in told[found[1]]):
             if candidates := told[mark]:
-                self.found(key, candidates.pop(candidates.index(key) if key in candidates else 0))
+                other = key if key in candidates else next(iter(candidates))
+                del candidates[other]
+                self.found(key, other)
 
     def pair_by_place(self) -> None:
         """Pair each entry with the one of its kind that shares most with it, in order."""
+        free: dict[Any, dict[str, None]] = {}
+        for other in self.free:
+            free.setdefault(_kind(self.others[other]), {})[other] = None
         for key in list(self.left):
-            alike = [other for other in self.free if _kind(self.others[other]) == _kind(self.entries[key])]
-            if alike:
-                self.found(key, max(alike, key=lambda other: _shared(self.entries[key], self.others[other])))
+            if alike := free.get(_kind(self.entries[key])):
+                other = max(islice(alike, _COMPARED), key=lambda other: _shared(self.entries[key], self.others[other]))
+                del alike[other]
+                self.found(key, other)
 
     def found(self, key: str, other: str) -> None:
         """Note what an entry's key is to be."""
         self.names[key] = other
-        self.left.remove(key)
-        self.free.remove(other)
+        del self.left[key]
+        del self.free[other]
 
 
 def _match(owner: str, entries: Object, others: Object, names: dict[str, str]) -> dict[str, str]:
     """Add the new key of every entry to `names`, and return it."""
     taken = set(names.values())
     pairing = _Pairing(
-        entries, others, names, [key for key in entries if key not in names], [key for key in others if key not in taken]
+        entries,
+        others,
+        names,
+        dict.fromkeys(key for key in entries if key not in names),
+        dict.fromkeys(key for key in others if key not in taken),
     )
     pairing.pair(lambda _, entry: _text(plain_part(owner, entry) if isinstance(entry, dict) else entry))
     pairing.pair(lambda _, entry: _main(entry))
     pairing.pair(lambda key, entry: (key, _kind(entry)))
     pairing.pair_by_place()
+    taken = {*others, *names.values()}
+    numbers: dict[str, Iterator[int]] = {}
     for key in pairing.left:
-        names[key] = _new_key(key, entries[key], {*others, *names.values()})
+        names[key] = _new_key(key, entries[key], taken, numbers)
+        taken.add(names[key])
     return names
 
 
-def _new_key(key: str, entry: Any, taken: set[str]) -> str:  # noqa: ANN401 # any JSON value
+def _new_key(key: str, entry: Any, taken: set[str], numbers: dict[str, Iterator[int]]) -> str:  # noqa: ANN401 # any JSON value
+    """Return a key that is not taken; `numbers` goes on where a former entry of the same content left off."""
     if key not in taken:
         return key
     made = "k" + hashlib.sha256(_text(entry).encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    return next(name for name in (made, *(f"{made}-{number}" for number in range(2, len(taken) + 3))) if name not in taken)
+    if made not in taken:
+        return made
+    return next(name for number in numbers.setdefault(made, count(2)) if (name := f"{made}-{number}") not in taken)
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 # any JSON value

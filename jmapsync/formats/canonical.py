@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.encoding import encode, holds_data
+from jmapsync.formats.instances import INSTANCES, instances
 from jmapsync.formats.lines import digest_of
 from jmapsync.formats.objects import UnfitPatchError, apply, at, diff, escape, tokens
 from jmapsync.formats.setaside import set_aside
@@ -71,6 +72,9 @@ def canonical(item: Object, beside: Object | None = None) -> Object:
     Overrides and localizations become the narrowest patches of the canonical form that mean the same. What goes without saying
     beside the title and the description, that is in the texts of alarms, is told by those of `beside`, if that is given.
     """
+    if parts := instances(item):
+        others = instances(beside or {})
+        return {**_plain_item(_without_instances(item)), INSTANCES: {key: canonical(parts[key], others.get(key)) for key in parts}}
     result = _plain_item(item, beside)
     for name in _PATCHES:
         if patches := _patches(item, name):
@@ -85,6 +89,8 @@ def sense(item: Object) -> str:
     """
     if holds_data(encode(item)):
         item = set_aside(item)[0]
+    if parts := instances(item):
+        return digest_of(encode({**_content(_without_instances(item)), INSTANCES: {key: sense(parts[key]) for key in parts}}))
     content = _content(item)
     for name in _PATCHES:
         if patches := _patches(item, name):
@@ -97,6 +103,9 @@ def changes(before: Object, after: Object) -> Patch:
 
     What it leaves out or has empty is null, which sets a property to its default (RFC 8620, 5.3).
     """
+    old, new = instances(before), instances(after)
+    if old and new:
+        return diff(_without_instances(before), _without_instances(after)) | _changed_instances(old, new)
     meaning = canonical(after)
     patch = {path: at(after, path) for path in diff(canonical(before, after), meaning)}
     for path, value in list(patch.items()):
@@ -109,6 +118,21 @@ def changes(before: Object, after: Object) -> Patch:
             else:
                 patch[path] = {inner: each for inner, each in value.items() if inner not in _STAMPS}
     return _fitted(before, after, patch)
+
+
+def _changed_instances(before: dict[str, Object], after: dict[str, Object]) -> Patch:
+    patch: Patch = {}
+    for key in before.keys() | after.keys():
+        path = f"{INSTANCES}/{escape(key)}"
+        if key in before and key in after:
+            patch |= {f"{path}/{inner}": value for inner, value in changes(before[key], after[key]).items()}
+        else:
+            patch[path] = after.get(key)
+    return patch
+
+
+def _without_instances(item: Object) -> Object:
+    return {name: value for name, value in item.items() if name != INSTANCES}
 
 
 def _fitted(before: Object, after: Object, patch: Patch) -> Patch:

@@ -11,6 +11,7 @@ from jmapsync.formats import align, canonical
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.damage import take_back
 from jmapsync.formats.fit import is_fit_card, is_fit_schedule
+from jmapsync.formats.instances import gathered, instances
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,11 +55,18 @@ def schedules(type_: Literal["Event", "Task"]) -> FileCodec:
     return FileCodec(".ics", partial(_read_one, type_), _write_one, is_fit_schedule)
 
 
+def _text(data: bytes) -> bytes:
+    """Return a file that is text. Raises MalformedError for one with NUL, which no server takes, and a crash leaves behind."""
+    if b"\0" in data:
+        raise MalformedError("It holds NUL characters, which are no part of any text.")
+    return data
+
+
 def _read_card(data: bytes) -> Object:
     """Return a card without the uid that was made of its content: an edit would make another item of it."""
     from jmapsync.formats.vcard import read_card  # noqa: PLC0415  # a run with nothing to do converts nothing
 
-    item = read_card(data)
+    item = read_card(_text(data))
     if not _UID.search(data):
         del item["uid"]
     return item
@@ -67,22 +75,20 @@ def _read_card(data: bytes) -> Object:
 def _write_card(version: Version, item: Object) -> bytes:
     from jmapsync.formats.vcard import write_card  # noqa: PLC0415  # as above
 
-    return write_card(item, version)
+    return _text(write_card(item, version))
 
 
 def _write_one(item: Object) -> bytes:
     from jmapsync.formats.ical import write_calendar  # noqa: PLC0415  # the icalendar library costs 100 ms
 
-    return write_calendar([item])
+    return _text(write_calendar(list(instances(item).values()) or [item]))
 
 
 def _read_one(type_: str, data: bytes) -> Object:
     from jmapsync.formats.ical import read_calendar  # noqa: PLC0415  # as above
 
-    objects = read_calendar(data)
-    if len(objects) > 1:
-        raise MalformedError(f"The file holds {len(objects)} instances of a series, but not the series itself.")
+    objects = read_calendar(_text(data))
     found = str(objects[0].get("@type"))
     if found != type_:
         raise MalformedError(f"The file holds {_WORDS.get(found, 'something else')}, not {_WORDS[type_]}.")
-    return objects[0]
+    return gathered(objects) if "recurrenceId" in objects[0] else objects[0]

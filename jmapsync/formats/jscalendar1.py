@@ -75,8 +75,8 @@ def to_v1(item: Object, held: Object | None = None) -> Object:
     result = {name: value for name, value in down(_owner(item), item).items() if value is not None and not _is_empty(name, value)}
     end = next(iter([*_ends(result), *_ends(held or {}), _END]))
     if (zone := result.pop("endTimeZone", None)) is not None:
-        locations = result.get("locations", {})
-        marked = {"@type": "Location", "relativeTo": "end", **locations.get(end, {}), "timeZone": zone}
+        locations = found if isinstance(found := result.get("locations"), dict) else {}
+        marked = {"@type": "Location", "relativeTo": "end", **_object(locations.get(end)), "timeZone": zone}
         result["locations"] = {**locations, end: marked}
     if isinstance(patches := result.get("recurrenceOverrides"), dict):
         located = {key: _located(_patch(item, patch, down, entry), end) for key, patch in patches.items()}
@@ -84,6 +84,10 @@ def to_v1(item: Object, held: Object | None = None) -> Object:
     if isinstance(entries := result.get("entries"), list):
         result["entries"] = [to_v1(entry) if isinstance(entry, dict) else entry for entry in entries]
     return result
+
+
+def _object(value: Any) -> Object:  # noqa: ANN401 # any JSON value
+    return value if isinstance(value, dict) else {}
 
 
 def _without_lines(patch: Any) -> Any:  # noqa: ANN401 # any JSON value

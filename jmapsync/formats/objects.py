@@ -35,7 +35,7 @@ def tokens(path: str) -> list[str]:
 
 def words(path: str) -> str:
     """Return a path for people: `emails e1 address`."""
-    first, *rest = tokens(path)
+    first, *rest = tokens(path.removeprefix("jmapsync:"))
     return " ".join([_HUMP.sub(" ", first).lower(), *(_HUMP.sub(" ", name).lower() if name.isalpha() else name for name in rest)])
 
 

@@ -7,6 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jmapsync.formats.canonical import changes
+from jmapsync.formats.instances import INSTANCES, instances
 from jmapsync.formats.objects import MAPS_OF_PATCHES, UnfitPatchError, apply, at, diff, escape, follow, same, tokens, words
 from jmapsync.formats.shapes import KEYED, part_at
 
@@ -49,14 +50,19 @@ def merge(base_local: Object, local: Object, base_remote: Object, remote: Object
     zone). What both changed alike, and what the other side already holds, is left out. Entries that both added to one map stand
     side by side; under the same key, the local one gets a key that is free.
     """
+    if all(instances(item) for item in (base_local, local, base_remote, remote)):
+        return _merge_instances(base_local, local, base_remote, remote)
+    return _merge(base_local, local, base_remote, remote)
+
+
+def _merge(base_local: Object, local: Object, base_remote: Object, remote: Object) -> Merge:
+    four = (base_local, local, base_remote, remote)
     changed = _Changed([path for change in diff(base_remote, remote).items() for path, _ in _spread(*change, base_remote, local)])
     patch: Patch = {}
     conflicts: list[str] = []
     for path, value in _fitted(diff(base_local, local), base_local, local, remote):
-        if _LINES.search(path) and all(
-            isinstance(at(item, path), list | None) for item in (base_local, local, base_remote, remote)
-        ):
-            lines, contested = merge_lines(*(at(item, path) or [] for item in (base_local, local, base_remote, remote)))
+        if _LINES.search(path) and all(isinstance(at(item, path), list | None) for item in four):
+            lines, contested = merge_lines(*(at(item, path) or [] for item in four))
             conflicts += contested
             if lines != (at(remote, path) or []):
                 patch[path] = lines or None
@@ -68,6 +74,22 @@ def merge(base_local: Object, local: Object, base_remote: Object, remote: Object
             patch[_free(path, remote, local)] = value
         else:
             conflicts.append(words(path))
+    return Merge(patch, sorted(conflicts))
+
+
+def _merge_instances(base_local: Object, local: Object, base_remote: Object, remote: Object) -> Merge:
+    """Merge the instances that all four have one by one, and the others as values of a map; what both sides added may be alike."""
+    four = (base_local, local, base_remote, remote)
+    common = set.intersection(*(set(instances(item)) for item in four))
+    mine, theirs = instances(local), instances(remote)
+    done = common | {key for key in mine.keys() & theirs.keys() if key not in common and not changes(theirs[key], mine[key])}
+    rest = [{**item, INSTANCES: {key: part for key, part in instances(item).items() if key not in done}} for item in four]
+    found = _merge(*rest)
+    patch, conflicts = dict(found.patch), list(found.conflicts)
+    for key in sorted(common):
+        one = merge(*(instances(item)[key] for item in four))
+        patch |= {f"{INSTANCES}/{escape(key)}/{path}": value for path, value in one.patch.items()}
+        conflicts += [f"instance {key} {words}" for words in one.conflicts]
     return Merge(patch, sorted(conflicts))
 
 
@@ -166,7 +188,7 @@ def _is_entry(item: Object, path: str) -> bool:
     """Tell whether what is at a path is one value beside others that have nothing to do with it."""
     *place, _ = tokens(path)
     part = part_at(item, place)
-    return (part is not None and part.how == KEYED) or place[-1:] in [[name] for name in MAPS_OF_PATCHES]
+    return (part is not None and part.how == KEYED) or place[-1:] in [[name] for name in (*MAPS_OF_PATCHES, INSTANCES)]
 
 
 def _is_added(path: str, value: Any, *bases: Object) -> bool:  # noqa: ANN401 # any JSON value

@@ -84,6 +84,8 @@ def _name(text: str, found: dict[str, bytes]) -> tuple[str, str]:
     if decoded is None:
         return text, ""
     media_type, data = decoded
+    if len(data) * 4 // 3 + len(media_type) + len("data:;base64,==") <= LARGEST:  # junk may make little long
+        return text, ""
     name = PREFIX + hashlib.sha256(data).hexdigest()
     found[name] = data
     return name, media_type

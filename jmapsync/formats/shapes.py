@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jmapsync.formats.instances import INSTANCES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -53,8 +55,8 @@ _SHAPES: dict[str, dict[str, str]] = {
     "Address": {"components": "[AddressComponent"},
     "Anniversary": {"date": "PartialDate", "place": "Address"},
     "Note": {"author": "Author"},
-    "Event": _TIMED,
-    "Task": _TIMED,
+    "Event": {**_TIMED, INSTANCES: "<Event"},
+    "Task": {**_TIMED, INSTANCES: "<Task"},
     "Group": {"links": "{Link"},
     "Location": {"links": "{Link", "iCalendar": "ICalComponent"},
     "VirtualLocation": {"iCalendar": "ICalComponent"},

@@ -15,6 +15,7 @@ from jmapsync.ledger.codec import decode, encode
 from jmapsync.ledger.contents import Contents
 from jmapsync.ledger.database import connect, copy_into
 from jmapsync.ledger.rows import HeldBack, Intent, Place, Record, Shelved, Suspended
+from jmapsync.ledger.tagged import TagTable
 from jmapsync.planner.model import Base, Side
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Ledger:
         """Wrap an open connection; use `open` or `open_readonly`."""
         self._db = db
         self.contents = Contents(db)
+        self.tagged = TagTable(db)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -107,6 +109,11 @@ class Ledger:
                 self._db.execute("ROLLBACK")
             raise
 
+    @property
+    def writes(self) -> int:
+        """Return how many rows were written since it was opened."""
+        return self._db.total_changes
+
     # meta and cursors
 
     def note(self, name: str) -> str:
@@ -160,7 +167,7 @@ class Ledger:
             " base_local = ?, base_remote = ?, agreed = ? WHERE key = ?",
             keep,
         )
-        for table in ("item", "intent", "problem", "content"):
+        for table in ("item", "intent", "problem", "content", "tagged"):
             self._db.executemany(f"DELETE FROM {table} WHERE key = ?", drop)  # noqa: S608 - fixed names
 
     def records(self, keys: Sequence[int]) -> dict[int, Record]:
@@ -212,6 +219,17 @@ class Ledger:
             rows = self._db.execute(f"SELECT {_ITEM} FROM item WHERE {fixed} ORDER BY key", (kind,))  # noqa: S608
             return iter([_record(row) for row in rows])
         return (_record(row) for row in self._by("size", sorted(set(sizes)), fixed, (kind,)))
+
+    def alike(self, kind: str) -> Iterator[list[Record]]:
+        """Yield the items of equal content that only the disk holds and that were never agreed on, where there are several."""
+        rows = self._db.execute(
+            "SELECT digest FROM item WHERE kind = ? AND agreed = 0 AND base_local IS NULL AND local IS NOT NULL"
+            " AND remote IS NULL AND digest <> '' GROUP BY digest HAVING count(*) > 1",
+            (kind,),
+        )
+        for (digest,) in rows.fetchall():
+            found = self.by_digest(kind, [digest]).get(digest, [])
+            yield [one for one in found if one.local is not None and one.remote is None and one.base is None]
 
     def edited(self, kind: str) -> list[Record]:
         """Return the items whose local body is another than the one agreed on, and that are still open."""
@@ -271,6 +289,10 @@ class Ledger:
         rows = self._many("SELECT name FROM place WHERE folder = ? AND name IN ({})", names, (folder,))
         return {row[0] for row in rows}
 
+    def keys_at(self, folder: int, names: Sequence[str]) -> dict[str, int]:
+        """Return whose files of a folder those of some names are, by name; one that is not known is left out."""
+        return dict(self._many("SELECT name, key FROM place WHERE folder = ? AND name IN ({})", names, (folder,)))
+
     def places_of(self, keys: Sequence[int]) -> dict[int, list[Place]]:
         """Return the files of some items, each list by folder and name."""
         found: dict[int, list[Place]] = {}
@@ -318,6 +340,16 @@ class Ledger:
     def drop_intents(self, keys: Iterable[int]) -> None:
         """Forget creates whose outcome is known."""
         self._db.executemany("DELETE FROM intent WHERE key = ?", ((key,) for key in keys))
+
+    def forget_server(self) -> None:
+        """Forget all that is known of the server: what lies on the disk is then to be compared with another one."""
+        self._db.execute("DELETE FROM item WHERE local IS NULL")
+        self._db.execute("UPDATE item SET ref = NULL, remote = NULL, base_local = NULL, base_remote = NULL, agreed = 0")
+        self._db.execute("DELETE FROM folder WHERE key NOT IN (SELECT key FROM item)")
+        self._db.execute("DELETE FROM content WHERE tree <> 'local'")
+        self._db.execute("DELETE FROM meta WHERE name NOT LIKE 'root:%'")
+        for table in ("cursor", "intent", "problem", "suspension"):
+            self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - fixed names
 
     # the shelf
 

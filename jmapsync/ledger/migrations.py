@@ -39,6 +39,18 @@ STEPS: dict[int, str] = {
           PRIMARY KEY (key, tree)
         );
     """,
+    # What notmuch showed of a message when it was last looked at.
+    3: """
+        CREATE TABLE tagged (
+          key INTEGER PRIMARY KEY,
+          message TEXT NOT NULL,               -- notmuch's id; items of one Message-ID share it
+          tags TEXT NOT NULL,                  -- all it had, a line each
+          shown TEXT NOT NULL,                 -- those that stood for keywords and mailboxes of ours
+          marked INTEGER NOT NULL,             -- whether it was given our mark
+          seen TEXT NOT NULL                   -- keywords and mailboxes of the item when they were written
+        );
+        CREATE INDEX tagged_message ON tagged (message);
+    """,
 }
 """SQL that leads from version N to N + 1, by N."""
 

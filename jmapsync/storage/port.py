@@ -16,7 +16,7 @@ from jmapsync.errors import Remedy
 from jmapsync.formats.lines import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from jmapsync.errors import LocalError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jmapsync.formats.lines import Measure
     from jmapsync.ledger import Ledger, Place, Record
     from jmapsync.planner.model import Order, Version
+    from jmapsync.storage.notmuch.look import TagPage
 
 _PIECE = 1 << 18
 """Octets of a file in memory at a time."""
@@ -233,6 +234,19 @@ class Local(Protocol):
 
     def failure(self) -> LocalError | None:
         """Return why the last write had to stop, when the whole disk is to blame."""
+
+
+class TagIndex(Protocol):
+    """A database beside the disk side in which keywords and containers of items are tags."""
+
+    def look(self, ledger: Ledger, archive: int | None) -> Iterator[TagPage]:
+        """Yield what somebody changed there since it was last looked at. Raises TagsError.
+
+        `archive` is the container for items that are taken out of their last one, if there is one.
+        """
+
+    def show(self, ledger: Ledger) -> None:
+        """Write there what changed here since. Raises TagsError."""
 
 
 class Remote(Protocol):

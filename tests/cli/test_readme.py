@@ -18,6 +18,7 @@ from jmapsync.config import (
     DaemonConfig,
     HooksConfig,
     MailConfig,
+    NotmuchConfig,
     SafetyConfig,
     TasksConfig,
     load,
@@ -33,7 +34,7 @@ BLOCKS = [block.replace("\n   ", "\n") for block in re.findall(r"```toml\n(.*?)`
 REFERENCE = next(block for block in BLOCKS if "max_deletes" in block)
 
 
-@pytest.mark.parametrize("block", [block for block in BLOCKS if "[accounts" in block])
+@pytest.mark.parametrize("block", [block for block in BLOCKS if "[accounts" in block and "address" in block])
 def test_its_configurations_are_sound(block: str, home: Home) -> None:
     home.config.write_text(block)
     assert list(load(home.config).accounts) == ["home"]
@@ -45,7 +46,7 @@ def test_its_reference_names_every_key_with_its_default(home: Home) -> None:
     account = config.accounts["home"]
 
     assert (config.daemon, config.safety, config.hooks) == (DaemonConfig(), SafetyConfig(), HooksConfig())
-    assert account.mail == MailConfig(path=home.path / "Mail/home")
+    assert account.mail == MailConfig(path=home.path / "Mail/home", notmuch=NotmuchConfig())
     assert account.contacts == ContactsConfig(path=home.path / ".contacts/home")
     assert account.calendars == CalendarsConfig(path=home.path / ".calendars/home")
     assert account.tasks == TasksConfig(path=home.path / ".tasks/home")
@@ -53,7 +54,9 @@ def test_its_reference_names_every_key_with_its_default(home: Home) -> None:
     keys = {one.name for one in fields(AccountConfig)} - kinds - {"name", "state_dir"}
     uncommented = re.sub(r"^# (?=[a-z_]+ = )", "", REFERENCE, flags=re.MULTILINE)
     assert keys == set(tomllib.loads(uncommented)["accounts"]["home"]) - kinds
-    assert {one.name for one in fields(MailConfig)} == set(tomllib.loads(REFERENCE)["accounts"]["home"]["mail"])
+    mail = tomllib.loads(REFERENCE)["accounts"]["home"]["mail"]
+    assert {one.name for one in fields(MailConfig)} == set(mail)
+    assert {one.name for one in fields(NotmuchConfig)} == set(mail["notmuch"])
     assert AccountConfig(name="home", state_dir=home.state).auth == account.auth
     assert next(one.default for one in fields(MailConfig) if one.name == "path") is MISSING
 

@@ -77,7 +77,9 @@ def _open(name: str, real_servers: Callable[[str], Cyrus]) -> Iterator[Peer]:
         if make == "demo":
             server = stack.enter_context(DemoServer(dialect=version))
             url, user, password = server.url, "demo", "demo"
-            server.account.calendars.render = lambda event: f"BEGIN:VCALENDAR\r\n{event['uid']} {event['title']}".encode()
+            server.account.calendars.render = lambda events: (
+                f"BEGIN:VCALENDAR\r\n{[(one['uid'], one['title']) for one in events]}".encode()
+            )
             mark = _hiding(server.account)
         else:
             real = real_servers(flavour)

@@ -196,7 +196,7 @@ def test_synthetic_contacts_and_events_are_as_many_as_asked_for_and_sound(server
 def test_a_file_shown_as_a_blob_follows_its_event() -> None:
     with DemoServer(dialect="cyrus312") as server:
         store = server.account.calendars
-        store.render = lambda event: event["title"].encode()
+        store.render = lambda events: events[0]["title"].encode()
         before = store.with_file(store.items[store.add(EVENT)])
         store.edit(before["id"], {"title": "Coffee"})
         after = store.with_file(store.items[before["id"]])

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-import subprocess
-import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.live.compare import assert_same, on_server
 from tests.live.imap import Draft
+from tests.live.screen import on_screen
 from tests.mirror import Mirror
 
 if TYPE_CHECKING:
@@ -19,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.live.conftest import Account
+    from tests.live.screen import Screen
 
 SETTINGS = """
 set mbox_type = Maildir
@@ -39,33 +37,6 @@ set header_cache = ""
 """
 
 
-@dataclass
-class Screen:
-    """A mail program in a terminal of 100 by 30."""
-
-    session: str
-
-    def keys(self, *keys: str) -> None:
-        for key in keys:
-            subprocess.run(["tmux", "send-keys", "-t", self.session, key], check=True)
-            time.sleep(0.15)
-
-    def text(self) -> str:
-        return subprocess.run(["tmux", "capture-pane", "-p", "-t", self.session], check=True, capture_output=True, text=True).stdout
-
-    def wait_for(self, text: str, seconds: float = 10) -> None:
-        until = time.monotonic() + seconds
-        while text not in self.text():
-            assert time.monotonic() < until, f"{text!r} never came; the screen:\n{self.text()}"
-            time.sleep(0.05)
-
-    def wait_for_end(self, seconds: float = 10) -> None:
-        until = time.monotonic() + seconds
-        while subprocess.run(["tmux", "has-session", "-t", self.session], check=False, capture_output=True).returncode == 0:
-            assert time.monotonic() < until, f"the program did not end; the screen:\n{self.text()}"
-            time.sleep(0.05)
-
-
 @pytest.fixture(params=["mutt", "neomutt"])
 def program(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -84,11 +55,8 @@ def mirror(account: Account, tmp_path: Path) -> Mirror:
 def screen(program: str, mirror: Mirror, tmp_path: Path) -> Iterator[Screen]:
     rc = tmp_path / "muttrc"
     rc.write_text(SETTINGS.format(root=mirror.root))
-    session = f"jmapsync-{tmp_path.name}-{time.monotonic_ns()}".replace(".", "-")
-    command = f"env HOME={shlex.quote(str(tmp_path))} TERM=screen {program} -F {shlex.quote(str(rc))}"
-    subprocess.run(["tmux", "new-session", "-d", "-s", session, "-x", "100", "-y", "30", command], check=True)
-    yield Screen(session)
-    subprocess.run(["tmux", "kill-session", "-t", session], check=False, capture_output=True)
+    with on_screen([program, "-F", str(rc)], {"HOME": str(tmp_path)}) as screen:
+        yield screen
 
 
 def test_reading_marking_moving_and_deleting_reach_the_server(account: Account, mirror: Mirror, screen: Screen) -> None:

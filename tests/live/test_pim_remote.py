@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jmapsync.formats.instances import INSTANCES, gathered, instances
 from jmapsync.planner.model import Verb
 from jmapsync.storage.port import Outcome
 from tests.pim import DAV, Dav, Pim, change
@@ -48,6 +49,10 @@ def event(uid: str, *lines: str, start: str = "20260105T100000") -> str:
 def dav(account: Account) -> Iterator[Dav]:
     with Dav(account.server.jmap_port, account.user, account.password) as dav:
         yield dav
+
+
+def titles(content: bytes) -> dict[str, str]:
+    return {day: one["title"] for day, one in instances(json.loads(content)).items()}
 
 
 def text_of(dav: Dav, kind: str, uid: str, collection: str = "Default") -> str:
@@ -299,24 +304,48 @@ class TestCalendars:
         held = dict(room.held)
         assert (room.look(whole=True).items, room.held) == ({}, held)
 
-    def test_one_instance_of_a_series_is_an_item_and_several_are_held_back(self, dav: Dav, room: Room) -> None:
+    def test_instances_of_a_series_without_it_are_one_item(self, dav: Dav, room: Room) -> None:
         part = event("lone", "SUMMARY:One", "RECURRENCE-ID;TZID=Europe/Berlin:20260112T100000", start="20260112T120000")
         dav.put("calendars", "l.ics", calendar(part))
         (seen,) = room.look().items.values()
-        assert json.loads(seen.content)["recurrenceId"] == "2026-01-12T10:00:00"
+        assert titles(seen.content) == {"2026-01-12T10:00:00": "One"}
         second = event("lone", "SUMMARY:Two", "RECURRENCE-ID;TZID=Europe/Berlin:20260119T100000", start="20260119T120000")
         dav.put("calendars", "l.ics", calendar(part, second))
         look = room.look()
-        assert (look.items, look.gone, len(look.problems)) == ({}, [], 1)  # the one that is new
-        assert len(room.look(whole=True).problems) == 2
+        assert (list(look.items), look.gone, look.problems) == ([seen.ref], [], [])
+        assert titles(room.held[seen.ref].content) == {"2026-01-12T10:00:00": "One", "2026-01-19T10:00:00": "Two"}
+        assert room.look(whole=True).items == {}
         (receipt,) = room.write(room.to_create(thing("calendars", "lone", "A series")))
         assert receipt.outcome is Outcome.REFUSED  # it would take their place, contents and all
         assert text_of(dav, "calendars", "lone").count("BEGIN:VEVENT") == 2
+        dav.put("calendars", "l.ics", calendar(second))
+        look = room.look()
+        assert (look.gone, titles(room.held[seen.ref].content)) == ([], {"2026-01-19T10:00:00": "Two"})
         whole = event("lone", "SUMMARY:Whole", "RRULE:FREQ=WEEKLY;COUNT=4")
         dav.put("calendars", "l.ics", calendar(whole, part, second))
         look = room.look()
         assert ([seen.digest for seen in look.items.values()], look.gone) == (["lone"], [seen.ref])
         assert len(room.by_uid("lone")["recurrenceOverrides"]) == 2
+
+    def test_instances_of_a_series_without_it_are_written_each_by_itself(self, dav: Dav, room: Room) -> None:
+        days = ("2026-01-12T10:00:00", "2026-01-19T10:00:00", "2026-01-26T10:00:00")
+        one, two, three = (
+            {**thing("calendars", "lone", f"On {day}", recurrenceId=day, recurrenceIdTimeZone="Europe/Berlin"), "start": day}
+            for day in days
+        )
+        room.look()
+        (ref,) = room.done(room.to_create(gathered([one, two])))
+        assert text_of(dav, "calendars", "lone").count("BEGIN:VEVENT") == 2
+        assert room.look().items == {}
+        room.done(room.to_patch(ref, {f"{INSTANCES}/{days[0]}/title": "Un"}))
+        assert titles(room.held[ref].content) == {days[0]: "Un", days[1]: f"On {days[1]}"}
+        room.done(room.to_patch(ref, {f"{INSTANCES}/{days[1]}": None, f"{INSTANCES}/{days[2]}": three}))
+        assert titles(room.held[ref].content) == {days[0]: "Un", days[2]: f"On {days[2]}"}
+        assert text_of(dav, "calendars", "lone").count("BEGIN:VEVENT") == 2
+        assert (room.look().items, room.look(whole=True).problems) == ({}, [])
+        (receipt,) = room.write(room.to_delete(ref))
+        assert (receipt.outcome, room.look().items) == (Outcome.DONE, {})
+        assert not room.held
 
     def test_somebody_elses_event_takes_ones_own_answer_and_no_more(self, dav: Dav, room: Room, account: Account) -> None:
         """Cyrus 3.12.4 lets a client change everything of an event whose organizer is somebody else; we must not."""

@@ -172,3 +172,22 @@ def test_the_journal_gets_levels_and_no_time_stamps(service: Service) -> None:
     for entry in told:
         assert not re.match(r"<\d>|\x1b|.*\d\d:\d\d:\d\d", entry["MESSAGE"]), entry["MESSAGE"]
         assert entry["PRIORITY"] in {"5", "6"}, entry["MESSAGE"]
+
+
+@pytest.mark.parametrize("sandboxed", [False, True])
+def test_tags_of_notmuch_go_both_ways_inside_what_the_unit_forbids(sandboxed: bool, service: Service) -> None:
+    service.user.write(".notmuch-config", "[database]\npath=Mail\n[new]\ntags=unread\nignore=.jmapsync;dovecot-keywords\n")
+    service.configure(more='[accounts.home.mail.notmuch]\n[hooks]\nafter_sync = "/usr/bin/notmuch new --quiet"\n')
+    if sandboxed:
+        service.sandbox()
+    imap = service.account.imap
+    imap.append("INBOX", [letter("tagged")])
+    imap.store("INBOX", [1], "+", ["Work"])
+    service.start()
+
+    def tags() -> list[str]:
+        return service.user.run("notmuch", "search", "--output=tags", "*", check=False).stdout.split()
+
+    until(lambda: tags() == ["unread", "work"])
+    service.user.run("notmuch", "tag", "+here", "--", "*")
+    until(lambda: "here" in imap.messages("INBOX")[0].flags)

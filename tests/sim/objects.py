@@ -232,8 +232,8 @@ def _is_well(report: KindReport) -> bool:
     return (report.state.value, report.problems) == ("synced", []) and report.exit_code is not ExitCode.SUSPENDED
 
 
-def _file_of_cyrus(event: Object) -> bytes:
-    """Return the file that a server holds of a JSCalendar 1.0 event."""
+def _file_of_cyrus(events: list[Object]) -> bytes:
+    """Return the file that a server holds of JSCalendar 1.0 events of one uid."""
     own = {"id", "calendarIds", "isDraft", "isOrigin", "blobId"}
-    kept = {name: value for name, value in event.items() if name not in own and value is not None}
-    return write_calendar([jscalendar1.from_v1(kept)])
+    kept = [{name: value for name, value in event.items() if name not in own and value is not None} for event in events]
+    return write_calendar([jscalendar1.from_v1(event) for event in kept])

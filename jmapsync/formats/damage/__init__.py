@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.formats.damage.cards import CARD_RULES, REWRITER_RULES
 from jmapsync.formats.damage.schedules import SCHEDULE_RULES
+from jmapsync.formats.instances import INSTANCES, instances
 from jmapsync.formats.shapes import type_of
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ def take_back(before: Object, after: Object) -> Object:
     A program that rewrites a whole file gives it a new time stamp. Where there was one and it is still the same, a hand edited the
     file: what is missing then was meant to go, and only what no hand would write is taken back.
     """
+    if parts := instances(after):
+        old = instances(before)
+        return {**after, INSTANCES: {key: take_back(old[key], part) if key in old else part for key, part in parts.items()}}
     rules: tuple[Callable[[Object, Object], Object], ...]
     if type_of(after) != "Card":
         rules = SCHEDULE_RULES

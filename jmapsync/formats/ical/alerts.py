@@ -38,7 +38,7 @@ def read_alerts(reading: Reading, components: list[Component]) -> None:
         if uid := component.first("UID"):
             keys.setdefault(unescape(uid.value), key)
     for alert in found.values():
-        if "relatedTo" in alert:
+        if isinstance(alert.get("relatedTo"), dict):  # a JSPROP of a server may hold anything
             alert["relatedTo"] = {keys.get(uid, uid): relation for uid, relation in alert["relatedTo"].items()}
     if found:
         reading.item["alerts"] = found

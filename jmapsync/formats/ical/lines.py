@@ -60,7 +60,7 @@ _ENCODED = str.maketrans({"^": "^^", "\n": "^n", '"': "^'", "\r": None})
 _QUOTED = re.compile(r"[:;,]|^\s|\s$")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _UNESCAPED = {"n": "\n", "N": "\n", "\\": "\\", ";": ";", ",": ","}
-_COMMA = re.compile(r"((?:[^\\,]|\\.)*)(?:,|$)", re.DOTALL)
+_COMMA = re.compile(r"((?:[^\\,]|\\.|\\\Z)*)(?:,|\Z)", re.DOTALL)
 _TO_TEXT = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n", "\r": None})
 
 

@@ -167,7 +167,8 @@ def has_whole_days(item: Object, more: list[str]) -> bool:
     """Tell whether an entry is written with dates (draft, Event and Task); `more` are further moments that it names."""
     if item.get("showWithoutTime") is not True or item.get("timeZone") is not None:
         return False
-    moments = [item[name] for name in ("start", "due", "recurrenceId") if item.get(name) is not None]
+    names = ["start", "due", *(["recurrenceId"] if item.get("recurrenceIdTimeZone") is None else [])]  # else it is of another form
+    moments = [item[name] for name in names if item.get(name) is not None]
     rule = item.get("recurrenceRule")
     if isinstance(rule, dict) and rule.get("until") is not None:
         moments.append(rule["until"])

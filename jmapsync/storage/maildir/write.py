@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from jmapsync.planner.model import Tags
     from jmapsync.storage.maildir.tree import Tree
 
-_HOST = socket.gethostname().replace("/", "\\057").replace(":", "\\072")
+HOST = socket.gethostname().replace("/", "\\057").replace(":", "\\072")
 """As the Maildir specification writes a host in a file name."""
 
 
@@ -332,10 +332,10 @@ class Writer:
         return place._replace(info=info or ":2,", sub="cur")
 
     def _fresh_name(self, job: Job) -> str:
-        return f"{max(job.stamp, 0)}.J{job.order.key}R{self._token()}.{_HOST}"
+        return f"{max(job.stamp, 0)}.J{job.order.key}R{self._token()}.{HOST}"
 
     def _name_aside(self, key: int) -> str:
-        return f"0.J{key}R{self._token()}.{_HOST}"
+        return f"0.J{key}R{self._token()}.{HOST}"
 
     def _path(self, place: Place) -> str:
         return f"{self._tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}"

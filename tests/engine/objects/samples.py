@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.engine.objects.desk import Desk
 
 ADA: dict[str, Any] = {
     "uid": "ada",
@@ -36,6 +41,8 @@ PROOFS: dict[str, Any] = {
     "timeZone": "Europe/Berlin",
 }
 
+MONDAY, TUESDAY, FRIDAY = (f"202612{day:02}T100000" for day in (7, 8, 11))
+
 
 def card(uid: str, *lines: str) -> bytes:
     """Return the file of a new card."""
@@ -55,3 +62,27 @@ def event(uid: str, *lines: str) -> bytes:
         "",
     ]
     return "\r\n".join([*head, *body]).encode()
+
+
+def component(moment: str, title: str) -> str:
+    """Return one instance of a series that is not here; `drop` puts the uid in."""
+    lines = [
+        "BEGIN:VEVENT",
+        "UID:{uid}",
+        "DTSTAMP:20260101T000000Z",
+        f"RECURRENCE-ID;TZID=Europe/Berlin:{moment}",
+        f"DTSTART;TZID=Europe/Berlin:{moment}",
+        "DURATION:PT1H",
+        f"SUMMARY:{title}",
+        "END:VEVENT",
+        "",
+    ]
+    return "\r\n".join(lines)
+
+
+def drop(desk: Desk, *components: str, uid: str = "lone") -> Path:
+    """Put a file of instances into the first calendar, as a mail program does with an invitation."""
+    file = desk.file("calendars", "weekly").parent / f"{uid}.ics"
+    inner = "".join(components).replace("{uid}", uid)
+    file.write_text(f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\n{inner}END:VCALENDAR\r\n", newline="")
+    return file

@@ -14,7 +14,7 @@ import pytest
 
 from jmapsync.demo import RFC, DemoServer
 from tests.engine.objects.desk import Desk, change, writes
-from tests.engine.objects.samples import ADA, WEEKLY, card, event
+from tests.engine.objects.samples import ADA, FRIDAY, MONDAY, TUESDAY, WEEKLY, card, component, drop, event
 from tests.sim.fate import DiedError, Fate
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ STRIDE = 1 if os.environ.get("JMAPSYNC_SIM") == "night" else 11
 MOST_RUNS = 4
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[0-9:]+Z")
 """When something was written, as the server notes it; no event of these has a start in UTC."""
+ZONE = re.compile(r"^BEGIN:VTIMEZONE\n.*?^END:VTIMEZONE\n", re.DOTALL | re.MULTILINE)
+"""What a file has in it that was written here, and may lack that a program wrote: instances are made, edited and destroyed in two
+requests, and who dies between them puts the two edits together later."""
 
 
 async def _in_this_thread(call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 # as asyncio.to_thread
@@ -45,6 +48,8 @@ class Scene:
             self.events.add({**WEEKLY, "uid": uid})
         self.cards.create_collection("Family")
         self.desk().settle()
+        drop(self.desk(), component(MONDAY, "One"), component(TUESDAY, "Two"))
+        self.desk().settle(echo=5)
         self._act()
 
     def _act(self) -> None:
@@ -62,6 +67,8 @@ class Scene:
         self.events.edit(self.events.by_uid("event-there")["id"], {"title": "There"})
         weekly = desk.file("calendars", "weekly")
         desk.file("calendars", "event-gone").unlink()
+        drop(desk, component(MONDAY, "Un"), component(FRIDAY, "Three"))
+        drop(desk, component(MONDAY, "New"), component(TUESDAY, "New"), uid="new-instances")
         weekly.with_name("new.ics").write_bytes(event("new-event"))
         (desk.base / "contacts" / "made").mkdir()
         (desk.base / "contacts" / "made" / "within.vcf").write_bytes(card("within"))
@@ -97,7 +104,7 @@ class Scene:
         """Return the files with their lines in order, the collections, and the items of the server without its own properties."""
         desk = self.desk()
         files = [
-            (file.parent.name, "\n".join(sorted(MOMENT.sub("moment", file.read_text()).split("\n"))))
+            (f"{file.parent.name}/{file.name}", "\n".join(sorted(MOMENT.sub("moment", ZONE.sub("", file.read_text())).split("\n"))))
             for kind in desk.kinds
             for file in desk.files(kind)
         ]

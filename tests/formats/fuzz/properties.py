@@ -10,6 +10,7 @@ from jmapsync.formats import canonical, conversion, cyruscontact, jscalendar1, p
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.damage import take_back
 from jmapsync.formats.ical.kept import WON
+from jmapsync.formats.instances import instances
 from jmapsync.formats.objects import apply
 from jmapsync.formats.shapes import REFERENCES, type_of
 
@@ -168,11 +169,12 @@ def _fits(item: Object, value: Object) -> bool:
 def check_dialects(item: Object, before: Object) -> None:
     """Convert an object from and to the dialects of servers."""
     if type_of(item) != "Card":
-        up = jscalendar1.from_v1(item)
-        jscalendar1.to_v1(up, item)
-        jscalendar1.to_v1(item)
-        with suppress(MalformedError):
-            jscalendar1.patch_to_v1(canonical.changes(up, before), up, item)
+        for each in instances(item).values() or [item]:
+            up = jscalendar1.from_v1(each)
+            jscalendar1.to_v1(up, each)
+            jscalendar1.to_v1(each)
+            with suppress(MalformedError):
+                jscalendar1.patch_to_v1(canonical.changes(up, before), up, each)
         return
     cyruscontact.to_contact(item).told  # noqa: B018  # it is computed
     cyruscontact.contact_changes(before, item)

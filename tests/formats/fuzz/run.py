@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.instances import INSTANCES, gathered, instances
 from tests.formats.fuzz.mutations import spoil, spoil_object
 from tests.formats.fuzz.properties import check_file, check_object, read_any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from jmapsync.formats.codec import Object
     from tests.formats.fuzz.seeds import Seeds
 
 LONGEST = 5.0
@@ -91,7 +93,7 @@ class Run:
             self._check(f"{family} file", data, lambda: check_file(data, family, before))
         else:
             pool = [*self.seeds.objects[family], *self._items[family]]
-            item = spoil_object(rng, before, pool)
+            item = _as_given(spoil_object(rng, rng.choice(list(instances(before).values()) or [before]), pool))
             held = rng.choice((before, rng.choice(self._items[family])))
             self._check(f"{family} object", _pair(item, held), lambda: check_object(item, held))
 
@@ -125,6 +127,12 @@ class Run:
         path = self.place / name.replace(" ", ".")
         path.write_bytes(data)
         return path
+
+
+def _as_given(item: Object) -> Object:
+    """Return the normal form of an object of a server, an instance without its series as the item that it is part of."""
+    found = {name: value for name, value in item.items() if name != INSTANCES}
+    return found if found.get("recurrenceId") is None else gathered([found])
 
 
 def replay(names: Sequence[str]) -> int:

@@ -77,7 +77,7 @@ class Dialect:
         """Return the properties to ask for; None for all, which leaves out what has to be named."""
         if not self.raw:
             return None
-        return ["id", "uid", "blobId", self.member, *(["baseEventId"] if self.wanted else [])]
+        return ["id", "uid", "blobId", self.member, *(["baseEventId", "recurrenceId"] if self.wanted else [])]
 
     def speaks_older(self, item: Object) -> bool:
         """Tell whether an object that the server gave is one of the older dialect."""

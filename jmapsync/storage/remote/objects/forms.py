@@ -51,7 +51,7 @@ def normal(item: Object) -> Object:
     found = {
         name: value
         for name, value in item.items()
-        if value is not None and name not in _OWN and not name.startswith("x-")  # Cyrus: x-href
+        if value is not None and name not in _OWN and not name.startswith(("x-", "jmapsync:"))  # Cyrus: x-href
     }
     place = "uri" if found.get("@type") == "Card" or "media" in found else "href"
     return _with_names(found, place)

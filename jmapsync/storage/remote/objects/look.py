@@ -7,7 +7,7 @@ word for each id: by `/changes`, or by `/get` for what a listing lacks (RFC 8620
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -16,13 +16,15 @@ from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.wire import Call, Response
 from jmapsync.storage.port import Observation
 from jmapsync.storage.remote.changes import MOST_PAGES, WENT_BACK, WholeLookNeededError, believed, went_back
+from jmapsync.storage.remote.objects.instances import NO_FILTER, is_instances, uid_query
 from jmapsync.storage.remote.objects.pace import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from jmapsync.storage.remote.emails import Changes
-    from jmapsync.storage.remote.objects.reading import Found, Reader
+    from jmapsync.storage.remote.objects.found import Found
+    from jmapsync.storage.remote.objects.reading import Reader
 
 LISTINGS = 3
 """Times a listing is begun anew when the server's objects change under it."""
@@ -59,14 +61,20 @@ class Cursor(msgspec.Struct, frozen=True):
 class ObjectLook:
     """One look at one kind."""
 
-    def __init__(self, readers: Sequence[Reader]) -> None:
-        """Prepare; each reader is for one data type, the first one tells of the containers."""
+    def __init__(self, readers: Sequence[Reader], known: Callable[[], set[str]]) -> None:
+        """Prepare; each reader is for one data type, the first one tells of the containers.
+
+        `known` returns the ids that the ledger believes to be on the server.
+        """
         self._readers = readers
+        self._known = known
         self._reader = readers[0]
         self._asked: set[str] = set()
         """Containers that the server was asked about because an object is in them."""
         self._refs: dict[str, str] = {}
         """By uid, the id of the object that has it."""
+        self._joined: set[str] = set()
+        """The instances of one uid that were read together."""
 
     async def since(self, cursor: Cursor) -> AsyncIterator[Observation]:
         """Yield what changed since a cursor, containers first; the last of each page of changes carries the cursor that covers it.
@@ -114,8 +122,16 @@ class ObjectLook:
         if gone := {reader.ref(one) for one in changes.destroyed}.difference(listed):
             self._refs = {uid: ref for uid, ref in self._refs.items() if ref not in gone}
             yield Observation(gone_refs=sorted(gone))
-        async for page in self._objects(reader, listed):
+        self._joined.clear()
+        async for page in self._objects(reader, [*self._bereft(gone), *listed]):
             yield page
+
+    def _bereft(self, gone: set[str]) -> list[str]:
+        """Return the instances of one uid that may have lost some of them: an id does not tell of what it was."""
+        if not gone or not self._reader.dialect.wanted:
+            return []
+        known = self._known()
+        return [] if gone <= known else sorted(filter(is_instances, known))
 
     async def objects(self, refs: Iterable[str]) -> AsyncIterator[Observation]:
         """Yield objects by their ids; those that the server says it does not have are gone, those it is silent about a problem."""
@@ -138,18 +154,25 @@ class ObjectLook:
                 if folders := await self._unknown_homes(found):
                     yield folders
                 # In a thread, because conversions take time in which answers come.
-                page = await asyncio.to_thread(self._seen, reader, found, asked)
-                await self._hold_back_parts(page)
+                page, several = await asyncio.to_thread(self._seen, reader, found, asked)
                 yield page
+                async for joined in self._objects(reader, sorted(several)):
+                    yield joined
         finally:
             if reading is not None:
                 reading.cancel()
                 await asyncio.gather(reading, return_exceptions=True)
 
-    def _seen(self, reader: Reader, found: Found, asked: Iterable[str]) -> Observation:
+    def _seen(self, reader: Reader, found: Found, asked: Iterable[str]) -> tuple[Observation, set[str]]:
+        """Return what was read, and the instances of one uid that have yet to be read together: one of each was met."""
         items, troubles = reader.seen(found)
         page = Observation(gone_refs=sorted(found.lost), problems=troubles)
+        self._joined |= {*filter(is_instances, asked)}
+        met: set[str] = set()
         for seen in items:
+            if is_instances(seen.ref) and seen.ref not in found.items:
+                met.add(seen.ref)
+                continue
             other = self._refs.setdefault(seen.digest, seen.ref)
             if other == seen.ref:
                 page.items.append(seen)
@@ -158,7 +181,7 @@ class ObjectLook:
         for ref in asked:
             if ref not in found.items and ref not in found.lost:
                 page.problems.append(reader.trouble(ref, "the server lists it but does not answer for it"))
-        return page
+        return page, met - self._joined
 
     async def _unknown_homes(self, found: Found) -> Observation | None:
         """Return the containers when an object is in one that nobody told of."""
@@ -173,25 +196,12 @@ class ObjectLook:
         folders, _ = reader.take_folders(await reader.call(reader.all_folders("all")), "all")
         return Observation(folders=folders)
 
-    async def _hold_back_parts(self, page: Observation) -> None:
-        """Hold back by name the instances of a series that share a uid: one file would have to hold several objects."""
-        parts = {seen.digest: seen for seen in page.items if b'"recurrenceId":' in seen.content}
-        if not parts:
-            return
-        for uid, refs in (await siblings(self._reader, parts)).items():
-            if refs - {parts[uid].ref}:
-                why = f"the server has {len(refs)} objects of the uid {uid}, as instances of a series"
-                page.items.remove(parts[uid])
-                page.problems.append(self._reader.trouble(parts[uid].ref, why))
-
-    async def everything(
-        self, known: Callable[[], set[str]], server: str, since: Cursor | None = None
-    ) -> AsyncIterator[Observation]:
+    async def everything(self, server: str, since: Cursor | None = None) -> AsyncIterator[Observation]:
         """Yield all there is: containers, then pages of objects, then what changed meanwhile.
 
-        `known` returns the ids the ledger believes to be on the server; those that are neither listed nor got are gone.
+        What the ledger believes to be on the server and is neither listed nor got is gone.
         """
-        first, before = self._reader, known()
+        first, before = self._reader, self._known()
         states = [_state_call(reader) for reader in self._readers]
         queries = [_query(reader, 0) for reader in self._readers]
         response = await first.call([*first.all_folders("all"), *states, *queries])
@@ -275,19 +285,17 @@ def _state(cursor: Cursor, reader: Reader) -> str:
 
 async def siblings(reader: Reader, uids: Iterable[str]) -> dict[str, set[str]]:
     """Return the ids of all objects of the given uids; nothing where the server cannot look for them."""
-    conditions: list[dict[str, Any]] = [{"uid": uid} for uid in sorted(uids)]
+    wanted = sorted(uids)
     found: dict[str, set[str]] = {}
-    for start in range(0, len(conditions), BATCH):
-        some = conditions[start : start + BATCH]
-        filter_ = {"operator": "OR", "conditions": some} if len(some) > 1 else some[0]
-        query = Call(f"{reader.dialect.type}/query", {"accountId": reader.account, "filter": filter_}, "siblings")
+    for start in range(0, len(wanted), BATCH):
+        query = uid_query(reader, wanted[start : start + BATCH])
         get = Call(
-            f"{reader.dialect.type}/get", {"accountId": reader.account, "ids": query.ref("/ids"), "properties": ["uid"]}, "uids"
+            f"{reader.dialect.type}/get", {"accountId": reader.account, "ids": query.ref("/ids"), "properties": ["uid"]}, "siblings"
         )
         try:
             answer = (await reader.call([query, get])).get(get)
         except MethodError as error:
-            if error.type not in {"unsupportedFilter", "invalidArguments", "invalidResultReference", "resultReference"}:
+            if error.type not in NO_FILTER:
                 raise
             return {}
         for one in answer.get("list") or ():

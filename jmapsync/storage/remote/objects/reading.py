@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,14 +9,17 @@ import webcolors
 
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.encoding import encode, holds_data
+from jmapsync.formats.instances import gathered, instances
 from jmapsync.formats.setaside import set_aside
 from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download
 from jmapsync.jmap.failures import MethodError, RequestError
-from jmapsync.jmap.wire import Call, Response
+from jmapsync.jmap.wire import Call, Ref, Response
 from jmapsync.planner.model import Version
 from jmapsync.storage.port import Folder, Seen, Trouble
 from jmapsync.storage.remote.concurrent import together
 from jmapsync.storage.remote.objects.forms import type_of
+from jmapsync.storage.remote.objects.found import Found
+from jmapsync.storage.remote.objects.instances import instances_of, is_instances, joined, read_instances, uid_of
 from jmapsync.storage.remote.objects.pace import Pace
 
 if TYPE_CHECKING:
@@ -31,22 +33,6 @@ if TYPE_CHECKING:
 DEFAULT = "Default"
 """The address book that is always there where a server has no way to tell of them (Cyrus' vendor contacts)."""
 TYPES = ("Event", "Task")
-
-
-@dataclass(slots=True)
-class Found:
-    """What the server answered when it was asked for objects by their ids."""
-
-    items: dict[str, Object] = field(default_factory=dict)
-    """As the server gave them, by id."""
-    files: dict[str, bytes] = field(default_factory=dict)
-    """By id, where objects are read as files."""
-    lost: set[str] = field(default_factory=set)
-    """Ids that the server says it does not have."""
-    state: str = ""
-    """The server's state when the first of them were read."""
-    asked: int = 0
-    """How many ids it was asked for."""
 
 
 class _File(msgspec.Struct):
@@ -88,9 +74,9 @@ class Reader:
         """Return what an object is known by here."""
         return self.dialect.prefix + id_
 
-    async def gets(self, refs: Sequence[str], name: str) -> list[Call]:
+    async def gets(self, refs: Sequence[str] | Ref, name: str) -> list[Call]:
         """Return the calls that read objects: their files with them, and what some servers tell only by name."""
-        kind, ids = self.dialect.type, [self.id(ref) for ref in refs]
+        kind, ids = self.dialect.type, refs if isinstance(refs, Ref) else [self.id(ref) for ref in refs]
         calls = [Call(f"{kind}/get", self._arguments(ids, self.dialect.properties()), name)]
         if self.dialect.raw and blob_capability(await self._client.session(), self._account):
             of = calls[0].ref("/list/*/blobId")
@@ -99,7 +85,7 @@ class Reader:
             calls.append(Call(f"{kind}/get", self._arguments(ids, ["id", *self.dialect.named]), f"{name}-named"))
         return calls
 
-    def _arguments(self, ids: Sequence[str], properties: list[str] | None) -> dict[str, Any]:
+    def _arguments(self, ids: Sequence[str] | Ref, properties: list[str] | None) -> dict[str, Any]:
         arguments: dict[str, Any] = {"accountId": self.account, "ids": ids}
         return arguments if properties is None else {**arguments, "properties": properties}
 
@@ -138,6 +124,7 @@ class Reader:
             some = await self.page(refs, found.asked)
             found.items |= some.items
             found.files |= some.files
+            found.parts |= some.parts
             found.lost |= some.lost
             found.state = found.state or some.state
             found.asked += some.asked
@@ -147,9 +134,10 @@ class Reader:
         """Ask for objects, and once more for those left out of the answer: some servers do that (hard case 24)."""
         for _ in range(2):
             asked = [ref for ref in ids if ref not in found.items and ref not in found.lost]
-            if not asked:
-                break
-            await self.take(await self.call(await self.gets(asked, "get")), "get", found)
+            if single := [ref for ref in asked if not is_instances(ref)]:
+                await self.take(await self.call(await self.gets(single, "get")), "get", found)
+            if several := [ref for ref in asked if is_instances(ref)]:
+                await read_instances(self, several, found)
 
     async def take(self, response: Response, name: str, found: Found) -> None:
         """Take in what the calls of `gets` answered. Raises MethodError."""
@@ -211,21 +199,30 @@ class Reader:
     def normal_form(self, ref: str, found: Found) -> Object:
         """Return the normal form of an object, its data in place as far as it came along. Raises MalformedError."""
         given = found.items[ref]
-        if not self.dialect.raw:
-            item = self.dialect.up(given)
-        elif ref in found.files:
-            item = self._codec.read(found.files[ref])
+        if ref in found.parts:
+            item = joined(self, found.parts[ref], found)
         else:
-            raise MalformedError("The server lists it but does not give its content.")
+            item = self.form_of(ref, given, found)
+            if self.dialect.wanted and item.get("recurrenceId") is not None:
+                item = gathered([item])
         if not item.get("uid"):
             item["uid"] = given.get("uid") or self.id(ref)  # such cards are met, and a file needs one
         if not isinstance(item["uid"], str):
             raise MalformedError("Its uid is no text.")
         return item
 
+    def form_of(self, id_: str, given: Object, found: Found) -> Object:
+        """Return the normal form of one object, as it is by itself. Raises MalformedError."""
+        if not self.dialect.raw:
+            return self.dialect.up(given)
+        if id_ in found.files:
+            return self._codec.read(found.files[id_])
+        raise MalformedError("The server lists it but does not give its content.")
+
     def file(self, ref: str, found: Found) -> bytes:
         """Return the server's own file of an object where it can stand on the disk as it is, else nothing."""
-        data = found.files.get(ref, b"")
+        parts = found.parts.get(ref)
+        data = found.files.get(next(iter(parts)) if parts else ref, b"")
         return data if self._codec.is_fit(data) else b""
 
     def seen(self, found: Found) -> tuple[list[Seen], list[Trouble]]:
@@ -250,17 +247,24 @@ class Reader:
 
     def trouble(self, ref: str, why: str) -> Trouble:
         """Return the trouble with one object, by name."""
-        return Trouble(f"{self.dialect.type} {self.id(ref)}", why, ref)
+        name = f"instances of {uid_of(ref)}" if is_instances(ref) else self.id(ref)
+        return Trouble(f"{self.dialect.type} {name}", why, ref)
 
     def one(self, ref: str, found: Found) -> Seen:
-        """Return one object as it was seen; its size is with its data. Raises MalformedError."""
+        """Return one object as it was seen; its size is with its data. Raises MalformedError.
+
+        An instance without its series is part of the item of its uid, and has the id of that.
+        """
         item = self.normal_form(ref, found)
+        given = found.items[ref]
+        if instances(item):
+            ref = instances_of(item["uid"])
         content, file = encode(item), self.file(ref, found)
         size = len(content)
         if holds_data(content):
             item, _ = set_aside(item)
             content, file = encode(item), b""  # it is read once more with its data
-        homes = frozenset(self.keys[box] for box in self.boxes(found.items[ref]) if box in self.keys)
+        homes = frozenset(self.keys[box] for box in self.boxes(given) if box in self.keys)
         sense = self._codec.sense(item)
         return Seen(ref, Version(sense, sense, homes=homes), size=size, digest=item["uid"], content=content, file=file)
 

@@ -17,8 +17,8 @@ from jmapsync.planner.model import Verb
 from jmapsync.storage.port import Job, Outcome, Receipt
 from jmapsync.storage.remote.objects.data import data_uris
 from jmapsync.storage.remote.objects.forms import ASIDE, strings
+from jmapsync.storage.remote.objects.found import Found
 from jmapsync.storage.remote.objects.pace import BATCH
-from jmapsync.storage.remote.objects.reading import Found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

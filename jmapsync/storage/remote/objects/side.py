@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from jmapsync.ledger import Record
     from jmapsync.storage.port import Job, Observation, Receipt
     from jmapsync.storage.remote.objects.dialect import Dialect
-    from jmapsync.storage.remote.objects.reading import Found
+    from jmapsync.storage.remote.objects.found import Found
 
 
 class ObjectSide:
@@ -62,21 +62,21 @@ class ObjectSide:
         try:
             if since is not None and not whole:
                 try:
-                    async for page in self._changes(since, again):
+                    async for page in self._changes(since, known, again):
                         yield page
                 except WholeLookNeededError as needed:
                     suspicious = needed.why if needed.suspicious else ""
                 else:
                     return
-            async for page in ObjectLook(self._readers).everything(known, server, since):
+            async for page in ObjectLook(self._readers, known).everything(server, since):
                 page.suspicious = page.suspicious or suspicious
                 yield page
         except MethodError as error:
             raise_if_gone(self._client, self._account, error)
             raise
 
-    async def _changes(self, since: Cursor, again: Sequence[str]) -> AsyncIterator[Observation]:
-        look, told = ObjectLook(self._readers), set[str]()
+    async def _changes(self, since: Cursor, known: Callable[[], set[str]], again: Sequence[str]) -> AsyncIterator[Observation]:
+        look, told = ObjectLook(self._readers, known), set[str]()
         async for page in look.since(since):
             told.update(seen.ref for seen in page.items)
             told.update(trouble.ref for trouble in page.problems)

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from jmapsync.errors import Remedy
 from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.instances import INSTANCES
 from jmapsync.formats.objects import escape
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
 from jmapsync.jmap.wire import Call
@@ -24,7 +25,8 @@ from jmapsync.storage.remote.objects.create import Creator
 from jmapsync.storage.remote.objects.dialect import PRINCIPALS
 from jmapsync.storage.remote.objects.foreign import beyond_rights
 from jmapsync.storage.remote.objects.forms import fitted_patch
-from jmapsync.storage.remote.objects.reading import Found
+from jmapsync.storage.remote.objects.found import Found
+from jmapsync.storage.remote.objects.parting import InstanceSetter, holds_instances
 from jmapsync.storage.remote.objects.sending import Sender, Sent, UnsentError, concerns_one, too_much
 from jmapsync.storage.remote.write import failed_call, refusal
 
@@ -64,10 +66,14 @@ class ObjectSetter:
         self._mine: frozenset[str] | None = None
         self.overtaken: set[str] = set()
         """Ids of objects that the next look has to show: `/changes` may keep silent about them."""
+        self._instances = InstanceSetter(reader, self._sender, self.respect)
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Carry out orders and return a receipt for each, in no particular order."""
-        receipts: list[Receipt] = []
+        several = [job for job in jobs if holds_instances(job)]
+        receipts = await self._instances.write(several)
+        self.overtaken |= self._instances.overtaken
+        jobs = [job for job in jobs if job not in several]
         new = [job for job in jobs if job.order.verb is Verb.CREATE]
         if new:
             receipts += await self._creator.write(new)
@@ -137,11 +143,13 @@ class ObjectSetter:
         body: dict[str, Any] = {}
         if order.verb is Verb.REPLACE and job.patch is None:
             raise UnsentError.stale(job, "its file could not be read")
+        if job.patch and INSTANCES in job.patch:
+            raise UnsentError.refused(job, "its file holds instances of a series now, and the server holds the series")
         if order.expect is not None and reader.one(ref, now.found).version.body != order.expect.body:
             raise self._overtaken(job, "it was edited on the server meanwhile")
         if job.patch:
             patch = fitted_patch(job.patch, json.loads(job.held or b"{}"), form)
-            await self._respect(job, patch, form, now.raw(ref))
+            await self.respect(job, patch, form, now.raw(ref))
             body = await self._sender.patch(job, patch, form, now.raw(ref))
         homes = frozenset(reader.keys[box] for box in reader.boxes(now.found.items[ref]) if box in reader.keys)
         if order.added_homes or order.removed_homes:
@@ -166,7 +174,7 @@ class ObjectSetter:
         except MalformedError as error:
             raise UnsentError.refused(job, f"what the server holds of it cannot be converted: {error}", Remedy.LATER) from error
 
-    async def _respect(self, job: Job, patch: Patch, form: Object, given: Object) -> None:
+    async def respect(self, job: Job, patch: Patch, form: Object, given: Object) -> None:
         """Raise UnsentError for an edit of somebody else's event that goes beyond what is the user's."""
         if given.get("isOrigin") is not False:
             return

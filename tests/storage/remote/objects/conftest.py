@@ -27,10 +27,11 @@ CASES = [
 """The kind, the server, and whether it gives events as files."""
 
 
-def render(event: dict[str, object]) -> bytes:
-    """Return the file that a server holds of a JSCalendar 1.0 event."""
-    kept = {name: value for name, value in event.items() if name not in {"id", "calendarIds", "isDraft", "isOrigin", "blobId"}}
-    return write_calendar([jscalendar1.from_v1({name: value for name, value in kept.items() if value is not None})])
+def render(events: list[dict[str, object]]) -> bytes:
+    """Return the file that a server holds of JSCalendar 1.0 events of one uid."""
+    own = {"id", "calendarIds", "isDraft", "isOrigin", "blobId"}
+    kept = [{name: value for name, value in event.items() if name not in own and value is not None} for event in events]
+    return write_calendar([jscalendar1.from_v1(event) for event in kept])
 
 
 @pytest.fixture(params=CASES, ids=lambda case: "-".join([*case[:2], *(["files"] if case[2] else [])]))

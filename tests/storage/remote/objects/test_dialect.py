@@ -146,22 +146,6 @@ def test_a_server_is_taken_at_its_refusal_of_a_patch() -> None:
             assert room.content(ref)["recurrenceRule"]["frequency"] == "weekly"
 
 
-def test_instances_of_a_series_that_share_a_uid_are_held_back_by_name() -> None:
-    with DemoServer() as server:
-        first, second = (thing("calendars", "lone", f"Instance {day}", recurrenceId=f"2026-12-0{day}T10:00:00") for day in (1, 2))
-        one = server.account.calendars.add(first)
-        with Room(server.url, "calendars") as room:
-            assert list(room.look().items) == [one]
-            other = server.account.calendars.add(second)
-            look = room.look()
-            assert (look.items, look.gone, [trouble.ref for trouble in look.problems]) == ({}, [], [other])
-            room.held.clear()
-            look = room.look(whole=True)
-            assert (look.items, sorted(trouble.ref for trouble in look.problems)) == ({}, sorted([one, other]))
-            (receipt,) = room.write(room.to_create(thing("calendars", "lone", "The series")))
-            assert (receipt.outcome, len(server.account.calendars.items)) == (Outcome.REFUSED, 2)
-
-
 def test_requests_are_smaller_where_objects_are_larger(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded by octets: a server may give photos in place (Stalwart)."""
     monkeypatch.setattr(pace, "OCTETS", 20_000)

@@ -1,0 +1,95 @@
+"""Say which notmuch tag stands for which keyword or mailbox, and which tags are notmuch's own affair (pure).
+
+Seen, flagged, answered, forwarded and draft are none of them: notmuch itself keeps these tags in step with the flags of the files
+(`maildir.synchronize_flags`). Keywords are lower-case (RFC 8621, 4.1.1), tags are not: `ToDo` stands for the keyword `todo`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from jmapsync.formats.flags import STANDARD, valid_keyword
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from jmapsync.planner.model import Version
+
+FLAGS = frozenset({"unread", "flagged", "replied", "passed", "draft"})
+FOUND = frozenset({"attachment", "encrypted", "signed"})
+"""What notmuch sets by itself when it reads a message."""
+INBOX = {"INBOX": "inbox"}
+_STANDARD = frozenset(STANDARD.values())
+LONGEST = 200
+"""Octets of a tag (NOTMUCH_TAG_MAX)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tagging:
+    """What tags mean in one account."""
+
+    mailboxes: Mapping[str, int]
+    """Keys of the mailboxes that are tags, by tag."""
+    renamed: Mapping[str, str]
+    """The tags of keywords that are called otherwise, by keyword."""
+    private: frozenset[str]
+    """Tags that stay with notmuch."""
+    new: frozenset[str]
+    """Tags that notmuch gives every message when it first reads it (`new.tags`)."""
+
+    @classmethod
+    def of(
+        cls,
+        paths: Mapping[int, str],
+        patterns: Sequence[str],
+        names: Mapping[str, str],
+        private: Iterable[str],
+        new: frozenset[str],
+    ) -> Tagging:
+        """Put it together: `paths` of mailboxes by key, shell `patterns` of those that are tags, `names` that tags have instead.
+
+        What `new.tags` says of a message is no one's wish, so what of it is no mailbox is never a keyword (hard case 69).
+        """
+        called = INBOX | dict(names)
+        tags = {
+            called.get(path, path): key
+            for key, path in sorted(paths.items(), reverse=True)
+            if any(fnmatchcase(path, one) for one in patterns)
+        }
+        own = {*FLAGS, *FOUND, *private, *(new - tags.keys())}
+        mailboxes = {tag: key for tag, key in tags.items() if tag not in FLAGS | FOUND | set(private) and _fits(tag)}
+        renamed = {keyword.lower(): tag for keyword, tag in names.items() if keyword not in paths.values()}
+        return cls(mailboxes, renamed, frozenset(own), new)
+
+    def keyword(self, tag: str) -> str:
+        """Return the keyword that a tag stands for; nothing if it stands for none (hard case 60)."""
+        if tag in self.mailboxes or tag in self.private:
+            return ""
+        keyword = next((one for one, name in self.renamed.items() if name == tag), tag.lower())
+        return keyword if valid_keyword(keyword) and keyword not in _STANDARD else ""
+
+    def plain(self, tag: str) -> str:
+        """Return the tag by which what a tag stands for is shown; nothing if it stands for nothing."""
+        if tag in self.mailboxes:
+            return tag
+        keyword = self.keyword(tag)
+        return self.renamed.get(keyword, keyword)
+
+    def plain_of(self, tags: Iterable[str]) -> frozenset[str]:
+        """Return the tags by which all that tags stand for is shown."""
+        return frozenset(map(self.plain, tags)) - {""}
+
+    def shown_by(self, versions: Iterable[Version]) -> frozenset[str]:
+        """Return the tags that show the keywords and mailboxes of messages; what no tag can show is left out."""
+        tags: set[str] = set()
+        for version in versions:
+            names = {self.renamed.get(keyword, keyword) for keyword in version.tags - _STANDARD}
+            tags |= {tag for tag in names if self.keyword(tag) and _fits(tag)}
+            tags |= {tag for tag, key in self.mailboxes.items() if key in version.kept}
+        return frozenset(tags)
+
+
+def _fits(tag: str) -> bool:
+    return 0 < len(tag.encode()) <= LONGEST and not tag.startswith("-")

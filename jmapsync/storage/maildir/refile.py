@@ -1,0 +1,73 @@
+"""File a message into another folder, move it there, or mark a copy of it to leave one, as a mail program would."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from jmapsync.formats.flags import TRASHED, letters
+from jmapsync.storage.atomic import NO_LINKS, sync_directories, sync_files
+from jmapsync.storage.maildir.write import HOST
+from jmapsync.storage.state import state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jmapsync.ledger import Place
+    from jmapsync.planner.model import Tags
+    from jmapsync.storage.maildir.tree import Tree
+
+
+def file_into(tree: Tree, source: Place, folder: int, tags: Tags, token: Callable[[], str], *, dry: bool) -> Place:
+    """Make a second name for a file in another folder, and return it; when `dry`, only say what it would be.
+
+    Raises FileNotFoundError when the file is gone, OSError for what the disk refuses.
+    """
+    place = _placed(tree, source, folder, tags, token)
+    if dry:
+        return place
+    path = _path(tree, place)
+    try:
+        os.link(_path(tree, source), path)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        temporary = f"{tree.directory(folder)}/tmp/{place.name}"
+        shutil.copyfile(_path(tree, source), temporary)
+        os.chmod(temporary, 0o600)
+        os.utime(temporary, ns=(source.mtime, source.mtime))
+        sync_files(tree.root, [temporary])
+        ino, size, mtime = state_of(os.lstat(temporary))
+        place = place._replace(ino=ino, size=size, mtime=mtime)
+        os.rename(temporary, path)
+    sync_directories([os.path.dirname(path)])
+    return place
+
+
+def move_into(tree: Tree, source: Place, folder: int, tags: Tags, token: Callable[[], str], *, dry: bool) -> Place:
+    """Move a file to another folder, and return where it is then. Raises OSError, FileNotFoundError as above."""
+    place = _placed(tree, source, folder, tags, token)
+    if not dry:
+        old, new = _path(tree, source), _path(tree, place)
+        os.rename(old, new)
+        sync_directories([os.path.dirname(new), os.path.dirname(old)])
+    return place
+
+
+def mark(tree: Tree, place: Place, *, leaving: bool, dry: bool) -> Place:
+    """Mark a copy to be deleted, or take that mark off it. Raises OSError, FileNotFoundError as above."""
+    shown = set(letters(place.info)) - {TRASHED} | ({TRASHED} if leaving else set())
+    marked = place._replace(info=f":2,{''.join(sorted(shown))}", sub="cur")
+    if not dry and marked != place:
+        os.rename(_path(tree, place), _path(tree, marked))
+    return marked
+
+
+def _placed(tree: Tree, source: Place, folder: int, tags: Tags, token: Callable[[], str]) -> Place:
+    name = f"{max(source.stamp, 0)}.J{source.key}R{token()}.{HOST}"
+    return source._replace(folder=folder, name=name, info=tree.tables[folder].write(tags, ":2,"), sub="cur")
+
+
+def _path(tree: Tree, place: Place) -> str:
+    return f"{tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}"

@@ -1,0 +1,162 @@
+"""Keep the tags of a notmuch database in step with the keywords and mailboxes of a Maildir."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from jmapsync.formats.tags import Tagging
+from jmapsync.storage.notmuch.database import Revision, opened
+from jmapsync.storage.notmuch.look import TagLook, TagPage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from jmapsync.ledger import Ledger
+    from jmapsync.ledger.tagged import Tagged
+    from jmapsync.storage.maildir.tree import Tree
+    from jmapsync.storage.notmuch.database import Message, TagDatabase
+
+AT = "notmuch:at"
+"""The ledger's note of the revision that was looked at last."""
+AGAIN = "notmuch:again"
+"""The ledger's note of messages to look at again."""
+RULES = "notmuch:rules"
+"""The ledger's note of what the configuration says about tags."""
+BOXES = "notmuch:boxes"
+"""The ledger's note of the mailboxes that were tags when tags were written last."""
+MANY = 1000
+"""Messages to look at again at most."""
+BATCH = 2000
+"""Messages that are written before the database is closed, which makes them durable."""
+
+
+@dataclass(frozen=True, slots=True)
+class TagRules:
+    """What the configuration says about tags."""
+
+    config: Path | None = None
+    """notmuch's configuration file; None for the one that it finds itself."""
+    mailboxes: tuple[str, ...] = ()
+    """Shell patterns of the mailboxes that are tags too."""
+    names: tuple[tuple[str, str], ...] = ()
+    """Tags that mailboxes and keywords have instead of their own names."""
+    ignore: tuple[str, ...] = ()
+    """Tags that stay with notmuch."""
+
+
+class TagSide:
+    """The tags of one mirror; see `storage.port.Tags`."""
+
+    def __init__(
+        self,
+        tree: Tree,
+        mark: str,
+        rules: TagRules,
+        *,
+        dry: bool = False,
+        token: Callable[[], str] = lambda: secrets.token_hex(4),
+    ) -> None:
+        """Name the tree of folders; `mark` tells this mirror from others in the same database; `dry` writes nothing."""
+        self._tree, self._mark, self._rules = tree, mark, rules
+        self._dry, self._token = dry, token
+
+    def look(self, ledger: Ledger, archive: int | None) -> Iterator[TagPage]:
+        """Yield what changed since the last look; nothing at all where the database's revision is the one of then.
+
+        `archive` is the key of the mailbox of that role. Raises TagsError.
+        """
+        with opened(self._rules.config) as db:
+            now, before = db.revision, _revision(ledger.note(AT))
+            again: list[str] = json.loads(ledger.note(AGAIN) or "[]")
+            if now == before and not again:
+                return
+            renewed = before is None or now.uuid != before.uuid or now.number < before.number
+            look = TagLook(
+                self._tree,
+                ledger,
+                self._tagging(db.new_tags),
+                mark=self._mark,
+                archive=archive if archive in self._tree.paths else None,
+                token=self._token,
+                renewed=renewed,
+                dry=self._dry,
+            )
+            messages = db.since(0 if before is None or renewed else before.number)
+            yield from look.pages(chain(messages, _found(db, again)))
+        notes = {AT: f"{now.uuid} {now.number}", AGAIN: json.dumps(sorted(set(look.again))[:MANY])}
+        yield TagPage(notes=notes)
+
+    def show(self, ledger: Ledger) -> None:
+        """Write the tags of messages that changed since theirs were written. Raises TagsError."""
+        rules = repr((self._rules.mailboxes, self._rules.names, self._rules.ignore))
+        boxes = json.dumps(self._tagging(frozenset()).mailboxes, sort_keys=True)
+        changed_rules = ledger.note(RULES) not in {"", rules}
+        if changed_rules or ledger.note(BOXES) != boxes:
+            ledger.tagged.make_due()
+        due = ledger.tagged.due()
+        for start in range(0, len(due), BATCH):
+            self._write(ledger, due[start : start + BATCH], removing=not changed_rules)
+        for name, value in ((RULES, rules), (BOXES, boxes)):
+            if ledger.note(name) != value:
+                ledger.set_note(name, value)
+
+    def _write(self, ledger: Ledger, messages: Sequence[str], *, removing: bool) -> None:
+        """Write the tags of some messages, and only when they are durable, that they were written."""
+        rows: list[Tagged] = []
+        gone: list[int] = []
+        found = ledger.tagged.of(messages)
+        with opened(self._rules.config, write=True) as db:
+            before, tagging = db.revision, self._tagging(db.new_tags)
+            with db.together():
+                for message in messages:
+                    known = found.get(message, [])
+                    held = db.find(message)
+                    if held is None:
+                        gone += [row.key for row in known]
+                    elif not known[0].marked or self._mark in held.marks:  # else it was read anew: the next look tells
+                        rows += self._show(ledger, db, tagging, held, known, removing=removing)
+            after = db.revision
+        self._note(ledger, gone, rows, before, after)
+
+    def _note(self, ledger: Ledger, gone: list[int], rows: list[Tagged], before: Revision, after: Revision) -> None:
+        """Keep what was written; `gone` are the keys of rows whose message notmuch forgot."""
+        with ledger.transaction():
+            ledger.tagged.drop(gone)
+            ledger.tagged.put(rows, due=False)
+            if _revision(ledger.note(AT)) == before:  # nobody else wrote meanwhile: what there is to see is our own
+                ledger.set_note(AT, f"{after.uuid} {after.number}")
+
+    def _show(
+        self, ledger: Ledger, db: TagDatabase, tagging: Tagging, message: Message, known: list[Tagged], *, removing: bool
+    ) -> list[Tagged]:
+        """Give one message the tags that its items changed, and leave what others do to it alone."""
+        records = ledger.records([row.key for row in known])
+        versions = [record.local for record in records.values() if record.local is not None]
+        wanted = tagging.shown_by(versions)
+        base = known[0]
+        add = wanted - base.shown - set(map(tagging.plain, message.tags))
+        outdated = base.shown - wanted if removing else frozenset[str]()
+        remove = frozenset(tag for tag in message.tags if tag in outdated or tagging.plain(tag) in outdated)
+        if add or remove or self._mark not in message.marks:
+            db.change(message.id, add, remove, self._mark)
+        tags = (base.tags | add) - remove
+        return [row._replace(tags=tags, shown=wanted, marked=True) for row in known]
+
+    def _tagging(self, new_tags: frozenset[str]) -> Tagging:
+        rules = self._rules
+        return Tagging.of(self._tree.paths, rules.mailboxes, dict(rules.names), rules.ignore, new_tags)
+
+
+def _found(db: TagDatabase, messages: Sequence[str]) -> Iterator[Message]:
+    found = (db.find(message) for message in messages)
+    return (message for message in found if message is not None)
+
+
+def _revision(note: str) -> Revision | None:
+    uuid, _, number = note.partition(" ")
+    return Revision(uuid, int(number)) if number else None

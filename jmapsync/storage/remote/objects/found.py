@@ -1,0 +1,27 @@
+"""Hold what the server answered when it was asked for objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jmapsync.formats.codec import Object
+
+
+@dataclass(slots=True)
+class Found:
+    """What the server answered when it was asked for objects by their ids."""
+
+    items: dict[str, Object] = field(default_factory=dict)
+    """As the server gave them, by id."""
+    files: dict[str, bytes] = field(default_factory=dict)
+    """By id, where objects are read as files."""
+    parts: dict[str, dict[str, Object]] = field(default_factory=dict)
+    """As the server gave them, by id, the objects of each item that stands for the instances of one uid."""
+    lost: set[str] = field(default_factory=set)
+    """Ids that the server says it does not have."""
+    state: str = ""
+    """The server's state when the first of them were read."""
+    asked: int = 0
+    """How many ids it was asked for."""

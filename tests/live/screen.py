@@ -1,0 +1,52 @@
+"""Work a program of a terminal by its keys, and read its screen."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+
+@dataclass
+class Screen:
+    """A program in a terminal of 100 by 30."""
+
+    session: str
+
+    def keys(self, *keys: str) -> None:
+        """Press keys, by tmux' names, or type texts."""
+        for key in keys:
+            subprocess.run(["tmux", "send-keys", "-t", self.session, key], check=True)
+            time.sleep(0.15)
+
+    def text(self) -> str:
+        return subprocess.run(["tmux", "capture-pane", "-p", "-t", self.session], check=True, capture_output=True, text=True).stdout
+
+    def wait_for(self, text: str, seconds: float = 10) -> None:
+        until = time.monotonic() + seconds
+        while text not in self.text():
+            assert time.monotonic() < until, f"{text!r} never came; the screen:\n{self.text()}"
+            time.sleep(0.05)
+
+    def wait_for_end(self, seconds: float = 10) -> None:
+        until = time.monotonic() + seconds
+        while subprocess.run(["tmux", "has-session", "-t", self.session], check=False, capture_output=True).returncode == 0:
+            assert time.monotonic() < until, f"the program did not end; the screen:\n{self.text()}"
+            time.sleep(0.05)
+
+
+@contextmanager
+def on_screen(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Screen]:
+    """Run a program in a terminal until it ends or is left."""
+    session = f"jmapsync-{time.monotonic_ns()}"
+    given = [f"{name}={value}" for name, value in environment.items()]
+    line = shlex.join(["env", *given, "TERM=screen", *command])
+    subprocess.run(["tmux", "new-session", "-d", "-s", session, "-x", "100", "-y", "30", line], check=True)
+    yield Screen(session)
+    subprocess.run(["tmux", "kill-session", "-t", session], check=False, capture_output=True)
