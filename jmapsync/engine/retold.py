@@ -7,6 +7,7 @@ same Message-ID, the server's bytes replace it too, and the file goes to the she
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -60,11 +61,12 @@ class Retold:
         if not places:
             return 0
         here = {key: here[key] for key in places}
-        there = {
-            other.key: other
-            for other in self.ledger.unmatched(self.kind.items.kind, Side.REMOTE)
-            if any(_near(mine, other) for mine in here.values())
-        }
+        sizes: defaultdict[int, list[int]] = defaultdict(list)
+        for record in sorted(here.values(), key=lambda record: record.size):
+            for home in _homes(record):
+                sizes[home].append(record.size)
+        unmatched = self.ledger.unmatched(self.kind.items.kind, Side.REMOTE)
+        there = {one.key: one for one in unmatched if any(_holds(sizes[home], one) for home in _homes(one))}
         told, like, digests = await self._fetch(list(there.values()))
         # Known, so that copies that a killed run gave the server's bytes already are not taken for edited.
         there = {
@@ -143,7 +145,14 @@ def _one_to_one(mine: dict[int, tuple[bytes, ...]], others: dict[int, tuple[byte
 
 def _near(mine: Record, other: Record) -> bool:
     """Tell whether a file may be a retelling of a message: in a folder of it, and of about its size."""
-    return bool(_homes(mine) & _homes(other)) and abs(mine.size - other.size) <= SLACK + other.size // 10
+    return bool(_homes(mine) & _homes(other)) and _holds([mine.size], other)
+
+
+def _holds(sizes: Sequence[int], other: Record) -> bool:
+    """Tell whether one of some sizes, in order, is about that of a message."""
+    slack = SLACK + other.size // 10
+    first = bisect_left(sizes, other.size - slack)
+    return first < len(sizes) and sizes[first] <= other.size + slack
 
 
 def _homes(record: Record) -> frozenset[int]:
