@@ -16,6 +16,7 @@ from jmapsync.engine.cycle import Options
 from jmapsync.engine.report import AccountReport, KindReport, Silent
 from jmapsync.engine.selection import Selection
 from jmapsync.errors import ExitCode, JmapsyncError
+from jmapsync.formats.patterns import Patterns
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
@@ -53,6 +54,10 @@ class Mirror:
     on_delete: str = "trash"
     keep_crlf: bool = False
     layout: str = "nested"
+    account_id: str = ""
+    """Empty for the user's own."""
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
     tags: TagRules | None = None
     limits: Limits = field(default_factory=lambda: Limits(25, 20))
     max_wait: float = 5.0
@@ -102,14 +107,22 @@ class Mirror:
             async with Client(self.url, credential, session=kept, max_wait=self.max_wait, transport=self.transport) as client:
                 try:
                     session = await client.session()
-                    account = session.account_for(MAIL_CAPABILITY)
+                    account = session.account_for(MAIL_CAPABILITY, self.account_id)
                     run = AccountRun("test", self.state, ledger, self.limits, options, Silent(), self.clock)
+                    patterns = Patterns(self.include, self.exclude)
                     local = MaildirSide(
-                        self.root, spool, layout=self.layout, keep_crlf=self.keep_crlf, dry=options.dry, token=self.token
+                        self.root,
+                        spool,
+                        layout=self.layout,
+                        keep_crlf=self.keep_crlf,
+                        dry=options.dry,
+                        token=self.token,
+                        patterns=patterns,
                     )
-                    remote = MailSide(client, account, spool, on_delete=self.on_delete)
+                    remote = MailSide(client, account, spool, on_delete=self.on_delete, selective=not patterns.is_all)
                     tags = TagSide(local.tree, "test", self.tags, dry=options.dry, token=self.token) if self.tags else None
-                    sides = Sides(self.kind, account.id, self.wrap(local), self.wrap(remote), tags=tags)
+                    both = self.wrap(local), self.wrap(remote)
+                    sides = Sides(self.kind, account.id, *both, patterns=patterns, tags=tags)
                     if selection is None:
                         await run.run([sides], client.together)
                     else:

@@ -16,6 +16,7 @@ from jmapsync.engine.restore import Restorer
 from jmapsync.engine.shelving import Shelver
 from jmapsync.engine.verify import Proof, Verifier
 from jmapsync.errors import JmapsyncError, Scope, SuspendedError
+from jmapsync.formats.patterns import EVERYTHING, Patterns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +43,8 @@ class Sides:
     remote: Remote
     codec: Codec | None = None
     """Of a kind whose bodies are objects."""
+    patterns: Patterns = EVERYTHING
+    """Which containers are mirrored."""
     tags: TagIndex | None = None
     """Of mail, where its keywords are tags as well."""
 
@@ -152,6 +155,7 @@ class AccountRun:
             self.clock,
             Shelver(self.ledger, self.state / "shelf", sides.kind.name, sides.local, sides.codec, self.clock).shelve,
             sides.codec,
+            sides.patterns,
             sides.tags,
             report,
         )

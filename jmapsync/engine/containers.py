@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from jmapsync.engine.holding import Holding
     from jmapsync.engine.report import KindReport
+    from jmapsync.engine.rights import Permits
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger, Record
     from jmapsync.planner.model import Change, Plan
@@ -34,6 +35,7 @@ class Containers:
     remote: Remote
     report: KindReport
     holding: Holding
+    permits: Permits
 
     def settle(self) -> None:
         """Write down what needs no write on either side."""
@@ -51,6 +53,7 @@ class Containers:
     async def run(self, *, deletions: bool) -> int:
         """Carry out creations and renames, or deletions; return how many found another state than they expected."""
         found, records = self._plan()
+        self._name_waiting(found, records)
         held = self.holding.problems()
         stale = 0
         crossed: list[tuple[Order, Record]] = []
@@ -68,7 +71,16 @@ class Containers:
                 stale += receipt.outcome is Outcome.STALE
                 if receipt.outcome is not Outcome.DONE:
                     break
+            else:
+                if change.undone:
+                    self.report.take_back(change.reason, records[change.key].name)
         return stale + await self._swap(crossed)
+
+    def _name_waiting(self, found: Plan, records: dict[int, Record]) -> None:
+        """Hold back by name what may not be made on the server and holds items here."""
+        with self.ledger.transaction():
+            for one in found.hidden:
+                self.holding.hold_back(records[one.key], (), one.reason, Remedy.LATER)
 
     async def _swap(self, crossed: list[tuple[Order, Record]]) -> int:
         """Give containers names on the server that others of them still have; return how many there are to look at again."""
@@ -117,6 +129,7 @@ class Containers:
     def sentences(self) -> list[str]:
         """Return what would be done, one line a step, and count it."""
         found, records = self._plan()
+        self._name_waiting(found, records)
         held = self.holding.problems()
         due = [change for change in found.changes if self.holding.is_due(records[change.key], change.orders, held.get(change.key))]
         steps = [(change, order) for change in due for order in change.orders]
@@ -128,16 +141,20 @@ class Containers:
         records = self.ledger.all(self.kind.containers.kind)
         local = frozenset(record.key for record in records if record.local is not None)
         remote = frozenset(record.key for record in records if record.remote is not None)
-        doomed = any(record.base is not None and (record.local is None or record.remote is None) for record in records)
+        rights = self.permits.rights()
+        made = any(record.remote is None for record in records) and bool(rights.no_child or rights.no_top)
+        doomed = made or any(record.base is not None and (record.local is None or record.remote is None) for record in records)
         needed = self._needed() if doomed else frozenset[int]()
-        found = plan([record.pair for record in records], self.kind.containers, Present(local, remote), needed=needed)
+        found = plan(
+            [record.pair for record in records], self.kind.containers, Present(local, remote), needed=needed, rights=rights
+        )
         return found, {record.key: record for record in records}
 
     def _needed(self) -> frozenset[int]:
         """Return the containers that may not go: those with a role, and those that some open item is to live in."""
         needed = {self.remote.keys[ref] for ref in self.remote.roles.values() if ref in self.remote.keys}
         for records in self._open_items():
-            needed |= needed_homes([record.pair for record in records], self.kind.items)
+            needed |= needed_homes([record.pair for record in records], self.kind.items, self.permits.rights())
         return frozenset(needed)
 
     def _open_items(self) -> Iterator[list[Record]]:

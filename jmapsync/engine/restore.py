@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from jmapsync.engine.adopt import Adopter
 from jmapsync.engine.commit import Committer, Work
-from jmapsync.engine.containers import Containers
 from jmapsync.engine.execute import Executor
 from jmapsync.engine.holding import LOOK
 from jmapsync.engine.objects import Objects
@@ -123,7 +122,7 @@ class Restorer:
                 new = [record for record in page if record.remote is None]
                 await join_rewritten(cycle.kind.items.kind, cycle.ledger, cycle.local, cycle.remote, new)
         lacking, octets, needed = await complete(self._count)
-        containers = Containers(cycle.kind, cycle.ledger, cycle.local, cycle.remote, cycle.report, cycle.holding)
+        containers = cycle.containers()
         cycle.report.sentences += await containers.put_back(needed, dry=cycle.options.dry)
         if cycle.options.dry:
             for page in self._pages():

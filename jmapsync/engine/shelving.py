@@ -33,12 +33,17 @@ class Shelver:
     codec: Codec | None
     clock: Callable[[], float]
 
-    def shelve(self, work: Work) -> None:
-        """Keep the local version of an item. Raises OSError when the disk refuses, so that nothing is written over it."""
+    def shelve(self, work: Work) -> bool:
+        """Keep the local version of an item and return True, or False where it is not there to be kept.
+
+        Raises OSError when the disk refuses, so that nothing is written over it.
+        """
         key, version = work.change.key, work.record.local
         # A run that died may have given some copies the server's bytes; it is the others that are to be kept.
         places = sorted(self.ledger.places_of([key]).get(key, ()), key=lambda place: place.form != Form.RETOLD)
         body = self.local.read(key, places)
+        if body.data is None and body.path is None:
+            return False
         shelved = Shelved(
             0,
             self.kind,
@@ -57,7 +62,7 @@ class Shelver:
         if any(file.exists() and digest_of(file.read_bytes()) == _digest(body, data) for file in before):
             if body.path is not None:
                 body.path.unlink()
-            return
+            return True
         file = next((file for file in before if not file.exists()), None) or self.folder / str(self.ledger.shelve(shelved))
         if data is not None:
             replace_bytes(file, data)
@@ -65,6 +70,7 @@ class Shelver:
             shutil.move(body.path, file)
             sync_files(self.folder, [os.fspath(file)])
             sync_directories([os.fspath(self.folder)])
+        return True
 
 
 def _digest(body: Body, data: bytes | None) -> str:

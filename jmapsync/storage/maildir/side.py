@@ -11,6 +11,7 @@ from jmapsync.errors import LayoutError, LocalError, Remedy
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.lines import Form, Measure, measure, to_wire
 from jmapsync.formats.names import is_marked
+from jmapsync.formats.patterns import EVERYTHING, Patterns
 from jmapsync.planner.model import Verb
 from jmapsync.storage.maildir.folders import look_folders
 from jmapsync.storage.maildir.identify import iterate_chunks, measure_without_tuid
@@ -50,15 +51,18 @@ class MaildirSide:
         dry: bool = False,
         limit: int = SLICE,
         token: Callable[[], str] = lambda: secrets.token_hex(4),
+        patterns: Patterns = EVERYTHING,
     ) -> None:
         """Prepare; `spool` is a folder for large messages on their way; `dry` writes nothing at all; `limit` as of a look.
 
-        With `keep_deleted` files of messages that the server deleted go below DELETED/.
+        New folders are those that `patterns` covers. With `keep_deleted` files of messages that the server deleted go below
+        DELETED/.
         """
         self._layout = "" if layout == USUAL else layout
         self.tree = PlusPlusTree(root, dry=dry) if self._layout else Tree(root, dry=dry)
         self._spool = spool
         self._dry = dry
+        self._patterns = patterns
         self._limit = limit
         self._writer = Writer(self.tree, keep_crlf=keep_crlf, token=token, keep_deleted=keep_deleted)
 
@@ -82,7 +86,7 @@ class MaildirSide:
         self.tree.load(ledger)
         if not self._dry:
             self._shed_marks(ledger)
-        look = look_folders(self.tree, ledger)
+        look = look_folders(self.tree, ledger, self._patterns)
         if not self._dry:
             self.tree.mend_keywords()
         return look
@@ -208,8 +212,9 @@ class MaildirSide:
                 self._put_folders(ledger)
 
     def _put_folders(self, ledger: Ledger) -> None:
-        for key, path in self.tree.paths.items():
-            ledger.put_folder(key, path, self.tree.tables.get(key, KeywordTable()).render())
+        with ledger.transaction():  # one without a marker is known by the one it lies in, wherever that is said to lie
+            for key, path in self.tree.paths.items():
+                ledger.put_folder(key, path, self.tree.tables.get(key, KeywordTable()).render())
 
     def adopt_folder(self, key: int, path: str, mailbox: str, ledger: Ledger) -> None:
         """Take note of a folder met on the disk, and mark it once its mailbox is known."""

@@ -19,6 +19,7 @@ from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.names import INSIDE, KEPT, LONGEST, LOST_AND_FOUND, TOP, escape, fold, unescape, unique
 from jmapsync.formats.retelling import is_offlineimap
 from jmapsync.kinds.mail import MAIL
+from jmapsync.ledger.notes import BARE
 from jmapsync.storage.atomic import replace_text, sync_directories, unfinished
 from jmapsync.storage.root import MARKER, read_marker
 from jmapsync.storage.state import is_text, may_be_directory, may_be_folder
@@ -62,6 +63,10 @@ class Tree:
         """Containers whose table on disk lacks its end, or everything: letters stand for nothing there."""
         self.odd: list[tuple[str, str]] = []
         """Folders that cannot be mirrored as they are, by path, and why."""
+        self.bare: set[int] = set()
+        """Containers that are there only for what lies in them: files in them are nobody's business."""
+        self.left_alone: set[str] = set()
+        """Paths of folders that are left out, with those that hold nothing else."""
 
     def load(self, ledger: Ledger) -> None:
         """Read where the containers lie, and their keyword tables, from the ledger and the folders.
@@ -70,6 +75,7 @@ class Tree:
         one would turn letters into other keywords, so there the ledger's stands.
         """
         self.paths, self.tables, self._cut = {}, {}, set()
+        self.bare = set(json.loads(ledger.note(f"{BARE}:{MAIL.name}") or "[]"))
         for key, (path, keywords) in ledger.folders(MAIL.containers.kind).items():
             self.paths[key] = path
             kept = KeywordTable.parse(keywords)
@@ -165,8 +171,8 @@ class Tree:
         text, longest = self._name_for(name, above)
         taken = {
             fold(path.rpartition("/")[2])
-            for other, path in self.paths.items()
-            if other != key and path.rpartition("/")[0] == above.rstrip("/")
+            for path in (*(path for other, path in self.paths.items() if other != key), *self.left_alone)
+            if path.rpartition("/")[0] == above.rstrip("/")
         }
         found = unique(text, mailbox, taken, longest=longest)
         if fold(found) in taken:  # a lost ledger met the folder without its marker, and took it for another mailbox
@@ -232,9 +238,13 @@ class Tree:
                 self.paths[key] = new + path[len(old) :]
 
     def remove(self, key: int) -> None:
-        """Remove an empty folder. Raises OSError when anything but our own files is left in it: it is never emptied by force."""
+        """Remove an empty folder. Raises OSError when anything but our own files is left in it: it is never emptied by force.
+
+        Where others lie in it that are left out, it stays as a directory and is no folder of mail any more.
+        """
         folder = self.folder(key)
-        leftovers = [name for name in os.listdir(folder) if name not in {*PARTS, MARKER, KEYWORDS}]
+        names = [name for name in os.listdir(folder) if name not in {*PARTS, MARKER, KEYWORDS}]
+        leftovers = [name for name in names if f"{self.paths[key]}/{name}" not in self.left_alone]
         for part in PARTS:
             if (folder / part).is_dir():
                 leftovers += os.listdir(folder / part)
@@ -245,7 +255,8 @@ class Tree:
                 (folder / part).rmdir()
         for name in (MARKER, KEYWORDS):
             (folder / name).unlink(missing_ok=True)
-        folder.rmdir()
+        if not names:
+            folder.rmdir()
         sync_directories([os.fspath(folder.parent)])
         del self.paths[key]
         self.tables.pop(key, None)
