@@ -113,8 +113,9 @@ async def _restore(
     restored = None
     try:
         sides = sides_of(source.config, target, client, await client.session(), dry=dry or not is_own)
-        if not is_own and (marker := read_marker(source.config.path)):
-            sides = replace(sides, account_id=str(marker.get("account", "")))
+        if not is_own:
+            marker = read_marker(source.config.path) or {"account": sides.account_id}
+            sides = replace(sides, account_id=str(marker.get("account", "")), tags=None)  # a notmuch database is the mirror's
         restored = await run.restore(sides, source.selection, stranger)
     except JmapsyncError as error:
         run.report.error, run.report.exit_code, run.report.remedy = str(error), error.exit_code, error.remedy

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -16,22 +13,21 @@ from jmapsync.engine.cycle import Cycle, Options
 from jmapsync.engine.execute import problems_of
 from jmapsync.engine.report import AccountReport, KindReport, State
 from jmapsync.engine.restore import Restorer
+from jmapsync.engine.shelving import Shelver
 from jmapsync.engine.verify import Proof, Verifier
 from jmapsync.errors import JmapsyncError, Scope, SuspendedError
 from jmapsync.formats.patterns import EVERYTHING, Patterns
-from jmapsync.ledger import Ledger, Shelved
-from jmapsync.storage.atomic import sync_directories, sync_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from jmapsync.engine.commit import Work
     from jmapsync.engine.report import Progress
     from jmapsync.engine.restore import Restored
     from jmapsync.engine.selection import Selection, Stranger
     from jmapsync.formats.codec import Codec
     from jmapsync.kinds import Kind
+    from jmapsync.ledger import Ledger
     from jmapsync.planner import Limits
     from jmapsync.storage.port import Local, Remote, TagIndex
 
@@ -157,7 +153,7 @@ class AccountRun:
             self.options,
             self.progress,
             self.clock,
-            lambda work: self._shelve(sides, work),
+            Shelver(self.ledger, self.state / "shelf", sides.kind.name, sides.local, sides.codec, self.clock).shelve,
             sides.codec,
             sides.patterns,
             sides.tags,
@@ -181,37 +177,6 @@ class AccountRun:
         finally:
             if not self.options.dry:
                 self.ledger.record_run(kind, int(self.clock()), report.to_json())
-
-    def _shelve(self, sides: Sides, work: Work) -> bool:
-        """Put the local version of an item on the shelf, durably, before it is overwritten; return False if it is not there."""
-        key = work.change.key
-        body = sides.local.read(key, self.ledger.places_of([key]).get(key, ()))
-        if body.data is None and body.path is None:
-            return False
-        version = work.record.local
-        shelved = Shelved(
-            0,
-            sides.kind.name,
-            key,
-            work.record.name,
-            "local",
-            work.change.reason,
-            int(self.clock()),
-            " ".join(map(str, sorted(version.homes))) if version else "",
-            " ".join(sorted(version.tags)) if version else "",
-        )
-        folder = self.state / "shelf"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        with self.ledger.transaction():
-            target = folder / str(self.ledger.shelve(shelved))
-            if body.data is not None:
-                data = body.data if sides.codec is None else sides.codec.write(json.loads(body.data))
-                target.write_bytes(data)
-            elif body.path is not None:
-                shutil.move(body.path, target)
-            sync_files(folder, [os.fspath(target)])
-            sync_directories([os.fspath(folder)])
-        return True
 
 
 async def _look_ahead(cycle: Cycle, leave: Callable[[], None]) -> JmapsyncError | None:

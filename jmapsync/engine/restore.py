@@ -7,6 +7,7 @@ then new here, and not deleted there, whoever looks at it next.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,13 @@ from jmapsync.engine.commit import Committer, Work
 from jmapsync.engine.execute import Executor
 from jmapsync.engine.holding import LOOK
 from jmapsync.engine.objects import Objects
-from jmapsync.engine.report import KindReport, Problem
+from jmapsync.engine.report import KindReport, Problem, counted
 from jmapsync.engine.rewritten import join_rewritten
 from jmapsync.engine.selection import Selection
 from jmapsync.engine.strange import meet, take_as_they_lie
 from jmapsync.engine.threads import complete
 from jmapsync.engine.unite import unite
-from jmapsync.errors import ExitCode
+from jmapsync.errors import ExitCode, Remedy
 from jmapsync.planner import plan
 from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Change, Order, Present, Side, Verb
 from jmapsync.storage.port import Job, Outcome
@@ -33,10 +34,16 @@ if TYPE_CHECKING:
 
     from jmapsync.engine.cycle import Cycle
     from jmapsync.engine.selection import Stranger
-    from jmapsync.ledger import Place, Record
+    from jmapsync.ledger import HeldBack, Place, Record
     from jmapsync.planner.model import Homes, Tags
 
-ROUNDS = 3
+ROUNDS = 4
+PAUSE = 0.5
+"""Seconds before what the server put off is tried again, doubled each time.
+
+Just after mail was removed, Cyrus 3.12.4 may say `Mailbox is locked` to an import into two mailboxes, and yet have the message in
+one of them: hence another look.
+"""
 PAGE = 1000
 """Items read from the ledger at a time."""
 BATCH = 500
@@ -89,11 +96,15 @@ class Restorer:
         cycle.begin()
         if self.stranger is not None:
             await meet(cycle, self.stranger)
-        for _ in range(ROUNDS):
+        for number in range(ROUNDS):
             await cycle.look()
             await self._round()
-            if not self._stale or cycle.options.dry:
+            later = sum(one.remedy == Remedy.LATER.value for one in self._refused())
+            if cycle.options.dry or not (self._stale or later):
                 break
+            if later and number < ROUNDS - 1:
+                cycle.progress.say(cycle.account, f"The server put {counted(later, 'item')} off; asking it again.")
+                await asyncio.sleep(PAUSE * 2**number)
         self._conclude()
         return self.restored
 
@@ -278,12 +289,18 @@ class Restorer:
 
     # telling
 
+    def _refused(self) -> list[HeldBack]:
+        """Return what was tried and is still missing, with why."""
+        problems = [one for one in self.cycle.ledger.problems(self.cycle.kind.name) if one.key in self._tried]
+        records = self.cycle.ledger.records([one.key for one in problems if one.key is not None])
+        found = ((one, records.get(one.key or 0)) for one in problems)
+        return [one for one, record in found if record is not None and record.local is not None and self._is_lacking(record)]
+
     def _conclude(self) -> None:
         """Name what could not be put back, and what the server keeps with other bytes than it was sent."""
         cycle, report = self.cycle, self.cycle.report
-        for one in cycle.ledger.problems(cycle.kind.name):
-            if one.key in self._tried or (one.remedy == LOOK and self._is_named(one.item)):
-                report.problems.append(Problem(one.item, one.why))
+        left_out = [one for one in cycle.ledger.problems(cycle.kind.name) if one.remedy == LOOK and self._is_named(one.item)]
+        report.problems += [Problem(one.item, one.why) for one in (*self._refused(), *left_out)]
         named = {one.item for one in report.problems}
         for page in self._pages():
             for record in page:

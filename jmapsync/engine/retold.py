@@ -7,6 +7,7 @@ same Message-ID, the server's bytes replace it too, and the file goes to the she
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -60,12 +61,19 @@ class Retold:
         if not places:
             return 0
         here = {key: here[key] for key in places}
+        sizes: defaultdict[int, list[int]] = defaultdict(list)
+        for record in sorted(here.values(), key=lambda record: record.size):
+            for home in _homes(record):
+                sizes[home].append(record.size)
+        unmatched = self.ledger.unmatched(self.kind.items.kind, Side.REMOTE)
+        there = {one.key: one for one in unmatched if any(_holds(sizes[home], one) for home in _homes(one))}
+        told, like, digests = await self._fetch(list(there.values()))
+        # Known, so that copies that a killed run gave the server's bytes already are not taken for edited.
         there = {
-            other.key: other
-            for other in self.ledger.unmatched(self.kind.items.kind, Side.REMOTE)
-            if any(_near(mine, other) for mine in here.values())
+            key: replace(other, remote=replace(other.remote, sense=digests[key]))
+            for key, other in there.items()
+            if other.remote and key in digests
         }
-        told, like = await self._fetch(list(there.values()))
         proven = match(
             [Candidate(str(one.key), None, frozenset({one.digest}), homes=_homes(one)) for one in here.values()],
             [Candidate(str(key), key, frozenset({digest}), homes=_homes(there[key])) for key, digest in told.items()],
@@ -81,12 +89,16 @@ class Retold:
                 self._join(here[mine], there[other], places[mine], proven=False)
         return len(pairs) + len(guessed)
 
-    async def _fetch(self, wanted: Sequence[Record]) -> tuple[dict[int, str], dict[int, tuple[bytes, ...]]]:
-        """Return by key the digests of bodies as offlineimap writes them, and what the bodies are likely to be known by."""
+    async def _fetch(self, wanted: Sequence[Record]) -> tuple[dict[int, str], dict[int, tuple[bytes, ...]], dict[int, str]]:
+        """Return by key the digests of bodies as offlineimap writes them, what they are likely to be known by, and theirs."""
         told: dict[int, str] = {}
+        digests: dict[int, str] = {}
         like: dict[int, tuple[bytes, ...]] = {}
         for start in range(0, len(wanted), FETCHED):
             for key, body in (await self.remote.read(wanted[start : start + FETCHED])).items():
+                if body.data is None and body.path is None:
+                    continue
+                digests[key] = body.digest
                 like[key] = likeness(_start(body, keep=True))
                 whole = body.data if body.path is None else body.path.read_bytes() if body.size <= LARGEST else None
                 file = retell(whole) if whole else None
@@ -95,7 +107,7 @@ class Retold:
                     told[key] = measured.digest(measured.form)
                 if body.path is not None:
                     body.path.unlink()
-        return told, like
+        return told, like, digests
 
     def _join(self, mine: Record, other: Record, places: Iterable[Place], *, proven: bool) -> None:
         """Make one item of two; without a base, which only proof gives, the planner finds a conflict and shelves the file."""
@@ -106,7 +118,7 @@ class Retold:
         self.ledger.save([retire(self.ledger, self.kind.items.kind, mine, str(other.ref), int(self.clock()))])
         local = dated(mine.local, places, other.stamp)
         nothing = {"tags": NO_TAGS, "homes": NOTHING}
-        base = Base(replace(mine.local, **nothing), replace(other.remote, body=_UNTOLD, **nothing)) if proven else None
+        base = Base(replace(mine.local, **nothing), replace(other.remote, body=_UNTOLD, sense="", **nothing)) if proven else None
         self.ledger.save([replace(other, local=local, base=base, digest=mine.digest, name=mine.name)])
 
 
@@ -133,7 +145,14 @@ def _one_to_one(mine: dict[int, tuple[bytes, ...]], others: dict[int, tuple[byte
 
 def _near(mine: Record, other: Record) -> bool:
     """Tell whether a file may be a retelling of a message: in a folder of it, and of about its size."""
-    return bool(_homes(mine) & _homes(other)) and abs(mine.size - other.size) <= SLACK + other.size // 10
+    return bool(_homes(mine) & _homes(other)) and _holds([mine.size], other)
+
+
+def _holds(sizes: Sequence[int], other: Record) -> bool:
+    """Tell whether one of some sizes, in order, is about that of a message."""
+    slack = SLACK + other.size // 10
+    first = bisect_left(sizes, other.size - slack)
+    return first < len(sizes) and sizes[first] <= other.size + slack
 
 
 def _homes(record: Record) -> frozenset[int]:

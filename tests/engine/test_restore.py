@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from jmapsync.demo import DemoServer
+from jmapsync.demo.problems import SetError
 from jmapsync.engine import execute, restore
 from jmapsync.engine.account import AccountRun, Sides
 from jmapsync.engine.commit import Committer
@@ -275,6 +276,35 @@ def test_lost_connections_are_survived_within_one_restore(filled: Account, mirro
     found = mirror.restore()
     assert (held(filled), found.report.problems) == (before, [])
     assert mirror.restore().report.to_server.total == 0
+
+
+def test_what_the_server_puts_off_is_tried_again_and_may_be_there_in_part(
+    filled: Account, mirror: Mirror, server: DemoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Cyrus 3.12.4 does: it says that a mailbox is locked, and has the message in the other one."""
+    monkeypatch.setattr(restore, "PAUSE", 0.01)
+    before = held(filled)
+    wipe(filled)
+    [content] = (raw for raw, boxes, _, _ in before if len(boxes) == 3)
+    server.faults.set_error.arm(SetError("serverFail", "Mailbox is locked"), times=4, only=["Email/import"])
+
+    def deliver() -> None:
+        filled.deliver(content, ["Archive"], ["$seen", "$flagged"], 1_700_000_001)
+
+    server.faults.after_call.arm(deliver, times=1, only=["Email/import"])
+    found = mirror.restore()
+    assert (held(filled), found.report.problems) == (before, [])
+
+
+def test_what_the_server_refuses_for_good_is_named_and_tried_once(filled: Account, mirror: Mirror, server: DemoServer) -> None:
+    wipe(filled)
+    server.faults.set_error.arm(SetError("overQuota"), only=["Email/import"])
+    server.requests.clear()
+    found = mirror.restore()
+    assert [one.why.partition(" (")[0] for one in found.report.problems] == ["the server refused it: overQuota"] * 5
+    assert len(server.requests.calls("Email/import")) == 3
+    server.faults.set_error.disarm()
+    assert mirror.restore().report.problems == []
 
 
 def test_another_client_moving_mail_meanwhile_loses_nothing_of_what_it_did(

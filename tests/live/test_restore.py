@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +14,7 @@ from jmapsync.config import load
 from jmapsync.demo import DemoServer
 from jmapsync.demo.sample import fill_sample
 from jmapsync.engine.rewritten import as_rewritten
+from tests.cli.conftest import PROGRAM
 from tests.live.compare import on_server, stored
 from tests.live.imap import Draft
 
@@ -134,7 +137,8 @@ def test_an_emptied_account_gets_everything_back_and_is_then_proved_complete(
     gone = list(account.jmap.emails(["id"]))
     assert not account.jmap.one("Email/set", {"destroy": gone[:30]}).get("notDestroyed")
     found, named, code = restored(app, "new")
-    assert (found.report.to_server.created, found.there, named, code) == (30, 10, set(), 0)
+    # Cyrus 3.12.4 may call INBOX locked right after the destruction, with the message in the other mailbox by then.
+    assert (found.report.to_server.total, found.there, named, code) == (30, 10, set(), 0)
     assert on_server(account) == before
     [proof] = asyncio.run(app.verify(["new"]))["new"][1].values()
     assert (proof.differences, proof.items) == ([], 40)
@@ -143,3 +147,25 @@ def test_an_emptied_account_gets_everything_back_and_is_then_proved_complete(
     report = asyncio.run(app.sync(["new"])).accounts["new"]
     assert report.changed == []
     assert {file: file.read_bytes() for file in (tmp_path / "new").rglob("cur/*")} == files
+
+
+@pytest.mark.parametrize("cyrus", ["3.12"], indirect=True)
+def test_killed_processes_leave_one_copy_of_each(account: Account, source: DemoServer, tmp_path: Path) -> None:
+    source.account.populate(300, mailboxes=["INBOX", "Archive", "Junk"], size=80_000, first_seed=1000)
+    app = configured(tmp_path, source, account)
+    assert asyncio.run(app.sync(["old"])).exit_code == 0
+    command = [*PROGRAM, "-c", str(tmp_path / "config.toml"), "restore", "old", "--into", "new"]
+    before: set[int] = set()
+    for kill in range(1, 6):
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        limit = time.monotonic() + 60
+        while process.poll() is None and account.jmap.one("Email/query", {"limit": 0, "calculateTotal": True})["total"] < kill * 40:
+            assert time.monotonic() < limit
+        process.kill()
+        process.wait()
+        before.add(account.jmap.one("Email/query", {"limit": 0, "calculateTotal": True})["total"])
+    whole = len(source.account.emails)
+    assert max(before) > min(before)
+    found, _, _ = restored(app, "old", "new")
+    assert (found.items, found.there) == (whole, max(before))
+    assert shown_there(account) == stored_there(source)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from jmapsync.errors import Remedy
 from jmapsync.formats.lines import Form
 from jmapsync.formats.marks import without_marks, without_tuid
+from jmapsync.formats.retelling import is_offlineimap
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.atomic import NO_LINKS, put_back, sync_directories, sync_files
@@ -160,7 +161,7 @@ class Writer:
             self._check(place)
         one = staged.get(order.key)
         if one is not None:
-            kept = {place.folder: place for place in places if place.form == Form.RETOLD and place.folder in order.homes}
+            kept = {place.folder: place for place in places if is_offlineimap(place.name) and place.folder in order.homes}
             obsolete = [place for place in places if kept.get(place.folder) != place]
             result = _Done(Version(one.digest, one.digest, order.tags, order.homes), one, obsolete=obsolete)
             self._deliver(one, result, kept)
