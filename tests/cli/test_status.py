@@ -47,6 +47,8 @@ class TestStatus:
         told = json.loads(jmapsync("status", "--json").out)
         assert "Lists/python" in told["accounts"]["home"]["kinds"]["mail"]["detached"]
         assert list((home.mail / "Lists" / "python").rglob("*.*"))
+        assert jmapsync("verify").code == 0
+        assert "held back" not in jmapsync("sync", "--dry-run").err
         told = json.loads(jmapsync("sync", "--json").out)
         assert "Lists/python" in told["accounts"]["home"]["kinds"]["mail"]["detached"]
         home.configure()
