@@ -13,7 +13,7 @@ from jmapsync.app.sources import absolute
 from jmapsync.app.wiring import open_account
 from jmapsync.engine.account import AccountRun
 from jmapsync.engine.cycle import Options
-from jmapsync.engine.holding import ROLES
+from jmapsync.engine.holding import ROLES, note_of
 from jmapsync.engine.report import worst
 from jmapsync.engine.selection import Stranger
 from jmapsync.errors import BusyError, ExitCode, JmapsyncError
@@ -132,7 +132,7 @@ def _strange(account: AccountConfig, source: Source, *, is_own: bool) -> tuple[L
     folders = known.folders(MAIL.containers.kind)
     tables = dict(folders.values())
     roles: dict[str, str] = {}
-    for role, ref in json.loads(known.note(ROLES) or "{}").items() if not is_own else ():
+    for role, ref in json.loads(known.note(note_of(ROLES, MAIL.name)) or "{}").items() if not is_own else ():
         record = known.by_ref(MAIL.containers.kind, [ref]).get(ref)
         if record is not None and record.key in folders:
             roles[folders[record.key][0]] = role

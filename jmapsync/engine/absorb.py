@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from jmapsync.engine.holding import RIGHTS, ROLES
+from jmapsync.engine.holding import RIGHTS, ROLES, note_of
 from jmapsync.engine.intents import made
 from jmapsync.errors import SuspendedError
 from jmapsync.ledger import Ledger, Record
@@ -50,7 +50,7 @@ class Absorber:
         for record in self.ledger.all(self.kind.containers.kind):
             if record.ref is not None and record.remote is not None:
                 self.remote.keys[record.ref] = record.key
-        self.remote.roles.update(json.loads(self.ledger.note(ROLES) or "{}"))
+        self.remote.roles.update(json.loads(self.ledger.note(note_of(ROLES, self.kind.name)) or "{}"))
         self.scope.load()
 
     # the server's side
@@ -92,10 +92,14 @@ class Absorber:
         self.ledger.save(replace(record, remote=None) for record in records.values())
         for ref in gone:
             self.remote.keys.pop(ref, None)
-        self.ledger.set_note(ROLES, json.dumps(roles, sort_keys=True))
-        rights = {ref: held for ref, held in json.loads(self.ledger.note(RIGHTS) or "{}").items() if ref not in gone}
+        self.ledger.set_note(note_of(ROLES, self.kind.name), json.dumps(roles, sort_keys=True))
+        rights = {
+            ref: held
+            for ref, held in json.loads(self.ledger.note(note_of(RIGHTS, self.kind.name)) or "{}").items()
+            if ref not in gone
+        }
         rights |= {folder.ref: sorted(folder.rights) for folder in page.folders}
-        self.ledger.set_note(RIGHTS, json.dumps(rights, sort_keys=True))
+        self.ledger.set_note(note_of(RIGHTS, self.kind.name), json.dumps(rights, sort_keys=True))
 
     def _remote_folder(self, folder: Folder) -> int:
         """Take in one mailbox; one that nobody knew is a local folder of the same place, if there is one."""

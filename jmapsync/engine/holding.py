@@ -35,6 +35,11 @@ ROLES = "roles"
 """The ledger's note of the server's containers by their roles."""
 
 
+def note_of(name: str, kind: str) -> str:
+    """Return the name of the ledger's note of one kind: containers of two kinds may have the same ids (Stalwart)."""
+    return f"{name}:{kind}"
+
+
 @dataclass(slots=True)
 class Holding:
     """What is held back of one kind in one run."""
@@ -124,7 +129,9 @@ class Holding:
     def _fingerprint(self, record: Record, orders: Sequence[Order]) -> str:
         """Return what both sides held, what was to be done, and what could be done there."""
         doing = " ".join(f"{order.side.value} {order.verb.value}" for order in orders)
-        standing = f"{self.policy} {doing} {self.ledger.note(ROLES)} {self.ledger.note(RIGHTS)}"
+        standing = (
+            f"{self.policy} {doing} {self.ledger.note(note_of(ROLES, self.kind))} {self.ledger.note(note_of(RIGHTS, self.kind))}"
+        )
         sides = (encode(version) if version is not None else "-" for version in (record.local, record.remote))
         return "|".join((hashlib.sha256(standing.encode()).hexdigest()[:16], *sides))
 

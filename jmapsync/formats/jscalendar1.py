@@ -144,7 +144,8 @@ def _up_lines(owner: str, value: Object, up: Convert) -> Object:
     result: Object = {}
     lines: list[Any] = []
     for name, line in _RULES.items():
-        rules = [up("RecurrenceRule", rule) for rule in value.get(name) or [] if isinstance(rule, dict)]
+        given = value.get(name)
+        rules = [up("RecurrenceRule", rule) for rule in (given if isinstance(given, list) else ()) if isinstance(rule, dict)]
         if name == "recurrenceRules" and name in value:
             result["recurrenceRule"] = rules.pop(0) if rules else None
         lines += [[line, {}, "recur", to_jcal(rule)] for rule in rules]
@@ -153,7 +154,10 @@ def _up_lines(owner: str, value: Object, up: Convert) -> Object:
         lines += value[name] if isinstance(value.get(name), list) else []
     if lines or isinstance(component, dict):
         component = component or {"@type": "ICalComponent", "name": _COMPONENTS.get(owner, owner.lower())}
-        result["iCalendar"] = {**component, "properties": [*component.get("properties", []), *lines]}
+        result["iCalendar"] = {
+            **component,
+            "properties": [*(kept if isinstance(kept := component.get("properties"), list) else ()), *lines],
+        }
     return result
 
 

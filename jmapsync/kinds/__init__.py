@@ -13,6 +13,25 @@ if TYPE_CHECKING:
     from jmapsync.planner.model import Rules
 
 
+Needed = tuple[frozenset[str], ...]
+"""What it takes to do something in a container: one right of each of these."""
+
+
+class RightNames(Struct, frozen=True):
+    """The names of rights in `myRights` of a container; what needs none may always be tried."""
+
+    read: str
+    """The right without which nothing is known of the others: the server told none, or hides what is in the container."""
+    add: Needed
+    remove: Needed
+    edit: Needed
+    delete: Needed
+    rename: Needed = ()
+    child: Needed = ()
+    seen: Needed = ()
+    keywords: Needed = ()
+
+
 class Kind(Struct, frozen=True):
     """One data type."""
 
@@ -20,8 +39,8 @@ class Kind(Struct, frozen=True):
     """As in the configuration and on the command line."""
     items: Rules
     containers: Rules
-    undoes: bool = False
-    """Whether what may not be done on the server is taken back here; else it waits, held back."""
+    rights: RightNames
+    """What may not be done on the server is taken back here."""
 
     @property
     def kept(self) -> str:

@@ -51,6 +51,10 @@ STEPS: dict[int, str] = {
         );
         CREATE INDEX tagged_message ON tagged (message);
     """,
+    # All kinds shared one note, so that the calendars' overwrote what was known of the mailboxes.
+    4: """
+        UPDATE OR REPLACE meta SET name = name || ':mail' WHERE name IN ('roles', 'rights');
+    """,
 }
 """SQL that leads from version N to N + 1, by N."""
 

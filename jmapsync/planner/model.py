@@ -194,11 +194,13 @@ class Change(Struct, frozen=True):
 
 
 class Rights(Struct, frozen=True):
-    """What may not be done on the server, by the containers it would be done to (`myRights` in RFC 8621, section 2)."""
+    """What may not be done on the server, by the containers it would be done to (`myRights`)."""
 
     no_add: frozenset[int] = NOTHING
     """Into these nothing may be put."""
     no_remove: frozenset[int] = NOTHING
+    no_edit: frozenset[int] = NOTHING
+    """Of what is in these no body may be changed."""
     no_seen: frozenset[int] = NOTHING
     """Of what is in these nothing may be marked read or unread."""
     no_keywords: frozenset[int] = NOTHING

@@ -59,7 +59,7 @@ def _item(pair: Pair, there: Version, wish: Decision, rules: Rules, rights: Righ
     to_be = wanted.homes if wanted is not None else NOTHING
     homes = bool((there.homes - to_be) & rights.no_remove or (to_be - there.homes) & rights.no_add)
     replaced = wanted is not None and wanted.source is Side.LOCAL
-    body = replaced and bool(to_be & rights.no_add or there.homes & rights.no_remove)
+    body = replaced and bool((to_be | there.homes) & rights.no_edit)
     tags = _barred(wanted.tags ^ there.tags, there, rights) if wanted is not None else NO_TAGS
     if not (homes or body or tags):
         return wish

@@ -264,14 +264,6 @@ class TestWhatThisVersionCannotDo:
         assert done.out.startswith("home mail: ")
         assert jmapsync("sync", "--kind", "mail").code == 0
 
-    @pytest.mark.parametrize("mail", ['include = ["INBOX"]', 'exclude = ["Junk"]'])
-    def test_a_way_of_mirroring_is_told_and_nothing_is_touched(self, mail: str, jmapsync: Command, home: Home) -> None:
-        home.configure(mail=mail)
-        done = jmapsync("sync")
-        assert done.code == 2
-        assert done.err.startswith("home mail: This version cannot ")
-        assert not home.mail.exists()
-
     @pytest.mark.parametrize(("before", "after"), [("nested", "maildir++"), ("maildir++", "nested")])
     def test_another_layout_over_a_mirror_is_refused_and_nothing_is_touched(
         self, before: str, after: str, jmapsync: Command, home: Home, server: DemoServer

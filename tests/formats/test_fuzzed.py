@@ -130,6 +130,7 @@ JUNK: list[Object] = [
     {"@type": "Event", "recurrenceRules": [{}, {"byMonth": [DIGITS]}]},
     {"@type": "Event", "alerts": {"a": {"trigger": {"when": "2026-01-01T00:00:00Z"}, "relatedTo": "text"}}},
     {"@type": "Event", "locations": "text", "endTimeZone": "Europe/Berlin"},
+    {"@type": "Event", "recurrenceRules": 1.5, "iCalComponent": {"properties": 2}, "iCalProperties": [["x", {}, "text", "y"]]},
 ]
 
 

@@ -46,9 +46,10 @@ AGREED = Base(version(), version())
         (version(tags="$seen x"), Rights(no_seen=frozenset({1})), ["local update [1] x", "remote update [1] x"]),
         (version(tags="$seen x"), Rights(no_keywords=frozenset({1})), ["local update [1] $seen", "remote update [1] $seen"]),
         (version(tags="x", homes=(2,)), Rights(no_add=frozenset({2})), ["local update [1] x", "remote update [1] x"]),
-        (version("b"), Rights(no_remove=frozenset({1})), ["local replace [1] shelve"]),
-        (version("b"), Rights(no_add=frozenset({1})), ["local replace [1] shelve"]),
-        (version("b", homes=(2,)), Rights(no_remove=frozenset({1})), ["local replace [1] shelve"]),
+        (version("b"), Rights(no_edit=frozenset({1})), ["local replace [1] shelve"]),
+        (version("b"), Rights(no_add=frozenset({1})), ["remote replace [1]"]),
+        (version("b", homes=(2,)), Rights(no_edit=frozenset({1})), ["local replace [2] shelve", "remote update [2] shelve"]),
+        (version("b", homes=(2,)), Rights(no_remove=frozenset({1}), no_edit=frozenset({1})), ["local replace [1] shelve"]),
     ],
 )
 def test_case_47_an_act_on_a_message_of_the_server(local: Version | None, rights: Rights, expected: list[str]) -> None:
@@ -111,7 +112,7 @@ VERSIONS = st.builds(
 )
 BARRED = st.builds(
     Rights,
-    *(st.frozensets(st.sampled_from([1, 2, 3])) for _ in range(4)),
+    *(st.frozensets(st.sampled_from([1, 2, 3])) for _ in range(5)),
 )
 
 
@@ -150,8 +151,9 @@ def test_nothing_forbidden_is_ever_ordered_and_it_comes_to_rest(
 def assert_allowed(verb: Verb, there: Version | None, tags: frozenset[str], homes: frozenset[int], rights: Rights) -> None:
     was = there if there is not None else Version("", "", NO_TAGS, NOTHING)
     replaced = verb is Verb.REPLACE
-    assert not (homes - was.homes | (homes if replaced else NOTHING)) & rights.no_add
-    assert not (was.homes - homes | (was.homes if replaced else NOTHING)) & rights.no_remove
+    assert not (homes - was.homes) & rights.no_add
+    assert not replaced or not (homes | was.homes) & rights.no_edit
+    assert not (was.homes - homes) & rights.no_remove
     if verb is Verb.UPDATE:
         changed = tags ^ was.tags
         assert not ("$seen" in changed and was.homes & rights.no_seen)

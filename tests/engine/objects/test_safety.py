@@ -115,16 +115,39 @@ class TestARightThatIsMissing:
         assert b"SUMMARY:Here\r\n" in file.read_bytes()
         assert events.by_uid("weekly")["title"] == "Weekly"
 
-    def test_keeps_a_new_file_and_a_deleted_one_apart_from_the_server(self, desk: Desk, cards: Store) -> None:
+    def test_turns_an_edit_back_and_keeps_it_on_the_shelf(self, desk: Desk, cards: Store) -> None:
+        cards.set_rights("", mayWrite=False)
+        file = desk.file("contacts", "ada")
+        change(file, "NOTE:first", "NOTE:here")
+        found = desk.sync()["contacts"]
+        assert (found.problems, len(found.sentences)) == ([], 1)
+        assert b"NOTE:first\r\n" in file.read_bytes()
+        [(_, content)] = desk.shelf()
+        assert b"NOTE:here\r\n" in content
+        assert cards.by_uid("ada")["notes"]["n1"]["note"] == "first"
+        assert writes(desk.sync()) == 0
+
+    def test_puts_a_new_file_on_the_shelf_and_a_deleted_one_back(self, desk: Desk, cards: Store) -> None:
         cards.set_rights("", mayWrite=False)
         new = desk.file("contacts", "ada").with_name("new.vcf")
         new.write_bytes(card("new"))
-        found = desk.sync()["contacts"]
-        assert (found.exit_code, len(found.problems)) == (ExitCode.HELD_BACK, 1)
-        assert new.read_bytes() == card("new")
         desk.file("contacts", "ada").unlink()
         desk.sync()
+        [(_, content)] = desk.shelf()
+        assert b"UID:new\r\n" in content
+        assert [file.name for file in desk.files("contacts")] == ["ada.vcf"]
         assert [item["uid"] for item in cards.items.values()] == ["ada"]
+        assert writes(desk.sync()) == 0
+
+    def test_keeps_a_calendar_that_may_not_be_destroyed(self, desk: Desk, events: Store) -> None:
+        events.set_rights("Calendar", mayDelete=False, mayWriteAll=False, mayWriteOwn=False)
+        folder = desk.file("calendars", "weekly").parent
+        shutil.rmtree(folder)
+        desk.sync(allow_deletes=True)
+        assert "Calendar" in {one["name"] for one in events.collections.values()}
+        assert events.by_uid("weekly")["title"] == "Weekly"
+        assert desk.file("calendars", "weekly").parent == folder
+        assert writes(desk.sync()) == 0
 
 
 class TestALostAnswer:

@@ -69,13 +69,20 @@ class ObjectSide:
                 except WholeLookNeededError as needed:
                     suspicious = needed.why if needed.suspicious else ""
                 else:
+                    await self._note_rights()
                     return
             async for page in ObjectLook(self._readers, known).everything(server, since):
                 page.suspicious = page.suspicious or suspicious
                 yield page
+            await self._note_rights()
         except MethodError as error:
             raise_if_gone(self._client, self._account, error)
             raise
+
+    async def _note_rights(self) -> None:
+        """Note whether the account may be written; the Session that was kept may be older than what was just read."""
+        account = (await self._client.session()).accounts.get(self._account.id)
+        self.is_read_only = account.is_read_only if account is not None else self.is_read_only
 
     async def _changes(self, since: Cursor, known: Callable[[], set[str]], again: Sequence[str]) -> AsyncIterator[Observation]:
         look, told = ObjectLook(self._readers, known), set[str]()
@@ -129,7 +136,7 @@ class ObjectSide:
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Create, change and remove objects."""
-        if self._account.is_read_only:
+        if self.is_read_only:
             return [read_only(job) for job in jobs]
         receipts: list[Receipt] = []
         for number, setter in enumerate(self._setters):  # contacts before the groups that they are members of
@@ -148,7 +155,7 @@ class ObjectSide:
 
     async def write_folder(self, job: Job) -> Receipt:
         """Change one container."""
-        return read_only(job) if self._account.is_read_only else await write_folder(self._readers[0], job)
+        return read_only(job) if self.is_read_only else await write_folder(self._readers[0], job)
 
     async def rename_folders(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Rename containers one after the other: several may have one name."""
