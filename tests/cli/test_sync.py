@@ -255,6 +255,17 @@ class TestTheGuard:
         assert jmapsync("status").code == 0
 
 
+class TestSeveralKinds:
+    def test_leave_the_roles_and_rights_of_mailboxes_to_mail(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
+        """One note held those of every kind, so the calendars' took the place of the mailboxes': no Trash was known any more."""
+        home.configure(more='[accounts.home.contacts]\npath = "~/Cards"\n[accounts.home.calendars]\npath = "~/Calendars"\n')
+        assert jmapsync("sync").code == 0
+        (welcome,) = [file for file in home.inbox() if b"Subject: Welcome" in file.read_bytes()]
+        welcome.unlink()
+        assert jmapsync("sync").code == 0
+        assert {"Trash"} in [names for names, _ in server.account.listing().values()]
+
+
 class TestWhatThisVersionCannotDo:
     def test_a_kind_is_told_and_the_others_are_synchronised(self, jmapsync: Command, home: Home) -> None:
         home.configure(more='[accounts.home.sieve]\npath = "~/.sieve"\n')
