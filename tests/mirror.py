@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from jmapsync.engine.account import AccountRun, Sides
 from jmapsync.engine.cycle import Options
 from jmapsync.engine.report import AccountReport, KindReport, Silent
+from jmapsync.engine.selection import Selection
 from jmapsync.errors import ExitCode, JmapsyncError
+from jmapsync.formats.patterns import Patterns
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from jmapsync.demo.account import Account
     from jmapsync.demo.records import Mailbox
+    from jmapsync.engine.restore import Restored
     from jmapsync.kinds import Kind
 
 
@@ -51,6 +54,10 @@ class Mirror:
     on_delete: str = "trash"
     keep_crlf: bool = False
     layout: str = "nested"
+    account_id: str = ""
+    """Empty for the user's own."""
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
     tags: TagRules | None = None
     limits: Limits = field(default_factory=lambda: Limits(25, 20))
     max_wait: float = 5.0
@@ -63,6 +70,8 @@ class Mirror:
     clock: Callable[[], float] = time.time
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     requests: int = 0
+    restored: Restored | None = None
+    """What the last restore did."""
 
     def sync(self, **options: bool) -> KindReport:
         return self.run(**options).kinds["mail"]
@@ -77,7 +86,13 @@ class Mirror:
     def run(self, **options: Any) -> AccountReport:  # noqa: ANN401 # as `Options` takes them
         return asyncio.run(self._run(Options(**options)))
 
-    async def _run(self, options: Options) -> AccountReport:
+    def restore(self, selection: Selection | None = None) -> Restored:
+        """Put back what the server lacks, as `jmapsync restore` does."""
+        report = asyncio.run(self._run(Options(full=True), selection or Selection()))
+        assert self.restored is not None, report.kinds["mail"].sentences
+        return self.restored
+
+    async def _run(self, options: Options, selection: Selection | None = None) -> AccountReport:
         if not options.dry:
             self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.state / "ledger.sqlite"
@@ -92,14 +107,26 @@ class Mirror:
             async with Client(self.url, credential, session=kept, max_wait=self.max_wait, transport=self.transport) as client:
                 try:
                     session = await client.session()
-                    account = session.account_for(MAIL_CAPABILITY)
+                    account = session.account_for(MAIL_CAPABILITY, self.account_id)
                     run = AccountRun("test", self.state, ledger, self.limits, options, Silent(), self.clock)
+                    patterns = Patterns(self.include, self.exclude)
                     local = MaildirSide(
-                        self.root, spool, layout=self.layout, keep_crlf=self.keep_crlf, dry=options.dry, token=self.token
+                        self.root,
+                        spool,
+                        layout=self.layout,
+                        keep_crlf=self.keep_crlf,
+                        dry=options.dry,
+                        token=self.token,
+                        patterns=patterns,
                     )
-                    remote = MailSide(client, account, spool, on_delete=self.on_delete)
+                    remote = MailSide(client, account, spool, on_delete=self.on_delete, selective=not patterns.is_all)
                     tags = TagSide(local.tree, "test", self.tags, dry=options.dry, token=self.token) if self.tags else None
-                    await run.run([Sides(self.kind, account.id, self.wrap(local), self.wrap(remote), tags=tags)], client.together)
+                    both = self.wrap(local), self.wrap(remote)
+                    sides = Sides(self.kind, account.id, *both, patterns=patterns, tags=tags)
+                    if selection is None:
+                        await run.run([sides], client.together)
+                    else:
+                        self.restored = await run.restore(sides, selection, None)
                     self.session = (await client.session()).to_json()
                     return run.report
                 finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -13,6 +12,7 @@ from jmapsync.app.signin import credential_for
 from jmapsync.app.unavailable import missing_for_account, missing_for_kind
 from jmapsync.engine.report import worst
 from jmapsync.errors import ExitCode, JmapsyncError, UnsupportedError
+from jmapsync.formats.patterns import Patterns
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.wire import CORE, Call
@@ -63,6 +63,8 @@ class Checkup:
     mailboxes: list[Mailbox] = field(default_factory=list)
     collections: dict[str, list[str]] = field(default_factory=dict)
     """The names of address books and calendars, by kind."""
+    adoption: str = ""
+    """What the first run would make of the files of another program, or nothing."""
     problems: list[str] = field(default_factory=list)
     exit_code: ExitCode = ExitCode.IN_SYNC
 
@@ -168,13 +170,14 @@ def _objects(answer: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _arrange(raw: list[dict[str, Any]], config: MailConfig) -> list[Mailbox]:
     by_id = {one["id"]: one for one in raw}
+    patterns = Patterns(config.include, config.exclude)
     boxes = [
         Mailbox(
             path=path,
             role=str(one.get("role") or ""),
             total=int(one.get("totalEmails") or 0),
             unread=int(one.get("unreadEmails") or 0),
-            mirrored=_matches(path, config.include) and not _matches(path, config.exclude),
+            mirrored=patterns.covers(path),
             writable=(one.get("myRights") or {}).get("mayAddItems") is not False,
         )
         for one in raw
@@ -190,7 +193,3 @@ def _path(box: dict[str, Any], by_id: dict[str, dict[str, Any]]) -> str:
         names.insert(0, str(at.get("name") or ""))
         at = by_id.get(str(at.get("parentId") or ""))
     return "/".join(names)
-
-
-def _matches(path: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(path, pattern) for pattern in patterns)

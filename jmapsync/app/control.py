@@ -1,6 +1,6 @@
 """Speak with the daemon that holds an account: a socket in the account's state folder, JSON lines, its owner only.
 
-`sync` hands its work over by it and gets the report, `status` asks it how things are.
+`sync` and `restore` hand their work over by it and get the report, `status` asks it how things are.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import msgspec
 
 from jmapsync.app.places import SOCKET
 from jmapsync.engine.report import AccountReport  # noqa: TC001  # msgspec reads the annotations
+from jmapsync.engine.restore import Restored  # noqa: TC001  # and these
 from jmapsync.errors import BusyError
 
 if TYPE_CHECKING:
@@ -32,12 +33,16 @@ class Ask(msgspec.Struct, forbid_unknown_fields=True):
     """What is asked of the daemon."""
 
     do: str
-    """`sync` or `status`."""
+    """`sync`, `restore` or `status`."""
     full: bool = False
     allow_deletes: bool = False
     kinds: tuple[str, ...] = ()
-    """The kinds that deletions are allowed for; none for all."""
+    """The kinds that deletions are allowed for, none for all; those to be restored."""
     by_hook: bool = False
+    account: str = ""
+    """Whose items are to be restored."""
+    paths: tuple[str, ...] = ()
+    """Absolute ones of what is to be restored; none for everything."""
 
 
 class Answer(msgspec.Struct):
@@ -45,6 +50,8 @@ class Answer(msgspec.Struct):
 
     report: AccountReport | None = None
     state: dict[str, Any] | None = None
+    restored: list[tuple[str, AccountReport, Restored | None]] | None = None
+    """By kind: how it went, and what was put back unless it failed."""
     error: str = ""
 
 

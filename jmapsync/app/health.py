@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from jmapsync.engine.report import Problem, worst
 from jmapsync.engine.standing import Standing
 from jmapsync.errors import ExitCode, JmapsyncError
 from jmapsync.ledger import Ledger
+from jmapsync.ledger.notes import DETACHED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +41,8 @@ class KindHealth:
     suspended: str = ""
     """The sentence of a plan that the guard holds back."""
     unavailable: str = ""
+    detached: list[str] = field(default_factory=list)
+    """Paths of folders that stay on the disk although the patterns leave them out."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -66,6 +70,7 @@ class KindHealth:
             "problems": [{"item": one.item, "why": one.why} for one in self.problems],
             "suspended": self.suspended or None,
             "unavailable": self.unavailable or None,
+            "detached": self.detached,
         }
 
 
@@ -132,6 +137,7 @@ def _fill(standing: KindHealth, kind: str, ledger: Ledger, runs: dict[str, tuple
     standing.here, standing.on_server, standing.waiting = ledger.counts(kind)
     standing.conflicts = len(ledger.shelf(kind))
     standing.problems = [Problem(held.item, held.why) for held in ledger.problems(kind)]
+    standing.detached = sorted(json.loads(ledger.note(f"{DETACHED}:{kind}") or "{}").values())
     suspension = ledger.suspension(kind)
     standing.suspended = suspension.sentence if suspension else ""
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from jmapsync.app.checkup import Checkup
     from jmapsync.app.health import AccountHealth
+    from jmapsync.app.restoring import Restoration
     from jmapsync.app.shelf import Shelf
     from jmapsync.config import AccountConfig, Config, KindConfig
     from jmapsync.engine.report import Progress
@@ -163,11 +164,63 @@ class App:
             found[account.name] = (report, proofs)
         return found
 
+    async def restore(
+        self,
+        name: str | None,
+        paths: Sequence[str] = (),
+        *,
+        kind: str | None = None,
+        into: str | None = None,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> Restoration:
+        """Put mirrored items of an account back on its server, or into another account.
+
+        Without `name` there has to be one account only. Raise `ConfigError` for what there is not, `BusyError` and whatever
+        else reaching the server raises.
+        """
+        from jmapsync.app.restoring import Restoration, hand_over, restore  # noqa: PLC0415  # the HTTP library costs 100 ms
+        from jmapsync.app.sources import sources_of  # noqa: PLC0415
+
+        account, paths = self._meant(name, paths)
+        [target] = self.select([into]) if into is not None else [account]
+        wanted = [one for one in account.kinds if kind in {None, one}]
+        missing = {one: missing_for_account(target) or missing_for_kind(account, one) for one in wanted}
+        possible = [account.kinds[one] for one in wanted if not missing[one]]
+        if not wanted:
+            raise ConfigError([f"{account.name} has no kind {kind}." if kind else f"{account.name} has nothing to restore."])
+        found = Restoration(target.name, [sentence for sentence in missing.values() if sentence])
+        if possible:
+            sources = sources_of(account, possible, paths)
+            handed = None if dry_run else await hand_over(account, target, possible, paths)
+            if handed is not None:
+                found.results = handed
+            else:
+                found.results = await restore(account, target, self.config.safety, sources, progress or Silent(), dry=dry_run)
+        return found
+
+    def _meant(self, name: str | None, paths: Sequence[str]) -> tuple[AccountConfig, Sequence[str]]:
+        """Return the account whose items are meant, and paths: a name that is no account's is the first of them."""
+        accounts = self.config.accounts
+        if name is None or (name not in accounts and ("/" in name or os.path.lexists(name))):
+            paths, name = ((*([name] if name is not None else []), *paths)), next(iter(accounts), None)
+            if len(accounts) != 1 or name is None:
+                raise ConfigError([f"Say which account is meant: {', '.join(accounts)}."])
+        return self.select([name])[0], paths
+
     async def check(self, names: Sequence[str] = ()) -> list[Checkup]:
         """Reach the servers and tell what they offer; nothing is changed, here or there."""
         from jmapsync.app.checkup import check_account  # noqa: PLC0415  # the HTTP library costs 100 ms
+        from jmapsync.app.preview import foretell, unclaimed_files  # noqa: PLC0415  # a run needs none of it
 
-        return list(await asyncio.gather(*(check_account(account) for account in self.select(names))))
+        accounts = self.select(names)
+        found = list(await asyncio.gather(*(check_account(account) for account in accounts)))
+        for account, one in zip(accounts, found, strict=True):
+            files = unclaimed_files(account.mail) if one.exit_code is ExitCode.IN_SYNC else 0
+            if account.mail is not None and files:
+                report = await self._sync_safely(account, ["mail"], Options(dry=True), Silent())
+                one.adoption = foretell(account.mail.path, files, report)
+        return found
 
     async def status(self, names: Sequence[str] = ()) -> list[AccountHealth]:
         """Tell what the ledgers and the daemon know; works while another process writes them."""

@@ -16,14 +16,16 @@ from jmapsync.app.control import Answer, Ask, answering
 from jmapsync.app.crash import report_crash
 from jmapsync.app.hook import run_after_sync, run_on_trouble
 from jmapsync.app.notify import ServiceManager
+from jmapsync.app.restoring import restore_opened
 from jmapsync.app.root import App
+from jmapsync.app.sources import sources_of
 from jmapsync.app.tidy import tidy
 from jmapsync.app.unavailable import missing_for_account, missing_for_kind, possible_kinds
 from jmapsync.app.wiring import open_account
 from jmapsync.engine.cycle import Options
 from jmapsync.engine.keeper import Keeper, Settings
 from jmapsync.engine.meter import Meter
-from jmapsync.engine.report import counted
+from jmapsync.engine.report import AccountReport, counted
 from jmapsync.engine.standing import Standing
 from jmapsync.engine.timetable import Timetable
 from jmapsync.errors import ConfigError, ExitCode, JmapsyncError
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from jmapsync.config import AccountConfig, Config
-    from jmapsync.engine.report import AccountReport
 
 CONTROL_SECONDS = 2.0
 """Between two rounds of the control task: the clocks, the watchdog, the status line."""
@@ -289,7 +290,21 @@ class Service:
                 return Answer(report=await keeper.request(options, by_hook=ask.by_hook))
             except asyncio.CancelledError:
                 return Answer(error="The daemon is ending.")
+        if ask.do == "restore":
+            return await self._restore(keeper, ask)
         return Answer(state=self._state(keeper))
+
+    async def _restore(self, keeper: Keeper, ask: Ask) -> Answer:
+        """Have items put back with the account at hand; another account's may be meant."""
+        try:
+            [account] = App(self._config).select([ask.account])
+            sources = sources_of(account, [config for name, config in account.kinds.items() if name in ask.kinds], ask.paths)
+            return Answer(restored=await keeper.lend(partial(restore_opened, account, sources)))
+        except asyncio.CancelledError:
+            return Answer(error="The daemon is ending.")
+        except JmapsyncError as error:
+            report = AccountReport(keeper.name, error=str(error), exit_code=error.exit_code)
+            return Answer(restored=[(kind, report, None) for kind in ask.kinds[:1]])
 
     def _state(self, keeper: Keeper) -> dict[str, Any]:
         due, loop = keeper.hints.due, asyncio.get_running_loop()

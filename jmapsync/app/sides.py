@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from jmapsync.app.places import SPOOL
 from jmapsync.config import CalendarsConfig, ContactsConfig, MailConfig, TasksConfig
 from jmapsync.engine.account import Sides
+from jmapsync.formats.patterns import Patterns
 
 if TYPE_CHECKING:
     from jmapsync.config import AccountConfig, KindConfig, NotmuchConfig
@@ -55,6 +56,7 @@ def _mail(config: MailConfig, account: AccountConfig, client: Client, session: S
 
     theirs = account_of("mail", account, session)
     spool = account.state_dir / SPOOL
+    patterns = Patterns(config.include, config.exclude)
     local = MaildirSide(
         config.path,
         spool,
@@ -62,12 +64,14 @@ def _mail(config: MailConfig, account: AccountConfig, client: Client, session: S
         keep_crlf=config.line_endings == "crlf",
         keep_deleted=config.keep_deleted,
         dry=dry,
+        patterns=patterns,
     )
     return Sides(
         MAIL.pulled_only() if config.direction == "pull" else MAIL,
         theirs.id,
         local,
-        MailSide(client, theirs, spool, on_delete=config.on_delete),
+        MailSide(client, theirs, spool, on_delete=config.on_delete, selective=not patterns.is_all),
+        patterns=patterns,
         tags=_tags(config.notmuch, account.name, local.tree, dry=dry) if config.notmuch is not None else None,
     )
 

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
 NOT_YET = {
     "sieve": "Sieve scripts cannot be synchronised yet by this version.",
-    "mail.include": "This version cannot leave mailboxes out yet (include).",
-    "mail.exclude": "This version cannot leave mailboxes out yet (exclude).",
     "auth=oauth": 'This version cannot sign in by OAuth yet; use auth = "basic" or auth = "bearer".',
 }
 """By kind, by key and value, or by a key that differs from its default: the sentence for people."""

@@ -11,6 +11,7 @@ from jmapsync.cli.check import check
 from jmapsync.cli.conflicts import conflicts
 from jmapsync.cli.demo import demo
 from jmapsync.cli.mailboxes import mailboxes
+from jmapsync.cli.restore import restore
 from jmapsync.cli.run import run
 from jmapsync.cli.settings import Settings
 from jmapsync.cli.status import status
@@ -50,7 +51,7 @@ def program(context: click.Context, config: str | None, verbose: int, *, quiet: 
     context.obj.set_up_log()
 
 
-for _command in (sync, run, check, status, conflicts, verify, mailboxes, demo):
+for _command in (sync, run, check, status, conflicts, verify, restore, mailboxes, demo):
     program.add_command(_command)
 
 

@@ -44,6 +44,8 @@ def _print(found: Checkup) -> None:
             click.echo(f"    {box.path:{width}} {box.total:>8,} {box.unread:>7,}  {_remarks(box)}".rstrip())
     for kind, names in found.collections.items():
         click.echo(f"  {kind:10} {len(names)}: {', '.join(names)}")
+    if found.adoption:
+        click.echo(f"  adoption   {found.adoption}")
     for problem in found.problems:
         click.echo(f"{found.name}: {problem}", err=True)
 

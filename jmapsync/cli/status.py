@@ -54,6 +54,8 @@ def _print(health: AccountHealth) -> None:
             click.echo(f"    suspended: {standing.suspended}")
         if standing.conflicts:
             click.echo(f"    {standing.conflicts:,} on the shelf; see: jmapsync conflicts")
+        for path in standing.detached:
+            click.echo(f"    detached: {path}: left out of the mirror, its files stay")
         for problem in standing.problems:
             click.echo(f"    held back: {problem.item}: {problem.why}")
     if health.error:

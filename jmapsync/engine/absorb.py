@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from jmapsync.engine.holding import Holding
+    from jmapsync.engine.scope import Scope
     from jmapsync.kinds import Kind
     from jmapsync.storage.port import Folder, Observation, Remote, Seen
 
@@ -42,6 +43,7 @@ class Absorber:
     holding: Holding
     adopt_folder: Callable[[int, str, str], None]
     """Told the key, path and server id of a local folder when they become known."""
+    scope: Scope
 
     def load(self) -> None:
         """Give the remote side the containers and roles known from earlier looks."""
@@ -49,6 +51,7 @@ class Absorber:
             if record.ref is not None and record.remote is not None:
                 self.remote.keys[record.ref] = record.key
         self.remote.roles.update(json.loads(self.ledger.note(ROLES) or "{}"))
+        self.scope.load()
 
     # the server's side
 
@@ -74,18 +77,21 @@ class Absorber:
             gone |= self.ledger.refs(kind) - {folder.ref for folder in page.folders}
         roles = {role: ref for role, ref in self.remote.roles.items() if ref not in gone}
         told = {folder.role for folder in page.folders}
+        folders: list[Folder] = []
         for one in parents_first(page.folders):
             roles = {role: ref for role, ref in roles.items() if ref != one.ref}
             folder = one if "inbox" in told | roles.keys() else _taken_for_inbox(one)
             if folder.role:
                 roles[folder.role] = folder.ref
+            folders.append(folder)
+        self.remote.roles.clear()
+        self.remote.roles.update(roles)
+        for folder in parents_first(self.scope.take(folders, gone, whole=page.folders_whole)):
             self.remote.keys[folder.ref] = self._remote_folder(folder)
         records = self.ledger.by_ref(kind, sorted(gone))
         self.ledger.save(replace(record, remote=None) for record in records.values())
         for ref in gone:
             self.remote.keys.pop(ref, None)
-        self.remote.roles.clear()
-        self.remote.roles.update(roles)
         self.ledger.set_note(ROLES, json.dumps(roles, sort_keys=True))
         rights = {ref: held for ref, held in json.loads(self.ledger.note(RIGHTS) or "{}").items() if ref not in gone}
         rights |= {folder.ref: sorted(folder.rights) for folder in page.folders}
@@ -130,6 +136,7 @@ class Absorber:
         if self.kind.items.mergeable:
             self._remote_objects(items, known)
             return
+        self.scope.recall(items, known)
         _refuse_other_mail(known, items)
         kept = self.ledger.by_ref(self.kind.kept, [ref for ref in refs if ref not in known])
         fresh, changed = [], []
@@ -141,8 +148,10 @@ class Absorber:
                 label = f"email {seen.ref}"
                 fresh.append(Record(0, kind, seen.ref, label, seen.size, seen.stamp, seen.digest, remote=seen.version))
                 continue
-            if not seen.version.homes and record.local is None and record.base is None:
-                changed.append(replace(record, remote=None))  # it was never here, and is in no mailbox that is mirrored
+            if not seen.version.homes and (seen.outside or (record.local is None and record.base is None)):
+                # It was moved where nothing is mirrored, by the user's wish, or was never here. One that was, and is in no mailbox
+                # that anybody told of, is in sight of nobody (`planner.merge.hidden_on`): that is no reason to take its file away.
+                changed.append(replace(record, remote=None))
                 continue
             version = seen.version
             if record.remote is not None and record.remote.body == version.body:
@@ -193,6 +202,7 @@ class Absorber:
             keys: dict[str, int] = {}
             for folder in parents_first(page.folders):
                 keys[folder.ref] = self._local_folder(folder, keys.get(folder.parent))
+            self.scope.take_folders((keys[folder.ref] for folder in page.folders if folder.bare), page.detached)
             here = set(keys.values())
             gone = [
                 replace(record, local=None)

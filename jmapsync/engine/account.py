@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -14,18 +12,22 @@ from typing import TYPE_CHECKING, Protocol
 from jmapsync.engine.cycle import Cycle, Options
 from jmapsync.engine.execute import problems_of
 from jmapsync.engine.report import AccountReport, KindReport, State
+from jmapsync.engine.restore import Restorer
+from jmapsync.engine.shelving import Shelver
 from jmapsync.engine.verify import Proof, Verifier
 from jmapsync.errors import JmapsyncError, Scope, SuspendedError
-from jmapsync.ledger import Ledger, Shelved
+from jmapsync.formats.patterns import EVERYTHING, Patterns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from jmapsync.engine.commit import Work
     from jmapsync.engine.report import Progress
+    from jmapsync.engine.restore import Restored
+    from jmapsync.engine.selection import Selection, Stranger
     from jmapsync.formats.codec import Codec
     from jmapsync.kinds import Kind
+    from jmapsync.ledger import Ledger
     from jmapsync.planner import Limits
     from jmapsync.storage.port import Local, Remote, TagIndex
 
@@ -41,6 +43,8 @@ class Sides:
     remote: Remote
     codec: Codec | None = None
     """Of a kind whose bodies are objects."""
+    patterns: Patterns = EVERYTHING
+    """Which containers are mirrored."""
     tags: TagIndex | None = None
     """Of mail, where its keywords are tags as well."""
 
@@ -121,6 +125,20 @@ class AccountRun:
                     raise
         return found
 
+    async def restore(self, sides: Sides, selection: Selection, stranger: Stranger | None) -> Restored | None:
+        """Put one kind back on the server; a failure is told in its report. `stranger` is given for what is no mirror of it."""
+        try:
+            if stranger is None:
+                self._pin(sides.kind.name, sides.account_id)
+            return await Restorer(self._cycle(sides), selection, stranger).run()
+        except JmapsyncError as error:
+            report = self.report.kinds.setdefault(sides.kind.name, KindReport())
+            report.state, report.exit_code = State.FAILED, error.exit_code
+            report.sentences.append(str(error))
+            if error.scope is Scope.ACCOUNT:
+                raise
+        return None
+
     def _cycle(self, sides: Sides) -> Cycle:
         report = KindReport()
         self.report.kinds[sides.kind.name] = report
@@ -135,8 +153,9 @@ class AccountRun:
             self.options,
             self.progress,
             self.clock,
-            lambda work: self._shelve(sides, work),
+            Shelver(self.ledger, self.state / "shelf", sides.kind.name, sides.local, sides.codec, self.clock).shelve,
             sides.codec,
+            sides.patterns,
             sides.tags,
             report,
         )
@@ -158,31 +177,6 @@ class AccountRun:
         finally:
             if not self.options.dry:
                 self.ledger.record_run(kind, int(self.clock()), report.to_json())
-
-    def _shelve(self, sides: Sides, work: Work) -> None:
-        """Put the local version of an item on the shelf before it is overwritten."""
-        key = work.change.key
-        body = sides.local.read(key, self.ledger.places_of([key]).get(key, ()))
-        version = work.record.local
-        shelved = Shelved(
-            0,
-            sides.kind.name,
-            key,
-            work.record.name,
-            "local",
-            work.change.reason,
-            int(self.clock()),
-            " ".join(map(str, sorted(version.homes))) if version else "",
-            " ".join(sorted(version.tags)) if version else "",
-        )
-        folder = self.state / "shelf"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        number = self.ledger.shelve(shelved)
-        if body.data is not None:
-            data = body.data if sides.codec is None else sides.codec.write(json.loads(body.data))
-            (folder / str(number)).write_bytes(data)
-        elif body.path is not None:
-            shutil.move(body.path, folder / str(number))
 
 
 async def _look_ahead(cycle: Cycle, leave: Callable[[], None]) -> JmapsyncError | None:

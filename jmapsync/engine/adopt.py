@@ -1,6 +1,7 @@
 """Join items that each side holds alone but that are the same: after a crash, a lost ledger, an import whose answer was lost.
 
-Only an equal content digest proves it. The server's digests come from Blob/get where it computes them, else from the bytes.
+Only an equal content digest proves it. The server's digests come from blob ids that spell one, from Blob/get where it computes
+them, else from the bytes.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from jmapsync.engine.blobnames import known_by_name
 from jmapsync.engine.commit import dated
 from jmapsync.engine.intents import let_rest, retire, sent_again, settle_intents
+from jmapsync.engine.retold import Retold
 from jmapsync.formats.lines import Form
 from jmapsync.planner import Candidate, match
-from jmapsync.planner.model import NOTHING, Base, Side
+from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from jmapsync.storage.port import Local, Remote
 
 BATCH = 400
-"""Local items a round of questions."""
+"""Local items a round of questions, and those of the last one's size."""
 FETCH_OCTETS = 6 << 20
 """Octets of bodies fetched at a time where the server computes no digests."""
 
@@ -42,6 +45,8 @@ class Adopter:
     """Digest of a local item's file as it lies there, where the server may hold it with the disk's line ends."""
     _bare: dict[int, str] = field(default_factory=dict)
     """Digest of a local item's file without the line that mbsync added."""
+    _told: dict[int, str] = field(default_factory=dict)
+    """Digests of the server's items that were asked for: those of one size may be wanted by several rounds."""
 
     async def run(self) -> int:
         """Join what is provably the same and return how many items were joined."""
@@ -49,8 +54,9 @@ class Adopter:
         again = sent_again(self.ledger, kind)
         waiting = [*again, *self._edited({record.key for record in again}), *self.ledger.unmatched(kind, Side.LOCAL)]
         joined = 0
-        for start in range(0, len(waiting), BATCH):
-            joined += await self._join_some(waiting[start : start + BATCH])
+        for some in _rounds(waiting):
+            joined += await self._join_some(some)
+        joined += await Retold(self.kind, self.ledger, self.local, self.remote, self.clock).run()
         with self.ledger.transaction():
             settle_intents(self.ledger, kind)
         return joined
@@ -79,7 +85,8 @@ class Adopter:
         there = list(self.ledger.unmatched(self.kind.items.kind, Side.REMOTE, sorted(sizes)))
         if not there and not bare:
             return 0
-        told = await self._digests(there)
+        told = known_by_name(self.local, here, bare, places, there)
+        told |= await self._digests([one for one in there if one.key not in told])
         sizes_there = {record.size for record in there}
         self._raw = {
             record.key: measured.raw
@@ -151,12 +158,16 @@ class Adopter:
             # What was sent came of a merge with this base; merging again changes nothing, and knows what others did since.
             before = mine.base
             base = Base(replace(before.local, body=digest, sense=digest), replace(before.remote, body=remote.body, sense=digest))
+        elif places and all(place.name == f"{other.ref}.{remote.body}" for place in places):
+            # mujmap keeps all mail in one folder, whatever its mailboxes: what lies where says nothing of them.
+            base = Base(replace(local, tags=NO_TAGS), replace(remote, tags=NO_TAGS, homes=local.homes))
         local = dated(local, places, other.stamp)
         self.ledger.save([replace(other, local=local, remote=remote, base=base, digest=digest, name=mine.name)])
 
     async def _digests(self, wanted: list[Record]) -> dict[int, str]:
         """Return the digests of the server's items by key, reading their bytes where it cannot compute them."""
-        told = await self.remote.digests(wanted)
+        told = self._told
+        told |= await self.remote.digests([record for record in wanted if record.key not in told])
         unread = [record for record in wanted if record.key not in told]
         batch: list[Record] = []
         octets = 0
@@ -170,7 +181,19 @@ class Adopter:
                     if body.path is not None:
                         body.path.unlink()
                 batch, octets = [], 0
-        return told
+        return {record.key: told[record.key] for record in wanted if record.key in told}
+
+
+def _rounds(waiting: list[Record]) -> Iterator[list[Record]]:
+    """Yield local items by size: what the server has of that size is then told of in one round, and by no further one."""
+    some: list[Record] = []
+    for record in sorted(waiting, key=lambda record: (record.size, record.key)):
+        if len(some) >= BATCH and record.size != some[-1].size:
+            yield some
+            some = []
+        some.append(record)
+    if some:
+        yield some
 
 
 def _further_copies(here: Sequence[Record], joined: Sequence[tuple[Record, Record]]) -> Iterator[tuple[Record, Record]]:

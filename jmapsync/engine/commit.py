@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from jmapsync.engine.holding import label
 from jmapsync.engine.intents import note_made, retire
 from jmapsync.engine.objects import told
 from jmapsync.formats.encoding import encode
@@ -147,6 +148,8 @@ class Committer:
                 seen = base.remote if seen == work.record.remote else replace(seen, sense=base.remote.sense)
             after = replace(after, remote=seen, base=base)
             self._settled.append(after)
+            if work.change.undone:
+                self.report.take_back(work.change.reason, label(work.record))
         elif succeeded:
             self.ledger.drop_intents([after.key])
         elif not refused:

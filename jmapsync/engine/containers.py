@@ -14,10 +14,11 @@ from jmapsync.planner.model import Order, Verb, Version
 from jmapsync.storage.port import Job, Outcome, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from jmapsync.engine.holding import Holding
     from jmapsync.engine.report import KindReport
+    from jmapsync.engine.rights import Permits
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger, Record
     from jmapsync.planner.model import Change, Plan
@@ -34,6 +35,7 @@ class Containers:
     remote: Remote
     report: KindReport
     holding: Holding
+    permits: Permits
 
     def settle(self) -> None:
         """Write down what needs no write on either side."""
@@ -51,6 +53,7 @@ class Containers:
     async def run(self, *, deletions: bool) -> int:
         """Carry out creations and renames, or deletions; return how many found another state than they expected."""
         found, records = self._plan()
+        self._name_waiting(found, records)
         held = self.holding.problems()
         stale = 0
         crossed: list[tuple[Order, Record]] = []
@@ -68,7 +71,16 @@ class Containers:
                 stale += receipt.outcome is Outcome.STALE
                 if receipt.outcome is not Outcome.DONE:
                     break
+            else:
+                if change.undone:
+                    self.report.take_back(change.reason, records[change.key].name)
         return stale + await self._swap(crossed)
+
+    def _name_waiting(self, found: Plan, records: dict[int, Record]) -> None:
+        """Hold back by name what may not be made on the server and holds items here."""
+        with self.ledger.transaction():
+            for one in found.hidden:
+                self.holding.hold_back(records[one.key], (), one.reason, Remedy.LATER)
 
     async def _swap(self, crossed: list[tuple[Order, Record]]) -> int:
         """Give containers names on the server that others of them still have; return how many there are to look at again."""
@@ -82,27 +94,67 @@ class Containers:
         parents = self.ledger.records(sorted(order.homes))
         return all(home in parents and parents[home].of(order.side) is not None for home in order.homes)
 
+    async def put_back(self, keys: Collection[int], *, dry: bool) -> list[str]:
+        """Make containers on the server that it lacks, parents first, and return what was done, one line a step.
+
+        One of which the server had another before begins anew. Nothing is made when `dry`.
+        """
+        told: list[str] = []
+        records = self.ledger.records(sorted(keys))
+        while records:
+            ready = [one for one in records.values() if one.local is None or one.local.homes.isdisjoint(records)]
+            for record in ready or list(records.values()):
+                del records[record.key]
+                if record.local is None or record.remote is not None:
+                    continue
+                why = "the server does not have it"
+                order = Order(
+                    Side.REMOTE,
+                    Verb.CREATE,
+                    record.key,
+                    None,
+                    record.local,
+                    record.local.tags,
+                    record.local.homes,
+                    why,
+                    record.name,
+                )
+                if dry:
+                    told.append(f"create folder {record.name} on the server: {why}")
+                elif self._has_parent(order):
+                    receipt = await self._carry_out(order, replace(record, ref=None, base=None))
+                    told += [f"created folder {record.name} on the server"] if receipt.outcome is Outcome.DONE else []
+        return told
+
     def sentences(self) -> list[str]:
-        """Return what would be done, one line a step."""
+        """Return what would be done, one line a step, and count it."""
         found, records = self._plan()
+        self._name_waiting(found, records)
         held = self.holding.problems()
         due = [change for change in found.changes if self.holding.is_due(records[change.key], change.orders, held.get(change.key))]
-        return [_sentence(change, records[change.key], order) for change in due for order in change.orders]
+        steps = [(change, order) for change in due for order in change.orders]
+        for _, order in steps:
+            self.report.foretold_folders[order.side].add(order.verb)
+        return [_sentence(change, records[change.key], order) for change, order in steps]
 
     def _plan(self) -> tuple[Plan, dict[int, Record]]:
         records = self.ledger.all(self.kind.containers.kind)
         local = frozenset(record.key for record in records if record.local is not None)
         remote = frozenset(record.key for record in records if record.remote is not None)
-        doomed = any(record.base is not None and (record.local is None or record.remote is None) for record in records)
+        rights = self.permits.rights()
+        made = any(record.remote is None for record in records) and bool(rights.no_child or rights.no_top)
+        doomed = made or any(record.base is not None and (record.local is None or record.remote is None) for record in records)
         needed = self._needed() if doomed else frozenset[int]()
-        found = plan([record.pair for record in records], self.kind.containers, Present(local, remote), needed=needed)
+        found = plan(
+            [record.pair for record in records], self.kind.containers, Present(local, remote), needed=needed, rights=rights
+        )
         return found, {record.key: record for record in records}
 
     def _needed(self) -> frozenset[int]:
         """Return the containers that may not go: those with a role, and those that some open item is to live in."""
         needed = {self.remote.keys[ref] for ref in self.remote.roles.values() if ref in self.remote.keys}
         for records in self._open_items():
-            needed |= needed_homes([record.pair for record in records], self.kind.items)
+            needed |= needed_homes([record.pair for record in records], self.kind.items, self.permits.rights())
         return frozenset(needed)
 
     def _open_items(self) -> Iterator[list[Record]]:

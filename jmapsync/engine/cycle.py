@@ -18,9 +18,12 @@ from jmapsync.engine.holding import Holding
 from jmapsync.engine.intents import forget_made, made
 from jmapsync.engine.objects import Objects
 from jmapsync.engine.report import KindReport, State
+from jmapsync.engine.rights import Permits
+from jmapsync.engine.scope import Scope
 from jmapsync.engine.tagging import Tagger
 from jmapsync.engine.threads import complete
 from jmapsync.errors import ExitCode, Remedy, SuspendedError
+from jmapsync.formats.patterns import EVERYTHING, Patterns
 from jmapsync.planner import Present, Side, plan, settle
 
 if TYPE_CHECKING:
@@ -71,14 +74,18 @@ class Cycle:
     options: Options
     progress: Progress
     clock: Callable[[], float]
-    shelve: Callable[[Work], None]
+    shelve: Callable[[Work], bool]
     codec: Codec | None = None
     """Knows the bodies of a kind that are objects."""
+    patterns: Patterns = EVERYTHING
+    """Which containers are mirrored."""
     tags: TagIndex | None = None
     """Shows keywords and containers as tags."""
     report: KindReport = field(default_factory=KindReport)
     holding: Holding = field(init=False)
     absorber: Absorber = field(init=False)
+    scope: Scope = field(init=False)
+    _permits: Permits = field(init=False)
     _tagger: Tagger | None = field(init=False)
     _begun: bool = False
     _disk_seen: bool = False
@@ -89,28 +96,35 @@ class Cycle:
     def __post_init__(self) -> None:
         """Remember nothing tried yet."""
         self.holding = Holding(self.kind.name, self.ledger, self.clock, self.remote.policy, full=self.options.full)
-        self.absorber = Absorber(self.kind, self.ledger, self.remote, self.holding, self._adopt_folder)
+        self._permits = Permits(self.kind, self.ledger, self.remote)
+        self.scope = Scope(self.kind, self.ledger, self.remote, self.patterns, self.report.sentences)
+        self.absorber = Absorber(self.kind, self.ledger, self.remote, self.holding, self._adopt_folder, self.scope)
         self._tagger = Tagger(self.tags, self.ledger, self.remote, self.report) if self.tags is not None else None
 
     async def look_ahead(self) -> None:
         """Ask the server for what a run asks it first, so that several kinds can do so at once. Raises as `run` does."""
         if not self.options.disk_only:
-            self._begin()
+            self.begin()
             pages = self._pages(full=self.options.full)
             first = await anext(pages, None)
             self._told = _resumed(first, pages)
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Check the root and load what is known of the containers, once. Raises as `run` does."""
         if not self._begun:
             self.local.open(self.ledger, self.account_id)
             self.absorber.load()
             self._begun = True
 
+    def containers(self) -> Containers:
+        """Return the containers of the kind, to be carried out."""
+        return Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.holding, self._permits)
+
     async def look(self) -> None:
         """Look at both sides and take in what they hold, and do nothing more. Raises as `run` does."""
-        self._begin()
+        self.begin()
         guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
-        await self._look(Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.holding), guard, 0)
+        await self._look(self.containers(), guard, 0)
 
     async def run(self) -> KindReport:
         """Bring both sides to agree and return what was done.
@@ -118,7 +132,7 @@ class Cycle:
         Raises what stops the kind: the root is not there, no network, the disk refuses. SuspendedError when the guard held
         the plan back: then nothing was written.
         """
-        self._begin()
+        self.begin()
         guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
         if self.options.disk_only and not await complete(self._disk_changed, guard):
             await self._show_tags()
@@ -130,7 +144,7 @@ class Cycle:
         )
         if self.codec is not None:
             executor.objects = committer.objects = Objects(self.ledger, self.codec)
-        containers = Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.holding)
+        containers = self.containers()
         for number in range(ROUNDS):
             if number == 0 or committer.stale:
                 await self._look(containers, guard, number)
@@ -153,7 +167,7 @@ class Cycle:
     def _disk_changed(self, guard: Guard) -> bool:
         """Take in what the disk shows that the ledger does not; tell whether there is any, or anything waits to be done."""
         kind = self.kind
-        if self.ledger.counts(kind.items.kind)[2] or self.ledger.counts(kind.containers.kind)[2]:
+        if self.scope.must_list() or self.ledger.counts(kind.items.kind)[2] or self.ledger.counts(kind.containers.kind)[2]:
             return True
         places = self.ledger.folders()
         known = {record.key: record.local for record in self.ledger.all(kind.containers.kind) if record.local is not None}
@@ -174,6 +188,7 @@ class Cycle:
         kind = self.kind
         cursor = self.ledger.cursor(kind.name, Side.REMOTE)
         again = self.absorber.unanswered()
+        full = full or bool(self.scope.must_list())
         return self.remote.look(cursor, lambda: self.ledger.refs(kind.items.kind) | self.ledger.refs(kind.kept), again, whole=full)
 
     async def _look(self, containers: Containers, guard: Guard, number: int) -> None:
@@ -181,7 +196,15 @@ class Cycle:
         kind, absorber = self.kind, self.absorber
         absorber.take_local_folders(await complete(self.local.look_folders, self.ledger))
         pages, self._told = self._told or self._pages(full=self.options.full and number == 0), None
+        why = self.scope.must_list()
         told = await self._take_pages(guard, pages)
+        self.scope.has_listed(why)
+        if why := self.scope.must_list():
+            told |= await self._take_pages(guard, self._pages(full=True))
+            self.scope.has_listed(why)
+        if self.scope.must_look:
+            self.scope.must_look = False
+            absorber.take_local_folders(await complete(self.local.look_folders, self.ledger))
         if made(self.ledger, kind.containers.kind) - told:
             # It was destroyed again, which no list of changes has to tell; those who list everything name what there is.
             await self._take_pages(guard, self._pages(full=True))
@@ -243,11 +266,12 @@ class Cycle:
 
     def _plans(self, *, losable: bool = False) -> Iterator[tuple[Plan, dict[int, Record]]]:
         """Yield the plan page by page: it is derived, never stored."""
-        present = self._present()
+        present, rights = self._present(), self._permits.rights()
         after = 0
         while records := self.ledger.open_items(self.kind.items.kind, after=after, limit=PAGE, losable=losable):
             after = records[-1].key
-            yield plan([record.pair for record in records], self.kind.items, present), {one.key: one for one in records}
+            pairs = [record.pair for record in records]
+            yield plan(pairs, self.kind.items, present, rights=rights), {one.key: one for one in records}
 
     def _present(self) -> Present:
         """Return the containers that are there on each side; a dry run takes those for made that would be."""
@@ -308,7 +332,9 @@ class Cycle:
             self._name_hidden(page, records)
             for work in self._due(page, records):
                 told = deletions if work.change.deletes else self.report.sentences
-                told += [sentence(work.record, order) for order in work.change.orders]
+                for order in work.change.orders:
+                    told.append(sentence(work.record, order))
+                    self.report.foretold[order.side].add(order.verb)
         self.report.sentences += deletions
 
     def _conclude(self) -> None:
@@ -317,6 +343,8 @@ class Cycle:
         self.report.conflicts = len(self.ledger.shelf(self.kind.name))
         if self.report.problems or self.report.conflicts:
             self.report.exit_code = ExitCode.HELD_BACK
+        self.report.tell_taken_back()
+        self.report.detached = sorted(self.scope.detached.values())
         self.report.state = State.SYNCED
 
 

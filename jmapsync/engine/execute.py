@@ -45,8 +45,8 @@ class Executor:
     progress: Progress
     account: str
     clock: Callable[[], float]
-    shelve: Callable[[Work], None]
-    """Keeps the local version of a change before it is overwritten."""
+    shelve: Callable[[Work], bool]
+    """Keeps the local version of a change before it is overwritten; tells whether it is there to be kept."""
     committer: Committer
     objects: Objects | None = None
     """Prepares the writes of a kind whose bodies are objects."""
@@ -110,10 +110,7 @@ class Executor:
                 self.committer.stale += 1
             else:
                 self.committer.holding.hold_back(work.record, work.change.orders, body.why, body.remedy)
-        for work in ready:
-            if work.change.shelve is Side.LOCAL:
-                self.shelve(work)
-        ready = [work for work in ready if work.record.ref not in self._bound]
+        ready = [work for work in ready if work.record.ref not in self._bound and self._is_kept(work)]
         await self._to_server([work for work in ready if work.remote is not None])
         ready = self._without_bound(ready)
         await self._to_disk([work for work in ready if work.local is not None], bodies)
@@ -122,6 +119,12 @@ class Executor:
         failure = self.local.failure()
         if failure is not None:
             raise failure
+
+    def _is_kept(self, work: Work) -> bool:
+        """Put on the shelf what is about to be overwritten; tell whether that is done, or need not be."""
+        kept = work.change.shelve is not Side.LOCAL or self.shelve(work)
+        self.committer.stale += not kept
+        return kept
 
     def _without_bound(self, works: list[Work]) -> list[Work]:
         """Leave out what is planned for emails that local messages were just found to be: it is to be planned anew."""

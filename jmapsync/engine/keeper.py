@@ -14,9 +14,10 @@ import time
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jmapsync.engine.cycle import Options
+from jmapsync.engine.errands import Errands
 from jmapsync.engine.hints import RESTLESS, Hints, Look
 from jmapsync.engine.listener import Listener
 from jmapsync.engine.report import AccountReport
@@ -120,6 +121,7 @@ class Keeper:
     first_look: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the first look came to its end, or could not be."""
     _requests: list[Request] = field(default_factory=list)
+    _errands: Errands = field(default_factory=Errands)
     _reports: asyncio.Queue[AccountReport] = field(default_factory=asyncio.Queue)
     _told: tuple[Standing, str] = (Standing.STARTING, "")
     """What was told last; being at work is no news."""
@@ -151,6 +153,14 @@ class Keeper:
         self.hints.wake("somebody asked for it")
         return done
 
+    def lend(self, act: Callable[[Any], Awaitable[Any]]) -> asyncio.Future[Any]:
+        """Have something done with the account at hand before the next look, and return the result to come.
+
+        `act` is given the opened account. The result raises what opening it, or the act, raises.
+        """
+        self.hints.wake("somebody asked for it")
+        return self._errands.add(act)
+
     def tick(self, why: str, *, full: bool = False, renew: bool = False) -> None:
         """Look because time passed; `renew` the push connection too, as after a suspend. Not while a person has to sign in."""
         if self.standing is Standing.SIGN_IN:
@@ -181,6 +191,7 @@ class Keeper:
             hooks.cancel()
             for request in self._requests:
                 request.done.cancel()
+            self._errands.cancel()
             with suppress(asyncio.CancelledError):
                 await hooks
 
@@ -208,6 +219,7 @@ class Keeper:
         """Tell those who asked for a run why there was none."""
         code = ExitCode.SIGN_IN if self.standing is Standing.SIGN_IN else ExitCode.FAILED
         self._answer(AccountReport(self.name, error=self.why, exit_code=code))
+        self._errands.fail((SignInError if code is ExitCode.SIGN_IN else JmapsyncError)(self.why))
 
     def _answer(self, report: AccountReport) -> None:
         requests, self._requests = self._requests, []
@@ -272,6 +284,7 @@ class Keeper:
         _log.debug("%s: looking, because %s", self.name, "; ".join(look.reasons))
         self.meter.beat()
         self._turn(Standing.AT_WORK, self.why)
+        await self._errands.run(opened)
         report = await opened.run(options)
         self.looks += 1
         self.looked_at, self.last = time.time(), report

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from jmapsync.errors import ExitCode, Remedy
-from jmapsync.planner.model import Verb
+from jmapsync.planner.model import Side, Verb
 
 
 class State(enum.Enum):
@@ -78,9 +78,26 @@ class KindReport:
     problems: list[Problem] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
     """What people should read: why it was suspended or failed and what to do; in a dry run, each step."""
+    foretold: dict[Side, Counts] = field(default_factory=lambda: {side: Counts() for side in Side})
+    """What a dry run would write to each side."""
+    foretold_folders: dict[Side, Counts] = field(default_factory=lambda: {side: Counts() for side in Side})
     exit_code: ExitCode = ExitCode.IN_SYNC
+    detached: list[str] = field(default_factory=list)
+    """Paths of folders that are left out by now and stay as they are."""
+    taken_back: dict[str, list[str]] = field(default_factory=dict)
+    """The names of what was undone here because it may not be done on the server, by what it was."""
     withheld: bool = False
     """Whether folders changed while they were looked at, so that it could not be told what is gone."""
+
+    def take_back(self, reason: str, name: str) -> None:
+        """Take note of something undone here."""
+        self.taken_back.setdefault(reason, []).append(name)
+
+    def tell_taken_back(self) -> None:
+        """Say what was undone here, in one sentence for what is alike."""
+        for reason, names in sorted(self.taken_back.items()):
+            others = f" and {counted(len(names) - 1, 'other')}" if len(names) > 1 else ""
+            self.sentences.append(f"{names[0]}{others}: {reason}.")
 
     @property
     def summary(self) -> str:
@@ -104,6 +121,7 @@ class KindReport:
             "conflicts": self.conflicts,
             "problems": [{"item": one.item, "why": one.why} for one in self.problems],
             "sentences": self.sentences,
+            "detached": self.detached,
         }
 
 
@@ -171,9 +189,9 @@ class RunReport:
         }
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def counted(count: int, noun: str, several: str = "") -> str:
+    """Return a number with its noun, whose plural has an `s` unless it is given."""
+    return f"{count:,} {noun if count == 1 else several or f'{noun}s'}"
 
 
 _SEVERITY = (

@@ -30,6 +30,8 @@ class Form(enum.StrEnum):
     """As LF, with header lines that a mail program added when it saved the file (see formats.marks): not part of the message."""
     TUID = "tuid"
     """As LF, with the header line that mbsync added: not part of the message either."""
+    RETOLD = "retold"
+    """As LF, and only what offlineimap made of the message (see formats.retelling): the wire's bytes are to take its place."""
     MENDED = "mended"
     """A local message with mixed line ends: its bare LFs become CRLF on the wire (RFC 8621, 4.8; Cyrus refuses them)."""
 
@@ -74,9 +76,12 @@ class Measure:
         return self.raw_size if form is Form.RAW else self.wire_size
 
 
-def measure(chunks: Iterable[bytes]) -> Measure:
-    """Read a file's bytes once, in bounded memory, and return its digests, sizes and likely form."""
-    raw = hashlib.sha256()
+def measure(chunks: Iterable[bytes], algorithm: str = "sha256") -> Measure:
+    """Read a file's bytes once, in bounded memory, and return its digests, sizes and likely form.
+
+    `algorithm` is hashlib's name of the digests' one.
+    """
+    raw = hashlib.new(algorithm, usedforsecurity=False)
     wire = raw  # until the two part: a message from the wire is hashed once
     raw_size = wire_size = 0
     has_cr = has_bare = False

@@ -51,6 +51,11 @@ def unescape(text: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def seen_path(path: str) -> str:
+    """Return the path of a mailbox, as people see it, for the path of its folder."""
+    return "/".join(unescape(name) for name in path.split("/"))
+
+
 def fold(text: str) -> str:
     """Return what two names share that some file system would take for one."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())

@@ -50,9 +50,13 @@ def merge(base_local: Object, local: Object, base_remote: Object, remote: Object
     zone). What both changed alike, and what the other side already holds, is left out. Entries that both added to one map stand
     side by side; under the same key, the local one gets a key that is free.
     """
+    if all(instances(item) for item in (base_local, local, base_remote, remote)):
+        return _merge_instances(base_local, local, base_remote, remote)
+    return _merge(base_local, local, base_remote, remote)
+
+
+def _merge(base_local: Object, local: Object, base_remote: Object, remote: Object) -> Merge:
     four = (base_local, local, base_remote, remote)
-    if common := set.intersection(*(set(instances(item)) for item in four)):
-        return _merge_instances(common, *four)
     changed = _Changed([path for change in diff(base_remote, remote).items() for path, _ in _spread(*change, base_remote, local)])
     patch: Patch = {}
     conflicts: list[str] = []
@@ -73,11 +77,14 @@ def merge(base_local: Object, local: Object, base_remote: Object, remote: Object
     return Merge(patch, sorted(conflicts))
 
 
-def _merge_instances(common: set[str], *four: Object) -> Merge:
-    """Merge the instances that all four have one by one, and the others as values of a map."""
-    found = merge(
-        *({**item, INSTANCES: {key: part for key, part in instances(item).items() if key not in common}} for item in four)
-    )
+def _merge_instances(base_local: Object, local: Object, base_remote: Object, remote: Object) -> Merge:
+    """Merge the instances that all four have one by one, and the others as values of a map; what both sides added may be alike."""
+    four = (base_local, local, base_remote, remote)
+    common = set.intersection(*(set(instances(item)) for item in four))
+    mine, theirs = instances(local), instances(remote)
+    done = common | {key for key in mine.keys() & theirs.keys() if key not in common and not changes(theirs[key], mine[key])}
+    rest = [{**item, INSTANCES: {key: part for key, part in instances(item).items() if key not in done}} for item in four]
+    found = _merge(*rest)
     patch, conflicts = dict(found.patch), list(found.conflicts)
     for key in sorted(common):
         one = merge(*(instances(item)[key] for item in four))

@@ -31,7 +31,11 @@ _METHOD_REMEDIES = {
     "invalidResultReference": Remedy.NEVER,
 }
 
+# RFC 8620 has serverFail for whole methods; Cyrus 3.12.4 says it of one object too, such as while a mailbox is locked.
 _SET_REMEDIES = {
+    "serverFail": Remedy.LATER,
+    "serverUnavailable": Remedy.LATER,
+    "serverPartialFail": Remedy.NOW,
     "notFound": Remedy.NOW,
     "willDestroy": Remedy.NOW,
     "invalidPatch": Remedy.NOW,

@@ -7,4 +7,5 @@ MAIL = Kind(
     name="mail",
     items=Rules(kind="mail"),
     containers=Rules(kind="mailbox", homeless=True, shelve=False),
+    undoes=True,
 )

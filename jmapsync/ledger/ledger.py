@@ -220,6 +220,17 @@ class Ledger:
             return iter([_record(row) for row in rows])
         return (_record(row) for row in self._by("size", sorted(set(sizes)), fixed, (kind,)))
 
+    def alike(self, kind: str) -> Iterator[list[Record]]:
+        """Yield the items of equal content that only the disk holds and that were never agreed on, where there are several."""
+        rows = self._db.execute(
+            "SELECT digest FROM item WHERE kind = ? AND agreed = 0 AND base_local IS NULL AND local IS NOT NULL"
+            " AND remote IS NULL AND digest <> '' GROUP BY digest HAVING count(*) > 1",
+            (kind,),
+        )
+        for (digest,) in rows.fetchall():
+            found = self.by_digest(kind, [digest]).get(digest, [])
+            yield [one for one in found if one.local is not None and one.remote is None and one.base is None]
+
     def edited(self, kind: str) -> list[Record]:
         """Return the items whose local body is another than the one agreed on, and that are still open."""
         body = "substr({0}, 1, instr({0}, char(9)))"
@@ -329,6 +340,16 @@ class Ledger:
     def drop_intents(self, keys: Iterable[int]) -> None:
         """Forget creates whose outcome is known."""
         self._db.executemany("DELETE FROM intent WHERE key = ?", ((key,) for key in keys))
+
+    def forget_server(self) -> None:
+        """Forget all that is known of the server: what lies on the disk is then to be compared with another one."""
+        self._db.execute("DELETE FROM item WHERE local IS NULL")
+        self._db.execute("UPDATE item SET ref = NULL, remote = NULL, base_local = NULL, base_remote = NULL, agreed = 0")
+        self._db.execute("DELETE FROM folder WHERE key NOT IN (SELECT key FROM item)")
+        self._db.execute("DELETE FROM content WHERE tree <> 'local'")
+        self._db.execute("DELETE FROM meta WHERE name NOT LIKE 'root:%'")
+        for table in ("cursor", "intent", "problem", "suspension"):
+            self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - fixed names
 
     # the shelf
 

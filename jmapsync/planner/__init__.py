@@ -46,6 +46,7 @@ The rooms of this package
 -------------------------
 model       the words: Side, Version, Base, Pair, Rules, Decision, Order, Change, Plan
 merge       whose body, which tags, which homes
+permit      what may not be done on the server is undone here
 decide      the table; `follow` is its variant where a side may not be written (pull only)
 orders      the difference between what is held and what is wanted; `containers` puts parents before children
 plan        batches of items in, a sorted plan out
@@ -87,6 +88,7 @@ from jmapsync.planner.guard import Limits, Loss, Suspension, Tally, judge, losse
 from jmapsync.planner.identify import Candidate, match
 from jmapsync.planner.merge import replay
 from jmapsync.planner.model import (
+    ALLOWED,
     NO_TAGS,
     NOTHING,
     Base,
@@ -98,6 +100,7 @@ from jmapsync.planner.model import (
     Pair,
     Plan,
     Present,
+    Rights,
     Rules,
     Side,
     Tags,
@@ -109,6 +112,7 @@ from jmapsync.planner.orders import agree, settle
 from jmapsync.planner.plan import needed_homes, plan
 
 __all__ = [
+    "ALLOWED",
     "NOTHING",
     "NO_TAGS",
     "Base",
@@ -123,6 +127,7 @@ __all__ = [
     "Pair",
     "Plan",
     "Present",
+    "Rights",
     "Rules",
     "Side",
     "Suspension",

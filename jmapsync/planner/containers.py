@@ -12,20 +12,21 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from jmapsync.planner import reason
-from jmapsync.planner.decide import BOTH, decide
+from jmapsync.planner.decide import BOTH
 from jmapsync.planner.merge import held
-from jmapsync.planner.model import SIDES, Decision, Homes, Pair, Present, Rules, Side, Verb
+from jmapsync.planner.model import ALLOWED, SIDES, Decision, Homes, Pair, Present, Rights, Rules, Side, Verb
 from jmapsync.planner.orders import Draft, redraft
+from jmapsync.planner.permit import permit
 
 Parents = Mapping[int, Homes]
 
 
 def draft_containers(
-    pairs: Iterable[Pair], rules: Rules, present: Present, needed: frozenset[int]
+    pairs: Iterable[Pair], rules: Rules, present: Present, needed: frozenset[int], rights: Rights = ALLOWED
 ) -> tuple[list[Draft], dict[int, int], dict[int, str]]:
     """Return the draft of every container, the stage of each and, for those that have to wait, why."""
     trees = {pair.key: pair for pair in pairs}
-    decisions, tangled = _decide_together(trees, rules, needed)
+    decisions, tangled = _decide_together(trees, rules, needed, rights)
     drafts = {key: redraft(trees[key], decisions[key], rules) for key in sorted(trees)}
     blocked = dict.fromkeys(tangled, "lies inside itself")
     while more := _blocked(drafts, present, blocked):
@@ -33,7 +34,9 @@ def draft_containers(
     return list(drafts.values()), _stages(drafts, decisions), blocked
 
 
-def _decide_together(trees: Mapping[int, Pair], rules: Rules, needed: frozenset[int]) -> tuple[dict[int, Decision], frozenset[int]]:
+def _decide_together(
+    trees: Mapping[int, Pair], rules: Rules, needed: frozenset[int], rights: Rights
+) -> tuple[dict[int, Decision], frozenset[int]]:
     """Decide on all containers: parents of what stays are needed, and no two moves close a circle.
 
     Each round widens `needed` or `held_back`, so this ends. A circle that neither breaks is in a tree as it was seen: its
@@ -41,7 +44,7 @@ def _decide_together(trees: Mapping[int, Pair], rules: Rules, needed: frozenset[
     """
     held_back: frozenset[int] = frozenset()
     while True:
-        decisions = {key: decide(pair, rules, needed=key in needed) for key, pair in trees.items()}
+        decisions = {key: permit(pair, rules, rights, needed=key in needed) for key, pair in trees.items()}
         decisions |= {key: _hold_back(decisions[key], trees[key], rules) for key in held_back}
         parents = {side: _parents(decisions, side) for side in SIDES}
         wider = needed.union(*parents[Side.LOCAL].values(), *parents[Side.REMOTE].values())

@@ -50,9 +50,12 @@ class Suspension:
 
 
 def losses(change: Change) -> Iterator[Loss]:
-    """Yield what each side loses by a change: an order that takes an item out of containers and puts it into none."""
+    """Yield what each side loses by a change: an order that takes an item out of containers and puts it into none.
+
+    What is taken back here goes to the shelf, or is on the server, as it was.
+    """
     for order in change.orders:
-        if _loses(order):
+        if _loses(order) and not (change.undone and order.side is Side.LOCAL):
             yield Loss(order.side, order.key, order.removed_homes)
 
 

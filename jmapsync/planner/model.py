@@ -118,6 +118,10 @@ class Decision(Struct, frozen=True):
     reason: str
     shelve: Side | None = None
     """The side whose body is about to be overwritten and must be put on the shelf first."""
+    undone: bool = False
+    """True when something is taken back here that may not be done on the server."""
+    waits: str = ""
+    """Why nothing is done about it until it may be."""
 
     def of(self, side: Side) -> Wanted | None:
         """Return the wanted state of one side."""
@@ -180,11 +184,34 @@ class Change(Struct, frozen=True):
     shelve: Side | None = None
     stage: int = 0
     """Changes of a lower stage come first; within a stage any order gives the same end."""
+    undone: bool = False
+    """True when something is taken back here that may not be done on the server."""
 
     @property
     def deletes(self) -> bool:
         """Tell whether any order takes the item off a side."""
         return any(order.verb is Verb.DELETE for order in self.orders)
+
+
+class Rights(Struct, frozen=True):
+    """What may not be done on the server, by the containers it would be done to (`myRights` in RFC 8621, section 2)."""
+
+    no_add: frozenset[int] = NOTHING
+    """Into these nothing may be put."""
+    no_remove: frozenset[int] = NOTHING
+    no_seen: frozenset[int] = NOTHING
+    """Of what is in these nothing may be marked read or unread."""
+    no_keywords: frozenset[int] = NOTHING
+    no_child: frozenset[int] = NOTHING
+    """In these no container may be made."""
+    no_rename: frozenset[int] = NOTHING
+    no_delete: frozenset[int] = NOTHING
+    no_top: bool = False
+    """True when no container may be made at the top."""
+
+
+ALLOWED: Final = Rights()
+"""Everything may be done."""
 
 
 class Blocked(Struct, frozen=True):
@@ -206,7 +233,7 @@ class Plan(Struct, frozen=True):
     blocked: tuple[Blocked, ...] = ()
     """Items that wait for another one: a folder that is still to be made."""
     hidden: tuple[Blocked, ...] = ()
-    """Items that one side has where it cannot be seen: nobody else tells why nothing is done about them."""
+    """Items that one side has where it cannot be seen, or may not have: nobody else tells why nothing is done about them."""
 
 
 class Present(Struct, frozen=True):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from jmapsync.planner import reason
-from jmapsync.planner.decide import decide
 from jmapsync.planner.merge import held, in_sight, means_gone
 from jmapsync.planner.model import (
+    ALLOWED,
     NO_TAGS,
     NOTHING,
     SIDES,
@@ -18,11 +18,13 @@ from jmapsync.planner.model import (
     Order,
     Pair,
     Present,
+    Rights,
     Rules,
     Side,
     Verb,
     Version,
 )
+from jmapsync.planner.permit import permit
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -81,9 +83,9 @@ class Draft(Struct, frozen=True):
         return any(order.side is side and not order.added_homes <= there for order in self.orders)
 
 
-def draft(pair: Pair, rules: Rules, *, needed: bool = False) -> Draft:
+def draft(pair: Pair, rules: Rules, *, needed: bool = False, rights: Rights = ALLOWED) -> Draft:
     """Decide on one item and return the orders that lead there."""
-    decision = decide(pair, rules, needed=needed)
+    decision = permit(pair, rules, rights, needed=needed)
     return redraft(pair, decision, rules)
 
 

@@ -9,35 +9,43 @@ from typing import TYPE_CHECKING
 
 from jmapsync.planner import reason
 from jmapsync.planner.containers import draft_containers
-from jmapsync.planner.decide import decide
 from jmapsync.planner.merge import hidden_on
-from jmapsync.planner.model import SIDES, Blocked, Change, Pair, Plan, Present, Rules
+from jmapsync.planner.model import ALLOWED, SIDES, Blocked, Change, Pair, Plan, Present, Rights, Rules
 from jmapsync.planner.orders import Draft, agree, draft, waits
+from jmapsync.planner.permit import permit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-def plan(pairs: Iterable[Pair], rules: Rules, present: Present, *, needed: frozenset[int] = frozenset()) -> Plan:
+def plan(
+    pairs: Iterable[Pair],
+    rules: Rules,
+    present: Present,
+    *,
+    needed: frozenset[int] = frozenset(),
+    rights: Rights = ALLOWED,
+) -> Plan:
     """Return what has to be done about these items, the same for the same items in any order.
 
     Items may come in batches; containers (`rules.homeless`) must come all at once, because they lean on one another.
-    `present` names the containers that exist on each side, `needed` those that some item has to live in (`needed_homes`).
+    `present` names the containers that exist on each side, `needed` those that some item has to live in (`needed_homes`), and
+    `rights` what may not be done on the server.
     """
     if rules.homeless:
-        drafts, stages, blocked = draft_containers(pairs, rules, present, needed)
+        drafts, stages, blocked = draft_containers(pairs, rules, present, needed, rights)
     else:
-        drafts = [draft(pair, rules) for pair in pairs if not agree(pair)]
+        drafts = [draft(pair, rules, rights=rights) for pair in pairs if not agree(pair)]
         blocked = {item.pair.key: why for item in drafts if (why := waits(item, present))}
         stages = {item.pair.key: int(item.deletes) for item in drafts}
     return _arrange(drafts, stages, blocked, rules)
 
 
-def needed_homes(pairs: Iterable[Pair], rules: Rules) -> frozenset[int]:
+def needed_homes(pairs: Iterable[Pair], rules: Rules, rights: Rights = ALLOWED) -> frozenset[int]:
     """Return the containers that these items have to live in, so that none of them is deleted under an item."""
     needed: set[int] = set()
     for pair in pairs:
-        decision = decide(pair, rules)
+        decision = permit(pair, rules, rights)
         for side in SIDES:
             wanted = decision.of(side)
             needed |= wanted.homes if wanted is not None else frozenset()
@@ -52,10 +60,13 @@ def _arrange(drafts: Iterable[Draft], stages: Mapping[int, int], blocked: Mappin
         side = hidden_on(item.pair, rules)
         if side is not None:
             hidden.append(Blocked(key, reason.hidden(side)))
+        elif item.decision.waits:
+            hidden.append(Blocked(key, item.decision.waits))
         elif key in blocked:
             continue
         elif item.orders:
-            changes.append(Change(key, item.orders, item.decision.reason, item.decision.shelve, stages[key]))
+            decision = item.decision
+            changes.append(Change(key, item.orders, decision.reason, decision.shelve, stages[key], decision.undone))
         elif item.forgotten:
             forgotten.append(key)
         elif item.settled and rules.writable:

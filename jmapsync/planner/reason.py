@@ -68,6 +68,16 @@ def homes_changed(side: Side, version: Version, base: Version, rules: Rules) -> 
     return ""
 
 
+def forbidden(act: str) -> str:
+    """Say that something may not be done on the server."""
+    return f"{act}, which the server does not allow"
+
+
+def taken_back(act: str, *, shelved: bool = False) -> str:
+    """Say that something that may not be done on the server is undone here."""
+    return f"{forbidden(act)}: taken back{f', {WHOSE[Side.LOCAL]} is shelved' if shelved else ''}"
+
+
 def untidy(side: Side, version: Version | None) -> str:
     """Say that the copies on one side have to be made alike."""
     return f"copies differ {WHERE[side]}" if version is not None and version.untidy else ""

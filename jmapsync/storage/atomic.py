@@ -56,11 +56,16 @@ def sync_directories(paths: Iterable[str]) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Put a small text file in place in one step, durably, readable by its owner only. One process at a time may do so."""
+    """Put a small text file in place as `replace_bytes` does."""
+    replace_bytes(path, text.encode())
+
+
+def replace_bytes(path: Path, data: bytes) -> None:
+    """Put a small file in place in one step, durably, readable by its owner only. One process at a time may do so."""
     temporary = unfinished(path)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(handle, "w", encoding="utf-8") as file:
-        file.write(text)
+    with open(handle, "wb") as file:
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
@@ -68,7 +73,7 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def unfinished(path: Path) -> Path:
-    """Return where `replace_text` writes a file first; always the same, so that what a killed run left is written over."""
+    """Return where `replace_bytes` writes a file first; always the same, so that what a killed run left is written over."""
     return path.with_name(f".{path.name}.tmp")
 
 

@@ -50,6 +50,8 @@ class Seen(Struct, frozen=True):
     """The normal form of an object (`formats.codec`); nothing for a message."""
     file: bytes = b""
     """The object as a file, where the server has it as one that can stand on the disk as it is, and that is not large."""
+    outside: bool = False
+    """Whether it lies in a container that is left out by the user's wish."""
 
 
 class Folder(Struct, frozen=True):
@@ -68,6 +70,8 @@ class Folder(Struct, frozen=True):
     """On the disk: the server's id that the folder is marked with, if no other folder is."""
     color: str = ""
     """#RRGGBB, of an address book or calendar."""
+    bare: bool = False
+    """On the disk: whether it is left out by the user's wish, and there only for what lies in it."""
 
 
 @dataclass(slots=True)
@@ -83,6 +87,8 @@ class Observation:
     folders_whole: bool = False
     """True when `folders` is all there are."""
     gone_folders: list[str] = field(default_factory=list)
+    detached: dict[str, str] = field(default_factory=dict)
+    """On the disk: the paths of folders that are left alone, by the ids of the containers that they are marked with."""
     cursor: str = ""
     """What to start the next look from once this page is kept; nothing leaves it as it is."""
     whole: bool = False
@@ -214,10 +220,10 @@ class Local(Protocol):
     def read(self, key: int, places: Sequence[Place]) -> Body:
         """Return the wire's bytes of an item."""
 
-    def measure(self, place: Place) -> Measure | None:
-        """Return the digests of one file; None when it cannot be read."""
+    def measure(self, place: Place, algorithm: str = "sha256") -> Measure | None:
+        """Return the digests of one file, by hashlib's name of an algorithm; None when it cannot be read."""
 
-    def measure_bare(self, place: Place) -> Measure | None:
+    def measure_bare(self, place: Place, algorithm: str = "sha256") -> Measure | None:
         """Return the digests of one file without the line that mbsync added; None when it has none or cannot be read."""
 
     def key_in(self, place: Place) -> int:
@@ -256,6 +262,10 @@ class Remote(Protocol):
     """Container key by the server's id, kept by the engine as folders are taken up."""
     roles: dict[str, str]
     """The server's id of a container by its role, kept by the engine."""
+    outside: set[str]
+    """The server's ids of the containers that are left out by the user's wish, kept by the engine."""
+    is_read_only: bool
+    """Whether the server takes no writes at all."""
     policy: str
     """What of the configuration decides how orders are carried out: a refusal under another one is worth another try."""
 

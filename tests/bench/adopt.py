@@ -1,23 +1,40 @@
-"""Adopt a tree that mbsync filled from the same Cyrus, and say what share of a full download it takes.
+"""Adopt a tree that mbsync or offlineimap filled from the same Cyrus, and say what share of a full download it takes.
 
-As a program: `python -m tests.bench.adopt --messages 10000`. Prints a line a measurement; exits with 1 when a goal is missed.
+As a program: `python -m tests.bench.adopt --messages 10000 [--program offlineimap]`. Prints a line a measurement; exits with 1 when
+a goal is missed.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import re
 import sys
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.bench.mbsync import Mbsync
+from tests.bench.offlineimap import Offlineimap
 from tests.bench.ours import Jmapsync
 from tests.bench.seed import seed
 from tests.live.cyrus import FLAVOURS, Cyrus
 from tests.live.imap import Imap
+from tests.live.jmapraw import Jmap
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PROGRAMS: dict[str, Callable[[Path, Cyrus, str, str], Mbsync | Offlineimap]] = {
+    "mbsync": Mbsync,
+    "offlineimap": Offlineimap,
+    "offlineimap-utf7": partial(Offlineimap, utf8=False),
+}
+UNKNOWN = {"mbsync": "", "offlineimap": "P", "offlineimap-utf7": "P"}
+"""Flag letters that a program does not bring, so that the adoption adds them."""
 USER, PASSWORD = "alice", "secret"
 GOAL = 2.0
 """Per cent of the bytes of a full download."""
@@ -37,9 +54,13 @@ class Outcome:
     """Files that the tree has more than before, or fewer if negative."""
     flags_kept: bool
     rest: int
-    """Messages made anew by a further run, and by mbsync's next one."""
+    """Messages made anew by a further run, and made or removed by the other program's next one, here or on the server."""
     foreign_kept: bool
-    """Whether mbsync's own files are byte for byte as they were."""
+    """Whether the other program's own files are byte for byte as they were."""
+    provable: float
+    """The share of files from which the server's bytes can be had again: from 0 to 1."""
+    shelved: int
+    """Files that only resembled a message, kept on the shelf."""
 
     @property
     def share(self) -> float:
@@ -52,29 +73,48 @@ class Outcome:
         return not (self.created or self.added or self.rest) and self.flags_kept and self.foreign_kept
 
 
-def adopt(server: Cyrus, directory: Path, user: str = USER, password: str = PASSWORD) -> Outcome:
-    """Mirror the account of a seeded server with mbsync, then let jmapsync take the tree over."""
-    mbsync = Mbsync(directory / "mbsync", server, user, password)
-    mbsync.run()
+def adopt(server: Cyrus, directory: Path, user: str = USER, password: str = PASSWORD, *, program: str = "mbsync") -> Outcome:
+    """Mirror the account of a seeded server with another program, then let jmapsync take the tree over."""
+    other = PROGRAMS[program](directory / program, server, user, password)
+    other.run()
+    with Jmap(server.jmap_url, user, password) as jmap:
+        blobs = {email["blobId"] for email in jmap.emails(["id", "blobId"]).values()}
+        count = len(jmap.emails(["id"]))
+    provable = _provable(other.root, blobs)
     _, fresh = Jmapsync(directory / "fresh", server.jmap_url, user, password).run()
-    before, foreign = _letters(mbsync.root), _foreign(mbsync.root)
+    before, foreign = _letters(other.root, UNKNOWN[program]), _foreign(other.root)
     ours = Jmapsync(directory / "ours", server.jmap_url, user, password)
-    mbsync.root.rename(ours.root)
+    other.root.rename(ours.root)
     _, report = ours.run()
-    after = _letters(ours.root)
+    after = _letters(ours.root, UNKNOWN[program])
     kept = _foreign(ours.root) == foreign
     _, again = ours.run()
-    ours.root.rename(mbsync.root)
-    mbsync.run()
+    ours.root.rename(other.root)
+    other.run()
+    with Jmap(server.jmap_url, user, password) as jmap:
+        drift = abs(len(jmap.emails(["id"])) - count)
     return Outcome(
         fresh["bytes"],
         report["bytes"],
         _created(report),
         after.total() - before.total(),
         after == before,
-        _created(again) + abs(_letters(mbsync.root).total() - before.total()),
+        _created(again) + abs(_letters(other.root, "").total() - before.total()) + drift,
         kept,
+        provable,
+        report["kinds"]["mail"]["conflicts"],
     )
+
+
+def _provable(root: Path, blobs: set[str]) -> float:
+    """Return the share of files that are messages of the server but for line ends and mbsync's line; Cyrus names blobs by SHA-1."""
+    files = [file for name in ("cur", "new") for file in root.glob(f"**/{name}/*")]
+    equal = 0
+    for file in files:
+        content = re.sub(rb"^X-TUID: .*\n", b"", file.read_bytes(), count=1, flags=re.MULTILINE)
+        forms = (content, content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+        equal += any("G" + hashlib.sha1(form).hexdigest() in blobs for form in forms)
+    return equal / len(files)
 
 
 def _created(report: dict[str, dict[str, dict[str, dict[str, int]]]]) -> int:
@@ -82,16 +122,17 @@ def _created(report: dict[str, dict[str, dict[str, dict[str, int]]]]) -> int:
     return mail["to_disk"]["created"] + mail["to_server"]["created"]
 
 
-def _letters(root: Path) -> Counter[tuple[str, str]]:
-    """Count the files of each folder by their letters; lower-case ones are new, mbsync knows none."""
-    files = (file for name in ("cur", "new") for file in root.glob(f"**/{name}/*"))
-    return Counter(
-        (str(file.parent.parent.relative_to(root)), "".join(filter(str.isupper, file.name.partition(":2,")[2]))) for file in files
-    )
+def _letters(root: Path, but: str) -> Counter[tuple[str, str]]:
+    """Count the files of each folder by their letters, but some; lower-case ones are new, the others know none."""
+    found: Counter[tuple[str, str]] = Counter()
+    for file in (file for name in ("cur", "new") for file in root.glob(f"**/{name}/*")):
+        letters = "".join(letter for letter in file.name.partition(":2,")[2] if letter.isupper() and letter not in but)
+        found[str(file.parent.parent.relative_to(root)), letters] += 1
+    return found
 
 
 def _foreign(root: Path) -> dict[str, bytes]:
-    """Return mbsync's own files."""
+    """Return the files that mbsync keeps in the tree; offlineimap keeps none there."""
     return {
         str(file.relative_to(root)): file.read_bytes() for name in (".mbsyncstate", ".uidvalidity") for file in root.rglob(name)
     }
@@ -100,17 +141,19 @@ def _foreign(root: Path) -> dict[str, bytes]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--flavour", choices=FLAVOURS, default="3.12")
+    parser.add_argument("--program", choices=PROGRAMS, default="mbsync")
     parser.add_argument("--messages", type=int, default=10_000)
     options = parser.parse_args()
     with Cyrus.start(options.flavour) as server, tempfile.TemporaryDirectory() as directory:
         server.create_user(USER, PASSWORD)
         with Imap(server.imap_port, USER, PASSWORD) as imap:
             seed(imap, options.messages)
-        outcome = adopt(server, Path(directory))
+        outcome = adopt(server, Path(directory), program=options.program)
     sys.stdout.write(
         f"full download: {outcome.full} octets; adoption: {outcome.taken} octets, {outcome.share:.2f} %\n"
         f"made anew: {outcome.created}; files added: {outcome.added}; by later runs: {outcome.rest}\n"
-        f"flags intact: {outcome.flags_kept}; mbsync's files intact: {outcome.foreign_kept}\n"
+        f"flags intact: {outcome.flags_kept}; its own files intact: {outcome.foreign_kept}\n"
+        f"provably equal: {100 * outcome.provable:.2f} %; shelved: {outcome.shelved}\n"
     )
     sys.exit(0 if outcome.intact and outcome.share < GOAL else 1)
 

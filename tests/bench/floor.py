@@ -66,7 +66,7 @@ class Floor:
             "limit": PAGE,
             "sort": [{"property": "receivedAt", "isAscending": True}],
         }
-        wanted = ["id", "blobId", "threadId", "mailboxIds", "keywords", "receivedAt", "size"]
+        wanted = ["id", "blobId", "mailboxIds", "keywords", "receivedAt", "size"]
         back = {"resultOf": "q", "name": "Email/query", "path": "/ids"}
         calls = [["Email/query", query, "q"], ["Email/get", {"accountId": account, "#ids": back, "properties": wanted}, "g"]]
         answer = json.loads(self.ask(connection, calls, using))

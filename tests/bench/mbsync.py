@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Without a PipelineDepth mbsync 1.4.4 stalls for good against Cyrus after some 8,500 messages.
 # CopyArrivalDate, because jmapsync keeps that date too; durability (FSync) is on by default.
-_CONFIG = """\
+CONFIG = """\
 IMAPAccount cyrus
 Host 127.0.0.1
 Port {port}
@@ -62,7 +62,7 @@ class Mbsync:
         self.root.mkdir(parents=True)
         self._config.touch(mode=0o600)
         self._config.write_text(
-            _CONFIG.format(port=server.imap_port, user=user, password=password, root=self.root), encoding="utf-8"
+            CONFIG.format(port=server.imap_port, user=user, password=password, root=self.root), encoding="utf-8"
         )
 
     def run(self) -> Cost:

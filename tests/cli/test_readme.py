@@ -24,6 +24,7 @@ from jmapsync.config import (
     load,
 )
 from jmapsync.errors import ExitCode
+from tests.bench import mbsync, offlineimap
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Home
@@ -72,3 +73,10 @@ def test_its_table_of_commands_is_the_real_one() -> None:
 def test_its_exit_codes_are_the_real_ones() -> None:
     table = README.partition("| exit code")[2].partition("`sync --json`")[0]
     assert [int(code) for code in re.findall(r"^\| (\d) ", table, re.MULTILINE)] == list(ExitCode)
+
+
+@pytest.mark.parametrize(("start", "tested"), [("MaildirStore local", mbsync.CONFIG), ("[Repository local]", offlineimap.CONFIG)])
+def test_the_stores_it_shows_of_other_programs_are_those_that_the_live_tests_adopt(start: str, tested: str) -> None:
+    block = README.partition(f"```\n{start}")[2].partition("```")[0]
+    assert block
+    assert (start + block).replace("~/Mail/home", "{root}") in tested

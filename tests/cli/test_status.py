@@ -35,6 +35,26 @@ class TestStatus:
         assert (mail["conflicts"], mail["problems"], mail["suspended"]) == (0, [], None)
         assert mail["last_run"].endswith("+00:00")
 
+    def test_names_folders_that_are_left_out_by_now(self, jmapsync: Command, home: Home) -> None:
+        jmapsync("sync")
+        home.configure(mail='exclude = ["Lists"]')
+        done = jmapsync("sync")
+        assert done.code == 0
+        assert "The folder Lists/python stays as it is, detached: it is left out of the mirror now." in done.out
+        done = jmapsync("status")
+        assert done.code == 0
+        assert "    detached: Lists/python: left out of the mirror, its files stay\n" in done.out
+        told = json.loads(jmapsync("status", "--json").out)
+        assert "Lists/python" in told["accounts"]["home"]["kinds"]["mail"]["detached"]
+        assert list((home.mail / "Lists" / "python").rglob("*.*"))
+        assert jmapsync("verify").code == 0
+        assert "held back" not in jmapsync("sync", "--dry-run").err
+        told = json.loads(jmapsync("sync", "--json").out)
+        assert "Lists/python" in told["accounts"]["home"]["kinds"]["mail"]["detached"]
+        home.configure()
+        assert jmapsync("sync").code == 0
+        assert "detached" not in jmapsync("status").out
+
     def test_during_a_run(self, jmapsync: Command, home: Home) -> None:
         jmapsync("sync")
         with AccountLock(home.state / "lock", "home"):

@@ -198,8 +198,10 @@ class TestAFailure:
 class TestAnItemHeldBack:
     def test_is_named_and_ends_with_3(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
         jmapsync("sync")
-        server.account.set_rights("Archive", mayAddItems=False)
-        (home.mail / "Archive/new/1.dropped.here").write_bytes(b"Subject: hello\n\nhello\n")
+        server.account.set_rights("Archive", mayCreateChild=False)
+        for part in ("cur", "new", "tmp"):
+            (home.mail / "Archive/2026" / part).mkdir(parents=True)
+        (home.mail / "Archive/2026/new/1.dropped.here").write_bytes(b"Subject: hello\n\nhello\n")
         done = jmapsync("sync")
         assert done.code == 3
         assert "home mail: held back: " in done.err
@@ -212,6 +214,25 @@ class TestAnItemHeldBack:
         done = jmapsync("sync", "--dry-run")
         assert done.code == 3
         assert any(line.startswith("home mail: create ") for line in done.out.splitlines())
+
+
+class TestWhatMayNotBeDone:
+    def test_is_taken_back_and_told_and_what_was_written_is_on_the_shelf(
+        self, jmapsync: Command, home: Home, server: DemoServer
+    ) -> None:
+        jmapsync("sync")
+        server.account.set_rights("Archive", mayAddItems=False)
+        file = home.mail / "Archive/new/1.dropped.here"
+        file.write_bytes(b"Subject: hello\n\nhello\n")
+        done = jmapsync("sync")
+        assert done.code == 3
+        assert "home mail: Archive/new/1.dropped.here: new here, which the server does not allow: taken back, " in done.out
+        assert "1 version on the shelf" in done.err
+        assert not file.exists()
+        assert "Archive/new/1.dropped.here" in jmapsync("conflicts").out
+        assert jmapsync("conflicts", "show", "1").out.replace("\r\n", "\n") == "Subject: hello\n\nhello\n"
+        assert jmapsync("conflicts", "dismiss", "1").code == 0
+        assert jmapsync("sync").code == 0
 
 
 class TestTheGuard:

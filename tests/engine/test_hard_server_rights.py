@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import shutil
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from jmapsync.demo import DemoServer, MethodError, SetError
+from jmapsync.ledger import Ledger
+from jmapsync.storage.maildir.side import MaildirSide
 from tests.contract.peer import message
 from tests.mirror import Mirror, assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jmapsync.engine.report import KindReport
 
 WRITES = ("Email/set", "Email/import", "Mailbox/set", "upload")
 
@@ -29,97 +33,325 @@ def shared(server: DemoServer, mirror: Mirror) -> DemoServer:
     return server
 
 
-def assert_reported_and_left_alone(server: DemoServer, mirror: Mirror) -> KindReport:
-    """Fail unless a run tells of something held back, does the rest, and further runs do not try it again."""
+def assert_undone(server: DemoServer, mirror: Mirror, *, shelved: int = 0) -> None:
+    """Fail unless a run takes an act back and tells of it, and further ones do the rest and have then nothing left to do."""
+    before = server.account.listing()
+    told = mirror.sync().sentences
+    assert len(told) == 1
+    assert "which the server does not allow: taken back" in told[0]
     server.account.deliver(message())
     mirror.drop("Archive", message().replace(b"\r\n", b"\n"))
-    before = len(server.account.emails)
     report = mirror.sync()
-    assert report.exit_code == 3
-    assert len(server.account.emails) >= before + 1
+    assert (report.exit_code, report.problems, report.conflicts) == (3 if shelved else 0, [], shelved)
     assert len(mirror.files("Archive")) == 1
-    mirror.sync()
+    after = server.account.listing()
+    assert {email: after[email] for email in before} == before
+    assert len(after) == len(before) + 2
     server.requests.clear()
     again = mirror.sync()
-    assert (again.exit_code, again.problems) == (3, report.problems)
+    assert (again.to_disk.total, again.to_server.total, again.folders.total, again.sentences) == (0, 0, 0, [])
     assert {name: server.requests.count(name) for name in WRITES} == dict.fromkeys(WRITES, 0)
-    return report
+    assert_mirrored(server.account, mirror)
+
+
+def shelf(mirror: Mirror) -> dict[bytes, str]:
+    """Return the bytes on the shelf, as the disk has them, and why each is there."""
+    ledger = Ledger.open_readonly(mirror.state / "ledger.sqlite")
+    assert ledger is not None
+    with closing(ledger):
+        files = {one.reason: mirror.state / "shelf" / str(one.id) for one in ledger.shelf()}
+    return {file.read_bytes().replace(b"\r\n", b"\n"): why for why, file in files.items()}
+
+
+def make(folder: Path) -> None:
+    for part in ("cur", "new", "tmp"):
+        (folder / part).mkdir(parents=True)
+
+
+def text() -> bytes:
+    """Return a new message as a mail program writes it here."""
+    return message().replace(b"\r\n", b"\n")
 
 
 class TestRights:
-    def test_case_47_a_flag_that_may_not_be_set_is_told_and_not_tried_by_every_run(
-        self, shared: DemoServer, mirror: Mirror
-    ) -> None:
-        shared.account.set_rights("Shared", maySetSeen=False, maySetKeywords=False)
-        mirror.flag(mirror.files("Shared")[0], "FS")
-        report = assert_reported_and_left_alone(shared, mirror)
-        assert "forbidden" in report.problems[0].why
-        shared.account.set_rights("Shared", maySetSeen=True, maySetKeywords=True)
-        assert_converges(shared.account, mirror)
-        assert any(keywords == {"$seen", "$flagged"} for _, keywords in shared.account.listing().values())
+    """Hard case 47: what may not be done on the server is undone here, and nothing that a person wrote is lost."""
 
-    def test_case_47_a_message_that_may_not_be_added_stays_here_and_is_told(self, shared: DemoServer, mirror: Mirror) -> None:
-        shared.account.set_rights("Shared", mayAddItems=False)
+    @pytest.fixture(autouse=True)
+    def email(self, shared: DemoServer, mirror: Mirror) -> str:
+        """Mark the last message of Shared as read, and return its id."""
+        email = next(ref for ref, one in shared.account.emails.items() if one.received_at == 1_700_000_003)
+        shared.account.set_keyword(email, "$seen")
         mirror.sync()
-        text = message().replace(b"\r\n", b"\n")
-        mirror.drop("Shared", text)
-        assert_reported_and_left_alone(shared, mirror)
-        assert text in {file.read_bytes() for file in mirror.files("Shared")}
-        shared.account.set_rights("Shared", mayAddItems=True)
-        assert_converges(shared.account, mirror)
-        assert shared.account.mailbox("Shared").total == 5
+        assert_mirrored(shared.account, mirror)
+        return email
 
-    @pytest.mark.parametrize("act", ["delete", "move"])
-    def test_case_47_a_message_that_may_not_be_removed(self, shared: DemoServer, mirror: Mirror, act: str) -> None:
+    @staticmethod
+    def file(mirror: Mirror) -> Path:
+        return next(file for file in mirror.files("Shared") if file.stat().st_mtime == 1_700_000_003)
+
+    @pytest.mark.parametrize(("letters", "right"), [("", "maySetSeen"), ("FRS", "maySetKeywords"), ("aS", "maySetKeywords")])
+    def test_case_47_a_flag_that_may_not_be_changed_is_turned_back(
+        self, shared: DemoServer, mirror: Mirror, letters: str, right: str
+    ) -> None:
+        (mirror.folder("Shared") / "dovecot-keywords").write_text("0 urgent\n")
+        shared.account.set_rights("Shared", **{right: False})
+        mirror.flag(self.file(mirror), letters)
+        assert_undone(shared, mirror)
+        assert self.file(mirror).name.endswith(":2,S")
+
+    def test_case_47_of_two_flags_the_one_that_may_be_set_is_set(self, shared: DemoServer, mirror: Mirror, email: str) -> None:
+        shared.account.set_rights("Shared", maySetSeen=False)
+        mirror.flag(self.file(mirror), "F")
+        [sentence] = mirror.sync().sentences
+        assert "unflagged here: $seen" in sentence
+        assert shared.account.emails[email].keywords == {"$seen", "$flagged"}
+        assert_converges(shared.account, mirror)
+
+    def test_case_47_a_flag_of_a_message_in_two_mailboxes_needs_both_rights(
+        self, shared: DemoServer, mirror: Mirror, email: str
+    ) -> None:
+        shared.account.copy(email, "Drafts")
+        shared.account.set_rights("Shared", maySetKeywords=False)
+        mirror.sync()
+        mirror.flag(mirror.files("Drafts")[0], "FS")
+        assert_undone(shared, mirror)
+
+    def test_case_47_a_message_that_may_not_be_added_goes_to_the_shelf(self, shared: DemoServer, mirror: Mirror) -> None:
+        shared.account.set_rights("Shared", mayAddItems=False)
+        content = text()
+        mirror.drop("Shared", content, sub="cur", info=":2,F")
+        assert_undone(shared, mirror, shelved=1)
+        assert shelf(mirror) == {content: "new here, which the server does not allow: taken back, the one here is shelved"}
+
+    def test_case_47_many_that_may_not_be_added_go_there_without_a_question(self, shared: DemoServer, mirror: Mirror) -> None:
+        shared.account.set_rights("Shared", mayAddItems=False)
+        for _ in range(40):
+            mirror.drop("Shared", text())
+        report = mirror.sync()
+        assert (report.state.value, report.conflicts, len(report.sentences)) == ("synced", 40, 1)
+        assert " and 39 others: new here" in report.sentences[0]
+        assert_mirrored(shared.account, mirror)
+
+    def test_case_47_a_new_message_in_another_folder_too_is_added_there(self, shared: DemoServer, mirror: Mirror) -> None:
+        shared.account.set_rights("Shared", mayAddItems=False)
+        file = mirror.drop("Shared", text())
+        os.link(file, mirror.folder("Drafts") / "cur" / f"{file.name}:2,")
+        assert mirror.sync().conflicts == 0
+        assert_converges(shared.account, mirror)
+        assert (shared.account.mailbox("Shared").total, shared.account.mailbox("Drafts").total) == (4, 1)
+
+    def test_case_47_a_copy_that_may_not_be_added_goes_and_its_message_stays(self, shared: DemoServer, mirror: Mirror) -> None:
+        shared.account.set_rights("Shared", mayAddItems=False)
+        file = mirror.files("INBOX")[0]
+        shutil.copy2(file, mirror.folder("Shared") / file.parent.name / file.name)
+        assert_undone(shared, mirror)
+
+    @pytest.mark.parametrize("act", ["delete", "mark", "move"])
+    def test_case_47_a_message_that_may_not_be_removed_comes_back(self, shared: DemoServer, mirror: Mirror, act: str) -> None:
         shared.account.set_rights("Shared", mayRemoveItems=False)
-        file = mirror.files("Shared")[0]
+        file = self.file(mirror)
         if act == "delete":
             file.unlink()
+        elif act == "mark":
+            mirror.flag(file, "ST")
         else:
-            file.rename(mirror.folder("Drafts") / "cur" / f"{file.name.partition(':2,')[0]}:2,")
-        assert_reported_and_left_alone(shared, mirror)
-        assert shared.account.mailbox("Shared").total == 4
-        shared.account.set_rights("Shared", mayRemoveItems=True)
-        assert_converges(shared.account, mirror)
-        assert shared.account.mailbox("Shared").total == 3
+            file.rename(mirror.folder("Drafts") / "cur" / file.name)
+        assert_undone(shared, mirror)
+        assert mirror.files("Drafts") == []
 
-    def test_case_47_a_folder_that_may_not_be_made_is_told_and_its_mail_waits(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_case_47_a_message_moved_where_none_may_be_added_goes_back(self, shared: DemoServer, mirror: Mirror) -> None:
+        shared.account.set_rights("Shared", mayAddItems=False)
+        file = mirror.files("INBOX")[0]
+        file.rename(mirror.folder("Shared") / file.parent.name / file.name)
+        assert_undone(shared, mirror)
+
+    def test_case_47_an_edited_message_is_shelved_and_the_servers_comes_back(self, shared: DemoServer, mirror: Mirror) -> None:
+        shared.account.set_rights("Shared", mayAddItems=False, mayRemoveItems=False)
+        file, content = self.file(mirror), text()
+        file.with_name("saved").write_bytes(content)
+        file.with_name("saved").rename(file)
+        assert_undone(shared, mirror, shelved=1)
+        assert list(shelf(mirror)) == [content]
+
+    def test_case_47_everything_deleted_at_once_comes_back_without_a_question(self, shared: DemoServer, mirror: Mirror) -> None:
+        shared.account.populate(60, mailboxes=("Shared",))
+        shared.account.set_rights("Shared", mayRemoveItems=False)
+        mirror.sync()
+        before = mirror.tree()
+        for file in mirror.files("Shared"):
+            file.unlink()
+        [sentence] = mirror.sync().sentences
+        assert " and 63 others: deleted here, " in sentence
+        assert mirror.tree() == before
+        assert_converges(shared.account, mirror)
+
+    def test_case_47_what_the_server_did_meanwhile_stays(self, shared: DemoServer, mirror: Mirror, email: str) -> None:
+        shared.account.set_rights("Shared", mayRemoveItems=False, maySetKeywords=False)
+        flagged = mirror.flag(self.file(mirror), "FS")
+        flagged.rename(mirror.folder("Drafts") / "cur" / flagged.name)
+        shared.account.set_keyword(email, "$answered")
+        shared.account.copy(email, "Archive")
+        mirror.sync()
+        assert_converges(shared.account, mirror)
+        assert [one.name.partition(":2,")[2] for one in mirror.files("Archive")] == ["RS"]
+        assert mirror.files("Drafts") == []
+
+    def test_case_47_an_edit_of_what_the_server_deleted_is_shelved(self, shared: DemoServer, mirror: Mirror, email: str) -> None:
+        shared.account.set_rights("Shared", mayAddItems=False)
+        file, content = self.file(mirror), text()
+        file.with_name("saved").write_bytes(content)
+        file.with_name("saved").rename(file)
+        shared.account.destroy(email)
+        mirror.sync()
+        mirror.sync()
+        assert_mirrored(shared.account, mirror)
+        assert list(shelf(mirror)) == [content]
+
+    def test_case_47_a_file_that_vanishes_before_it_is_shelved_leaves_nothing_behind(
+        self, shared: DemoServer, mirror: Mirror
+    ) -> None:
+        shared.account.set_rights("Shared", mayAddItems=False)
+        file = mirror.drop("Shared", text())
+        mirror.wrap = lambda part: Thief(part, file) if isinstance(part, MaildirSide) else part
+        mirror.sync()
+        assert shelf(mirror) == {}
+        mirror.wrap = lambda part: part
+        assert_converges(shared.account, mirror)
+
+    def test_case_47_a_dry_run_tells_and_touches_nothing(self, shared: DemoServer, mirror: Mirror) -> None:
+        shared.account.set_rights("Shared", mayAddItems=False)
+        file = mirror.drop("Shared", text())
+        [sentence] = mirror.sync(dry=True).sentences
+        assert sentence.startswith("delete Shared/")
+        assert "which the server does not allow: taken back, the one here is shelved" in sentence
+        assert file.exists()
+
+    def test_case_47_an_empty_folder_that_may_not_be_made_is_removed(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.set_rights("Shared", mayCreateChild=False)
-        for part in ("cur", "new", "tmp"):
-            (mirror.folder("Shared/below") / part).mkdir(parents=True)
-        text = message().replace(b"\r\n", b"\n")
-        mirror.drop("Shared/below", text)
-        assert_reported_and_left_alone(shared, mirror)
-        assert [file.read_bytes() for file in mirror.files("Shared/below")] == [text]
+        make(mirror.folder("Shared/below"))
+        assert_undone(shared, mirror)
+        assert not mirror.folder("Shared/below").exists()
+
+    def test_case_47_a_folder_with_mail_that_may_not_be_made_stays_and_is_named(self, shared: DemoServer, mirror: Mirror) -> None:
+        shared.account.set_rights("Shared", mayCreateChild=False)
+        make(mirror.folder("Shared/below"))
+        content = text()
+        mirror.drop("Shared/below", content)
+        assert [problem.item for problem in mirror.sync(dry=True).problems] == ["Shared/below"]
+        for _ in range(3):
+            report = mirror.sync()
+            assert (report.exit_code, [problem.item for problem in report.problems]) == (3, ["Shared/below"])
+            assert report.problems[0].why == "new here, which the server does not allow"
+            assert [file.read_bytes() for file in mirror.files("Shared/below")] == [content]
         shared.account.set_rights("Shared", mayCreateChild=True)
         assert_converges(shared.account, mirror)
         assert shared.account.mailbox("Shared/below").total == 1
 
-    def test_case_47_a_mailbox_that_may_not_be_renamed(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_case_47_a_folder_with_mail_that_may_not_be_made_is_no_problem_once_it_is_gone(
+        self, shared: DemoServer, mirror: Mirror
+    ) -> None:
+        shared.account.set_rights("Shared", mayCreateChild=False)
+        make(mirror.folder("Shared/below"))
+        file = mirror.drop("Shared/below", text())
+        mirror.sync()
+        file.rename(mirror.folder("Drafts") / "new" / file.name)
+        shutil.rmtree(mirror.folder("Shared/below"))
+        mirror.sync()
+        assert_converges(shared.account, mirror)
+
+    def test_case_47_a_mailbox_that_may_not_be_renamed_gets_its_name_back(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.set_rights("Shared", mayRename=False)
         mirror.sync()
         mirror.folder("Shared").rename(mirror.folder("Ours"))
-        assert_reported_and_left_alone(shared, mirror)
-        assert len(mirror.files()) == 9
-        assert shared.account.mailbox("Shared").total == 4
-        shared.account.set_rights("Shared", mayRename=True)
+        assert_undone(shared, mirror)
+        assert len(mirror.files("Shared")) == 4
+
+    def test_case_47_a_mailbox_that_may_take_no_other_in_gives_it_back(self, shared: DemoServer, mirror: Mirror) -> None:
+        shared.account.create_mailbox("Work")
+        shared.account.set_rights("Shared", mayCreateChild=False)
+        mirror.sync()
+        mirror.folder("Work").rename(mirror.folder("Shared/Work"))
+        assert_undone(shared, mirror)
+
+    def test_case_47_a_mailbox_that_may_not_be_deleted_comes_back(self, shared: DemoServer, mirror: Mirror) -> None:
+        shared.account.create_mailbox("Shared/empty")
+        shared.account.set_rights("Shared/empty", mayDelete=False)
+        mirror.sync()
+        shutil.rmtree(mirror.folder("Shared/empty"))
+        assert_undone(shared, mirror)
+        assert (mirror.folder("Shared/empty") / "cur").is_dir()
+
+    def test_case_47_a_mailbox_comes_back_with_its_mail(self, shared: DemoServer, mirror: Mirror) -> None:
+        shared.account.set_rights("Shared", mayDelete=False, mayRemoveItems=False)
+        mirror.sync()
+        before = mirror.tree()
+        shutil.rmtree(mirror.folder("Shared"))
+        mirror.sync()
         assert_converges(shared.account, mirror)
-        assert shared.account.mailbox("Ours").total == 4
+        assert mirror.tree() == before
 
     def test_case_47_an_account_that_is_read_only(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.is_read_only = True
-        mirror.flag(mirror.files("Shared")[0], "F")
-        mirror.drop("INBOX", message().replace(b"\r\n", b"\n"))
+        mirror.session = None
+        before, content = mirror.tree(), text()
+        mirror.flag(self.file(mirror), "F")
+        next(file for file in mirror.files("Shared") if file.stat().st_mtime == 1_700_000_001).unlink()
+        mirror.drop("INBOX", content)
+        make(mirror.folder("Mine"))
+        mirror.folder("Archive").rename(mirror.folder("Attic"))
         shared.account.deliver(message(), ["Sent"])
-        assert mirror.sync().exit_code == 3
+        report = mirror.sync()
+        assert (report.exit_code, report.problems, report.conflicts) == (3, [], 1)
+        assert len(report.sentences) == 5
         mirror.sync()
         shared.requests.clear()
-        assert mirror.sync().exit_code == 3
+        assert mirror.sync().sentences == []
         assert {name: shared.requests.count(name) for name in WRITES} == dict.fromkeys(WRITES, 0)
-        assert len(mirror.files("Sent")) == 1
+        assert list(shelf(mirror)) == [content]
+        assert {path: mirror.tree()[path] for path in before} == before
+        assert_mirrored(shared.account, mirror)
+
+    def test_case_47_an_account_that_may_be_written_again_is_written_at_once(self, shared: DemoServer, mirror: Mirror) -> None:
+        shared.account.is_read_only = True
+        mirror.sync()
+        mirror.sync()
+        assert mirror.session is not None
         shared.account.is_read_only = False
+        mirror.drop("Drafts", text())
+        mirror.flag(self.file(mirror), "FS")
+        report = mirror.sync()
+        assert (report.conflicts, report.sentences) == (0, [])
+        assert_converges(shared.account, mirror)
+        assert shared.account.mailbox("Drafts").total == 1
+
+    def test_case_47_what_the_server_forbids_although_its_rights_allow_it_is_not_tried_by_every_run(
+        self, shared: DemoServer, mirror: Mirror
+    ) -> None:
+        shared.faults.set_error.arm(SetError("forbidden"), only={"Email/set"})
+        mirror.flag(self.file(mirror), "FS")
+        report = mirror.sync()
+        assert report.exit_code == 3
+        assert "forbidden" in report.problems[0].why
+        mirror.sync()
+        shared.requests.clear()
+        assert mirror.sync().problems == report.problems
+        assert {name: shared.requests.count(name) for name in WRITES} == dict.fromkeys(WRITES, 0)
+        shared.faults.clear()
         mirror.sync(full=True)
         assert_converges(shared.account, mirror)
+
+
+class Thief:
+    """A disk from which a file vanishes between the look at it and the first use of what it holds."""
+
+    def __init__(self, side: MaildirSide, file: Path) -> None:
+        self._side = side
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the side has
+        if name == "read":
+            self._file.unlink(missing_ok=True)
+        return getattr(self._side, name)
 
 
 class TestRoles:

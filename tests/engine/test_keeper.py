@@ -132,3 +132,35 @@ async def test_an_account_that_rests_gives_its_memory_back_once(tmp_path: Path, 
         keeper.tick("it is time")
         await asyncio.sleep(0.3)
         assert account.acts == ["run", "rest", "run", "rest"]
+
+
+async def test_what_somebody_wants_done_is_done_before_the_next_look_and_fails_alone(tmp_path: Path) -> None:
+    resting = Resting(tmp_path)
+
+    async def good(opened: Resting) -> str:
+        opened.acts.append("errand")
+        return "done"
+
+    async def bad(opened: Resting) -> str:
+        raise BusyError("Not now.")
+
+    async with kept(resting, Settings(push=False)) as keeper:
+        failing, done = keeper.lend(bad), keeper.lend(good)
+        assert await asyncio.wait_for(done, 5) == "done"
+        with pytest.raises(BusyError):
+            await failing
+        await keeper.request(Options())
+        assert keeper.standing is Standing.IN_STEP
+        assert resting.acts[:3] == ["run", "errand", "run"]
+
+
+async def test_what_somebody_wants_done_with_an_account_that_cannot_be_opened_says_why() -> None:
+    async def act(_: object) -> None:
+        raise AssertionError
+
+    async with kept(Closed(SignInError("No."))) as keeper:
+        with pytest.raises(SignInError, match="No"):
+            await asyncio.wait_for(keeper.lend(act), 5)
+    async with kept(Closed(LocalError("The disk refuses."))) as keeper:
+        with pytest.raises(JmapsyncError, match="The disk refuses"):
+            await asyncio.wait_for(keeper.lend(act), 5)

@@ -98,6 +98,15 @@ def test_one_that_is_removed_here_and_edited_there_is_contested() -> None:
     assert merge(base, item(one="One"), base, item(one="Un", two="Two")).patch == {f"{INSTANCES}/{TWO}": None}
 
 
+def test_one_that_both_sides_added_alike_is_no_conflict() -> None:
+    """So it is where a run died between making one object and destroying another."""
+    base, here, there = item(one="One", two="Two"), item(one="One", three="Three"), item(one="One", two="Two", three="Three")
+    instances(there)["2026-12-09T10:00:00"] |= {"created": "2026-01-01T00:00:00Z", "sequence": 1}
+    assert merge(base, here, base, there) == ({f"{INSTANCES}/{TWO}": None}, [])
+    instances(there)["2026-12-09T10:00:00"]["title"] = "Drei"
+    assert len(merge(base, here, base, there).conflicts) == 1
+
+
 def test_keys_are_chosen_in_each_as_in_the_reference() -> None:
     before, after = item(one="One", two="Two"), item(one="One", two="Two")
     instances(before)[ONE]["alerts"] = {"old": {"trigger": {"offset": "-PT5M"}}}

@@ -57,6 +57,37 @@ class TestItems:
             key = ledger.add(Record(0, "mail", f"M{base}", "name", 5, 6, "digest", A, B, base))
             assert ledger.records([key])[key] == Record(key, "mail", f"M{base}", "name", 5, 6, "digest", A, B, base)
 
+    def test_of_equal_content_that_only_the_disk_holds_are_found_where_there_are_several(self, ledger: Ledger) -> None:
+        twins = [ledger.add(Record(0, "mail", digest="same", local=A)) for _ in range(2)]
+        ledger.add(Record(0, "mail", digest="alone", local=A))
+        ledger.add(Record(0, "mail", "M1", digest="same", local=A, remote=B, base=Base(A, B)))
+        ledger.add(Record(0, "mail", digest="same", local=A, base=Base(A, B)))
+        assert [[one.key for one in alike] for alike in ledger.alike("mail")] == [twins]
+
+    def test_keep_what_lies_here_and_nothing_else_when_the_server_is_forgotten(self, ledger: Ledger) -> None:
+        here = ledger.add(Record(0, "mail", "M1", "name", 5, 6, "digest", A, B, Base(A, B)))
+        gone = ledger.add(Record(0, "mail", "M2", remote=B))
+        box, lost = ledger.add(Record(0, "mailbox", "P1", local=A, remote=B)), ledger.add(Record(0, "mailbox", "P2", remote=B))
+        place = Place(box, "one", ":2,S", "cur", here, 1, 2, 3, "lf")
+        ledger.put_places([place])
+        for key in (box, lost):
+            ledger.put_folder(key, f"folder {key}", "0 work\n")
+        ledger.contents.put("local", {here: b"mine"})
+        ledger.contents.put("remote", {here: b"theirs"})
+        ledger.set_cursor("mail", Side.REMOTE, "state")
+        ledger.set_note("root:mail", "marker")
+        ledger.set_note("account", "a1")
+        ledger.intend([Intent(here, "mail", "{}", 1)])
+        ledger.forget_server()
+        assert ledger.records([here, gone, box, lost]) == {
+            here: Record(here, "mail", None, "name", 5, 6, "digest", A),
+            box: Record(box, "mailbox", local=A),
+        }
+        assert (ledger.places_of([here]), ledger.folders()) == ({here: [place]}, {box: (f"folder {box}", "0 work\n")})
+        assert (ledger.contents.of([here], "local"), ledger.contents.of([here], "remote")) == ({here: b"mine"}, {})
+        assert (ledger.cursor("mail", Side.REMOTE), ledger.note("account"), ledger.note("root:mail")) == ("", "", "marker")
+        assert ledger.intents("mail") == {}
+
     def test_are_open_until_both_sides_are_what_the_base_says(self, ledger: Ledger) -> None:
         key = ledger.add(Record(0, "mail", "M1", local=A, remote=B))
         assert [one.key for one in ledger.open_items("mail")] == [key]

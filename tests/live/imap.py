@@ -123,6 +123,10 @@ class Imap:
             self._client.unselect()
         self._run("delete", _quote(folder), response=None)
 
+    def set_acl(self, folder: str, user: str, rights: str) -> None:
+        """Give somebody exactly these rights to a folder (RFC 4314)."""
+        self._run("setacl", _quote(folder), user, rights or '""', response=None)
+
     def _append_batch(self, folder: str, drafts: Sequence[Draft]) -> None:
         tag = self._client._new_tag()
         pieces = [tag, b" APPEND ", _quote(folder).encode()]

@@ -280,7 +280,7 @@ MUTANTS = (
         "containers",
         "needed, held_back = wider, held_back | circle",
         "needed, held_back = wider, frozenset(trees) if wider == needed else held_back\n"
-        "        decisions = {key: decide(pair, rules, needed=key in needed) for key, pair in trees.items()}\n"
+        "        decisions = {key: permit(pair, rules, rights, needed=key in needed) for key, pair in trees.items()}\n"
         "        if held_back:\n            return decisions, frozenset()",
         ("p14_containers_come_first_and_go_last",),
     ),

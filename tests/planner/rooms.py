@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PACKAGE = "jmapsync.planner"
 FOLDER = Path(jmapsync.planner.__file__).parent
 # In the order of their imports; `model` only names things and is shared, so that values compare across copies.
-MODULES = ("reason", "merge", "follow", "decide", "orders", "containers", "plan", "guard", "identify")
+MODULES = ("reason", "merge", "follow", "decide", "permit", "orders", "containers", "plan", "guard", "identify")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from jmapsync.formats.retelling import retell
 from tests.sim.world import NOW, World, letter, local_letter
 
 Act = Callable[[World], None]
@@ -262,6 +263,22 @@ def fill_before_first_sync(world: World) -> None:
     world.drop("Old", local_letter("older"))
 
 
+def fill_as_offlineimap(world: World) -> None:
+    """Bring a Maildir that offlineimap filled, with a message that it wrote down otherwise, and one edited besides."""
+    populate(world)
+    for path in ("INBOX", "Archive"):
+        world.mkdir(path)
+    name = "1.5.vm,U={uid},FMD5=" + 32 * "0"
+    unclosed = b"Subject: %b\r\nMessage-ID: <%b@x>\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\n[%b]\r\n"
+    for uid, (word, homes) in enumerate({b"unclosed": ["INBOX", "Archive"], b"edited": ["Archive"]}.items(), 1):
+        body = unclosed % (word, word, word)
+        world.account.deliver(body, homes, ["$seen"], NOW - 7500 + uid)
+        written = retell(body) or b""
+        for home in homes:
+            file = world.drop(home, written.replace(b"[edited]", b"[edited here]"), sub="cur", info=":2,F")
+            file.rename(file.with_name(name.format(uid=uid) + ":2,F"))
+
+
 def trash_one(world: World) -> None:
     populate(world)
     world.account.deliver(letter("trashed"), ["Trash"], ["$seen"], NOW - 5000)
@@ -271,6 +288,7 @@ FIRST_PULLS = (
     Story("first pull", prepare=populate_oddly),
     Story("first pull of an empty account"),
     Story("first meeting with an old Maildir", prepare=fill_before_first_sync),
+    Story("first meeting with a tree of offlineimap", prepare=fill_as_offlineimap),
 )
 LOCAL = (
     *(read_one, change_many_flags, give_custom_keyword, move_one, move_one_of_two_copies, copy_one, delete_one_of_two_copies),

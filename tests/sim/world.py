@@ -59,6 +59,8 @@ class World:
         self.base = base
         self.requests = 0
         """HTTP requests of the last run."""
+        self.exclude: tuple[str, ...] = ()
+        """The mailboxes that the configuration leaves out."""
         self.server = DemoServer(dialect=dialect)
         self.account = self.server.account
         self._app = self.server.endpoints.application()
@@ -86,6 +88,7 @@ class World:
             "demo",
             self.root,
             self.state,
+            exclude=self.exclude,
             session=self._session,
             transport=fate.transport(self._app),
             wrap=fate.wrap,

@@ -11,6 +11,8 @@ from msgspec.structs import replace
 
 from jmapsync.engine.absorb import Absorber
 from jmapsync.engine.holding import Holding
+from jmapsync.engine.scope import Scope
+from jmapsync.formats.patterns import EVERYTHING
 from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger import Ledger, Place, Record
 from jmapsync.planner import Side
@@ -35,7 +37,9 @@ class Room:
         self.side.open(self.ledger, "a1")
         self._numbers = itertools.count(1)
         holding = Holding(MAIL.name, self.ledger, time.time)
-        self._absorber = Absorber(MAIL, self.ledger, SimpleNamespace(keys={}, roles={}), holding, self._adopt)
+        remote = SimpleNamespace(keys={}, roles={}, outside=set())
+        scope = Scope(MAIL, self.ledger, remote, EVERYTHING, [])
+        self._absorber = Absorber(MAIL, self.ledger, remote, holding, self._adopt, scope)
 
     def _adopt(self, key: int, path: str, ref: str) -> None:
         self.side.adopt_folder(key, path, ref, self.ledger)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from jmapsync.formats.names import seen_path
+from jmapsync.formats.patterns import EVERYTHING, Patterns, above
 from jmapsync.formats.utf7 import from_utf7
 from jmapsync.kinds.mail import MAIL
-from jmapsync.storage.maildir.tree import is_mbsync, name_of
+from jmapsync.ledger.notes import BOXES, OUTSIDE
+from jmapsync.storage.maildir.tree import PARTS, is_filled_by_offlineimap, is_mbsync, name_of
 from jmapsync.storage.port import Folder, Observation
 
 if TYPE_CHECKING:
@@ -21,8 +25,8 @@ GONE = ".gone"
 """The name of a folder that cannot be there: what begins with a dot is none."""
 
 
-def look_folders(tree: Tree, ledger: Ledger) -> Observation:
-    """Return the folders below the root; renamed ones are known by their markers.
+def look_folders(tree: Tree, ledger: Ledger, patterns: Patterns = EVERYTHING) -> Observation:
+    """Return the folders below the root; renamed ones are known by their markers. Those that are left out are left alone.
 
     Raises LocalError when the root cannot be listed.
     """
@@ -30,26 +34,58 @@ def look_folders(tree: Tree, ledger: Ledger) -> Observation:
     by_mailbox = ledger.by_ref(MAIL.containers.kind, [one.mailbox for one in found if one.mailbox])
     marked = Counter(one.mailbox for one in found)
     known = {one.path: by_mailbox[one.mailbox].key for one in found if one.mailbox in by_mailbox and marked[one.mailbox] == 1}
-    _follow(tree, {key: path for path, key in known.items() if key in tree.paths}, {one.path for one in found})
+    outside = set(json.loads(ledger.note(f"{OUTSIDE}:{MAIL.name}") or "[]"))
+    shut = {one.path for one in found if one.mailbox in outside}
+    _follow(tree, {key: path for path, key in known.items() if key in tree.paths}, {one.path for one in found}, shut)
     keys = {path: key for key, path in tree.paths.items()}
+    boxes = json.loads(ledger.note(f"{BOXES}:{MAIL.name}") or "{}")
+    inside = {
+        one.path
+        for one in found
+        if one.path not in shut
+        and (one.path in keys or one.mailbox in by_mailbox.keys() | boxes.keys() or _covers(patterns, one.path))
+    }
+    hollow = {one.path for one in found if not one.mailbox and one.path not in keys and len(tree.lacks(one.path)) == len(PARTS)}
+    apart = above(one.path for one in found if one.path not in inside)
+    inside -= (hollow & apart) - above(inside - hollow)  # a directory that holds nothing but what is left alone
+    needed = above(path for path in inside if _covers(patterns, path)) - inside
     observation = Observation(folders_whole=True)
+    observation.detached = {one.mailbox: one.path for one in found if one.path in shut - needed}
+    tree.left_alone = {one.path for one in found} - inside - needed
+    odd = [(path, why) for path, why in tree.odd if path not in tree.left_alone]
+    tree.odd = [(path, why) for path, why in odd if path in inside or _covers(patterns, path)]
     for one in found:
+        if one.path not in inside | needed:
+            continue
         key = keys.get(one.path)
         if key is None and one.mailbox in by_mailbox and by_mailbox[one.mailbox].key not in tree.paths:
             key = by_mailbox[one.mailbox].key
-        missing = tree.lacks(one.path)
+        bare = one.path in needed or key in tree.bare
+        missing = set[str]() if bare else tree.lacks(one.path)
         if missing and key is not None:  # where messages lay, it is a loss to be noticed, not mended
             missing -= {place.sub for place in ledger.places_in(key)}
         tree.complete(one.path, missing)
         marker = one.mailbox if marked[one.mailbox] == 1 else ""
-        folder = replace(_folder(one, key, ledger), marker=marker)
-        if key is None and not one.mailbox and is_mbsync(f"{tree.root}/{one.path}"):
-            folder = replace(folder, name=from_utf7(folder.name))
+        folder = replace(_folder(one, key, ledger), marker=marker, bare=one.path in needed)
+        if key is None and not one.mailbox:
+            folder = replace(folder, name=_meant(tree, one, folder.name, found))
         observation.folders.append(folder)
     return observation
 
 
-def _follow(tree: Tree, told: dict[int, str], present: set[str]) -> None:
+def _covers(patterns: Patterns, path: str) -> bool:
+    return patterns.covers(seen_path(path))
+
+
+def _meant(tree: Tree, one: Found, name: str, found: list[Found]) -> str:
+    """Return the mailbox name that another program meant by a folder's: mbsync and offlineimap write IMAP's UTF-7."""
+    meant = from_utf7(name)
+    if meant == name or is_mbsync(f"{tree.root}/{one.path}"):
+        return meant
+    return meant if is_filled_by_offlineimap(f"{tree.root}/{other.path}" for other in found) else name
+
+
+def _follow(tree: Tree, told: dict[int, str], present: set[str], shut: set[str]) -> None:
     """Take note of where folders lie by now, as their markers tell; what has no marker of its own goes with what it lies in.
 
     So folders that swapped their names are each known (hard case 41). One whose place another folder has taken, and that shows up
@@ -68,7 +104,7 @@ def _follow(tree: Tree, told: dict[int, str], present: set[str]) -> None:
             below = f"{name}/{below}"
         if above and (moved := f"{told[keys[above]]}/{below}") in present:
             tree.paths[key] = moved
-    taken = set(told.values())
+    taken = shut.union(told.values())
     for key, path in old.items():
         if key not in told and tree.paths[key] in taken:
             tree.paths[key] = f"{path}/{GONE}"

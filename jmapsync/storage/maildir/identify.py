@@ -64,6 +64,8 @@ class Identifier:
         self._problems = problems
         self._rewritten: dict[int, list[tuple[Place, Measure]]] = {}
         """Known files with other bytes than their message had, by its key."""
+        self._retaken: dict[int, tuple[str, int]] = {}
+        """The server's digest and wire size, by key, of messages some of whose copies the server's bytes took the place of."""
         self.bodies: dict[int, tuple[str, int]] = {}
         """The new digest and wire size of messages whose every copy was rewritten, by key."""
         self.misdated: set[int] = set()
@@ -79,6 +81,11 @@ class Identifier:
         form = Form(place.form)
         if measured.digest(form) != held:
             form = measured.form
+        sense = record.remote.sense if record is not None and record.remote is not None else ""
+        if place.form == Form.RETOLD and measured.digest(form) == sense:
+            # The server's bytes took this copy's place, and the run died before it wrote that down.
+            self._retaken[place.key] = (sense, measured.size(form))
+            held = sense
         self._traces.put(_place(place.folder, entry, place.key, form))
         if measured.digest(form) != held:
             self._rewritten.setdefault(place.key, []).append((_place(place.folder, entry, place.key, form), measured))
@@ -201,6 +208,9 @@ class Identifier:
 
     def _split_all(self, fresh: dict[str, list[Place]], sizes: dict[str, int]) -> None:
         """Decide what every edited file is; an unknown file with the bytes of a message's new body is a copy of that message."""
+        for key, retaken in self._retaken.items():
+            if all(place.form != Form.RETOLD for place in self._current(key)):
+                self.bodies[key] = retaken
         for key, rewritten in self._rewritten.items():
             self._split(key, rewritten, fresh, sizes)
         for key, (digest, _) in self.bodies.items():
@@ -265,13 +275,13 @@ def _place(folder: int, entry: Entry, key: int, form: Form) -> Place:
     return Place(folder, entry.name, entry.info, entry.sub, key, entry.ino, entry.size, entry.mtime, form.value)
 
 
-def measure_without_tuid(path: str) -> Measure | None:
+def measure_without_tuid(path: str, algorithm: str = "sha256") -> Measure | None:
     """Return the digests a file has without the line that mbsync added; None if it has none or cannot be read."""
     try:
         with open(path, "rb") as file:
             if not has_tuid(file.read(LONGEST_HEADER)):
                 return None
-        return measure(without_tuid(iterate_chunks(path)))
+        return measure(without_tuid(iterate_chunks(path)), algorithm)
     except OSError:
         return None
 

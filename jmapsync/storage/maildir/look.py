@@ -48,7 +48,7 @@ class MessageLook:
         `folders` are the paths of those to look at. In the others everything counts as it was, so that it cannot be told what
         is gone, nor, as files may have several names, what was edited.
         """
-        paths = {key: os.fspath(tree.folder(key)) for key in tree.paths}
+        paths = {key: os.fspath(tree.folder(key)) for key in tree.paths if key not in tree.bare}
         self._folders = {key: path for key, path in paths.items() if folders is None or path in folders}
         self._is_whole = folders is None
         self._tree = tree

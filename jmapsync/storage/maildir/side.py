@@ -11,6 +11,7 @@ from jmapsync.errors import LayoutError, LocalError, Remedy
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.lines import Form, Measure, measure, to_wire
 from jmapsync.formats.names import is_marked
+from jmapsync.formats.patterns import EVERYTHING, Patterns
 from jmapsync.planner.model import Verb
 from jmapsync.storage.maildir.folders import look_folders
 from jmapsync.storage.maildir.identify import iterate_chunks, measure_without_tuid
@@ -50,15 +51,18 @@ class MaildirSide:
         dry: bool = False,
         limit: int = SLICE,
         token: Callable[[], str] = lambda: secrets.token_hex(4),
+        patterns: Patterns = EVERYTHING,
     ) -> None:
         """Prepare; `spool` is a folder for large messages on their way; `dry` writes nothing at all; `limit` as of a look.
 
-        With `keep_deleted` files of messages that the server deleted go below DELETED/.
+        New folders are those that `patterns` covers. With `keep_deleted` files of messages that the server deleted go below
+        DELETED/.
         """
         self._layout = "" if layout == USUAL else layout
         self.tree = PlusPlusTree(root, dry=dry) if self._layout else Tree(root, dry=dry)
         self._spool = spool
         self._dry = dry
+        self._patterns = patterns
         self._limit = limit
         self._writer = Writer(self.tree, keep_crlf=keep_crlf, token=token, keep_deleted=keep_deleted)
 
@@ -82,7 +86,7 @@ class MaildirSide:
         self.tree.load(ledger)
         if not self._dry:
             self._shed_marks(ledger)
-        look = look_folders(self.tree, ledger)
+        look = look_folders(self.tree, ledger, self._patterns)
         if not self._dry:
             self.tree.mend_keywords()
         return look
@@ -108,7 +112,7 @@ class MaildirSide:
         why = "its file was renamed or removed meanwhile"
         for place in places:
             try:
-                with open(f"{self.tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}", "rb") as file:
+                with open(self._path(place), "rb") as file:
                     body = self._read(key, place, file)
                     if state_of(os.fstat(file.fileno())) == (place.ino, place.size, place.mtime):
                         return body
@@ -132,16 +136,19 @@ class MaildirSide:
             target.writelines(pieces)
         return Body(str(key), path=copy)
 
-    def measure(self, place: Place) -> Measure | None:
-        """Return the digests of one file; None when it cannot be read."""
+    def measure(self, place: Place, algorithm: str = "sha256") -> Measure | None:
+        """Return the digests of one file, by hashlib's name of an algorithm; None when it cannot be read."""
         try:
-            return measure(iterate_chunks(f"{self.tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}"))
+            return measure(iterate_chunks(self._path(place)), algorithm)
         except OSError:
             return None
 
-    def measure_bare(self, place: Place) -> Measure | None:
+    def measure_bare(self, place: Place, algorithm: str = "sha256") -> Measure | None:
         """Return the digests of one file without the line that mbsync added; None when it has none or cannot be read."""
-        return measure_without_tuid(f"{self.tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}")
+        return measure_without_tuid(self._path(place), algorithm)
+
+    def _path(self, place: Place) -> str:
+        return f"{self.tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}"
 
     def key_in(self, place: Place) -> int:
         """Return the key of the message that a file was made for, as far as its name tells; 0 for others' files."""
@@ -205,8 +212,9 @@ class MaildirSide:
                 self._put_folders(ledger)
 
     def _put_folders(self, ledger: Ledger) -> None:
-        for key, path in self.tree.paths.items():
-            ledger.put_folder(key, path, self.tree.tables.get(key, KeywordTable()).render())
+        with ledger.transaction():  # one without a marker is known by the one it lies in, wherever that is said to lie
+            for key, path in self.tree.paths.items():
+                ledger.put_folder(key, path, self.tree.tables.get(key, KeywordTable()).render())
 
     def adopt_folder(self, key: int, path: str, mailbox: str, ledger: Ledger) -> None:
         """Take note of a folder met on the disk, and mark it once its mailbox is known."""

@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING
 from jmapsync.errors import LocalError
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.names import INSIDE, KEPT, LONGEST, LOST_AND_FOUND, TOP, escape, fold, unescape, unique
+from jmapsync.formats.retelling import is_offlineimap
 from jmapsync.kinds.mail import MAIL
+from jmapsync.ledger.notes import BARE
 from jmapsync.storage.atomic import replace_text, sync_directories, unfinished
 from jmapsync.storage.root import MARKER, read_marker
 from jmapsync.storage.state import is_text, may_be_directory, may_be_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from jmapsync.ledger import Ledger
@@ -61,6 +63,10 @@ class Tree:
         """Containers whose table on disk lacks its end, or everything: letters stand for nothing there."""
         self.odd: list[tuple[str, str]] = []
         """Folders that cannot be mirrored as they are, by path, and why."""
+        self.bare: set[int] = set()
+        """Containers that are there only for what lies in them: files in them are nobody's business."""
+        self.left_alone: set[str] = set()
+        """Paths of folders that are left out, with those that hold nothing else."""
 
     def load(self, ledger: Ledger) -> None:
         """Read where the containers lie, and their keyword tables, from the ledger and the folders.
@@ -69,6 +75,7 @@ class Tree:
         one would turn letters into other keywords, so there the ledger's stands.
         """
         self.paths, self.tables, self._cut = {}, {}, set()
+        self.bare = set(json.loads(ledger.note(f"{BARE}:{MAIL.name}") or "[]"))
         for key, (path, keywords) in ledger.folders(MAIL.containers.kind).items():
             self.paths[key] = path
             kept = KeywordTable.parse(keywords)
@@ -164,8 +171,8 @@ class Tree:
         text, longest = self._name_for(name, above)
         taken = {
             fold(path.rpartition("/")[2])
-            for other, path in self.paths.items()
-            if other != key and path.rpartition("/")[0] == above.rstrip("/")
+            for path in (*(path for other, path in self.paths.items() if other != key), *self.left_alone)
+            if path.rpartition("/")[0] == above.rstrip("/")
         }
         found = unique(text, mailbox, taken, longest=longest)
         if fold(found) in taken:  # a lost ledger met the folder without its marker, and took it for another mailbox
@@ -231,9 +238,13 @@ class Tree:
                 self.paths[key] = new + path[len(old) :]
 
     def remove(self, key: int) -> None:
-        """Remove an empty folder. Raises OSError when anything but our own files is left in it: it is never emptied by force."""
+        """Remove an empty folder. Raises OSError when anything but our own files is left in it: it is never emptied by force.
+
+        Where others lie in it that are left out, it stays as a directory and is no folder of mail any more.
+        """
         folder = self.folder(key)
-        leftovers = [name for name in os.listdir(folder) if name not in {*PARTS, MARKER, KEYWORDS}]
+        names = [name for name in os.listdir(folder) if name not in {*PARTS, MARKER, KEYWORDS}]
+        leftovers = [name for name in names if f"{self.paths[key]}/{name}" not in self.left_alone]
         for part in PARTS:
             if (folder / part).is_dir():
                 leftovers += os.listdir(folder / part)
@@ -244,7 +255,8 @@ class Tree:
                 (folder / part).rmdir()
         for name in (MARKER, KEYWORDS):
             (folder / name).unlink(missing_ok=True)
-        folder.rmdir()
+        if not names:
+            folder.rmdir()
         sync_directories([os.fspath(folder.parent)])
         del self.paths[key]
         self.tables.pop(key, None)
@@ -277,6 +289,16 @@ def key_in(name: str) -> int:
 def is_mbsync(folder: str) -> bool:
     """Tell whether mbsync keeps its own files in a folder: its name is then in IMAP's UTF-7."""
     return os.path.lexists(f"{folder}/.uidvalidity") or os.path.lexists(f"{folder}/.mbsyncstate")
+
+
+def is_filled_by_offlineimap(folders: Iterable[str]) -> bool:
+    """Tell whether offlineimap named a file in any of some folders: their names are then in IMAP's UTF-7, if they can be."""
+    for folder in folders:
+        for sub in PARTS[:2]:
+            with contextlib.suppress(OSError), os.scandir(f"{folder}/{sub}") as entries:
+                if any(is_offlineimap(entry.name) for entry in entries):
+                    return True
+    return False
 
 
 def name_of(path: str) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from jmapsync.errors import Remedy
 from jmapsync.formats.lines import Form
 from jmapsync.formats.marks import without_marks, without_tuid
+from jmapsync.formats.retelling import is_offlineimap
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.atomic import NO_LINKS, put_back, sync_directories, sync_files
@@ -27,7 +28,7 @@ from jmapsync.storage.port import Job, Outcome, Receipt
 from jmapsync.storage.state import state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from jmapsync.errors import LocalError
     from jmapsync.planner.model import Tags
@@ -160,8 +161,10 @@ class Writer:
             self._check(place)
         one = staged.get(order.key)
         if one is not None:
-            result = _Done(Version(one.digest, one.digest, order.tags, order.homes), one, obsolete=places)
-            self._deliver(one, result)
+            kept = {place.folder: place for place in places if is_offlineimap(place.name) and place.folder in order.homes}
+            obsolete = [place for place in places if kept.get(place.folder) != place]
+            result = _Done(Version(one.digest, one.digest, order.tags, order.homes), one, obsolete=obsolete)
+            self._deliver(one, result, kept)
             del staged[order.key]
         elif order.verb is Verb.DELETE:
             result = _Done(None, obsolete=places)
@@ -199,20 +202,27 @@ class Writer:
         if state_of(state) != (place.ino, place.size, place.mtime):
             raise StaleError("its file was changed meanwhile")
 
-    def _deliver(self, one: Staged, done: _Done) -> None:
-        """Give a staged message its names: renamed into its first folder, linked into the others."""
+    def _deliver(self, one: Staged, done: _Done, kept: Mapping[int, Place]) -> None:
+        """Give a staged message its names: renamed into its first folder, linked into the others.
+
+        In the place of a `kept` file it gets that one's name: offlineimap takes a file that is gone for a deletion.
+        """
         order = one.job.order
         ino, size, mtime = state_of(os.stat(one.path))
         first: Place | None = None
         for home in sorted(order.homes):
             name = os.path.basename(one.path) if first is None else self._fresh_name(one.job)
-            place = self._named(Place(home, name, "", "new", order.key, ino, size, mtime, one.form), order.tags)
+            old = kept.get(home, Place(home, name, "", "new", order.key, ino, size, mtime, one.form))
+            place = self._named(old, order.tags)
+            if home in kept and place != old:
+                self._replace(old, place)
+            place = place._replace(key=order.key, ino=ino, size=size, mtime=mtime, form=one.form)
             if first is None:
                 os.rename(one.path, self._path(place))
                 self._dirty.add(os.path.dirname(self._path(place)))
                 first = place
             else:
-                place = self._link(first, place)
+                place = self._link(first, place, over=home in kept)
             done.places.append(place)
 
     def _spread(self, job: Job, places: list[Place], done: _Done) -> None:
@@ -228,18 +238,20 @@ class Writer:
             place = self._named(source._replace(folder=home, name=self._fresh_name(job), info="", sub="new"), order.tags)
             done.places.append(self._link(source, place))
 
-    def _link(self, source: Place, target: Place) -> Place:
-        """Make a second name for a file; a copy of it where the file system has no hard links (hard case 16)."""
+    def _link(self, source: Place, target: Place, *, over: bool = False) -> Place:
+        """Make a second name for a file, `over` one that has it; a copy of it where there are no hard links (hard case 16)."""
         path = self._path(target)
+        temporary = f"{self._tree.directory(target.folder)}/tmp/{self._name_aside(target.key)}"
         self._dirty.add(os.path.dirname(path))
         try:
-            os.link(self._path(source), path)
+            os.link(self._path(source), temporary if over else path)
         except OSError as error:
             if error.errno not in NO_LINKS:
                 raise
         else:
+            if over:
+                os.rename(temporary, path)
             return target
-        temporary = f"{self._tree.directory(target.folder)}/tmp/{target.name}"
         shutil.copyfile(self._path(source), temporary)
         os.chmod(temporary, 0o600)
         os.utime(temporary, ns=(source.mtime, source.mtime))
@@ -289,7 +301,7 @@ class Writer:
     def _unlink(self, places: list[Place], done: _Done) -> None:
         """Remove files, each set aside and looked at once more first: what was saved over it in that very moment is put back."""
         for place in places:
-            path, aside = self._path(place), f"{self._tree.directory(place.folder)}/tmp/0.J{place.key}R{self._token()}.{HOST}"
+            path, aside = self._path(place), f"{self._tree.directory(place.folder)}/tmp/{self._name_aside(place.key)}"
             with contextlib.suppress(FileNotFoundError):
                 os.rename(path, aside)
                 if state_of(os.lstat(aside)) != (place.ino, place.size, place.mtime):
@@ -321,6 +333,9 @@ class Writer:
 
     def _fresh_name(self, job: Job) -> str:
         return f"{max(job.stamp, 0)}.J{job.order.key}R{self._token()}.{HOST}"
+
+    def _name_aside(self, key: int) -> str:
+        return f"0.J{key}R{self._token()}.{HOST}"
 
     def _path(self, place: Place) -> str:
         return f"{self._tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}"

@@ -90,7 +90,7 @@ class ChangesLook:
                 async for folders in self._look.unknown_homes(found):
                     yield folders
                 gone = set(emails.destroyed)
-                page.items = [seen_email(email, self._look.keys) for email in found.values() if email.id not in gone]
+                page.items = [seen_email(email, self._look.boxes) for email in found.values() if email.id not in gone]
                 page.gone_refs = [*emails.destroyed, *(ref for ref in self._look.lost if ref not in gone)]
                 page.problems = _missing(emails, found, gone | set(self._look.lost))
             cursor = Cursor(emails.new_state, boxes.new_state, cursor.server)
@@ -131,7 +131,7 @@ class ChangesLook:
                 found = await self._mailboxes(ids)
             gone |= set(found.not_found or ())
             page.folders += [box.folder() for box in found.mailboxes]
-        told = self._look.keys.keys() | {folder.ref for folder in page.folders}
+        told = self._look.boxes.keys.keys() | self._look.boxes.outside | {folder.ref for folder in page.folders}
         if any(folder.parent and folder.parent not in told for folder in page.folders):
             page.folders = await self._look.all_folders()  # a page may tell of a child before its parent (hard case 21)
         page.folders = [folder for folder in page.folders if folder.ref not in gone]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,36 @@ from jmapsync.planner.model import Version
 from jmapsync.storage.port import Folder, Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
 MAIL = "urn:ietf:params:jmap:mail"
-PROPERTIES = ("id", "blobId", "threadId", "mailboxIds", "keywords", "receivedAt", "size")
+PROPERTIES = ("id", "blobId", "mailboxIds", "keywords", "receivedAt", "size")
 """All that a mirror needs; anything more makes servers parse bodies."""
 MAILBOX_PROPERTIES = ("id", "name", "parentId", "role", "myRights")
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """The mailboxes of an account; the engine fills it as containers are taken up."""
+
+    keys: dict[str, int] = field(default_factory=dict)
+    """Container key by mailbox id."""
+    roles: dict[str, str] = field(default_factory=dict)
+    """Mailbox id by role."""
+    outside: set[str] = field(default_factory=set)
+    """Ids of mailboxes whose mail is not mirrored by the user's wish; one that others lie in has a key all the same."""
+
+    def ids(self, homes: frozenset[int]) -> list[str]:
+        """Return the mailbox ids of containers."""
+        return [box for box, key in self.keys.items() if key in homes]
+
+    def homes(self, boxes: Iterable[str]) -> frozenset[int]:
+        """Return the containers of those mailboxes whose mail is mirrored."""
+        return frozenset(self.keys[box] for box in boxes if box in self.keys and box not in self.outside)
+
+    def know(self, box: str) -> bool:
+        """Tell whether a mailbox was told of."""
+        return box in self.keys or box in self.outside
 
 
 class Email(msgspec.Struct, rename="camel"):
@@ -31,6 +56,11 @@ class Email(msgspec.Struct, rename="camel"):
     keywords: dict[str, bool] = {}
     received_at: str = ""
     size: int = 0
+
+    @property
+    def boxes(self) -> list[str]:
+        """Return the ids of the mailboxes that it is in."""
+        return [box for box, held in self.mailbox_ids.items() if held]
 
 
 class EmailList(msgspec.Struct, rename="camel"):
@@ -95,15 +125,16 @@ def tags_of(email: Email) -> frozenset[str]:
     return frozenset(word.lower() for word, held in email.keywords.items() if held and valid_keyword(word))
 
 
-def version_of(email: Email, keys: Mapping[str, int], digest: str = "") -> Version:
-    """Return what the server holds of an email; mailboxes without a key are not mirrored."""
-    homes = frozenset(keys[box] for box, held in email.mailbox_ids.items() if held and box in keys)
-    return Version(email.blob_id, digest, tags_of(email), homes)
+def version_of(email: Email, boxes: Boxes, digest: str = "") -> Version:
+    """Return what the server holds of an email, in the mailboxes that are mirrored."""
+    return Version(email.blob_id, digest, tags_of(email), boxes.homes(email.boxes))
 
 
-def seen_email(email: Email, keys: Mapping[str, int]) -> Seen:
+def seen_email(email: Email, boxes: Boxes) -> Seen:
     """Return an email as an observation."""
-    return Seen(email.id, version_of(email, keys), size=email.size, stamp=seconds(email.received_at))
+    outside = not boxes.outside.isdisjoint(email.boxes)
+    version = version_of(email, boxes)
+    return Seen(email.id, version, size=email.size, stamp=seconds(email.received_at), outside=outside)
 
 
 def seconds(text: str) -> int:

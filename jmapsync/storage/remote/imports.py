@@ -20,7 +20,7 @@ from jmapsync.jmap.wire import Call, split
 from jmapsync.planner.model import Version
 from jmapsync.storage.port import Job, Outcome, Receipt
 from jmapsync.storage.remote.concurrent import together
-from jmapsync.storage.remote.emails import MAIL, Email, EmailList, get_emails, seconds, utc_date, version_of
+from jmapsync.storage.remote.emails import MAIL, Email, EmailList, get_emails, patch, seconds, utc_date, version_of
 from jmapsync.storage.remote.write import READ_BACK, failed_call, read_back, refusal
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
     from jmapsync.jmap.wire import Response
-    from jmapsync.storage.remote.write import Boxes
+    from jmapsync.storage.remote.emails import Boxes
 
 MEDIA_TYPE = "application/octet-stream"
 """Cyrus 3.6 and 3.12 rewrite 8-bit header bytes of an upload called message/rfc822, and 3.6 cuts one at a NUL, both silently.
@@ -101,6 +101,9 @@ class Importer:
         created = answer.get("created") or {}
         errors = set_errors(answer, "notCreated")
         bound = await self._existing([error.existing_id for error in errors.values() if error.existing_id])
+        bound |= await self._bring_in(
+            [(job, errors[name].existing_id) for job, _ in some if (name := f"k{job.order.key}") in errors], bound
+        )
         held = await self._held([str(told["id"]) for told in created.values()], read_back(response, back))
         receipts, forgotten = [], []
         for job, uploaded in some:
@@ -154,12 +157,12 @@ class Importer:
         digest = order.source.sense if order.source is not None and blob == uploaded.blob_id else ""
         version = Version(blob, digest, order.tags, order.homes)
         if held is not None:
-            seen = version_of(held, self._boxes.keys)
+            seen = version_of(held, self._boxes)
             version = replace(version, tags=seen.tags, homes=seen.homes)
         return Receipt(order.key, Outcome.DONE, version, ref=str(told["id"]), digest=digest, size=size, stamp=job.stamp)
 
     def _bound(self, job: Job, email: Email) -> Receipt:
-        version = version_of(email, self._boxes.keys)
+        version = version_of(email, self._boxes)
         return Receipt(job.order.key, Outcome.BOUND, version, ref=email.id, size=email.size, stamp=seconds(email.received_at))
 
     async def _existing(self, refs: Sequence[str]) -> dict[str, Email]:
@@ -169,6 +172,19 @@ class Importer:
             call = get_emails(self._account.id, some, "existing")
             found.update({email.id: email for email in (await self._call([call])).get_as(call, EmailList).emails})
         return found
+
+    async def _bring_in(self, jobs: Sequence[tuple[Job, str]], bound: dict[str, Email]) -> dict[str, Email]:
+        """Put emails that exist only in mailboxes left out into those that they are meant for, and return them as they are then."""
+        apart = [(job, ref) for job, ref in jobs if ref in bound and not self._boxes.homes(bound[ref].boxes)]
+        if not apart:
+            return {}
+        changes = {ref: patch((), (), self._boxes.ids(job.order.homes), ()) for job, ref in apart}
+        update = Call("Email/set", {"accountId": self._account.id, "update": changes}, "set")
+        try:
+            (await self._call([update])).get(update)
+        except MethodError:
+            return {}  # as they are, they are held back by name
+        return await self._existing([ref for _, ref in apart])
 
     async def _call(self, calls: list[Call], *, repeatable: bool = True) -> Response:
         using = (await self._client.session()).using(MAIL, account=self._account)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jmapsync.jmap.wire import Call, Response
+from jmapsync.jmap.wire import Call, MethodError, Response
 from jmapsync.storage.port import Observation
 from jmapsync.storage.remote.changes import MOST_PAGES, WENT_BACK, ChangesLook, Cursor, WholeLookNeededError, went_back
 from jmapsync.storage.remote.concurrent import begun
@@ -43,6 +43,8 @@ class ListingLook:
         self._look = look
         self._position = 0
         """Where the next page begins."""
+        self._outside: list[str] = []
+        """Mailboxes whose mail need not be listed."""
 
     async def everything(
         self, known: Callable[[], set[str]], server: str, since: Cursor | None = None
@@ -57,13 +59,16 @@ class ListingLook:
         state = get_emails(account, [], "state")
         listing, before = _Listing(), known()
         query, emails = await self._query(0)
-        response = await self._look.call([boxes, state, query, emails])
+        selective = self._look.selective
+        response = await self._look.call([boxes, state] if selective else [boxes, state, query, emails])
         folders = response.get_as(boxes, MailboxList)
         cursor = Cursor(response.get_as(state, EmailList).state, folders.state, server)
         found_boxes = {box.id: box for box in folders.mailboxes}
         if len(folders.mailboxes) >= SILENTLY_CUT:
             found_boxes.update(await self._all_mailboxes())
         yield Observation(folders=[box.folder() for box in found_boxes.values()], folders_whole=True)
+        if selective:
+            query, emails, response = await self._query_inside()
         for _ in range(MOST_PAGES):
             ids = self._read_page(response, query, listing)
             fresh = [ref for ref in ids if ref not in listing.ids]
@@ -77,7 +82,7 @@ class ListingLook:
                 # An id that is listed without an answer is there all the same.
                 listing.ids |= set(ids) - set(self._look.lost)
                 yield Observation(
-                    items=[seen_email(found[ref], self._look.keys) for ref in fresh if ref in found],
+                    items=[seen_email(found[ref], self._look.boxes) for ref in fresh if ref in found],
                     problems=[unanswered(ref) for ref in ids if ref not in found and ref not in self._look.lost],
                 )
                 complete = listing.total is not None and listing.total <= len(listing.ids) + len(self._look.lost)
@@ -139,9 +144,20 @@ class ListingLook:
             found = await self._look.fetch(missed)
             async for extra in self._look.unknown_homes(found):
                 yield extra
-            yield Observation(items=[seen_email(email, self._look.keys) for email in found.values()])
+            yield Observation(items=[seen_email(email, self._look.boxes) for email in found.values()])
             listing.ids = again.ids
             listing.stable = again.stable and (again.total is None or len(again.ids) >= again.total)
+
+    async def _query_inside(self) -> tuple[Call, Call, Response]:
+        """Ask for the first page of what lies in any mailbox that is not left out; for all, where the server has no such filter."""
+        self._outside = sorted(self._look.boxes.outside)
+        query, emails = await self._query(0)
+        response = await self._look.call([query, emails])
+        if self._outside and _is_unsupported(response, query):
+            self._outside = []
+            query, emails = await self._query(0)
+            response = await self._look.call([query, emails])
+        return query, emails, response
 
     async def _query(self, position: int) -> tuple[Call, Call]:
         account = self._look.account
@@ -149,6 +165,7 @@ class ListingLook:
             "Email/query",
             {
                 "accountId": account,
+                **({"filter": {"inMailboxOtherThan": self._outside}} if self._outside else {}),
                 "sort": [{"property": "receivedAt", "isAscending": True}],
                 "position": position,
                 "limit": await self._look.page(),
@@ -171,6 +188,16 @@ class ListingLook:
                 return found
             found.update({box.id: box for box in response.get_as(get, MailboxList).mailboxes})
             position += len(ids)
+
+
+def _is_unsupported(response: Response, query: Call) -> bool:
+    try:
+        response.get(query)
+    except MethodError as error:
+        if error.type in {"unsupportedFilter", "invalidArguments"}:
+            return True
+        raise
+    return False
 
 
 def _end(listing: _Listing, before: set[str], *, went_back: bool) -> Observation:

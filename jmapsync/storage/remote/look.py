@@ -14,20 +14,22 @@ if TYPE_CHECKING:
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account, Limits
     from jmapsync.storage.port import Folder
+    from jmapsync.storage.remote.emails import Boxes
 
 PAGE = 4096
 """Most ids a page, whatever the server would allow: an answer of this length takes about 1.5 MB."""
 
 
 class RemoteLook:
-    """One look at an account. `keys` maps mailbox ids to container keys and is filled as folders are taken up."""
+    """One look at an account. `boxes` is filled as folders are taken up."""
 
-    def __init__(self, client: Client, account: Account, keys: dict[str, int]) -> None:
-        """Prepare."""
+    def __init__(self, client: Client, account: Account, boxes: Boxes, *, selective: bool = False) -> None:
+        """Prepare; `selective` says that mailboxes may be left out, so that they have to be known before any email is listed."""
         self._client = client
         self._account = account
         self.account = account.id
-        self.keys = keys
+        self.boxes = boxes
+        self.selective = selective
         self.lost: list[str] = []
         """Ids asked for last that the server says it does not have."""
 
@@ -39,14 +41,14 @@ class RemoteLook:
             yield folders
         silent = [ref for ref in ids if ref not in found and ref not in self.lost]
         yield Observation(
-            items=[seen_email(email, self.keys) for email in found.values()],
+            items=[seen_email(email, self.boxes) for email in found.values()],
             gone_refs=list(self.lost),
             problems=[unanswered(ref) for ref in silent],
         )
 
     async def unknown_homes(self, found: dict[str, Email]) -> AsyncIterator[Observation]:
         """Read the mailboxes again when an email is in one that nobody told of."""
-        if any(box not in self.keys for email in found.values() for box in email.mailbox_ids):
+        if not all(self.boxes.know(box) for email in found.values() for box in email.mailbox_ids):
             yield Observation(folders=await self.all_folders())
 
     async def all_folders(self) -> list[Folder]:

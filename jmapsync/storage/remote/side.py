@@ -15,11 +15,12 @@ from jmapsync.planner.model import Verb
 from jmapsync.storage.remote.account import raise_if_gone, read_only
 from jmapsync.storage.remote.bodies import Bodies, Request
 from jmapsync.storage.remote.changes import ChangesLook, Cursor, WholeLookNeededError
+from jmapsync.storage.remote.emails import Boxes
 from jmapsync.storage.remote.folders import FolderSetter
 from jmapsync.storage.remote.imports import Importer
 from jmapsync.storage.remote.listing import ListingLook
 from jmapsync.storage.remote.look import RemoteLook
-from jmapsync.storage.remote.write import Boxes, Setter
+from jmapsync.storage.remote.write import Setter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -34,15 +35,16 @@ if TYPE_CHECKING:
 class MailSide:
     """The remote side of mail; see `storage.port.Remote`."""
 
-    def __init__(self, client: Client, account: Account, spool: Path, *, on_delete: str = "trash") -> None:
-        """Prepare; `on_delete` says what deleting the last local copy does on the server."""
-        self.keys: dict[str, int] = {}
-        self.roles: dict[str, str] = {}
+    def __init__(self, client: Client, account: Account, spool: Path, *, on_delete: str = "trash", selective: bool = False) -> None:
+        """Prepare; `on_delete` says what deleting the last copy here does there, `selective` that mailboxes may be left out."""
+        boxes = self._boxes = Boxes()
+        self.keys, self.roles, self.outside = boxes.keys, boxes.roles, boxes.outside
         self.policy = on_delete
+        self.is_read_only = account.is_read_only
+        self._selective = selective
         self._client = client
         self._account = account
         self._bodies = Bodies(client, account, spool)
-        boxes = Boxes(self.keys, self.roles)
         self._setter = Setter(client, account, boxes, on_delete)
         self._importer = Importer(client, account, boxes)
         self._folders = FolderSetter(client, account)
@@ -56,6 +58,15 @@ class MailSide:
 
         Raises AccountGoneError when the server no longer has the account.
         """
+        async for page in self._look(cursor, known, again, whole=whole):
+            yield page
+        # The Session that was kept may be older than what was just read: whether it may be written decides what is undone here.
+        account = (await self._client.session()).accounts.get(self._account.id)
+        self.is_read_only = account.is_read_only if account is not None else self.is_read_only
+
+    async def _look(
+        self, cursor: str, known: Callable[[], set[str]], again: Sequence[str], *, whole: bool
+    ) -> AsyncIterator[Observation]:
         server = str(Origin.of((await self._client.session()).api_url))
         since = Cursor.decode(cursor) if cursor else None
         if since is not None and since.server not in {"", server}:
@@ -89,7 +100,7 @@ class MailSide:
                 yield page
 
     def _look_anew(self) -> RemoteLook:
-        return RemoteLook(self._client, self._account, self.keys)
+        return RemoteLook(self._client, self._account, self._boxes, selective=self._selective)
 
     async def read(self, wanted: Sequence[Record]) -> dict[int, Body]:
         """Return the bytes of emails by key; one that cannot be had says why."""
@@ -113,7 +124,7 @@ class MailSide:
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Change, remove and import emails."""
-        if self._account.is_read_only:
+        if self.is_read_only:
             return [read_only(job) for job in jobs]
         made = [job for job in jobs if job.order.verb in {Verb.CREATE, Verb.REPLACE}]
         changed = [job for job in jobs if job.order.verb in {Verb.UPDATE, Verb.DELETE}]
@@ -125,12 +136,12 @@ class MailSide:
 
     async def write_folder(self, job: Job) -> Receipt:
         """Change one mailbox."""
-        if self._account.is_read_only:
+        if self.is_read_only:
             return read_only(job)
         return await self._folders.write(job, {key: box for box, key in self.keys.items()})
 
     async def rename_folders(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Rename mailboxes at once."""
-        if self._account.is_read_only:
+        if self.is_read_only:
             return [read_only(job) for job in jobs]
         return await self._folders.rename(jobs, {key: box for box, key in self.keys.items()})

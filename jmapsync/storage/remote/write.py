@@ -16,7 +16,7 @@ from jmapsync.jmap.failures import MethodError, SetError, set_errors
 from jmapsync.jmap.wire import Call, split
 from jmapsync.planner.model import Order, Verb
 from jmapsync.storage.port import Job, Outcome, Receipt
-from jmapsync.storage.remote.emails import MAIL, Email, EmailList, get_emails, patch, tags_of, version_of
+from jmapsync.storage.remote.emails import MAIL, Boxes, Email, EmailList, get_emails, patch, tags_of, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,20 +26,6 @@ if TYPE_CHECKING:
     from jmapsync.jmap.wire import Response
 
 READ_BACK = ("id", "blobId", "mailboxIds", "keywords")
-
-
-@dataclass(frozen=True, slots=True)
-class Boxes:
-    """The mailboxes of the account, as far as they are mirrored."""
-
-    keys: dict[str, int]
-    """Container key by mailbox id."""
-    roles: dict[str, str]
-    """Mailbox id by role."""
-
-    def ids(self, homes: frozenset[int]) -> list[str]:
-        """Return the mailbox ids of containers."""
-        return [box for box, key in self.keys.items() if key in homes]
 
 
 @dataclass(slots=True)
@@ -134,15 +120,15 @@ class Setter:
             batch.receipts.append(Receipt(order.key, Outcome.DONE))
             return
         expected = order.expect.homes if order.expect else frozenset()
-        version = version_of(now, self._boxes.keys)
+        version = version_of(now, self._boxes)
         mirrored = version.homes
         if mirrored != expected:
             batch.receipts.append(Receipt(order.key, Outcome.STALE, why="it was moved on the server meanwhile"))
             return
         leave = self._boxes.ids(mirrored)
-        elsewhere = [box for box, held in now.mailbox_ids.items() if held and box not in leave]
+        elsewhere = [box for box in now.boxes if box not in leave]
         trash = self._boxes.roles.get("trash")
-        if _is_old_draft(job) and "$draft" in version.tags:
+        if _is_old_draft(job) and "$draft" in version.tags and not self._boxes.outside.intersection(elsewhere):
             batch.destroyed.append(job)
         elif elsewhere:
             batch.patches.append((job, patch((), (), (), leave)))
@@ -200,7 +186,7 @@ class Setter:
         order = job.order
         if held is None:
             return Receipt(order.key, Outcome.STALE, why="it is not there after the change")
-        version = version_of(held, self._boxes.keys, order.expect.sense if order.expect else "")
+        version = version_of(held, self._boxes, order.expect.sense if order.expect else "")
         wanted = order.homes if order.verb is Verb.UPDATE else version.homes
         lost = (order.tags - version.tags) | (order.removed_tags & version.tags) if order.verb is Verb.UPDATE else frozenset[str]()
         if change and (lost & (order.added_tags | order.removed_tags) or (wanted & order.added_homes) - version.homes):
@@ -220,8 +206,8 @@ class Setter:
         boxes = {box for box, held in email.mailbox_ids.items() if held}
         words = (words | order.added_tags) - order.removed_tags
         boxes = (boxes | set(self._boxes.ids(order.added_homes))) - set(self._boxes.ids(order.removed_homes))
-        if order.verb is Verb.DELETE:
-            boxes = (boxes - set(self._boxes.ids(order.removed_homes))) | {self._boxes.roles.get("trash", "")} - {""}
+        if order.verb is Verb.DELETE and not boxes:
+            boxes = {self._boxes.roles.get("trash", "")} - {""}
         change = {"keywords": dict.fromkeys(sorted(words), True), "mailboxIds": dict.fromkeys(sorted(boxes), True)}
         update = Call("Email/set", {"accountId": account, "ifInState": answer.state, "update": {ref: change}}, "set")
         back = get_emails(account, [ref], "back", READ_BACK)

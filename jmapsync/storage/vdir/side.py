@@ -143,11 +143,11 @@ class VdirSide:
             item["uid"] = record.digest
         return align(self._codec, item, self._ledger.contents.of([key], "local").get(key, b""))
 
-    def measure(self, place: Place) -> Measure | None:  # noqa: ARG002  # the port's
+    def measure(self, place: Place, algorithm: str = "sha256") -> Measure | None:  # noqa: ARG002  # the port's
         """Return None: what an object means is not its bytes; the same one is known by its uid."""
         return None
 
-    def measure_bare(self, place: Place) -> Measure | None:  # noqa: ARG002  # the port's
+    def measure_bare(self, place: Place, algorithm: str = "sha256") -> Measure | None:  # noqa: ARG002  # the port's
         """Return None: nobody adds lines to an object."""
         return None
 

@@ -25,6 +25,9 @@ STRIDE = 1 if os.environ.get("JMAPSYNC_SIM") == "night" else 11
 MOST_RUNS = 4
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[0-9:]+Z")
 """When something was written, as the server notes it; no event of these has a start in UTC."""
+ZONE = re.compile(r"^BEGIN:VTIMEZONE\n.*?^END:VTIMEZONE\n", re.DOTALL | re.MULTILINE)
+"""What a file has in it that was written here, and may lack that a program wrote: instances are made, edited and destroyed in two
+requests, and who dies between them puts the two edits together later."""
 
 
 async def _in_this_thread(call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 # as asyncio.to_thread
@@ -101,7 +104,7 @@ class Scene:
         """Return the files with their lines in order, the collections, and the items of the server without its own properties."""
         desk = self.desk()
         files = [
-            (file.parent.name, "\n".join(sorted(MOMENT.sub("moment", file.read_text()).split("\n"))))
+            (f"{file.parent.name}/{file.name}", "\n".join(sorted(MOMENT.sub("moment", ZONE.sub("", file.read_text())).split("\n"))))
             for kind in desk.kinds
             for file in desk.files(kind)
         ]

@@ -13,6 +13,8 @@ from msgspec.structs import replace
 
 from jmapsync.engine.absorb import Absorber
 from jmapsync.engine.holding import Holding
+from jmapsync.engine.scope import Scope
+from jmapsync.formats.patterns import EVERYTHING
 from jmapsync.kinds.calendars import CALENDARS
 from jmapsync.ledger import Ledger, Place, Record
 from jmapsync.planner import Side
@@ -48,9 +50,10 @@ class Room:
         """Begin anew with what lies on the disk and in the ledger."""
         self.side = VdirSide(self.root, "calendars", self.codec, **self._options)
         self.side.open(self.ledger, "a1")
-        self.remote = SimpleNamespace(keys={}, roles={})
+        self.remote = SimpleNamespace(keys={}, roles={}, outside=set())
         holding = Holding(CALENDARS.name, self.ledger, time.time)
-        self.absorber = Absorber(CALENDARS, self.ledger, self.remote, holding, self._adopt)
+        scope = Scope(CALENDARS, self.ledger, self.remote, EVERYTHING, [])
+        self.absorber = Absorber(CALENDARS, self.ledger, self.remote, holding, self._adopt, scope)
         self.absorber.load()
 
     def lose_ledger(self) -> None:

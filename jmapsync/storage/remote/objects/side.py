@@ -38,6 +38,8 @@ class ObjectSide:
     def __init__(self, client: Client, account: Account, dialect: Dialect, codec: Codec) -> None:
         """Prepare."""
         self.keys: dict[str, int] = {}
+        self.outside: set[str] = set()
+        self.is_read_only = account.is_read_only
         self.roles: dict[str, str] = {}
         self.policy = ""
         self._client = client

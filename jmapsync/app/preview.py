@@ -1,0 +1,45 @@
+"""Tell what a first run would make of a tree that another program filled, before anything is changed."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from jmapsync.engine.report import State, counted
+from jmapsync.planner.model import Side
+from jmapsync.storage.maildir.scan import SUBS
+from jmapsync.storage.root import read_marker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jmapsync.config import MailConfig
+    from jmapsync.engine.report import AccountReport
+
+
+def unclaimed_files(config: MailConfig | None) -> int:
+    """Count the messages in a folder that is to become a mirror; 0 where it is one already, or holds none."""
+    if config is None or read_marker(config.path) is not None:
+        return 0
+    return sum(
+        1
+        for folder, _, files in os.walk(config.path)
+        if os.path.basename(folder) in SUBS
+        for file in files
+        if not file.startswith(".")
+    )
+
+
+def foretell(path: Path, files: int, report: AccountReport) -> str:
+    """Return what a dry run says of a tree of so many files, in one sentence."""
+    mail = report.kinds.get("mail")
+    if mail is None or mail.state is not State.SYNCED:
+        why = report.error or " ".join(mail.sentences if mail else ())
+        return f"what becomes of the {counted(files, 'file')} in {path} cannot be told: {why}"
+    here, there = mail.foretold[Side.LOCAL], mail.foretold[Side.REMOTE]
+    boxes = counted(mail.foretold_folders[Side.REMOTE].created, "mailbox", "mailboxes")
+    return (
+        f"{counted(files, 'file')} in {path}: {boxes} and {counted(there.created, 'message')} to make on the server; "
+        f"{counted(here.created, 'message')} to fetch; flags, dates or lines to mend in {here.updated:,} here and "
+        f"{there.updated:,} on the server; the rest is equal"
+    )

@@ -1,0 +1,145 @@
+"""Restore: open the account that is written to, or ask the daemon that holds it, and put back one source after the other."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from jmapsync.app.places import LEDGER, SOCKET
+from jmapsync.app.sides import sides_of
+from jmapsync.app.sources import absolute
+from jmapsync.app.wiring import open_account
+from jmapsync.engine.account import AccountRun
+from jmapsync.engine.cycle import Options
+from jmapsync.engine.holding import ROLES
+from jmapsync.engine.report import worst
+from jmapsync.engine.selection import Stranger
+from jmapsync.errors import BusyError, ExitCode, JmapsyncError
+from jmapsync.kinds.mail import MAIL
+from jmapsync.ledger import Ledger
+from jmapsync.storage.root import read_marker
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jmapsync.app.sources import Source
+    from jmapsync.app.wiring import OpenAccount
+    from jmapsync.config import AccountConfig, KindConfig, SafetyConfig
+    from jmapsync.engine.report import AccountReport, Progress
+    from jmapsync.engine.restore import Restored
+
+
+Results = list[tuple[str, "AccountReport", "Restored | None"]]
+"""By kind: how it went, and what was put back unless it failed."""
+
+
+@dataclass(slots=True)
+class Restoration:
+    """What came of one command."""
+
+    into: str
+    """The account that was written to."""
+    sentences: list[str] = field(default_factory=list)
+    """What cannot be restored yet."""
+    results: Results = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Return the code of the command."""
+        codes = [report.worst for _, report, _ in self.results]
+        return worst([ExitCode.USAGE if self.sentences else ExitCode.IN_SYNC, *codes])
+
+
+async def restore(
+    account: AccountConfig,
+    target: AccountConfig,
+    safety: SafetyConfig,
+    sources: Sequence[Source],
+    progress: Progress,
+    *,
+    dry: bool,
+) -> Results:
+    """Put sources of an account back on the server of a target, and return what came of each, by kind.
+
+    The target is locked, and its ledger kept up where the source is its mirror. Raise what opening an account raises.
+    """
+    kinds = [source.config for source in sources]
+    async with open_account(target, safety, kinds, progress, dry=dry) as opened:
+        return await restore_opened(account, sources, opened, dry=dry)
+
+
+async def restore_opened(account: AccountConfig, sources: Sequence[Source], opened: OpenAccount, *, dry: bool = False) -> Results:
+    """Put sources of an account back on the server of the account at hand, and return what came of each, by kind."""
+    found: Results = []
+    for source in sources:
+        started = time.monotonic()
+        report, restored = await _restore(account, opened, source, dry=dry)
+        report.seconds = time.monotonic() - started
+        found.append((source.config.kind, report, restored))
+        if report.error:
+            break
+    return found
+
+
+async def hand_over(
+    account: AccountConfig, target: AccountConfig, kinds: Sequence[KindConfig], paths: Sequence[str]
+) -> Results | None:
+    """Let the daemon do it if one holds the target, and return what came of it."""
+    if not (target.state_dir / SOCKET).exists():
+        return None
+    from jmapsync.app.control import Ask, ask  # noqa: PLC0415  # most runs meet no daemon
+
+    whole = tuple(str(absolute(path, kinds)) for path in paths)
+    question = Ask("restore", account=account.name, kinds=tuple(config.kind for config in kinds), paths=whole)
+    answer = await ask(target.state_dir, question)
+    if answer is None:
+        return None
+    if answer.restored is None:
+        raise BusyError(answer.error or "The daemon gave no report.", advice="Try again, or restart it.")
+    return answer.restored
+
+
+async def _restore(
+    account: AccountConfig, opened: OpenAccount, source: Source, *, dry: bool
+) -> tuple[AccountReport, Restored | None]:
+    """Put back one source."""
+    target, client = opened.account, opened.client
+    is_own = source.is_mirror and target.name == account.name
+    ledger, stranger = (opened.ledger, None) if is_own else _strange(account, source, is_own=target.name == account.name)
+    requests, octets = client.requests, client.received
+    run = AccountRun(target.name, target.state_dir, ledger, opened.limits, Options(full=True, dry=dry), opened.progress)
+    restored = None
+    try:
+        sides = sides_of(source.config, target, client, await client.session(), dry=dry or not is_own)
+        if not is_own:
+            marker = read_marker(source.config.path) or {"account": sides.account_id}
+            sides = replace(sides, account_id=str(marker.get("account", "")), tags=None)  # a notmuch database is the mirror's
+        restored = await run.restore(sides, source.selection, stranger)
+    except JmapsyncError as error:
+        run.report.error, run.report.exit_code, run.report.remedy = str(error), error.exit_code, error.remedy
+    finally:
+        if not is_own:
+            ledger.close()
+    run.report.requests, run.report.bytes = client.requests - requests, client.received - octets
+    return run.report, restored
+
+
+def _strange(account: AccountConfig, source: Source, *, is_own: bool) -> tuple[Ledger, Stranger]:
+    """Return a ledger in memory for a tree that is not the target's mirror, and what the account's own ledger knows of it."""
+    known = Ledger.copy_of(account.state_dir / LEDGER)
+    folders = known.folders(MAIL.containers.kind)
+    tables = dict(folders.values())
+    roles: dict[str, str] = {}
+    for role, ref in json.loads(known.note(ROLES) or "{}").items() if not is_own else ():
+        record = known.by_ref(MAIL.containers.kind, [ref]).get(ref)
+        if record is not None and record.key in folders:
+            roles[folders[record.key][0]] = role
+    is_mail = source.config.kind == MAIL.name
+    stranger = Stranger(source.is_mirror, tables if is_mail else {}, roles if is_mail else {})
+    if source.is_mirror:
+        known.forget_server()
+        return known, stranger
+    known.close()
+    return Ledger.copy_of(None), stranger

@@ -1,0 +1,55 @@
+"""`jmapsync restore`: put mirrored items back on the server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from jmapsync.cli.settings import Settings, pass_settings
+from jmapsync.cli.sync import KINDS
+
+if TYPE_CHECKING:
+    from jmapsync.engine.report import AccountReport
+    from jmapsync.engine.restore import Restored
+
+
+@click.command(short_help="Put mirrored items back on the server.")
+@click.argument("account", metavar="[ACCOUNT]", required=False)
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.option("--kind", "kind", type=click.Choice(KINDS), help="Only this kind.")
+@click.option("--into", metavar="NAME", help="The account to put them into; default: the one they are of.")
+@click.option("--dry-run", is_flag=True, help="Print what would be sent, one sentence a line, and send nothing.")
+@pass_settings
+def restore(
+    settings: Settings, account: str | None, paths: tuple[str, ...], *, kind: str | None, into: str | None, dry_run: bool
+) -> int:
+    """Put files, folders or everything that is mirrored back on the server, byte for byte and without duplicates.
+
+    Nothing is ever taken away from the server. A PATH is a message, a card or an entry, or a folder with all below it: in a root of
+    the account, below its DELETED, or in a copy of a root. A message is put back with all the mailboxes that it is in here.
+    """
+    import asyncio  # noqa: PLC0415  # `--help` must come at once
+
+    app = settings.app()
+    found = asyncio.run(app.restore(account, paths, kind=kind, into=into, dry_run=dry_run, progress=settings.progress()))
+    for name, report, restored in found.results:
+        _print(f"{found.into} {name}", report, restored, results=not settings.quiet, dry=dry_run)
+    for sentence in found.sentences:
+        click.echo(sentence, err=True)
+    return found.exit_code
+
+
+def _print(here: str, report: AccountReport, restored: Restored | None, *, results: bool, dry: bool) -> None:
+    for kind in report.kinds.values():
+        for sentence in kind.sentences:
+            click.echo(f"{here}: {sentence}", err=restored is None)
+        for problem in kind.problems:
+            click.echo(f"{here}: held back: {problem.item}: {problem.why}", err=True)
+    if report.error:
+        click.echo(f"{here}: {report.error}", err=True)
+    elif restored is not None and results and dry:
+        click.echo(f"{here}: {restored.there:,} of {restored.items:,} are there already")
+    elif restored is not None and results:
+        size = f"{report.requests:,} requests, {report.bytes / 1e6:.1f} MB"
+        click.echo(f"{here}: {restored.summary} ({report.seconds:.1f} s, {size})")

@@ -1,0 +1,62 @@
+"""Know messages of the server by blob ids that spell their digest, which costs no question.
+
+A blob id is opaque (RFC 8620, 1.2), so what it spells is never taken for a digest by itself. But one that spells the SHA-1 of a
+file that lies here, all 160 bits of it, does not do so by chance. Cyrus names blobs so: `G` and 40 hexadecimal digits.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import TYPE_CHECKING
+
+from jmapsync.formats.lines import Form
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from jmapsync.formats.lines import Measure
+    from jmapsync.ledger import Place, Record
+    from jmapsync.storage.port import Local
+
+_SHA1 = re.compile(r"[A-Za-z]?([0-9a-f]{40})")
+
+
+def spelled(blob: str) -> str:
+    """Return the SHA-1, in base64, that a blob id looks like; nothing where it looks like none."""
+    found = _SHA1.fullmatch(blob)
+    return base64.b64encode(bytes.fromhex(found[1])).decode("ascii") if found else ""
+
+
+def known_by_name(
+    local: Local,
+    here: Sequence[Record],
+    bare: Mapping[int, Measure],
+    places: Mapping[int, Sequence[Place]],
+    there: Iterable[Record],
+) -> dict[int, str]:
+    """Return the SHA-256, in base64, by key of those items `there` whose blob id spells the SHA-1 of a file `here`.
+
+    `bare` tells by key what files hold without the line that mbsync added.
+    """
+    named: dict[str, list[int]] = {}
+    sizes: set[int] = set()
+    for one in there:
+        if one.remote is not None and (name := spelled(one.remote.body)):
+            named.setdefault(name, []).append(one.key)
+            sizes.add(one.size)
+    told: dict[int, str] = {}
+    for record in here:
+        for place in places.get(record.key, ())[:1]:
+            for sha1, sha256 in _names(local, record, place, bare.get(record.key), sizes):
+                told.update(dict.fromkeys(named.get(sha1, ()), sha256))
+    return told
+
+
+def _names(local: Local, record: Record, place: Place, bare: Measure | None, sizes: set[int]) -> Iterator[tuple[str, str]]:
+    """Yield the SHA-1 beside the SHA-256 of what a file may be on the server, read only where something there has its size."""
+    form = Form(place.form)
+    if record.size in sizes and form in {Form.LF, Form.RAW, Form.MENDED} and (whole := local.measure(place, "sha1")) is not None:
+        yield whole.digest(form), record.digest
+    if bare is not None and bare.wire_size in sizes and (shorter := local.measure_bare(place, "sha1")) is not None:
+        yield shorter.wire, bare.wire

@@ -1,0 +1,358 @@
+"""Put back on the server what it lacks of what lies on the disk, byte for byte; nothing is ever taken away from it.
+
+Both sides are looked at as a run does, and what is proved to be there by its content (an object by its uid) is not sent again: so a
+restore may be repeated, and killed at any moment. What was agreed on about an item that the server lacks is forgotten first. It is
+then new here, and not deleted there, whoever looks at it next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from jmapsync.engine.adopt import Adopter
+from jmapsync.engine.commit import Committer, Work
+from jmapsync.engine.execute import Executor
+from jmapsync.engine.holding import LOOK
+from jmapsync.engine.objects import Objects
+from jmapsync.engine.report import KindReport, Problem, counted
+from jmapsync.engine.rewritten import join_rewritten
+from jmapsync.engine.selection import Selection
+from jmapsync.engine.strange import meet, take_as_they_lie
+from jmapsync.engine.threads import complete
+from jmapsync.engine.unite import unite
+from jmapsync.errors import ExitCode, Remedy
+from jmapsync.planner import plan
+from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Change, Order, Present, Side, Verb
+from jmapsync.storage.port import Job, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from jmapsync.engine.cycle import Cycle
+    from jmapsync.engine.selection import Stranger
+    from jmapsync.ledger import HeldBack, Place, Record
+    from jmapsync.planner.model import Homes, Tags
+
+ROUNDS = 4
+PAUSE = 0.5
+"""Seconds before what the server put off is tried again, doubled each time.
+
+Just after mail was removed, Cyrus 3.12.4 may say `Mailbox is locked` to an import into two mailboxes, and yet have the message in
+one of them: hence another look.
+"""
+PAGE = 1000
+"""Items read from the ledger at a time."""
+BATCH = 500
+"""Emails whose keywords and mailboxes are mended at a time."""
+MISSING = "the server does not have it"
+
+
+@dataclass(slots=True)
+class Restored:
+    """What came of it for one kind."""
+
+    report: KindReport
+    items: int = 0
+    """Items that were meant."""
+    there: int = 0
+    """Those of them that the server had, as they are here."""
+
+    @property
+    def summary(self) -> str:
+        """Return what was done, in words."""
+        written = self.report.summary
+        done = "nothing to send" if written == "nothing to do" else written
+        return f"{done}; {self.there:,} of {self.items:,} were there already"
+
+
+@dataclass(slots=True)
+class Restorer:
+    """Puts back one kind."""
+
+    cycle: Cycle
+    """Looks at everything; works on the account's ledger, or on one of its own for a tree that is not the account's mirror."""
+    selection: Selection = field(default_factory=Selection)
+    stranger: Stranger | None = None
+    restored: Restored = field(init=False)
+    _committer: Committer = field(init=False)
+    _tried: set[int] = field(default_factory=set)
+    """Keys of what was, or would be, sent."""
+    _paths: dict[int, str] = field(default_factory=dict)
+    _stale: int = 0
+
+    def __post_init__(self) -> None:
+        """Begin the report."""
+        cycle = self.cycle
+        self.restored = Restored(cycle.report)
+        self._committer = Committer(cycle.kind, cycle.ledger, cycle.report, cycle.clock, cycle.holding)
+
+    async def run(self) -> Restored:
+        """Put back what the server lacks. Raises what a run raises: no network, no root, a sign-in that is needed."""
+        cycle = self.cycle
+        cycle.begin()
+        if self.stranger is not None:
+            await meet(cycle, self.stranger)
+        for number in range(ROUNDS):
+            await cycle.look()
+            await self._round()
+            later = sum(one.remedy == Remedy.LATER.value for one in self._refused())
+            if cycle.options.dry or not (self._stale or later):
+                break
+            if later and number < ROUNDS - 1:
+                cycle.progress.say(cycle.account, f"The server put {counted(later, 'item')} off; asking it again.")
+                await asyncio.sleep(PAUSE * 2**number)
+        self._conclude()
+        return self.restored
+
+    async def _round(self) -> None:
+        """Send what the last look showed to be missing."""
+        cycle, self._stale, self._committer.stale = self.cycle, 0, 0
+        self._paths = {key: path for key, (path, _) in cycle.ledger.folders(cycle.kind.containers.kind).items()}
+        await complete(self._forget_agreements)
+        if cycle.codec is None:
+            if self.stranger is not None and not self.stranger.has_ledger:
+                await complete(take_as_they_lie, cycle)
+            await complete(unite, cycle.kind.items.kind, cycle.ledger, cycle.local)
+            await Adopter(cycle.kind, cycle.ledger, cycle.local, cycle.remote, cycle.clock).run()
+            for page in self._pages():
+                new = [record for record in page if record.remote is None]
+                await join_rewritten(cycle.kind.items.kind, cycle.ledger, cycle.local, cycle.remote, new)
+        lacking, octets, needed = await complete(self._count)
+        containers = cycle.containers()
+        cycle.report.sentences += await containers.put_back(needed, dry=cycle.options.dry)
+        if cycle.options.dry:
+            for page in self._pages():
+                orders = ((record, self._order(record)) for record in page)
+                cycle.report.sentences += [_sentence(record, order) for record, order in orders if order is not None]
+            return
+        if lacking:
+            cycle.progress.start(cycle.account, cycle.kind.name, f"restoring {cycle.kind.name}", lacking, octets)
+        executor = Executor(
+            cycle.kind,
+            cycle.ledger,
+            cycle.local,
+            cycle.remote,
+            cycle.progress,
+            cycle.account,
+            cycle.clock,
+            cycle.shelve,
+            self._committer,
+        )
+        if cycle.codec is not None:
+            executor.objects = self._committer.objects = Objects(cycle.ledger, cycle.codec)
+        await executor.run(self._works())
+        await self._mend()
+        if self.stranger is None:
+            await executor.run(self._marks())
+        cycle.progress.finish(cycle.account, cycle.kind.name)
+        self._stale += self._committer.stale
+
+    # what is meant, and what of it is missing
+
+    def _pages(self) -> Iterator[list[Record]]:
+        """Yield the items that are meant and here to stay, a page at a time."""
+        after, ledger = 0, self.cycle.ledger
+        while records := ledger.all(self.cycle.kind.items.kind, after=after, limit=PAGE):
+            after = records[-1].key
+            here = [record for record in records if record.local is not None and record.local.kept]
+            places = ledger.places_of([record.key for record in here])
+            if not self.selection.is_whole():
+                here = [record for record in here if self._is_meant(places.get(record.key, ()))]
+            yield [replace(record, name=self._label(record, places.get(record.key, ()))) for record in here]
+
+    def _label(self, record: Record, places: Sequence[Place]) -> str:
+        """Return where an item lies, which is how people know it."""
+        for place in places:
+            return f"{self._paths.get(place.folder, '')}/{place.sub}{'/' if place.sub else ''}{place.name}{place.info}"
+        return record.name
+
+    def _is_meant(self, places: Sequence[Place]) -> bool:
+        """Tell whether any file of an item is meant: the item then is, with all its folders."""
+        return any(self.selection.has(self._paths.get(place.folder, ""), place.name) for place in places)
+
+    def _forget_agreements(self) -> None:
+        """Make what the server lacks new here, so that no later run takes it for deleted there; even if we die now."""
+        for page in self._pages():
+            with self.cycle.ledger.transaction():
+                self.cycle.ledger.save(released(one, *self._lack(one)) for one in page if self._is_lacking(one))
+
+    def _count(self) -> tuple[int, int, set[int]]:
+        """Return how much is missing: items, their octets, and the containers that they need, with those above them."""
+        records = {record.key: record for record in self.cycle.ledger.all(self.cycle.kind.containers.kind)}
+        needed = {key for key in records if self.selection.has_folder(self._paths.get(key, ""))}
+        items = lacking = octets = 0
+        for page in self._pages():
+            items += len(page)
+            for record in page:
+                homes, _ = self._lack(record)
+                if self._is_lacking(record):
+                    lacking += 1
+                    octets += record.size if record.remote is None else 0
+                    needed |= homes
+        if not self.restored.items:
+            self.restored.items, self.restored.there = items, items - lacking
+        waiting = [key for key in needed if key in records]
+        while waiting:
+            version = records[waiting.pop()].local
+            above = (version.homes if version is not None else NOTHING) - needed
+            needed |= above
+            waiting += [key for key in above if key in records]
+        return lacking, octets, needed
+
+    def _is_lacking(self, record: Record) -> bool:
+        return record.remote is None or any(self._lack(record))
+
+    def _lack(self, record: Record) -> tuple[Homes, Tags]:
+        """Return the containers and keywords that the server lacks of an item. An object that is there is left alone."""
+        assert record.local is not None  # noqa: S101 - chosen for it
+        if record.remote is None:
+            return record.local.kept, record.local.tags
+        if self.cycle.codec is not None:
+            return NOTHING, NO_TAGS
+        return record.local.kept - record.remote.homes, record.local.tags - record.remote.tags
+
+    def _order(self, record: Record) -> Order | None:
+        """Return what is to be written for an item; it only ever adds."""
+        assert record.local is not None  # noqa: S101 - chosen for it
+        homes, tags = self._lack(record)
+        if record.remote is None:
+            return Order(Side.REMOTE, Verb.CREATE, record.key, None, record.local, tags, homes, MISSING, record.name)
+        if not homes and not tags:
+            return None
+        names = ", ".join([*sorted(self._paths.get(home, "") for home in homes), *sorted(tags)])
+        wanted = record.remote.tags | tags, record.remote.homes | homes
+        return Order(Side.REMOTE, Verb.UPDATE, record.key, record.remote, None, *wanted, f"it lacks {names} there", record.name)
+
+    # sending
+
+    def _works(self) -> Iterator[Work]:
+        there = frozenset(self.cycle.remote.keys.values())
+        for page in self._pages():
+            for record in page:
+                order = self._order(record)
+                if order is None or order.verb is not Verb.CREATE:
+                    continue
+                self._tried.add(record.key)
+                if order.homes & there:
+                    order = replace(order, homes=order.homes & there)
+                    yield Work(Change(record.key, (order,), MISSING), replace(record, ref=None, base=None))
+
+    def _marks(self) -> Iterator[Work]:
+        """Yield the keywords that the server added to what was sent; Cyrus gives `$hasattachment` to what is imported."""
+        cycle, keys = self.cycle, sorted(self._tried)
+        there = frozenset(self._paths)
+        for start in range(0, len(keys), PAGE):
+            records = cycle.ledger.records(keys[start : start + PAGE])
+            found = plan([record.pair for record in records.values()], cycle.kind.items, Present(there, there))
+            for change in found.changes:
+                if all(_only_marks(order) for order in change.orders):
+                    yield Work(change, records[change.key])
+
+    async def _mend(self) -> None:
+        """Give emails that are there the mailboxes and keywords that they lack, and nothing else."""
+        there = frozenset(self.cycle.remote.keys.values())
+        waiting: list[tuple[Record, Order]] = []
+        for page in self._pages():
+            for record in page:
+                order = self._order(record)
+                if order is not None and order.verb is Verb.UPDATE:
+                    waiting.append((record, replace(order, homes=order.homes & there)))
+            while len(waiting) >= BATCH:
+                await self._send(waiting[:BATCH])
+                del waiting[:BATCH]
+        if waiting:
+            await self._send(waiting)
+
+    async def _send(self, some: list[tuple[Record, Order]]) -> None:
+        cycle = self.cycle
+        told = await cycle.remote.write([Job(order, record.ref, record.stamp) for record, order in some])
+        receipts = {receipt.key: receipt for receipt in told}
+        with cycle.ledger.transaction():
+            for record, order in some:
+                self._tried.add(record.key)
+                receipt = receipts.get(record.key)
+                if receipt is None or receipt.outcome is Outcome.STALE:
+                    self._stale += 1
+                    continue
+                after = replace(record, remote=receipt.version or record.remote)
+                cycle.ledger.save([after])
+                if receipt.outcome is Outcome.REFUSED:
+                    cycle.holding.hold_back(after, [order], receipt.why, receipt.remedy)
+                else:
+                    cycle.holding.release([record.key])
+                    cycle.report.to_server.add(Verb.UPDATE)
+        cycle.progress.advance(cycle.account, cycle.kind.name, len(some), 0)
+
+    # telling
+
+    def _refused(self) -> list[HeldBack]:
+        """Return what was tried and is still missing, with why."""
+        problems = [one for one in self.cycle.ledger.problems(self.cycle.kind.name) if one.key in self._tried]
+        records = self.cycle.ledger.records([one.key for one in problems if one.key is not None])
+        found = ((one, records.get(one.key or 0)) for one in problems)
+        return [one for one, record in found if record is not None and record.local is not None and self._is_lacking(record)]
+
+    def _conclude(self) -> None:
+        """Name what could not be put back, and what the server keeps with other bytes than it was sent."""
+        cycle, report = self.cycle, self.cycle.report
+        left_out = [one for one in cycle.ledger.problems(cycle.kind.name) if one.remedy == LOOK and self._is_named(one.item)]
+        report.problems += [Problem(one.item, one.why) for one in (*self._refused(), *left_out)]
+        named = {one.item for one in report.problems}
+        for page in self._pages():
+            for record in page:
+                if record.remote is None and not cycle.options.dry and record.name not in named:
+                    report.problems.append(Problem(record.name, "it could not be put back yet; restore again"))
+                elif cycle.codec is None and _is_rewritten(record):
+                    report.problems.append(Problem(record.name, "the server keeps it with other bytes than these"))
+        report.problems += [Problem(one, "nothing of that name is mirrored") for one in self._not_found()]
+        if report.problems:
+            report.exit_code = ExitCode.HELD_BACK
+
+    def _is_named(self, item: str) -> bool:
+        folder, _, name = item.rpartition("/")
+        above = folder.removesuffix("/cur").removesuffix("/new")
+        return self.selection.has_folder(item) or self.selection.has(above, name.partition(":2")[0])
+
+    def _not_found(self) -> list[str]:
+        """Return what was named and is neither a folder nor a file that was met."""
+        if self.selection.is_whole():
+            return []
+        paths = {*self._paths.values()}
+        lost = [one for one in self.selection.folders if not any(path == one or path.startswith(f"{one}/") for path in paths)]
+        keys = {path: key for key, path in self._paths.items()}
+        for folder, name in self.selection.files:
+            if folder not in keys or not self.cycle.ledger.taken_names(keys[folder], [name]):
+                lost.append(f"{folder}/{name}")
+        return sorted(lost)
+
+
+def released(record: Record, homes: Homes, tags: Tags) -> Record:
+    """Return an item about which nothing was ever agreed that the server lacks of it: a look then finds it added here."""
+    if record.remote is None:
+        return replace(record, ref=None, base=None)
+    if record.base is None:
+        return record
+    local, remote = (
+        replace(side, homes=side.homes - homes, tags=side.tags - tags) for side in (record.base.local, record.base.remote)
+    )
+    return replace(record, base=Base(local, remote))
+
+
+def _is_rewritten(record: Record) -> bool:
+    """Tell whether the server took a message that was sent, and holds other bytes of it."""
+    base, seen = record.base, record.remote
+    return base is not None and seen is not None and seen.body == base.remote.body and not base.remote.sense
+
+
+def _only_marks(order: Order) -> bool:
+    """Tell whether an order does nothing but give keywords to files."""
+    taken = order.removed_tags or order.removed_homes or order.added_homes
+    return order.side is Side.LOCAL and order.verb is Verb.UPDATE and not taken
+
+
+def _sentence(record: Record, order: Order) -> str:
+    return f"{order.verb.value} {record.name or record.ref} on the server: {order.reason}"

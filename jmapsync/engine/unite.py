@@ -1,0 +1,56 @@
+"""Make one message of files that were one by their names: a copy of a tree has lost its hard links.
+
+Files of equal bytes whose names tell of several messages stay several (hard case 62).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+if TYPE_CHECKING:
+    from jmapsync.ledger import Ledger, Record
+    from jmapsync.storage.port import Local
+
+
+def unite(kind: str, ledger: Ledger, local: Local) -> None:
+    """Unite what only the disk holds; files in the same folder are never one message."""
+    for alike in ledger.alike(kind):
+        places = ledger.places_of([record.key for record in alike])
+        hints = {one.key: {local.key_in(place) for place in places.get(one.key, ())} for one in alike}
+        whole: list[Record] = []
+        for one in alike:
+            mates = (other for other in whole if hints[other.key] == hints[one.key] and _are_apart(one, other))
+            mate = next(mates, None)
+            if mate is None:
+                whole.append(one)
+                continue
+            whole[whole.index(mate)] = united = _united(mate, one)
+            with ledger.transaction():
+                ledger.put_places(place._replace(key=mate.key) for place in places.get(one.key, ()))
+                ledger.save([united, replace(one, local=None)])
+
+
+def _are_apart(one: Record, other: Record) -> bool:
+    """Tell whether two local messages share no folder."""
+    assert one.local is not None  # noqa: S101 - chosen for it
+    assert other.local is not None  # noqa: S101
+    return one.local.homes.isdisjoint(other.local.homes)
+
+
+def _united(one: Record, other: Record) -> Record:
+    """Return the first of two local messages with all that the other one has."""
+    assert one.local is not None  # noqa: S101 - chosen for it
+    assert other.local is not None  # noqa: S101
+    mine, theirs = one.local, other.local
+    return replace(
+        one,
+        local=replace(
+            mine,
+            tags=mine.tags | theirs.tags,
+            homes=mine.homes | theirs.homes,
+            leaving=mine.leaving | theirs.leaving,
+            untidy=mine.untidy or theirs.untidy,
+        ),
+    )
