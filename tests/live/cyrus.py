@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 FLAVOURS = ("3.6", "3.12")
-_CACHE = Path(os.environ.get("JMAPSYNC_LIVE_CACHE", "/var/cache/jmapsync-live"))
-_TREES = {"3.6": Path("/"), "3.12": _CACHE / "cyrus-3.12"}
+CACHE = Path(os.environ.get("JMAPSYNC_LIVE_CACHE", "/var/cache/jmapsync-live"))
+_TREES = {"3.6": Path("/"), "3.12": CACHE / "cyrus-3.12"}
 _PREFIX = "jmapsync-cyrus-"
 _MEMORY = Path("/dev/shm")
 _ROOM = 2_000_000_000  # bytes; a benchmark of 100,000 messages keeps 1.1 GB
