@@ -338,6 +338,12 @@ class Keeper:
     def _try_again(self, after: float, *, full: bool = False) -> None:
         self.hints.wake("it is time to try again", after=after, full=full)
 
+    async def _watch_what_is_new(self) -> None:
+        """Watch what the hook made: the first `notmuch new` makes the database."""
+        opened, watcher = self._opened, self._watcher
+        if opened is not None and watcher is not None:
+            watcher.include(await complete(lambda: opened.roots))
+
     # what the disk says
 
     def _on_disk(self, folder: Path) -> None:
@@ -358,6 +364,7 @@ class Keeper:
             self._hooked = True
             try:
                 await self.after(report)
+                await self._watch_what_is_new()
                 await asyncio.sleep(self.settings.settle)  # the disk's hints come a moment after the acts
             except JmapsyncError as error:
                 _log.warning("%s: %s", self.name, error)

@@ -100,6 +100,14 @@ class Watcher:
         self._publish()
         self._keeper.start()
 
+    def include(self, roots: Sequence[Path]) -> None:
+        """Watch these roots too, as far as they are not watched yet; what changed in them before is lost, and so told."""
+        known = {root.path for root in self._roots}
+        new = [path for path in map(os.path.abspath, roots) if path not in known]
+        self._roots += [_Root(path) for path in new]
+        if new and self._kick_writer != -1:
+            self._kick()
+
     def stop(self) -> None:
         """End the watch; nobody is called any more. To be called in the loop's thread."""
         self._burst.close()

@@ -46,6 +46,7 @@ def test_case_68_a_clock_that_is_set_means_one_look_and_everything_goes_on(
 ) -> None:
     clock = Clock(tmp_path / "clock")
     home.configure(more=QUIET)
+    home.mail.mkdir()  # a root that the daemon makes is one look more
     with running(home, environment=clock.environment) as daemon:
         rest(server)
         looks = live(jmapsync)["looks"]

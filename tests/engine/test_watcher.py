@@ -352,6 +352,16 @@ class TestRoots:
             put_in_place(inbox)
             assert await ear.silence() == [inbox]
 
+    async def test_a_root_that_is_added_later_is_watched_too_and_what_was_there_is_told(self, root: Path, tmp_path: Path) -> None:
+        make_maildir(tmp_path / "other/INBOX")
+        async with Ear(root) as ear:
+            ear.watcher.include([root, tmp_path / "other"])
+            assert await ear.loss() == f"The folder {tmp_path / 'other'} is there now."
+            put_in_place(tmp_path / "other/INBOX")
+            assert await ear.silence() == [tmp_path / "other/INBOX"]
+            ear.watcher.include([root, tmp_path / "other"])
+            assert await ear.silence() == []
+
     async def test_a_root_that_goes_and_comes_back_is_told_twice_and_watched_again(
         self, root: Path, inbox: Path, tmp_path: Path
     ) -> None:

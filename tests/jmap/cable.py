@@ -20,6 +20,7 @@ class Cable:
         self._server: asyncio.Server | None = None
         self._ends: set[asyncio.StreamWriter] = set()
         self._cut: set[asyncio.StreamWriter] = set()
+        self._joins: set[asyncio.Task[None]] = set()
         self.cut_new = False
         """Connections that are made from now on carry nothing either."""
         self.made = 0
@@ -33,6 +34,9 @@ class Cable:
         assert self._server is not None
         self._server.close()
         self.break_off()
+        while self._joins:  # one that is just being made is there to be closed a moment later
+            await asyncio.wait(self._joins, timeout=0.1)
+            self.break_off()
         await self._server.wait_closed()
 
     @property
@@ -60,16 +64,25 @@ class Cable:
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.made += 1
-        far_reader, far_writer = await asyncio.open_connection(*self._target)
-        ends = {writer, far_writer}
-        self._ends |= ends
-        if self.cut_new:
-            self._cut |= ends
+        task = asyncio.current_task()
+        assert task is not None
+        self._joins.add(task)
+        ends = {writer}
         try:
+            far_reader, far_writer = await asyncio.open_connection(*self._target)
+            ends.add(far_writer)
+            self._ends |= ends
+            if self.cut_new:
+                self._cut |= ends
             await asyncio.gather(self._carry(reader, far_writer), self._carry(far_reader, writer))
         finally:
             self._ends -= ends
             self._cut -= ends
+            for end in ends:
+                end.close()
+                with contextlib.suppress(OSError):
+                    await end.wait_closed()
+            self._joins.discard(task)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
