@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.engine.account import AccountRun, Sides
-from jmapsync.engine.cycle import Options
+from jmapsync.engine.options import Options
 from jmapsync.engine.report import AccountReport, KindReport, Silent
 from jmapsync.engine.selection import Selection
 from jmapsync.errors import ExitCode, JmapsyncError

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.app.control import ask_state
 from jmapsync.app.places import LEDGER, LOCK
+from jmapsync.app.sending import outbox_of, waiting_in
 from jmapsync.app.unavailable import missing_for_account, missing_for_kind
 from jmapsync.engine.report import Problem, worst
 from jmapsync.engine.standing import Standing
@@ -82,6 +83,8 @@ class AccountHealth:
     running: bool = False
     """Whether another process is working on it now."""
     kinds: dict[str, KindHealth] = field(default_factory=dict)
+    outbox: list[Problem] = field(default_factory=list)
+    """Messages that wait to be sent, and why."""
     error: str = ""
     error_code: ExitCode = ExitCode.IN_SYNC
     live: dict[str, Any] | None = None
@@ -93,6 +96,8 @@ class AccountHealth:
         codes = [self.error_code, *(kind.exit_code for kind in self.kinds.values())]
         if self.live is not None and self.live["standing"] == Standing.SIGN_IN:
             codes.append(ExitCode.SIGN_IN)
+        if self.outbox:
+            codes.append(ExitCode.HELD_BACK)
         return worst(codes)
 
     def to_json(self) -> dict[str, Any]:
@@ -102,6 +107,7 @@ class AccountHealth:
             "next_look": self.live["next_poll"] if self.live is not None else None,
             "daemon": self.live,
             "kinds": {name: kind.to_json() for name, kind in self.kinds.items()},
+            "outbox": [{"item": one.item, "why": one.why} for one in self.outbox],
         }
         if self.error:
             body["error"] = self.error
@@ -115,6 +121,7 @@ async def read_health(account: AccountConfig) -> AccountHealth:
     for kind in account.kinds:
         health.kinds[kind] = KindHealth(unavailable=missing_for_account(account) or missing_for_kind(account, kind))
     try:
+        health.outbox = waiting_in(outbox_of(account))
         ledger = Ledger.open_readonly(account.state_dir / LEDGER)
         if ledger is None:
             return health

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import JmapsyncError
+from jmapsync.jmap.commands import start
 
 if TYPE_CHECKING:
     from jmapsync.config import HooksConfig
@@ -44,13 +45,8 @@ async def run_on_trouble(hooks: HooksConfig, account: str, message: str) -> None
 
 
 async def _run(command: str, about: dict[str, str], seconds: float) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *("/bin/sh", "-c", command),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=_STDERR,
-        env=os.environ | about | {INSIDE: "1"},
-        start_new_session=True,  # so that all of it can be ended
-    )
+    environment = os.environ | about | {INSIDE: "1"}
+    process = await start("/bin/sh", "-c", command, stdin=asyncio.subprocess.DEVNULL, stdout=_STDERR, env=environment)
     try:
         async with asyncio.timeout(seconds):
             code = await process.wait()

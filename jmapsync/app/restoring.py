@@ -12,8 +12,8 @@ from jmapsync.app.sides import sides_of
 from jmapsync.app.sources import absolute
 from jmapsync.app.wiring import open_account
 from jmapsync.engine.account import AccountRun
-from jmapsync.engine.cycle import Options
 from jmapsync.engine.holding import ROLES, note_of
+from jmapsync.engine.options import Options
 from jmapsync.engine.report import worst
 from jmapsync.engine.selection import Stranger
 from jmapsync.errors import BusyError, ExitCode, JmapsyncError

@@ -11,7 +11,7 @@ from jmapsync.app.hook import INSIDE, run_after_sync
 from jmapsync.app.places import SOCKET
 from jmapsync.app.unavailable import missing_for_account, missing_for_kind, possible_kinds
 from jmapsync.config.reader import nearest
-from jmapsync.engine.cycle import Options
+from jmapsync.engine.options import Options
 from jmapsync.engine.report import AccountReport, KindReport, RunReport, Silent, State
 from jmapsync.errors import BusyError, ConfigError, ExitCode, JmapsyncError
 

@@ -22,9 +22,9 @@ from jmapsync.app.sources import sources_of
 from jmapsync.app.tidy import tidy
 from jmapsync.app.unavailable import missing_for_account, missing_for_kind, possible_kinds
 from jmapsync.app.wiring import open_account
-from jmapsync.engine.cycle import Options
 from jmapsync.engine.keeper import Keeper, Settings
 from jmapsync.engine.meter import Meter
+from jmapsync.engine.options import Options
 from jmapsync.engine.report import AccountReport, counted
 from jmapsync.engine.standing import Standing
 from jmapsync.engine.timetable import Timetable

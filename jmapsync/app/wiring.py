@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from jmapsync.app.memory import give_back_memory
 from jmapsync.app.places import LEDGER, LOCK, SPOOL
+from jmapsync.app.sending import send_waiting
 from jmapsync.app.sides import TYPES, account_of, sides_of
 from jmapsync.app.signin import credential_for
 from jmapsync.config import MailConfig
 from jmapsync.engine.account import AccountRun, Sides
-from jmapsync.engine.cycle import Options
+from jmapsync.engine.options import Options
 from jmapsync.errors import JmapsyncError, LocalError, UnsupportedError
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
@@ -119,6 +120,8 @@ class OpenAccount:
             if client.session_changed and not self.dry:
                 self.ledger.set_note(SESSION, "")
         run.report.requests, run.report.bytes = client.requests - requests, client.received - received
+        if not self.dry and not run.report.error:
+            await send_waiting(account, client, run.report)
         return run.report
 
     async def verify(self) -> tuple[AccountReport, dict[str, Proof]]:

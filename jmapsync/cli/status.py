@@ -37,6 +37,10 @@ def status(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> i
         return code
     for one in found:
         _print(one)
+        for message in one.outbox:
+            click.echo(f"  waits to be sent: {message.item}: {message.why}")
+        if one.error:
+            click.echo(f"{one.name}: {one.error}", err=True)
     return code
 
 
@@ -58,8 +62,6 @@ def _print(health: AccountHealth) -> None:
             click.echo(f"    detached: {path}: left out of the mirror, its files stay")
         for problem in standing.problems:
             click.echo(f"    held back: {problem.item}: {problem.why}")
-    if health.error:
-        click.echo(f"{health.name}: {health.error}", err=True)
 
 
 def _live(live: dict[str, Any]) -> Iterator[str]:

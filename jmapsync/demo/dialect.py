@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 CORE = "urn:ietf:params:jmap:core"
 MAIL = "urn:ietf:params:jmap:mail"
 BLOB = "urn:ietf:params:jmap:blob"
+SUBMISSION = "urn:ietf:params:jmap:submission"
 WEBSOCKET = "urn:ietf:params:jmap:websocket"
 CONTACTS = "urn:ietf:params:jmap:contacts"
 CALENDARS = "urn:ietf:params:jmap:calendars"
@@ -111,6 +112,12 @@ class Dialect:
     """What `Email/set` says of destroying an id that does not exist (Cyrus 3.6: done)."""
     unknown_filter: Literal["unsupportedFilter", "invalidArguments"] = "unsupportedFilter"
 
+    # Sending
+    submissions: Literal["kept", "forgotten"] = "kept"
+    """What was sent leaves a submission behind; Cyrus destroys it at once unless `jmapsubmission_deleteonsend` is off."""
+    identity: str = "demo@example.com"
+    """The address of the only identity (Cyrus: none where the user's name is no address)."""
+
     # Mailboxes
     inbox_name: str = "INBOX"
     inbox_renaming: Literal["refuse", "do", "ignore"] = "refuse"
@@ -196,6 +203,8 @@ CYRUS_312 = Dialect(
     strict_updates=False,
     creation_ids_as_keys=False,
     unknown_filter="invalidArguments",
+    submissions="forgotten",
+    identity="",
     inbox_name="Inbox",
     inbox_renaming="ignore",
     mailbox_rules="cyrus",

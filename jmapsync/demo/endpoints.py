@@ -22,7 +22,7 @@ from jmapsync.demo.content import mask_8bit_header, read_content
 from jmapsync.demo.faults import HTML
 from jmapsync.demo.journal import HttpRequest
 from jmapsync.demo.problems import RequestProblem
-from jmapsync.demo.push import Broadcast, stream_events
+from jmapsync.demo.push import Broadcast, known_states, stream_events
 from jmapsync.demo.websocket import serve_socket
 from jmapsync.demo.wire import decode_request, name_methods, run_request
 
@@ -261,14 +261,15 @@ class Endpoints:
         if not self.service.dialect.event_source:
             return Response(status_code=204)
         wanted = request.query_params.get("types") or "*"
+        types = frozenset() if wanted == "*" else frozenset(wanted.split(","))
         ping = request.query_params.get("ping") or "0"
         events = stream_events(
             self.service,
             self.broadcast,
-            types=frozenset() if wanted == "*" else frozenset(wanted.split(",")),
+            types=types,
+            known=known_states(self.service, types=types, last_id=request.headers.get("last-event-id", "")),
             close_after=request.query_params.get("closeafter") == "state",
             ping=float(ping) if _INTERVAL.fullmatch(ping) else 0.0,
-            last_id=request.headers.get("last-event-id", ""),
         )
         return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
 

@@ -63,20 +63,18 @@ class Broadcast:
 
 
 async def stream_events(
-    service: Service, broadcast: Broadcast, *, types: frozenset[str], close_after: bool, ping: float, last_id: str
+    service: Service, broadcast: Broadcast, *, types: frozenset[str], known: States, close_after: bool, ping: float
 ) -> AsyncIterator[bytes]:
-    """Yield the events of one stream: states that differ from those known, and a ping every `ping` seconds (0: none).
+    """Yield the events of one stream: states that differ from the known ones, and a ping every `ping` seconds (0: none).
 
-    A client that names the id of its last event is told at once of what changed since; another hears only of changes
-    after it came. `types` empty means all of them.
+    `types` empty means all of them.
     """
     faults = service.faults
     ping = faults.clamped_pings.take(("events",)) or ping
     held = faults.held_events.take(("events",)) is not None
-    since = known_states(service, types=types, last_id=last_id)  # before the client may believe that it is connected
     if not held:
         yield b": connected\r\n\r\n"
-    async with aclosing(watch_states(service, broadcast, types=types, known=since, every=ping)) as news:
+    async with aclosing(watch_states(service, broadcast, types=types, known=known, every=ping)) as news:
         async for changed in news:
             if held or faults.silent_events.shows(("events",)):
                 continue
@@ -92,7 +90,11 @@ async def stream_events(
 
 
 def known_states(service: Service, *, types: frozenset[str], last_id: str) -> States:
-    """Return what a client knows that comes now: nothing where its last event is not the latest one."""
+    """Return what a client knows that comes now, before it may believe that it is connected.
+
+    One that names the id of its last event knows nothing if that is not the latest one; another hears only of changes after
+    it came. `types` empty means all of them.
+    """
     return {} if last_id and last_id != state_id(service) else _states(service, _chosen(service, types))
 
 

@@ -24,7 +24,7 @@ from jmapsync.demo.collection_methods import (
     get_collections,
     set_collections,
 )
-from jmapsync.demo.dialect import BLOB, CALENDARS, CONTACTS, CORE, CYRUS_CALENDARS, MAIL, WEBSOCKET, Dialect
+from jmapsync.demo.dialect import BLOB, CALENDARS, CONTACTS, CORE, CYRUS_CALENDARS, MAIL, SUBMISSION, WEBSOCKET, Dialect
 from jmapsync.demo.email_import import ImportArguments, import_emails
 from jmapsync.demo.email_methods import (
     EmailGetArguments,
@@ -43,6 +43,13 @@ from jmapsync.demo.mailbox_methods import MailboxQueryArguments, change_mailboxe
 from jmapsync.demo.mailbox_set import MailboxSetArguments, set_mailboxes
 from jmapsync.demo.models import CALENDAR_MODEL, MODELS, Model, is_offered
 from jmapsync.demo.standard import GetArguments, QueryArguments, SetArguments
+from jmapsync.demo.submission_methods import (
+    SubmissionSetArguments,
+    get_mail_identities,
+    get_submissions,
+    query_submissions,
+    set_submissions,
+)
 from jmapsync.demo.wire import Arguments, Context, Method
 
 if TYPE_CHECKING:
@@ -90,7 +97,7 @@ class Service:
             "maxObjectsInSet": limits.max_objects_in_set,
             "collationAlgorithms": ["i;ascii-numeric", "i;ascii-casemap", "i;octet"],
         }
-        offered: dict[str, JsonObject] = {CORE: core, MAIL: {}} | {model.capability: {} for model in self.models}
+        offered: dict[str, JsonObject] = {CORE: core, MAIL: {}, SUBMISSION: {}} | {model.capability: {} for model in self.models}
         if self.dialect.calendars is not None and self.dialect.event_rules == "cyrus":
             offered[CYRUS_CALENDARS] = {"isRFC": True}
         if self.dialect.blob_capability is not None:
@@ -139,6 +146,7 @@ class Service:
                 "emailQuerySortOptions": ["receivedAt", "size"],
                 "mayCreateTopLevelMailbox": True,
             },
+            SUBMISSION: {"maxDelayedSend": 0, "submissionExtensions": {}},
             self.dialect.blob_capability: self.dialect.blob_details,
             CONTACTS: {
                 "maxAddressBooksPerCard": limits.max_collections_per_item,
@@ -199,6 +207,10 @@ def _methods(dialect: Dialect) -> dict[str, Method]:
         "Email/query": Method(MAIL, EmailQueryArguments, query_emails),
         "Email/set": Method(MAIL, SetArguments, set_emails),
         "Email/import": Method(MAIL, ImportArguments, import_emails),
+        "Identity/get": Method(SUBMISSION, GetArguments, get_mail_identities),
+        "EmailSubmission/get": Method(SUBMISSION, GetArguments, get_submissions),
+        "EmailSubmission/query": Method(SUBMISSION, QueryArguments, query_submissions),
+        "EmailSubmission/set": Method(SUBMISSION, SubmissionSetArguments, set_submissions),
     }
     if dialect.calendars is not None:
         methods["ParticipantIdentity/get"] = Method(CALENDARS, GetArguments, get_identities)

@@ -46,6 +46,8 @@ class Context:
     using: frozenset[str]
     created_ids: dict[str, str] = field(default_factory=dict)
     """Creation ids of this request and the ids they were given (RFC 8620, section 5.3)."""
+    implied: list[tuple[str, JsonObject]] = field(default_factory=list)
+    """Calls that the present one brings with it, to be carried out right after it."""
 
     def account(self, account_id: str) -> Account:
         """Return an account by id; raise MethodError where it is not to be had."""
@@ -128,6 +130,9 @@ def run_request(service: Service, request: Request) -> JsonObject:
                 raise MethodError(service.dialect.result_reference_error, str(error)) from None
             service.journal.note_call(name, resolved)
             responses.append((name, _call(context, name, resolved), call_id))
+            while context.implied:
+                name, implied = context.implied.pop(0)  # noqa: PLW2901  # an error is this method's then
+                responses.append((name, _call(context, name, implied), call_id))
         except MethodError as error:
             responses.append(("error", error.body, call_id))
     response: JsonObject = {"methodResponses": responses, "sessionState": service.session_state()}

@@ -9,8 +9,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from jmapsync.engine.cycle import Cycle, Options
+from jmapsync.engine.cycle import Cycle
 from jmapsync.engine.execute import problems_of
+from jmapsync.engine.mirror import Mirror
 from jmapsync.engine.report import AccountReport, KindReport, State
 from jmapsync.engine.restore import Restorer
 from jmapsync.engine.shelving import Shelver
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from jmapsync.engine.options import Options
     from jmapsync.engine.report import Progress
     from jmapsync.engine.restore import Restored
     from jmapsync.engine.selection import Selection, Stranger
@@ -101,13 +103,13 @@ class AccountRun:
         """
         for sides in kinds:
             self._pin(sides.kind.name, sides.account_id)
-        cycles = [self._cycle(sides) for sides in kinds]
-        ahead: Sequence[JmapsyncError | None] = [None] * len(cycles)
-        if len(cycles) > 1:
-            with together(len(cycles)) as bundle:
-                ahead = await asyncio.gather(*(_look_ahead(cycle, bundle.leave) for cycle in cycles))
-        for cycle, failure in zip(cycles, ahead, strict=True):
-            await self._run(cycle, failure)
+        mirrors = [self._mirror(sides) for sides in kinds]
+        ahead: Sequence[JmapsyncError | None] = [None] * len(mirrors)
+        if len(mirrors) > 1:
+            with together(len(mirrors)) as bundle:
+                ahead = await asyncio.gather(*(_look_ahead(mirror, bundle.leave) for mirror in mirrors))
+        for mirror, failure in zip(mirrors, ahead, strict=True):
+            await self._run(mirror, failure)
 
     async def verify(self, kinds: Sequence[Sides]) -> dict[str, Proof]:
         """Prove kinds complete, one after the other, in a dry run; a failure is told in the report of its kind."""
@@ -116,7 +118,7 @@ class AccountRun:
             name = sides.kind.name
             try:
                 self._pin(name, sides.account_id)
-                found[name] = await Verifier(self._cycle(sides)).run()
+                found[name] = await Verifier(self._mirror(sides)).run()
             except JmapsyncError as error:
                 report = self.report.kinds.setdefault(name, KindReport())
                 report.state, report.exit_code = State.FAILED, error.exit_code
@@ -130,7 +132,7 @@ class AccountRun:
         try:
             if stranger is None:
                 self._pin(sides.kind.name, sides.account_id)
-            return await Restorer(self._cycle(sides), selection, stranger).run()
+            return await Restorer(self._mirror(sides), selection, stranger).run()
         except JmapsyncError as error:
             report = self.report.kinds.setdefault(sides.kind.name, KindReport())
             report.state, report.exit_code = State.FAILED, error.exit_code
@@ -139,10 +141,10 @@ class AccountRun:
                 raise
         return None
 
-    def _cycle(self, sides: Sides) -> Cycle:
+    def _mirror(self, sides: Sides) -> Mirror:
         report = KindReport()
         self.report.kinds[sides.kind.name] = report
-        return Cycle(
+        return Mirror(
             sides.kind,
             self.name,
             sides.account_id,
@@ -160,13 +162,13 @@ class AccountRun:
             report,
         )
 
-    async def _run(self, cycle: Cycle, failure: JmapsyncError | None) -> None:
+    async def _run(self, mirror: Mirror, failure: JmapsyncError | None) -> None:
         """Run one kind, unless the look ahead failed already."""
-        report, kind = cycle.report, cycle.kind.name
+        report, kind = mirror.report, mirror.kind.name
         try:
             if failure is not None:
                 raise failure
-            await cycle.run()
+            await Cycle(mirror).run()
         except JmapsyncError as error:
             report.state = State.SUSPENDED if isinstance(error, SuspendedError) else State.FAILED
             report.exit_code = error.exit_code
@@ -179,10 +181,10 @@ class AccountRun:
                 self.ledger.record_run(kind, int(self.clock()), report.to_json())
 
 
-async def _look_ahead(cycle: Cycle, leave: Callable[[], None]) -> JmapsyncError | None:
+async def _look_ahead(mirror: Mirror, leave: Callable[[], None]) -> JmapsyncError | None:
     """Begin the look of one kind at the server; return what went wrong, to be told when its turn comes."""
     try:
-        await cycle.look_ahead()
+        await mirror.look_ahead()
     except JmapsyncError as error:
         return error
     finally:

@@ -15,7 +15,7 @@ from jmapsync.engine.holding import label
 from jmapsync.engine.intents import note_made, retire
 from jmapsync.engine.objects import told
 from jmapsync.formats.encoding import encode
-from jmapsync.ledger.contents import NOW
+from jmapsync.ledger.contents import NOW, Tree
 from jmapsync.planner.model import Base, Side, Verb, Version
 from jmapsync.storage.port import Outcome, Receipt
 
@@ -161,6 +161,7 @@ class Committer:
 
     def _keep_contents(self, objects: Objects, works: Sequence[Work]) -> None:
         """Keep the objects that the sides hold after a batch, and what the server did not keep of those it was sent."""
+        contents: dict[Tree, dict[int, bytes]] = {"local": {}, "remote": {}, "left_out": {}}
         for work in works:
             key = work.change.key
             for side, order, receipt in work.done:
@@ -170,9 +171,11 @@ class Committer:
                     left_out = objects.left_out(work, receipt.content)
                     if left_out:
                         self.report.sentences.append(told(work.record.name, left_out))
-                    self.ledger.contents.put("left_out", {key: encode(left_out) if left_out else b""})
-                    self.ledger.contents.put("local", {key: objects.aligned(key, receipt.content)})
-                self.ledger.contents.put(NOW[side], {key: receipt.content})
+                    contents["left_out"][key] = encode(left_out) if left_out else b""
+                    contents["local"][key] = objects.aligned(key, receipt.content)
+                contents[NOW[side]][key] = receipt.content
+        for tree, values in contents.items():
+            self.ledger.contents.put(tree, values)
         settled = [record.key for record in self._settled]
         unseen = {work.change.key: objects.before_theirs(work) for work in works if work.merges and work.change.key in settled}
         self.ledger.contents.agree(settled)

@@ -14,18 +14,17 @@ from msgspec.structs import replace
 
 from jmapsync.engine.commit import Committer, Work
 from jmapsync.engine.intents import announce, superseded
-from jmapsync.engine.report import Problem, Progress
+from jmapsync.engine.objects import Objects
+from jmapsync.engine.report import Problem
 from jmapsync.engine.threads import complete
 from jmapsync.planner.model import Change, Side, Verb
 from jmapsync.storage.port import Body, Job, Outcome, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
-    from jmapsync.engine.objects import Objects
-    from jmapsync.kinds import Kind
+    from jmapsync.engine.mirror import Mirror
     from jmapsync.ledger import Ledger, Place, Record
-    from jmapsync.storage.port import Local, Remote
 
 BATCH_OCTETS = 6 << 20
 """Octets of bodies in memory a batch; three batches are under way at a time."""
@@ -38,20 +37,18 @@ READS_AHEAD = 2
 class Executor:
     """Carries out changes of one kind of one account."""
 
-    kind: Kind
-    ledger: Ledger
-    local: Local
-    remote: Remote
-    progress: Progress
-    account: str
-    clock: Callable[[], float]
-    shelve: Callable[[Work], bool]
-    """Keeps the local version of a change before it is overwritten; tells whether it is there to be kept."""
+    mirror: Mirror
     committer: Committer
-    objects: Objects | None = None
-    """Prepares the writes of a kind whose bodies are objects."""
     _bound: set[str] = field(default_factory=set)
     """The server's ids of emails that turned out to be local messages; see `Outcome.BOUND`."""
+
+    @classmethod
+    def of(cls, mirror: Mirror) -> Executor:
+        """Return what carries changes out in a mirror."""
+        committer = Committer(mirror.kind, mirror.ledger, mirror.report, mirror.clock, mirror.holding)
+        if mirror.codec is not None:
+            committer.objects = Objects(mirror.ledger, mirror.codec)
+        return cls(mirror, committer)
 
     async def run(self, works: Iterable[Work]) -> None:
         """Carry out changes; ones that fail are held back by name, and the rest goes on.
@@ -96,9 +93,8 @@ class Executor:
     async def _read(self, wanted: list[Record]) -> dict[int, Body]:
         if not wanted:
             return {}
-        if self.objects is not None:
-            return await self.objects.read(wanted, self.local, self.remote)
-        return await self.remote.read(wanted)
+        mirror, objects = self.mirror, self.committer.objects
+        return await (mirror.remote.read(wanted) if objects is None else objects.read(wanted, mirror.local, mirror.remote))
 
     async def _batch(self, batch: list[Work], bodies: dict[int, Body]) -> None:
         ready = []
@@ -115,14 +111,15 @@ class Executor:
         ready = self._without_bound(ready)
         await self._to_disk([work for work in ready if work.local is not None], bodies)
         await complete(self.committer.commit, ready)
-        self.progress.advance(self.account, self.kind.name, len(batch), sum(one.record.size for one in batch if one.brings_body))
-        failure = self.local.failure()
+        octets, mirror = sum(one.record.size for one in batch if one.brings_body), self.mirror
+        mirror.progress.advance(mirror.account, mirror.kind.name, len(batch), octets)
+        failure = mirror.local.failure()
         if failure is not None:
             raise failure
 
     def _is_kept(self, work: Work) -> bool:
         """Put on the shelf what is about to be overwritten; tell whether that is done, or need not be."""
-        kept = work.change.shelve is not Side.LOCAL or self.shelve(work)
+        kept = work.change.shelve is not Side.LOCAL or self.mirror.shelve(work)
         self.committer.stale += not kept
         return kept
 
@@ -135,9 +132,10 @@ class Executor:
     async def _to_server(self, works: list[Work]) -> None:
         if not works:
             return
-        kind = self.kind.items.kind
-        places = self.ledger.places_of([work.change.key for work in works])
-        retired = superseded(self.ledger, kind)
+        mirror, objects = self.mirror, self.committer.objects
+        kind = mirror.kind.items.kind
+        places = mirror.ledger.places_of([work.change.key for work in works])
+        retired = superseded(mirror.ledger, kind)
         jobs, intents = [], []
         for work in works:
             order = work.remote
@@ -145,22 +143,23 @@ class Executor:
             body, stamp = None, work.record.stamp
             if work.sends_body:
                 stamp = _date_sent(work.record, places.get(order.key, ()))
-                body = await complete(self.local.read, order.key, places.get(order.key, ()))
+                body = await complete(mirror.local.read, order.key, places.get(order.key, ()))
             job = Job(order, work.record.ref, stamp, body, superseded=order.key in retired)
-            if self.objects is not None:
-                job = self._with_edit(self.objects, work, job)
+            if objects is not None:
+                job = self._with_edit(objects, work, job)
             elif body is not None:
-                intents.append(announce(work.record, kind, body.size, int(self.clock())))
+                intents.append(announce(work.record, kind, body.size, int(mirror.clock())))
             jobs.append(job)
-        with self.ledger.transaction():
-            self.ledger.intend(intents)
+        with mirror.ledger.transaction():
+            mirror.ledger.intend(intents)
         idle = {job.order.key: _as_held(job) for job in jobs if _asks_nothing(job)}
         try:
-            receipts = {one.key: one for one in await self.remote.write([job for job in jobs if job.order.key not in idle])} | idle
+            told = await mirror.remote.write([job for job in jobs if job.order.key not in idle])
         finally:
             for job in jobs:
                 if job.body is not None and job.body.path is not None:
                     job.body.path.unlink(missing_ok=True)
+        receipts = idle | {one.key: one for one in told}
         for work in works:
             key = work.change.key
             work.remote_receipt = receipts.get(key) or Receipt(key, Outcome.STALE, why="the server did not answer for it")
@@ -171,7 +170,7 @@ class Executor:
             return replace(job, held=objects.held(work))
         work.edit = objects.edit(work)
         if work.edit.conflicts:
-            self.shelve(work)
+            self.mirror.shelve(work)
         return replace(job, held=objects.held(work), patch=objects.with_data(work.edit.patch, job.body))
 
     async def _to_disk(self, works: list[Work], bodies: dict[int, Body]) -> None:
@@ -179,7 +178,7 @@ class Executor:
         works = [work for work in works if work.remote_receipt is None or work.remote_receipt.outcome in ready]
         if not works:
             return
-        places = self.ledger.places_of([work.change.key for work in works if work.record.local is not None])
+        places = self.mirror.ledger.places_of([work.change.key for work in works if work.record.local is not None])
         jobs = []
         for work in works:
             order = work.local
@@ -187,7 +186,7 @@ class Executor:
             key = order.key
             made = work.remote_receipt.stamp if work.remote_receipt is not None else 0
             jobs.append(Job(order, work.record.ref, made or work.record.stamp, bodies.get(key), tuple(places.get(key, ()))))
-        receipts = await complete(self.local.write, jobs, self.ledger)
+        receipts = await complete(self.mirror.local.write, jobs, self.mirror.ledger)
         for work, receipt in zip(works, receipts, strict=True):
             work.local_receipt = receipt
         for job in jobs:

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jmapsync.engine.cycle import Options
+from jmapsync.engine.aftermath import Aftermath
+from jmapsync.engine.demands import Demands, is_by_hook, options_for
 from jmapsync.engine.errands import Errands
 from jmapsync.engine.hints import RESTLESS, Hints, Look
 from jmapsync.engine.listener import Listener
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from jmapsync.engine.listener import PushState
     from jmapsync.engine.meter import Meter
+    from jmapsync.engine.options import Options
     from jmapsync.engine.watcher import WatchState
     from jmapsync.jmap.client import Client
 
@@ -87,16 +89,6 @@ class Settings:
 
 
 @dataclass(slots=True)
-class Request:
-    """A run that somebody asked the daemon for."""
-
-    options: Options
-    by_hook: bool
-    """Whether our own hook asked: it is not called again for what this run changes."""
-    done: asyncio.Future[AccountReport]
-
-
-@dataclass(slots=True)
 class Keeper:
     """The daemon's care for one account."""
 
@@ -120,13 +112,12 @@ class Keeper:
     hints: Hints = field(init=False)
     first_look: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the first look came to its end, or could not be."""
-    _requests: list[Request] = field(default_factory=list)
+    _demands: Demands = field(default_factory=Demands)
     _errands: Errands = field(default_factory=Errands)
-    _reports: asyncio.Queue[AccountReport] = field(default_factory=asyncio.Queue)
     _told: tuple[Standing, str] = (Standing.STARTING, "")
     """What was told last; being at work is no news."""
     _failures: int = 0
-    _hooked: bool = False
+    _aftermath: Aftermath = field(init=False)
     _listener: Listener | None = None
     _watcher: Watcher | None = None
     _opened: Opened | None = None
@@ -135,6 +126,7 @@ class Keeper:
     def __post_init__(self) -> None:
         """Begin to collect hints."""
         self.hints = Hints(self.settings.settle)
+        self._aftermath = Aftermath(self.name, self.settings.settle, self.after, self._watch_what_is_new)
 
     @property
     def push(self) -> PushState | None:
@@ -148,10 +140,8 @@ class Keeper:
 
     def request(self, options: Options, *, by_hook: bool = False) -> asyncio.Future[AccountReport]:
         """Have the account run at once and return the report to come."""
-        done: asyncio.Future[AccountReport] = asyncio.get_running_loop().create_future()
-        self._requests.append(Request(options, by_hook, done))
         self.hints.wake("somebody asked for it")
-        return done
+        return self._demands.add(options, by_hook=by_hook)
 
     def lend(self, act: Callable[[Any], Awaitable[Any]]) -> asyncio.Future[Any]:
         """Have something done with the account at hand before the next look, and return the result to come.
@@ -181,7 +171,7 @@ class Keeper:
 
     async def run(self) -> None:
         """Keep the account in step until cancelled."""
-        hooks = asyncio.create_task(self._run_hooks())
+        hooks = asyncio.create_task(self._aftermath.run())
         try:
             self.hints.wake("the daemon started")
             while True:
@@ -189,8 +179,7 @@ class Keeper:
         finally:
             self.standing = Standing.STOPPED
             hooks.cancel()
-            for request in self._requests:
-                request.done.cancel()
+            self._demands.cancel()
             self._errands.cancel()
             with suppress(asyncio.CancelledError):
                 await hooks
@@ -212,20 +201,14 @@ class Keeper:
         finally:
             self._opened = None
         self.first_look.set()
-        self._fail_requests()
+        self._fail_demands()
         self.hints.give_back(await self.hints.next())
 
-    def _fail_requests(self) -> None:
+    def _fail_demands(self) -> None:
         """Tell those who asked for a run why there was none."""
         code = ExitCode.SIGN_IN if self.standing is Standing.SIGN_IN else ExitCode.FAILED
-        self._answer(AccountReport(self.name, error=self.why, exit_code=code))
+        self._demands.answer(AccountReport(self.name, error=self.why, exit_code=code))
         self._errands.fail((SignInError if code is ExitCode.SIGN_IN else JmapsyncError)(self.why))
-
-    def _answer(self, report: AccountReport) -> None:
-        requests, self._requests = self._requests, []
-        for request in requests:
-            if not request.done.done():
-                request.done.set_result(report)
 
     async def _serve(self, opened: Opened) -> None:
         """Look whenever a hint says so."""
@@ -272,15 +255,8 @@ class Keeper:
 
     async def _look(self, opened: Opened, look: Look) -> None:
         """Run the account once, for a hint and for everybody who asked."""
-        requests = list(self._requests)
-        allowed = [request.options.kinds for request in requests if request.options.allow_deletes]
-        options = Options(
-            full=look.full or any(request.options.full for request in requests),
-            allow_deletes=bool(allowed),
-            kinds=frozenset().union(*allowed) if all(allowed) else frozenset(),
-            disk_only=look.disk_only,
-            folders=self._folders(look),
-        )
+        demands = self._demands.now()
+        options = options_for(look, demands, self._folders(look))
         _log.debug("%s: looking, because %s", self.name, "; ".join(look.reasons))
         self.meter.beat()
         self._turn(Standing.AT_WORK, self.why)
@@ -288,18 +264,15 @@ class Keeper:
         report = await opened.run(options)
         self.looks += 1
         self.looked_at, self.last = time.time(), report
-        later, self._requests = self._requests[len(requests) :], requests
-        self._answer(report)
-        self._requests = later
+        self._demands.answer(report, demands)
         for kind in report.changed:
             _log.info("%s %s: %s", self.name, kind, report.kinds[kind].summary)
         self._judge(report, look)
         if report.withheld:
             self.hints.wake("folders changed while they were looked at", after=RESTLESS * self.settings.settle)
         self.first_look.set()
-        by_hook = look.by_hook or (bool(requests) and all(request.by_hook for request in requests))
-        if report.changed and not by_hook:
-            self._reports.put_nowait(report)
+        if report.changed and not is_by_hook(look, demands):
+            self._aftermath.add(report)
 
     def _folders(self, look: Look) -> frozenset[str] | None:
         """Return the folders of the disk to look at; all of them unless the kernel told of every change since the last look."""
@@ -347,26 +320,9 @@ class Keeper:
     # what the disk says
 
     def _on_disk(self, folder: Path) -> None:
-        self.hints.touch(os.fspath(folder), by_hook=self._hooked)
+        self.hints.touch(os.fspath(folder), by_hook=self._aftermath.is_running)
 
     def _on_lost(self, why: str) -> None:
-        _log.warning("%s: %s", self.name, why)
+        told = self._watcher is not None and self._watcher.state.mode is WatchMode.INOTIFY
+        _log.log(logging.INFO if told else logging.WARNING, "%s: %s", self.name, why)
         self.hints.wake(why)
-
-    # the hook
-
-    async def _run_hooks(self) -> None:
-        """Call the hook for runs that changed anything; what it touches itself does not call it again."""
-        while True:
-            report = await self._reports.get()
-            while not self._reports.empty():
-                report = self._reports.get_nowait()
-            self._hooked = True
-            try:
-                await self.after(report)
-                await self._watch_what_is_new()
-                await asyncio.sleep(self.settings.settle)  # the disk's hints come a moment after the acts
-            except JmapsyncError as error:
-                _log.warning("%s: %s", self.name, error)
-            finally:
-                self._hooked = False

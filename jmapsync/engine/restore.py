@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from jmapsync.engine.adopt import Adopter
-from jmapsync.engine.commit import Committer, Work
+from jmapsync.engine.commit import Work
 from jmapsync.engine.execute import Executor
 from jmapsync.engine.holding import LOOK
-from jmapsync.engine.objects import Objects
 from jmapsync.engine.report import KindReport, Problem, counted
 from jmapsync.engine.rewritten import join_rewritten
 from jmapsync.engine.selection import Selection
@@ -32,7 +31,7 @@ from jmapsync.storage.port import Job, Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from jmapsync.engine.cycle import Cycle
+    from jmapsync.engine.mirror import Mirror
     from jmapsync.engine.selection import Stranger
     from jmapsync.ledger import HeldBack, Place, Record
     from jmapsync.planner.model import Homes, Tags
@@ -73,12 +72,12 @@ class Restored:
 class Restorer:
     """Puts back one kind."""
 
-    cycle: Cycle
+    mirror: Mirror
     """Looks at everything; works on the account's ledger, or on one of its own for a tree that is not the account's mirror."""
     selection: Selection = field(default_factory=Selection)
     stranger: Stranger | None = None
     restored: Restored = field(init=False)
-    _committer: Committer = field(init=False)
+    _executor: Executor = field(init=False)
     _tried: set[int] = field(default_factory=set)
     """Keys of what was, or would be, sent."""
     _paths: dict[int, str] = field(default_factory=dict)
@@ -86,77 +85,63 @@ class Restorer:
 
     def __post_init__(self) -> None:
         """Begin the report."""
-        cycle = self.cycle
-        self.restored = Restored(cycle.report)
-        self._committer = Committer(cycle.kind, cycle.ledger, cycle.report, cycle.clock, cycle.holding)
+        self.restored = Restored(self.mirror.report)
+        self._executor = Executor.of(self.mirror)
 
     async def run(self) -> Restored:
         """Put back what the server lacks. Raises what a run raises: no network, no root, a sign-in that is needed."""
-        cycle = self.cycle
-        cycle.begin()
+        mirror = self.mirror
+        mirror.begin()
         if self.stranger is not None:
-            await meet(cycle, self.stranger)
+            await meet(mirror, self.stranger)
         for number in range(ROUNDS):
-            await cycle.look()
+            await mirror.look(mirror.containers(), mirror.guard())
             await self._round()
             later = sum(one.remedy == Remedy.LATER.value for one in self._refused())
-            if cycle.options.dry or not (self._stale or later):
+            if mirror.options.dry or not (self._stale or later):
                 break
             if later and number < ROUNDS - 1:
-                cycle.progress.say(cycle.account, f"The server put {counted(later, 'item')} off; asking it again.")
+                mirror.progress.say(mirror.account, f"The server put {counted(later, 'item')} off; asking it again.")
                 await asyncio.sleep(PAUSE * 2**number)
         self._conclude()
         return self.restored
 
     async def _round(self) -> None:
         """Send what the last look showed to be missing."""
-        cycle, self._stale, self._committer.stale = self.cycle, 0, 0
-        self._paths = {key: path for key, (path, _) in cycle.ledger.folders(cycle.kind.containers.kind).items()}
+        mirror, self._stale, self._executor.committer.stale = self.mirror, 0, 0
+        self._paths = {key: path for key, (path, _) in mirror.ledger.folders(mirror.kind.containers.kind).items()}
         await complete(self._forget_agreements)
-        if cycle.codec is None:
+        if mirror.codec is None:
             if self.stranger is not None and not self.stranger.has_ledger:
-                await complete(take_as_they_lie, cycle)
-            await complete(unite, cycle.kind.items.kind, cycle.ledger, cycle.local)
-            await Adopter(cycle.kind, cycle.ledger, cycle.local, cycle.remote, cycle.clock).run()
+                await complete(take_as_they_lie, mirror)
+            await complete(unite, mirror.kind.items.kind, mirror.ledger, mirror.local)
+            await Adopter(mirror.kind, mirror.ledger, mirror.local, mirror.remote, mirror.clock).run()
             for page in self._pages():
                 new = [record for record in page if record.remote is None]
-                await join_rewritten(cycle.kind.items.kind, cycle.ledger, cycle.local, cycle.remote, new)
+                await join_rewritten(mirror.kind.items.kind, mirror.ledger, mirror.local, mirror.remote, new)
         lacking, octets, needed = await complete(self._count)
-        containers = cycle.containers()
-        cycle.report.sentences += await containers.put_back(needed, dry=cycle.options.dry)
-        if cycle.options.dry:
+        containers = mirror.containers()
+        mirror.report.sentences += await containers.put_back(needed, dry=mirror.options.dry)
+        if mirror.options.dry:
             for page in self._pages():
                 orders = ((record, self._order(record)) for record in page)
-                cycle.report.sentences += [_sentence(record, order) for record, order in orders if order is not None]
+                mirror.report.sentences += [_sentence(record, order) for record, order in orders if order is not None]
             return
         if lacking:
-            cycle.progress.start(cycle.account, cycle.kind.name, f"restoring {cycle.kind.name}", lacking, octets)
-        executor = Executor(
-            cycle.kind,
-            cycle.ledger,
-            cycle.local,
-            cycle.remote,
-            cycle.progress,
-            cycle.account,
-            cycle.clock,
-            cycle.shelve,
-            self._committer,
-        )
-        if cycle.codec is not None:
-            executor.objects = self._committer.objects = Objects(cycle.ledger, cycle.codec)
-        await executor.run(self._works())
+            mirror.progress.start(mirror.account, mirror.kind.name, f"restoring {mirror.kind.name}", lacking, octets)
+        await self._executor.run(self._works())
         await self._mend()
         if self.stranger is None:
-            await executor.run(self._marks())
-        cycle.progress.finish(cycle.account, cycle.kind.name)
-        self._stale += self._committer.stale
+            await self._executor.run(self._marks())
+        mirror.progress.finish(mirror.account, mirror.kind.name)
+        self._stale += self._executor.committer.stale
 
     # what is meant, and what of it is missing
 
     def _pages(self) -> Iterator[list[Record]]:
         """Yield the items that are meant and here to stay, a page at a time."""
-        after, ledger = 0, self.cycle.ledger
-        while records := ledger.all(self.cycle.kind.items.kind, after=after, limit=PAGE):
+        after, ledger = 0, self.mirror.ledger
+        while records := ledger.all(self.mirror.kind.items.kind, after=after, limit=PAGE):
             after = records[-1].key
             here = [record for record in records if record.local is not None and record.local.kept]
             places = ledger.places_of([record.key for record in here])
@@ -177,12 +162,12 @@ class Restorer:
     def _forget_agreements(self) -> None:
         """Make what the server lacks new here, so that no later run takes it for deleted there; even if we die now."""
         for page in self._pages():
-            with self.cycle.ledger.transaction():
-                self.cycle.ledger.save(released(one, *self._lack(one)) for one in page if self._is_lacking(one))
+            with self.mirror.ledger.transaction():
+                self.mirror.ledger.save(released(one, *self._lack(one)) for one in page if self._is_lacking(one))
 
     def _count(self) -> tuple[int, int, set[int]]:
         """Return how much is missing: items, their octets, and the containers that they need, with those above them."""
-        records = {record.key: record for record in self.cycle.ledger.all(self.cycle.kind.containers.kind)}
+        records = {record.key: record for record in self.mirror.ledger.all(self.mirror.kind.containers.kind)}
         needed = {key for key in records if self.selection.has_folder(self._paths.get(key, ""))}
         items = lacking = octets = 0
         for page in self._pages():
@@ -211,7 +196,7 @@ class Restorer:
         assert record.local is not None  # noqa: S101 - chosen for it
         if record.remote is None:
             return record.local.kept, record.local.tags
-        if self.cycle.codec is not None:
+        if self.mirror.codec is not None:
             return NOTHING, NO_TAGS
         return record.local.kept - record.remote.homes, record.local.tags - record.remote.tags
 
@@ -230,7 +215,7 @@ class Restorer:
     # sending
 
     def _works(self) -> Iterator[Work]:
-        there = frozenset(self.cycle.remote.keys.values())
+        there = frozenset(self.mirror.remote.keys.values())
         for page in self._pages():
             for record in page:
                 order = self._order(record)
@@ -243,18 +228,18 @@ class Restorer:
 
     def _marks(self) -> Iterator[Work]:
         """Yield the keywords that the server added to what was sent; Cyrus gives `$hasattachment` to what is imported."""
-        cycle, keys = self.cycle, sorted(self._tried)
+        mirror, keys = self.mirror, sorted(self._tried)
         there = frozenset(self._paths)
         for start in range(0, len(keys), PAGE):
-            records = cycle.ledger.records(keys[start : start + PAGE])
-            found = plan([record.pair for record in records.values()], cycle.kind.items, Present(there, there))
+            records = mirror.ledger.records(keys[start : start + PAGE])
+            found = plan([record.pair for record in records.values()], mirror.kind.items, Present(there, there))
             for change in found.changes:
                 if all(_only_marks(order) for order in change.orders):
                     yield Work(change, records[change.key])
 
     async def _mend(self) -> None:
         """Give emails that are there the mailboxes and keywords that they lack, and nothing else."""
-        there = frozenset(self.cycle.remote.keys.values())
+        there = frozenset(self.mirror.remote.keys.values())
         waiting: list[tuple[Record, Order]] = []
         for page in self._pages():
             for record in page:
@@ -268,10 +253,10 @@ class Restorer:
             await self._send(waiting)
 
     async def _send(self, some: list[tuple[Record, Order]]) -> None:
-        cycle = self.cycle
-        told = await cycle.remote.write([Job(order, record.ref, record.stamp) for record, order in some])
+        mirror = self.mirror
+        told = await mirror.remote.write([Job(order, record.ref, record.stamp) for record, order in some])
         receipts = {receipt.key: receipt for receipt in told}
-        with cycle.ledger.transaction():
+        with mirror.ledger.transaction():
             for record, order in some:
                 self._tried.add(record.key)
                 receipt = receipts.get(record.key)
@@ -279,34 +264,34 @@ class Restorer:
                     self._stale += 1
                     continue
                 after = replace(record, remote=receipt.version or record.remote)
-                cycle.ledger.save([after])
+                mirror.ledger.save([after])
                 if receipt.outcome is Outcome.REFUSED:
-                    cycle.holding.hold_back(after, [order], receipt.why, receipt.remedy)
+                    mirror.holding.hold_back(after, [order], receipt.why, receipt.remedy)
                 else:
-                    cycle.holding.release([record.key])
-                    cycle.report.to_server.add(Verb.UPDATE)
-        cycle.progress.advance(cycle.account, cycle.kind.name, len(some), 0)
+                    mirror.holding.release([record.key])
+                    mirror.report.to_server.add(Verb.UPDATE)
+        mirror.progress.advance(mirror.account, mirror.kind.name, len(some), 0)
 
     # telling
 
     def _refused(self) -> list[HeldBack]:
         """Return what was tried and is still missing, with why."""
-        problems = [one for one in self.cycle.ledger.problems(self.cycle.kind.name) if one.key in self._tried]
-        records = self.cycle.ledger.records([one.key for one in problems if one.key is not None])
+        problems = [one for one in self.mirror.ledger.problems(self.mirror.kind.name) if one.key in self._tried]
+        records = self.mirror.ledger.records([one.key for one in problems if one.key is not None])
         found = ((one, records.get(one.key or 0)) for one in problems)
         return [one for one, record in found if record is not None and record.local is not None and self._is_lacking(record)]
 
     def _conclude(self) -> None:
         """Name what could not be put back, and what the server keeps with other bytes than it was sent."""
-        cycle, report = self.cycle, self.cycle.report
-        left_out = [one for one in cycle.ledger.problems(cycle.kind.name) if one.remedy == LOOK and self._is_named(one.item)]
+        mirror, report = self.mirror, self.mirror.report
+        left_out = [one for one in mirror.ledger.problems(mirror.kind.name) if one.remedy == LOOK and self._is_named(one.item)]
         report.problems += [Problem(one.item, one.why) for one in (*self._refused(), *left_out)]
         named = {one.item for one in report.problems}
         for page in self._pages():
             for record in page:
-                if record.remote is None and not cycle.options.dry and record.name not in named:
+                if record.remote is None and not mirror.options.dry and record.name not in named:
                     report.problems.append(Problem(record.name, "it could not be put back yet; restore again"))
-                elif cycle.codec is None and _is_rewritten(record):
+                elif mirror.codec is None and _is_rewritten(record):
                     report.problems.append(Problem(record.name, "the server keeps it with other bytes than these"))
         report.problems += [Problem(one, "nothing of that name is mirrored") for one in self._not_found()]
         if report.problems:
@@ -325,7 +310,7 @@ class Restorer:
         lost = [one for one in self.selection.folders if not any(path == one or path.startswith(f"{one}/") for path in paths)]
         keys = {path: key for key, path in self._paths.items()}
         for folder, name in self.selection.files:
-            if folder not in keys or not self.cycle.ledger.taken_names(keys[folder], [name]):
+            if folder not in keys or not self.mirror.ledger.taken_names(keys[folder], [name]):
                 lost.append(f"{folder}/{name}")
         return sorted(lost)
 

@@ -20,7 +20,7 @@ from jmapsync.formats.setaside import set_aside
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jmapsync.engine.cycle import Cycle
+    from jmapsync.engine.mirror import Mirror
     from jmapsync.ledger import Place, Record
     from jmapsync.planner.model import Version
 
@@ -65,29 +65,30 @@ class Proof:
 class Verifier:
     """Proves one kind of one account."""
 
-    cycle: Cycle
+    mirror: Mirror
     """Of a dry run, which looks at everything."""
     proof: Proof = field(default_factory=Proof)
     _paths: dict[int, str] = field(default_factory=dict)
 
     async def run(self) -> Proof:
         """Compare both sides. Raises what a look raises: no network, no root, another server."""
-        await self.cycle.look()
-        cycle, kind = self.cycle, self.cycle.kind.items.kind
+        self.mirror.begin()
+        await self.mirror.look(self.mirror.containers(), self.mirror.guard())
+        mirror, kind = self.mirror, self.mirror.kind.items.kind
         self._containers()
         after = 0
-        while records := cycle.ledger.all(kind, after=after, limit=PAGE):
+        while records := mirror.ledger.all(kind, after=after, limit=PAGE):
             after = records[-1].key
             both = [record for record in records if self._is_on_both(record)]
             await self._contents(both)
-            cycle.progress.advance(cycle.account, cycle.kind.name, len(records), sum(record.size for record in both))
+            mirror.progress.advance(mirror.account, mirror.kind.name, len(records), sum(record.size for record in both))
         told = {one.item for one in self.proof.differences}
-        self.proof.differences += [one for one in problems_of(cycle.ledger, cycle.kind.name) if one.item not in told]
-        cycle.progress.finish(cycle.account, cycle.kind.name)
+        self.proof.differences += [one for one in problems_of(mirror.ledger, mirror.kind.name) if one.item not in told]
+        mirror.progress.finish(mirror.account, mirror.kind.name)
         return self.proof
 
     def _containers(self) -> None:
-        ledger, kind = self.cycle.ledger, self.cycle.kind
+        ledger, kind = self.mirror.ledger, self.mirror.kind
         lie = {key: path for key, (path, _) in ledger.folders(kind.containers.kind).items()}
         for record in ledger.all(kind.containers.kind):
             path = self._paths[record.key] = lie.get(record.key) or record.name
@@ -135,19 +136,19 @@ class Verifier:
         """Compare the content of items that both sides hold."""
         if not records:
             return
-        places = self.cycle.ledger.places_of([record.key for record in records])
-        if self.cycle.codec is not None:
+        places = self.mirror.ledger.places_of([record.key for record in records])
+        if self.mirror.codec is not None:
             await complete(self._objects, records, places)
             return
-        expected = await self.cycle.remote.digests(records)
+        expected = await self.mirror.remote.digests(records)
         self.proof.digests += len(expected)
         if not expected:
-            expected = await self._fetched([record for record in records if _is_due(record, self.cycle.clock())])
+            expected = await self._fetched([record for record in records if _is_due(record, self.mirror.clock())])
         await complete(self._messages, records, places, expected)
 
     async def _fetched(self, records: Sequence[Record]) -> dict[int, str]:
         found: dict[int, str] = {}
-        for key, body in (await self.cycle.remote.read(records)).items():
+        for key, body in (await self.mirror.remote.read(records)).items():
             if body.data is not None or body.path is not None:
                 found[key] = body.digest
                 self.proof.bodies += 1
@@ -173,13 +174,13 @@ class Verifier:
     def _digest(self, key: int, place: Place) -> str | None:
         """Return the digest of the wire's bytes of a file; None when it cannot be read."""
         if Form(place.form) is Form.MARKED:
-            body = self.cycle.local.read(key, [place])
+            body = self.mirror.local.read(key, [place])
             return None if body.why else body.digest
-        measure = self.cycle.local.measure(place)
+        measure = self.mirror.local.measure(place)
         return None if measure is None else measure.digest(Form(place.form))
 
     def _objects(self, records: Sequence[Record], places: dict[int, list[Place]]) -> None:
-        codec = self.cycle.codec
+        codec = self.mirror.codec
         assert codec is not None  # noqa: S101 - asked before
         for record in records:
             assert record.local is not None  # noqa: S101 - on both sides
@@ -189,7 +190,7 @@ class Verifier:
             for place in places.get(record.key, ()):
                 self.proof.files += 1
                 self.proof.octets += place.size
-                body = self.cycle.local.read(record.key, [place])
+                body = self.mirror.local.read(record.key, [place])
                 if body.data is None:
                     self._differs(self._file(place), body.why)
                 elif codec.sense(set_aside(json.loads(body.data))[0]) != record.local.body:
@@ -198,7 +199,7 @@ class Verifier:
     # words
 
     def _label(self, record: Record) -> str:
-        for place in self.cycle.ledger.places_of([record.key]).get(record.key, ()):
+        for place in self.mirror.ledger.places_of([record.key]).get(record.key, ()):
             return self._file(place)
         return record.name or str(record.ref)
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.formats.canonical import canonical, plain_part
+from jmapsync.formats.canonical import canonical
 from jmapsync.formats.instances import INSTANCES, instances
 from jmapsync.formats.objects import MAPS_OF_PATCHES, UnfitPatchError, apply, diff, escape, tokens
+from jmapsync.formats.plain import plain_part
 from jmapsync.formats.shapes import KEYED, NAMED, ONE, PARTS, REFERENCES, objects, type_of
 
 if TYPE_CHECKING:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import os
-import signal
 import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from jmapsync.errors import SignInError
+from jmapsync.jmap.commands import kill, start
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -188,8 +187,7 @@ async def from_keyring(service: str, user: str, *, seconds: float = KEYRING_SECO
 async def _run(program: Sequence[str], shown: str, seconds: float) -> tuple[bytes, bytes, int]:
     pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     try:
-        # A session of its own has no terminal to ask on, and ends as a whole.
-        process = await asyncio.create_subprocess_exec(*program, stdin=null, stdout=pipe, stderr=pipe, start_new_session=True)
+        process = await start(*program, stdin=null, stdout=pipe, stderr=pipe)
     except OSError as error:
         raise SignInError(f"The password command `{shown}` cannot be started ({error.strerror}).") from error
     try:
@@ -201,10 +199,7 @@ async def _run(program: Sequence[str], shown: str, seconds: float) -> tuple[byte
             advice="It must print the secret without asking anything.",
         ) from error
     finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+        await kill(process)
     return output, error_output, process.returncode or 0
 
 

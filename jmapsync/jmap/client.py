@@ -57,6 +57,8 @@ class Client:
         `max_concurrent` narrows what the session allows at the same time, 0 leaves it as it is.
         """
         self._address = url_or_address
+        self._credential = credential
+        self._trusted_hosts = trusted_hosts
         self._resolver = resolver
         self._max_concurrent = max_concurrent
         self._approval = Approval(trusted_hosts)
@@ -94,6 +96,10 @@ class Client:
     async def __aexit__(self, *exc_info: object) -> None:
         """Close every connection."""
         await self._transport.aclose()
+
+    def apart(self, *, max_wait: float) -> Client:
+        """Return another way to the same server, with connections and a patience of its own: what it waits for holds up nobody."""
+        return Client(self._address, self._credential, trusted_hosts=self._trusted_hosts, session=self._session, max_wait=max_wait)
 
     async def session(self) -> Session:
         """Return the Session, reading it if none is kept or the kept one is out of date."""

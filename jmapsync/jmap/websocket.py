@@ -7,7 +7,7 @@ import contextlib
 import logging
 import ssl
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from jmapsync.jmap.session import Session
 
 CAPABILITY = "urn:ietf:params:jmap:websocket"
+_ECHO = {
+    "@type": "Request",
+    "id": "enabled",
+    "using": ["urn:ietf:params:jmap:core"],
+    "methodCalls": [["Core/echo", {}, "0"]],
+}
 _JMAP = Subprotocol("jmap")
 _FAILED = 400
 _FAREWELL = 0.1
@@ -67,12 +73,27 @@ class WebSocket:
         url = url.replace("ws", "http", 1) if url.startswith("ws") else url
         async with contextlib.AsyncExitStack() as stack:
             connection = await stack.enter_async_context(self._open(url))
-            enable = {"@type": "WebSocketPushEnable", "dataTypes": None}
-            if self._push_state:
-                enable["pushState"] = self._push_state
-            with _translated(url):
-                await connection.send(msgspec.json.encode(enable).decode())
-            yield await stack.enter_async_context(contextlib.aclosing(self._changes(connection, url)))
+            early = await self._enable(connection, url)
+            yield await stack.enter_async_context(contextlib.aclosing(self._changes(connection, url, early)))
+
+    async def _enable(self, connection: ClientConnection, url: str) -> list[StateChange]:
+        """Ask to be told of changes; return, once the server has read that, what it told of already.
+
+        Nothing answers a WebSocketPushEnable, and a change made before the server reads it would never be told. So a request
+        goes after it, and whatever the server makes of that one, it has read the other.
+        """
+        enable = {"@type": "WebSocketPushEnable", "dataTypes": None}
+        if self._push_state:
+            enable["pushState"] = self._push_state
+        early: list[StateChange] = []
+        with _translated(url):
+            await connection.send(msgspec.json.encode(enable).decode())
+            await connection.send(msgspec.json.encode(_ECHO).decode())
+            with contextlib.suppress(ConnectionClosedOK):  # which `_changes` meets again
+                async with asyncio.timeout(self._ping * (1 + _LATE)):
+                    while (message := _read(await connection.recv(), url)).get("requestId") != _ECHO["id"]:
+                        early += self._told(message)
+        return early
 
     @contextlib.asynccontextmanager
     async def _open(self, url: str) -> AsyncIterator[ClientConnection]:
@@ -118,23 +139,36 @@ class WebSocket:
         self._certificates.load()
         return self._certificates.context
 
-    async def _changes(self, connection: ClientConnection, url: str) -> AsyncGenerator[StateChange, None]:
+    async def _changes(self, connection: ClientConnection, url: str, early: list[StateChange]) -> AsyncGenerator[StateChange, None]:
+        for change in early:
+            yield change
         while True:
             try:
                 with _translated(url, connection):
-                    message = decode(await connection.recv())
+                    message = _read(await connection.recv(), url)
             except ConnectionClosedOK:
                 return
-            if not isinstance(message, dict):
-                continue
-            if message.get("@type") == "RequestError":
-                # The only request of ours is to be told of changes.
-                raise NoPushError(f"{urlsplit(url).netloc} refuses to tell of changes over its WebSocket.")
-            change = StateChange.read(message)
-            if change is not None:
-                if isinstance(state := message.get("pushState"), str):
-                    self._push_state = state
+            for change in self._told(message):
                 yield change
+
+    def _told(self, message: dict[str, Any]) -> list[StateChange]:
+        """Return the change that a message tells of, if it does."""
+        change = StateChange.read(message)
+        if change is None:
+            return []
+        if isinstance(state := message.get("pushState"), str):
+            self._push_state = state
+        return [change]
+
+
+def _read(text: str | bytes, url: str) -> dict[str, Any]:
+    """Decode a message; raise `NoPushError` where it refuses to tell of changes. What is no message is an empty one."""
+    message = decode(text)
+    if not isinstance(message, dict):
+        return {}
+    if message.get("@type") == "RequestError" and message.get("requestId") != _ECHO["id"]:
+        raise NoPushError(f"{urlsplit(url).netloc} refuses to tell of changes over its WebSocket.")
+    return message
 
 
 class _Connect(connect):

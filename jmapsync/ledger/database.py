@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 from jmapsync.errors import LedgerError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+_MANY = 500
+"""Host parameters a statement; SQLite's own limit is far higher, a plan is cached per length."""
 _OURS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
 
 
@@ -83,6 +86,19 @@ def copy_into(target: Database, path: Path) -> None:
                 source.backup(target)
     except sqlite3.Error as error:
         raise _told(error, path) from error
+
+
+def select_many(db: Database, statement: str, values: Sequence[Any], fixed: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Run a SELECT with a `{}` for a list of values, a batch of values at a time; `fixed` are the parameters before it."""
+    for start in range(0, len(values), _MANY):
+        part = values[start : start + _MANY]
+        yield from db.execute(statement.format(",".join("?" * len(part))), (*fixed, *part)).fetchall()
+
+
+def run_many(db: Database, statement: str, values: Sequence[Any], fixed: tuple[Any, ...] = ()) -> None:
+    """Run a statement that returns nothing as `select_many` does."""
+    for _ in select_many(db, statement, values, fixed):
+        pass
 
 
 def _state(path: Path) -> tuple[int, ...] | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from jmapsync.ledger.database import select_many
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from jmapsync.ledger.database import Database
 
-_MANY = 500
-"""Host parameters a statement."""
 _SENSE = "substr(item.local, instr(item.local, char(9)))"
 """Keywords and mailboxes of a version, as `codec.encode` writes them after its body."""
 
@@ -39,13 +39,9 @@ class TagTable:
     def of(self, messages: Sequence[str]) -> dict[str, list[Tagged]]:
         """Return the rows of messages, each list by key."""
         found: dict[str, list[Tagged]] = {}
-        for start in range(0, len(messages), _MANY):
-            some = messages[start : start + _MANY]
-            marks = ",".join("?" * len(some))
-            rows = self._db.execute(f"SELECT * FROM tagged WHERE message IN ({marks}) ORDER BY key", tuple(some))  # noqa: S608
-            for key, message, tags, shown, marked, _ in rows:
-                row = Tagged(key, message, _set(tags), _set(shown), bool(marked))
-                found.setdefault(message, []).append(row)
+        rows = select_many(self._db, "SELECT * FROM tagged WHERE message IN ({}) ORDER BY key", messages)
+        for key, message, tags, shown, marked, _ in rows:
+            found.setdefault(message, []).append(Tagged(key, message, _set(tags), _set(shown), bool(marked)))
         return found
 
     def put(self, rows: Iterable[Tagged], *, due: bool) -> None:

@@ -40,6 +40,17 @@ class Clock:
         return {"LD_PRELOAD": str(LIBRARY), **{f"FAKETIME_{name}": value for name, value in settings.items()}}
 
 
+def looks_at_rest(server: DemoServer, jmapsync: Command) -> int:
+    """Return how often the daemon has looked, once it does so no more; a look at the disk alone asks the server nothing."""
+    before, after = None, live(jmapsync)
+    while before is None or after.get("standing") != "in step" or before != after["looks"]:
+        before = after.get("looks")
+        rest(server)
+        after = live(jmapsync)
+    assert isinstance(before, int)
+    return before
+
+
 @pytest.mark.parametrize("jump", [DAY, -DAY, 400 * DAY], ids=["a day ahead", "a day back", "more than a year ahead"])
 def test_case_68_a_clock_that_is_set_means_one_look_and_everything_goes_on(
     home: Home, server: DemoServer, jmapsync: Command, tmp_path: Path, jump: int
@@ -48,15 +59,15 @@ def test_case_68_a_clock_that_is_set_means_one_look_and_everything_goes_on(
     home.configure(more=QUIET)
     home.mail.mkdir()  # a root that the daemon makes is one look more
     with running(home, environment=clock.environment) as daemon:
-        rest(server)
-        looks = live(jmapsync)["looks"]
-        assert isinstance(looks, int)
+        daemon.wait_for_log("push of a1: connected")
+        looks = looks_at_rest(server, jmapsync)
         clock.set(jump)
         daemon.wait_for_log("the clock was set")
-        rest(server)
+        wait_for(lambda: live(jmapsync).get("looks", looks) != looks)
+        # One for the clock, one for the push connection made anew, and perhaps one for what that tells: no storm. On a busy machine
+        # the library that sets the clock holds up the daemon's threads for seconds, and no status comes of it meanwhile.
+        assert 1 <= looks_at_rest(server, jmapsync) - looks <= 3
         after = live(jmapsync)
-        assert isinstance(after["looks"], int)
-        assert 1 <= after["looks"] - looks <= 2, "one for the clock, one for the push connection made anew"
         due = datetime.fromisoformat(str(after["next_poll"])) - datetime.fromtimestamp(time.time() + jump, UTC)
         assert 0 < due.total_seconds() <= 1.2 * 3600, "the slow look waits for no date that is far away"
 

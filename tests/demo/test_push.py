@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -45,6 +46,32 @@ def test_no_change_after_the_connection_is_missed_however_soon_it_comes(server: 
         with listening(server, "types=*&closeafter=no&ping=0") as lines:
             server.account.deliver(message())
             assert next(lines) == "event: state"
+
+
+def test_no_change_after_the_head_of_the_answer_is_missed(server: DemoServer) -> None:
+    """A thread that is held up there has long told the client that it is connected."""
+    sent: list[bytes] = []
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(3600)
+        return {}
+
+    async def send(part: Any) -> None:  # noqa: ANN401  # of ASGI
+        if part["type"] == "http.response.start":
+            server.account.deliver(message())
+        else:
+            sent.append(part["body"])
+
+    scope = {
+        "type": "http",
+        "asgi": {"spec_version": "2.4"},
+        "method": "GET",
+        "path": "/jmap/events/",
+        "query_string": b"types=*&closeafter=state&ping=0",
+        "headers": [(b"authorization", b"Basic ZGVtbzpkZW1v")],
+    }
+    asyncio.run(asyncio.wait_for(server.endpoints.application()(scope, receive, send), 5))
+    assert b"event: state" in b"".join(sent)
 
 
 def test_only_the_types_asked_for_are_told(server: DemoServer) -> None:

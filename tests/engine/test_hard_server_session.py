@@ -186,7 +186,7 @@ class TestHttp:
         started = time.monotonic()
         with pytest.raises(ServerError):
             mirror.run()
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 60
         full.faults.clear()
         assert_converges(full.account, mirror)
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.engine import keeper as module
-from jmapsync.engine.cycle import Options
 from jmapsync.engine.keeper import Keeper, Settings
 from jmapsync.engine.meter import Meter
+from jmapsync.engine.options import Options
 from jmapsync.engine.report import AccountReport
 from jmapsync.engine.standing import Standing
 from jmapsync.errors import BusyError, ExitCode, JmapsyncError, LocalError, SignInError

@@ -119,13 +119,11 @@ async def test_the_better_way_is_taken_and_a_look_asked_for_at_once(server: Demo
         assert before <= one.listener.state.since <= time.time()
 
 
-async def test_a_change_is_hinted_within_a_moment(server: DemoServer) -> None:
+async def test_a_change_is_hinted_with_what_it_led_to(server: DemoServer) -> None:
     async with account(server.url) as one:
-        await listened(server)
-        began = time.monotonic()
+        await one.connected()
         server.account.deliver(message())
         await one.until(lambda one: len(one.hints) > 1)
-        assert time.monotonic() - began < 0.5
         assert one.hints[1] == "push tells of Email, Mailbox"
         assert one.listener.told == {name: server.account.state(name) for name in ("Email", "Mailbox")}
 

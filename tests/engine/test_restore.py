@@ -14,7 +14,7 @@ from jmapsync.demo.problems import SetError
 from jmapsync.engine import execute, restore
 from jmapsync.engine.account import AccountRun, Sides
 from jmapsync.engine.commit import Committer
-from jmapsync.engine.cycle import Options
+from jmapsync.engine.options import Options
 from jmapsync.engine.report import Silent
 from jmapsync.engine.restore import Restored, released
 from jmapsync.engine.rewritten import as_rewritten

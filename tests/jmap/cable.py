@@ -7,6 +7,8 @@ import contextlib
 from typing import Self
 from urllib.parse import urlsplit
 
+from jmapsync.demo.server import stop_listening
+
 _CHUNK = 1 << 16
 
 
@@ -20,23 +22,22 @@ class Cable:
         self._server: asyncio.Server | None = None
         self._ends: set[asyncio.StreamWriter] = set()
         self._cut: set[asyncio.StreamWriter] = set()
-        self._joins: set[asyncio.Task[None]] = set()
+        self._joining = 0
         self.cut_new = False
         """Connections that are made from now on carry nothing either."""
         self.made = 0
         """How many connections there were so far."""
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._join, "127.0.0.1", 0)
+        self._server = await asyncio.get_running_loop().create_server(self._accept, "127.0.0.1", 0)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         assert self._server is not None
-        self._server.close()
-        self.break_off()
-        while self._joins:  # one that is just being made is there to be closed a moment later
-            await asyncio.wait(self._joins, timeout=0.1)
+        await stop_listening(self._server)
+        while self._joining:  # one that is just being made is there to be closed a moment later
             self.break_off()
+            await asyncio.sleep(0.001)
         await self._server.wait_closed()
 
     @property
@@ -62,11 +63,13 @@ class Cable:
         for end in self._ends:
             end.close()
 
+    def _accept(self) -> asyncio.Protocol:
+        """Counted from here on: a test may end before the task that joins the ends takes its first step."""
+        self._joining += 1
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(), self._join)
+
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.made += 1
-        task = asyncio.current_task()
-        assert task is not None
-        self._joins.add(task)
         ends = {writer}
         try:
             far_reader, far_writer = await asyncio.open_connection(*self._target)
@@ -82,7 +85,7 @@ class Cable:
                 end.close()
                 with contextlib.suppress(OSError):
                     await end.wait_closed()
-            self._joins.discard(task)
+            self._joining -= 1
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):

@@ -8,6 +8,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from jmapsync.demo.server import stop_listening
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Mapping
@@ -84,7 +86,7 @@ class Peer:
 
     async def stop(self) -> None:
         if self._server is not None:
-            self._server.close()
+            await stop_listening(self._server)
             for writer in list(self._connections):
                 writer.close()
             await self._server.wait_closed()

@@ -125,6 +125,18 @@ async def test_giving_up_on_a_command_that_has_just_ended_is_no_failure(monkeypa
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_command_ends_with_whoever_gives_up_on_it_even_while_it_starts(turns: int) -> None:
+    waiting = asyncio.create_task(from_command("sleep 60; :"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    async with asyncio.timeout(10):
+        await asyncio.wait([waiting])
+    assert waiting.cancelled()
+
+
+@pytest.mark.anyio
 async def test_a_command_has_no_terminal_and_no_input() -> None:
     assert (await from_command("cat; (: </dev/tty) 2>/dev/null && echo terminal || echo none")).reveal() == "none"
 

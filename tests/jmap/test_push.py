@@ -122,6 +122,14 @@ async def test_a_change_is_told_at_once_with_its_states(server: DemoServer, way:
 
 
 @pytest.mark.parametrize("way", WAYS)
+async def test_no_change_after_the_connection_is_missed_however_soon_it_comes(server: DemoServer, way: type[Push]) -> None:
+    for _ in range(20):
+        async with listening(server.url, way) as changes:
+            server.account.deliver(message())
+            assert (await told(changes)).keys() == {"a1"}
+
+
+@pytest.mark.parametrize("way", WAYS)
 async def test_the_connection_outlives_many_pings_and_still_tells(server: DemoServer, way: type[Push]) -> None:
     async with listening(server.url, way) as changes:
         await listened(server)

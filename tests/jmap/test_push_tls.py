@@ -45,6 +45,8 @@ async def first(url: str, way: type[Push], *trusted_hosts: str) -> StateChange:
 async def talk(socket: ServerConnection) -> None:
     await socket.recv()
     await socket.send(CHANGE)
+    asked = json.loads(await socket.recv())
+    await socket.send(json.dumps({"@type": "Response", "requestId": asked["id"], "methodResponses": asked["methodCalls"]}))
     await socket.wait_closed()
 
 

@@ -53,8 +53,9 @@ class Cyrus:
     The server dies with the thread that started it, however that ends: start it from the main thread.
     """
 
-    def __init__(self, flavour: str, directory: Path, lock: int) -> None:
+    def __init__(self, flavour: str, directory: Path, lock: int, settings: str) -> None:
         self.flavour = flavour
+        self._settings = settings
         self.version = ""
         self.jmap_port = 0
         self.imap_port = 0
@@ -64,8 +65,8 @@ class Cyrus:
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def start(cls, flavour: str) -> Self:
-        """Start a server with no users and return it once it answers.
+    def start(cls, flavour: str, *, settings: str = "") -> Self:
+        """Start a server with no users and return it once it answers; `settings` are more lines for its imapd.conf.
 
         Raise NotProvisionedError when the machine lacks it, CyrusError when it does not come up.
         """
@@ -74,10 +75,10 @@ class Cyrus:
         directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_roomy_directory()))
         lock = os.open(directory, os.O_RDONLY)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        server = cls(flavour, directory, lock)
+        server = cls(flavour, directory, lock, settings)
         try:
             server._create_directories()
-            server._launch_on_free_ports()
+            server._launch_onfree_ports()
         except BaseException:
             server.remove()
             raise
@@ -173,9 +174,9 @@ class Cyrus:
         if done.returncode:
             raise CyrusError(f"{script!r} failed in Cyrus {self.flavour}: {done.stderr.decode(errors='replace')}")
 
-    def _launch_on_free_ports(self) -> None:
+    def _launch_onfree_ports(self) -> None:
         for attempt in range(3):
-            self.jmap_port, self.imap_port = _free_ports(2)
+            self.jmap_port, self.imap_port = free_ports(2)
             try:
                 self._launch()
             except CyrusError:
@@ -188,7 +189,7 @@ class Cyrus:
     def _launch(self) -> None:
         directory = self._directory
         (directory / "conf/db/skipstamp").unlink(missing_ok=True)
-        (directory / "imapd.conf").write_text(IMAPD_CONF[self.flavour])
+        (directory / "imapd.conf").write_text(IMAPD_CONF[self.flavour] + self._settings)
         (directory / "cyrus.conf").write_text(CYRUS_CONF.format(imap_port=self.imap_port, jmap_port=self.jmap_port))
         with (directory / "console").open("ab") as console:
             self._process = subprocess.Popen(
@@ -282,7 +283,7 @@ def _lives(pid: int) -> bool:
         return False
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     ports: list[int] = []
     for port in random.SystemRandom().sample(_PORTS, 200):
         with socket.socket() as probe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 import time
@@ -23,7 +24,7 @@ class Screen:
         """Press keys, by tmux' names, or type texts."""
         for key in keys:
             subprocess.run(["tmux", "send-keys", "-t", self.session, key], check=True)
-            time.sleep(0.15)
+            time.sleep(0.25)
 
     def text(self) -> str:
         return subprocess.run(["tmux", "capture-pane", "-p", "-t", self.session], check=True, capture_output=True, text=True).stdout
@@ -32,6 +33,13 @@ class Screen:
         until = time.monotonic() + seconds
         while text not in self.text():
             assert time.monotonic() < until, f"{text!r} never came; the screen:\n{self.text()}"
+            time.sleep(0.05)
+
+    def wait_for_line(self, pattern: str, seconds: float = 10) -> None:
+        """Wait until a line matches from its beginning."""
+        until = time.monotonic() + seconds
+        while re.search(rf"(?m)^{pattern}", self.text()) is None:
+            assert time.monotonic() < until, f"{pattern!r} never came; the screen:\n{self.text()}"
             time.sleep(0.05)
 
     def wait_for_end(self, seconds: float = 10) -> None:

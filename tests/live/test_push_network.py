@@ -158,7 +158,7 @@ def test_push_is_back_after_the_network_was_gone(ear: Ear, cable: Cable, server:
     ear.hears(LOOK, 40)
     ear.until(lambda line: line.get("connected"))
     server.deliver()
-    ear.hears("push tells", 2)
+    ear.hears("push tells")
     assert set(ear.modes) == {way}
 
 
@@ -171,7 +171,7 @@ def test_push_is_back_after_the_server_hung(ear: Ear, server: Server, way: str) 
     ear.hears(LOOK)
     ear.until(lambda line: line.get("connected"))
     server.deliver()
-    ear.hears("push tells", 2)
+    ear.hears("push tells")
     assert set(ear.modes) == {way}
 
 

@@ -48,10 +48,16 @@ def test_mutt_lists_the_folders_marks_and_moves_and_synchronises_by_a_key(progra
     lines = shown("mutt and NeoMutt", "muttrc")
     if program == "neomutt":
         lines = lines.replace('source "jmapsync mailboxes|"', 'source "jmapsync mailboxes --named|"')
-    rc = desk.write(".muttrc", f"{lines}set confirmappend = no\nset sort = date-received\n")
+    rc = desk.write(".muttrc", f"{lines}set confirmappend = no\nset sort = date-received\nset arrow_cursor = yes\n")
     with on_screen([program, "-F", str(rc)], desk.environment) as screen:
         screen.wait_for("letter 3")
-        screen.keys("2", "Enter", "F", "3", "Enter", "s", "C-u", "=Archive", "Enter")
+        screen.keys("2", "Enter")
+        screen.wait_for_line(r"-> +2 ")
+        screen.keys("F")
+        screen.wait_for("! Jan")
+        screen.keys("3", "Enter")
+        screen.wait_for_line(r"-> +3 ")
+        screen.keys("s", "C-u", "=Archive", "Enter")
         desk.account.imap.store("INBOX", [desk.uid("INBOX", "letter 0")], "+", ["\\Flagged"])
         screen.keys("S")
         screen.wait_for("Press any key", 30)

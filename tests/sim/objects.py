@@ -16,7 +16,7 @@ from jmapsync.app.sides import CAPABILITIES
 from jmapsync.demo import CYRUS_312, RFC, STALWART, DemoServer
 from jmapsync.demo.dialect import CYRUS_CALENDARS
 from jmapsync.engine.account import AccountRun, Sides
-from jmapsync.engine.cycle import Options
+from jmapsync.engine.options import Options
 from jmapsync.engine.report import Silent
 from jmapsync.errors import ExitCode
 from jmapsync.formats import jscalendar1

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.ical.alerts import read_alerts, read_relation, write_alerts, write_relations
+from jmapsync.formats.ical.attendees import write_people
 from jmapsync.formats.ical.fields import EVENT, TASK, by_name, read_field, write_fields
 from jmapsync.formats.ical.kept import Reading, Writing, leave_unknown
 from jmapsync.formats.ical.lines import escape, params_text, unescape
 from jmapsync.formats.ical.links import NAMES as LINKS
 from jmapsync.formats.ical.links import read_link, write_links
 from jmapsync.formats.ical.moments import Form, form_of
-from jmapsync.formats.ical.people import read_people, write_people
+from jmapsync.formats.ical.people import read_people
 from jmapsync.formats.ical.places import read_conference, read_places, write_conferences, write_places
 from jmapsync.formats.ical.recurrence import read_recurrence, write_recurrence
 from jmapsync.formats.ical.schedule import NAMES as TIMES

@@ -11,9 +11,6 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
-from icalendar import Timezone
-from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
-
 from jmapsync.formats.ical.times import at, shown
 
 UTC_ZONE: Final = "Etc/UTC"
@@ -53,12 +50,18 @@ def zone_of_name(tzid: str) -> str | None:
         tail = "/".join(parts[-count:])
         if len(parts) > count and (count > 1 or len(parts) == 2) and zone_info(tail) is not None:  # noqa: PLR2004
             return tail
-    if (windows := WINDOWS_TO_OLSON.get(tzid.strip('" '))) is not None:
+    if (windows := _names_of_windows().get(tzid.strip('" '))) is not None:
         return windows
     if offset := _OFFSET.match(tzid):
         name = f"Etc/GMT{'-' if offset[1] == '+' else '+'}{int(offset[2])}" if int(offset[2]) else UTC_ZONE
         return name if zone_info(name) is not None else None
     return tzid if _SHAPE.fullmatch(tzid) else None
+
+
+def _names_of_windows() -> dict[str, str]:
+    from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON  # noqa: PLC0415  # the library costs 90 ms, and is seldom needed
+
+    return WINDOWS_TO_OLSON
 
 
 def to_utc(local: str, zone: str | None) -> datetime | None:
@@ -97,6 +100,8 @@ def moved(local: str, zone: str | None, to: str | None) -> str | None:
 @lru_cache(maxsize=256)
 def zone_of_rules(text: str, year: int) -> str | None:
     """Return the IANA zone whose clock goes as a VTIMEZONE says, from a year on, the best known zones first."""
+    from icalendar import Timezone  # noqa: PLC0415  # as above
+
     try:
         rules = Timezone.from_ical(text).to_tz(lookup_tzid=False)  # type: ignore[attr-defined]  # it is a Timezone
         first = datetime(min(max(year, 1970), _LAST_YEAR - _SAMPLED_YEARS), 1, 1, 12)  # noqa: DTZ001  # local time is what is asked about
@@ -121,6 +126,6 @@ def zone_of_rules(text: str, year: int) -> str | None:
 @lru_cache(maxsize=1)
 def _candidates() -> tuple[str, ...]:
     known = list(
-        dict.fromkeys(["Etc/UTC", *sorted(WINDOWS_TO_OLSON.values(), key=lambda name: (not name.startswith("Europe/"), name))])
+        dict.fromkeys(["Etc/UTC", *sorted(_names_of_windows().values(), key=lambda name: (not name.startswith("Europe/"), name))])
     )
     return (*known, *sorted(available_timezones() - set(known) - _NO_ZONES))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.app.sides import CAPABILITIES
 from jmapsync.engine.account import AccountRun, Sides
-from jmapsync.engine.cycle import Options
+from jmapsync.engine.options import Options
 from jmapsync.engine.report import AccountReport, KindReport, Silent
 from jmapsync.formats.conversion import FileCodec, cards, schedules
 from jmapsync.jmap.auth import BasicCredential

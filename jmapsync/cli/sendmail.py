@@ -1,0 +1,68 @@
+"""`jmapsync sendmail`: take a message from a program, as every sendmail does, and send it through the account."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from jmapsync.cli.settings import Settings, pass_settings
+
+
+@click.command(short_help="Send a message from standard input.")
+@click.argument("recipients", metavar="[ADDRESS]...", nargs=-1)
+@click.option("-t", "from_header", is_flag=True, help="Send to those whom the header names too: To, Cc and Bcc.")
+@click.option("-i", "ignore_dots", is_flag=True, help="A line with a single dot is not the end of the message.")
+@click.option("-f", "-r", "sender", metavar="ADDRESS", help="Who sends it; default: whom its header says it is from.")
+@click.option("-F", "full_name", metavar="NAME", default="", help="The sender's name, where the header has no From.")
+@click.option("--account", metavar="NAME", help="The account to send from; default: the one with the sender's address.")
+@click.option("-o", "options", metavar="OPTION", multiple=True, help="-oi is -i; any other is for other programs and ignored.")
+@click.option("-b", "mode", metavar="m", default="m", help="-bm, which is what it does anyway; no other mode is there.")
+@click.option("-B", "-N", "-R", "-V", "-X", "ignored", metavar="VALUE", multiple=True, help="For other programs; ignored.")
+@click.option("-v", "-m", "-n", "-U", "-G", "quiet_ignored", is_flag=True, hidden=True, expose_value=False)
+@pass_settings
+def sendmail(
+    settings: Settings,
+    recipients: tuple[str, ...],
+    *,
+    from_header: bool,
+    ignore_dots: bool,
+    sender: str | None,
+    full_name: str,
+    account: str | None,
+    options: tuple[str, ...],
+    mode: str,
+    ignored: tuple[str, ...],
+) -> int:
+    """Send a message from standard input by way of the account's server, which files it among sent mail.
+
+    Without a network it is kept and sent once as soon as there is one, by the daemon or the next `jmapsync sync`. Exit code 0 says
+    that it is safe; with any other it was not taken.
+    """
+    del ignored
+    if mode != "m":
+        raise click.UsageError(f"-b{mode} is not there; messages that wait are listed by: jmapsync outbox")
+    import asyncio  # noqa: PLC0415  # `--help` must come at once
+    from datetime import datetime  # noqa: PLC0415
+    from itertools import chain  # noqa: PLC0415
+
+    from jmapsync.app.sending import account_for, own_address, send  # noqa: PLC0415
+    from jmapsync.formats import outgoing  # noqa: PLC0415
+
+    config = settings.configuration()
+    pieces = outgoing.pieces_of(sys.stdin.buffer.readline, dot_ends=not ignore_dots and "i" not in options)
+    header, read = outgoing.take_header(pieces)
+    theirs = sender or outgoing.sender_of(header)
+    chosen = account_for(config, theirs, account)
+    named = outgoing.recipients_of(header) if from_header else []
+    text, envelope = outgoing.complete(
+        header,
+        sender=theirs or own_address(chosen),
+        recipients=[*recipients, *named],
+        now=datetime.now().astimezone(),
+        full_name=full_name,
+    )
+    accepted = asyncio.run(send(chosen, text, chain(read, pieces), envelope))
+    if not accepted.is_sent:
+        settings.tell(f"Kept, to be sent later: {accepted.why} It is listed by: jmapsync outbox")
+    return 0

@@ -1,0 +1,193 @@
+"""Write participants as ATTENDEE, ORGANIZER and PARTICIPANT (draft-ietf-calext-jscalendar-icalendar, Participant)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from jmapsync.formats.ical.fields import write_uri
+from jmapsync.formats.ical.kept import Writing, leave_unknown
+from jmapsync.formats.ical.keys import hashed, is_id
+from jmapsync.formats.ical.lines import escape
+from jmapsync.formats.ical.links import names_of, write_links
+from jmapsync.formats.ical.places import add_identity
+from jmapsync.formats.ical.pointers import join
+from jmapsync.formats.ical.roles import ROLES, SETS, TEXTS, write_kind, write_progress, write_role, write_status
+from jmapsync.formats.ical.texts import write_descriptions
+
+if TYPE_CHECKING:
+    from jmapsync.formats.codec import Object
+
+_LINE: Final = {"@type", "calendarAddress", "roles", *TEXTS.values()}
+"""What an ORGANIZER line says of a participant."""
+_COMPONENT: Final = {"description", "descriptionContentType", "links", "percentComplete"}
+"""What only a PARTICIPANT component says."""
+_ATTENDEE: Final = {"kind", "participationStatus", "progress", "expectReply", *SETS.values()}
+
+
+def write_people(item: Object, writing: Writing, *, task: bool) -> None:
+    """Write the participants, and the organizer."""
+    people = item.get("participants")
+    organizer = write_uri(item.get("organizerCalendarAddress"))
+    if organizer is None:
+        writing.leave("organizerCalendarAddress", item.get("organizerCalendarAddress"))
+    entries = people if isinstance(people, dict) else {}
+    if people is not None and not isinstance(people, dict):
+        writing.leave("participants", people)
+    usable = {key: person for key, person in sorted(entries.items()) if isinstance(person, dict) and is_id(key)}
+    owner = _owner(usable, organizer)
+    if organizer is not None:
+        _write_organizer(item, organizer, owner, usable, writing)
+    elif item.get("sentBy") is not None:
+        writing.leave("sentBy", item["sentBy"])
+    for key, person in usable.items():
+        _write_person(key, person, writing, is_owner=key == owner and _is_restored(person, usable, key), task=task)
+    writing.leave_entries("participants", {key: person for key, person in entries.items() if key not in usable}, len(entries))
+
+
+def _owner(people: Object, organizer: str | None) -> str | None:
+    """Return the key of the participant that is the organizer."""
+    if organizer is None:
+        return None
+    same = [key for key, person in people.items() if str(person.get("calendarAddress", "")).casefold() == organizer.casefold()]
+    return same[0] if same else None
+
+
+def _is_restored(person: Object, people: Object, key: str) -> bool:
+    """Tell whether a reader of the ORGANIZER line gives its participant the role of an owner."""
+    if any(isinstance(person.get(path), str) for path in TEXTS.values()):
+        return True
+    return not any(
+        "owner" in names_of(other.get("roles")) and "calendarAddress" in other for name, other in people.items() if name != key
+    )
+
+
+def _write_organizer(item: Object, organizer: str, owner: str | None, people: Object, writing: Writing) -> None:
+    person = people.get(owner or "", {})
+    params: dict[str, str | list[str]] = {name: person[path] for name, path in TEXTS.items() if isinstance(person.get(path), str)}
+    sent_by = item.get("sentBy")
+    if isinstance(sent_by, str):
+        params["SENT-BY"] = sent_by
+    elif sent_by is not None:
+        writing.leave("sentBy", sent_by)
+    noted = writing.noted_params("organizerCalendarAddress", "ORGANIZER")
+    params |= {name: values for name, values in noted.items() if name in TEXTS}
+    if owner is not None and owner != hashed(organizer) and _is_covered(person):
+        params["JSID"] = owner
+    writing.add("ORGANIZER", organizer, params, "organizerCalendarAddress")
+
+
+def _is_covered(person: Object) -> bool:
+    """Tell whether the ORGANIZER line says all of a participant."""
+    roles = person.get("roles", {"owner": True})
+    return (
+        person.keys() <= _LINE
+        and roles in ({"owner": True}, {})
+        and all(isinstance(person.get(path, ""), str) for path in TEXTS.values())
+    )
+
+
+def _write_person(key: str, person: Object, writing: Writing, *, is_owner: bool, task: bool) -> None:
+    address = write_uri(person.get("calendarAddress"))
+    path = join("participants", key, "calendarAddress")
+    if is_owner and _is_covered(person) and not writing.noted(path, "attendee"):
+        return
+    kept = person.get("iCalendar")
+    inner = Writing(kept, "participant")
+    alone = address is None or bool(inner.noted("calendarAddress", "calendar-address"))
+    if not alone and address is not None:
+        params = _attendee_params(key, person, writing, is_owner=is_owner, task=task)
+        component = kept is not None or any(person.get(name) is not None for name in _COMPONENT)
+        if not component:
+            leave_unknown(writing, person, _LINE | _ATTENDEE, "participants", key)
+        if key != hashed(address) or writing.is_pointed(key):
+            params["JSID"] = key
+        writing.add("ATTENDEE", address, params, path)
+        if not component:
+            return
+    known = {"@type", "iCalendar"}
+    if address is not None:
+        inner.add("CALENDAR-ADDRESS", address, None, "calendarAddress")
+        known.add("calendarAddress")
+    known |= _LINE | _ATTENDEE if not alone else set()
+    if alone and isinstance(person.get("name"), str):
+        inner.add("SUMMARY", escape(person["name"]), None, "name")
+        known.add("name")
+    percent = person.get("percentComplete")
+    if isinstance(percent, int) and not isinstance(percent, bool) and 0 <= percent <= 100:  # noqa: PLR2004
+        inner.add("PERCENT-COMPLETE", str(percent), None, "percentComplete")
+        known.add("percentComplete")
+    write_descriptions(person, inner)
+    write_links(person, inner)
+    leave_unknown(inner, person, known | {"description", "descriptionContentType", "links"})
+    inner.add_kept()
+    add_identity(inner, key, hashed(address) if address is not None else None, uid=kept is None)
+    writing.nested.append(inner.finished("PARTICIPANT"))
+
+
+def _attendee_params(key: str, person: Object, writing: Writing, *, is_owner: bool, task: bool) -> dict[str, str | list[str]]:
+    params: dict[str, str | list[str]] = {}
+    left: Object = {}
+    for name, path in TEXTS.items():
+        value = person.get(path)
+        if isinstance(value, str):
+            params[name] = value
+        else:
+            left[path] = value
+    if (kind := person.get("kind")) is not None:
+        text = write_kind(kind)
+        if text is None:
+            left["kind"] = kind
+        else:
+            params["CUTYPE"] = text
+    _add_roles(key, person.get("roles"), params, writing, is_owner=is_owner)
+    _add_status(person, params, left, task=task)
+    if isinstance(reply := person.get("expectReply"), bool):
+        params["RSVP"] = "TRUE" if reply else "FALSE"
+    else:
+        left["expectReply"] = reply
+    for name, path in SETS.items():
+        held: Any = person.get(path)
+        if isinstance(held, dict) and held and all(address and answer is True for address, answer in held.items()):
+            params[name] = sorted(held)
+        elif held:
+            left[path] = held
+    for name, value in left.items():
+        writing.leave(join("participants", key, name), value)
+    return params
+
+
+def _add_roles(key: str, roles: object, params: dict[str, str | list[str]], writing: Writing, *, is_owner: bool) -> None:
+    if roles is None or roles == {}:
+        return
+    names = names_of(roles)
+    if not names and is_owner and isinstance(roles, dict):  # the ORGANIZER line gives the reader roles that this adds to
+        for name in roles.keys() - {"owner"}:
+            writing.leave(join("participants", key, "roles", name), roles[name])
+        return
+    if not names:
+        writing.leave(join("participants", key, "roles"), roles)
+        return
+    rest = [name for name in names if not (is_owner and name == "owner")]
+    role = next((name for _, name in ROLES if name in rest), None)
+    text = write_role(role)
+    if text is not None:
+        params["ROLE"] = text
+        rest.remove(str(role))
+    if text is None and rest and not is_owner:
+        writing.leave(join("participants", key, "roles"), dict.fromkeys(rest, True))
+        return
+    for name in rest:
+        writing.leave(join("participants", key, "roles", name), value=True)
+
+
+def _add_status(person: Object, params: dict[str, str | list[str]], left: Object, *, task: bool) -> None:
+    status, progress = person.get("participationStatus"), person.get("progress")
+    if task and status == "accepted" and (text := write_progress(progress)) is not None:
+        params["PARTSTAT"] = text
+        return
+    left["progress"] = progress
+    text = write_status(status)
+    if text is not None:
+        params["PARTSTAT"] = text
+    else:
+        left["participationStatus"] = status

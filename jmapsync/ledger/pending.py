@@ -1,0 +1,103 @@
+"""Keep what is not settled: creates under way, versions that lost, items and plans held back; and how the last runs went."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.ledger.rows import HeldBack, Intent, Shelved, Suspended
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jmapsync.ledger.database import Database
+
+
+class Pending:
+    """What of one account waits for an answer, another run or a person."""
+
+    def __init__(self, db: Database) -> None:
+        """Wrap an open connection."""
+        self._db = db
+
+    # intents
+
+    def intend(self, intents: Iterable[Intent]) -> None:
+        """Write down creates before they are sent."""
+        self._db.executemany("INSERT OR REPLACE INTO intent VALUES (?, ?, ?, ?)", intents)
+
+    def intents(self, kind: str) -> dict[int, Intent]:
+        """Return the creates whose outcome is not known, by key."""
+        rows = self._db.execute("SELECT * FROM intent WHERE kind = ? ORDER BY key", (kind,))
+        return {row[0]: Intent._make(row) for row in rows}
+
+    def drop_intents(self, keys: Iterable[int]) -> None:
+        """Forget creates whose outcome is known."""
+        self._db.executemany("DELETE FROM intent WHERE key = ?", ((key,) for key in keys))
+
+    # the shelf
+
+    def shelve(self, shelved: Shelved) -> int:
+        """Keep a version that lost a conflict and return its id (the id given is ignored)."""
+        row = self._db.execute(
+            "INSERT INTO shelf (kind, key, item, side, reason, at, home, tags) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+            shelved[1:],
+        ).fetchone()
+        return int(row[0])
+
+    def shelf(self, kind: str = "") -> list[Shelved]:
+        """Return the shelf, of one kind if given."""
+        rows = self._db.execute("SELECT * FROM shelf WHERE ? IN ('', kind) ORDER BY id", (kind,))
+        return [Shelved._make(row) for row in rows]
+
+    def unshelve(self, number: int) -> None:
+        """Take a version off the shelf."""
+        self._db.execute("DELETE FROM shelf WHERE id = ?", (number,))
+
+    # problems
+
+    def hold_back(self, held: HeldBack) -> None:
+        """Keep a problem; one already known about the same subject keeps the time it was first seen."""
+        self._db.execute(
+            "INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, subject) DO UPDATE SET"
+            " item = excluded.item, key = excluded.key, why = excluded.why, remedy = excluded.remedy, seen = excluded.seen,"
+            " last = excluded.last",
+            held,
+        )
+
+    def problems(self, kind: str = "") -> list[HeldBack]:
+        """Return the items held back, of one kind if given."""
+        rows = self._db.execute("SELECT * FROM problem WHERE ? IN ('', kind) ORDER BY kind, item, subject", (kind,))
+        return [HeldBack._make(row) for row in rows]
+
+    def release(self, subjects: Iterable[tuple[str, str]]) -> None:
+        """Forget problems by kind and subject."""
+        self._db.executemany("DELETE FROM problem WHERE kind = ? AND subject = ?", subjects)
+
+    def release_agreed(self, kind: str) -> None:
+        """Forget the problems of items on which both sides agree now: whoever caused them took it back."""
+        self._db.execute("DELETE FROM problem WHERE kind = ? AND key IN (SELECT key FROM item WHERE agreed = 1)", (kind,))
+
+    # suspensions and runs
+
+    def suspension(self, kind: str) -> Suspended | None:
+        """Return the plan of a kind that the guard holds back."""
+        row = self._db.execute("SELECT * FROM suspension WHERE kind = ?", (kind,)).fetchone()
+        return Suspended._make(row) if row else None
+
+    def suspend(self, suspended: Suspended) -> None:
+        """Keep the plan that the guard holds back."""
+        self._db.execute("INSERT OR REPLACE INTO suspension VALUES (?, ?, ?, ?)", suspended)
+
+    def lift(self, kind: str) -> None:
+        """Forget the plan of a kind that was held back."""
+        self._db.execute("DELETE FROM suspension WHERE kind = ?", (kind,))
+
+    def record_run(self, kind: str, at: int, report: dict[str, Any]) -> None:
+        """Keep the report of the last run of a kind."""
+        self._db.execute("INSERT OR REPLACE INTO run VALUES (?, ?, ?)", (kind, at, json.dumps(report)))
+
+    def runs(self) -> dict[str, tuple[int, dict[str, Any]]]:
+        """Return the time and the report of the last run, by kind."""
+        rows = self._db.execute("SELECT kind, at, report FROM run ORDER BY kind")
+        return {row[0]: (row[1], json.loads(row[2])) for row in rows}

@@ -1,0 +1,67 @@
+"""Keep where things lie on the disk: the files of items, and the folders of containers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jmapsync.ledger.database import select_many
+from jmapsync.ledger.rows import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from jmapsync.ledger.database import Database
+
+
+class Places:
+    """The files and folders of one account."""
+
+    def __init__(self, db: Database) -> None:
+        """Wrap an open connection."""
+        self._db = db
+
+    def places_in(self, folder: int) -> Iterator[Place]:
+        """Yield the files of a folder."""
+        return map(Place._make, self._db.execute("SELECT * FROM place WHERE folder = ?", (folder,)))
+
+    def taken_names(self, folder: int, names: Sequence[str]) -> set[str]:
+        """Return those of some names that files of a folder are known under."""
+        rows = select_many(self._db, "SELECT name FROM place WHERE folder = ? AND name IN ({})", names, (folder,))
+        return {row[0] for row in rows}
+
+    def keys_at(self, folder: int, names: Sequence[str]) -> dict[str, int]:
+        """Return whose files of a folder those of some names are, by name; one that is not known is left out."""
+        return dict(select_many(self._db, "SELECT name, key FROM place WHERE folder = ? AND name IN ({})", names, (folder,)))
+
+    def places_of(self, keys: Sequence[int]) -> dict[int, list[Place]]:
+        """Return the files of some items, each list by folder and name."""
+        found: dict[int, list[Place]] = {}
+        for row in select_many(self._db, "SELECT * FROM place WHERE key IN ({}) ORDER BY folder, name", keys):
+            found.setdefault(row[4], []).append(Place._make(row))
+        return found
+
+    def put_places(self, places: Iterable[Place]) -> None:
+        """Keep files, replacing what was known under the same folder and name."""
+        self._db.executemany("INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", places)
+
+    def drop_places(self, names: Iterable[tuple[int, str]]) -> None:
+        """Forget files by folder and name."""
+        self._db.executemany("DELETE FROM place WHERE folder = ? AND name = ?", names)
+
+    def folders(self, kind: str = "") -> dict[int, tuple[str, str]]:
+        """Return the path below the root and the keyword table's text of each container, of one kind if given, by key."""
+        rows = self._db.execute(
+            "SELECT key, path, keywords FROM folder"
+            " WHERE ? IN ('', (SELECT item.kind FROM item WHERE item.key = folder.key)) ORDER BY key",
+            (kind,),
+        )
+        return {row[0]: (row[1], row[2]) for row in rows}
+
+    def put_folder(self, key: int, path: str, keywords: str) -> None:
+        """Keep where a container lies and its keyword table."""
+        self._db.execute("INSERT OR REPLACE INTO folder VALUES (?, ?, ?)", (key, path, keywords))
+
+    def drop_folder(self, key: int) -> None:
+        """Forget where a container lies, and every file in it."""
+        self._db.execute("DELETE FROM folder WHERE key = ?", (key,))
+        self._db.execute("DELETE FROM place WHERE folder = ?", (key,))

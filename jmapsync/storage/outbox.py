@@ -1,0 +1,183 @@
+"""Keep messages that wait to be sent, each in two files: the message as it will leave, and a note of how far it got.
+
+A message is in the outbox once its note is there, which comes last and in one step. Every step of sending is noted, durably,
+before it is taken: whoever finds the note after a crash knows what may have happened already (hard case 64).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import fcntl
+import os
+import secrets
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from jmapsync.errors import LocalError
+from jmapsync.formats.envelope import Envelope
+from jmapsync.formats.lines import Form, to_wire
+from jmapsync.storage.atomic import replace_bytes, sync_directories
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_NOTE, _MESSAGE, _LOCK = ".json", ".eml", "lock"
+_UNFINISHED_SECONDS = 86_400.0
+"""A message without a note was left by a program that ended before it was told that its message is safe."""
+
+
+class Stage(enum.StrEnum):
+    """How far a message got."""
+
+    QUEUED = "queued"
+    """Nothing was asked of the server."""
+    IMPORTING = "importing"
+    """The server may have been asked to take it among the drafts."""
+    DRAFT = "draft"
+    """It is a draft on the server, and nothing was asked to send it."""
+    SENDING = "sending"
+    """The server may have been asked to send it."""
+    SENT = "sent"
+    """It was sent; what is left is to file it."""
+
+
+class Baseline(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the server knew of submissions just before it was asked to send a message."""
+
+    state: str = ""
+    """While it stays, nothing was sent."""
+    of_message: tuple[str, ...] = ()
+    """The ids of those of the same message: the same bytes may have been sent before, which proves nothing."""
+    newest: str = ""
+    """The id of the newest that was sent for good: while the server keeps that record, it keeps any later one too."""
+
+
+class Waiting(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One message of the outbox, and how far it got."""
+
+    id: str
+    envelope: Envelope
+    queued_at: float
+    """In seconds since 1970, as `asked_at`."""
+    stage: Stage = Stage.QUEUED
+    email_id: str = ""
+    """The draft on the server."""
+    ours: bool = False
+    """That draft was made to be sent, and is nobody's if it is not."""
+    baseline: Baseline = Baseline()
+    asked_at: float = 0.0
+    why: str = ""
+    """Why it still waits, for people."""
+    held: bool = False
+    """Only a person can decide what becomes of it."""
+
+    @property
+    def name(self) -> str:
+        """Return what people know it by."""
+        return f"{self.id} ({self.envelope.subject or 'no subject'}, to {', '.join(self.envelope.recipients) or 'nobody'})"
+
+
+class Outbox:
+    """The messages of one account that wait to be sent."""
+
+    def __init__(self, folder: Path) -> None:
+        """Name the folder; nothing is made yet."""
+        self.folder = folder
+
+    def add(self, header: bytes, body: Iterable[bytes], envelope: Envelope) -> Waiting:
+        """Put a message in and return it once it is durable; bare LFs of the body become CRLF. Raises LocalError."""
+        identity = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
+        waiting = Waiting(identity, envelope, time.time())
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(self.message(identity), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with open(handle, "wb") as file:
+                file.write(header)
+                file.writelines(to_wire(body, Form.MENDED))
+                file.flush()
+                os.fsync(file.fileno())
+            self._put(waiting)
+        except OSError as error:
+            self.message(identity).unlink(missing_ok=True)
+            raise LocalError(f"The message could not be kept in {self.folder}: {error.strerror}.") from error
+        return waiting
+
+    def note(self, waiting: Waiting) -> Waiting:
+        """Write down durably how far a message got, and return it. Raises LocalError."""
+        try:
+            self._put(waiting)
+        except OSError as error:
+            raise LocalError(f"{self.folder} cannot be written: {error.strerror}.") from error
+        return waiting
+
+    def remove(self, identity: str) -> None:
+        """Forget a message: the note first, since a message without one is not in the outbox. Raises LocalError."""
+        try:
+            self._file(identity).unlink(missing_ok=True)
+            sync_directories([os.fspath(self.folder)])
+            self.message(identity).unlink(missing_ok=True)
+        except OSError as error:
+            raise LocalError(f"{self.folder} cannot be written: {error.strerror}.") from error
+
+    def message(self, identity: str) -> Path:
+        """Return the path of a message's bytes."""
+        return self.folder / f"{identity}{_MESSAGE}"
+
+    def entries(self) -> list[Waiting]:
+        """Return what waits, the oldest first; a note that cannot be read is held by its name. Raises LocalError."""
+        try:
+            names = sorted(name for name in os.listdir(self.folder) if name.endswith(_NOTE) and not name.startswith("."))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise LocalError(f"{self.folder} cannot be read: {error.strerror}.") from error
+        found = (self._read(name.removesuffix(_NOTE)) for name in names)
+        return [waiting for waiting in found if waiting is not None]
+
+    def tidy(self) -> None:
+        """Remove what programs left that ended while they wrote."""
+        limit = time.time() - _UNFINISHED_SECONDS
+        with contextlib.suppress(OSError):
+            for entry in list(os.scandir(self.folder)):
+                path = Path(entry.path)
+                alone = path.suffix == _MESSAGE and not path.with_suffix(_NOTE).exists()
+                if alone and entry.stat().st_mtime < limit:
+                    path.unlink()
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[bool]:
+        """Hold the outbox alone and yield True, or False at once while another process sends from it."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+        finally:
+            os.close(handle)
+
+    def _file(self, identity: str) -> Path:
+        return self.folder / f"{identity}{_NOTE}"
+
+    def _put(self, waiting: Waiting) -> None:
+        replace_bytes(self._file(waiting.id), msgspec.json.encode(waiting))
+
+    def _read(self, identity: str) -> Waiting | None:
+        try:
+            found = msgspec.json.decode(self._file(identity).read_bytes(), type=Waiting)
+        except FileNotFoundError:  # another process sent it just now
+            return None
+        except (OSError, msgspec.DecodeError) as error:
+            nobody = Envelope("", (), "")
+            return Waiting(identity, nobody, 0.0, why=f"its note {self._file(identity)} cannot be read ({error})", held=True)
+        if found.id != identity or not self.message(identity).exists():
+            return msgspec.structs.replace(found, id=identity, held=True, why=f"{self.message(identity)} is gone")
+        return found

@@ -1,0 +1,177 @@
+"""What a program hands to sendmail becomes a message and an envelope, as every sendmail would have it."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jmapsync.formats.outgoing import MOST_HEADER, PIECE, OutgoingError, complete, pieces_of, recipients_of, sender_of, take_header
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+def read(data: bytes, *, dot_ends: bool = False) -> tuple[bytes, bytes]:
+    """Return the header's fields and the body, as they are read."""
+    pieces = pieces_of(io.BytesIO(data).readline, dot_ends=dot_ends)
+    header, first = take_header(pieces)
+    return b"\n".join(header.fields), b"".join([*first, *pieces])
+
+
+def finish(data: bytes, *recipients: str, sender: str = "alice@example.com", full_name: str = "") -> bytes:
+    header, _ = take_header(iter(io.BytesIO(data).readlines()))
+    return complete(header, sender=sender, recipients=recipients or ("bob@example.com",), now=NOW, full_name=full_name)[0]
+
+
+# Reading
+
+
+@pytest.mark.parametrize(
+    ("data", "fields", "body"),
+    [
+        (b"A: 1\nB: 2\n\nbody\n", b"A: 1\nB: 2", b"body\n"),
+        (b"A: 1\r\n\r\nbody\r\n", b"A: 1", b"body\r\n"),
+        (b"A: 1\n folded\n\tmore\n\n", b"A: 1\r\n folded\r\n\tmore", b""),
+        (b"A: 1", b"A: 1", b""),
+        (b"", b"", b""),
+        (b"\nbody\n", b"", b"body\n"),
+        (b"From alice Mon Nov 23\nA: 1\n\nbody\n", b"A: 1", b"body\n"),
+        (b"A: 1\nno field at all\nB: 2\n\n", b"A: 1", b"no field at all\nB: 2\n\n"),
+        (b"just a line\n", b"", b"just a line\n"),
+        (b"A : 1\n\n", b"A : 1", b""),
+    ],
+)
+def test_the_header_ends_with_an_empty_line_or_where_a_line_is_no_field(data: bytes, fields: bytes, body: bytes) -> None:
+    assert read(data) == (fields, body)
+
+
+@pytest.mark.parametrize("end", [b".\n", b".\r\n", b"."])
+def test_a_line_with_a_single_dot_ends_the_message_unless_told_otherwise(end: bytes) -> None:
+    data = b"A: 1\n\none\n..\n. \n" + end
+    assert read(data + b"two\n" * (end != b"."), dot_ends=True)[1] == b"one\n..\n. \n"
+    assert read(data + b"two\n")[1] == b"one\n..\n. \n" + end + b"two\n"
+
+
+def test_a_long_line_that_goes_on_with_a_dot_does_not_end_the_message() -> None:
+    body = b"x" * PIECE + b".\nmore\n"
+    assert read(b"A: 1\n\n" + body, dot_ends=True)[1] == body
+
+
+@pytest.mark.parametrize("data", [b"A: " + b"x" * PIECE + b"\n\n", b"A: 1\n" * (MOST_HEADER // 5 + 1) + b"\n"])
+def test_what_is_too_long_for_a_header_is_none(data: bytes) -> None:
+    with pytest.raises(OutgoingError, match="too long"):
+        read(data)
+
+
+@given(st.binary(max_size=300))
+def test_no_octet_of_the_body_is_lost(body: bytes) -> None:
+    assert read(b"A: 1\n\n" + body)[1] == body
+
+
+# The envelope
+
+
+def test_recipients_are_those_of_to_cc_and_bcc() -> None:
+    lines = [b'To: "Bob, B." <bob@example.com>, c@example.com\n', b"Cc: list: d@example.com;\n", b"Bcc:\n", b" e@example.com\n"]
+    header, _ = take_header(iter(lines))
+    assert recipients_of(header) == ["bob@example.com", "c@example.com", "d@example.com", "e@example.com"]
+
+
+def test_of_a_message_sent_again_only_the_new_recipients_and_the_new_sender_count() -> None:
+    lines = [
+        b"From: bob@example.com\n",
+        b"To: old@example.com\n",
+        b"Resent-From: alice@example.com\n",
+        b"Resent-To: new@example.com\n",
+    ]
+    header, _ = take_header(iter(lines))
+    assert (sender_of(header), recipients_of(header)) == ("alice@example.com", ["new@example.com"])
+
+
+@pytest.mark.parametrize(
+    ("lines", "sender"),
+    [
+        (b"From: Alice <alice@example.com>\n\n", "alice@example.com"),
+        (b"From: a@example.com, b@example.com\nSender: b@example.com\n\n", "b@example.com"),
+        (b"From: root\n\n", ""),
+        (b"To: bob@example.com\n\n", ""),
+        (b"From: =?utf-8?q?J=C3=BCrgen?= <j@example.com>\n\n", "j@example.com"),
+        ("From: Jürgen <jürgen@exämple.com>\n\n".encode(), "jürgen@exämple.com"),
+    ],
+)
+def test_who_sends_it(lines: bytes, sender: str) -> None:
+    header, _ = take_header(iter(io.BytesIO(lines).readlines()))
+    assert sender_of(header) == sender
+
+
+@pytest.mark.parametrize("named", ["Bob <bob@example.com>", "<bob@example.com>", '"B, B." <bob@example.com>', "bob@example.com"])
+def test_a_recipient_may_be_named_with_a_name(named: str) -> None:
+    header, _ = take_header(iter([b"A: 1\n"]))
+    assert complete(header, sender="a@example.com", recipients=[named], now=NOW)[1].recipients == ("bob@example.com",)
+
+
+@pytest.mark.parametrize(
+    ("subject", "shown"),
+    [
+        (b"plain", "plain"),
+        (b"=?utf-8?q?=C3=9Cber?= =?utf-8?q?_alles?=", "Über alles"),
+        ("Über".encode(), "Über"),
+        (b"\xdcber", "\N{REPLACEMENT CHARACTER}ber"),
+        (b"=?no-such?q?x?=", "=?no-such?q?x?="),
+        (b"=?utf-8?b?x?=", "=?utf-8?b?x?="),
+        (b"a\x1b[2Jb", "a\N{REPLACEMENT CHARACTER}[2Jb"),
+        (b"x" * 100, "x" * 79 + "…"),
+    ],
+)
+def test_the_subject_that_people_see_is_one_that_a_terminal_and_a_note_can_bear(subject: bytes, shown: str) -> None:
+    header, _ = take_header(iter([b"Subject: " + subject + b"\n", b"Message-ID: <\xff@x>\n"]))
+    envelope = complete(header, sender="a@example.com", recipients=["b@example.com"], now=NOW)[1]
+    assert envelope.subject == shown
+    assert msgspec.json.decode(msgspec.json.encode(envelope), type=type(envelope)) == envelope
+
+
+def test_nobody_who_sends_is_refused() -> None:
+    header, _ = take_header(iter([b"A: 1\n"]))
+    with pytest.raises(OutgoingError, match="who sends"):
+        complete(header, sender="", recipients=["b@example.com"], now=NOW)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["root", "a b@example.com", "a@example.com\r\nBcc: x@y", "@example.com", "a@", "", "\udcff@example.com"],
+)
+def test_what_is_no_address_is_refused_by_name(address: str) -> None:
+    with pytest.raises(OutgoingError, match="not an address"):
+        finish(b"A: 1\n\n", address)
+
+
+def test_nobody_to_send_to_is_refused() -> None:
+    header, _ = take_header(iter([b"A: 1\n"]))
+    with pytest.raises(OutgoingError, match="no recipients"):
+        complete(header, sender="a@example.com", recipients=[], now=NOW)
+
+
+# The header that leaves
+
+
+def test_a_whole_header_stays_as_it_is_save_for_secret_recipients() -> None:
+    """Cyrus 3.6.1 and 3.12.4 send `Bcc` on to everybody."""
+    first = b"Date: Mon, 23 Nov 2026 12:00:00 +0000\nFrom: Alice <alice@example.com>\nMessage-ID: <1@example.com>\n"
+    secret = b"Bcc: secret@example.com,\n other@example.com\nReturn-Path: <a@b>\n"
+    last = b"Subject: =?utf-8?q?x?=\n folded \nX-8bit: \xe4\n"
+    header, rest = take_header(iter(io.BytesIO(first + secret + last + b"\n").readlines()))
+    assert rest == []
+    sent, envelope = complete(header, sender="alice@example.com", recipients=["bob@example.com"] * 2, now=NOW)
+    assert sent == (first + last + b"\n").replace(b"\n", b"\r\n")
+    assert (envelope.recipients, envelope.message_id) == (("bob@example.com",), "<1@example.com>")
+
+
+def test_what_is_missing_is_added() -> None:
+    sent = finish(b"Subject: cron\nMessage-ID:\n\n", full_name="Root, of all")
+    assert sent.startswith(b'From: "Root, of all" <alice@example.com>\r\nDate: Mon, 23 Nov 2026 12:00:00 +0000\r\nMessage-ID: <')
+    assert sent.endswith(b"@example.com>\r\nSubject: cron\r\n\r\n")
+    assert sent.lower().count(b"message-id") == 1
