@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-PING = 0.2
+PING = 0.6
 
 
 def change(state: str) -> str:
