@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from jmapsync.engine.report import Progress
     from jmapsync.engine.verify import Proof
 
-KINDS = ("mail", "contacts", "calendars", "tasks", "sieve")
-
 
 class App:
     """Everything that can be done with one configuration."""

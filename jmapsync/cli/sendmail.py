@@ -39,7 +39,6 @@ def sendmail(
     Without a network it is kept and sent once as soon as there is one, by the daemon or the next `jmapsync sync`. Exit code 0 says
     that it is safe; with any other it was not taken.
     """
-    del ignored
     if mode != "m":
         raise click.UsageError(f"-b{mode} is not there; messages that wait are listed by: jmapsync outbox")
     import asyncio  # noqa: PLC0415  # `--help` must come at once
@@ -49,6 +48,8 @@ def sendmail(
     from jmapsync.app.sending import account_for, own_address, send  # noqa: PLC0415
     from jmapsync.formats import outgoing  # noqa: PLC0415
 
+    for argument in (sender or "", full_name, account or "", *recipients, *options, *ignored):
+        outgoing.check_argument(argument)
     config = settings.configuration()
     pieces = outgoing.pieces_of(sys.stdin.buffer.readline, dot_ends=not ignore_dots and "i" not in options)
     header, read = outgoing.take_header(pieces)

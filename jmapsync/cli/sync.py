@@ -7,7 +7,7 @@ import click
 from jmapsync.cli.outcome import print_run
 from jmapsync.cli.settings import Settings, pass_settings
 
-KINDS = ("mail", "contacts", "calendars", "tasks", "sieve")
+KINDS = ("mail", "contacts", "calendars", "tasks")
 
 
 @click.command(short_help="Synchronise once.")

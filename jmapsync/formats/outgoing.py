@@ -10,10 +10,11 @@ import email.errors
 import email.header
 import email.utils
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import ExitCode, JmapsyncError
+from jmapsync.formats.addresses import Named, addresses_in, is_address
 from jmapsync.formats.envelope import Envelope
 
 if TYPE_CHECKING:
@@ -26,9 +27,13 @@ MOST_HEADER = 1 << 20
 _FIELD = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:(.*)", re.DOTALL)
 _SECRET = frozenset({"bcc", "resent-bcc", "return-path", "content-length"})
 """What Postfix takes out of every message (its `message_drop_headers`)."""
-_WORD = r"[^\s<>@,;:\"\x00-\x1f\x7f\ud800-\udfff]+"
-_ADDRESS = re.compile(f"{_WORD}@{_WORD}")
+_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
 _LONGEST_SUBJECT = 80
+_LONGEST_READ = 1000
+"""Characters of a subject that are decoded for people."""
+_LONGEST_NAME = 300
+_MOST_NAMED = 5
+"""Wrong addresses that one error names."""
 _END = frozenset({b".\n", b".\r\n", b"."})
 
 
@@ -43,10 +48,22 @@ class Header:
     """The header of a message as it came: each field with its continuation lines, without the last line's end."""
 
     fields: tuple[bytes, ...]
+    names: tuple[str, ...] = field(init=False)
+    """The name of each field, in lower case."""
+
+    def __post_init__(self) -> None:
+        """Parse the names."""
+        object.__setattr__(self, "names", tuple(_parsed(one)[0] for one in self.fields))
 
     def values(self, *names: str) -> list[str]:
         """Return the values of all fields of these names (in lower case), unfolded, in the order of the names."""
-        return [value for name in names for found, value in map(_parsed, self.fields) if found == name]
+        return [_parsed(one)[1] for name in names for one, found in zip(self.fields, self.names, strict=True) if found == name]
+
+
+def check_argument(text: str) -> None:
+    """Raise OutgoingError for a line break, a NUL or any other control character: it could end a header line or a command."""
+    if _CONTROL.search(text):
+        raise OutgoingError(f"The argument {_quoted(text)} has a control character; nothing was sent.")
 
 
 def pieces_of(read_line: Callable[[int], bytes], *, dot_ends: bool) -> Iterator[bytes]:
@@ -64,7 +81,7 @@ def take_header(pieces: Iterator[bytes]) -> tuple[Header, list[bytes]]:
 
     It ends with an empty line or, as for every sendmail, where a line is no field.
     """
-    fields: list[bytes] = []
+    fields: list[list[bytes]] = []
     size = 0
     for piece in pieces:
         line = piece.removesuffix(b"\n").removesuffix(b"\r")
@@ -72,26 +89,71 @@ def take_header(pieces: Iterator[bytes]) -> tuple[Header, list[bytes]]:
         if size > MOST_HEADER or (len(piece) == PIECE and not piece.endswith(b"\n") and not line.isspace()):
             raise OutgoingError("The header of the message is too long for one.")
         if not line:
-            return Header(tuple(fields)), []
+            return _header(fields), []
         if line[:1] in b" \t" and fields:
-            fields[-1] += b"\r\n" + line
+            fields[-1].append(line)
         elif _FIELD.fullmatch(line):
-            fields.append(line)
+            fields.append([line])
         elif fields or not line.startswith(b"From "):  # the first line of an mbox
-            return Header(tuple(fields)), [piece]
-    return Header(tuple(fields)), []
+            return _header(fields), [piece]
+    return _header(fields), []
+
+
+def _header(fields: list[list[bytes]]) -> Header:
+    """Return the header of these fields. Raises OutgoingError where one has what some server would take for the end of a line."""
+    for lines in fields:
+        if any(b"\r" in line or b"\0" in line for line in lines):
+            name = _parsed(lines[0])[0]
+            raise OutgoingError(f"The header field {name!r} has a CR or NUL inside a line; nothing was sent.")
+    return Header(tuple(b"\r\n".join(lines) for lines in fields))
 
 
 def sender_of(header: Header) -> str:
-    """Return the address that the message says it is from, or nothing."""
+    """Return the address that the message says it is from; nothing where it names none, or a user without a domain.
+
+    Raises OutgoingError where what it names has a domain and is not an address.
+    """
     names = ("resent-from",) if _is_resent(header) else ("sender", "from")
-    return next((address for address in _addresses(header.values(*names)) if _ADDRESS.fullmatch(address)), "")
+    found = [one for value in header.values(*names) for one in addresses_in(value)]
+    wrong = [one.text for one in found if not one.address and "@" in one.text]
+    sender = next((one.address for one in found if one.address), "")
+    if wrong and not sender:
+        raise _refusal(wrong)
+    return sender
 
 
 def recipients_of(header: Header) -> list[str]:
-    """Return the addresses that the message names as recipients: those of a resending, where it is one."""
+    """Return the addresses that the message names as recipients: those of a resending, where it is one.
+
+    Raises OutgoingError where one of them is not an address: then nobody gets the message.
+    """
     prefix = "resent-" if _is_resent(header) else ""
-    return _addresses(header.values(f"{prefix}to", f"{prefix}cc", f"{prefix}bcc"))
+    values = header.values(f"{prefix}to", f"{prefix}cc", f"{prefix}bcc")
+    return _all_addresses([one for value in values for one in addresses_in(value)])
+
+
+def _recipients_in(arguments: Iterable[str]) -> list[str]:
+    """Return the addresses that a program names as recipients, with or without names. Raises OutgoingError."""
+    found: list[Named] = []
+    for argument in arguments:
+        members = [] if _CONTROL.search(argument) else addresses_in(argument, plain=True)
+        found += members or [Named(argument, "")]
+    return _all_addresses(found)
+
+
+def _all_addresses(members: Sequence[Named]) -> list[str]:
+    if wrong := [one.text for one in members if not one.address]:
+        raise _refusal(wrong)
+    return [one.address for one in members]
+
+
+def _refusal(wrong: Sequence[str]) -> OutgoingError:
+    more = f" and {len(wrong) - _MOST_NAMED} more" if len(wrong) > _MOST_NAMED else ""
+    return OutgoingError(f"{', '.join(map(_quoted, wrong[:_MOST_NAMED]))}{more}: not an address with a domain; nothing was sent.")
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= _LONGEST_SUBJECT else f"{text[: _LONGEST_SUBJECT - 1]}…")
 
 
 def complete(
@@ -101,25 +163,30 @@ def complete(
 
     Raises OutgoingError where an address is none, or where there is no recipient.
     """
-    everybody = tuple(dict.fromkeys(address for one in recipients for address in _bare(one)))
+    check_argument(full_name)
+    alike: dict[str, str] = {}
+    for address in _recipients_in(recipients):
+        alike.setdefault(_same(address), address)
+    everybody = tuple(alike.values())
     if not everybody:
         raise OutgoingError("The message has no recipients.", advice="Name them, or use -t and name them in its header.")
     if not sender:
         advice = "Use -f ADDRESS, give the message a From, or set address in the account's configuration."
         raise OutgoingError("Nothing says who sends the message.", advice=advice)
-    if wrong := [address for address in (sender, *everybody) if not _ADDRESS.fullmatch(address)]:
-        raise OutgoingError(f"{', '.join(repr(address) for address in wrong)}: not an address with a domain.")
+    if not is_address(sender):
+        raise _refusal([sender])
     told = next((value for value in header.values("message-id") if value), "")
     message_id = told or email.utils.make_msgid(domain=sender.rpartition("@")[2])
     added = []
     if not header.values("from"):
-        added.append(f"From: {email.utils.formataddr((full_name, sender))}".encode())
+        added.append(f"From: {_phrase(full_name)}<{sender}>".encode() if full_name else f"From: {sender}".encode())
     if not header.values("date"):
         added.append(f"Date: {email.utils.format_datetime(now)}".encode())
     if not told:
         added.append(f"Message-ID: {message_id}".encode())
-    kept = [field for field in header.fields if _parsed(field)[0] not in _SECRET and (told or _parsed(field)[0] != "message-id")]
-    text = b"".join(field + b"\r\n" for field in (*added, *kept)) + b"\r\n"
+    left_out = _SECRET if told else {*_SECRET, "message-id"}
+    kept = [one for one, name in zip(header.fields, header.names, strict=True) if name not in left_out]
+    text = b"".join(one + b"\r\n" for one in (*added, *kept)) + b"\r\n"
     subject = next(iter(header.values("subject")), "")
     return text, Envelope(sender, everybody, _printable(message_id), _shown(subject))
 
@@ -132,14 +199,25 @@ def _parsed(field: bytes) -> tuple[str, str]:
     return match[1].decode("ascii").lower(), value.strip()
 
 
-def _bare(recipient: str) -> list[str]:
-    """Return the addresses that a program named as one recipient, with or without names; what is none, as it is."""
-    found = _addresses([recipient]) if recipient.isprintable() else []
-    return found if found and all(_ADDRESS.fullmatch(one) for one in found) else [recipient]
+def _same(address: str) -> str:
+    """Return what is equal for two spellings of one address: only the domain ignores case (RFC 5321, 2.4)."""
+    local, _, domain = address.rpartition("@")
+    return f"{local}@{domain.casefold()}"
+
+
+def _phrase(name: str) -> str:
+    """Return a display name as a header holds it, with a space after it. Raises OutgoingError."""
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        raise OutgoingError(f"The name {_quoted(name)} is too long, or no text; nothing was sent.")
+    if not name.isascii():
+        return email.header.Header(name, "utf-8", header_name="From").encode(linesep="\r\n") + " "
+    escaped = name.replace("\\", r"\\").replace('"', r"\"")
+    return f'"{escaped}" ' if re.search(r"[^A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]", name) else f"{name} "
 
 
 def _shown(subject: str) -> str:
     """Return a subject for people: decoded where that is possible, without anything that a terminal would obey."""
+    subject = subject[:_LONGEST_READ]
     try:
         text = str(email.header.make_header(email.header.decode_header(subject)))
     except (ValueError, LookupError, email.errors.MessageError):
@@ -154,7 +232,3 @@ def _printable(text: str) -> str:
 
 def _is_resent(header: Header) -> bool:
     return bool(header.values("resent-to", "resent-cc", "resent-bcc"))
-
-
-def _addresses(values: Iterable[str]) -> list[str]:
-    return [address for _, address in email.utils.getaddresses(list(values)) if address]

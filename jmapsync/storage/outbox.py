@@ -26,6 +26,8 @@ from jmapsync.storage.atomic import replace_bytes, sync_directories
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+_MOST_NAMED = 5
+"""Recipients in the name of a message."""
 _NOTE, _MESSAGE, _LOCK = ".json", ".eml", "lock"
 _UNFINISHED_SECONDS = 86_400.0
 """A message without a note was left by a program that ended before it was told that its message is safe."""
@@ -79,7 +81,9 @@ class Waiting(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def name(self) -> str:
         """Return what people know it by."""
-        return f"{self.id} ({self.envelope.subject or 'no subject'}, to {', '.join(self.envelope.recipients) or 'nobody'})"
+        some, more = self.envelope.recipients[:_MOST_NAMED], len(self.envelope.recipients) - _MOST_NAMED
+        to = (", ".join(some) or "nobody") + (f" and {more} more" if more > 0 else "")
+        return f"{self.id} ({self.envelope.subject or 'no subject'}, to {to})"
 
 
 class Outbox:

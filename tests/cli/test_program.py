@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import pty
@@ -9,6 +10,7 @@ import re
 import signal
 import stat
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +49,23 @@ class TestHelp:
     def test_wrong_usage_ends_with_2(self, arguments: tuple[str, ...], jmapsync: Command) -> None:
         done = jmapsync(*arguments)
         assert (done.code, done.out) == (2, "")
+
+    @pytest.mark.parametrize("command", ["sync", "restore"])
+    def test_a_kind_that_this_version_cannot_synchronise_is_not_offered(self, command: str, jmapsync: Command) -> None:
+        done = jmapsync(command, "--kind", "sieve")
+        assert done.code == 2
+        assert "'sieve' is not one of 'mail', 'contacts', 'calendars', 'tasks'." in done.err
+        assert "sieve" not in jmapsync(command, "--help").out
+
+    def test_the_package_runs_as_a_module(self, home: Home) -> None:
+        command = [sys.executable, "-m", "jmapsync"]
+        run = functools.partial(subprocess.run, env=home.environment(), capture_output=True, text=True, check=False)
+        done = run([*command, "--version"])
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("jmapsync ")
+        done = run([*command, "sync", "hmoe"])
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("jmapsync: There is no account 'hmoe'")
 
     def test_another_configuration_may_be_named(self, jmapsync: Command, home: Home) -> None:
         other = home.path / "other.toml"

@@ -83,6 +83,13 @@ def test_the_header_names_the_recipients(server: DemoServer, sendmail: Sendmail)
     assert b"carol" not in left.content, "Cyrus would tell everybody"
 
 
+def test_a_name_that_looks_like_an_address_gets_no_message(server: DemoServer, sendmail: Sendmail) -> None:
+    message = b"From: demo@example.com\nTo: a@x.example <b@y.example>\nSubject: x\n\nx\n"
+    assert sendmail("-t", message=message).code == 0
+    [left] = server.account.sent
+    assert left.recipients == ("b@y.example",)
+
+
 def test_a_single_dot_is_the_end_unless_told_otherwise(server: DemoServer, sendmail: Sendmail) -> None:
     message = MESSAGE + b".\nmore\n"
     for arguments in ((), ("-i",), ("-oi",)):
@@ -130,6 +137,16 @@ def test_the_account_is_that_of_the_sender(home: Home, server: DemoServer, sendm
         (("-bp",), MESSAGE, "jmapsync outbox"),
         (("-bs",), MESSAGE, "-bs is not there"),
         (("--unknown",), MESSAGE, "No such option"),
+        (("-F", "N\r\nBcc: x@example.com", "bob@example.com"), MESSAGE, "has a control character"),
+        (("-f", "a@example.com\nX: y", "bob@example.com"), MESSAGE, "has a control character"),
+        (("-f", "Alice <alice@example.com>", "bob@example.com"), MESSAGE, "not an address"),
+        (("-o", "i\r", "bob@example.com"), MESSAGE, "has a control character"),
+        (("-B", "8BIT\x00", "bob@example.com"), MESSAGE, "has a control character"),
+        (("--account", "home\n", "bob@example.com"), MESSAGE, "has a control character"),
+        (("bob@example.com\nRCPT TO:<x@y>",), MESSAGE, "has a control character"),
+        (("bob@example.com SIZE=1",), MESSAGE, "'bob@example.com SIZE=1': not an address"),
+        (("-t",), b"From: demo@example.com\nTo: a@exam ple.com\n\nx\n", "'a@exam ple.com': not an address"),
+        (("-t",), b"From: demo@example.com\nTo: " + b"(" * 60_000 + b"\n\nx\n", "not an address"),
     ],
 )
 def test_what_cannot_be_sent_is_said_at_once(

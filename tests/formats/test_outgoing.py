@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import time
 from datetime import UTC, datetime
 
 import msgspec
@@ -175,3 +177,79 @@ def test_what_is_missing_is_added() -> None:
     assert sent.startswith(b'From: "Root, of all" <alice@example.com>\r\nDate: Mon, 23 Nov 2026 12:00:00 +0000\r\nMessage-ID: <')
     assert sent.endswith(b"@example.com>\r\nSubject: cron\r\n\r\n")
     assert sent.lower().count(b"message-id") == 1
+
+
+# What could be taken for more than it is
+
+
+@pytest.mark.parametrize(
+    "field",
+    [b"To: a@exam ple.com", b"Cc: ok@example.com, a@example.com SIZE=1", b"Bcc: (((", b"To: a@x.example; b@x.example", b"To: root"],
+)
+def test_a_bad_address_in_the_header_refuses_the_whole_message_by_name(field: bytes) -> None:
+    header, _ = take_header(iter([b"To: fine@example.com\n", field + b"\n"]))
+    with pytest.raises(OutgoingError, match="not an address with a domain; nothing was sent"):
+        recipients_of(header)
+
+
+def test_only_the_address_in_angle_brackets_gets_the_message() -> None:
+    header, _ = take_header(iter([b"To: a@x.example <b@y.example>\n"]))
+    assert recipients_of(header) == ["b@y.example"]
+
+
+def test_a_recipient_named_twice_gets_one_message() -> None:
+    header, _ = take_header(iter([b"A: 1\n"]))
+    named = ["Bob@example.com", "bob <Bob@EXAMPLE.com>", "bob@example.com", '"Bob"@example.com']
+    envelope = complete(header, sender="a@example.com", recipients=named, now=NOW)[1]
+    assert envelope.recipients == ("Bob@example.com", "bob@example.com")
+
+
+@pytest.mark.parametrize("sender", ["a@exam ple.com", "a@example.com SIZE=1", "Alice <a@example.com>", "a@example.com\r\nX: y"])
+def test_a_sender_that_is_no_address_is_refused(sender: str) -> None:
+    with pytest.raises(OutgoingError, match="not an address"):
+        finish(b"A: 1\n\n", sender=sender)
+
+
+def test_a_from_with_a_broken_address_is_refused_and_never_another_one() -> None:
+    header, _ = take_header(iter([b"From: a@exam ple.com\n"]))
+    with pytest.raises(OutgoingError, match="'a@exam ple\\.com': not an address"):
+        sender_of(header)
+
+
+@pytest.mark.parametrize("name", ["N\r\nBcc: x@y", "N\nBcc: x@y", "N\x00", "N\x1b[2J", "N\u2028", "N\x85B", "N\udcff", "n" * 400])
+def test_a_name_that_no_header_line_can_hold_is_refused(name: str) -> None:
+    with pytest.raises(OutgoingError, match="nothing was sent"):
+        finish(b"A: 1\n\n", full_name=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "sender", "field"),
+    [
+        ("Bob Root", "a@example.com", b"From: Bob Root <a@example.com>\r\n"),
+        ('B, "R" \\', "a@example.com", rb'From: "B, \"R\" \\" <a@example.com>' + b"\r\n"),
+        ("Jürgen", "jürgen@exämple.com", "From: =?utf-8?q?J=C3=BCrgen?= <jürgen@exämple.com>\r\n".encode()),
+        ("", "jürgen@exämple.com", "From: jürgen@exämple.com\r\n".encode()),
+    ],
+)
+def test_a_missing_from_is_made_of_the_name_and_the_address(name: str, sender: str, field: bytes) -> None:
+    assert finish(b"A: 1\n\n", full_name=name, sender=sender).startswith(field)
+
+
+@pytest.mark.parametrize("line", [b"Subject: x\rBcc: y@z", b"Subject: x\x00y", b"Subject: x\r\r", b"X: a\n b\rBcc: y@z"])
+def test_a_header_line_that_some_server_would_end_early_is_refused(line: bytes) -> None:
+    with pytest.raises(OutgoingError, match="a CR or NUL inside a line"):
+        read(b"A: 1\n" + line + b"\n\n")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"To: " + b"(" * 60_000, b"To: a@b.example\n" + b" \n" * 300_000, b"A:\n" * 300_000, b"To: x@y.example,\n" * 50_000],
+    ids=["comments", "folds", "fields", "recipients"],
+)
+def test_a_header_of_any_make_is_read_or_refused_in_a_moment(data: bytes) -> None:
+    started = time.process_time()
+    header, _ = take_header(iter(io.BytesIO(data + b"\n\n").readlines()))
+    with contextlib.suppress(OutgoingError):
+        named = recipients_of(header) or ["b@example.com"]
+        complete(header, sender="a@example.com", recipients=named, now=NOW)
+    assert time.process_time() - started < 10
