@@ -6,6 +6,7 @@ plan finds it again.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -171,13 +172,18 @@ class Committer:
                     left_out = objects.left_out(work, receipt.content)
                     if left_out:
                         self.report.sentences.append(told(work.record.name, left_out))
-                    contents["left_out"][key] = encode(left_out) if left_out else b""
+                    contents["left_out"][key] = encode([left_out, json.loads(receipt.content)]) if left_out else b""
                     contents["local"][key] = objects.aligned(key, receipt.content)
                 contents[NOW[side]][key] = receipt.content
         for tree, values in contents.items():
             self.ledger.contents.put(tree, values)
         settled = [record.key for record in self._settled]
-        unseen = {work.change.key: objects.before_theirs(work) for work in works if work.merges and work.change.key in settled}
+        sent = {work.change.key: work.remote_receipt.content for work in works if work.remote_receipt is not None}
+        unseen = {
+            work.change.key: objects.before_theirs(work, sent.get(work.change.key, b""))
+            for work in works
+            if work.merges and work.change.key in settled
+        }
         self.ledger.contents.agree(settled)
         self.ledger.contents.put("base_remote", unseen)
 

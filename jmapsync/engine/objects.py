@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from jmapsync.engine.threads import complete
+from jmapsync.formats.align import keys_between, with_keys
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.encoding import encode
-from jmapsync.formats.patch import UnfitPatchError, apply, diff, merge, missing, words
+from jmapsync.formats.grouped import LINES
+from jmapsync.formats.patch import UnfitPatchError, apply, merge, words
+from jmapsync.formats.putback import left_out, put_back
 from jmapsync.formats.setaside import bring_back, set_aside
 from jmapsync.storage.port import Body
 
@@ -41,8 +44,10 @@ class Edit:
     """What is sent; nothing where the server holds it all."""
     conflicts: list[str]
     """What both sides changed, in words: there the server's value stays."""
-    removed: frozenset[str] = frozenset()
-    """The paths of what was taken out here, whether the server has it or not."""
+    wanted: Object
+    """What the server holds with the edit, and with all that it does not keep."""
+    theirs: Object
+    """What both sides agreed on with the edit, but without what the server changed."""
 
 
 @dataclass(slots=True)
@@ -65,11 +70,12 @@ class Objects:
                 file, sense = files.get(record.key, b""), record.remote.body
                 bodies[record.key] = Body(str(record.key), known[record.key], file=file, sense=sense)
         places = self.ledger.places_of(keys)
-        for key, left_out in self.ledger.contents.of(keys, "left_out").items():
+        for key in self.ledger.contents.of(keys, "left_out"):
             content = bodies[key].data if key in bodies else None
             if content is not None:
-                lost = self.with_data(json.loads(left_out), await complete(local.read, key, places.get(key, ())))
-                bodies[key] = Body(bodies[key].ref, encode(_with(json.loads(content), lost)))
+                lost, held = self._left_out(key)
+                lost = self.with_data(lost, await complete(local.read, key, places.get(key, ())))
+                bodies[key] = Body(bodies[key].ref, encode(put_back(json.loads(content), held, lost)))
         return bodies
 
     def adopt(self, kind: str) -> None:
@@ -108,16 +114,41 @@ class Objects:
         """Return what of an edited object is to be sent."""
         before, after = self._tree(work, "base_local"), self._tree(work, "local")
         theirs, now = self._tree(work, "base_remote"), self._tree(work, "remote")
-        patch = self.codec.patch(before, after)
-        merged = merge(before, apply(before, patch), theirs, now)
-        return Edit(merged.patch, merged.conflicts, frozenset(path for path, value in patch.items() if value is None))
+        after = apply(before, self.codec.patch(before, after))
+        keys = keys_between(theirs, now)
+        theirs, before, after = (with_keys(item, now, keys) for item in (theirs, before, after))
+        merged = merge(before, after, theirs, now)
+        wanted = self._whole(work.change.key, now)
+        if wanted is not now:
+            wanted = _with(wanted, merge(before, after, self._whole(work.change.key, theirs), wanted).patch)
+        else:
+            wanted = _with(now, merged.patch)
+        return Edit(merged.patch, merged.conflicts, wanted, _with(theirs, merged.patch))
 
-    def before_theirs(self, work: Work) -> bytes:
+    def _whole(self, key: int, held: Object) -> Object:
+        """Return an object of the server with what it leaves out."""
+        lost, then = self._left_out(key)
+        return put_back(held, then, lost) if lost else held
+
+    def _left_out(self, key: int) -> tuple[Patch, Object]:
+        """Return what the server left out of an object, and the object that it then held."""
+        content = self.ledger.contents.of([key], "left_out").get(key, b"{}")
+        found = json.loads(content)
+        if isinstance(found, list):
+            lost, held = found
+            return lost, held
+        return found, json.loads(self.ledger.contents.of([key], "base_remote").get(key, b"{}"))  # as ledgers before 0.1 kept it
+
+    def before_theirs(self, work: Work, content: bytes) -> bytes:
         """Return the server's object as it would be after an edit made here, without what was changed there too.
 
-        That is what both sides agree on until the disk is given the rest: who edits the file before that has not seen it.
+        That is what both sides agree on until the disk is given the rest: who edits the file before that has not seen it. Its keys
+        are those of what the server holds now.
         """
-        return encode(_with(self._tree(work, "base_remote"), work.edit.patch if work.edit is not None else {}))
+        if work.edit is None:
+            return encode(self._tree(work, "base_remote"))
+        held = work.edit.theirs
+        return encode(self.codec.align(held, json.loads(content)) if content else held)
 
     def with_data(self, patch: Patch, body: Body) -> Patch:
         """Return a patch with the data that the ledger keeps aside, taken from the object as it lies here."""
@@ -131,12 +162,8 @@ class Objects:
 
     def left_out(self, work: Work, content: bytes) -> Patch:
         """Return what the server does not keep of an object just sent, of earlier edits too."""
-        if work.edit is None:
-            sent = diff({}, self._tree(work, "local"))
-        else:
-            earlier = {path: value for path, value in self._tree(work, "left_out").items() if path not in work.edit.removed}
-            sent = {**earlier, **work.edit.patch}
-        lost = missing({path: value for path, value in sent.items() if value is not None}, json.loads(content))
+        wanted, held = self._tree(work, "local") if work.edit is None else work.edit.wanted, json.loads(content)
+        lost = left_out(self.codec.align(wanted, held), held)
         # A photo has one name here, by its content, and another one there.
         return {path: value for path, value in lost.items() if not str(value).startswith(_NAME)}
 
@@ -165,7 +192,7 @@ def told(name: str, left_out: Patch) -> str:
 
 def _words(path: str) -> str:
     """Return a path for people; lines that no property stands for are kept as they are in one."""
-    return _KEPT if path.rpartition("/")[2] in {"vCardProps", "iCalendar"} or "iCalendar/" in path else words(path)
+    return _KEPT if path.rpartition("/")[2] in {"vCardProps", "iCalendar", LINES} or "iCalendar/" in path else words(path)
 
 
 def _with(item: Object, patch: Patch) -> Object:

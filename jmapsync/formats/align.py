@@ -2,16 +2,20 @@
 
 An entry is the same by equal meaning, else by an equal main value (an address, a number, a name), else by its key, else by what it
 shares and by its place among those left of its kind. What is new keeps its key, or gets one that the reference never used.
+
+Between two versions of one side's object a place proves nothing, for anybody may have reordered or removed entries there: see
+`Pairs`.
 """
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import json
 import re
 from dataclasses import dataclass
 from itertools import count, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jmapsync.formats.canonical import canonical
 from jmapsync.formats.instances import INSTANCES, instances
@@ -26,6 +30,28 @@ if TYPE_CHECKING:
 
 Keys = dict[tuple[str, ...], dict[str, str]]
 """New keys by old ones, for each map, known by its place in the object (with new keys on the way)."""
+
+
+class Pairs(enum.Enum):
+    """Which entries of two objects count as the same."""
+
+    LIKELY = "likely"
+    """Those that an edit may have made of each other: by meaning, value, key, then place."""
+    PROVED = "proved"
+    """By a key that is an id, then by meaning, then by value; nothing else."""
+    NOTED = "noted"
+    """Those that were noted before; none is looked for."""
+
+
+class _Walk(NamedTuple):
+    """What is known on a walk through an object."""
+
+    keys: Keys
+    pairs: Pairs
+
+
+_COUNTED = re.compile(r"(?:[A-Z]+-|k)[0-9]+", re.ASCII)
+"""A key that only counts the lines of a file (`PHONE-1`, as RFC 9555 does, or `k1`, as Stalwart 0.16 does): it is no id."""
 _MAIN = (
     "address",
     "number",
@@ -40,6 +66,8 @@ _MAIN = (
     "coordinates",
     "email",
     "trigger",
+    "pronouns",
+    "date",
     "full",
     "components",
 )
@@ -65,9 +93,37 @@ def align(item: Object, reference: Object) -> Object:
     if parts := instances(item):
         others = instances(reference)
         return {**item, INSTANCES: {key: align(part, others[key]) if key in others else part for key, part in parts.items()}}
+    return _as_written(_with_keys(item, reference, _Walk({}, Pairs.LIKELY)), reference)
+
+
+def keys_between(item: Object, reference: Object) -> Keys:
+    """Return the keys that the entries of an earlier version of an object have in a later one, where they are proved the same.
+
+    Overrides and localizations are left out of it: what only they have, has keys of its own.
+    """
     keys: Keys = {}
+    _rekeyed(type_of(item), _bare(item), reference, (), _Walk(keys, Pairs.PROVED))
+    return keys
+
+
+def likely_keys(item: Object, reference: Object) -> Keys:
+    """Return the keys that the entries of an object have in another one that holds the same in another form."""
+    keys: Keys = {}
+    _rekeyed(type_of(item), _bare(item), reference, (), _Walk(keys, Pairs.LIKELY))
+    return keys
+
+
+def with_keys(item: Object, reference: Object, keys: Keys) -> Object:
+    """Return an object with new keys, which are noted for others with the same ones; an entry without one keeps its own.
+
+    Where the reference has that key for another entry it gets a new one, which is added to `keys`.
+    """
+    return _with_keys(item, reference, _Walk(keys, Pairs.NOTED))
+
+
+def _with_keys(item: Object, reference: Object, walk: _Walk) -> Object:
     owner = type_of(item)
-    result = _follow(owner, _rekeyed(owner, _bare(item), reference, (), keys), keys)
+    result = _follow(owner, _rekeyed(owner, _bare(item), reference, (), walk), walk.keys)
     for name in MAPS_OF_PATCHES & item.keys():
         patches, theirs = item[name], reference.get(name)
         if isinstance(patches, dict):
@@ -75,11 +131,11 @@ def align(item: Object, reference: Object) -> Object:
             with_theirs = {key: _applied(reference, known.get(key, {})) or reference for key in patches}
             moves = name == "recurrenceOverrides" and item.get("start") is not None
             patches = {
-                key: _patch(item, result, patch, with_theirs[key], keys, begin={"start": key} if moves else {})
+                key: _patch(item, result, patch, with_theirs[key], walk, begin={"start": key} if moves else {})
                 for key, patch in patches.items()
             }
         result[name] = patches
-    return _as_written(result, reference)
+    return result
 
 
 def _as_written(result: Object, reference: Object) -> Object:
@@ -101,7 +157,7 @@ def _means(item: Object, name: str, key: str, patch: Any) -> Any:  # noqa: ANN40
     return canonical({**item, name: {key: patch}}).get(name, {}).get(key) if _applied(item, patch) is not None else None
 
 
-def _patch(item: Object, result: Object, patch: Any, reference: Object, keys: Keys, *, begin: Object) -> Any:  # noqa: ANN401 # JSON
+def _patch(item: Object, result: Object, patch: Any, reference: Object, walk: _Walk, *, begin: Object) -> Any:  # noqa: ANN401 # JSON
     """Return an override or a localization with keys as in the aligned item, and as the reference's for what it adds.
 
     `begin` has the start of an instance whose override says nothing of it.
@@ -112,8 +168,8 @@ def _patch(item: Object, result: Object, patch: Any, reference: Object, keys: Ke
     whole = _applied({**item, **begin}, patch)
     if whole is None:
         return patch
-    inner: Keys = {place: dict(known) for place, known in keys.items()}
-    aligned = _follow(owner, _rekeyed(owner, whole, reference, (), inner), inner)
+    inner: Keys = {place: dict(known) for place, known in walk.keys.items()}
+    aligned = _follow(owner, _rekeyed(owner, whole, reference, (), _Walk(inner, walk.pairs)), inner)
     return diff({**_bare(result), **begin}, aligned)
 
 
@@ -129,27 +185,28 @@ def _applied(item: Object, patch: Any) -> Object | None:  # noqa: ANN401 # any J
         return None
 
 
-def _rekeyed(owner: str, value: Object, reference: Object, place: tuple[str, ...], keys: Keys) -> Object:
-    """Return an object with new keys in its maps, and note them in `keys`; those noted already stay."""
+def _rekeyed(owner: str, value: Object, reference: Object, place: tuple[str, ...], walk: _Walk) -> Object:
+    """Return an object with new keys in its maps, and note them; those noted already stay."""
     result = dict(value)
     for name, part, inner in objects(owner, value):
         other = reference.get(name)
         here = (*place, name)
         if part.how in {KEYED, NAMED} and isinstance(inner, dict):
             others = other if isinstance(other, dict) else {}
-            names = _match(part.of, inner, others, keys.setdefault(here, {})) if part.how == KEYED else {key: key for key in inner}
+            known = walk.keys.setdefault(here, {})
+            names = _match(part.of, inner, others, known, walk.pairs) if part.how == KEYED else {key: key for key in inner}
             result[name] = {
-                names[key]: _inside(part.of, inner[key], others.get(names[key]), (*here, names[key]), keys) for key in inner
+                names[key]: _inside(part.of, inner[key], others.get(names[key]), (*here, names[key]), walk) for key in inner
             }
         elif part.how == ONE:
-            result[name] = _inside(part.of, inner, other, here, keys)
+            result[name] = _inside(part.of, inner, other, here, walk)
     return result
 
 
-def _inside(owner: str, value: Any, reference: Any, place: tuple[str, ...], keys: Keys) -> Any:  # noqa: ANN401 # any JSON value
+def _inside(owner: str, value: Any, reference: Any, place: tuple[str, ...], walk: _Walk) -> Any:  # noqa: ANN401 # any JSON value
     if not isinstance(value, dict) or owner not in PARTS:
         return value
-    return _rekeyed(owner, value, reference if isinstance(reference, dict) else {}, place, keys)
+    return _rekeyed(owner, value, reference if isinstance(reference, dict) else {}, place, walk)
 
 
 @dataclass(slots=True)
@@ -196,7 +253,7 @@ class _Pairing:
         del self.free[other]
 
 
-def _match(owner: str, entries: Object, others: Object, names: dict[str, str]) -> dict[str, str]:
+def _match(owner: str, entries: Object, others: Object, names: dict[str, str], pairs: Pairs) -> dict[str, str]:
     """Add the new key of every entry to `names`, and return it."""
     taken = set(names.values())
     pairing = _Pairing(
@@ -206,10 +263,14 @@ def _match(owner: str, entries: Object, others: Object, names: dict[str, str]) -
         dict.fromkeys(key for key in entries if key not in names),
         dict.fromkeys(key for key in others if key not in taken),
     )
-    pairing.pair(lambda _, entry: _text(plain_part(owner, entry) if isinstance(entry, dict) else entry))
-    pairing.pair(lambda _, entry: _main(entry))
-    pairing.pair(lambda key, entry: (key, _kind(entry)))
-    pairing.pair_by_place()
+    if pairs is Pairs.PROVED:
+        pairing.pair(lambda key, entry: None if _COUNTED.fullmatch(key) else (key, _kind(entry)))
+    if pairs is not Pairs.NOTED:
+        pairing.pair(lambda _, entry: _text(plain_part(owner, entry) if isinstance(entry, dict) else entry))
+        pairing.pair(lambda _, entry: _main(entry))
+    if pairs is Pairs.LIKELY:
+        pairing.pair(lambda key, entry: (key, _kind(entry)))
+        pairing.pair_by_place()
     taken = {*others, *names.values()}
     numbers: dict[str, Iterator[int]] = {}
     for key in pairing.left:

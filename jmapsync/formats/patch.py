@@ -29,8 +29,8 @@ _STATEMENTS = [
     )
 ]
 """Properties that say one thing together: one side's change of a part cannot be put beside the other side's of another part."""
-_LINES = re.compile(r"(?:^|/)(?:vCardProps|iCalendar/(?:properties|components))\Z")
-"""Arrays that are sets: lines of vCard and iCalendar that have no property of their own."""
+_LINES = re.compile(r"(?:^|/)(?:vCardProps|jmapsync:lines|iCalendar/(?:properties|components))\Z")
+"""Arrays that are sets: lines of vCard and iCalendar that have no property of their own, also folded into an entry."""
 Lines = list[Any]
 
 
@@ -61,7 +61,7 @@ def _merge(base_local: Object, local: Object, base_remote: Object, remote: Objec
     patch: Patch = {}
     conflicts: list[str] = []
     for path, value in _fitted(diff(base_local, local), base_local, local, remote):
-        if _LINES.search(path) and all(isinstance(at(item, path), list | None) for item in four):
+        if is_lines(path) and all(isinstance(at(item, path), list | None) for item in four):
             lines, contested = merge_lines(*(at(item, path) or [] for item in four))
             conflicts += contested
             if lines != (at(remote, path) or []):
@@ -98,15 +98,20 @@ def merge_lines(base_local: Lines, local: Lines, base_remote: Lines, remote: Lin
 
     They are a set: what was added here is added there, what was removed here is removed there (RFC 7095, 3.3; RFC 7265, 3.3).
     """
-    removed, added = _less(base_local, local), _less(local, base_local)
-    theirs = {_name(line) for line in _less(base_remote, remote) + _less(remote, base_remote)}
+    removed, added = without_lines(base_local, local), without_lines(local, base_local)
+    theirs = {_name(line) for line in without_lines(base_remote, remote) + without_lines(remote, base_remote)}
     both = {_name(line) for line in removed + added} & theirs
-    kept = _less(remote, [line for line in removed if _name(line) not in both])
-    contested = [name for name in both if _less(_named(local, name), remote) or _less(_named(remote, name), local)]
-    return kept + _less([line for line in added if _name(line) not in both], kept), sorted(contested)
+    kept = without_lines(remote, [line for line in removed if _name(line) not in both])
+    contested = [name for name in both if without_lines(_named(local, name), remote) or without_lines(_named(remote, name), local)]
+    return kept + without_lines([line for line in added if _name(line) not in both], kept), sorted(contested)
 
 
-def _less(lines: Lines, others: Lines) -> Lines:
+def is_lines(path: str) -> bool:
+    """Tell whether a path leads to an array of lines, which is a set."""
+    return _LINES.search(path) is not None
+
+
+def without_lines(lines: Lines, others: Lines) -> Lines:
     """Return the lines without the others, each of which takes one like it away."""
     left = list(others)
     kept = []
@@ -144,8 +149,8 @@ def missing(patch: Patch, item: Object) -> Patch:
 
 def _overlaid(path: str, held: Any, wanted: Any) -> Any:  # noqa: ANN401 # any JSON value
     """Return what is held with what is wanted put over it."""
-    if _LINES.search(path) and isinstance(held, list) and isinstance(wanted, list):
-        return held + _less(wanted, held)
+    if is_lines(path) and isinstance(held, list) and isinstance(wanted, list):
+        return held + without_lines(wanted, held)
     if not isinstance(held, dict) or not isinstance(wanted, dict):
         return wanted
     if path.rpartition("/")[0] in MAPS_OF_PATCHES:

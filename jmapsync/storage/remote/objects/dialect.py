@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import UnsupportedError
 from jmapsync.formats import jscalendar1
-from jmapsync.formats.align import align
+from jmapsync.formats.align import likely_keys, with_keys
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.cyruscontact import contact_changes, group_changes, to_contact, to_group
 from jmapsync.formats.objects import apply, diff
-from jmapsync.storage.remote.objects.forms import normal, patch_with_blob_ids, rekeyed, with_blob_ids
+from jmapsync.storage.remote.objects.forms import normal, patch_with_blob_ids, with_blob_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -184,8 +184,10 @@ def _titles(item: Object) -> list[str]:
 def _patch_v1(patch: Patch, held: Object, given: Object, blobs: Mapping[str, str]) -> Patch:
     after = apply(held, patch)
     _event_v1(after)
-    aligned = align(held, normal(jscalendar1.from_v1(given)))
-    narrow = diff(aligned, rekeyed(after, held, aligned))
+    reference = normal(jscalendar1.from_v1(given))
+    keys = likely_keys(held, reference)
+    aligned = with_keys(held, reference, keys)
+    narrow = diff(aligned, with_keys(after, reference, keys))
     return patch_with_blob_ids(jscalendar1.patch_to_v1(narrow, aligned, given), given, "href", blobs)
 
 

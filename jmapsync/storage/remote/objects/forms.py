@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.formats.align import align
+from jmapsync.formats.align import likely_keys, with_keys
 from jmapsync.formats.canonical import canonical
 from jmapsync.formats.objects import apply, at, diff, escape, tokens
 from jmapsync.formats.setaside import set_aside
@@ -112,60 +112,18 @@ def _blob_id(value: Any, blobs: Mapping[str, str]) -> str | None:  # noqa: ANN40
     return value.removeprefix(BLOB) if value.startswith(BLOB) else blobs.get(value)
 
 
-def rekeyed(item: Object, held: Object, aligned: Object) -> Object:
-    """Return an object with the keys that `aligned` has for the entries of `held`, which it was made of.
-
-    A file tells no keys, so an object read from one has others than the server's own form of it (Cyrus).
-    """
-    result = _rekeyed(item, held, aligned)
-    patches = result.get("recurrenceOverrides")
-    if isinstance(patches, dict):
-        result["recurrenceOverrides"] = {
-            key: {_rekeyed_path(path, held, aligned): value for path, value in patch.items()} if isinstance(patch, dict) else patch
-            for key, patch in patches.items()
-        }
-    return result
-
-
 def fitted_patch(patch: Patch, held: Object, now: Object) -> Patch:
     """Return a patch made for `held` under the keys of `now`, which means the same."""
     aside, _ = set_aside(now)
     if not held or canonical(held) == canonical(aside):
         return patch
-    aligned = align(held, aside)
-    return diff(aligned, rekeyed(apply(held, patch), held, aligned))
+    return rekeyed_patch(patch, held, aside)
 
 
-def _rekeyed(value: Object, held: Object, aligned: Object) -> Object:
-    names = _names(held, aligned)
-    result: Object = {}
-    for key, inner in value.items():
-        name = names.get(key, key)
-        one, other = held.get(key), aligned.get(name)
-        if isinstance(inner, dict) and isinstance(one, dict) and isinstance(other, dict) and key != "recurrenceOverrides":
-            result[name] = _rekeyed(inner, one, other)
-        else:
-            result[name] = inner
-    return result
-
-
-def _rekeyed_path(path: str, held: Object, aligned: Object) -> str:
-    steps = tokens(path)
-    one: Any = held
-    other: Any = aligned
-    for number, step in enumerate(steps):
-        if not isinstance(one, dict) or not isinstance(other, dict) or step not in one:
-            break
-        steps[number] = _names(one, other).get(step, step)
-        one, other = one[step], other.get(steps[number])
-    return "/".join(map(escape, steps))
-
-
-def _names(held: Object, aligned: Object) -> dict[str, str]:
-    """Return the keys in `aligned` by those in `held`: `formats.align` leaves the entries of a map in their order."""
-    if held.keys() == aligned.keys() or len(held) != len(aligned):
-        return {}
-    return dict(zip(held, aligned, strict=True))
+def rekeyed_patch(patch: Patch, held: Object, now: Object) -> Patch:
+    """Return a patch of `held` as a patch under the keys of `now`: a file has none, so an object read from one has others."""
+    keys = likely_keys(held, now)
+    return diff(with_keys(held, now, keys), with_keys(apply(held, patch), now, keys))
 
 
 def type_of(item: Object) -> str:

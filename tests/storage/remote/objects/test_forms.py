@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from jmapsync.formats.align import align
+from jmapsync.formats.align import likely_keys, with_keys
 from jmapsync.storage.remote.objects.forms import (
     fitted_patch,
     normal,
     patch_with_blob_ids,
-    rekeyed,
     strings,
     type_of,
     with_blob_ids,
@@ -81,7 +80,7 @@ def test_an_edit_gets_the_keys_of_the_server() -> None:
         "participants": {**held["participants"], "new": {"calendarAddress": "mailto:c"}},  # type: ignore[dict-item]
         "alerts": {"k": {"trigger": {"offset": "-PT10M"}}},
     }
-    assert rekeyed(after, held, align(held, server)) == {
+    assert with_keys(after, server, likely_keys(held, server)) == {
         "@type": "Event",
         "recurrenceOverrides": {"T": {"participants/sa/participationStatus": "tentative", "title": "x"}},
         "participants": {

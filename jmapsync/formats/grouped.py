@@ -1,0 +1,130 @@
+"""Hold the lines of a card that share a group with an entry inside that entry: a group's name means nothing, and servers change it.
+
+Cyrus writes `item2.ADR` and its `item2.X-ABLABEL` as `adr0.ADR` and `adr0.X-ABLABEL`. As part of the entry a line stays with it.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jmapsync.formats.codec import Object
+
+LINES = "jmapsync:lines"
+"""The property of an entry that holds the jCard properties of its group."""
+_GROUP = "jmapsync:group"
+"""The name of a jCard property that stands for all lines of a group that no entry is in."""
+
+
+def fold(card: Object) -> Object:
+    """Return a card whose grouped lines are part of the entries in their groups; those of other groups are one line each group."""
+    lines = card.get("vCardProps")
+    grouped = [line for line in lines if _group_of(line)] if isinstance(lines, list) else []
+    if not grouped or not isinstance(lines, list):
+        return card
+    owners = {group: (name, key) for name, key, group in reversed(list(_entries(card)))}
+    result = dict(card)
+    others: dict[str, list[Any]] = {}
+    for line in grouped:
+        group, bare = _group_of(line), _without_group(line)
+        if group in owners:
+            name, key = owners[group]
+            entry = result[name][key]
+            result[name] = {**result[name], key: {**entry, LINES: [*entry.get(LINES, ()), bare]}}
+        else:
+            others.setdefault(group, []).append(bare)
+    result["vCardProps"] = [line for line in lines if not _group_of(line)]
+    result["vCardProps"] += [[_GROUP, {}, "unknown", sorted(found, key=_text)] for found in others.values()]
+    return result
+
+
+def unfold(card: Object, *named: Object) -> Object:
+    """Return a card whose grouped lines are lines of their own again.
+
+    Groups keep the names that they have in the first of the other cards that has them, as long as nothing else uses the name.
+    """
+    names = {_text(found): group for other in reversed(named) for group, found in _groups(other).items()}
+    result = dict(card)
+    lines = [line for line in _list(card.get("vCardProps")) if not _is_group(line)]
+    used = {_group_of(line) for line in lines}
+    fresh = (name for number in count(1) if (name := f"item{number}") not in used)
+    taken: set[str] = set()
+    for name, key, known in list(_entries(card, every=True)):
+        entry, group = result[name][key], known
+        if LINES in entry and (not group or group in taken):
+            group = next(each for each in fresh if each not in taken and not _is_used(card, each))
+        taken.add(group)
+        if LINES in entry:
+            plain = {each: value for each, value in entry.items() if each != LINES}
+            shown = plain.get("vCardParams", {}).get("group", group) if _same(plain, group) else group
+            result[name] = {**result[name], key: {**plain, "vCardParams": {**plain.get("vCardParams", {}), "group": shown}}}
+            lines += [_with_group(line, shown) for line in _list(entry[LINES])]
+    for line in filter(_is_group, _list(card.get("vCardProps"))):
+        group = names.get(_text(line[3]), "")
+        if not group or group in taken:
+            group = next(each for each in fresh if each not in taken and not _is_used(card, each))
+        taken.add(group)
+        lines += [_with_group(each, group) for each in line[3]]
+    if lines or "vCardProps" in card:
+        result["vCardProps"] = lines
+    return result
+
+
+def _entries(card: Object, *, every: bool = False) -> Iterator[tuple[str, str, str]]:
+    """Yield the property, the key and the group, in lower case, of the entries that are in one; with `every`, of all."""
+    for name, entries in card.items():
+        for key, entry in entries.items() if isinstance(entries, dict) else ():
+            if isinstance(entry, dict):
+                params = entry.get("vCardParams")
+                group = params.get("group") if isinstance(params, dict) else None
+                if (isinstance(group, str) and group) or every:
+                    yield name, key, group.lower() if isinstance(group, str) else ""
+
+
+def _same(entry: Object, group: str) -> bool:
+    params = entry.get("vCardParams")
+    return isinstance(params, dict) and str(params.get("group", "")).lower() == group
+
+
+def _is_used(card: Object, group: str) -> bool:
+    return any(group == other for _, _, other in _entries(card))
+
+
+def _groups(card: Object) -> dict[str, list[Any]]:
+    """Return the lines of the groups of a card, without the groups' names, by these."""
+    found: dict[str, list[Any]] = {}
+    for line in _list(card.get("vCardProps")):
+        if group := _group_of(line):
+            found.setdefault(group, []).append(_without_group(line))
+    return {group: sorted(lines, key=_text) for group, lines in found.items()}
+
+
+def _is_group(line: Any) -> bool:  # noqa: ANN401 # any JSON value
+    return isinstance(line, list) and line[:1] == [_GROUP]
+
+
+def _group_of(line: Any) -> str:  # noqa: ANN401 # any JSON value
+    """Return the group of a jCard property (RFC 7095, 3.3.1.1), in lower case; nothing where it has none."""
+    params = line[1] if isinstance(line, list) and len(line) > 1 else None
+    group = params.get("group") if isinstance(params, dict) else None
+    return group.lower() if isinstance(group, str) else ""
+
+
+def _without_group(line: list[Any]) -> list[Any]:
+    return [line[0], {name: value for name, value in line[1].items() if name != "group"}, *line[2:]]
+
+
+def _with_group(line: list[Any], group: str) -> list[Any]:
+    return [line[0], {**line[1], "group": group}, *line[2:]]
+
+
+def _list(value: Any) -> list[Any]:  # noqa: ANN401 # any JSON value
+    return value if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 # any JSON value
+    return json.dumps(value, sort_keys=True)

@@ -1,0 +1,126 @@
+"""Put what a server left out of an object back on what it holds now, each part at the entry that it was left out of.
+
+Between two versions of a server's object others may have reordered, removed and edited entries, and a file has no keys by which to
+know them. So what was left out is a change of the object as the server held it then, and is merged with what became of that
+since: an entry is known by its id, else by its value. A part of an entry that is gone, or that says something else by now, is left.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.formats.align import keys_between, with_keys
+from jmapsync.formats.grouped import fold, unfold
+from jmapsync.formats.instances import INSTANCES, instances
+from jmapsync.formats.objects import MAPS_OF_PATCHES, UnfitPatchError, apply, at, diff, follow, same, tokens
+from jmapsync.formats.patch import is_lines, merge, missing, without_lines
+
+if TYPE_CHECKING:
+    from jmapsync.formats.codec import Object, Patch
+
+_SERIES = ("start", "timeZone", "showWithoutTime", "due", "recurrenceRule")
+"""What makes an occurrence the one that its time names."""
+
+
+def left_out(wanted: Object, held: Object) -> Patch:
+    """Return what of an object the server does not hold, as a patch for `put_back`."""
+    whole = fold(wanted)
+    return missing({path: value for path, value in diff({}, whole).items() if value is not None}, fold(held))
+
+
+def put_back(now: Object, held: Object, lost: Patch) -> Object:
+    """Return what the server holds now with what it had left out of what it held then, as far as that still fits."""
+    if not lost:
+        return now
+    before = fold(held)
+    whole = before
+    for path in sorted(lost):
+        try:
+            whole = apply(whole, {path: lost[path]})
+        except UnfitPatchError:
+            continue
+    if same(before, whole):
+        return now
+    result = _put_back(fold(now), before, whole)
+    return unfold(result, now, held)
+
+
+def _put_back(now: Object, held: Object, whole: Object) -> Object:
+    """Merge the change `held` -> `whole` into what the server holds now."""
+    if parts := instances(now):
+        old, new = instances(held), instances(whole)
+        put = {key: _put_back(part, old[key], new[key]) if key in old and key in new else part for key, part in parts.items()}
+        return {**now, INSTANCES: put}
+    plain = [{name: value for name, value in item.items() if name not in MAPS_OF_PATCHES} for item in (now, held, whole)]
+    result = _merged(*plain)
+    for name in MAPS_OF_PATCHES & (now.keys() | whole.keys()):
+        if patches := _patches(name, result, now, held, whole):
+            result = {**result, name: patches}
+    return result
+
+
+def _merged(now: Object, held: Object, whole: Object) -> Object:
+    """Return what the server holds now with the change `held` -> `whole` at the entries that are still the same."""
+    keys = keys_between(held, now)
+    before, after = with_keys(held, now, keys), with_keys(whole, now, keys)
+    patch = merge(before, after, before, now).patch
+    for path in diff(before, after):
+        if is_lines(path):
+            patch.pop(path, None)
+            old, new, found = (at(item, path) or [] for item in (before, after, now))
+            above = tokens(path)[:-1]
+            if isinstance(follow(now, above), dict) and all(isinstance(lines, list) for lines in (old, new, found)):
+                lines = without_lines(found, without_lines(old, new))
+                patch[path] = lines + without_lines(without_lines(new, old), lines)
+    return _without_dangling(apply(now, patch))
+
+
+def _patches(name: str, result: Object, now: Object, held: Object, whole: Object) -> Object:
+    """Return the overrides or localizations of what is put back."""
+    old, new, found = (_map(item.get(name)) for item in (held, whole, now))
+    is_series = name == "recurrenceOverrides"
+    as_before = not is_series or all(same(now.get(each), held.get(each)) for each in _SERIES)
+    patches: Object = {}
+    for key, patch in found.items():
+        if same(old.get(key), new.get(key)):
+            patches[key] = patch
+            continue
+        three = [
+            _occurrence(item, one, key, is_series=is_series)
+            for item, one in ((now, patch), (held, old.get(key)), (whole, new.get(key)))
+        ]
+        base = _occurrence(result, {}, key, is_series=is_series)
+        if any(one is None for one in three) or base is None:
+            patches[key] = patch
+        else:
+            patches[key] = diff(base, _merged(*(one or {} for one in three)))
+    for key in new.keys() - old.keys() - found.keys() if as_before else ():
+        if _occurrence(result, new[key], key, is_series=is_series) is not None or _map(new[key]).get("excluded") is True:
+            patches[key] = new[key]
+    return patches
+
+
+def _occurrence(item: Object, patch: Any, key: str, is_series: bool) -> Object | None:  # noqa: ANN401 # any JSON value
+    """Return what an override or a localization makes of an item; None where there is none, or where it does not fit."""
+    if not isinstance(patch, dict) or patch.get("excluded") is True:
+        return None
+    bare = {name: value for name, value in item.items() if name not in MAPS_OF_PATCHES}
+    begin = {"start": key} if is_series and item.get("start") is not None else {}
+    try:
+        return apply({**bare, **begin}, patch)
+    except UnfitPatchError:
+        return None
+
+
+def _without_dangling(item: Object) -> Object:
+    """Return an item without what is kept of the lines of converted properties that it does not have."""
+    component = item.get("iCalendar")
+    noted = component.get("convertedProperties") if isinstance(component, dict) else None
+    if not isinstance(component, dict) or not isinstance(noted, dict):
+        return item
+    kept = {path: value for path, value in noted.items() if len(tokens(path)) == 1 or follow(item, tokens(path)[:2]) is not None}
+    return item if len(kept) == len(noted) else {**item, "iCalendar": {**component, "convertedProperties": kept}}
+
+
+def _map(value: Any) -> Object:  # noqa: ANN401 # any JSON value
+    return value if isinstance(value, dict) else {}
