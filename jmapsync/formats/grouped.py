@@ -50,28 +50,35 @@ def unfold(card: Object, *named: Object) -> Object:
     names = {_text(found): group for other in reversed(named) for group, found in _groups(other).items()}
     result = dict(card)
     lines = [line for line in _list(card.get("vCardProps")) if not _is_group(line)]
-    used = {_group_of(line) for line in lines}
-    fresh = (name for number in count(1) if (name := f"item{number}") not in used)
+    entries = list(_entries(card, every=True))
+    used = {_group_of(line) for line in lines} | {group for _, _, group in entries}
     taken: set[str] = set()
-    for name, key, known in list(_entries(card, every=True)):
-        entry, group = result[name][key], known
-        if LINES in entry and (not group or group in taken):
-            group = next(each for each in fresh if each not in taken and not _is_used(card, each))
-        taken.add(group)
+    for name, key, known in entries:
+        entry = result[name][key]
         if LINES in entry:
+            group = known if known and known not in taken else _new_group(used)
+            params = entry.get("vCardParams", {})
+            shown = params.get("group", group) if group == known else group
             plain = {each: value for each, value in entry.items() if each != LINES}
-            shown = plain.get("vCardParams", {}).get("group", group) if _same(plain, group) else group
-            result[name] = {**result[name], key: {**plain, "vCardParams": {**plain.get("vCardParams", {}), "group": shown}}}
+            result[name] = {**result[name], key: {**plain, "vCardParams": {**params, "group": shown}}}
             lines += [_with_group(line, shown) for line in _list(entry[LINES])]
+        taken.add(known)
     for line in filter(_is_group, _list(card.get("vCardProps"))):
         group = names.get(_text(line[3]), "")
-        if not group or group in taken:
-            group = next(each for each in fresh if each not in taken and not _is_used(card, each))
-        taken.add(group)
+        if not group or group in used:
+            group = _new_group(used)
+        used.add(group)
         lines += [_with_group(each, group) for each in line[3]]
     if lines or "vCardProps" in card:
         result["vCardProps"] = lines
     return result
+
+
+def _new_group(used: set[str]) -> str:
+    """Return the name of a group that nothing uses, which is then in use."""
+    group = next(name for number in count(1) if (name := f"item{number}") not in used)
+    used.add(group)
+    return group
 
 
 def _entries(card: Object, *, every: bool = False) -> Iterator[tuple[str, str, str]]:
@@ -83,15 +90,6 @@ def _entries(card: Object, *, every: bool = False) -> Iterator[tuple[str, str, s
                 group = params.get("group") if isinstance(params, dict) else None
                 if (isinstance(group, str) and group) or every:
                     yield name, key, group.lower() if isinstance(group, str) else ""
-
-
-def _same(entry: Object, group: str) -> bool:
-    params = entry.get("vCardParams")
-    return isinstance(params, dict) and str(params.get("group", "")).lower() == group
-
-
-def _is_used(card: Object, group: str) -> bool:
-    return any(group == other for _, _, other in _entries(card))
 
 
 def _groups(card: Object) -> dict[str, list[Any]]:

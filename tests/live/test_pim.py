@@ -21,6 +21,13 @@ CARD = (
     "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:ada\r\nN:Lovelace;Ada;;;\r\nFN:Ada Lovelace\r\nEMAIL;TYPE=WORK:ada@example.com\r\n"
     "TEL;TYPE=CELL:+44 1\r\nX-CUSTOM;X-P=1:kept\r\nNOTE:first\r\nEND:VCARD\r\n"
 )
+MANY = (
+    "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:many\r\nN:Lovelace;Ada;;;\r\nFN:Ada Lovelace\r\nTEL;TYPE=CELL,WORK:+44 1\r\n"
+    "TEL;TYPE=HOME,VOICE,FAX:+44 2\r\nitem1.TEL;TYPE=WORK:+44 3\r\nitem1.X-ABLabel:Boat\r\nTEL;TYPE=TEXT:+44 4\r\n"
+    "URL;TYPE=WORK:https://a.example/\r\nURL;TYPE=HOME:https://b.example/\r\nitem2.ADR;TYPE=HOME:;;Street 1;Town;;1;UK\r\n"
+    'item2.X-ABLabel:House\r\nADR;TYPE=WORK;GEO="geo:1.0,2.0":;;Street 2;Town;;2;UK\r\nBDAY:--0229\r\nX-ANNIVERSARY:2011-05-06\r\n'
+    "item3.X-ABDATE:2015-01-02\r\nitem3.X-ABLabel:First met\r\nX-CUSTOM:kept\r\nEND:VCARD\r\n"
+)
 EVENT = (
     "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//x//EN\r\nBEGIN:VEVENT\r\nUID:weekly\r\nDTSTAMP:20260101T000000Z\r\n"
     "DTSTART;TZID=Europe/Berlin:20260105T100000\r\nDTEND;TZID=Europe/Berlin:20260105T110000\r\nRRULE:FREQ=WEEKLY;COUNT=5\r\n"
@@ -96,6 +103,28 @@ class TestContacts:
         shown = dav.get("contacts", "ada.vcf")
         assert second in shown
         assert "X-CUSTOM;X-P=1:kept" in shown
+        pim.settle()
+
+    def test_what_is_put_back_is_at_its_own_line_after_another_client_reordered_and_removed_lines(
+        self, sides: tuple[Pim, Dav]
+    ) -> None:
+        """Cyrus keeps one type of a number, no type of a URL, no GEO, and names groups anew."""
+        pim, dav = sides
+        file = pim.file("contacts", "ada").with_name("many.vcf")
+        file.write_text(MANY, newline="")
+        pim.run()
+        pim.settle()
+        [name] = [one for one in dav.names("contacts") if one != "ada.vcf"]
+        lines = dav.get("contacts", name).split("\r\n")
+        gone = (":+44 2", "Street 1", "X-ABLabel:House", "BDAY")
+        body = [line for line in reversed(lines[2:-2]) if not any(part in line for part in gone)]
+        dav.put("contacts", name, "\r\n".join([*lines[:2], *body, *lines[-2:]]))
+        pim.run()
+        text = file.read_text().replace("\n ", "")
+        for line in ("TEL;TYPE=WORK,CELL:+44 1", "TEL;TYPE=WORK:+44 3", "TEL;TYPE=MSG:+44 4", "GEO:1.0;2.0"):
+            assert line in text
+        assert all(text.count(part) == 1 for part in ("Boat", "+44 1", "+44 3", "+44 4", "First met", "Street 2", "X-CUSTOM:kept"))
+        assert not [part for part in ("+44 2", "House", "BDAY", "HOME,VOICE") if part in text]
         pim.settle()
 
     def test_a_new_file_and_a_deleted_one_reach_the_server(self, sides: tuple[Pim, Dav]) -> None:
