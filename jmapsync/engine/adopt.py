@@ -16,7 +16,7 @@ from jmapsync.engine.commit import dated
 from jmapsync.engine.intents import let_rest, retire, sent_again, settle_intents
 from jmapsync.engine.retold import Retold
 from jmapsync.formats.lines import Form
-from jmapsync.planner import Candidate, match
+from jmapsync.planner import Candidate, match, unmarked
 from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Side
 
 if TYPE_CHECKING:
@@ -144,6 +144,7 @@ class Adopter:
         form = Form.TUID if digest == self._bare.get(mine.key) else Form.RAW if digest != mine.digest else None
         self.ledger.put_places(place._replace(key=other.key, form=form.value if form else place.form) for place in places)
         trash = self.remote.keys.get(self.remote.roles.get("trash", ""))
+        sent = mine.key in self.ledger.intents(self.kind.items.kind)  # by a run that did not hear what came of it
         if mine.remote is not None and mine.remote.homes == {trash}:
             self.ledger.save([let_rest(mine)])
         else:
@@ -158,6 +159,9 @@ class Adopter:
             # What was sent came of a merge with this base; merging again changes nothing, and knows what others did since.
             before = mine.base
             base = Base(replace(before.local, body=digest, sense=digest), replace(before.remote, body=remote.body, sense=digest))
+        elif mine.local.homes and not mine.local.kept and other.remote.homes <= mine.local.homes and sent:
+            # Marked deleted here and sent for that reason: what is left to do is to delete it.
+            base = Base(unmarked(local), remote)
         elif places and all(place.name == f"{other.ref}.{remote.body}" for place in places):
             # mujmap keeps all mail in one folder, whatever its mailboxes: what lies where says nothing of them.
             base = Base(replace(local, tags=NO_TAGS), replace(remote, tags=NO_TAGS, homes=local.homes))

@@ -17,6 +17,7 @@ from jmapsync.engine.intents import note_made, retire
 from jmapsync.engine.objects import told
 from jmapsync.formats.encoding import encode
 from jmapsync.ledger.contents import NOW, Tree
+from jmapsync.planner import unmarked
 from jmapsync.planner.model import Base, Side, Verb, Version
 from jmapsync.storage.port import Outcome, Receipt
 
@@ -206,7 +207,8 @@ class Committer:
 
     def _agreed(self, work: Work) -> Base | None:
         """Return the base that was meant: what others changed meanwhile then shows as a difference to it."""
-        local = work.record.local if work.local is None else _meant(work.local, work.local_receipt)
+        here = work.record.local
+        local = (unmarked(here) if here is not None else None) if work.local is None else _meant(work.local, work.local_receipt)
         remote = work.record.remote if work.remote is None else _meant(work.remote, work.remote_receipt)
         if local is None or remote is None or work.change.deletes:
             return None

@@ -147,6 +147,9 @@ class Cycle:
                 for order in work.change.orders:
                     told.append(sentence(work.record, order))
                     self.mirror.report.foretold[order.side].add(order.verb)
+                for order in work.change.then:
+                    deletions.append(sentence(work.record, order))
+                    self.mirror.report.foretold[order.side].add(order.verb)
         self.mirror.report.sentences += deletions
 
     def _conclude(self) -> None:

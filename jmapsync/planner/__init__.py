@@ -35,8 +35,9 @@ yes    yes    yes    body changed on one side: the other gets it; on both with t
                      Sets replay: (mine + what they added) - what they removed
 ====== ====== ====== ==================================================================================================
 
-"Edited" is a new body or a new home; a tag change alone does not bring a deleted item back. In a conflict the preferred
-side's body wins in place and the other is shelved first: nobody is asked, nothing stops, nothing is lost. A body with parts
+"Edited" is a new body or a new home; a tag change alone does not bring a deleted item back. What is marked deleted on a side,
+and was never on the other, is created there first. In a conflict the preferred side's body wins in place and the other is
+shelved first: nobody is asked, nothing stops, nothing is lost. A body with parts
 (`Rules.mergeable`: a card, an event) is no conflict by itself: the edit made here is sent as a patch without what the server
 changed too, and the disk is then given what the server holds (`engine/objects.py`).
 `decide` returns wanted states, `plan` their difference from the trees. The plan is derived and never stored, so resuming
@@ -108,7 +109,7 @@ from jmapsync.planner.model import (
     Version,
     Wanted,
 )
-from jmapsync.planner.orders import agree, settle
+from jmapsync.planner.orders import agree, settle, unmarked
 from jmapsync.planner.plan import needed_homes, plan
 
 __all__ = [
@@ -145,4 +146,5 @@ __all__ = [
     "plan",
     "replay",
     "settle",
+    "unmarked",
 ]

@@ -10,8 +10,9 @@
 | L | R | - | same sense? adopt, union of the sets : conflict |
 | L | R | B | body changed on one side: the other gets it; on both with the same sense: adopt; else conflict; sets replay |
 
-A side whose every copy is marked to go (the Maildir flag T) counts as a side that deleted the item. "Edited" is a new
-body or a new home; a tag change alone does not bring a deleted item back. A conflict keeps the preferred body in place
+A side whose every copy is marked to go (the Maildir flag T) counts as a side that deleted the item, once the other side has held
+its content: what it never held is created there first, and then deleted as any other item. "Edited" is a new body or a new home; a
+tag change alone does not bring a deleted item back. A conflict keeps the preferred body in place
 and shelves the other first. Where a side may not be written, the other follows it (`follow`). An item that one side has in no
 home that is known (the email was moved to a mailbox that is not shown) is left alone on the other: `plan` names it as hidden.
 """
@@ -33,6 +34,8 @@ from jmapsync.planner.merge import (
     replay,
     same_sense,
     stay,
+    stay_marked,
+    unsent,
 )
 from jmapsync.planner.model import SIDES, Base, Decision, Homes, Pair, Rules, Side, Version, Wanted
 
@@ -49,14 +52,15 @@ def decide(pair: Pair, rules: Rules, *, needed: bool = False) -> Decision:
         return Decision(None, None, "gone from both sides")
     if rules.writable != BOTH:
         return follow(pair, rules, needed=needed)
+    marked = unsent(pair, rules)
+    if marked is not None:
+        return _send_marked(pair, marked, rules)
     gone = [side for side in SIDES if means_gone(pair.of(side), rules)]
     if len(gone) == len(Side):
         return Decision(None, None, reason.join(*(reason.deleted(side, pair.of(side)) for side in gone)))
     if pair.base is None:
         return _first_meeting(pair, rules)
-    if gone:
-        return _after_deletion(pair, pair.base, gone[0], rules, needed=needed)
-    return _merge(pair, pair.base, rules)
+    return _after_deletion(pair, pair.base, gone[0], rules, needed=needed) if gone else _merge(pair, pair.base, rules)
 
 
 def _first_meeting(pair: Pair, rules: Rules) -> Decision:
@@ -71,6 +75,18 @@ def _first_meeting(pair: Pair, rules: Rules) -> Decision:
     apart = pair.local.tags != pair.remote.tags or pair.local.homes != pair.remote.homes
     phrase = reason.join(body.phrase, "flags and folders united" if apart and not rules.homeless else "")
     return Decision(Wanted(body.of(Side.LOCAL), tags, homes), Wanted(body.of(Side.REMOTE), tags, homes), phrase, body.shelve)
+
+
+def _send_marked(pair: Pair, side: Side, rules: Rules) -> Decision:
+    """Give the other side the content of an item whose every copy on `side` is marked to go; the deletion comes after that."""
+    mine, theirs, base = held(pair, side), pair.of(side.other), pair.base
+    if theirs is None or base is None:
+        there = Wanted(side, mine.tags, mine.homes)
+    else:
+        there = Wanted(side, replay(theirs.tags, mine.tags, base.of(side).tags), theirs.homes)
+    wishes = {side: stay_marked(side, mine), side.other: there}
+    edit = reason.edited(rules) if base is not None else ""
+    return Decision(wishes[Side.LOCAL], wishes[Side.REMOTE], reason.sent_first(side, edit))
 
 
 def _survival(version: Version, base: Base, side: Side, rules: Rules) -> tuple[Homes, str]:

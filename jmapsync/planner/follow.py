@@ -2,13 +2,13 @@
 
 With only LOCAL writable (`direction = "pull"`) the disk becomes the server's mirror: what was edited here is shelved and
 replaced, what was deleted here comes back, what is new here stays alone, and what the server deleted goes here too unless it
-was edited here.
+was edited here. A copy marked deleted that the server never held is the only one, and stays.
 """
 
 from __future__ import annotations
 
 from jmapsync.planner import reason
-from jmapsync.planner.merge import Body, held, means_gone, means_other, replay, same_sense, stay
+from jmapsync.planner.merge import Body, held, means_gone, means_other, replay, same_sense, stay, stay_marked
 from jmapsync.planner.model import SIDES, Base, Decision, Homes, Pair, Rules, Side, Version, Wanted
 
 
@@ -37,13 +37,16 @@ def _after_leader(pair: Pair, rules: Rules, follower: Side, *, needed: bool) -> 
     """Decide for the follower when the leader does not have the item (any more)."""
     version, leader = pair.of(follower), follower.other
     gone = reason.deleted(leader, pair.of(leader))
-    if version is None or means_gone(version, rules):
+    if version is None:
         return None, reason.deleted(follower, version) if pair.base is None else gone, None
     alone = f"kept {reason.WHERE[follower]} only, as nothing may be written {reason.WHERE[leader]}"
+    marked = means_gone(version, rules)
     if pair.base is None:
-        return stay(follower, version), f"{reason.new(follower)}, {alone}", None
+        return (stay_marked if marked else stay)(follower, version), f"{reason.new(follower)}, {alone}", None
     agreed = pair.base.of(follower)
     edited = version.body != agreed.body
+    if marked:  # the only copy of an edit is not deleted
+        return (stay_marked(follower, version), f"{gone}, {alone}", None) if edited else (None, gone, None)
     added = version.kept != agreed.kept if rules.homeless else bool(version.kept - agreed.kept)
     if edited or added or needed:
         edit = reason.edited(rules) if edited else "moved" if added else "still needed"

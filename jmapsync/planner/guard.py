@@ -57,6 +57,10 @@ def losses(change: Change) -> Iterator[Loss]:
     for order in change.orders:
         if _loses(order) and not (change.undone and order.side is Side.LOCAL):
             yield Loss(order.side, order.key, order.removed_homes)
+    sent = {order.side for order in change.orders}
+    for order in change.then:  # what a side is only about to be sent is no loss of its own
+        if _loses(order) and order.side not in sent:
+            yield Loss(order.side, order.key, order.removed_homes)
 
 
 def _loses(order: Order) -> bool:
@@ -70,11 +74,18 @@ class Tally:
 
     counts: dict[Side, int] = field(default_factory=lambda: dict.fromkeys(SIDES, 0))
     by_container: dict[Side, dict[int, int]] = field(default_factory=lambda: {side: {} for side in SIDES})
+    fresh: dict[Side, dict[int, int]] = field(default_factory=lambda: {side: {} for side in SIDES})
+    """The items of each container that are about to be known on the other side too; no base counts them yet."""
     _losses: list[tuple[str, int, tuple[int, ...]]] = field(default_factory=list)
 
     def add(self, changes: Iterable[Change]) -> None:
         """Count the losses of one batch of changes."""
         for change in changes:
+            for order in change.orders:
+                if order.verb is Verb.CREATE and order.source is not None:
+                    met = self.fresh[order.side.other]
+                    for home in order.source.homes:
+                        met[home] = met.get(home, 0) + 1
             for loss in losses(change):
                 self.counts[loss.side] += 1
                 counted = self.by_container[loss.side]
@@ -106,7 +117,9 @@ def judge(
     found: list[Suspension] = []
     for side in SIDES:
         counted = tally.by_container[side]
-        held = population.get(side, {})
+        held = dict(population.get(side, {}))
+        for home, met in tally.fresh[side].items():
+            held[home] = held.get(home, 0) + met
         places = sorted(counted, key=lambda home: (names.get(home, ""), home))
         for home in places:
             if home in vanished:

@@ -47,6 +47,31 @@ def means_gone(version: Version | None, rules: Rules) -> bool:
     return version is None or not (rules.homeless or version.kept)
 
 
+def unsent(pair: Pair, rules: Rules) -> Side | None:
+    """Return the side whose every copy is marked to go while the other side has never held their content; None mostly.
+
+    A mark is the wish to delete an item the usual way, and that way leads over the other side: it may have a Trash.
+    """
+    for side in SIDES:
+        mine, theirs = pair.of(side), pair.of(side.other)
+        if mine is None or not means_gone(mine, rules):
+            continue
+        base = pair.base
+        if theirs is None:
+            is_unsent = base is None or mine.body != base.of(side).body
+        else:
+            edited = base is not None and mine.body != base.of(side).body and theirs.body == base.of(side.other).body
+            is_unsent = edited and not means_gone(theirs, rules)
+        if is_unsent:
+            return side
+    return None
+
+
+def stay_marked(side: Side, version: Version) -> Wanted:
+    """Return the wish to leave a version exactly as it is, with the marks on its copies."""
+    return Wanted(side, version.tags, version.homes, version.leaving)
+
+
 def held(pair: Pair, side: Side) -> Version:
     """Return the version of a side that has one; LookupError says that the caller did not look first."""
     version = pair.of(side)

@@ -108,6 +108,8 @@ class Wanted(Struct, frozen=True):
     source: Side
     tags: Tags
     homes: Homes
+    marked: Homes = NOTHING
+    """Homes whose copy keeps the mark that it is to go: the other side has to hold the content before that is followed."""
 
 
 class Decision(Struct, frozen=True):
@@ -186,6 +188,8 @@ class Change(Struct, frozen=True):
     """Changes of a lower stage come first; within a stage any order gives the same end."""
     undone: bool = False
     """True when something is taken back here that may not be done on the server."""
+    then: tuple[Order, ...] = ()
+    """The orders that follow once these are done: what is marked deleted goes after the other side got its content."""
 
     @property
     def deletes(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from jmapsync.planner import reason
 from jmapsync.planner.merge import held, in_sight, means_gone
@@ -46,7 +47,12 @@ def settle(pair: Pair, local: Version | None, remote: Version | None) -> Base | 
     """
     if local is None and remote is None:
         return None
-    return pair.base if local is None or remote is None else Base(local, remote)
+    return pair.base if local is None or remote is None else Base(unmarked(local), unmarked(remote))
+
+
+def unmarked(version: Version) -> Version:
+    """Return a version without marks that a copy is to go: in a base, a mark would be one that was followed already."""
+    return replace(version, leaving=NOTHING) if version.leaving else version
 
 
 class Draft(Struct, frozen=True):
@@ -77,6 +83,18 @@ class Draft(Struct, frozen=True):
         wanted = self.decision.local is not None or self.decision.remote is not None
         seen = self.pair.local is not None or self.pair.remote is not None
         return not wanted and not self.orders and (self.pair.base is not None or not seen)
+
+    def then(self, rights: Rights) -> tuple[Order, ...]:
+        """Return the orders that follow once these are done: the deletion of what had to be sent first."""
+        pair = self.pair
+        for order in self.orders:
+            wanted, source = self.decision.of(order.side.other), order.source
+            if source is None or wanted is None or not wanted.marked:
+                continue
+            made = Version(source.body, source.sense, order.tags, order.homes)
+            after = replace(pair, local=made) if order.side is Side.LOCAL else replace(pair, remote=made)
+            return draft(replace(after, base=settle(after, after.local, after.remote)), self.rules, rights=rights).orders
+        return ()
 
     def missing(self, side: Side, there: AbstractSet[int]) -> bool:
         """Tell whether an order would put the item into a container that is not there."""
@@ -110,6 +128,8 @@ def _order(pair: Pair, decision: Decision, side: Side) -> Order | None:
             return None
         return Order(side, Verb.DELETE, pair.key, found, None, NO_TAGS, NOTHING, decision.reason, pair.name)
     source = held(pair, side.other) if wanted.source is not side else None
+    if found is not None and wanted.marked:
+        return None
     if found is not None and source is None:
         same = found.tags == wanted.tags and found.homes == wanted.homes
         if same and not (found.leaving or found.untidy):

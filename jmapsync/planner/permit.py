@@ -41,6 +41,8 @@ def _new(pair: Pair, wish: Decision, rules: Rules, rights: Rights, *, needed: bo
     left = wanted.homes - rights.no_add
     if not left:
         return Decision(None, None, reason.taken_back(wish.reason, shelved=True), Side.LOCAL, undone=True)
+    if wish.local is not None and wish.local.marked:
+        return replace(wish, remote=replace(wanted, homes=left))
     both = replace(wanted, homes=left)
     return wish if left == wanted.homes else Decision(both, both, reason.taken_back(wish.reason), undone=True)
 

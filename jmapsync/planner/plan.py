@@ -38,7 +38,7 @@ def plan(
         drafts = [draft(pair, rules, rights=rights) for pair in pairs if not agree(pair)]
         blocked = {item.pair.key: why for item in drafts if (why := waits(item, present))}
         stages = {item.pair.key: int(item.deletes) for item in drafts}
-    return _arrange(drafts, stages, blocked, rules)
+    return _arrange(drafts, stages, blocked, rules, rights)
 
 
 def needed_homes(pairs: Iterable[Pair], rules: Rules, rights: Rights = ALLOWED) -> frozenset[int]:
@@ -52,7 +52,7 @@ def needed_homes(pairs: Iterable[Pair], rules: Rules, rights: Rights = ALLOWED) 
     return frozenset(needed)
 
 
-def _arrange(drafts: Iterable[Draft], stages: Mapping[int, int], blocked: Mapping[int, str], rules: Rules) -> Plan:
+def _arrange(drafts: Iterable[Draft], stages: Mapping[int, int], blocked: Mapping[int, str], rules: Rules, rights: Rights) -> Plan:
     """Sort drafts into a plan."""
     changes, settled, forgotten, hidden = [], [], [], []
     for item in drafts:
@@ -66,7 +66,8 @@ def _arrange(drafts: Iterable[Draft], stages: Mapping[int, int], blocked: Mappin
             continue
         elif item.orders:
             decision = item.decision
-            changes.append(Change(key, item.orders, decision.reason, decision.shelve, stages[key], decision.undone))
+            then = item.then(rights)
+            changes.append(Change(key, item.orders, decision.reason, decision.shelve, stages[key], decision.undone, then))
         elif item.forgotten:
             forgotten.append(key)
         elif item.settled and rules.writable:

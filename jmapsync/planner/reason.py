@@ -31,6 +31,12 @@ def deleted(side: Side, version: Version | None) -> str:
     return f"{'deleted' if version is None else 'marked deleted'} {WHERE[side]}"
 
 
+def sent_first(side: Side, edit: str = "") -> str:
+    """Say that what one side marked deleted is sent first to the other side, which never had it; `edit` is how it came to be."""
+    act = f"{edit} and marked deleted" if edit else "marked deleted"
+    return f"{act} {WHERE[side]}, never {WHERE[side.other]}: sent first, then deleted"
+
+
 def hidden(side: Side) -> str:
     """Say that one side has an item, but not where it can be seen, and what that means for the other."""
     return f"it is in no folder that can be seen {WHERE[side]}; it stays as it is {WHERE[side.other]} until it is back or gone"

@@ -107,8 +107,8 @@ MUTANTS = (
     Mutant(
         "a batch depends on what came first in it",
         "plan",
-        "return _arrange(drafts, stages, blocked, rules)",
-        "return _arrange(drafts[1:] if len(drafts) > 2 else drafts, stages, blocked, rules)",
+        "return _arrange(drafts, stages, blocked, rules, rights)",
+        "return _arrange(drafts[1:] if len(drafts) > 2 else drafts, stages, blocked, rules, rights)",
         ("p4_the_same_input_gives_the_same_plan", "p5_any_order_inside_a_stage_gives_the_same_end"),
     ),
     Mutant(

@@ -16,7 +16,15 @@ CELLS = {
     "new here": (pair(v(where="AB", tags="$seen"), None), ["remote create text in AB +$seen"]),
     "new on the server": (pair(None, v(where="AB", tags="$seen")), ["local create text in AB +$seen"]),
     "new here, one copy marked": (pair(v(where="AB", leaving="B"), None), ["local update in A", "remote create text in A"]),
-    "new here, all copies marked": (pair(v(leaving="A"), None), ["local delete"]),
+    "new here, all copies marked: sent first": (pair(v(leaving="A"), None), ["remote create text in A"]),
+    "new here, both copies marked: sent first": (pair(v(where="AB", leaving="AB"), None), ["remote create text in AB"]),
+    "then it is as if it had always been there": (pair(v(leaving="A"), v(), v()), ["local delete", "remote delete"]),
+    "edited here, marked: sent first": (pair(v("new", leaving="A"), v(), v()), ["remote replace new in A"]),
+    "edited here, marked, tagged there: sent first": (
+        pair(v("new", leaving="A"), v(tags="$seen"), v()),
+        ["remote replace new in A +$seen"],
+    ),
+    "edited here, marked, deleted there: sent first": (pair(v("new", leaving="A"), None, v()), ["remote create new in A"]),
     "on both sides alike": (pair(v(), v()), ["settle"]),
     "on both sides, sets differ": (
         pair(v(where="A", tags="$seen"), v(where="B", tags="red")),
@@ -139,7 +147,10 @@ def test_a_needed_container_comes_back_where_it_was_deleted() -> None:
 PULL_CELLS = {
     "out of sight on the server": (pair(v(), v(where=""), v()), [HIDDEN]),
     "new here stays alone": (pair(v(), None), []),
-    "new here, marked": (pair(v(leaving="A"), None), ["local delete"]),
+    "new here, marked, stays alone": (pair(v(leaving="A"), None), []),
+    "new here, one of two copies marked": (pair(v(where="AB", leaving="B"), None), ["local update in A"]),
+    "deleted there, edited and marked here: kept": (pair(v("new", leaving="A"), None, v()), []),
+    "deleted there, marked here": (pair(v(leaving="A"), None, v()), ["local delete"]),
     "new on the server": (pair(None, v()), ["local create text in A"]),
     "found on both sides": (pair(v(tags="red"), v(tags="$seen")), ["local update in A +$seen"]),
     "different on both sides": (pair(v("mine"), v("theirs")), ["local replace theirs in A"]),
@@ -206,6 +217,8 @@ def test_a_name_is_too_small_to_shelve() -> None:
 REASONS = {
     "new on the server": pair(None, v()),
     "new here": pair(v(), None),
+    "marked deleted here, never on the server: sent first, then deleted": pair(v(leaving="A"), None),
+    "edited and marked deleted here, never on the server: sent first, then deleted": pair(v("new", leaving="A"), v(), v()),
     "deleted here, unchanged on the server": pair(None, v(), v()),
     "deleted on the server, unchanged here": pair(v(), None, v()),
     "deleted here, only flagged on the server: $seen, red": pair(None, v(tags="$seen red"), v()),

@@ -106,6 +106,17 @@ def write_new_with_flags(world: World) -> None:
     world.drop("Sent", local_letter("fresh"), sub="cur", info=":2,RS")
 
 
+def write_new_marked(world: World) -> None:
+    """Drop messages that are marked deleted, and that nobody else ever had."""
+    world.drop("INBOX", local_letter("fresh"), sub="cur", info=":2,ST")
+    world.copy(world.drop("Archive", local_letter("marked twice"), sub="cur", info=":2,FT"), "Lists")
+
+
+def edit_and_mark(world: World) -> None:
+    """Edit a message in its place, then mark it deleted."""
+    world.flag(world.edit(world.file(b"[alpha]"), local_letter("alpha2", "Edited.")), "ST")
+
+
 def write_new_into_two_folders(world: World) -> None:
     world.copy(world.drop("INBOX", local_letter("fresh"), sub="cur", info=":2,"), "Archive")
 
@@ -293,6 +304,7 @@ FIRST_PULLS = (
 LOCAL = (
     *(read_one, change_many_flags, give_custom_keyword, move_one, move_one_of_two_copies, copy_one, delete_one_of_two_copies),
     *(delete_last_copy, mark_for_deletion, write_new, write_new_with_flags, write_new_into_two_folders, write_many_new),
+    *(write_new_marked, edit_and_mark),
     *(
         edit_draft,
         edit_draft_as_mutt_does,
@@ -320,6 +332,8 @@ TOGETHER: dict[str, Act] = {
     "edit here, move there": both(edit_message, move_on_server),
     "edit a draft flagged there": edit_draft_flagged_on_server,
     "write what the server gets": write_what_the_server_gets,
+    "write marked what the server gets": both(write_new_marked, deliver),
+    "edit and mark here, destroy there": both(edit_and_mark, destroy_on_server),
     "make the same folder": make_same_folder,
     "rename a folder both ways": both(rename_folder, rename_mailbox),
     "everything": both(change_many_flags, move_one_of_two_copies, write_many_new, edit_draft, deliver, flag_on_server, add_mailbox),

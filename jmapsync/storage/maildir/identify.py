@@ -233,7 +233,7 @@ class Identifier:
             sizes[digest] = measured.size(Form(place.form))
 
     def _new(self, digest: str, places: list[Place], size: int) -> Seen:
-        staying = [place for place in places if not is_trashed(place)]
+        staying = [place for place in places if not is_trashed(place)] or places
         tags = follow(NO_TAGS, (Reading(None, self._tree.tables[place.folder].read(place.info)) for place in staying))
         version = combine(digest, places, self._tree.tables, tags)
         first = places[0]

@@ -154,7 +154,8 @@ class MessageLook:
                 continue
             digest, size = self._identifier.bodies.get(key, ("", record.size))
             digest = digest or (record.local.body if record.local else record.digest)
-            tags = follow(_last_known(record), self._readings(places, known.get(key, [])))
+            unsent = record.remote is None and record.base is None and all(map(is_trashed, places))
+            tags = follow(_last_known(record), self._readings(places, known.get(key, []), marked=unsent))
             version = combine(digest, places, self._tree.tables, tags)
             if key in self._identifier.misdated:
                 version = replace(version, untidy=True)
@@ -167,10 +168,13 @@ class MessageLook:
         observation.places = [place for place in self._traces.updated.values() if place is not None]
         return observation
 
-    def _readings(self, copies: list[Place], known: list[Place]) -> Iterator[Reading]:
-        """Yield what the changed copies of a message show; `known` are its copies as they were last looked at."""
+    def _readings(self, copies: list[Place], known: list[Place], *, marked: bool) -> Iterator[Reading]:
+        """Yield what the changed copies of a message show, those marked to be deleted only if `marked`.
+
+        `known` are its copies as they were last looked at.
+        """
         for copy in copies:
-            if is_trashed(copy) or self._traces.updated.get((copy.folder, copy.name)) is None:
+            if (is_trashed(copy) and not marked) or self._traces.updated.get((copy.folder, copy.name)) is None:
                 continue
             before = _origin(copy, known)
             table = self._tree.tables[copy.folder]
