@@ -239,7 +239,7 @@ class Committer:
             return
         if local is not None and other.local is not None:
             tags, homes = other.local.tags | local.tags, other.local.homes | local.homes
-            local = replace(other.local, tags=tags, homes=homes, untidy=local.untidy)
+            local = replace(other.local, tags=tags, homes=homes, untidy=local.untidy or bool(local.leaving))
         merged = replace(other, local=local, remote=remote or other.remote, digest=other.digest or record.digest)
         self.ledger.put_places(place._replace(key=other.key) for place in places)
         self.ledger.save([retire(self.ledger, kind, record, receipt.ref, at), merged])

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from jmapsync.demo import SetError
+from jmapsync.demo import DemoServer, SetError
+from jmapsync.demo.dialect import CYRUS_312, RFC, Dialect
 from jmapsync.errors import ExitCode
 from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger import Ledger
 from tests.mirror import Mirror, assert_converges, assert_mirrored
-
-if TYPE_CHECKING:
-    from jmapsync.demo import DemoServer
+from tests.sim.sweep import TOLERANT
 
 LAYOUTS = ("nested", "maildir++")
 
@@ -202,3 +199,21 @@ def test_where_nothing_may_be_put_on_the_server_it_is_kept_as_a_conflict(server:
         assert len(ledger.shelf("mail")) == 1
     finally:
         ledger.close()
+
+
+@pytest.mark.parametrize("dialect", [RFC, CYRUS_312, TOLERANT], ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("known", [False, True])
+def test_a_marked_file_takes_its_twin_along_nowhere(mirror: Mirror, dialect: Dialect, known: bool) -> None:
+    with DemoServer(dialect=dialect) as server:
+        mirror.url = server.url
+        if known:
+            server.account.deliver(wire("twin"), ["INBOX"], ["$seen"])
+        mirror.sync()
+        if not known:
+            mirror.drop("INBOX", letter("twin"), sub="cur", info=":2,S")
+        mirror.drop("INBOX", letter("twin"), sub="cur", info=":2,ST")
+        for _ in range(3):
+            report = mirror.sync()
+        assert (report.exit_code, report.to_disk.total, report.to_server.total) == (0, 0, 0)
+        assert mirror.files("INBOX")
+        assert any(home.casefold() == "inbox" for homes, _ in server.account.listing().values() for home in homes)
