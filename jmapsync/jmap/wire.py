@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from jmapsync.errors import ServerError
+from jmapsync.jmap.bounds import VALUES
+from jmapsync.jmap.decoding import DecodeError, decode_json
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
 
 if TYPE_CHECKING:
@@ -92,7 +94,6 @@ class _Envelope(msgspec.Struct, rename="camel"):
 
 
 _encoder = msgspec.json.Encoder()
-_envelopes = msgspec.json.Decoder(_Envelope)
 
 
 def encode_request(calls: Sequence[Call], using: Sequence[str], created_ids: Mapping[str, str] | None = None) -> bytes:
@@ -148,14 +149,14 @@ class Response:
 def decode_response(body: bytes) -> Response:
     """Decode a Response object, ignoring what is unknown; raise `ServerError` if it is none (HTML, cut short)."""
     try:
-        return Response(_envelopes.decode(body))
-    except msgspec.DecodeError as error:
+        return Response(decode_json(body, _Envelope))
+    except DecodeError as error:
         raise ServerError(f"The server answered something that is no JMAP response ({describe(body)}).") from error
 
 
 def describe(body: bytes) -> str:
     """Name what a body that is no JSON looks like, without quoting it."""
-    start = body[:512].lstrip().lower()
+    start = body[:512].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if not start:
         return "it is empty"
     if start.startswith((b"<!doctype html", b"<html")):
@@ -164,9 +165,12 @@ def describe(body: bytes) -> str:
 
 
 def _decode(raw: msgspec.Raw, type_: type[T], name: str) -> T:
+    octets = bytes(raw)
+    if sum(octets.count(mark) for mark in (b",", b"[", b"{")) > VALUES:
+        raise ServerError(f"The server's answer to {name} holds more than {VALUES:,} values.")
     try:
-        return msgspec.json.decode(raw, type=type_)
-    except msgspec.DecodeError as error:
+        return msgspec.json.decode(octets, type=type_)
+    except DecodeError as error:
         raise ServerError(f"The server's answer to {name} has a shape that the protocol does not allow.") from error
 
 
