@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.errors import JmapsyncError, Remedy, Scope
+from jmapsync.errors import JmapsyncError, Remedy, Scope, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,6 +74,12 @@ class RequestError(JmapsyncError):
     def too_large(cls, limit: str, size: int, allowed: int) -> RequestError:
         """Name a limit of the session that a request would pass."""
         return cls("limit", limit=limit, detail=f"{size} is more than the {allowed} that it allows")
+
+
+class AnswerError(ServerError):
+    """The answer to one method call has a shape that the protocol does not allow; those to others say what they say."""
+
+    scope = Scope.KIND
 
 
 class MethodError(JmapsyncError):

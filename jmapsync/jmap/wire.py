@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from jmapsync.errors import ServerError
-from jmapsync.jmap.bounds import VALUES
-from jmapsync.jmap.decoding import DecodeError, decode_json
-from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
+from jmapsync.jmap.failures import AnswerError, MethodError, RequestError, SetError, set_errors
+from jmapsync.jmap.shapes import arguments
+from jmapsync.jmap.spoilt import readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -94,6 +94,7 @@ class _Envelope(msgspec.Struct, rename="camel"):
 
 
 _encoder = msgspec.json.Encoder()
+_envelopes = msgspec.json.Decoder(_Envelope)
 
 
 def encode_request(calls: Sequence[Call], using: Sequence[str], created_ids: Mapping[str, str] | None = None) -> bytes:
@@ -118,11 +119,14 @@ class Response:
         self.created_ids = envelope.created_ids or {}
 
     def get(self, call: Call) -> dict[str, Any]:
-        """Return the arguments of the first result of this call that bears its name; raise `MethodError` for an error."""
-        return self.get_as(call, dict[str, Any])
+        """Return the arguments of the first result of this call that bears its name, without what is not of its type.
+
+        Raise `MethodError` for an error, and what `shapes.arguments` raises.
+        """
+        return arguments(self._find(call), call.name)
 
     def get_as(self, call: Call, type_: type[T]) -> T:
-        """Return the same, decoded into a msgspec type; raise `MethodError`, or `ServerError` if it is of another shape."""
+        """Return the same, decoded into a msgspec type; raise `MethodError`, or `AnswerError` if it is of another shape."""
         return _decode(self._find(call), type_, call.name)
 
     def part(self, prefix: str) -> Response:
@@ -141,22 +145,29 @@ class Response:
             if name == call.name:
                 return raw
             if name == "error":
-                raise MethodError.parse(_decode(raw, dict[str, Any], call.name), call.name)
+                raise MethodError.parse(arguments(raw, "error"), call.name)
         # A server that leaves a call unanswered has perhaps done half of it.
         raise MethodError("serverPartialFail", "The server left the call unanswered.", call.name)
 
 
 def decode_response(body: bytes) -> Response:
-    """Decode a Response object, ignoring what is unknown; raise `ServerError` if it is none (HTML, cut short)."""
+    """Decode a Response object, ignoring what is unknown; raise `ServerError` if it is none (HTML, cut short).
+
+    A value that no reader takes spoils only what it is in (`spoilt`).
+    """
     try:
-        return Response(decode_json(body, _Envelope))
-    except DecodeError as error:
+        return Response(_envelopes.decode(body))
+    except (msgspec.DecodeError, RecursionError):
+        mended = readable(body)
+    try:
+        return Response(_envelopes.decode(mended))
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ServerError(f"The server answered something that is no JMAP response ({describe(body)}).") from error
 
 
 def describe(body: bytes) -> str:
     """Name what a body that is no JSON looks like, without quoting it."""
-    start = body[:512].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    start = body[:512].lstrip().lower()
     if not start:
         return "it is empty"
     if start.startswith((b"<!doctype html", b"<html")):
@@ -165,13 +176,10 @@ def describe(body: bytes) -> str:
 
 
 def _decode(raw: msgspec.Raw, type_: type[T], name: str) -> T:
-    octets = bytes(raw)
-    if sum(octets.count(mark) for mark in (b",", b"[", b"{")) > VALUES:
-        raise ServerError(f"The server's answer to {name} holds more than {VALUES:,} values.")
     try:
-        return msgspec.json.decode(octets, type=type_)
-    except DecodeError as error:
-        raise ServerError(f"The server's answer to {name} has a shape that the protocol does not allow.") from error
+        return msgspec.json.decode(raw, type=type_)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise AnswerError(f"The server's answer to {name} has a shape that the protocol does not allow.") from error
 
 
 def batched(items: Sequence[T], count: int) -> Iterator[list[T]]:

@@ -84,10 +84,11 @@ FLAVOURS = (
 class ObjectWorld:
     """One account on an embedded server and one mirror of its contacts, calendars and tasks."""
 
-    def __init__(self, base: Path, flavour: Flavour = RFC_WORLD) -> None:
+    def __init__(self, base: Path, flavour: Flavour = RFC_WORLD, server: DemoServer | None = None) -> None:
+        """Make a world with a server of its own, or with one that other worlds have too."""
         self.base = base
         self.flavour = flavour
-        self.server = DemoServer(dialect=flavour.dialect)
+        self.server = server or DemoServer(dialect=flavour.dialect)
         self.account = self.server.account
         if flavour.files:
             self.account.calendars.render = _file_of_cyrus

@@ -55,13 +55,14 @@ class Picture:
 class World:
     """One account on an embedded server and one mirror of it."""
 
-    def __init__(self, base: Path, dialect: Dialect) -> None:
+    def __init__(self, base: Path, dialect: Dialect, server: DemoServer | None = None) -> None:
+        """Make a world with a server of its own, or with one that other worlds have too."""
         self.base = base
         self.requests = 0
         """HTTP requests of the last run."""
         self.exclude: tuple[str, ...] = ()
         """The mailboxes that the configuration leaves out."""
-        self.server = DemoServer(dialect=dialect)
+        self.server = server or DemoServer(dialect=dialect)
         self.account = self.server.account
         self._app = self.server.endpoints.application()
         self._url = f"http://127.0.0.1:1{self.server.service.dialect.session_path}"

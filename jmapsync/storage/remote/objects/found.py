@@ -19,6 +19,8 @@ class Found:
     """By id, where objects are read as files."""
     parts: dict[str, dict[str, Object]] = field(default_factory=dict)
     """As the server gave them, by id, the objects of each item that stands for the instances of one uid."""
+    unreadable: set[str] = field(default_factory=set)
+    """Ids of objects that the server gave in a form that cannot be read."""
     lost: set[str] = field(default_factory=set)
     """Ids that the server says it does not have."""
     state: str = ""

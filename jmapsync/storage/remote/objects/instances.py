@@ -56,8 +56,8 @@ async def read_instances(reader: Reader, refs: list[str], found: Found) -> None:
         if error.type not in NO_FILTER:
             raise
         return
-    ids = answer.get("ids")
-    if not isinstance(ids, list) or answer.get("total", len(ids)) != len(ids) or len(set(ids)) != len(parts.items):
+    ids = answer["ids"]
+    if answer.get("total", len(ids)) != len(ids) or len(set(ids)) != len(parts.items):
         return
     found.state = found.state or parts.state
     for ref in refs:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from jmapsync.storage.remote.emails import Changes
     from jmapsync.storage.remote.objects.found import Found
-    from jmapsync.storage.remote.objects.reading import Reader
+    from jmapsync.storage.remote.objects.reading import Containers, Reader
 
 LISTINGS = 3
 """Times a listing is begun anew when the server's objects change under it."""
@@ -89,15 +89,19 @@ class ObjectLook:
             asked = {reader.dialect.type: self._changes(reader.dialect.type, _state(cursor, reader)) for reader in waiting}
             response = await first.call([call for call in (boxes_call, *asked.values()) if call is not None])
             if boxes_call is not None:
-                boxes = believed(response, boxes_call, cursor.boxes)
+                before = cursor.boxes
+                boxes = believed(response, boxes_call, before)
                 cursor = replace(cursor, boxes=boxes.new_state)
                 if not boxes.empty or boxes.has_more_changes:
                     # Containers are few: all of them are read, and so what is told of them in pages needs no second thought.
-                    folders, state = first.take_folders(await first.call(first.all_folders("all")), "all")
-                    cursor = replace(cursor, boxes=state)
-                    here = {folder.ref for folder in folders}
+                    told_now = first.take_folders(await first.call(first.all_folders("all")), "all")
+                    # Where one of them is malformed, they are read again at the next look.
+                    cursor = replace(cursor, boxes=before if told_now.troubles else told_now.state)
+                    here = {folder.ref for folder in told_now.folders} | {trouble.ref for trouble in told_now.troubles}
                     gone = [ref for ref in boxes.destroyed if ref not in here]
-                    yield Observation(folders=folders, folders_whole=len(folders) < SILENTLY_CUT, gone_folders=gone)
+                    yield Observation(
+                        folders=told_now.folders, folders_whole=_are_all(told_now), gone_folders=gone, problems=told_now.troubles
+                    )
             told = {kind: believed(response, call, cursor.items[kind]) for kind, call in asked.items()}
             cursor = replace(cursor, items=cursor.items | {kind: one.new_state for kind, one in told.items()})
             for reader in waiting:
@@ -180,7 +184,9 @@ class ObjectLook:
                 page.problems.append(reader.trouble(seen.ref, f"the server has the uid {seen.digest} for {other} already"))
         for ref in asked:
             if ref not in found.items and ref not in found.lost:
-                page.problems.append(reader.trouble(ref, "the server lists it but does not answer for it"))
+                unreadable = ref in found.unreadable
+                why = "the server's answer for it is malformed" if unreadable else "the server lists it but does not answer for it"
+                page.problems.append(reader.trouble(ref, why))
         return page, met - self._joined
 
     async def _unknown_homes(self, found: Found) -> Observation | None:
@@ -193,8 +199,8 @@ class ObjectLook:
             return None
         if not reader.dialect.container:
             return Observation(folders=[reader.unlisted(box) for box in sorted(strange)])
-        folders, _ = reader.take_folders(await reader.call(reader.all_folders("all")), "all")
-        return Observation(folders=folders)
+        found_now = reader.take_folders(await reader.call(reader.all_folders("all")), "all")
+        return Observation(folders=found_now.folders, problems=found_now.troubles)
 
     async def everything(self, server: str, since: Cursor | None = None) -> AsyncIterator[Observation]:
         """Yield all there is: containers, then pages of objects, then what changed meanwhile.
@@ -205,10 +211,13 @@ class ObjectLook:
         states = [_state_call(reader) for reader in self._readers]
         queries = [_query(reader, 0) for reader in self._readers]
         response = await first.call([*first.all_folders("all"), *states, *queries])
-        folders, boxes_state = first.take_folders(response, "all")
-        items = {call.id.partition("-")[0]: str(response.get(call).get("state") or "") for call in states}
-        cursor = Cursor(items, boxes_state, server)
-        yield Observation(folders=folders, folders_whole=bool(first.dialect.container) and len(folders) < SILENTLY_CUT)
+        boxes = first.take_folders(response, "all")
+        items = {call.id.partition("-")[0]: response.get(call).get("state", "") for call in states}
+        # A cursor of no state has all of it read again: as long as a container is malformed, no delta tells when it no longer is.
+        cursor = Cursor(items, "" if boxes.troubles else boxes.state, server)
+        yield Observation(
+            folders=boxes.folders, folders_whole=bool(first.dialect.container) and _are_all(boxes), problems=boxes.troubles
+        )
         refs: dict[str, None] = {}
         stable = True
         for reader in self._readers:
@@ -234,6 +243,11 @@ class ObjectLook:
             return  # the listing stands by itself
 
 
+def _are_all(found: Containers) -> bool:
+    """Tell whether there are no other containers than those that were read."""
+    return not found.troubles and len(found.folders) < SILENTLY_CUT
+
+
 def _doubt(page: Observation, before: set[str], since: Cursor | None, now: Cursor) -> str:
     """Return why what is gone by a listing may be the server's loss, or nothing."""
     if since is not None:
@@ -253,9 +267,9 @@ async def _list(reader: Reader, first: Response) -> tuple[list[str], bool]:
             query = _query(reader, len(ids))
             answer = (response or await reader.call([query])).get(query)
             response = None
-            states.add(str(answer.get("queryState") or ""))
-            total = answer["total"] if isinstance(answer.get("total"), int) else total
-            fresh = [ref for ref in answer.get("ids") or () if isinstance(ref, str) and ref not in ids]
+            states.add(answer.get("queryState", ""))
+            total = answer.get("total", total)
+            fresh = list(dict.fromkeys(ref for ref in answer["ids"] if ref and ref not in ids))
             ids.update(dict.fromkeys(fresh))
             if not fresh or total == len(ids):
                 break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,9 +11,12 @@ import webcolors
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.encoding import encode, holds_data
 from jmapsync.formats.instances import gathered, instances
+from jmapsync.formats.objects import words
 from jmapsync.formats.setaside import set_aside
+from jmapsync.formats.validity import flaw
 from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download
 from jmapsync.jmap.failures import MethodError, RequestError
+from jmapsync.jmap.shapes import UNREADABLE
 from jmapsync.jmap.wire import Call, Ref, Response
 from jmapsync.planner.model import Version
 from jmapsync.storage.port import Folder, Seen, Trouble
@@ -45,6 +49,16 @@ class _File(msgspec.Struct):
 
 class _Files(msgspec.Struct):
     files: list[_File] = msgspec.field(name="list")
+
+
+@dataclass(slots=True)
+class Containers:
+    """What the server answered when it was asked for all containers."""
+
+    folders: list[Folder] = field(default_factory=list)
+    state: str = ""
+    troubles: list[Trouble] = field(default_factory=list)
+    """Those that cannot be read, by name."""
 
 
 class Reader:
@@ -126,6 +140,7 @@ class Reader:
             found.files |= some.files
             found.parts |= some.parts
             found.lost |= some.lost
+            found.unreadable |= some.unreadable
             found.state = found.state or some.state
             found.asked += some.asked
         return found
@@ -143,15 +158,16 @@ class Reader:
         """Take in what the calls of `gets` answered. Raises MethodError."""
         kind = self.dialect.type
         answer = response.get(Call(f"{kind}/get", {}, name))
-        found.state = found.state or str(answer.get("state") or "")
-        listed = _listed(answer)
+        found.state = found.state or answer.get("state", "")
+        listed: list[Object] = answer["list"]
         # What stands for an occurrence of another object is none of its own: Cyrus answers for it, and lists it nowhere.
         parts = {item["id"] for item in listed if item.get("baseEventId") and item["baseEventId"] != item["id"]}
         whole = {self.ref(item["id"]): item for item in listed if item["id"] not in parts}
         found.items |= whole
+        found.unreadable |= {self.ref(one) for one in answer[UNREADABLE] if one}
         if self.dialect.older is not None and any(map(self.dialect.speaks_older, whole.values())):
             self.dialect = self.dialect.older
-        found.lost |= {self.ref(each) for each in [*parts, *(answer.get("notFound") or ())] if isinstance(each, str)}
+        found.lost |= {self.ref(each) for each in [*parts, *answer.get("notFound", ())]}
         if self.dialect.named:
             self._take_named(response, f"{name}-named", found)
         if self.dialect.raw:
@@ -166,7 +182,7 @@ class Reader:
             if error.type != "invalidArguments":  # it knows no such property, and keeps nothing in one
                 raise
             return
-        for item in _listed(more):
+        for item in more["list"]:
             if self.ref(item["id"]) in found.items:
                 found.items[self.ref(item["id"])] |= {key: value for key, value in item.items() if value is not None}
 
@@ -214,7 +230,10 @@ class Reader:
     def form_of(self, id_: str, given: Object, found: Found) -> Object:
         """Return the normal form of one object, as it is by itself. Raises MalformedError."""
         if not self.dialect.raw:
-            return self.dialect.up(given)
+            item = self.dialect.up(given)
+            if wrong := flaw(item):
+                raise MalformedError(f"the server's {words(wrong)} of it is malformed")
+            return item
         if id_ in found.files:
             return self._codec.read(found.files[id_])
         raise MalformedError("The server lists it but does not give its content.")
@@ -236,6 +255,7 @@ class Reader:
                     troubles.append(self.trouble(ref, f"it is a {told}, of which nothing is known here"))
                 continue
             try:
+                self._check_boxes(given)
                 items.append(self.one(ref, found))
             except MalformedError as error:
                 troubles.append(self.trouble(ref, str(error)))
@@ -275,6 +295,14 @@ class Reader:
             return [held if isinstance(held, str) else DEFAULT]
         return [box for box, inside in held.items() if inside] if isinstance(held, dict) else []
 
+    def _check_boxes(self, item: Object) -> None:
+        """Raise MalformedError for an object that the server does not say the containers of: it is in at least one."""
+        held = item.get(self.dialect.member)
+        if self.dialect.one_member:
+            return
+        if not isinstance(held, dict) or not held or not all(inside is True for inside in held.values()):
+            raise MalformedError(f"the server's {self.dialect.member} of it is missing or malformed")
+
     # containers
 
     def all_folders(self, name: str) -> list[Call]:
@@ -283,25 +311,39 @@ class Reader:
             return []
         return [Call(f"{self.dialect.container}/get", {"accountId": self.account, "ids": None}, name)]
 
-    def take_folders(self, response: Response, name: str) -> tuple[list[Folder], str]:
-        """Return the containers of an answer, and their state. Raises MethodError."""
+    def take_folders(self, response: Response, name: str) -> Containers:
+        """Return the containers of an answer; one that is malformed is named, and stays as it is here. Raises MethodError."""
         if not self.dialect.container:
-            return [self.unlisted(DEFAULT)], ""
+            return Containers([self.unlisted(DEFAULT)])
         answer = response.get(Call(f"{self.dialect.container}/get", {}, name))
-        return [self._folder(one) for one in _listed(answer)], str(answer.get("state") or "")
+        found = Containers(state=answer.get("state", ""))
+        for ref in answer[UNREADABLE]:
+            named = f"{self.dialect.container} {ref}".strip()
+            found.troubles.append(Trouble(named, "the server's answer for it is malformed", ref))
+        for one in answer["list"]:
+            if why := _flaw(one):
+                found.troubles.append(Trouble(f"{self.dialect.container} {one['id']}", why, one["id"]))
+            else:
+                found.folders.append(self._folder(one))
+        return found
 
     def unlisted(self, ref: str) -> Folder:
         """Return a container of which nothing is known but its id."""
         return Folder(ref, "Contacts" if ref == DEFAULT else ref, "")
 
     def _folder(self, raw: dict[str, Any]) -> Folder:
-        rights = frozenset(name for name, held in (raw.get("myRights") or {}).items() if held)
+        rights = frozenset(name for name, held in (raw.get("myRights") or {}).items() if held is True)
         color = as_rgb(str(raw.get("color") or "")) if self.dialect.colored else ""
-        return Folder(raw["id"], str(raw.get("name") or raw["id"]), "", rights=rights, color=color)
+        return Folder(raw["id"], raw["name"], "", rights=rights, color=color)
 
 
-def _listed(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    return [one for one in answer.get("list") or () if isinstance(one, dict) and isinstance(one.get("id"), str)]
+def _flaw(raw: dict[str, Any]) -> str:
+    """Return what is wrong with a container's properties, or nothing (RFC 9610, 2; draft-ietf-jmap-calendars, 4)."""
+    if not isinstance(raw.get("name"), str) or not raw["name"]:
+        return "the server's name of it is missing or malformed"
+    if not isinstance(raw.get("myRights", {}), dict | None):
+        return "the server's myRights of it is malformed"
+    return ""
 
 
 def as_rgb(color: str) -> str:

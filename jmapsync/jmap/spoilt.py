@@ -1,0 +1,40 @@
+"""Make a body readable again that one value spoils: one nested too deep for any reader, or half a surrogate pair.
+
+I-JSON (RFC 7493), which JMAP is made of, forbids the one, and lets a receiver bound the other. The value becomes a string that is
+not UTF-8, so that what it is in cannot be decoded, and all the rest can.
+"""
+
+from __future__ import annotations
+
+import re
+
+DEEPEST = 60
+"""Levels of arrays and objects; an event of JSCalendar has about ten in its answer."""
+_SPOILT = b'"\xff"'
+_HALF = re.compile(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
+"""An escape in a JSON string; the group is half a surrogate pair."""
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+
+
+def readable(body: bytes) -> bytes:
+    """Return a body whose values that no reader takes are replaced; what is no JSON at all stays as it is."""
+    return _HALF.sub(lambda found: b"\xff" if found[1] else found[0], _shallow(body))
+
+
+def _shallow(body: bytes) -> bytes:
+    """Return a body without what lies deeper than `DEEPEST` levels."""
+    kept: list[bytes] = []
+    depth = start = 0
+    for token in _TOKEN.finditer(body):
+        first = token[0][:1]
+        if first in b"[{":
+            depth += 1
+            if depth == DEEPEST + 1:
+                kept.append(body[start : token.start()])
+                start = len(body)
+        elif first in b"]}":
+            if depth == DEEPEST + 1:
+                kept.append(_SPOILT)
+                start = token.end()
+            depth -= 1
+    return b"".join((*kept, body[start:])) if kept else body
