@@ -58,6 +58,8 @@ def _print(name: str, report: AccountReport, proofs: dict[str, Proof], *, counts
                 click.echo(f"{name} {kind}: {path}: {here:,} here, {there:,} on the server")
         for one in proof.differences:
             click.echo(f"{name} {kind}: different: {one.item}: {one.why}")
+        for one in proof.not_kept if counts else ():
+            click.echo(f"{name} {kind}: the server does not keep all of {one.item}: {one.why}; it stays in the file")
         verdict = f"{len(proof.differences):,} differences" if proof.differences else "complete"
         if counts or proof.differences:
             how = _proved(kind, proof)

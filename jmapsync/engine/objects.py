@@ -73,7 +73,7 @@ class Objects:
         for key in self.ledger.contents.of(keys, "left_out"):
             content = bodies[key].data if key in bodies else None
             if content is not None:
-                lost, held = self._left_out(key)
+                lost, held = self.left_out_of(key)
                 lost = self.with_data(lost, await complete(local.read, key, places.get(key, ())))
                 bodies[key] = Body(bodies[key].ref, encode(put_back(json.loads(content), held, lost)))
         return bodies
@@ -105,7 +105,7 @@ class Objects:
 
     def _say_the_same(self, here: Object, there: Object) -> bool:
         try:
-            mine, theirs = (self.codec.read(self.codec.write(_without_data(item))) for item in (here, there))
+            mine, theirs = (self.codec.read(self.codec.write(without_data(item))) for item in (here, there))
         except MalformedError:
             return False
         return self.codec.sense(mine) == self.codec.sense(theirs)
@@ -127,10 +127,10 @@ class Objects:
 
     def _whole(self, key: int, held: Object) -> Object:
         """Return an object of the server with what it leaves out."""
-        lost, then = self._left_out(key)
+        lost, then = self.left_out_of(key)
         return put_back(held, then, lost) if lost else held
 
-    def _left_out(self, key: int) -> tuple[Patch, Object]:
+    def left_out_of(self, key: int) -> tuple[Patch, Object]:
         """Return what the server left out of an object, and the object that it then held."""
         content = self.ledger.contents.of([key], "left_out").get(key, b"{}")
         found = json.loads(content)
@@ -173,21 +173,25 @@ class Objects:
         return found
 
 
-def _without_data(value: Any) -> Any:  # noqa: ANN401 # any JSON value
+def without_data(value: Any) -> Any:  # noqa: ANN401 # any JSON value
     """Return a value with one name for whatever data it holds or names: each side has its own names, and its own media types."""
     if isinstance(value, list):
-        return [_without_data(part) for part in value]
+        return [without_data(part) for part in value]
     if not isinstance(value, dict):
         return value
     holds = [name for name, part in value.items() if isinstance(part, str) and part.startswith((_NAME, "data:"))]
-    plain = {name: _without_data(part) for name, part in value.items() if not (holds and name in {"mediaType", "contentType"})}
+    plain = {name: without_data(part) for name, part in value.items() if not (holds and name in {"mediaType", "contentType"})}
     return {**plain, **dict.fromkeys(holds, "https://data.invalid/")}
 
 
 def told(name: str, left_out: Patch) -> str:
     """Say what a server left out of an object."""
-    paths = ", ".join(dict.fromkeys(_words(path) for path in sorted(left_out)))
-    return f"The server does not keep this of {name}: {paths}. It stays in the file."
+    return f"The server does not keep this of {name}: {', '.join(described(left_out))}. It stays in the file."
+
+
+def described(patch: Patch) -> list[str]:
+    """Return what a patch is about, for people."""
+    return list(dict.fromkeys(_words(path) for path in sorted(patch)))
 
 
 def _words(path: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.engine.execute import problems_of
+from jmapsync.engine.objectproof import ObjectProof
 from jmapsync.engine.report import Problem
 from jmapsync.engine.threads import complete
 from jmapsync.formats.lines import Form
@@ -46,6 +47,8 @@ class Proof:
     containers: dict[str, tuple[int, int]] = field(default_factory=dict)
     """By path: items here, and on the server."""
     differences: list[Problem] = field(default_factory=list)
+    not_kept: list[Problem] = field(default_factory=list)
+    """What the server does not keep of objects, by property; it stays in the files and is no difference."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the object of one kind in `verify --json`."""
@@ -58,6 +61,7 @@ class Proof:
             "proved_by_body": self.bodies,
             "containers": {path: {"here": here, "there": there} for path, (here, there) in self.containers.items()},
             "differences": [{"item": one.item, "why": one.why} for one in self.differences],
+            "not_kept": [{"item": one.item, "what": one.why} for one in self.not_kept],
         }
 
 
@@ -182,11 +186,14 @@ class Verifier:
     def _objects(self, records: Sequence[Record], places: dict[int, list[Place]]) -> None:
         codec = self.mirror.codec
         assert codec is not None  # noqa: S101 - asked before
+        proof = ObjectProof(self.mirror.ledger, codec)
+        different, not_kept = proof.differences(records), proof.not_kept(records)
         for record in records:
             assert record.local is not None  # noqa: S101 - on both sides
-            assert record.remote is not None  # noqa: S101
-            if record.local.sense != record.remote.sense:
-                self._differs(self._label(record), "it does not say what the server's does")
+            if record.key in different:
+                self._differs(self._label(record), different[record.key])
+            if record.key in not_kept:
+                self.proof.not_kept.append(Problem(self._label(record), not_kept[record.key]))
             for place in places.get(record.key, ()):
                 self.proof.files += 1
                 self.proof.octets += place.size

@@ -90,8 +90,10 @@ def _patches(name: str, result: Object, now: Object, held: Object, whole: Object
             for item, one in ((now, patch), (held, old.get(key)), (whole, new.get(key)))
         ]
         base = _occurrence(result, {}, key, is_series=is_series)
-        if any(one is None for one in three) or base is None:
-            patches[key] = patch
+        if base is None or any(one is None for one in three):
+            # It does not fit what the server has: it may fit that with what is put back.
+            is_whole = same(patch, old.get(key)) and _occurrence(result, new.get(key), key, is_series=is_series) is not None
+            patches[key] = new[key] if is_whole else patch
         else:
             patches[key] = diff(base, _merged(*(one or {} for one in three)))
     for key in new.keys() - old.keys() - found.keys() if as_before else ():
