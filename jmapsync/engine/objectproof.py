@@ -1,6 +1,6 @@
 """Compare an object here with the server's, as the mirror defines equal, and name by property what differs and what is not kept.
 
-Both sides are equal when each still is what both agreed on, the server's with what it does not keep put back. An object that was
+Both sides are equal when each still is what both agreed on; where nothing was agreed on, when both say the same. An object that was
 sent rarely reads the same on both sides: servers add properties, name data anew, and leave out what they cannot hold.
 """
 
@@ -10,16 +10,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.engine.objects import Objects, described, without_data
+from jmapsync.engine.objects import Objects, described
 from jmapsync.formats.align import keys_between, with_keys
 from jmapsync.formats.canonical import changes
-from jmapsync.formats.codec import MalformedError
-from jmapsync.formats.putback import left_out, put_back
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jmapsync.formats.codec import Codec, Object, Patch
+    from jmapsync.formats.codec import Codec, Object
     from jmapsync.ledger import Ledger, Record
     from jmapsync.ledger.contents import Tree
 
@@ -58,28 +56,14 @@ class ObjectProof:
         assert record.remote is not None  # noqa: S101
         base = record.base
         if base is None:
-            return f"differs from the server: {_named(self._lacking(record.key, here, there) or changes(there, here))}"
+            return f"differs from the server: {_named(changes(there, self.codec.align(here, there)))}"
         parts = []
         if record.local.body != base.local.body:
             parts.append(f"it was changed here since it was last synchronised: {_named(self.codec.patch(base_here, here))}")
         if record.remote.body != base.remote.body:
             moved = with_keys(base_there, there, keys_between(base_there, there))
             parts.append(f"it was changed on the server since it was last synchronised: {_named(changes(moved, there))}")
-        if not parts and (lacking := self._lacking(record.key, here, there)):
-            parts.append(f"differs from the server: {_named(lacking)}")
         return "; ".join(parts)
-
-    def _lacking(self, key: int, here: Object, there: Object) -> Patch:
-        """Return what an object says that the server's does not, with what that leaves out put back; both as files say it."""
-        lost, held = Objects(self.ledger, self.codec).left_out_of(key)
-        try:
-            mine, theirs = (self._as_file(item) for item in (here, put_back(there, held, lost)))
-        except MalformedError:
-            return {}  # the files themselves are read besides
-        return {} if self.codec.sense(mine) == self.codec.sense(theirs) else left_out(self.codec.align(mine, theirs), theirs)
-
-    def _as_file(self, item: Object) -> Object:
-        return self.codec.read(self.codec.write(without_data(item)))
 
 
 def _is_alike(record: Record) -> bool:

@@ -105,7 +105,7 @@ class Objects:
 
     def _say_the_same(self, here: Object, there: Object) -> bool:
         try:
-            mine, theirs = (self.codec.read(self.codec.write(without_data(item))) for item in (here, there))
+            mine, theirs = (self.codec.read(self.codec.write(_without_data(item))) for item in (here, there))
         except MalformedError:
             return False
         return self.codec.sense(mine) == self.codec.sense(theirs)
@@ -173,14 +173,14 @@ class Objects:
         return found
 
 
-def without_data(value: Any) -> Any:  # noqa: ANN401 # any JSON value
+def _without_data(value: Any) -> Any:  # noqa: ANN401 # any JSON value
     """Return a value with one name for whatever data it holds or names: each side has its own names, and its own media types."""
     if isinstance(value, list):
-        return [without_data(part) for part in value]
+        return [_without_data(part) for part in value]
     if not isinstance(value, dict):
         return value
     holds = [name for name, part in value.items() if isinstance(part, str) and part.startswith((_NAME, "data:"))]
-    plain = {name: without_data(part) for name, part in value.items() if not (holds and name in {"mediaType", "contentType"})}
+    plain = {name: _without_data(part) for name, part in value.items() if not (holds and name in {"mediaType", "contentType"})}
     return {**plain, **dict.fromkeys(holds, "https://data.invalid/")}
 
 
