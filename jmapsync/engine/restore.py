@@ -24,6 +24,7 @@ from jmapsync.engine.strange import meet, take_as_they_lie
 from jmapsync.engine.threads import complete
 from jmapsync.engine.unite import unite
 from jmapsync.errors import ExitCode, Remedy
+from jmapsync.formats.flags import parse_name
 from jmapsync.planner import plan
 from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Change, Order, Present, Side, Verb
 from jmapsync.storage.port import Job, Outcome
@@ -300,7 +301,7 @@ class Restorer:
     def _is_named(self, item: str) -> bool:
         folder, _, name = item.rpartition("/")
         above = folder.removesuffix("/cur").removesuffix("/new")
-        return self.selection.has_folder(item) or self.selection.has(above, name.partition(":2")[0])
+        return self.selection.has_folder(item) or self.selection.has(above, parse_name(name).name)
 
     def _not_found(self) -> list[str]:
         """Return what was named and is neither a folder nor a file that was met."""

@@ -3,19 +3,29 @@
 Letters: S $seen, R $answered, F $flagged, D $draft, P $forwarded; T marks a copy to be deleted and is no keyword. Lower-case
 letters stand for other keywords by a folder's table (the `dovecot-keywords` file: lines of `NUMBER KEYWORD`, 0 is a). A keyword
 beyond the table's 26 places has no letter: it lives in the ledger alone, and its absence from a name says nothing (hard case 60).
+
+The flags begin with `:2,`. Where a file system takes no colon, other programs write `;2,` (NeoMutt's maildir_field_delimiter,
+mbsync's InfoDelimiter) or `!2,` (offlineimap, mu); some add an extension after the flags (`:2,S,ext`). A name keeps its form.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 STANDARD = {"S": "$seen", "R": "$answered", "F": "$flagged", "D": "$draft", "P": "$forwarded"}
 _LETTER_OF = {keyword: letter for letter, keyword in STANDARD.items()}
 TRASHED = "T"
 PLACES = 26
-_INFO = re.compile(r"(?P<name>.*?)(?P<info>:2,?[A-Za-z]*)\Z", re.DOTALL)
+SEPARATOR = ":"
+"""What stands between the unique part of a name and its info (maildir(5)) unless the file system takes no colon."""
+_INFO = re.compile(r"(?P<name>.*?)(?P<info>:2[A-Za-z]*|:2,[^,:]*(?:,[^:]*)?|[!;]2,[A-Za-z]*(?:,[^:!;]*)?)\Z", re.DOTALL)
+"""An exclamation mark or a semicolon may be part of a unique name too: only letters after it are flags."""
+_PARTS = re.compile(r"(?P<separator>[:!;])2,?(?P<letters>[^,]*)(?P<extension>,.*)?\Z", re.DOTALL)
 _KEYWORD = re.compile(r"[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]{1,255}\Z")
 
 
@@ -25,7 +35,7 @@ class FileName(NamedTuple):
     name: str
     """The unique part."""
     info: str
-    """The flags with their separator (`:2,FS`), or nothing. Odd infos (`:2`) are kept as they are (hard case 5)."""
+    """The flags with their separator and extension (`:2,FS`), or nothing. Odd infos (`:2`) are kept as they are (hard case 5)."""
 
 
 def parse_name(text: str) -> FileName:
@@ -36,7 +46,18 @@ def parse_name(text: str) -> FileName:
 
 def letters(info: str) -> str:
     """Return the letters of an info, known or not."""
-    return info.removeprefix(":2").removeprefix(",")
+    parts = _PARTS.match(info)
+    return parts["letters"] if parts else ""
+
+
+def with_letters(info: str, shown: Iterable[str], separator: str = SEPARATOR) -> str:
+    """Return an info in its own form with these letters; a new one gets `separator`."""
+    wanted = "".join(sorted(set(shown)))
+    if info and letters(info) == wanted:
+        return info
+    parts = _PARTS.match(info)
+    between, extension = (parts["separator"], parts["extension"] or "") if parts else (separator, "")
+    return f"{between}2,{wanted}{extension}"
 
 
 def valid_keyword(text: str) -> bool:
@@ -100,8 +121,11 @@ class KeywordTable:
         tags.discard("")
         return frozenset(tags)
 
-    def write(self, tags: frozenset[str], info: str) -> str:
-        """Return the info that shows the keywords; letters nobody here knows are kept from the old info."""
+    def write(self, tags: frozenset[str], info: str, separator: str = SEPARATOR) -> str:
+        """Return the info that shows the keywords, nothing for none in a name that had no info.
+
+        Letters nobody here knows are kept from the old info, and so is its form; a new one gets `separator`.
+        """
         known = set()
         for tag in tags:
             if tag in _LETTER_OF:
@@ -109,8 +133,7 @@ class KeywordTable:
             elif tag in self.keywords:
                 known.add(chr(ord("a") + self.keywords.index(tag)))
         kept = {letter for letter in letters(info) if letter != TRASHED and not self._knows(letter)}
-        text = "".join(sorted(known | kept))
-        return f":2,{text}" if text or info else ""
+        return with_letters(info, known | kept, separator) if info or known else ""
 
     def _knows(self, letter: str) -> bool:
         if letter in STANDARD:

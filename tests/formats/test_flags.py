@@ -21,6 +21,18 @@ TAGS = st.frozensets(KEYWORDS | st.sampled_from(["$seen", "$flagged", "$answered
         ("1.a.h,U=3:2,", "1.a.h,U=3", ""),
         ("odd:2,x:2,S", "odd:2,x", "S"),
         ("odd:1,experimental", "odd:1,experimental", ""),
+        ("1.a.h!2,S", "1.a.h", "S"),
+        ("1.a.h;2,FS", "1.a.h", "FS"),
+        ("1.a.h;2,", "1.a.h", ""),
+        ("1.a.h:2,S,ext", "1.a.h", "S"),
+        ("1.a.h:2,,a=1,b;c!d", "1.a.h", ""),
+        ("1.a.h;2,aFS,W=12", "1.a.h", "aFS"),
+        ("1.a.h:2,S+", "1.a.h", "S+"),
+        ("5!2,000 and more", "5!2,000 and more", ""),
+        ("5;2,S.h", "5;2,S.h", ""),
+        ("5!2", "5!2", ""),
+        ("1.a.h!2,S:2,RS", "1.a.h!2,S", "RS"),  # mutt and older versions of this program wrote a second suffix
+        ("1.a.h:2,S,ext:2,RS", "1.a.h:2,S,ext", "RS"),
     ],
 )
 def test_a_file_name_has_two_parts(text: str, name: str, shown: str) -> None:
@@ -36,6 +48,29 @@ def test_what_is_written_is_read_again(tags: frozenset[str], before: str) -> Non
     assert table.read(info) == tags & table.shown
     assert "T" not in letters(info)
     assert letters(info) == "".join(sorted(letters(info)))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("!2,S", "!2,FS"),
+        (";2,", ";2,FS"),
+        (":2,S,ext", ":2,FS,ext"),
+        ("!2,QS,a,b", "!2,FQS,a,b"),
+        (":2,SF", ":2,FS"),
+        (":2", ":2,FS"),
+    ],
+)
+def test_an_info_keeps_its_own_form(before: str, after: str) -> None:
+    table = KeywordTable()
+    assert table.write(frozenset({"$seen", "$flagged"}), before) == after
+    assert table.write(frozenset({"$seen", "$flagged"}), before, separator=";") == after
+    assert table.write(table.read(after), after) == after
+
+
+def test_a_name_without_an_info_gets_the_separator_of_its_file_system() -> None:
+    assert KeywordTable().write(frozenset({"$seen"}), "", separator=";") == ";2,S"
+    assert KeywordTable().write(frozenset(), "", separator=";") == ""
 
 
 @given(TAGS)

@@ -6,7 +6,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from jmapsync.formats.flags import TRASHED, letters
+from jmapsync.formats.flags import TRASHED, letters, with_letters
 from jmapsync.storage.atomic import NO_LINKS, sync_directories, sync_files
 from jmapsync.storage.maildir.write import HOST
 from jmapsync.storage.state import state_of
@@ -58,7 +58,7 @@ def move_into(tree: Tree, source: Place, folder: int, tags: Tags, token: Callabl
 def mark(tree: Tree, place: Place, *, leaving: bool, dry: bool) -> Place:
     """Mark a copy to be deleted, or take that mark off it. Raises OSError, FileNotFoundError as above."""
     shown = set(letters(place.info)) - {TRASHED} | ({TRASHED} if leaving else set())
-    marked = place._replace(info=f":2,{''.join(sorted(shown))}", sub="cur")
+    marked = place._replace(info=with_letters(place.info, shown), sub="cur")
     if not dry and marked != place:
         os.rename(_path(tree, place), _path(tree, marked))
     return marked

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import Remedy
+from jmapsync.formats.flags import letters
 from jmapsync.formats.lines import Form
 from jmapsync.formats.marks import without_marks, without_tuid
 from jmapsync.formats.retelling import is_offlineimap
@@ -327,7 +328,7 @@ class Writer:
     def _named(self, place: Place, tags: Tags) -> Place:
         """Return the place under the name that shows the keywords; an unread message without flags stays in `new`."""
         info = self._tree.tables[place.folder].write(tags, place.info)
-        if place.sub == "new" and info in {"", ":2,"}:
+        if place.sub == "new" and not letters(info):
             return place
         return place._replace(info=info or ":2,", sub="cur")
 
