@@ -15,6 +15,8 @@ from urllib.parse import quote
 import msgspec
 
 from jmapsync.errors import JmapsyncError, LocalError, Remedy, Scope, ServerError, UnsupportedError
+from jmapsync.jmap.bounds import API_OCTETS
+from jmapsync.jmap.decoding import DecodeError, decode_json
 from jmapsync.jmap.failures import MethodError, RequestError
 from jmapsync.jmap.transport import CHUNK
 from jmapsync.jmap.wire import Call, Response, describe
@@ -88,7 +90,7 @@ async def upload(client: Client, account_id: str, source: bytes | Path, media_ty
 
     return await client.exchange.ask(
         "POST",
-        expand(session.upload_url, accountId=account_id),
+        _usable(session.upload_url, "uploads", accountId=account_id),
         read,
         purpose="uploads",
         lanes=client.upload_lanes,
@@ -99,22 +101,35 @@ async def upload(client: Client, account_id: str, source: bytes | Path, media_ty
 
 
 async def download(
-    client: Client, account_id: str, blob_id: str, *, name: str = "blob", media_type: str = "application/octet-stream"
+    client: Client,
+    account_id: str,
+    blob_id: str,
+    *,
+    name: str = "blob",
+    media_type: str = "application/octet-stream",
+    most: int = API_OCTETS,
 ) -> AsyncGenerator[bytes, None]:
     """Yield the bytes of a blob piece by piece (RFC 8620, section 6.2); the caller checks their number.
 
-    Raise `BlobNotFoundError`, and what `Exchange.ask` raises.
+    Raise `BlobNotFoundError`, `TooLargeError` beyond `most` octets, and what `Exchange.ask` raises.
     """
     session = await client.session()
-    url = expand(session.download_url, accountId=account_id, blobId=blob_id, name=name, type=media_type)
+    url = _usable(session.download_url, "downloads", accountId=account_id, blobId=blob_id, name=name, type=media_type)
     try:
-        async with contextlib.aclosing(client.exchange.stream(url, purpose="downloads", lanes=client.download_lanes)) as pieces:
+        stream = client.exchange.stream(url, purpose="downloads", lanes=client.download_lanes, most=most)
+        async with contextlib.aclosing(stream) as pieces:
             async for piece in pieces:
                 yield piece
     except RequestError as error:
         if error.type == "notFound":
             raise BlobNotFoundError(f"The server does not have the blob {blob_id}.") from error
         raise
+
+
+def _usable(template: str, purpose: str, **values: str) -> str:
+    if not template:
+        raise ServerError(f"The server names no address for {purpose} that can be used.")
+    return expand(template, **values)
 
 
 def expand(template: str, **values: str) -> str:
@@ -206,8 +221,8 @@ def _decoded(data: object) -> bytes | None:
 
 def _uploaded(reply: Reply) -> Uploaded:
     try:
-        return msgspec.json.decode(reply.body, type=Uploaded)
-    except msgspec.DecodeError as error:
+        return decode_json(reply.body, Uploaded)
+    except DecodeError as error:
         raise ServerError(f"The server answered an upload with something else than JMAP ({describe(reply.body)}).") from error
 
 

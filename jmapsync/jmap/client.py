@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from jmapsync.errors import DiscoveryError, HostRefusedError, ServerError
 from jmapsync.jmap import discovery
+from jmapsync.jmap.bounds import SESSION_OCTETS, Bounds
 from jmapsync.jmap.bundle import Bundle
 from jmapsync.jmap.exchange import Exchange
 from jmapsync.jmap.failures import RequestError
@@ -50,6 +51,7 @@ class Client:
         on_wait: Callable[[float, str], None] | None = None,
         max_wait: float = MAX_WAIT,
         max_concurrent: int = 0,
+        bounds: Bounds | None = None,
     ) -> None:
         """Prepare without touching the network.
 
@@ -62,7 +64,7 @@ class Client:
         self._resolver = resolver
         self._max_concurrent = max_concurrent
         self._approval = Approval(trusted_hosts)
-        self._transport = Transport(user_agent=user_agent, inner=transport)
+        self._transport = Transport(user_agent=user_agent, inner=transport, bounds=bounds)
         self.exchange = Exchange(self._transport, credential, self._approval, on_wait=on_wait, max_wait=max_wait)
         self._session: Session | None = None
         self._session_lock = asyncio.Lock()
@@ -99,7 +101,14 @@ class Client:
 
     def apart(self, *, max_wait: float) -> Client:
         """Return another way to the same server, with connections and a patience of its own: what it waits for holds up nobody."""
-        return Client(self._address, self._credential, trusted_hosts=self._trusted_hosts, session=self._session, max_wait=max_wait)
+        return Client(
+            self._address,
+            self._credential,
+            trusted_hosts=self._trusted_hosts,
+            session=self._session,
+            max_wait=max_wait,
+            bounds=self._transport.bounds,
+        )
 
     async def session(self) -> Session:
         """Return the Session, reading it if none is kept or the kept one is out of date."""
@@ -230,6 +239,7 @@ class Client:
             lambda reply: Session.parse(reply.body, reply.url),
             purpose="the look for its session",
             headers={"Accept": "application/json"},
+            most=SESSION_OCTETS,
         )
 
     def _settle(self, url: str) -> bool:

@@ -8,10 +8,12 @@ import logging
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urljoin
 
-from jmapsync.errors import HostRefusedError, OutcomeUnknownError, ServerError
+from jmapsync.errors import HostRefusedError, OutcomeUnknownError, Remedy, ServerError
+from jmapsync.jmap.bounds import API_OCTETS, ERROR_OCTETS, TooLargeError
+from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.hosts import Approval, Origin
+from jmapsync.jmap.session import resolve
 from jmapsync.jmap.transport import BrokenOffError, Reply, Transport, UnreachedError
 from jmapsync.jmap.verdict import Patience, Setback, judge
 
@@ -69,17 +71,24 @@ class Exchange:
         content: Callable[[], bytes | AsyncIterator[bytes]] | None = None,
         repeatable: bool = True,
         size_limit: str = "maxSizeRequest",
+        most: int = API_OCTETS,
     ) -> T:
         """Send one request, again where that helps, and return what `read` makes of the answer.
 
         `read` may raise `ServerError` for an answer that makes no sense (a portal's HTML, a cut body); that is tried once
         more. `content` is called for each attempt. `purpose` says in the plural what a refused host would be sent.
-        Raise what `persist` raises, and `SignInError`, `HostRefusedError` and `RequestError` at once.
+        Raise what `persist` raises, and `SignInError`, `HostRefusedError` and `RequestError` at once; such is an answer of more
+        than `most` octets, as less should have been asked for.
         """
 
         async def attempt() -> T:
             async with self._open(method, url, headers or {}, content, purpose) as response:
-                reply = await self.transport.read(response)
+                try:
+                    reply = await self.transport.read(response, most)
+                except TooLargeError as error:
+                    if not repeatable:
+                        raise Setback(error, maybe_done=True) from error
+                    raise RequestError("limit", limit="answer", message=error.message) from error
             judged = judge(reply, size_limit=size_limit)
             try:
                 return read(judged)
@@ -102,10 +111,11 @@ class Exchange:
             except (Setback, UnreachedError, BrokenOffError) as error:
                 await self._recover(error, patience, lanes, repeatable=repeatable)
 
-    async def stream(self, url: str, *, purpose: str, lanes: Lanes) -> AsyncGenerator[bytes, None]:
+    async def stream(self, url: str, *, purpose: str, lanes: Lanes, most: int) -> AsyncGenerator[bytes, None]:
         """Yield the body of a GET piece by piece; after a cut it is asked for again and what was already had is skipped.
 
-        So what the URL names must never change, which holds for blobs (RFC 8620, section 6.2).
+        So what the URL names must never change, which holds for blobs (RFC 8620, section 6.2). Raise `TooLargeError` beyond
+        so many octets.
         """
         patience = Patience(self._max_wait)
         had = 0
@@ -114,9 +124,9 @@ class Exchange:
             try:
                 async with lanes, self._open("GET", url, {}, None, purpose) as response:
                     if not response.is_success:
-                        judge(await self.transport.read(response))
+                        judge(await self.transport.read(response, ERROR_OCTETS))
                     skip = had
-                    async with contextlib.aclosing(self.transport.pieces(response)) as pieces:
+                    async with contextlib.aclosing(self.transport.pieces(response, most)) as pieces:
                         async for piece in pieces:
                             fresh = piece[skip:]
                             skip = max(0, skip - len(piece))
@@ -140,7 +150,7 @@ class Exchange:
         try:
             async with self._open("GET", url, headers, None, purpose, transport=transport) as response:
                 if not response.is_success:
-                    judge(await transport.read(response))
+                    judge(await transport.read(response, ERROR_OCTETS))
                 head = Reply(response.status_code, response.reason_phrase, response.headers, b"", str(response.url))
                 async with contextlib.aclosing(transport.arrivals(response)) as arrivals:
                     yield head, arrivals
@@ -181,7 +191,9 @@ class Exchange:
         if setback.narrow and lanes is not None:
             lanes.narrow()
         pause = patience.pause(setback)
-        if pause is None or (not self._reached and patience.attempts >= _FIRST_CONTACT_ATTEMPTS):
+        bounds = self.transport.bounds
+        vain = patience.attempts >= _FIRST_CONTACT_ATTEMPTS or patience.waited >= bounds.connect
+        if pause is None or (not self._reached and vain):
             raise setback.error from error
         if setback.shared:
             self._not_before = max(self._not_before, time.monotonic() + pause)
@@ -216,12 +228,12 @@ class Exchange:
                 if response.status_code == HTTPStatus.UNAUTHORIZED and not renewed:
                     renewed = True
                     if await self.renew(shown, begun):
-                        await transport.read(response)
+                        await transport.read(response, ERROR_OCTETS)
                         continue
                 if response.status_code not in _REDIRECTS:
                     yield response
                     return
-                await transport.read(response)  # or the connection could not be used again
+                await transport.read(response, ERROR_OCTETS)  # or the connection could not be used again
                 url = _redirected(method, url, response, self.approval, purpose)
         raise ServerError(f"{Origin.of(url)} redirects in circles.")
 
@@ -233,8 +245,15 @@ class Exchange:
 
 def _redirected(method: str, url: str, response: httpx.Response, approval: Approval, purpose: str) -> str:
     """Return where a redirect leads if it may be followed."""
-    target: str = urljoin(url, response.headers.get("location", ""))
-    came_from, goes_to = Origin.of(url), approval.check(target, purpose)
+    came_from = Origin.of(url)
+    target = resolve(url, response.headers.get("location", ""))
+    if not target:
+        raise ServerError(f"{came_from} redirects {purpose} to an address that cannot be used (status {response.status_code}).")
+    try:
+        goes_to = approval.check(target, purpose)
+    except HostRefusedError as error:
+        error.remedy = Remedy.LATER  # a captive portal does so, or a proxy before a server that is down
+        raise
     if came_from.scheme == "https" and goes_to.scheme != "https":
         raise HostRefusedError(f"{came_from} redirects to an unencrypted address; the secret was not sent there.")
     if method != "GET" and response.status_code not in _REDIRECTS_OF_A_POST:

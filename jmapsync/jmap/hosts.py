@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _PORTS = {"https": 443, "http": 80}
+_SHOWN = 200
+"""Characters of a URL in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +39,21 @@ class Origin:
             parts = urlsplit(url)
             port = parts.port or _PORTS.get(parts.scheme, 0)
         except ValueError as error:
-            raise HostRefusedError(f"The server named an address that is none: {url}") from error
+            raise HostRefusedError(f"The server named an address that cannot be used: {shown(url)}.") from error
         host = (parts.hostname or "").rstrip(".")
         if not host or parts.username is not None or parts.password is not None:
-            raise HostRefusedError(f"The server named an address that cannot be used: {_without_user(url)}")
+            raise HostRefusedError(f"The server named an address that cannot be used: {shown(url)}.")
         if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)):
             return cls(parts.scheme, host, port)
         raise HostRefusedError(
             f"{host} can only be reached unencrypted ({parts.scheme}); the secret was not sent.",
             advice="Use an https address; http is allowed to this machine only.",
         )
+
+    @property
+    def url(self) -> str:
+        """Return the scheme with host and port."""
+        return f"{self.scheme}://{self}"
 
     @property
     def is_loopback(self) -> bool:
@@ -89,13 +96,25 @@ class Approval:
 
     def check(self, url: str, purpose: str) -> Origin:
         """Return the URL's origin if the credential may be sent there, else raise `HostRefusedError` naming the host."""
-        origin = Origin.of(url)
+        home = f"{self._home}" if self._home else "The server"
+        try:
+            origin = Origin.of(url)
+        except HostRefusedError as error:
+            if self._home is None or self._home.host not in error.message:
+                raise
+            advice = "Its administrator has to correct the server's base URL, which is the https address that you use."
+            raise HostRefusedError(
+                f"{home} sends {purpose} to another scheme than its own: {error.message}", advice=advice
+            ) from error
         if self.approves(url):
             return origin
-        home = f"{self._home}" if self._home else "The server"
+        if self._home is not None and origin.scheme != self._home.scheme:
+            home, where = self._home.url, origin.url
+        else:
+            where = f"{origin}"
         raise HostRefusedError(
-            f"{home} sends {purpose} to {origin}, which was not approved to be sent your secret.",
-            advice=f'If you know that host as your provider\'s, add "{origin}" to trusted_hosts of the account.',
+            f"{home} sends {purpose} to {where}, which was not approved to be sent your secret.",
+            advice=f'If you know that address as your provider\'s, add "{origin}" to trusted_hosts of the account.',
         )
 
 
@@ -105,5 +124,7 @@ def belongs_to(host: str, domain: str) -> bool:
     return host == domain or host.endswith(f".{domain}")
 
 
-def _without_user(url: str) -> str:
-    return url.rpartition("@")[2]
+def shown(url: str) -> str:
+    """Return a URL for people: without a user's name and password, of a length that a line bears."""
+    text = url.rpartition("@")[2]
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text):,} characters)"

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import parse_qs, urlsplit
 
-import msgspec
-
 from jmapsync.errors import NetworkError, ServerError, UnsupportedError
+from jmapsync.jmap.decoding import DecodeError, decode_json
 from jmapsync.jmap.failures import RequestError
 
 if TYPE_CHECKING:
@@ -33,6 +32,9 @@ _PATIENCE = 2.5
 """So many pings may be late in a row before a connection counts as dead."""
 _MOST_OCTETS = 1 << 20
 """No event is nearly as long; more without one would be kept in memory."""
+_MOST_MESSAGES = 10_000
+_FLOOD_SECONDS = 10.0
+"""So many messages in so many seconds are of no use to anybody."""
 
 
 class NoPushError(UnsupportedError):
@@ -67,6 +69,26 @@ class StateChange:
                 if isinstance(states, dict)
             }
         )
+
+
+class Flood:
+    """The count of what came over one connection in a short time."""
+
+    def __init__(self, host: str, most: int = _MOST_MESSAGES) -> None:
+        self._host = host
+        self._most = most
+        self._count = 0
+        self._since = time.monotonic()
+
+    def note(self) -> None:
+        """Count one message; raise `ServerError` if there are too many."""
+        self._count += 1
+        if self._count <= self._most:
+            return
+        now = time.monotonic()
+        if now - self._since < _FLOOD_SECONDS:
+            raise ServerError(f"{self._host} sends more than {self._most:,} messages in {_FLOOD_SECONDS:g} seconds.")
+        self._count, self._since = 0, now
 
 
 class Push(Protocol):
@@ -130,10 +152,10 @@ class EventSource:
             kind = head.headers.get("content-type", "").partition(";")[0].strip().lower()
             if kind != "text/event-stream":
                 raise NoPushError(f"{_host(url)} answers with {kind or 'nothing'} where its event stream should be.")
-            changes = self._changes(_Arrivals(pieces, self._ping, _host(url)))
+            changes = self._changes(_Arrivals(pieces, self._ping, _host(url)), Flood(_host(url)))
             yield await stack.enter_async_context(contextlib.aclosing(changes))
 
-    async def _changes(self, arrivals: _Arrivals) -> AsyncGenerator[StateChange, None]:
+    async def _changes(self, arrivals: _Arrivals, flood: Flood) -> AsyncGenerator[StateChange, None]:
         # Both are of use to the daemon only, and httpx has to be imported as `transport` does.
         import httpx  # noqa: PLC0415
         import httpx_sse  # noqa: PLC0415
@@ -142,6 +164,7 @@ class EventSource:
         async with contextlib.aclosing(httpx_sse.EventSource(body).aiter_sse()) as events:
             async for event in events:
                 arrivals.undecoded = 0
+                flood.note()
                 self._last_id = event.id if event.id.isascii() and event.id.isprintable() else ""
                 change = StateChange.read(decode(event.data)) if event.event == "state" else None
                 if change is not None:
@@ -200,9 +223,10 @@ def expand(template: str, ping: float) -> str:
 def decode(data: str | bytes) -> object:
     """Return decoded JSON; None for what is none, as a hint that cannot be read is one the less."""
     try:
-        return msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeEncodeError):
+        decoded: object = decode_json(data.encode() if isinstance(data, str) else data)
+    except (DecodeError, UnicodeEncodeError):
         return None
+    return decoded
 
 
 def _host(url: str) -> str:

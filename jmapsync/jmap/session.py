@@ -8,6 +8,8 @@ from urllib.parse import urljoin, urlsplit
 import msgspec
 
 from jmapsync.errors import AccountGoneError, DiscoveryError, SignInError, UnsupportedError
+from jmapsync.jmap.bounds import URL_OCTETS
+from jmapsync.jmap.decoding import DecodeError, decode_json
 from jmapsync.jmap.wire import CORE, describe, split
 
 if TYPE_CHECKING:
@@ -82,6 +84,7 @@ class Session(msgspec.Struct, frozen=True):
     username: str
     api_url: str
     download_url: str
+    """Empty, as that of uploads, when the server names none that can be used."""
     upload_url: str
     event_source_url: str | None
     """None when the server offers no push (Cyrus with `jmap_pushpoll: 0` leaves it out)."""
@@ -96,8 +99,8 @@ class Session(msgspec.Struct, frozen=True):
         """
         host = urlsplit(url).netloc
         try:
-            raw = msgspec.json.decode(body)
-        except msgspec.DecodeError as error:
+            raw: object = decode_json(body)
+        except DecodeError as error:
             raise DiscoveryError(
                 f"{host} answered at {url}, but not with a JMAP session ({describe(body)}).",
                 advice="Check the address, or set url to the server's JMAP session.",
@@ -106,6 +109,12 @@ class Session(msgspec.Struct, frozen=True):
             raise DiscoveryError(
                 f"{host} answered at {url}, but not with a JMAP session (it has no apiUrl).",
                 advice="Check the address, or set url to the server's JMAP session.",
+            )
+        api_url = resolve(url, raw["apiUrl"])
+        if not api_url:
+            raise DiscoveryError(
+                f"{host} answered at {url} with a JMAP session whose address for requests (apiUrl) cannot be used.",
+                advice="Its administrator has to correct the server's base URL.",
             )
         capabilities = _object(raw.get("capabilities"))
         accounts = {id_: _account(id_, _object(value), capabilities) for id_, value in _object(raw.get("accounts")).items()}
@@ -118,10 +127,10 @@ class Session(msgspec.Struct, frozen=True):
             accounts=accounts,
             primary_accounts={key: value for key, value in _object(raw.get("primaryAccounts")).items() if isinstance(value, str)},
             username=username,
-            api_url=urljoin(url, raw["apiUrl"]),
-            download_url=_resolve(url, raw.get("downloadUrl")),
-            upload_url=_resolve(url, raw.get("uploadUrl")),
-            event_source_url=_resolve(url, raw.get("eventSourceUrl")) or None,
+            api_url=api_url,
+            download_url=resolve(url, raw.get("downloadUrl")),
+            upload_url=resolve(url, raw.get("uploadUrl")),
+            event_source_url=resolve(url, raw.get("eventSourceUrl")) or None,
             state=_text(raw.get("state")),
             limits=Limits.parse(_object(capabilities.get(CORE))),
         )
@@ -133,7 +142,8 @@ class Session(msgspec.Struct, frozen=True):
     @classmethod
     def from_json(cls, kept: bytes) -> Session:
         """Read what `to_json` gave; raise `ValueError` for anything else, then the session has to be fetched."""
-        return msgspec.json.decode(kept, type=cls)
+        kept_session: Session = decode_json(kept, cls)
+        return kept_session
 
     def account_for(self, capability: str, wanted_id: str = "") -> Account:
         """Choose the account for a capability: the wanted one, else the primary one, else the only one that offers it.
@@ -186,8 +196,17 @@ def _account(id_: str, raw: dict[str, Any], session_capabilities: dict[str, Any]
     )
 
 
-def _resolve(base: str, url: object) -> str:
-    return urljoin(base, url) if isinstance(url, str) and url else ""
+def resolve(base: str, url: object) -> str:
+    """Return a URL, or template of one, of a session in full; nothing for what cannot be one."""
+    if not isinstance(url, str) or not url or len(url) > URL_OCTETS or not url.isprintable():
+        return ""
+    try:
+        full = urljoin(base, url)
+        parts = urlsplit(full)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return ""
+    return full if usable else ""
 
 
 def _limit(value: object, least: int) -> int:

@@ -1,21 +1,29 @@
 """Own the connections: the one place that knows httpx, and where its exceptions become ours.
 
-HTTP/2 where the server offers it, one pool, certificates always verified. Redirects are not followed and no credential is added
-here: `client` decides on both.
+HTTP/2 where the server offers it, certificates always verified. Redirects are not followed and no credential is added here:
+`exchange` decides on both. Every exchange ends: it has to make progress, and its answer is bounded.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
-import ssl
 import sys
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from jmapsync.errors import ConfigError, NetworkError
-from jmapsync.jmap.hosts import is_loopback
+from jmapsync.errors import ConfigError, NetworkError, ServerError
+from jmapsync.jmap.bounds import ERROR_OCTETS, ERROR_SECONDS, Bounds, TooLargeError
+from jmapsync.jmap.certificates import Certificates, UntrustedError, tls_failure
+from jmapsync.jmap.hosts import is_loopback, shown
+from jmapsync.jmap.inflating import inflater
+from jmapsync.jmap.proxies import Proxies, Proxy
+
+__all__ = ["CHUNK", "BrokenOffError", "Reply", "Transport", "UnreachedError", "UntrustedError", "joined_headers"]
 
 # httpx imports its own command line with all of rich and pygments if it can: 45 ms of a run that may last 200. An entry of
 # None makes that import fail, which httpx provides for.
@@ -28,16 +36,15 @@ if sys.modules.get("httpx._main", sys) is None:
 import httpcore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
 
 # It writes every header of HTTP/2 into its debug log, the secret included.
 logging.getLogger("hpack").setLevel(logging.INFO)
 
-CONNECT_SECONDS = 30.0
-READ_SECONDS = 120.0
-"""How long a server may be silent; Cyrus is silent while it rebuilds a conversations database."""
 KEPT_CONNECTIONS = 16
 CHUNK = 1 << 18
+_SENT_AT_ONCE = 1 << 16
+"""Octets of a request that are sent as one piece, which has to go out within the seconds of silence."""
 
 # Every read passes through five layers; at 64 KB a read, as httpcore has it, that is a tenth of the time of a first pull.
 httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = CHUNK
@@ -46,50 +53,59 @@ httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = CHUNK
 class UnreachedError(NetworkError):
     """The request never reached the server: it can be sent again whatever it asks for."""
 
+    def __init__(self, message: str, *, advice: str = "", waited: float = 0.0) -> None:
+        super().__init__(message, advice=advice)
+        self.waited = waited
+        """Seconds that passed without any progress."""
+
 
 class BrokenOffError(NetworkError):
     """The request may have reached the server, but no whole answer came."""
 
-
-class UntrustedError(NetworkError):
-    """The server's certificate could not be verified; trying again at once would change nothing."""
+    def __init__(self, message: str, *, advice: str = "", waited: float = 0.0) -> None:
+        super().__init__(message, advice=advice)
+        self.waited = waited
+        """Seconds that passed without any progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The whole answer to one HTTP request."""
+    """The answer to one HTTP request."""
 
     status: int
     reason: str
     headers: Mapping[str, str]
     """Names compare without case."""
     body: bytes
+    """The whole of it for a status of success; of any other, its beginning at least."""
     url: str
 
 
-class Certificates:
-    """What every server's certificate is verified against."""
+class _Deadline:
+    """When an exchange ends that makes no progress."""
 
-    def __init__(self) -> None:
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._loaded = False
+    def __init__(self, bounds: Bounds, limit: asyncio.Timeout, *, is_sent: bool) -> None:
+        self._bounds = bounds
+        self._limit = limit
+        self.is_sent = is_sent
+        """Whether the server may have had a part of the request."""
 
-    def load(self) -> None:
-        """Read the machine's certificates, once; that takes 25 ms, so it is left to the first https request."""
-        if self._loaded:
-            return
-        self.context.load_default_certs()  # SSL_CERT_FILE and SSL_CERT_DIR, else the machine's own
-        if not self.context.cert_store_stats()["x509_ca"] and not ssl.get_default_verify_paths().capath:
-            import certifi  # noqa: PLC0415  # only for a machine without certificates
+    async def trace(self, event: str, info: dict[str, Any]) -> None:
+        """Take note of httpcore's progress; the request to a proxy for a tunnel is not the request."""
+        if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
+            self.is_sent = True
+            self.extend()
 
-            self.context.load_verify_locations(certifi.where())
-        self._loaded = True
+    def extend(self) -> None:
+        """Begin to wait anew."""
+        if not self._limit.expired():
+            self._limit.reschedule(asyncio.get_running_loop().time() + self._bounds.silence)
 
 
 class Transport:
-    """One pool of connections, and the count of what went through it.
+    """The connections of one account, and the count of what went through them.
 
-    Raise `ConfigError` for a proxy of the environment (HTTPS_PROXY, ALL_PROXY) that cannot be used.
+    Raise `ConfigError` for a proxy of the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) that cannot be used.
     """
 
     def __init__(
@@ -98,27 +114,48 @@ class Transport:
         user_agent: str,
         inner: httpx.AsyncBaseTransport | None = None,
         certificates: Certificates | None = None,
-        patient: bool = False,
+        bounds: Bounds | None = None,
     ) -> None:
         self.user_agent = user_agent
+        self.bounds = bounds or Bounds()
         self.requests = 0
         self.received = 0
         """Octets of answers as they came over the wire, without headers."""
+        self.proxies = Proxies() if inner is not None else Proxies.of()
+        self._inner = inner
         self._certificates = certificates or Certificates()
-        try:
-            self._client = httpx.AsyncClient(
-                http2=True,
-                verify=self._certificates.context,
-                transport=inner,
-                # Plain http goes to this machine only, so never through a proxy of the environment.
-                mounts={"http://": None} if inner is None else None,
-                timeout=httpx.Timeout(READ_SECONDS, read=None if patient else READ_SECONDS, connect=CONNECT_SECONDS, pool=None),
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS, keepalive_expiry=60),
-                headers={"User-Agent": user_agent},
-                follow_redirects=False,
-            )
-        except (ImportError, ValueError) as error:
-            raise ConfigError([f"The environment names a proxy that cannot be used ({error})."]) from error
+        self._clients: dict[bool, httpx.AsyncClient] = {}
+        """By whether they go through the proxy."""
+        self._in_use: Counter[httpx.AsyncClient] = Counter()
+        if self.proxies.proxy is not None:
+            self._client(proxied=True)
+
+    def _client(self, *, proxied: bool) -> httpx.AsyncClient:
+        if proxied not in self._clients:
+            proxy = self.proxies.proxy if proxied else None
+            try:
+                self._clients[proxied] = httpx.AsyncClient(
+                    http2=True,
+                    verify=self._certificates.context,
+                    transport=self._inner,
+                    proxy=self._tunnel(proxy) if proxy is not None else None,
+                    trust_env=False,
+                    timeout=httpx.Timeout(None, connect=self.bounds.connect),  # the rest is `_Deadline`'s, and that of `_octets`
+                    limits=httpx.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS, keepalive_expiry=60),
+                    headers={"User-Agent": self.user_agent},
+                    follow_redirects=False,
+                )
+            except (ImportError, ValueError, httpx.InvalidURL) as error:
+                variable = proxy.variable if proxy is not None else "HTTPS_PROXY"
+                raise ConfigError([f"The environment variable {variable} names a proxy that cannot be used."]) from error
+        return self._clients[proxied]
+
+    def _tunnel(self, proxy: Proxy) -> httpx.Proxy:
+        if not proxy.url.startswith("https:"):
+            return httpx.Proxy(proxy.url)
+        certificates = Certificates()  # of its own, because a proxy is not offered HTTP/2
+        certificates.load()
+        return httpx.Proxy(proxy.url, ssl_context=certificates.context)
 
     @contextlib.asynccontextmanager
     async def open(
@@ -126,87 +163,231 @@ class Transport:
     ) -> AsyncIterator[httpx.Response]:
         """Send one request and hand over the answer before its body is read.
 
-        Raise `UnreachedError`, `BrokenOffError` or `UntrustedError`.
+        Raise `UnreachedError`, `BrokenOffError`, `UntrustedError`, or `ServerError` for a URL that is none.
         """
-        parts = urlsplit(url)
+        parts = _split(url)
         if parts.scheme == "https":
             self._certificates.load()
         # Compressing costs both ends of a loopback connection more than it saves.
         encoding = "identity" if is_loopback(parts.hostname or "") else "gzip, deflate"
-        request = self._client.build_request(method, url, headers={"Accept-Encoding": encoding, **headers}, content=content)
+        proxy = self.proxies.for_url(url)
+        client = self._client(proxied=proxy is not None)
+        self._in_use[client] += 1
+        try:
+            build = partial(client.build_request, method, url, headers={"Accept-Encoding": encoding, **headers})
+            response = await self._send(client, build, content, url=url, proxy=proxy)
+            try:
+                yield response
+            finally:
+                if not response.is_closed and response.http_version == "HTTP/2":
+                    self._retire(client)  # what still comes would fill the window of everything else
+                await response.aclose()
+        finally:
+            self._in_use[client] -= 1
+            if not self._in_use[client]:
+                del self._in_use[client]
+                if client not in self._clients.values():
+                    await client.aclose()
+
+    async def _send(
+        self,
+        client: httpx.AsyncClient,
+        build: Callable[..., httpx.Request],
+        content: bytes | AsyncIterator[bytes] | None,
+        *,
+        url: str,
+        proxy: Proxy | None,
+    ) -> httpx.Response:
+        """Send one request and return the answer's head, as long as there is progress (1xx answers are none)."""
         self.requests += 1
-        with _translated(url):
-            response = await self._client.send(request, auth=None, stream=True)
+        bounds = self.bounds
+        deadline: _Deadline | None = None
         try:
-            yield response
-        finally:
-            await response.aclose()
+            # httpcore ends a TCP connect and a handshake by itself, and tidily; this is for all that is around them.
+            async with asyncio.timeout(bounds.silence if self._inner else 2 * bounds.connect) as limit:
+                deadline = _Deadline(bounds, limit, is_sent=self._inner is not None)
+                with _translated(url, proxy, bounds):
+                    request = build(content=_in_pieces(content, deadline), extensions={"trace": deadline.trace})
+                    if isinstance(content, bytes):
+                        request.headers["Content-Length"] = str(len(content))
+                        request.headers.pop("Transfer-Encoding", None)
+                    return await client.send(request, auth=None, stream=True)
+        except TimeoutError as error:
+            self._retire(client)
+            if deadline is not None and deadline.is_sent:
+                raise _stalled(url, bounds, "silent") from error
+            raise _unreached(url, proxy, f"no connection within {2 * bounds.connect:g} seconds", waited=bounds.connect) from error
 
-    async def read(self, response: httpx.Response) -> Reply:
-        """Read the whole body of an opened answer; raise `BrokenOffError` if it is cut."""
-        url = str(response.url)
-        try:
-            with _translated(url):
-                body = await response.aread()
-        finally:
-            self.received += response.num_bytes_downloaded
-        return Reply(response.status_code, response.reason_phrase, response.headers, body, url)
+    def _retire(self, client: httpx.AsyncClient) -> None:
+        """Use other connections from now on; those in use last until they are done with."""
+        if self._inner is None:
+            self._clients = {proxied: kept for proxied, kept in self._clients.items() if kept is not client}
 
-    async def pieces(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
-        """Yield the body of an opened answer piece by piece; raise `BrokenOffError` if it is cut."""
-        before = 0
-        with _translated(str(response.url)):
-            async for piece in response.aiter_bytes(CHUNK):
-                self.received += response.num_bytes_downloaded - before
-                before = response.num_bytes_downloaded
-                yield piece
+    async def read(self, response: httpx.Response, most: int) -> Reply:
+        """Read the body of an opened answer: all of it for a status of success, else its beginning.
+
+        Raise `BrokenOffError` if it is cut or does not make progress, `TooLargeError` beyond so many octets.
+        """
+        if response.is_success:
+            pieces = [piece async for piece in self.pieces(response, most)]
+        else:
+            pieces = await self._beginning(response)
+        return Reply(response.status_code, response.reason_phrase, response.headers, b"".join(pieces), str(response.url))
+
+    async def _beginning(self, response: httpx.Response) -> list[bytes]:
+        """Return the first octets of an answer that says by its status what it has to say."""
+        pieces: list[bytes] = []
+        with contextlib.suppress(TooLargeError, TimeoutError, NetworkError, ServerError):
+            async with asyncio.timeout(min(ERROR_SECONDS, self.bounds.silence)):
+                async with contextlib.aclosing(self.pieces(response, ERROR_OCTETS)) as coming:
+                    async for piece in coming:
+                        pieces.append(piece)  # noqa: PERF401  # what came before a failure is kept
+        return pieces
+
+    async def pieces(self, response: httpx.Response, most: int) -> AsyncGenerator[bytes, None]:
+        """Yield the body of an opened answer piece by piece, as it arrives.
+
+        Raise `BrokenOffError` if it is cut or does not make progress, `TooLargeError` beyond so many octets, before or after
+        decoding, `ServerError` if it cannot be decoded.
+        """
+        host = shown(urlsplit(str(response.url)).netloc)
+        inflate = inflater(response.headers.get("content-encoding", ""))
+        raw = size = 0
+        async with contextlib.aclosing(self._octets(response)) as coming:
+            async for octets in coming:
+                raw += len(octets)
+                if raw > most:
+                    raise _too_large(host, most)
+                for piece in inflate.feed(octets):
+                    size += len(piece)
+                    if size > most:
+                        raise _too_large(host, most)
+                    yield piece
+        if not inflate.is_whole:
+            raise BrokenOffError(f"{host} stopped answering (the compressed answer is cut short).")
+
+    async def _octets(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
+        """Yield what arrives, as long as enough of it does; only time spent waiting counts."""
+        url, bounds = str(response.url), self.bounds
+        loop = asyncio.get_running_loop()
+        left, needed = bounds.silence, bounds.silence * bounds.least_rate
+        with _translated(url, None, bounds):
+            async with contextlib.aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_raw())) as coming:
+                while True:
+                    began = loop.time()
+                    try:
+                        async with asyncio.timeout(left):
+                            octets = await anext(coming, None)
+                    except TimeoutError as error:
+                        got = bounds.silence * bounds.least_rate - needed
+                        how = f"less than {bounds.least_rate:g} octets a second" if got else "silent"
+                        raise _stalled(url, bounds, how) from error
+                    if octets is None:
+                        return
+                    self.received += len(octets)
+                    left -= loop.time() - began
+                    needed -= len(octets)
+                    if needed <= 0:
+                        left, needed = bounds.silence, bounds.silence * bounds.least_rate
+                    yield octets
 
     async def arrivals(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
         """Yield the body of an opened answer without end, each piece as it arrives; raise `BrokenOffError` if it is cut."""
-        with _translated(str(response.url)):
-            async for piece in response.aiter_bytes():
-                yield piece
+        inflate = inflater(response.headers.get("content-encoding", ""))
+        with _translated(str(response.url), None, self.bounds):
+            async with contextlib.aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_raw())) as coming:
+                async for octets in coming:
+                    for piece in inflate.feed(octets):
+                        yield piece
 
     def apart(self) -> Transport:
-        """Return another pool, with the same certificates, that waits for an answer's next octet as long as it takes.
+        """Return other connections with the same certificates.
 
         An answer without end would otherwise share its connection with requests (HTTP/2), and its death with them.
         """
-        return Transport(user_agent=self.user_agent, certificates=self._certificates, patient=True)
+        return Transport(user_agent=self.user_agent, certificates=self._certificates, bounds=self.bounds)
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._client.aclose()
+        for client in {*self._clients.values(), *self._in_use}:
+            await client.aclose()
+
+
+def _in_pieces(content: bytes | AsyncIterator[bytes] | None, deadline: _Deadline) -> bytes | AsyncIterator[bytes] | None:
+    """Return a request's content so that each piece that went out is progress."""
+    if content is None or (isinstance(content, bytes) and len(content) <= _SENT_AT_ONCE):
+        return content
+    return _watched(_split_up(content) if isinstance(content, bytes) else content, deadline)
+
+
+async def _split_up(content: bytes) -> AsyncGenerator[bytes, None]:
+    for at in range(0, len(content), _SENT_AT_ONCE):
+        yield content[at : at + _SENT_AT_ONCE]
+
+
+async def _watched(pieces: AsyncIterator[bytes], deadline: _Deadline) -> AsyncGenerator[bytes, None]:
+    async for piece in pieces:
+        deadline.extend()
+        yield piece
+    deadline.extend()
+
+
+def joined_headers(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    """Return headers whose names compare without case, and whose values are joined where a name stands several times."""
+    return httpx.Headers(list(pairs))
+
+
+def _split(url: str) -> Any:  # noqa: ANN401  # urllib's own class has no public name
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise ServerError(f"The server named an address that cannot be used: {shown(url)}.") from error
 
 
 @contextlib.contextmanager
-def _translated(url: str) -> Iterator[None]:
-    host = urlsplit(url).netloc
+def _translated(url: str, proxy: Proxy | None, bounds: Bounds) -> Iterator[None]:
+    host = shown(urlsplit(url).netloc)
     try:
         yield
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-        untrusted = _certificate_failure(error)
-        if untrusted is not None:
-            raise UntrustedError(
-                f"The certificate of {host} could not be verified ({untrusted.verify_message}).",
-                advice="If the server has a certificate authority of its own, name its file in SSL_CERT_FILE.",
-            ) from error
-        raise UnreachedError(f"{host} could not be reached ({_told(error)}).", advice="Is the network up?") from error
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        failed = tls_failure(error, host)
+        if failed is not None:
+            raise failed from error
+        waited = bounds.connect if isinstance(error, httpx.ConnectTimeout) else 0.0
+        raise _unreached(url, proxy, _told(error, bounds), waited=waited) from error
+    except httpx.ProxyError as error:
+        place = f"The proxy {proxy.place} ({proxy.variable})" if proxy is not None else "The proxy"
+        raise UnreachedError(
+            f"{place} makes no connection to {host} ({_told(error, bounds)}).",
+            advice="Check the proxy and the sign-in to it, or name the host in NO_PROXY.",
+        ) from error
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
+        raise ServerError(f"The server named an address that cannot be used: {shown(url)}.") from error
     except (httpx.HTTPError, httpx.StreamError) as error:
-        raise BrokenOffError(f"{host} stopped answering ({_told(error)}).") from error
+        raise BrokenOffError(f"{host} stopped answering ({_told(error, bounds)}).") from error
 
 
-def _certificate_failure(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return error
-        error = error.__cause__ or error.__context__
-    return None
+def _unreached(url: str, proxy: Proxy | None, why: str, *, waited: float) -> UnreachedError:
+    host = shown(urlsplit(url).netloc)
+    if proxy is None:
+        return UnreachedError(f"{host} could not be reached ({why}).", advice="Is the network up?", waited=waited)
+    return UnreachedError(
+        f"{host} could not be reached through the proxy {proxy.place} ({why}).",
+        advice=f"Check {proxy.variable} in the environment and whether the proxy is up, or name the host in NO_PROXY.",
+        waited=waited,
+    )
 
 
-def _told(error: httpx.HTTPError | httpx.StreamError) -> str:
+def _stalled(url: str, bounds: Bounds, how: str) -> BrokenOffError:
+    host, seconds = shown(urlsplit(url).netloc), bounds.silence
+    return BrokenOffError(f"{host} stopped answering ({how} for {seconds:g} seconds).", waited=seconds)
+
+
+def _too_large(host: str, most: int) -> TooLargeError:
+    return TooLargeError(f"{host} answers with more than the {most:,} octets that an answer may have here.")
+
+
+def _told(error: httpx.HTTPError | httpx.StreamError, bounds: Bounds) -> str:
     if isinstance(error, httpx.ConnectTimeout):
-        return f"no answer within {CONNECT_SECONDS:g} seconds"
-    if isinstance(error, httpx.TimeoutException):
-        return f"silent for {READ_SECONDS:g} seconds"
-    return str(error).rstrip(".") or type(error).__name__
+        return f"no answer within {bounds.connect:g} seconds"
+    return str(error).rstrip(".")[:200] or type(error).__name__

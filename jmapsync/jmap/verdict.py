@@ -12,9 +12,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import msgspec
-
-from jmapsync.errors import ForbiddenError, JmapsyncError, ServerError, SignInError
+from jmapsync.errors import ForbiddenError, JmapsyncError, Remedy, ServerError, SignInError
+from jmapsync.jmap.decoding import DecodeError, decode_json
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.hosts import Origin
 
@@ -25,6 +24,10 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 60.0
+_LONGEST_REQUEST = 366 * 86_400.0
+"""Seconds that a Retry-After may ask for; what is longer is cut."""
+_SAID = 300
+"""Characters of what a server says that are repeated."""
 _CONCURRENCY = {"maxConcurrentRequests", "maxConcurrentUpload"}
 
 
@@ -61,6 +64,9 @@ def judge(reply: Reply, *, size_limit: str = "maxSizeRequest") -> Reply:
 
     `Setback` for what time may mend, `SignInError` for 401 and 403, `RequestError` for what is refused for good
     (of type "notFound" for 404 and 410), `ServerError` for the rest. `size_limit` is the limit that a 413 speaks of.
+
+    A refusal of the credential that is not in the form of HTTP (401 with WWW-Authenticate: RFC 9110, section 11.6.1) or JMAP (a
+    problem in JSON) may be that of a captive portal, or of a proxy before a server that is down: time mends it.
     """
     status = reply.status
     if 200 <= status < 300:  # noqa: PLR2004
@@ -71,11 +77,17 @@ def judge(reply: Reply, *, size_limit: str = "maxSizeRequest") -> Reply:
     wait = retry_after(reply.headers)
     match status:
         case 401:
-            raise SignInError(f"{host} did not accept the user name or the secret.", advice="Check both, then run jmapsync check.")
+            raise _passing(
+                SignInError(f"{host} did not accept the user name or the secret.", advice="Check both, then run jmapsync check."),
+                unless=bool(problem) or "www-authenticate" in reply.headers,
+            )
         case 403:
-            raise ForbiddenError(
-                f"{host} does not allow this request to this user.",
-                advice="If you use an API token, check that it covers what you mirror.",
+            raise _passing(
+                ForbiddenError(
+                    f"{host} does not allow this request to this user.",
+                    advice="If you use an API token, check that it covers what you mirror.",
+                ),
+                unless=bool(problem),
             )
         case 404 | 410:
             path = urlsplit(reply.url).path
@@ -92,12 +104,22 @@ def judge(reply: Reply, *, size_limit: str = "maxSizeRequest") -> Reply:
         raise Setback(error, maybe_done=True, once=not passing, retry_after=wait)
     if status >= 400:  # noqa: PLR2004
         refused = RequestError(
-            _text(problem, "type") or f"http{status}", status=status, detail=_text(problem, "detail"), limit=limit
+            _text(problem, "type")[:_SAID] or f"http{status}",
+            status=status,
+            detail=_text(problem, "detail")[:_SAID],
+            limit=limit[:_SAID],
         )
         if refused.type == "limit" and limit in _CONCURRENCY:
             raise Setback(refused, maybe_done=False, retry_after=wait, narrow=True)
         raise refused
     raise ServerError(f"{host} answered with status {status}, which JMAP does not know here.")
+
+
+def _passing(error: JmapsyncError, *, unless: bool) -> JmapsyncError:
+    """Return an error that time mends, unless it came from the server itself."""
+    if not unless:
+        error.remedy = Remedy.LATER
+    return error
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -106,13 +128,13 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     A date is measured against the answer's own Date, so that a wrong clock on either side does no harm.
     """
     value = headers.get("retry-after", "").strip()
-    if value.isdigit():
-        return float(value)
+    if value.isascii() and value.isdigit():
+        return min(float(value[:20]), _LONGEST_REQUEST)
     until = _date(value)
     if until is None:
         return None
     now = _date(headers.get("date", "")) or datetime.now(UTC)
-    return max(0.0, (until - now).total_seconds())
+    return min(max(0.0, (until - now).total_seconds()), _LONGEST_REQUEST)
 
 
 class Patience:
@@ -122,10 +144,14 @@ class Patience:
         self._left = max_wait
         self._jitter = jitter
         self.attempts = 0
+        self.waited = 0.0
+        """Seconds that attempts spent without any progress."""
 
     def pause(self, setback: Setback) -> float | None:
         """Return the seconds to wait before the next attempt; None when there should be none."""
         self.attempts += 1
+        waited = getattr(setback.error, "waited", 0.0)
+        self.waited += waited
         if setback.once and self.attempts > 1:
             return None
         longest: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self.attempts - 1))
@@ -134,7 +160,7 @@ class Patience:
             # Not all at once when the pause ends, and never before.
             pause = setback.retry_after + self._jitter(0, FIRST_PAUSE)
         # Half of the longest is charged at least, or lucky throws of the jitter could go on for ever.
-        self._left -= max(pause, longest / 2)
+        self._left -= max(pause, longest / 2) + waited
         return pause if self._left >= 0 else None
 
 
@@ -142,15 +168,15 @@ def _problem(reply: Reply) -> dict[str, Any]:
     if "json" not in reply.headers.get("content-type", ""):
         return {}
     try:
-        problem = msgspec.json.decode(reply.body)
-    except msgspec.DecodeError:
+        problem: object = decode_json(reply.body)
+    except DecodeError:
         return {}
     return problem if isinstance(problem, dict) else {}
 
 
 def _said(reply: Reply, problem: dict[str, Any]) -> str:
     said = _text(problem, "detail") or reply.reason or _phrase(reply.status)
-    return f": {said}" if said else ""
+    return f": {said[:_SAID]}" if said else ""
 
 
 def _phrase(status: int) -> str:
@@ -168,6 +194,6 @@ def _text(problem: dict[str, Any], name: str) -> str:
 def _date(value: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+        return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
+    except (ValueError, TypeError, OverflowError, IndexError):  # years 1 and 9999 have days that no zone but theirs has
         return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -5,24 +5,33 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import ssl
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import (
+    ConnectionClosed,
+    ConnectionClosedOK,
+    InvalidHandshake,
+    InvalidProxy,
+    InvalidStatus,
+    InvalidURI,
+)
 from websockets.typing import Subprotocol
 
 from jmapsync.errors import ForbiddenError, SignInError
+from jmapsync.jmap.bounds import CONNECT_SECONDS
+from jmapsync.jmap.certificates import Certificates, tls_failure
 from jmapsync.jmap.failures import RequestError
-from jmapsync.jmap.hosts import is_loopback
-from jmapsync.jmap.push import PING_SECONDS, PURPOSE, Mode, NoPushError, SilentError, StateChange, decode
-from jmapsync.jmap.transport import CONNECT_SECONDS, BrokenOffError, Certificates, Reply, UnreachedError, UntrustedError
+from jmapsync.jmap.push import PING_SECONDS, PURPOSE, Flood, Mode, NoPushError, SilentError, StateChange, decode
+from jmapsync.jmap.session import resolve
+from jmapsync.jmap.transport import BrokenOffError, Reply, UnreachedError, joined_headers
 from jmapsync.jmap.verdict import judge
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 
     from websockets.asyncio.client import ClientConnection
@@ -37,8 +46,12 @@ _ECHO = {
     "using": ["urn:ietf:params:jmap:core"],
     "methodCalls": [["Core/echo", {}, "0"]],
 }
+_MOST_EARLY = 100
+"""Messages that may come before the answer to a request; each is a hint, and one look follows anyway."""
 _JMAP = Subprotocol("jmap")
 _FAILED = 400
+_SAID = 200
+"""Characters of what a server says that are repeated."""
 _FAREWELL = 0.1
 """Seconds that the other side of a connection, which may be dead, has for saying good-bye."""
 _KEEPALIVE_FAILED = 1011
@@ -69,7 +82,9 @@ class WebSocket:
     @contextlib.asynccontextmanager
     async def connect(self, session: Session) -> AsyncIterator[AsyncGenerator[StateChange, None]]:
         """Open one WebSocket and ask for push; see `Push.connect`."""
-        url = urljoin(session.url, session.capabilities[CAPABILITY]["url"])
+        url = resolve(session.url, session.capabilities[CAPABILITY]["url"])
+        if not url:
+            raise NoPushError(f"{urlsplit(session.url).netloc} names no address of a WebSocket that can be used.")
         url = url.replace("ws", "http", 1) if url.startswith("ws") else url
         async with contextlib.AsyncExitStack() as stack:
             connection = await stack.enter_async_context(self._open(url))
@@ -86,13 +101,14 @@ class WebSocket:
         if self._push_state:
             enable["pushState"] = self._push_state
         early: list[StateChange] = []
-        with _translated(url):
-            await connection.send(msgspec.json.encode(enable).decode())
-            await connection.send(msgspec.json.encode(_ECHO).decode())
-            with contextlib.suppress(ConnectionClosedOK):  # which `_changes` meets again
-                async with asyncio.timeout(self._ping * (1 + _LATE)):
-                    while (message := _read(await connection.recv(), url)).get("requestId") != _ECHO["id"]:
-                        early += self._told(message)
+        flood = Flood(urlsplit(url).netloc, _MOST_EARLY)
+        with contextlib.suppress(ConnectionClosedOK), _translated(url):  # `_changes` meets it again
+            async with asyncio.timeout(self._ping * (1 + _LATE)):
+                await connection.send(msgspec.json.encode(enable).decode())
+                await connection.send(msgspec.json.encode(_ECHO).decode())
+                while (message := _read(await connection.recv(), url)).get("requestId") != _ECHO["id"]:
+                    flood.note()
+                    early += self._told(message)
         return early
 
     @contextlib.asynccontextmanager
@@ -118,6 +134,7 @@ class WebSocket:
 
     async def _shake_hands(self, url: str, headers: Mapping[str, str]) -> ClientConnection:
         parts = urlsplit(url)
+        proxy = self._exchange.transport.proxies.for_url(url)
         with _translated(url):
             return await _Connect(
                 url.replace("http", "ws", 1),
@@ -125,7 +142,7 @@ class WebSocket:
                 compression=None,
                 additional_headers=headers,
                 user_agent_header=None,
-                proxy=None if is_loopback(parts.hostname or "") else True,
+                proxy=proxy.url if proxy is not None else None,
                 open_timeout=self._ping * (1 + _LATE),
                 ping_interval=self._ping,
                 ping_timeout=self._ping * _LATE,
@@ -142,7 +159,9 @@ class WebSocket:
     async def _changes(self, connection: ClientConnection, url: str, early: list[StateChange]) -> AsyncGenerator[StateChange, None]:
         for change in early:
             yield change
+        flood = Flood(urlsplit(url).netloc)
         while True:
+            flood.note()
             try:
                 with _translated(url, connection):
                     message = _read(await connection.recv(), url)
@@ -180,9 +199,10 @@ class _Connect(connect):
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 return await super().open_tcp_connection()
-        except ssl.SSLCertVerificationError as error:
-            raise UntrustedError(f"The certificate of {host} could not be verified ({error.verify_message}).") from error
-        except OSError as error:  # time-outs are such, too
+        except OSError as error:  # time-outs are such, and failures of TLS
+            failed = tls_failure(error, host)
+            if failed is not None:
+                raise failed from error
             raise UnreachedError(f"{host} could not be reached ({error.strerror or str(error) or 'no answer'}).") from error
 
     def process_redirect(self, exc: Exception) -> Exception | str:
@@ -199,10 +219,11 @@ def _translated(url: str, connection: ClientConnection | None = None) -> Iterato
         answer = error.response
         with contextlib.suppress(RequestError):
             if answer.status_code >= _FAILED:
-                judge(Reply(answer.status_code, answer.reason_phrase, answer.headers, bytes(answer.body or b""), url))
+                headers = joined_headers(answer.headers.raw_items())
+                judge(Reply(answer.status_code, answer.reason_phrase, headers, bytes(answer.body or b""), url))
         raise NoPushError(f"{host} offers no WebSocket (status {answer.status_code}).") from error
-    except (InvalidHandshake, InvalidURI, ImportError) as error:
-        raise NoPushError(f"{host} offers no WebSocket ({error}).") from error
+    except (InvalidHandshake, InvalidURI, InvalidProxy, ImportError) as error:
+        raise NoPushError(f"{host} offers no WebSocket ({str(error)[:_SAID]}).") from error
     except TimeoutError as error:
         raise SilentError(f"{host} did not begin its WebSocket.", proven=False) from error
     except OSError as error:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from jmapsync.errors import ServerError
+from jmapsync.jmap.bounds import VALUES
+from jmapsync.jmap.decoding import DecodeError, decode_json
 from jmapsync.jmap.failures import AnswerError, MethodError, RequestError, SetError, set_errors
 from jmapsync.jmap.shapes import arguments
 from jmapsync.jmap.spoilt import readable
@@ -94,7 +96,6 @@ class _Envelope(msgspec.Struct, rename="camel"):
 
 
 _encoder = msgspec.json.Encoder()
-_envelopes = msgspec.json.Decoder(_Envelope)
 
 
 def encode_request(calls: Sequence[Call], using: Sequence[str], created_ids: Mapping[str, str] | None = None) -> bytes:
@@ -123,7 +124,7 @@ class Response:
 
         Raise `MethodError` for an error, and what `shapes.arguments` raises.
         """
-        return arguments(self._find(call), call.name)
+        return arguments(_bounded(self._find(call), call.name), call.name)
 
     def get_as(self, call: Call, type_: type[T]) -> T:
         """Return the same, decoded into a msgspec type; raise `MethodError`, or `AnswerError` if it is of another shape."""
@@ -156,18 +157,18 @@ def decode_response(body: bytes) -> Response:
     A value that no reader takes spoils only what it is in (`spoilt`).
     """
     try:
-        return Response(_envelopes.decode(body))
-    except (msgspec.DecodeError, RecursionError):
+        return Response(decode_json(body, _Envelope))
+    except DecodeError:
         mended = readable(body)
     try:
-        return Response(_envelopes.decode(mended))
-    except (msgspec.DecodeError, RecursionError) as error:
+        return Response(decode_json(mended, _Envelope))
+    except DecodeError as error:
         raise ServerError(f"The server answered something that is no JMAP response ({describe(body)}).") from error
 
 
 def describe(body: bytes) -> str:
     """Name what a body that is no JSON looks like, without quoting it."""
-    start = body[:512].lstrip().lower()
+    start = body[:512].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if not start:
         return "it is empty"
     if start.startswith((b"<!doctype html", b"<html")):
@@ -175,10 +176,17 @@ def describe(body: bytes) -> str:
     return "it is cut short or of another shape" if start.startswith(b"{") else "it is no JSON"
 
 
+def _bounded(raw: msgspec.Raw, name: str) -> msgspec.Raw:
+    octets = bytes(raw)
+    if sum(octets.count(mark) for mark in (b",", b"[", b"{")) > VALUES:
+        raise ServerError(f"The server's answer to {name} holds more than {VALUES:,} values.")
+    return raw
+
+
 def _decode(raw: msgspec.Raw, type_: type[T], name: str) -> T:
     try:
-        return msgspec.json.decode(raw, type=type_)
-    except (msgspec.DecodeError, RecursionError) as error:
+        return msgspec.json.decode(_bounded(raw, name), type=type_)
+    except (DecodeError, RecursionError) as error:
         raise AnswerError(f"The server's answer to {name} has a shape that the protocol does not allow.") from error
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from jmapsync.errors import DiscoveryError, NetworkError, OutcomeUnknownError, Remedy, ServerError, SignInError
 from jmapsync.jmap.auth import BasicCredential
+from jmapsync.jmap.bounds import Bounds
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.wire import Call
@@ -173,10 +174,11 @@ async def test_what_must_not_be_repeated_is_not(peer: Peer, answer: Answer) -> N
     assert len(peer.seen_at("/api")) == 1
 
 
-async def test_a_timeout_leaves_the_outcome_unknown(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jmapsync.jmap.transport.READ_SECONDS", 0.1)
-    peer.on("/api", Answer(delay=1))
+async def test_a_timeout_leaves_the_outcome_unknown(peer: Peer) -> None:
+    peer.on("/api", Answer(delay=60))
     async with client(peer) as c:
+        await c.session()
+        c.exchange.transport.bounds = Bounds(silence=0.1)
         with pytest.raises(OutcomeUnknownError, match="silent"):
             await echo(c, repeatable=False)
 

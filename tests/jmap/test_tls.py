@@ -6,6 +6,8 @@ import asyncio
 import json
 import logging
 import ssl
+import subprocess
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import h2.connection
@@ -13,12 +15,13 @@ import h2.events
 import pytest
 import trustme
 
-from jmapsync.errors import HostRefusedError
+from jmapsync.errors import ConfigError, HostRefusedError, NetworkError
 from jmapsync.jmap.auth import BearerCredential
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.transport import UntrustedError
 from jmapsync.jmap.wire import Call
 from tests.jmap.peer import CORE, ECHO, Peer, redirect, result, session_object
+from tests.jmap.wild import wild
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,11 +40,23 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
     return ca
 
 
-def server_context(ca: trustme.CA, *protocols: str, name: str = "127.0.0.1") -> ssl.SSLContext:
+def server_context(
+    ca: trustme.CA, *protocols: str, name: str = "127.0.0.1", since: datetime | None = None, until: datetime | None = None
+) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ca.issue_cert(name).configure_cert(context)
+    ca.issue_cert(name, not_before=since, not_after=until).configure_cert(context)
     if protocols:
         context.set_alpn_protocols(protocols)
+    return context
+
+
+def self_signed(folder: Path) -> ssl.SSLContext:
+    command = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=home -addext subjectAltName=IP:127.0.0.1"
+    )
+    subprocess.run([*command.split(), "-keyout", folder / "key", "-out", folder / "self"], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "self", folder / "key")
     return context
 
 
@@ -64,16 +79,65 @@ async def test_a_certificate_of_a_trusted_authority_is_taken(authority: trustme.
     await peer.stop()
 
 
-@pytest.mark.parametrize("mistake", ["unknown authority", "other name"])
-async def test_any_other_certificate_is_refused_before_the_secret_is_sent(authority: trustme.CA, mistake: str) -> None:
-    context = server_context(trustme.CA()) if mistake == "unknown authority" else server_context(authority, name="other.example")
-    peer = await prepared().start(context)
+@pytest.mark.parametrize(
+    ("mistake", "said", "not_said"),
+    [
+        ("unknown authority", "could not be verified.*SSL_CERT_FILE", "clock"),
+        ("other name", "another name.*Check the host name", "SSL_CERT_FILE"),
+        ("expired", "has expired.*renew", "SSL_CERT_FILE"),
+        ("not yet", "not valid yet.*clock", "SSL_CERT_FILE"),
+        ("self-signed", "signed by itself.*SSL_CERT_FILE", "clock"),
+    ],
+)
+async def test_any_other_certificate_is_refused_before_the_secret_is_sent_with_advice_that_fits(
+    authority: trustme.CA, tmp_path: Path, mistake: str, said: str, not_said: str
+) -> None:
+    contexts = {
+        "unknown authority": lambda: server_context(trustme.CA()),
+        "other name": lambda: server_context(authority, name="other.example"),
+        "expired": lambda: server_context(authority, until=datetime(2020, 1, 1, tzinfo=UTC)),
+        "not yet": lambda: server_context(authority, since=datetime(2999, 1, 1, tzinfo=UTC)),
+        "self-signed": lambda: self_signed(tmp_path),
+    }
+    peer = await prepared().start(contexts[mistake]())
     async with Client(f"{peer.url}/session", BearerCredential("fmu1-sesame")) as c:
-        with pytest.raises(UntrustedError, match=r"certificate of 127\.0\.0\.1.*SSL_CERT_FILE"):
+        with pytest.raises(UntrustedError, match=rf"certificate of 127\.0\.0\.1:\d+ .*{said}") as caught:
             await c.session()
+        assert not_said not in str(caught.value)
         assert c.requests == 1
     assert not peer.seen
     await peer.stop()
+
+
+async def test_a_server_that_speaks_no_tls_is_named_as_such() -> None:
+    async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 The plain HTTP request was sent to HTTPS port\r\n\r\n")
+
+    async with wild(talk) as host, Client(f"https://{host}/session", BearerCredential("fmu1-sesame")) as c:
+        with pytest.raises(NetworkError, match=f"{host} does not speak TLS"):
+            await c.session()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "FILE names .*No such file"),
+        (b"", "FILE names .*no certificates"),
+        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "FILE names .*no certificates"),
+        (b"\0" * 70_000, "FILE names .*no certificates"),
+        (b"a file", "DIR names .*not a directory"),
+        (None, "DIR names .*not a directory"),
+    ],
+)
+async def test_certificates_that_cannot_be_read_are_a_mistake_in_the_variable_that_names_them(
+    peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, said: str
+) -> None:
+    if content is not None:
+        (tmp_path / "here").write_bytes(content)
+    monkeypatch.setenv(f"SSL_CERT_{said[:4].strip()}", str(tmp_path / "here"))
+    async with Client(f"https://{peer.host}/session", BearerCredential("fmu1-sesame")) as c:
+        with pytest.raises(ConfigError, match=f"SSL_CERT_{said}"):
+            await c.session()
 
 
 async def test_an_encrypted_server_cannot_redirect_to_an_unencrypted_one(authority: trustme.CA, peer: Peer) -> None:

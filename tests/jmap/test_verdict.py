@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
 
 import pytest
 
-from jmapsync.errors import ServerError, SignInError
+from jmapsync.errors import Remedy, ServerError, SignInError
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.transport import Reply
 from jmapsync.jmap.verdict import LONGEST_PAUSE, Patience, Setback, judge, retry_after
@@ -124,3 +125,61 @@ def test_nonsense_is_tried_once_more_only() -> None:
     failure = Setback(ServerError("x"), maybe_done=True, once=True)
     assert patience.pause(failure) is not None
     assert patience.pause(failure) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("\u00b2", None),
+        ("\u0661\u0662", None),
+        ("-1", None),
+        ("1.5", None),
+        ("1e9", None),
+        ("nan", None),
+        ("infinity", None),
+        ("0x10", None),
+        (" 7 ", 7.0),
+        ("9" * 5000, 366 * 86400.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 366 * 86400.0),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", None),
+        ("Mon, 30 Feb 2026 00:00:00 GMT", None),
+        ("Sun, 06 Nov 99999 08:49:37 GMT", None),
+        ("Sun, 06 Nov 1994 08:49:37 +9999", None),
+        ("Sun, 06 Nov \u00b2994 08:49:37 GMT", None),
+        (",", None),
+        ("\x00", None),
+    ],
+)
+def test_a_retry_after_of_another_form_is_none(value: str, seconds: float | None) -> None:
+    assert retry_after({"retry-after": value, "date": value}) in {seconds, 0.0}
+    assert retry_after({"retry-after": value, "date": "Sun, 06 Nov 1994 08:49:37 GMT"}) == seconds
+
+
+def test_no_retry_after_is_beyond_what_a_pause_can_be() -> None:
+    dice = random.Random(20261130)
+    alphabet = ["Sun", "Nov", ",", " ", ":", "+", "-", "0", "06", "1994", "9999", "10000", "GMT", "-0000", "\u00b2", "\u0661", "."]
+    for _ in range(5000):
+        value, date = ("".join(dice.choices(alphabet, k=dice.randint(0, 14))) for _ in range(2))
+        assert 0 <= (retry_after({"retry-after": value, "date": date}) or 0) <= 366 * 86400
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_only_the_server_itself_refuses_for_good(status: int) -> None:
+    """A captive portal or a proxy answers with these numbers too, but neither in HTTP's form nor in JMAP's."""
+    page = Reply(status, "", {"content-type": "text/html"}, b"<html>", "https://h/api")
+    bare = Reply(status, "", {}, b"", "https://h/api")
+    problem = reply(status, {"type": "about:blank", "status": status})
+    challenge = Reply(status, "", {"www-authenticate": "Bearer", "content-type": "text/html"}, b"<html>", "https://h/api")
+    remedies = []
+    for answer in (page, bare, problem, challenge):
+        with pytest.raises(SignInError) as caught:
+            judge(answer)
+        remedies.append(caught.value.remedy)
+    assert remedies == [Remedy.LATER, Remedy.LATER, Remedy.HUMAN, Remedy.HUMAN if status == 401 else Remedy.LATER]
+
+
+def test_what_a_server_says_is_repeated_up_to_a_length() -> None:
+    with pytest.raises(RequestError) as caught:
+        judge(reply(400, {"type": "t" * 400_000, "detail": "d" * 400_000, "limit": "l" * 400_000}))
+    assert len(str(caught.value)) < 1500
+    assert len(str(setback(503, {"detail": "d" * 400_000}))) < 1500

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
 
+_SURPLUS = 1 << 20
+"""Octets that a body may have beyond twice its announced size, before its download ends: some servers count line ends otherwise."""
 LARGE = 4 << 20
 """Octets from which a body goes to a file of its own instead of through memory."""
 
@@ -120,7 +122,8 @@ class Bodies:
         return Body(one.ref, why=f"the server sent {length} of {one.size} octets of it", remedy=Remedy.LATER)
 
     async def _stream(self, one: Request) -> tuple[Body, int]:
-        pieces = download(self._client, self._account.id, one.blob, name="message.eml", media_type="message/rfc822")
+        most = 2 * one.size + _SURPLUS
+        pieces = download(self._client, self._account.id, one.blob, name="message.eml", media_type="message/rfc822", most=most)
         if one.size <= LARGE:
             chunks = [piece async for piece in pieces]
             data = b"".join(chunks)

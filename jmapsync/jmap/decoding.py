@@ -1,0 +1,49 @@
+"""Decode JSON that a server sent: UTF-8 with or without a byte order mark, nested no deeper than any of our readers bears."""
+
+from __future__ import annotations
+
+import re
+from itertools import accumulate
+from typing import Any, TypeVar
+
+import msgspec
+
+from jmapsync.jmap.bounds import VALUES
+
+__all__ = ["DEPTH", "DecodeError", "decode_json"]
+
+T = TypeVar("T")
+
+DecodeError = msgspec.DecodeError
+
+DEPTH = 100
+"""Levels of arrays within arrays, or objects within objects. No JMAP object comes near; a recursive reader fails at about 900."""
+_BRACKETS = b'[]{}"'
+_OTHER_OCTETS = bytes(octet for octet in range(256) if octet not in _BRACKETS)
+_STEPS = [{"[": 1, "{": 1, "]": -1, "}": -1}.get(chr(octet), 0) for octet in range(256)]
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_STRINGS = re.compile(rb'"[^"]*"')
+
+
+def decode_json(body: bytes, type_: type[T] | Any = Any) -> T:  # noqa: ANN401  # as msgspec's own
+    """Return decoded JSON as a type; raise `DecodeError` for another shape, and for what is nested too deep.
+
+    RFC 8259, section 8.1, lets a reader ignore a byte order mark.
+    """
+    octets = body.removeprefix(_BYTE_ORDER_MARK)
+    if _is_deep(octets):
+        raise DecodeError(f"nested deeper than {DEPTH} levels, or larger than any answer")
+    try:
+        decoded: T = msgspec.json.decode(octets, type=type_)
+    except RecursionError as error:
+        raise DecodeError("nested too deep") from error
+    return decoded
+
+
+def _is_deep(body: bytes) -> bool:
+    """Return whether brackets nest deeper than `DEPTH`, or are more than an answer holds; without recursion."""
+    if body.count(b"[") + body.count(b"{") <= DEPTH:
+        return False
+    bare = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _OTHER_OCTETS)
+    bare = _STRINGS.sub(b"", bare.replace(b'""', b""))
+    return len(bare) > 2 * VALUES or max(accumulate(map(_STEPS.__getitem__, bare))) > DEPTH

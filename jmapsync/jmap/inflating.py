@@ -1,0 +1,80 @@
+"""Decode a compressed answer in pieces of bounded size: a megabyte of gzip may hold a gigabyte of zeros."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Protocol
+
+from jmapsync.errors import ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PIECE = 1 << 18
+"""Octets of one decoded piece, at most."""
+_GZIP = zlib.MAX_WBITS | 16
+_RAW = -zlib.MAX_WBITS
+
+
+class Inflater(Protocol):
+    """What turns the octets of a body into its content."""
+
+    is_whole: bool
+    """Whether the content may end here."""
+
+    def feed(self, octets: bytes) -> Iterator[bytes]:
+        """Yield the content of some octets, in pieces."""
+        ...
+
+
+def inflater(encoding: str) -> Inflater:
+    """Return what decodes a Content-Encoding (RFC 9110, section 8.4.1); raise `ServerError` for one that was not asked for.
+
+    An encoding within an encoding is such.
+    """
+    match encoding.strip().lower():
+        case "" | "identity":
+            return _Identity()
+        case "gzip" | "x-gzip":
+            return _Zlib(_GZIP)
+        case "deflate":
+            return _Zlib(zlib.MAX_WBITS)
+    raise ServerError(f"The server encodes its answer as {encoding[:40]!r}, which was not asked for.")
+
+
+class _Identity:
+    is_whole = True
+
+    def feed(self, octets: bytes) -> Iterator[bytes]:
+        yield octets
+
+
+class _Zlib:
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._member = zlib.decompressobj(window)
+        self._begun = False
+        self.is_whole = True
+
+    def feed(self, octets: bytes) -> Iterator[bytes]:
+        piece = b""
+        while octets or len(piece) == PIECE:  # a full piece: there may be more of what was read already
+            try:
+                piece = self._member.decompress(octets, PIECE)
+            except zlib.error as error:
+                if self._begun or self._window != zlib.MAX_WBITS:
+                    raise ServerError("The server's answer is not compressed as it says.") from error
+                # RFC 9110, section 8.4.1.2: some send "deflate" without the zlib format around it.
+                self._window = _RAW
+                self._member = zlib.decompressobj(_RAW)
+                continue
+            self._begun = True
+            octets = self._member.unconsumed_tail
+            self.is_whole = self._member.eof
+            if piece:
+                yield piece
+            if self._member.eof:
+                octets, piece = self._member.unused_data, b""
+                if self._window != _GZIP or not octets.startswith(b"\x1f\x8b"):
+                    return
+                self._member = zlib.decompressobj(_GZIP)  # RFC 1952, section 2.2: there may be several members
