@@ -152,7 +152,7 @@ def _fill(standing: KindHealth, kind: str, ledger: Ledger, runs: dict[str, tuple
 def _is_locked(path: Path) -> bool:
     """Tell whether a process holds the account's lock, without creating or keeping anything."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
     try:

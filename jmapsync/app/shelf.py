@@ -14,7 +14,9 @@ from jmapsync.errors import ConfigError, LocalError
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.lines import to_disk
 from jmapsync.ledger import AccountLock, Ledger, Shelved
-from jmapsync.storage.atomic import replace_text, sync_directories
+from jmapsync.opening import open_regular
+from jmapsync.storage.atomic import replace_bytes, sync_directories
+from jmapsync.storage.below import Below
 from jmapsync.storage.maildir.plusplus import place_of
 from jmapsync.storage.root import USUAL
 
@@ -54,7 +56,8 @@ class Shelf:
     def body(self, number: int) -> bytes:
         """Return the bytes of a shelved version; raise `LocalError` if they cannot be read."""
         try:
-            return (self._state / SHELF / str(number)).read_bytes()
+            with open_regular(self._state / SHELF / str(number), follow=True) as file:
+                return file.read()
         except OSError as error:
             raise LocalError(f"The shelved version {number} of account {self.account} cannot be read: {error.strerror}.") from error
 
@@ -89,15 +92,17 @@ class Shelf:
         homes = [int(home) for home in shelved.home.split() if int(home) in folders]
         path, keywords = folders[homes[0]] if homes else ("INBOX", "")
         info = KeywordTable.parse(keywords).write(frozenset(shelved.tags.split()), ":2,")
-        return _deliver(mail.path / (path if mail.layout == USUAL else place_of(path)), content, info)
+        return _deliver(mail.path, path if mail.layout == USUAL else place_of(path), content, info)
 
     def _put_in_place(self, config: KindConfig, shelved: Shelved, ledger: Ledger) -> Path:
         """Write a card, an event or a task over its file, as a program that edits it does; there is but one of its uid."""
         folders = ledger.folders()
         for place in ledger.places_of([shelved.key]).get(shelved.key, []):
-            file = config.path / folders[place.folder][0] / place.name
+            folder = folders[place.folder][0]
+            file = config.path / folder / place.name
             try:
-                replace_text(file, self.body(shelved.id).decode())
+                with Below(config.path) as below:
+                    replace_bytes(below.path(folder) / place.name, self.body(shelved.id))
             except OSError as error:
                 raise LocalError(f"The version could not be put back into {file}: {error.strerror}.") from error
             return file
@@ -118,17 +123,21 @@ class Shelf:
                 ledger.close()
 
 
-def _deliver(folder: Path, content: bytes, info: str) -> Path:
+def _deliver(root: Path, folder: str, content: bytes, info: str) -> Path:
+    """Deliver a message to a folder below a root, through no link. Raises LocalError."""
     name = f"{int(time.time())}.{secrets.token_hex(8)}.jmapsync"
-    temporary, final = folder / "tmp" / name, folder / "cur" / f"{name}{info}"
+    above = f"{folder}/" if folder else ""
     try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(final)
-        sync_directories([os.fspath(final.parent)])
+        with Below(root) as below:
+            temporary = below.path(f"{above}tmp") / name
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with open(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            where = below.at(f"{above}cur")
+            os.rename(temporary, f"{where}/{name}{info}")
+            sync_directories([where])
     except OSError as error:
-        raise LocalError(f"The version could not be put back into {folder}: {error.strerror}.") from error
-    return final
+        raise LocalError(f"The version could not be put back into {root / folder}: {error.strerror}.") from error
+    return root / folder / "cur" / f"{name}{info}"

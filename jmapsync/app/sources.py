@@ -43,6 +43,8 @@ def sources_of(account: AccountConfig, kinds: Sequence[KindConfig], paths: Seque
     wrong = []
     for path in paths:
         source = _located(absolute(path, kinds), account, kinds)
+        if isinstance(source, Source) and source.config.path.name == KEPT and source.config.path.is_symlink():
+            source = f"{source.config.path} is a symbolic link, which is not followed"
         if isinstance(source, str):
             wrong.append(f"{path}: {source}")
             continue

@@ -13,10 +13,13 @@ from jmapsync.config.account import read_account
 from jmapsync.config.reader import Mistakes, Reader
 from jmapsync.config.values import AccountConfig, Config, DaemonConfig, HooksConfig, SafetyConfig
 from jmapsync.errors import ConfigError
+from jmapsync.opening import open_given
 
 if TYPE_CHECKING:
     from jmapsync.config.lines import Key
 
+_LONGEST = 1 << 24
+"""Octets of a configuration that are read."""
 _SYNTAX = re.compile(r"(.*?) ?\(at (?:line ([0-9]+), column ([0-9]+)|end of document)\)", re.DOTALL)
 
 
@@ -42,9 +45,9 @@ def load(path: Path) -> Config:
     Raise `ConfigError` with every mistake in it, each as `file:line: sentence`; a syntax error hides what follows it.
     """
     try:
-        with path.open("rb") as file:
+        with open_given(path) as file:
             private = not os.fstat(file.fileno()).st_mode & 0o077
-            content = file.read()
+            content = file.read(_LONGEST)
     except OSError as error:
         advice = " Write one, or name another with -c." if isinstance(error, FileNotFoundError) else ""
         raise ConfigError([f"{path}: the configuration cannot be read: {error.strerror}.{advice}"]) from error

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from jmapsync.errors import SignInError
 from jmapsync.jmap.commands import kill, start
+from jmapsync.opening import open_given, open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 COMMAND_SECONDS = 60.0
 """How long a password command may take: long enough for its user to unlock a key in a graphical pinentry."""
 KEYRING_SECONDS = 20.0
+_LONGEST_FILE = 1 << 20
+"""Octets of a file that are read: its first line counts."""
 _MAX_STDERR = 200
 
 
@@ -136,13 +139,13 @@ def from_file(path: Path) -> Secret:
         return from_file(path)
 
     try:
-        with path.open("rb") as file:
+        with open_given(path) as file:
             about = os.fstat(file.fileno())
             if stat.S_IMODE(about.st_mode) & 0o077:
                 raise SignInError(f"The password file {path} can be read by others.", advice=f"Run: chmod 600 {path}")
             if about.st_uid not in {0, os.geteuid()}:
                 raise SignInError(f"The password file {path} belongs to another user.", advice="Make it your own.")
-            return _first_line(file.read(), f"The password file {path}", again)
+            return _first_line(file.read(_LONGEST_FILE), f"The password file {path}", again)
     except OSError as error:
         raise SignInError(f"The password file {path} cannot be read ({error.strerror}).") from error
 
@@ -158,7 +161,8 @@ def from_systemd_credential(name: str) -> Secret:
     if "/" in name or name in {"", ".", ".."}:
         raise SignInError(f"{name!r} cannot be the name of a systemd credential.")
     try:
-        content = (Path(directory) / name).read_bytes()
+        with open_regular(Path(directory) / name, follow=True) as file:
+            content = file.read(_LONGEST_FILE)
     except OSError as error:
         raise SignInError(
             f"systemd passed no credential named {name} ({error.strerror}).", advice="Add LoadCredential= to the unit."

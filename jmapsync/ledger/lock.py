@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import stat
 import time
 from typing import TYPE_CHECKING, Self
 
-from jmapsync.errors import BusyError
+from jmapsync.errors import BusyError, LocalError
+from jmapsync.opening import kind_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,8 +32,14 @@ class AccountLock:
         self._handle: int | None = None
 
     def __enter__(self) -> Self:
-        """Take the lock. Raises BusyError, naming the process that holds it."""
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Take the lock. Raises BusyError, naming the process that holds it, and LocalError where there can be no such file."""
+        try:
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise LocalError(f"The lock {self._path} cannot be used: {error.strerror}.") from error
+        if not stat.S_ISREG(mode := os.fstat(handle).st_mode):
+            os.close(handle)
+            raise LocalError(f"The lock {self._path} cannot be used: it is {kind_of(mode)}, not a regular file.")
         try:
             self._take(handle)
         except BlockingIOError as error:
@@ -40,8 +49,9 @@ class AccountLock:
                 f"Another jmapsync{f' ({holder})' if holder else ''} is working on account {self._account}.",
                 advice="Wait for it to end, then try again.",
             ) from error
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"process {os.getpid()} on {os.uname().nodename}".encode(), 0)
+        with contextlib.suppress(OSError):  # a note for people; on a full disk there is none
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"process {os.getpid()} on {os.uname().nodename}".encode(), 0)
         self._handle = handle
         return self
 

@@ -6,10 +6,15 @@ file is synced by itself. Directories are synced after their entries changed.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
+import shutil
+import stat
 from typing import TYPE_CHECKING
+
+from jmapsync.opening import kind_of, open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +31,7 @@ _NOT_HERE = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM, e
 """Errors by which a file system or a kernel says that it cannot exchange two names."""
 NO_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
 """Errors by which a file system says that a file cannot have another name there."""
+_MAKING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 GROUP = 24
 """Files from which one syncfs beats an fsync each."""
 
@@ -61,15 +67,35 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def replace_bytes(path: Path, data: bytes) -> None:
-    """Put a small file in place in one step, durably, readable by its owner only. One process at a time may do so."""
+    """Put a small file in place in one step, durably, readable by its owner only. One process at a time may do so.
+
+    Raises OSError, also where anything but a regular file has the name: what somebody made of it is theirs.
+    """
     temporary = unfinished(path)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(mode := path.lstat().st_mode):
+            raise OSError(errno.EEXIST, f"{path.name} is {kind_of(mode)}, not a regular file", os.fspath(path))
+    with contextlib.suppress(FileNotFoundError):
+        temporary.unlink()  # what a killed run left, or a link that somebody laid there
+    try:
+        with open(os.open(temporary, _MAKING, 0o600), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
     sync_directories([os.fspath(path.parent)])
+
+
+def copy_file(source: str, target: str, mtime: int) -> None:
+    """Copy a regular file to a name that nothing has yet, readable by its owner only, with an mtime. Raises OSError."""
+    with open_regular(source, follow=False) as old, open(os.open(target, _MAKING, 0o600), "wb") as new:
+        shutil.copyfileobj(old, new, 1 << 20)
+        new.flush()
+        os.utime(new.fileno(), ns=(mtime, mtime))
 
 
 def unfinished(path: Path) -> Path:

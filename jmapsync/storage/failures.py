@@ -6,7 +6,9 @@ import errno
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError
+from jmapsync.storage.below import shown
 from jmapsync.storage.port import Outcome, Receipt
+from jmapsync.storage.state import printable
 
 if TYPE_CHECKING:
     from jmapsync.errors import Remedy
@@ -22,11 +24,17 @@ class StaleError(Exception):
 def failure_of(error: OSError) -> LocalError:
     """Return the failure of a whole batch."""
     return LocalError(
-        f"The disk refused to write: {error.strerror} ({error.filename}).",
-        advice="Nothing was lost; free some space or mend the disk, then run again.",
+        f"The disk refused to write: {reason(error)}.",
+        advice="Nothing was lost; free some space or fix the disk, then run again.",
     )
+
+
+def reason(error: OSError) -> str:
+    """Return what an error of the disk says, and of which file if it names one."""
+    why = error.strerror or type(error).__name__
+    return why if error.filename is None else f"{why} ({printable(shown(error.filename))})"
 
 
 def refused(key: int, error: OSError, remedy: Remedy) -> Receipt:
     """Return the receipt of an order that the disk refused."""
-    return Receipt(key, Outcome.REFUSED, why=f"the disk refused: {error.strerror} ({error.filename})", remedy=remedy)
+    return Receipt(key, Outcome.REFUSED, why=f"the disk refused: {reason(error)}", remedy=remedy)

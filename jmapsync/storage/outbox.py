@@ -21,6 +21,7 @@ import msgspec
 from jmapsync.errors import LocalError
 from jmapsync.formats.envelope import Envelope
 from jmapsync.formats.lines import Form, to_wire
+from jmapsync.opening import read_regular
 from jmapsync.storage.atomic import replace_bytes, sync_directories
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _MOST_NAMED = 5
 """Recipients in the name of a message."""
 _NOTE, _MESSAGE, _LOCK = ".json", ".eml", "lock"
+_LONGEST_NOTE = 1 << 26
+"""Octets: it names every recipient."""
 _UNFINISHED_SECONDS = 86_400.0
 """A message without a note was left by a program that ended before it was told that its message is safe."""
 
@@ -176,7 +179,7 @@ class Outbox:
 
     def _read(self, identity: str) -> Waiting | None:
         try:
-            found = msgspec.json.decode(self._file(identity).read_bytes(), type=Waiting)
+            found = msgspec.json.decode(read_regular(self._file(identity), _LONGEST_NOTE, follow=True), type=Waiting)
         except FileNotFoundError:  # another process sent it just now
             return None
         except (OSError, msgspec.DecodeError) as error:

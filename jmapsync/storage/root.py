@@ -7,6 +7,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import LayoutError, LocalError, RootError
+from jmapsync.opening import read_regular
 from jmapsync.storage.atomic import replace_text
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 MARKER = ".jmapsync"
 """The name of the marker of a root, and of that of a folder in it."""
+_LONGEST = 1 << 16
+"""Octets of a marker."""
 USUAL = "nested"
 """The layout of a root whose marker names none."""
 
@@ -29,6 +32,11 @@ def claim(root: Path, ledger: Ledger, account: str, kind: str, *, dry: bool, lay
     """
     known = ledger.note(f"root:{kind}")
     marker = read_marker(root)
+    if marker is None and (why := marker_trouble(root)):
+        raise RootError(
+            f"The folder {root} cannot be used, so nothing is synchronised and nothing is deleted: {why}.",
+            advice=f"Put its own {MARKER} back, or remove what lies there if this folder was never a mirror.",
+        )
     if known and (marker is None or marker.get("id") != known):
         what = "is not there" if not root.is_dir() else "no longer holds its mirror's marker file .jmapsync"
         raise RootError(
@@ -62,7 +70,18 @@ def claim(root: Path, ledger: Ledger, account: str, kind: str, *, dry: bool, lay
 def read_marker(folder: Path) -> dict[str, Any] | None:
     """Return what the marker of a root or a folder says; None where there is none that can be read."""
     try:
-        found = json.loads((folder / MARKER).read_text("utf-8"))
-    except (OSError, ValueError):
+        found = json.loads(read_regular(folder / MARKER, _LONGEST, follow=False))
+    except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def marker_trouble(folder: Path) -> str:
+    """Return why what lies in the place of a marker cannot be read, in words; nothing where nothing lies there, or a file does."""
+    try:
+        read_regular(folder / MARKER, _LONGEST, follow=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        return f"its {MARKER} cannot be read: {error.strerror}"
+    return ""

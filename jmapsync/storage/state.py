@@ -6,6 +6,8 @@ import os
 import stat
 import time
 
+from jmapsync.opening import kind_of
+
 QUIET = 0.3
 """Seconds a new file must have been left alone before it is read: bad programs write in place (hard case 8)."""
 _TICK_CLOCK = 5
@@ -30,9 +32,10 @@ def leave_tick(moment: int) -> None:
 
 
 def may_be_directory(path: str) -> bool:
-    """Tell whether there is a directory; one that may not be looked at may be there."""
+    """Tell whether there is a directory; one that may not be looked at may be there, and so may one that a link hides."""
     try:
-        return stat.S_ISDIR(os.stat(path).st_mode)
+        mode = os.lstat(path).st_mode
+        return stat.S_ISDIR(mode) or stat.S_ISLNK(mode)
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
@@ -50,8 +53,7 @@ def may_be_folder(entry: os.DirEntry[str]) -> bool:
 def oddity(name: str, state: os.stat_result, what: str) -> str:
     """Return why a file cannot be an item, `what` being what it should be (with its article); nothing if it can."""
     if not stat.S_ISREG(state.st_mode):
-        kinds = {stat.S_IFDIR: "a directory", stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a pipe"}
-        return f"it is {kinds.get(stat.S_IFMT(state.st_mode), 'no regular file')}, not {what}"
+        return f"it is {kind_of(state.st_mode)}, not {what}"
     if state.st_size == 0:
         return "it is empty"
     return "" if is_text(name) else "its name is not valid UTF-8; rename it"

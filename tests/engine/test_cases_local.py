@@ -115,7 +115,7 @@ def test_case_04_a_message_that_moves_from_new_to_cur_during_the_listing_is_one(
 
     def move_between(directory: str) -> dict[str, State]:
         found = read(directory)
-        if directory.endswith("INBOX/new") and file.exists():
+        if os.path.realpath(directory).endswith("INBOX/new") and file.exists():
             mirror.flag(file, "S")
         return found
 

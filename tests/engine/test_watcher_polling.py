@@ -152,8 +152,8 @@ class TestLooking:
             assert any(isinstance(thread, polling.DirectoryPoller) for thread in threading.enumerate())
         assert not any(isinstance(thread, polling.DirectoryPoller) for thread in threading.enumerate())
 
-    async def test_links_in_a_circle_are_not_followed_round(self, root: Path, inbox: Path) -> None:
+    async def test_links_are_not_followed(self, root: Path, inbox: Path) -> None:
         (inbox / "again").symlink_to(inbox)
         async with Ear(root) as ear:
             (inbox / "new/b").touch()
-            assert set(await ear.silence()) == {inbox, inbox / "again"}
+            assert await ear.silence() == [inbox]

@@ -22,6 +22,7 @@ import httpx
 
 from jmapsync.ledger import Ledger
 from jmapsync.storage import atomic
+from jmapsync.storage.below import shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -206,7 +207,7 @@ class _Disk:
         if isinstance(path, int):
             return self._handles.get(path, "")
         text = os.fspath(path)
-        text = text.decode() if isinstance(text, bytes) else text
+        text = shown(text)  # most of what is done below a root goes by the handle of a directory
         return text[len(self._base) + 1 :] if text.startswith(self._base + "/") else ""
 
     def changing(self, name: str) -> Callable[..., Any]:

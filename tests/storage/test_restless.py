@@ -36,7 +36,7 @@ def after(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[int], obj
 
     def listed(folder: str, known: Iterable[Place]) -> Changes:
         changes = scan(folder, known)
-        name = os.path.basename(folder)
+        name = os.path.basename(os.path.realpath(folder))
         if name in acts:
             acts[name](times.setdefault(name, 0))
             times[name] += 1

@@ -27,6 +27,8 @@ _WRITTEN = InotifyConstants.IN_MODIFY | InotifyConstants.IN_CLOSE_WRITE | Inotif
 _SELF = InotifyConstants.IN_DELETE_SELF | InotifyConstants.IN_MOVE_SELF
 _MASK = Mask(_APPEARED | _VANISHED | _WRITTEN | _SELF | InotifyConstants.IN_ONLYDIR | InotifyConstants.IN_EXCL_UNLINK)
 """What the kernel is to tell: no opening, no reading, no closing of what was only read."""
+_MASK_BELOW = Mask(_MASK | InotifyConstants.IN_DONT_FOLLOW)
+"""The root may be a link; what lies below it is not followed."""
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 _PATIENCE = 2.0
 """Seconds."""
@@ -154,8 +156,9 @@ class InotifyTree:
 
     def _watch(self, path: str) -> bool:
         directory = _Directory(self, path)
+        mask = _MASK if path == self.root else _MASK_BELOW
         try:
-            wd = self._kernel.add_callback(os.fsencode(path), _MASK, directory, CallbackId(id(directory)))
+            wd = self._kernel.add_callback(os.fsencode(path), mask, directory, CallbackId(id(directory)))
         except OSError as error:
             if error.errno in _GONE:
                 return False
@@ -221,7 +224,7 @@ class _Directory:
             return
         if mask & _VANISHED:
             self._tree.forget(path)
-        if not is_worth_watching(self._tree.root, self.path, name, link=False):
+        if not is_worth_watching(self._tree.root, self.path, name):
             return
         if mask & _APPEARED or path not in self._tree:
             for folder in self._tree.add(path):
@@ -229,14 +232,13 @@ class _Directory:
         self._tree.changed(self.folder)
 
     def _read(self, mask: int, name: str) -> None:
-        """Hint at what became of a file, or of a symbolic link to a folder."""
+        """Hint at what became of a file, or of a symbolic link."""
         path = f"{self.path}/{name}"
         if name and mask & _VANISHED and path in self._tree:
             self._tree.forget(path)
-        elif name and mask & _APPEARED and os.path.islink(path) and os.path.isdir(path):
-            if is_worth_watching(self._tree.root, self.path, name, link=True):
-                self._tree.add(path)
-        elif not tells_of_change(name, in_maildir=f"{self.path}/cur" in self._tree):
+        elif not tells_of_change(name, in_maildir=f"{self.path}/cur" in self._tree) and not (
+            name and mask & _APPEARED and os.path.islink(path)  # in the place of a folder it is to be named
+        ):
             return
         self._tree.changed(self.folder)
 

@@ -39,28 +39,28 @@ def folder_of(root: str, path: str) -> str:
     return os.path.dirname(path) if holds_messages(root, path) else path
 
 
-def is_worth_watching(root: str, path: str, name: str, *, link: bool) -> bool:
+def is_worth_watching(root: str, path: str, name: str) -> bool:
     """Tell whether a directory `name` in the watched folder `path` is to be watched as well.
 
-    Hidden directories are other programs' (`.notmuch`, `.git`), but the folders of a Maildir++ root. A symbolic link is followed
-    to a Maildir, and no further: it may lead anywhere.
+    Hidden directories are other programs' (`.notmuch`, `.git`), but the folders of a Maildir++ root.
     """
     if name in _FILLED:
         return True
-    if path != root and (os.path.basename(path).startswith(".") or os.path.islink(path)):
+    if path != root and os.path.basename(path).startswith("."):
         return False
-    if name == "tmp" or name.startswith("."):
-        return path == root and is_maildir(root) == (name != "tmp")
-    return not link or os.path.isdir(f"{path}/{name}/cur")
+    return path == root and is_maildir(root) == (name != "tmp") if name == "tmp" or name.startswith(".") else True
 
 
 def subdirectories(root: str, path: str) -> Iterator[os.DirEntry[str]]:
-    """Yield the directories in a watched one that are to be watched as well. Raises OSError when it cannot be listed."""
+    """Yield the directories in a watched one that are to be watched as well; a link is none: what it hides is not mirrored.
+
+    Raises OSError when it cannot be listed.
+    """
     if holds_messages(root, path):
         return
     with os.scandir(path) as entries:
         for entry in entries:
-            if entry.is_dir() and is_worth_watching(root, path, entry.name, link=entry.is_symlink()):
+            if entry.is_dir(follow_symlinks=False) and is_worth_watching(root, path, entry.name):
                 yield entry
 
 

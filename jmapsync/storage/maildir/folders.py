@@ -38,6 +38,7 @@ def look_folders(tree: Tree, ledger: Ledger, patterns: Patterns = EVERYTHING) ->
     shut = {one.path for one in found if one.mailbox in outside}
     _follow(tree, {key: path for path, key in known.items() if key in tree.paths}, {one.path for one in found}, shut)
     keys = {path: key for key, path in tree.paths.items()}
+    found = [one for one in found if not one.linked or one.path in keys]  # the folder itself was found elsewhere
     boxes = json.loads(ledger.note(f"{BOXES}:{MAIL.name}") or "{}")
     inside = {
         one.path
@@ -61,7 +62,7 @@ def look_folders(tree: Tree, ledger: Ledger, patterns: Patterns = EVERYTHING) ->
         if key is None and one.mailbox in by_mailbox and by_mailbox[one.mailbox].key not in tree.paths:
             key = by_mailbox[one.mailbox].key
         bare = one.path in needed or key in tree.bare
-        missing = set[str]() if bare else tree.lacks(one.path)
+        missing = set[str]() if bare or one.linked else tree.lacks(one.path)
         if missing and key is not None:  # where messages lay, it is a loss to be noticed, not mended
             missing -= {place.sub for place in ledger.places_in(key)}
         tree.complete(one.path, missing)

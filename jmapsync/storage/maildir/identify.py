@@ -12,6 +12,7 @@ from jmapsync.formats.lines import Form, Measure, measure
 from jmapsync.formats.marks import LONGEST_HEADER, has_marks, has_tuid, without_marks, without_tuid
 from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger import Place
+from jmapsync.opening import open_regular
 from jmapsync.planner.model import NO_TAGS
 from jmapsync.storage.maildir.copies import Reading, combine, follow, is_trashed
 from jmapsync.storage.maildir.restless import still_there
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from jmapsync.ledger import Ledger, Record
+    from jmapsync.storage.below import Below
     from jmapsync.storage.maildir.scan import Entry
     from jmapsync.storage.maildir.tree import Tree
 
@@ -55,9 +57,12 @@ class Traces:
 class Identifier:
     """Gives the files of one look whose bytes are unknown or changed to messages."""
 
-    def __init__(self, tree: Tree, ledger: Ledger, clock: Callable[[], float], traces: Traces, problems: list[Trouble]) -> None:
-        """Prepare; `traces` and `problems` are the look's own and grow with what is found."""
+    def __init__(
+        self, tree: Tree, ledger: Ledger, clock: Callable[[], float], traces: Traces, problems: list[Trouble], *, below: Below
+    ) -> None:
+        """Prepare; `below` opens the tree's directories, `traces` and `problems` are the look's own and grow with what is found."""
         self._tree = tree
+        self._below = below
         self._ledger = ledger
         self._clock = clock
         self._traces = traces
@@ -92,13 +97,12 @@ class Identifier:
 
     def _measure(self, folder: int, entry: Entry) -> Measure | None:
         """Read a file, or hold it back by name when it is unreadable or still being written."""
-        path = self._tree.folder(folder) / entry.file
         label = f"{self._tree.paths[folder]}/{entry.file}"
         try:
             wait = entry.mtime / 1e9 + QUIET - self._clock()
             if 0 < wait <= QUIET:
                 time.sleep(wait)
-            with path.open("rb") as file:
+            with open_regular(self._path(folder, entry), follow=False) as file:
                 measured = measure(iter(lambda: file.read(CHUNK), b""))
                 state = os.fstat(file.fileno())
         except FileNotFoundError:
@@ -177,15 +181,21 @@ class Identifier:
 
     def _unmarked(self, folder: int, entry: Entry) -> list[tuple[Form, str]]:
         """Return the digests that a file has without the header lines mail programs add, none if it has none of them."""
-        path = f"{self._tree.folder(folder)}/{entry.file}"
         found: list[tuple[Form, str]] = []
-        bare = measure_without_tuid(path)
-        if bare is not None:
-            found.append((Form.TUID, bare.wire))
-        with contextlib.suppress(OSError), open(path, "rb") as file:
-            if has_marks(file.read(LONGEST_HEADER)):
+        with contextlib.suppress(OSError):
+            path = self._path(folder, entry)
+            bare = measure_without_tuid(path)
+            if bare is not None:
+                found.append((Form.TUID, bare.wire))
+            with open_regular(path, follow=False) as file:
+                marked = has_marks(file.read(LONGEST_HEADER))
+            if marked:
                 found.append((Form.MARKED, measure(without_marks(iterate_chunks(path))).wire))
         return found
+
+    def _path(self, folder: int, entry: Entry) -> str:
+        """Return a path that leads to a file through no link. Raises OSError."""
+        return f"{self._below.at(self._tree.inside(folder, entry.sub))}/{entry.name}{entry.info}"
 
     def _owner(self, owners: list[Record], folder: int, entry: Entry) -> Record:
         """Choose among messages of equal bytes (hard case 62): the one this very file was a copy of, else one that lacks a copy."""
@@ -278,7 +288,7 @@ def _place(folder: int, entry: Entry, key: int, form: Form) -> Place:
 def measure_without_tuid(path: str, algorithm: str = "sha256") -> Measure | None:
     """Return the digests a file has without the line that mbsync added; None if it has none or cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with open_regular(path, follow=False) as file:
             if not has_tuid(file.read(LONGEST_HEADER)):
                 return None
         return measure(without_tuid(iterate_chunks(path)), algorithm)
@@ -288,6 +298,6 @@ def measure_without_tuid(path: str, algorithm: str = "sha256") -> Measure | None
 
 def iterate_chunks(path: str) -> Iterator[bytes]:
     """Yield a file's bytes in bounded pieces."""
-    with open(path, "rb") as file:
+    with open_regular(path, follow=False) as file:
         while chunk := file.read(CHUNK):
             yield chunk

@@ -8,36 +8,41 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from typing import TYPE_CHECKING
 
 from jmapsync.formats.names import KEPT
-from jmapsync.storage.atomic import sync_files
+from jmapsync.storage.atomic import copy_file, sync_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jmapsync.ledger import Place
+    from jmapsync.storage.below import Below
     from jmapsync.storage.maildir.tree import Tree
 
 
-def keep(tree: Tree, place: Place, token: Callable[[], str]) -> str:
-    """Move the file of a message below DELETED/ and return its path there. Raises OSError."""
-    old = f"{tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}"
-    folder = f"{os.fspath(tree.root)}/{KEPT}/{tree.paths[place.folder]}"
+def keep(tree: Tree, below: Below, place: Place, token: Callable[[], str]) -> tuple[str, str]:
+    """Move the file of a message below DELETED/ and return the directory there, below the root, and its name. Raises OSError."""
+    folder = KEPT
+    below.make(folder)
+    for name in tree.paths[place.folder].split("/"):
+        folder = f"{folder}/{name}"
+        below.make(folder)
     for part in ("cur", "new", "tmp"):
-        os.makedirs(f"{folder}/{part}", mode=0o700, exist_ok=True)
-    new = f"{folder}/{place.sub}/{place.name}{place.info}"
-    if os.path.lexists(new):
-        new = f"{folder}/{place.sub}/{place.name}R{token()}{place.info}"
+        below.make(f"{folder}/{part}")
+    old = f"{below.at(tree.inside(place.folder, place.sub))}/{place.name}{place.info}"
+    where, file = below.at(f"{folder}/{place.sub}"), f"{place.name}{place.info}"
+    if os.path.lexists(f"{where}/{file}"):
+        file = f"{place.name}R{token()}{place.info}"
+    new = f"{where}/{file}"
     try:
         os.rename(old, new)
     except OSError as error:
         if error.errno != errno.EXDEV:  # the folder lies on another disk
             raise
-        copy = f"{folder}/tmp/{place.name}R{token()}"
-        shutil.copy2(old, copy)
+        copy = f"{below.at(f'{folder}/tmp')}/{place.name}R{token()}"
+        copy_file(old, copy, place.mtime)
         sync_files(tree.root, [copy])
         os.rename(copy, new)
         os.unlink(old)
-    return new
+    return f"{folder}/{place.sub}", file

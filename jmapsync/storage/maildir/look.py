@@ -55,7 +55,8 @@ class MessageLook:
         self._ledger = ledger
         self._traces = Traces()
         self._problems = [Trouble(printable(path), why) for path, why in tree.odd]
-        self._identifier = Identifier(tree, ledger, clock, self._traces, self._problems)
+        self._below = tree.reach()
+        self._identifier = Identifier(tree, ledger, clock, self._traces, self._problems, below=self._below)
         self._limit = limit
         self._listed: dict[int, tuple[int, ...]] = {}
         """`Changes.since` of each folder."""
@@ -68,13 +69,17 @@ class MessageLook:
         Where there is more than one look takes up, it says so; then, and where folders changed meanwhile, it tells neither of
         edits nor of what is gone: among the files that it has not seen may be the ones that moved.
         """
+        with self._below:
+            return self._run()
+
+    def _run(self) -> Observation:
         unknown: list[tuple[int, Entry]] = []
         counted, known = 0, 0
         missing_folders = []
-        for key, folder in self._folders.items():
+        for key in self._folders:
             path = self._tree.paths[key]
             before = self._ledger.places_in(key)
-            if not is_complete(folder):
+            if self._is_missing(path):
                 lost = list(before)
                 self._vanished += lost
                 known += len(lost)
@@ -119,10 +124,19 @@ class MessageLook:
         """Tell whether a folder changed after it was listed."""
         return any(has_changed(self._folders[key], since) for key, since in self._listed.items())
 
+    def _is_missing(self, path: str) -> bool:
+        """Tell whether a folder, or a directory that messages lie in, is not there; what a link hides may be."""
+        try:
+            return not is_complete(self._below.at(self._tree.place(path)))
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False
+
     def _scan(self, key: int, path: str, known: Iterator[Place]) -> Changes | None:
         """Take in how a folder differs from what was known of it; None when it cannot be listed."""
         try:
-            changes = scan(self._folders[key], known)
+            changes = scan(self._below.at(self._tree.place(path)), known)
         except OSError as error:
             why = f"the folder cannot be read: {error.strerror}; nothing in it counts as deleted"
             self._problems[:] = [one for one in self._problems if one.item != printable(path)]  # what led to this

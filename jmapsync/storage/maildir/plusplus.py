@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError
 from jmapsync.formats.names import LONGEST, TOP, escape
+from jmapsync.opening import read_regular
 from jmapsync.storage.atomic import replace_text, sync_directories, unfinished
-from jmapsync.storage.maildir.tree import INBOX, PARTS, Found, Tree
+from jmapsync.storage.maildir.tree import INBOX, LINK, PARTS, Found, Tree
 from jmapsync.storage.root import MARKER
 from jmapsync.storage.state import is_text, may_be_folder
 
@@ -26,6 +27,8 @@ MOVING = ".jmapsync-moving"
 """The file that tells of folders being renamed one after the other, so that a killed run's rename is finished."""
 _FOREIGN = frozenset({".git", ".notmuch", ".mu", ".snapshot", ".zfs"})
 """Directories of other programs that may be in the root, and empty."""
+_LONGEST_NOTE = 1 << 16
+"""Octets of that file."""
 _LONGEST_NAME = 255
 """Octets of a file's name; here it holds the whole path."""
 
@@ -50,7 +53,7 @@ class PlusPlusTree(Tree):
 
         A parent need not be there: it is a folder all the same, as a mailbox's parent is one (RFC 8621, section 2).
         """
-        self.odd = []
+        self.odd = list(self._unread)
         if self._dry and not self.root.is_dir():
             return
         try:
@@ -61,11 +64,15 @@ class PlusPlusTree(Tree):
         known = set(self.paths.values())
         paths = {INBOX} if INBOX in known or any(name in PARTS for name, _ in listed) else set()
         refused: set[str] = set()
+        links: set[str] = set()
         for name, linked in listed:
             path = name[1:].replace(".", "/")
-            if name[0] != "." or (path not in known and not self._holds_mail(name)):
+            if name[0] != "." or (path not in known and not linked and not self._holds_mail(name)):
                 continue
-            if why := _oddity(name, linked=linked and path not in known):
+            if linked and path in known:
+                self.odd.append((path, LINK))
+                links.add(path)
+            elif why := _oddity(name, linked=linked):
                 self.odd.append((name, why))
                 refused |= {path} - {INBOX}
                 continue
@@ -74,15 +81,17 @@ class PlusPlusTree(Tree):
                 paths |= {path, *above}
             else:
                 self.odd.append((name, "the folder above it cannot be mirrored"))
-        for path in sorted(paths, key=lambda path: path.split("/")):
-            yield Found(path, self._mailbox_of(path))
+        with self.reach() as below:
+            for path in sorted(paths, key=lambda path: path.split("/")):
+                yield self._found(below, path, linked=path in links)
 
     def _holds_mail(self, name: str) -> bool:
         """Tell whether a directory is a folder of mail, or an empty one that is to become one, and no other program's."""
         if name in _FOREIGN:
             return False
         try:
-            inside = set(os.listdir(self.root / name))
+            with self.reach() as below:
+                inside = set(os.listdir(below.at(name)))
         except OSError:
             return False
         return not inside or not inside.isdisjoint({*PARTS, MARKER})
@@ -155,7 +164,7 @@ class PlusPlusTree(Tree):
         """Remove what a killed run left, and finish its rename: half of it would look like new folders."""
         unfinished(self.root / MOVING).unlink(missing_ok=True)
         try:
-            old, new = json.loads((self.root / MOVING).read_text("utf-8"))
+            old, new = json.loads(read_regular(self.root / MOVING, _LONGEST_NOTE, follow=False))
         except (OSError, ValueError):
             pass
         else:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import TYPE_CHECKING
 
 from jmapsync.formats.flags import TRASHED, letters, with_letters
-from jmapsync.storage.atomic import NO_LINKS, sync_directories, sync_files
+from jmapsync.storage.atomic import NO_LINKS, copy_file, sync_directories, sync_files
 from jmapsync.storage.maildir.write import HOST
 from jmapsync.storage.state import state_of
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from jmapsync.ledger import Place
     from jmapsync.planner.model import Tags
+    from jmapsync.storage.below import Below
     from jmapsync.storage.maildir.tree import Tree
 
 
@@ -27,21 +27,20 @@ def file_into(tree: Tree, source: Place, folder: int, tags: Tags, token: Callabl
     place = _placed(tree, source, folder, tags, token)
     if dry:
         return place
-    path = _path(tree, place)
-    try:
-        os.link(_path(tree, source), path)
-    except OSError as error:
-        if error.errno not in NO_LINKS:
-            raise
-        temporary = f"{tree.directory(folder)}/tmp/{place.name}"
-        shutil.copyfile(_path(tree, source), temporary)
-        os.chmod(temporary, 0o600)
-        os.utime(temporary, ns=(source.mtime, source.mtime))
-        sync_files(tree.root, [temporary])
-        ino, size, mtime = state_of(os.lstat(temporary))
-        place = place._replace(ino=ino, size=size, mtime=mtime)
-        os.rename(temporary, path)
-    sync_directories([os.path.dirname(path)])
+    with tree.reach() as below:
+        path = _path(tree, below, place)
+        try:
+            os.link(_path(tree, below, source), path)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            temporary = f"{below.at(tree.inside(folder, 'tmp'))}/{place.name}"
+            copy_file(_path(tree, below, source), temporary, source.mtime)
+            sync_files(tree.root, [temporary])
+            ino, size, mtime = state_of(os.lstat(temporary))
+            place = place._replace(ino=ino, size=size, mtime=mtime)
+            os.rename(temporary, path)
+        sync_directories([os.path.dirname(path)])
     return place
 
 
@@ -49,9 +48,10 @@ def move_into(tree: Tree, source: Place, folder: int, tags: Tags, token: Callabl
     """Move a file to another folder, and return where it is then. Raises OSError, FileNotFoundError as above."""
     place = _placed(tree, source, folder, tags, token)
     if not dry:
-        old, new = _path(tree, source), _path(tree, place)
-        os.rename(old, new)
-        sync_directories([os.path.dirname(new), os.path.dirname(old)])
+        with tree.reach() as below:
+            old, new = _path(tree, below, source), _path(tree, below, place)
+            os.rename(old, new)
+            sync_directories([os.path.dirname(new), os.path.dirname(old)])
     return place
 
 
@@ -60,7 +60,8 @@ def mark(tree: Tree, place: Place, *, leaving: bool, dry: bool) -> Place:
     shown = set(letters(place.info)) - {TRASHED} | ({TRASHED} if leaving else set())
     marked = place._replace(info=with_letters(place.info, shown), sub="cur")
     if not dry and marked != place:
-        os.rename(_path(tree, place), _path(tree, marked))
+        with tree.reach() as below:
+            os.rename(_path(tree, below, place), _path(tree, below, marked))
     return marked
 
 
@@ -69,5 +70,5 @@ def _placed(tree: Tree, source: Place, folder: int, tags: Tags, token: Callable[
     return source._replace(folder=folder, name=name, info=tree.tables[folder].write(tags, ":2,"), sub="cur")
 
 
-def _path(tree: Tree, place: Place) -> str:
-    return f"{tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}"
+def _path(tree: Tree, below: Below, place: Place) -> str:
+    return f"{below.at(tree.inside(place.folder, place.sub))}/{place.name}{place.info}"

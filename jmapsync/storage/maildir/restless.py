@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from jmapsync.ledger import Ledger, Place
+    from jmapsync.storage.below import Below
     from jmapsync.storage.maildir.identify import Traces
     from jmapsync.storage.maildir.tree import Tree
 
@@ -52,14 +53,15 @@ def withhold_losses(ledger: Ledger, traces: Traces) -> bool:
 def still_there(tree: Tree, places: Iterable[Place]) -> list[Place]:
     """Return the places that were there all the while that every one of them was looked at; two may be one that moves."""
     there = list(places)
-    for _ in range(2):
-        there = [place for place in there if _is_there(tree, place)]
+    with tree.reach() as below:
+        for _ in range(2):
+            there = [place for place in there if _is_there(tree, below, place)]
     return there
 
 
-def _is_there(tree: Tree, place: Place) -> bool:
+def _is_there(tree: Tree, below: Below, place: Place) -> bool:
     try:
-        state = os.lstat(f"{tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}")
+        state = os.lstat(f"{below.at(tree.inside(place.folder, place.sub))}/{place.name}{place.info}")
     except FileNotFoundError:
         return False
     except OSError:

@@ -8,11 +8,13 @@ none during it can go unseen (hard case 3).
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from jmapsync.formats.flags import parse_name
+from jmapsync.opening import open_directory
 from jmapsync.storage.state import State, leave_tick, may_be_directory, oddity, state_of
 
 if TYPE_CHECKING:
@@ -119,7 +121,7 @@ def _list(folder: str, *, proving: bool = False) -> tuple[dict[str, dict[str, St
 
 
 def _mtimes(folder: str) -> tuple[int, ...]:
-    return tuple(os.stat(f"{folder}/{sub}").st_mtime_ns for sub in SUBS)
+    return tuple(os.lstat(f"{folder}/{sub}").st_mtime_ns for sub in SUBS)
 
 
 def has_changed(folder: str, since: tuple[int, ...]) -> bool:
@@ -137,15 +139,24 @@ def is_complete(folder: str) -> bool:
 
 def _read(directory: str) -> dict[str, State]:
     found: dict[str, State] = {}
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            text = entry.name
-            if text[0] != ".":
-                try:
-                    state = entry.stat(follow_symlinks=False)
-                except FileNotFoundError:
-                    continue
-                found[text] = state_of(state)
+    try:
+        handle = open_directory(directory)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            error.strerror = f"its {os.path.basename(directory)} is a symbolic link, which is not followed"
+        raise
+    try:
+        with os.scandir(handle) as entries:
+            for entry in entries:
+                text = entry.name
+                if text[0] != ".":
+                    try:
+                        state = entry.stat(follow_symlinks=False)
+                    except FileNotFoundError:
+                        continue
+                    found[text] = state_of(state)
+    finally:
+        os.close(handle)
     return found
 
 

@@ -12,7 +12,9 @@ from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.lines import Form, Measure, measure, to_wire
 from jmapsync.formats.names import is_marked
 from jmapsync.formats.patterns import EVERYTHING, Patterns
+from jmapsync.opening import open_regular
 from jmapsync.planner.model import Verb
+from jmapsync.storage.failures import reason, refused
 from jmapsync.storage.maildir.folders import look_folders
 from jmapsync.storage.maildir.identify import iterate_chunks, measure_without_tuid
 from jmapsync.storage.maildir.look import SLICE, MessageLook
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.ledger import Ledger, Place
+    from jmapsync.storage.below import Below
 
 CHUNK = 1 << 20
 LARGE = 4 << 20
@@ -112,7 +115,7 @@ class MaildirSide:
         why = "its file was renamed or removed meanwhile"
         for place in places:
             try:
-                with open(self._path(place), "rb") as file:
+                with self.tree.reach() as below, open_regular(self._path(below, place), follow=False) as file:
                     body = self._read(key, place, file)
                     if state_of(os.fstat(file.fileno())) == (place.ino, place.size, place.mtime):
                         return body
@@ -139,16 +142,21 @@ class MaildirSide:
     def measure(self, place: Place, algorithm: str = "sha256") -> Measure | None:
         """Return the digests of one file, by hashlib's name of an algorithm; None when it cannot be read."""
         try:
-            return measure(iterate_chunks(self._path(place)), algorithm)
+            with self.tree.reach() as below:
+                return measure(iterate_chunks(self._path(below, place)), algorithm)
         except OSError:
             return None
 
     def measure_bare(self, place: Place, algorithm: str = "sha256") -> Measure | None:
         """Return the digests of one file without the line that mbsync added; None when it has none or cannot be read."""
-        return measure_without_tuid(self._path(place), algorithm)
+        try:
+            with self.tree.reach() as below:
+                return measure_without_tuid(self._path(below, place), algorithm)
+        except OSError:
+            return None
 
-    def _path(self, place: Place) -> str:
-        return f"{self.tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}"
+    def _path(self, below: Below, place: Place) -> str:
+        return f"{below.at(self.tree.inside(place.folder, place.sub))}/{place.name}{place.info}"
 
     def key_in(self, place: Place) -> int:
         """Return the key of the message that a file was made for, as far as its name tells; 0 for others' files."""
@@ -191,8 +199,7 @@ class MaildirSide:
         except FileNotFoundError:
             return Receipt(key, Outcome.STALE, why="a folder was renamed or removed meanwhile")
         except OSError as error:
-            why = f"the disk refused: {error.strerror} ({error.filename})"
-            return Receipt(key, Outcome.REFUSED, why=why, remedy=Remedy.HUMAN)
+            return refused(key, error, Remedy.HUMAN)
         self._put_folders(ledger)
         return Receipt(key, Outcome.DONE, named)
 
@@ -222,12 +229,17 @@ class MaildirSide:
         table = self.tree.tables.setdefault(key, KeywordTable())
         ledger.put_folder(key, path, table.render())
         if mailbox and not self._dry:
-            with contextlib.suppress(FileNotFoundError):  # somebody renames or removes it in this moment: the next look tells
+            try:
                 self.tree.mark(key, mailbox)
+            except FileNotFoundError:  # somebody renames or removes it in this moment: the next look tells
+                return
+            except OSError as error:
+                self.tree.odd.append((path, f"its marker cannot be written: {reason(error)}"))
 
 
 def clear_spool(spool: Path) -> None:
     """Remove what an interrupted run left behind on its way."""
-    if spool.is_dir():
-        for entry in os.scandir(spool):
-            os.unlink(entry.path)
+    with contextlib.suppress(FileNotFoundError), os.scandir(spool) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):  # what cannot be removed is in nobody's way
+                os.unlink(entry.path)

@@ -21,7 +21,9 @@ class Staged:
     """A message on its way: written to `tmp`, or about to be, and not yet delivered."""
 
     job: Job
-    path: str
+    folder: int
+    """In whose `tmp` it lies."""
+    name: str
     digest: str = ""
     """Of the server's bytes."""
     size: int = 0
@@ -29,12 +31,12 @@ class Staged:
     form: Form = Form.RAW
 
 
-def fill(staged: Staged, body: Body, *, keep_crlf: bool) -> None:
-    """Write the body to the path of the staged message and note what it is. Raises OSError; the file may then be there in part."""
+def fill(staged: Staged, path: str, body: Body, *, keep_crlf: bool) -> None:
+    """Write the body of the staged message to a path and note what it is. Raises OSError; the file may then be there in part."""
     if body.data is not None:
         data, staged.form = to_disk(body.data, keep_crlf=keep_crlf)
         staged.digest, staged.size = digest_of(body.data), len(body.data)
-        handle = os.open(staged.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             view = memoryview(data)
             while view:
@@ -43,26 +45,27 @@ def fill(staged: Staged, body: Body, *, keep_crlf: bool) -> None:
         finally:
             os.close(handle)
     elif body.path is not None:
-        _copy_large(staged, body.path, keep_crlf=keep_crlf)
-        set_mtime(staged.path, staged.job.stamp)
+        _copy_large(staged, path, body.path, keep_crlf=keep_crlf)
 
 
-def _copy_large(staged: Staged, source: Path, *, keep_crlf: bool) -> None:
+def _copy_large(staged: Staged, path: str, source: Path, *, keep_crlf: bool) -> None:
     """Write a large body from a file of its own in bounded memory, with LF where that is reversible."""
     measured = measure(iterate_chunks(os.fspath(source)))
     staged.digest, staged.size = measured.raw, measured.raw_size
     shorten = not keep_crlf and measured.form is Form.RAW and _only_crlf(source)
     staged.form = Form.LF if shorten else Form.RAW
-    with open(staged.path, "xb") as file:
+    with open(path, "xb") as file:
         os.fchmod(file.fileno(), 0o600)
         chunks = iterate_chunks(os.fspath(source))
         file.writelines((chunk.translate(None, b"\r") for chunk in chunks) if shorten else chunks)
+        file.flush()
+        set_mtime(file.fileno(), staged.job.stamp)
 
 
 def set_mtime(path: str | int, stamp: int) -> None:
-    """Show receivedAt as the file's mtime; a time no file system holds (hard case 61) is left as it is."""
+    """Show receivedAt as the mtime of a file, not of what a link leads to; a time no file system holds is left as it is."""
     with contextlib.suppress(OverflowError, OSError):
-        os.utime(path, (stamp, stamp))
+        os.utime(path, (stamp, stamp), follow_symlinks=isinstance(path, int))
 
 
 def _only_crlf(path: Path) -> bool:

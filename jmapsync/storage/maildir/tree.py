@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import re
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,11 @@ from jmapsync.formats.names import INSIDE, KEPT, LONGEST, LOST_AND_FOUND, TOP, e
 from jmapsync.formats.retelling import is_offlineimap
 from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger.notes import BARE
+from jmapsync.opening import open_directory, read_regular
 from jmapsync.storage.atomic import replace_text, sync_directories, unfinished
-from jmapsync.storage.root import MARKER, read_marker
-from jmapsync.storage.state import is_text, may_be_directory, may_be_folder
+from jmapsync.storage.below import Below
+from jmapsync.storage.root import MARKER, marker_trouble, read_marker
+from jmapsync.storage.state import is_text, may_be_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,6 +38,9 @@ INBOX = "INBOX"
 _OUR_NAME = re.compile(r"[0-9]+\.J([0-9]+)R[0-9a-f]{8}\.")
 """How the names of the files begin that a mirror makes: the time, and the message's key; see `write.Writer`."""
 PARTS = ("cur", "new", "tmp")
+LINK = "it is a symbolic link, which is not followed; nothing in it counts as deleted"
+_LONGEST_TABLE = 1 << 20
+"""Octets of a keyword table: Dovecot writes 26 keywords at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ class Found:
     """Below the root, parts joined by `/`."""
     mailbox: str
     """The server's id that its marker names, or nothing."""
+    linked: bool = False
+    """Whether a symbolic link lies where a known folder was: it counts as there, and nothing in it is looked at."""
 
 
 class Tree:
@@ -61,6 +69,8 @@ class Tree:
         """The keyword table of each container, by key."""
         self._cut: set[int] = set()
         """Containers whose table on disk lacks its end, or everything: letters stand for nothing there."""
+        self._unread: list[tuple[str, str]] = []
+        """Folders whose table cannot be read, and why."""
         self.odd: list[tuple[str, str]] = []
         """Folders that cannot be mirrored as they are, by path, and why."""
         self.bare: set[int] = set()
@@ -74,18 +84,30 @@ class Tree:
         A folder's own table wins where it continues the ledger's (another program added a keyword); a missing or contradicting
         one would turn letters into other keywords, so there the ledger's stands.
         """
-        self.paths, self.tables, self._cut = {}, {}, set()
+        self.paths, self.tables, self._cut, self._unread = {}, {}, set(), []
         self.bare = set(json.loads(ledger.note(f"{BARE}:{MAIL.name}") or "[]"))
-        for key, (path, keywords) in ledger.folders(MAIL.containers.kind).items():
-            self.paths[key] = path
-            kept = KeywordTable.parse(keywords)
-            try:
-                shown = KeywordTable.parse((self.folder(key) / KEYWORDS).read_text("utf-8", "replace"))
-            except OSError:
-                shown = KeywordTable()
-            self.tables[key] = shown if shown.keywords[: len(kept.keywords)] == kept.keywords else kept
-            if kept != shown == KeywordTable(kept.keywords[: len(shown.keywords)]):
-                self._cut.add(key)
+        with self.reach() as below:
+            for key, (path, keywords) in ledger.folders(MAIL.containers.kind).items():
+                self.paths[key] = path
+                kept = KeywordTable.parse(keywords)
+                shown = self._shown_table(below, path)
+                self.tables[key] = shown if shown.keywords[: len(kept.keywords)] == kept.keywords else kept
+                if kept != shown == KeywordTable(kept.keywords[: len(shown.keywords)]):
+                    self._cut.add(key)
+
+    def _shown_table(self, below: Below, path: str) -> KeywordTable:
+        """Return the table that lies in a folder, an empty one where there is none that can be read."""
+        try:
+            folder = below.at(self.place(path))
+        except OSError:  # the look at the folder itself says what is wrong with it
+            return KeywordTable()
+        try:
+            return KeywordTable.parse(read_regular(f"{folder}/{KEYWORDS}", _LONGEST_TABLE, follow=False).decode("utf-8", "replace"))
+        except FileNotFoundError:
+            return KeywordTable()
+        except OSError as error:
+            self._unread.append((path, f"its {KEYWORDS} cannot be read: {error.strerror}"))
+            return KeywordTable()
 
     def folder(self, key: int) -> Path:
         """Return where a container lies."""
@@ -100,6 +122,15 @@ class Tree:
         place = self.place(self.paths[key])
         return f"{self._top}/{place}" if place else self._top
 
+    def inside(self, key: int, sub: str) -> str:
+        """Return the path below the root of one of a container's directories; see `Below.at`."""
+        place = self.place(self.paths[key])
+        return f"{place}/{sub}" if place else sub
+
+    def reach(self) -> Below:
+        """Return what opens the directories below the root, for the time of one operation."""
+        return Below(self._top)
+
     def is_otherwise(self) -> bool:
         """Tell whether a root without a marker holds mail in the other layout: it is a Maildir itself."""
         return all((self.root / part).is_dir() for part in PARTS)
@@ -109,59 +140,78 @@ class Tree:
 
         Under the account's lock nobody else can be writing these names. Other programs' files in `tmp` are theirs to remove.
         """
-        for key in self.paths:
-            folder = self.folder(key)
-            with contextlib.suppress(OSError):
-                for name in (MARKER, KEYWORDS):
-                    unfinished(folder / name).unlink(missing_ok=True)
-                with os.scandir(folder / "tmp") as entries:
-                    ours = [entry.path for entry in entries if key_in(entry.name)]
-                for path in ours:
-                    os.unlink(path)
+        with self.reach() as below:
+            for key, path in self.paths.items():
+                with contextlib.suppress(OSError):
+                    folder = below.path(self.place(path))
+                    for name in (MARKER, KEYWORDS):
+                        unfinished(folder / name).unlink(missing_ok=True)
+                    with os.scandir(below.at(self.inside(key, "tmp"))) as entries:
+                        ours = [entry.path for entry in entries if key_in(entry.name)]
+                    for one in ours:
+                        os.unlink(one)
 
     def walk(self) -> Iterator[Found]:
         """Yield the folders below the root, parents first. Raises LocalError when the root cannot be listed.
 
-        A symbolic link is followed only where a known folder was: somebody keeps it on another disk. A known folder that cannot
-        be listed counts as there, with all that is known below it; an unknown one is odd.
+        A symbolic link is never followed. Where a known folder was, it counts as there, with all that is known below it, and so
+        does a folder that cannot be listed; an unknown one is odd.
         """
         known = set(self.paths.values())
-        waiting = [""] if not self._dry or self.root.is_dir() else []
-        self.odd = []
-        while waiting:
-            path = waiting.pop()
-            names: list[str] = []
-            links: set[str] = set()
-            try:
-                names = self._folders_in(path)
-                links = {one for one in names if os.path.islink(self.root / path / one)}
-            except OSError as error:
-                if not path:
-                    raise LocalError(f"The folder {self.root} cannot be listed: {error.strerror}.") from error
-                self.odd.append((path, f"the folder cannot be listed: {error.strerror}"))
-                if path not in known:
-                    continue
-                names = sorted(one.rpartition("/")[2] for one in known if one.rpartition("/")[0] == path)
-            if path:
-                yield Found(path, self._mailbox_of(path))
-            for name in reversed(names):
-                below = f"{path}/{name}" if path else name
-                if name in links and below not in known:
-                    self.odd.append((below, "it is a symbolic link, not a folder"))
-                elif is_text(name):
-                    waiting.append(below)
-                else:
-                    self.odd.append((below, "its name is not valid UTF-8; rename it"))
+        waiting = [("", False)] if not self._dry or self.root.is_dir() else []
+        self.odd = list(self._unread)
+        with self.reach() as below:
+            while waiting:
+                path, linked = waiting.pop()
+                names: list[str] = []
+                links: set[str] = set()
+                try:
+                    names, links = ([], set()) if linked else self._folders_in(below, path)
+                except OSError as error:
+                    if not path:
+                        raise LocalError(f"The folder {self.root} cannot be listed: {error.strerror}.") from error
+                    self.odd.append((path, f"the folder cannot be listed: {error.strerror}"))
+                    if path not in known:
+                        continue
+                    linked = True
+                if linked:
+                    names = sorted(one.rpartition("/")[2] for one in known if one.rpartition("/")[0] == path)
+                if path:
+                    yield self._found(below, path, linked=linked)
+                for name in reversed(names):
+                    inner = f"{path}/{name}" if path else name
+                    if self._is_folder(inner, linked=name in links):
+                        waiting.append((inner, linked or name in links))
 
-    def _folders_in(self, path: str) -> list[str]:
-        """Return the names of what may be folders of mail in a folder."""
-        with os.scandir(self.root / path) as entries:
-            names = sorted(entry.name for entry in entries if entry.name[0] != "." and may_be_folder(entry))
+    def _is_folder(self, path: str, *, linked: bool) -> bool:
+        """Tell whether what lies at a path counts as a folder, and note what is odd about it."""
+        if not is_text(path):
+            self.odd.append((path, "its name is not valid UTF-8; rename it"))
+            return False
+        if linked:
+            self.odd.append((path, LINK))
+        return not linked or path in self.paths.values()
+
+    def _folders_in(self, below: Below, path: str) -> tuple[list[str], set[str]]:
+        """Return the names of what may be folders of mail in a folder, and which of them are links."""
         foreign = set(PARTS) if path else {LOST_AND_FOUND, KEPT} - set(self.paths.values())
-        return [name for name in names if name not in foreign]
+        with os.scandir(below.at(path)) as entries:
+            found = [entry for entry in entries if entry.name[0] != "." and entry.name not in foreign and may_be_folder(entry)]
+            links = {entry.name for entry in found if entry.is_symlink()}
+        return sorted(entry.name for entry in found), links
 
-    def _mailbox_of(self, path: str) -> str:
-        return str((read_marker(self.root / self.place(path)) or {}).get("mailbox", ""))
+    def _found(self, below: Below, path: str, *, linked: bool) -> Found:
+        """Return a folder with what its marker says; of one that cannot be looked at, only that it counts as there."""
+        if linked:
+            return Found(path, "", linked=True)
+        try:
+            folder = below.path(self.place(path))
+        except OSError:  # gone meanwhile, or a link by now: the look at its messages says what is wrong
+            return Found(path, "")
+        marker = read_marker(folder)
+        if marker is None and (why := marker_trouble(folder)):
+            self.odd.append((path, why))
+        return Found(path, str((marker or {}).get("mailbox", "")))
 
     def place_for(self, key: int, name: str, role: str, parent: int | None, mailbox: str) -> str:
         """Return the path below the root that a container is to have, which no other one has."""
@@ -185,18 +235,26 @@ class Tree:
 
     def make(self, key: int, path: str, mailbox: str) -> None:
         """Make a folder with its three directories and its marker; one that is there already is taken over."""
-        folder = self.root / self.place(path)
-        for part in ("", *PARTS):
-            (folder / part).mkdir(mode=0o700, exist_ok=True)
-        if mailbox:
-            self._mark(path, mailbox)
-        sync_directories([os.fspath(folder), os.fspath(folder.parent)])
+        place = self.place(path)
+        with self.reach() as below:
+            if place:
+                below.make(place)
+            for part in PARTS:
+                below.make(f"{place}/{part}" if place else part)
+            if mailbox:
+                self._mark(path, mailbox)
+            sync_directories([below.at(place), below.at(place.rpartition("/")[0])])
         self.paths[key] = path
         self.tables.setdefault(key, KeywordTable())
 
     def lacks(self, path: str) -> set[str]:
-        """Return which of the three directories a folder has not, as far as can be told."""
-        return {part for part in PARTS if not may_be_directory(f"{self._top}/{self.place(path)}/{part}")}
+        """Return which of the three directories a folder has not, as far as can be told; one that is a link is odd."""
+        found = {part: _mode(f"{self._top}/{self.place(path)}/{part}") for part in PARTS}
+        for part, mode in found.items():
+            why = f"its {part} is a symbolic link, which is not followed; nothing in it counts as deleted"
+            if stat.S_ISLNK(mode) and (path, why) not in self.odd:
+                self.odd.append((path, why))
+        return {part for part, mode in found.items() if not stat.S_ISDIR(mode) and not stat.S_ISLNK(mode)}
 
     def complete(self, path: str, missing: set[str]) -> None:
         """Make directories that a folder lacks; one that cannot have them is odd.
@@ -205,30 +263,34 @@ class Tree:
         """
         if self._dry:
             return
-        for part in sorted(missing):
-            try:
-                (self.root / self.place(path) / part).mkdir(mode=0o700, exist_ok=True)
-            except OSError as error:
-                self.odd.append((path, f"it lacks {part}, which cannot be made: {error.strerror}"))
-                return
+        with self.reach() as below:
+            for part in sorted(missing):
+                try:
+                    (below.path(self.place(path)) / part).mkdir(mode=0o700, exist_ok=True)
+                except OSError as error:
+                    self.odd.append((path, f"it lacks {part}, which cannot be made: {error.strerror}"))
+                    return
 
     def mark(self, key: int, mailbox: str) -> None:
         """Write into a folder which mailbox it is."""
         self._mark(self.paths[key], mailbox)
 
     def _mark(self, path: str, mailbox: str) -> None:
-        replace_text(self.root / self.place(path) / MARKER, json.dumps({"mailbox": mailbox}) + "\n")
+        with self.reach() as below:
+            replace_text(below.path(self.place(path)) / MARKER, json.dumps({"mailbox": mailbox}) + "\n")
 
     def move(self, key: int, path: str) -> None:
         """Rename a folder with all below it. Raises FileExistsError rather than lay one folder over another."""
         old = self.paths[key]
         if old == path:
             return
-        target = self.root / path
-        if os.path.lexists(target):
-            raise FileExistsError(17, "File exists", os.fspath(target))
-        (self.root / old).rename(target)
-        sync_directories([os.fspath((self.root / old).parent), os.fspath(target.parent)])
+        with self.reach() as below:
+            below.at(old)  # never a link in the place of the folder
+            target = below.spot(path)
+            if os.path.lexists(target):
+                raise FileExistsError(17, "File exists", target)
+            os.rename(below.spot(old), target)
+            sync_directories([below.at(old.rpartition("/")[0]), below.at(path.rpartition("/")[0])])
         self.moved(old, path)
 
     def moved(self, old: str, new: str) -> None:
@@ -242,22 +304,24 @@ class Tree:
 
         Where others lie in it that are left out, it stays as a directory and is no folder of mail any more.
         """
-        folder = self.folder(key)
-        names = [name for name in os.listdir(folder) if name not in {*PARTS, MARKER, KEYWORDS}]
-        leftovers = [name for name in names if f"{self.paths[key]}/{name}" not in self.left_alone]
-        for part in PARTS:
-            if (folder / part).is_dir():
-                leftovers += os.listdir(folder / part)
-        if leftovers:
-            raise OSError(39, "Directory not empty", os.fspath(folder))
-        for part in PARTS:
-            if (folder / part).is_dir():
+        place = self.place(self.paths[key])
+        with self.reach() as below:
+            folder = below.path(place)
+            listed = os.listdir(folder)
+            names = [name for name in listed if name not in {*PARTS, MARKER, KEYWORDS}]
+            leftovers = [name for name in names if f"{self.paths[key]}/{name}" not in self.left_alone]
+            parts = [part for part in PARTS if part in listed]
+            for part in parts:
+                leftovers += os.listdir(below.at(f"{place}/{part}"))
+            if leftovers:
+                raise OSError(39, "Directory not empty", os.fspath(folder))
+            for part in parts:
                 (folder / part).rmdir()
-        for name in (MARKER, KEYWORDS):
-            (folder / name).unlink(missing_ok=True)
-        if not names:
-            folder.rmdir()
-        sync_directories([os.fspath(folder.parent)])
+            for name in (MARKER, KEYWORDS):
+                (folder / name).unlink(missing_ok=True)
+            if not names:
+                os.rmdir(below.spot(place))
+            sync_directories([below.at(place.rpartition("/")[0])])
         del self.paths[key]
         self.tables.pop(key, None)
 
@@ -269,11 +333,12 @@ class Tree:
 
     def show_keywords(self, key: int, table: KeywordTable) -> None:
         """Write a folder's keyword table before any file name uses it."""
-        path = self.folder(key) / KEYWORDS
-        there = ""
-        with contextlib.suppress(OSError):
-            there = path.read_text("utf-8", "replace")
-        replace_text(path, table.added_to(there))
+        with self.reach() as below:
+            path = below.path(self.place(self.paths[key])) / KEYWORDS
+            there = ""
+            with contextlib.suppress(FileNotFoundError):
+                there = read_regular(path, _LONGEST_TABLE, follow=False).decode("utf-8", "replace")
+            replace_text(path, table.added_to(there))
         self.tables[key] = table
 
 
@@ -295,10 +360,24 @@ def is_filled_by_offlineimap(folders: Iterable[str]) -> bool:
     """Tell whether offlineimap named a file in any of some folders: their names are then in IMAP's UTF-7, if they can be."""
     for folder in folders:
         for sub in PARTS[:2]:
-            with contextlib.suppress(OSError), os.scandir(f"{folder}/{sub}") as entries:
-                if any(is_offlineimap(entry.name) for entry in entries):
-                    return True
+            with contextlib.suppress(OSError):
+                handle = open_directory(f"{folder}/{sub}")
+                try:
+                    if any(is_offlineimap(name) for name in os.listdir(handle)):
+                        return True
+                finally:
+                    os.close(handle)
     return False
+
+
+def _mode(path: str) -> int:
+    """Return the mode of what has a name, 0 where nothing has it, that of a directory where it cannot be told."""
+    try:
+        return os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    except OSError:
+        return stat.S_IFDIR
 
 
 def name_of(path: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ from jmapsync.formats.marks import without_marks, without_tuid
 from jmapsync.formats.retelling import is_offlineimap
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Verb, Version
-from jmapsync.storage.atomic import NO_LINKS, put_back, sync_directories, sync_files
+from jmapsync.storage.atomic import NO_LINKS, copy_file, put_back, sync_directories, sync_files
 from jmapsync.storage.failures import DISK, StaleError, failure_of, refused
 from jmapsync.storage.maildir.identify import iterate_chunks
 from jmapsync.storage.maildir.kept import keep
@@ -60,12 +59,18 @@ class Writer:
         self._tree = tree
         self._keep_crlf = keep_crlf
         self._token = token
+        self._below = tree.reach()
         self._dirty: set[str] = set()
+        """Directories whose entries changed, as paths below the root."""
         self.fatal: LocalError | None = None
         """Set when the disk itself failed: what is left of the batch was refused."""
 
     def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Carry out orders and return their receipts in the same order; raises nothing for a single message."""
+        with self._below:
+            return self._write(jobs)
+
+    def _write(self, jobs: Sequence[Job]) -> list[Receipt]:
         self.fatal = None
         receipts: dict[int, Receipt] = {}
         staged: dict[int, Staged] = {}
@@ -78,7 +83,7 @@ class Writer:
         self._each(jobs, receipts, lambda job: self._put(job, staged, done))
         for one in staged.values():
             with contextlib.suppress(OSError):
-                os.unlink(one.path)
+                os.unlink(self._staged(one))
         try:
             if any(one.obsolete for one in done.values()):
                 self._sync()  # or a power cut could leave the old name gone and the new one not yet there
@@ -97,7 +102,9 @@ class Writer:
 
     def _sync(self) -> None:
         """Make every change of a folder durable."""
-        sync_directories(self._dirty)
+        for path in sorted(self._dirty):
+            with contextlib.suppress(FileNotFoundError):  # gone meanwhile, and with it what was to be durable
+                sync_directories([self._below.at(path)])
         self._dirty.clear()
 
     def _attempt(self, job: Job, receipts: dict[int, Receipt], act: Callable[[Job], None]) -> None:
@@ -133,10 +140,10 @@ class Writer:
         body, order = job.body, job.order
         if body is None or not order.homes:
             raise StaleError("its content did not come")
-        path = f"{self._tree.directory(min(order.homes))}/tmp/{self._fresh_name(job)}"
-        one = Staged(job, path)
+        one = Staged(job, min(order.homes), self._fresh_name(job))
+        path = self._staged(one)
         try:
-            fill(one, body, keep_crlf=self._keep_crlf)
+            fill(one, path, body, keep_crlf=self._keep_crlf)
         except OSError:
             with contextlib.suppress(OSError):
                 os.unlink(path)
@@ -147,8 +154,12 @@ class Writer:
         """Make every staged body durable before any of them gets a name that readers see."""
         if not staged:
             return
+        paths: list[str] = []
+        for one in staged.values():
+            with contextlib.suppress(OSError):  # it cannot get its name then, and that says why
+                paths.append(self._staged(one))
         try:
-            sync_files(self._tree.root, [one.path for one in staged.values()])
+            sync_files(self._tree.root, paths)
         except OSError as error:
             self._fail(error)
             for key in staged:
@@ -209,18 +220,18 @@ class Writer:
         In the place of a `kept` file it gets that one's name: offlineimap takes a file that is gone for a deletion.
         """
         order = one.job.order
-        ino, size, mtime = state_of(os.stat(one.path))
+        ino, size, mtime = state_of(os.lstat(self._staged(one)))
         first: Place | None = None
         for home in sorted(order.homes):
-            name = os.path.basename(one.path) if first is None else self._fresh_name(one.job)
+            name = one.name if first is None else self._fresh_name(one.job)
             old = kept.get(home, Place(home, name, "", "new", order.key, ino, size, mtime, one.form))
             place = self._named(old, order.tags)
             if home in kept and place != old:
                 self._replace(old, place)
             place = place._replace(key=order.key, ino=ino, size=size, mtime=mtime, form=one.form)
             if first is None:
-                os.rename(one.path, self._path(place))
-                self._dirty.add(os.path.dirname(self._path(place)))
+                os.rename(self._staged(one), self._path(place))
+                self._dirty.add(self._directory(place))
                 first = place
             else:
                 place = self._link(first, place, over=home in kept)
@@ -242,8 +253,8 @@ class Writer:
     def _link(self, source: Place, target: Place, *, over: bool = False) -> Place:
         """Make a second name for a file, `over` one that has it; a copy of it where there are no hard links (hard case 16)."""
         path = self._path(target)
-        temporary = f"{self._tree.directory(target.folder)}/tmp/{self._name_aside(target.key)}"
-        self._dirty.add(os.path.dirname(path))
+        temporary = self._in_tmp(target.folder, self._name_aside(target.key))
+        self._dirty.add(self._directory(target))
         try:
             os.link(self._path(source), temporary if over else path)
         except OSError as error:
@@ -253,9 +264,7 @@ class Writer:
             if over:
                 os.rename(temporary, path)
             return target
-        shutil.copyfile(self._path(source), temporary)
-        os.chmod(temporary, 0o600)
-        os.utime(temporary, ns=(source.mtime, source.mtime))
+        copy_file(self._path(source), temporary, source.mtime)
         sync_files(self._tree.root, [temporary])
         ino, size, mtime = state_of(os.lstat(temporary))  # under its name it may be another's by the time it is looked at
         os.rename(temporary, path)
@@ -271,23 +280,24 @@ class Writer:
                 named = self._unmark(named)
             if job.stamp and named.mtime // 1_000_000_000 != job.stamp:
                 set_mtime(self._path(named), job.stamp)
-                named = named._replace(mtime=state_of(os.stat(self._path(named)))[2])
+                named = named._replace(mtime=state_of(os.lstat(self._path(named)))[2])
             if named != place:
                 done.places.append(named)
 
     def _unmark(self, place: Place) -> Place:
         """Give a file back the bytes of its message, without the lines that a mail program added."""
         path = self._path(place)
-        temporary = f"{self._tree.directory(place.folder)}/tmp/{place.name}"
+        temporary = self._in_tmp(place.folder, self._name_aside(place.key))
         without = without_tuid if place.form == Form.TUID else without_marks
-        with open(temporary, "wb") as file:
+        with open(temporary, "xb") as file:
             os.fchmod(file.fileno(), 0o600)
             file.writelines(without(iterate_chunks(path)))
-        os.utime(temporary, ns=(place.mtime, place.mtime))
+            file.flush()
+            os.utime(file.fileno(), ns=(place.mtime, place.mtime))
         sync_files(self._tree.root, [temporary])
         ino, size, mtime = state_of(os.lstat(temporary))
         os.rename(temporary, path)
-        self._dirty.add(os.path.dirname(path))
+        self._dirty.add(self._directory(place))
         return place._replace(ino=ino, size=size, mtime=mtime, form=Form.LF.value)
 
     def _replace(self, old: Place, new: Place) -> None:
@@ -297,32 +307,32 @@ class Writer:
             os.rename(self._path(old), self._path(new))
         except FileNotFoundError:
             raise StaleError("its file was renamed or removed meanwhile") from None
-        self._dirty |= {os.path.dirname(self._path(old)), os.path.dirname(self._path(new))}
+        self._dirty |= {self._directory(old), self._directory(new)}
 
     def _unlink(self, places: list[Place], done: _Done) -> None:
         """Remove files, each set aside and looked at once more first: what was saved over it in that very moment is put back."""
         for place in places:
-            path, aside = self._path(place), f"{self._tree.directory(place.folder)}/tmp/{self._name_aside(place.key)}"
+            path, aside = self._path(place), self._in_tmp(place.folder, self._name_aside(place.key))
             with contextlib.suppress(FileNotFoundError):
                 os.rename(path, aside)
                 if state_of(os.lstat(aside)) != (place.ino, place.size, place.mtime):
                     put_back(aside, path, f"{os.path.dirname(path)}/{os.path.basename(aside)}")
                     raise StaleError("its file was changed meanwhile")
                 os.unlink(aside)
-            self._dirty.add(os.path.dirname(path))
+            self._dirty.add(self._directory(place))
             done.moved.append((place.folder, place.name))
 
     def _keep(self, places: list[Place], done: _Done) -> None:
         """Put files aside for good; what was saved over one in that very moment is put back."""
         for place in places:
-            path = self._path(place)
             with contextlib.suppress(FileNotFoundError):
-                kept = keep(self._tree, place, self._token)
+                directory, name = keep(self._tree, self._below, place, self._token)
+                kept, path = f"{self._below.at(directory)}/{name}", self._path(place)
                 if state_of(os.lstat(kept))[1:] != (place.size, place.mtime):  # a copy on another disk has another inode
                     put_back(kept, path, f"{path}R{self._token()}")
                     raise StaleError("its file was changed meanwhile")
-                self._dirty.add(os.path.dirname(kept))
-            self._dirty.add(os.path.dirname(path))
+                self._dirty.add(directory)
+            self._dirty.add(self._directory(place))
             done.moved.append((place.folder, place.name))
 
     def _named(self, place: Place, tags: Tags) -> Place:
@@ -338,5 +348,15 @@ class Writer:
     def _name_aside(self, key: int) -> str:
         return f"0.J{key}R{self._token()}.{HOST}"
 
+    def _directory(self, place: Place) -> str:
+        return self._tree.inside(place.folder, place.sub)
+
     def _path(self, place: Place) -> str:
-        return f"{self._tree.directory(place.folder)}/{place.sub}/{place.name}{place.info}"
+        """Return a path that leads to a file through no link, good for the next step. Raises OSError."""
+        return f"{self._below.at(self._directory(place))}/{place.name}{place.info}"
+
+    def _staged(self, one: Staged) -> str:
+        return self._in_tmp(one.folder, one.name)
+
+    def _in_tmp(self, folder: int, name: str) -> str:
+        return f"{self._below.at(self._tree.inside(folder, 'tmp'))}/{name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,9 @@ from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.tree import name_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from jmapsync.ledger import Ledger
     from jmapsync.planner.model import Version
-    from jmapsync.storage.vdir.tree import Tree
+    from jmapsync.storage.vdir.tree import Found, Tree
 
 
 def look_folders(tree: Tree, ledger: Ledger, kind: str) -> Observation:
@@ -23,7 +22,7 @@ def look_folders(tree: Tree, ledger: Ledger, kind: str) -> Observation:
     Raises LocalError when the root cannot be listed.
     """
     found = list(tree.walk())
-    present = {one.path for one in found}
+    present = {one.path for one in found if not one.linked}
     by_ref = ledger.by_ref(kind, [one.container for one in found if one.container])
     keys = {path: key for key, path in tree.paths.items()}
     for one in found:
@@ -32,6 +31,7 @@ def look_folders(tree: Tree, ledger: Ledger, kind: str) -> Observation:
             continue
         tree.moved(tree.paths[record.key], one.path)
         keys = {path: key for key, path in tree.paths.items()}
+    found = [one for one in found if not one.linked or one.path in keys]  # the collection itself was found elsewhere
     marked = Counter(one.container for one in found)
     observation = Observation(folders_whole=True)
     before = ledger.folders(kind)
@@ -41,20 +41,23 @@ def look_folders(tree: Tree, ledger: Ledger, kind: str) -> Observation:
             key = by_ref[one.container].key
         record = ledger.records([key]).get(key) if key is not None else None
         stays = key is not None and before.get(key, ("", ""))[0] == one.path
-        name, color = _shown(tree.root / one.path, record.local if record is not None else None, stays=stays)
+        name, color = _shown(tree, one, record.local if record is not None else None, stays=stays)
         marker = one.container if marked[one.container] == 1 else ""
         folder = Folder(one.path, name or name_of(one.path), parent="", key=key, marker=marker, color=color)
         observation.folders.append(folder)
     return observation
 
 
-def _shown(folder: Path, known: Version | None, *, stays: bool) -> tuple[str, str]:
+def _shown(tree: Tree, found: Found, known: Version | None, *, stays: bool) -> tuple[str, str]:
     """Return the name and the colour that a collection shows.
 
     One without a `displayname` is called as its directory is; where nobody renamed that, as it was. A name that a line cannot show
     as it is, a colour written in other letters and one that is none stay what they were.
     """
-    name, color = metadata.read_name(folder), metadata.read_color(folder)
+    name, color = "", None
+    with contextlib.suppress(OSError), tree.reach() as below:
+        folder = below.path(found.path)
+        name, color = metadata.read_name(folder), metadata.read_color(folder)
     if known is None:
         return name, color or ""
     if metadata.shown(known.body) == name or (not name and stays):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from jmapsync.formats.encoding import encode
 from jmapsync.planner.model import Version
 from jmapsync.storage.port import Observation, Seen, Trouble
-from jmapsync.storage.state import may_be_directory, printable
+from jmapsync.storage.state import printable
 from jmapsync.storage.vdir.identify import Identifier, Traces, place_of
 from jmapsync.storage.vdir.scan import Changes, Entry, has_changed, scan
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from jmapsync.ledger import Ledger, Place, Record
+    from jmapsync.storage.below import Below
     from jmapsync.storage.vdir.read import Reader, Reading
     from jmapsync.storage.vdir.tree import Tree
 
@@ -62,9 +63,13 @@ class ItemLook:
 
     def run(self) -> Observation:
         """Return what changed. A collection that cannot be listed is a problem, and nothing in it counts as gone."""
+        with self._tree.reach() as below:
+            return self._run(below)
+
+    def _run(self, below: Below) -> Observation:
         observation = Observation(problems=self._problems, whole=True)
-        observation.suspicious = self._scan()
-        restless = any(has_changed(self._tree.directory(key), one.since) for key, one in self._changes.items())
+        observation.suspicious = self._scan(below)
+        restless = any(self._has_changed(below, key, one.since) for key, one in self._changes.items())
         for place in self._vanished:
             self._traces.gone(place)
         more = self._take_up(self._reread())
@@ -77,21 +82,28 @@ class ItemLook:
         observation.more = more and bool(observation.items)
         return observation
 
-    def _scan(self) -> str:
+    def _has_changed(self, below: Below, key: int, since: int) -> bool:
+        try:
+            return has_changed(below.at(self._tree.paths[key]), since)
+        except OSError:
+            return True
+
+    def _scan(self, below: Below) -> str:
         """Take in how the collections differ from what was known, and return why a loss must not be believed."""
         counted = known = 0
         missing = []
         for key, path in self._folders.items():
             before = list(self._ledger.places_in(key))
-            if not may_be_directory(self._tree.directory(key)):
+            try:
+                changes = scan(below.at(path), self._codec.suffix, before)
+            except (FileNotFoundError, NotADirectoryError):
                 self._vanished += before
                 known += len(before)
                 missing += [path] if before else []
                 continue
-            try:
-                changes = scan(self._tree.directory(key), self._codec.suffix, before)
             except OSError as error:
                 why = f"the collection cannot be read: {error.strerror}; nothing in it counts as deleted"
+                self._problems[:] = [one for one in self._problems if one.item != printable(path)]  # what led to this
                 self._problems.append(Trouble(printable(path), why))
                 continue
             self._problems += [Trouble(printable(f"{path}/{name}"), why) for name, why in changes.odd]

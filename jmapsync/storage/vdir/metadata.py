@@ -7,6 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from jmapsync.opening import open_regular
 from jmapsync.storage.atomic import replace_text, unfinished
 from jmapsync.storage.root import MARKER, read_marker
 
@@ -77,6 +78,19 @@ def container_of(folder: Path) -> str:
     return str((read_marker(folder) or {}).get("container", ""))
 
 
+def troubles(folder: Path) -> list[str]:
+    """Return which of a collection's metadata files cannot be read, and why: a link, a pipe, no permission."""
+    found = []
+    for name in FILES:
+        try:
+            open_regular(folder / name, follow=False).close()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            found.append(f"its {name} cannot be read: {error.strerror}")
+    return found
+
+
 def clear_unfinished(folder: Path) -> None:
     """Remove what a killed run left half written of the metadata, as far as that is possible."""
     for name in FILES:
@@ -87,7 +101,7 @@ def clear_unfinished(folder: Path) -> None:
 def _read(path: Path) -> str | None:
     """Return the start of a small text file, nothing where there is none; None where it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path, follow=False) as file:
             return file.read(_LONGEST).decode("utf-8")
     except FileNotFoundError:
         return ""

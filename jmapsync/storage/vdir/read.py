@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.encoding import encode
 from jmapsync.formats.setaside import bring_back, set_aside
+from jmapsync.opening import open_regular
 from jmapsync.storage.port import Trouble
 from jmapsync.storage.state import QUIET, is_text, printable, state_of
 
@@ -63,7 +64,8 @@ class Reader:
             wait = entry.mtime / 1e9 + QUIET - self._clock()
             if 0 < wait <= QUIET:
                 time.sleep(wait)
-            data, state = read_bytes(f"{self._tree.directory(folder)}/{entry.name}")
+            with self._tree.reach() as below:
+                data, state = read_bytes(f"{below.at(self._tree.paths[folder])}/{entry.name}")
             if state != entry.state:
                 self.overtaken = True
                 return Trouble(label, "it is still being written; it is taken up once it rests")
@@ -82,7 +84,7 @@ class Reader:
 
 def read_bytes(path: str) -> tuple[bytes, State]:
     """Return the bytes of a file and its state. Raises OSError, MalformedError when it is far too large."""
-    with open(path, "rb") as file:
+    with open_regular(path, follow=False) as file:
         data = file.read(LARGEST + 1)
         state = state_of(os.fstat(file.fileno()))
     if len(data) > LARGEST:

@@ -16,6 +16,7 @@ from jmapsync.kinds.calendars import CALENDARS
 from jmapsync.kinds.contacts import CONTACTS
 from jmapsync.kinds.tasks import TASKS
 from jmapsync.planner.model import Verb
+from jmapsync.storage.failures import reason, refused
 from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
 from jmapsync.storage.root import claim
 from jmapsync.storage.vdir import metadata
@@ -73,8 +74,10 @@ class VdirSide:
         if self._dry:
             return
         self.tree.clear_unfinished()
-        for key in self.tree.paths:
-            recover(self.tree.directory(key), self._codec.suffix, partial(_is_known, ledger, key), self._token)
+        with self.tree.reach() as below:
+            for key, path in self.tree.paths.items():
+                with contextlib.suppress(OSError):  # gone, or a link by now: the look says so
+                    recover(below.at(path), self._codec.suffix, partial(_is_known, ledger, key), self._token)
 
     def _load(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -120,7 +123,8 @@ class VdirSide:
         why = "it has no file"
         for place in sorted(places, key=lambda place: (place.mtime, place.folder), reverse=True):
             try:
-                data, state = read_bytes(f"{self.tree.directory(place.folder)}/{place.name}")
+                with self.tree.reach() as below:
+                    data, state = read_bytes(f"{below.at(self.tree.paths[place.folder])}/{place.name}")
                 if state == (place.ino, place.size, place.mtime):
                     item = convert(self._codec, data)
                     if not counted or self._codec.sense(set_aside(item)[0]) == counted:
@@ -179,14 +183,15 @@ class VdirSide:
                 path = self.tree.place_for(key, named.body, str(job.ref or key))
                 self.tree.make(key, path, job.ref or "", named.body, _color(order))
             else:
-                metadata.write_name(self.tree.folder(key), named.body)
-                if order.tags != (order.expect.tags if order.expect else None):
-                    metadata.write_color(self.tree.folder(key), _color(order))
+                with self.tree.reach() as below:
+                    folder = below.path(self.tree.paths[key])
+                    metadata.write_name(folder, named.body)
+                    if order.tags != (order.expect.tags if order.expect else None):
+                        metadata.write_color(folder, _color(order))
         except NotEmptyError as error:
             return Receipt(key, Outcome.REFUSED, why=str(error), remedy=Remedy.HUMAN)
         except OSError as error:
-            why = f"the disk refused: {error.strerror} ({error.filename})"
-            return Receipt(key, Outcome.REFUSED, why=why, remedy=Remedy.HUMAN)
+            return refused(key, error, Remedy.HUMAN)
         ledger.put_folder(key, self.tree.paths[key], "")
         return Receipt(key, Outcome.DONE, named)
 
@@ -195,8 +200,13 @@ class VdirSide:
         self.tree.paths[key] = path
         ledger.put_folder(key, path, "")
         if ref and not self._dry:
-            with contextlib.suppress(FileNotFoundError):  # moved or removed meanwhile: the next look sees what it is now
-                metadata.write_marker(self.tree.folder(key), ref)
+            try:
+                with self.tree.reach() as below:
+                    metadata.write_marker(below.path(self.tree.paths[key]), ref)
+            except FileNotFoundError:  # moved or removed meanwhile: the next look sees what it is now
+                return
+            except OSError as error:
+                self.tree.odd.append((path, f"its marker cannot be written: {reason(error)}"))
 
 
 def _is_known(ledger: Ledger, folder: int, state: State) -> bool:

@@ -22,7 +22,8 @@ class Staged:
     folder: int
     name: str
     """What it is to be called; nothing as long as that is not decided."""
-    path: str
+    temporary: str
+    """Its name in the collection, until it gets its own."""
     digest: str
     """Of its bytes, as `names.short_digest` has it."""
     replaces: Place | None = None

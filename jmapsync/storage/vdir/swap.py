@@ -10,6 +10,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
+from jmapsync.opening import open_regular
 from jmapsync.storage.atomic import exchange, give_name, put_back
 from jmapsync.storage.failures import StaleError
 from jmapsync.storage.state import State, state_of
@@ -89,5 +90,5 @@ def recover(directory: str, suffix: str, is_known: Callable[[State], bool], toke
 
 
 def _has_digest(path: str, digest: str) -> bool:
-    with open(path, "rb") as file:
+    with open_regular(path, follow=False) as file:
         return short_digest(file.read()) == digest

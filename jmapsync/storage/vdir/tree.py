@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from jmapsync.errors import LocalError
 from jmapsync.formats.names import LOST_AND_FOUND, escape, fold, unescape, unique
 from jmapsync.storage.atomic import sync_directories
+from jmapsync.storage.below import Below
 from jmapsync.storage.state import is_text, may_be_folder, printable
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.names import digest_in, staged_name
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from jmapsync.ledger import Ledger
 
 _TOP = frozenset({LOST_AND_FOUND})
+LINK = "it is a symbolic link, which is not followed; nothing in it counts as deleted"
 
 
 class NotEmptyError(Exception):
@@ -41,6 +43,8 @@ class Found:
     """The name of its directory."""
     container: str
     """The server's id that its marker names, or nothing."""
+    linked: bool = False
+    """Whether a symbolic link lies where a known collection was: it counts as there, and nothing in it is looked at."""
 
 
 class Tree:
@@ -61,17 +65,17 @@ class Tree:
         self.paths = {key: path for key, (path, _) in ledger.folders(kind).items()}
 
     def folder(self, key: int) -> Path:
-        """Return where a container lies."""
+        """Return where a container lies, to be named; what is done there goes by `reach`."""
         return self.root / self.paths[key]
 
-    def directory(self, key: int) -> str:
-        """Return the same as text, for what is done to every file."""
-        return f"{self._top}/{self.paths[key]}"
+    def reach(self) -> Below:
+        """Return what opens the directories below the root, for the time of one operation."""
+        return Below(self._top)
 
     def walk(self) -> Iterator[Found]:
         """Yield the collections by name. Raises LocalError when the root cannot be listed.
 
-        A symbolic link is followed only where a known collection was: somebody keeps it on another disk.
+        A symbolic link is never followed. Where a known collection was, it counts as there; any other is odd.
         """
         self.odd = []
         if self._dry and not self.root.is_dir():
@@ -79,14 +83,31 @@ class Tree:
         known = set(self.paths.values())
         try:
             with os.scandir(self.root) as entries:
-                names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and may_be_folder(entry))
+                found = [entry for entry in entries if not entry.name.startswith(".") and may_be_folder(entry)]
+                links = {entry.name for entry in found if entry.is_symlink()}
         except OSError as error:
             raise LocalError(f"The folder {self.root} cannot be listed: {error.strerror}.") from error
-        for name in names:
-            if name in known or (name not in _TOP and not os.path.islink(self.root / name) and is_text(name)):
-                yield Found(name, metadata.container_of(self.root / name))
-            elif name not in _TOP:
-                self.odd.append((name, "its name is not valid UTF-8; rename it" if not is_text(name) else "it is a symbolic link"))
+        with self.reach() as below:
+            for name in sorted(entry.name for entry in found):
+                if name in _TOP and name not in known:
+                    continue
+                if not is_text(name):
+                    self.odd.append((name, "its name is not valid UTF-8; rename it"))
+                elif name not in links:
+                    yield self._found(below, name)
+                else:
+                    self.odd.append((name, LINK))
+                    if name in known:
+                        yield Found(name, "", linked=True)
+
+    def _found(self, below: Below, name: str) -> Found:
+        """Return a collection with what its marker says, and note which of its metadata files cannot be read."""
+        try:
+            folder = below.path(name)
+        except OSError:  # gone meanwhile, or not to be opened: the look at its items says what is wrong
+            return Found(name, "")
+        self.odd += [(name, why) for why in metadata.troubles(folder)]
+        return Found(name, metadata.container_of(folder))
 
     def place_for(self, key: int, name: str, identity: str) -> str:
         """Return the name of the directory that a container is to have, which no other one has. Raises OSError."""
@@ -102,19 +123,21 @@ class Tree:
 
     def make(self, key: int, path: str, container: str, name: str, color: str) -> None:
         """Make a collection with its metadata in one step. Raises OSError, also where one of that name holds anything."""
-        temporary = self.root / staged_name(secrets.token_hex(8))
-        temporary.mkdir(mode=0o700)
-        try:
-            metadata.write_name(temporary, name)
-            metadata.write_color(temporary, color)
-            if container:
-                metadata.write_marker(temporary, container)
-            sync_directories([os.fspath(temporary)])
-            os.rename(temporary, self.root / path)
-        except OSError:
-            _clear(temporary)
-            raise
-        sync_directories([self._top])
+        staged = staged_name(secrets.token_hex(8))
+        with self.reach() as below:
+            os.mkdir(below.spot(staged), 0o700)
+            try:
+                temporary = below.path(staged)
+                metadata.write_name(temporary, name)
+                metadata.write_color(temporary, color)
+                if container:
+                    metadata.write_marker(temporary, container)
+                sync_directories([os.fspath(temporary)])
+                os.rename(below.spot(staged), below.spot(path))
+            except OSError:
+                _clear(below, staged)
+                raise
+            sync_directories([below.at("")])
         self.paths[key] = path
 
     def moved(self, old: str, new: str) -> None:
@@ -127,42 +150,50 @@ class Tree:
         Raises NotEmptyError when anything but our own files is left in it: it is never emptied by force. Raises OSError; then it
         stays as it was, too.
         """
-        folder = self.folder(key)
+        with self.reach() as below:
+            self._remove(below, key)
+        del self.paths[key]
+
+    def _remove(self, below: Below, key: int) -> None:
+        path = self.paths[key]
+        folder = below.path(path)
         leftovers = [name for name in os.listdir(folder) if name not in metadata.FILES]
         if leftovers:
             what = min(leftovers) if len(leftovers) == 1 else f"{min(leftovers)} and {len(leftovers) - 1} more"
-            raise NotEmptyError(f"the directory {folder} is not removed, because it still holds {printable(what)}")
+            raise NotEmptyError(f"the directory {self.folder(key)} is not removed, because it still holds {printable(what)}")
         name, color, container = metadata.read_name(folder), metadata.read_color(folder), metadata.container_of(folder)
         try:
             for file in metadata.FILES:
                 (folder / file).unlink(missing_ok=True)
-            folder.rmdir()
+            os.rmdir(below.spot(path))
         except OSError:
             with contextlib.suppress(OSError):
                 metadata.write_name(folder, name)
                 metadata.write_color(folder, color or "")
                 metadata.write_marker(folder, container)
             raise
-        sync_directories([self._top])
-        del self.paths[key]
+        sync_directories([below.at("")])
 
     def clear_unfinished(self) -> None:
         """Remove what a killed run left of collections it was making, and of metadata, as far as that is possible."""
-        with contextlib.suppress(OSError):
-            for name in os.listdir(self.root):
-                if digest_in(name) is not None:
-                    _clear(self.root / name)
-        for key in self.paths:
-            metadata.clear_unfinished(self.folder(key))
+        with self.reach() as below:
+            with contextlib.suppress(OSError):
+                for name in os.listdir(below.at("")):
+                    if digest_in(name) is not None:
+                        _clear(below, name)
+            for path in self.paths.values():
+                with contextlib.suppress(OSError):
+                    metadata.clear_unfinished(below.path(path))
 
 
-def _clear(folder: Path) -> None:
+def _clear(below: Below, path: str) -> None:
     """Remove a directory that was being made, as far as only our own files are in it."""
-    metadata.clear_unfinished(folder)
     with contextlib.suppress(OSError):
+        folder = below.path(path)
+        metadata.clear_unfinished(folder)
         for file in metadata.FILES:
             (folder / file).unlink(missing_ok=True)
-        folder.rmdir()
+        os.rmdir(below.spot(path))
 
 
 def name_of(path: str) -> str:

@@ -51,8 +51,8 @@ class _Draft:
     """Files that stay as they are."""
     obsolete: list[Place] = field(default_factory=list)
     """Files that are to go, once everything that takes their place is durable."""
-    displaced: list[str] = field(default_factory=list)
-    """Files that others took the place of, under names of ours."""
+    displaced: list[tuple[int, str]] = field(default_factory=list)
+    """Files that others took the place of, by collection, under names of ours."""
     places: list[Place] = field(default_factory=list)
     moved: list[tuple[int, str]] = field(default_factory=list)
 
@@ -74,7 +74,9 @@ class Writer:
         self._tree = tree
         self._codec = codec
         self._token = token
+        self._below = tree.reach()
         self._dirty: set[str] = set()
+        """Collections whose entries changed, as paths below the root."""
         self._known: Callable[[int, Sequence[str]], set[str]] = lambda _folder, _names: set()
         self._taken: dict[int, set[str]] = {}
         """Folded names in the collections that get new files, for the time of a batch."""
@@ -88,6 +90,10 @@ class Writer:
 
         `known` returns those of some names in a folder under which the ledger knows files.
         """
+        with self._below:
+            return self._write(jobs, known)
+
+    def _write(self, jobs: Sequence[Job], known: Callable[[int, Sequence[str]], set[str]]) -> list[Receipt]:
         self.fatal = None
         self._known = known
         self._taken.clear()
@@ -96,12 +102,12 @@ class Writer:
         self._each(drafts, receipts, self._prepare)
         self._settle(drafts, receipts)
         self._each(drafts, receipts, self._put)
-        _remove(one.path for draft in drafts.values() for one in draft.staged)
+        self._clear([(one.folder, one.temporary) for draft in drafts.values() for one in draft.staged])
         displaced = [aside for draft in drafts.values() for aside in draft.displaced]
         try:
             if displaced or any(draft.obsolete for draft in drafts.values()):
                 self._sync()  # or a power cut could leave the old file gone and the new one not yet there
-            _remove(displaced)
+            self._clear(displaced)
             self._each(drafts, receipts, self._finish)
             self._sync()
         except OSError as error:
@@ -144,8 +150,16 @@ class Writer:
 
     def _sync(self) -> None:
         """Make every change of a directory durable."""
-        sync_directories(self._dirty)
+        for path in sorted(self._dirty):
+            with contextlib.suppress(FileNotFoundError):  # gone meanwhile, and with it what was to be durable
+                sync_directories([self._below.at(path)])
         self._dirty.clear()
+
+    def _clear(self, files: Iterable[tuple[int, str]]) -> None:
+        """Remove files of ours that are no longer needed; those that cannot be now are when the mirror is next opened."""
+        for folder, name in files:
+            with contextlib.suppress(OSError):
+                os.unlink(self._in(folder, name))
 
     # what is to be done
 
@@ -218,18 +232,22 @@ class Writer:
             self._stage(draft, place.folder, data, place)
 
     def _stage(self, draft: _Draft, folder: int, data: bytes, replaces: Place | None) -> None:
-        path = f"{self._tree.directory(folder)}/{staged_name(self._token())}"
+        temporary = staged_name(self._token())
         name = replaces.name if replaces is not None else ""
-        draft.staged.append(Staged(draft.job.order.key, folder, name, path, short_digest(data), replaces))
-        write_staged(path, data, replaces)
+        draft.staged.append(Staged(draft.job.order.key, folder, name, temporary, short_digest(data), replaces))
+        write_staged(self._in(folder, temporary), data, replaces)
 
     def _settle(self, drafts: dict[int, _Draft], receipts: dict[int, Receipt]) -> None:
         """Make every staged file durable before any of them gets a name that readers see."""
-        staged = [one.path for key, draft in drafts.items() if key not in receipts for one in draft.staged]
+        staged = [one for key, draft in drafts.items() if key not in receipts for one in draft.staged]
         if not staged:
             return
+        paths: list[str] = []
+        for one in staged:
+            with contextlib.suppress(OSError):  # it cannot get its name then, and that says why
+                paths.append(self._in(one.folder, one.temporary))
         try:
-            sync_files(self._tree.root, staged)
+            sync_files(self._tree.root, paths)
         except OSError as error:
             self._fail(error)
             for key, draft in drafts.items():
@@ -245,16 +263,16 @@ class Writer:
         draft.places = list(draft.kept)
         while draft.staged:
             one = draft.staged[0]
-            state = state_of(os.lstat(one.path))  # once readers see it, it may be another file by the time it is looked at
+            path = self._in(one.folder, one.temporary)
+            state = state_of(os.lstat(path))  # once readers see it, it may be another file by the time it is looked at
             if one.replaces is not None:
                 old, token = self._path(one.replaces), self._token()
-                aside = f"{self._tree.directory(one.folder)}/{displaced_name(token, one.digest)}"
-                if displace(one.path, old, _state(one.replaces), aside, self._beside(old, token)):
-                    draft.displaced.append(aside)
+                aside = displaced_name(token, one.digest)
+                if displace(path, old, _state(one.replaces), self._in(one.folder, aside), self._beside(old, token)):
+                    draft.displaced.append((one.folder, aside))
             else:
                 one.name = self._name(draft, one)
-            path = f"{self._tree.directory(one.folder)}/{one.name}"
-            self._dirty.add(os.path.dirname(path))
+            self._dirty.add(self._tree.paths[one.folder])
             draft.places.append(Place(one.folder, one.name, "", "", one.key, *state, ""))
             draft.staged.pop(0)
 
@@ -274,23 +292,23 @@ class Writer:
     def _is_given(self, one: Staged, name: str) -> bool:
         """Give a staged file its name, unless another one has it."""
         try:
-            give_name(one.path, f"{self._tree.directory(one.folder)}/{name}")
+            give_name(self._in(one.folder, one.temporary), self._in(one.folder, name))
         except FileExistsError:
             return False
         return True
 
     def _names_in(self, folder: int) -> set[str]:
         if folder not in self._taken:
-            self._taken[folder] = {fold(name) for name in os.listdir(self._tree.directory(folder))}
+            self._taken[folder] = {fold(name) for name in os.listdir(self._below.at(self._tree.paths[folder]))}
         return self._taken[folder]
 
     def _finish(self, draft: _Draft) -> None:
         """Take away the files that the item is not to have any more."""
         for place in draft.obsolete:
             path, token = self._path(place), self._token()
-            aside = f"{self._tree.directory(place.folder)}/{displaced_name(token, '')}"
+            aside = self._in(place.folder, displaced_name(token, ""))
             take_away(path, _state(place), aside, self._beside(path, token))
-            self._dirty.add(self._tree.directory(place.folder))
+            self._dirty.add(self._tree.paths[place.folder])
             draft.moved.append((place.folder, place.name))
 
     def _beside(self, path: str, token: str) -> str:
@@ -298,14 +316,11 @@ class Writer:
         return f"{path.removesuffix(self._codec.suffix)}-{token}{self._codec.suffix}"
 
     def _path(self, place: Place) -> str:
-        return f"{self._tree.directory(place.folder)}/{place.name}"
+        return self._in(place.folder, place.name)
 
-
-def _remove(paths: Iterable[str]) -> None:
-    """Remove files of ours that are no longer needed; those that cannot be now are when the mirror is next opened."""
-    for path in paths:
-        with contextlib.suppress(OSError):
-            os.unlink(path)
+    def _in(self, folder: int, name: str) -> str:
+        """Return a path that leads to a name in a collection through no link, good for the next step. Raises OSError."""
+        return f"{self._below.at(self._tree.paths[folder])}/{name}"
 
 
 def _receipt(draft: _Draft) -> Receipt:

@@ -15,6 +15,7 @@ from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.maildir.side import MaildirSide
 from jmapsync.storage.port import Outcome
 from jmapsync.storage.vdir.side import VdirSide
+from jmapsync.storage.vdir.tree import LINK
 from tests.storage.vdir.room import Room, assert_silent, item
 from tests.storage.vdir.tiny import Tiny
 
@@ -222,17 +223,22 @@ class TestChangedHere:
         problems = room.look().problems
         assert [(one.item, one.why) for one in problems] == [
             ("caf\\xe9", "its name is not valid UTF-8; rename it"),
-            ("link", "it is a symbolic link"),
+            ("link", LINK),
         ]
 
-    def test_a_known_collection_may_come_to_lie_on_another_disk(self, room: Room, work: int, tmp_path: Path) -> None:
+    def test_a_link_in_the_place_of_a_known_collection_is_named_and_nothing_is_gone(
+        self, room: Room, work: int, tmp_path: Path
+    ) -> None:
         room.create(item("one"), work)
         folder = room.directory(work)
         shutil.copytree(folder, tmp_path / "disk")
         shutil.rmtree(folder)
         folder.symlink_to(tmp_path / "disk")
         assert shown(room) == {"Work": ("Work", "")}
-        assert room.look().gone == []
+        seen = room.look()
+        assert (seen.gone, seen.moved, seen.suspicious) == ([], [], "")
+        assert [one.item for one in seen.problems] == ["Work"]
+        assert "symbolic link" in seen.problems[0].why
 
 
 class TestLostLedger:

@@ -232,7 +232,7 @@ class TestWhatIsMissing:
         listed = scan._read
 
         def fail(directory: str, suffix: str) -> object:
-            if directory.endswith("Work"):
+            if os.path.realpath(directory).endswith("Work"):
                 raise PermissionError(13, "Permission denied", directory)
             return listed(directory, suffix)
 

@@ -213,7 +213,7 @@ class TestSomeCollections:
         scanned = scan.scan
 
         def note(directory: str, suffix: str, known: object) -> object:
-            listed.append(directory.rpartition("/")[2])
+            listed.append(os.path.basename(os.path.realpath(directory)))
             return scanned(directory, suffix, known)  # type: ignore[arg-type]
 
         monkeypatch.setattr(look, "scan", note)
