@@ -16,6 +16,7 @@ from jmapsync.engine.intents import made
 from jmapsync.errors import SuspendedError
 from jmapsync.ledger import Ledger, Record
 from jmapsync.planner.model import NO_TAGS, NOTHING, Side, Version
+from jmapsync.storage.port import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -57,14 +58,20 @@ class Absorber:
 
     def unanswered(self) -> list[str]:
         """Begin a look and return the ids that an earlier one got no answer for, or has not told of yet."""
-        return sorted(self.holding.unanswered() | made(self.ledger, self.kind.items.kind))
+        self.remote.unread = self.holding.has_unread_containers()
+        return sorted(self.holding.unanswered() | self._out_of_sight() | made(self.ledger, self.kind.items.kind))
+
+    def _out_of_sight(self) -> set[str]:
+        """Return the ids of what was named because its containers cannot be seen: where those appear, no change tells of it."""
+        records = self.ledger.records(list(self.holding.problems())).values()
+        return {str(one.ref) for one in records if one.remote is not None and one.ref is not None and not one.remote.homes}
 
     def take_remote(self, page: Observation) -> None:
         """Take in one page of a look at the server."""
         with self.ledger.transaction():
             if page.folders or page.gone_folders or page.folders_whole:
                 self._remote_folders(page)
-            self._remote_items(page.items)
+            page.problems += self._remote_items(page.items)
             self._gone_on_server(page.gone_refs)
             self.holding.take_answers(page)
             if page.cursor:
@@ -74,7 +81,7 @@ class Absorber:
         kind = self.kind.containers.kind
         gone = set(page.gone_folders)
         if page.folders_whole:
-            gone |= self.ledger.refs(kind) - {folder.ref for folder in page.folders}
+            gone |= self.ledger.refs(kind) - {folder.ref for folder in page.folders} - page.unread
         roles = {role: ref for role, ref in self.remote.roles.items() if ref not in gone}
         told = {folder.role for folder in page.folders}
         folders: list[Folder] = []
@@ -86,7 +93,7 @@ class Absorber:
             folders.append(folder)
         self.remote.roles.clear()
         self.remote.roles.update(roles)
-        for folder in parents_first(self.scope.take(folders, gone, whole=page.folders_whole)):
+        for folder in parents_first(self.scope.take(folders, gone, whole=page.folders_whole and not page.unread)):
             self.remote.keys[folder.ref] = self._remote_folder(folder)
         records = self.ledger.by_ref(kind, sorted(gone))
         self.ledger.save(replace(record, remote=None) for record in records.values())
@@ -133,26 +140,29 @@ class Absorber:
                 return record
         return None
 
-    def _remote_items(self, items: Sequence[Seen]) -> None:
+    def _remote_items(self, items: Sequence[Seen]) -> list[Trouble]:
+        """Take in items, and return the trouble with those that are left out, wholly or in part, for want of a container."""
         kind = self.kind.items.kind
         refs = [seen.ref for seen in items]
         known = self.ledger.by_ref(kind, refs)
         if self.kind.items.mergeable:
-            self._remote_objects(items, known)
-            return
+            return self._remote_objects(items, known)
         self.scope.recall(items, known)
         _refuse_other_mail(known, items)
         kept = self.ledger.by_ref(self.kind.kept, [ref for ref in refs if ref not in known])
-        fresh, changed = [], []
+        fresh, changed, troubles = [], [], []
         for seen in items:
             record = known.get(seen.ref)
-            if seen.ref in kept or (record is None and not seen.version.homes):
+            if seen.ref in kept:
+                continue
+            troubles += _adrift(f"email {seen.ref}", seen, record)
+            if record is None and not seen.version.homes:
                 continue
             if record is None:
                 label = f"email {seen.ref}"
                 fresh.append(Record(0, kind, seen.ref, label, seen.size, seen.stamp, seen.digest, remote=seen.version))
                 continue
-            if not seen.version.homes and (seen.outside or (record.local is None and record.base is None)):
+            if not seen.version.homes and (seen.outside or not _was_here(record)):
                 # It was moved where nothing is mirrored, by the user's wish, or was never here. One that was, and is in no mailbox
                 # that anybody told of, is in sight of nobody (`planner.merge.hidden_on`): that is no reason to take its file away.
                 changed.append(replace(record, remote=None))
@@ -166,16 +176,20 @@ class Absorber:
                 changed.append(replace(record, remote=version, size=seen.size, stamp=seen.stamp))
         self.ledger.add_many(fresh)
         self.ledger.save(changed)
+        return troubles
 
-    def _remote_objects(self, items: Sequence[Seen], known: dict[str, Record]) -> None:
+    def _remote_objects(self, items: Sequence[Seen], known: dict[str, Record]) -> list[Trouble]:
         """Take in cards or events: one that nobody knew is the file of the same uid, if there is one."""
         kind = self.kind.items.kind
         waiting = self.ledger.by_digest(kind, [seen.digest for seen in items if seen.digest and seen.ref not in known])
         contents: dict[int, bytes] = {}
         files: dict[int, bytes] = {}
-        changed = []
+        changed, troubles = [], []
         for seen in items:
             record = known.get(seen.ref) or next((one for one in waiting.get(seen.digest, ()) if one.remote is None), None)
+            troubles += _adrift(f"{kind} {seen.digest or seen.ref}", seen, record)
+            if not seen.version.homes and not _was_here(record):
+                continue
             size = len(seen.content) + seen.content.count(BLOB) * LIKELY_BLOB
             if record is None:
                 name = f"{self.kind.items.kind} {seen.digest or seen.ref}"
@@ -191,6 +205,7 @@ class Absorber:
         self.ledger.save(changed)
         self.ledger.contents.put("remote", contents)
         self.ledger.contents.put("file", files)
+        return troubles
 
     def _gone_on_server(self, refs: Sequence[str]) -> None:
         for kind in (self.kind.items.kind, self.kind.kept):
@@ -268,6 +283,18 @@ class Absorber:
         """Make one item of a file that was put back and the email that had stayed on the server by the user's wish."""
         self.ledger.save([replace(kept, kind=fresh.kind, name=fresh.name, local=fresh.local)])
         return kept.key
+
+
+def _was_here(record: Record | None) -> bool:
+    """Tell whether an item is here, or was."""
+    return record is not None and (record.local is not None or record.base is not None)
+
+
+def _adrift(name: str, seen: Seen, record: Record | None) -> list[Trouble]:
+    """Return the trouble with an item some of whose containers cannot be known; one that went out of sight is named by the plan."""
+    if not seen.adrift or seen.outside or (_was_here(record) and not seen.version.homes):
+        return []
+    return [Trouble(name, seen.adrift, seen.ref)]
 
 
 def parents_first(folders: Iterable[Folder]) -> list[Folder]:

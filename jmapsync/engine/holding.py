@@ -29,6 +29,11 @@ LOOK = "look"
 """The remedy of a problem that the next look at the disk finds gone or finds again."""
 ASK = "ask"
 """The remedy of a problem that the next look at the server asks about by its id, which stands in `seen`."""
+READ = "read"
+"""The remedy of a problem with a container of the server: the next look at the server reads all of them."""
+LIST = "list"
+"""The remedy of a listing of the server that is not proven whole: the next one."""
+_LISTING = "listing"
 RIGHTS = "rights"
 """The ledger's note of what may be done in each container of the server."""
 ROLES = "roles"
@@ -103,12 +108,34 @@ class Holding:
 
     def take_answers(self, page: Observation) -> None:
         """Hold back by name what the server lists but does not answer for, until it does: no delta tells of it again."""
+        self._take_containers(page)
+        if page.unlisted:
+            why = f"{page.unlisted}; it is listed again by the next run, and what it lacks is not taken for deleted"
+            self._keep(_LISTING, "the server's list", why, LIST)
+        elif page.whole or page.cursor:
+            self.ledger.release([(self.kind, _LISTING)])
+        silent = {trouble.ref for trouble in page.problems if not trouble.container}
         for trouble in page.problems:
-            self._keep(_email(trouble.ref), trouble.item, trouble.why, ASK, seen=trouble.ref)
-        self._silent |= {trouble.ref for trouble in page.problems}
+            if not trouble.container:
+                self._keep(_email(trouble.ref), trouble.item, trouble.why, ASK, seen=trouble.ref)
         answered = (self._asked - self._silent) if page.whole else set[str]()
         answered |= (self._asked | self._silent) & {*(seen.ref for seen in page.items), *page.gone_refs}
-        self.ledger.release((self.kind, _email(ref)) for ref in answered)
+        self.ledger.release((self.kind, _email(ref)) for ref in answered - silent)
+        self._silent = (self._silent - answered) | silent
+
+    def has_unread_containers(self) -> bool:
+        """Tell whether an earlier look met containers of the server that could not be read."""
+        return any(one.remedy == READ for one in self.ledger.problems(self.kind))
+
+    def _take_containers(self, page: Observation) -> None:
+        """Hold back by name the containers that could not be read, and release those that could."""
+        troubles = {_container(trouble.ref): trouble for trouble in page.problems if trouble.container}
+        read = {*map(_container, page.gone_folders), *(_container(folder.ref) for folder in page.folders)}
+        if page.folders_whole:
+            read.update(one.subject for one in self.ledger.problems(self.kind) if one.remedy == READ)
+        self.ledger.release((self.kind, subject) for subject in read - troubles.keys())
+        for subject, trouble in troubles.items():
+            self._keep(subject, trouble.item, trouble.why, READ, seen=trouble.ref)
 
     def has_left_out(self) -> bool:
         """Tell whether a look at the disk had to leave anything out: it is not known what the next one has to look at for it."""
@@ -142,6 +169,10 @@ def _item(key: int) -> str:
 
 def _email(ref: str) -> str:
     return f"ref {ref}"
+
+
+def _container(ref: str) -> str:
+    return f"container {ref}"
 
 
 def _place(path: str) -> str:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from jmapsync.engine.adopt import Adopter
 from jmapsync.engine.commit import Work
 from jmapsync.engine.execute import Executor
-from jmapsync.engine.holding import LOOK
+from jmapsync.engine.holding import LIST, LOOK
 from jmapsync.engine.report import KindReport, Problem, counted
 from jmapsync.engine.rewritten import join_rewritten
 from jmapsync.engine.selection import Selection
@@ -285,7 +285,8 @@ class Restorer:
     def _conclude(self) -> None:
         """Name what could not be put back, and what the server keeps with other bytes than it was sent."""
         mirror, report = self.mirror, self.mirror.report
-        left_out = [one for one in mirror.ledger.problems(mirror.kind.name) if one.remedy == LOOK and self._is_named(one.item)]
+        problems = mirror.ledger.problems(mirror.kind.name)
+        left_out = [one for one in problems if one.remedy == LIST or (one.remedy == LOOK and self._is_named(one.item))]
         report.problems += [Problem(one.item, one.why) for one in (*self._refused(), *left_out)]
         named = {one.item for one in report.problems}
         for page in self._pages():

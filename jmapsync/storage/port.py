@@ -52,6 +52,8 @@ class Seen(Struct, frozen=True):
     """The object as a file, where the server has it as one that can stand on the disk as it is, and that is not large."""
     outside: bool = False
     """Whether it lies in a container that is left out by the user's wish."""
+    adrift: str = ""
+    """Why it is not known where on the server it lies, or not for all of its places; or nothing."""
 
 
 class Folder(Struct, frozen=True):
@@ -87,12 +89,16 @@ class Observation:
     folders_whole: bool = False
     """True when `folders` is all there are."""
     gone_folders: list[str] = field(default_factory=list)
+    unread: set[str] = field(default_factory=set)
+    """Ids of containers that are there and could not be read."""
     detached: dict[str, str] = field(default_factory=dict)
     """On the disk: the paths of folders that are left alone, by the ids of the containers that they are marked with."""
     cursor: str = ""
     """What to start the next look from once this page is kept; nothing leaves it as it is."""
     whole: bool = False
     """True on the last page of a look that has listed every item: what was not listed is gone."""
+    unlisted: str = ""
+    """At the end of a look at everything: why it may have missed something, so that it is done again; or nothing."""
     suspicious: str = ""
     """Why a vanishing must not be believed without a person, or nothing."""
     problems: list[Trouble] = field(default_factory=list)
@@ -113,6 +119,8 @@ class Trouble(Struct, frozen=True):
     why: str
     ref: str = ""
     """The server's id to ask for again at the next look, which a delta would not tell of once more."""
+    container: bool = False
+    """Whether it is a container of the server: then all of them are asked for again."""
 
 
 class Outcome(enum.Enum):
@@ -264,6 +272,8 @@ class Remote(Protocol):
     """The server's id of a container by its role, kept by the engine."""
     outside: set[str]
     """The server's ids of the containers that are left out by the user's wish, kept by the engine."""
+    unread: bool
+    """Whether an earlier look met containers that could not be read, so that all are asked for again; kept by the engine."""
     is_read_only: bool
     """Whether the server takes no writes at all."""
     policy: str

@@ -16,7 +16,7 @@ from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download, ge
 from jmapsync.jmap.failures import MethodError
 from jmapsync.storage.port import Body
 from jmapsync.storage.remote.concurrent import together
-from jmapsync.storage.remote.emails import MAIL, EmailList, get_emails
+from jmapsync.storage.remote.emails import MAIL, emails_of, get_emails
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,9 +98,13 @@ class Bodies:
 
     async def _once_more(self, one: Request) -> Body:
         """Ask which blob the email has now (it may be gone, or the server may have forgotten for a moment)."""
-        call = get_emails(self._account.id, [one.ref], "again", ("id", "blobId", "size"))
+        properties = ("id", "blobId", "size")
+        call = get_emails(self._account.id, [one.ref], "again", properties)
         response = await self._client.call([call], using=(await self._client.session()).using(MAIL, account=self._account))
-        emails = response.get_as(call, EmailList).emails
+        answer = emails_of(response, call, properties)
+        if one.ref in answer.malformed:
+            return Body(one.ref, why=answer.malformed[one.ref], remedy=Remedy.LATER)
+        emails = answer.items
         if not emails:
             return Body(one.ref, vanished=True, why="it was deleted on the server meanwhile")
         try:

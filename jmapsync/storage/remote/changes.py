@@ -13,18 +13,23 @@ from msgspec import Struct
 
 from jmapsync.errors import ServerError
 from jmapsync.jmap.wire import Call, MethodError, Response
-from jmapsync.storage.port import Observation, Trouble
-from jmapsync.storage.remote.emails import Changes, Email, MailboxList, get_emails, get_mailboxes, seen_email
-from jmapsync.storage.remote.look import unanswered
+from jmapsync.storage.port import Observation
+from jmapsync.storage.remote.decoding import listed
+from jmapsync.storage.remote.emails import Changes, Mailbox, get_emails, get_mailboxes
+from jmapsync.storage.remote.mailboxes import Mailboxes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from jmapsync.storage.remote.look import RemoteLook
 
 CALLS = 6
 """Calls of the request for the changes of mailboxes and emails together."""
-MOST_PAGES = 100_000
+MOST_PAGES = 10_000
+"""Pages of one list of changes."""
+IDLE = 100
+"""Pages in a row that may tell of nothing (James gives such)."""
+ENDLESS = "the server's list of changes does not end"
 WENT_BACK = "the server's state went back, as after a restored backup"
 
 
@@ -63,18 +68,25 @@ class ChangesLook:
     def __init__(self, look: RemoteLook) -> None:
         """Prepare."""
         self._look = look
+        self.response: Response | None = None
+        """The answer to the first request."""
+        self.created: set[str] = set()
+        """Emails that were told to be new."""
 
-    async def since(self, cursor: Cursor) -> AsyncIterator[Observation]:
+    async def since(self, cursor: Cursor, besides: Sequence[Call] = ()) -> AsyncIterator[Observation]:
         """Yield what changed since a cursor, folders first; each page carries the cursor that covers it.
 
-        Raises WholeLookNeededError.
+        `besides` are calls to be answered first, together with the first page: see `response`. Raises WholeLookNeededError.
         """
         more_mailboxes = more_emails = True
-        together = (await self._look.limits()).max_calls_in_request >= CALLS
+        together = (await self._look.limits()).max_calls_in_request >= CALLS + len(besides)
+        idle = 0
         for _ in range(MOST_PAGES):
             with_emails = more_emails and (together or not more_mailboxes)
             boxes_call, emails_call, calls = await self._ask_changes(cursor, mailboxes=more_mailboxes, emails=with_emails)
-            response = await self._look.call(calls)
+            response = await self._look.call([*besides, *calls])
+            besides = ()
+            self.response = self.response or response
             page = Observation()
             boxes, emails = Changes(new_state=cursor.mailbox), Changes(new_state=cursor.email)
             if more_mailboxes:
@@ -82,17 +94,19 @@ class ChangesLook:
                 await self._take_mailboxes(response, boxes, page)
             if with_emails:
                 emails = believed(response, emails_call, cursor.email)
-            if page.folders or page.gone_folders:
+            if page.folders or page.gone_folders or page.problems:
                 yield page
             page = Observation()
             if with_emails:
-                found = await self._look.collect(response, ("email-created", "email-updated"), [*emails.created, *emails.updated])
+                self.created.update(emails.created)
+                told = [*emails.created, *emails.updated]
+                found = await self._look.collect(response, ("email-created", "email-updated"), told)
                 async for folders in self._look.unknown_homes(found):
                     yield folders
                 gone = set(emails.destroyed)
-                page.items = [seen_email(email, self._look.boxes) for email in found.values() if email.id not in gone]
+                page = self._look.seen(found, [ref for ref in told if ref not in gone])
                 page.gone_refs = [*emails.destroyed, *(ref for ref in self._look.lost if ref not in gone)]
-                page.problems = _missing(emails, found, gone | set(self._look.lost))
+            idle = idle + 1 if boxes.empty and emails.empty else 0
             cursor = Cursor(emails.new_state, boxes.new_state, cursor.server)
             page.cursor = cursor.encode()
             yield page
@@ -100,7 +114,9 @@ class ChangesLook:
             more_emails = emails.has_more_changes if with_emails else more_emails
             if not (more_mailboxes or more_emails):
                 return
-        raise WholeLookNeededError("the server's list of changes does not end")
+            if idle > IDLE:
+                break
+        raise WholeLookNeededError(ENDLESS)
 
     async def _ask_changes(self, cursor: Cursor, *, mailboxes: bool, emails: bool) -> tuple[Call, Call, list[Call]]:
         account, limit = self._look.account, await self._look.page()
@@ -123,27 +139,39 @@ class ChangesLook:
 
     async def _take_mailboxes(self, response: Response, changes: Changes, page: Observation) -> None:
         gone = set(changes.destroyed)
+        found = Mailboxes()
         for name in ("box-created", "box-updated"):
             try:
-                found = response.get_as(Call("Mailbox/get", {}, name), MailboxList)
+                found.take(listed(response, Call("Mailbox/get", {}, name), Mailbox))
             except MethodError:
                 ids = changes.created if name == "box-created" else changes.updated
-                found = await self._mailboxes(ids)
-            gone |= set(found.not_found or ())
-            page.folders += [box.folder() for box in found.mailboxes]
-        told = self._look.boxes.keys.keys() | self._look.boxes.outside | {folder.ref for folder in page.folders}
-        if any(folder.parent and folder.parent not in told for folder in page.folders):
-            page.folders = await self._look.all_folders()  # a page may tell of a child before its parent (hard case 21)
-        page.folders = [folder for folder in page.folders if folder.ref not in gone]
+                more = await self._look.mailboxes.some(ids)
+                found.folders |= more.folders
+                found.unread |= more.unread
+                found.flawed |= more.flawed
+                found.lost |= more.lost
+        gone |= found.lost
+        known = self._look.boxes.keys.keys() | self._look.boxes.outside | found.folders.keys()
+        if any(folder.parent and folder.parent not in known for folder in found.folders.values()):
+            found = await self._look.mailboxes.all()  # a page may tell of a child before its parent (hard case 21)
+            found.whole = False
+        found.folders = {ref: folder for ref, folder in found.folders.items() if ref not in gone}
+        told = found.observation()
+        page.folders, page.unread, page.problems = told.folders, told.unread, told.problems
         page.gone_folders = sorted(gone)
 
-    async def _mailboxes(self, ids: list[str]) -> MailboxList:
-        found = MailboxList()
-        for batch in (await self._look.limits()).gets(ids):
-            get = get_mailboxes(self._look.account, batch, "boxes")
-            part = (await self._look.call([get])).get_as(get, MailboxList)
-            found = MailboxList(part.state, found.mailboxes + part.mailboxes, [*(found.not_found or ()), *(part.not_found or ())])
-        return found
+
+async def destroyed_since(look: RemoteLook, state: str) -> set[str]:
+    """Return the ids of the emails that were destroyed since a state. Raises WholeLookNeededError."""
+    destroyed: set[str] = set()
+    for _ in range(IDLE):
+        call = Call("Email/changes", {"accountId": look.account, "sinceState": state, "maxChanges": await look.page()}, "since")
+        changes = believed(await look.call([call]), call, state)
+        destroyed.update(changes.destroyed)
+        state = changes.new_state
+        if not changes.has_more_changes:
+            return destroyed
+    raise WholeLookNeededError(ENDLESS)
 
 
 def believed(response: Response, call: Call, since: str) -> Changes:
@@ -151,10 +179,12 @@ def believed(response: Response, call: Call, since: str) -> Changes:
     try:
         changes = response.get_as(call, Changes)
     except MethodError as error:
-        if error.type in {"accountNotFound", "accountReadOnly", "forbidden", "serverUnavailable", "unknownMethod"}:
+        if error.type in {"accountNotFound", "accountReadOnly", "forbidden", "serverUnavailable"}:
             raise
         # Cyrus also answers serverFail or invalidArguments where cannotCalculateChanges is meant (cyrus-imapd 3687).
         raise WholeLookNeededError(f"the server cannot tell what changed ({error.type})") from error
+    except ServerError as error:
+        raise WholeLookNeededError("the server's list of changes is malformed") from error
     if changes.old_state != since:
         raise WholeLookNeededError("the server told the changes since another state than ours")
     if went_back(since, changes.new_state):
@@ -169,8 +199,3 @@ def believed(response: Response, call: Call, since: str) -> Changes:
 def went_back(old: str, new: str) -> bool:
     """Tell whether a state that counts (Cyrus' modseqs do) is lower than it was."""
     return old.isdecimal() and new.isdecimal() and int(new) < int(old)
-
-
-def _missing(changes: Changes, found: dict[str, Email], gone: set[str]) -> list[Trouble]:
-    listed = dict.fromkeys([*changes.created, *changes.updated])
-    return [unanswered(ref) for ref in listed if ref not in found and ref not in gone]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -13,14 +13,25 @@ from jmapsync.formats.flags import valid_keyword
 from jmapsync.jmap.wire import Call, Ref
 from jmapsync.planner.model import Version
 from jmapsync.storage.port import Folder, Seen
+from jmapsync.storage.remote.decoding import Listed, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from jmapsync.jmap.wire import Response
+
 MAIL = "urn:ietf:params:jmap:mail"
 PROPERTIES = ("id", "blobId", "mailboxIds", "keywords", "receivedAt", "size")
 """All that a mirror needs; anything more makes servers parse bodies."""
+READ_BACK = ("id", "blobId", "mailboxIds", "keywords")
+"""What is read again after a change."""
 MAILBOX_PROPERTIES = ("id", "name", "parentId", "role", "myRights")
+HOMELESS = "the server names no mailbox that it is in"
+ADRIFT = "the server says it is in a mailbox that cannot be read: {}"
+
+Name = Annotated[str, msgspec.Meta(min_length=1)]
+Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
+"""An UnsignedInt (RFC 8620, 1.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,9 @@ class Boxes:
     """Mailbox id by role."""
     outside: set[str] = field(default_factory=set)
     """Ids of mailboxes whose mail is not mirrored by the user's wish; one that others lie in has a key all the same."""
+
+    unread: set[str] = field(default_factory=set)
+    """Ids of mailboxes that the server gave in a malformed way, and that nobody ever knew."""
 
     def ids(self, homes: frozenset[int]) -> list[str]:
         """Return the mailbox ids of containers."""
@@ -47,15 +61,15 @@ class Boxes:
         return box in self.keys or box in self.outside
 
 
-class Email(msgspec.Struct, rename="camel"):
-    """The metadata of one email."""
+class Email(msgspec.Struct, rename="camel", kw_only=True):
+    """The metadata of one email, as far as it was asked for."""
 
-    id: str
+    id: Name
     blob_id: str = ""
     mailbox_ids: dict[str, bool] = {}
     keywords: dict[str, bool] = {}
     received_at: str = ""
-    size: int = 0
+    size: Count = 0
 
     @property
     def boxes(self) -> list[str]:
@@ -63,35 +77,52 @@ class Email(msgspec.Struct, rename="camel"):
         return [box for box, held in self.mailbox_ids.items() if held]
 
 
-class EmailList(msgspec.Struct, rename="camel"):
-    """The result of Email/get."""
+class _WholeEmail(Email, rename="camel", kw_only=True):
+    """An email with all that a mirror needs: what lacks any of it is malformed, not an email without content or keywords."""
 
-    state: str = ""
-    emails: list[Email] = msgspec.field(name="list", default_factory=list)
-    not_found: list[str] | None = None
+    blob_id: Name
+    mailbox_ids: dict[str, bool]
+    keywords: dict[str, bool]
+    received_at: str
+    size: Count
+
+
+class _HeldEmail(Email, rename="camel", kw_only=True):
+    """An email as it is read again after a change."""
+
+    blob_id: Name
+    mailbox_ids: dict[str, bool]
+    keywords: dict[str, bool]
+
+
+_KINDS: dict[tuple[str, ...], type[Email]] = {PROPERTIES: _WholeEmail, READ_BACK: _HeldEmail}
 
 
 class Mailbox(msgspec.Struct, rename="camel"):
-    """One mailbox."""
+    """One mailbox, as far as it was asked for."""
 
-    id: str
-    name: str = ""
+    id: Name
+    name: str
     parent_id: str | None = None
-    role: str | None = None
-    my_rights: dict[str, bool] = {}
+    role: Any = None
+    my_rights: Any = None
+
+    @property
+    def flaw(self) -> str:
+        """Return what is wrong with it, though it can be mirrored; or nothing."""
+        if self.role is not None and not isinstance(self.role, str):
+            return "its role is malformed; it is taken to have none"
+        held = self.my_rights
+        if not isinstance(held, dict) or not all(isinstance(each, bool) for each in held.values()):
+            return "its myRights is malformed: what may be done in it is unknown"
+        return ""
 
     def folder(self) -> Folder:
         """Return it as a container."""
-        rights = frozenset(name for name, held in self.my_rights.items() if held)
-        return Folder(self.id, self.name, self.parent_id or "", (self.role or "").lower(), rights=rights)
-
-
-class MailboxList(msgspec.Struct, rename="camel"):
-    """The result of Mailbox/get."""
-
-    state: str = ""
-    mailboxes: list[Mailbox] = msgspec.field(name="list", default_factory=list)
-    not_found: list[str] | None = None
+        held = self.my_rights if isinstance(self.my_rights, dict) else {}
+        role = self.role if isinstance(self.role, str) else ""
+        rights = frozenset(name for name, may in held.items() if may is True)
+        return Folder(self.id, self.name, self.parent_id or "", role.lower(), rights=rights)
 
 
 class Changes(msgspec.Struct, rename="camel"):
@@ -115,6 +146,11 @@ def get_emails(account: str, ids: Sequence[str] | Ref, name: str, properties: Se
     return Call("Email/get", {"accountId": account, "ids": ids, "properties": list(properties)}, name)
 
 
+def emails_of(response: Response, call: Call, properties: tuple[str, ...] = PROPERTIES) -> Listed[Email]:
+    """Return the emails that a call of `get_emails` for these properties gave. Raises MethodError."""
+    return listed(response, call, _KINDS.get(properties, Email))
+
+
 def get_mailboxes(account: str, ids: Sequence[str] | Ref | None, name: str) -> Call:
     """Return the call that reads mailboxes; None asks for all."""
     return Call("Mailbox/get", {"accountId": account, "ids": ids, "properties": list(MAILBOX_PROPERTIES)}, name)
@@ -134,7 +170,9 @@ def seen_email(email: Email, boxes: Boxes) -> Seen:
     """Return an email as an observation."""
     outside = not boxes.outside.isdisjoint(email.boxes)
     version = version_of(email, boxes)
-    return Seen(email.id, version, size=email.size, stamp=seconds(email.received_at), outside=outside)
+    unread = boxes.unread.intersection(email.boxes)
+    adrift = ADRIFT.format(", ".join(sorted(unread))) if unread else "" if email.boxes else HOMELESS
+    return Seen(email.id, version, size=email.size, stamp=seconds(email.received_at), outside=outside, adrift=adrift)
 
 
 def seconds(text: str) -> int:

@@ -20,8 +20,8 @@ from jmapsync.jmap.wire import Call, split
 from jmapsync.planner.model import Version
 from jmapsync.storage.port import Job, Outcome, Receipt
 from jmapsync.storage.remote.concurrent import together
-from jmapsync.storage.remote.emails import MAIL, Email, EmailList, get_emails, patch, seconds, utc_date, version_of
-from jmapsync.storage.remote.write import READ_BACK, failed_call, read_back, refusal
+from jmapsync.storage.remote.emails import MAIL, READ_BACK, Email, emails_of, get_emails, patch, seconds, utc_date, version_of
+from jmapsync.storage.remote.write import failed_call, read_back, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -170,7 +170,7 @@ class Importer:
         found: dict[str, Email] = {}
         for some in (await self._client.session()).limits.gets(dict.fromkeys(refs)):
             call = get_emails(self._account.id, some, "existing")
-            found.update({email.id: email for email in (await self._call([call])).get_as(call, EmailList).emails})
+            found.update({email.id: email for email in emails_of(await self._call([call]), call).items})
         return found
 
     async def _bring_in(self, jobs: Sequence[tuple[Job, str]], bound: dict[str, Email]) -> dict[str, Email]:

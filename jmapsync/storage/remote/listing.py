@@ -1,38 +1,53 @@
-"""List all that an account on the server holds, page by page; only a complete listing makes anything vanish (RFC 8621, 4.4)."""
+"""List all that an account on the server holds, page by page, and prove the listing whole before its cursor is kept.
+
+The proof trusts neither `queryState` nor `total`, which may be missing, differ from page to page, or be wrong. Where every page
+was read in the state known before the first, nothing moved; else the ids are listed once more by pages that overlap (`paging`).
+What the ledger believes to be there and no list names is asked for by its id: only the server's word for it makes it gone.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jmapsync.jmap.wire import Call, MethodError, Response
+from jmapsync.jmap.failures import RequestError
+from jmapsync.jmap.wire import Call, MethodError, Response, batched
 from jmapsync.storage.port import Observation
-from jmapsync.storage.remote.changes import MOST_PAGES, WENT_BACK, ChangesLook, Cursor, WholeLookNeededError, went_back
+from jmapsync.storage.remote.changes import WENT_BACK, ChangesLook, Cursor, WholeLookNeededError, destroyed_since, went_back
 from jmapsync.storage.remote.concurrent import begun
-from jmapsync.storage.remote.emails import EmailList, Mailbox, MailboxList, get_emails, get_mailboxes, seen_email
-from jmapsync.storage.remote.look import unanswered
+from jmapsync.storage.remote.emails import emails_of, get_emails, get_mailboxes
+from jmapsync.storage.remote.paging import ENDLESS, MOST_PAGES, Page, Walk, read_page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from jmapsync.storage.remote.look import RemoteLook
+    from jmapsync.storage.remote.mailboxes import Mailboxes
 
-LISTINGS = 3
-"""Times a listing is begun anew when the server's mail changes under it."""
 FEW = 3
 """Messages an account may lose to the last one in one listing without a question."""
-SILENTLY_CUT = 500
-"""Stalwart cuts Foo/get with ids null at this number without a word."""
+BARREN = 10
+"""Pages in a row of which the server may not have a single email."""
+MOST_STATES = 16
+"""States of which the changes are asked for one by one."""
+UNREAD = "the server lists emails that it does not have"
+CUT = "the server's list lacks emails that it has"
 
 
 @dataclass(slots=True)
 class _Listing:
     """What a listing has met so far."""
 
+    state: str
+    """The server's state before the first page."""
     ids: set[str] = field(default_factory=set)
-    state: str = ""
-    stable: bool = True
-    total: int | None = None
+    """What the last pass named, and the server did not say it lacks."""
+    every: set[str] = field(default_factory=set)
+    """What any pass named."""
+    ended: bool = False
+    """Whether the end is known: a page without ids."""
+    why: str = ""
+    """Why the listing is not whole, or nothing."""
 
 
 class ListingLook:
@@ -41,172 +56,215 @@ class ListingLook:
     def __init__(self, look: RemoteLook) -> None:
         """Prepare."""
         self._look = look
-        self._position = 0
-        """Where the next page begins."""
         self._outside: list[str] = []
         """Mailboxes whose mail need not be listed."""
+        self._sorted = True
+        """Whether the server sorts by the time of receipt: what arrives during a listing then comes at its end."""
 
     async def everything(
         self, known: Callable[[], set[str]], server: str, since: Cursor | None = None
     ) -> AsyncIterator[Observation]:
         """Yield all there is: folders, then pages of emails, then what a cursor taken before the listing shows to have changed.
 
-        `known` returns the ids the ledger believes to be on the server; those that a complete listing lacks are gone. `since`
-        is where the last look had come to.
+        `known` returns the ids the ledger believes to be on the server. `since` is where the last look had come to. The cursor
+        comes at the end of a listing that is whole, and of no other.
         """
-        account = self._look.account
-        boxes = get_mailboxes(account, None, "boxes")
-        state = get_emails(account, [], "state")
-        listing, before = _Listing(), known()
-        query, emails = await self._query(0)
-        selective = self._look.selective
-        response = await self._look.call([boxes, state] if selective else [boxes, state, query, emails])
-        folders = response.get_as(boxes, MailboxList)
-        cursor = Cursor(response.get_as(state, EmailList).state, folders.state, server)
-        found_boxes = {box.id: box for box in folders.mailboxes}
-        if len(folders.mailboxes) >= SILENTLY_CUT:
-            found_boxes.update(await self._all_mailboxes())
-        yield Observation(folders=[box.folder() for box in found_boxes.values()], folders_whole=True)
-        if selective:
-            query, emails, response = await self._query_inside()
+        before = known()
+        state = get_emails(self._look.account, [], "state")
+        response, folders = await self._begin([state] if self._look.selective else [state, *await self._query(0)])
+        cursor = Cursor(emails_of(response, state).state, folders.state, server)
+        listing = _Listing(cursor.email)
+        yield folders.observation()
+        if self._look.selective:
+            self._outside = sorted(self._look.boxes.outside)
+        async for page in self._pages(listing, None if self._look.selective else response):
+            yield page
+        changes = ChangesLook(self._look)
+        replay, ahead = changes.since(cursor), None
+        if not (listing.ended or listing.why or self._has_moved(listing)):
+            # A total told the end: that is proven together with the first of the changes.
+            probe = (await self._query(len(listing.every)))[0]
+            replay = changes.since(cursor, [probe])
+            ahead = await _first(replay)
+            listing.ended = _is_end(changes, probe)
+        if not listing.why and (not listing.ended or self._has_moved(listing)):
+            replay, ahead = ChangesLook(self._look).since(cursor), None
+            async for page in self._list_again(listing):
+                yield page
+        async for page in self._conclude(listing, before, went_back=since is not None and went_back(since.email, cursor.email)):
+            yield page
+        async for page in self._replay(listing, before, replay, ahead):
+            yield page
+
+    # the first pass
+
+    async def _begin(self, calls: list[Call]) -> tuple[Response, Mailboxes]:
+        """Send the first request; return its response, and all mailboxes."""
+        boxes = get_mailboxes(self._look.account, None, "boxes")
+        try:
+            response = await self._look.call([boxes, *calls])
+        except RequestError as error:
+            if error.type != "limit":
+                raise
+            # Cyrus refuses the whole request where one of its calls would give too many objects.
+            return await self._look.call(calls), await self._look.mailboxes.paged()
+        return response, await self._look.mailboxes.all(response, boxes)
+
+    async def _pages(self, listing: _Listing, response: Response | None) -> AsyncIterator[Observation]:
+        """Yield the emails page by page; `response` may have the first one."""
+        position, barren = 0, 0
+        total: int | None = None
+        response, page = await self._page(0, response)
         for _ in range(MOST_PAGES):
-            ids = self._read_page(response, query, listing)
-            fresh = [ref for ref in ids if ref not in listing.ids]
-            listed = response
-            query, emails = await self._query(self._position)
-            reached_end = not ids or (listing.total is not None and self._position >= listing.total)
-            async with begun(None if reached_end else self._look.call([query, emails])) as following:  # the server is never idle
-                found = await self._look.collect(listed, ("emails",), ids)
+            listing.why, total = page.why, page.total if page.total is not None else total
+            fresh = [ref for ref in page.ids if ref not in listing.every]
+            position = (position if page.position is None else page.position) + len(page.ids)
+            listing.every.update(page.ids)
+            is_last = not fresh or (total is not None and position >= total)
+            async with begun(None if is_last else self._page(position)) as following:  # the server is never idle
+                found = await self._look.collect(response, ("emails",), page.ids)
                 async for extra in self._look.unknown_homes(found):
                     yield extra
                 # An id that is listed without an answer is there all the same.
-                listing.ids |= set(ids) - set(self._look.lost)
-                yield Observation(
-                    items=[seen_email(found[ref], self._look.boxes) for ref in fresh if ref in found],
-                    problems=[unanswered(ref) for ref in ids if ref not in found and ref not in self._look.lost],
-                )
-                complete = listing.total is not None and listing.total <= len(listing.ids) + len(self._look.lost)
-                if not ids or complete or (not fresh and not listing.stable):  # or the messages move on as fast as the pages
-                    break
-                response = await (following or self._look.call([query, emails]))
-        async for late in self._until_stable(listing):
-            yield late
-        yield _end(listing, before, went_back=since is not None and went_back(since.email, cursor.email))
-        async for late in self._replay(listing, cursor):
-            yield late
+                listing.ids.update(set(page.ids).difference(self._look.lost))
+                yield self._look.seen(found, fresh)
+                listing.ended = not page.ids and not page.why
+                barren = barren + 1 if fresh and not (found or self._look.malformed) else 0
+                if barren == BARREN:
+                    listing.why = UNREAD
+                if listing.why or not fresh or (total is not None and total <= len(listing.every)):
+                    return
+                response, page = await (following or self._page(position))
+        listing.why = ENDLESS
 
-    async def _replay(self, listing: _Listing, cursor: Cursor) -> AsyncIterator[Observation]:
-        """Yield what changed since before a listing, and at its end the cursor, unless the next run has to list again.
+    async def _page(self, position: int, response: Response | None = None) -> tuple[Response, Page]:
+        """Return a page with its emails, asked for in another way where the server does not know a filter or an order."""
+        while True:
+            query, emails = await self._query(position)
+            response = response or await self._look.call([query, emails])
+            try:
+                return response, read_page(response, query)
+            except MethodError as error:
+                if self._sorted and error.type == "unsupportedSort":
+                    self._sorted = False
+                elif self._outside and error.type in {"unsupportedFilter", "invalidArguments"}:
+                    self._outside = []
+                else:
+                    raise
+            response = None
 
-        Page by page, because a mailbox has to be taken up before the emails in it can be read.
-        """
-        reached, skipped = "", False
-        try:
-            async for page in ChangesLook(self._look).since(cursor):
-                reached, page.cursor = page.cursor or reached, ""
-                # Positions skip only what lies behind a message that vanished.
-                skipped = skipped or (not listing.stable and bool(page.gone_refs))
-                yield page
-        except WholeLookNeededError:
-            return  # the listing stands by itself
-        if not skipped:
-            yield Observation(cursor=reached)
-
-    def _read_page(self, response: Response, query: Call, listing: _Listing) -> list[str]:
-        answer = response.get(query)
-        ids = [str(ref) for ref in answer.get("ids") or []]
-        state = str(answer.get("queryState") or "")
-        if listing.state and state != listing.state:
-            listing.stable = False
-        listing.state = state
-        if isinstance(answer.get("total"), int):
-            listing.total = answer["total"]
-        self._position = int(answer.get("position") or 0) + len(ids)
-        return ids
-
-    async def _until_stable(self, listing: _Listing) -> AsyncIterator[Observation]:
-        """List the ids again, without their emails, where the server's mail changed under the listing (hard case 26)."""
-        if listing.total is not None and len(listing.ids) + len(self._look.lost) < listing.total:
-            listing.stable = False
-        for _ in range(LISTINGS):
-            if listing.stable:
-                return
-            again = _Listing()
-            position = 0
-            while True:
-                query, _unused = await self._query(position)
-                ids = self._read_page(await self._look.call([query]), query, again)
-                position = self._position
-                if not ids or (again.ids.issuperset(ids) and not again.stable):
-                    break
-                again.ids |= set(ids)
-            missed = sorted(again.ids - listing.ids)
-            found = await self._look.fetch(missed)
-            async for extra in self._look.unknown_homes(found):
-                yield extra
-            yield Observation(items=[seen_email(email, self._look.boxes) for email in found.values()])
-            listing.ids = again.ids
-            listing.stable = again.stable and (again.total is None or len(again.ids) >= again.total)
-
-    async def _query_inside(self) -> tuple[Call, Call, Response]:
-        """Ask for the first page of what lies in any mailbox that is not left out; for all, where the server has no such filter."""
-        self._outside = sorted(self._look.boxes.outside)
-        query, emails = await self._query(0)
-        response = await self._look.call([query, emails])
-        if self._outside and _is_unsupported(response, query):
-            self._outside = []
-            query, emails = await self._query(0)
-            response = await self._look.call([query, emails])
-        return query, emails, response
-
-    async def _query(self, position: int) -> tuple[Call, Call]:
+    async def _query(self, position: int, limit: int = 0) -> tuple[Call, Call]:
         account = self._look.account
         query = Call(
             "Email/query",
             {
                 "accountId": account,
                 **({"filter": {"inMailboxOtherThan": self._outside}} if self._outside else {}),
-                "sort": [{"property": "receivedAt", "isAscending": True}],
+                **({"sort": [{"property": "receivedAt", "isAscending": True}]} if self._sorted else {}),
                 "position": position,
-                "limit": await self._look.page(),
+                "limit": limit or await self._look.page(),
                 "calculateTotal": position == 0,
             },
             "query",
         )
         return query, get_emails(account, query.ref("/ids"), "emails")
 
-    async def _all_mailboxes(self) -> dict[str, Mailbox]:
-        """Return every mailbox by paging, where a listing may have been cut silently."""
-        found: dict[str, Mailbox] = {}
-        position = 0
-        while True:
-            query = Call("Mailbox/query", {"accountId": self._look.account, "position": position, "limit": SILENTLY_CUT}, "q")
-            get = get_mailboxes(self._look.account, query.ref("/ids"), "boxes")
-            response = await self._look.call([query, get])
-            ids = response.get(query).get("ids") or []
-            if not ids:
-                return found
-            found.update({box.id: box for box in response.get_as(get, MailboxList).mailboxes})
-            position += len(ids)
+    def _has_moved(self, listing: _Listing) -> bool:
+        """Tell whether any email was read in another state than the one before the first page."""
+        return not listing.state or bool(self._look.states - {listing.state})
 
+    # the proof
 
-def _is_unsupported(response: Response, query: Call) -> bool:
-    try:
-        response.get(query)
-    except MethodError as error:
-        if error.type in {"unsupportedFilter", "invalidArguments"}:
-            return True
-        raise
-    return False
+    async def _list_again(self, listing: _Listing) -> AsyncIterator[Observation]:
+        """List the ids once more, by pages that overlap, and yield the emails that were skipped (hard case 26)."""
+        walk = Walk()
+        while not walk.ended:
+            query, _ = await self._query(walk.position)
+            walk.take(read_page(await self._look.call([query]), query))
+        listing.ended, listing.why = True, walk.why
+        listing.ids = {*walk.ids, *walk.strays}
+        async for page in self._fetched(sorted(listing.ids - listing.every)):
+            yield page
+            listing.ids.difference_update(page.gone_refs)
+            page.gone_refs = []
+        listing.every |= listing.ids
 
+    async def _fetched(self, ids: list[str]) -> AsyncIterator[Observation]:
+        """Yield emails by their ids; those that the server says it does not have are gone."""
+        for some in batched(ids, await self._look.page()):
+            self._look.forget()
+            found = await self._look.fetch(some)
+            async for extra in self._look.unknown_homes(found):
+                yield extra
+            page = self._look.seen(found, some)
+            page.gone_refs = list(self._look.lost)
+            yield page
 
-def _end(listing: _Listing, before: set[str], *, went_back: bool) -> Observation:
-    """Return the end of a listing: what it lacks is gone, if it is complete, and doubtful if it is strange."""
-    last = Observation(whole=listing.stable)
-    if listing.stable:
-        last.gone_refs = sorted(before - listing.ids)
+    async def _conclude(self, listing: _Listing, before: set[str], *, went_back: bool) -> AsyncIterator[Observation]:
+        """Yield what the listing lacks: gone, where the server says so of its id; and the end of the listing."""
+        gone: list[str] = []
+        async for page in self._fetched(sorted((before | listing.every) - listing.ids)):
+            gone += page.gone_refs
+            page.gone_refs = []
+            if any(not seen.outside for seen in page.items) or page.problems:
+                listing.why = listing.why or CUT
+            yield page
+        last = Observation(gone_refs=gone, whole=not listing.why, unlisted=listing.why)
         if went_back:
             last.suspicious = WENT_BACK
-        elif len(before) > FEW and len(last.gone_refs) == len(before):
+        elif len(before) > FEW and before.issubset(gone):
             last.suspicious = "the server has none of the messages any more that it had"
-    return last
+        yield last
+
+    async def _replay(
+        self, listing: _Listing, before: set[str], changes: AsyncIterator[Observation], ahead: Observation | None
+    ) -> AsyncIterator[Observation]:
+        """Yield what changed since before a listing, and at its end the cursor, unless the next run has to list again.
+
+        Page by page, because a mailbox has to be taken up before the emails in it can be read.
+        """
+        states = sorted(self._look.states - {listing.state})
+        reached = ""
+        try:
+            if ahead is not None:
+                reached, ahead.cursor = ahead.cursor, ""
+                yield ahead
+            async for page in changes:
+                reached, page.cursor = page.cursor or reached, ""
+                yield page
+        except WholeLookNeededError:
+            return  # the listing stands by itself
+        if states:
+            yield Observation(gone_refs=await self._passed_by(states, sorted(listing.every - before)))
+        if not listing.why:
+            yield Observation(cursor=reached)
+
+    async def _passed_by(self, states: list[str], listed: list[str]) -> list[str]:
+        """Return what came and went during the listing: since the state before it, no change tells of such."""
+        if len(states) <= MOST_STATES:
+            try:
+                destroyed = {ref for state in states for ref in await destroyed_since(self._look, state)}
+            except WholeLookNeededError:
+                pass
+            else:
+                return sorted(destroyed.intersection(listed))
+        gone: list[str] = []
+        async for page in self._fetched(listed):
+            gone += page.gone_refs
+        return gone
+
+
+async def _first(pages: AsyncIterator[Observation]) -> Observation | None:
+    try:
+        return await anext(pages, None)
+    except WholeLookNeededError:
+        return None
+
+
+def _is_end(changes: ChangesLook, probe: Call) -> bool:
+    """Tell whether there is nothing where a listing ended but what came since."""
+    try:
+        page = read_page(changes.response, probe) if changes.response is not None else None
+    except MethodError:
+        return False
+    return page is not None and not page.why and changes.created.issuperset(page.ids)

@@ -41,6 +41,7 @@ class MailSide:
         self.keys, self.roles, self.outside = boxes.keys, boxes.roles, boxes.outside
         self.policy = on_delete
         self.is_read_only = account.is_read_only
+        self.unread = False
         self._selective = selective
         self._client = client
         self._account = account
@@ -91,6 +92,8 @@ class MailSide:
     async def _changes(self, since: Cursor, again: Sequence[str]) -> AsyncIterator[Observation]:
         look = self._look_anew()
         told: set[str] = set()
+        if self.unread:
+            yield (await look.mailboxes.all()).observation()
         async for page in ChangesLook(look).since(since):
             told.update(seen.ref for seen in page.items)
             told.update(page.gone_refs)

@@ -12,7 +12,8 @@ from jmapsync.jmap.blobs import upload
 from jmapsync.jmap.failures import MethodError, SetError, set_errors
 from jmapsync.jmap.wire import Call
 from jmapsync.storage.outbox import Baseline
-from jmapsync.storage.remote.emails import MAIL, Email, EmailList, MailboxList, get_emails, get_mailboxes
+from jmapsync.storage.remote.decoding import listed
+from jmapsync.storage.remote.emails import MAIL, Email, Mailbox, emails_of, get_emails, get_mailboxes
 from jmapsync.storage.remote.imports import MEDIA_TYPE
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class Post:
         offered = tuple(response.get_as(identities, _Identities).identities)
         if not offered:
             raise UnsupportedError("The server has no identity to send as.", advice="Make one in your provider's settings.")
-        roles = {folder.role: folder.ref for folder in (box.folder() for box in response.get_as(boxes, MailboxList).mailboxes)}
+        roles = {folder.role: folder.ref for folder in (box.folder() for box in listed(response, boxes, Mailbox).items)}
         sent = roles.get("sent") or await self._make_sent()
         drafts = roles.get("drafts") or sent
         if not drafts:
@@ -146,7 +147,7 @@ class Post:
         query = Call("Email/query", {"accountId": self._account.id, "filter": wanted}, "query")
         get = get_emails(self._account.id, query.ref("/ids"), "get")
         response = await self._call([query, get])
-        for email in response.get_as(get, EmailList).emails:
+        for email in emails_of(response, get).items:
             if "$draft" in email.keywords and (email.blob_id == blob_id or email.size == size):
                 return email.id
         return ""
@@ -216,7 +217,7 @@ class Post:
             new, is_told = [], False
         else:
             is_told = bool(told.submissions)
-        email = next(iter(response.get_as(emails, EmailList).emails), None)
+        email = next(iter(emails_of(response, emails).items), None)
         is_still = told.state == baseline.state != ""
         return Evidence(any(one.undo_status != "canceled" for one in new), is_told or is_still, email)
 
@@ -226,7 +227,7 @@ class Post:
         One that is not `ours` was a draft before. Raises what `Client.call` raises.
         """
         get = get_emails(self._account.id, [email_id], "email")
-        emails = (await self._call([get])).get_as(get, EmailList).emails
+        emails = emails_of(await self._call([get]), get).items
         if not emails or desk.drafts not in emails[0].boxes:
             return
         change: dict[str, Any]

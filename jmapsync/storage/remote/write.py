@@ -16,7 +16,7 @@ from jmapsync.jmap.failures import MethodError, SetError, set_errors
 from jmapsync.jmap.wire import Call, split
 from jmapsync.planner.model import Order, Verb
 from jmapsync.storage.port import Job, Outcome, Receipt
-from jmapsync.storage.remote.emails import MAIL, Boxes, Email, EmailList, get_emails, patch, tags_of, version_of
+from jmapsync.storage.remote.emails import MAIL, READ_BACK, Boxes, Email, emails_of, get_emails, patch, tags_of, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
     from jmapsync.jmap.wire import Response
-
-READ_BACK = ("id", "blobId", "mailboxIds", "keywords")
 
 
 @dataclass(slots=True)
@@ -104,13 +102,19 @@ class Setter:
     async def _remove(self, jobs: Sequence[Job], batch: _Batch) -> dict[str, Email]:
         """Read emails that are to go, sort out what that means for each, and return them."""
         found: dict[str, Email] = {}
+        lost: set[str] = set()
         for some in (await self._client.session()).limits.gets([str(job.ref) for job in jobs]):
             call = get_emails(self._account.id, some, "now", READ_BACK)
-            now = (await self._call([call])).get_as(call, EmailList)
+            now = emails_of(await self._call([call]), call, READ_BACK)
             batch.state = batch.state or now.state
-            found.update({email.id: email for email in now.emails})
+            found.update({email.id: email for email in now.items})
+            lost.update(now.not_found)
         for job in jobs:
-            self._sort_out(job, found.get(str(job.ref)), batch)
+            if str(job.ref) in found or str(job.ref) in lost:
+                self._sort_out(job, found.get(str(job.ref)), batch)
+            else:  # silence, or what cannot be read, does not mean that it is gone
+                why = "the server did not say what has become of it"
+                batch.receipts.append(Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER))
         return found
 
     def _sort_out(self, job: Job, now: Email | None, batch: _Batch) -> None:
@@ -198,10 +202,10 @@ class Setter:
         """Write keywords and mailboxes whole, guarded by ifInState, for a server that refuses patches (hard case 40)."""
         account, ref, order = self._account.id, str(job.ref), job.order
         now = get_emails(account, [ref], "now", READ_BACK)
-        answer = (await self._call([now])).get_as(now, EmailList)
-        if not answer.emails:
+        answer = emails_of(await self._call([now]), now, READ_BACK)
+        if not answer.items:
             return Receipt(order.key, Outcome.STALE, why="it was deleted on the server meanwhile")
-        email = answer.emails[0]
+        email = answer.items[0]
         words = {word for word, held in email.keywords.items() if held}
         boxes = {box for box, held in email.mailbox_ids.items() if held}
         words = (words | order.added_tags) - order.removed_tags
@@ -266,7 +270,7 @@ def _octets(some: tuple[Job, dict[str, Any]]) -> int:
 def read_back(response: Response, call: Call) -> list[Email]:
     """Return the emails that a request read back after its changes; none where that failed."""
     try:
-        return response.get_as(call, EmailList).emails
+        return emails_of(response, call, READ_BACK).items
     except MethodError:
         return []
 

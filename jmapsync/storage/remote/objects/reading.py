@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 DEFAULT = "Default"
 """The address book that is always there where a server has no way to tell of them (Cyrus' vendor contacts)."""
 TYPES = ("Event", "Task")
+HOMELESS = "the server names no address book or calendar that it is in"
+ADRIFT = "the server says it is in an address book or calendar that cannot be read, or that it does not list: {}"
 
 
 class _File(msgspec.Struct):
@@ -284,16 +286,21 @@ class Reader:
         if holds_data(content):
             item, _ = set_aside(item)
             content, file = encode(item), b""  # it is read once more with its data
-        homes = frozenset(self.keys[box] for box in self.boxes(given) if box in self.keys)
+        boxes = self.boxes(given)
+        homes = frozenset(self.keys[box] for box in boxes if box in self.keys)
         sense = self._codec.sense(item)
-        return Seen(ref, Version(sense, sense, homes=homes), size=size, digest=item["uid"], content=content, file=file)
+        version, adrift = (
+            Version(sense, sense, homes=homes),
+            "" if homes else ADRIFT.format(", ".join(boxes)) if boxes else HOMELESS,
+        )
+        return Seen(ref, version, size=size, digest=item["uid"], content=content, file=file, adrift=adrift)
 
     def boxes(self, item: Object) -> list[str]:
         """Return the ids of the containers that an object is in."""
         held = item.get(self.dialect.member)
         if self.dialect.one_member:
-            return [held if isinstance(held, str) else DEFAULT]
-        return [box for box, inside in held.items() if inside] if isinstance(held, dict) else []
+            return [DEFAULT] if held is None else [held] if isinstance(held, str) else []
+        return [box for box, inside in held.items() if inside is True] if isinstance(held, dict) else []
 
     def _check_boxes(self, item: Object) -> None:
         """Raise MalformedError for an object that the server does not say the containers of: it is in at least one."""

@@ -40,6 +40,7 @@ class ObjectSide:
         self.keys: dict[str, int] = {}
         self.outside: set[str] = set()
         self.is_read_only = account.is_read_only
+        self.unread = False
         self.roles: dict[str, str] = {}
         self.policy = ""
         self._client = client
