@@ -217,6 +217,8 @@ class Endpoints:
             response = run_request(self.service, decode_request(request.state.body))
             if (octets := self.service.faults.padding.take(("api",))) is not None:
                 return StreamingResponse(_pad(msgspec.json.encode(response), octets), media_type="application/json")
+            if (rewrite := self.service.faults.rewrite_body.take()) is not None:
+                return Response(rewrite(msgspec.json.encode(response)), media_type="application/json")
             return _json(response)
 
     async def _upload(self, request: Request, note: HttpRequest) -> Response:

@@ -159,6 +159,10 @@ class Faults:
         """`/set` of cards or events stores what this makes of the item. Scope: type."""
         self.rewrite_imports: Switch[Callable[[bytes], bytes]] = Switch(lambda message: b"X-Repaired: yes\r\n" + message)
         """`Email/import` stores what this makes of the message, under another blob id."""
+        self.rewrite_result: Switch[Callable[[JsonObject], JsonObject]] = Switch(lambda result: result)
+        """A method answers what this makes of its result. Scope: method."""
+        self.rewrite_body: Switch[Callable[[bytes], bytes]] = Switch(lambda body: body)
+        """The API answers what this makes of the octets of its answer."""
         # Listings
         self.stuck_changes = Switch(default=True)
         """`/changes`: hasMoreChanges, an unchanged state and nothing listed (James). Scope: type."""

@@ -159,7 +159,7 @@ def _call(context: Context, name: str, arguments: JsonObject) -> JsonObject:
     result = method.run(context, decoded)
     if (after := faults.after_call.take(scopes)) is not None:
         after()
-    return result
+    return result if (rewrite := faults.rewrite_result.take(scopes)) is None else rewrite(result)
 
 
 def resolve_references(arguments: JsonObject, responses: list[tuple[str, JsonObject, str]]) -> JsonObject:
