@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.content import Content, SyntheticMessage, mail_like_size, read_content
+from jmapsync.demo.freedoms import NONE
 from jmapsync.demo.mail import MailStore
 from jmapsync.demo.models import CALENDAR_MODEL, CONTACT_MODEL
 from jmapsync.demo.store import Backup, Store
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from jmapsync.demo.dialect import Dialect
+    from jmapsync.demo.freedoms import Freedoms
     from jmapsync.demo.history import ChangeLog
     from jmapsync.demo.problems import JsonObject
     from jmapsync.demo.records import Email, Mailbox
@@ -58,9 +60,11 @@ class Account(MailStore):
     their own.
     """
 
-    def __init__(self, account_id: str, dialect: Dialect, *, name: str = "", history: int = 1_000_000) -> None:
+    def __init__(
+        self, account_id: str, dialect: Dialect, *, name: str = "", history: int = 1_000_000, freedoms: Freedoms = NONE
+    ) -> None:
         """Make an account with the usual six mailboxes; its change logs keep `history` entries each."""
-        super().__init__(dialect, history)
+        super().__init__(dialect, history, freedoms)
         self.id = account_id
         self.name = name or account_id
         self.is_personal = True

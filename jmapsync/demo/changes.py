@@ -48,7 +48,11 @@ def run_changes(context: Context, arguments: ChangesArguments, type_name: str) -
     with account.lock:
         span = _parse(account, arguments.since_state, type_name, downward=faults.newest_first.shows(scopes))
         page = account.logs[type_name].page(
-            span.since, until=span.until, limit=min(asked, default=None), newest_first=span.downward
+            span.since,
+            until=span.until,
+            limit=min(asked, default=None),
+            newest_first=span.downward,
+            brief_lives=account.freedoms.brief_lives,
         )
     if not page.has_more:
         new_state = str(span.final)

@@ -23,6 +23,7 @@ from jmapsync.demo.faults import HTML
 from jmapsync.demo.journal import HttpRequest
 from jmapsync.demo.problems import RequestProblem
 from jmapsync.demo.push import Broadcast, known_states, stream_events
+from jmapsync.demo.shaping import own_blob_id
 from jmapsync.demo.websocket import serve_socket
 from jmapsync.demo.wire import decode_request, name_methods, run_request
 
@@ -160,7 +161,8 @@ class Endpoints:
                 else:
                     response = await handle(request, note)
             except RequestProblem as problem:
-                response = _json(problem.body, problem.status, "application/problem+json")
+                headers = None if problem.retry_after is None else {"Retry-After": problem.retry_after}
+                response = _json(problem.body, problem.status, "application/problem+json", headers)
             if faults.drop_after.shows(scopes):
                 return DroppedConnection()
             note.status = response.status_code
@@ -214,6 +216,8 @@ class Endpoints:
                 if (status := self.service.dialect.wrong_content_type_status) != 400:  # noqa: PLR2004 - HTTP
                     return Response(HTML, status, {"Content-Type": "text/html"})
                 raise RequestProblem("notJSON", "The content type is not application/json.")
+            if self.service.shape is not None:
+                self.service.shape.check_request()
             response = run_request(self.service, decode_request(request.state.body))
             if (octets := self.service.faults.padding.take(("api",))) is not None:
                 return StreamingResponse(_pad(msgspec.json.encode(response), octets), media_type="application/json")
@@ -234,13 +238,16 @@ class Endpoints:
         if account.dialect.masks_8bit_headers and kind.startswith("message/rfc822"):
             data = mask_8bit_header(data)
         blob_id = account.add_blob(data)
+        if self.service.shape is not None:
+            blob_id = self.service.shape.upload_blob_id(blob_id)
         return _json({"accountId": account.id, "blobId": blob_id, "type": kind, "size": len(data)}, 201)
 
     async def _download(self, request: Request, note: HttpRequest) -> Response:
         account = self.service.accounts.get(request.path_params["account"])
         if account is None or self.service.is_vanished(account.id):
             return _problem(404, "There is no such account.")
-        content = account.blobs.get(request.path_params["blob"])
+        blob_id = request.path_params["blob"]
+        content = account.blobs.get(blob_id if self.service.shape is None else own_blob_id(blob_id))
         if content is None or self.service.faults.missing_blob.shows(("download",)):
             return _problem(404, "There is no such blob.")
         accepted = request.query_params.get("accept")

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import bisect
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jmapsync.demo.freedoms import BriefLives
 
 
 @dataclass(slots=True)
@@ -70,10 +74,19 @@ class ChangeLog:
                 del self._latest[record_id], self._born[record_id]
         del self._ids[:count], self._modseqs[:count]
 
-    def page(self, since: int, *, until: int | None = None, limit: int | None = None, newest_first: bool = False) -> ChangePage:
+    def page(
+        self,
+        since: int,
+        *,
+        until: int | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+        brief_lives: BriefLives = "omitted",
+    ) -> ChangePage:
         """Return what changed after `since` (and not after `until`), at most `limit` ids.
 
-        With `newest_first` the page holds the latest changes and its `position` is where the earlier ones end.
+        With `newest_first` the page holds the latest changes and its `position` is where the earlier ones end. `brief_lives`
+        says how a record is listed that was made and destroyed since.
         """
         until = self.state if until is None else until
         first = bisect.bisect_right(self._modseqs, since)
@@ -86,12 +99,17 @@ class ChangeLog:
             if self._latest.get(record_id) != modseq:
                 continue
             dead, old = record_id in self._dead, self._born[record_id] <= since
-            if dead and not old:
+            brief = dead and not old
+            if brief and brief_lives == "omitted":
                 continue
-            if limit is not None and len(page) >= limit:
+            # Twice in one page, unless that alone were too much for it.
+            twice = brief and brief_lives == "both" and limit != 1
+            if limit is not None and len(page) + twice >= limit:
                 page.has_more = True
                 page.position = last
                 break
             last = modseq - 1 if newest_first else modseq
             (page.destroyed if dead else page.updated if old else page.created).append(record_id)
+            if twice:
+                page.created.append(record_id)
         return page

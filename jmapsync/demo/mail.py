@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.content import Content, blob_id_of, read_content
+from jmapsync.demo.freedoms import NONE, form_id
 from jmapsync.demo.history import ChangeLog
 from jmapsync.demo.models import MODELS
 from jmapsync.demo.records import Email, Mailbox
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     from jmapsync.demo.dialect import Dialect
+    from jmapsync.demo.freedoms import Freedoms
 
 _MAIL_TYPES = ("Email", "Mailbox")
 _FAMILIES = (_MAIL_TYPES, ("EmailSubmission",), *((model.collection, model.item) for model in MODELS))
@@ -23,9 +25,10 @@ _FAMILIES = (_MAIL_TYPES, ("EmailSubmission",), *((model.collection, model.item)
 class MailStore:
     """Mailboxes and messages, changed as the methods of the server change them, from any thread."""
 
-    def __init__(self, dialect: Dialect, history: int) -> None:
+    def __init__(self, dialect: Dialect, history: int, freedoms: Freedoms = NONE) -> None:
         """Hold nothing yet; the change logs keep `history` entries each."""
         self.dialect = dialect
+        self.freedoms = freedoms
         self.lock = threading.RLock()
         self.emails: dict[str, Email] = {}
         self.mailboxes: dict[str, Mailbox] = {}
@@ -65,7 +68,7 @@ class MailStore:
             family = next((family for family in _FAMILIES if type_name in family), ())
             return str(max((self.logs[name].state for name in family), default=0))
         log = self.logs.get(type_name)
-        return str(log.state) if log is not None else "0"
+        return str(max(log.state, log.floor)) if log is not None else "0"
 
     def record(self, type_name: str, record_id: str, *, dead: bool = False, anew: bool = False) -> int:
         """Note in a type's log that a record was made, changed or (`dead`) destroyed, and return the modseq of it."""
@@ -188,7 +191,7 @@ class MailStore:
 
     def _next_id(self, prefix: str) -> str:
         self._serial += 1
-        return f"{prefix}{self._serial}"
+        return form_id(self.freedoms.id_form, prefix, self._serial)
 
     def _insert(self, email: Email) -> None:
         self.emails[email.id] = email

@@ -11,10 +11,13 @@ JsonObject = dict[str, Any]
 class RequestProblem(Exception):  # noqa: N818 - RFC 8620 calls it a problem
     """The whole request is refused: HTTP 4xx with `application/problem+json` (RFC 8620, section 3.6.1)."""
 
-    def __init__(self, kind: str, detail: str, *, limit: str | None = None, status: int = 400) -> None:
-        """Keep `kind`, the last part of `urn:ietf:params:jmap:error:`, and the limit's name where one was passed."""
+    def __init__(
+        self, kind: str, detail: str, *, limit: str | None = None, status: int = 400, retry_after: str | None = None
+    ) -> None:
+        """Keep `kind`, the last part of `urn:ietf:params:jmap:error:`, the limit's name where one was passed, and a header."""
         super().__init__(detail)
         self.status = status
+        self.retry_after = retry_after
         self.body: JsonObject = {"type": f"urn:ietf:params:jmap:error:{kind}", "status": status, "detail": detail}
         if limit is not None:
             self.body["limit"] = limit

@@ -13,7 +13,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from jmapsync.demo.account import Account
 from jmapsync.demo.dialect import DIALECTS, Dialect, Limits
 from jmapsync.demo.endpoints import Credentials, Endpoints
+from jmapsync.demo.freedoms import NONE, Freedoms
 from jmapsync.demo.service import Service
+from jmapsync.demo.shaping import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,14 +48,18 @@ class DemoServer:
         history: int = 1_000_000,
         limits: Limits | None = None,
         port: int = 0,
+        freedoms: Freedoms = NONE,
     ) -> None:
         """Prepare a server of a dialect (`rfc`, `stalwart`, `cyrus36`, `cyrus312`); port 0 takes a free one.
 
-        `history` bounds the change logs; `limits` replaces those of the dialect.
+        `history` bounds the change logs; `limits` replaces those of the dialect; `freedoms` are what it chooses besides.
         """
         self.service = Service(DIALECTS[dialect] if isinstance(dialect, str) else dialect, user)
         if limits is not None:
             self.service.limits = limits
+        self.freedoms = freedoms
+        if freedoms != NONE:
+            self.service.shape = Shape(freedoms)
         self.credentials = Credentials(user, password, token)
         self.endpoints = Endpoints(self.service, self.credentials)
         self.account = self.add_account(account_id, name=user, history=history)
@@ -103,7 +109,7 @@ class DemoServer:
         self, account_id: str, *, name: str = "", personal: bool = True, read_only: bool = False, history: int = 1_000_000
     ) -> Account:
         """Add an account that the user sees; the first one added is the primary one."""
-        account = Account(account_id, self.service.dialect, name=name, history=history)
+        account = Account(account_id, self.service.dialect, name=name, history=history, freedoms=self.freedoms)
         account.is_personal, account.is_read_only = personal, read_only
         account.listeners.append(self.endpoints.broadcast.notify)
         self.service.accounts[account_id] = account

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
     from jmapsync.demo.account import Account
     from jmapsync.demo.problems import JsonObject
+    from jmapsync.demo.shaping import Shape
 
 
 class Service:
@@ -67,6 +68,8 @@ class Service:
         self.dialect = dialect
         self.user = user
         self.limits = dataclasses.replace(dialect.limits)
+        self.shape: Shape | None = None
+        """Gives answers another legal form."""
         self.faults = Faults()
         self.journal = Journal()
         self.accounts: dict[str, Account] = {}
@@ -162,8 +165,9 @@ class Service:
         return {name: details[name] for name in offered if name in details}
 
     def session_state(self) -> str:
-        """Return the session's present state, as each Response tells it."""
-        return str(self.session("")["state"])
+        """Return the session's present state, as each Response shows it."""
+        state = str(self.session("")["state"])
+        return state if self.shape is None else self.shape.session_state(state)
 
     def _urls(self, origin: str) -> dict[str, str]:
         style = self.faults.session_urls.standing() or ("relative" if self.dialect.relative_urls else "absolute")

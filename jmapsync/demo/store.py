@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from jmapsync.demo.attachments import absorb_bytes
 from jmapsync.demo.content import blob_id_of
 from jmapsync.demo.cyrus_events import event_id, fold_instance, parse_instance
+from jmapsync.demo.freedoms import form_id
 from jmapsync.demo.models import CALENDAR_MODEL, Model, follows_cyrus
 from jmapsync.demo.patch import apply_patch
 from jmapsync.demo.stamps import stamp
@@ -164,7 +165,7 @@ class Store:
         return self._new_id(self.model.prefixes[0])
 
     def _new_id(self, prefix: str) -> str:
-        return f"{prefix}{next(self._serial)}"
+        return form_id(self.account.freedoms.id_form, prefix, next(self._serial))
 
     # The acts of another client.
 

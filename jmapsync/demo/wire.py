@@ -152,14 +152,18 @@ def _call(context: Context, name: str, arguments: JsonObject) -> JsonObject:
         before()
     if (error := faults.method_error.take(scopes)) is not None:
         raise error.with_traceback(None)
+    shape = context.service.shape
+    own = arguments if shape is None else shape.read_arguments(name, arguments)
     try:
-        decoded = arguments if method.arguments is None else msgspec.convert(arguments, method.arguments)
+        decoded = own if method.arguments is None else msgspec.convert(own, method.arguments)
     except msgspec.ValidationError as error:
         raise MethodError("invalidArguments", str(error)) from None
     result = method.run(context, decoded)
     if (after := faults.after_call.take(scopes)) is not None:
         after()
-    return result if (rewrite := faults.rewrite_result.take(scopes)) is None else rewrite(result)
+    if (rewrite := faults.rewrite_result.take(scopes)) is not None:
+        result = rewrite(result)
+    return result if shape is None else shape.write_result(name, arguments, result)
 
 
 def resolve_references(arguments: JsonObject, responses: list[tuple[str, JsonObject, str]]) -> JsonObject:

@@ -46,7 +46,7 @@ class Householder(Player):
         return sorted(str(cur.parent.relative_to(root)) for cur in root.rglob("cur") if cur.parent != root)
 
     def _folder(self) -> str:
-        return self._chance.choice(self._folders())
+        return self._chance.choice(self._folders() or ["INBOX"])
 
     def _file(self) -> Path | None:
         files = [file for file in self.world.files() if file.parts[-3] != "Trash"]  # what is deleted there is destroyed

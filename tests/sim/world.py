@@ -8,13 +8,16 @@ import os
 import re
 import shutil
 import tempfile
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from unittest import mock
 
+import httpx
+
 from jmapsync.demo import DemoServer
+from jmapsync.demo.freedoms import NONE
 from jmapsync.ledger import Ledger
 from tests.mirror import Mirror
 from tests.sim.fate import DiedError, Fate
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from jmapsync.demo.dialect import Dialect
+    from jmapsync.demo.freedoms import Freedoms
     from jmapsync.engine.report import KindReport
     from jmapsync.planner.model import Version
 
@@ -55,14 +59,14 @@ class Picture:
 class World:
     """One account on an embedded server and one mirror of it."""
 
-    def __init__(self, base: Path, dialect: Dialect, server: DemoServer | None = None) -> None:
+    def __init__(self, base: Path, dialect: Dialect, server: DemoServer | None = None, freedoms: Freedoms = NONE) -> None:
         """Make a world with a server of its own, or with one that other worlds have too."""
         self.base = base
         self.requests = 0
         """HTTP requests of the last run."""
         self.exclude: tuple[str, ...] = ()
         """The mailboxes that the configuration leaves out."""
-        self.server = server or DemoServer(dialect=dialect)
+        self.server = server or DemoServer(dialect=dialect, freedoms=freedoms)
         self.account = self.server.account
         self._app = self.server.endpoints.application()
         self._url = f"http://127.0.0.1:1{self.server.service.dialect.session_path}"
@@ -81,8 +85,8 @@ class World:
 
     # runs
 
-    def mirror(self, fate: Fate) -> Mirror:
-        """Return a mirror as a new process would make it: all it knows is on disk."""
+    def mirror(self, fate: Fate | None) -> Mirror:
+        """Return a mirror as a new process would make it: all it knows is on disk. Without a fate none of its steps is counted."""
         return Mirror(
             self._url,
             "demo",
@@ -91,22 +95,21 @@ class World:
             self.state,
             exclude=self.exclude,
             session=self._session,
-            transport=fate.transport(self._app),
-            wrap=fate.wrap,
+            transport=fate.transport(self._app) if fate else httpx.ASGITransport(app=self._app),
+            wrap=fate.wrap if fate else _as_it_is,
             token=lambda: f"{next(self._tokens):08x}",
             clock=lambda: NOW,
         )
 
     def sync(self, fate: Fate | None = None, **options: bool) -> KindReport:
         """Run once, in this thread alone, so that the same world takes the same steps. Raises DiedError."""
-        fate = fate or Fate()
         mirror = self.mirror(fate)
         process = mock.patch("os.getpid", return_value=next(self._processes))
         try:
-            with fate.over(self.base), process, mock.patch("asyncio.to_thread", _in_this_thread):
+            with fate.over(self.base) if fate else nullcontext(), process, mock.patch("asyncio.to_thread", _in_this_thread):
                 report = mirror.sync(**options)
         finally:
-            if fate.trouble is not None:
+            if fate is not None and fate.trouble is not None:
                 raise fate.trouble
         self._session, self.requests = mirror.session, mirror.requests
         return report
@@ -140,7 +143,7 @@ class World:
         assert ledger is not None
         shelf = len(ledger.shelf())
         ledger.close()
-        folders = sorted(os.fspath(one.parent.relative_to(self.root)) for one in self.root.rglob("cur"))
+        folders = sorted(os.path.relpath(one, self.root) for one in maildirs(os.fspath(self.root)))
         return Picture(tuple(folders), tuple(sorted(self._boxes().values())), tuple(self.on_disk()), tuple(self.on_server()), shelf)
 
     def _boxes(self) -> dict[str, str]:
@@ -161,16 +164,17 @@ class World:
 
     def on_disk(self) -> list[Copy]:
         found = []
-        for folder in self.root.rglob("cur"):
-            table = folder.with_name("dovecot-keywords")
+        for folder in maildirs(os.fspath(self.root)):
+            table = Path(folder, "dovecot-keywords")
             lines = table.read_text().splitlines() if table.exists() else []
             names = LETTERS | {chr(ord("a") + int(line.split()[0])): line.split()[1] for line in lines}
-            path = os.fspath(folder.parent.relative_to(self.root))
-            for file in [*folder.iterdir(), *folder.with_name("new").iterdir()]:
-                # A letter that no table explains came along from another folder, and says nothing.
-                words = tuple(sorted(names[letter] for letter in file.name.partition(":2,")[2] if letter in names))
-                assert not words or file.parent.name == "cur", f"no reader looks for flags in {file}"
-                found.append((path, file.read_bytes(), words))
+            path = os.path.relpath(folder, self.root)
+            for sub in ("cur", "new"):
+                for name in os.listdir(f"{folder}/{sub}"):
+                    # A letter that no table explains came along from another folder, and says nothing.
+                    words = tuple(sorted(names[letter] for letter in name.partition(":2,")[2] if letter in names))
+                    assert not words or sub == "cur", f"no reader looks for flags in {folder}/{sub}/{name}"
+                    found.append((path, _read(f"{folder}/{sub}/{name}"), words))
         return sorted(found)
 
     def assert_same(self) -> None:
@@ -187,8 +191,11 @@ class World:
 
     def leftovers(self) -> list[str]:
         """Return files that only a run under way may have."""
-        spots = [*self.root.rglob("tmp/*"), *self.base.rglob("*.tmp"), *self.base.rglob("spool/*")]
-        return sorted(os.fspath(one.relative_to(self.base)) for one in spots)
+        found = []
+        for folder, _, names in os.walk(self.base):
+            temporary = os.path.basename(folder) in {"tmp", "spool"}
+            found += [os.path.join(folder, name) for name in names if temporary or name.endswith(".tmp")]
+        return sorted(os.path.relpath(one, self.base) for one in found)
 
     def trees(self) -> list[tuple[object, ...]]:
         """Return what the ledger knows of every item, without keys and labels, which differ from life to life."""
@@ -231,9 +238,11 @@ class World:
 
     def files(self, folder: str = "") -> list[Path]:
         """Return messages of a folder, or of all, in the order of their bytes."""
-        folders = [self.root / folder] if folder else sorted(one.parent for one in self.root.rglob("cur"))
-        subs = (one / sub for one in folders for sub in ("new", "cur") if (one / sub).is_dir())
-        return sorted((file for sub in subs for file in sub.iterdir()), key=_by_content)
+        root = os.fspath(self.root)
+        folders = [os.path.join(root, folder)] if folder else maildirs(root)
+        subs = (f"{one}/{sub}" for one in folders for sub in ("new", "cur") if os.path.isdir(f"{one}/{sub}"))
+        found = sorted((_read(f"{sub}/{name}"), os.path.dirname(sub), f"{sub}/{name}") for sub in subs for name in os.listdir(sub))
+        return [Path(path) for _, _, path in found]
 
     def file(self, word: bytes, folder: str = "") -> Path:
         """Return the message that has a word in it."""
@@ -307,10 +316,30 @@ def scratch() -> Iterator[Path]:
         yield Path(path)
 
 
+def _as_it_is(part: Result) -> Result:
+    return part
+
+
 async def _in_this_thread(call: Callable[..., Result], *args: object) -> Result:
     await asyncio.sleep(0)
     return call(*args)
 
 
-def _by_content(file: Path) -> tuple[bytes, str]:
-    return file.read_bytes(), os.fspath(file.parent.parent)
+def maildirs(root: str) -> list[str]:
+    """Return the paths of all Maildirs below a folder, sorted; the walk of pathlib takes most of a small world's time."""
+    found, waiting = [], [root]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            names = {entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)}
+        except FileNotFoundError:
+            continue
+        if "cur" in names:
+            found.append(folder)
+        waiting += [f"{folder}/{name}" for name in names - {"cur", "new", "tmp"}]
+    return sorted(found)
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.read()

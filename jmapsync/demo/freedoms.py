@@ -1,0 +1,106 @@
+"""List what the RFCs leave to a JMAP server to choose, as values that the embedded server follows.
+
+Each field is one freedom, named by the section that grants it. The defaults are what the embedded server does by itself. A
+`Dialect` says what one real server does; `Freedoms` say what a server *may* do, so that one can be drawn at random.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+StateForm = Literal["number", "opaque", "unicode", "long"]
+BriefLives = Literal["omitted", "destroyed", "both"]
+IdForm = Literal["serial", "dashes", "case", "long", "digits"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freedoms:
+    """The choices of one server in the frame of RFC 8620 and RFC 8621; probabilities are between 0 and 1."""
+
+    seed: int = 0
+    """Of the choices that differ from answer to answer."""
+
+    # States (RFC 8620, 1.2, 5.1 and 5.2)
+    state_form: StateForm = "number"
+    """A state is any string: a number, something opaque, with letters beyond ASCII, or of 1,000 characters."""
+    state_changes_alone: float = 0.0
+    """How often an answer shows another string for the same state (5.1: it MUST change if the data does, not only then)."""
+
+    # /changes (RFC 8620, 5.2)
+    changes_order: Literal["oldest", "shuffled"] = "oldest"
+    """Ids stand in any order."""
+    changes_page: int | None = None
+    """The most ids of one page, whatever `maxChanges` allows."""
+    created_also_updated: bool = False
+    """An id that was created and then updated MAY stand in both lists."""
+    destroyed_also_updated: bool = False
+    """An id that was updated and then destroyed MAY stand in both lists."""
+    brief_lives: BriefLives = "omitted"
+    """An id created and destroyed since MAY stand in `destroyed`, or in `created` and `destroyed`."""
+    changes_unchanged: float = 0.0
+    """How often an id is listed as updated of which nothing changed."""
+    cannot_calculate: float = 0.0
+    """How often `cannotCalculateChanges` is the answer; 1 where a server keeps no changes."""
+
+    # /query (RFC 8620, 5.5)
+    total: Literal["given", "first page", "never"] = "given"
+    """`total`, when asked for. Stalwart leaves it out after the first page, James always."""
+    query_state: Literal["plain", "page", "answer"] = "plain"
+    """A queryState MAY change though the results did not: with each page (James), with each answer."""
+    past_the_end: Literal["clamped", "as asked", "zero"] = "clamped"
+    """The `position` of an empty page behind the end (Stalwart: 0)."""
+    can_calculate_query: bool = False
+    """`canCalculateChanges` (5.6 may fail all the same)."""
+
+    # /get (RFC 8620, 5.1)
+    get_order: Literal["as asked", "reversed", "shuffled"] = "as asked"
+    """The order of `list` is the server's."""
+    extra_properties: bool = False
+    """More properties than asked for, from extensions that the client does not know."""
+    fractional_dates: bool = False
+    """A UTCDate may have a fraction of a second (1.4)."""
+
+    # /set and /import (RFC 8620, 5.3; RFC 8621, 4.8); what real servers refuse is in `Dialect`
+    updated_as: Literal["null", "object"] = "null"
+    """What `updated` says of an id: null, or an object of properties that the server set."""
+    empty_results: Literal["null", "empty"] = "null"
+    """An empty `created`, `updated`, `destroyed`, `notCreated`...: null, or empty."""
+    old_state: Literal["given", "null"] = "given"
+    """`oldState` MAY be null if the server does not know it (5.3)."""
+
+    # Ids and blobs (RFC 8620, 1.2 and 6)
+    id_form: IdForm = "serial"
+    """Ids are 1 to 255 of `A-Za-z0-9-_`: many dashes, distinct by case only, long, digits that several types share."""
+    blob_ids: Literal["content", "apart"] = "content"
+    """`apart`: an upload and the email made of it have different blob ids for the same bytes."""
+
+    # Trouble that a correct server has (RFC 8620, 3.6)
+    unavailable: float = 0.0
+    """How often a method answers `serverUnavailable`."""
+    throttled: float = 0.0
+    """How often an API request answers 429, or the problem `limit`; with Retry-After: 0."""
+    session_moves: float = 0.0
+    """How often a response has another `sessionState` although the session is the same."""
+
+    # Mailboxes (RFC 8621, 2)
+    roles: bool = True
+    """Whether mailboxes have roles beside the inbox."""
+    subscribed: bool = True
+    """Whether mailboxes are subscribed."""
+
+
+NONE = Freedoms()
+"""What the embedded server does by itself."""
+
+
+def form_id(form: IdForm, prefix: str, serial: int) -> str:
+    """Return an id of a form; no two of one prefix are equal (RFC 8620, 1.2)."""
+    if form == "dashes":
+        return f"-_{prefix}--{serial}_-"
+    if form == "case":
+        letters = f"{prefix}abcdefghijklmnopqrst"
+        return "".join(letter.upper() if serial >> place & 1 else letter for place, letter in enumerate(letters))
+    if form == "long":
+        return f"{prefix}{'x' * 240}{serial:014}"
+    return str(serial) if form == "digits" else f"{prefix}{serial}"

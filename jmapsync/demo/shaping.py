@@ -1,0 +1,202 @@
+"""Give the answers of the embedded server another legal form, as a server's `Freedoms` say."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from jmapsync.demo.problems import JsonObject, MethodError, RequestProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jmapsync.demo.freedoms import Freedoms
+
+_STATES = ("state", "oldState", "newState", "queryState")
+_STATE_ARGUMENTS = ("sinceState", "ifInState", "sinceQueryState")
+_MARK = {"number": "", "opaque": "J", "unicode": "状態é-", "long": "0" * 990 + "_"}
+_TURN = "~"
+"""Between a state and what makes it look new."""
+_SET_RESULTS = ("created", "updated", "destroyed", "notCreated", "notUpdated", "notDestroyed")
+
+
+class Shape:
+    """The form that one server gives its answers; the same for the same seed and the same requests."""
+
+    def __init__(self, freedoms: Freedoms) -> None:
+        """Begin the choices anew."""
+        self.freedoms = freedoms
+        self._chance = random.Random(freedoms.seed)  # noqa: S311 - nothing here is secret
+        self._count = 0
+        self._known: dict[str, dict[str, None]] = {}
+        """Ids that `/changes` listed and that are still there, by method."""
+        self.quiet = False
+        """Whether the server has none of the troubles that pass by."""
+
+    def _happens(self, often: float) -> bool:
+        return often > 0 and not self.quiet and self._chance.random() < often
+
+    # requests
+
+    def check_request(self) -> None:
+        """Raise RequestProblem where a request is refused for coming too fast."""
+        if self._happens(self.freedoms.throttled):
+            status = self._chance.choice((400, 429, 503))
+            raise RequestProblem("limit", "Too many requests.", limit="maxConcurrentRequests", status=status, retry_after="0")
+
+    def session_state(self, state: str) -> str:
+        """Return the state that a response shows."""
+        return f"{state}-{self._next()}" if self._happens(self.freedoms.session_moves) else state
+
+    # methods
+
+    def read_arguments(self, name: str, arguments: JsonObject) -> JsonObject:
+        """Return arguments with states and blob ids as the server itself has them. Raises MethodError."""
+        if self._happens(self.freedoms.unavailable):
+            raise MethodError("serverUnavailable")
+        kind = name.partition("/")[2]
+        if kind == "changes" and self._happens(self.freedoms.cannot_calculate):
+            raise MethodError("cannotCalculateChanges")
+        read: JsonObject = {key: self._read_state(value) if key in _STATE_ARGUMENTS else value for key, value in arguments.items()}
+        if kind == "import":
+            read["emails"] = {
+                key: wish | {"blobId": own_blob_id(str(wish.get("blobId")))} for key, wish in dict(read["emails"]).items()
+            }
+        elif name == "Blob/get" and isinstance(read.get("ids"), list):
+            read["ids"] = [own_blob_id(str(one)) for one in read["ids"]]
+        elif kind == "changes" and self.freedoms.changes_page is not None:
+            read["maxChanges"] = min(self.freedoms.changes_page, read.get("maxChanges") or self.freedoms.changes_page)
+        return read
+
+    def write_result(self, name: str, arguments: JsonObject, result: JsonObject) -> JsonObject:
+        """Return a method's result in this server's form; `arguments` are those that the client gave."""
+        kind = name.partition("/")[2]
+        write: dict[str, Callable[[str, JsonObject, JsonObject], None]] = {
+            "get": self._write_get,
+            "changes": self._write_changes,
+            "query": self._write_query,
+            "set": self._write_set,
+            "import": self._write_set,
+        }
+        result = dict(result)
+        if kind in write:
+            write[kind](name, arguments, result)
+        for key in _STATES:
+            if isinstance(result.get(key), str):
+                result[key] = self._write_state(result[key])
+        return result
+
+    def upload_blob_id(self, blob_id: str) -> str:
+        """Return the blob id that an upload is given."""
+        return f"u{self._next()}-{blob_id}" if self.freedoms.blob_ids == "apart" else blob_id
+
+    # states
+
+    def _write_state(self, state: str) -> str:
+        form = self.freedoms.state_form
+        if form == "number" and not self.freedoms.state_changes_alone:
+            return state
+        turn = f"{_TURN}{self._next()}" if self._happens(self.freedoms.state_changes_alone) else ""
+        return f"{_MARK[form]}{state}{turn}"
+
+    def _read_state(self, state: object) -> object:
+        if not isinstance(state, str):
+            return state
+        return state.removeprefix(_MARK[self.freedoms.state_form]).partition(_TURN)[0]
+
+    def _next(self) -> int:
+        self._count += 1
+        return self._count
+
+    # answers
+
+    def _write_get(self, name: str, arguments: JsonObject, result: JsonObject) -> None:
+        found: list[JsonObject] = list(result.get("list") or [])
+        if name == "Blob/get":
+            asked = {own_blob_id(str(one)): one for one in arguments.get("ids") or []}
+            found = [one | {"id": asked.get(one["id"], one["id"])} for one in found]
+            result["notFound"] = [asked.get(one, one) for one in result.get("notFound") or []]
+        elif name == "Email/get":
+            found = [self._write_email(one) for one in found]
+        elif name == "Mailbox/get":
+            found = [self._write_mailbox(one) for one in found]
+        if self.freedoms.get_order == "reversed":
+            found.reverse()
+        elif self.freedoms.get_order == "shuffled":
+            self._chance.shuffle(found)
+        if self.freedoms.extra_properties:
+            found = [one | {"example.com:more": {"n": [None, 1.5, "x"]}} for one in found]
+        result["list"] = found
+
+    def _write_email(self, email: JsonObject) -> JsonObject:
+        email = dict(email)
+        if self.freedoms.fractional_dates and isinstance(email.get("receivedAt"), str):
+            email["receivedAt"] = email["receivedAt"].removesuffix("Z") + ".25Z"
+        if self.freedoms.blob_ids == "apart" and "blobId" in email:
+            email["blobId"] = f"e-{email['blobId']}"
+        return email
+
+    def _write_mailbox(self, mailbox: JsonObject) -> JsonObject:
+        mailbox = dict(mailbox)
+        if not self.freedoms.roles and mailbox.get("role") != "inbox" and "role" in mailbox:
+            mailbox["role"] = None
+        if not self.freedoms.subscribed and "isSubscribed" in mailbox:
+            mailbox["isSubscribed"] = False
+        return mailbox
+
+    def _write_changes(self, name: str, arguments: JsonObject, result: JsonObject) -> None:
+        freedoms = self.freedoms
+        created, updated, destroyed = (list(result[key]) for key in ("created", "updated", "destroyed"))
+        if freedoms.created_also_updated:
+            updated += [one for one in created if one not in updated]
+        if freedoms.destroyed_also_updated:
+            updated += [one for one in destroyed if one not in updated]
+        known = self._known.setdefault(name, {})
+        for one in created + updated:
+            known[one] = None
+        for one in destroyed:
+            known.pop(one, None)
+        if known and self._happens(freedoms.changes_unchanged):
+            one = self._chance.choice(list(known))
+            updated += [] if one in created or one in updated else [one]
+        most = arguments.get("maxChanges")
+        if most is not None:  # what is listed twice is left out again where the page has no room for it
+            room = max(0, most - len(created) - len(destroyed))
+            surplus = [one for one in updated if one not in result["updated"]]
+            updated = [one for one in updated if one in result["updated"]]
+            updated += surplus[: max(0, room - len(updated))]
+        if freedoms.changes_order == "shuffled":
+            for ids in (created, updated, destroyed):
+                self._chance.shuffle(ids)
+        result |= {"created": created, "updated": updated, "destroyed": destroyed}
+
+    def _write_query(self, _name: str, arguments: JsonObject, result: JsonObject) -> None:
+        freedoms = self.freedoms
+        position = int(arguments.get("position") or 0)
+        if freedoms.total == "never" or (freedoms.total == "first page" and position):
+            result.pop("total", None)
+        if freedoms.query_state == "page":
+            result["queryState"] = f"{result['queryState']}/{result['position']}"
+        elif freedoms.query_state == "answer":
+            result["queryState"] = f"{result['queryState']}/{self._next()}"
+        if not result["ids"]:
+            result["position"] = {"clamped": result["position"], "as asked": max(0, position), "zero": 0}[freedoms.past_the_end]
+        result["canCalculateChanges"] = freedoms.can_calculate_query
+
+    def _write_set(self, name: str, _arguments: JsonObject, result: JsonObject) -> None:
+        freedoms = self.freedoms
+        if freedoms.updated_as == "object" and result.get("updated"):
+            result["updated"] = {key: value or {} for key, value in result["updated"].items()}
+        if freedoms.empty_results == "empty":
+            for key in _SET_RESULTS:
+                if key in result and result[key] is None:
+                    result[key] = [] if key == "destroyed" else {}
+        if freedoms.old_state == "null" and "oldState" in result:
+            result["oldState"] = None
+        if freedoms.blob_ids == "apart" and name == "Email/import" and result.get("created"):
+            result["created"] = {key: one | {"blobId": f"e-{one['blobId']}"} for key, one in result["created"].items()}
+
+
+def own_blob_id(blob_id: str) -> str:
+    """Return the server's own name of a blob."""
+    return blob_id.rpartition("-")[2]

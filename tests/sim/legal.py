@@ -1,0 +1,128 @@
+"""Draw a server that the RFCs permit: a dialect, its limits, and what it chooses answer by answer; the same for a seed."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.demo.dialect import BLOB, CYRUS_BLOB, DIALECTS, RFC
+from jmapsync.demo.freedoms import Freedoms
+
+if TYPE_CHECKING:
+    from jmapsync.demo.dialect import Dialect
+
+LIMITS: dict[str, tuple[Any, ...]] = {
+    "max_objects_in_get": (1, 2, 3, 7, 500),
+    "max_objects_in_set": (1, 2, 5, 500),
+    "max_calls_in_request": (1, 2, 3, 4, 6, 16),
+    "max_size_request": (1_500, 5_000, 10_000_000),
+    "max_concurrent_requests": (1, 2, 4),
+    "max_concurrent_upload": (1, 4),
+    "max_query_limit": (None, None, 1, 2, 5),
+    "max_changes": (None, None, 1, 2, 10),
+    "max_mailboxes_per_email": (None, None, None, 1, 20),
+    "max_keywords_per_email": (None, None, 100),
+}
+"""The limits of RFC 8620, 2, and RFC 8621, 1.3.1; the last value is one that real servers have."""
+
+DIALECT: dict[str, tuple[Any, ...]] = {
+    "relative_urls": (False, True),
+    "fixed_session_state": (None, "0"),
+    "object_limits": ("method", "request"),
+    "shared_states": (False, True),
+    "garbage_state": ("cannotCalculateChanges", "invalidArguments"),
+    "upload_moves_state": (False, True),
+    "unchanged_moves_state": (False, True),
+    "mailbox_destruction_ends_states": (False, True),
+    "duplicates": ("alreadyExists", "copy"),
+    "import_tells_states": (True, False),
+    "null_ids_of_email": ("limit", "refuse"),
+    "strict_updates": (True, False),
+    "unknown_destroy": ("notFound", "destroyed"),
+    "inbox_name": ("INBOX", "Inbox", "Eingang"),
+    "blob_capability": (BLOB, None, CYRUS_BLOB),
+}
+"""Points of a `Dialect` that any server may have either way."""
+
+FREEDOMS: dict[str, tuple[Any, ...]] = {
+    "state_form": ("number", "opaque", "unicode", "long"),
+    "state_changes_alone": (0.0, 0.0, 0.1, 1.0),
+    "changes_order": ("oldest", "shuffled"),
+    "changes_page": (None, None, 1, 2, 5),
+    "created_also_updated": (False, True),
+    "destroyed_also_updated": (False, True),
+    "brief_lives": ("omitted", "destroyed", "both"),
+    "changes_unchanged": (0.0, 0.0, 0.3),
+    "cannot_calculate": (0.0, 0.0, 0.0, 0.2, 1.0),
+    "total": ("given", "first page", "never"),
+    "query_state": ("plain", "page", "answer"),
+    "past_the_end": ("clamped", "as asked", "zero"),
+    "can_calculate_query": (False, True),
+    "get_order": ("as asked", "reversed", "shuffled"),
+    "extra_properties": (False, True),
+    "fractional_dates": (False, True),
+    "updated_as": ("null", "object"),
+    "empty_results": ("null", "empty"),
+    "old_state": ("given", "null"),
+    "id_form": ("serial", "dashes", "case", "long", "digits"),
+    "blob_ids": ("content", "apart"),
+    "unavailable": (0.0, 0.0, 0.0, 0.05),
+    "throttled": (0.0, 0.0, 0.0, 0.1),
+    "session_moves": (0.0, 0.0, 0.3),
+    "roles": (True, True, False),
+    "subscribed": (True, False),
+}
+"""What is chosen in `jmapsync.demo.freedoms`, the embedded server's own way first."""
+
+RIGHTS: dict[str, tuple[Any, ...]] = {
+    f"{right} {path}": (False,)
+    for right in ("mayAddItems", "mayRemoveItems", "maySetSeen", "maySetKeywords", "mayCreateChild", "mayRename", "mayDelete")
+    for path in ("INBOX", "Archive", "Lists", "Lists/python")
+}
+"""What a mailbox's `myRights` may deny (RFC 8621, 2), each right of each mailbox by itself."""
+
+OFTEN_RIGHTS = 0.1
+"""The share of servers that deny rights at all."""
+
+CATALOGUE = {**LIMITS, **DIALECT, **FREEDOMS, **RIGHTS}
+PROFILES = tuple(DIALECTS)
+
+
+@dataclass(frozen=True)
+class LegalServer:
+    """A dialect with what differs from it; `choices` are names of `CATALOGUE` with one of their values each."""
+
+    profile: str = RFC.name
+    choices: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+    def dialect(self) -> Dialect:
+        """Return the dialect of the embedded server."""
+        dialect = DIALECTS[self.profile]
+        limits = dataclasses.replace(dialect.limits, **{key: self.choices[key] for key in LIMITS if key in self.choices})
+        own = {key: self.choices[key] for key in DIALECT if key in self.choices}
+        return dataclasses.replace(dialect, limits=limits, **own)
+
+    def freedoms(self) -> Freedoms:
+        """Return what is chosen answer by answer."""
+        return Freedoms(seed=self.seed, **{key: self.choices[key] for key in FREEDOMS if key in self.choices})
+
+    def denied(self) -> list[tuple[str, str]]:
+        """Return the rights that mailboxes deny: a mailbox's path, the right's name."""
+        return [(key.partition(" ")[2], key.partition(" ")[0]) for key in RIGHTS if key in self.choices]
+
+    def without(self, name: str) -> LegalServer:
+        """Return the same server without one choice."""
+        return dataclasses.replace(self, choices={key: value for key, value in self.choices.items() if key != name})
+
+
+def draw(seed: int, profile: str = "") -> LegalServer:
+    """Return the server of a seed: a real server's way in some points, other ways in few or many others."""
+    chance = random.Random(f"server {seed}")
+    name = profile or chance.choice(PROFILES)
+    share = chance.choice((0.0, 0.05, 0.15, 0.3, 0.6, 1.0))
+    tables = [LIMITS, DIALECT, FREEDOMS] + [RIGHTS] * (chance.random() < OFTEN_RIGHTS)
+    chosen = {key: chance.choice(values) for table in tables for key, values in table.items() if chance.random() < share}
+    return LegalServer(name, chosen, seed)

@@ -1,0 +1,328 @@
+"""Search worlds for faults: a legal server, two clients, somebody at the disk, deaths; `python -m tests.sim.worlds --help`.
+
+A world is a script of acts that follows from its seed. What must hold needs no model of the server: at rest both sides hold
+the same messages, no body is lost or doubled, no run reports what is not so, and a run with nothing to do asks once. A script
+that fails is made shorter act by act and choice by choice while it still fails, and printed.
+"""
+
+# ruff: noqa: T201  # it is a program: what it finds goes to standard output
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import random
+import sys
+import time
+import traceback
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.sim.chance import Player, word_in
+from tests.sim.folders import Householder
+from tests.sim.legal import CATALOGUE, PROFILES, LegalServer, draw
+from tests.sim.world import World, scratch, writes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jmapsync.engine.report import KindReport
+
+MOST_RUNS = 12
+"""Runs after which a world must be at rest."""
+MESSAGES = 6
+ENOUGH_CALLS = 6
+"""Calls in one request that let a run with nothing to do be one request."""
+MAIL = (
+    *("flag", "move", "copy", "delete", "write", "edit"),
+    *("flag_there", "move_there", "copy_there", "destroy_there", "deliver"),
+)
+FOLDERS = ("make", "rename", "remove", "make_there", "rename_there", "remove_there")
+SWAPS = ("swap", "swap_there")
+Act = tuple[str, int]
+"""What is done, and the seed of its choices; of `die` the step."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """A server and what happens at it."""
+
+    server: LegalServer
+    acts: tuple[Act, ...]
+    messages: int = MESSAGES
+
+    def text(self) -> str:
+        """Return the script as JSON on one line, as `--script` takes it."""
+        server = {"profile": self.server.profile, "choices": self.server.choices, "seed": self.server.seed}
+        return json.dumps({"server": server, "acts": self.acts, "messages": self.messages})
+
+    @staticmethod
+    def read(text: str) -> Script:
+        """Return the script of such a line."""
+        data = json.loads(text)
+        return Script(LegalServer(**data["server"]), tuple((name, seed) for name, seed in data["acts"]), data["messages"])
+
+
+class LegalPlayer(Householder):
+    """Somebody who does at the server only what it allows."""
+
+    def __init__(self, world: World, seed: int, *, single: bool) -> None:
+        super().__init__(world, seed)
+        self.single = single
+        """Whether a message is in one mailbox only."""
+
+    def populate(self, messages: int = MESSAGES) -> None:
+        for path in ("Lists", "Lists/python"):
+            self.world.account.create_mailbox(path)
+        for _ in range(messages):
+            self.deliver()
+
+    def play(self, act: Act) -> None:
+        """Do one act; its choices are its own, so that leaving another one out changes few of them."""
+        name, seed = act
+        self._chance = random.Random(seed)
+        getattr(self, name)()
+
+    def edit(self) -> None:
+        """Edit a message that one file holds, and that both sides know."""
+        Player.edit(self)
+
+    def copy_there(self) -> None:
+        if not self.single:
+            super().copy_there()
+
+    def copy(self) -> None:
+        if not self.single:
+            super().copy()
+
+    def deliver(self) -> None:
+        most = 1 if self.single else self._chance.choice((1, 1, 1, 2))
+        self._deliver(sorted({self._any_box() for _ in range(most)}))
+
+
+def script_of(seed: int, profile: str = "") -> Script:
+    """Return the script of a seed."""
+    chance = random.Random(f"script {seed}")
+    acts: list[Act] = []
+    known = (*MAIL, *FOLDERS, chance.choice(SWAPS)) if chance.random() < 0.4 else MAIL
+    for _ in range(chance.choice((1, 2, 3))):
+        acts += [(chance.choice(known), chance.randrange(1 << 30)) for _ in range(chance.choice((1, 3, 6)))]
+        if chance.random() < 0.3:
+            acts.append(("die", chance.randint(1, 150)))
+        elif chance.random() < 0.7:
+            acts.append(("run", 0))
+    first: list[Act] = [("die", chance.randint(1, 150))] if chance.random() < 0.1 else []
+    return Script(draw(seed, profile), (*first, ("run", 0), *acts))
+
+
+def run_script(script: Script) -> None:
+    """Play a script to its end. Raises AssertionError where something does not hold, and what a run raises."""
+    with scratch() as base:
+        world = World(base, script.server.dialect(), script.server.freedoms())
+        limits = world.server.limits
+        player = LegalPlayer(world, script.server.seed, single=limits.max_mailboxes_per_email == 1)
+        player.populate(script.messages)
+        for path, right in script.server.denied():
+            world.account.set_rights(path, **{right: False})
+        for act in script.acts:
+            if act[0] == "run":
+                _assert_true(world, world.sync())
+            elif act[0] == "die":
+                world.die(act[1])
+            else:
+                player.play(act)
+        if world.server.service.shape is not None:
+            world.server.service.shape.quiet = True
+        _assert_rest(world, player, script.server)
+
+
+def _assert_true(world: World, report: KindReport) -> None:
+    """Fail unless a run that reports success did all there was to do."""
+    if report.exit_code == 0 and report.state.value == "synced" and not report.withheld:
+        world.assert_same()
+
+
+def _is_well(report: KindReport, server: LegalServer) -> bool:
+    """Tell whether a report names nothing but what this server cannot do, or what it let nobody do."""
+    problems = [one for one in report.problems if server.choices.get("roles", True) or "no Trash mailbox" not in one.why]
+    return not problems and report.state.value == "synced" and (report.exit_code == 0 or bool(report.conflicts or report.problems))
+
+
+def _assert_rest(world: World, player: LegalPlayer, server: LegalServer) -> None:
+    reports = []
+    for _ in range(MOST_RUNS):
+        reports.append(world.sync())
+        if not writes(reports[-1]) and not reports[-1].folders.total and _is_well(reports[-1], server):
+            break
+    else:
+        told = [(one.exit_code.name, one.problems, one.sentences) for one in reports[-1:]]
+        raise AssertionError(f"not at rest after {MOST_RUNS} runs: {told}")
+    conflicts, problems = reports[-1].conflicts, reports[-1].problems
+    if not problems:
+        world.assert_same()
+    found = Counter(word_in(data) for _, data, _, _ in world.on_server())
+    kept = found.keys() | {word_in(file.read_bytes()) for file in (world.state / "shelf").glob("*")}
+    kept |= {word_in(data) for _, data, _ in world.on_disk()} if problems else set()
+    assert player.safe <= kept, f"missing: {sorted(player.safe - kept)}"
+    assert max(found.values(), default=1) == 1, f"doubled: {[word for word, count in found.items() if count > 1]}"
+    assert found.keys() <= player.safe | player.doomed, f"from nowhere: {sorted(found.keys() - player.safe - player.doomed)}"
+    assert not conflicts or server.denied(), "a conflict over messages"
+    assert world.leftovers() == []
+    before = world.look()
+    counts = []
+    for _ in range(2):
+        report = world.sync()
+        assert (writes(report), report.folders.total, report.problems) == (0, 0, problems), report
+        counts.append(world.requests)
+    assert world.look() == before
+    if world.server.limits.max_calls_in_request >= ENOUGH_CALLS and not world.server.freedoms.cannot_calculate and not problems:
+        assert counts[-1] == 1, f"{counts} requests with nothing to do"
+
+
+def failure_of(script: Script) -> str:
+    """Return what is wrong with a script's world in one line, or nothing."""
+    try:
+        run_script(script)
+    except AssertionError as error:
+        return f"AssertionError: {str(error).splitlines()[0] if str(error) else _place(error)}"
+    except Exception as error:  # noqa: BLE001 # that nothing else comes out is what is tested
+        return f"{type(error).__name__}: {error} {_place(error)}"
+    return ""
+
+
+def _place(error: BaseException) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"({os.path.basename(frame.filename)}:{frame.lineno})"
+
+
+def _kind(failure: str) -> str:
+    return failure[:25]
+
+
+def shrink(script: Script, failure: str, most: int = 400) -> tuple[Script, str]:
+    """Return a shorter script that fails in the same way, and how; after `most` tries whatever was reached."""
+    tries = 0
+    changed = True
+    while changed and tries < most:
+        changed = False
+        for shorter in _shorter(script):
+            tries += 1
+            if tries >= most:
+                break
+            now = failure_of(shorter)
+            if now and _kind(now) == _kind(failure):
+                script, failure, changed = shorter, now, True
+                break
+    return script, failure
+
+
+def _shorter(script: Script) -> Iterator[Script]:
+    acts = script.acts
+    for size in (len(acts) // 2, len(acts) // 4, 1):
+        if size:
+            for start in range(0, len(acts), size):
+                yield replace(script, acts=acts[:start] + acts[start + size :])
+    for name in script.server.choices:
+        yield replace(script, server=script.server.without(name))
+    if script.server.profile != "rfc":
+        yield replace(script, server=replace(script.server, profile="rfc"))
+    if script.messages > 1:
+        yield replace(script, messages=script.messages - 1)
+        yield replace(script, messages=1)
+
+
+@dataclass
+class Result:
+    """What a stretch of seeds gave."""
+
+    worlds: int = 0
+    failures: list[tuple[int, str]] = field(default_factory=list)
+    reached: Counter[str] = field(default_factory=Counter)
+
+
+def search(first: int, count: int, profile: str) -> Result:
+    """Play the worlds of some seeds."""
+    result = Result()
+    for seed in range(first, first + count):
+        script = script_of(seed, profile)
+        result.reached.update(f"{key}={value}" for key, value in script.server.choices.items())
+        result.reached[f"profile={script.server.profile}"] += 1
+        if failure := failure_of(script):
+            result.failures.append((seed, failure))
+        result.worlds += 1
+    return result
+
+
+def _search(job: tuple[int, int, str]) -> Result:
+    return search(*job)
+
+
+def unreached(reached: Counter[str]) -> list[str]:
+    """Return the values of freedoms that no world had."""
+    return sorted(f"{key}={value}" for key, values in CATALOGUE.items() for value in set(values) if not reached[f"{key}={value}"])
+
+
+def main() -> int:
+    """Search, and report what was found; the exit code is 1 if anything was."""
+    options = _options()
+    if options.script:
+        script = Script.read(Path(options.script).read_text() if os.path.exists(options.script) else options.script)
+        run_script(script)
+        print("holds")
+        return 0
+    if options.replay is not None:
+        script = script_of(options.replay, options.profile)
+        failure = failure_of(script)
+        if failure:
+            script, failure = shrink(script, failure)
+        print(failure or "holds", script.text(), sep="\n")
+        return int(bool(failure))
+    return _search_all(options)
+
+
+def _search_all(options: argparse.Namespace) -> int:
+    begun, total, stretch = time.monotonic(), Result(), 25
+    jobs = [
+        (first, min(stretch, options.seed + options.worlds - first), options.profile)
+        for first in range(options.seed, options.seed + options.worlds, stretch)
+    ]
+    kinds: Counter[str] = Counter()
+    with multiprocessing.get_context("fork").Pool(options.jobs) as pool:
+        for found in pool.imap_unordered(_search, jobs):
+            total.worlds += found.worlds
+            total.reached += found.reached
+            for seed, failure in found.failures:
+                kinds[_kind(failure)] += 1
+                if kinds[_kind(failure)] <= options.shown:
+                    print(f"\rseed {seed}: {failure}", flush=True)
+                total.failures.append((seed, failure))
+            seconds = time.monotonic() - begun
+            print(
+                f"\r{total.worlds} worlds, {total.worlds / seconds:.1f}/s, {len(total.failures)} failures", end="", file=sys.stderr
+            )
+    print(file=sys.stderr)
+    print(f"{total.worlds} worlds in {time.monotonic() - begun:.0f} s from seed {options.seed}: {len(total.failures)} failures")
+    for kind, count in kinds.most_common():
+        print(f"  {count} x {kind}")
+    print("never reached:", ", ".join(unreached(total.reached)) or "nothing")
+    return int(bool(total.failures))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.sim.worlds", description=__doc__)
+    parser.add_argument("--worlds", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0, help="of the first world; the next run goes on at seed + worlds")
+    parser.add_argument("--profile", choices=PROFILES, default="", help="the server that others differ from; default: any")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--shown", type=int, default=3, help="failures shown of each kind")
+    parser.add_argument("--replay", type=int, help="play one seed and make it shorter if it fails")
+    parser.add_argument("--script", default="", help="play a script, or the one in a file")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
