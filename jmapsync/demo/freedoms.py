@@ -11,6 +11,7 @@ from typing import Literal
 
 StateForm = Literal["number", "opaque", "unicode", "long"]
 BriefLives = Literal["omitted", "destroyed", "both"]
+ItemForm = Literal["as given", "members renamed", "defaults dropped", "defaults written", "unknown dropped"]
 IdForm = Literal["serial", "dashes", "case", "long", "digits"]
 
 
@@ -88,6 +89,11 @@ class Freedoms:
     """Whether mailboxes have roles beside the inbox."""
     subscribed: bool = True
     """Whether mailboxes are subscribed."""
+
+    # Cards, events and tasks (RFC 9610, 3; draft-ietf-jmap-calendars, 5; RFC 8620, 5.3 on what a server may set)
+    items_kept: ItemForm = "as given"
+    """How an object comes back: as it was given; its members under the server's keys; without the properties that have their
+    default value; with them; without what the server does not know."""
 
 
 NONE = Freedoms()

@@ -12,6 +12,7 @@ from jmapsync.demo.item_methods import offers_files, store_of
 from jmapsync.demo.models import CALENDAR_MODEL, Model, follows_cyrus, wrong_properties
 from jmapsync.demo.patch import apply_patch, split_path
 from jmapsync.demo.problems import JsonObject, SetError, invalid_properties
+from jmapsync.demo.shaping import keep_item
 from jmapsync.demo.standard import SetArguments, SetRun
 
 if TYPE_CHECKING:
@@ -147,7 +148,8 @@ class _ItemRun(SetRun):
         return self.store.with_file(item) if offers_files(self.context) else item
 
     def _rewritten(self, item: JsonObject) -> JsonObject:
-        """Return what a lying server stores of an item."""
+        """Return what the server stores of an item: in a form of its own, or what a lying server makes of it."""
+        item = keep_item(item, self.account.freedoms.items_kept)
         rewrite = self.context.service.faults.rewrite_items.take((self.model.item,))
         return item if rewrite is None else rewrite(copy.deepcopy(item))
 

@@ -10,7 +10,7 @@ from jmapsync.demo.problems import JsonObject, MethodError, RequestProblem
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jmapsync.demo.freedoms import Freedoms
+    from jmapsync.demo.freedoms import Freedoms, ItemForm
 
 _STATES = ("state", "oldState", "newState", "queryState")
 _STATE_ARGUMENTS = ("sinceState", "ifInState", "sinceQueryState")
@@ -18,6 +18,15 @@ _MARK = {"number": "", "opaque": "J", "unicode": "状態é-", "long": "0" * 990 
 _TURN = "~"
 """Between a state and what makes it look new."""
 _SET_RESULTS = ("created", "updated", "destroyed", "notCreated", "notUpdated", "notDestroyed")
+_MEMBERS = frozenset({
+    *("phones", "emails", "addresses", "notes", "nicknames", "organizations", "titles", "links", "media", "anniversaries"),
+    *("onlineServices", "personalInfo", "locations", "virtualLocations", "alerts"),
+})  # fmt: skip
+"""Properties that are maps under keys of the creator's choice, which nothing else refers to here."""
+_CARD_DEFAULTS: JsonObject = {"kind": "individual"}
+_EVENT_DEFAULTS: JsonObject = {"priority": 0, "showWithoutTime": False, "descriptionContentType": "text/plain", "privacy": "public"}
+_PRESERVED = frozenset({"vCardProps", "vCardParams", "iCalendar"})
+"""What carries lines that have no property of their own."""
 
 
 class Shape:
@@ -195,6 +204,27 @@ class Shape:
             result["oldState"] = None
         if freedoms.blob_ids == "apart" and name == "Email/import" and result.get("created"):
             result["created"] = {key: one | {"blobId": f"e-{one['blobId']}"} for key, one in result["created"].items()}
+
+
+def keep_item(item: JsonObject, form: ItemForm) -> JsonObject:
+    """Return a card, event or task as a server keeps it that brings objects into a form of its own."""
+    defaults = _CARD_DEFAULTS if "addressBookIds" in item else _EVENT_DEFAULTS
+    if form == "members renamed":
+        return {name: _renamed(value) if name in _MEMBERS else value for name, value in item.items()}
+    if form == "defaults dropped":
+        return {name: value for name, value in item.items() if name not in defaults or value != defaults[name]}
+    if form == "defaults written":
+        return {**defaults, **item}
+    if form == "unknown dropped":
+        return {name: value for name, value in item.items() if ":" not in name and name not in _PRESERVED}
+    return item
+
+
+def _renamed(members: object) -> object:
+    """Return the members of a map under keys that follow from their place; the same ones for what is kept already."""
+    if not isinstance(members, dict):
+        return members
+    return {key if key.startswith("srv") else f"srv{number}-{key}"[:255]: one for number, (key, one) in enumerate(members.items())}
 
 
 def own_blob_id(blob_id: str) -> str:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import dataclasses
 import random
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from jmapsync.demo.dialect import BLOB, CYRUS_BLOB, DIALECTS, RFC
+from jmapsync.demo.dialect import BLOB, CYRUS_BLOB, DIALECTS, RFC, Dialect, Limits
 from jmapsync.demo.freedoms import Freedoms
-
-if TYPE_CHECKING:
-    from jmapsync.demo.dialect import Dialect
 
 LIMITS: dict[str, tuple[Any, ...]] = {
     "max_objects_in_get": (1, 2, 3, 7, 500),
@@ -76,6 +73,14 @@ FREEDOMS: dict[str, tuple[Any, ...]] = {
 }
 """What is chosen in `jmapsync.demo.freedoms`, the embedded server's own way first."""
 
+OBJECTS: dict[str, tuple[Any, ...]] = {
+    "max_collections_per_item": (None, None, 1),
+    "stamps_cards": (True, False),
+    "attachments": ("blob", "inline"),
+    "items_kept": ("as given", "members renamed", "defaults dropped", "defaults written", "unknown dropped"),
+}
+"""What concerns cards, events and tasks only: a limit, points of a `Dialect`, a freedom."""
+
 RIGHTS: dict[str, tuple[Any, ...]] = {
     f"{right} {path}": (False,)
     for right in ("mayAddItems", "mayRemoveItems", "maySetSeen", "maySetKeywords", "mayCreateChild", "mayRename", "mayDelete")
@@ -86,7 +91,7 @@ RIGHTS: dict[str, tuple[Any, ...]] = {
 OFTEN_RIGHTS = 0.1
 """The share of servers that deny rights at all."""
 
-CATALOGUE = {**LIMITS, **DIALECT, **FREEDOMS, **RIGHTS}
+CATALOGUE = {**LIMITS, **DIALECT, **FREEDOMS, **OBJECTS, **RIGHTS}
 PROFILES = tuple(DIALECTS)
 
 
@@ -101,13 +106,18 @@ class LegalServer:
     def dialect(self) -> Dialect:
         """Return the dialect of the embedded server."""
         dialect = DIALECTS[self.profile]
-        limits = dataclasses.replace(dialect.limits, **{key: self.choices[key] for key in LIMITS if key in self.choices})
-        own = {key: self.choices[key] for key in DIALECT if key in self.choices}
+        limits = dataclasses.replace(dialect.limits, **self._chosen(Limits))
+        own = self._chosen(Dialect)
         return dataclasses.replace(dialect, limits=limits, **own)
 
     def freedoms(self) -> Freedoms:
         """Return what is chosen answer by answer."""
-        return Freedoms(seed=self.seed, **{key: self.choices[key] for key in FREEDOMS if key in self.choices})
+        return Freedoms(seed=self.seed, **self._chosen(Freedoms))
+
+    def _chosen(self, holder: type) -> dict[str, Any]:
+        """Return the choices that are fields of a class."""
+        names = {field.name for field in dataclasses.fields(holder)}
+        return {key: value for key, value in self.choices.items() if key in names}
 
     def denied(self) -> list[tuple[str, str]]:
         """Return the rights that mailboxes deny: a mailbox's path, the right's name."""
@@ -118,11 +128,15 @@ class LegalServer:
         return dataclasses.replace(self, choices={key: value for key, value in self.choices.items() if key != name})
 
 
-def draw(seed: int, profile: str = "") -> LegalServer:
+def draw(seed: int, profile: str = "", *, objects: bool = False) -> LegalServer:
     """Return the server of a seed: a real server's way in some points, other ways in few or many others."""
     chance = random.Random(f"server {seed}")
-    name = profile or chance.choice(PROFILES)
+    name = profile or chance.choice([one for one in PROFILES if DIALECTS[one].calendars] if objects else PROFILES)
     share = chance.choice((0.0, 0.05, 0.15, 0.3, 0.6, 1.0))
-    tables = [LIMITS, DIALECT, FREEDOMS] + [RIGHTS] * (chance.random() < OFTEN_RIGHTS)
+    tables = [LIMITS, DIALECT, FREEDOMS]
+    if objects:
+        tables.append(OBJECTS)
+    elif chance.random() < OFTEN_RIGHTS:
+        tables.append(RIGHTS)
     chosen = {key: chance.choice(values) for table in tables for key, values in table.items() if chance.random() < share}
     return LegalServer(name, chosen, seed)

@@ -13,7 +13,6 @@ from jmapsync.storage.vdir import metadata
 from tests.sim.objects import KINDS, WORD, ObjectWorld, words_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from jmapsync.formats.codec import Object
@@ -37,6 +36,18 @@ _LINES = {
         *("DUE:20261224T180000Z", "SUMMARY:{one}", "DESCRIPTION:{other}", "END:VTODO", "END:VCALENDAR"),
     ),
 }
+
+
+HERE = (
+    *("edit", "edit", "write_more", "take_out", "create", "delete", "move", "copy", "twin", "halve", "scribble", "change_uid"),
+    *("make_collection", "rename_directory", "name_collection", "remove_directory"),
+)
+THERE = (
+    *("edit_there", "edit_there", "edit_there", "take_out_there", "add_there", "delete_there"),
+    *("move_there", "copy_there", "same_uid_there"),
+    *("make_collection_there", "name_collection_there", "remove_collection_there"),
+)
+"""Acts on the disk and on the server; what people do most stands there more than once."""
 
 
 class Somebody:
@@ -63,32 +74,25 @@ class Somebody:
     def safe(self) -> set[str]:
         return self.written - self.doomed
 
-    def populate(self) -> None:
+    def populate(self, each: int = EACH) -> None:
         """Fill the account before the first pull."""
         for kind in self.world.flavour.kinds:
             if kind != "tasks":
                 self.world.store(kind).create_collection(self._name())
-            for _ in range(EACH):
+            for _ in range(each):
                 self.add_there(kind)
 
     def act(self) -> None:
         """Do one thing on one side; on a side that has nothing to do it to, nothing."""
-        here: tuple[Callable[[str], None], ...] = (
-            *(self.edit, self.edit, self.write_more, self.take_out, self.create, self.delete, self.move, self.copy),
-            *(self.twin, self.halve, self.scribble, self.change_uid),
-            *(self.make_collection, self.rename_directory, self.name_collection, self.remove_directory),
-        )
-        there: tuple[Callable[[str], None], ...] = (
-            *(self.edit_there, self.edit_there, self.edit_there, self.take_out_there, self.add_there, self.delete_there),
-            *(self.move_there, self.copy_there, self.same_uid_there),
-            *(self.make_collection_there, self.name_collection_there, self.remove_collection_there),
-        )
-        side = self._chance.choice(("here", "there"))
-        one = self._chance.choice(here if side == "here" else there)
+        self.do(self._chance.choice(HERE if self._chance.random() < 0.5 else THERE))
+
+    def do(self, name: str) -> None:
+        """Do one of the acts of `HERE` and `THERE`, to a kind by chance."""
+        side = "here" if name in HERE else "there"
         kind = self._chance.choice(self.world.flavour.kinds)
         before = self._places(side)
-        self.story.append(f"{one.__name__} {kind}")
-        one(kind)
+        self.story.append(f"{name} {kind}")
+        getattr(self, name)(kind)
         after = self._places(side)
         if side == "here":
             lying = {file.read_bytes() for name in self.world.flavour.kinds for file in self.world.files(name)}

@@ -7,14 +7,17 @@ import itertools
 import json
 import re
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from unittest import mock
 
+import httpx
+
 from jmapsync.app.sides import CAPABILITIES
 from jmapsync.demo import CYRUS_312, RFC, STALWART, DemoServer
 from jmapsync.demo.dialect import CYRUS_CALENDARS
+from jmapsync.demo.freedoms import NONE
 from jmapsync.engine.account import AccountRun, Sides
 from jmapsync.engine.options import Options
 from jmapsync.engine.report import Silent
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.demo import Dialect, Store
+    from jmapsync.demo.freedoms import Freedoms
     from jmapsync.engine.report import AccountReport, KindReport
     from jmapsync.formats.codec import Object
     from jmapsync.kinds import Kind
@@ -84,11 +88,13 @@ FLAVOURS = (
 class ObjectWorld:
     """One account on an embedded server and one mirror of its contacts, calendars and tasks."""
 
-    def __init__(self, base: Path, flavour: Flavour = RFC_WORLD, server: DemoServer | None = None) -> None:
+    def __init__(
+        self, base: Path, flavour: Flavour = RFC_WORLD, server: DemoServer | None = None, freedoms: Freedoms = NONE
+    ) -> None:
         """Make a world with a server of its own, or with one that other worlds have too."""
         self.base = base
         self.flavour = flavour
-        self.server = server or DemoServer(dialect=flavour.dialect)
+        self.server = server or DemoServer(dialect=flavour.dialect, freedoms=freedoms)
         self.account = self.server.account
         if flavour.files:
             self.account.calendars.render = _file_of_cyrus
@@ -102,36 +108,37 @@ class ObjectWorld:
 
     # runs
 
-    async def _run(self, fate: Fate, options: Options) -> AccountReport:
+    async def _run(self, fate: Fate | None, options: Options) -> AccountReport:
         state = self.base / "state"
         state.mkdir(mode=0o700, exist_ok=True)
         kept = Session.from_json(self._session) if self._session else None
         url = f"http://127.0.0.1:1{self.server.service.dialect.session_path}"
         with closing(Ledger.open(state / "ledger.sqlite")) as opened:
-            ledger = fate.wrap(opened)
-            async with Client(url, BasicCredential("demo", "demo"), session=kept, transport=fate.transport(self._app)) as client:
+            ledger = fate.wrap(opened) if fate else opened
+            transport = fate.transport(self._app) if fate else httpx.ASGITransport(app=self._app)
+            async with Client(url, BasicCredential("demo", "demo"), session=kept, transport=transport) as client:
                 session = await client.session()
                 run = AccountRun("test", state, ledger, Limits(25, 20), options, Silent(), lambda: NOW)
                 await run.run([self._sides(kind, client, session, fate) for kind in self.flavour.kinds], client.together)
                 self._session, self.requests = (await client.session()).to_json(), client.requests
                 return run.report
 
-    def _sides(self, name: str, client: Client, session: Session, fate: Fate) -> Sides:
+    def _sides(self, name: str, client: Client, session: Session, fate: Fate | None) -> Sides:
         kind, codec = KINDS[name]
         theirs = session.account_for(CAPABILITIES[name][0])
         local = VdirSide(self.base / name, name, codec, token=lambda: f"{next(self._tokens):08x}")
         remote = ObjectSide(client, theirs, dialect_for(name, session, theirs), codec)
-        return Sides(kind, theirs.id, fate.wrap(local), fate.wrap(remote), codec)
+        both = (fate.wrap(local), fate.wrap(remote)) if fate else (local, remote)
+        return Sides(kind, theirs.id, *both, codec)
 
     def sync(self, fate: Fate | None = None, *, allow_deletes: bool = False, full: bool = False) -> AccountReport:
         """Run once, in this thread alone, so that the same world takes the same steps. Raises DiedError."""
-        fate = fate or Fate()
         process = mock.patch("os.getpid", return_value=next(self._processes))
         try:
-            with fate.over(self.base), process, mock.patch("asyncio.to_thread", _in_this_thread):
+            with fate.over(self.base) if fate else nullcontext(), process, mock.patch("asyncio.to_thread", _in_this_thread):
                 return asyncio.run(self._run(fate, Options(allow_deletes=allow_deletes, full=full)))
         finally:
-            if fate.trouble is not None:
+            if fate is not None and fate.trouble is not None:
                 raise fate.trouble
 
     def die(self, step: int, *, slips: dict[int, Callable[[], None]] | None = None) -> Fate:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from tests.sim.chance import Player, word_in
 from tests.sim.folders import Householder
 from tests.sim.legal import CATALOGUE, PROFILES, LegalServer, draw
+from tests.sim.object_worlds import acts_of, play_objects
 from tests.sim.world import World, scratch, writes
 
 if TYPE_CHECKING:
@@ -54,17 +55,21 @@ class Script:
     server: LegalServer
     acts: tuple[Act, ...]
     messages: int = MESSAGES
+    objects: bool = False
+    """Whether it is about contacts, calendars and tasks instead of mail."""
 
     def text(self) -> str:
         """Return the script as JSON on one line, as `--script` takes it."""
         server = {"profile": self.server.profile, "choices": self.server.choices, "seed": self.server.seed}
-        return json.dumps({"server": server, "acts": self.acts, "messages": self.messages})
+        return json.dumps({"server": server, "acts": self.acts, "messages": self.messages, "objects": self.objects})
 
     @staticmethod
     def read(text: str) -> Script:
         """Return the script of such a line."""
         data = json.loads(text)
-        return Script(LegalServer(**data["server"]), tuple((name, seed) for name, seed in data["acts"]), data["messages"])
+        return Script(
+            LegalServer(**data["server"]), tuple((name, seed) for name, seed in data["acts"]), data["messages"], data["objects"]
+        )
 
 
 class LegalPlayer(Householder):
@@ -104,9 +109,11 @@ class LegalPlayer(Householder):
         self._deliver(sorted({self._any_box() for _ in range(most)}))
 
 
-def script_of(seed: int, profile: str = "") -> Script:
+def script_of(seed: int, profile: str = "", *, objects: bool = False) -> Script:
     """Return the script of a seed."""
     chance = random.Random(f"script {seed}")
+    if objects:
+        return Script(draw(seed, profile, objects=True), tuple(acts_of(chance)), objects=True)
     acts: list[Act] = []
     known = (*MAIL, *FOLDERS, chance.choice(SWAPS)) if chance.random() < 0.4 else MAIL
     for _ in range(chance.choice((1, 2, 3))):
@@ -121,8 +128,11 @@ def script_of(seed: int, profile: str = "") -> Script:
 
 def run_script(script: Script) -> None:
     """Play a script to its end. Raises AssertionError where something does not hold, and what a run raises."""
+    if script.objects:
+        play_objects(script.server, script.acts)
+        return
     with scratch() as base:
-        world = World(base, script.server.dialect(), script.server.freedoms())
+        world = World(base, script.server.dialect(), freedoms=script.server.freedoms())
         limits = world.server.limits
         player = LegalPlayer(world, script.server.seed, single=limits.max_mailboxes_per_email == 1)
         player.populate(script.messages)
@@ -244,11 +254,11 @@ class Result:
     reached: Counter[str] = field(default_factory=Counter)
 
 
-def search(first: int, count: int, profile: str) -> Result:
+def search(first: int, count: int, profile: str, *, objects: bool = False) -> Result:
     """Play the worlds of some seeds."""
     result = Result()
     for seed in range(first, first + count):
-        script = script_of(seed, profile)
+        script = script_of(seed, profile, objects=objects)
         result.reached.update(f"{key}={value}" for key, value in script.server.choices.items())
         result.reached[f"profile={script.server.profile}"] += 1
         if failure := failure_of(script):
@@ -257,8 +267,9 @@ def search(first: int, count: int, profile: str) -> Result:
     return result
 
 
-def _search(job: tuple[int, int, str]) -> Result:
-    return search(*job)
+def _search(job: tuple[int, int, str, bool]) -> Result:
+    first, count, profile, objects = job
+    return search(first, count, profile, objects=objects)
 
 
 def unreached(reached: Counter[str]) -> list[str]:
@@ -275,7 +286,7 @@ def main() -> int:
         print("holds")
         return 0
     if options.replay is not None:
-        script = script_of(options.replay, options.profile)
+        script = script_of(options.replay, options.profile, objects=options.objects)
         failure = failure_of(script)
         if failure:
             script, failure = shrink(script, failure)
@@ -287,7 +298,7 @@ def main() -> int:
 def _search_all(options: argparse.Namespace) -> int:
     begun, total, stretch = time.monotonic(), Result(), 25
     jobs = [
-        (first, min(stretch, options.seed + options.worlds - first), options.profile)
+        (first, min(stretch, options.seed + options.worlds - first), options.profile, options.objects)
         for first in range(options.seed, options.seed + options.worlds, stretch)
     ]
     kinds: Counter[str] = Counter()
@@ -317,6 +328,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--worlds", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0, help="of the first world; the next run goes on at seed + worlds")
     parser.add_argument("--profile", choices=PROFILES, default="", help="the server that others differ from; default: any")
+    parser.add_argument("--objects", action="store_true", help="worlds of contacts, calendars and tasks instead of mail")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--shown", type=int, default=3, help="failures shown of each kind")
     parser.add_argument("--replay", type=int, help="play one seed and make it shorter if it fails")

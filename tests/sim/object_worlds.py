@@ -1,0 +1,105 @@
+"""Play a world of contacts, calendars and tasks at a legal server, act by act, and say whether it holds."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from tests.sim.object_chance import HERE, THERE, Somebody
+from tests.sim.objects import Flavour, ObjectWorld, words_in
+from tests.sim.world import scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.sim.legal import LegalServer
+
+Act = tuple[str, int]
+ENOUGH_CALLS = 16
+"""Calls in one request that let a run of all kinds with nothing to do be one request."""
+ONE_KIND = 0.7
+"""The share of worlds with one of the kinds only, which take a third of the time."""
+FEW = 3
+"""Items of each kind that the account begins with."""
+
+
+class LegalSomebody(Somebody):
+    """Somebody who does at the server only what it allows, each act by choices of its own."""
+
+    def __init__(self, world: ObjectWorld, seed: int, *, single: bool) -> None:
+        super().__init__(world, seed)
+        self.single = single
+        """Whether an item is in one collection only."""
+
+    def play(self, act: Act) -> None:
+        """Do one act; leaving another one out changes few of its choices."""
+        name, seed = act
+        self._chance = random.Random(seed)
+        self.do(name)
+
+    def copy_there(self, kind: str) -> None:
+        if not self.single:
+            super().copy_there(kind)
+
+    def copy(self, kind: str) -> None:
+        if not self.single:
+            super().copy(kind)
+
+
+def flavour_of(server: LegalServer) -> Flavour:
+    """Return what kinds a server offers."""
+    dialect = server.dialect()
+    offered = (("contacts", dialect.contacts), ("calendars", dialect.calendars), ("tasks", dialect.tasks))
+    kinds = [kind for kind, there in offered if there]
+    if random.Random(server.seed).random() < ONE_KIND:
+        kinds = [kinds[server.seed % len(kinds)]]
+    return Flavour(server.profile, dialect, tuple(kinds))
+
+
+def acts_of(chance: random.Random) -> list[Act]:
+    """Return acts on both sides, runs and deaths."""
+    acts: list[Act] = [("die", chance.randint(1, 150))] if chance.random() < 0.1 else []
+    acts.append(("run", 0))
+    for _ in range(chance.choice((1, 2, 3))):
+        sides = [chance.choice((HERE, THERE)) for _ in range(chance.choice((1, 3, 6)))]
+        acts += [(chance.choice(side), chance.randrange(1 << 30)) for side in sides]
+        if chance.random() < 0.3:
+            acts.append(("die", chance.randint(1, 150)))
+        elif chance.random() < 0.7:
+            acts.append(("run", 0))
+    return acts
+
+
+def play_objects(server: LegalServer, acts: Sequence[Act]) -> None:
+    """Play a world of objects to its end. Raises AssertionError where something does not hold, and what a run raises."""
+    flavour = flavour_of(server)
+    with scratch() as base:
+        world = ObjectWorld(base, flavour, server.freedoms())
+        limits = world.server.limits
+        somebody = LegalSomebody(world, server.seed, single=limits.max_collections_per_item == 1)
+        somebody.populate(FEW)
+        for act in acts:
+            if act[0] == "run":
+                world.sync(allow_deletes=True)
+            elif act[0] == "die":
+                world.die(act[1])
+            else:
+                somebody.play(act)
+        if world.server.service.shape is not None:
+            world.server.service.shape.quiet = True
+        somebody.mend()
+        world.settle(allow_deletes=True)
+        world.assert_same()
+        kept = {word for _, _, _, words in world.on_disk() for word in words}
+        kept.update(*(words_in(content) for content in world.shelf()))
+        assert somebody.safe <= kept, f"lost: {sorted(somebody.safe - kept)}"
+        assert world.leftovers() == []
+        assert world.account.calendars.sent == []
+        counts = []
+        for _ in range(2):
+            report = world.sync()
+            assert report.changed == [], report
+            counts.append(world.requests)
+        freedoms = world.server.freedoms
+        if limits.max_calls_in_request >= ENOUGH_CALLS and not freedoms.cannot_calculate:
+            assert counts[-1] == 1, f"{counts} requests with nothing to do"
