@@ -53,7 +53,7 @@ def flavour_of(server: LegalServer) -> Flavour:
     kinds = [kind for kind, there in offered if there]
     if random.Random(server.seed).random() < ONE_KIND:
         kinds = [kinds[server.seed % len(kinds)]]
-    return Flavour(server.profile, dialect, tuple(kinds))
+    return Flavour(server.profile, dialect, tuple(kinds), files=dialect.event_rules == "cyrus" and server.seed % 2 == 0)
 
 
 def acts_of(chance: random.Random) -> list[Act]:

@@ -98,7 +98,7 @@ class ObjectWorld:
         self.account = self.server.account
         if flavour.files:
             self.account.calendars.render = _file_of_cyrus
-        elif flavour.dialect is CYRUS_312:
+        elif flavour.dialect.event_rules == "cyrus":
             self.server.faults.hidden_capabilities.arm({CYRUS_CALENDARS})
         self.requests = 0
         self._app = self.server.endpoints.application()
@@ -128,8 +128,9 @@ class ObjectWorld:
         theirs = session.account_for(CAPABILITIES[name][0])
         local = VdirSide(self.base / name, name, codec, token=lambda: f"{next(self._tokens):08x}")
         remote = ObjectSide(client, theirs, dialect_for(name, session, theirs), codec)
-        both = (fate.wrap(local), fate.wrap(remote)) if fate else (local, remote)
-        return Sides(kind, theirs.id, *both, codec)
+        if fate is None:
+            return Sides(kind, theirs.id, local, remote, codec)
+        return Sides(kind, theirs.id, fate.wrap(local), fate.wrap(remote), codec)
 
     def sync(self, fate: Fate | None = None, *, allow_deletes: bool = False, full: bool = False) -> AccountReport:
         """Run once, in this thread alone, so that the same world takes the same steps. Raises DiedError."""
