@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.problems import JsonObject, MethodError, RequestProblem
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _STATES = ("state", "oldState", "newState", "queryState")
 _STATE_ARGUMENTS = ("sinceState", "ifInState", "sinceQueryState")
 _MARK = {"number": "", "opaque": "J", "unicode": "状態é-", "long": "0" * 990 + "_"}
+_APART = re.compile(r"^(upload[0-9]+|email)-")
 _TURN = "~"
 """Between a state and what makes it look new."""
 _SET_RESULTS = ("created", "updated", "destroyed", "notCreated", "notUpdated", "notDestroyed")
@@ -97,7 +99,7 @@ class Shape:
 
     def upload_blob_id(self, blob_id: str) -> str:
         """Return the blob id that an upload is given."""
-        return f"u{self._next()}-{blob_id}" if self.freedoms.blob_ids == "apart" else blob_id
+        return f"upload{self._next()}-{blob_id}" if self.freedoms.blob_ids == "apart" else blob_id
 
     # states
 
@@ -142,7 +144,7 @@ class Shape:
         if self.freedoms.fractional_dates and isinstance(email.get("receivedAt"), str):
             email["receivedAt"] = email["receivedAt"].removesuffix("Z") + ".25Z"
         if self.freedoms.blob_ids == "apart" and "blobId" in email:
-            email["blobId"] = f"e-{email['blobId']}"
+            email["blobId"] = f"email-{email['blobId']}"
         return email
 
     def _write_mailbox(self, mailbox: JsonObject) -> JsonObject:
@@ -203,7 +205,7 @@ class Shape:
         if freedoms.old_state == "null" and "oldState" in result:
             result["oldState"] = None
         if freedoms.blob_ids == "apart" and name == "Email/import" and result.get("created"):
-            result["created"] = {key: one | {"blobId": f"e-{one['blobId']}"} for key, one in result["created"].items()}
+            result["created"] = {key: one | {"blobId": f"email-{one['blobId']}"} for key, one in result["created"].items()}
 
 
 def keep_item(item: JsonObject, form: ItemForm) -> JsonObject:
@@ -228,5 +230,5 @@ def _renamed(members: object) -> object:
 
 
 def own_blob_id(blob_id: str) -> str:
-    """Return the server's own name of a blob."""
-    return blob_id.rpartition("-")[2]
+    """Return the server's own name of a blob, which only `blob_ids` "apart" hides."""
+    return _APART.sub("", blob_id)
