@@ -139,6 +139,7 @@ class Adopter:
 
     def _merge(self, mine: Record, other: Record, digest: str, places: Sequence[Place]) -> None:
         """Make one item of two: the server's keeps its key and gets the local version and its files."""
+        mine = replace(mine, size=self.ledger.records([mine.key])[mine.key].size)  # `_edited` gave it the size of its file
         assert mine.local is not None  # noqa: S101 - the query asked for it
         assert other.remote is not None  # noqa: S101
         form = Form.TUID if digest == self._bare.get(mine.key) else Form.RAW if digest != mine.digest else None

@@ -71,6 +71,7 @@ class Mirror:
 
     def __post_init__(self) -> None:
         """Remember nothing tried yet."""
+        self.kind = self.kind.limited(self.remote.most_homes)
         self.holding = Holding(self.kind.name, self.ledger, self.clock, self.remote.policy, full=self.options.full)
         self.permits = Permits(self.kind, self.ledger, self.remote)
         self.scope = Scope(self.kind, self.ledger, self.remote, self.patterns, self.report.sentences)

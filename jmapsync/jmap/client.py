@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from jmapsync.errors import DiscoveryError, HostRefusedError, ServerError
 from jmapsync.jmap import discovery
 from jmapsync.jmap.bounds import SESSION_OCTETS, Bounds
 from jmapsync.jmap.bundle import Bundle
+from jmapsync.jmap.divide import send_divided
 from jmapsync.jmap.exchange import Exchange
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.hosts import Approval, Origin, belongs_to
@@ -147,6 +149,16 @@ class Client:
             self._bundle = None
 
     async def _call(self, calls: Sequence[Call], using: Sequence[str], *, repeatable: bool = True) -> Response:
+        limits = (await self.session()).limits
+        most = limits.max_calls_in_request
+        if len(calls) > 1 and len(encode_request(calls, using)) > limits.max_size_request:
+            most = min(most, len(calls) // 2)
+        if len(calls) <= most:
+            return await self._call_once(calls, using, repeatable=repeatable)
+        send = partial(self._call, using=using, repeatable=repeatable)
+        return await send_divided(calls, most, send, repeatable=repeatable)
+
+    async def _call_once(self, calls: Sequence[Call], using: Sequence[str], *, repeatable: bool) -> Response:
         session = await self.session()
         try:
             response = await self._post(session, calls, using, repeatable=repeatable)
@@ -165,8 +177,6 @@ class Client:
 
     async def _post(self, session: Session, calls: Sequence[Call], using: Sequence[str], *, repeatable: bool) -> Response:
         limits = session.limits
-        if len(calls) > limits.max_calls_in_request:
-            raise RequestError.too_large("maxCallsInRequest", len(calls), limits.max_calls_in_request)
         body = encode_request(calls, using)
         if len(body) > limits.max_size_request:
             raise RequestError.too_large("maxSizeRequest", len(body), limits.max_size_request)

@@ -68,6 +68,12 @@ class Account(msgspec.Struct, frozen=True):
     is_read_only: bool
     capabilities: dict[str, Any]
 
+    def limit_of(self, capability: str, name: str) -> int:
+        """Return a limit from the value of a capability; 0 where there is none, or it is no positive number."""
+        value = self.capabilities.get(capability)
+        limit = value.get(name) if isinstance(value, dict) else None
+        return limit if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0 else 0
+
     def offers(self, capability: str) -> bool:
         """Tell whether the capability can be used in this account."""
         return capability in self.capabilities

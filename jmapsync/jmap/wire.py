@@ -63,10 +63,14 @@ class Ref:
     name: str
     path: str
 
+    @property
+    def call_id(self) -> str:
+        """Return the id of the call that is referred to."""
+        return self.result_of if isinstance(self.result_of, str) else self.result_of.id
+
     def to_wire(self) -> dict[str, str]:
         """Return the ResultReference object."""
-        call_id = self.result_of if isinstance(self.result_of, str) else self.result_of.id
-        return {"resultOf": call_id, "name": self.name, "path": self.path}
+        return {"resultOf": self.call_id, "name": self.name, "path": self.path}
 
 
 def prefixed(calls: Sequence[Call], prefix: str) -> list[Call]:
@@ -77,10 +81,7 @@ def prefixed(calls: Sequence[Call], prefix: str) -> list[Call]:
 
 
 def _prefixed(value: object, prefix: str) -> object:
-    if not isinstance(value, Ref):
-        return value
-    call_id = value.result_of if isinstance(value.result_of, str) else value.result_of.id
-    return Ref(prefix + call_id, value.name, value.path)
+    return Ref(prefix + value.call_id, value.name, value.path) if isinstance(value, Ref) else value
 
 
 class _Request(msgspec.Struct, omit_defaults=True, rename="camel"):
@@ -118,6 +119,12 @@ class Response:
         self._results = envelope.method_responses
         self.session_state = envelope.session_state
         self.created_ids = envelope.created_ids or {}
+
+    @staticmethod
+    def joined(parts: Sequence[Response], more: Sequence[tuple[str, msgspec.Raw, str]] = ()) -> Response:
+        """Return the results of several responses as one, and further ones; the session's state is the last one's."""
+        results = [result for part in parts for result in part._results]  # noqa: SLF001 # of its own class
+        return Response(_Envelope([*results, *more], parts[-1].session_state if parts else ""))
 
     def get(self, call: Call) -> dict[str, Any]:
         """Return the arguments of the first result of this call that bears its name, without what is not of its type.

@@ -52,6 +52,10 @@ class Kind(Struct, frozen=True):
         """Return the ledger's name for what is known of items in containers that are no longer mirrored."""
         return f"{self.items.kind}:detached"
 
+    def limited(self, most_homes: int) -> Kind:
+        """Return the kind for a server that has an item in so many containers at most; 0: in any number."""
+        return self if most_homes == self.items.most_homes else replace(self, items=replace(self.items, most_homes=most_homes))
+
     def pulled_only(self) -> Kind:
         """Return the kind with the server left unwritten."""
         only = frozenset({Side.LOCAL})

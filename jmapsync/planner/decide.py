@@ -35,6 +35,7 @@ from jmapsync.planner.merge import (
     same_sense,
     stay,
     stay_marked,
+    too_many,
     unsent,
 )
 from jmapsync.planner.model import SIDES, Base, Decision, Homes, Pair, Rules, Side, Version, Wanted
@@ -71,7 +72,9 @@ def _first_meeting(pair: Pair, rules: Rules) -> Decision:
         return Decision(wish, wish, reason.new(side))
     body = Body(None, "found on both sides") if same_sense(pair) else conflict(rules, "different on both sides")
     tags = pair.local.tags | pair.remote.tags
-    homes = held(pair, rules.prefer).kept if rules.homeless else pair.local.kept | pair.remote.kept
+    homes = pair.local.kept | pair.remote.kept
+    if rules.homeless or (too_many(homes, rules) and not too_many(pair.local.kept, rules)):
+        homes = held(pair, rules.prefer).kept
     apart = pair.local.tags != pair.remote.tags or pair.local.homes != pair.remote.homes
     phrase = reason.join(body.phrase, "flags and folders united" if apart and not rules.homeless else "")
     return Decision(Wanted(body.of(Side.LOCAL), tags, homes), Wanted(body.of(Side.REMOTE), tags, homes), phrase, body.shelve)

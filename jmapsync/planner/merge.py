@@ -140,6 +140,11 @@ def merge_bodies(pair: Pair, base: Base, rules: Rules) -> Body:
     return Body(Side.LOCAL, reason.merged(rules)) if rules.mergeable else conflict(rules, f"{verb} on both sides")
 
 
+def too_many(homes: Homes, rules: Rules) -> bool:
+    """Return whether an item cannot be in all of these containers at once on the server."""
+    return 0 < rules.most_homes < len(homes)
+
+
 def merge_homes(pair: Pair, base: Base, rules: Rules) -> dict[Side, Homes]:
     """Return the homes of both sides when neither gave the item up.
 
@@ -152,5 +157,7 @@ def merge_homes(pair: Pair, base: Base, rules: Rules) -> dict[Side, Homes]:
             return kept
         return dict.fromkeys(SIDES, kept[rules.prefer if rules.prefer in moved else moved[0]])
     merged = {side: replay(kept[side], kept[side.other], base.of(side.other).kept) for side in SIDES}
+    if all(too_many(homes, rules) and not too_many(kept[side], rules) for side, homes in merged.items()):
+        return dict.fromkeys(SIDES, kept[rules.prefer])  # each side moved it elsewhere, and it cannot be in both places
     # Empty when each side dropped the home that the other relied on: nobody wanted the item gone.
     return merged if all(merged.values()) else dict.fromkeys(SIDES, kept[rules.prefer])

@@ -98,6 +98,8 @@ class Rules(Struct, frozen=True):
     """False when the losing body is too small to keep (a container's name)."""
     mergeable: bool = False
     """True when a body has parts that each side may have changed on its own (a card, an event)."""
+    most_homes: int = 0
+    """The most containers that an item may be in on the server (`maxMailboxesPerEmail`, `maxCalendarsPerEvent`); 0: no limit."""
     writable: frozenset[Side] = frozenset(Side)
     """The sides that may be written; `direction = "pull"` leaves LOCAL only."""
 

@@ -151,6 +151,8 @@ class Receipt(Struct, frozen=True):
     size: int = 0
     stamp: int = 0
     """receivedAt of an email that was made or was there already, seconds since the epoch."""
+    retired: bool = False
+    """True when the old version of an edited item was moved elsewhere on the server."""
     left: str = ""
     """The server's id of the old version of an edited item that stays there by the user's wish."""
     places: tuple[Place, ...] = ()
@@ -276,6 +278,8 @@ class Remote(Protocol):
     """Whether an earlier look met containers that could not be read, so that all are asked for again; kept by the engine."""
     is_read_only: bool
     """Whether the server takes no writes at all."""
+    most_homes: int
+    """The most containers that the server has one item in; 0: any number."""
     policy: str
     """What of the configuration decides how orders are carried out: a refusal under another one is worth another try."""
 

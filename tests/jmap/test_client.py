@@ -226,15 +226,6 @@ async def test_a_wrong_address_says_what_was_found_there(peer: Peer) -> None:
 # Limits
 
 
-async def test_too_many_calls_are_not_sent(peer: Peer) -> None:
-    peer.offer_session(capabilities={CORE: {"maxCallsInRequest": 2}})
-    async with client(peer) as c:
-        with pytest.raises(RequestError, match="maxCallsInRequest") as caught:
-            await c.call([ECHO_CALL] * 3, using=[CORE])
-    assert (caught.value.status, caught.value.limit) == (0, "maxCallsInRequest")
-    assert not peer.seen_at("/api")
-
-
 async def test_too_large_a_request_is_not_sent(peer: Peer) -> None:
     peer.offer_session(capabilities={CORE: {"maxSizeRequest": 100}})
     async with client(peer) as c:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from jmapsync.planner import Limits, Pair, Present, Side, Tally, judge, needed_homes, plan
 from tests.planner.notation import EVERYWHERE, FOLDERS, MAIL, both, homes, lines, outcome, pair, shelved, v, why
 
@@ -48,6 +50,24 @@ def test_two_copies_with_different_flags_are_made_alike() -> None:
 
 def test_a_home_added_on_the_server_meanwhile_survives_a_move_here() -> None:
     assert outcome(pair(v(where="B"), v(where="AC"), v(where="A"))) == ["local update in BC", "remote update in BC"]
+
+
+ONE_HOME = replace(MAIL, most_homes=1)
+
+
+def test_moved_apart_on_both_sides_goes_where_the_server_moved_it_if_it_can_be_in_one_place_only() -> None:
+    one = pair(v(where="B"), v(where="C"), v(where="A"))
+    assert outcome(one) == ["local update in BC", "remote update in BC"]
+    assert outcome(one, ONE_HOME) == ["local update in C"]
+    assert outcome(one, replace(MAIL, most_homes=2)) == outcome(one)
+
+
+def test_a_copy_made_here_is_not_undone_because_the_server_has_one_place_for_it() -> None:
+    assert outcome(pair(v(where="AB"), v(where="A"), v(where="A")), ONE_HOME) == ["remote update in AB"]
+
+
+def test_met_in_different_places_is_where_the_server_has_it_if_it_can_be_in_one_place_only() -> None:
+    assert outcome(pair(v(where="B"), v(where="C")), ONE_HOME) == ["local update in C"]
 
 
 def test_the_same_flag_set_on_both_sides_is_no_conflict() -> None:

@@ -14,7 +14,7 @@ LIMITS: dict[str, tuple[Any, ...]] = {
     "max_objects_in_get": (1, 2, 3, 7, 500),
     "max_objects_in_set": (1, 2, 5, 500),
     "max_calls_in_request": (1, 2, 3, 4, 6, 16),
-    "max_size_request": (1_500, 5_000, 10_000_000),
+    "max_size_request": (4_000, 20_000, 10_000_000),
     "max_concurrent_requests": (1, 2, 4),
     "max_concurrent_upload": (1, 4),
     "max_query_limit": (None, None, 1, 2, 5),

@@ -10,7 +10,8 @@ import pytest
 
 from jmapsync.engine import execute
 from tests.sim.acts import STORIES
-from tests.sim.sweep import DIALECTS, TOLERANT, sweep
+from tests.sim.sweep import DIALECTS, TOLERANT, begin, sweep
+from tests.sim.world import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,6 +47,29 @@ def test_a_death_at_any_step_changes_no_end(story: Story) -> None:
 def test_a_death_at_any_step_changes_no_end_on_other_servers(story: Story, dialect: str) -> None:
     steps = chosen(story, dialect)
     assert sweep(story, lambda most: (step for step in steps if step <= most), dialect=DIALECTS[dialect]) > 0
+
+
+def test_two_deaths_around_an_edit_leave_one_copy_of_the_old_version_in_the_trash() -> None:
+    """The first after the server moved the old version to the Trash, the second after that came to the disk."""
+    story = next(story for story in STORIES if story.name == "edit message")
+    with scratch() as base:
+        steps = begin(story, base).die(0).steps
+
+    def moves(step: int) -> bool:
+        with scratch() as base:
+            world = begin(story, base)
+            world.die(step)
+            return any(homes == ("Trash",) and b"[alpha]" in data for homes, data, _, _ in world.on_server())
+
+    first = next(step for step in range(1, steps + 1) if moves(step))
+    for second in range(first, steps + 1):
+        with scratch() as base:
+            world = begin(story, base)
+            world.die(first)
+            world.die(second)
+            world.settle()
+            assert sum(b"[alpha]" in data for _, data, _, _ in world.on_server()) == 1, second
+            world.assert_same()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from jmapsync.planner.model import Verb
 from jmapsync.storage.remote.account import raise_if_gone, read_only
 from jmapsync.storage.remote.bodies import Bodies, Request
 from jmapsync.storage.remote.changes import ChangesLook, Cursor, WholeLookNeededError
-from jmapsync.storage.remote.emails import Boxes
+from jmapsync.storage.remote.emails import MAIL, Boxes
 from jmapsync.storage.remote.folders import FolderSetter
 from jmapsync.storage.remote.imports import Importer
 from jmapsync.storage.remote.listing import ListingLook
@@ -42,6 +42,7 @@ class MailSide:
         self.policy = on_delete
         self.is_read_only = account.is_read_only
         self.unread = False
+        self.most_homes = account.limit_of(MAIL, "maxMailboxesPerEmail")
         self._selective = selective
         self._client = client
         self._account = account

@@ -97,7 +97,8 @@ class Setter:
                 batch.patches.append((replace(job, ref=made[job.order.key]), change))
         await self._send(batch)
         left = {job.order.key: str(job.ref) for job in others} if self._on_delete == "keep" else {}
-        return [replace(receipt, left=left.get(receipt.key, "")) for receipt in receipts]
+        moved = {job.order.key for job, _ in batch.patches}
+        return [replace(one, left=left.get(one.key, ""), retired=one.key in moved) for one in receipts]
 
     async def _remove(self, jobs: Sequence[Job], batch: _Batch) -> dict[str, Email]:
         """Read emails that are to go, sort out what that means for each, and return them."""

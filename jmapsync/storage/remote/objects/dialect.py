@@ -79,6 +79,12 @@ class Dialect:
             return None
         return ["id", "uid", "blobId", self.member, *(["baseEventId", "recurrenceId"] if self.wanted else [])]
 
+    def most_homes(self, account: Account) -> int:
+        """Return the most containers that an object may be in (RFC 9610, 1.3.1; draft-ietf-jmap-calendars, 1.5.1), or 0."""
+        if self.one_member:
+            return 1
+        return max(account.limit_of(self.using[0], name) for name in ("maxAddressBooksPerCard", "maxCalendarsPerEvent"))
+
     def speaks_older(self, item: Object) -> bool:
         """Tell whether an object that the server gave is one of the older dialect."""
         return self.older is not None and any(item.get(name) is not None for name in _V1_ONLY)

@@ -41,6 +41,7 @@ class ObjectSide:
         self.outside: set[str] = set()
         self.is_read_only = account.is_read_only
         self.unread = False
+        self.most_homes = dialect.most_homes(account)
         self.roles: dict[str, str] = {}
         self.policy = ""
         self._client = client
