@@ -74,7 +74,7 @@ def play_objects(server: LegalServer, acts: Sequence[Act]) -> None:
     """Play a world of objects to its end. Raises AssertionError where something does not hold, and what a run raises."""
     flavour = flavour_of(server)
     with scratch() as base:
-        world = ObjectWorld(base, flavour, server.freedoms())
+        world = ObjectWorld(base, flavour, freedoms=server.freedoms())
         limits = world.server.limits
         somebody = LegalSomebody(world, server.seed, single=limits.max_collections_per_item == 1)
         somebody.populate(FEW)
