@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jmapsync.formats.canonical import changes
 from jmapsync.formats.instances import INSTANCES, instances
 from jmapsync.formats.objects import MAPS_OF_PATCHES, UnfitPatchError, apply, at, diff, escape, follow, same, tokens, words
+from jmapsync.formats.plain import plain_line, text_key
 from jmapsync.formats.shapes import KEYED, part_at
 
 if TYPE_CHECKING:
@@ -112,12 +114,13 @@ def is_lines(path: str) -> bool:
 
 
 def without_lines(lines: Lines, others: Lines) -> Lines:
-    """Return the lines without the others, each of which takes one like it away."""
-    left = list(others)
+    """Return the lines without the others, each of which takes one of its meaning away: their forms differ by server."""
+    left = Counter(text_key(plain_line(line)) for line in others)
     kept = []
     for line in lines:
-        if line in left:
-            left.remove(line)
+        key = text_key(plain_line(line))
+        if left[key]:
+            left[key] -= 1
         else:
             kept.append(line)
     return kept

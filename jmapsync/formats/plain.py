@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.encoding import encode
+from jmapsync.formats.jlines import meaning
 from jmapsync.formats.shapes import IMPLIED, KEYED, LIST, NAMED, ONE, PARTS, Part, is_default, type_of
 
 if TYPE_CHECKING:
@@ -114,15 +115,26 @@ def _plain_value(owner: str, name: str, value: Any) -> Any:  # noqa: ANN401 # an
 
 
 def _plain_lines(lines: list[Any], noise: frozenset[str]) -> list[Any]:
-    """Return jCard or jCal properties without noise, in an order of their own."""
-    kept = [
-        [line[0].lower(), {key: line[1][key] for key in line[1] if key.lower() not in _FORM_PARAMETERS}, *line[2:]]
-        if _is_line(line)
-        else line
-        for line in lines
-        if not (_is_line(line) and line[0].lower() in noise)
-    ]
+    """Return jCard or jCal properties without noise, by their meaning, in an order of their own."""
+    kept = [plain_line(line) for line in lines if not (_is_line(line) and line[0].lower() in noise)]
     return sorted(kept, key=text_key)
+
+
+def plain_line(line: Any) -> Any:  # noqa: ANN401 # any JSON value
+    """Return a jCard or jCal property, or a jCal component, by its meaning; lines of one meaning are the same."""
+    match line:
+        case [str(name), dict(params), _, *_] if _is_line(line):
+            return meaning([name, _without_form(params), *line[2:]])
+        case [str(name), list(lines), list(inner)]:
+            return [name, _plain_lines(lines, _STAMP_LINES), _plain_components(inner)]
+        case _:
+            return line
+
+
+def _without_form(params: Object) -> Object:
+    """Return the parameters of a line without those that tell the form of its file only; one value is a list of one too."""
+    kept = {key.lower(): value for key, value in params.items() if key.lower() not in _FORM_PARAMETERS}
+    return {key: value[0] if isinstance(value, list) and len(value) == 1 else value for key, value in kept.items()}
 
 
 def _plain_components(components: list[Any]) -> list[Any]:
@@ -132,8 +144,8 @@ def _plain_components(components: list[Any]) -> list[Any]:
         match component:
             case ["vtimezone", _, _]:
                 continue
-            case [name, list(lines), list(inner)]:
-                plain = [name, _plain_lines(lines, _STAMP_LINES), _plain_components(inner)]
+            case [_, list(_), list(_)]:
+                plain = plain_line(component)
                 if plain != _BARE_CALENDAR:
                     kept.append(plain)
             case _:

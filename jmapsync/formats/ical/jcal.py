@@ -9,30 +9,13 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from jmapsync.formats.ical.lines import Component, Line, escape, params_text, split_text, unescape
+from jmapsync.formats.jlines import DEFAULT_TYPES, LISTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jmapsync.formats.ical.lines import Params
 
-_BY_TYPE: Final = {
-    "text": "ACTION CALSCALE CATEGORIES CLASS COLOR COMMENT CONTACT DESCRIPTION JSID JSPROP LOCATION LOCATION-TYPE METHOD NAME"
-    " PARTICIPANT-TYPE PRODID PROXIMITY REASON REFID RELATED-TO REQUEST-STATUS RESOURCES STATUS SUBSTATE SUMMARY TASK-MODE TRANSP"
-    " TZID TZNAME UID VERSION BUSYTYPE RESOURCE-TYPE",
-    "uri": "ATTACH CONCEPT SOURCE TZURL URL COORDINATES",
-    "cal-address": "ATTENDEE CALENDAR-ADDRESS ORGANIZER",
-    "date-time": "ACKNOWLEDGED COMPLETED CREATED DTEND DTSTAMP DTSTART DUE EXDATE LAST-MODIFIED RDATE RECURRENCE-ID",
-    "duration": "DURATION ESTIMATED-DURATION REFRESH-INTERVAL TRIGGER",
-    "float": "GEO",
-    "integer": "PERCENT-COMPLETE PRIORITY REPEAT SEQUENCE",
-    "boolean": "SHOW-WITHOUT-TIME",
-    "period": "FREEBUSY",
-    "recur": "EXRULE RRULE",
-    "utc-offset": "TZOFFSETFROM TZOFFSETTO",
-}
-DEFAULT_TYPES: Final = {name: kind for kind, names in _BY_TYPE.items() for name in names.split()}
-"""The value type of a property that has no VALUE parameter; any other has the type "unknown"."""
-_LISTS: Final = frozenset({"CATEGORIES", "EXDATE", "FREEBUSY", "LOCATION-TYPE", "RDATE", "RESOURCES"})
 _DATE = re.compile(r"(\d{4})(\d\d)(\d\d)", re.ASCII)
 _DATE_TIME = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(Z?)", re.ASCII)
 _TIME = re.compile(r"(\d\d)(\d\d)(\d\d)(Z?)", re.ASCII)
@@ -115,7 +98,7 @@ def to_lines(value: object) -> Iterator[str]:
 def _decode(name: str, kind: str, raw: str) -> list[Any] | None:  # noqa: PLR0911  # a return a type
     """Return the values of a wire value in jCal, nothing where they would not give the same wire value back."""
     if kind == "text":
-        if name in _LISTS:
+        if name in LISTS:
             return split_text(raw) or None
         if name == "REQUEST-STATUS":
             return [[unescape(part) for part in re.findall(r"(?:[^\\;]|\\.)+", raw)]] if ";" in raw else [unescape(raw)]
@@ -126,7 +109,7 @@ def _decode(name: str, kind: str, raw: str) -> list[Any] | None:  # noqa: PLR091
         numbers = [_number(part) for part in raw.split(";")]
         values: list[Any] = [numbers]
     else:
-        values = [_READERS[kind](part) for part in (raw.split(",") if name in _LISTS else [raw])]
+        values = [_READERS[kind](part) for part in (raw.split(",") if name in LISTS else [raw])]
     if any(value is None for value in values) or None in (values[0] if isinstance(values[0], list) else ()):
         return None
     written = _encode(name, kind, values)
@@ -136,12 +119,12 @@ def _decode(name: str, kind: str, raw: str) -> list[Any] | None:  # noqa: PLR091
 
 
 def _encode(name: str, kind: str, values: list[Any]) -> str:
+    if len(values) == 1 and isinstance(values[0], list) and kind != "period":
+        # A structured value (RFC 7265, 3.4.1.3), or the several values of a line in the one array that Stalwart has them in.
+        write = escape if kind in ("text", "unknown") else _WRITERS.get(kind, _verbatim)
+        return ("," if name in LISTS else ";").join(map(write, values[0]))
     if kind == "text":
-        if isinstance(values[0], list):
-            return ";".join(escape(part) for part in values[0])
         return ",".join(map(escape, values))
-    if name == "GEO" and isinstance(values[0], list):
-        return ";".join(map(_shown, values[0]))
     write = _WRITERS.get(kind, _verbatim)
     return ",".join(map(write, values))
 
@@ -185,7 +168,10 @@ def _number(raw: str) -> int | float | None:
     return float(raw) if _FLOAT.fullmatch(raw) else None
 
 
-def _shown(value: object) -> str:
+def number_text(value: object) -> str:
+    """Return a number as a line has it; one that came as a text stands as it is. Raises TypeError for what is none."""
+    if isinstance(value, str):
+        return _verbatim(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(value)
     text = repr(value)
@@ -208,7 +194,10 @@ def _read_recur(raw: str) -> dict[str, Any] | None:
     return None if None in found.values() else found
 
 
-def _write_recur(value: dict[str, Any]) -> str:
+def recur_text(value: dict[str, Any] | str) -> str:
+    """Return the text of a recurrence rule in jCal; one that came as a text stands as it is (Stalwart)."""
+    if isinstance(value, str):
+        return _verbatim(value)
     parts = []
     for key in sorted(value, key=lambda key: (key != "freq", key)):  # the same text in whatever order the JSON came
         if not _TOKEN.fullmatch(key):
@@ -255,8 +244,8 @@ _WRITERS: Final[dict[str, Any]] = {
     "time": _write_basic,
     "period": _write_period,
     "utc-offset": _write_offset,
-    "integer": _shown,
-    "float": _shown,
+    "integer": number_text,
+    "float": number_text,
     "boolean": _write_boolean,
-    "recur": _write_recur,
+    "recur": recur_text,
 }

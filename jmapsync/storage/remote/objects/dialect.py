@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import UnsupportedError
-from jmapsync.formats import jscalendar1
+from jmapsync.formats import jscalendar1, stalwart
 from jmapsync.formats.align import likely_keys, with_keys
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.cyruscontact import contact_changes, group_changes, to_contact, to_group
-from jmapsync.formats.objects import apply, diff
+from jmapsync.formats.hints import renewing
+from jmapsync.formats.objects import UnfitPatchError, apply, diff
 from jmapsync.storage.remote.objects.forms import normal, patch_with_blob_ids, with_blob_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from jmapsync.formats.codec import Object, Patch
     from jmapsync.jmap.session import Account, Session
@@ -25,6 +27,8 @@ PRINCIPALS = "urn:ietf:params:jmap:principals"
 CYRUS_CONTACTS = "https://cyrusimap.org/ns/jmap/contacts"
 CYRUS_CALENDARS = "https://cyrusimap.org/ns/jmap/calendars"
 CYRUS_JSCALENDARBIS = "https://cyrusimap.org/ns/jmap/jscalendarbis"
+SIEVE = "urn:ietf:params:jmap:sieve"
+"""The only capability that names the program behind a server (RFC 9661, 1.4: `implementation`)."""
 LONGEST_TITLE = 60_000
 """Octets: a longer title makes Cyrus 3.12 fail an assertion, and with it the whole request."""
 _V1_ONLY = frozenset({"recurrenceRules", "excludedRecurrenceRules", "replyTo"})
@@ -40,8 +44,11 @@ class Dialect:
     """The container's type; nothing where there is one that cannot be asked for."""
     member: str
     """The property that says which containers an object is in."""
-    named: tuple[str, ...] = ()
-    """Preservation properties that some servers give only when asked for by name (Stalwart)."""
+    named: tuple[tuple[str, ...], ...] = ()
+    """Preservation properties that some servers give only when asked for by name (Stalwart), as they are asked for together.
+
+    A server that knows one property of a call not may refuse the call (RFC 8620, 5.1).
+    """
     raw: bool = False
     """True where objects are read as files, from their blobs: that form loses nothing (Cyrus)."""
     media_type: str = ""
@@ -72,6 +79,8 @@ class Dialect:
     """How contact groups are offered, where they are a data type of their own (Cyrus' vendor contacts)."""
     older: Dialect | None = None
     """The dialect that the server may turn out to speak instead: it says so by its first object, or by refusing ours."""
+    stalwart: Dialect | None = None
+    """The dialect that it may turn out to speak where the session does not name Stalwart; it says so in the same ways."""
 
     def properties(self) -> list[str] | None:
         """Return the properties to ask for; None for all, which leaves out what has to be named."""
@@ -89,6 +98,15 @@ class Dialect:
         """Tell whether an object that the server gave is one of the older dialect."""
         return self.older is not None and any(item.get(name) is not None for name in _V1_ONLY)
 
+    def met(self, items: Iterable[Object]) -> Dialect:
+        """Return the dialect that objects which the server gave show it to speak; this one where they show nothing."""
+        for item in items:
+            if self.older is not None and self.speaks_older(item):
+                return self.older
+            if self.stalwart is not None and stalwart.is_of_stalwart(item):
+                return self.stalwart
+        return self
+
 
 def dialect_for(kind: str, session: Session, account: Account) -> Dialect:
     """Return how a kind is offered in an account. Raises UnsupportedError where it is not."""
@@ -105,16 +123,17 @@ def _offers(session: Session, account: Account, capability: str) -> bool:
 
 def _contacts(session: Session, account: Account) -> Dialect:
     if _offers(session, account, CONTACTS):
-        return Dialect(
+        standard = Dialect(
             using=(CONTACTS,),
             type="ContactCard",
             container="AddressBook",
             member="addressBookIds",
-            named=("vCardProps", "vCardParams"),
+            named=(("vCardProps", "vCardParams"), ("vCard",)),
             keep_contents={"onDestroyRemoveContents": False},
             down=lambda card, blobs: with_blob_ids(card, "uri", blobs),
-            down_patch=lambda patch, _held, given, blobs: patch_with_blob_ids(patch, given, "uri", blobs),
+            down_patch=lambda patch, _held, given, blobs: _renewing_patch(patch, given, "uri", blobs),
         )
+        return _for_stalwart(session, standard, "uri", (("vCard",),))
     if _offers(session, account, CYRUS_CONTACTS):
         contacts = Dialect(
             using=(CYRUS_CONTACTS,),
@@ -149,13 +168,13 @@ def _calendars(session: Session, account: Account, wanted: str) -> Dialect:
         type="CalendarEvent",
         container="Calendar",
         member="calendarIds",
-        named=("iCalendar",),
+        named=(("iCalendar",),),
         wanted=wanted,
         colored=True,
         keep_contents={"onDestroyRemoveEvents": False},
         arguments={"sendSchedulingMessages": False},
         down=lambda item, blobs: with_blob_ids(item, "href", blobs),
-        down_patch=lambda patch, _held, given, blobs: patch_with_blob_ids(patch, given, "href", blobs),
+        down_patch=lambda patch, _held, given, blobs: _renewing_patch(patch, given, "href", blobs),
     )
     first = replace(
         standard,
@@ -166,12 +185,36 @@ def _calendars(session: Session, account: Account, wanted: str) -> Dialect:
         down_patch=_patch_v1,
     )
     if not _offers(session, account, CYRUS_CALENDARS):
-        return replace(standard, older=first)
+        return _for_stalwart(session, replace(standard, older=first), "href", standard.named)
     if CYRUS_JSCALENDARBIS in session.capabilities:
         return replace(standard, using=(CALENDARS, CYRUS_JSCALENDARBIS))
     if wanted == "Task":
         raise UnsupportedError("The server keeps tasks to itself: Cyrus offers none over JMAP.")
     return replace(first, using=(CALENDARS, CYRUS_CALENDARS), raw=True, media_type="text/calendar")
+
+
+def _for_stalwart(session: Session, standard: Dialect, place: str, named: tuple[tuple[str, ...], ...]) -> Dialect:
+    """Return the dialect of Stalwart where the session names it, else the standard one, which may turn out to be that."""
+    own = replace(
+        standard,
+        named=named,
+        older=None,
+        up=lambda item: normal(stalwart.up(item)),
+        down=lambda item, blobs: with_blob_ids(stalwart.down(item), place, blobs),
+        down_patch=lambda patch, held, given, blobs: patch_with_blob_ids(
+            stalwart.patch_down(patch, held, given), given, place, blobs
+        ),
+    )
+    about = session.capabilities.get(SIEVE)
+    program = str(about.get("implementation")) if isinstance(about, dict) else ""
+    return own if program.lower().startswith("stalwart") else replace(standard, stalwart=own)
+
+
+def _renewing_patch(patch: Patch, given: Object, place: str, blobs: Mapping[str, str]) -> Patch:
+    """Return a patch as the server takes it, the hints beside what it changes renewed."""
+    with suppress(UnfitPatchError):  # it is made for the normal form, which may have what the server gives as null: let it judge
+        patch = renewing(given, patch)
+    return patch_with_blob_ids(patch, given, place, blobs)
 
 
 def _event_v1(item: Object) -> Object:

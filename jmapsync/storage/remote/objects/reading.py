@@ -97,8 +97,8 @@ class Reader:
         if self.dialect.raw and blob_capability(await self._client.session(), self._account):
             of = calls[0].ref("/list/*/blobId")
             calls.append(Call("Blob/get", {"accountId": self.account, "ids": of, "properties": ["data:asBase64"]}, f"{name}-files"))
-        if self.dialect.named:
-            calls.append(Call(f"{kind}/get", self._arguments(ids, ["id", *self.dialect.named]), f"{name}-named"))
+        for number, named in enumerate(self.dialect.named):
+            calls.append(Call(f"{kind}/get", self._arguments(ids, ["id", *named]), f"{name}-named{number or ''}"))
         return calls
 
     def _arguments(self, ids: Sequence[str] | Ref, properties: list[str] | None) -> dict[str, Any]:
@@ -167,11 +167,10 @@ class Reader:
         whole = {self.ref(item["id"]): item for item in listed if item["id"] not in parts}
         found.items |= whole
         found.unreadable |= {self.ref(one) for one in answer[UNREADABLE] if one}
-        if self.dialect.older is not None and any(map(self.dialect.speaks_older, whole.values())):
-            self.dialect = self.dialect.older
         found.lost |= {self.ref(each) for each in [*parts, *answer.get("notFound", ())]}
-        if self.dialect.named:
-            self._take_named(response, f"{name}-named", found)
+        for number, _ in enumerate(self.dialect.named):
+            self._take_named(response, f"{name}-named{number or ''}", found)
+        self.dialect = self.dialect.met(found.items.values())
         if self.dialect.raw:
             self._take_files(response, f"{name}-files", found)
             await self._download(found)

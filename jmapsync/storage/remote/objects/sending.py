@@ -185,6 +185,9 @@ class Sender:
                 self._reader.dialect, self._switched = older, True
             if self._switched:
                 return True
+        if self._reader.dialect.stalwart is not None and "vCardProps" in error.properties:
+            self._reader.dialect = self._reader.dialect.stalwart
+            return True
         refers = '"blobId":' in str(msgspec.json.encode(one.body), "utf-8")
         if refers and not self._reader.dialect.uploads and any(_HOLDS_DATA & set(tokens(path)) for path in error.properties):
             self._inline = True

@@ -1,0 +1,314 @@
+"""Translate objects between their normal form and that of Stalwart (0.16.19, seen over JMAP and DAV; its library calcard 0.3).
+
+Stalwart stores files and converts them on the way: what no property stands for is in `iCalendar` or, of a card, in `vCard`, where
+RFC 9555 has `vCardProps` and `vCardParams`. Of an override it writes what that says and nothing of the series: so it is sent whole.
+Dates are dates only where a hint says so.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from jmapsync.formats.hints import ENTRIES, hint_path, is_whole_day, renewed
+from jmapsync.formats.objects import UnfitPatchError, apply, diff, follow, same, tokens
+from jmapsync.formats.shapes import KEYED, PARTS
+from jmapsync.formats.stalwartlines import components, ical_down, ical_up, vcard_down, vcard_up
+
+Object = dict[str, Any]
+Patch = dict[str, Any]
+
+_CARD: Final = "Card"
+_MAPS: Final = frozenset(name for name, part in PARTS[_CARD].items() if part.how == KEYED)
+_MAIN: Final = {
+    **dict.fromkeys(("nicknames", "organizations", "titles"), "name"),
+    **dict.fromkeys(("calendars", "cryptoKeys", "directories", "links", "media", "onlineServices", "schedulingAddresses"), "uri"),
+    "phones": "number",
+    "emails": "address",
+    "addresses": "components",
+    "anniversaries": "date",
+    "notes": "note",
+    "personalInfo": "value",
+    "preferredLanguages": "language",
+}
+"""The property of an entry that its line's value is, by map: hints are kept beside it."""
+_FORM: Final = frozenset({"value", "tzid"})
+_NAMES: Final = {
+    "start": "dtstart",
+    "due": "due",
+    "duration": "duration",
+    "estimatedDuration": "estimated-duration",
+    "title": "summary",
+    "description": "description",
+    "keywords": "categories",
+    "color": "color",
+    "priority": "priority",
+    "percentComplete": "percent-complete",
+    "sequence": "sequence",
+    "created": "created",
+    "updated": "dtstamp",
+    "uid": "uid",
+    "status": "status",
+    "progress": "status",
+    "privacy": "class",
+    "freeBusyStatus": "transp",
+    "recurrenceRule": "rrule",
+    "recurrenceId": "recurrence-id",
+    "organizerCalendarAddress": "organizer",
+    "relatedTo": "related-to",
+    "trigger": "trigger",
+    "action": "action",
+    "acknowledged": "acknowledged",
+}
+"""The iCalendar property that a property comes from; Stalwart names it only where it is another one."""
+_NAMES_OF_ENTRIES: Final = {
+    ("locations", "name"): "location",
+    ("locations", "coordinates"): "geo",
+    ("participants", "calendarAddress"): "attendee",
+    ("virtualLocations", "uri"): "conference",
+    ("links", "href"): "attach",
+}
+_NOT_IN_OVERRIDES: Final = frozenset(
+    {"@type", "uid", "recurrenceRule", "recurrenceOverrides", "recurrenceId", "recurrenceIdTimeZone", "prodId", "version", "method"}
+)
+_OWN: Final = frozenset({"version", "prodId"})
+"""Properties of an event that Stalwart has no place for but a JSPROP line."""
+
+
+def is_of_stalwart(item: Object) -> bool:
+    """Tell whether an object that a server gave is in this form: a card has `vCard`, other components have no `@type`."""
+    kept = item.get("iCalendar")
+    return isinstance(item.get("vCard"), dict) or (isinstance(kept, dict) and "name" in kept and "@type" not in kept)
+
+
+# from the server
+
+
+def up(item: Object) -> Object:
+    """Return the normal form of an object as Stalwart gives it."""
+    return _card_up(item) if _is_card(item) else _owners(item, _component_up)
+
+
+def _is_card(item: Object) -> bool:
+    return item.get("@type") == _CARD or "vCard" in item or "vCardProps" in item
+
+
+def _owners(item: Object, turn: Any) -> Object:  # noqa: ANN401 # a function of an object and its holder
+    """Return an event or a task with what it keeps of lines turned, as well in its entries and overrides."""
+    result: Object = _turned(item, item, turn)
+    for name in ENTRIES:
+        if isinstance(entries := result.get(name), dict):
+            result[name] = {key: _turned(entry, item, turn) for key, entry in entries.items()}
+    if isinstance(overrides := result.get("recurrenceOverrides"), dict):
+        result["recurrenceOverrides"] = {
+            key: _owners(patch, turn) if isinstance(patch, dict) else patch for key, patch in overrides.items()
+        }
+    return result
+
+
+def _turned(owner: Any, item: Object, turn: Any) -> Any:  # noqa: ANN401 # any JSON value; as above
+    if not isinstance(owner, dict) or not isinstance(kept := owner.get("iCalendar"), dict):
+        return dict(owner) if owner is item else owner
+    return {**owner, "iCalendar": turn(kept, owner)}
+
+
+def _component_up(kept: Object, owner: Object) -> Object:
+    result = {"@type": "ICalComponent", **kept}
+    if isinstance(lines := kept.get("properties"), list):
+        result["properties"] = [ical_up(line) for line in lines]
+    if isinstance(inner := kept.get("components"), list):
+        result["components"] = [components(one, ical_up) for one in inner]
+    if isinstance(hints := kept.get("convertedProperties"), dict):
+        result["convertedProperties"] = dict(_hint_up(path, hint) for path, hint in hints.items() if isinstance(hint, dict))
+        if (words := result["convertedProperties"].pop("keywords", None)) and isinstance(owner.get("keywords"), dict):
+            result["convertedProperties"] |= {hint_path("keywords", word): words for word in owner["keywords"]}
+    return result
+
+
+def _hint_up(path: str, hint: Object) -> tuple[str, Object]:
+    params = hint.get("parameters")
+    plain = {name.lower(): value for name, value in params.items() if name.lower() not in _FORM} if isinstance(params, dict) else {}
+    name = hint.get("name") or _natural(path)
+    return path, {"@type": "ICalProperty", **({"name": name} if name else {}), **({"parameters": plain} if plain else {})}
+
+
+def _natural(path: str) -> str:
+    """Return the name of the property that the value at a path comes from, as a rule."""
+    steps = tokens(path)
+    return _NAMES_OF_ENTRIES.get((steps[0], steps[-1]), "") if len(steps) > 2 else _NAMES.get(steps[0], "")  # noqa: PLR2004 # in an entry
+
+
+def _card_up(card: Object) -> Object:
+    result = {name: value for name, value in card.items() if name != "vCard"}
+    kept = card.get("vCard")
+    if not isinstance(kept, dict):
+        return result
+    if isinstance(lines := kept.get("properties"), list):
+        own = [vcard_up(line) for line in lines if not _is_version(line)]
+        result["vCardProps"] = [*(result.get("vCardProps") or ()), *own]
+    hints = kept.get("convertedProperties")
+    for path, hint in hints.items() if isinstance(hints, dict) else ():
+        where, key, *rest = [*tokens(path), ""]
+        params = hint.get("parameters") if isinstance(hint, dict) else None
+        entry = follow(result, [where, key])
+        if where not in _MAIN or rest[:1] != [_MAIN[where]] or not isinstance(params, dict) or not isinstance(entry, dict):
+            continue
+        known = _FORM | ({"type"} if where == "media" else set())
+        own_params = {name.lower(): value for name, value in params.items() if name.lower() not in known}
+        if own_params:
+            told = entry.get("vCardParams")
+            entry = {**entry, "vCardParams": {**own_params, **(told if isinstance(told, dict) else {})}}
+            result[where] = {**result[where], key: entry}
+    return result
+
+
+def _is_version(line: Any) -> bool:  # noqa: ANN401 # any JSON value
+    return isinstance(line, list) and line[:1] == ["version"]
+
+
+# to the server
+
+
+def down(item: Object) -> Object:
+    """Return a normal form as Stalwart takes it."""
+    if _is_card(item):
+        return _card_down(item)
+    whole = _with_whole_overrides({name: value for name, value in item.items() if name not in _OWN})
+    return _with_dates(_owners(whole, _component_down), {})
+
+
+def _component_down(kept: Object, owner: Object) -> Object:
+    result = {name: value for name, value in kept.items() if name != "@type"}
+    if isinstance(lines := kept.get("properties"), list):
+        result["properties"] = [ical_down(line) for line in lines]
+    if isinstance(inner := kept.get("components"), list):
+        result["components"] = [components(one, ical_down) for one in inner]
+    if isinstance(hints := kept.get("convertedProperties"), dict):
+        result["convertedProperties"] = dict(_hints_down(hints, owner))
+    return result
+
+
+def _hints_down(hints: Object, owner: Object) -> Any:  # noqa: ANN401 # an iterator
+    """Yield hints as Stalwart takes them; those beside one of several links it would put beside another."""
+    links = owner.get("links")
+    for path, hint in hints.items():
+        steps = tokens(path)
+        if not isinstance(hint, dict) or (steps[0] == "links" and isinstance(links, dict) and len(links) > 1):
+            continue
+        params = hint.get("parameters")
+        plain = {name: value for name, value in params.items() if name not in _FORM} if isinstance(params, dict) else {}
+        name = hint.get("name")
+        told = {"name": name} if name and name != _natural(path) and path == "duration" else {}
+        if steps[0] == "keywords":
+            words = owner.get("keywords")
+            others = [hints.get(hint_path("keywords", word)) for word in (words if isinstance(words, dict) else ())]
+            if not all(same(other, hint) for other in others):
+                continue
+        if plain or told:
+            yield "keywords" if steps[0] == "keywords" else path, {**told, **({"parameters": plain} if plain else {})}
+
+
+def _with_whole_overrides(item: Object) -> Object:
+    """Return an event whose overrides say all of their instances, which has no other effect (jscalendarbis, 3.3.4)."""
+    overrides = item.get("recurrenceOverrides")
+    if not isinstance(overrides, dict):
+        return item
+    series = {name: value for name, value in item.items() if name not in _NOT_IN_OVERRIDES}
+    return {**item, "recurrenceOverrides": {at: _whole(series, at, patch) for at, patch in overrides.items()}}
+
+
+def _whole(series: Object, at: str, patch: Any) -> Any:  # noqa: ANN401 # any JSON value
+    if not isinstance(patch, dict) or not patch or patch.get("excluded") is True:
+        return patch
+    begin = {"start": at} if series.get("start") is not None else {}
+    try:
+        instance = apply({**series, **begin}, {path: value for path, value in patch.items() if path not in _NOT_IN_OVERRIDES})
+    except UnfitPatchError:
+        return patch
+    same_as_series = {name for name in ("timeZone", "showWithoutTime") if same(instance.get(name), series.get(name))}
+    return {name: value for name, value in instance.items() if name not in same_as_series}
+
+
+def _with_dates(item: Object, series: Object) -> Object:
+    """Return an event, a task or an override with the hints that make dates of its times where it has whole days."""
+    result = dict(item)
+    hints: Object = {}
+    whole = is_whole_day(item, series)
+    former = follow(item, ["iCalendar", "convertedProperties"])
+    known: Object = former if isinstance(former, dict) else {}
+    if whole:
+        hints |= {name: _dated(known.get(name)) for name in ("start", "due") if item.get(name) is not None}
+        if isinstance(known.get("duration"), dict) and known["duration"].get("name") == "dtend":
+            hints["duration"] = _dated(known["duration"])
+    if isinstance(overrides := item.get("recurrenceOverrides"), dict):
+        plain = {at for at, patch in overrides.items() if not patch or (isinstance(patch, dict) and patch.get("excluded") is True)}
+        if whole:
+            hints |= {hint_path("recurrenceOverrides", at): _dated(None) for at in sorted(plain)}
+        result["recurrenceOverrides"] = {
+            at: _with_dates(patch, item) if isinstance(patch, dict) and at not in plain else patch
+            for at, patch in overrides.items()
+        }
+    if hints:
+        name = "vtodo" if (item.get("@type") or series.get("@type")) == "Task" else "vevent"
+        kept = item.get("iCalendar")
+        own: Object = kept if isinstance(kept, dict) else {"name": name}
+        result["iCalendar"] = {**own, "convertedProperties": {**known, **hints}}
+    return result
+
+
+def _dated(hint: Any) -> Object:  # noqa: ANN401 # any JSON value
+    told = hint if isinstance(hint, dict) else {}
+    params = told.get("parameters")
+    return {**told, "parameters": {**(params if isinstance(params, dict) else {}), "value": "DATE"}}
+
+
+def _card_down(card: Object) -> Object:
+    result = {name: value for name, value in card.items() if name != "vCardProps"}
+    kept: Object = {}
+    if isinstance(lines := card.get("vCardProps"), list):
+        kept["properties"] = [vcard_down(line) for line in lines]
+    hints: Object = {}
+    for where in _MAIN.keys() & card.keys() & _MAPS:
+        entries = card[where]
+        for key, entry in entries.items() if isinstance(entries, dict) else ():
+            params = entry.get("vCardParams") if isinstance(entry, dict) else None
+            if isinstance(params, dict) and _MAIN[where] in entry:
+                result[where] = {
+                    **result[where],
+                    key: {name: value for name, value in entry.items() if name != "vCardParams"},
+                }
+                hints[hint_path(where, key, _MAIN[where])] = {"parameters": params}
+    if hints:
+        kept["convertedProperties"] = hints
+    return {**result, "vCard": kept} if kept else result
+
+
+def patch_down(patch: Patch, held: Object, given: Object) -> Patch:
+    """Return a patch of a normal form as Stalwart takes it, of the object as it gave it.
+
+    Only what the patch changes in Stalwart's form is sent. Hints that this form alone has stay, renewed where their values change.
+    """
+    target = given
+    for path, value in diff(down(held), down(apply(held, patch))).items():
+        target = _laid(target, tokens(path), value)
+    lines = follow(given, ["vCard", "properties"])
+    told = [line for line in lines if _is_version(line)] if isinstance(lines, list) else []
+    if told and isinstance(after := follow(target, ["vCard", "properties"]), list) and not any(map(_is_version, after)):
+        target = _laid(target, ["vCard", "properties"], [*told, *after])
+    return diff(given, renewed(given, target))
+
+
+def _laid(item: Object, path: list[str], value: Any) -> Object:  # noqa: ANN401 # any JSON value
+    """Return an object with a value laid at a path, parents made on the way; None takes away what is there."""
+    name, *rest = path
+    result = dict(item)
+    inner = item.get(name)
+    if rest:
+        if value is not None or isinstance(inner, dict):
+            result[name] = _laid(inner if isinstance(inner, dict) else {}, rest, value)
+    elif value is None:
+        result.pop(name, None)
+    elif name in ("iCalendar", "vCard") and isinstance(inner, dict) and isinstance(value, dict):
+        result[name] = {**inner, **value}
+    else:
+        result[name] = value
+    return result
