@@ -13,6 +13,7 @@ from jmapsync.demo.models import CALENDAR_MODEL, Model, follows_cyrus, wrong_pro
 from jmapsync.demo.patch import apply_patch, split_path
 from jmapsync.demo.problems import JsonObject, SetError, invalid_properties
 from jmapsync.demo.shaping import keep_item
+from jmapsync.demo.stalwart_items import check_names, refused_patch
 from jmapsync.demo.standard import SetArguments, SetRun
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class _ItemRun(SetRun):
         self.model = model
         self.store = store_of(account, model)
         self.of_cyrus = follows_cyrus(model, account.dialect)
+        self.of_stalwart = account.dialect.item_form == "stalwart"
         self.sends = isinstance(arguments, EventSetArguments) and arguments.send_scheduling_messages
 
     def add(self, key: str, value: JsonObject) -> None:
@@ -57,6 +59,8 @@ class _ItemRun(SetRun):
             value = {name: one for name, one in value.items() if name not in self.model.server_set}
         elif given := value.keys() & self.model.server_set:
             raise invalid_properties(*sorted(given))
+        if self.of_stalwart:
+            check_names(self.model, value)
         item = self.store.filled({name: one for name, one in value.items() if name not in self.dropped})
         item[self.model.homes] = self._resolve_homes(item.get(self.model.homes))
         item = self._rewritten(item)
@@ -66,7 +70,8 @@ class _ItemRun(SetRun):
             raise invalid_properties(*names, description="The account has an object of this uid.")
         whole = self._with_file(self.store.create(item))
         self._send("create", whole)
-        self.created[key] = {name: one for name, one in whole.items() if one != value.get(name) and self._is_told(name)}
+        told = {"id"} if self.of_stalwart else {name for name in whole if self._is_told(name)}
+        self.created[key] = {name: one for name, one in whole.items() if one != value.get(name) and name in told}
         self.context.created_ids[key] = whole["id"]
 
     def change(self, key: str, patch: JsonObject) -> None:
@@ -82,8 +87,7 @@ class _ItemRun(SetRun):
             raise SetError("invalidPatch", "No paths are taken.")
         if self.of_cyrus and any(path.startswith("calendarIds/") for path in patch):
             raise SetError("invalidPatch")
-        kept = {path: value for path, value in patch.items() if split_path(path)[0] not in self.dropped}
-        after = apply_patch(before, kept, nested=self.of_cyrus)
+        after = self._patched(before, patch)
         fixed = self.model.server_set | {"uid", "@type"}
         if changed := [name for name in sorted(fixed) if after.get(name) != before.get(name)]:
             raise invalid_properties(*changed)
@@ -98,7 +102,17 @@ class _ItemRun(SetRun):
         told = {name: one for name, one in after.items() if one != wanted.get(name) and self._is_told(name)}
         if self.of_cyrus and after["isOrigin"]:
             told["updated"] = after["updated"]
-        self.updated[key] = told or None
+        self.updated[key] = None if self.of_stalwart else told or None
+
+    def _patched(self, before: JsonObject, patch: JsonObject) -> JsonObject:
+        """Return an item with a patch applied; raise SetError where it does not fit."""
+        if self.of_stalwart:
+            check_names(self.model, patch)
+        try:
+            left = {path: value for path, value in patch.items() if split_path(path)[0] not in self.dropped}
+            return apply_patch(before, left, nested=self.of_cyrus)
+        except SetError as error:
+            raise (refused_patch(error, patch) if self.of_stalwart else error) from error
 
     def remove(self, key: str) -> None:
         """Destroy one item."""

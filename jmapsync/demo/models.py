@@ -268,5 +268,12 @@ def wrong_properties(model: Model, dialect: Dialect, item: JsonObject) -> list[s
     return list(dict.fromkeys(wrong))
 
 
+def known_names(model: Model) -> frozenset[str]:
+    """Return the names of the properties that the specifications of a model know, JMAP's own among them."""
+    if model is CONTACT_MODEL:
+        return frozenset({*_CARD, "id", "addressBookIds"})
+    return frozenset({*_ENTRY_2, *_OF_JMAP, *_TASK_ONLY})
+
+
 def _mistyped(item: JsonObject, table: Mapping[str, Callable[[Any], bool]]) -> list[str]:
     return [name for name, value in item.items() if name in table and not table[name](value)]

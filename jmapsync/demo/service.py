@@ -24,7 +24,7 @@ from jmapsync.demo.collection_methods import (
     get_collections,
     set_collections,
 )
-from jmapsync.demo.dialect import BLOB, CALENDARS, CONTACTS, CORE, CYRUS_CALENDARS, MAIL, SUBMISSION, WEBSOCKET, Dialect
+from jmapsync.demo.dialect import BLOB, CALENDARS, CONTACTS, CORE, CYRUS_CALENDARS, MAIL, SIEVE, SUBMISSION, WEBSOCKET, Dialect
 from jmapsync.demo.email_import import ImportArguments, import_emails
 from jmapsync.demo.email_methods import (
     EmailGetArguments,
@@ -107,6 +107,8 @@ class Service:
             offered[self.dialect.blob_capability] = {}
         if self.dialect.websocket:
             offered[WEBSOCKET] = {}
+        if self.dialect.program:
+            offered[SIEVE] = {"implementation": self.dialect.program}  # in no account: there are no scripts here
         hidden = self.faults.hidden_capabilities.standing() or ()
         return {name: value for name, value in offered.items() if name not in hidden}
 

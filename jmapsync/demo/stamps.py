@@ -52,7 +52,8 @@ def _stamp_event(account: Account, item: JsonObject, before: JsonObject | None, 
     changed = {name for name in item.keys() | former.keys() if item.get(name) != former.get(name)}
     if account.dialect.event_rules == "cyrus" and not counts_as_change(former, item):
         changed.discard("recurrenceOverrides")
-    if before is not None and changed - _UNCOUNTED and item.get("sequence", 0) <= former.get("sequence", 0):
+    counts = account.dialect.item_form != "stalwart"  # which leaves SEQUENCE as it is
+    if before is not None and counts and changed - _UNCOUNTED and item.get("sequence", 0) <= former.get("sequence", 0):
         item["sequence"] = former.get("sequence", 0) + 1
     return item
 

@@ -60,6 +60,8 @@ def requested_ids(
 ) -> tuple[list[str], list[str]]:
     """Return the ids to look up, each once (`everything` for None), and the creation ids nothing is known of."""
     if ids is None:
+        if context.service.dialect.cuts_null_ids:
+            everything = list(everything)[: context.service.limits.max_objects_in_get]
         check_size(context, len(everything), "maxObjectsInGet")
         return list(everything)[: context.service.faults.truncated_get.take((type_name,))], []
     check_size(context, len(ids), "maxObjectsInGet")
@@ -113,14 +115,16 @@ def query_window(context: Context, arguments: QueryArguments, ids: Sequence[str]
     if (truncated := faults.truncated_query.take(scopes)) is not None:
         shown = truncated if limit is None else min(limit, truncated)
     page = list(ids[position:] if shown is None else ids[position : position + shown])
+    dialect = context.service.dialect
     result: JsonObject = {
         "accountId": arguments.account_id,
         "queryState": state,
         "canCalculateChanges": False,
-        "position": position,
+        "position": 0 if dialect.position_past_end == "zero" and position >= len(ids) else position,
         "ids": page,
     }
-    if arguments.calculate_total and not faults.missing_total.shows(scopes):
+    told = dialect.totals == "every" or position == 0
+    if arguments.calculate_total and told and not faults.missing_total.shows(scopes):
         result["total"] = len(ids)
     if clamped:
         result["limit"] = limit
@@ -172,7 +176,7 @@ class SetRun:
         """Return the answer to `/set`; raise MethodError `serverPartialFail` where that fault is armed."""
         if self._left is not None:
             raise MethodError("serverPartialFail")
-        return {
+        answer = {
             "accountId": self.account.id,
             "oldState": self.old_state,
             "newState": self.account.state(self.type_name),
@@ -183,3 +187,6 @@ class SetRun:
             "notUpdated": self.refused["update"] or None,
             "notDestroyed": self.refused["destroy"] or None,
         }
+        if self.context.service.dialect.item_form == "stalwart":
+            return {name: value for name, value in answer.items() if value is not None}
+        return answer

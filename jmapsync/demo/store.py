@@ -13,6 +13,7 @@ from jmapsync.demo.cyrus_events import event_id, fold_instance, parse_instance
 from jmapsync.demo.freedoms import form_id
 from jmapsync.demo.models import CALENDAR_MODEL, Model, follows_cyrus
 from jmapsync.demo.patch import apply_patch
+from jmapsync.demo.stalwart_items import kept
 from jmapsync.demo.stamps import stamp
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Store:
     def create(self, item: JsonObject) -> JsonObject:
         """Add an item with all that the server sets, and return it; its uid must be new here."""
         with self.account.transaction():
-            item = absorb_bytes(self.account, self.model, stamp(self.model, self.account, item, None))
+            item = self._kept(stamp(self.model, self.account, item, None))
             if self._is_of_cyrus:
                 return self._create_of_cyrus({**item, "id": event_id(item)})
             return self.put({**item, "id": self._new_id(self.model.prefixes[1])})
@@ -108,13 +109,18 @@ class Store:
     def replace(self, before: JsonObject, after: JsonObject) -> JsonObject:
         """Give an item its new form, with all that the server sets, and return it."""
         with self.account.transaction():
-            return self.put(absorb_bytes(self.account, self.model, stamp(self.model, self.account, after, before)))
+            return self.put(self._kept(stamp(self.model, self.account, after, before)))
+
+    def _kept(self, item: JsonObject) -> JsonObject:
+        """Return an item as servers of the dialect keep it."""
+        item = absorb_bytes(self.account, self.model, item)
+        return kept(copy.deepcopy(item)) if self.account.dialect.item_form == "stalwart" else item
 
     def put(self, item: JsonObject, *, anew: bool = False) -> JsonObject:
         """Keep an item as it is and return it; `anew`: `/changes` then tells it as created."""
         with self.account.transaction():
             if (former := self.items.get(item["id"])) is not None:
-                del self._ids[former["uid"]][former.get("recurrenceId")]
+                self._forget(former)
             self.items[item["id"]] = item
             self._index(item)
             self.account.record(self.model.item, item["id"], anew=anew)
@@ -124,8 +130,18 @@ class Store:
         """Destroy an item."""
         with self.account.transaction():
             item = self.items.pop(item_id)
-            del self._ids[item["uid"]][item.get("recurrenceId")]
+            self._forget(item)
             self.account.record(self.model.item, item_id, dead=True)
+
+    def _forget(self, item: JsonObject) -> None:
+        """Take an item out of the index; where another one has its uid and recurrence id, that one stays or takes its place."""
+        moment, same = item.get("recurrenceId"), self._ids[item["uid"]]
+        if same.get(moment) != item["id"]:
+            return
+        del same[moment]
+        for other in self.items.values():
+            if other["id"] != item["id"] and (other["uid"], other.get("recurrenceId")) == (item["uid"], moment):
+                same[moment] = other["id"]
 
     @property
     def _is_of_cyrus(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from jmapsync.formats.hints import ENTRIES, hint_path, is_whole_day, renewed
 from jmapsync.formats.objects import UnfitPatchError, apply, diff, follow, same, tokens
+from jmapsync.formats.plain import STAMPS
 from jmapsync.formats.shapes import KEYED, PARTS
 from jmapsync.formats.stalwartlines import components, ical_down, ical_up, vcard_down, vcard_up
 
@@ -224,8 +225,8 @@ def _whole(series: Object, at: str, patch: Any) -> Any:  # noqa: ANN401 # any JS
         instance = apply({**series, **begin}, {path: value for path, value in patch.items() if path not in _NOT_IN_OVERRIDES})
     except UnfitPatchError:
         return patch
-    same_as_series = {name for name in ("timeZone", "showWithoutTime") if same(instance.get(name), series.get(name))}
-    return {name: value for name, value in instance.items() if name not in same_as_series}
+    left_out = STAMPS | {name for name in ("timeZone", "showWithoutTime") if same(instance.get(name), series.get(name))}
+    return {name: value for name, value in instance.items() if name not in left_out}
 
 
 def _with_dates(item: Object, series: Object) -> Object:

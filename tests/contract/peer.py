@@ -51,7 +51,10 @@ class Peer(Jmap):
         return self.flavour in BLOB
 
     def call_raw(self, calls: list[tuple[str, Json]], using: list[str] | None = None) -> list[tuple[str, Json, str]]:
-        return super().call_raw(calls, self.using if using is None else using)
+        """Send calls; what a server leaves out of the answer to `/set` because it is null stands in it (RFC 8620, 5.3)."""
+        answers = super().call_raw(calls, self.using if using is None else using)
+        left_out = dict.fromkeys(("created", "updated", "destroyed", "notCreated", "notUpdated", "notDestroyed"))
+        return [(name, {**left_out, **each} if name.endswith("/set") else each, id_) for name, each, id_ in answers]
 
     def error(self, method: str, arguments: Json) -> str:
         """Return the type of the error that a call is answered with."""

@@ -160,15 +160,19 @@ def test_an_event_comes_back_as_it_was_written_and_on_cyrus_with_defaults(peer: 
         assert extra == nulls | defaults
         assert all(got[name] is None for name in nulls)
         assert made["id"] == f"E-{wanted['uid']}"
+    elif peer.flavour == "stalwart":
+        assert extra == set()
     else:
         assert extra == {"version"}
         assert got["version"] == "2.0"
 
 
-def test_properties_that_no_specification_knows_are_kept_but_refused_by_cyrus(peer: Peer, events: Objects, home: str) -> None:
+def test_properties_that_no_specification_knows_are_kept_but_refused_by_real_servers(
+    peer: Peer, events: Objects, home: str
+) -> None:
     for extra in ({"surprise": 1}, {"example.com:shoe": {"size": 39}}):
         wanted = event(home, **extra)
-        if peer.is_cyrus:
+        if peer.is_cyrus or peer.flavour == "stalwart":
             assert kind_of(events.refuse(**wanted)) == ("invalidProperties", list(extra))
         else:
             assert extra.items() <= events.get(events.create(**wanted)["id"]).items()
@@ -177,7 +181,8 @@ def test_properties_that_no_specification_knows_are_kept_but_refused_by_cyrus(pe
 def test_what_an_event_lacks_is_filled_in_and_told(peer: Peer, events: Objects, home: str) -> None:
     made = events.create(calendarIds={home: True}, start="2026-11-23T10:00:00", description=None)
     got = events.get(made["id"])
-    assert (got["@type"], got["uid"]) == ("Event", made["uid"])
+    assert got["@type"] == "Event"
+    assert got["uid"] == made.get("uid", got["uid"])
     assert got.get("title", "") == ""
 
 
@@ -328,7 +333,10 @@ def test_odd_uids_are_taken(peer: Peer, events: Objects, home: str) -> None:
         assert event_id == "EB-YS9iIGM"
 
 
-def test_a_change_raises_sequence_and_updated_but_not_one_of_the_user_s_own_properties(events: Objects, home: str) -> None:
+def test_a_change_raises_sequence_and_updated_but_not_one_of_the_user_s_own_properties(
+    peer: Peer, events: Objects, home: str
+) -> None:
+    """Stalwart leaves the sequence as it is."""
     event_id = events.create(**event(home, created="2020-01-01T00:00:00Z", updated="2020-01-02T00:00:00Z", sequence=5))["id"]
     first = events.get(event_id, "created", "updated", "sequence")
     assert (first["created"], first["sequence"]) == ("2020-01-01T00:00:00Z", 5)
@@ -345,7 +353,7 @@ def test_a_change_raises_sequence_and_updated_but_not_one_of_the_user_s_own_prop
         ({"sequence": 3, "title": "Milk"}, 1),
     ):
         assert events.patch(event_id, patch) == {}
-        sequence += step
+        sequence = int(str(patch.get("sequence", sequence))) if peer.flavour == "stalwart" else sequence + step
         assert events.get(event_id, "sequence")["sequence"] == sequence, patch
 
 
@@ -371,14 +379,15 @@ def test_paths_that_lead_nowhere_refuse_the_whole_patch(peer: Peer, events: Obje
     rule = "recurrenceRules/0" if peer.is_cyrus else "recurrenceRule/byDay"
     state = events.state()
     patch = {path.replace("rule", rule): value for path, value in patch.items()}
-    assert events.patch(event_id, {"priority": 4, **patch})["type"] == "invalidPatch"
+    expected = "invalidProperties" if peer.flavour == "stalwart" else "invalidPatch"
+    assert events.patch(event_id, {"priority": 4, **patch})["type"] == expected
     assert events.state() == state
 
 
 def test_one_path_that_leads_to_another_is_refused_but_not_by_cyrus(peer: Peer, events: Objects, home: str) -> None:
     event_id = events.create(**event(home))["id"]
     error = events.patch(event_id, {"locations": {"x": {"@type": "Location", "name": "a"}}, "locations/x/name": "b"})
-    assert error.get("type") == (None if peer.is_cyrus else "invalidPatch")
+    assert error.get("type") == (None if peer.is_cyrus else "invalidProperties" if peer.flavour == "stalwart" else "invalidPatch")
 
 
 def test_a_patch_must_leave_a_sound_event(events: Objects, home: str) -> None:
@@ -546,7 +555,8 @@ def test_listings_come_in_pages_whose_position_cyrus_misnames(peer: Peer, events
     ids = [events.create(**event(home))["id"] for _ in range(5)]
     wish = {"position": 2, "limit": 2, "calculateTotal": True, "sort": [{"property": "uid"}]}
     page = peer.one("CalendarEvent/query", wish)
-    assert (page["ids"], page["total"], page["queryState"]) == (ids[2:4], 5, events.state())
+    assert (page["ids"], page["queryState"]) == (ids[2:4], events.state())
+    assert page.get("total") == (None if peer.flavour == "stalwart" else 5)
     assert page["position"] == (0 if peer.is_cyrus else 2)
 
 
