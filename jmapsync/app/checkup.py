@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from jmapsync.app.sides import CAPABILITIES as OFFERS
-from jmapsync.app.sides import MAIL, account_of
+from jmapsync.app.sides import MAIL, require
 from jmapsync.app.signin import credential_for
 from jmapsync.app.unavailable import missing_for_account, missing_for_kind
 from jmapsync.engine.report import worst
@@ -127,17 +126,19 @@ async def _check_kind(found: Checkup, account: AccountConfig, kind: str, client:
     missing = missing_for_kind(account, kind)
     if missing:
         found.fail(missing, ExitCode.USAGE)
-    elif not found.kinds[kind]:
-        found.fail(f"{urlsplit(session.url).netloc} offers no {kind} to {session.username or 'this user'}.", ExitCode.FAILED)
-    if kind == "mail" and account.mail is not None and found.kinds[kind]:
-        theirs = session.account_for(MAIL, account.account_id)
+        return
+    try:
+        theirs = require(kind, account, session)
+    except UnsupportedError as error:
+        found.fail(str(error), error.exit_code)
+        return
+    if kind == "mail" and account.mail is not None:
         found.account_id = theirs.id
         if theirs.is_read_only:
             found.problems.append(f"The account {theirs.id} can only be read; local changes cannot reach it.")
         raw = await _read_mailboxes(client, theirs)
         found.mailboxes = _arrange(raw, account.mail)
-    elif kind in OFFERS and found.kinds[kind] and not missing:
-        theirs = account_of(kind, account, session)
+    else:
         found.account_id = found.account_id or theirs.id
         found.collections[kind] = await collections(client, theirs, dialect_for(kind, session, theirs))
 

@@ -13,16 +13,25 @@ from jmapsync.app.control import ask_state
 from jmapsync.app.places import LEDGER, LOCK
 from jmapsync.app.sending import outbox_of, waiting_in
 from jmapsync.app.unavailable import missing_for_account, missing_for_kind
-from jmapsync.engine.report import Problem, worst
+from jmapsync.engine.report import Problem, counted, worst
 from jmapsync.engine.standing import Standing
 from jmapsync.errors import ExitCode, JmapsyncError
 from jmapsync.ledger import Ledger
 from jmapsync.ledger.notes import DETACHED
+from jmapsync.ledger.pending import success_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.config import AccountConfig
+
+_KILLED = "the last run did not come to its end: it was killed, or the machine stopped"
+_LIVE: dict[str, ExitCode] = {
+    Standing.SIGN_IN: ExitCode.SIGN_IN,
+    Standing.TROUBLE: ExitCode.FAILED,
+    Standing.SUSPENDED: ExitCode.SUSPENDED,
+}
+"""What the standing of an account with the daemon means for the exit code."""
 
 
 @dataclass(slots=True)
@@ -33,6 +42,15 @@ class KindHealth:
     """In UTC; None before the first."""
     last_state: str = ""
     """How that run ended: synced, suspended, failed, skipped; nothing before the first."""
+    last_attempt: datetime | None = None
+    """When the last run began, however it ended."""
+    last_success: datetime | None = None
+    """When a run last came to its end."""
+    last_code: ExitCode = ExitCode.IN_SYNC
+    why: str = ""
+    """Why the last attempt was no success."""
+    unfinished: bool = False
+    """Whether the last attempt began and has not ended."""
     here: int = 0
     on_server: int = 0
     waiting: int = 0
@@ -53,16 +71,29 @@ class KindHealth:
             codes.append(ExitCode.USAGE)
         if self.suspended:
             codes.append(ExitCode.SUSPENDED)
-        if self.last_state == "failed":
-            codes.append(ExitCode.FAILED)
+        if self.last_code is not ExitCode.HELD_BACK:  # what is quarantined is counted by what is there now
+            codes.append(self.last_code)
         if self.problems or self.conflicts:
             codes.append(ExitCode.HELD_BACK)
         return worst(codes)
 
+    @property
+    def reason(self) -> str:
+        """Return why the exit code is not 0, in words."""
+        waiting = [
+            f"{counted(len(self.problems), 'item')} quarantined" if self.problems else "",
+            counted(self.conflicts, "conflict copy", "conflict copies") if self.conflicts else "",
+        ]
+        return self.unavailable or self.suspended or self.why or ", ".join(one for one in waiting if one)
+
     def to_json(self) -> dict[str, Any]:
         """Return the object of `status --json`."""
         return {
-            "last_run": self.last_run.isoformat() if self.last_run else None,
+            "last_attempt": _iso(self.last_attempt),
+            "last_success": _iso(self.last_success),
+            "reason": self.reason or None,
+            "exit_code": int(self.exit_code),
+            "last_run": _iso(self.last_run),
             "last_state": self.last_state or None,
             "here": self.here,
             "on_server": self.on_server,
@@ -94,15 +125,30 @@ class AccountHealth:
     def exit_code(self) -> ExitCode:
         """Return the code that most needs a person's eye."""
         codes = [self.error_code, *(kind.exit_code for kind in self.kinds.values())]
-        if self.live is not None and self.live["standing"] == Standing.SIGN_IN:
-            codes.append(ExitCode.SIGN_IN)
+        if self.live is not None:
+            codes.append(_LIVE.get(self.live["standing"], ExitCode.IN_SYNC))
         if self.outbox:
             codes.append(ExitCode.HELD_BACK)
         return worst(codes)
 
+    @property
+    def reason(self) -> str:
+        """Return why the exit code is not 0, in words."""
+        live = str(self.live["why"]) if self.live is not None and self.live["standing"] in _LIVE else ""
+        kinds = [kind.reason for kind in self.kinds.values() if kind.exit_code and kind.reason]
+        waiting = f"{counted(len(self.outbox), 'message')} to be sent" if self.outbox else ""
+        return self.error or live or " ".join(dict.fromkeys(kinds)) or waiting
+
     def to_json(self) -> dict[str, Any]:
         """Return the object of `status --json`."""
+        attempts = [kind.last_attempt for kind in self.kinds.values() if kind.last_attempt is not None]
+        successes = [kind.last_success for kind in self.kinds.values()]
+        complete = [one for one in successes if one is not None]
         body: dict[str, Any] = {
+            "last_attempt": _iso(max(attempts, default=None)),
+            "last_success": _iso(min(complete, default=None)) if len(complete) == len(successes) else None,
+            "reason": self.reason or None,
+            "exit_code": int(self.exit_code),
             "running": self.running,
             "next_look": self.live["next_poll"] if self.live is not None else None,
             "daemon": self.live,
@@ -128,7 +174,7 @@ async def read_health(account: AccountConfig) -> AccountHealth:
         try:
             runs = ledger.runs()
             for kind, standing in health.kinds.items():
-                _fill(standing, kind, ledger, runs)
+                _fill(standing, kind, ledger, runs, running=health.running)
         finally:
             ledger.close()
     except JmapsyncError as error:
@@ -136,17 +182,34 @@ async def read_health(account: AccountConfig) -> AccountHealth:
     return health
 
 
-def _fill(standing: KindHealth, kind: str, ledger: Ledger, runs: dict[str, tuple[int, dict[str, Any]]]) -> None:
+def _fill(standing: KindHealth, kind: str, ledger: Ledger, runs: dict[str, tuple[int, dict[str, Any]]], *, running: bool) -> None:
     if kind in runs:
-        at, report = runs[kind]
-        standing.last_run = datetime.fromtimestamp(at, UTC)
-        standing.last_state = str(report.get("state", ""))
+        _fill_runs(standing, *runs[kind], running=running)
     standing.here, standing.on_server, standing.waiting = ledger.counts(kind)
     standing.conflicts = len(ledger.shelf(kind))
     standing.problems = [Problem(held.item, held.why) for held in ledger.problems(kind)]
     standing.detached = sorted(json.loads(ledger.note(f"{DETACHED}:{kind}") or "{}").values())
     suspension = ledger.suspension(kind)
     standing.suspended = suspension.sentence if suspension else ""
+
+
+def _fill_runs(standing: KindHealth, at: int, report: dict[str, Any], *, running: bool) -> None:
+    """Fill in what is known of the last attempts; one that has not ended although nobody holds the lock was killed."""
+    succeeded = success_of(at, report)
+    standing.last_attempt = datetime.fromtimestamp(report.get("began", at) or at, UTC)
+    standing.last_success = datetime.fromtimestamp(succeeded, UTC) if succeeded is not None else None
+    standing.unfinished = report.get("ended", at) is None
+    if "state" in report:
+        standing.last_run, standing.last_state = datetime.fromtimestamp(at, UTC), str(report["state"])
+        standing.last_code = ExitCode(report.get("exit_code", ExitCode.FAILED if report["state"] == "failed" else ExitCode.IN_SYNC))
+        standing.why = str(report.get("reason", "")) if standing.last_code not in {ExitCode.IN_SYNC, ExitCode.HELD_BACK} else ""
+    if standing.unfinished and not running:
+        standing.last_run, standing.last_state = standing.last_attempt, "failed"
+        standing.last_code, standing.why = ExitCode.FAILED, _KILLED
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None
 
 
 def _is_locked(path: Path) -> bool:

@@ -104,7 +104,9 @@ class App:
             report.error, report.exit_code = str(crash), crash.exit_code
         for kind, sentence in missing.items():
             if sentence:
-                report.kinds[kind] = KindReport(state=State.SKIPPED, sentences=[sentence], exit_code=ExitCode.USAGE)
+                report.kinds[kind] = KindReport(sentences=[sentence])
+                report.kinds[kind].fail(sentence, ExitCode.USAGE, State.SKIPPED)
+        report.fail_unseen(kinds)
         report.seconds = time.monotonic() - started
         return report
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from jmapsync.app.places import SPOOL
 from jmapsync.config import CalendarsConfig, ContactsConfig, MailConfig, TasksConfig
 from jmapsync.engine.account import Sides
+from jmapsync.errors import UnsupportedError
 from jmapsync.formats.patterns import Patterns
 
 if TYPE_CHECKING:
@@ -42,6 +44,22 @@ def account_of(kind: str, account: AccountConfig, session: Session) -> Account:
     return session.account_for(older[0] if older else last, account.account_id)
 
 
+def require(kind: str, account: AccountConfig, session: Session) -> Account:
+    """Return the server's account for a kind, in a dialect that is known. Raises UnsupportedError, in the same words for all."""
+    try:
+        theirs = account_of(kind, account, session)
+        if kind != "mail":
+            from jmapsync.storage.remote.objects import dialect_for  # noqa: PLC0415  # mail alone needs none of it
+
+            dialect_for(kind, session, theirs)
+    except UnsupportedError as error:
+        if error.advice:  # it is offered, in several accounts
+            raise
+        whom = f"in the account {account.account_id}" if account.account_id else f"to {session.username or 'this user'}"
+        raise UnsupportedError(f"{urlsplit(session.url).netloc} offers no {kind} {whom}.") from error
+    return theirs
+
+
 def sides_of(config: KindConfig, account: AccountConfig, client: Client, session: Session, *, dry: bool) -> Sides:
     """Return both sides of one kind. Raises UnsupportedError where the server does not offer it, AccountGoneError."""
     if isinstance(config, MailConfig):
@@ -54,7 +72,7 @@ def _mail(config: MailConfig, account: AccountConfig, client: Client, session: S
     from jmapsync.storage.maildir.side import MaildirSide  # noqa: PLC0415
     from jmapsync.storage.remote.side import MailSide  # noqa: PLC0415
 
-    theirs = account_of("mail", account, session)
+    theirs = require("mail", account, session)
     spool = account.state_dir / SPOOL
     patterns = Patterns(config.include, config.exclude)
     local = MaildirSide(
@@ -87,7 +105,7 @@ def _objects(config: KindConfig, account: AccountConfig, client: Client, session
     from jmapsync.storage.vdir.side import VdirSide  # noqa: PLC0415
 
     kind, codec = _formats(config)
-    theirs = account_of(kind.name, account, session)
+    theirs = require(kind.name, account, session)
     dialect = dialect_for(kind.name, session, theirs)
     return Sides(
         kind,

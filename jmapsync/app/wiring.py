@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from jmapsync.app.signin import credential_for
 from jmapsync.config import MailConfig
 from jmapsync.engine.account import AccountRun, Sides
 from jmapsync.engine.options import Options
+from jmapsync.engine.report import KindReport
 from jmapsync.errors import JmapsyncError, LocalError, UnsupportedError
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from jmapsync.config import AccountConfig, KindConfig, NotmuchConfig, SafetyConfig
     from jmapsync.engine.report import AccountReport, Progress
     from jmapsync.engine.verify import Proof
+    from jmapsync.jmap.auth import Credential
 
 AUDITED = "audited"
 """The ledger's note of when everything was looked at last, in seconds since 1970."""
@@ -55,7 +57,7 @@ async def open_account(
                 clear_spool(state / SPOOL)
             async with Client(
                 account.server,
-                await credential_for(account),
+                await _credential(account, ledger, kinds, dry=dry),
                 trusted_hosts=account.trusted_hosts,
                 session=_kept_session(ledger),
                 on_wait=lambda seconds, why: progress.say(account.name, f"Waiting {seconds:.0f} seconds: {why}"),
@@ -97,7 +99,10 @@ class OpenAccount:
     async def account_id(self) -> str:
         """Return the server's id of the account; raise what `Client.session` raises."""
         session = await self.client.session()
-        return account_of(self.kinds[0].kind, self.account, session).id
+        for config in self.kinds[:-1]:
+            with suppress(UnsupportedError):  # another kind may be offered
+                return account_of(config.kind, self.account, session).id
+        return account_of(self.kinds[-1].kind, self.account, session).id
 
     async def run(self, options: Options) -> AccountReport:
         """Synchronise and return what was done.
@@ -106,8 +111,8 @@ class OpenAccount:
         """
         client, account = self.client, self.account
         requests, received = client.requests, client.received
-        session = await client.session()
         run = AccountRun(account.name, account.state_dir, self.ledger, self.limits, options, self.progress)
+        session = await self._begin(run)
         try:
             await run.run(self._sides(run, session), client.together)
             if not self.dry:
@@ -123,6 +128,17 @@ class OpenAccount:
         if not self.dry and not run.report.error:
             await send_waiting(account, client, run.report)
         return run.report
+
+    async def _begin(self, run: AccountRun) -> Session:
+        """Note in the ledger that a run begins, and return the session; what prevents it is recorded of every kind."""
+        kinds = [config.kind for config in self.kinds]
+        if not run.options.disk_only:
+            run.begin(kinds)
+        try:
+            return await self.client.session()
+        except BaseException as error:
+            run.fail_unfinished(kinds, error)
+            raise
 
     async def verify(self) -> tuple[AccountReport, dict[str, Proof]]:
         """Prove the mirror complete; return what failed, and by kind what was compared."""
@@ -145,8 +161,6 @@ class OpenAccount:
             try:
                 found.append(sides_of(config, self.account, self.client, session, dry=self.dry))
             except UnsupportedError as error:
-                if len(self.kinds) == 1:
-                    raise
                 run.skip(config.kind, error)
         return found
 
@@ -154,6 +168,19 @@ class OpenAccount:
         """Give back memory until the next run."""
         self.ledger.release_memory()
         give_back_memory()
+
+
+async def _credential(account: AccountConfig, ledger: Ledger, kinds: Sequence[KindConfig], *, dry: bool) -> Credential:
+    """Return the credential; that there is none is recorded as an attempt of every kind. Raises SignInError."""
+    try:
+        return await credential_for(account)
+    except JmapsyncError as error:
+        report = KindReport()
+        report.fail(str(error), error.exit_code)
+        if not dry:
+            for config in kinds:
+                ledger.record_run(config.kind, int(time.time()), report.to_json())
+        raise
 
 
 def _tag_folder(config: NotmuchConfig) -> Path | None:

@@ -51,6 +51,8 @@ def _print(health: AccountHealth) -> None:
             click.echo(f"  {line}")
     for kind, standing in health.kinds.items():
         click.echo(f"  {kind}: {standing.unavailable or _last_run(standing)}")
+        if standing.why:
+            click.echo(f"    last success: {_local(standing.last_success) if standing.last_success else 'never'}")
         if standing.last_run:
             waiting = f", {standing.waiting:,} waiting" if standing.waiting else ""
             click.echo(f"    {standing.here:,} here, {standing.on_server:,} on the server{waiting}")
@@ -85,4 +87,9 @@ def _live(live: dict[str, Any]) -> Iterator[str]:
 def _last_run(standing: KindHealth) -> str:
     if standing.last_run is None:
         return "never synchronised"
-    return f"{standing.last_state or 'ran'} {standing.last_run.astimezone():%Y-%m-%d %H:%M:%S}"
+    why = f": {standing.why}" if standing.why else ""
+    return f"{standing.last_state or 'ran'} {_local(standing.last_run)}{why}"
+
+
+def _local(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"

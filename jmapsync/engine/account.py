@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,11 +16,11 @@ from jmapsync.engine.report import AccountReport, KindReport, State
 from jmapsync.engine.restore import Restorer
 from jmapsync.engine.shelving import Shelver
 from jmapsync.engine.verify import Proof, Verifier
-from jmapsync.errors import JmapsyncError, Scope, SuspendedError
+from jmapsync.errors import ExitCode, JmapsyncError, Scope, SuspendedError
 from jmapsync.formats.patterns import EVERYTHING, Patterns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from jmapsync.engine.options import Options
@@ -75,14 +75,38 @@ class AccountRun:
     progress: Progress
     clock: Callable[[], float] = time.time
     report: AccountReport = field(init=False)
+    _finished: set[str] = field(default_factory=set)
+    """The kinds whose turn is over."""
 
     def __post_init__(self) -> None:
         """Begin the report."""
         self.report = AccountReport(self.name)
 
+    def begin(self, kinds: Iterable[str]) -> None:
+        """Note in the ledger that a run of these kinds begins, so that one that is killed shows."""
+        if not self.options.dry:
+            with self.ledger.transaction():
+                for kind in kinds:
+                    self.ledger.begin_run(kind, int(self.clock()))
+
     def skip(self, kind: str, why: JmapsyncError) -> None:
-        """Tell that a kind cannot be synchronised."""
-        self.report.kinds[kind] = KindReport(State.SKIPPED, sentences=[str(why)], exit_code=why.exit_code)
+        """Report and record that a kind cannot be synchronised."""
+        self.report.kinds[kind] = KindReport(sentences=[str(why)])
+        self.report.kinds[kind].fail(str(why), why.exit_code, State.SKIPPED)
+        self._record(kind)
+
+    def fail_unfinished(self, kinds: Iterable[str], error: BaseException) -> None:
+        """Report and record of the kinds whose turn did not come that they failed for the reason of the account."""
+        for kind in kinds:
+            if kind not in self._finished:
+                _note_failure(self.report.kinds.setdefault(kind, KindReport()), error)
+                with suppress(JmapsyncError):  # what took the account down may be the ledger itself
+                    self._record(kind)
+
+    def _record(self, kind: str) -> None:
+        self._finished.add(kind)
+        if not self.options.dry and not self.report.kinds[kind].partial:
+            self.ledger.record_run(kind, int(self.clock()), self.report.kinds[kind].to_json())
 
     def _pin(self, kind: str, account_id: str) -> None:
         """Check that the server still means the same account as ever (hard case 30). Raises SuspendedError."""
@@ -101,15 +125,19 @@ class AccountRun:
 
         A failure is told in the report of its kind, and what takes the account down is raised.
         """
-        for sides in kinds:
-            self._pin(sides.kind.name, sides.account_id)
-        mirrors = [self._mirror(sides) for sides in kinds]
-        ahead: Sequence[JmapsyncError | None] = [None] * len(mirrors)
-        if len(mirrors) > 1:
-            with together(len(mirrors)) as bundle:
-                ahead = await asyncio.gather(*(_look_ahead(mirror, bundle.leave) for mirror in mirrors))
-        for mirror, failure in zip(mirrors, ahead, strict=True):
-            await self._run(mirror, failure)
+        try:
+            for sides in kinds:
+                self._pin(sides.kind.name, sides.account_id)
+            mirrors = [self._mirror(sides) for sides in kinds]
+            ahead: Sequence[JmapsyncError | None] = [None] * len(mirrors)
+            if len(mirrors) > 1:
+                with together(len(mirrors)) as bundle:
+                    ahead = await asyncio.gather(*(_look_ahead(mirror, bundle.leave) for mirror in mirrors))
+            for mirror, failure in zip(mirrors, ahead, strict=True):
+                await self._run(mirror, failure)
+        except BaseException as error:
+            self.fail_unfinished((sides.kind.name for sides in kinds), error)
+            raise
 
     async def verify(self, kinds: Sequence[Sides]) -> dict[str, Proof]:
         """Prove kinds complete, one after the other, in a dry run; a failure is told in the report of its kind."""
@@ -168,17 +196,27 @@ class AccountRun:
         try:
             if failure is not None:
                 raise failure
-            await Cycle(mirror).run()
+            await Cycle(mirror, lambda: self.begin([kind])).run()
         except JmapsyncError as error:
-            report.state = State.SUSPENDED if isinstance(error, SuspendedError) else State.FAILED
-            report.exit_code = error.exit_code
+            _note_failure(report, error)
             report.sentences.append(str(error))
-            report.problems = problems_of(self.ledger, kind)
+            with suppress(JmapsyncError) if error.scope is Scope.ACCOUNT else nullcontext():
+                report.problems = problems_of(self.ledger, kind)
+                self._record(kind)
             if error.scope is Scope.ACCOUNT:
                 raise
-        finally:
-            if not self.options.dry:
-                self.ledger.record_run(kind, int(self.clock()), report.to_json())
+        else:
+            self._record(kind)
+
+
+def _note_failure(report: KindReport, error: BaseException) -> None:
+    """Note in the report of a kind what ended it."""
+    if isinstance(error, JmapsyncError):
+        report.fail(str(error), error.exit_code, State.SUSPENDED if isinstance(error, SuspendedError) else State.FAILED)
+    elif isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
+        report.fail("the run was interrupted", ExitCode.FAILED)
+    else:
+        report.fail(f"the run ended with a fault of the program ({type(error).__name__})", ExitCode.FAILED)
 
 
 async def _look_ahead(mirror: Mirror, leave: Callable[[], None]) -> JmapsyncError | None:

@@ -16,7 +16,7 @@ from jmapsync.errors import ExitCode, Remedy
 from jmapsync.planner import Present, Side, plan, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from jmapsync.engine.commit import Work
     from jmapsync.engine.containers import Containers
@@ -34,6 +34,8 @@ class Cycle:
     """The way of one kind of one account from look to agreement."""
 
     mirror: Mirror
+    begin: Callable[[], None] = lambda: None
+    """Called once it is known that a run for a hint of the disk has anything to do."""
 
     async def run(self) -> KindReport:
         """Bring both sides to agree and return what was done.
@@ -47,7 +49,10 @@ class Cycle:
         if options.disk_only and not await complete(mirror.disk_changed, guard):
             await self._show_tags()
             self._conclude()
+            mirror.report.partial = True
             return mirror.report
+        if options.disk_only:
+            self.begin()
         executor = Executor.of(mirror)
         committer, containers = executor.committer, mirror.containers()
         for number in range(ROUNDS):

@@ -283,7 +283,7 @@ class Keeper:
         """Say how the account stands after a run, and when to try again."""
         sentences = [sentence for kind in report.kinds.values() if kind.exit_code for sentence in kind.sentences]
         why = report.error or " ".join(dict.fromkeys(sentences))
-        code = report.worst
+        code = report.worst_tried
         if code is ExitCode.SIGN_IN:
             raise SignInError(why)
         if code in {ExitCode.IN_SYNC, ExitCode.HELD_BACK, ExitCode.USAGE}:

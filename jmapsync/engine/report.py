@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jmapsync.errors import ExitCode, Remedy
 from jmapsync.planner.model import Side, Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class State(enum.Enum):
@@ -82,6 +85,10 @@ class KindReport:
     """What a dry run would write to each side."""
     foretold_folders: dict[Side, Counts] = field(default_factory=lambda: {side: Counts() for side in Side})
     exit_code: ExitCode = ExitCode.IN_SYNC
+    why: str = ""
+    """Why it was not brought to its end."""
+    partial: bool = False
+    """Whether nothing but the disk was scanned, which showed no change: that says nothing of the server."""
     detached: list[str] = field(default_factory=list)
     """Paths of folders that are left out by now and stay as they are."""
     taken_back: dict[str, list[str]] = field(default_factory=dict)
@@ -99,6 +106,19 @@ class KindReport:
             others = f" and {counted(len(names) - 1, 'other')}" if len(names) > 1 else ""
             self.sentences.append(f"{names[0]}{others}: {reason}.")
 
+    def fail(self, why: str, code: ExitCode, state: State = State.FAILED) -> None:
+        """Note that the kind was not brought to its end."""
+        self.state, self.exit_code, self.why = state, code, why
+
+    @property
+    def reason(self) -> str:
+        """Return why the exit code is not 0, in words."""
+        waiting = [
+            f"{counted(len(self.problems), 'item')} quarantined" if self.problems else "",
+            f"{counted(self.conflicts, 'conflict copy', 'conflict copies')}" if self.conflicts else "",
+        ]
+        return self.why or ", ".join(one for one in waiting if one)
+
     @property
     def summary(self) -> str:
         """Return what was written, in words."""
@@ -115,6 +135,8 @@ class KindReport:
         """Return the object of `sync --json`."""
         return {
             "state": self.state.value,
+            "exit_code": int(self.exit_code),
+            "reason": self.reason,
             "to_disk": self.to_disk.to_json(),
             "to_server": self.to_server.to_json(),
             "folders": self.folders.to_json(),
@@ -153,9 +175,32 @@ class AccountReport:
         return [name for name, kind in self.kinds.items() if kind.to_disk.total or kind.to_server.total or kind.folders.total]
 
     @property
+    def partial(self) -> bool:
+        """Return whether nothing but the disk was scanned, which showed no change."""
+        return bool(self.kinds) and all(kind.partial for kind in self.kinds.values())
+
+    @property
+    def reason(self) -> str:
+        """Return why the exit code is not 0, in words."""
+        return self.error or " ".join(dict.fromkeys(kind.reason for kind in self.kinds.values() if kind.exit_code and kind.reason))
+
+    def fail_unseen(self, kinds: Iterable[str]) -> None:
+        """Note of the kinds without a report that they were not synchronised, for the reason of the account."""
+        for kind in kinds:
+            if self.error and kind not in self.kinds:
+                self.kinds[kind] = KindReport()
+                self.kinds[kind].fail(self.error, self.exit_code)
+
+    @property
     def worst(self) -> ExitCode:
         """Return the exit code of the account."""
         return worst([self.exit_code, *(kind.exit_code for kind in self.kinds.values())])
+
+    @property
+    def worst_tried(self) -> ExitCode:
+        """Return the exit code of what the server offers; of all where it offers nothing of it."""
+        tried = [kind.exit_code for kind in self.kinds.values() if kind.state is not State.SKIPPED]
+        return worst([self.exit_code, *tried]) if tried else self.worst
 
     def to_json(self) -> dict[str, Any]:
         """Return the object of `sync --json`."""
@@ -163,6 +208,8 @@ class AccountReport:
             "seconds": round(self.seconds, 3),
             "requests": self.requests,
             "bytes": self.bytes,
+            "exit_code": int(self.worst),
+            "reason": self.reason,
             "kinds": {name: kind.to_json() for name, kind in self.kinds.items()},
         }
         if self.error:

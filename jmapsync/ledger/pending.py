@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from jmapsync.ledger.database import Database
 
+_SUCCESS = "synced"
+"""The state of a run that came to its end; what waits for a person is named beside it."""
+
 
 class Pending:
     """What of one account waits for an answer, another run or a person."""
@@ -93,11 +96,35 @@ class Pending:
         """Forget the plan of a kind that was held back."""
         self._db.execute("DELETE FROM suspension WHERE kind = ?", (kind,))
 
+    def begin_run(self, kind: str, at: int) -> None:
+        """Note durably that a run of a kind begins: without `record_run` after it, it was killed.
+
+        What is known of the runs before stays.
+        """
+        ended, report = self.runs().get(kind, (at, {}))
+        self._put_run(kind, ended, report | {"began": at, "ended": None})
+
     def record_run(self, kind: str, at: int, report: dict[str, Any]) -> None:
-        """Keep the report of the last run of a kind."""
-        self._db.execute("INSERT OR REPLACE INTO run VALUES (?, ?, ?)", (kind, at, json.dumps(report)))
+        """Keep the report of the last run of a kind, when it ended, and when one last came to its end."""
+        before, known = self.runs().get(kind, (at, {}))
+        succeeded = at if report.get("state") == _SUCCESS else success_of(before, known)
+        began = known.get("began") if known.get("ended", at) is None else at
+        self._put_run(kind, at, report | {"began": began, "ended": at, "succeeded": succeeded})
 
     def runs(self) -> dict[str, tuple[int, dict[str, Any]]]:
-        """Return the time and the report of the last run, by kind."""
+        """Return the time and the report of the last run, by kind.
+
+        `began`, `ended` and `succeeded` are in the report, in seconds since the epoch; `ended` is None of one that has not ended.
+        """
         rows = self._db.execute("SELECT kind, at, report FROM run ORDER BY kind")
         return {row[0]: (row[1], json.loads(row[2])) for row in rows}
+
+    def _put_run(self, kind: str, at: int, report: dict[str, Any]) -> None:
+        self._db.execute("INSERT OR REPLACE INTO run VALUES (?, ?, ?)", (kind, at, json.dumps(report)))
+
+
+def success_of(at: int, report: dict[str, Any]) -> int | None:
+    """Return when a run of a kind last came to its end; versions before this one kept no more than the last report."""
+    if "succeeded" in report:
+        return report["succeeded"] if isinstance(report["succeeded"], int) else None
+    return at if report.get("state") == _SUCCESS else None
