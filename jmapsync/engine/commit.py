@@ -83,8 +83,8 @@ class Committer:
     report: KindReport
     clock: Callable[[], float]
     holding: Holding
-    stale: int = 0
-    """Changes that found another state than they expected: a new round is due."""
+    stale: dict[int, str] = field(default_factory=dict)
+    """Why changes found another state than they expected, by key: a new round is due."""
     _records: list[Record] = field(default_factory=list)
     _moved: list[tuple[int, str]] = field(default_factory=list)
     _places: list[Place] = field(default_factory=list)
@@ -157,7 +157,7 @@ class Committer:
         elif succeeded:
             self.ledger.drop_intents([after.key])
         elif not refused:
-            self.stale += 1
+            self.stale[after.key] = next((receipt.why for _, _, receipt in done if receipt.outcome is Outcome.STALE), "")
         for receipt in refused:
             self.ledger.drop_intents([after.key])
             self.holding.hold_back(after, work.change.orders, receipt.why, receipt.remedy)
@@ -224,7 +224,7 @@ class Committer:
         """Make one item of a local message and the email that the server says holds its content (hard case 51)."""
         assert receipt.ref is not None  # noqa: S101 - a bound receipt names it
         self.ledger.drop_intents([record.key])
-        self.stale += 1
+        self.stale[record.key] = "the server says that it holds it already, and does not keep to it"
         other = self.ledger.by_ref(self.kind.items.kind, [receipt.ref]).get(receipt.ref)
         sense = record.local.sense if record.local is not None else ""
         remote = replace(receipt.version, sense=sense) if receipt.version is not None else None

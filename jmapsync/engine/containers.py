@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -36,6 +36,8 @@ class Containers:
     report: KindReport
     holding: Holding
     permits: Permits
+    stale: dict[int, str] = field(default_factory=dict)
+    """Why changes found another state than they expected, by key: a new round is due."""
 
     def settle(self) -> None:
         """Write down what needs no write on either side."""
@@ -50,12 +52,11 @@ class Containers:
             for key in empty:
                 self.ledger.drop_folder(key)
 
-    async def run(self, *, deletions: bool) -> int:
-        """Carry out creations and renames, or deletions; return how many found another state than they expected."""
+    async def run(self, *, deletions: bool) -> None:
+        """Carry out creations and renames, or deletions; those that found another state than they expected are in `stale`."""
         found, records = self._plan()
         self._name_waiting(found, records)
         held = self.holding.problems()
-        stale = 0
         crossed: list[tuple[Order, Record]] = []
         for change in found.changes:
             if change.deletes is not deletions or not self.holding.is_due(records[change.key], change.orders, held.get(change.key)):
@@ -68,13 +69,22 @@ class Containers:
                     crossed.append((order, record))
                     break
                 receipt = await self._carry_out(order, record)
-                stale += receipt.outcome is Outcome.STALE
+                if receipt.outcome is Outcome.STALE:
+                    self.stale[change.key] = receipt.why
                 if receipt.outcome is not Outcome.DONE:
                     break
             else:
                 if change.undone:
                     self.report.take_back(change.reason, records[change.key].name)
-        return stale + await self._swap(crossed)
+        await self._swap(crossed)
+
+    def quarantine_stale(self) -> None:
+        """Quarantine by name what the last round still found in another state than it expected."""
+        found, records = self._plan()
+        with self.ledger.transaction():
+            for change in found.changes:
+                if change.key in self.stale:
+                    self.holding.hold_back_stale(records[change.key], change.orders, self.stale[change.key])
 
     def _name_waiting(self, found: Plan, records: dict[int, Record]) -> None:
         """Hold back by name what may not be made on the server and holds items here."""
@@ -82,12 +92,12 @@ class Containers:
             for one in found.hidden:
                 self.holding.hold_back(records[one.key], (), one.reason, Remedy.LATER)
 
-    async def _swap(self, crossed: list[tuple[Order, Record]]) -> int:
-        """Give containers names on the server that others of them still have; return how many there are to look at again."""
+    async def _swap(self, crossed: list[tuple[Order, Record]]) -> None:
+        """Give containers names on the server that others of them still have; these are to be looked at again."""
         receipts = await self.remote.rename_folders([Job(order, record.ref, 0) for order, record in crossed]) if crossed else []
         for (order, record), receipt in zip(crossed, receipts, strict=True):
             self._conclude(order, record, receipt)
-        return len(crossed)
+            self.stale[record.key] = receipt.why
 
     def _has_parent(self, order: Order) -> bool:
         """Tell whether the container that an order puts another one into is there."""

@@ -56,7 +56,9 @@ class Cycle:
         executor = Executor.of(mirror)
         committer, containers = executor.committer, mirror.containers()
         for number in range(ROUNDS):
-            if number == 0 or committer.stale:
+            stale = committer.stale | containers.stale
+            if number == 0 or stale:
+                mirror.doubtful = set(committer.stale)
                 await mirror.look(containers, guard, number)
             pages = (page for page, _ in self._plans(losable=True))
             allow = options.allow_deletes and (not options.kinds or mirror.kind.name in options.kinds)
@@ -64,12 +66,16 @@ class Cycle:
             if options.dry:
                 self._tell(containers)
                 break
-            committer.stale = 0
+            committer.stale.clear()
+            containers.stale.clear()
             await containers.run(deletions=False)
             await self._execute(executor)
-            committer.stale += await containers.run(deletions=True)
-            if not committer.stale and next(self._works(deletions=False), None) is None:
+            await containers.run(deletions=True)
+            if not committer.stale and not containers.stale and next(self._works(deletions=False), None) is None:
                 break
+        else:
+            self._quarantine_stale(committer.stale)
+            containers.quarantine_stale()
         await self._show_tags()
         self._conclude()
         return mirror.report
@@ -125,6 +131,13 @@ class Cycle:
             for work in works_of(page.changes, records)
             if self.mirror.holding.is_due(work.record, work.change.orders, held.get(work.change.key))
         )
+
+    def _quarantine_stale(self, stale: dict[int, str]) -> None:
+        """Quarantine by name what the last round still found in another state than it expected."""
+        works = [work for deletions in (False, True) for work in self._works(deletions=deletions) if work.change.key in stale]
+        with self.mirror.ledger.transaction():
+            for work in works:
+                self.mirror.holding.hold_back_stale(work.record, work.change.orders, stale[work.change.key])
 
     def _settle(self, page: Plan, records: dict[int, Record]) -> None:
         """Write down what needs no write on either side."""

@@ -103,7 +103,7 @@ class Executor:
             if not work.brings_body or (body is not None and (body.data is not None or body.path is not None)):
                 ready.append(work)
             elif body is None or body.vanished:
-                self.committer.stale += 1
+                self.committer.stale[work.change.key] = body.why if body is not None else "the server did not answer for it"
             else:
                 self.committer.holding.hold_back(work.record, work.change.orders, body.why, body.remedy)
         ready = [work for work in ready if work.record.ref not in self._bound and self._is_kept(work)]
@@ -120,7 +120,8 @@ class Executor:
     def _is_kept(self, work: Work) -> bool:
         """Put on the shelf what is about to be overwritten; tell whether that is done, or need not be."""
         kept = work.change.shelve is not Side.LOCAL or self.mirror.shelve(work)
-        self.committer.stale += not kept
+        if not kept:
+            self.committer.stale[work.change.key] = "the version here that is to be kept cannot be read"
         return kept
 
     def _without_bound(self, works: list[Work]) -> list[Work]:

@@ -2,7 +2,8 @@
 
 A refusal that only other content can mend waits for that. One that a person has to mend (rights, quota, a missing Trash) is tried
 again when the item, what is to be done with it, the configuration, or the mailboxes' roles and rights changed, and every hour.
-What time mends is tried again by the next run. Nothing is tried twice by one run.
+What time mends is tried again by the next run. Nothing is tried twice by one run. What was stale in every round of a run is tried
+again with back-off: a server that says one thing and does another would be asked by each run for ever.
 
 What a look could not see is no item yet: it is known by the server's id or by where it lies, and the next look asks for it again.
 """
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from jmapsync.storage.port import Observation, Trouble
 
 HOUR = 3600
+FIRST_PAUSE = 300
+"""Seconds until work that stays stale is tried again; from then on as long as it has been stale, up to an hour."""
 LOOK = "look"
 """The remedy of a problem that the next look at the disk finds gone or finds again."""
 ASK = "ask"
@@ -34,6 +37,8 @@ READ = "read"
 LIST = "list"
 """The remedy of a listing of the server that is not proven whole: the next one."""
 _LISTING = "listing"
+STALE = "stale"
+"""The remedy of a problem that every round of a run found in another state than it expected."""
 RIGHTS = "rights"
 """The ledger's note of what may be done in each container of the server."""
 ROLES = "roles"
@@ -73,6 +78,12 @@ class Holding:
         self._tried[record.key] = seen
         self._keep(_item(record.key), label(record), why, remedy.value, key=record.key, seen=seen)
 
+    def hold_back_stale(self, record: Record, orders: Sequence[Order], why: str) -> None:
+        """Quarantine an item that the last round of a run still found in another state than it expected."""
+        why = f"{why or 'it is not in the state that was expected'} (tried again later, or at once by sync --full)"
+        seen = self._fingerprint(record, orders)
+        self._keep(_item(record.key), label(record), why, STALE, key=record.key, seen=seen)
+
     def release(self, keys: Iterable[int]) -> None:
         """Forget why items were held back: what was to be done with them is done."""
         self.ledger.release((self.kind, _item(key)) for key in keys)
@@ -96,6 +107,8 @@ class Holding:
             return True
         if problem.remedy == Remedy.HUMAN.value:
             return not 0 <= self.clock() - problem.last < HOUR
+        if problem.remedy == STALE:
+            return not 0 <= self.clock() - problem.last < min(HOUR, max(FIRST_PAUSE, problem.last - problem.since))
         return problem.remedy != Remedy.NEVER.value
 
     # what a look could not see

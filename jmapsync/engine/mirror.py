@@ -63,6 +63,8 @@ class Mirror:
     scope: Scope = field(init=False)
     permits: Permits = field(init=False)
     tagger: Tagger | None = field(init=False)
+    doubtful: set[int] = field(default_factory=set)
+    """Keys of items that the server would not write as they were last seen: the next look asks for them by their ids."""
     _begun: bool = False
     _disk_seen: bool = False
     """Whether the disk was looked at already, because it alone gave the hint."""
@@ -124,7 +126,9 @@ class Mirror:
         """Begin a look at the server."""
         kind = self.kind
         cursor = self.ledger.cursor(kind.name, Side.REMOTE)
-        again = self.absorber.unanswered()
+        doubtful = self.ledger.records(sorted(self.doubtful)).values()
+        refs = {one.ref for one in doubtful if one.ref is not None and one.remote is not None}
+        again = sorted(refs.union(self.absorber.unanswered()))
         full = full or bool(self.scope.must_list())
         return self.remote.look(cursor, lambda: self.ledger.refs(kind.items.kind) | self.ledger.refs(kind.kept), again, whole=full)
 

@@ -109,7 +109,8 @@ class Restorer:
 
     async def _round(self) -> None:
         """Send what the last look showed to be missing."""
-        mirror, self._stale, self._executor.committer.stale = self.mirror, 0, 0
+        mirror, self._stale = self.mirror, 0
+        self._executor.committer.stale.clear()
         self._paths = {key: path for key, (path, _) in mirror.ledger.folders(mirror.kind.containers.kind).items()}
         await complete(self._forget_agreements)
         if mirror.codec is None:
@@ -135,7 +136,7 @@ class Restorer:
         if self.stranger is None:
             await self._executor.run(self._marks())
         mirror.progress.finish(mirror.account, mirror.kind.name)
-        self._stale += self._executor.committer.stale
+        self._stale += len(self._executor.committer.stale)
 
     # what is meant, and what of it is missing
 
