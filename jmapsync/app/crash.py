@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import JmapsyncError
+from jmapsync.text import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +56,7 @@ def _describe(error: BaseException) -> list[str]:
         if id(one) in met:
             continue
         met.add(id(one))
-        message = f": {one.message}" if isinstance(one, JmapsyncError) else ""
+        message = f": {one_line(one.message)}" if isinstance(one, JmapsyncError) else ""
         lines.append(f"{how}{type(one).__module__}.{type(one).__qualname__}{message}")
         lines += [f"  {frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(one.__traceback__)]
         if isinstance(one, BaseExceptionGroup):

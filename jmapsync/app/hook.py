@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import JmapsyncError
 from jmapsync.jmap.commands import start
+from jmapsync.text import one_line
 
 if TYPE_CHECKING:
     from jmapsync.config import HooksConfig
@@ -41,12 +42,16 @@ async def run_after_sync(hooks: HooksConfig, report: AccountReport) -> bool:
 async def run_on_trouble(hooks: HooksConfig, account: str, message: str) -> None:
     """Run `on_trouble` with a sentence for people. Raise `HookError`."""
     if hooks.on_trouble:
-        await _run(hooks.on_trouble, {"JMAPSYNC_ACCOUNT": account, "JMAPSYNC_MESSAGE": message}, hooks.timeout)
+        await _run(hooks.on_trouble, {"JMAPSYNC_ACCOUNT": account, "JMAPSYNC_MESSAGE": one_line(message)}, hooks.timeout)
 
 
 async def _run(command: str, about: dict[str, str], seconds: float) -> None:
     environment = os.environ | about | {INSIDE: "1"}
-    process = await start("/bin/sh", "-c", command, stdin=asyncio.subprocess.DEVNULL, stdout=_STDERR, env=environment)
+    try:
+        process = await start("/bin/sh", "-c", command, stdin=asyncio.subprocess.DEVNULL, stdout=_STDERR, env=environment)
+    except (OSError, ValueError) as error:  # E2BIG, ENOMEM; a NUL in the command
+        why = error.strerror if isinstance(error, OSError) else error
+        raise HookError(f"The hook `{command}` could not be started ({why}); everything is synchronised nevertheless.") from error
     try:
         async with asyncio.timeout(seconds):
             code = await process.wait()

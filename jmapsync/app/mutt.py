@@ -27,9 +27,9 @@ def folder_lines(account: AccountConfig, *, named: bool, prefixed: bool) -> list
     lines = []
     for folder in sorted(places, key=lambda path: (path != "INBOX", path.casefold())):
         path = os.fspath(root / places[folder])
-        if not path.isprintable():
-            continue
         label = f"{account.name}/{folder}" if prefixed else folder
+        if not (path.isprintable() and label.isprintable()):
+            continue
         lines.append(f"named-mailboxes {quote(label)} {quote(path)}" if named else f"mailboxes {quote(path)}")
     return lines
 

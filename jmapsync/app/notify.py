@@ -8,6 +8,8 @@ import socket
 import time
 from contextlib import suppress
 
+from jmapsync.text import one_line
+
 _log = logging.getLogger(__name__)
 _MOST = 300
 """Characters of a status line."""
@@ -44,7 +46,7 @@ class ServiceManager:
 
     def status(self, line: str) -> None:
         """Set the line that `systemctl status` shows."""
-        line = " ".join(line.split())[:_MOST]
+        line = one_line(" ".join(line.split()), _MOST)
         if line != self._status:
             self._status = line
             self._send(f"STATUS={line}")

@@ -232,7 +232,7 @@ class Service:
                 config = self.load()
                 accounts = {account.name: account for account in self._wanted(config)}
             except JmapsyncError as error:
-                _log.error("The configuration stays as it was: %s", error)
+                _log.error("The configuration stays as it was: %s", str(error).replace("\n", "; "))
             else:
                 await self._change_to(config, accounts)
                 _log.info("The configuration was read again.")

@@ -14,6 +14,7 @@ from jmapsync.cli.conflicts import conflicts
 from jmapsync.cli.demo import demo
 from jmapsync.cli.mailboxes import mailboxes
 from jmapsync.cli.outbox import outbox
+from jmapsync.cli.output import say
 from jmapsync.cli.restore import restore
 from jmapsync.cli.run import run
 from jmapsync.cli.sendmail import sendmail
@@ -21,7 +22,7 @@ from jmapsync.cli.settings import Settings
 from jmapsync.cli.status import status
 from jmapsync.cli.sync import sync
 from jmapsync.cli.verify import verify
-from jmapsync.errors import ExitCode, JmapsyncError
+from jmapsync.errors import ConfigError, ExitCode, JmapsyncError
 
 _NAME = "jmapsync"
 _COMPLETION = "_JMAPSYNC_COMPLETE"
@@ -71,8 +72,11 @@ def main() -> None:
     except click.exceptions.Exit as done:
         code = done.exit_code
     except click.ClickException as error:
-        error.show()
+        _show_usage(error)
         code = ExitCode.USAGE
+    except ConfigError as error:
+        _complain(*error.problems)
+        code = error.exit_code
     except JmapsyncError as error:
         _complain(str(error))
         code = error.exit_code
@@ -86,9 +90,16 @@ def main() -> None:
     sys.exit(_flush(int(code or 0)))
 
 
-def _complain(text: str) -> None:
-    for line in text.splitlines():
-        click.echo(f"jmapsync: {line}", err=True)
+def _show_usage(error: click.ClickException) -> None:
+    """Print what click prints of an error, without what is in the arguments for a terminal to obey."""
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        say(*error.ctx.get_usage().split("\n"), f"Try '{error.ctx.command_path} --help' for help.", "", err=True)
+    say(f"Error: {error.format_message()}", err=True)
+
+
+def _complain(*lines: str) -> None:
+    for line in lines:
+        say(f"jmapsync: {line}", err=True)
 
 
 def _report(error: Exception) -> ExitCode:

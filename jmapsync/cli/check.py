@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jmapsync.cli.output import say
 from jmapsync.cli.settings import Settings, pass_settings
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def check(settings: Settings, accounts: tuple[str, ...]) -> int:
     from jmapsync.engine.report import worst  # noqa: PLC0415
 
     app = settings.app()
-    click.echo(f"The configuration {app.config.path} is sound.")
+    say(f"The configuration {app.config.path} is sound.")
     found = asyncio.run(app.check(accounts))
     for one in found:
         _print(one)
@@ -30,24 +31,24 @@ def check(settings: Settings, accounts: tuple[str, ...]) -> int:
 
 
 def _print(found: Checkup) -> None:
-    click.echo(f"\n{found.name}")
+    say("", found.name)
     if found.server:
         as_whom = f" as {found.user}" if found.user else ""
-        click.echo(f"  server     {found.server}{as_whom}")
-        click.echo(f"  offers     {_offers(found, there=True)}; push: {'yes' if found.push else 'no'}")
-        click.echo(f"  offers no  {_offers(found, there=False)}")
-        click.echo(f"  limits     {', '.join(f'{name} {value:,}' for name, value in found.limits.items())}")
+        say(f"  server     {found.server}{as_whom}")
+        say(f"  offers     {_offers(found, there=True)}; push: {'yes' if found.push else 'no'}")
+        say(f"  offers no  {_offers(found, there=False)}")
+        say(f"  limits     {', '.join(f'{name} {value:,}' for name, value in found.limits.items())}")
     if found.mailboxes:
-        click.echo(f"  mailboxes  {len(found.mailboxes)} in account {found.account_id}; messages, unread:")
+        say(f"  mailboxes  {len(found.mailboxes)} in account {found.account_id}; messages, unread:")
         width = max(len(box.path) for box in found.mailboxes)
         for box in found.mailboxes:
-            click.echo(f"    {box.path:{width}} {box.total:>8,} {box.unread:>7,}  {_remarks(box)}".rstrip())
+            say(f"    {box.path:{width}} {box.total:>8,} {box.unread:>7,}  {_remarks(box)}".rstrip())
     for kind, names in found.collections.items():
-        click.echo(f"  {kind:10} {len(names)}: {', '.join(names)}")
+        say(f"  {kind:10} {len(names)}: {', '.join(names)}")
     if found.adoption:
-        click.echo(f"  adoption   {found.adoption}")
+        say(f"  adoption   {found.adoption}")
     for problem in found.problems:
-        click.echo(f"{found.name}: {problem}", err=True)
+        say(f"{found.name}: {problem}", err=True)
 
 
 def _offers(found: Checkup, *, there: bool) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
+from jmapsync.cli.output import say
 from jmapsync.cli.settings import Settings, pass_settings
 
 if TYPE_CHECKING:
@@ -28,18 +30,22 @@ def list_(settings: Settings) -> None:
     """List what is on the shelf, one version a line: ID, time, what, why."""
     for shelf in settings.app().shelves():
         for shelved in shelf.list():
-            click.echo(f"{shelf.account}/{shelved.id}  {_when(shelved)}  {shelved.kind}  {shelved.item}: {shelved.reason}")
+            say(f"{shelf.account}/{shelved.id}  {_when(shelved)}  {shelved.kind}  {shelved.item}: {shelved.reason}")
 
 
 @conflicts.command()
 @click.argument("identity", metavar="ID")
 @pass_settings
 def show(settings: Settings, identity: str) -> None:
-    """Print a shelved version as it is."""
+    """Print a shelved version as it is; on a terminal, with escapes for what the terminal would obey."""
     shelf, number = _find(settings, identity)
     shelved = shelf.find(number)
     settings.tell(f"{shelved.item} ({shelved.kind}, the {shelved.side} version), shelved {_when(shelved)}: {shelved.reason}")
-    click.echo(shelf.body(number), nl=False)
+    body = shelf.body(number)
+    if sys.stdout.isatty():
+        say(*body.decode("utf-8", "surrogateescape").removesuffix("\n").replace("\r\n", "\n").split("\n"))
+    else:
+        click.echo(body, nl=False)
 
 
 @conflicts.command()
@@ -48,7 +54,7 @@ def show(settings: Settings, identity: str) -> None:
 def restore(settings: Settings, identity: str) -> None:
     """Put a version back beside the one that won; the next run brings it to the server."""
     shelf, number = _find(settings, identity)
-    click.echo(f"Put back as {shelf.restore(number)}")
+    say(f"Put back as {shelf.restore(number)}")
 
 
 @conflicts.command()

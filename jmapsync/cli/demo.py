@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jmapsync.cli.outcome import print_run
+from jmapsync.cli.output import say
 from jmapsync.cli.settings import Settings, pass_settings
 
 if TYPE_CHECKING:
@@ -36,12 +37,12 @@ def demo(settings: Settings, folder: str | None) -> int:
         print_run(settings, run)
         if run.exit_code:
             return run.exit_code
-        click.echo(f"The sample account is mirrored in {tour.mail}:")
+        say(f"The sample account is mirrored in {tour.mail}:")
         for name, count in tour.folders().items():
-            click.echo(f"  {name:<20} {count:>3}")
-        click.echo(f"Its contacts, events and tasks are beside it, in {tour.folder}:")
+            say(f"  {name:<20} {count:>3}")
+        say(f"Its contacts, events and tasks are beside it, in {tour.folder}:")
         for name, count in tour.items().items():
-            click.echo(f"  {name:<20} {count:>3}")
+            say(f"  {name:<20} {count:>3}")
         if sys.stdin.isatty() and sys.stdout.isatty():
             _wait(tour)
             return 0
@@ -54,14 +55,14 @@ def _show_round(settings: Settings, tour: Tour) -> int:
 
     tour.mark_read_here(_READ_HERE)
     tour.star_on_server(_STARRED_THERE)
-    click.echo(f'\n"{_READ_HERE}" was marked read here, "{_STARRED_THERE}" was flagged on the server. After a second run:')
+    say("", f'"{_READ_HERE}" was marked read here, "{_STARRED_THERE}" was flagged on the server. After a second run:')
     run = asyncio.run(tour.sync(settings.progress()))
     print_run(settings, run)
     for subject in (_READ_HERE, _STARRED_THERE):
         file = tour.file_of(subject)
         letters = file.name.partition(":2,")[2] or "no flags"
-        click.echo(f'  "{subject}": {letters} here, {", ".join(tour.keywords_of(subject)) or "no keywords"} on the server')
-    click.echo(f"\nThe server ends with this command; the files stay in {tour.folder}.")
+        say(f'  "{subject}": {letters} here, {", ".join(tour.keywords_of(subject)) or "no keywords"} on the server')
+    say("", f"The server ends with this command; the files stay in {tour.folder}.")
     return run.exit_code
 
 
@@ -71,8 +72,7 @@ def _wait(tour: Tour) -> None:
 
     sync = f"jmapsync -c {shlex.quote(str(tour.config))}"
     mark_read = " ".join(shlex.quote(str(path)) for path in tour.marked_read(_READ_HERE))
-    click.echo(
-        f"""
+    text = f"""
 The server runs until Ctrl-C. In another terminal, try:
   mutt -f {shlex.quote(str(tour.mail / "INBOX"))}   # read, flag, delete; or, without mutt:
   mv {mark_read}
@@ -81,9 +81,9 @@ The server runs until Ctrl-C. In another terminal, try:
   {sync} check
   {sync} status
 What changes on the server is told here:"""
-    )
-    tour.watch(lambda sentence: click.echo(f"  server: {sentence}"))
+    say(*text.split("\n"))
+    tour.watch(lambda sentence: say(f"  server: {sentence}"))
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
-        click.echo(f"\nThe server has ended; the files stay in {tour.folder}.")
+        say("", f"The server has ended; the files stay in {tour.folder}.")

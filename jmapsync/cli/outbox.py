@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from jmapsync.cli.output import say
 from jmapsync.cli.settings import Settings, pass_settings
 
 
@@ -23,7 +24,7 @@ def list_(settings: Settings) -> None:
 
     for account in settings.app().select():
         for waiting in waiting_in(outbox_of(account)):
-            click.echo(f"{account.name}: {waiting.item}: {waiting.why}")
+            say(f"{account.name}: {waiting.item}: {waiting.why}")
 
 
 @outbox.command()

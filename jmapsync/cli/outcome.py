@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
+from jmapsync.cli.output import say
 from jmapsync.engine.report import counted
 
 if TYPE_CHECKING:
@@ -23,15 +22,15 @@ def print_run(settings: Settings, run: RunReport, *, dry_run: bool = False, resu
             for sentence in report.sentences:
                 told.append(sentence)
                 if results or not synced:
-                    click.echo(f"{here}: {sentence}", err=not synced)
+                    say(f"{here}: {sentence}", err=not synced)
             for problem in report.problems:
-                click.echo(f"{here}: held back: {problem.item}: {problem.why}", err=True)
+                say(f"{here}: held back: {problem.item}: {problem.why}", err=True)
             if report.conflicts:
-                click.echo(f"{here}: {counted(report.conflicts, 'version')} on the shelf; see: jmapsync conflicts", err=True)
+                say(f"{here}: {counted(report.conflicts, 'version')} on the shelf; see: jmapsync conflicts", err=True)
             if synced and results and not dry_run and not settings.quiet:
-                click.echo(f"{here}: {report.summary} ({_costs(account)})")
+                say(f"{here}: {report.summary} ({_costs(account)})")
         if account.error and account.error not in told:
-            click.echo(f"{name}: {account.error}", err=True)
+            say(f"{name}: {account.error}", err=True)
 
 
 def _costs(account: AccountReport) -> str:

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jmapsync.text import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -63,7 +65,7 @@ class Bars:
     def start(self, account: str, kind: str, what: str, total: int, total_bytes: int) -> None:
         """Draw a bar."""
         self.finish(account, kind)
-        task = self._display().add_task(f"{account}: {what}", total=total or None, figures="")
+        task = self._display().add_task(one_line(f"{account}: {what}"), total=total or None, figures="")
         self._stretches[account, kind] = _Stretch(task, total_bytes, time.monotonic())
 
     def advance(self, account: str, kind: str, items: int, size: int) -> None:
@@ -86,7 +88,7 @@ class Bars:
         """Print the sentence above the bars."""
         from rich.text import Text  # noqa: PLC0415
 
-        self._display().console.print(Text(f"{account}: {sentence}"))
+        self._display().console.print(Text(one_line(f"{account}: {sentence}")))
 
     def _display(self) -> RichProgress:
         from rich.console import Console  # noqa: PLC0415

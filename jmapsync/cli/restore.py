@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jmapsync.cli.output import say
 from jmapsync.cli.settings import Settings, pass_settings
 from jmapsync.cli.sync import KINDS
 
@@ -36,20 +37,20 @@ def restore(
     for name, report, restored in found.results:
         _print(f"{found.into} {name}", report, restored, results=not settings.quiet, dry=dry_run)
     for sentence in found.sentences:
-        click.echo(sentence, err=True)
+        say(sentence, err=True)
     return found.exit_code
 
 
 def _print(here: str, report: AccountReport, restored: Restored | None, *, results: bool, dry: bool) -> None:
     for kind in report.kinds.values():
         for sentence in kind.sentences:
-            click.echo(f"{here}: {sentence}", err=restored is None)
+            say(f"{here}: {sentence}", err=restored is None)
         for problem in kind.problems:
-            click.echo(f"{here}: held back: {problem.item}: {problem.why}", err=True)
+            say(f"{here}: held back: {problem.item}: {problem.why}", err=True)
     if report.error:
-        click.echo(f"{here}: {report.error}", err=True)
+        say(f"{here}: {report.error}", err=True)
     elif restored is not None and results and dry:
-        click.echo(f"{here}: {restored.there:,} of {restored.items:,} are there already")
+        say(f"{here}: {restored.there:,} of {restored.items:,} are there already")
     elif restored is not None and results:
         size = f"{report.requests:,} requests, {report.bytes / 1e6:.1f} MB"
-        click.echo(f"{here}: {restored.summary} ({report.seconds:.1f} s, {size})")
+        say(f"{here}: {restored.summary} ({report.seconds:.1f} s, {size})")

@@ -8,11 +8,12 @@ import sys
 
 import click
 
+from jmapsync.cli.output import SafeFormatter, say
 from jmapsync.cli.settings import Settings, pass_settings
-from jmapsync.errors import JmapsyncError
+from jmapsync.errors import ConfigError, JmapsyncError
 
 
-class _Journal(logging.Formatter):
+class _Journal(SafeFormatter):
     """Lines with the level in front, as the journal reads it (sd-daemon(3))."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -45,7 +46,8 @@ def run(settings: Settings, accounts: tuple[str, ...], *, installs: bool, uninst
     try:
         return asyncio.run(service.run())
     except JmapsyncError as error:  # told with its level, which the journal keeps
-        logging.getLogger("jmapsync").error("%s", error)  # noqa: TRY400  # nobody should read a traceback
+        for line in error.problems if isinstance(error, ConfigError) else [str(error)]:
+            logging.getLogger("jmapsync").error("%s", line)  # noqa: TRY400  # nobody should read a traceback
         return error.exit_code
     finally:
         service.deadline.cancel()
@@ -63,7 +65,7 @@ def _install(settings: Settings, *, undo: bool) -> int:
         settings.tell(f"{verb}: {file}")
     settings.tell("Now run:" if done.files else "There was nothing to remove.")
     for command in done.commands if done.files else ():
-        click.echo(command)
+        say(command)
     return 0
 
 
@@ -71,7 +73,7 @@ def set_up_log(*, verbose: int, quiet: bool) -> None:
     """Send the log to standard error: with levels for the journal, which has time stamps of its own; else with times."""
     handler = logging.StreamHandler()
     handler.setFormatter(
-        _Journal("%(message)s") if _in_journal() else logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S")
+        _Journal("%(message)s") if _in_journal() else SafeFormatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S")
     )
     ours = logging.getLogger("jmapsync")
     ours.handlers = [handler]

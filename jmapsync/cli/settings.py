@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jmapsync.cli.output import SafeFormatter, say
+
 if TYPE_CHECKING:
     from jmapsync.app import App
     from jmapsync.config import Config
@@ -43,7 +45,7 @@ class Settings:
         import logging  # noqa: PLC0415
 
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s", "%H:%M:%S"))
+        handler.setFormatter(SafeFormatter("%(asctime)s %(name)s: %(message)s", "%H:%M:%S"))
         ours = logging.getLogger("jmapsync")
         ours.addHandler(handler)
         ours.setLevel(logging.INFO)
@@ -56,7 +58,7 @@ class Settings:
     def tell(self, message: str) -> None:
         """Pass a message on to people, on standard error."""
         if not self.quiet:
-            click.echo(message, err=True)
+            say(message, err=True)
 
     def progress(self) -> Progress:
         """Return who watches a run: bars on a terminal, sentences elsewhere."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from jmapsync.cli.output import say, say_json
 from jmapsync.cli.settings import Settings, pass_settings
 
 if TYPE_CHECKING:
@@ -31,39 +32,37 @@ def status(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> i
     found = asyncio.run(settings.app().status(accounts))
     code = worst([one.exit_code for one in found])
     if as_json:
-        import json  # noqa: PLC0415
-
-        click.echo(json.dumps({"ok": not code, "accounts": {one.name: one.to_json() for one in found}}))
+        say_json({"ok": not code, "accounts": {one.name: one.to_json() for one in found}})
         return code
     for one in found:
         _print(one)
         for message in one.outbox:
-            click.echo(f"  waits to be sent: {message.item}: {message.why}")
+            say(f"  waits to be sent: {message.item}: {message.why}")
         if one.error:
-            click.echo(f"{one.name}: {one.error}", err=True)
+            say(f"{one.name}: {one.error}", err=True)
     return code
 
 
 def _print(health: AccountHealth) -> None:
-    click.echo(f"{health.name}{' (a run is under way)' if health.running and not health.live else ''}")
+    say(f"{health.name}{' (a run is under way)' if health.running and not health.live else ''}")
     if health.live:
         for line in _live(health.live):
-            click.echo(f"  {line}")
+            say(f"  {line}")
     for kind, standing in health.kinds.items():
-        click.echo(f"  {kind}: {standing.unavailable or _last_run(standing)}")
+        say(f"  {kind}: {standing.unavailable or _last_run(standing)}")
         if standing.why:
-            click.echo(f"    last success: {_local(standing.last_success) if standing.last_success else 'never'}")
+            say(f"    last success: {_local(standing.last_success) if standing.last_success else 'never'}")
         if standing.last_run:
             waiting = f", {standing.waiting:,} waiting" if standing.waiting else ""
-            click.echo(f"    {standing.here:,} here, {standing.on_server:,} on the server{waiting}")
+            say(f"    {standing.here:,} here, {standing.on_server:,} on the server{waiting}")
         if standing.suspended:
-            click.echo(f"    suspended: {standing.suspended}")
+            say(f"    suspended: {standing.suspended}")
         if standing.conflicts:
-            click.echo(f"    {standing.conflicts:,} on the shelf; see: jmapsync conflicts")
+            say(f"    {standing.conflicts:,} on the shelf; see: jmapsync conflicts")
         for path in standing.detached:
-            click.echo(f"    detached: {path}: left out of the mirror, its files stay")
+            say(f"    detached: {path}: left out of the mirror, its files stay")
         for problem in standing.problems:
-            click.echo(f"    held back: {problem.item}: {problem.why}")
+            say(f"    held back: {problem.item}: {problem.why}")
 
 
 def _live(live: dict[str, Any]) -> Iterator[str]:

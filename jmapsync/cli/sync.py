@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from jmapsync.cli.outcome import print_run
+from jmapsync.cli.output import say_json
 from jmapsync.cli.settings import Settings, pass_settings
 
 KINDS = ("mail", "contacts", "calendars", "tasks")
@@ -36,8 +37,6 @@ def sync(
         app.sync(accounts, kinds, dry_run=dry_run, full=full, allow_deletes=allow_deletes, progress=settings.progress())
     )
     if as_json:
-        import json  # noqa: PLC0415
-
-        click.echo(json.dumps(run.to_json()))
+        say_json(run.to_json())
     print_run(settings, run, dry_run=dry_run, results=not as_json)
     return run.exit_code

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jmapsync.cli.output import say, say_json
 from jmapsync.cli.settings import Settings, pass_settings
 
 if TYPE_CHECKING:
@@ -31,17 +32,15 @@ def verify(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> i
     different = any(proof.differences for _, proofs in found.values() for proof in proofs.values())
     code = worst([ExitCode.HELD_BACK if different else ExitCode.IN_SYNC, *(report.worst for report, _ in found.values())])
     if as_json:
-        import json  # noqa: PLC0415
-
-        click.echo(json.dumps({"ok": code == 0, "accounts": {name: _object(*one) for name, one in found.items()}}))
+        say_json({"ok": code == 0, "accounts": {name: _object(*one) for name, one in found.items()}})
     for name, (report, proofs) in found.items():
         if not as_json:
             _print(name, report, proofs, counts=not settings.quiet)
         for kind, failed in report.kinds.items():
             for sentence in failed.sentences:
-                click.echo(f"{name} {kind}: {sentence}", err=True)
+                say(f"{name} {kind}: {sentence}", err=True)
         if report.error:
-            click.echo(f"{name}: {report.error}", err=True)
+            say(f"{name}: {report.error}", err=True)
     return code
 
 
@@ -55,16 +54,16 @@ def _print(name: str, report: AccountReport, proofs: dict[str, Proof], *, counts
     for kind, proof in proofs.items():
         for path, (here, there) in sorted(proof.containers.items()):
             if counts:
-                click.echo(f"{name} {kind}: {path}: {here:,} here, {there:,} on the server")
+                say(f"{name} {kind}: {path}: {here:,} here, {there:,} on the server")
         for one in proof.differences:
-            click.echo(f"{name} {kind}: different: {one.item}: {one.why}")
+            say(f"{name} {kind}: different: {one.item}: {one.why}")
         for one in proof.not_kept if counts else ():
-            click.echo(f"{name} {kind}: the server does not keep all of {one.item}: {one.why}; it stays in the file")
+            say(f"{name} {kind}: the server does not keep all of {one.item}: {one.why}; it stays in the file")
         verdict = f"{len(proof.differences):,} differences" if proof.differences else "complete"
         if counts or proof.differences:
             how = _proved(kind, proof)
             read = f"{proof.items:,} items, {proof.files:,} files, {proof.octets / 1e6:.1f} MB read{how}"
-            click.echo(f"{name} {kind}: {verdict} ({read}, {report.seconds:.1f} s)")
+            say(f"{name} {kind}: {verdict} ({read}, {report.seconds:.1f} s)")
 
 
 def _proved(kind: str, proof: Proof) -> str:

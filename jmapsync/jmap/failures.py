@@ -6,10 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import JmapsyncError, Remedy, Scope, ServerError
+from jmapsync.text import shortened, some_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_LONGEST = 1000
+"""Characters that are kept of what a server says of an error."""
+_MOST_NAMED = 20
 _REQUEST_PREFIX = "urn:ietf:params:jmap:error:"
 
 # serverFail changed nothing, serverPartialFail left the state unknown: both are LATER resp. NOW because a fresh look comes first.
@@ -66,7 +70,7 @@ class RequestError(JmapsyncError):
         self.type = type.removeprefix(_REQUEST_PREFIX)
         self.status = status
         self.limit = limit
-        self.detail = detail
+        self.detail = detail = shortened(detail, _LONGEST)
         named = f"{self.type} {limit}".strip()
         super().__init__(message or f"The server refused a request ({named}{': ' if detail else ''}{detail}).")
 
@@ -88,8 +92,9 @@ class MethodError(JmapsyncError):
     scope = Scope.KIND
 
     def __init__(self, type: str, description: str, call: str, raw: Mapping[str, Any] | None = None) -> None:  # noqa: A002  # the protocol's name
+        type = shortened(type, _LONGEST)  # noqa: A001
         self.type = type
-        self.description = description
+        self.description = description = shortened(description, _LONGEST)
         self.call = call
         self.raw = dict(raw or {})
         super().__init__(f"The server refused {call} ({type}{': ' if description else ''}{description}).")
@@ -119,8 +124,8 @@ class SetError:
         if not isinstance(raw, dict):
             return cls("serverFail")
         return cls(
-            type=_text(raw.get("type")) or "serverFail",
-            description=_text(raw.get("description")),
+            type=shortened(_text(raw.get("type")), _LONGEST) or "serverFail",
+            description=shortened(_text(raw.get("description")), _LONGEST),
             properties=_texts(raw.get("properties")),
             existing_id=_text(raw.get("existingId")),
             not_found=_texts(raw.get("notFound")),
@@ -134,7 +139,7 @@ class SetError:
 
     def __str__(self) -> str:
         """Return the type and what the server said of it."""
-        named = ", ".join(self.properties)
+        named = some_of(self.properties, _MOST_NAMED)
         return " ".join(part for part in (self.type, f"[{named}]" if named else "", self.description) if part)
 
 

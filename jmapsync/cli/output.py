@@ -1,0 +1,34 @@
+"""Print lines for people and JSON for programs: the one place where text of others leaves the program for a terminal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import click
+
+from jmapsync.text import bounded, one_line
+
+
+def say(*lines: str, err: bool = False) -> None:
+    """Print each text as one line, whatever is in it; without any, an empty line."""
+    encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
+    for line in lines or ("",):
+        click.echo(one_line(line).encode(encoding, "backslashreplace").decode(encoding), err=err)
+
+
+def say_json(value: dict[str, Any]) -> None:
+    """Print one JSON object, as ASCII; strings in it have an end."""
+    import json  # noqa: PLC0415  # people see none of it
+
+    click.echo(json.dumps(bounded(value)).replace("\x7f", "\\u007f"))
+
+
+class SafeFormatter(logging.Formatter):
+    """Log records whose message is one line."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the name of the standard library
+        """Return the line of a record, without a traceback."""
+        record.message = one_line(record.message)
+        return super().formatMessage(record)
