@@ -13,13 +13,14 @@ from msgspec.structs import replace
 
 from jmapsync.engine.holding import RIGHTS, ROLES, note_of
 from jmapsync.engine.intents import made
+from jmapsync.engine.waiting import Waiting
 from jmapsync.errors import SuspendedError
 from jmapsync.ledger import Ledger, Record
 from jmapsync.planner.model import NO_TAGS, NOTHING, Side, Version
 from jmapsync.storage.port import Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from jmapsync.engine.holding import Holding
     from jmapsync.engine.scope import Scope
@@ -48,9 +49,7 @@ class Absorber:
 
     def load(self) -> None:
         """Give the remote side the containers and roles known from earlier looks."""
-        for record in self.ledger.all(self.kind.containers.kind):
-            if record.ref is not None and record.remote is not None:
-                self.remote.keys[record.ref] = record.key
+        self.remote.keys.update(self.ledger.keys_by_ref(self.kind.containers.kind))
         self.remote.roles.update(json.loads(self.ledger.note(note_of(ROLES, self.kind.name)) or "{}"))
         self.scope.load()
 
@@ -93,8 +92,11 @@ class Absorber:
             folders.append(folder)
         self.remote.roles.clear()
         self.remote.roles.update(roles)
-        for folder in parents_first(self.scope.take(folders, gone, whole=page.folders_whole and not page.unread)):
-            self.remote.keys[folder.ref] = self._remote_folder(folder)
+        taken = parents_first(self.scope.take(folders, gone, whole=page.folders_whole and not page.unread))
+        known = self.ledger.by_ref(kind, [folder.ref for folder in taken])
+        waiting = Waiting(self.ledger, kind, Side.LOCAL, roles)
+        for folder in taken:
+            self.remote.keys[folder.ref] = self._remote_folder(folder, known.get(folder.ref), waiting)
         records = self.ledger.by_ref(kind, sorted(gone))
         self.ledger.save(replace(record, remote=None) for record in records.values())
         for ref in gone:
@@ -108,14 +110,13 @@ class Absorber:
         rights |= {folder.ref: sorted(folder.rights) for folder in page.folders}
         self.ledger.set_note(note_of(RIGHTS, self.kind.name), json.dumps(rights, sort_keys=True))
 
-    def _remote_folder(self, folder: Folder) -> int:
+    def _remote_folder(self, folder: Folder, known: Record | None, waiting: Waiting) -> int:
         """Take in one mailbox; one that nobody knew is a local folder of the same place, if there is one."""
         kind = self.kind.containers.kind
         parent = self.remote.keys.get(folder.parent)
         version = _container(folder, parent)
-        known = self.ledger.by_ref(kind, [folder.ref]).get(folder.ref)
         if known is None:
-            known = self._waiting_folder(Side.LOCAL, folder, parent)
+            known = waiting.take(folder, parent)
         if known is None:
             record = Record(0, kind, folder.ref, _label(folder), remote=version)
             return self.ledger.add(record)
@@ -123,22 +124,8 @@ class Absorber:
         base = known.base if known.ref == folder.ref else None
         self.ledger.save([replace(known, ref=folder.ref, remote=version, base=base)])
         if known.remote is None and known.local is not None:
-            path = self.ledger.folders().get(known.key, ("", ""))[0]
-            self.adopt_folder(known.key, path, folder.ref)
+            self.adopt_folder(known.key, self.ledger.folder_path(known.key), folder.ref)
         return known.key
-
-    def _waiting_folder(self, side: Side, folder: Folder, parent: int | None) -> Record | None:
-        """Return the container that only `side` has (any more), in the place of a folder of the other side."""
-        homes = frozenset({parent}) if parent is not None else frozenset[int]()
-        roles = {ref: role for role, ref in self.remote.roles.items()}
-        for record in self.ledger.unmatched(self.kind.containers.kind, side, ever=True):
-            held = record.of(side)
-            inbox = folder.role == "inbox" and (
-                record.name == "INBOX" if side is Side.LOCAL else roles.get(str(record.ref)) == "inbox"
-            )
-            if held is not None and held.homes == homes and (held.body == folder.name or inbox):
-                return record
-        return None
 
     def _remote_items(self, items: Sequence[Seen]) -> list[Trouble]:
         """Take in items, and return the trouble with those that are left out, wholly or in part, for want of a container."""
@@ -219,8 +206,12 @@ class Absorber:
         kind = self.kind.containers.kind
         with self.ledger.transaction():
             keys: dict[str, int] = {}
+            waiting = Waiting(self.ledger, kind, Side.REMOTE, self.remote.roles)
+            records = self.ledger.records([folder.key for folder in page.folders if folder.key is not None])
+            lie = {key: path for key, (path, _) in self.ledger.folders(kind).items()}
             for folder in parents_first(page.folders):
-                keys[folder.ref] = self._local_folder(folder, keys.get(folder.parent))
+                known = records.get(folder.key) if folder.key is not None else None
+                keys[folder.ref] = self._local_folder(folder, keys.get(folder.parent), known, waiting, lie)
             self.scope.take_folders((keys[folder.ref] for folder in page.folders if folder.bare), page.detached)
             here = set(keys.values())
             gone = [
@@ -230,12 +221,14 @@ class Absorber:
             ]
             self.ledger.save(gone)
 
-    def _local_folder(self, folder: Folder, parent: int | None) -> int:
+    def _local_folder(
+        self, folder: Folder, parent: int | None, known: Record | None, waiting: Waiting, lie: Mapping[int, str]
+    ) -> int:
+        """Take in one folder; one that nobody knew is a mailbox of the same place, if there is one. `lie` is where folders lay."""
         kind = self.kind.containers.kind
         version = _container(folder, parent)
-        known = self.ledger.records([folder.key]).get(folder.key) if folder.key is not None else None
         if known is None:
-            known = self._waiting_folder(Side.REMOTE, folder, parent)
+            known = waiting.take(folder, parent)
         if known is None:
             # A lost ledger finds its folders by their markers.
             ref = None if self.ledger.by_ref(kind, [folder.marker]) else folder.marker or None
@@ -247,7 +240,7 @@ class Absorber:
             if version != known.local:
                 self.ledger.save([replace(known, local=version, name=folder.ref)])
         fresh = known is None or known.local is None
-        if fresh or self.ledger.folders().get(key, ("", ""))[0] != folder.ref:
+        if fresh or lie.get(key, "") != folder.ref:
             self.adopt_folder(key, folder.ref, str(known.ref) if known is not None and known.ref and fresh else "")
         return key
 

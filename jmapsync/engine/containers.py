@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from jmapsync.engine.intents import note_made
 from jmapsync.errors import Remedy
 from jmapsync.planner import Present, Side, needed_homes, plan, settle
-from jmapsync.planner.model import Order, Verb, Version
+from jmapsync.planner.model import Order, Plan, Verb, Version
 from jmapsync.storage.port import Job, Outcome, Receipt
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jmapsync.engine.rights import Permits
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger, Record
-    from jmapsync.planner.model import Change, Plan
+    from jmapsync.planner.model import Change
     from jmapsync.storage.port import Local, Remote
 
 
@@ -148,6 +148,8 @@ class Containers:
         return [_sentence(change, records[change.key], order) for change, order in steps]
 
     def _plan(self) -> tuple[Plan, dict[int, Record]]:
+        if self.ledger.are_agreed(self.kind.containers.kind):
+            return Plan((), (), ()), {}
         records = self.ledger.all(self.kind.containers.kind)
         local = frozenset(record.key for record in records if record.local is not None)
         remote = frozenset(record.key for record in records if record.remote is not None)
@@ -215,7 +217,7 @@ class Containers:
                 if order.verb is Verb.CREATE:
                     note_made(self.ledger, self.kind.containers.kind, [receipt.ref])
                 self.remote.keys[receipt.ref] = record.key
-                path = self.ledger.folders().get(record.key, ("", ""))[0]
+                path = self.ledger.folder_path(record.key)
                 self.local.adopt_folder(record.key, path, receipt.ref, self.ledger)
         self.report.folders.add(order.verb)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jmapsync.engine.containers import Containers
     from jmapsync.engine.mirror import Mirror
     from jmapsync.ledger import Record
-    from jmapsync.planner.model import Order, Plan
+    from jmapsync.planner.model import Order, Plan, Rights
 
 ROUNDS = 3
 PAGE = 1000
@@ -88,9 +88,11 @@ class Cycle:
 
     def _plans(self, *, losable: bool = False) -> Iterator[tuple[Plan, dict[int, Record]]]:
         """Yield the plan page by page: it is derived, never stored."""
-        present, rights = self._present(), self.mirror.permits.rights()
+        about: tuple[Present, Rights] | None = None  # read only where anything is open: that costs time for every container
         after = 0
         while records := self.mirror.ledger.open_items(self.mirror.kind.items.kind, after=after, limit=PAGE, losable=losable):
+            about = about or (self._present(), self.mirror.permits.rights())
+            present, rights = about
             after = records[-1].key
             pairs = [record.pair for record in records]
             yield plan(pairs, self.mirror.kind.items, present, rights=rights), {one.key: one for one in records}

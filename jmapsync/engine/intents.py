@@ -59,18 +59,24 @@ def note_made(ledger: Ledger, kind: str, refs: Iterable[str]) -> None:
 
     No list of changes has to tell of what was made and destroyed since the state it begins at (RFC 8620, 5.2).
     """
-    ledger.set_note(_MADE + kind, json.dumps(sorted({*made(ledger, kind), *refs})))
+    ledger.set_notes_below(_name(kind), dict.fromkeys(refs, ""))
 
 
 def made(ledger: Ledger, kind: str) -> set[str]:
     """Return the ids of items of a kind made since the last look began."""
-    return set(json.loads(ledger.note(_MADE + kind) or "[]"))
+    return set(ledger.notes_below(_name(kind))) | set(json.loads(ledger.note(_MADE + kind) or "[]"))
 
 
 def forget_made(ledger: Ledger, kind: str) -> None:
     """Forget them: a look has told of each."""
     if made(ledger, kind):
+        ledger.drop_notes_below(_name(kind))
         ledger.set_note(_MADE + kind, "[]")
+
+
+def _name(kind: str) -> str:
+    """Return how the notes of ids begin; older versions kept all ids of a kind in one note."""
+    return f"{_MADE}{kind}: "
 
 
 def retire(ledger: Ledger, kind: str, record: Record, successor: str, at: int) -> Record:

@@ -136,6 +136,15 @@ class Items:
             for row in self._db.execute("SELECT ref FROM item WHERE kind = ? AND ref IS NOT NULL AND remote IS NOT NULL", (kind,))
         }
 
+    def keys_by_ref(self, kind: str) -> dict[str, int]:
+        """Return the keys of the items that the server was last seen to hold of a kind, by its ids."""
+        rows = self._db.execute("SELECT ref, key FROM item WHERE kind = ? AND ref IS NOT NULL AND remote IS NOT NULL", (kind,))
+        return dict(rows.fetchall())
+
+    def are_agreed(self, kind: str) -> bool:
+        """Tell whether both sides agree on every item of a kind."""
+        return self._db.execute("SELECT 1 FROM item WHERE kind = ? AND agreed = 0 LIMIT 1", (kind,)).fetchone() is None
+
     def counts(self, kind: str) -> tuple[int, int, int]:
         """Return how many items of a kind there are here, on the server, and still open."""
         row = self._db.execute(

@@ -18,7 +18,7 @@ from jmapsync.ledger.places import Places
 from jmapsync.ledger.tagged import TagTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from jmapsync.ledger.database import Database
@@ -120,6 +120,20 @@ class Ledger(Items, Places, Pending):
     def set_note(self, name: str, value: str) -> None:
         """Keep a named note."""
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    def notes_below(self, prefix: str) -> dict[str, str]:
+        """Return the notes whose names begin with a prefix, by what follows it."""
+        rows = self._db.execute("SELECT name, value FROM meta WHERE name >= ? AND name < ?", (prefix, f"{prefix}\U0010ffff"))
+        return {row[0][len(prefix) :]: row[1] for row in rows}
+
+    def set_notes_below(self, prefix: str, values: Mapping[str, str]) -> None:
+        """Keep notes by what follows the prefix of their names, one row each: adding one does not write the others again."""
+        rows = ((prefix + name, value) for name, value in values.items())
+        self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
+
+    def drop_notes_below(self, prefix: str) -> None:
+        """Forget the notes whose names begin with a prefix."""
+        self._db.execute("DELETE FROM meta WHERE name >= ? AND name < ?", (prefix, f"{prefix}\U0010ffff"))
 
     def cursor(self, kind: str, side: Side) -> str:
         """Return how far a side of a kind has been seen; nothing before the first whole look."""

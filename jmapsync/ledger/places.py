@@ -50,16 +50,25 @@ class Places:
 
     def folders(self, kind: str = "") -> dict[int, tuple[str, str]]:
         """Return the path below the root and the keyword table's text of each container, of one kind if given, by key."""
-        rows = self._db.execute(
-            "SELECT key, path, keywords FROM folder"
-            " WHERE ? IN ('', (SELECT item.kind FROM item WHERE item.key = folder.key)) ORDER BY key",
-            (kind,),
-        )
+        if kind:
+            join = "SELECT key, path, keywords FROM folder JOIN item USING (key) WHERE item.kind = ? ORDER BY key"
+            rows = self._db.execute(join, (kind,))
+        else:
+            rows = self._db.execute("SELECT key, path, keywords FROM folder ORDER BY key")
         return {row[0]: (row[1], row[2]) for row in rows}
+
+    def folder_path(self, key: int) -> str:
+        """Return the path below the root of one container, nothing where it is not known."""
+        row = self._db.execute("SELECT path FROM folder WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else ""
 
     def put_folder(self, key: int, path: str, keywords: str) -> None:
         """Keep where a container lies and its keyword table."""
         self._db.execute("INSERT OR REPLACE INTO folder VALUES (?, ?, ?)", (key, path, keywords))
+
+    def put_folders(self, folders: Iterable[tuple[int, str, str]]) -> None:
+        """Keep where containers lie and their keyword tables: key, path, table."""
+        self._db.executemany("INSERT OR REPLACE INTO folder VALUES (?, ?, ?)", folders)
 
     def drop_folder(self, key: int) -> None:
         """Forget where a container lies, and every file in it."""

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from jmapsync.planner import reason
-from jmapsync.planner.decide import BOTH
+from jmapsync.planner.decide import BOTH, as_it_is
 from jmapsync.planner.merge import held
 from jmapsync.planner.model import ALLOWED, SIDES, Decision, Homes, Pair, Present, Rights, Rules, Side, Verb
-from jmapsync.planner.orders import Draft, redraft
+from jmapsync.planner.orders import Draft, agree, redraft
 from jmapsync.planner.permit import permit
 
 Parents = Mapping[int, Homes]
@@ -43,8 +43,10 @@ def _decide_together(
     containers wait for a better look.
     """
     held_back: frozenset[int] = frozenset()
+    # Deciding is what takes time, and of thousands of containers most agree: those stay as they are, needed or not.
+    settled = {key: as_it_is(pair) for key, pair in trees.items() if agree(pair)} if rules.writable == BOTH else {}
     while True:
-        decisions = {key: permit(pair, rules, rights, needed=key in needed) for key, pair in trees.items()}
+        decisions = {key: settled.get(key) or permit(pair, rules, rights, needed=key in needed) for key, pair in trees.items()}
         decisions |= {key: _hold_back(decisions[key], trees[key], rules) for key in held_back}
         parents = {side: _parents(decisions, side) for side in SIDES}
         wider = needed.union(*parents[Side.LOCAL].values(), *parents[Side.REMOTE].values())

@@ -64,6 +64,12 @@ def decide(pair: Pair, rules: Rules, *, needed: bool = False) -> Decision:
     return _after_deletion(pair, pair.base, gone[0], rules, needed=needed) if gone else _merge(pair, pair.base, rules)
 
 
+def as_it_is(pair: Pair) -> Decision:
+    """Return the decision about an item on which both sides agree."""
+    local, remote = (stay(side, held(pair, side)) for side in SIDES)
+    return Decision(local, remote, "unchanged")
+
+
 def _first_meeting(pair: Pair, rules: Rules) -> Decision:
     """Decide for an item without a base: nothing was ever agreed, so nothing can have been removed."""
     if pair.local is None or pair.remote is None:
