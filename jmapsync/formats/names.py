@@ -11,6 +11,10 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 LONGEST = 200
 """Octets of a folder's name; file systems allow 255, encrypted ones less."""
@@ -61,7 +65,7 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
 
 
-def unique(text: str, identity: str, taken: set[str], *, longest: int = LONGEST) -> str:
+def unique(text: str, identity: str, taken: Container[str], *, longest: int = LONGEST) -> str:
     """Return the folder name, marked by its identity where it has more octets than `longest` or folds to a name that is taken."""
     if len(text.encode()) <= longest and fold(text) not in taken:
         return text

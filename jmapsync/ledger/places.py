@@ -62,6 +62,10 @@ class Places:
         row = self._db.execute("SELECT path FROM folder WHERE key = ?", (key,)).fetchone()
         return str(row[0]) if row else ""
 
+    def folder_tables(self, keys: Sequence[int]) -> dict[int, str]:
+        """Return the texts of the keyword tables of some containers."""
+        return dict(select_many(self._db, "SELECT key, keywords FROM folder WHERE key IN ({})", keys))
+
     def put_folder(self, key: int, path: str, keywords: str) -> None:
         """Keep where a container lies and its keyword table."""
         self._db.execute("INSERT OR REPLACE INTO folder VALUES (?, ?, ?)", (key, path, keywords))

@@ -61,13 +61,15 @@ def sync_directories(paths: Iterable[str]) -> None:
             continue
 
 
-def replace_text(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str, *, durable: bool = True) -> None:
     """Put a small text file in place as `replace_bytes` does."""
-    replace_bytes(path, text.encode())
+    replace_bytes(path, text.encode(), durable=durable)
 
 
-def replace_bytes(path: Path, data: bytes) -> None:
+def replace_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Put a small file in place in one step, durably, readable by its owner only. One process at a time may do so.
+
+    Where it need not be `durable` yet, the caller makes it so with others.
 
     Raises OSError, also where anything but a regular file has the name: what somebody made of it is theirs.
     """
@@ -81,13 +83,15 @@ def replace_bytes(path: Path, data: bytes) -> None:
         with open(os.open(temporary, _MAKING, 0o600), "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         temporary.replace(path)
     except OSError:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    sync_directories([os.fspath(path.parent)])
+    if durable:
+        sync_directories([os.fspath(path.parent)])
 
 
 def copy_file(source: str, target: str, mtime: int) -> None:

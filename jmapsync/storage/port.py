@@ -248,6 +248,12 @@ class Local(Protocol):
     def write_folder(self, job: Job, role: str, ledger: Ledger) -> Receipt:
         """Carry out one order on a container."""
 
+    def make_folders(self, jobs: Sequence[tuple[Job, str]], ledger: Ledger) -> list[Receipt]:
+        """Carry out orders that each make one container, given with its role, and make them durable together.
+
+        Receipts come in the order of the jobs. A container comes after the one that it lies in.
+        """
+
     def failure(self) -> LocalError | None:
         """Return why the last write had to stop, when the whole disk is to blame."""
 

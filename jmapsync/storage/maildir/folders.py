@@ -17,7 +17,9 @@ from jmapsync.storage.maildir.tree import PARTS, is_filled_by_offlineimap, is_mb
 from jmapsync.storage.port import Folder, Observation
 
 if TYPE_CHECKING:
-    from jmapsync.ledger import Ledger
+    from collections.abc import Mapping
+
+    from jmapsync.ledger import Ledger, Record
     from jmapsync.storage.maildir.tree import Found, Tree
 
 
@@ -44,7 +46,7 @@ def look_folders(tree: Tree, ledger: Ledger, patterns: Patterns = EVERYTHING) ->
         one.path
         for one in found
         if one.path not in shut
-        and (one.path in keys or one.mailbox in by_mailbox.keys() | boxes.keys() or _covers(patterns, one.path))
+        and (one.path in keys or one.mailbox in by_mailbox or one.mailbox in boxes or _covers(patterns, one.path))
     }
     hollow = {one.path for one in found if not one.mailbox and one.path not in keys and len(tree.lacks(one.path)) == len(PARTS)}
     apart = above(one.path for one in found if one.path not in inside)
@@ -55,8 +57,11 @@ def look_folders(tree: Tree, ledger: Ledger, patterns: Patterns = EVERYTHING) ->
     tree.left_alone = {one.path for one in found} - inside - needed
     odd = [(path, why) for path, why in tree.odd if path not in tree.left_alone]
     tree.odd = [(path, why) for path, why in odd if path in inside or _covers(patterns, path)]
+    mirrored = inside | needed
+    lie = {key: path for key, (path, _) in ledger.folders(MAIL.containers.kind).items()}
+    records = ledger.records(sorted(set(keys.values()) | {record.key for record in by_mailbox.values()}))
     for one in found:
-        if one.path not in inside | needed:
+        if one.path not in mirrored:
             continue
         key = keys.get(one.path)
         if key is None and one.mailbox in by_mailbox and by_mailbox[one.mailbox].key not in tree.paths:
@@ -67,7 +72,7 @@ def look_folders(tree: Tree, ledger: Ledger, patterns: Patterns = EVERYTHING) ->
             missing -= {place.sub for place in ledger.places_in(key)}
         tree.complete(one.path, missing)
         marker = one.mailbox if marked[one.mailbox] == 1 else ""
-        folder = replace(_folder(one, key, ledger), marker=marker, bare=one.path in needed)
+        folder = replace(_folder(one, key, lie, records), marker=marker, bare=one.path in needed)
         if key is None and not one.mailbox:
             folder = replace(folder, name=_meant(tree, one, folder.name, found))
         observation.folders.append(folder)
@@ -94,7 +99,7 @@ def _follow(tree: Tree, told: dict[int, str], present: set[str], shut: set[str])
     """
     old = dict(tree.paths)
     keys = {path: key for key, path in old.items()}
-    tree.paths.update(told)
+    tree.paths.put(told)
     for key, path in old.items():
         if key in told:
             continue
@@ -111,13 +116,12 @@ def _follow(tree: Tree, told: dict[int, str], present: set[str], shut: set[str])
             tree.paths[key] = f"{path}/{GONE}"
 
 
-def _folder(one: Found, key: int | None, ledger: Ledger) -> Folder:
+def _folder(one: Found, key: int | None, lie: Mapping[int, str], records: Mapping[int, Record]) -> Folder:
     """Return a folder under the name its mailbox has, as long as the folder still lies where that name put it."""
     name = name_of(one.path)
     if key is not None:
-        path, _ = ledger.folders().get(key, ("", ""))
-        record = ledger.records([key]).get(key)
-        if record is not None and path == one.path and record.local is not None:
+        record = records.get(key)
+        if record is not None and lie.get(key) == one.path and record.local is not None:
             name = record.local.body
     parent = one.path.rpartition("/")[0]
     return Folder(ref=one.path, name=name, parent=parent, role="inbox" if one.path == "INBOX" else "", key=key)

@@ -121,16 +121,16 @@ class PlusPlusTree(Tree):
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), self.place(above) + name)
         return escape(name, reserved=frozenset() if above else TOP).replace(".", "%2E"), room
 
-    def _mark(self, path: str, mailbox: str) -> None:
+    def _mark(self, path: str, mailbox: str, *, durable: bool = True) -> None:
         """Write into a folder which mailbox it is; the inbox is the root, and that has a marker of its own."""
         if path != INBOX:
-            super()._mark(path, mailbox)
+            super()._mark(path, mailbox, durable=durable)
 
-    def move(self, key: int, path: str) -> None:
+    def move(self, key: int, path: str) -> list[int]:
         """Rename a folder, and each one below it. Raises FileExistsError rather than lay one folder over another."""
         old = self.paths[key]
         if old == path:
-            return
+            return []
         if INBOX in {old, path}:
             raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), os.fspath(self.root))
         renames = self._renames(old, path)
@@ -152,7 +152,7 @@ class PlusPlusTree(Tree):
             raise
         sync_directories([os.fspath(self.root)])
         (self.root / MOVING).unlink()
-        self.moved(old, path)
+        return self.moved(old, path)
 
     def _renames(self, old: str, new: str) -> list[tuple[str, str]]:
         """Return the directories of a folder and of those below it, known or not, with the names they are to have."""

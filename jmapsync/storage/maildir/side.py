@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, BinaryIO
 from jmapsync.errors import LayoutError, LocalError, Remedy
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.lines import Form, Measure, measure, to_wire
-from jmapsync.formats.names import is_marked
 from jmapsync.formats.patterns import EVERYTHING, Patterns
 from jmapsync.opening import open_regular
 from jmapsync.planner.model import Verb
@@ -26,7 +25,7 @@ from jmapsync.storage.root import USUAL, claim, read_marker
 from jmapsync.storage.state import state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from pathlib import Path
 
     from jmapsync.ledger import Ledger, Place
@@ -165,8 +164,10 @@ class MaildirSide:
     def write(self, jobs: Sequence[Job], ledger: Ledger) -> list[Receipt]:
         """Carry out orders; new keyword letters are kept in the ledger beside the folder's own table."""
         receipts = self._writer.write(jobs)
-        for key in sorted({home for job in jobs for home in job.order.homes}):
-            kept = ledger.folders().get(key, ("", ""))[1]
+        homes = sorted({home for job in jobs for home in job.order.homes} & self.tree.paths.keys())
+        tables = ledger.folder_tables(homes)
+        for key in homes:
+            kept = tables.get(key, "")
             table = self.tree.tables.get(key, KeywordTable()).render()
             if table != kept:
                 ledger.put_folder(key, self.tree.paths[key], table)
@@ -178,6 +179,19 @@ class MaildirSide:
 
     def write_folder(self, job: Job, role: str, ledger: Ledger) -> Receipt:
         """Make, rename or remove one folder."""
+        return self._write_folder(job, role, ledger, durable=True)
+
+    def make_folders(self, jobs: Sequence[tuple[Job, str]], ledger: Ledger) -> list[Receipt]:
+        """Make folders and make all of them durable at once; each comes with its role."""
+        receipts = [self._write_folder(job, role, ledger, durable=False) for job, role in jobs]
+        made = [receipt.key for receipt in receipts if receipt.outcome is Outcome.DONE]
+        try:
+            self.tree.sync(made)
+        except OSError as error:
+            return [refused(job.order.key, error, Remedy.LATER) for job, _ in jobs]
+        return receipts
+
+    def _write_folder(self, job: Job, role: str, ledger: Ledger, *, durable: bool) -> Receipt:
         order = job.order
         key = order.key
         try:
@@ -192,15 +206,15 @@ class MaildirSide:
             parent = next(iter(order.homes), None)
             path = self.tree.place_for(key, named.body, role, parent, str(job.ref or key))
             if order.verb is Verb.CREATE:
-                self.tree.make(key, path, job.ref or "")
+                self.tree.make(key, path, job.ref or "", durable=durable)
+                self._put_folders(ledger, [key])
             else:
-                self.tree.move(key, path)
+                self._put_folders(ledger, self.tree.move(key, path))
                 self._shed_marks(ledger, but=key)
         except FileNotFoundError:
             return Receipt(key, Outcome.STALE, why="a folder was renamed or removed meanwhile")
         except OSError as error:
             return refused(key, error, Remedy.HUMAN)
-        self._put_folders(ledger)
         return Receipt(key, Outcome.DONE, named)
 
     def _shed_marks(self, ledger: Ledger, but: int = 0) -> None:
@@ -208,20 +222,19 @@ class MaildirSide:
 
         So two mailboxes that swapped their names end with plain ones (hard case 41). `but` is one whose name just changes.
         """
-        for key in [one for one, path in self.tree.paths.items() if one != but and is_marked(path)]:
+        for key in [one for one in self.tree.paths.marked() if one != but]:
             record = ledger.records([key]).get(key)
             parent = next(iter(record.local.homes), None) if record is not None and record.local is not None else None
             if record is None or record.local is None or (parent is not None and parent not in self.tree.paths):
                 continue
             with contextlib.suppress(OSError):
                 plain = self.tree.place_for(key, record.local.body, "", parent, str(record.ref or key))
-                self.tree.move(key, plain)
-                self._put_folders(ledger)
+                self._put_folders(ledger, self.tree.move(key, plain))
 
-    def _put_folders(self, ledger: Ledger) -> None:
+    def _put_folders(self, ledger: Ledger, keys: Iterable[int]) -> None:
         with ledger.transaction():  # one without a marker is known by the one it lies in, wherever that is said to lie
-            for key, path in self.tree.paths.items():
-                ledger.put_folder(key, path, self.tree.tables.get(key, KeywordTable()).render())
+            paths, tables = self.tree.paths, self.tree.tables
+            ledger.put_folders((key, paths[key], tables.get(key, KeywordTable()).render()) for key in keys)
 
     def adopt_folder(self, key: int, path: str, mailbox: str, ledger: Ledger) -> None:
         """Take note of a folder met on the disk, and mark it once its mailbox is known."""

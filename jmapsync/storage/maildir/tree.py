@@ -22,8 +22,9 @@ from jmapsync.formats.retelling import is_offlineimap
 from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger.notes import BARE
 from jmapsync.opening import open_directory, read_regular
-from jmapsync.storage.atomic import replace_text, sync_directories, unfinished
+from jmapsync.storage.atomic import replace_text, sync_directories, sync_files, unfinished
 from jmapsync.storage.below import Below
+from jmapsync.storage.maildir.paths import Names, Paths
 from jmapsync.storage.root import MARKER, marker_trouble, read_marker
 from jmapsync.storage.state import is_text, may_be_folder
 
@@ -63,7 +64,7 @@ class Tree:
         self.root = root
         self._top = os.fspath(root)
         self._dry = dry
-        self.paths: dict[int, str] = {}
+        self.paths = Paths()
         """Where each container lies below the root, by key."""
         self.tables: dict[int, KeywordTable] = {}
         """The keyword table of each container, by key."""
@@ -75,8 +76,17 @@ class Tree:
         """Folders that cannot be mirrored as they are, by path, and why."""
         self.bare: set[int] = set()
         """Containers that are there only for what lies in them: files in them are nobody's business."""
-        self.left_alone: set[str] = set()
-        """Paths of folders that are left out, with those that hold nothing else."""
+        self._left_alone: frozenset[str] = frozenset()
+        self._left_names: Names | None = None
+
+    @property
+    def left_alone(self) -> frozenset[str]:
+        """Return the paths of folders that are left out, with those that hold nothing else."""
+        return self._left_alone
+
+    @left_alone.setter
+    def left_alone(self, paths: Iterable[str]) -> None:
+        self._left_alone, self._left_names = frozenset(paths), None
 
     def load(self, ledger: Ledger) -> None:
         """Read where the containers lie, and their keyword tables, from the ledger and the folders.
@@ -84,7 +94,7 @@ class Tree:
         A folder's own table wins where it continues the ledger's (another program added a keyword); a missing or contradicting
         one would turn letters into other keywords, so there the ledger's stands.
         """
-        self.paths, self.tables, self._cut, self._unread = {}, {}, set(), []
+        self.paths, self.tables, self._cut, self._unread = Paths(), {}, set(), []
         self.bare = set(json.loads(ledger.note(f"{BARE}:{MAIL.name}") or "[]"))
         with self.reach() as below:
             for key, (path, keywords) in ledger.folders(MAIL.containers.kind).items():
@@ -219,11 +229,9 @@ class Tree:
         if role == "inbox" and not above:
             return INBOX
         text, longest = self._name_for(name, above)
-        taken = {
-            fold(path.rpartition("/")[2])
-            for path in (*(path for other, path in self.paths.items() if other != key), *self.left_alone)
-            if path.rpartition("/")[0] == above.rstrip("/")
-        }
+        if self._left_names is None:
+            self._left_names = Names(self._left_alone)
+        taken = _Taken(self.paths, self._left_names, above.rstrip("/"), key)
         found = unique(text, mailbox, taken, longest=longest)
         if fold(found) in taken:  # a lost ledger met the folder without its marker, and took it for another mailbox
             found = unique(text, f"{mailbox} {key}", taken, longest=longest)
@@ -233,7 +241,7 @@ class Tree:
         """Return the part of a path that a mailbox's name makes, and how many octets it may have."""
         return escape(name, reserved=INSIDE if above else TOP), LONGEST
 
-    def make(self, key: int, path: str, mailbox: str) -> None:
+    def make(self, key: int, path: str, mailbox: str, *, durable: bool = True) -> None:
         """Make a folder with its three directories and its marker; one that is there already is taken over."""
         place = self.place(path)
         with self.reach() as below:
@@ -242,8 +250,9 @@ class Tree:
             for part in PARTS:
                 below.make(f"{place}/{part}" if place else part)
             if mailbox:
-                self._mark(path, mailbox)
-            sync_directories([below.at(place), below.at(place.rpartition("/")[0])])
+                self._mark(path, mailbox, durable=durable)
+            if durable:
+                sync_directories([below.at(place), below.at(place.rpartition("/")[0])])
         self.paths[key] = path
         self.tables.setdefault(key, KeywordTable())
 
@@ -275,15 +284,24 @@ class Tree:
         """Write into a folder which mailbox it is."""
         self._mark(self.paths[key], mailbox)
 
-    def _mark(self, path: str, mailbox: str) -> None:
+    def _mark(self, path: str, mailbox: str, *, durable: bool = True) -> None:
         with self.reach() as below:
-            replace_text(below.path(self.place(path)) / MARKER, json.dumps({"mailbox": mailbox}) + "\n")
+            replace_text(below.path(self.place(path)) / MARKER, json.dumps({"mailbox": mailbox}) + "\n", durable=durable)
 
-    def move(self, key: int, path: str) -> None:
-        """Rename a folder with all below it. Raises FileExistsError rather than lay one folder over another."""
+    def sync(self, keys: Iterable[int]) -> None:
+        """Make folders that were just made durable. Raises OSError."""
+        folders = [self.directory(key) for key in keys]
+        files = [path for folder in folders if os.path.lexists(path := f"{folder}/{MARKER}")]
+        sync_files(self.root, [*files, *{path for folder in folders for path in (folder, os.path.dirname(folder))}])
+
+    def move(self, key: int, path: str) -> list[int]:
+        """Rename a folder with all below it and return the containers that this moved.
+
+        Raises FileExistsError rather than lay one folder over another.
+        """
         old = self.paths[key]
         if old == path:
-            return
+            return []
         with self.reach() as below:
             below.at(old)  # never a link in the place of the folder
             target = below.spot(path)
@@ -291,13 +309,13 @@ class Tree:
                 raise FileExistsError(17, "File exists", target)
             os.rename(below.spot(old), target)
             sync_directories([below.at(old.rpartition("/")[0]), below.at(path.rpartition("/")[0])])
-        self.moved(old, path)
+        return self.moved(old, path)
 
-    def moved(self, old: str, new: str) -> None:
-        """Take note that a folder, with all below it, lies elsewhere."""
-        for key, path in self.paths.items():
-            if path == old or path.startswith(f"{old}/"):
-                self.paths[key] = new + path[len(old) :]
+    def moved(self, old: str, new: str) -> list[int]:
+        """Take note that a folder, with all below it, lies elsewhere; return the containers."""
+        found = {key: path for key, path in self.paths.items() if path == old or path.startswith(f"{old}/")}
+        self.paths.put({key: new + path[len(old) :] for key, path in found.items()})
+        return list(found)
 
     def remove(self, key: int) -> None:
         """Remove an empty folder. Raises OSError when anything but our own files is left in it: it is never emptied by force.
@@ -340,6 +358,21 @@ class Tree:
                 there = read_regular(path, _LONGEST_TABLE, follow=False).decode("utf-8", "replace")
             replace_text(path, table.added_to(there))
         self.tables[key] = table
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """The folded names that a container cannot have in a folder."""
+
+    paths: Paths
+    left_alone: Names
+    parent: str
+    key: int
+
+    def __contains__(self, folded: object) -> bool:
+        """Tell whether another container, or a folder that is left alone, has a name."""
+        name = str(folded)
+        return self.paths.has_name(self.parent, name, self.key) or self.left_alone.has(self.parent, name)
 
 
 def key_in(name: str) -> int:

@@ -195,6 +195,10 @@ class VdirSide:
         ledger.put_folder(key, self.tree.paths[key], "")
         return Receipt(key, Outcome.DONE, named)
 
+    def make_folders(self, jobs: Sequence[tuple[Job, str]], ledger: Ledger) -> list[Receipt]:
+        """Make collections one after the other: nobody has thousands of them."""
+        return [self.write_folder(job, role, ledger) for job, role in jobs]
+
     def adopt_folder(self, key: int, path: str, ref: str, ledger: Ledger) -> None:
         """Take note of a collection met on the disk, and mark it once its container is known."""
         self.tree.paths[key] = path
