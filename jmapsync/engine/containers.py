@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from jmapsync.engine.intents import note_made
+from jmapsync.engine.threads import complete
 from jmapsync.errors import Remedy
 from jmapsync.planner import Present, Side, needed_homes, plan, settle
 from jmapsync.planner.model import Order, Plan, Verb, Version
 from jmapsync.storage.port import Job, Outcome, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from jmapsync.engine.holding import Holding
     from jmapsync.engine.report import KindReport
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from jmapsync.ledger import Ledger, Record
     from jmapsync.planner.model import Change
     from jmapsync.storage.port import Local, Remote
+
+
+TOGETHER = 500
+"""Folders made here before they are made durable and written down."""
 
 
 @dataclass(slots=True)
@@ -57,10 +62,17 @@ class Containers:
         found, records = self._plan()
         self._name_waiting(found, records)
         held = self.holding.problems()
+        due = [
+            change
+            for change in found.changes
+            if change.deletes is deletions and self.holding.is_due(records[change.key], change.orders, held.get(change.key))
+        ]
         crossed: list[tuple[Order, Record]] = []
-        for change in found.changes:
-            if change.deletes is not deletions or not self.holding.is_due(records[change.key], change.orders, held.get(change.key)):
+        for changes in _runs(due):
+            if len(changes) > 1:
+                await complete(self._make_here, [change.orders[0] for change in changes])
                 continue
+            [change] = changes
             for order in change.orders:
                 if not self._has_parent(order):
                     break  # it was refused: its children wait
@@ -85,6 +97,23 @@ class Containers:
             for change in found.changes:
                 if change.key in self.stale:
                     self.holding.hold_back_stale(records[change.key], change.orders, self.stale[change.key])
+
+    def _make_here(self, orders: list[Order]) -> None:
+        """Make folders none of which lies in another: each by itself costs some fsyncs, and there may be thousands."""
+        records = self.ledger.records(sorted({key for order in orders for key in (order.key, *order.homes)}))
+        orders = [
+            order
+            for order in orders
+            if order.key in records and all(home in records and records[home].local is not None for home in order.homes)
+        ]
+        roles = {ref: role for role, ref in self.remote.roles.items()}
+        jobs = [(Job(order, records[order.key].ref, 0), roles.get(str(records[order.key].ref), "")) for order in orders]
+        with self.ledger.transaction():
+            receipts = self.local.make_folders(jobs, self.ledger)
+            for order, receipt in zip(orders, receipts, strict=True):
+                self._conclude(order, records[order.key], receipt)
+                if receipt.outcome is Outcome.STALE:
+                    self.stale[order.key] = receipt.why
 
     def _name_waiting(self, found: Plan, records: dict[int, Record]) -> None:
         """Hold back by name what may not be made on the server and holds items here."""
@@ -220,6 +249,24 @@ class Containers:
                 path = self.ledger.folder_path(record.key)
                 self.local.adopt_folder(record.key, path, receipt.ref, self.ledger)
         self.report.folders.add(order.verb)
+
+
+def _runs(changes: Sequence[Change]) -> Iterator[list[Change]]:
+    """Yield changes that may be carried out together: folders to be made here, none of which lies in another one of them."""
+    run: list[Change] = []
+    for change in changes:
+        together = bool(run) and run[0].stage == change.stage and len(run) < TOGETHER
+        if run and not (together and _makes_here(run[0]) and _makes_here(change)):
+            yield run
+            run = []
+        run.append(change)
+    if run:
+        yield run
+
+
+def _makes_here(change: Change) -> bool:
+    """Tell whether a change is one folder to be made here and nothing else."""
+    return not change.undone and [(order.side, order.verb) for order in change.orders] == [(Side.LOCAL, Verb.CREATE)]
 
 
 def _sentence(change: Change, record: Record, order: Order) -> str:
