@@ -61,18 +61,29 @@ def sync_directories(paths: Iterable[str]) -> None:
             continue
 
 
-def replace_text(path: Path, text: str, *, durable: bool = True) -> None:
+def replace_text(path: Path, text: str) -> None:
     """Put a small text file in place as `replace_bytes` does."""
-    replace_bytes(path, text.encode(), durable=durable)
+    replace_bytes(path, text.encode())
 
 
-def replace_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
+def replace_bytes(path: Path, data: bytes) -> None:
     """Put a small file in place in one step, durably, readable by its owner only. One process at a time may do so.
-
-    Where it need not be `durable` yet, the caller makes it so with others.
 
     Raises OSError, also where anything but a regular file has the name: what somebody made of it is theirs.
     """
+    temporary = prepare(path, data)
+    try:
+        _fsync(os.fspath(temporary), os.O_RDONLY)
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    sync_directories([os.fspath(path.parent)])
+
+
+def prepare(path: Path, data: bytes) -> Path:
+    """Write a small file under the name of `unfinished`, not yet durable, and return that. Raises OSError as above."""
     temporary = unfinished(path)
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISREG(mode := path.lstat().st_mode):
@@ -82,16 +93,11 @@ def replace_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
     try:
         with open(os.open(temporary, _MAKING, 0o600), "wb") as file:
             file.write(data)
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        temporary.replace(path)
     except OSError:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    if durable:
-        sync_directories([os.fspath(path.parent)])
+    return temporary
 
 
 def copy_file(source: str, target: str, mtime: int) -> None:
@@ -104,7 +110,12 @@ def copy_file(source: str, target: str, mtime: int) -> None:
 
 def unfinished(path: Path) -> Path:
     """Return where `replace_bytes` writes a file first; always the same, so that what a killed run left is written over."""
-    return path.with_name(f".{path.name}.tmp")
+    return path.with_name(unfinished_name(path.name))
+
+
+def unfinished_name(name: str) -> str:
+    """Return the name alone that `unfinished` gives a file."""
+    return f".{name}.tmp"
 
 
 def exchange(one: str, other: str) -> bool:

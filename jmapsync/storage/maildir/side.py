@@ -186,7 +186,7 @@ class MaildirSide:
         receipts = [self._write_folder(job, role, ledger, durable=False) for job, role in jobs]
         made = [receipt.key for receipt in receipts if receipt.outcome is Outcome.DONE]
         try:
-            self.tree.sync(made)
+            self.tree.finish(made)
         except OSError as error:
             return [refused(job.order.key, error, Remedy.LATER) for job, _ in jobs]
         return receipts

@@ -22,7 +22,7 @@ from jmapsync.formats.retelling import is_offlineimap
 from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger.notes import BARE
 from jmapsync.opening import open_directory, read_regular
-from jmapsync.storage.atomic import replace_text, sync_directories, sync_files, unfinished
+from jmapsync.storage.atomic import GROUP, prepare, replace_text, sync_directories, sync_files, unfinished, unfinished_name
 from jmapsync.storage.below import Below
 from jmapsync.storage.maildir.paths import Names, Paths
 from jmapsync.storage.root import MARKER, marker_trouble, read_marker
@@ -242,7 +242,10 @@ class Tree:
         return escape(name, reserved=INSIDE if above else TOP), LONGEST
 
     def make(self, key: int, path: str, mailbox: str, *, durable: bool = True) -> None:
-        """Make a folder with its three directories and its marker; one that is there already is taken over."""
+        """Make a folder with its three directories and its marker; one that is there already is taken over.
+
+        One that need not be `durable` yet gets its marker by `finish`.
+        """
         place = self.place(path)
         with self.reach() as below:
             if place:
@@ -285,14 +288,29 @@ class Tree:
         self._mark(self.paths[key], mailbox)
 
     def _mark(self, path: str, mailbox: str, *, durable: bool = True) -> None:
+        text = json.dumps({"mailbox": mailbox}) + "\n"
         with self.reach() as below:
-            replace_text(below.path(self.place(path)) / MARKER, json.dumps({"mailbox": mailbox}) + "\n", durable=durable)
+            marker = below.path(self.place(path)) / MARKER
+            if durable:
+                replace_text(marker, text)
+            else:
+                prepare(marker, text.encode())
 
-    def sync(self, keys: Iterable[int]) -> None:
-        """Make folders that were just made durable. Raises OSError."""
-        folders = [self.directory(key) for key in keys]
-        files = [path for folder in folders if os.path.lexists(path := f"{folder}/{MARKER}")]
-        sync_files(self.root, [*files, *{path for folder in folders for path in (folder, os.path.dirname(folder))}])
+    def finish(self, keys: Iterable[int]) -> None:
+        """Make folders that were just made durable, and give them their markers. Raises OSError."""
+        places = [self.place(self.paths[key]) for key in keys]
+        with self.reach() as below:
+            markers = [place for place in places if os.path.lexists(f"{below.at(place)}/{unfinished_name(MARKER)}")]
+            self._sync(below, [f"{place}/{unfinished_name(MARKER)}" for place in markers])
+            for place in markers:
+                folder = below.at(place)
+                os.replace(f"{folder}/{unfinished_name(MARKER)}", f"{folder}/{MARKER}")
+            self._sync(below, sorted({*places, *(place.rpartition("/")[0] for place in places)}))
+
+    def _sync(self, below: Below, paths: list[str]) -> None:
+        """Make what lies at some paths below the root durable: many by one call for the whole file system."""
+        reached = [f"{self._top}/{path}" if len(paths) >= GROUP else below.spot(path) if path else below.at("") for path in paths]
+        sync_files(self.root, reached)
 
     def move(self, key: int, path: str) -> list[int]:
         """Rename a folder with all below it and return the containers that this moved.
