@@ -122,8 +122,10 @@ class OpenAccount:
         except JmapsyncError as error:
             run.report.error, run.report.exit_code, run.report.remedy = str(error), error.exit_code, error.remedy
         finally:
-            if client.session_changed and not self.dry:
+            if not self.dry and (client.session_changed or client.session_flawed):
                 self.ledger.set_note(SESSION, "")
+            if client.session_flawed:
+                client.expire_session()  # the next run may be given a sound one under the same state
         run.report.requests, run.report.bytes = client.requests - requests, client.received - received
         if not self.dry and not run.report.error:
             await send_waiting(account, client, run.report)

@@ -7,6 +7,7 @@ plan finds it again.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,7 @@ class Committer:
 
     def commit(self, works: Sequence[Work]) -> None:
         """Write down what came of a batch."""
+        self._doubt_ids(works)
         bound: list[tuple[Record, Receipt]] = []
         with self.ledger.transaction():
             for work in works:
@@ -117,6 +119,16 @@ class Committer:
                 self._bind(record, receipt)
         for kept in (self._records, self._moved, self._places, self._settled, self._made):
             kept.clear()
+
+    def _doubt_ids(self, works: Sequence[Work]) -> None:
+        """Leave open what came of items to which the server gave one id, or the id of another item: the next look tells."""
+        given = {work.change.key: work.remote_receipt.ref for work in works if work.remote_receipt is not None and _is_new(work)}
+        counts = Counter(given.values())
+        known = self.ledger.by_ref(self.kind.items.kind, [ref for ref in counts if ref])
+        for work in works:
+            ref = given.get(work.change.key)
+            if ref and (counts[ref] > 1 or (ref in known and known[ref].key != work.record.key)):
+                work.remote_receipt = Receipt(work.change.key, Outcome.STALE, why="the server gave it the id of another item")
 
     def _take(self, work: Work) -> None:
         local, remote = work.local_receipt, work.remote_receipt
@@ -246,6 +258,11 @@ class Committer:
         merged = replace(other, local=local, remote=remote or other.remote, digest=other.digest or record.digest)
         self.ledger.put_places(place._replace(key=other.key) for place in places)
         self.ledger.save([retire(self.ledger, kind, record, receipt.ref, at), merged])
+
+
+def _is_new(work: Work) -> bool:
+    """Tell whether the server was given a body and says that it keeps it."""
+    return work.sends_body and work.remote_receipt is not None and work.remote_receipt.outcome is Outcome.DONE
 
 
 def dated(local: Version, places: Sequence[Place], stamp: int) -> Version:

@@ -162,12 +162,13 @@ async def get_digests(client: Client, account_id: str, ids: Sequence[str], algor
     account = session.accounts.get(account_id)
     capability = blob_capability(session, account) if account else None
     offered = account.capabilities.get(capability) if account and capability else None
-    if not isinstance(offered, dict) or algorithm not in (offered.get("supportedDigestAlgorithms") or ()):
+    algorithms = offered.get("supportedDigestAlgorithms") if isinstance(offered, dict) else None
+    if not isinstance(algorithms, list) or algorithm not in algorithms:
         raise UnsupportedError(f"The server does not offer the digest {algorithm} of blobs.")
     name = f"digest:{algorithm}"
 
     def read(response: Response, call: Call) -> list[tuple[str, bytes | None]]:
-        return [(item["id"], _decoded(item.get(name))) for item in response.get(call).get("list", ())]
+        return [(item["id"], _decoded(item.get(name))) for item in response.get(call)["list"]]
 
     digests = await _get(client, account_id, ids, name, read)
     return {id_: digest for id_, digest in digests if digest is not None}
@@ -202,7 +203,7 @@ def _blobs(response: Response, call: Call) -> list[Blob]:
     try:
         return [_blob(item.id, item.data, item.is_truncated) for item in response.get_as(call, _Result).items]
     except ServerError:  # base64 with line breaks, or one blob of a thousand that is broken
-        items = response.get(call).get("list", ())
+        items = response.get(call)["list"]
         return [_blob(item["id"], _decoded(item.get("data:asBase64")), bool(item.get("isTruncated"))) for item in items]
 
 

@@ -93,6 +93,11 @@ class Client:
         """Whether the server spoke of another session state; `session()` will then read the Session again."""
         return self._stale
 
+    @property
+    def session_flawed(self) -> bool:
+        """Whether the session in use was malformed in places."""
+        return self._session is not None and self._session.flawed
+
     async def __aenter__(self) -> Self:
         """Return itself; nothing is sent yet."""
         return self

@@ -10,6 +10,7 @@ import msgspec
 from jmapsync.errors import AccountGoneError, DiscoveryError, SignInError, UnsupportedError
 from jmapsync.jmap.bounds import URL_OCTETS
 from jmapsync.jmap.decoding import DecodeError, decode_json
+from jmapsync.jmap.shapes import MOST
 from jmapsync.jmap.wire import CORE, describe, split
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ class Session(msgspec.Struct, frozen=True):
     """None when the server offers no push (Cyrus with `jmap_pushpoll: 0` leaves it out)."""
     state: str
     limits: Limits
+    flawed: bool = False
+    """Whether anything in it was malformed, and so left out: its state then says nothing of what another reading would give."""
 
     @classmethod
     def parse(cls, body: bytes, url: str) -> Session:
@@ -139,6 +142,7 @@ class Session(msgspec.Struct, frozen=True):
             event_source_url=resolve(url, raw.get("eventSourceUrl")) or None,
             state=_text(raw.get("state")),
             limits=Limits.parse(_object(capabilities.get(CORE))),
+            flawed=_is_flawed(raw),
         )
 
     def to_json(self) -> bytes:
@@ -191,6 +195,28 @@ class Session(msgspec.Struct, frozen=True):
         return [CORE, *(name for name in wanted if name != CORE and name in self.capabilities and account.offers(name))]
 
 
+def _is_flawed(raw: dict[str, Any]) -> bool:
+    """Tell whether a Session object has a property of another type than RFC 8620, section 2, gives it."""
+    texts = ("username", "apiUrl", "downloadUrl", "uploadUrl", "eventSourceUrl", "state")
+    if not all(isinstance(raw.get(name, ""), str) for name in texts):
+        return True
+    maps = [raw.get(name, {}) for name in ("capabilities", "accounts", "primaryAccounts")]
+    if not all(isinstance(one, dict) for one in maps):
+        return True
+    offered, accounts, primary = maps
+    told = [account.get("accountCapabilities", {}) for account in accounts.values() if isinstance(account, dict)]
+    if len(told) < len(accounts) or not all(isinstance(one, dict) for one in told):
+        return True
+    details = [value for one in (offered, *told) for value in one.values()]
+    core = _object(offered.get(CORE))
+    limits = [value for name, value in core.items() if name.startswith("max")]
+    return not (
+        all(isinstance(value, dict) for value in details)
+        and all(isinstance(value, str) for value in primary.values())
+        and all(_limit(value, 0) for value in limits)
+    )
+
+
 def _account(id_: str, raw: dict[str, Any], session_capabilities: dict[str, Any]) -> Account:
     offered = raw.get("accountCapabilities")
     return Account(
@@ -216,7 +242,7 @@ def resolve(base: str, url: object) -> str:
 
 
 def _limit(value: object, least: int) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else least
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST else least
 
 
 def _object(value: object) -> dict[str, Any]:

@@ -13,7 +13,8 @@ DEEPEST = 60
 _SPOILT = b'"\xff"'
 _HALF = re.compile(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
 """An escape in a JSON string; the group is half a surrogate pair."""
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{]++|[\]}]++', re.DOTALL)
+"""A string, or brackets that stand together."""
 
 
 def readable(body: bytes) -> bytes:
@@ -26,15 +27,14 @@ def _shallow(body: bytes) -> bytes:
     kept: list[bytes] = []
     depth = start = 0
     for token in _TOKEN.finditer(body):
-        first = token[0][:1]
+        first, before = body[token.start()], depth
         if first in b"[{":
-            depth += 1
-            if depth == DEEPEST + 1:
-                kept.append(body[start : token.start()])
-                start = len(body)
+            depth += token.end() - token.start()
+            if before <= DEEPEST < depth:
+                kept.append(body[start : token.start() + DEEPEST - before])
         elif first in b"]}":
-            if depth == DEEPEST + 1:
+            depth -= token.end() - token.start()
+            if depth <= DEEPEST < before:
                 kept.append(_SPOILT)
-                start = token.end()
-            depth -= 1
-    return b"".join((*kept, body[start:])) if kept else body
+                start = token.start() + before - DEEPEST
+    return b"".join((*kept, body[start:])) if kept and depth <= DEEPEST else body

@@ -175,9 +175,12 @@ def _contents(one: Stand) -> dict[str, frozenset[str]]:
             while box is not None:
                 found.setdefault(box, set()).update(words)
                 box = account.mailboxes[box].parent_id
+    here = {
+        one.objects.uid(kind, file): words_in(file.read_bytes()) for kind in one.flavour.kinds for file in one.objects.files(kind)
+    }
     for store in (account.contacts, account.calendars):
         for ref, item in store.items.items():
-            words = words_in(json.dumps(item).encode())
+            words = (*words_in(json.dumps(item).encode()), *here.get(item["uid"], ()))
             for name in (ref, *item[store.model.homes]):
                 found.setdefault(name, set()).update(words)
     return {name: frozenset(words) for name, words in found.items()}

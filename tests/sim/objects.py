@@ -172,6 +172,11 @@ class ObjectWorld:
         """Return the files of a kind that are to be mirrored, by their collections and names."""
         return sorted((self.base / kind).glob(f"[!.]*/[!.]*{KINDS[kind][1].suffix}"))
 
+    @staticmethod
+    def uid(kind: str, file: Path) -> str:
+        """Return the uid of the item that a file holds."""
+        return str(KINDS[kind][1].read(file.read_bytes())["uid"])
+
     def store(self, kind: str) -> Store:
         return self.account.contacts if kind == "contacts" else self.account.calendars
 

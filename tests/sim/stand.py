@@ -25,7 +25,7 @@ from jmapsync.demo.dialect import BLOB
 from jmapsync.errors import ExitCode, JmapsyncError
 from jmapsync.jmap.client import Client
 from tests.sim import virtual
-from tests.sim.objects import KINDS, Flavour, ObjectWorld, words_in
+from tests.sim.objects import Flavour, ObjectWorld, words_in
 from tests.sim.world import World, letter, local_letter
 
 if TYPE_CHECKING:
@@ -304,7 +304,7 @@ class Stand:
         doomed = list(words_in(json.dumps(items[0][name]).encode()))
         store.edit(items[0]["id"], {name: {"n": {"note": self._word()}} if kind == "contacts" else self._word()})
         self._add(kind, 0)
-        files = {self._uid(kind, file): file for file in self.objects.files(kind)}
+        files = {self.objects.uid(kind, file): file for file in self.objects.files(kind)}
         edited, deleted = files[items[1]["uid"]], files[items[2]["uid"]]
         content = edited.read_bytes()
         word = words_in(content)[0]
@@ -317,9 +317,6 @@ class Stand:
         (edited.parent / f"fresh-{kind}{edited.suffix}").write_bytes(fresh)
         deleted.unlink()
         return doomed
-
-    def _uid(self, kind: str, file: Path) -> str:
-        return str(KINDS[kind][1].read(file.read_bytes())["uid"])
 
     # runs
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import Remedy
 from jmapsync.jmap.failures import MethodError, SetError, set_errors
@@ -77,8 +77,17 @@ class FolderSetter:
         if order.verb is Verb.DELETE:
             return Receipt(order.key, Outcome.DONE)
         named = order.source or order.expect
-        made = (answer.get("created") or {}).get("new") or {}
-        return Receipt(order.key, Outcome.DONE, named, ref=made.get("id"))
+        if order.verb is not Verb.CREATE:
+            return Receipt(order.key, Outcome.DONE, named)
+        return created_folder(job, answer)
+
+
+def created_folder(job: Job, answer: Mapping[str, Any]) -> Receipt:
+    """Return the receipt of a new container by the answer to its creation `new`; without its id, the next look has to tell."""
+    made = answer.get("created", {}).get("new")
+    if made is None:
+        return Receipt(job.order.key, Outcome.STALE, why="the server did not answer for it")
+    return Receipt(job.order.key, Outcome.DONE, job.order.source or job.order.expect, ref=made["id"])
 
 
 def _body(job: Job, ids: Mapping[int, str]) -> dict[str, object]:

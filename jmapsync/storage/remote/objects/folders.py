@@ -9,6 +9,7 @@ from jmapsync.jmap.failures import MethodError, SetError, set_errors
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
 from jmapsync.storage.port import Job, Outcome, Receipt
+from jmapsync.storage.remote.folders import created_folder
 from jmapsync.storage.remote.objects.reading import DEFAULT
 from jmapsync.storage.remote.write import failed_call, refusal
 
@@ -57,8 +58,7 @@ async def write_folder(reader: Reader, job: Job) -> Receipt:
         return _refused(job, next(iter(errors.values())))
     if order.verb is Verb.DELETE:
         return Receipt(order.key, Outcome.DONE)
-    made = (answer.get("created") or {}).get("new") or {}
-    return Receipt(order.key, Outcome.DONE, named, ref=made.get("id"))
+    return created_folder(job, answer) if order.verb is Verb.CREATE else Receipt(order.key, Outcome.DONE, named)
 
 
 def _impossible(dialect: Dialect, job: Job, color: dict[str, str]) -> str:
