@@ -132,7 +132,7 @@ class Holding:
             if not trouble.container:
                 self._keep(_email(trouble.ref), trouble.item, trouble.why, ASK, seen=trouble.ref)
         answered = (self._asked - self._silent) if page.whole else set[str]()
-        answered |= (self._asked | self._silent) & {*(seen.ref for seen in page.items), *page.gone_refs}
+        answered |= (self._asked | self._silent) & {*(seen.ref for seen in page.items), *page.gone_refs, *page.others}
         self.ledger.release((self.kind, _email(ref)) for ref in answered - silent)
         self._silent = (self._silent - answered) | silent
 

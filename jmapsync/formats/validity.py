@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.formats.shapes import LIST, ONE, PARTS, type_of
+from jmapsync.formats.shapes import LIST, NAMED, ONE, PARTS, Part, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from jmapsync.formats.codec import Object
-    from jmapsync.formats.shapes import Part
 
 _RESOURCE = ("kind", "uri", "mediaType", "label")
 _EVENT = (
@@ -69,6 +68,9 @@ _FLAGS: dict[str, tuple[str, ...]] = {
 }
 _SETS = frozenset({"contexts", "features", "keywords", "categories", "members", "roles"})
 """Properties that map words to true."""
+_TIMED = frozenset({"Event", "Task"})
+_PATCHES = ("recurrenceOverrides",)
+"""Properties of what is timed that hold patches; a plain name in one is a property of the whole."""
 _LARGEST = (1 << 53) - 1
 """Of the numbers that I-JSON holds exactly (RFC 7493, section 2.2)."""
 
@@ -86,10 +88,8 @@ def _flaw(owner: str, value: Object) -> str:
     for name in _SETS.intersection(value):
         if not _is_set(value[name]):
             return name
-    return next(
-        (f"{name}/{found}".rstrip("/") for name, part in PARTS.get(owner, {}).items() for found in _flaws(part, value.get(name))),
-        "",
-    )
+    parts = (*PARTS.get(owner, {}).items(), *((name, Part(NAMED, owner)) for name in _PATCHES if owner in _TIMED))
+    return next((f"{name}/{found}".rstrip("/") for name, part in parts for found in _flaws(part, value.get(name))), "")
 
 
 def _flaws(part: Part, held: Any) -> Iterator[str]:  # noqa: ANN401 # any JSON value

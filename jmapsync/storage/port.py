@@ -102,6 +102,8 @@ class Observation:
     suspicious: str = ""
     """Why a vanishing must not be believed without a person, or nothing."""
     problems: list[Trouble] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    """Ids of what the server has that turned out to be of another kind."""
     moved: list[tuple[int, str]] = field(default_factory=list)
     """Local places (folder, name) that are no longer there."""
     places: list[Place] = field(default_factory=list)

@@ -1,7 +1,7 @@
 """Compare two mirrors of one account after random acts and kills: `python -m tests.sim.mirrors --seeds 50 --rounds 100`.
 
-Each seed is a world of mail and one of contacts, calendars and tasks. At its end both disks and the server hold the same, nothing is
-lost, and each mirror asks once and writes nothing.
+Each seed is a world of mail and one of contacts, calendars and tasks. At its end both disks and the server hold the same, nothing
+is lost, and each mirror asks once and writes nothing.
 """
 
 # ruff: noqa: T201  # it is a program: its figures go to standard output

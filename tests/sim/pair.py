@@ -1,4 +1,4 @@
-"""Two mirrors of one account, each with a disk and a ledger of its own; act on both disks and the server, kill, and compare the ends."""
+"""Two mirrors of one account, each with a disk and a ledger of its own: act on both and on the server, kill, compare the ends."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class MailPair:
     def check(self) -> None:
         """Fail unless both disks and the server hold the same, nothing is lost, and a run at rest asks once."""
         left, right = (_copies(world.on_disk()) for world in self.worlds.values())
-        assert not left - right and not right - left, f"left only {list(left - right)[:3]}, right only {list(right - left)[:3]}"
+        assert left == right, f"left only {list(left - right)[:3]}, right only {list(right - left)[:3]}"
         assert self.worlds["left"].look().folders == self.worlds["right"].look().folders
         for world in self.worlds.values():
             world.assert_same()

@@ -170,7 +170,9 @@ class ObjectLook:
     def _seen(self, reader: Reader, found: Found, asked: Iterable[str]) -> tuple[Observation, set[str]]:
         """Return what was read, and the instances of one uid that have yet to be read together: one of each was met."""
         items, troubles = reader.seen(found)
-        page = Observation(gone_refs=sorted(found.lost), problems=troubles)
+        told = {*(seen.ref for seen in items), *(trouble.ref for trouble in troubles)}
+        others = [ref for ref in found.items if ref not in told and not is_instances(ref)]
+        page = Observation(gone_refs=sorted(found.lost), problems=troubles, others=others)
         self._joined |= {*filter(is_instances, asked)}
         met: set[str] = set()
         for seen in items:
