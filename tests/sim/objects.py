@@ -100,6 +100,8 @@ class ObjectWorld:
             self.account.calendars.render = _file_of_cyrus
         elif flavour.dialect.event_rules == "cyrus":
             self.server.faults.hidden_capabilities.arm({CYRUS_CALENDARS})
+        self.now = NOW
+        """What the clock of the mirror says."""
         self.requests = 0
         self._app = self.server.endpoints.application()
         self._session: bytes | None = None
@@ -118,7 +120,7 @@ class ObjectWorld:
             transport = fate.transport(self._app) if fate else httpx.ASGITransport(app=self._app)
             async with Client(url, BasicCredential("demo", "demo"), session=kept, transport=transport) as client:
                 session = await client.session()
-                run = AccountRun("test", state, ledger, Limits(25, 20), options, Silent(), lambda: NOW)
+                run = AccountRun("test", state, ledger, Limits(25, 20), options, Silent(), lambda: self.now)
                 await run.run([self._sides(kind, client, session, fate) for kind in self.flavour.kinds], client.together)
                 self._session, self.requests = (await client.session()).to_json(), client.requests
                 return run.report

@@ -27,6 +27,8 @@ ACTS = 3
 """Acts of a round at the most."""
 SETTLING = 12
 """Runs of both mirrors after which nothing may be written any more."""
+LATER = 7200
+"""Seconds between two runs at the end: what is tried again later is tried again then."""
 MOST = 60
 """Messages from which on no new ones come."""
 
@@ -96,7 +98,9 @@ class MailPair:
         quiet = 0
         told: list[KindReport] = []
         for number in range(2 * SETTLING):
-            report = self.worlds[SIDES[number % 2]].sync()
+            world = self.worlds[SIDES[number % 2]]
+            world.now += LATER
+            report = world.sync()
             told.append(report)
             quiet = 0 if writes(report) or report.folders.total else quiet + 1
             if quiet >= 4:
@@ -161,7 +165,9 @@ class ObjectPair:
         quiet = 0
         told: list[AccountReport] = []
         for number in range(2 * SETTLING):
-            report = self.worlds[SIDES[number % 2]].sync(allow_deletes=True, full=number in (2, 3))
+            world = self.worlds[SIDES[number % 2]]
+            world.now += LATER
+            report = world.sync(allow_deletes=True, full=number in (2, 3))
             told.append(report)
             quiet = 0 if report.changed else quiet + 1
             if quiet >= 4 and number > 5:

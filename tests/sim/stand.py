@@ -22,6 +22,7 @@ from jmapsync.app.crash import report_crash
 from jmapsync.config import load
 from jmapsync.demo import DemoServer
 from jmapsync.demo.dialect import BLOB
+from jmapsync.engine.account import AccountRun
 from jmapsync.errors import ExitCode, JmapsyncError
 from jmapsync.jmap.client import Client
 from tests.sim import virtual
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from jmapsync.engine.report import AccountReport
 
 CPU_SECONDS = 5
+HOURS = 2 * 3600.0
+"""Between two runs: what is tried again later is tried again then."""
 LONG_AGO = 1_750_000_000
 _ACCOUNT = "test"
 _WHEN = "2026-12-07T10:00:00"
@@ -171,6 +174,7 @@ class Stand:
         self.mail = World(self.here, self.flavour.dialect, self.server)
         self.objects = ObjectWorld(self.here, self.flavour, self.server)
         self._app = self.server.endpoints.application()
+        self._later = 0.0
         self._limits = vars(self.server.limits).copy()
         self._words = iter(range(1, 10_000))
         self._config = self.base / "config.toml"
@@ -345,9 +349,12 @@ class Stand:
 
         client = partial(Client, transport=_Altered(self._app, alter))
         begun = time.process_time()
+        self._later += HOURS
+        begun_at = time.time() + self._later
         _forget_peak()
         with ExitStack() as stack:
             stack.enter_context(mock.patch("jmapsync.app.wiring.Client", client))
+            stack.enter_context(mock.patch("jmapsync.app.wiring.AccountRun", partial(AccountRun, clock=lambda: begun_at)))
             stack.enter_context(mock.patch("jmapsync.app.crash.report_crash", crashed))
             stack.enter_context(_limited())
             try:

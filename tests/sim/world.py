@@ -62,6 +62,8 @@ class World:
     def __init__(self, base: Path, dialect: Dialect, server: DemoServer | None = None, freedoms: Freedoms = NONE) -> None:
         """Make a world with a server of its own, or with one that other worlds have too."""
         self.base = base
+        self.now = NOW
+        """What the clock of the mirror says."""
         self.requests = 0
         """HTTP requests of the last run."""
         self.exclude: tuple[str, ...] = ()
@@ -98,7 +100,7 @@ class World:
             transport=fate.transport(self._app) if fate else httpx.ASGITransport(app=self._app),
             wrap=fate.wrap if fate else _as_it_is,
             token=lambda: f"{next(self._tokens):08x}",
-            clock=lambda: NOW,
+            clock=lambda: self.now,
         )
 
     def sync(self, fate: Fate | None = None, **options: bool) -> KindReport:

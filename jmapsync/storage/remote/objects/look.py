@@ -61,11 +61,13 @@ class Cursor(msgspec.Struct, frozen=True):
 class ObjectLook:
     """One look at one kind."""
 
-    def __init__(self, readers: Sequence[Reader], known: Callable[[], set[str]]) -> None:
+    def __init__(self, readers: Sequence[Reader], known: Callable[[], set[str]], *, unread: bool = False) -> None:
         """Prepare; each reader is for one data type, the first one tells of the containers.
 
-        `known` returns the ids that the ledger believes to be on the server.
+        `known` returns the ids that the ledger believes to be on the server; `unread` says that an earlier look met containers that
+        could not be read: no delta tells when they can.
         """
+        self._unread = unread
         self._readers = readers
         self._known = known
         self._reader = readers[0]
@@ -89,14 +91,12 @@ class ObjectLook:
             asked = {reader.dialect.type: self._changes(reader.dialect.type, _state(cursor, reader)) for reader in waiting}
             response = await first.call([call for call in (boxes_call, *asked.values()) if call is not None])
             if boxes_call is not None:
-                before = cursor.boxes
-                boxes = believed(response, boxes_call, before)
+                boxes = believed(response, boxes_call, cursor.boxes)
                 cursor = replace(cursor, boxes=boxes.new_state)
-                if not boxes.empty or boxes.has_more_changes:
+                if self._unread or not boxes.empty or boxes.has_more_changes:
                     # Containers are few: all of them are read, and so what is told of them in pages needs no second thought.
                     told_now = first.take_folders(await first.call(first.all_folders("all")), "all")
-                    # Where one of them is malformed, they are read again at the next look.
-                    cursor = replace(cursor, boxes=before if told_now.troubles else told_now.state)
+                    cursor = replace(cursor, boxes=told_now.state)
                     here = {folder.ref for folder in told_now.folders} | {trouble.ref for trouble in told_now.troubles}
                     gone = [ref for ref in boxes.destroyed if ref not in here]
                     yield Observation(
@@ -215,8 +215,7 @@ class ObjectLook:
         response = await first.call([*first.all_folders("all"), *states, *queries])
         boxes = first.take_folders(response, "all")
         items = {call.id.partition("-")[0]: response.get(call).get("state", "") for call in states}
-        # A cursor of no state has all of it read again: as long as a container is malformed, no delta tells when it no longer is.
-        cursor = Cursor(items, "" if boxes.troubles else boxes.state, server)
+        cursor = Cursor(items, boxes.state, server)
         yield Observation(
             folders=boxes.folders, folders_whole=bool(first.dialect.container) and _are_all(boxes), problems=boxes.troubles
         )

@@ -325,10 +325,10 @@ class Reader:
         found = Containers(state=answer.get("state", ""))
         for ref in answer[UNREADABLE]:
             named = f"{self.dialect.container} {ref}".strip()
-            found.troubles.append(Trouble(named, "the server's answer for it is malformed", ref))
+            found.troubles.append(Trouble(named, "the server's answer for it is malformed", ref, container=True))
         for one in answer["list"]:
             if why := _flaw(one):
-                found.troubles.append(Trouble(f"{self.dialect.container} {one['id']}", why, one["id"]))
+                found.troubles.append(Trouble(f"{self.dialect.container} {one['id']}", why, one["id"], container=True))
             else:
                 found.folders.append(self._folder(one))
         return found

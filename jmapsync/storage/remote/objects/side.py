@@ -87,7 +87,7 @@ class ObjectSide:
         self.is_read_only = account.is_read_only if account is not None else self.is_read_only
 
     async def _changes(self, since: Cursor, known: Callable[[], set[str]], again: Sequence[str]) -> AsyncIterator[Observation]:
-        look, told = ObjectLook(self._readers, known), set[str]()
+        look, told = ObjectLook(self._readers, known, unread=self.unread), set[str]()
         async for page in look.since(since):
             told.update(seen.ref for seen in page.items)
             told.update(trouble.ref for trouble in page.problems)
