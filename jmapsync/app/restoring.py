@@ -12,12 +12,15 @@ from jmapsync.app.sides import sides_of
 from jmapsync.app.sources import absolute
 from jmapsync.app.wiring import open_account
 from jmapsync.engine.account import AccountRun
-from jmapsync.engine.holding import ROLES, note_of
+from jmapsync.engine.holding import DEFAULT, ROLES, note_of
 from jmapsync.engine.options import Options
 from jmapsync.engine.report import worst
 from jmapsync.engine.selection import Stranger
 from jmapsync.errors import BusyError, ExitCode, JmapsyncError
+from jmapsync.kinds.calendars import CALENDARS
+from jmapsync.kinds.contacts import CONTACTS
 from jmapsync.kinds.mail import MAIL
+from jmapsync.kinds.tasks import TASKS
 from jmapsync.ledger import Ledger
 from jmapsync.storage.root import read_marker
 
@@ -29,8 +32,9 @@ if TYPE_CHECKING:
     from jmapsync.config import AccountConfig, KindConfig, SafetyConfig
     from jmapsync.engine.report import AccountReport, Progress
     from jmapsync.engine.restore import Restored
+    from jmapsync.kinds import Kind
 
-
+_KINDS = {kind.name: kind for kind in (MAIL, CONTACTS, CALENDARS, TASKS)}
 Results = list[tuple[str, "AccountReport", "Restored | None"]]
 """By kind: how it went, and what was put back unless it failed."""
 
@@ -129,17 +133,24 @@ async def _restore(
 def _strange(account: AccountConfig, source: Source, *, is_own: bool) -> tuple[Ledger, Stranger]:
     """Return a ledger in memory for a tree that is not the target's mirror, and what the account's own ledger knows of it."""
     known = Ledger.copy_of(account.state_dir / LEDGER)
-    folders = known.folders(MAIL.containers.kind)
-    tables = dict(folders.values())
+    kind = _KINDS[source.config.kind]
+    folders = known.folders(kind.containers.kind)
     roles: dict[str, str] = {}
-    for role, ref in json.loads(known.note(note_of(ROLES, MAIL.name)) or "{}").items() if not is_own else ():
-        record = known.by_ref(MAIL.containers.kind, [ref]).get(ref)
+    for role, ref in _roles(known, kind) if not is_own else ():
+        record = known.by_ref(kind.containers.kind, [ref]).get(ref)
         if record is not None and record.key in folders:
             roles[folders[record.key][0]] = role
-    is_mail = source.config.kind == MAIL.name
-    stranger = Stranger(source.is_mirror, tables if is_mail else {}, roles if is_mail else {})
+    tables = dict(folders.values()) if kind is MAIL else {}
+    stranger = Stranger(source.is_mirror, tables, roles)
     if source.is_mirror:
         known.forget_server()
         return known, stranger
     known.close()
     return Ledger.copy_of(None), stranger
+
+
+def _roles(known: Ledger, kind: Kind) -> list[tuple[str, str]]:
+    """Return the roles that an account's ledger knows of, and the ids of the containers that have them."""
+    default = known.note(note_of(DEFAULT, kind.name))
+    roles: dict[str, str] = json.loads(known.note(note_of(ROLES, kind.name)) or "{}")
+    return [*roles.items(), *([(DEFAULT, default)] if default else [])]

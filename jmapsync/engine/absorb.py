@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from jmapsync.engine.holding import RIGHTS, ROLES, note_of
+from jmapsync.engine.holding import DEFAULT, RIGHTS, ROLES, note_of
 from jmapsync.engine.intents import made
 from jmapsync.engine.waiting import Waiting
 from jmapsync.errors import SuspendedError
@@ -102,6 +102,9 @@ class Absorber:
         for ref in gone:
             self.remote.keys.pop(ref, None)
         self.ledger.set_note(note_of(ROLES, self.kind.name), json.dumps(roles, sort_keys=True))
+        for folder in page.folders:
+            if folder.default:
+                self.ledger.set_note(note_of(DEFAULT, self.kind.name), folder.ref)
         rights = {
             ref: held
             for ref, held in json.loads(self.ledger.note(note_of(RIGHTS, self.kind.name)) or "{}").items()

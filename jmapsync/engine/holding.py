@@ -43,6 +43,8 @@ RIGHTS = "rights"
 """The ledger's note of what may be done in each container of the server."""
 ROLES = "roles"
 """The ledger's note of the server's containers by their roles."""
+DEFAULT = "default"
+"""The ledger's note of the server's id of the address book or calendar that new items go to."""
 
 
 def note_of(name: str, kind: str) -> str:

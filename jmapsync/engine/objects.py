@@ -18,7 +18,8 @@ from jmapsync.formats.align import keys_between, with_keys
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.encoding import encode
 from jmapsync.formats.grouped import LINES
-from jmapsync.formats.patch import UnfitPatchError, apply, merge, words
+from jmapsync.formats.objects import apply_fitting
+from jmapsync.formats.patch import apply, merge, words
 from jmapsync.formats.putback import left_out, put_back
 from jmapsync.formats.setaside import bring_back, set_aside
 from jmapsync.storage.port import Body
@@ -120,10 +121,10 @@ class Objects:
         merged = merge(before, after, theirs, now)
         wanted = self._whole(work.change.key, now)
         if wanted is not now:
-            wanted = _with(wanted, merge(before, after, self._whole(work.change.key, theirs), wanted).patch)
+            wanted = apply_fitting(wanted, merge(before, after, self._whole(work.change.key, theirs), wanted).patch)[0]
         else:
-            wanted = _with(now, merged.patch)
-        return Edit(merged.patch, merged.conflicts, wanted, _with(theirs, merged.patch))
+            wanted, _ = apply_fitting(now, merged.patch)
+        return Edit(merged.patch, merged.conflicts, wanted, apply_fitting(theirs, merged.patch)[0])
 
     def _whole(self, key: int, held: Object) -> Object:
         """Return an object of the server with what it leaves out."""
@@ -197,13 +198,3 @@ def described(patch: Patch) -> list[str]:
 def _words(path: str) -> str:
     """Return a path for people; lines that no property stands for are kept as they are in one."""
     return _KEPT if path.rpartition("/")[2] in {"vCardProps", "iCalendar", LINES} or "iCalendar/" in path else words(path)
-
-
-def _with(item: Object, patch: Patch) -> Object:
-    """Return an object with what still fits of a patch."""
-    for path in sorted(patch):
-        try:
-            item = apply(item, {path: patch[path]})
-        except UnfitPatchError:
-            continue
-    return item

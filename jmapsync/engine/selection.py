@@ -40,4 +40,4 @@ class Stranger:
     tables: Mapping[str, str] = field(default_factory=dict)
     """The text of a folder's keyword table, by path; of folders that have none of their own."""
     roles: Mapping[str, str] = field(default_factory=dict)
-    """The role of a folder, by path: its mail belongs where the other account has that role."""
+    """The role of a folder, by path, or that it is the default collection: its items belong where the other account has that."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from jmapsync.engine.holding import DEFAULT
 from jmapsync.engine.threads import complete
 from jmapsync.formats.lines import Form
 
@@ -26,7 +27,7 @@ async def meet(mirror: Mirror, stranger: Stranger) -> None:
     if stranger.roles:
         pages = mirror.remote.look("", set, whole=True)
         first = await anext(pages)
-        theirs = {folder.role: folder.ref for folder in first.folders if folder.role}
+        theirs = {folder.role or DEFAULT: folder.ref for folder in first.folders if folder.role or folder.default}
     with mirror.ledger.transaction():
         for key, (path, kept) in mirror.ledger.folders(mirror.kind.containers.kind).items():
             mirror.ledger.put_folder(key, path, kept or stranger.tables.get(path, ""))

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from jmapsync.formats import align, canonical
+from jmapsync.formats.budget import OVERRIDES, check_file, check_object
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.damage import take_back
 from jmapsync.formats.fit import is_fit_card, is_fit_schedule
@@ -56,7 +57,11 @@ def schedules(type_: Literal["Event", "Task"]) -> FileCodec:
 
 
 def _text(data: bytes) -> bytes:
-    """Return a file that is text. Raises MalformedError for one with NUL, which no server takes, and a crash leaves behind."""
+    """Return a file that is text, and not too much of it. Raises MalformedError.
+
+    One with NUL is what a crash leaves behind, and no server takes it.
+    """
+    check_file(data)
     if b"\0" in data:
         raise MalformedError("It holds NUL characters, which are no part of any text.")
     return data
@@ -67,6 +72,7 @@ def _read_card(data: bytes) -> Object:
     from jmapsync.formats.vcard import read_card  # noqa: PLC0415  # a run with nothing to do converts nothing
 
     item = read_card(_text(data))
+    check_object(item)
     if not _UID.search(data):
         del item["uid"]
     return item
@@ -75,19 +81,27 @@ def _read_card(data: bytes) -> Object:
 def _write_card(version: Version, item: Object) -> bytes:
     from jmapsync.formats.vcard import write_card  # noqa: PLC0415  # as above
 
+    check_object(item)
     return _text(write_card(item, version))
 
 
 def _write_one(item: Object) -> bytes:
     from jmapsync.formats.ical import write_calendar  # noqa: PLC0415  # the icalendar library costs 100 ms
 
-    return _text(write_calendar(list(instances(item).values()) or [item]))
+    objects = list(instances(item).values()) or [item]
+    for one in objects:
+        check_object(one)
+    return _text(write_calendar(objects))
 
 
 def _read_one(type_: str, data: bytes) -> Object:
     from jmapsync.formats.ical import read_calendar  # noqa: PLC0415  # as above
 
     objects = read_calendar(_text(data))
+    if len(objects) > OVERRIDES:
+        raise MalformedError(f"The file holds more than {OVERRIDES:,} occurrences of a series.")
+    for item in objects:
+        check_object(item)
     found = str(objects[0].get("@type"))
     if found != type_:
         raise MalformedError(f"The file holds {_WORDS.get(found, 'something else')}, not {_WORDS[type_]}.")

@@ -105,6 +105,20 @@ def apply(item: Object, patch: Patch) -> Object:
     return result
 
 
+def apply_fitting(item: Object, patch: Patch) -> tuple[Object, Patch]:
+    """Return an object with what fits of a patch, and what of it does not fit."""
+    try:
+        return apply(item, patch), {}
+    except UnfitPatchError:
+        unfit: Patch = {}
+        for path in sorted(patch):
+            try:
+                item = apply(item, {path: patch[path]})
+            except UnfitPatchError:
+                unfit[path] = patch[path]
+        return item, unfit
+
+
 def follow(item: Any, names: Sequence[str]) -> Any:  # noqa: ANN401 # any JSON value
     """Return what an object holds behind some names; None where it holds nothing."""
     for name in names:

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jmapsync.formats.canonical import changes
 from jmapsync.formats.instances import INSTANCES, instances
-from jmapsync.formats.objects import MAPS_OF_PATCHES, UnfitPatchError, apply, at, diff, escape, follow, same, tokens, words
+from jmapsync.formats.objects import (
+    MAPS_OF_PATCHES,
+    UnfitPatchError,
+    apply,
+    apply_fitting,
+    at,
+    diff,
+    escape,
+    follow,
+    same,
+    tokens,
+    words,
+)
 from jmapsync.formats.plain import plain_line, text_key
 from jmapsync.formats.shapes import KEYED, part_at
 
@@ -139,14 +151,9 @@ def missing(patch: Patch, item: Object) -> Patch:
 
     What the object holds beside it is no loss, and neither is what goes without saying or means the same (formats.canonical).
     """
-    lost: Patch = {}
-    shown = item
-    for path in sorted(patch):
-        value, held = patch[path], at(item, path)
-        try:
-            shown = apply(shown, {path: value if value is None else _overlaid(path, held, value)})
-        except UnfitPatchError:
-            lost[path] = value
+    over = {path: value if value is None else _overlaid(path, at(item, path), value) for path, value in patch.items()}
+    shown, unfit = apply_fitting(item, over)
+    lost = {path: patch[path] for path in unfit}
     return {**lost, **changes(item, shown)}
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jmapsync.formats.align import keys_between, with_keys
 from jmapsync.formats.grouped import fold, unfold
 from jmapsync.formats.instances import INSTANCES, instances
-from jmapsync.formats.objects import MAPS_OF_PATCHES, UnfitPatchError, apply, at, diff, follow, same, tokens
+from jmapsync.formats.objects import MAPS_OF_PATCHES, UnfitPatchError, apply, apply_fitting, at, diff, follow, same, tokens
 from jmapsync.formats.patch import is_lines, merge, missing, without_lines
 
 if TYPE_CHECKING:
@@ -33,12 +33,7 @@ def put_back(now: Object, held: Object, lost: Patch) -> Object:
     if not lost:
         return now
     before = fold(held)
-    whole = before
-    for path in sorted(lost):
-        try:
-            whole = apply(whole, {path: lost[path]})
-        except UnfitPatchError:
-            continue
+    whole, _ = apply_fitting(before, lost)
     if same(before, whole):
         return now
     result = _put_back(fold(now), before, whole)

@@ -72,6 +72,8 @@ class Folder(Struct, frozen=True):
     """On the disk: the server's id that the folder is marked with, if no other folder is."""
     color: str = ""
     """#RRGGBB, of an address book or calendar."""
+    default: bool = False
+    """On the server: whether it is the address book or calendar that new items go to (`isDefault`)."""
     bare: bool = False
     """On the disk: whether it is left out by the user's wish, and there only for what lies in it."""
 

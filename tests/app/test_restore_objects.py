@@ -121,3 +121,41 @@ def test_another_account_gets_the_objects_too(pim: Pim, server: DemoServer) -> N
             assert [item["uid"] for item in other.account.calendars.inside("Tasks")] == ["proofs"]
         assert [one.report.to_server.total for one in found.values()] == [0] * 4
     pim.settle()
+
+
+def test_what_was_in_the_default_collection_goes_into_the_other_server_s_default(pim: Pim, server: DemoServer) -> None:
+    """As mail goes by the roles of mailboxes, whatever their names."""
+    with DemoServer(user="eve", password="eve") as other:
+        for store in (other.account.contacts, other.account.calendars):
+            store.edit_collection("", name="Elsewhere")
+            store.create_collection("Contacts" if store is other.account.contacts else "Calendar")
+        secret = pim.base / "other"
+        secret.touch(mode=0o600)
+        secret.write_text("eve")
+        table = f'[accounts.new]\nurl = "{other.url}"\nuser = "eve"\nauth = "basic"\npassword_file = "{secret}"\n'
+        pim.config.write_text(f'{pim.config.read_text()}{table}[accounts.new.contacts]\npath = "{pim.base / "new"}"\n')
+        for _ in range(2):
+            restore(pim, into="new")
+            cards, events = other.account.contacts, other.account.calendars
+            assert [item["uid"] for item in cards.inside("Elsewhere")] == ["ada"]
+            assert [item["uid"] for item in cards.inside("Friends")] == ["bob"]
+            assert [item["uid"] for item in events.inside("Elsewhere")] == ["weekly"]
+            assert [item["uid"] for item in events.inside("Tasks")] == ["proofs"]
+            assert sorted(one["name"] for one in cards.collections.values()) == ["Contacts", "Elsewhere", "Friends"]
+            assert sorted(one["name"] for one in events.collections.values()) == ["Calendar", "Elsewhere", "Tasks"]
+    pim.settle()
+
+
+def test_a_default_that_was_changed_since_is_the_one_that_counts(pim: Pim, server: DemoServer) -> None:
+    server.account.contacts.set_default(server.account.contacts.collection("Friends")["id"])
+    pim.run()
+    with DemoServer(user="eve", password="eve") as other:
+        secret = pim.base / "other"
+        secret.touch(mode=0o600)
+        secret.write_text("eve")
+        table = f'[accounts.new]\nurl = "{other.url}"\nuser = "eve"\nauth = "basic"\npassword_file = "{secret}"\n'
+        pim.config.write_text(f'{pim.config.read_text()}{table}[accounts.new.contacts]\npath = "{pim.base / "new"}"\n')
+        other.account.contacts.edit_collection("", name="Elsewhere")
+        restore(pim, into="new", kind="contacts")
+        assert [item["uid"] for item in other.account.contacts.inside("Elsewhere")] == ["bob"]
+        assert [item["uid"] for item in other.account.contacts.inside("Contacts")] == ["ada"]

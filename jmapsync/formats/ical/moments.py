@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jmapsync.formats.budget import Clock
 from jmapsync.formats.ical import jcal
 from jmapsync.formats.ical.lines import Component, Line, params_text
 from jmapsync.formats.ical.times import MIDNIGHT, basic, basic_date, to_local
@@ -33,7 +34,7 @@ class Moment(NamedTuple):
 class Source:
     """The time zones of a file that is read."""
 
-    __slots__ = ("_known", "_year", "vtimezones")
+    __slots__ = ("_clock", "_known", "_year", "vtimezones")
 
     def __init__(self, components: Iterable[Component]) -> None:
         self.vtimezones: dict[str, Component] = {}
@@ -41,6 +42,7 @@ class Source:
             if component.name == "VTIMEZONE" and (tzid := component.first("TZID")) is not None:
                 self.vtimezones.setdefault(tzid.value, component)
         self._known: dict[str, str | None] = {}
+        self._clock = Clock()
         self._year = 0
 
     def start(self, lines: Iterable[Line]) -> None:
@@ -54,7 +56,7 @@ class Source:
         """Return the IANA zone of a TZID: by its name, by the place its VTIMEZONE names, by the rules that this gives."""
         if tzid not in self._known:
             component = self.vtimezones.get(tzid)
-            self._known[tzid] = zone_of_tzid(tzid, None if component is None else list(_lines(component)), self._year)
+            self._known[tzid] = zone_of_tzid(tzid, None if component is None else list(_lines(component)), self._year, self._clock)
         return self._known[tzid]
 
     def keep(self, reading: Reading, tzid: str) -> None:
@@ -78,8 +80,11 @@ def _lines(component: Component) -> Iterable[str]:
     yield f"END:{component.name}"
 
 
-def zone_of_tzid(tzid: str, lines: list[str] | None, year: int) -> str | None:
-    """Return the IANA zone of a TZID, with the lines of its VTIMEZONE where there is one."""
+def zone_of_tzid(tzid: str, lines: list[str] | None, year: int, clock: Clock) -> str | None:
+    """Return the IANA zone of a TZID, with the lines of its VTIMEZONE where there is one.
+
+    Raises MalformedError where its rules change the clock too often.
+    """
     by_name = zone_of_name(tzid)
     if by_name is not None or lines is None:
         return by_name
@@ -87,6 +92,7 @@ def zone_of_tzid(tzid: str, lines: list[str] | None, year: int) -> str | None:
         name, _, value = line.partition(":")
         if name == "X-LIC-LOCATION" and is_zone(value):
             return zone_of_name(value)
+    clock.check(lines, year)
     return zone_of_rules("\r\n".join([*lines, ""]), year)
 
 
@@ -110,11 +116,13 @@ def read_moment(line: Line, source: Source, text: str | None = None) -> Moment |
 class Target:
     """The time zones of a file that is written: those that its lines name, and the years for which."""
 
-    __slots__ = ("_kept", "_used", "_year", "endless", "moments")
+    __slots__ = ("_clock", "_kept", "_used", "_year", "_zones", "endless", "moments")
 
     def __init__(self, objects: Iterable[Object]) -> None:
         self._kept: dict[str, list[str]] = {}
         self._used: dict[str, None] = {}
+        self._zones: dict[str, str | None] = {}
+        self._clock = Clock()
         self._year = 0
         self.moments: list[str] = []
         self.endless = False
@@ -136,9 +144,11 @@ class Target:
 
     def tzid(self, zone: str | None, noted: object) -> str | None:
         """Return the TZID to write for a zone: the one that the file had, where it still stands for this zone."""
-        if isinstance(noted, str) and noted and zone_of_tzid(noted, self._kept.get(noted), self._year) == zone:
-            return noted
-        return zone
+        if not isinstance(noted, str) or not noted:
+            return zone
+        if noted not in self._zones:
+            self._zones[noted] = zone_of_tzid(noted, self._kept.get(noted), self._year, self._clock)
+        return noted if self._zones[noted] == zone else zone
 
     def use(self, tzid: str) -> None:
         """Note that a line names a zone."""

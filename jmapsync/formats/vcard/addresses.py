@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.contentline import Line, Params
 from jmapsync.formats.vcard.components import ADDRESS, Structured, read_components, write_components
 from jmapsync.formats.vcard.draft import TYPE_OF_CONTEXT, Draft, keyed, write_common
@@ -23,12 +24,16 @@ _GEO = re.compile(r"\s*([+-]?[\d.]+)\s*[;,]\s*([+-]?[\d.]+)\s*\Z", re.ASCII)
 _EMPTY = ";" * 17
 _EMPTY_3 = ";" * 6
 _PREFIX = "ADDR"
+_MOST = 2_000
+"""Lines of one card: each LABEL, GEO and TZ is compared with every address."""
 
 
 def read_addresses(reading: Reading, lines: list[Line], spoken: list[tuple[Line, Line]]) -> None:
     """Read all ADR, LABEL, GEO and TZ lines of a card in their order; `spoken` pairs an ADR line with its pronunciation."""
     sounds = {id(main): line for main, line in spoken}
     made: list[tuple[Line, Object]] = []
+    if len(lines) > _MOST:
+        raise MalformedError(f"It has more than the {_MOST:,} addresses and places that are converted.")
     for line in lines:
         if line.name == "ADR":
             address = _read_adr(reading, line, sounds.get(id(line)))

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from jmapsync.storage.remote.objects.dialect import Dialect
 
 DEFAULT = "Default"
-"""The address book that is always there where a server has no way to tell of them (Cyrus' vendor contacts)."""
+"""The address book that is always there where a server has no way to tell of them (Cyrus' vendor contacts); its first calendar."""
 TYPES = ("Event", "Task")
 HOMELESS = "the server names no address book or calendar that it is in"
 ADRIFT = "the server says it is in an address book or calendar that cannot be read, or that it does not list: {}"
@@ -335,12 +335,13 @@ class Reader:
 
     def unlisted(self, ref: str) -> Folder:
         """Return a container of which nothing is known but its id."""
-        return Folder(ref, "Contacts" if ref == DEFAULT else ref, "")
+        return Folder(ref, "Contacts" if ref == DEFAULT else ref, "", default=ref == DEFAULT)
 
     def _folder(self, raw: dict[str, Any]) -> Folder:
         rights = frozenset(name for name, held in (raw.get("myRights") or {}).items() if held is True)
         color = as_rgb(str(raw.get("color") or "")) if self.dialect.colored else ""
-        return Folder(raw["id"], raw["name"], "", rights=rights, color=color)
+        default = raw.get("isDefault") is True or (self.dialect.raw and raw["id"] == DEFAULT)
+        return Folder(raw["id"], raw["name"], "", rights=rights, color=color, default=default)
 
 
 def _flaw(raw: dict[str, Any]) -> str:
