@@ -6,7 +6,7 @@ Nothing here decides what is to be done. An echo of our own write compares equal
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 BLOB = b"urn:jmapsync:blob:"
 LIKELY_BLOB = 50_000
 """Octets that data on the server is taken to have, which a card or an event only names."""
+PAGE = 1000
+"""Items read from the ledger at a time."""
 FEW = 3
 PERCENT = 20
 """From more than so many messages on, and so many of a hundred, other content under known ids means another server."""
@@ -46,6 +48,8 @@ class Absorber:
     adopt_folder: Callable[[int, str, str], None]
     """Told the key, path and server id of a local folder when they become known."""
     scope: Scope
+    _gone: set[int] = field(default_factory=set)
+    """Containers that this run saw to be gone on the server."""
 
     def load(self) -> None:
         """Give the remote side the containers and roles known from earlier looks."""
@@ -54,6 +58,17 @@ class Absorber:
         self.scope.load()
 
     # the server's side
+
+    def bereft(self) -> list[str]:
+        """Return the ids of the items that the server is believed to have in a container which it has no longer."""
+        gone, self._gone = self._gone, set()
+        if not gone:
+            return []
+        kind, after, refs = self.kind.items.kind, 0, list[str]()
+        while records := self.ledger.all(kind, after=after, limit=PAGE):
+            after = records[-1].key
+            refs += [str(one.ref) for one in records if one.remote is not None and one.remote.homes & gone]
+        return refs
 
     def unanswered(self) -> list[str]:
         """Begin a look and return the ids that an earlier one got no answer for, or has not told of yet."""
@@ -101,6 +116,7 @@ class Absorber:
         self.ledger.save(replace(record, remote=None) for record in records.values())
         for ref in gone:
             self.remote.keys.pop(ref, None)
+        self._gone |= {record.key for record in records.values() if record.remote is not None}
         self.ledger.set_note(note_of(ROLES, self.kind.name), json.dumps(roles, sort_keys=True))
         for folder in page.folders:
             if folder.default:

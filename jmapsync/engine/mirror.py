@@ -68,6 +68,8 @@ class Mirror:
     _begun: bool = False
     _disk_seen: bool = False
     """Whether the disk was looked at already, because it alone gave the hint."""
+    _listed: bool = False
+    """Whether the last look at the server was at everything there is, and proven so."""
     _told: AsyncIterator[Observation] | None = None
     """A look at the server that was begun ahead."""
 
@@ -124,13 +126,12 @@ class Mirror:
 
     def _pages(self, *, full: bool) -> AsyncIterator[Observation]:
         """Begin a look at the server."""
-        kind = self.kind
-        cursor = self.ledger.cursor(kind.name, Side.REMOTE)
+        cursor = self.ledger.cursor(self.kind.name, Side.REMOTE)
         doubtful = self.ledger.records(sorted(self.doubtful)).values()
         refs = {one.ref for one in doubtful if one.ref is not None and one.remote is not None}
         again = sorted(refs.union(self.absorber.unanswered()))
         full = full or bool(self.scope.must_list())
-        return self.remote.look(cursor, lambda: self.ledger.refs(kind.items.kind) | self.ledger.refs(kind.kept), again, whole=full)
+        return self.remote.look(cursor, self._known, again, whole=full)
 
     async def look(self, containers: Containers, guard: Guard, number: int = 0) -> None:
         """Look at both sides and take in what they hold; what only one side seems to have may be the same.
@@ -142,13 +143,14 @@ class Mirror:
         pages, self._told = self._told or self._pages(full=self.options.full and number == 0), None
         why = self.scope.must_list()
         told = await self._take_pages(guard, pages)
-        self.scope.has_listed(why)
+        self.scope.has_listed(why if self._listed else "")
         if why := self.scope.must_list():
             told |= await self._take_pages(guard, self._pages(full=True))
-            self.scope.has_listed(why)
+            self.scope.has_listed(why if self._listed else "")
         if self.scope.must_look:
             self.scope.must_look = False
             absorber.take_local_folders(await complete(self.local.look_folders, self.ledger))
+        await self._ask_bereft(guard)
         if made(self.ledger, kind.containers.kind) - told:
             # It was destroyed again, which no list of changes has to tell; those who list everything name what there is.
             await self._take_pages(guard, self._pages(full=True))
@@ -163,10 +165,23 @@ class Mirror:
             return
         await Adopter(kind, self.ledger, self.local, self.remote, self.clock).run()
 
+    async def _ask_bereft(self, guard: Guard) -> None:
+        """Ask for the items whose containers are gone on the server, and of which nothing was told: James 3.8 tells nothing."""
+        refs = await complete(self.absorber.bereft)
+        if refs:
+            cursor = self.ledger.cursor(self.kind.name, Side.REMOTE)
+            await self._take_pages(guard, self.remote.look(cursor, self._known, refs))
+
+    def _known(self) -> set[str]:
+        """Return the ids that the server is believed to have."""
+        return self.ledger.refs(self.kind.items.kind) | self.ledger.refs(self.kind.kept)
+
     async def _take_pages(self, guard: Guard, pages: AsyncIterator[Observation]) -> set[str]:
         """Take in a look at the server; return the ids of the containers that it told of."""
         told: set[str] = set()
+        self._listed = False
         async for page in pages:
+            self._listed = self._listed or page.whole
             told.update(page.gone_folders, (folder.ref for folder in page.folders))
             try:
                 # In a thread, so that the server's next answer comes in meanwhile.

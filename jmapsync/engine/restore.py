@@ -25,6 +25,7 @@ from jmapsync.engine.threads import complete
 from jmapsync.engine.unite import unite
 from jmapsync.errors import ExitCode, Remedy
 from jmapsync.formats.flags import parse_name
+from jmapsync.jmap.wire import split
 from jmapsync.planner import plan
 from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Change, Order, Present, Side, Verb
 from jmapsync.storage.port import Job, Outcome
@@ -46,6 +47,8 @@ one of them: hence another look.
 """
 PAGE = 1000
 """Items read from the ledger at a time."""
+OCTETS = 16 << 20
+"""Octets of messages that are compared at a time."""
 BATCH = 500
 """Emails whose keywords and mailboxes are mended at a time."""
 MISSING = "the server does not have it"
@@ -82,6 +85,8 @@ class Restorer:
     _tried: set[int] = field(default_factory=set)
     """Keys of what was, or would be, sent."""
     _paths: dict[int, str] = field(default_factory=dict)
+    _rewritten: set[int] = field(default_factory=set)
+    """Keys of what the server holds with other bytes, or does not give."""
     _stale: int = 0
 
     def __post_init__(self) -> None:
@@ -104,6 +109,8 @@ class Restorer:
             if later and number < ROUNDS - 1:
                 mirror.progress.say(mirror.account, f"The server put {counted(later, 'item')} off; asking it again.")
                 await asyncio.sleep(PAUSE * 2**number)
+        if mirror.codec is None and not mirror.options.dry:
+            await self._compare()
         self._conclude()
         return self.restored
 
@@ -274,6 +281,26 @@ class Restorer:
                     mirror.report.to_server.add(Verb.UPDATE)
         mirror.progress.advance(mirror.account, mirror.kind.name, len(some), 0)
 
+    async def _compare(self) -> None:
+        """Find out of what was sent whether the server holds the same bytes, where another blob id leaves that open."""
+        mirror = self.mirror
+        for page in self._pages():
+            asked = [record for record in page if _is_in_doubt(record)]
+            digests = await mirror.remote.digests(asked)
+            equal = [record for record in asked if digests.get(record.key, "") == record.digest]
+            self._rewritten |= {record.key for record in asked if digests.get(record.key, record.digest) != record.digest}
+            for some in split((one for one in asked if one.key not in digests), BATCH, OCTETS, lambda one: one.size):
+                for key, body in (await mirror.remote.read(some)).items():
+                    is_read = body.data is not None or body.path is not None
+                    equal += [one for one in some if one.key == key and is_read and body.digest == one.digest]
+                    if body.path is not None:
+                        body.path.unlink(missing_ok=True)
+                same = {one.key for one in equal}
+                self._rewritten |= {one.key for one in some if one.key not in same}
+            with mirror.ledger.transaction():
+                records = mirror.ledger.records([one.key for one in equal])
+                mirror.ledger.save(_proven(one) for one in records.values())
+
     # telling
 
     def _refused(self) -> list[HeldBack]:
@@ -294,7 +321,7 @@ class Restorer:
             for record in page:
                 if record.remote is None and not mirror.options.dry and record.name not in named:
                     report.problems.append(Problem(record.name, "it could not be put back yet; restore again"))
-                elif mirror.codec is None and _is_rewritten(record):
+                elif record.key in self._rewritten:
                     report.problems.append(Problem(record.name, "the server keeps it with other bytes than these"))
         report.problems += [Problem(one, "nothing of that name is mirrored") for one in self._not_found()]
         if report.problems:
@@ -330,8 +357,16 @@ def released(record: Record, homes: Homes, tags: Tags) -> Record:
     return replace(record, base=Base(local, remote))
 
 
-def _is_rewritten(record: Record) -> bool:
-    """Tell whether the server took a message that was sent, and holds other bytes of it."""
+def _proven(record: Record) -> Record:
+    """Return a message whose bytes the server was seen to hold as they are here."""
+    assert record.base is not None  # noqa: S101 - in doubt before
+    assert record.remote is not None  # noqa: S101
+    base = replace(record.base, remote=replace(record.base.remote, sense=record.digest))
+    return replace(record, base=base, remote=replace(record.remote, sense=record.digest))
+
+
+def _is_in_doubt(record: Record) -> bool:
+    """Tell whether the server took a message that was sent, and it is not known which bytes of it it holds."""
     base, seen = record.base, record.remote
     return base is not None and seen is not None and seen.body == base.remote.body and not base.remote.sense
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import msgspec
 
 from jmapsync.errors import JmapsyncError, LocalError, Remedy, Scope, ServerError, UnsupportedError
+from jmapsync.jmap.accept import JSON
 from jmapsync.jmap.bounds import API_OCTETS
 from jmapsync.jmap.decoding import DecodeError, decode_json
 from jmapsync.jmap.failures import MethodError, RequestError
@@ -94,7 +95,7 @@ async def upload(client: Client, account_id: str, source: bytes | Path, media_ty
         read,
         purpose="uploads",
         lanes=client.upload_lanes,
-        headers={"Content-Type": media_type, "Content-Length": str(size), "Accept": "application/json"},
+        headers={"Content-Type": media_type, "Content-Length": str(size), "Accept": JSON},
         content=lambda: source if isinstance(source, bytes) else _contents(source, size),
         size_limit="maxSizeUpload",
     )

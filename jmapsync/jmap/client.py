@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from jmapsync.errors import DiscoveryError, HostRefusedError, ServerError
 from jmapsync.jmap import discovery
+from jmapsync.jmap.accept import JSON
 from jmapsync.jmap.bounds import SESSION_OCTETS, Bounds
 from jmapsync.jmap.bundle import Bundle
 from jmapsync.jmap.divide import send_divided
@@ -191,7 +192,7 @@ class Client:
             lambda reply: decode_response(reply.body),
             purpose="requests",
             lanes=self.request_lanes,
-            headers={"Content-Type": "application/json", "Accept": "application/json"},
+            headers={"Content-Type": "application/json", "Accept": JSON},
             content=lambda: body,
             repeatable=repeatable,
         )
@@ -253,7 +254,7 @@ class Client:
             url,
             lambda reply: Session.parse(reply.body, reply.url),
             purpose="the look for its session",
-            headers={"Accept": "application/json"},
+            headers={"Accept": JSON},
             most=SESSION_OCTETS,
         )
 

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
 from jmapsync.errors import HostRefusedError, OutcomeUnknownError, Remedy, ServerError
+from jmapsync.jmap.accept import ANYTHING
 from jmapsync.jmap.bounds import API_OCTETS, ERROR_OCTETS, TooLargeError
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.hosts import Approval, Origin
@@ -122,7 +123,7 @@ class Exchange:
         while True:
             await self._cool_down()
             try:
-                async with lanes, self._open("GET", url, {}, None, purpose) as response:
+                async with lanes, self._open("GET", url, {"Accept": ANYTHING}, None, purpose) as response:
                     if not response.is_success:
                         judge(await self.transport.read(response, ERROR_OCTETS))
                     skip = had

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from jmapsync.errors import NetworkError, ServerError, UnsupportedError
+from jmapsync.jmap.accept import EVENTS
 from jmapsync.jmap.decoding import DecodeError, decode_json
 from jmapsync.jmap.failures import RequestError
 
@@ -134,7 +135,7 @@ class EventSource:
     async def connect(self, session: Session) -> AsyncIterator[AsyncGenerator[StateChange, None]]:
         """Open one event stream; see `Push.connect`."""
         url = expand(session.event_source_url or "", self._ping)
-        headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity", "Cache-Control": "no-store"}
+        headers = {"Accept": EVENTS, "Accept-Encoding": "identity", "Cache-Control": "no-store"}
         if self._last_id:
             headers["Last-Event-ID"] = self._last_id
         async with contextlib.AsyncExitStack() as stack:

@@ -22,6 +22,7 @@ from websockets.exceptions import (
 from websockets.typing import Subprotocol
 
 from jmapsync.errors import ForbiddenError, SignInError
+from jmapsync.jmap.accept import JSON
 from jmapsync.jmap.bounds import CONNECT_SECONDS
 from jmapsync.jmap.certificates import Certificates, tls_failure
 from jmapsync.jmap.failures import RequestError
@@ -140,7 +141,7 @@ class WebSocket:
                 url.replace("http", "ws", 1),
                 subprotocols=[_JMAP],
                 compression=None,
-                additional_headers=headers,
+                additional_headers={**headers, "Accept": JSON},
                 user_agent_header=None,
                 proxy=proxy.url if proxy is not None else None,
                 open_timeout=self._ping * (1 + _LATE),

@@ -26,6 +26,8 @@ PROPERTIES = ("id", "blobId", "mailboxIds", "keywords", "receivedAt", "size")
 READ_BACK = ("id", "blobId", "mailboxIds", "keywords")
 """What is read again after a change."""
 MAILBOX_PROPERTIES = ("id", "name", "parentId", "role", "myRights")
+IMPORTING = "jmapsync-import"
+"""The keyword of a message that is being imported into a server that takes none without (James); nobody is shown it."""
 HOMELESS = "the server names no mailbox that it is in"
 ADRIFT = "the server says it is in a mailbox that cannot be read: {}"
 
@@ -157,8 +159,9 @@ def get_mailboxes(account: str, ids: Sequence[str] | Ref | None, name: str) -> C
 
 
 def tags_of(email: Email) -> frozenset[str]:
-    """Return the keywords of an email; case does not count (RFC 8621, 4.1.1), and what is no keyword is passed over."""
-    return frozenset(word.lower() for word, held in email.keywords.items() if held and valid_keyword(word))
+    """Return the keywords of an email; case does not count (RFC 8621, 4.1.1). What is no keyword, or ours, is passed over."""
+    words = (word.lower() for word, held in email.keywords.items() if held and valid_keyword(word))
+    return frozenset(word for word in words if word != IMPORTING)
 
 
 def version_of(email: Email, boxes: Boxes, digest: str = "") -> Version:

@@ -20,7 +20,18 @@ from jmapsync.jmap.wire import Call, split
 from jmapsync.planner.model import Version
 from jmapsync.storage.port import Job, Outcome, Receipt
 from jmapsync.storage.remote.concurrent import together
-from jmapsync.storage.remote.emails import MAIL, READ_BACK, Email, emails_of, get_emails, patch, seconds, utc_date, version_of
+from jmapsync.storage.remote.emails import (
+    IMPORTING,
+    MAIL,
+    READ_BACK,
+    Email,
+    emails_of,
+    get_emails,
+    patch,
+    seconds,
+    utc_date,
+    version_of,
+)
 from jmapsync.storage.remote.write import failed_call, read_back, refusal
 
 if TYPE_CHECKING:
@@ -48,6 +59,10 @@ class Importer:
         self._client = client
         self._account = account
         self._boxes = boxes
+        self._marked = False
+        """Whether the server takes no message without a keyword (James 3.8)."""
+        self._single = False
+        """Whether the server takes no message into several mailboxes at once (James 3.8)."""
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Import messages whose bodies are in the jobs, and return a receipt for each, in no particular order."""
@@ -94,17 +109,48 @@ class Importer:
         except OutcomeUnknownError as error:
             return [Receipt(job.order.key, Outcome.STALE, why=error.message) for job, _ in some]
         except MethodError as error:
-            if error.type == "requestTooLarge" and len(some) > 1:
-                middle = len(some) // 2
-                return [*await self._import(some[:middle], again=again), *await self._import(some[middle:], again=again)]
-            return [failed_call(job, error) for job, _ in some]
-        created = answer.get("created") or {}
-        errors = set_errors(answer, "notCreated")
+            return await self._refused(some, error, again=again)
+        created, errors = answer.get("created") or {}, set_errors(answer, "notCreated")
+        if split_up := [one for one in some if self._is_too_many(one[0], errors.get(f"k{one[0].order.key}"))]:
+            self._single = True
+            whole = [one for one in some if one not in split_up]
+            rest = await self._import(split_up, again=again)
+            return [*rest, *await self._receipts(whole, created, errors, read_back(response, back), again=again)]
+        return await self._receipts(some, created, errors, read_back(response, back), again=again)
+
+    async def _refused(self, some: list[tuple[Job, Uploaded]], error: MethodError, *, again: bool) -> list[Receipt]:
+        """Return the receipts of a call that was refused as a whole: one malformed argument may be why, to James one is."""
+        if error.type == "invalidArguments" and not self._marked and any(not job.order.tags for job, _ in some):
+            self._marked = True
+            return await self._import(some, again=again)
+        if error.type in {"requestTooLarge", "invalidArguments"} and len(some) > 1:
+            middle = len(some) // 2
+            return [*await self._import(some[:middle], again=again), *await self._import(some[middle:], again=again)]
+        return [failed_call(job, error) for job, _ in some]
+
+    def _is_too_many(self, job: Job, error: SetError | None) -> bool:
+        """Tell whether a message may have been refused because it was to go into several mailboxes."""
+        if error is None or self._single or len(self._boxes.ids(job.order.homes)) == 1:
+            return False
+        return error.type in {"invalidArguments", "invalidProperties", "tooManyMailboxes"}
+
+    async def _receipts(
+        self,
+        some: list[tuple[Job, Uploaded]],
+        created: dict[str, Any],
+        errors: dict[str, SetError],
+        back: list[Email],
+        *,
+        again: bool,
+    ) -> list[Receipt]:
+        """Return what came of each message."""
         bound = await self._existing([error.existing_id for error in errors.values() if error.existing_id])
         bound |= await self._bring_in(
             [(job, errors[name].existing_id) for job, _ in some if (name := f"k{job.order.key}") in errors], bound
         )
-        held = await self._held([str(told["id"]) for told in created.values()], read_back(response, back))
+        made = [(job, str(created[name]["id"])) for job, _ in some if (name := f"k{job.order.key}") in created]
+        held = await self._complete(made, {email.id: email for email in back})
+        held = await self._held([ref for _, ref in made], held)
         receipts, forgotten = [], []
         for job, uploaded in some:
             name = f"k{job.order.key}"
@@ -123,11 +169,38 @@ class Importer:
             receipts += await self._import(ready, again=False)
         return receipts
 
+    async def _complete(self, made: Sequence[tuple[Job, str]], held: dict[str, Email]) -> dict[str, Email]:
+        """Give messages what they could not be imported with, and return them as they are then.
+
+        Where that fails they are as they were made: the next look shows what they lack.
+        """
+        changes: dict[str, dict[str, Any]] = {}
+        for job, ref in made:
+            homes = self._homes(job)
+            lacking = [box for box in self._boxes.ids(job.order.homes) if box not in homes]
+            marks = [IMPORTING] if self._marked and not job.order.tags else []
+            if lacking or marks:
+                changes[ref] = patch((), marks, lacking, ())
+        if not changes:
+            return held
+        update = Call("Email/set", {"accountId": self._account.id, "update": changes}, "set")
+        back = get_emails(self._account.id, list(changes), "back", READ_BACK)
+        with contextlib.suppress(OutcomeUnknownError):
+            response = await self._call([update, back])
+            return held | {email.id: email for email in read_back(response, back)}
+        return held
+
+    def _homes(self, job: Job) -> list[str]:
+        """Return the mailboxes that a message is imported into."""
+        homes = sorted(self._boxes.ids(job.order.homes))
+        return homes[:1] if self._single else homes
+
     def _email(self, job: Job, uploaded: Uploaded) -> dict[str, Any]:
+        words = sorted(job.order.tags) or ([IMPORTING] if self._marked else [])
         return {
             "blobId": uploaded.blob_id,
-            "mailboxIds": dict.fromkeys(sorted(self._boxes.ids(job.order.homes)), True),
-            "keywords": dict.fromkeys(sorted(job.order.tags), True),
+            "mailboxIds": dict.fromkeys(self._homes(job), True),
+            **({"keywords": dict.fromkeys(words, True)} if words else {}),
             "receivedAt": utc_date(job.stamp),
         }
 
@@ -135,12 +208,11 @@ class Importer:
         """Return the encoded size of one email to import and of the id that is read back."""
         return len(msgspec.json.encode(self._email(*one))) + 40
 
-    async def _held(self, refs: Sequence[str], back: Sequence[Email]) -> dict[str, Email]:
+    async def _held(self, refs: Sequence[str], held: dict[str, Email]) -> dict[str, Email]:
         """Return the emails just made as the server holds them; those that were not read back in the same request are asked for.
 
         A server need not know creation ids in /get (RFC 8620, 5.1 and 5.3).
         """
-        held = {email.id: email for email in back}
         if missing := [ref for ref in refs if ref not in held]:
             with contextlib.suppress(MethodError):
                 held.update(await self._existing(missing))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from jmapsync.jmap.failures import MethodError, SetError, set_errors
 from jmapsync.jmap.wire import Call
 from jmapsync.storage.outbox import Baseline
 from jmapsync.storage.remote.decoding import listed
-from jmapsync.storage.remote.emails import MAIL, Email, Mailbox, emails_of, get_emails, get_mailboxes
+from jmapsync.storage.remote.emails import MAIL, Email, Mailbox, emails_of, get_emails, get_mailboxes, utc_date
 from jmapsync.storage.remote.imports import MEDIA_TYPE
 
 if TYPE_CHECKING:
@@ -154,7 +155,13 @@ class Post:
 
     async def make_draft(self, desk: Desk, blob_id: str) -> tuple[str, bool]:
         """Make a draft of an upload; return its id, and whether it is new. Raises RefusedError, OutcomeUnknownError."""
-        email = {"blobId": blob_id, "mailboxIds": {desk.drafts: True}, "keywords": _DRAFT}
+        # The default of receivedAt is the present (RFC 8621, 4.8), but James wants to be told.
+        email = {
+            "blobId": blob_id,
+            "mailboxIds": {desk.drafts: True},
+            "keywords": _DRAFT,
+            "receivedAt": utc_date(int(time.time())),
+        }
         call = Call("Email/import", {"accountId": self._account.id, "emails": {"draft": email}}, "import")
         answer = (await self._call([call], repeatable=False)).get(call)
         created = (answer.get("created") or {}).get("draft")
