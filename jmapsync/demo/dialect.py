@@ -6,6 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from jmapsync.demo.freedoms import NONE, Freedoms
+
 if TYPE_CHECKING:
     from jmapsync.demo.problems import JsonObject
 
@@ -75,6 +77,12 @@ class Dialect:
     object_limits: Literal["method", "request"] = "method"
     """Too many objects in `/get` or `/set` refuse the call by requestTooLarge, or the request by `limit` (Cyrus)."""
     result_reference_error: str = "invalidResultReference"
+    version: str = ""
+    """What the first media type of Accept has to name; all else is answered by 404 (James 3.8)."""
+    query_rules: Literal["rfc", "james"] = "rfc"
+    """James: `/query` takes no anchor, and `Mailbox/query` only a filter by role."""
+    ways: Freedoms = NONE
+    """What it chooses of the things that the RFCs leave open."""
 
     # States
     shared_states: bool = False
@@ -86,12 +94,17 @@ class Dialect:
     """An upload alone changes the states (Cyrus keeps uploads in a hidden mailbox)."""
     unchanged_moves_state: bool = False
     """A keyword patch that changes nothing still lists the message as updated (Cyrus)."""
+    mailbox_destruction: Literal["told", "silent"] = "told"
+    """`silent`: emails that are destroyed with their mailbox are in no list of changes (James)."""
     mailbox_destruction_ends_states: bool = False
     """After a mailbox is destroyed, earlier Email states cannot be calculated from (Cyrus)."""
 
     # Messages
     email_ids: Literal["serial", "content"] = "serial"
     """`content`: the id follows from the message's digest, so equal content is one Email (Cyrus)."""
+    import_rules: Literal["rfc", "james"] = "rfc"
+    """James: `keywords`, of which there is one at least, and `receivedAt` have to be given, else the call is refused; and a message
+    goes into one mailbox."""
     duplicates: Literal["alreadyExists", "copy"] = "alreadyExists"
     """`Email/import` of content the account holds: refused with the id (Cyrus), or a second Email (Stalwart)."""
     bare_newlines: Literal["refuse", "accept"] = "refuse"
@@ -116,6 +129,8 @@ class Dialect:
     # Sending
     submissions: Literal["kept", "forgotten"] = "kept"
     """What was sent leaves a submission behind; Cyrus destroys it at once unless `jmapsubmission_deleteonsend` is off."""
+    submission_methods: Literal["all", "set"] = "all"
+    """`set`: `EmailSubmission` has no other method (James)."""
     identity: str = "demo@example.com"
     """The address of the only identity (Cyrus: none where the user's name is no address)."""
 
@@ -268,4 +283,26 @@ STALWART = dataclasses.replace(
 )
 """What was seen of Stalwart 0.16.19 and read in its source; `tests/demo/stalwart` holds answers of it, which this gives too."""
 
-DIALECTS = {dialect.name: dialect for dialect in (RFC, CYRUS_36, CYRUS_312, STALWART)}
+JAMES = dataclasses.replace(
+    RFC,
+    name="james",
+    limits=Limits(max_size_upload=31_457_280, max_mailboxes_per_email=10_000_000, max_size_mailbox_name=200, max_query_limit=256),
+    api_path="/jmap/",
+    websocket=True,
+    version="jmapVersion=rfc-8621",
+    query_rules="james",
+    ways=Freedoms(state_form="opaque", total="never", query_state="page", past_the_end="as asked", blob_ids="apart"),
+    garbage_state="invalidArguments",
+    mailbox_destruction="silent",
+    import_rules="james",
+    duplicates="copy",
+    bare_newlines="accept",
+    submission_methods="set",
+    contacts=False,
+    calendars=None,
+    tasks=False,
+    blob_capability=None,
+)
+"""What Apache James 3.8.1 was seen to do."""
+
+DIALECTS = {dialect.name: dialect for dialect in (RFC, CYRUS_36, CYRUS_312, STALWART, JAMES)}

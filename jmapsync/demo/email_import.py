@@ -35,6 +35,8 @@ def import_emails(context: Context, arguments: ImportArguments) -> JsonObject:
     check_size(context, len(arguments.emails), "maxObjectsInSet")
     if arguments.if_in_state is not None and not account.dialect.import_tells_states:
         raise MethodError("invalidArguments", arguments=["ifInState"])
+    if account.dialect.import_rules == "james":
+        _check_as_james(arguments.emails)
     created: dict[str, JsonObject] = {}
     refused: dict[str, JsonObject] = {}
     with account.transaction():
@@ -60,6 +62,16 @@ def import_emails(context: Context, arguments: ImportArguments) -> JsonObject:
     return {"accountId": account.id, **states, "created": created or None, "notCreated": refused or None}
 
 
+def _check_as_james(emails: dict[str, JsonObject]) -> None:
+    """Raise MethodError where James refuses the whole call for one of its messages."""
+    for key, wish in emails.items():
+        for name in ("keywords", "receivedAt"):
+            if name not in wish:
+                raise MethodError("invalidArguments", f"obj.emails.{key}.{name}: error.path.missing")
+        if not wish["keywords"]:
+            raise MethodError("invalidArguments", "Does not allow to update 'Deleted' or 'Recent' flag")
+
+
 def _import_one(context: Context, account: Account, wish: JsonObject) -> JsonObject:
     if account.dialect.strict_updates and (unknown := wish.keys() - {"blobId", "mailboxIds", "keywords", "receivedAt"}):
         raise invalid_properties(*sorted(unknown))
@@ -67,6 +79,8 @@ def _import_one(context: Context, account: Account, wish: JsonObject) -> JsonObj
     if content is None:
         raise invalid_properties("blobId")
     homes = checked_mailboxes(context, account, read_set(wish.get("mailboxIds"), "mailboxIds"))
+    if account.dialect.import_rules == "james" and len(homes) > 1:
+        raise SetError("invalidArguments", "Email/import so far only supports a single mailboxId")
     keywords = checked_keywords(context, read_set(wish.get("keywords") or {}, "keywords"))
     try:
         moment = int(time.time()) if wish.get("receivedAt") is None else parse_utc_date(wish["receivedAt"])

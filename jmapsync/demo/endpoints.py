@@ -156,10 +156,8 @@ class Endpoints:
                 if (fake := faults.answer.take(scopes)) is not None:
                     note.status = fake.status
                     return Response(fake.body, fake.status, dict(fake.headers))
-                if endpoint != "well-known" and not self.credentials.accept(authorization):
-                    response = self._refuse()
-                else:
-                    response = await handle(request, note)
+                refusal = None if endpoint == "well-known" else self._turned_away(request, authorization)
+                response = refusal or await handle(request, note)
             except RequestProblem as problem:
                 headers = None if problem.retry_after is None else {"Retry-After": problem.retry_after}
                 response = _json(problem.body, problem.status, "application/problem+json", headers)
@@ -196,6 +194,12 @@ class Endpoints:
             status = self.service.dialect.too_large_request_status if kind == "api" else 413
             raise RequestProblem("limit", f"More than {limit} octets.", limit=name, status=status)
         return b"".join(parts)
+
+    def _turned_away(self, request: Request, authorization: str) -> Response | None:
+        """Return the answer to a request that asks for another version of JMAP, or without the credentials; None for others."""
+        if self.service.dialect.version not in request.headers.get("accept", "").partition(",")[0]:
+            return Response(status_code=404)
+        return None if self.credentials.accept(authorization) else self._refuse()
 
     def _refuse(self) -> Response:
         return Response(HTML, 401, {"WWW-Authenticate": 'Basic realm="jmapsync demo"', "Content-Type": "text/html; charset=utf-8"})

@@ -157,6 +157,8 @@ class MailStore:
             for email in [email for email in self.emails.values() if mailbox_id in email.mailbox_ids]:
                 if others := email.mailbox_ids - {mailbox_id}:
                     self.update_email(email, mailbox_ids=others)
+                elif self.dialect.mailbox_destruction == "silent":
+                    del self.emails[email.id]
                 else:
                     self.remove_email(email.id)
             del self.mailboxes[mailbox_id]

@@ -93,6 +93,8 @@ def query_mailboxes(context: Context, arguments: MailboxQueryArguments) -> JsonO
     account = context.account(arguments.account_id)
     if arguments.sort_as_tree or arguments.filter_as_tree:
         raise MethodError("invalidArguments", "Listing as a tree is not offered.")
+    if account.dialect.query_rules == "james" and "role" not in (arguments.filter or {}):
+        raise MethodError("invalidArguments", '{"errors":[{"path":"obj.filter.role","messages":["error.path.missing"]}]}')
     with account.lock:
         chosen = [box for box in account.mailboxes.values() if _matches(account, box, arguments.filter or {})]
         for comparator in reversed(arguments.sort or []):

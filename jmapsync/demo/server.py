@@ -48,18 +48,19 @@ class DemoServer:
         history: int = 1_000_000,
         limits: Limits | None = None,
         port: int = 0,
-        freedoms: Freedoms = NONE,
+        freedoms: Freedoms | None = None,
     ) -> None:
-        """Prepare a server of a dialect (`rfc`, `stalwart`, `cyrus36`, `cyrus312`); port 0 takes a free one.
+        """Prepare a server of a dialect (`rfc`, `stalwart`, `cyrus36`, `cyrus312`, `james`); port 0 takes a free one.
 
-        `history` bounds the change logs; `limits` replaces those of the dialect; `freedoms` are what it chooses besides.
+        `history` bounds the change logs; `limits` replaces those of the dialect; `freedoms` are what it chooses besides,
+        those of the dialect by default.
         """
         self.service = Service(DIALECTS[dialect] if isinstance(dialect, str) else dialect, user)
         if limits is not None:
             self.service.limits = limits
-        self.freedoms = freedoms
-        if freedoms != NONE:
-            self.service.shape = Shape(freedoms)
+        self.freedoms = self.service.dialect.ways if freedoms is None else freedoms
+        if self.freedoms != NONE:
+            self.service.shape = Shape(self.freedoms)
         self.credentials = Credentials(user, password, token)
         self.endpoints = Endpoints(self.service, self.credentials)
         self.account = self.add_account(account_id, name=user, history=history)

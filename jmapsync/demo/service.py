@@ -133,10 +133,10 @@ class Service:
             "username": self.user,
             **self._urls(origin),
         }
+        session["state"] = self._state_of(session)
         if WEBSOCKET in offered:
             url = f"{origin.replace('http', 'ws', 1)}/jmap/ws"
             session["capabilities"] = {**offered, WEBSOCKET: {"url": url, "supportsPush": True}}
-        session["state"] = self._state_of(session)
         return session
 
     def _details(self, account: Account, offered: Collection[str]) -> dict[str, JsonObject]:
@@ -218,6 +218,8 @@ def _methods(dialect: Dialect) -> dict[str, Method]:
         "EmailSubmission/query": Method(SUBMISSION, QueryArguments, query_submissions),
         "EmailSubmission/set": Method(SUBMISSION, SubmissionSetArguments, set_submissions),
     }
+    if dialect.submission_methods == "set":
+        del methods["EmailSubmission/get"], methods["EmailSubmission/query"]
     if dialect.calendars is not None:
         methods["ParticipantIdentity/get"] = Method(CALENDARS, GetArguments, get_identities)
     if dialect.blob_capability is not None:

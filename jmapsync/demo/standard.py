@@ -98,6 +98,8 @@ def get_result(context: Context, account: Account, type_name: str, found: list[J
 def query_window(context: Context, arguments: QueryArguments, ids: Sequence[str], type_name: str, state: str) -> JsonObject:
     """Return the page of a listing that `/query` was asked for (RFC 8620, section 5.5)."""
     faults, scopes = context.service.faults, (type_name,)
+    if arguments.anchor is not None and context.service.dialect.query_rules == "james":
+        raise MethodError("invalidArguments", "The following parameter anchor is syntactically valid, but is not supported.")
     if arguments.anchor is not None:
         anchor = context.resolve_id(arguments.anchor)
         if anchor not in ids:

@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from jmapsync.demo.dialect import BLOB, CYRUS_BLOB, DIALECTS, RFC, Dialect, Limits
+from jmapsync.demo.dialect import BLOB, CYRUS_BLOB, DIALECTS, JAMES, RFC, Dialect, Limits
 from jmapsync.demo.freedoms import Freedoms
 
 LIMITS: dict[str, tuple[Any, ...]] = {
@@ -92,7 +92,8 @@ OFTEN_RIGHTS = 0.1
 """The share of servers that deny rights at all."""
 
 CATALOGUE = {**LIMITS, **DIALECT, **FREEDOMS, **OBJECTS, **RIGHTS}
-PROFILES = tuple(DIALECTS)
+PROFILES = tuple(name for name in DIALECTS if name != JAMES.name)
+"""James departs from the RFCs in more than the worlds are made for."""
 
 
 @dataclass(frozen=True)

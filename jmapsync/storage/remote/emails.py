@@ -50,6 +50,9 @@ class Boxes:
     unread: set[str] = field(default_factory=set)
     """Ids of mailboxes that the server gave in a malformed way, and that nobody ever knew."""
 
+    unfinished: set[str] = field(default_factory=set)
+    """Ids of emails that were seen to have the keyword of an import that was interrupted."""
+
     def ids(self, homes: frozenset[int]) -> list[str]:
         """Return the mailbox ids of containers."""
         return [box for box, key in self.keys.items() if key in homes]
@@ -171,6 +174,8 @@ def version_of(email: Email, boxes: Boxes, digest: str = "") -> Version:
 
 def seen_email(email: Email, boxes: Boxes) -> Seen:
     """Return an email as an observation."""
+    if IMPORTING in email.keywords:
+        boxes.unfinished.add(email.id)
     outside = not boxes.outside.isdisjoint(email.boxes)
     version = version_of(email, boxes)
     unread = boxes.unread.intersection(email.boxes)

@@ -74,6 +74,15 @@ class Importer:
             receipts += await self._import(some, again=True)
         return receipts
 
+    async def finish(self) -> None:
+        """Take the keyword of importing from the emails that an interrupted run left it on; the next run tries what fails."""
+        for some in (await self._client.session()).limits.gets(sorted(self._boxes.unfinished)):
+            changes = {ref: patch((), [IMPORTING], (), ()) for ref in some}
+            call = Call("Email/set", {"accountId": self._account.id, "update": changes}, "set")
+            with contextlib.suppress(OutcomeUnknownError):
+                await self._call([call])
+        self._boxes.unfinished.clear()
+
     async def _upload(self, jobs: Sequence[Job], receipts: list[Receipt]) -> list[tuple[Job, Uploaded]]:
         """Upload every body; the client keeps to the number the server allows at the same time."""
         results = await together(self._upload_one(job) for job in jobs)

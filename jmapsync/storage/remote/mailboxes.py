@@ -139,15 +139,17 @@ class MailboxReader:
     async def _page(self, found: Mailboxes, refused: MethodError | None) -> None:
         """Take in every mailbox by paging, where the server gives only so many at a time, or cuts the list silently."""
         walk = Walk()
-        limit = min((await self._look.limits()).max_objects_in_get, SILENTLY_CUT)
+        limit = (await self._look.limits()).max_objects_in_get
+        page = min(limit, SILENTLY_CUT)
         while not walk.ended:
-            query = Call("Mailbox/query", {"accountId": self._look.account, "position": walk.position, "limit": limit}, "query")
+            query = Call("Mailbox/query", {"accountId": self._look.account, "position": walk.position, "limit": page}, "query")
             try:
                 walk.take(read_page(await self._look.call([query]), query))
             except MethodError as error:
                 if refused is not None:
                     raise refused from error
-                found.whole = False
+                # James asks for a role. A list of another length than such a limit was not cut by it.
+                found.whole = len(found.folders) not in {SILENTLY_CUT, limit}
                 return
         listed_ids = walk.ids.keys() | walk.strays
         await self._ask(found, listed_ids - found.folders.keys() - found.unread.keys())

@@ -132,6 +132,7 @@ class MailSide:
             return [read_only(job) for job in jobs]
         made = [job for job in jobs if job.order.verb in {Verb.CREATE, Verb.REPLACE}]
         changed = [job for job in jobs if job.order.verb in {Verb.UPDATE, Verb.DELETE}]
+        await self._importer.finish()
         receipts = await self._setter.write(changed) if changed else []
         if made:
             receipts += await self._importer.write(made)
