@@ -76,6 +76,8 @@ class Cycle:
         else:
             self._quarantine_stale(committer.stale)
             containers.quarantine_stale()
+        if not options.dry:
+            await mirror.remote.finish()
         await self._show_tags()
         self._conclude()
         return mirror.report

@@ -310,6 +310,9 @@ class Remote(Protocol):
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Carry out orders on items; receipts come in any order."""
 
+    async def finish(self) -> None:
+        """Complete what an interrupted run was seen to have left half done; called at the end of a run that may write."""
+
     async def write_folder(self, job: Job) -> Receipt:
         """Carry out one order on a container."""
 

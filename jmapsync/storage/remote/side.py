@@ -132,12 +132,16 @@ class MailSide:
             return [read_only(job) for job in jobs]
         made = [job for job in jobs if job.order.verb in {Verb.CREATE, Verb.REPLACE}]
         changed = [job for job in jobs if job.order.verb in {Verb.UPDATE, Verb.DELETE}]
-        await self._importer.finish()
         receipts = await self._setter.write(changed) if changed else []
         if made:
             receipts += await self._importer.write(made)
             receipts = await self._setter.retire(made, receipts)
         return receipts
+
+    async def finish(self) -> None:
+        """Complete the imports that an interrupted run left half done."""
+        if not self.is_read_only:
+            await self._importer.finish()
 
     async def write_folder(self, job: Job) -> Receipt:
         """Change one mailbox."""

@@ -155,6 +155,9 @@ class ObjectSide:
         data = job.body.data if job.body is not None else None
         return int(json.loads(data or b"{}").get("kind") == "group")
 
+    async def finish(self) -> None:
+        """Do nothing: an object is written by one call."""
+
     async def write_folder(self, job: Job) -> Receipt:
         """Change one container."""
         return read_only(job) if self.is_read_only else await write_folder(self._readers[0], job)
