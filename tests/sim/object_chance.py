@@ -61,6 +61,8 @@ class Somebody:
         self.world = world
         self.doomed: set[str] = set()
         self.written: set[str] = set()
+        self.keeps_unknown = not self._is_cyrus
+        """Whether the server keeps lines that it does not know."""
         self._chance = random.Random(seed)
         self._numbers = itertools.count(1)
         self._made: set[str] = set()
@@ -169,7 +171,7 @@ class Somebody:
         """Add a line to a file that has none of its name."""
         if file := self._file(kind):
             content = file.read_bytes()
-            field = self._chance.choice(_FIELDS[kind][: 2 if self._is_cyrus else None]).encode()
+            field = self._chance.choice(_FIELDS[kind][: None if self.keeps_unknown else 2]).encode()
             if content.count(b"\r\nUID:") == 1 and b"\r\n" + field not in content:
                 self._save(file, content.replace(b"\r\nUID:", b"\r\n%s:%s\r\nUID:" % (field, self._word().encode())))
 

@@ -30,6 +30,7 @@ class LegalSomebody(Somebody):
         super().__init__(world, seed)
         self.single = single
         """Whether an item is in one collection only."""
+        self.keeps_unknown &= world.server.freedoms.items_kept != "unknown dropped"
 
     def play(self, act: Act) -> None:
         """Do one act; leaving another one out changes few of its choices."""
