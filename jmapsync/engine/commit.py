@@ -136,7 +136,9 @@ class Committer:
             self._moved += local.moved
             self._places += local.places
         if remote is not None and remote.retired:
-            # Where the old version of an edited message is now has to be seen: mostly in the Trash.
+            # Where the old version of an edited message is now has to be seen: mostly in the Trash; no list of changes has to
+            # name one that stayed where it was.
+            self._made.append(remote.retired)
             self.stale[work.change.key] = "its old version is to be found on the server"
         if remote is not None and remote.left and not self.ledger.by_ref(self.kind.kept, [remote.left]):
             before = work.record.base.local.body if work.record.base is not None else ""

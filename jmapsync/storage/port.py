@@ -155,8 +155,8 @@ class Receipt(Struct, frozen=True):
     size: int = 0
     stamp: int = 0
     """receivedAt of an email that was made or was there already, seconds since the epoch."""
-    retired: bool = False
-    """True when the old version of an edited item was moved elsewhere on the server."""
+    retired: str = ""
+    """The server's id of the old version of an edited item that may still be there: moved elsewhere, or where it was."""
     left: str = ""
     """The server's id of the old version of an edited item that stays there by the user's wish."""
     places: tuple[Place, ...] = ()

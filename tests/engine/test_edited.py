@@ -13,7 +13,7 @@ from jmapsync.errors import ExitCode
 from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger import Ledger
 from tests.contract.peer import message
-from tests.mirror import assert_converges
+from tests.mirror import assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,3 +118,23 @@ def test_an_edit_bound_to_an_email_that_has_its_content_takes_its_size_and_date(
     mirror.sync()
     assert_converges(server.account, mirror)
     assert known(mirror) == held(server)
+
+
+def test_the_old_version_is_in_the_trash_of_both_sides_after_one_run(server: DemoServer, mirror: Mirror, email: str) -> None:
+    edit(mirror.files("INBOX")[0], LONGER)
+    assert mirror.sync().exit_code is ExitCode.IN_SYNC
+    assert_mirrored(server.account, mirror)
+    assert server.account.listing()[email][0] == {"Trash"}
+
+
+def test_an_old_version_that_cannot_be_removed_is_mirrored_beside_the_new_one(
+    server: DemoServer, mirror: Mirror, email: str
+) -> None:
+    server.faults.no_roles.arm()  # no mailbox is the Trash
+    mirror.sync(full=True)
+    edit(mirror.files("INBOX")[0], LONGER)
+    mirror.sync()
+    assert email in server.account.emails
+    assert_mirrored(server.account, mirror)
+    assert len(mirror.files("INBOX")) == 2
+    assert_converges(server.account, mirror)

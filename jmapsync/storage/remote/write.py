@@ -82,7 +82,7 @@ class Setter:
         """Remove the emails whose edited successors were just imported (RFC 8621: an email's content never changes).
 
         A draft is destroyed, as every mail program does; any other message goes where deleted mail goes. One that cannot be
-        removed stays: an old version too many is no loss.
+        removed stays, and is mirrored as what it is now: an old version too many is no loss.
         """
         made = {receipt.key: receipt.ref for receipt in receipts if receipt.outcome is Outcome.DONE}
         old = [job for job in jobs if job.order.verb is Verb.REPLACE and job.order.key in made and job.ref]
@@ -95,10 +95,11 @@ class Setter:
                 # Another client flagged the old version since it was last seen; the flags are the message's.
                 change = patch(tags_of(now) - before.tags, before.tags - tags_of(now), (), ())
                 batch.patches.append((replace(job, ref=made[job.order.key]), change))
-        await self._send(batch)
+        sent = {receipt.key for receipt in await self._send(batch) if receipt.outcome is Outcome.DONE}
+        destroyed = {job.order.key for job in batch.destroyed} & sent
         left = {job.order.key: str(job.ref) for job in others} if self._on_delete == "keep" else {}
-        moved = {job.order.key for job, _ in batch.patches}
-        return [replace(one, left=left.get(one.key, ""), retired=one.key in moved) for one in receipts]
+        there = {job.order.key: str(job.ref) for job in old if str(job.ref) in found and job.order.key not in destroyed}
+        return [replace(one, left=left.get(one.key, ""), retired=there.get(one.key, "")) for one in receipts]
 
     async def _remove(self, jobs: Sequence[Job], batch: _Batch) -> dict[str, Email]:
         """Read emails that are to go, sort out what that means for each, and return them."""
