@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from jmapsync.engine.threads import complete
 from jmapsync.formats.align import keys_between, with_keys
+from jmapsync.formats.canonical import changes
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.encoding import encode
 from jmapsync.formats.grouped import LINES
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 _NAME = "urn:jmapsync:"
 """How names of data begin that is kept aside."""
 _KEPT = "lines that it does not know"
+UNSAID = "what no patch says"
+"""A conflict of an edit that changed what a file means, of which there is nothing that could be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Edit:
     patch: Patch
     """What is sent; nothing where the server holds it all."""
     conflicts: list[str]
-    """What both sides changed, in words: there the server's value stays."""
+    """What both sides changed, in words, or UNSAID: there the server's value stays, and the file is kept as a conflict copy."""
     wanted: Object
     """What the server holds with the edit, and with all that it does not keep."""
     theirs: Object
@@ -113,9 +116,13 @@ class Objects:
 
     def edit(self, work: Work) -> Edit:
         """Return what of an edited object is to be sent."""
+        conflicts: list[str] = []
         before, after = self._tree(work, "base_local"), self._tree(work, "local")
         theirs, now = self._tree(work, "base_remote"), self._tree(work, "remote")
-        after = apply(before, self.codec.patch(before, after))
+        patch = self.codec.patch(before, after)
+        if not patch and self._is_unsaid(before, after):
+            conflicts.append(UNSAID)
+        after = apply(before, patch)
         keys = keys_between(theirs, now)
         theirs, before, after = (with_keys(item, now, keys) for item in (theirs, before, after))
         merged = merge(before, after, theirs, now)
@@ -124,7 +131,14 @@ class Objects:
             wanted = apply_fitting(wanted, merge(before, after, self._whole(work.change.key, theirs), wanted).patch)[0]
         else:
             wanted, _ = apply_fitting(now, merged.patch)
-        return Edit(merged.patch, merged.conflicts, wanted, apply_fitting(theirs, merged.patch)[0])
+        return Edit(merged.patch, [*conflicts, *merged.conflicts], wanted, apply_fitting(theirs, merged.patch)[0])
+
+    def _is_unsaid(self, before: Object, after: Object) -> bool:
+        """Tell whether an edited file means something else and no patch says what: that is never taken for agreement.
+
+        Where a patch would say it and `Codec.patch` takes it back, it is damage that a program does to every file it writes.
+        """
+        return self.codec.sense(before) != self.codec.sense(after) and not changes(before, self.codec.align(after, before))
 
     def _whole(self, key: int, held: Object) -> Object:
         """Return an object of the server with what it leaves out."""

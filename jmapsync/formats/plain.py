@@ -94,7 +94,8 @@ def _kind_of(component: Any) -> str:  # noqa: ANN401 # any JSON value
 
 def _plain_property(part: Part, value: Any) -> Any:  # noqa: ANN401 # any JSON value
     if part.how == LIST and isinstance(value, list):
-        return [plain_part(part.of, element) if isinstance(element, dict) else element for element in value]
+        elements = [plain_part(part.of, element) if isinstance(element, dict) else element for element in value]
+        return [element for element in elements if part.of != "OrgUnit" or element not in ({}, {"name": ""})]  # of `ORG:Acme;`
     if part.how in {KEYED, NAMED} and isinstance(value, dict):
         entries = {key: plain_part(part.of, entry) if isinstance(entry, dict) else entry for key, entry in value.items()}
         return {key: entry for key, entry in entries.items() if entry is not None and (entry or part.of != "ICalProperty")}

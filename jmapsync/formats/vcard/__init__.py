@@ -29,8 +29,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.contentline import Line, read_lines, write_lines
-from jmapsync.formats.vcard.patches import settle
+from jmapsync.formats.vcard.patches import parse_pointer, settle
 from jmapsync.formats.vcard.reading import read_object
 from jmapsync.formats.vcard.writing import write_object
 
@@ -45,7 +46,33 @@ __all__ = ["CardCodec", "Version", "read_card", "settle", "write_card"]
 
 def read_card(data: bytes) -> Object:
     """Return the Card of a vCard file. Raises MalformedError for a file that is not exactly one vCard."""
-    return read_object(read_lines(data))
+    lines = read_lines(data)
+    card = read_object(lines)
+    if any(line.name == "JSPROP" and _points_to_name(line) for line in lines):
+        return _with_edited_name(card, lines)
+    return card
+
+
+def _points_to_name(line: Line) -> bool:
+    return parse_pointer(",".join(line.params.get("jsptr", ())))[:1] == ("name",)
+
+
+def _with_edited_name(card: Object, lines: list[Line]) -> Object:
+    """Return a card with what its FN and N say otherwise than they would beside the name of a JSPROP line: somebody edited them.
+
+    A file must have both lines (RFC 2426, 3.1), so they are there although all of the name is in a JSPROP line.
+    """
+    said = read_object([line for line in lines if line.name != "JSPROP"]).get("name", {})
+    try:
+        written = write_object(card, four=any(line.name == "VERSION" and line.value.strip() == "4.0" for line in lines))
+    except MalformedError:
+        return card
+    expected = read_object([line for line in written if line.name != "JSPROP"]).get("name", {})
+    edited = {key: value for key, value in said.items() if expected.get(key) != value}
+    if not edited:
+        return card
+    name = card.get("name")
+    return {**card, "name": {**(name if isinstance(name, dict) else {}), **edited}}
 
 
 def write_card(card: Object, version: Version = "3.0") -> bytes:

@@ -1,7 +1,8 @@
 """Apply and make JSPROP lines: what has no vCard property travels as JSON with a pointer (RFC 9555, 3.2.1; RFC 9553, 1.4.3).
 
 Unlike the RFC, each JSPROP line is judged alone: a file whose owner deleted one telephone with an editor must not lose what all the
-other lines say. A line that points nowhere is kept in vCardProps.
+other lines say. A line that points nowhere is kept in vCardProps. Where another line says what a JSPROP line says, somebody wrote
+that line after it (`BDAY` into a file that had the birthday in a JSPROP line), and it wins.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ Path = tuple[str, ...]
 _DEEPEST = 64
 """Levels of JSON in one JSPROP line; what goes deeper is kept unread."""
 _MISSING = object()
+_MADE = frozenset({"name", "version"})
+"""Properties that a card has although no line may say them as they are: every file has FN and N; see `vcard.read_card`."""
+_ONCE = frozenset({"birth", "death"})
+"""Kinds of anniversaries that a person has once (RFC 6350, 6.2.5; RFC 6474, 2.3)."""
 
 
 def read_patch(reading: Reading, line: Line) -> None:
@@ -99,9 +104,26 @@ def _set(card: Object, path: Path, value: Json) -> bool:
         parent = inner
     if value is None:
         parent.pop(path[-1], None)
-    else:
+    elif path[-1] not in parent or path[0] in _MADE:
         parent[path[-1]] = value
+    elif len(path) == 1 and isinstance(value, dict) and isinstance(parent[path[-1]], dict):
+        parent[path[-1]] = _beside(parent[path[-1]], value)
     return True
+
+
+def _beside(said: Object, entries: Object) -> Object:
+    """Return the entries of a map that lines say, with those of a JSPROP line.
+
+    Where that has the whole map, no line said any entry of it when it was written: those are new ones. Of what a person has once
+    (a birth), a new one takes the place of the old one.
+    """
+    once = {entry.get("kind") for entry in said.values() if isinstance(entry, dict)} & _ONCE
+    left = {
+        key: entry
+        for key, entry in entries.items()
+        if key not in said and not (isinstance(entry, dict) and entry.get("kind") in once)
+    }
+    return {**left, **said}
 
 
 def parse_pointer(text: str) -> Path:

@@ -184,7 +184,7 @@ class _Comparison:
         return wanted == seen or plain(localized(self._card, wanted)) == plain(localized(self._card, seen))
 
 
-def plain(value: Json) -> Json:
+def plain(value: Json) -> Json:  # a condition for each sort of what means the same
     """Return a value without defaults, and with what has no order in one; see the module's text."""
     if isinstance(value, str):
         return value.replace("\r\n", "\n").replace("\r", "\n") if "\r" in value else value
@@ -201,6 +201,8 @@ def plain(value: Json) -> Json:
         result[name] = _plain_params(item) if name == "vCardParams" and isinstance(item, dict) else plain(item)
     if isinstance(result.get("vCardProps"), list):
         result["vCardProps"] = sorted(map(_plain_entry, result["vCardProps"]), key=_text)
+    if isinstance(units := result.get("units"), list) and not any(unit not in ({}, {"name": ""}) for unit in units):
+        del result["units"]  # Stalwart has an empty one of `ORG:Acme;`
     components = result.get("components")
     if isinstance(components, list) and result.get("isOrdered") is not True:
         result["components"] = sorted(components, key=lambda part: json.dumps(part, sort_keys=True))
