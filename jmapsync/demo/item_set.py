@@ -95,7 +95,8 @@ class _ItemRun(SetRun):
         wanted, after = after, self._rewritten(after)
         if after != before or (patch and self.account.dialect.unchanged_moves_state):
             self._check(after, before)
-            if self.store.twin(after) not in (None, before["id"]):
+            moved = after.get("recurrenceId") != before.get("recurrenceId")
+            if moved and self.store.twin(after) not in (None, before["id"]):
                 raise invalid_properties("recurrenceId", description="The account has an object of this recurrence id.")
             after = self._with_file(self.store.replace(before, after))
             self._send("update", after)

@@ -85,8 +85,11 @@ class Absorber:
         with self.ledger.transaction():
             if page.folders or page.gone_folders or page.folders_whole:
                 self._remote_folders(page)
+            if self.kind.items.mergeable:  # what is there may have the uid of what is gone
+                self._gone_on_server(page.gone_refs)
             page.problems += self._remote_items(page.items)
-            self._gone_on_server(page.gone_refs)
+            if not self.kind.items.mergeable:
+                self._gone_on_server(page.gone_refs)
             self.holding.take_answers(page)
             if page.cursor:
                 self.ledger.set_cursor(self.kind.name, Side.REMOTE, page.cursor)
@@ -185,14 +188,24 @@ class Absorber:
         return troubles
 
     def _remote_objects(self, items: Sequence[Seen], known: dict[str, Record]) -> list[Trouble]:
-        """Take in cards or events: one that nobody knew is the file of the same uid, if there is one."""
+        """Take in cards or events: one that nobody knew is the file of the same uid, if there is one.
+
+        A server may hold several objects of one uid, as other clients made them, although it should not (RFC 9610, 3; RFC 8984,
+        4.1.2). One is mirrored, the one that was first; the others are named until they are gone, or it is.
+        """
         kind = self.kind.items.kind
         waiting = self.ledger.by_digest(kind, [seen.digest for seen in items if seen.digest and seen.ref not in known])
         contents: dict[int, bytes] = {}
         files: dict[int, bytes] = {}
         changed, troubles = [], []
+        held = {uid: str(one.ref) for uid, some in waiting.items() for one in some if uid and one.remote is not None}
         for seen in items:
-            record = known.get(seen.ref) or next((one for one in waiting.get(seen.digest, ()) if one.remote is None), None)
+            record = known.get(seen.ref)
+            other = held.setdefault(seen.digest, seen.ref) if seen.digest else seen.ref
+            if record is None and other != seen.ref:
+                troubles.append(_twin(f"{kind} {seen.digest}", seen.ref, other))
+                continue
+            record = record or next((one for one in waiting.get(seen.digest, ()) if one.remote is None), None)
             troubles += _adrift(f"{kind} {seen.digest or seen.ref}", seen, record)
             if not seen.version.homes and not _was_here(record):
                 continue
@@ -307,6 +320,12 @@ def _adrift(name: str, seen: Seen, record: Record | None) -> list[Trouble]:
     if not seen.adrift or seen.outside or (_was_here(record) and not seen.version.homes):
         return []
     return [Trouble(name, seen.adrift, seen.ref)]
+
+
+def _twin(name: str, ref: str, other: str) -> Trouble:
+    """Return the trouble with an object whose uid another one has too."""
+    why = f"the server has several objects of this uid: {other} is mirrored, and {ref} is not until one of them is removed there"
+    return Trouble(name, why, ref)
 
 
 def parents_first(folders: Iterable[Folder]) -> list[Folder]:

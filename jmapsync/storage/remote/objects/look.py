@@ -73,8 +73,6 @@ class ObjectLook:
         self._reader = readers[0]
         self._asked: set[str] = set()
         """Containers that the server was asked about because an object is in them."""
-        self._refs: dict[str, str] = {}
-        """By uid, the id of the object that has it."""
         self._joined: set[str] = set()
         """The instances of one uid that were read together."""
 
@@ -124,7 +122,6 @@ class ObjectLook:
         """
         listed = [reader.ref(one) for one in dict.fromkeys([*changes.created, *changes.updated])]
         if gone := {reader.ref(one) for one in changes.destroyed}.difference(listed):
-            self._refs = {uid: ref for uid, ref in self._refs.items() if ref not in gone}
             yield Observation(gone_refs=sorted(gone))
         self._joined.clear()
         async for page in self._objects(reader, [*self._bereft(gone), *listed]):
@@ -179,11 +176,7 @@ class ObjectLook:
             if is_instances(seen.ref) and seen.ref not in found.items:
                 met.add(seen.ref)
                 continue
-            other = self._refs.setdefault(seen.digest, seen.ref)
-            if other == seen.ref:
-                page.items.append(seen)
-            else:
-                page.problems.append(reader.trouble(seen.ref, f"the server has the uid {seen.digest} for {other} already"))
+            page.items.append(seen)
         for ref in asked:
             if ref not in found.items and ref not in found.lost:
                 unreadable = ref in found.unreadable

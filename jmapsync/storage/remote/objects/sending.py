@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 LARGE = 1 << 20
 """Octets of an object from which its data goes as blobs wherever it may: a request holds some megabytes only."""
+NARROWINGS = 8
+"""Times that an object is sent again with less: a server may name one of the properties that it does not take (Stalwart)."""
 _OF_ONE = frozenset({"limit", "notJSON", "notRequest"})
 """What a whole request may be refused for because of one object in it (RFC 8620, 3.6.1)."""
 _ONLY_V2 = frozenset({"version", "recurrenceRule", "organizerCalendarAddress"})
@@ -66,8 +68,8 @@ class Sent:
     job: Job
     body: dict[str, Any]
     """The new object, or the patch, as the server takes it."""
-    narrowed: bool = False
-    """True when it was made of what the server refused."""
+    narrowed: int = 0
+    """How many times the server refused it and it was sent again with less."""
     otherwise: bool = False
     """True when it was made anew after the server told how it wants such objects."""
     octets: int = field(init=False)
@@ -198,24 +200,26 @@ class Sender:
         """Return what to send in place of what was refused; None where that is the server's last word.
 
         Properties that the server names and that an object can do without are left out: what it does not keep is told by reading
-        back. Paths that it does not take go as whole properties (RFC 8620, 5.3: invalidPatch).
+        back. A patch may have nothing left: then the server keeps nothing of the edit, and the item is not held back for it. Paths
+        that it does not take go as whole properties (RFC 8620, 5.3: invalidPatch).
         """
-        if one.narrowed:
+        if one.narrowed >= NARROWINGS:
             return None
         if error.type == "invalidPatch" and one.job.order.verb is not Verb.CREATE:
             try:
                 whole = apply(given, one.body)
             except MalformedError:
                 return None
-            return Sent(one.job, {name: whole.get(name) for name in {tokens(path)[0] for path in one.body}}, narrowed=True)
+            whole = {name: whole.get(name) for name in {tokens(path)[0] for path in one.body}}
+            return None if whole == one.body else Sent(one.job, whole, narrowed=one.narrowed + 1)
         if error.type != "invalidProperties":
             return None
         named = {path.lstrip("/").partition("[")[0] for path in error.properties}
         if not named or any(name.partition("/")[0] in _ESSENTIAL for name in named):
             return None
         rest = {path: value for path, value in one.body.items() if not any(_overlap(path, name) for name in named)}
-        left = any(path.partition("/")[0] not in _ESSENTIAL for path in rest)
-        return Sent(one.job, rest, narrowed=True) if left and len(rest) < len(one.body) else None
+        left = one.job.order.verb is not Verb.CREATE or any(path.partition("/")[0] not in _ESSENTIAL for path in rest)
+        return Sent(one.job, rest, narrowed=one.narrowed + 1) if left and len(rest) < len(one.body) else None
 
     async def read_back(self, response: Any, refs: list[str]) -> Found:  # noqa: ANN401 # a Response
         """Return objects as they are after a write; what the same request did not tell is asked for."""
