@@ -51,8 +51,32 @@ def unknown_names(properties: Collection[str], *, files: bool) -> list[str]:
 
 def shown_event(event: JsonObject, properties: Collection[str] | None) -> JsonObject:
     """Return an event as `/get` gives it: with defaults that it does not have, and a uid and type nobody asked for."""
-    whole = _DEFAULTS | event
+    whole = _DEFAULTS | event | ({"duration": "PT0S"} if is_early(event) else {})
     return whole if properties is None else {name: one for name, one in whole.items() if name in properties or name in _ALWAYS}
+
+
+def is_early(event: JsonObject) -> bool:
+    """Tell whether an event begins before the times that the server counts from: it shows no duration of it."""
+    return str(event.get("start", "")) < "1970"
+
+
+def made_event(event: JsonObject) -> JsonObject:
+    """Return what becomes of a new event: without its recurrence id, where that is a day."""
+    return {name: one for name, one in event.items() if name != "recurrenceId"} if event.get("showWithoutTime") else event
+
+
+def changed_event(event: JsonObject, patch: JsonObject) -> JsonObject:
+    """Return what becomes of an event that a patch was applied to: without the duration that the server does not show itself."""
+    if not is_early(event) or "duration" in patch:
+        return event
+    return {name: one for name, one in event.items() if name != "duration"}
+
+
+def is_doubled(event: JsonObject) -> bool:
+    """Tell whether a change of an instance leaves the old version beside the new one in the file."""
+    return event.get("recurrenceId") is not None and (
+        event.get("recurrenceIdTimeZone") == "Etc/UTC" or event.get("showWithoutTime") is True
+    )
 
 
 def event_id(event: JsonObject) -> str:

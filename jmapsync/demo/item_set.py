@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.attachments import check_blobs
-from jmapsync.demo.cyrus_events import TOLD, refused_values
+from jmapsync.demo.cyrus_events import TOLD, changed_event, is_doubled, made_event, refused_values
 from jmapsync.demo.event_rights import check_event_rights
 from jmapsync.demo.item_methods import offers_files, store_of
 from jmapsync.demo.models import CALENDAR_MODEL, Model, follows_cyrus, wrong_properties
@@ -56,7 +56,7 @@ class _ItemRun(SetRun):
         """Create one item."""
         value = {name: one for name, one in value.items() if one is not None}
         if self.of_cyrus:
-            value = {name: one for name, one in value.items() if name not in self.model.server_set}
+            value = made_event({name: one for name, one in value.items() if name not in self.model.server_set})
         elif given := value.keys() & self.model.server_set:
             raise invalid_properties(*sorted(given))
         if self.of_stalwart:
@@ -74,7 +74,7 @@ class _ItemRun(SetRun):
         self.created[key] = {name: one for name, one in whole.items() if one != value.get(name) and name in told}
         self.context.created_ids[key] = whole["id"]
 
-    def change(self, key: str, patch: JsonObject) -> None:
+    def change(self, key: str, patch: JsonObject) -> None:  # each check is one of the specification's, or a server's
         """Change one item."""
         before = self._find(key)
         if key in self.destroy:
@@ -88,6 +88,7 @@ class _ItemRun(SetRun):
         if self.of_cyrus and any(path.startswith("calendarIds/") for path in patch):
             raise SetError("invalidPatch")
         after = self._patched(before, patch)
+        after = changed_event(after, patch) if self.of_cyrus else after
         fixed = self.model.server_set | {"uid", "@type"}
         if changed := [name for name in sorted(fixed) if after.get(name) != before.get(name)]:
             raise invalid_properties(*changed)
@@ -98,6 +99,7 @@ class _ItemRun(SetRun):
             moved = after.get("recurrenceId") != before.get("recurrenceId")
             if moved and self.store.twin(after) not in (None, before["id"]):
                 raise invalid_properties("recurrenceId", description="The account has an object of this recurrence id.")
+            self.store.doubled += [before] if self.of_cyrus and is_doubled(before) else []
             after = self._with_file(self.store.replace(before, after))
             self._send("update", after)
         told = {name: one for name, one in after.items() if one != wanted.get(name) and self._is_told(name)}

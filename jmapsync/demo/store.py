@@ -45,6 +45,8 @@ class Store:
         """The scheduling messages that went out: what was done (`create`, `update`, `destroy`) and the event's uid."""
         self.render: Callable[[list[JsonObject]], bytes] | None = None
         """How an item reads as a file; where it is given, a server like Cyrus offers the files of events as blobs."""
+        self.doubled: list[JsonObject] = []
+        """The former versions of instances that stayed in their files beside the new ones (Cyrus)."""
         self._ids: dict[str, dict[str | None, str]] = {}  # by uid, then by recurrence id
         self._serial = itertools.count(1)
         self._add_first()
@@ -259,7 +261,8 @@ class Store:
         if self.render is None:
             return item
         same = self._ids.get(item["uid"], {}).values() or [item["id"]]
-        data = self.render([self.items.get(each, item) for each in same])
+        former = [one for one in self.doubled if one["uid"] == item["uid"] and one["id"] in same]
+        data = self.render([*(self.items.get(each, item) for each in same), *former])
         blob_id = f"I{item['id']}_{blob_id_of(data)}"
         self.account.blobs[blob_id] = data
         return {**item, "blobId": blob_id}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 
+from jmapsync.app import App
+from jmapsync.config import load
 from tests.pim import Dav, Kind, Pim, change
 
 if TYPE_CHECKING:
@@ -254,3 +257,64 @@ class TestCalendars:
         assert pim.files("calendars") == [chess]
         assert dav.names("calendars", "club") == ["chess.ics"]
         pim.settle()
+
+
+class TestLoneOccurrences:
+    """Single occurrences without their series: Cyrus 3.12.4 loses which one an all-day one is, and doubles those in UTC."""
+
+    @pytest.fixture
+    def cyrus(self, running_cyrus: Callable[[str], Cyrus]) -> Cyrus:
+        return running_cyrus("3.12")
+
+    @pytest.fixture
+    def pim(self, account: Account, tmp_path: Path) -> Pim:
+        pim = mirror(account, tmp_path, "calendars")
+        pim.settle()
+        return pim
+
+    @staticmethod
+    def drop(pim: Pim, *lines: str) -> Path:
+        folder = next(path for path in (pim.base / "calendars").iterdir() if path.is_dir() and path.name[0] != ".")
+        head = ("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//x//EN", "BEGIN:VEVENT", "UID:lone", "DTSTAMP:20260101T000000Z")
+        (folder / "lone.ics").write_text("\r\n".join([*head, *lines, "SUMMARY:One", "END:VEVENT", "END:VCALENDAR", ""]), newline="")
+        return folder / "lone.ics"
+
+    @staticmethod
+    def problems(pim: Pim) -> list[str]:
+        report = asyncio.run(App(load(pim.config)).sync()).accounts["home"].kinds["calendars"]
+        assert report.conflicts == 0
+        return [one.item for one in report.problems]
+
+    def test_an_all_day_one_stays_here_and_is_no_conflict(self, pim: Pim, dav: Dav) -> None:
+        file = self.drop(pim, "RECURRENCE-ID;VALUE=DATE:20261208", "DTSTART;VALUE=DATE:20261208")
+        content = file.read_bytes()
+        for _ in range(2):
+            assert self.problems(pim) == [f"{file.parent.name}/lone.ics"]
+            assert (file.read_bytes(), dav.names("calendars")) == (content, [])
+
+    def test_an_edit_of_one_in_utc_is_not_doubled(self, pim: Pim, dav: Dav) -> None:
+        file = self.drop(pim, "RECURRENCE-ID:20261208T100000Z", "DTSTART:20261208T100000Z", "DURATION:PT1H")
+        pim.run()
+        pim.settle()
+        change(file, "SUMMARY:One", "SUMMARY:Two")
+        edited = file.read_bytes()
+        for _ in range(2):
+            assert self.problems(pim) == [f"{file.parent.name}/lone.ics"]
+            assert file.read_bytes() == edited
+        [name] = dav.names("calendars")
+        assert dav.get("calendars", name).count("BEGIN:VEVENT") == 1
+        change(file, "RECURRENCE-ID:20261208T100000Z", "RECURRENCE-ID;TZID=Europe/Berlin:20261208T110000")
+        pim.run()
+        pim.settle()
+        [name] = dav.names("calendars")
+        assert dav.get("calendars", name).count("BEGIN:VEVENT") == 1
+        assert "SUMMARY:Two" in dav.get("calendars", name)
+
+    def test_an_edit_of_an_event_of_1604_keeps_its_duration(self, pim: Pim, dav: Dav) -> None:
+        file = self.drop(pim, "DTSTART;VALUE=DATE:16040301", "DURATION:P1D")
+        pim.run()
+        change(file, "SUMMARY:One", "SUMMARY:Two")
+        pim.run()
+        pim.settle()
+        [name] = dav.names("calendars")
+        assert {"DURATION:P1D", "SUMMARY:Two"} <= set(dav.get("calendars", name).splitlines())

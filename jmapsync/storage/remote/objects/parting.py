@@ -32,7 +32,16 @@ if TYPE_CHECKING:
 
 TRIES = 3
 """Times an item is read and written anew when something else on the server changes meanwhile."""
+_UTC = "Etc/UTC"
 _PROPERTY = f'"{INSTANCES}":'.encode()
+_LOST = (
+    "the server does not keep which occurrence of a series it is, and made an event of its own of it, which was taken back there;"
+    " the file stays as it is. Ask for the whole series, or give it a UID of its own and no RECURRENCE-ID"
+)
+_DOUBLED = (
+    "the server would keep the old version of the occurrence beside the new one, because its RECURRENCE-ID is {}, so this was not"
+    " sent; the file stays as it is. {} or change it where it came from"
+)
 
 
 def holds_instances(job: Job) -> bool:
@@ -183,6 +192,7 @@ class InstanceSetter:
             if len(rest) > 1:
                 inner.setdefault(key, {})["/".join(map(escape, rest[1:]))] = value
             elif value is not None:
+                self._check_form(job, value)
                 acts.create[f"k{job.order.key}-{len(acts.create)}"] = Sent(job, await self._sender.item(job, value))
             elif key in ids:
                 acts.destroy.append(ids[key])
@@ -190,12 +200,35 @@ class InstanceSetter:
             given = acts.given.get(ids.get(key, ""))
             if key not in forms or given is None:
                 raise UnsentError.stale(job, f"the server does not have its instance of {key}")
+            self._check_form(job, forms[key])
             fitted = fitted_patch(patch, held.get(key, {}), forms[key])
             await self._respect(job, fitted, forms[key], given)
             acts.update[ids[key]] = Sent(job, await self._sender.patch(job, fitted, forms[key], given))
 
+    def _check_form(self, job: Job, part: Object) -> None:
+        """Raise UnsentError for an instance that the server would double: Cyrus 3.12 finds none by a DATE or a UTC time."""
+        if not self._reader.dialect.raw:
+            return
+        if part.get("showWithoutTime") is True:
+            raise UnsentError.refused(job, _DOUBLED.format("a date", "Ask for the whole series,"))
+        if part.get("recurrenceIdTimeZone") == _UTC:
+            raise UnsentError.refused(job, _DOUBLED.format("in UTC", "Write it with a time zone,"))
+
+    async def _check_made(self, job: Job, made: dict[str, str], found: Found, ref: str) -> None:
+        """Take back what a server made of instances where it lost which ones they are. Raises UnsentError then.
+
+        Cyrus 3.12 does so where RECURRENCE-ID is a DATE; what it keeps looks like an edit of somebody else's.
+        """
+        if ref in found.items and len(found.parts.get(ref, ())) >= len(instances(_item(job))):
+            return
+        if ref not in found.items and ref not in found.lost:
+            return  # it did not answer
+        await self._reader.call([self._sender.set(destroy=sorted(made.values()))])
+        raise UnsentError.refused(job, _LOST)
+
     async def _send(self, job: Job, acts: _Acts) -> Receipt:
         """Write the objects and return a receipt by what the server holds then. Raises _OtherwiseError."""
+        made: dict[str, str] = {}
         if arguments := acts.arguments():
             answer = await self._set(job, acts, arguments)
             errors = set_errors(answer, "notCreated") | set_errors(answer, "notUpdated")
@@ -210,7 +243,10 @@ class InstanceSetter:
         if job.order.verb is Verb.DELETE:
             return Receipt(job.order.key, Outcome.DONE)
         ref = job.ref or instances_of(str(_item(job).get("uid")))
-        return self._sender.receipt(Sent(job, {}), ref, await self._reader.fetch([ref]))
+        found = await self._reader.fetch([ref])
+        if job.order.verb is Verb.CREATE:
+            await self._check_made(job, made, found, ref)
+        return self._sender.receipt(Sent(job, {}), ref, found)
 
     async def _set(self, job: Job, acts: _Acts, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return what /set answers. Raises UnsentError where it does nothing, _OtherwiseError where the state is another one."""
