@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.engine.account import AccountRun, Sides
 from jmapsync.engine.options import Options
-from jmapsync.engine.report import AccountReport, KindReport, Silent
+from jmapsync.engine.report import AccountReport, KindReport, Problem, Silent
 from jmapsync.engine.selection import Selection
 from jmapsync.errors import ExitCode, JmapsyncError
 from jmapsync.formats.patterns import Patterns
@@ -176,6 +176,11 @@ class Mirror:
         target = file.parent.parent / "cur" / f"{file.name.partition(':2,')[0]}:2,{letters}"
         file.rename(target)
         return target
+
+
+def places_of(problems: list[Problem]) -> list[str]:
+    """Return where each item lies, or its id, without the name that is before it."""
+    return [one.item.rpartition(" (")[2].removesuffix(")") if one.item.endswith(")") else one.item for one in problems]
 
 
 def assert_mirrored(account: Account, mirror: Mirror) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email.utils
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -35,7 +36,7 @@ _METADATA: dict[str, Callable[[Email], Any]] = {
     "size": lambda message: message.size,
     "receivedAt": lambda message: format_utc_date(message.received_at),
 }
-_HEADERS = {"messageId": "Message-ID", "inReplyTo": "In-Reply-To", "references": "References", "subject": "Subject"}
+_HEADERS = {"messageId": "Message-ID", "inReplyTo": "In-Reply-To", "references": "References", "subject": "Subject", "from": "From"}
 _SORTS: dict[str, Callable[[Email], Any]] = {
     "receivedAt": lambda message: message.received_at,
     "size": lambda message: message.size,
@@ -60,7 +61,7 @@ class EmailQueryArguments(QueryArguments):
 
 
 def get_emails(context: Context, arguments: EmailGetArguments) -> JsonObject:
-    """Answer `Email/get` for the metadata and the headers messageId, inReplyTo, references and subject."""
+    """Answer `Email/get` for the metadata and the headers messageId, inReplyTo, references, subject and from."""
     account = context.account(arguments.account_id)
     names = checked_properties(arguments.properties, [*_METADATA, *_HEADERS])
     with account.lock:
@@ -138,6 +139,9 @@ def _parse_headers(account: Account, message: Email, names: list[str]) -> JsonOb
             record[name] = None
         elif name == "subject":
             record[name] = " ".join(str(value).split())
+        elif name == "from":
+            pairs = email.utils.getaddresses([str(value)])
+            record[name] = [{"name": shown or None, "email": address} for shown, address in pairs]
         else:
             record[name] = [part.strip("<>") for part in str(value).split()]
     return record

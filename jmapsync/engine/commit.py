@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from jmapsync.engine.holding import label
 from jmapsync.engine.intents import note_made, retire
 from jmapsync.engine.objects import told
 from jmapsync.formats.encoding import encode
@@ -168,7 +167,7 @@ class Committer:
             after = replace(after, remote=seen, base=base)
             self._settled.append(after)
             if work.change.undone:
-                self.report.take_back(work.change.reason, label(work.record))
+                self.report.take_back(work.change.reason, self.holding.label(work.record))
         elif succeeded:
             self.ledger.drop_intents([after.key])
         elif not refused:
@@ -189,7 +188,7 @@ class Committer:
                 if side is Side.REMOTE and order.verb in {Verb.CREATE, Verb.REPLACE}:
                     left_out = objects.left_out(work, receipt.content)
                     if left_out:
-                        self.report.sentences.append(told(work.record.name, left_out))
+                        self.report.sentences.append(told(self.holding.label(work.record), left_out))
                     contents["left_out"][key] = encode([left_out, json.loads(receipt.content)]) if left_out else b""
                     contents["local"][key] = objects.aligned(key, receipt.content)
                 contents[NOW[side]][key] = receipt.content

@@ -48,7 +48,7 @@ class Cycle:
         guard = mirror.guard()
         if options.disk_only and not await complete(mirror.disk_changed, guard):
             await self._show_tags()
-            self._conclude()
+            await self._conclude()
             mirror.report.partial = True
             return mirror.report
         if options.disk_only:
@@ -64,7 +64,7 @@ class Cycle:
             allow = options.allow_deletes and (not options.kinds or mirror.kind.name in options.kinds)
             guard.check(pages, allow=allow, dry=options.dry)
             if options.dry:
-                self._tell(containers)
+                await self._tell(containers)
                 break
             committer.stale.clear()
             containers.stale.clear()
@@ -79,7 +79,7 @@ class Cycle:
         if not options.dry:
             await mirror.remote.finish()
         await self._show_tags()
-        self._conclude()
+        await self._conclude()
         return mirror.report
 
     async def _show_tags(self) -> None:
@@ -158,24 +158,27 @@ class Cycle:
             for one in page.hidden:
                 self.mirror.holding.hold_back(records[one.key], (), one.reason, Remedy.LATER)
 
-    def _tell(self, containers: Containers) -> None:
+    async def _tell(self, containers: Containers) -> None:
         """Say what a run would do, one sentence a step with its reason."""
         deletions: list[str] = []
         self.mirror.report.sentences += containers.sentences()
         for page, records in self._plans():
             self._name_hidden(page, records)
-            for work in self._due(page, records):
+            works = list(self._due(page, records))
+            names = await self.mirror.names.all_of([work.record for work in works])
+            for work in works:
                 told = deletions if work.change.deletes else self.mirror.report.sentences
                 for order in work.change.orders:
-                    told.append(sentence(work.record, order))
+                    told.append(sentence(names[work.change.key], order))
                     self.mirror.report.foretold[order.side].add(order.verb)
                 for order in work.change.then:
-                    deletions.append(sentence(work.record, order))
+                    deletions.append(sentence(names[work.change.key], order))
                     self.mirror.report.foretold[order.side].add(order.verb)
         self.mirror.report.sentences += deletions
 
-    def _conclude(self) -> None:
+    async def _conclude(self) -> None:
         self.mirror.holding.release_agreed()
+        await self.mirror.names.name_problems()
         self.mirror.report.problems = problems_of(self.mirror.ledger, self.mirror.kind.name)
         self.mirror.report.conflicts = len(self.mirror.ledger.shelf(self.mirror.kind.name))
         if self.mirror.report.problems or self.mirror.report.conflicts:
@@ -190,7 +193,7 @@ def agreed(record: Record) -> Record:
     return replace(record, base=settle(record.pair, record.local, record.remote))
 
 
-def sentence(record: Record, order: Order) -> str:
+def sentence(name: str, order: Order) -> str:
     """Return what an order would do, and why, in one line."""
     where = "on disk" if order.side is Side.LOCAL else "on the server"
-    return f"{order.verb.value} {record.name or record.ref} {where}: {order.reason}"
+    return f"{order.verb.value} {name} {where}: {order.reason}"

@@ -14,6 +14,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from jmapsync.engine.naming import fallback
 from jmapsync.errors import Remedy
 from jmapsync.ledger import HeldBack
 from jmapsync.ledger.codec import encode
@@ -64,6 +65,8 @@ class Holding:
     """What of the configuration decides how orders are carried out."""
     full: bool = False
     """True when a person asked to try everything again."""
+    name: Callable[[Record], str] | None = None
+    """Returns what people know an item by."""
     _tried: dict[int, str] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
     """Ids that this look at the server has to answer for, because an earlier one did not."""
@@ -78,13 +81,18 @@ class Holding:
         if remedy is Remedy.HUMAN:
             why = f"{why} (tried again every hour, or at once by sync --full)"
         self._tried[record.key] = seen
-        self._keep(_item(record.key), label(record), why, remedy.value, key=record.key, seen=seen)
+        self._keep(_item(record.key), self.label(record), why, remedy.value, key=record.key, seen=seen)
 
     def hold_back_stale(self, record: Record, orders: Sequence[Order], why: str) -> None:
         """Quarantine an item that the last round of a run still found in another state than it expected."""
         why = f"{why or 'it is not in the state that was expected'} (tried again later, or at once by sync --full)"
         seen = self._fingerprint(record, orders)
-        self._keep(_item(record.key), label(record), why, STALE, key=record.key, seen=seen)
+        self._keep(_item(record.key), self.label(record), why, STALE, key=record.key, seen=seen)
+
+    def label(self, record: Record) -> str:
+        """Return the name people know an item or a container by."""
+        is_item = record.kind.partition(":")[0] == self.kind
+        return self.name(record) if self.name is not None and is_item else fallback(self.kind, record)
 
     def release(self, keys: Iterable[int]) -> None:
         """Forget why items were held back: what was to be done with them is done."""
@@ -192,8 +200,3 @@ def _container(ref: str) -> str:
 
 def _place(path: str) -> str:
     return f"place {path}"
-
-
-def label(record: Record) -> str:
-    """Return the name people know an item by."""
-    return record.name or f"email {record.ref}"

@@ -12,6 +12,7 @@ from jmapsync.engine.containers import Containers
 from jmapsync.engine.guarding import Guard
 from jmapsync.engine.holding import Holding
 from jmapsync.engine.intents import forget_made, made
+from jmapsync.engine.naming import Names
 from jmapsync.engine.objects import Objects
 from jmapsync.engine.report import KindReport
 from jmapsync.engine.rights import Permits
@@ -58,6 +59,7 @@ class Mirror:
     tags: TagIndex | None = None
     """Shows keywords and containers as tags."""
     report: KindReport = field(default_factory=KindReport)
+    names: Names = field(init=False)
     holding: Holding = field(init=False)
     absorber: Absorber = field(init=False)
     scope: Scope = field(init=False)
@@ -76,7 +78,10 @@ class Mirror:
     def __post_init__(self) -> None:
         """Remember nothing tried yet."""
         self.kind = self.kind.limited(self.remote.most_homes)
-        self.holding = Holding(self.kind.name, self.ledger, self.clock, self.remote.policy, full=self.options.full)
+        self.names = Names(self.kind.name, self.ledger, self.local, self.remote, is_object=self.codec is not None)
+        self.holding = Holding(
+            self.kind.name, self.ledger, self.clock, self.remote.policy, full=self.options.full, name=self.names.of
+        )
         self.permits = Permits(self.kind, self.ledger, self.remote)
         self.scope = Scope(self.kind, self.ledger, self.remote, self.patterns, self.report.sentences)
         self.absorber = Absorber(self.kind, self.ledger, self.remote, self.holding, self._adopt_folder, self.scope)

@@ -8,6 +8,8 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jmapsync.engine.naming import fallback, named
+from jmapsync.formats.labels import HEAD, label_of_head, label_of_object
 from jmapsync.formats.lines import Form, digest_of
 from jmapsync.ledger import Shelved
 from jmapsync.storage.atomic import replace_bytes, sync_directories, sync_files
@@ -48,7 +50,7 @@ class Shelver:
             0,
             self.kind,
             key,
-            work.record.name,
+            self._name(work, body),
             "local",
             work.change.reason,
             int(self.clock()),
@@ -71,6 +73,18 @@ class Shelver:
             sync_files(self.folder, [os.fspath(file)])
             sync_directories([os.fspath(self.folder)])
         return True
+
+    def _name(self, work: Work, body: Body) -> str:
+        """Return what people know the version by that is kept."""
+        plain = fallback(self.kind, work.record)
+        if self.codec is not None:
+            return named(label_of_object(json.loads(body.data or b"{}")), plain)
+        if body.data is not None:
+            return named(label_of_head(body.data[:HEAD]), plain)
+        if body.path is None:
+            return plain
+        with body.path.open("rb") as file:
+            return named(label_of_head(file.read(HEAD)), plain)
 
 
 def _digest(body: Body, data: bytes | None) -> str:

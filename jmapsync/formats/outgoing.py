@@ -6,7 +6,6 @@ pass `Bcc` on to everybody), and that a missing Date, Message-ID or From is adde
 
 from __future__ import annotations
 
-import email.errors
 import email.header
 import email.utils
 import re
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from jmapsync.errors import ExitCode, JmapsyncError
 from jmapsync.formats.addresses import Named, addresses_in, is_address
 from jmapsync.formats.envelope import Envelope
+from jmapsync.formats.labels import cut, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,9 +28,6 @@ _FIELD = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:(.*)", re.DOTALL)
 _SECRET = frozenset({"bcc", "resent-bcc", "return-path", "content-length"})
 """What Postfix takes out of every message (its `message_drop_headers`)."""
 _CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
-_LONGEST_SUBJECT = 80
-_LONGEST_READ = 1000
-"""Characters of a subject that are decoded for people."""
 _LONGEST_NAME = 300
 _MOST_NAMED = 5
 """Wrong addresses that one error names."""
@@ -153,7 +150,7 @@ def _refusal(wrong: Sequence[str]) -> OutgoingError:
 
 
 def _quoted(text: str) -> str:
-    return repr(text if len(text) <= _LONGEST_SUBJECT else f"{text[: _LONGEST_SUBJECT - 1]}…")
+    return repr(cut(text))
 
 
 def complete(
@@ -188,7 +185,7 @@ def complete(
     kept = [one for one, name in zip(header.fields, header.names, strict=True) if name not in left_out]
     text = b"".join(one + b"\r\n" for one in (*added, *kept)) + b"\r\n"
     subject = next(iter(header.values("subject")), "")
-    return text, Envelope(sender, everybody, _printable(message_id), _shown(subject))
+    return text, Envelope(sender, everybody, _printable(message_id), shown(subject))
 
 
 def _parsed(field: bytes) -> tuple[str, str]:
@@ -213,17 +210,6 @@ def _phrase(name: str) -> str:
         return email.header.Header(name, "utf-8", header_name="From").encode(linesep="\r\n") + " "
     escaped = name.replace("\\", r"\\").replace('"', r"\"")
     return f'"{escaped}" ' if re.search(r"[^A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]", name) else f"{name} "
-
-
-def _shown(subject: str) -> str:
-    """Return a subject for people: decoded where that is possible, without anything that a terminal would obey."""
-    subject = subject[:_LONGEST_READ]
-    try:
-        text = str(email.header.make_header(email.header.decode_header(subject)))
-    except (ValueError, LookupError, email.errors.MessageError):
-        text = subject
-    text = _printable(text)
-    return text if len(text) <= _LONGEST_SUBJECT else f"{text[: _LONGEST_SUBJECT - 1]}…"
 
 
 def _printable(text: str) -> str:

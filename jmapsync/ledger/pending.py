@@ -63,8 +63,10 @@ class Pending:
         """Keep a problem; one already known about the same subject keeps the time it was first seen."""
         self._db.execute(
             "INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, subject) DO UPDATE SET"
-            " item = excluded.item, key = excluded.key, why = excluded.why, remedy = excluded.remedy, seen = excluded.seen,"
-            " last = excluded.last",
+            # What was given a name keeps it while it is known by the same id or place.
+            " item = CASE WHEN substr(problem.item, -length(excluded.item) - 3) = ' (' || excluded.item || ')'"
+            " THEN problem.item ELSE excluded.item END,"
+            " key = excluded.key, why = excluded.why, remedy = excluded.remedy, seen = excluded.seen, last = excluded.last",
             held,
         )
 

@@ -240,6 +240,9 @@ class Local(Protocol):
     def measure_bare(self, place: Place, algorithm: str = "sha256") -> Measure | None:
         """Return the digests of one file without the line that mbsync added; None when it has none or cannot be read."""
 
+    def head(self, place: Place) -> bytes:
+        """Return the first octets of one file of a message; nothing when it cannot be read."""
+
     def key_in(self, place: Place) -> int:
         """Return the key of the item that a file was made for, as far as its name tells; 0 for others' files. A hint only."""
 
@@ -306,6 +309,9 @@ class Remote(Protocol):
 
     async def digests(self, wanted: Sequence[Record]) -> dict[int, str]:
         """Return the content digests of items as the server tells them, by key; those it cannot tell are left out."""
+
+    async def names(self, refs: Sequence[str]) -> dict[str, str]:
+        """Return what people know items by, such as a subject and a sender, by the server's ids."""
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Carry out orders on items; receipts come in any order."""

@@ -10,7 +10,7 @@ import pytest
 
 from jmapsync.demo import RFC, Answer, DemoServer
 from jmapsync.errors import ExitCode
-from tests.mirror import Mirror, assert_converges, assert_mirrored
+from tests.mirror import Mirror, assert_converges, assert_mirrored, places_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,7 +123,7 @@ def test_case_55_a_body_that_does_not_come_is_held_back_by_name_and_fetched_late
         server.faults.missing_blob.arm()
         report = mirror.sync()
         assert report.exit_code == ExitCode.HELD_BACK
-        assert [problem.item for problem in report.problems] == [f"email {late}"]
+        assert places_of(report.problems) == [f"email {late}"]
         assert [file.name.rpartition(":2,")[2] for file in mirror.files("INBOX")].count("F") == 1
         server.faults.clear()
         assert_converges(server.account, mirror)

@@ -9,7 +9,7 @@ import pytest
 
 from jmapsync.demo import RFC, DemoServer, MethodError, SetError
 from tests.contract.peer import message
-from tests.mirror import Mirror, assert_converges, assert_mirrored
+from tests.mirror import Mirror, assert_converges, assert_mirrored, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -205,7 +205,7 @@ class TestRefusals:
         report = mirror.sync()
         assert report.exit_code == 3
         [problem] = report.problems
-        assert problem.item.startswith("INBOX/new/")
+        assert places_of([problem])[0].startswith("INBOX/new/")
         assert error in problem.why
         assert len(full.account.emails) == 13
         full.account.deliver(message())

@@ -8,7 +8,7 @@ import pytest
 
 from jmapsync.errors import ExitCode
 from tests.contract.peer import message
-from tests.mirror import Mirror, assert_converges
+from tests.mirror import Mirror, assert_converges, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,7 @@ def test_a_malformed_email_is_named_and_comes_as_soon_as_it_is_well(
     server.faults.rewrite_result.arm(spoil(ref, name, value), only={"Email/get"})
     for _ in range(2):
         report = mirror.sync()
-        assert [one.item for one in report.problems] == [f"email {ref}"]
+        assert places_of(report.problems) == [f"email {ref}"]
         assert report.exit_code is ExitCode.HELD_BACK
         assert len(mirror.files()) == 4
     server.faults.clear()
@@ -84,7 +84,7 @@ def test_an_email_that_becomes_malformed_keeps_its_file(server: DemoServer, mirr
     server.account.set_keyword(ref, "$answered", present=True)
     for full in (False, True):
         report = mirror.sync(full=full)
-        assert {one.item for one in report.problems} == {f"email {ref}"}
+        assert set(places_of(report.problems)) == {f"email {ref}"}
         assert (report.to_disk.deleted, report.to_server.total) == (0, 0)
     assert sum(map(len, mirror.tree().values())) == sum(map(len, before.values()))
     server.faults.clear()
@@ -108,8 +108,8 @@ def test_a_malformed_mailbox_is_named_and_the_others_are_mirrored(
     for _ in range(2):
         report = mirror.sync()
         assert report.exit_code is ExitCode.HELD_BACK
-        assert f"mailbox {box}" in {one.item for one in report.problems}
-        assert {f"email {inside}", f"email {below}"} <= {one.item for one in report.problems} or known
+        assert f"mailbox {box}" in set(places_of(report.problems))
+        assert {f"email {inside}", f"email {below}"} <= set(places_of(report.problems)) or known
         assert len(mirror.files("INBOX")) == 1
         assert len(mirror.files()) == (3 if known else 1)
         assert report.to_server.total == 0
@@ -127,7 +127,7 @@ def test_a_mailbox_with_malformed_rights_or_role_is_mirrored_and_named(
     box = server.account.mailbox("Archive").id
     server.faults.rewrite_result.arm(spoil(box, name, value), only={"Mailbox/get"})
     report = mirror.sync()
-    assert [one.item for one in report.problems] == [f"mailbox {box}"]
+    assert places_of(report.problems) == [f"mailbox {box}"]
     assert len(mirror.files("Archive")) == 1
     server.faults.clear()
     assert_converges(server.account, mirror)
@@ -141,7 +141,7 @@ def test_a_name_that_is_no_text_spoils_no_other_mailbox(server: DemoServer, mirr
     server.faults.rewrite_body.arm(spoil_octets(b'"Spoilt"', new))
     for _ in range(2):
         report = mirror.sync()
-        assert f"mailbox {box}" in {one.item for one in report.problems}
+        assert f"mailbox {box}" in set(places_of(report.problems))
         assert len(mirror.files("INBOX")) == 1
     server.faults.clear()
     assert_converges(server.account, mirror)
@@ -153,7 +153,7 @@ def test_a_keyword_that_is_no_text_spoils_no_other_email(server: DemoServer, mir
     server.account.set_keyword(ref, "spoilt")
     server.faults.rewrite_body.arm(spoil_octets(b'"spoilt"', rb'"spo\\\ud834ilt"'))
     report = mirror.sync()
-    assert [one.item for one in report.problems] == [f"email {ref}"]
+    assert places_of(report.problems) == [f"email {ref}"]
     assert len(mirror.files()) == 3
     server.faults.clear()
     assert_converges(server.account, mirror)

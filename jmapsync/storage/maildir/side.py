@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from jmapsync.errors import LayoutError, LocalError, Remedy
 from jmapsync.formats.flags import KeywordTable
+from jmapsync.formats.labels import HEAD
 from jmapsync.formats.lines import Form, Measure, measure, to_wire
 from jmapsync.formats.patterns import EVERYTHING, Patterns
 from jmapsync.opening import open_regular
@@ -153,6 +154,14 @@ class MaildirSide:
                 return measure_without_tuid(self._path(below, place), algorithm)
         except OSError:
             return None
+
+    def head(self, place: Place) -> bytes:
+        """Return the first octets of one file; nothing when it cannot be read."""
+        try:
+            with self.tree.reach() as below, open_regular(self._path(below, place), follow=False) as file:
+                return file.read(HEAD)
+        except OSError:
+            return b""
 
     def _path(self, below: Below, place: Place) -> str:
         return f"{below.at(self.tree.inside(place.folder, place.sub))}/{place.name}{place.info}"

@@ -20,6 +20,7 @@ from jmapsync.storage.remote.folders import FolderSetter
 from jmapsync.storage.remote.imports import Importer
 from jmapsync.storage.remote.listing import ListingLook
 from jmapsync.storage.remote.look import RemoteLook
+from jmapsync.storage.remote.subjects import names
 from jmapsync.storage.remote.write import Setter
 
 if TYPE_CHECKING:
@@ -125,6 +126,10 @@ class MailSide:
             return {}
         by_blob = {blob: base64.b64encode(digest).decode("ascii") for blob, digest in told.items()}
         return {one.key: by_blob[one.remote.body] for one in wanted if one.remote is not None and one.remote.body in by_blob}
+
+    async def names(self, refs: Sequence[str]) -> dict[str, str]:
+        """Return subject and sender of emails by their ids."""
+        return await names(self._client, self._account, refs)
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Change, remove and import emails."""

@@ -155,6 +155,10 @@ class VdirSide:
         """Return None: nobody adds lines to an object."""
         return None
 
+    def head(self, place: Place) -> bytes:  # noqa: ARG002  # the port's
+        """Return nothing: the ledger keeps what an object says."""
+        return b""
+
     def key_in(self, place: Place) -> int:  # noqa: ARG002  # the port's
         """Return 0: a file is named by its uid."""
         return 0

@@ -105,7 +105,7 @@ def test_a_photo_of_20_mb_goes_there_and_comes_to_another_desk_or_is_named(serve
     if server.service.dialect.attachments == "inline":  # then all of it must fit into a request
         found = desk.sync()["contacts"]
         assert [(problem.item, problem.why) for problem in found.problems] == [
-            (f"{file.parent.name}/huge.vcf", "it is larger than the server takes")
+            (f'"huge" ({file.parent.name}/huge.vcf)', "it is larger than the server takes")
         ]
     else:
         desk.settle()

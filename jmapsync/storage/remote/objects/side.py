@@ -136,6 +136,10 @@ class ObjectSide:
         """Return nothing: what is the same is known by its uid."""
         return {}
 
+    async def names(self, refs: Sequence[str]) -> dict[str, str]:  # noqa: ARG002  # the port's
+        """Return nothing: the ledger keeps what an object says."""
+        return {}
+
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Create, change and remove objects."""
         if self.is_read_only:
