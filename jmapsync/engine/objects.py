@@ -78,8 +78,10 @@ class Objects:
             content = bodies[key].data if key in bodies else None
             if content is not None:
                 lost, held = self.left_out_of(key)
-                lost = self.with_data(lost, await complete(local.read, key, places.get(key, ())))
-                bodies[key] = Body(bodies[key].ref, encode(put_back(json.loads(content), held, lost)))
+                body = await complete(local.read, key, places.get(key, ()))
+                mine, (now, data) = set_aside(json.loads(body.data or b"{}"))[1], set_aside(json.loads(content))
+                whole = bring_back(put_back(now, held, lost), (mine | data).get)
+                bodies[key] = Body(bodies[key].ref, encode(whole))
         return bodies
 
     def adopt(self, kind: str) -> None:
