@@ -73,6 +73,8 @@ class Verifier:
     """Of a dry run, which looks at everything."""
     proof: Proof = field(default_factory=Proof)
     _paths: dict[int, str] = field(default_factory=dict)
+    _absent: dict[int, Record] = field(default_factory=dict)
+    """What is on the server only, by its place in the list of differences."""
 
     async def run(self) -> Proof:
         """Compare both sides. Raises what a look raises: no network, no root, another server."""
@@ -86,10 +88,17 @@ class Verifier:
             both = [record for record in records if self._is_on_both(record)]
             await self._contents(both)
             mirror.progress.advance(mirror.account, mirror.kind.name, len(records), sum(record.size for record in both))
+        await self._name_absent()
         told = {one.item for one in self.proof.differences}
         self.proof.differences += [one for one in problems_of(mirror.ledger, mirror.kind.name) if one.item not in told]
         mirror.progress.finish(mirror.account, mirror.kind.name)
         return self.proof
+
+    async def _name_absent(self) -> None:
+        """Name what is on the server only as people know it: there is no file to name it by."""
+        names = await self.mirror.names.all_of(list(self._absent.values()))
+        for at, record in self._absent.items():
+            self.proof.differences[at] = Problem(names[record.key], self.proof.differences[at].why)
 
     def _containers(self) -> None:
         ledger, kind = self.mirror.ledger, self.mirror.kind
@@ -117,6 +126,7 @@ class Verifier:
             self._differs(self._label(record), "it is here, and not on the server")
         elif here is None:
             if there.homes:
+                self._absent[len(self.proof.differences)] = record
                 self._differs(self._label(record), f"it is on the server, in {self._names(there.homes)}, and not here")
         else:
             for homes, why in ((there.homes - here.homes, "it is missing in"), (here.homes - there.homes, "it is only here in")):

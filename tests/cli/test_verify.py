@@ -67,6 +67,7 @@ def test_a_missing_file_is_named(mirrored: Home, jmapsync: Command) -> None:
     assert done.code == 3
     [line] = told(done)
     assert line.endswith("it is on the server, in INBOX, and not here")
+    assert '"' in line, "it is named by its subject, and not by its id alone"
 
 
 def test_an_extra_file_is_named(mirrored: Home, jmapsync: Command) -> None:
