@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from jmapsync.app.damage import damage_of
+from jmapsync.app.footing import trouble_of
 from jmapsync.app.sides import CAPABILITIES as OFFERS
 from jmapsync.app.sides import MAIL, require
 from jmapsync.app.signin import credential_for
@@ -80,6 +82,9 @@ async def check_account(account: AccountConfig) -> Checkup:
     if missing:
         found.fail(missing, ExitCode.USAGE)
         return found
+    for error in (damage_of(account.state_dir), *trouble_of(account)):
+        if error is not None:
+            found.fail(str(error), error.exit_code)
     if not account.kinds:
         found.fail(f"Nothing is to be synchronised; add a table such as [accounts.{account.name}.mail].", ExitCode.USAGE)
     try:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.app.control import ask_state
+from jmapsync.app.damage import naming_damage
 from jmapsync.app.places import LEDGER, LOCK
 from jmapsync.app.sending import outbox_of, waiting_in
 from jmapsync.app.unavailable import missing_for_account, missing_for_kind
@@ -168,18 +169,23 @@ async def read_health(account: AccountConfig) -> AccountHealth:
         health.kinds[kind] = KindHealth(unavailable=missing_for_account(account) or missing_for_kind(account, kind))
     try:
         health.outbox = waiting_in(outbox_of(account))
-        ledger = Ledger.open_readonly(account.state_dir / LEDGER)
-        if ledger is None:
-            return health
-        try:
-            runs = ledger.runs()
-            for kind, standing in health.kinds.items():
-                _fill(standing, kind, ledger, runs, running=health.running)
-        finally:
-            ledger.close()
+        with naming_damage(account.state_dir):
+            _read_ledger(health, account.state_dir / LEDGER)
     except JmapsyncError as error:
         health.error, health.error_code = str(error), error.exit_code
     return health
+
+
+def _read_ledger(health: AccountHealth, path: Path) -> None:
+    ledger = Ledger.open_readonly(path)
+    if ledger is None:
+        return
+    try:
+        runs = ledger.runs()
+        for kind, standing in health.kinds.items():
+            _fill(standing, kind, ledger, runs, running=health.running)
+    finally:
+        ledger.close()
 
 
 def _fill(standing: KindHealth, kind: str, ledger: Ledger, runs: dict[str, tuple[int, dict[str, Any]]], *, running: bool) -> None:

@@ -8,6 +8,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from jmapsync.app.damage import naming_damage
 from jmapsync.app.places import LEDGER, LOCK, SHELF
 from jmapsync.config import MailConfig
 from jmapsync.errors import ConfigError, LocalError
@@ -38,13 +39,14 @@ class Shelf:
 
     def list(self) -> list[Shelved]:
         """Return what waits, the oldest first; works while another process writes."""
-        ledger = Ledger.open_readonly(self._state / LEDGER)
-        if ledger is None:
-            return []
-        try:
-            return ledger.shelf()
-        finally:
-            ledger.close()
+        with naming_damage(self._state):
+            ledger = Ledger.open_readonly(self._state / LEDGER)
+            if ledger is None:
+                return []
+            try:
+                return ledger.shelf()
+            finally:
+                ledger.close()
 
     def find(self, number: int) -> Shelved:
         """Return one shelved version; raise `ConfigError` if there is none of that number."""
@@ -115,7 +117,7 @@ class Shelf:
     def _writing(self) -> Iterator[Ledger]:
         if not (self._state / LEDGER).exists():
             raise ConfigError([f"The shelf of account {self.account} is empty."])
-        with AccountLock(self._state / LOCK, self.account):
+        with naming_damage(self._state), AccountLock(self._state / LOCK, self.account):
             ledger = Ledger.open(self._state / LEDGER)
             try:
                 yield ledger

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jmapsync.app.damage import naming_damage
 from jmapsync.app.memory import give_back_memory
 from jmapsync.app.places import LEDGER, LOCK, SPOOL
 from jmapsync.app.sending import send_waiting
@@ -50,7 +51,7 @@ async def open_account(
     state = account.state_dir
     if not dry:
         _make_state(account)
-    with nullcontext() if dry else AccountLock(state / LOCK, account.name):
+    with naming_damage(state), nullcontext() if dry else AccountLock(state / LOCK, account.name):
         ledger = Ledger.copy_of(state / LEDGER) if dry else Ledger.open(state / LEDGER)
         try:
             if not dry:

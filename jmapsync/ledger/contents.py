@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Literal
 
-from jmapsync.ledger.database import run_many, select_many
+from jmapsync.ledger.database import damaged, run_many, select_many
 from jmapsync.planner.model import Side
 
 if TYPE_CHECKING:
@@ -34,7 +34,10 @@ class Contents:
     def of(self, keys: Sequence[int], tree: Tree) -> dict[int, bytes]:
         """Return what is kept of some items in one tree; an item of which nothing is kept is left out."""
         rows = select_many(self._db, "SELECT key, value FROM content WHERE tree = ? AND key IN ({})", keys, (tree,))
-        return {row[0]: zlib.decompress(row[1]) for row in rows}
+        try:
+            return {row[0]: zlib.decompress(row[1]) for row in rows}
+        except (zlib.error, TypeError) as error:
+            raise damaged(self._db.path, f"the {tree} form of an item cannot be read ({error})") from error
 
     def put(self, tree: Tree, values: Mapping[int, bytes]) -> None:
         """Keep values of one tree by item; an empty one is forgotten."""

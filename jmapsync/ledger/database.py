@@ -5,11 +5,14 @@ Only mistakes of ours stay exceptions of SQLite's own.
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from jmapsync.errors import LedgerError
+from jmapsync.opening import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,7 +20,56 @@ if TYPE_CHECKING:
 
 _MANY = 500
 """Host parameters a statement; SQLite's own limit is far higher, a plan is cached per length."""
+_OF_THE_DISK = frozenset({
+    *(sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOMEM),
+    *(sqlite3.SQLITE_AUTH, sqlite3.SQLITE_NOLFS),
+})  # fmt: skip
+"""Primary result codes that say nothing about the content of the file."""
+_IN_USE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
+_ROOM = 1 << 16
+"""Octets that the shared memory of the write-ahead log needs, and a little more."""
+_FULL = "Nothing was lost; free some space, then run again."
+_DISK = "Nothing was lost. Check the disk and the permissions of the folder, then run again."
+MOVE_AWAY = (
+    "Check the disk, then move it away, with the files beside it whose names begin with its own (-wal, -shm): the next run"
+    " rebuilds it from the files and the server, without deleting anything."
+)
 _OURS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+
+
+class Rows(sqlite3.Cursor):
+    """A cursor that reports a failure while rows are read as a connection does when a statement is begun."""
+
+    connection: Database
+
+    def fetchone(self) -> Any:  # noqa: ANN401 - a row
+        """Return the next row, or None. Raises LedgerError."""
+        try:
+            return super().fetchone()
+        except sqlite3.Error as error:
+            raise _told(error, self.connection.path) from error
+
+    def fetchmany(self, size: int | None = _MANY) -> list[Any]:
+        """Return the next rows. Raises LedgerError."""
+        try:
+            return super().fetchmany(size)
+        except sqlite3.Error as error:
+            raise _told(error, self.connection.path) from error
+
+    def fetchall(self) -> list[Any]:
+        """Return all rows. Raises LedgerError."""
+        try:
+            return super().fetchall()
+        except sqlite3.Error as error:
+            raise _told(error, self.connection.path) from error
+
+    def __iter__(self) -> Self:
+        """Yield the rows, some at a time. Raises LedgerError."""
+        return self._pages()  # type: ignore[return-value]  # typeshed wants the cursor itself
+
+    def _pages(self) -> Iterator[Any]:
+        while rows := self.fetchmany():
+            yield from rows
 
 
 class Database(sqlite3.Connection):
@@ -25,6 +77,10 @@ class Database(sqlite3.Connection):
 
     path: Path | None = None
     """None for one in memory."""
+
+    def cursor(self, factory: Any = Rows) -> Any:  # noqa: ANN401 - as SQLite's own
+        """Return a cursor that raises LedgerError."""
+        return super().cursor(factory)
 
     def execute(self, *arguments: Any) -> sqlite3.Cursor:  # noqa: ANN401 - whatever SQLite takes
         """Run one statement. Raises LedgerError."""
@@ -61,6 +117,13 @@ def connect(path: Path | None, *, mode: str = "rwc") -> Database:
     """
     name = f"{path.absolute().as_uri()}?mode={mode}" if path is not None else ":memory:"
     try:
+        if path is not None and not stat.S_ISREG(mode_of := path.stat().st_mode):  # opening a pipe would wait for ever
+            raise damaged(path, f"it is {kind_of(mode_of)}, not a regular file")
+    except FileNotFoundError:
+        pass  # SQLite makes it, or says that there is none
+    except OSError as error:
+        raise LedgerError(f"The ledger {path} cannot be read: {error.strerror}.", advice=_DISK) from error
+    try:
         db = sqlite3.connect(
             name, uri=path is not None, isolation_level=None, timeout=30, check_same_thread=False, factory=Database
         )
@@ -70,13 +133,24 @@ def connect(path: Path | None, *, mode: str = "rwc") -> Database:
     return db
 
 
+def make_private(path: Path) -> None:
+    """Let only its owner read a ledger. Raises LedgerError."""
+    try:
+        path.chmod(0o600)
+    except OSError as error:
+        raise LedgerError(f"The ledger {path} cannot be used: {error.strerror}.", advice=_DISK) from error
+
+
 def copy_into(target: Database, path: Path) -> None:
     """Fill a ledger in memory from a file, and leave no trace beside it unless somebody is writing it. Raises LedgerError.
 
     A reader of a file in WAL mode makes two files beside it, and cannot remove them (hard case 71). A file that nobody writes can
     be read without; whether it was so is seen afterwards.
     """
-    before = _state(path)
+    try:
+        before = _state(path)
+    except OSError as error:
+        raise LedgerError(f"The ledger {path} cannot be read: {error.strerror}.", advice=_DISK) from error
     try:
         if before is not None:
             with closing(connect(path, mode="ro&immutable=1")) as source:
@@ -109,11 +183,26 @@ def _state(path: Path) -> tuple[int, ...] | None:
     return state.st_ino, state.st_size, state.st_mtime_ns
 
 
+def damaged(path: Path | None, why: str) -> LedgerError:
+    """Return the error of a ledger whose content cannot be used, with what to do."""
+    return LedgerError(f"The ledger {path or 'in memory'} is damaged: {why}.", advice=MOVE_AWAY)
+
+
 def _told(error: sqlite3.Error, path: Path | None) -> LedgerError:
-    advice = (
-        "Check the disk. If the file is damaged, move it away: the next run rebuilds it from the files"
-        " and the server, without deleting anything."
-    )
-    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-        advice = "Nothing was lost; free some space, then run again."
-    return LedgerError(f"The ledger {path or 'in memory'} cannot be used: {error}.", advice=advice)
+    primary = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if primary == sqlite3.SQLITE_FULL or (primary in _OF_THE_DISK and _is_full(path)):
+        return LedgerError(f"The disk is full, so the ledger {path or 'in memory'} cannot be written.", advice=_FULL)
+    if primary in _OF_THE_DISK:
+        return LedgerError(f"The ledger {path or 'in memory'} cannot be read or written: {error}.", advice=_DISK)
+    if primary in _IN_USE:
+        return LedgerError(f"The ledger {path or 'in memory'} is in use by another program: {error}.", advice="Try again later.")
+    return damaged(path, str(error))
+
+
+def _is_full(path: Path | None) -> bool:
+    """Tell whether the disk of a file has no room left: SQLite reports that as an input or output error in places."""
+    try:
+        found = os.statvfs(path.parent if path is not None else "/tmp")
+    except OSError:
+        return False
+    return found.f_bavail * found.f_frsize < _ROOM or (found.f_files > 0 and found.f_favail == 0)

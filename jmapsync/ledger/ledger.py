@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from jmapsync.ledger import migrations
 from jmapsync.ledger.contents import Contents
-from jmapsync.ledger.database import connect, copy_into
+from jmapsync.ledger.database import connect, copy_into, make_private
 from jmapsync.ledger.items import Items
 from jmapsync.ledger.pending import Pending
 from jmapsync.ledger.places import Places
@@ -39,7 +39,7 @@ class Ledger(Items, Places, Pending):
         """Open for writing, creating or migrating as needed. Raises LedgerError for a damaged or newer file."""
         db = connect(path)
         try:
-            path.chmod(0o600)
+            make_private(path)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA cache_size = -16000")

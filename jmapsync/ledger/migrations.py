@@ -6,6 +6,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import LedgerError
+from jmapsync.ledger.database import MOVE_AWAY
 
 if TYPE_CHECKING:
     import sqlite3
@@ -79,7 +80,9 @@ def migrate(db: sqlite3.Connection) -> None:
 
 
 def refuse_newer(found: int) -> None:
-    """Raise LedgerError when the file's version is newer than this program."""
+    """Raise LedgerError when the file's version is newer than this program, or none that ever was."""
+    if found < 0:
+        raise LedgerError(f"The ledger is damaged: it says that its schema is {found}.", advice=MOVE_AWAY)
     if found > VERSION:
         raise LedgerError(
             f"The ledger was written by a newer jmapsync (schema {found}, this one knows {VERSION}).",

@@ -1,0 +1,105 @@
+"""Read everything that a ledger holds, to say whether it is damaged where a run stumbled over something that it did not expect."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.errors import LedgerError
+from jmapsync.formats.lines import Form
+from jmapsync.ledger import migrations
+from jmapsync.ledger.codec import decode
+from jmapsync.ledger.database import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from jmapsync.ledger.database import Database
+
+_N, _T, _B = int, str, bytes
+_O = (str, type(None))
+_K = (int, type(None))
+_COLUMNS: dict[str, tuple[Any, ...]] = {
+    "meta": (_T, _T),
+    "cursor": (_T, _T, _T),
+    "item": (_N, _T, _O, _T, _N, _N, _T, _O, _O, _O, _O, _N),
+    "place": (_N, _T, _T, _T, _N, _N, _N, _N, _T),
+    "folder": (_N, _T, _T),
+    "intent": (_N, _T, _T, _N),
+    "shelf": (_N, _T, _N, _T, _T, _T, _N, _T, _T),
+    "suspension": (_T, _T, _T, _N),
+    "run": (_T, _N, _T),
+    "problem": (_T, _T, _T, _K, _T, _T, _T, _N, _N),
+    "content": (_N, _T, _B),
+    "tagged": (_N, _T, _T, _T, _N, _T),
+}
+"""The types of each table's columns, in their order; SQLite itself lets any column hold any type."""
+
+
+def find_damage(path: Path) -> str:
+    """Return what is wrong with a ledger, in words; nothing where all of it can be read, and where there is none.
+
+    Reads the whole file, so it is for `check`, and for a run that failed otherwise.
+    """
+    try:
+        if not path.exists():
+            return ""
+        with closing(connect(path, mode="ro")) as db:
+            return _inspect(db)
+    except LedgerError as error:
+        return error.message
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError) as error:
+        return f"a row of it cannot be read ({error})"
+
+
+def _inspect(db: Database) -> str:
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    migrations.refuse_newer(version)
+    [found] = db.execute("PRAGMA integrity_check(1)").fetchone()
+    if found != "ok":
+        return str(found).splitlines()[-1]
+    if version < migrations.VERSION:
+        return ""  # only the next run knows what an older one is to hold
+    for table, types in _COLUMNS.items():
+        for row in db.execute(f"SELECT * FROM {table}"):  # noqa: S608 - fixed names
+            if len(row) != len(types) or not all(map(isinstance, row, types)):
+                return f"a row of its table {table} holds values of other types than it may"
+            if table in _CONTENT:
+                _CONTENT[table](row)
+    return ""
+
+
+def _read_item(row: tuple[Any, ...]) -> None:
+    for line in row[7:11]:
+        if line is not None:
+            decode(line)
+
+
+def _read_content(row: tuple[Any, ...]) -> None:
+    try:
+        value = zlib.decompress(row[2])
+        if row[1] != "file":
+            json.loads(value)
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+
+
+def _read_place(row: tuple[Any, ...]) -> None:
+    if row[8]:
+        Form(row[8])
+
+
+def _read_run(row: tuple[Any, ...]) -> None:
+    json.loads(row[2])
+
+
+_CONTENT: dict[str, Callable[[tuple[Any, ...]], None]] = {
+    "item": _read_item,
+    "content": _read_content,
+    "place": _read_place,
+    "run": _read_run,
+}
+"""What raises ValueError for a row whose values mean nothing."""
