@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jmapsync.engine.naming import fallback, named
+from jmapsync.errors import LocalError
 from jmapsync.formats.labels import HEAD, label_of_head, label_of_object
 from jmapsync.formats.lines import Form, digest_of
 from jmapsync.ledger import Shelved
 from jmapsync.storage.atomic import replace_bytes, sync_directories, sync_files
+from jmapsync.storage.failures import reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +40,17 @@ class Shelver:
     def shelve(self, work: Work) -> bool:
         """Keep the local version of an item and return True, or False where it is not there to be kept.
 
-        Raises OSError when the disk refuses, so that nothing is written over it.
+        Raises LocalError when the disk refuses, so that nothing is written over it.
         """
+        try:
+            return self._shelve(work)
+        except OSError as error:
+            raise LocalError(
+                f"The version of {work.record.name} that is to be overwritten could not be kept in {self.folder}: {reason(error)}.",
+                advice="Nothing was lost; free some space or fix the disk, then run again.",
+            ) from error
+
+    def _shelve(self, work: Work) -> bool:
         key, version = work.change.key, work.record.local
         # A run that died may have given some copies the server's bytes; it is the others that are to be kept.
         places = sorted(self.ledger.places_of([key]).get(key, ()), key=lambda place: place.form != Form.RETOLD)

@@ -12,6 +12,7 @@ from jmapsync.formats.lines import Form
 from jmapsync.ledger import migrations
 from jmapsync.ledger.codec import decode
 from jmapsync.ledger.database import connect
+from jmapsync.ledger.notes import BARE, BOXES, DETACHED, OUTSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,14 @@ _COLUMNS: dict[str, tuple[Any, ...]] = {
     "tagged": (_N, _T, _T, _T, _N, _T),
 }
 """The types of each table's columns, in their order; SQLite itself lets any column hold any type."""
+
+
+_NOTES: dict[str, type] = {
+    **dict.fromkeys(("roles", "rights", BOXES, DETACHED), dict),
+    **dict.fromkeys((OUTSIDE, BARE, "made"), list),
+    "audited": float,
+}
+"""What the notes of each name are, those that are kept for every kind and the others."""
 
 
 def find_damage(path: Path) -> str:
@@ -88,18 +97,40 @@ def _read_content(row: tuple[Any, ...]) -> None:
 
 
 def _read_place(row: tuple[Any, ...]) -> None:
-    if row[8]:
-        Form(row[8])
+    _, name, info, sub, *_, form = row
+    if sub not in {"", "new", "cur"} or any(mark in text for text in (name, info) for mark in ("/", "\0")):
+        raise ValueError("a file's name or directory is none")
+    if form:
+        Form(form)
 
 
-def _read_run(row: tuple[Any, ...]) -> None:
-    json.loads(row[2])
+def _read_folder(row: tuple[Any, ...]) -> None:
+    if "\0" in row[1] or not {"", ".", ".."}.isdisjoint(row[1].split("/")):
+        raise ValueError("a folder's path is none")
+
+
+def _read_meta(row: tuple[Any, ...]) -> None:
+    name, value = row
+    expected = _NOTES.get(name.partition(":")[0].partition(" ")[0])
+    if value and expected is float:
+        float(value)
+    elif value and expected is not None:
+        _require(value, expected)
+
+
+def _require(value: str, expected: type) -> None:
+    if not isinstance(json.loads(value), expected):
+        raise ValueError("it is of another shape")  # noqa: TRY004  # as what json raises
 
 
 _CONTENT: dict[str, Callable[[tuple[Any, ...]], None]] = {
     "item": _read_item,
+    "meta": _read_meta,
+    "cursor": lambda row: _require(row[2], dict) if row[2] else None,
+    "intent": lambda row: _require(row[2], dict),
     "content": _read_content,
     "place": _read_place,
-    "run": _read_run,
+    "folder": _read_folder,
+    "run": lambda row: _require(row[2], dict),
 }
 """What raises ValueError for a row whose values mean nothing."""

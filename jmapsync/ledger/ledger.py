@@ -75,6 +75,7 @@ class Ledger(Items, Places, Pending):
         db = connect(None)
         try:
             if path is not None and path.exists():
+                db.path = path  # whatever is wrong with the copy is wrong with the file
                 copy_into(db, path)
             migrations.migrate(db)
         except BaseException:

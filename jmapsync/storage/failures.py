@@ -13,6 +13,8 @@ from jmapsync.storage.state import printable
 if TYPE_CHECKING:
     from jmapsync.errors import Remedy
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Errors that a smaller item may not meet."""
 DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE})
 """Errors that the whole disk has, not one item."""
 
@@ -23,10 +25,10 @@ class StaleError(Exception):
 
 def failure_of(error: OSError) -> LocalError:
     """Return the failure of a whole batch."""
-    return LocalError(
-        f"The disk refused to write: {reason(error)}.",
-        advice="Nothing was lost; free some space or fix the disk, then run again.",
-    )
+    if error.errno in FULL:
+        advice = "What fitted was written, and nothing was lost; free some space, then run again."
+        return LocalError(f"The disk is full: {reason(error)}.", advice=advice)
+    return LocalError(f"The disk refused to write: {reason(error)}.", advice="Nothing was lost; fix the disk, then run again.")
 
 
 def reason(error: OSError) -> str:

@@ -158,9 +158,12 @@ class Outbox:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[bool]:
-        """Hold the outbox alone and yield True, or False at once while another process sends from it."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Hold the outbox alone and yield True, or False at once while another process sends from it. Raises LocalError."""
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise LocalError(f"{self.folder} cannot be written: {error.strerror}.") from error
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing, contextmanager
 from importlib import resources
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from jmapsync.errors import LedgerError
-from jmapsync.ledger import Ledger, Record, migrations
+from jmapsync.ledger import Ledger, Record, database, migrations
 from jmapsync.planner import Side
 from jmapsync.planner.model import Version
 from jmapsync.storage.state import state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 HERE = Version("file", "file", homes=frozenset({1}))
@@ -267,3 +269,30 @@ def test_is_for_its_owner_only(ledger: Ledger, path: Path) -> None:
     ledger.set_note("x", "1")
     for file in path.parent.iterdir():
         assert file.stat().st_mode & 0o077 == 0, file
+
+
+class TestAFullDisk:
+    """SQLite says SQLITE_FULL, or an input or output error where it wanted to make a file."""
+
+    @pytest.mark.parametrize("number", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_CANTOPEN])
+    def test_is_not_taken_for_damage(self, path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+        full = SimpleNamespace(f_bavail=0, f_frsize=4096, f_files=0, f_favail=0)
+        monkeypatch.setattr(os, "statvfs", lambda _: full)
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = number
+        told = str(database._told(error, path))
+        assert "The disk is full" in told
+        assert "free some space" in told
+        assert "away" not in told
+
+    def test_a_disk_that_fails_is_not_taken_for_damage_either(self, path: Path) -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
+        assert "away" not in str(database._told(error, path))
+
+
+@pytest.mark.parametrize("opened", [Ledger.open, Ledger.open_readonly, Ledger.copy_of])
+def test_a_pipe_in_the_place_of_the_ledger_is_not_waited_for(path: Path, opened: Callable[[Path], Ledger]) -> None:
+    os.mkfifo(path)
+    with pytest.raises(LedgerError, match="it is a pipe, not a regular file"):
+        opened(path)

@@ -25,6 +25,8 @@ from jmapsync.errors import JmapsyncError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jmapsync.engine.report import AccountReport
+
 UNEXPECTED = "Something unexpected"
 PAGE = 4096
 ODD: tuple[object, ...] = (None, "", "text", "\t\t\t", -1, 1 << 62, 2.5, b"", b"\xff\x00", "[" * 2000, "{", "1 2", "\x00")
@@ -136,21 +138,24 @@ class Case:
 
     def said(self, command: str) -> str:
         app = App(load(self.config))
+        asked: dict[str, Callable[[], str]] = {
+            "status": lambda: " ".join(one.error for one in asyncio.run(app.status())),
+            "conflicts": lambda: str([shelf.list() for shelf in app.shelves()]),
+            "check": lambda: " ".join(problem for one in asyncio.run(app.check()) for problem in one.problems),
+            "verify": lambda: " ".join(report.error for report, _ in asyncio.run(app.verify()).values()),
+            "dry": lambda: _text_of(asyncio.run(app.sync(dry_run=True)).accounts["home"]),
+            "sync": lambda: _text_of(asyncio.run(app.sync()).accounts["home"]),
+        }
         try:
-            if command == "status":
-                return " ".join(one.error for one in asyncio.run(app.status()))
-            if command == "conflicts":
-                return str([shelf.list() for shelf in app.shelves()])
-            if command == "check":
-                return " ".join(problem for one in asyncio.run(app.check()) for problem in one.problems)
-            if command == "verify":
-                return " ".join(report.error for report, _ in asyncio.run(app.verify()).values())
-            report = asyncio.run(app.sync(dry_run=command == "dry")).accounts["home"]
-            return " ".join([report.error, *(sentence for kind in report.kinds.values() for sentence in kind.sentences)])
+            return asked[command]()
         except JmapsyncError as error:
             return str(error)
         except Exception as error:  # noqa: BLE001  # it is what is looked for
             return f"{UNEXPECTED}: {error!r}"
+
+
+def _text_of(report: AccountReport) -> str:
+    return " ".join([report.error, *(sentence for kind in report.kinds.values() for sentence in kind.sentences)])
 
 
 def main() -> int:

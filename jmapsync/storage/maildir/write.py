@@ -20,7 +20,7 @@ from jmapsync.formats.retelling import is_offlineimap
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.atomic import NO_LINKS, copy_file, put_back, sync_directories, sync_files
-from jmapsync.storage.failures import DISK, StaleError, failure_of, refused
+from jmapsync.storage.failures import DISK, FULL, StaleError, failure_of, refused
 from jmapsync.storage.maildir.identify import iterate_chunks
 from jmapsync.storage.maildir.kept import keep
 from jmapsync.storage.maildir.stage import Staged, fill, set_mtime
@@ -64,6 +64,8 @@ class Writer:
         """Directories whose entries changed, as paths below the root."""
         self.fatal: LocalError | None = None
         """Set when the disk itself failed: what is left of the batch was refused."""
+        self._full: OSError | None = None
+        """Set when there was no room for something; what is smaller may still fit."""
 
     def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Carry out orders and return their receipts in the same order; raises nothing for a single message."""
@@ -71,7 +73,7 @@ class Writer:
             return self._write(jobs)
 
     def _write(self, jobs: Sequence[Job]) -> list[Receipt]:
-        self.fatal = None
+        self.fatal = self._full = None
         receipts: dict[int, Receipt] = {}
         staged: dict[int, Staged] = {}
         for job in jobs:
@@ -92,6 +94,8 @@ class Writer:
         except OSError as error:
             self._fail(error)
             return [refused(job.order.key, error, Remedy.LATER) for job in jobs]
+        if self._full is not None and bringing and not any(receipts[job.order.key].outcome is Outcome.DONE for job in bringing):
+            self._fail(self._full)
         return [receipts[job.order.key] for job in jobs]
 
     def _each(self, jobs: Sequence[Job], receipts: dict[int, Receipt], act: Callable[[Job], None]) -> None:
@@ -119,7 +123,9 @@ class Writer:
         except FileNotFoundError:
             receipts[key] = Receipt(key, Outcome.STALE, why="a file or folder was renamed or removed meanwhile")
         except OSError as error:
-            if error.errno in DISK:
+            if error.errno in FULL:
+                self._full = error
+            elif error.errno in DISK:
                 self._fail(error)
             receipts[key] = refused(key, error, Remedy.LATER)
 

@@ -115,7 +115,10 @@ class Bodies:
     async def _download(self, one: Request) -> Body:
         length = 0
         for _ in range(2):
-            body, length = await self._stream(one)
+            try:
+                body, length = await self._stream(one)
+            except LocalError as error:
+                return Body(one.ref, why=error.message.rstrip("."), remedy=Remedy.LATER)
             if length == one.size:
                 return body
             if body.data is not None and digest_of(body.data) == self._odd.pop(one.ref, ""):

@@ -20,7 +20,7 @@ from jmapsync.formats.setaside import set_aside
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.atomic import give_name, sync_directories, sync_files
-from jmapsync.storage.failures import DISK, StaleError, failure_of, refused
+from jmapsync.storage.failures import DISK, FULL, StaleError, failure_of, refused
 from jmapsync.storage.port import Body, Job, Outcome, Receipt
 from jmapsync.storage.state import state_of
 from jmapsync.storage.vdir.names import displaced_name, new_name, short_digest, staged_name
@@ -84,6 +84,8 @@ class Writer:
         """Folders and uids of which the last look met several files: they get no further one."""
         self.fatal: LocalError | None = None
         """Set when the disk itself failed: what is left of the batch was refused."""
+        self._full: OSError | None = None
+        """Set when there was no room for something; what is smaller may still fit."""
 
     def write(self, jobs: Sequence[Job], known: Callable[[int, Sequence[str]], set[str]]) -> list[Receipt]:
         """Carry out orders and return their receipts in the same order; raises nothing for a single item.
@@ -94,7 +96,7 @@ class Writer:
             return self._write(jobs, known)
 
     def _write(self, jobs: Sequence[Job], known: Callable[[int, Sequence[str]], set[str]]) -> list[Receipt]:
-        self.fatal = None
+        self.fatal = self._full = None
         self._known = known
         self._taken.clear()
         receipts: dict[int, Receipt] = {}
@@ -113,6 +115,8 @@ class Writer:
         except OSError as error:
             self._fail(error)
             return [refused(job.order.key, error, Remedy.LATER) for job in jobs]
+        if self._full is not None and all(key in receipts for key in drafts):
+            self._fail(self._full)
         return [receipts.get(key) or _receipt(draft) for key, draft in drafts.items()]
 
     def _each(self, drafts: dict[int, _Draft], receipts: dict[int, Receipt], act: Callable[[_Draft], None]) -> None:
@@ -139,7 +143,9 @@ class Writer:
         except FileNotFoundError:
             return Receipt(key, Outcome.STALE, why="a file or directory was renamed or removed meanwhile")
         except OSError as error:
-            if error.errno in DISK:
+            if error.errno in FULL:
+                self._full = error
+            elif error.errno in DISK:
                 self._fail(error)
             return refused(key, error, Remedy.LATER)
         return None
