@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.app.damage import damage_of
-from jmapsync.app.footing import trouble_of
 from jmapsync.app.sides import CAPABILITIES as OFFERS
 from jmapsync.app.sides import MAIL, require
 from jmapsync.app.signin import credential_for
@@ -17,6 +16,7 @@ from jmapsync.formats.patterns import Patterns
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.wire import CORE, Call
+from jmapsync.storage.footing import trouble_with
 from jmapsync.storage.remote.objects import collections, dialect_for
 
 if TYPE_CHECKING:
@@ -82,9 +82,7 @@ async def check_account(account: AccountConfig) -> Checkup:
     if missing:
         found.fail(missing, ExitCode.USAGE)
         return found
-    for error in (damage_of(account.state_dir), *trouble_of(account)):
-        if error is not None:
-            found.fail(str(error), error.exit_code)
+    _check_disk(found, account)
     if not account.kinds:
         found.fail(f"Nothing is to be synchronised; add a table such as [accounts.{account.name}.mail].", ExitCode.USAGE)
     try:
@@ -97,6 +95,17 @@ async def check_account(account: AccountConfig) -> Checkup:
     except JmapsyncError as error:
         found.fail(str(error), error.exit_code)
     return found
+
+
+def _check_disk(found: Checkup, account: AccountConfig) -> None:
+    """Look whether the ledger can be read, and the account's folders written; nothing lasting is changed."""
+    damage = damage_of(account.state_dir)
+    if damage is not None:
+        found.fail(str(damage), damage.exit_code)
+    folders = [(f"The path {config.path} of {config.kind}", config.path) for config in account.kinds.values()]
+    for what, folder in (*folders, (f"The state folder {account.state_dir}", account.state_dir)):
+        if why := trouble_with(folder):
+            found.fail(f"{what} cannot be used: {why}. Fix that, or choose another folder.", ExitCode.FAILED)
 
 
 def _note_offer(found: Checkup, session: Session) -> None:

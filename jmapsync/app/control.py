@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import os
 import socket
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -22,6 +23,8 @@ from jmapsync.errors import BusyError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
+
+T = TypeVar("T")
 
 _MOST = 1 << 24
 """Octets of one message: a report names every item that is held back."""
@@ -55,8 +58,14 @@ class Answer(msgspec.Struct):
     error: str = ""
 
 
-_asks = msgspec.json.Decoder(Ask)
-_answers = msgspec.json.Decoder(Answer)
+def _line_of(message: Ask | Answer) -> bytes:
+    """Return a message as a line of ASCII: a path may hold octets that are no UTF-8, which msgspec's own encoder refuses."""
+    return json.dumps(msgspec.to_builtins(message)).encode() + b"\n"
+
+
+def _read(line: bytes, kind: type[T]) -> T:
+    """Return the message of a line. Raises ValueError where it is none of that kind."""
+    return msgspec.convert(json.loads(line), type=kind)
 
 
 @asynccontextmanager
@@ -66,10 +75,10 @@ async def answering(state_dir: Path, answer: Callable[[Ask], Awaitable[Answer]])
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError, ValueError):
             try:
-                told = await answer(_asks.decode(await reader.readuntil(b"\n")))
-            except msgspec.DecodeError:
+                told = await answer(_read(await reader.readuntil(b"\n"), Ask))
+            except ValueError:
                 told = Answer(error="The daemon is of another version.")
-            writer.write(msgspec.json.encode(told) + b"\n")
+            writer.write(_line_of(told))
             await writer.drain()
         writer.close()
 
@@ -90,10 +99,10 @@ async def ask(state_dir: Path, question: Ask, *, patience: float | None = None) 
     reader, writer = await asyncio.open_unix_connection(sock=link, limit=_MOST)
     try:
         async with asyncio.timeout(patience):
-            writer.write(msgspec.json.encode(question) + b"\n")
+            writer.write(_line_of(question))
             await writer.drain()
-            return _answers.decode(await reader.readuntil(b"\n"))
-    except (OSError, asyncio.IncompleteReadError, msgspec.DecodeError) as error:
+            return _read(await reader.readuntil(b"\n"), Answer)
+    except (OSError, asyncio.IncompleteReadError, ValueError) as error:
         raise BusyError("The daemon that holds the account did not answer.", advice="Try again, or restart it.") from error
     finally:
         writer.close()

@@ -55,11 +55,11 @@ def _side_by_side(root: Path) -> dict[str, str]:
     """Return where each folder of a Maildir++ root lies in it, by its path."""
     try:
         names = ["", *(name for name in os.listdir(root) if name[0] == ".")]
-        maildirs = [name for name in names if not (name and (root / name).is_symlink()) and _is_maildir(root / name)]
+        maildirs = [name for name in names if not (name and os.path.islink(root / name)) and _is_maildir(root / name)]
     except OSError:
         return {}
     return {name[1:].replace(".", "/") or "INBOX": name for name in maildirs}
 
 
 def _is_maildir(folder: Path) -> bool:
-    return all((folder / part).is_dir() and not (folder / part).is_symlink() for part in _PARTS)
+    return all(os.path.isdir(folder / part) and not os.path.islink(folder / part) for part in _PARTS)

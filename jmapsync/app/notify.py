@@ -56,4 +56,4 @@ class ServiceManager:
             return
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as link:
             link.connect(self._address)
-            link.sendall(message.encode())
+            link.sendall(message.encode("utf-8", "backslashreplace"))

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from jmapsync.app.places import LEDGER, SOCKET
+from jmapsync.app.places import LEDGER, may_have_daemon
 from jmapsync.app.sides import sides_of
 from jmapsync.app.sources import absolute
 from jmapsync.app.wiring import open_account
@@ -91,7 +91,7 @@ async def hand_over(
     account: AccountConfig, target: AccountConfig, kinds: Sequence[KindConfig], paths: Sequence[str]
 ) -> Results | None:
     """Let the daemon do it if one holds the target, and return what came of it."""
-    if not (target.state_dir / SOCKET).exists():
+    if not may_have_daemon(target.state_dir):
         return None
     from jmapsync.app.control import Ask, ask  # noqa: PLC0415  # most runs meet no daemon
 

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from jmapsync.app.hook import INSIDE, run_after_sync
-from jmapsync.app.places import SOCKET
+from jmapsync.app.places import may_have_daemon
 from jmapsync.app.unavailable import missing_for_account, missing_for_kind, possible_kinds
 from jmapsync.config.reader import nearest
 from jmapsync.engine.options import Options
@@ -129,7 +129,7 @@ class App:
 
     async def _hand_over(self, account: AccountConfig, kinds: Sequence[str], options: Options) -> AccountReport | None:
         """Let the daemon do the run if one holds the account, and return what it did of some kinds; its hooks are its own."""
-        if not (account.state_dir / SOCKET).exists():
+        if not may_have_daemon(account.state_dir):
             return None
         from jmapsync.app.control import Ask, ask  # noqa: PLC0415  # most runs meet no daemon
 

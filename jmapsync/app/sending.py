@@ -134,7 +134,7 @@ async def send_waiting(account: AccountConfig, client: Client, report: AccountRe
     It goes by connections of its own and with little patience: mail that comes in waits for no message that cannot leave.
     """
     outbox = outbox_of(account)
-    if not outbox.folder.exists():
+    if not outbox.is_there:
         return
     async with client.apart(max_wait=_PATIENCE) as own:
         problems = await _empty(account, outbox, own)

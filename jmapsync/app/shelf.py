@@ -115,7 +115,7 @@ class Shelf:
 
     @contextmanager
     def _writing(self) -> Iterator[Ledger]:
-        if not (self._state / LEDGER).exists():
+        if not os.path.exists(self._state / LEDGER):
             raise ConfigError([f"The shelf of account {self.account} is empty."])
         with naming_damage(self._state), AccountLock(self._state / LOCK, self.account):
             ledger = Ledger.open(self._state / LEDGER)

@@ -43,7 +43,7 @@ def sources_of(account: AccountConfig, kinds: Sequence[KindConfig], paths: Seque
     wrong = []
     for path in paths:
         source = _located(absolute(path, kinds), account, kinds)
-        if isinstance(source, Source) and source.config.path.name == KEPT and source.config.path.is_symlink():
+        if isinstance(source, Source) and source.config.path.name == KEPT and os.path.islink(source.config.path):
             source = f"{source.config.path} is a symbolic link, which is not followed"
         if isinstance(source, str):
             wrong.append(f"{path}: {source}")
@@ -98,7 +98,7 @@ def _within(config: KindConfig, path: Path, parts: tuple[str, ...], *, is_mirror
         if len(parts) > 1:
             return Source(config, Selection(files=frozenset({("/".join(parts[:-1]), parts[-1])})), is_mirror)
         return Source(config, Selection(folders=frozenset({"/".join(parts)})), is_mirror)
-    is_file = not path.is_dir()
+    is_file = not os.path.isdir(path)
     name = parts[-1] if is_file else ""
     folder = parts[:-1] if is_file else parts
     if is_file and (not folder or folder[-1] not in {"cur", "new"}):

@@ -12,6 +12,7 @@ import click
 from jmapsync.cli.check import check
 from jmapsync.cli.conflicts import conflicts
 from jmapsync.cli.demo import demo
+from jmapsync.cli.encoding import use_utf8
 from jmapsync.cli.mailboxes import mailboxes
 from jmapsync.cli.outbox import outbox
 from jmapsync.cli.output import say
@@ -62,6 +63,7 @@ for _command in (sync, run, check, status, conflicts, verify, restore, sendmail,
 
 def main() -> None:
     """Run the program: results go to standard output, a failure is a sentence on standard error and an exit code."""
+    use_utf8()
     atexit.register(gc.freeze)  # Python would look through everything once more before it ends: 30 ms of a run with nothing to do
     if _COMPLETION in os.environ:
         program.main(prog_name=_NAME)

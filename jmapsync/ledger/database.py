@@ -133,6 +133,17 @@ def connect(path: Path | None, *, mode: str = "rwc") -> Database:
     return db
 
 
+def is_there(path: Path) -> bool:
+    """Tell whether there is a ledger. Raises LedgerError where that cannot be told."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise LedgerError(f"The ledger {path} cannot be read: {error.strerror}.", advice=_DISK) from error
+    return True
+
+
 def make_private(path: Path) -> None:
     """Let only its owner read a ledger. Raises LedgerError."""
     try:

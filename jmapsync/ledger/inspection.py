@@ -11,7 +11,7 @@ from jmapsync.errors import LedgerError
 from jmapsync.formats.lines import Form
 from jmapsync.ledger import migrations
 from jmapsync.ledger.codec import decode
-from jmapsync.ledger.database import connect
+from jmapsync.ledger.database import connect, is_there
 from jmapsync.ledger.notes import BARE, BOXES, DETACHED, OUTSIDE
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def find_damage(path: Path) -> str:
     Reads the whole file, so it is for `check`, and for a run that failed otherwise.
     """
     try:
-        if not path.exists():
+        if not is_there(path):
             return ""
         with closing(connect(path, mode="ro")) as db:
             return _inspect(db)

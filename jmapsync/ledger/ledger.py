@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from jmapsync.ledger import migrations
 from jmapsync.ledger.contents import Contents
-from jmapsync.ledger.database import connect, copy_into, make_private
+from jmapsync.ledger.database import connect, copy_into, is_there, make_private
 from jmapsync.ledger.items import Items
 from jmapsync.ledger.pending import Pending
 from jmapsync.ledger.places import Places
@@ -55,7 +55,7 @@ class Ledger(Items, Places, Pending):
 
         Nothing is written, not even a migration (hard case 71): an older file is read as a copy in memory.
         """
-        if not path.exists():
+        if not is_there(path):
             return None
         db = connect(path, mode="ro")
         try:
@@ -74,7 +74,7 @@ class Ledger(Items, Places, Pending):
         """Return a ledger in memory that starts as a copy of a file: what a dry run may write to."""
         db = connect(None)
         try:
-            if path is not None and path.exists():
+            if path is not None and is_there(path):
                 db.path = path  # whatever is wrong with the copy is wrong with the file
                 copy_into(db, path)
             migrations.migrate(db)

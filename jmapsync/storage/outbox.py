@@ -96,6 +96,11 @@ class Outbox:
         """Name the folder; nothing is made yet."""
         self.folder = folder
 
+    @property
+    def is_there(self) -> bool:
+        """Whether anything was ever put in."""
+        return os.path.exists(self.folder)
+
     def add(self, header: bytes, body: Iterable[bytes], envelope: Envelope) -> Waiting:
         """Put a message in and return it once it is durable; bare LFs of the body become CRLF. Raises LocalError."""
         identity = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"

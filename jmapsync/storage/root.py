@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import LayoutError, LocalError, RootError
 from jmapsync.opening import read_regular
 from jmapsync.storage.atomic import replace_text
+from jmapsync.storage.footing import trouble_with
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,13 +34,15 @@ def claim(root: Path, ledger: Ledger, account: str, kind: str, *, dry: bool, lay
     """
     known = ledger.note(f"root:{kind}")
     marker = read_marker(root)
+    if marker is None and not known and (why := trouble_with(root)):
+        raise LocalError(f"The folder {root} cannot be used: {why}.", advice="Fix that, or choose another path.")
     if marker is None and (why := marker_trouble(root)):
         raise RootError(
             f"The folder {root} cannot be used, so nothing is synchronised and nothing is deleted: {why}.",
             advice=f"Put its own {MARKER} back, or remove what lies there if this folder was never a mirror.",
         )
     if known and (marker is None or marker.get("id") != known):
-        what = "is not there" if not root.is_dir() else "no longer holds its mirror's marker file .jmapsync"
+        what = "is not there" if not os.path.isdir(root) else "no longer holds its mirror's marker file .jmapsync"
         raise RootError(
             f"The folder {root} {what}, so nothing is synchronised and nothing is deleted.",
             advice="Mount it or put it back. To start anew with an empty folder, move the account's state folder away.",

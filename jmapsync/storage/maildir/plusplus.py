@@ -46,7 +46,7 @@ class PlusPlusTree(Tree):
             names = [name for name in os.listdir(self.root) if name[0] != "." and name not in PARTS]
         except OSError:
             return False
-        return any((self.root / name / part).is_dir() for name in names for part in PARTS)
+        return any(os.path.isdir(self.root / name / part) for name in names for part in PARTS)
 
     def walk(self) -> Iterator[Found]:
         """Yield the folders, parents first. Raises LocalError when the root cannot be listed.
@@ -54,7 +54,7 @@ class PlusPlusTree(Tree):
         A parent need not be there: it is a folder all the same, as a mailbox's parent is one (RFC 8621, section 2).
         """
         self.odd = list(self._unread)
-        if self._dry and not self.root.is_dir():
+        if self._dry and not os.path.isdir(self.root):
             return
         try:
             with os.scandir(self.root) as entries:

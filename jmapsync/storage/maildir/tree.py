@@ -143,7 +143,7 @@ class Tree:
 
     def is_otherwise(self) -> bool:
         """Tell whether a root without a marker holds mail in the other layout: it is a Maildir itself."""
-        return all((self.root / part).is_dir() for part in PARTS)
+        return all(os.path.isdir(self.root / part) for part in PARTS)
 
     def clear_unfinished(self) -> None:
         """Remove what a killed run left in the folders, as far as that is possible.
@@ -168,7 +168,7 @@ class Tree:
         does a folder that cannot be listed; an unknown one is odd.
         """
         known = set(self.paths.values())
-        waiting = [("", False)] if not self._dry or self.root.is_dir() else []
+        waiting = [("", False)] if not self._dry or os.path.isdir(self.root) else []
         self.odd = list(self._unread)
         with self.reach() as below:
             while waiting:

@@ -78,7 +78,7 @@ class Tree:
         A symbolic link is never followed. Where a known collection was, it counts as there; any other is odd.
         """
         self.odd = []
-        if self._dry and not self.root.is_dir():
+        if self._dry and not os.path.isdir(self.root):
             return
         known = set(self.paths.values())
         try:

@@ -1,4 +1,4 @@
-"""Check that the folders of an account can be listed and written, without changing anything in them."""
+"""Check that a folder can be listed and written, or made where it is not there, without changing anything that lasts."""
 
 from __future__ import annotations
 
@@ -7,31 +7,17 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from jmapsync.errors import LocalError
 from jmapsync.opening import kind_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from jmapsync.config import AccountConfig
 
 _UNNAMED = os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC
 _NO_UNNAMED = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL})
 """Errors by which a file system or a kernel says that it makes no file without a name (open(2), O_TMPFILE)."""
 
 
-def trouble_of(account: AccountConfig) -> list[LocalError]:
-    """Return why folders of an account cannot be used: its roots, and where its state is kept."""
-    folders = [(f"The path {config.path} of {config.kind}", config.path) for config in account.kinds.values()]
-    folders.append((f"The state folder {account.state_dir}", account.state_dir))
-    found = []
-    for what, folder in folders:
-        if why := _trouble_with(folder):
-            found.append(LocalError(f"{what} cannot be used: {why}.", advice="Fix that, or choose another folder."))
-    return found
-
-
-def _trouble_with(folder: Path) -> str:
+def trouble_with(folder: Path) -> str:
     """Return why a folder cannot be listed and written, or made where it is not there; nothing when it can."""
     try:
         state = folder.stat()
