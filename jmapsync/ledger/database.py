@@ -196,7 +196,7 @@ def _state(path: Path) -> tuple[int, ...] | None:
 
 def damaged(path: Path | None, why: str) -> LedgerError:
     """Return the error of a ledger whose content cannot be used, with what to do."""
-    return LedgerError(f"The ledger {path or 'in memory'} is damaged: {why}.", advice=MOVE_AWAY)
+    return LedgerError(f"The ledger {path or 'in memory'} cannot be used, because it is damaged: {why}.", advice=MOVE_AWAY)
 
 
 def _told(error: sqlite3.Error, path: Path | None) -> LedgerError:
