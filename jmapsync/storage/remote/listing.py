@@ -16,7 +16,7 @@ from jmapsync.storage.port import Observation
 from jmapsync.storage.remote.changes import WENT_BACK, ChangesLook, Cursor, WholeLookNeededError, destroyed_since, went_back
 from jmapsync.storage.remote.concurrent import begun
 from jmapsync.storage.remote.emails import emails_of, get_emails, get_mailboxes
-from jmapsync.storage.remote.paging import ENDLESS, MOST_PAGES, ONE_BY_ONE, Page, Walk, read_page
+from jmapsync.storage.remote.paging import ENDLESS, MOST_PAGES, Page, read_page, walk_through
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 FEW = 3
 """Messages an account may lose to the last one in one listing without a question."""
-PASSES = 4
-"""Passes over a list without overlapping pages, until two are equal."""
 BARREN = 10
 """Pages in a row of which the server may not have a single email."""
 MOST_STATES = 16
@@ -155,16 +153,16 @@ class ListingLook:
                     raise
             response = None
 
-    async def _query(self, position: int, limit: int = 0) -> tuple[Call, Call]:
+    async def _query(self, position: int, *, ascending: bool = True) -> tuple[Call, Call]:
         account = self._look.account
         query = Call(
             "Email/query",
             {
                 "accountId": account,
                 **({"filter": {"inMailboxOtherThan": self._outside}} if self._outside else {}),
-                **({"sort": [{"property": "receivedAt", "isAscending": True}]} if self._sorted else {}),
+                **({"sort": [{"property": "receivedAt", "isAscending": ascending}]} if self._sorted else {}),
                 "position": position,
-                "limit": limit or await self._look.page(),
+                "limit": await self._look.page(),
                 "calculateTotal": position == 0,
             },
             "query",
@@ -179,13 +177,7 @@ class ListingLook:
 
     async def _list_again(self, listing: _Listing) -> AsyncIterator[Observation]:
         """List the ids once more, by pages that overlap, and yield the emails that were skipped (hard case 26)."""
-        walk = await self._walk()
-        for _ in range(PASSES):
-            if walk.why != ONE_BY_ONE:
-                break
-            before, walk = walk, await self._walk()
-            if walk.why == ONE_BY_ONE and list(walk.ids) == list(before.ids):
-                walk.why = ""
+        walk = await walk_through(self._ids)
         listing.ended, listing.why = True, walk.why
         listing.ids = {*walk.ids, *walk.strays}
         async for page in self._fetched(sorted(listing.ids - listing.every)):
@@ -194,12 +186,10 @@ class ListingLook:
             page.gone_refs = []
         listing.every |= listing.ids
 
-    async def _walk(self) -> Walk:
-        walk = Walk()
-        while not walk.ended:
-            query, _ = await self._query(walk.position)
-            walk.take(read_page(await self._look.call([query]), query))
-        return walk
+    async def _ids(self, position: int) -> Page:
+        """Return a page of ids, the newest first: what arrives meanwhile comes where the walk has been already."""
+        query, _ = await self._query(position, ascending=False)
+        return read_page(await self._look.call([query]), query)
 
     async def _fetched(self, ids: list[str]) -> AsyncIterator[Observation]:
         """Yield emails by their ids; those that the server says it does not have are gone."""

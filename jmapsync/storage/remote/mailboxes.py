@@ -9,7 +9,7 @@ from jmapsync.jmap.wire import Call, MethodError, Response
 from jmapsync.storage.port import Folder, Observation, Trouble
 from jmapsync.storage.remote.decoding import Listed, listed
 from jmapsync.storage.remote.emails import Mailbox, get_mailboxes
-from jmapsync.storage.remote.paging import Walk, read_page
+from jmapsync.storage.remote.paging import Page, read_page, walk_through
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -138,19 +138,21 @@ class MailboxReader:
 
     async def _page(self, found: Mailboxes, refused: MethodError | None) -> None:
         """Take in every mailbox by paging, where the server gives only so many at a time, or cuts the list silently."""
-        walk = Walk()
         limit = (await self._look.limits()).max_objects_in_get
-        page = min(limit, SILENTLY_CUT)
-        while not walk.ended:
-            query = Call("Mailbox/query", {"accountId": self._look.account, "position": walk.position, "limit": page}, "query")
-            try:
-                walk.take(read_page(await self._look.call([query]), query))
-            except MethodError as error:
-                if refused is not None:
-                    raise refused from error
-                # James asks for a role. A list of another length than such a limit was not cut by it.
-                found.whole = len(found.folders) not in {SILENTLY_CUT, limit}
-                return
+
+        async def ask(position: int) -> Page:
+            arguments = {"accountId": self._look.account, "position": position, "limit": min(limit, SILENTLY_CUT)}
+            query = Call("Mailbox/query", arguments, "query")
+            return read_page(await self._look.call([query]), query)
+
+        try:
+            walk = await walk_through(ask)
+        except MethodError as error:
+            if refused is not None:
+                raise refused from error
+            # James asks for a role. A list of another length than such a limit was not cut by it.
+            found.whole = len(found.folders) not in {SILENTLY_CUT, limit}
+            return
         listed_ids = walk.ids.keys() | walk.strays
         await self._ask(found, listed_ids - found.folders.keys() - found.unread.keys())
         found.whole = walk.whole

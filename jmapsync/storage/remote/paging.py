@@ -16,12 +16,18 @@ import msgspec
 from jmapsync.storage.remote.decoding import text_of
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from jmapsync.jmap.wire import Call, Response
 
 MOST_PAGES = 10_000
 """Pages of one listing: ten million ids where a page has a thousand."""
+PASSES = 4
+"""Passes over a list without overlapping pages, until two are equal."""
+ENDS = 3
+"""Short pages in a row that have the same end and nothing new."""
 MOST_STEPS = 64
-"""Times that a walk steps back before it is given up."""
+"""Times that a walk steps back without meeting anything new, before it is given up."""
 IDLE = 8
 """Pages in a row that may have nothing new."""
 NO_IDS = "the server's answer has no list of ids"
@@ -88,6 +94,8 @@ class Walk:
     _idle: int = 0
     """Pages in a row that had nothing new."""
     _patience: int = IDLE
+    _last: str = ""
+    _ends: int = 0
 
     @property
     def whole(self) -> bool:
@@ -119,7 +127,15 @@ class Walk:
 
     def _go_on(self, at: int, ids: list[str], *, overlap: int) -> None:
         self._reach = 1
-        self._idle = 0 if any(one not in self.ids for one in ids) else self._idle + 1
+        is_new = any(one not in self.ids for one in ids)
+        self._idle = 0 if is_new else self._idle + 1
+        if is_new and ids[0] in self.ids:
+            self._steps = 0
+        # What is added further up moves the end away from under each page: then it is one that is short, again and again.
+        is_end = not is_new and ids[-1] == self._last and 1 < len(ids) < self._longest
+        self._ends = self._ends + 1 if is_end else 0
+        self._last = ids[-1]
+        self.ended = self._ends == ENDS
         self.ids.update(dict.fromkeys(ids))
         self.position = at + len(ids) - overlap
         if self._idle > self._patience:
@@ -137,3 +153,27 @@ class Walk:
     def _give_up(self, why: str) -> None:
         self.ended = True
         self.why = self.why or why
+
+
+async def walk_through(ask: Callable[[int], Awaitable[Page]], first: Page | None = None) -> Walk:
+    """Return a walk through all pages; `ask` returns the page at a position, `first` is the one at 0 where it is there already.
+
+    Pages of one id cannot overlap: then two equal passes are the proof.
+    """
+    walk = await _pass(ask, first)
+    for _ in range(PASSES):
+        if walk.why != ONE_BY_ONE:
+            break
+        before, walk = walk, await _pass(ask, None)
+        if walk.why == ONE_BY_ONE and list(walk.ids) == list(before.ids):
+            walk.why = ""
+    return walk
+
+
+async def _pass(ask: Callable[[int], Awaitable[Page]], first: Page | None) -> Walk:
+    walk = Walk()
+    if first is not None:
+        walk.take(first)
+    while not walk.ended:
+        walk.take(await ask(walk.position))
+    return walk

@@ -131,7 +131,13 @@ class Post:
         offered = tuple(response.get_as(identities, _Identities).identities)
         if not offered:
             raise UnsupportedError("The server has no identity to send as.", advice="Make one in your provider's settings.")
-        roles = {folder.role: folder.ref for folder in (box.folder() for box in listed(response, boxes, Mailbox).items)}
+        try:
+            mailboxes = listed(response, boxes, Mailbox).items
+        except MethodError as error:
+            if error.type != "requestTooLarge":
+                raise
+            mailboxes = [box for role in ("drafts", "sent") for box in await self._of_role(role)]
+        roles = {folder.role: folder.ref for folder in (box.folder() for box in mailboxes)}
         sent = roles.get("sent") or await self._make_sent()
         drafts = roles.get("drafts") or sent
         if not drafts:
@@ -254,6 +260,12 @@ class Post:
         if error := set_errors((await self._call([call])).get(call), "notUpdated").get(email_id):
             raise RefusedError("the message", error)
         return email_id
+
+    async def _of_role(self, role: str) -> list[Mailbox]:
+        """Return the mailbox of a role, where the server has more of them than it gives at once."""
+        query = Call("Mailbox/query", {"accountId": self._account.id, "filter": {"role": role}}, "query")
+        get = get_mailboxes(self._account.id, query.ref("/ids"), "boxes")
+        return listed(await self._call([query, get]), get, Mailbox).items
 
     async def _make_sent(self) -> str:
         create = {"sent": {"name": "Sent", "parentId": None, "role": "sent", "isSubscribed": True}}

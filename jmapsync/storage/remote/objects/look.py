@@ -7,6 +7,7 @@ word for each id: by `/changes`, or by `/get` for what a listing lacks (RFC 8620
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,9 +16,10 @@ from msgspec.structs import replace
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.wire import Call, Response
 from jmapsync.storage.port import Observation
-from jmapsync.storage.remote.changes import MOST_PAGES, WENT_BACK, WholeLookNeededError, believed, went_back
+from jmapsync.storage.remote.changes import ENDLESS, IDLE, MOST_PAGES, WENT_BACK, WholeLookNeededError, believed, went_back
 from jmapsync.storage.remote.objects.instances import NO_FILTER, is_instances, uid_query
 from jmapsync.storage.remote.objects.pace import BATCH
+from jmapsync.storage.remote.paging import Page, read_page, walk_through
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -26,12 +28,11 @@ if TYPE_CHECKING:
     from jmapsync.storage.remote.objects.found import Found
     from jmapsync.storage.remote.objects.reading import Containers, Reader
 
-LISTINGS = 3
-"""Times a listing is begun anew when the server's objects change under it."""
 SILENTLY_CUT = 500
 """Stalwart cuts Foo/get with ids null at this number without a word."""
 LISTED = 4096
 """Ids a page of a listing: Cyrus 3.12 takes 0.2 s for each page of contacts, however long it is."""
+CUT = "the server's list lacks items that it has"
 FEW = 3
 """Objects an account may lose to the last one in one listing without a question."""
 
@@ -73,27 +74,33 @@ class ObjectLook:
         self._reader = readers[0]
         self._asked: set[str] = set()
         """Containers that the server was asked about because an object is in them."""
+        self._answer: Response | None = None
+        """To the first request for changes."""
+        self._created: set[str] = set()
+        """The server's ids of what was told to be new."""
         self._joined: set[str] = set()
         """The instances of one uid that were read together."""
 
-    async def since(self, cursor: Cursor) -> AsyncIterator[Observation]:
+    async def since(self, cursor: Cursor, besides: Sequence[Call] = ()) -> AsyncIterator[Observation]:
         """Yield what changed since a cursor, containers first; the last of each page of changes carries the cursor that covers it.
 
-        Raises WholeLookNeededError.
+        `besides` are calls to be answered first, together with the first page. Raises WholeLookNeededError.
         """
         first, container = self._reader, self._reader.dialect.container
-        waiting = list(self._readers)
+        waiting, idle = list(self._readers), 0
         for number in range(MOST_PAGES):
             # The objects themselves are asked for once there are any: so the questions of all kinds fit into one request.
             boxes_call = self._changes(container, cursor.boxes) if container and number == 0 else None
             asked = {reader.dialect.type: self._changes(reader.dialect.type, _state(cursor, reader)) for reader in waiting}
-            response = await first.call([call for call in (boxes_call, *asked.values()) if call is not None])
+            response = await first.call([*besides, *(call for call in (boxes_call, *asked.values()) if call is not None)])
+            besides = ()
+            self._answer = self._answer or response
             if boxes_call is not None:
                 boxes = believed(response, boxes_call, cursor.boxes)
                 cursor = replace(cursor, boxes=boxes.new_state)
                 if self._unread or not boxes.empty or boxes.has_more_changes:
                     # Containers are few: all of them are read, and so what is told of them in pages needs no second thought.
-                    told_now = first.take_folders(await first.call(first.all_folders("all")), "all")
+                    told_now = await first.containers()
                     cursor = replace(cursor, boxes=told_now.state)
                     here = {folder.ref for folder in told_now.folders} | {trouble.ref for trouble in told_now.troubles}
                     gone = [ref for ref in boxes.destroyed if ref not in here]
@@ -101,6 +108,8 @@ class ObjectLook:
                         folders=told_now.folders, folders_whole=_are_all(told_now), gone_folders=gone, problems=told_now.troubles
                     )
             told = {kind: believed(response, call, cursor.items[kind]) for kind, call in asked.items()}
+            self._created.update(one for changes in told.values() for one in changes.created)
+            idle = idle + 1 if all(one.empty for one in told.values()) else 0
             cursor = replace(cursor, items=cursor.items | {kind: one.new_state for kind, one in told.items()})
             for reader in waiting:
                 async for page in self._changed(reader, told[reader.dialect.type]):
@@ -109,7 +118,9 @@ class ObjectLook:
             waiting = [reader for reader in waiting if told[reader.dialect.type].has_more_changes]
             if not waiting:
                 return
-        raise WholeLookNeededError("the server's list of changes does not end")
+            if idle > IDLE:
+                break
+        raise WholeLookNeededError(ENDLESS)
 
     def _changes(self, kind: str, state: str) -> Call:
         return Call(f"{kind}/changes", {"accountId": self._reader.account, "sinceState": state, "maxChanges": BATCH}, kind)
@@ -194,8 +205,12 @@ class ObjectLook:
             return None
         if not reader.dialect.container:
             return Observation(folders=[reader.unlisted(box) for box in sorted(strange)])
-        found_now = reader.take_folders(await reader.call(reader.all_folders("all")), "all")
-        return Observation(folders=found_now.folders, problems=found_now.troubles)
+        now = await reader.containers()
+        if rest := strange.difference(folder.ref for folder in now.folders):
+            more = await reader.some_containers(sorted(rest))
+            now.folders += more.folders
+            now.troubles += more.troubles
+        return Observation(folders=now.folders, problems=now.troubles)
 
     async def everything(self, server: str, since: Cursor | None = None) -> AsyncIterator[Observation]:
         """Yield all there is: containers, then pages of objects, then what changed meanwhile.
@@ -206,40 +221,71 @@ class ObjectLook:
         states = [_state_call(reader) for reader in self._readers]
         queries = [_query(reader, 0) for reader in self._readers]
         response = await first.call([*first.all_folders("all"), *states, *queries])
-        boxes = first.take_folders(response, "all")
+        boxes = await first.containers(response, "all")
         items = {call.id.partition("-")[0]: response.get(call).get("state", "") for call in states}
         cursor = Cursor(items, boxes.state, server)
         yield Observation(
             folders=boxes.folders, folders_whole=bool(first.dialect.container) and _are_all(boxes), problems=boxes.troubles
         )
-        refs: dict[str, None] = {}
-        stable = True
-        for reader in self._readers:
-            listed, held_still = await _list(reader, response)
-            refs.update(dict.fromkeys(listed))
-            stable = stable and held_still
+        lists = [await _list(reader, response) for reader in self._readers]
+        refs = dict.fromkeys(ref for one in lists for ref in one.refs)
         lost: set[str] = set()
         async for page in self.objects(sorted(before.difference(refs))):  # a listing may be cut (hard case 23)
             lost.update(page.gone_refs)
             page.gone_refs = []
+            if any(not is_instances(seen.ref) for seen in page.items):
+                lists[0].why = lists[0].why or CUT
             yield page
         gone = Observation(gone_refs=sorted(before & lost))
         gone.suspicious = _doubt(gone, before, since, cursor)
         yield gone
         async for page in self.objects(refs):
             yield page
-        yield Observation(whole=stable, cursor=cursor.encode() if stable else "")
+        changes = self.since(cursor, [one.probe for one in lists if one.probe is not None])
+        ahead = await _first(changes)
+        for one in lists:
+            if not self._is_end(one.probe):
+                more = await _walk(one.reader)
+                one.why = one.why or more.why
+                async for page in self.objects(ref for ref in more.refs if ref not in refs):
+                    yield page
+        why = next((one.why for one in lists if one.why), "")
+        yield Observation(whole=not why, unlisted=why, cursor="" if why else cursor.encode())
         try:
-            async for changed in self.since(cursor):
-                changed.cursor = changed.cursor if stable else ""  # what a moving list skipped, no delta tells of
+            async for changed in _resumed(ahead, changes):
+                changed.cursor = "" if why else changed.cursor  # what a list skipped, no delta tells of
                 yield changed
         except WholeLookNeededError:
             return  # the listing stands by itself
 
+    def _is_end(self, probe: Call | None) -> bool:
+        """Tell whether there is nothing where a total told the end of a list but what came since."""
+        if probe is None:
+            return True
+        try:
+            page = read_page(self._answer, probe) if self._answer is not None else None
+        except MethodError:
+            return False
+        return page is not None and not page.why and self._created.issuperset(page.ids)
+
+
+async def _first(pages: AsyncIterator[Observation]) -> Observation | None:
+    try:
+        return await anext(pages, None)
+    except WholeLookNeededError:
+        return None
+
+
+async def _resumed(first: Observation | None, rest: AsyncIterator[Observation]) -> AsyncIterator[Observation]:
+    if first is not None:
+        yield first
+    async for page in rest:
+        yield page
+
 
 def _are_all(found: Containers) -> bool:
     """Tell whether there are no other containers than those that were read."""
-    return not found.troubles and len(found.folders) < SILENTLY_CUT
+    return not found.troubles and not found.cut and len(found.folders) < SILENTLY_CUT
 
 
 def _doubt(page: Observation, before: set[str], since: Cursor | None, now: Cursor) -> str:
@@ -251,29 +297,38 @@ def _doubt(page: Observation, before: set[str], since: Cursor | None, now: Curso
     return "every item disappeared from the server at once" if len(page.gone_refs) == len(before) > FEW else ""
 
 
-async def _list(reader: Reader, first: Response) -> tuple[list[str], bool]:
-    """Return every id, and whether nothing changed during the listing; `first` answers its first page."""
-    ids: dict[str, None] = {}
-    response: Response | None = first
-    for _ in range(LISTINGS):
-        ids, states, total = {}, set(), None
-        for _ in range(MOST_PAGES):
-            query = _query(reader, len(ids))
-            answer = (response or await reader.call([query])).get(query)
-            response = None
-            states.add(answer.get("queryState", ""))
-            total = answer.get("total", total)
-            fresh = list(dict.fromkeys(ref for ref in answer["ids"] if ref and ref not in ids))
-            ids.update(dict.fromkeys(fresh))
-            if not fresh or total == len(ids):
-                break
-        if len(states) == 1 and (total is None or total <= len(ids)):
-            return [reader.ref(one) for one in ids], True
-    return [reader.ref(one) for one in ids], False
+@dataclass(slots=True)
+class _Listing:
+    """The objects of one data type that a server lists."""
+
+    reader: Reader
+    refs: list[str]
+    why: str = ""
+    """Why it is not whole, or nothing."""
+    probe: Call | None = None
+    """What asks for more behind an end that a total told."""
+
+
+async def _list(reader: Reader, first: Response) -> _Listing:
+    """Return every id; `first` answers the first page."""
+    page = read_page(first, _query(reader, 0))
+    if page.why or page.total is None or page.total > len(page.ids):
+        return await _walk(reader, page)
+    refs = [reader.ref(one) for one in page.ids]
+    return _Listing(reader, refs, probe=_query(reader, len(page.ids)) if refs else None)
+
+
+async def _walk(reader: Reader, first: Page | None = None) -> _Listing:
+    async def ask(position: int) -> Page:
+        query = _query(reader, position)
+        return read_page(await reader.call([query]), query)
+
+    walk = await walk_through(ask, first)
+    return _Listing(reader, [reader.ref(one) for one in (*walk.ids, *walk.strays)], walk.why)
 
 
 def _query(reader: Reader, position: int) -> Call:
-    arguments = {"accountId": reader.account, "position": position, "limit": LISTED, "calculateTotal": True}
+    arguments = {"accountId": reader.account, "position": position, "limit": LISTED, "calculateTotal": position == 0}
     return Call(f"{reader.dialect.type}/query", arguments, f"{reader.dialect.type}-query")
 
 

@@ -61,6 +61,8 @@ class Containers:
     state: str = ""
     troubles: list[Trouble] = field(default_factory=list)
     """Those that cannot be read, by name."""
+    cut: bool = False
+    """Whether there may be more of them than the server gives."""
 
 
 class Reader:
@@ -316,6 +318,37 @@ class Reader:
         if not self.dialect.container:
             return []
         return [Call(f"{self.dialect.container}/get", {"accountId": self.account, "ids": None}, name)]
+
+    async def containers(self, response: Response | None = None, name: str = "all") -> Containers:
+        """Return all containers; where the server refuses to give so many at once, those that are known. Raises MethodError.
+
+        Neither RFC 9610 nor the draft of calendars has a `/query` that would list the others: those that hold an object are found
+        by that.
+        """
+        try:
+            return self.take_folders(response or await self.call(self.all_folders(name)), name)
+        except MethodError as error:
+            if error.type != "requestTooLarge":
+                raise
+        found = await self.some_containers(sorted(self.keys))
+        found.cut = True
+        why = "the server refuses to list so many; one that nothing is in may be missing here"
+        found.troubles.append(Trouble(f"the list of each {self.dialect.container}", why, container=True))
+        return found
+
+    async def some_containers(self, refs: Sequence[str]) -> Containers:
+        """Return containers by their ids."""
+        found = Containers()
+        for some in (await self.limits()).gets(refs):
+            get = Call(f"{self.dialect.container}/get", {"accountId": self.account, "ids": some}, "some")
+            part = self.take_folders(await self.call([get]), "some")
+            found.folders += part.folders
+            found.troubles += part.troubles
+            found.state = found.state or part.state
+        if not refs:
+            get = Call(f"{self.dialect.container}/get", {"accountId": self.account, "ids": []}, "some")
+            found.state = self.take_folders(await self.call([get]), "some").state
+        return found
 
     def take_folders(self, response: Response, name: str) -> Containers:
         """Return the containers of an answer; one that is malformed is named, and stays as it is here. Raises MethodError."""
