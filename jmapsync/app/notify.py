@@ -24,7 +24,7 @@ class ServiceManager:
         self._status = ""
         usec, pid = os.environ.pop("WATCHDOG_USEC", ""), os.environ.pop("WATCHDOG_PID", "")
         ours = not pid or pid == str(os.getpid())
-        self.watchdog = int(usec) / 1e6 if usec.isdecimal() and ours else 0.0
+        self.watchdog = int(usec[:20]) / 1e6 if usec.isdecimal() and ours else 0.0
         """Seconds within which a sign of life is expected; 0 when none is."""
 
     def ready(self) -> None:

@@ -22,11 +22,12 @@ from jmapsync.app.sources import sources_of
 from jmapsync.app.tidy import tidy
 from jmapsync.app.unavailable import missing_for_account, missing_for_kind, possible_kinds
 from jmapsync.app.wiring import open_account
-from jmapsync.engine.keeper import Keeper, Settings
+from jmapsync.engine.keeper import LOOP, Keeper, Settings
 from jmapsync.engine.meter import Meter
 from jmapsync.engine.options import Options
 from jmapsync.engine.report import AccountReport, counted
 from jmapsync.engine.standing import Standing
+from jmapsync.engine.supervision import keep_running
 from jmapsync.engine.timetable import Timetable
 from jmapsync.errors import ConfigError, ExitCode, JmapsyncError
 
@@ -81,7 +82,6 @@ class Service:
     _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _is_up: bool = False
     """Whether the service manager was told so."""
-    _exit_code: ExitCode = ExitCode.IN_SYNC
 
     def __post_init__(self) -> None:
         """Prepare for the end."""
@@ -101,7 +101,7 @@ class Service:
             await self._keep(account)
         self._timetable.start()
         self._timetable.every("tidy", TIDY_SECONDS, self._on_tidy, spread=3600)
-        control = asyncio.create_task(self._control())
+        control = asyncio.create_task(keep_running(self._control, self._on_fault))
         greeting = asyncio.create_task(self._greet())
         try:
             await self._ending.wait()
@@ -112,7 +112,7 @@ class Service:
             for task in (control, greeting):
                 task.cancel()
             await self._end_all()
-        return self._exit_code
+        return ExitCode.IN_SYNC
 
     # accounts
 
@@ -149,7 +149,7 @@ class Service:
             await doors.enter_async_context(answering(account.state_dir, partial(self._answer, keeper)))
         except OSError as error:
             _log.warning("%s: `sync` and `status` cannot reach this daemon: %s.", account.name, error.strerror)
-        task = asyncio.create_task(keeper.run(), name=account.name)
+        task = asyncio.create_task(keep_running(keeper.run, partial(keeper.note_fault, LOOP)), name=account.name)
         self._kept[account.name] = _Kept(account, keeper, task, doors)
         poll = partial(keeper.tick, "it is time for the slow look")
         self._timetable.every(f"poll {account.name}", daemon.poll, poll, spread=daemon.poll * SPREAD)
@@ -218,10 +218,19 @@ class Service:
                 await errand
             except JmapsyncError as error:
                 _log.warning("%s", error)
+            except Exception as error:  # noqa: BLE001  # what runs beside the accounts must not end them, or unheard
+                self._on_fault(error)
 
         task = asyncio.create_task(do())
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
+
+    def _on_fault(self, error: Exception) -> None:
+        """Report a fault of ours outside of any account, and name it in the status of each."""
+        crash: JmapsyncError | None = None
+        for kept in self._kept.values():
+            crash = crash or report_crash(error, kept.account.state_dir)
+            kept.keeper.note_fault("the daemon", crash)
 
     async def _reload(self) -> None:
         """Read the configuration again; a broken one is told, and the old one stays."""
@@ -265,9 +274,6 @@ class Service:
             stuck = [name for name, kept in self._kept.items() if kept.keeper.is_stuck()]
             if stuck:
                 _log.error("%s: nothing moved for a long time; the watchdog is no longer fed", ", ".join(stuck))
-            elif any(kept.task.done() for kept in self._kept.values()):
-                self._exit_code = ExitCode.FAILED
-                self._ending.set()
             else:
                 self.manager.alive()
             self.manager.status("; ".join(self._line(kept) for kept in self._kept.values()))
@@ -322,6 +328,7 @@ class Service:
             "push": {"mode": push.mode, "connected": push.connected, "why": push.why, "since": push.since} if push else None,
             "watch": {"mode": watch.mode.value, "why": watch.why} if watch else None,
             "progress": keeper.meter.to_json(),
+            "faults": [f"{what}: {why}" for what, why in keeper.faults.items()],
         }
 
 

@@ -77,6 +77,8 @@ def _live(live: dict[str, Any]) -> Iterator[str]:
         yield f"  push: {push['mode'] + ', connected' if push['connected'] else push['why']}"
     if watch:
         yield f"  disk: {watch['mode']}{': ' + watch['why'] if watch['why'] else ''}"
+    for fault in live["faults"]:
+        yield f"  begun anew: {fault}"
     if live["next_poll"]:
         yield f"  next slow look: {datetime.fromisoformat(live['next_poll']).astimezone():%Y-%m-%d %H:%M:%S}"
     if live["look_due_in"] is not None:

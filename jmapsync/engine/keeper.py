@@ -1,7 +1,7 @@
 """Keep one account in step: wait for hints, look, and wait again, through whatever befalls the account.
 
-Nothing here knows what is synchronised. What goes wrong is told in the state and tried again: at once when somebody asks, after
-a while when time mends it, and never by itself when a person has to act.
+Nothing here knows what is synchronised. What goes wrong is reported in the state and tried again: at once when somebody asks,
+after a while when time mends it, and seldom when a person has to act.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from jmapsync.engine.aftermath import Aftermath
 from jmapsync.engine.demands import Demands, is_by_hook, options_for
 from jmapsync.engine.errands import Errands
 from jmapsync.engine.hints import RESTLESS, Hints, Look
-from jmapsync.engine.listener import Listener
+from jmapsync.engine.listener import Listener, PushState
 from jmapsync.engine.report import AccountReport
 from jmapsync.engine.standing import Standing
+from jmapsync.engine.supervision import keep_running
 from jmapsync.engine.threads import complete
 from jmapsync.engine.watcher import Watcher, WatchMode
-from jmapsync.errors import ExitCode, HostRefusedError, JmapsyncError, SignInError
+from jmapsync.errors import ExitCode, HostRefusedError, JmapsyncError, Remedy, SignInError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from jmapsync.engine.listener import PushState
     from jmapsync.engine.meter import Meter
     from jmapsync.engine.options import Options
     from jmapsync.engine.watcher import WatchState
@@ -42,10 +42,17 @@ LONGEST_PAUSE = 600.0
 """Seconds between two tries when the account is in trouble: at random up to a limit that doubles from the first to the longest."""
 CRASH_PAUSE = 300.0
 """The same after a fault of ours, which may well come again."""
+SIGN_IN_PAUSE = 3600.0
+"""The same once a person has to sign in: hosts ban addresses that go on with a wrong password."""
+REFUSALS = 2
+"""So many refusals in a row, by the approved server itself, mean that a person has to sign in."""
 REST = 5.0
 """Seconds without a look after which memory is given back."""
 STUCK = 900.0
 """Seconds without any progress after which a look counts as hung."""
+
+PUSH, HOOKS, LOOP = "the push connection", "the hooks", "the account"
+"""The parts that are begun anew when they end."""
 
 _log = logging.getLogger(__name__)
 
@@ -109,6 +116,8 @@ class Keeper:
     looked_at: float | None = None
     """When the last look ended, in seconds since 1970."""
     last: AccountReport | None = None
+    faults: dict[str, str] = field(default_factory=dict)
+    """What ended unforeseen and was begun anew, and why it ended the last time."""
     hints: Hints = field(init=False)
     first_look: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the first look came to its end, or could not be."""
@@ -117,8 +126,13 @@ class Keeper:
     _told: tuple[Standing, str] = (Standing.STARTING, "")
     """What was told last; being at work is no news."""
     _failures: int = 0
+    _refusals: int = 0
+    _exit_code: ExitCode = ExitCode.FAILED
+    """Of what is wrong."""
     _aftermath: Aftermath = field(init=False)
     _listener: Listener | None = None
+    _push_down: PushState | None = None
+    """Why nothing listens although it should."""
     _watcher: Watcher | None = None
     _opened: Opened | None = None
     _received: int = 0
@@ -130,8 +144,8 @@ class Keeper:
 
     @property
     def push(self) -> PushState | None:
-        """Return how the server tells of changes; None while nothing listens."""
-        return self._listener.state if self._listener is not None else None
+        """Return how the server reports changes; None while nothing listens."""
+        return self._push_down or (self._listener.state if self._listener is not None else None)
 
     @property
     def watch(self) -> WatchState | None:
@@ -171,7 +185,7 @@ class Keeper:
 
     async def run(self) -> None:
         """Keep the account in step until cancelled."""
-        hooks = asyncio.create_task(self._aftermath.run())
+        hooks = asyncio.create_task(keep_running(self._aftermath.run, partial(self.note_fault, HOOKS)))
         try:
             self.hints.wake("the daemon started")
             while True:
@@ -189,13 +203,10 @@ class Keeper:
         try:
             async with self.open() as self._opened:
                 await self._serve(self._opened)
-        except (SignInError, HostRefusedError) as error:
-            self._turn(Standing.SIGN_IN, str(error))
-            self.hints.drop()
         except JmapsyncError as error:
-            self._turn(Standing.TROUBLE, str(error))
-            self._try_again(self._pause(), full=self.hints.drop().full)
+            self._fail(error)
         except Exception as error:  # noqa: BLE001  # a fault of ours in one account must not end the others
+            self._exit_code, self._refusals = ExitCode.FAILED, 0
             self._turn(Standing.TROUBLE, str(self.crashed(error)))
             self._try_again(CRASH_PAUSE, full=self.hints.drop().full)
         finally:
@@ -204,9 +215,26 @@ class Keeper:
         self._fail_demands()
         self.hints.give_back(await self.hints.next())
 
+    def _fail(self, error: JmapsyncError) -> None:
+        """Say what took the account down, and when to try again.
+
+        Only what the approved server itself refuses needs a person, and only if it does so again: a captive portal or a sign-in
+        service that is down refuses too.
+        """
+        self._exit_code = error.exit_code
+        is_refusal = isinstance(error, SignInError | HostRefusedError) and error.remedy is Remedy.HUMAN
+        self._refusals = self._refusals + 1 if is_refusal else 0
+        full = self.hints.drop().full
+        if self._refusals < REFUSALS:
+            self._turn(Standing.TROUBLE, str(error))
+            self._try_again(self._pause(), full=full)
+        else:
+            self._turn(Standing.SIGN_IN, str(error))
+            self._try_again(SIGN_IN_PAUSE * random.uniform(1.0, 1.5), full=full)  # noqa: S311  # no secret
+
     def _fail_demands(self) -> None:
         """Tell those who asked for a run why there was none."""
-        code = ExitCode.SIGN_IN if self.standing is Standing.SIGN_IN else ExitCode.FAILED
+        code = self._exit_code
         self._demands.answer(AccountReport(self.name, error=self.why, exit_code=code))
         self._errands.fail((SignInError if code is ExitCode.SIGN_IN else JmapsyncError)(self.why))
 
@@ -219,18 +247,14 @@ class Keeper:
                 self.hints.wake("it is time for the whole look", full=True)
             await complete(self._watcher.start)  # before the first look: what changes after it is then told of
             while True:
-                look = await self._next_look(opened)
-                if listening is not None and listening.done():
-                    self.hints.give_back(look)
-                    listening.result()
-                await self._look(opened, look)
+                await self._look(opened, await self._next_look(opened))
                 if listening is None and self.settings.push and self.standing is not Standing.TROUBLE:
-                    listening = asyncio.create_task(self._listen(opened))
+                    listening = asyncio.create_task(keep_running(partial(self._listen, opened), partial(self.note_fault, PUSH)))
         finally:
             if listening is not None:
                 listening.cancel()
                 await asyncio.wait([listening])
-            self._listener = None
+            self._listener = self._push_down = None
             self._watcher.stop()
             self._watcher = None
 
@@ -244,14 +268,26 @@ class Keeper:
             return await self.hints.next()
 
     async def _listen(self, opened: Opened) -> None:
-        """Take the server's hints; what ends that for good wakes the account, which then hears why."""
-        try:
-            self._listener = Listener(
-                opened.client, await opened.account_id(), partial(self.hints.wake, server_only=True), types=opened.types
-            )
-            await self._listener.run()
-        finally:
-            self.hints.wake("the push connection ended")
+        """Take the server's hints. Nothing that happens to push takes the account down."""
+        self._listener = Listener(
+            opened.client,
+            await opened.account_id(),
+            partial(self.hints.wake, server_only=True),
+            types=opened.types,
+            crashed=partial(self.note_fault, PUSH),
+        )
+        self._push_down = None
+        await self._listener.run()
+
+    def note_fault(self, what: str, error: Exception) -> None:
+        """Take note of what ended a part of the daemon that is begun anew; a fault of ours is reported."""
+        known = isinstance(error, JmapsyncError)
+        why = str(error if known else self.crashed(error))
+        if self.faults.get(what) != why:
+            _log.warning("%s: %s ended and is begun anew: %s", self.name, what, why)
+        self.faults[what] = why
+        if what == PUSH:
+            self._push_down = PushState("poll", connected=False, why=why, since=time.time())
 
     async def _look(self, opened: Opened, look: Look) -> None:
         """Run the account once, for a hint and for everybody who asked."""
@@ -285,7 +321,11 @@ class Keeper:
         why = report.error or " ".join(dict.fromkeys(sentences))
         code = report.worst_tried
         if code is ExitCode.SIGN_IN:
-            raise SignInError(why)
+            refusal = SignInError(why)
+            if report.exit_code is ExitCode.SIGN_IN:
+                refusal.remedy = report.remedy
+            raise refusal
+        self._refusals = 0
         if code in {ExitCode.IN_SYNC, ExitCode.HELD_BACK, ExitCode.USAGE}:
             self._failures = 0
             self._turn(Standing.IN_STEP, why)

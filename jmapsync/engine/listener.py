@@ -9,21 +9,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Never
 
-from jmapsync.errors import (
-    ForbiddenError,
-    HostRefusedError,
-    JmapsyncError,
-    NetworkError,
-    SignInError,
-    UnsupportedError,
-)
+from jmapsync.errors import ForbiddenError, HostRefusedError, JmapsyncError, NetworkError, SignInError, UnsupportedError
 from jmapsync.jmap.failures import RequestError
-from jmapsync.jmap.push import PING_SECONDS, EventSource, Mode, NoPushError, Push, SilentError
+from jmapsync.jmap.push import PING_SECONDS, EventSource, Mode, NoPushError, Push, SilentError, StateChange
 from jmapsync.jmap.verdict import Setback
 from jmapsync.jmap.websocket import WebSocket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping
 
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Session
@@ -76,10 +69,12 @@ class Listener:
         *,
         types: Collection[str] = MAIL_TYPES,
         timing: Timing | None = None,
+        crashed: Callable[[Exception], object] = lambda _: None,
     ) -> None:
         """Prepare to call `changed` with a reason for each change of these data types, and after every connection.
 
-        The latter because nothing is told of what changed between two connections.
+        The latter because nothing is told of what changed between two connections. `crashed` is called with what nobody foresaw;
+        the way of push that raised it is then left alone until the next test.
         """
         self.timing = timing or Timing()
         self.state = PushState("poll", connected=False, why="The connection is yet to be opened.", since=time.time())
@@ -89,6 +84,7 @@ class Listener:
         self._account_id = account_id
         self._changed = changed
         self._types = frozenset(types)
+        self._crashed = crashed
         ways: list[Push] = [way(client.exchange, ping=self.timing.ping) for way in (WebSocket, EventSource)]
         self._ways = ways
         self._refused: dict[str, str] = {}
@@ -99,7 +95,7 @@ class Listener:
         self._present: asyncio.Timeout | None = None
 
     async def run(self) -> Never:
-        """Listen until cancelled; raise `SignInError` once the server refuses the credential, and no other `JmapsyncError`."""
+        """Listen until cancelled. Whatever a server does to push is trouble of push alone; `state` says which."""
         while True:
             try:
                 async with asyncio.timeout(None) as present:
@@ -136,16 +132,11 @@ class Listener:
             mode = way.mode
             async with way.connect(session) as changes:
                 opened = time.monotonic()
-                self._set(mode, connected=True)
-                self._changed("push is connected")
-                async for change in changes:
-                    self._tell(change.changed.get(self._account_id, {}))
+                await self._follow(mode, changes)
             why = "The server closed the connection."
-        except (NoPushError, HostRefusedError, ForbiddenError, RequestError, UnsupportedError) as error:
+        except (NoPushError, HostRefusedError, RequestError, UnsupportedError, SignInError) as error:
+            self._note_refusal(error)
             return self._refuse(mode, error.message)
-        except SignInError as error:
-            self._set(mode, why=error.message)
-            raise
         except SilentError as error:
             why = error.message
             if not error.proven:
@@ -158,8 +149,17 @@ class Listener:
             why, retry_after = setback.error.message, setback.retry_after
         except JmapsyncError as error:
             why = error.message
+        except Exception as error:  # noqa: BLE001  # what a server can raise in a library is without end
+            self._crashed(error)
+            return self._refuse(mode, f"Something unexpected happened ({type(error).__name__}).")
         lived = 0.0 if opened is None else time.monotonic() - opened
         return self._back_off(mode, why, lived, retry_after)
+
+    async def _follow(self, mode: Mode, changes: AsyncIterator[StateChange]) -> None:
+        self._set(mode, connected=True)
+        self._changed("push is connected")
+        async for change in changes:
+            self._tell(change.changed.get(self._account_id, {}))
 
     async def _session(self) -> Session:
         """Return the session, without the patience of a request that somebody waits for."""
@@ -191,6 +191,11 @@ class Listener:
         self.told |= ours
         if ours:
             self._changed(f"push tells of {', '.join(sorted(ours))}")
+
+    def _note_refusal(self, error: JmapsyncError) -> None:
+        """Have a look show whether it is the endpoint of push alone that refuses the credential."""
+        if isinstance(error, SignInError) and not isinstance(error, ForbiddenError):
+            self._changed("push was refused")
 
     def _refuse(self, mode: Literal[Mode, "poll"], why: str) -> float:
         """Leave a way alone and go on to the next at once, or, when there is none, to polling until the next test."""

@@ -142,9 +142,17 @@ class Watcher:
                 os.read(self._kick_reader, 4096)
             for root in self._roots:
                 if not self._stopping:
-                    self._check(root)
+                    self._check_safely(root)
         if mounts != -1:
             os.close(mounts)
+
+    def _check_safely(self, root: _Root) -> None:
+        """Check a root; what nobody foresaw is named in `state`, and the next check begins anew."""
+        try:
+            self._check(root)
+        except Exception as error:  # noqa: BLE001  # a thread that ends unheard would leave us deaf
+            root.refuse(f"something unexpected happened ({type(error).__name__})")
+            self._publish()
 
     def _check(self, root: _Root) -> None:
         """Watch a root anew if it is no longer the one that is watched, and then ask for a whole look."""
@@ -180,7 +188,7 @@ class Watcher:
             except WatchRefusedError as error:
                 why = str(error)
             except OSError as error:
-                root.refuse(error)
+                root.refuse(error.strerror)
                 return
             else:
                 root.watch, root.mode, root.why = tree, WatchMode.INOTIFY, ""
@@ -189,7 +197,7 @@ class Watcher:
         try:
             poller.begin()
         except OSError as error:
-            root.refuse(error)
+            root.refuse(error.strerror)
             return
         root.watch, root.mode = poller, WatchMode.POLLING
         root.why = f"{why} So the directories are looked at every {self._poll_seconds:g} s."
@@ -242,10 +250,10 @@ class _Root:
         self.troubles = troubles
         return broken
 
-    def refuse(self, error: OSError) -> None:
+    def refuse(self, why: str | None) -> None:
         """Take note that the root cannot be watched at all."""
         self.identity = None
-        self.mode, self.why = WatchMode.OFF, f"The folder {self.path} cannot be watched: {error.strerror}."
+        self.mode, self.why = WatchMode.OFF, f"The folder {self.path} cannot be watched: {why}."
 
     def end(self) -> None:
         """Give up the watch."""

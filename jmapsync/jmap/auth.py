@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from jmapsync.errors import SignInError
-from jmapsync.jmap.commands import kill, start
+from jmapsync.jmap.commands import TooMuchOutputError, output_of
 from jmapsync.opening import open_given, open_regular
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ KEYRING_SECONDS = 20.0
 _LONGEST_FILE = 1 << 20
 """Octets of a file that are read: its first line counts."""
 _MAX_STDERR = 200
+_MOST_OUTPUT = 1 << 20
+"""Octets that a password command may print."""
 
 
 class Secret:
@@ -121,7 +123,7 @@ async def from_command(command: str | Sequence[str], *, seconds: float = COMMAND
 
     It gets no terminal and no input. Raise `SignInError` with the last line of its standard error, never of its output.
     """
-    shown = command if isinstance(command, str) else " ".join(command)
+    shown = (command if isinstance(command, str) else " ".join(command))[:_MAX_STDERR]
     output, error, code = await _run(["/bin/sh", "-c", command] if isinstance(command, str) else command, shown, seconds)
     if code:
         said = _last_line(error)
@@ -189,22 +191,19 @@ async def from_keyring(service: str, user: str, *, seconds: float = KEYRING_SECO
 
 
 async def _run(program: Sequence[str], shown: str, seconds: float) -> tuple[bytes, bytes, int]:
-    pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-    try:
-        process = await start(*program, stdin=null, stdout=pipe, stderr=pipe)
-    except OSError as error:
-        raise SignInError(f"The password command `{shown}` cannot be started ({error.strerror}).") from error
     try:
         async with asyncio.timeout(seconds):
-            output, error_output = await process.communicate()
+            return await output_of(*program, most=_MOST_OUTPUT)
     except TimeoutError as error:
         raise SignInError(
             f"The password command `{shown}` gave no answer within {seconds:g} seconds.",
-            advice="It must print the secret without asking anything.",
+            advice="It must print the secret without asking anything, and end.",
         ) from error
-    finally:
-        await kill(process)
-    return output, error_output, process.returncode or 0
+    except TooMuchOutputError as error:
+        raise SignInError(f"The password command `{shown}` writes without end.", advice="It must print the secret.") from error
+    except (OSError, ValueError) as error:
+        why = (error.strerror if isinstance(error, OSError) else "") or "it holds a NUL"
+        raise SignInError(f"The password command `{shown}` cannot be started ({why}).") from error
 
 
 def _first_line(content: bytes, source: str, again: Callable[[], Awaitable[Secret]] | None = None) -> Secret:
@@ -217,6 +216,8 @@ def _first_line(content: bytes, source: str, again: Callable[[], Awaitable[Secre
         raise SignInError(f"{source} gave a secret that is not UTF-8.")
     if not text:
         raise SignInError(f"{source} gave no secret.", advice="Its first line has to be the secret.")
+    if any(ord(char) < ord(" ") and char != "\t" for char in text):  # RFC 7617, section 2
+        raise SignInError(f"{source} gave a secret that holds control characters.", advice="Its first line has to be the secret.")
     return Secret(text, again)
 
 

@@ -1,4 +1,4 @@
-"""Start programs in a session of their own, so that they have no terminal to ask on and end as a whole."""
+"""Run programs in a session of their own, so that they have no terminal to ask on and end as a whole."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import os
 import signal
-from typing import Any
+from typing import Any, Self
+
+_READ_AT_ONCE = 1 << 16
 
 
 async def start(*program: str, **options: Any) -> asyncio.subprocess.Process:  # noqa: ANN401  # those of subprocess.Popen
@@ -22,6 +24,72 @@ async def start(*program: str, **options: Any) -> asyncio.subprocess.Process:  #
         if starting.exception() is None:
             await kill(starting.result())
         raise
+
+
+class TooMuchOutputError(Exception):
+    """A program wrote more than anybody reads."""
+
+
+async def output_of(*program: str, most: int) -> tuple[bytes, bytes, int]:
+    """Run a program without input to its own end; return what it wrote to standard output and error until then, and its status.
+
+    Whoever it leaves behind may go on, and keep its pipes open. It is ended by a cancellation, and by writing more than `most`
+    octets: that raises `TooMuchOutputError`. Raises OSError, and ValueError for a NUL in an argument.
+    """
+    flooded = asyncio.get_running_loop().create_future()
+    with _Pipe(most, flooded) as out, _Pipe(most, flooded) as err:
+        process = await start(*program, stdin=asyncio.subprocess.DEVNULL, stdout=out.writer, stderr=err.writer)
+        ending = asyncio.ensure_future(process.wait())
+        try:
+            await asyncio.wait([ending, flooded], return_when=asyncio.FIRST_COMPLETED)
+            out.read_rest()
+            err.read_rest()
+        finally:
+            await kill(process)
+            await ending
+        if flooded.done():
+            raise TooMuchOutputError
+        return bytes(out.content), bytes(err.content), process.returncode or 0
+
+
+class _Pipe:
+    """A pipe that is read as a program writes it, up to a number of octets."""
+
+    def __init__(self, most: int, flooded: asyncio.Future[None]) -> None:
+        self._most = most
+        self._flooded = flooded
+        self._loop = asyncio.get_running_loop()
+        self.content = bytearray()
+
+    def __enter__(self) -> Self:
+        self._reader, self.writer = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self._reader, False)
+        self._loop.add_reader(self._reader, self._read)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._loop.remove_reader(self._reader)
+        os.close(self._reader)
+        os.close(self.writer)
+
+    def _read(self) -> bool:
+        """Read once; return whether there may be more at once."""
+        try:
+            octets = os.read(self._reader, _READ_AT_ONCE)
+        except BlockingIOError:
+            return False
+        self.content += octets
+        if len(self.content) > self._most:
+            self._loop.remove_reader(self._reader)
+            if not self._flooded.done():
+                self._flooded.set_result(None)
+            return False
+        return bool(octets)
+
+    def read_rest(self) -> None:
+        """Read what the pipe holds already."""
+        while not self._flooded.done() and self._read():
+            pass
 
 
 async def kill(process: asyncio.subprocess.Process) -> None:

@@ -34,8 +34,9 @@ _PATIENCE = 2.5
 _MOST_OCTETS = 1 << 20
 """No event is nearly as long; more without one would be kept in memory."""
 _MOST_MESSAGES = 10_000
+_MOST_ARRIVING = 2 << 20
 _FLOOD_SECONDS = 10.0
-"""So many messages in so many seconds are of no use to anybody."""
+"""So many messages, or octets, in so many seconds are of no use to anybody."""
 
 
 class NoPushError(UnsupportedError):
@@ -75,20 +76,21 @@ class StateChange:
 class Flood:
     """The count of what came over one connection in a short time."""
 
-    def __init__(self, host: str, most: int = _MOST_MESSAGES) -> None:
+    def __init__(self, host: str, most: int = _MOST_MESSAGES, what: str = "messages") -> None:
         self._host = host
         self._most = most
+        self._what = what
         self._count = 0
         self._since = time.monotonic()
 
-    def note(self) -> None:
-        """Count one message; raise `ServerError` if there are too many."""
-        self._count += 1
+    def note(self, count: int = 1) -> None:
+        """Count what came; raise `ServerError` if it is too much."""
+        self._count += count
         if self._count <= self._most:
             return
         now = time.monotonic()
         if now - self._since < _FLOOD_SECONDS:
-            raise ServerError(f"{self._host} sends more than {self._most:,} messages in {_FLOOD_SECONDS:g} seconds.")
+            raise ServerError(f"{self._host} sends more than {self._most:,} {self._what} in {_FLOOD_SECONDS:g} seconds.")
         self._count, self._since = 0, now
 
 
@@ -179,6 +181,7 @@ class _Arrivals:
         self._pieces = pieces
         self._ping = ping
         self._host = host
+        self._flood = Flood(host, _MOST_ARRIVING, "octets")
         self.undecoded = 0
         """Octets since the last whole event."""
 
@@ -197,6 +200,7 @@ class _Arrivals:
             if piece is None:
                 return
             last = time.monotonic()
+            self._flood.note(len(piece))
             self.undecoded += len(piece)
             if self.undecoded > _MOST_OCTETS:
                 raise ServerError(f"{self._host} sent an event without end.")

@@ -334,7 +334,8 @@ async def _watched(pieces: AsyncIterator[bytes], deadline: _Deadline) -> AsyncGe
 
 def joined_headers(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
     """Return headers whose names compare without case, and whose values are joined where a name stands several times."""
-    return httpx.Headers(list(pairs))
+    # What is not ASCII came from the wire as lone surrogates.
+    return httpx.Headers([(name.encode("utf-8", "replace"), value.encode("utf-8", "replace")) for name, value in pairs])
 
 
 def _split(url: str) -> Any:  # noqa: ANN401  # urllib's own class has no public name

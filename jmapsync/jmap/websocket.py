@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
     ConnectionClosed,
     ConnectionClosedOK,
@@ -19,6 +19,7 @@ from websockets.exceptions import (
     InvalidStatus,
     InvalidURI,
 )
+from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from jmapsync.errors import ForbiddenError, SignInError
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 
-    from websockets.asyncio.client import ClientConnection
-
     from jmapsync.jmap.exchange import Exchange
     from jmapsync.jmap.session import Session
 
@@ -49,6 +48,8 @@ _ECHO = {
 }
 _MOST_EARLY = 100
 """Messages that may come before the answer to a request; each is a hint, and one look follows anyway."""
+_MOST_OF_HANDSHAKE = 1 << 18
+"""Octets of an answer to a handshake: its head, and what a refusal says."""
 _JMAP = Subprotocol("jmap")
 _FAILED = 400
 _SAID = 200
@@ -141,6 +142,7 @@ class WebSocket:
                 url.replace("http", "ws", 1),
                 subprotocols=[_JMAP],
                 compression=None,
+                create_connection=_Connection,
                 additional_headers={**headers, "Accept": JSON},
                 user_agent_header=None,
                 proxy=proxy.url if proxy is not None else None,
@@ -189,6 +191,21 @@ def _read(text: str | bytes, url: str) -> dict[str, Any]:
     if message.get("@type") == "RequestError" and message.get("requestId") != _ECHO["id"]:
         raise NoPushError(f"{urlsplit(url).netloc} refuses to tell of changes over its WebSocket.")
     return message
+
+
+class _Connection(ClientConnection):
+    """A connection that ends where the answer to its handshake does not: websockets would read on until its time is up."""
+
+    _begun = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes before the handshake is done."""
+        if self.protocol.state is State.CONNECTING:
+            self._begun += len(data)
+            if self._begun > _MOST_OF_HANDSHAKE:
+                self.transport.abort()
+                return
+        super().data_received(data)
 
 
 class _Connect(connect):

@@ -176,7 +176,7 @@ class TestServers:
         secret = home.path / "secret"
         secret.write_text("wrong\n")
         with running(home) as daemon:
-            assert "needs sign-in" in daemon.log
+            daemon.wait_for_log("needs sign-in")  # after the second refusal
             time.sleep(0.5)
             asked = len(server.requests.http)
             time.sleep(2)

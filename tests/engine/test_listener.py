@@ -6,13 +6,12 @@ import asyncio
 import contextlib
 import dataclasses
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import pytest
 
 from jmapsync.demo import RFC, Answer, DemoServer
 from jmapsync.engine.listener import Listener, Timing
-from jmapsync.errors import SignInError
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
 from tests.contract.peer import message
@@ -55,9 +54,11 @@ def stream() -> Iterator[DemoServer]:
 class Account:
     """A listener under test and what it hinted."""
 
-    def __init__(self, client: Client, account_id: str = "a1", timing: Timing = HASTE) -> None:
+    def __init__(
+        self, client: Client, account_id: str, timing: Timing, crashed: Callable[[Exception], object] = lambda _: None
+    ) -> None:
         self.hints: list[str] = []
-        self.listener = Listener(client, account_id, self.hints.append, timing=timing)
+        self.listener = Listener(client, account_id, self.hints.append, timing=timing, crashed=crashed)
         self.task = asyncio.ensure_future(self.listener.run())
 
     async def until(self, true: Callable[[Account], object], seconds: float = 30.0) -> None:
@@ -77,9 +78,15 @@ class Account:
 
 
 @contextlib.asynccontextmanager
-async def account(url: str, account_id: str = "a1", timing: Timing = HASTE, **options: Any) -> AsyncIterator[Account]:  # noqa: ANN401
+async def account(
+    url: str,
+    account_id: str = "a1",
+    timing: Timing = HASTE,
+    crashed: Callable[[Exception], object] = lambda _: None,
+    **options: Any,  # noqa: ANN401
+) -> AsyncIterator[Account]:
     async with Client(url, BasicCredential("demo", "demo"), max_wait=0.5, **options) as client:
-        one = Account(client, account_id, timing)
+        one = Account(client, account_id, timing, crashed)
         try:
             yield one
         finally:
@@ -442,14 +449,36 @@ async def test_a_websocket_that_is_refused_gives_way_to_the_event_stream() -> No
 # Who may listen
 
 
-async def test_a_refused_credential_ends_the_listening(server: DemoServer, way: str) -> None:
+async def test_a_push_endpoint_that_refuses_is_polled_for_and_has_the_account_looked_at(server: DemoServer) -> None:
     server.faults.answer.arm(Answer(401), only=["events", "websocket"])
     async with account(server.url) as one:
-        with pytest.raises(SignInError):
-            await asyncio.wait_for(asyncio.shield(one.task), 8)
-        assert not one.listener.state.connected
-        assert one.listener.state.why
-        assert one.listener.state.mode == way
+        assert "127.0.0.1" in await one.polls()
+        assert set(one.hints) == {"push was refused"}
+        assert not one.task.done()
+        server.faults.answer.disarm()
+        one.listener.renew()
+        await one.connected()
+
+
+async def test_a_credential_that_the_server_refuses_leaves_the_listener_waiting(server: DemoServer) -> None:
+    server.credentials.password = "another"
+    async with account(server.url) as one:
+        assert "did not accept" in await one.polls()
+        assert not one.task.done()
+
+
+async def test_what_nobody_foresaw_makes_way_for_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    crashes: list[Exception] = []
+
+    def connect(*_: object) -> Never:
+        raise LookupError
+
+    monkeypatch.setattr("jmapsync.jmap.websocket.WebSocket.connect", connect)
+    with DemoServer(dialect=WITH_WEBSOCKET) as server:
+        async with account(server.url, crashed=crashes.append) as one:
+            await one.connected()
+            assert one.listener.state.mode == "eventsource"
+    assert [type(error) for error in crashes] == [LookupError]
 
 
 async def test_server_trouble_of_every_kind_is_outlived(stream: DemoServer) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import logging
 import os
 import pickle
+import signal
 import time
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -30,7 +33,6 @@ from tests.jmap.peer import ECHO, Answer, Peer, result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.jmap.peer import Seen
 
@@ -326,3 +328,86 @@ async def test_a_keyring_without_the_secret_is_told(keyring: None) -> None:
 async def test_a_keyring_never_asks_and_never_blocks(keyring: None, service: str) -> None:
     with pytest.raises(SignInError):
         await from_keyring(service, "alice", seconds=1)
+
+
+# Commands that do not end as one would like
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "command",
+    [
+        "echo sesame; sleep 3600 &",
+        "printf sesame; sleep 3600 &",
+        "(sleep 3600; echo later) & printf 'sesame\\nand more'",
+        "echo sesame; (sleep 3600 >/dev/null) 2>&1 &",
+        "echo sesame; nohup sleep 3600 >&2 &",
+        "exec 3>&1; echo sesame; exec 1>&-; sleep 0.2",
+        "cat; echo sesame; head -c 900000 /dev/zero",
+        "head -c 900000 /dev/zero >&2; echo sesame",
+        ["sh", "-c", "setsid sleep 3600 & echo sesame"],
+    ],
+)
+async def test_the_secret_is_taken_when_the_command_itself_has_ended(
+    command: str | list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEFT_BEHIND_BY", str(tmp_path))
+    try:
+        async with asyncio.timeout(30):
+            assert (await from_command(command)).reveal() == "sesame"
+    finally:
+        end_all_with(f"LEFT_BEHIND_BY={tmp_path}\0".encode())
+
+
+def end_all_with(variable: bytes) -> None:
+    """End the processes whose environment holds a variable that no other has."""
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if name.isdigit() and variable in Path(f"/proc/{name}/environ").read_bytes():
+                os.kill(int(name), signal.SIGKILL)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "command", ["yes", "yes >&2", "cat /dev/zero", "echo sesame; yes", ["cat", "/dev/zero"], "trap '' PIPE; yes"]
+)
+async def test_a_command_that_writes_without_end_is_ended(command: str | list[str]) -> None:
+    async with asyncio.timeout(30):
+        with pytest.raises(SignInError, match="writes without end"):
+            await from_command(command)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("command", ["echo sesame; sleep 3600", "echo sesame; exec >&- 2>&-; sleep 3600", "kill -STOP $$"])
+async def test_a_command_that_does_not_end_gave_no_answer(command: str) -> None:
+    with pytest.raises(SignInError, match="no answer within 1 seconds") as caught:
+        await from_command(command, seconds=1)
+    assert "sesame" not in str(caught.value).replace(command, "")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("printf 'ses\\0ame'", "control characters"),
+        ("printf '\\033[1msesame'", "control characters"),
+        ("printf 'ses\\rame\\n'", "control characters"),
+        ("printf '\\n sesame'", "gave no secret"),
+        ("kill -9 $$", "failed with status -9"),
+        (["printf\0", "sesame"], "cannot be started"),
+        (["/bin/echo", "x" * 3_000_000], "cannot be started"),
+        ("exit 3; " + "x" * 10_000, "failed with status 3"),
+    ],
+)
+async def test_a_command_that_gives_no_secret_is_reported_with_its_reason(command: str | list[str], why: str) -> None:
+    with pytest.raises(SignInError, match=why) as caught:
+        await from_command(command)
+    assert len(str(caught.value)) < 600
+
+
+def test_a_password_file_that_is_no_file_is_refused_and_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo", 0o600)
+    (tmp_path / "folder").mkdir(0o700)
+    for name in ("fifo", "folder"):
+        with pytest.raises(SignInError, match="cannot be read"):
+            from_file(tmp_path / name)
