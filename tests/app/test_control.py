@@ -40,6 +40,19 @@ async def test_a_report_comes_back_as_it_was(tmp_path: Path) -> None:
     assert answered.report == report
 
 
+async def test_a_path_that_is_not_utf_8_comes_through_both_ways(tmp_path: Path) -> None:
+    asked: list[Ask] = []
+
+    async def answer(question: Ask) -> Answer:
+        asked.append(question)
+        return Answer(state={"standing": question.paths[0]}, error="\udce4")
+
+    async with answering(tmp_path, answer):
+        answered = await ask(tmp_path, Ask("restore", paths=("/home/\udce4/Mail",)))
+    assert asked == [Ask("restore", paths=("/home/\udce4/Mail",))]
+    assert answered == Answer(state={"standing": "/home/\udce4/Mail"}, error="\udce4")
+
+
 async def test_only_its_owner_may_ask(tmp_path: Path) -> None:
     async with answering(tmp_path / "state", _nothing):
         assert stat.S_IMODE((tmp_path / "state" / SOCKET).stat().st_mode) == 0o600

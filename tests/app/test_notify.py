@@ -59,3 +59,14 @@ def test_without_one_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     ServiceManager().ready()
     monkeypatch.setenv("NOTIFY_SOCKET", "/nowhere/at/all")
     ServiceManager().ready()
+
+
+def test_a_name_that_is_not_utf_8_silences_nothing(manager_socket: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "9" * 400)
+    manager = ServiceManager()
+    manager.status("home: in trouble (/home/\udce4/Mail cannot be read)")
+    manager.alive()
+    assert [manager_socket.recv(4096) for _ in range(2)] == [
+        b"STATUS=home: in trouble (/home/?/Mail cannot be read)",
+        b"WATCHDOG=1",
+    ]
