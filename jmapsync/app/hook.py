@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import JmapsyncError
 from jmapsync.jmap.commands import start
-from jmapsync.text import one_line
+from jmapsync.text import one_line, shortened
 
 if TYPE_CHECKING:
     from jmapsync.config import HooksConfig
@@ -23,8 +23,6 @@ GRACE = 5.0
 _STDERR = 2
 _SHOWN = 200
 """Characters of a command in a message."""
-_MOST = 1 << 16
-"""Octets of a variable."""
 
 
 class HookError(JmapsyncError):
@@ -50,35 +48,27 @@ async def run_on_trouble(hooks: HooksConfig, account: str, message: str) -> None
 
 
 async def _run(command: str, about: dict[str, str], seconds: float) -> None:
-    environment = os.environ | {name: _passable(value) for name, value in about.items()} | {INSIDE: "1"}
+    environment = os.environ | about | {INSIDE: "1"}
     try:
         process = await start("/bin/sh", "-c", command, stdin=asyncio.subprocess.DEVNULL, stdout=_STDERR, env=environment)
     except (OSError, ValueError) as error:  # too long, no shell, no memory, a NUL in the command
         why = (error.strerror if isinstance(error, OSError) else "") or str(error)
         raise HookError(
-            f"The hook `{shortened(command)}` could not be started ({why}); everything is synchronised nevertheless."
+            f"The hook `{shortened(command, _SHOWN)}` could not be started ({why}); everything is synchronised nevertheless."
         ) from error
     try:
         async with asyncio.timeout(seconds):
             code = await process.wait()
     except TimeoutError:
         raise HookError(
-            f"The hook `{shortened(command)}` was ended after {seconds:g} seconds; everything is synchronised nevertheless."
+            f"The hook `{shortened(command, _SHOWN)}` was ended after {seconds:g} seconds; everything is synchronised nevertheless."
         ) from None
     finally:
         await _end(process)
     if code:
-        raise HookError(f"The hook `{shortened(command)}` failed with status {code}; everything is synchronised nevertheless.")
-
-
-def shortened(command: str) -> str:
-    """Return as much of a command as a message has room for."""
-    return command if len(command) <= _SHOWN else f"{command[:_SHOWN]}..."
-
-
-def _passable(value: str) -> str:
-    """Return what can stand in an environment variable: no NUL, no lone surrogate, and less than the kernel takes (128 KB)."""
-    return value.replace("\0", "\ufffd").encode("utf-8", "replace")[:_MOST].decode("utf-8", "ignore")
+        raise HookError(
+            f"The hook `{shortened(command, _SHOWN)}` failed with status {code}; everything is synchronised nevertheless."
+        )
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -67,6 +67,6 @@ def test_a_name_that_is_not_utf_8_silences_nothing(manager_socket: socket.socket
     manager.status("home: in trouble (/home/\udce4/Mail cannot be read)")
     manager.alive()
     assert [manager_socket.recv(4096) for _ in range(2)] == [
-        b"STATUS=home: in trouble (/home/?/Mail cannot be read)",
+        b"STATUS=home: in trouble (/home/\\xe4/Mail cannot be read)",
         b"WATCHDOG=1",
     ]
