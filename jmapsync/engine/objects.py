@@ -125,8 +125,9 @@ class Objects:
         if not patch and self._is_unsaid(before, after):
             conflicts.append(UNSAID)
         after = apply(before, patch)
-        keys = keys_between(theirs, now)
-        theirs, before, after = (with_keys(item, now, keys) for item in (theirs, before, after))
+        if theirs != now:  # somebody changed it there, or only the order of its entries, by which a file's are known
+            keys = keys_between(theirs, now)
+            theirs, before, after = (with_keys(item, now, keys) for item in (theirs, before, after))
         merged = merge(before, after, theirs, now)
         wanted = self._whole(work.change.key, now)
         if wanted is not now:
@@ -149,7 +150,9 @@ class Objects:
 
     def left_out_of(self, key: int) -> tuple[Patch, Object]:
         """Return what the server left out of an object, and the object that it then held."""
-        content = self.ledger.contents.of([key], "left_out").get(key, b"{}")
+        content = self.ledger.contents.of([key], "left_out").get(key)
+        if content is None:
+            return {}, {}
         found = json.loads(content)
         if isinstance(found, list):
             lost, held = found

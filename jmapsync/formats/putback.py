@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.align import keys_between, with_keys
+from jmapsync.formats.canonical import canonical
 from jmapsync.formats.grouped import fold, unfold
 from jmapsync.formats.instances import INSTANCES, instances
 from jmapsync.formats.objects import MAPS_OF_PATCHES, UnfitPatchError, apply, apply_fitting, at, diff, follow, same, tokens
@@ -24,8 +25,10 @@ _SERIES = ("start", "timeZone", "showWithoutTime", "due", "recurrenceRule")
 
 def left_out(wanted: Object, held: Object) -> Patch:
     """Return what of an object the server does not hold, as a patch for `put_back`."""
-    whole = fold(wanted)
-    return missing({path: value for path, value in diff({}, whole).items() if value is not None}, fold(held))
+    whole, shown = fold(wanted), fold(held)
+    if same(canonical(whole), canonical(shown)):
+        return {}
+    return missing({path: value for path, value in diff({}, whole).items() if value is not None}, shown)
 
 
 def put_back(now: Object, held: Object, lost: Patch) -> Object:
