@@ -32,3 +32,7 @@ class SafeFormatter(logging.Formatter):
         """Return the line of a record, without a traceback."""
         record.message = one_line(record.message)
         return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: ANN401, N802  # as in the standard library
+        """Return a traceback, whose last lines hold what others say."""
+        return "\n".join(one_line(line) for line in super().formatException(ei).split("\n"))

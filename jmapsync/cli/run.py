@@ -75,6 +75,7 @@ def set_up_log(*, verbose: int, quiet: bool) -> None:
     handler.setFormatter(
         _Journal("%(message)s") if _in_journal() else SafeFormatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S")
     )
+    logging.getLogger().handlers = [handler]  # warnings of asyncio and of libraries, which would be printed as they are
     ours = logging.getLogger("jmapsync")
     ours.handlers = [handler]
     ours.propagate = False

@@ -48,6 +48,8 @@ REFUSALS = 2
 """So many refusals in a row, by the approved server itself, mean that a person has to sign in."""
 REST = 5.0
 """Seconds without a look after which memory is given back."""
+MOST_LOGGED = 20
+"""Quarantined items that one run logs by name."""
 STUCK = 900.0
 """Seconds without any progress after which a look counts as hung."""
 
@@ -299,6 +301,7 @@ class Keeper:
         await self._errands.run(opened)
         report = await opened.run(options)
         self.looks += 1
+        self._log_problems(report)
         self.looked_at, self.last = time.time(), report
         self._demands.answer(report, demands)
         for kind in report.changed:
@@ -309,6 +312,14 @@ class Keeper:
         self.first_look.set()
         if report.changed and not is_by_hook(look, demands):
             self._aftermath.add(report)
+
+    def _log_problems(self, report: AccountReport) -> None:
+        """Log what was not quarantined before, the first of it by name."""
+        new = report.new_problems(self.last)
+        for kind, problem in new[:MOST_LOGGED]:
+            _log.warning("%s %s: quarantined: %s: %s", self.name, kind, problem.item, problem.why)
+        if len(new) > MOST_LOGGED:
+            _log.warning("%s: %s more quarantined; see: jmapsync status", self.name, f"{len(new) - MOST_LOGGED:,}")
 
     def _folders(self, look: Look) -> frozenset[str] | None:
         """Return the folders of the disk to look at; all of them unless the kernel told of every change since the last look."""

@@ -196,6 +196,11 @@ class AccountReport:
         """Return the exit code of the account."""
         return worst([self.exit_code, *(kind.exit_code for kind in self.kinds.values())])
 
+    def new_problems(self, before: AccountReport | None) -> list[tuple[str, Problem]]:
+        """Return by kind what is quarantined and was not after an earlier run, if there was one."""
+        known = {name: set(kind.problems) for name, kind in before.kinds.items()} if before is not None else {}
+        return [(name, one) for name, kind in self.kinds.items() for one in kind.problems if one not in known.get(name, set())]
+
     @property
     def worst_tried(self) -> ExitCode:
         """Return the exit code of what the server offers; of all where it offers nothing of it."""

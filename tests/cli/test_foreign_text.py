@@ -138,6 +138,21 @@ def test_the_journal_gets_one_line_a_message(home: Home, server: DemoServer, jma
         assert live.code == 1
 
 
+def test_the_daemon_logs_by_name_what_it_quarantines_once(home: Home, server: DemoServer, jmapsync: Command) -> None:
+    server.account.deliver(b"Subject: forged\x1b[2J\r\nFrom: Ada <ada@example.com>\r\n\r\nx\r\n")
+    jmapsync("sync")
+    (file,) = (one for one in home.inbox() if b"forged" in one.read_bytes())
+    home.configure(more=QUIET)
+    server.faults.set_error.arm(SetError("overQuota", "full\n<2>jmapsync: forged"), only=["Email/set"])
+    with running(home) as daemon:
+        file.rename(home.mail / "INBOX/cur" / f"{file.name}:2,F")
+        daemon.wait_for_log("quarantined: ")
+        assert jmapsync("sync").code == 3
+    assert daemon.log.count("quarantined: ") == 1
+    assert "from Ada <ada@example.com> (email " in daemon.log
+    assert_tame(daemon.log)
+
+
 def test_a_hook_gets_its_message_as_one_line(tmp_path: Path) -> None:
     told = tmp_path / "told"
     hooks = HooksConfig(on_trouble=f'printf %s "$JMAPSYNC_MESSAGE" > {told}')
