@@ -170,6 +170,8 @@ def _patch(item: Object, result: Object, patch: Any, reference: Object, walk: _W
         return patch
     inner: Keys = {place: dict(known) for place, known in walk.keys.items()}
     aligned = _follow(owner, _rekeyed(owner, whole, reference, (), _Walk(inner, walk.pairs)), inner)
+    if aligned == whole and _bare(result) == _bare(item):
+        return patch  # in whatever form it says so: another one would look like a change
     return diff({**_bare(result), **begin}, aligned)
 
 

@@ -71,6 +71,8 @@ _NAMES_OF_ENTRIES: Final = {
 _NOT_IN_OVERRIDES: Final = frozenset(
     {"@type", "uid", "recurrenceRule", "recurrenceOverrides", "recurrenceId", "recurrenceIdTimeZone", "prodId", "version", "method"}
 )
+_INHERITED: Final = frozenset({"timeZone", "endTimeZone", "showWithoutTime", "locale", "organizerCalendarAddress"})
+"""Properties that the override of a file has from its series, though its component does not say them."""
 _OWN: Final = frozenset({"version", "prodId"})
 """Properties of an event that Stalwart has no place for but a JSPROP line."""
 
@@ -86,7 +88,9 @@ def is_of_stalwart(item: Object) -> bool:
 
 def up(item: Object) -> Object:
     """Return the normal form of an object as Stalwart gives it."""
-    return _card_up(item) if _is_card(item) else _owners(item, _component_up)
+    if _is_card(item):
+        return _card_up(item)
+    return _with_said_overrides(_with_icons(_owners(item, _component_up)))
 
 
 def _is_card(item: Object) -> bool:
@@ -110,6 +114,35 @@ def _turned(owner: Any, item: Object, turn: Any) -> Any:  # noqa: ANN401 # any J
     if not isinstance(owner, dict) or not isinstance(kept := owner.get("iCalendar"), dict):
         return dict(owner) if owner is item else owner
     return {**owner, "iCalendar": turn(kept, owner)}
+
+
+def _with_icons(item: Object) -> Object:
+    """Return an event whose images are said to be icons: Stalwart knows them by `display` alone, and takes LINKREL for no more."""
+    links = item.get("links")
+    if not isinstance(links, dict):
+        return item
+    shown = {
+        key: {**link, "rel": "icon"} if isinstance(link, dict) and link.get("display") and "rel" not in link else link
+        for key, link in links.items()
+    }
+    return {**item, "links": shown}
+
+
+def _with_said_overrides(item: Object) -> Object:
+    """Return an event whose overrides say what their instances lack: Stalwart gives a component of a file as it stands.
+
+    One that another client made over JMAP says less than a component must, and is taken for the patch that it is.
+    """
+    overrides = item.get("recurrenceOverrides")
+    if not isinstance(overrides, dict):
+        return item
+    told = {name for name in item if name not in _NOT_IN_OVERRIDES | STAMPS | _INHERITED}
+    result = {}
+    for at, patch in overrides.items():
+        whole = isinstance(patch, dict) and all(name in patch or name not in item for name in ("start", "duration", "title"))
+        said = {name.partition("/")[0] for name in patch} if whole else set()
+        result[at] = {**patch, **dict.fromkeys(sorted(told - said))} if whole and patch else patch
+    return {**item, "recurrenceOverrides": result}
 
 
 def _component_up(kept: Object, owner: Object) -> Object:
@@ -173,8 +206,22 @@ def down(item: Object) -> Object:
     """Return a normal form as Stalwart takes it."""
     if _is_card(item):
         return _card_down(item)
-    whole = _with_whole_overrides({name: value for name, value in item.items() if name not in _OWN})
+    whole = _with_whole_overrides(_without_icons({name: value for name, value in item.items() if name not in _OWN}))
     return _with_dates(_owners(whole, _component_down), {})
+
+
+def _without_icons(item: Object) -> Object:
+    """Return an event whose images are known by `display` alone."""
+    links = item.get("links")
+    if not isinstance(links, dict):
+        return item
+    plain = {
+        key: {name: value for name, value in link.items() if name != "rel" or value != "icon"}
+        if isinstance(link, dict) and link.get("display")
+        else link
+        for key, link in links.items()
+    }
+    return {**item, "links": plain}
 
 
 def _component_down(kept: Object, owner: Object) -> Object:
@@ -189,11 +236,11 @@ def _component_down(kept: Object, owner: Object) -> Object:
 
 
 def _hints_down(hints: Object, owner: Object) -> Any:  # noqa: ANN401 # an iterator
-    """Yield hints as Stalwart takes them; those beside one of several links it would put beside another."""
-    links = owner.get("links")
+    """Yield hints as Stalwart takes them; those beside one of several entries of a map it would put beside another."""
     for path, hint in hints.items():
         steps = tokens(path)
-        if not isinstance(hint, dict) or (steps[0] == "links" and isinstance(links, dict) and len(links) > 1):
+        entries = owner.get(steps[0])
+        if not isinstance(hint, dict) or (steps[0] in ENTRIES and isinstance(entries, dict) and len(entries) > 1):
             continue
         params = hint.get("parameters")
         plain = {name: value for name, value in params.items() if name not in _FORM} if isinstance(params, dict) else {}
@@ -295,7 +342,20 @@ def patch_down(patch: Patch, held: Object, given: Object) -> Patch:
     told = [line for line in lines if _is_version(line)] if isinstance(lines, list) else []
     if told and isinstance(after := follow(target, ["vCard", "properties"]), list) and not any(map(_is_version, after)):
         target = _laid(target, ["vCard", "properties"], [*told, *after])
-    return diff(given, renewed(given, target))
+    return diff(given, _untangled(renewed(given, target)))
+
+
+def _untangled(item: Object) -> Object:
+    """Return an event without the hint beside coordinates of a place that has a name: Stalwart would take the name for them."""
+    places = item.get("locations")
+    hints = follow(item, ["iCalendar", "convertedProperties"])
+    named = (
+        {key for key, place in places.items() if isinstance(place, dict) and "name" in place} if isinstance(places, dict) else ()
+    )
+    wrong = [path for key in named if (path := hint_path("locations", key, "coordinates")) in (hints or ())]
+    for path in wrong:
+        item = _laid(item, ["iCalendar", "convertedProperties", path], None)
+    return item
 
 
 def _laid(item: Object, path: list[str], value: Any) -> Object:  # noqa: ANN401 # any JSON value

@@ -199,7 +199,7 @@ def _for_stalwart(session: Session, standard: Dialect, place: str, named: tuple[
         standard,
         named=named,
         older=None,
-        up=lambda item: normal(stalwart.up(item)),
+        up=lambda item: stalwart.up(normal(item)),
         down=lambda item, blobs: with_blob_ids(stalwart.down(item), place, blobs),
         down_patch=lambda patch, held, given, blobs: patch_with_blob_ids(
             stalwart.patch_down(patch, held, given), given, place, blobs
