@@ -66,6 +66,8 @@ def write_organization(draft: Draft, key: str, entry: Object) -> None:
     name, units = entry.get("name", ""), entry.get("units", [])
     if not isinstance(name, str) or not isinstance(units, list):
         return
+    if all(isinstance(unit, dict) and unit.keys() <= {"@type", "name"} and unit.get("name") == "" for unit in units):
+        units = []  # Stalwart has one of `ORG:Acme;`
     names = [unit.get("name") if isinstance(unit, dict) else None for unit in units]
     if not all(isinstance(unit, str) and unit for unit in names) or not (name or names):
         return

@@ -249,7 +249,11 @@ class TestHiddenValues:
                 "BDAY:1963-10-04",
                 "BDAY;PROP-ID=k1:19631004",
             ),
-            ({"organizations": {"k1": {"name": "Acme", "units": [{"name": ""}]}}}, "ORG:Other", "ORG;PROP-ID=ORG-1:Other"),
+            (
+                {"organizations": {"k1": {"name": "Acme", "units": [{"name": ""}, {"name": "Sales"}]}}},
+                "ORG:Other",
+                "ORG;PROP-ID=ORG-1:Other",
+            ),
             ({"titles": {"k1": {"name": ""}}}, "TITLE:Boss", "TITLE;PROP-ID=TITLE-1:Boss"),
             ({"kind": "x-odd"}, "NOTE:n", "NOTE;PROP-ID=NOTE-1:n"),
         ],
@@ -266,6 +270,18 @@ class TestHiddenValues:
         assert told in dav(server, "contacts", "a")
         rests(desk)
         assert line.partition(":")[2] in file.read_bytes().decode()
+
+    def test_an_organization_with_an_empty_unit_is_a_line_that_can_be_edited(self, server: DemoServer, desk: Desk) -> None:
+        """So Stalwart has `ORG:Acme;`."""
+        server.account.contacts.add(
+            {"uid": "a", "name": {"full": "A"}, "organizations": {"k1": {"name": "Acme", "units": [{"name": ""}]}}}
+        )
+        desk.settle()
+        file = desk.file("contacts", "a")
+        change(file, "ORG:Acme\r", "ORG:Other\r")
+        rests(desk)
+        assert [line for line in dav(server, "contacts", "a") if line.startswith("ORG")] == ["ORG;PROP-ID=k1:Other;"]
+        assert b"ORG:Other\r" in file.read_bytes()
 
     def test_an_edit_that_no_patch_says_is_kept_as_a_conflict_copy(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         """Whatever a converter overlooks, an edited file is never taken for agreement without a trace."""
