@@ -15,6 +15,7 @@ from jmapsync.engine.holding import DEFAULT, RIGHTS, ROLES, note_of
 from jmapsync.engine.intents import made
 from jmapsync.engine.waiting import Waiting
 from jmapsync.errors import SuspendedError
+from jmapsync.formats.instances import INSTANCES
 from jmapsync.ledger import Ledger, Record
 from jmapsync.planner.model import NO_TAGS, NOTHING, Side, Version
 from jmapsync.storage.port import Trouble
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from jmapsync.storage.port import Folder, Observation, Remote, Seen
 
 BLOB = b"urn:jmapsync:blob:"
+INSTANCES_OF = f'"{INSTANCES}":'.encode()
+_OTHER_PART = "single occurrences of a series have the UID of another event, here {}; both stay as they are: remove one"
 LIKELY_BLOB = 50_000
 """Octets that data on the server is taken to have, which a card or an event only names."""
 PAGE = 1000
@@ -205,7 +208,11 @@ class Absorber:
             if record is None and other != seen.ref:
                 troubles.append(_twin(f"{kind} {seen.digest}", seen.ref, other))
                 continue
-            record = record or next((one for one in waiting.get(seen.digest, ()) if one.remote is None), None)
+            if record is None:
+                record = next((one for one in waiting.get(seen.digest, ()) if one.remote is None), None)
+                if record is not None and self._is_other_part(record, seen):
+                    troubles.append(Trouble(f"{kind} {seen.digest}", _OTHER_PART.format(record.name), seen.ref))
+                    continue
             troubles += _adrift(f"{kind} {seen.digest or seen.ref}", seen, record)
             if not seen.version.homes and not _was_here(record):
                 continue
@@ -225,6 +232,14 @@ class Absorber:
         self.ledger.contents.put("remote", contents)
         self.ledger.contents.put("file", files)
         return troubles
+
+    def _is_other_part(self, record: Record, seen: Seen) -> bool:
+        """Tell whether one side has single occurrences of a series and the other something else: neither is an edit of the other.
+
+        Cyrus 3.12 makes an event of its own of an all-day occurrence.
+        """
+        here = self.ledger.contents.of([record.key], "local").get(record.key, b"")
+        return bool(here) and (INSTANCES_OF in here) != (INSTANCES_OF in seen.content)
 
     def _gone_on_server(self, refs: Sequence[str]) -> None:
         for kind in (self.kind.items.kind, self.kind.kept):

@@ -131,3 +131,32 @@ def test_an_edit_of_an_event_of_long_ago_keeps_its_duration(desk: Desk, events: 
     [item] = events.items.values()
     assert (item["title"], item["duration"]) == ("Two", lines[1].removeprefix("DURATION:"))
     assert lines[1].encode() in file.read_bytes()
+
+
+def test_what_the_server_made_of_one_before_a_crash_is_no_conflict(
+    desk: Desk, events: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before it was taken back, as the re-read showed it."""
+    content = occurrence("One", *ALL_DAY["one day"])
+    file = drop(desk, content)
+    with monkeypatch.context() as patch:
+        patch.setattr("jmapsync.storage.remote.objects.parting.InstanceSetter._check_made", killed)
+        with pytest.raises(KilledError):
+            desk.sync()
+    assert [one.get("recurrenceId") for one in events.items.values()] == [None]
+    for _ in range(3):
+        report = desk.sync()["calendars"]
+        assert {one.item for one in report.problems} == {"personal/lone.ics", "calendars lone"}
+        assert (report.conflicts, file.read_bytes(), desk.shelf()) == (0, content, [])
+    [ref] = events.items
+    events.delete(ref)
+    assert len(desk.sync()["calendars"].problems) == 1
+    assert (events.items, file.read_bytes()) == ({}, content)
+
+
+class KilledError(BaseException):
+    """The process is gone."""
+
+
+async def killed(*_: object) -> None:
+    raise KilledError
