@@ -173,6 +173,8 @@ async def read_health(account: AccountConfig) -> AccountHealth:
             _read_ledger(health, account.state_dir / LEDGER)
     except JmapsyncError as error:
         health.error, health.error_code = str(error), error.exit_code
+        for standing in health.kinds.values():
+            standing.last_state, standing.last_code, standing.why = "failed", error.exit_code, str(error)
     return health
 
 

@@ -50,7 +50,7 @@ def _print(health: AccountHealth) -> None:
             say(f"  {line}")
     for kind, standing in health.kinds.items():
         say(f"  {kind}: {standing.unavailable or _last_run(standing)}")
-        if standing.why:
+        if standing.why and standing.last_attempt:
             say(f"    last success: {_local(standing.last_success) if standing.last_success else 'never'}")
         if standing.last_run:
             waiting = f", {standing.waiting:,} waiting" if standing.waiting else ""
@@ -87,7 +87,7 @@ def _live(live: dict[str, Any]) -> Iterator[str]:
 
 def _last_run(standing: KindHealth) -> str:
     if standing.last_run is None:
-        return "never synchronised"
+        return "not known" if standing.why else "never synchronised"
     why = f": {standing.why}" if standing.why else ""
     return f"{standing.last_state or 'ran'} {_local(standing.last_run)}{why}"
 

@@ -17,7 +17,6 @@ from tests.cli.daemons import QUIET, running, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from jmapsync.demo import DemoServer
     from tests.cli.conftest import Command, Home
@@ -242,7 +241,28 @@ def test_a_ledger_of_an_older_version_is_read(home: Home, jmapsync: Command) -> 
     assert found["kinds"]["mail"]["last_success"] == found["kinds"]["mail"]["last_run"]
 
 
-def test_a_ledger_that_another_program_holds_fails_every_kind(all_kinds: Home, jmapsync: Command, tmp_path: Path) -> None:
+def test_a_ledger_that_another_program_holds_fails_every_kind(
+    all_kinds: Home, jmapsync: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jmapsync("sync")
+    connect = sqlite3.connect
+
+    def connect_at_once(*arguments: Any, **options: Any) -> sqlite3.Connection:  # noqa: ANN401
+        found: sqlite3.Connection = connect(*arguments, **options | {"timeout": 0.1})
+        return found
+
+    monkeypatch.setattr(sqlite3, "connect", connect_at_once)
+    with sqlite3.connect(all_kinds.state / "ledger.sqlite") as ledger:
+        ledger.execute("BEGIN IMMEDIATE")
+        code, found = account(jmapsync, "sync")
+        ledger.rollback()
+    ledger.close()
+    assert code == 1
+    assert {kind["state"] for kind in found["kinds"].values()} == {"failed"}
+    assert {kind["reason"] for kind in found["kinds"].values()} == {found["error"]}
+
+
+def test_a_ledger_that_cannot_be_used_fails_every_kind(all_kinds: Home, jmapsync: Command) -> None:
     jmapsync("sync")
     (all_kinds.state / "ledger.sqlite").write_bytes(b"no database at all, " * 1000)
     for name in ("ledger.sqlite-wal", "ledger.sqlite-shm"):
@@ -250,3 +270,8 @@ def test_a_ledger_that_another_program_holds_fails_every_kind(all_kinds: Home, j
     code, found = account(jmapsync, "sync")
     assert code == 1
     assert {kind["state"] for kind in found["kinds"].values()} == {"failed"}
+    code, found = account(jmapsync, "status")
+    assert code == 1
+    assert {(kind["exit_code"], kind["reason"]) for kind in found["kinds"].values()} == {(1, found["error"])}
+    assert "synced" not in jmapsync("status").out
+    assert "never" not in jmapsync("status").out
