@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import httpx
 
 
+_CONTAINERS = frozenset({"Mailbox/get", "AddressBook/get", "Calendar/get"})
+
+
 @dataclass(frozen=True)
 class Mutation:
     """What is done to which value."""
@@ -59,7 +62,6 @@ class Altering:
     """Whether more was altered than single objects in a `/get`."""
     plausible: bool = False
     """Whether an altered answer may be sound, and means something else."""
-    unreadable: bool = False
     samples: dict[tuple[str, tuple[str, ...]], Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -102,7 +104,7 @@ class Altering:
     def _note(self, one: Mutation, value: Any) -> None:  # noqa: ANN401
         self.done.add((one.method, one.pattern))
         self.plausible = self.plausible or (bool(one.pattern) and mutation.is_plausible(one.operation, value))
-        self.unreadable = self.unreadable or one.operation in mutation.NOT_JSON
+        self.beyond = self.beyond or one.operation in mutation.NOT_JSON
 
     def _json(self, endpoint: str, whole: Any) -> Any:  # noqa: ANN401
         """Return an altered JSON value, or None."""
@@ -160,6 +162,7 @@ class Altering:
         for path in mutation.choose(self._chance, found, every=one.every):
             old = mutation.at(value, path)
             self._note(one, old)
+            self.beyond = self.beyond or (one.every and method in _CONTAINERS)
             self._locate(method, value, path)
             value = mutation.mutate(value, path, one.operation)
         return value, True

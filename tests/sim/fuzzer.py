@@ -164,9 +164,15 @@ def _costs(outcome: Outcome, what: str) -> Iterator[str]:
 
 
 def _contents(one: Stand) -> dict[str, frozenset[str]]:
-    """Return the words of every item, and of what every container holds, by id."""
+    """Return the words of every item, and of what every container holds on either side, by id."""
     account = one.account
     found: dict[str, set[str]] = {}
+    paths = {account.path(box): box for box in account.mailboxes.values()}
+    for path, data, _ in one.mail.on_disk():
+        at = paths.get(path)
+        while at is not None:
+            found.setdefault(at.id, set()).update(words_in(data))
+            at = account.mailboxes[at.parent_id] if at.parent_id is not None else None
     for email in account.emails.values():
         words = words_in(account.raw(email.id))
         found.setdefault(email.id, set()).update(words)
@@ -179,10 +185,14 @@ def _contents(one: Stand) -> dict[str, frozenset[str]]:
         one.objects.uid(kind, file): words_in(file.read_bytes()) for kind in one.flavour.kinds for file in one.objects.files(kind)
     }
     for store in (account.contacts, account.calendars):
+        for name in store.collections:
+            named = (file for kind in one.flavour.kinds for file in one.objects.files(kind))
+            inside = [file for file in named if one.objects.name_of(file.parent) == store.collections[name]["name"]]
+            found.setdefault(name, set()).update(word for file in inside for word in words_in(file.read_bytes()))
         for ref, item in store.items.items():
             words = (*words_in(json.dumps(item).encode()), *here.get(item["uid"], ()))
-            for name in (ref, *item[store.model.homes]):
-                found.setdefault(name, set()).update(words)
+            for place in (ref, *item[store.model.homes]):
+                found.setdefault(place, set()).update(words)
     return {name: frozenset(words) for name, words in found.items()}
 
 

@@ -26,7 +26,7 @@ from jmapsync.engine.account import AccountRun
 from jmapsync.errors import ExitCode, JmapsyncError
 from jmapsync.jmap.client import Client
 from tests.sim import virtual
-from tests.sim.objects import Flavour, ObjectWorld, words_in
+from tests.sim.objects import WORD, Flavour, ObjectWorld, words_in
 from tests.sim.world import World, letter, local_letter
 
 if TYPE_CHECKING:
@@ -109,11 +109,15 @@ class Picture:
 
     @property
     def disk_words(self) -> frozenset[str]:
-        return frozenset(word for item in self.disk for word in item[2:])
+        return _words(self.disk)
 
     @property
     def server_words(self) -> frozenset[str]:
-        return frozenset(word for item in self.server for word in item[2:])
+        return _words(self.server)
+
+
+def _words(side: frozenset[tuple[str, ...]]) -> frozenset[str]:
+    return frozenset(word for item in side for word in item[2:] if WORD.fullmatch(word))
 
 
 class TooSlowError(BaseException):

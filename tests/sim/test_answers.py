@@ -45,6 +45,15 @@ def test_a_container_with_malformed_rights_stays_as_it_is_here(fuzzer: Fuzzer, o
     assert_withstands(fuzzer, "full", Mutation(*in_list("Calendar/get", "myRights"), operation))
 
 
+@pytest.mark.parametrize("operation", ["invalid", "seven", "missing"])
+def test_mail_in_mailboxes_that_cannot_be_known_comes_once_they_can(fuzzer: Fuzzer, operation: str) -> None:
+    assert_withstands(fuzzer, "changes", Mutation(*in_list("Mailbox/get", "id"), operation, every=True))
+
+
+def test_an_old_version_that_cannot_be_removed_is_shown(fuzzer: Fuzzer) -> None:
+    assert_withstands(fuzzer, "changes", Mutation(*in_list("Email/get", "blobId"), "list of null", every=True))
+
+
 @pytest.mark.parametrize("where", [("ContactCard/get", "addressBookIds"), ("CalendarEvent/get", "calendarIds")])
 @pytest.mark.parametrize("operation", ["null", "missing", "list of 7", "object of null"])
 @pytest.mark.parametrize("scenario", ["first", "changes"])
@@ -95,3 +104,11 @@ def test_one_id_for_several_new_messages_is_no_id(fuzzer: Fuzzer, operation: str
 @pytest.mark.parametrize("operation", ["seven", "deeplist"])
 def test_a_malformed_session_is_read_again(fuzzer: Fuzzer, path: tuple[str, ...], operation: str) -> None:
     assert_withstands(fuzzer, "first", Mutation("session", path, operation, always=False, every=True))
+
+
+@pytest.mark.parametrize("block", range(0, CASES, 10))
+def test_cases_of_a_seed_are_withstood(fuzzer: Fuzzer, block: int) -> None:
+    for number in range(block, block + 10):
+        case = fuzzer.case(SEED, number)
+        verdict = fuzzer.play(case)
+        assert verdict.faults == [], f"{verdict.trace}\npython -m tests.sim.answers --replay '{case.to_json()}'"

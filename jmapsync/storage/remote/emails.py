@@ -29,7 +29,7 @@ MAILBOX_PROPERTIES = ("id", "name", "parentId", "role", "myRights")
 IMPORTING = "jmapsync-import"
 """The keyword of a message that is being imported into a server that takes none without (James); nobody is shown it."""
 HOMELESS = "the server names no mailbox that it is in"
-ADRIFT = "the server says it is in a mailbox that cannot be read: {}"
+ADRIFT = "the server says it is in a mailbox that cannot be read, or that it does not list: {}"
 
 Name = Annotated[str, msgspec.Meta(min_length=1)]
 Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
@@ -178,7 +178,8 @@ def seen_email(email: Email, boxes: Boxes) -> Seen:
         boxes.unfinished.add(email.id)
     outside = not boxes.outside.isdisjoint(email.boxes)
     version = version_of(email, boxes)
-    unread = boxes.unread.intersection(email.boxes)
+    # All mailboxes were read again when an email was in one that nobody told of.
+    unread = boxes.unread.intersection(email.boxes) | {box for box in email.boxes if not boxes.know(box)}
     adrift = ADRIFT.format(", ".join(sorted(unread))) if unread else "" if email.boxes else HOMELESS
     return Seen(email.id, version, size=email.size, stamp=seconds(email.received_at), outside=outside, adrift=adrift)
 

@@ -98,7 +98,8 @@ class Setter:
         sent = {receipt.key for receipt in await self._send(batch) if receipt.outcome is Outcome.DONE}
         destroyed = {job.order.key for job in batch.destroyed} & sent
         left = {job.order.key: str(job.ref) for job in others} if self._on_delete == "keep" else {}
-        there = {job.order.key: str(job.ref) for job in old if str(job.ref) in found and job.order.key not in destroyed}
+        gone = {receipt.key for receipt in batch.receipts if receipt.outcome is Outcome.DONE} | destroyed
+        there = {job.order.key: str(job.ref) for job in old if job.order.key not in gone}
         return [replace(one, left=left.get(one.key, ""), retired=there.get(one.key, "")) for one in receipts]
 
     async def _remove(self, jobs: Sequence[Job], batch: _Batch) -> dict[str, Email]:

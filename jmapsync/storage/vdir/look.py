@@ -13,7 +13,7 @@ from jmapsync.formats.encoding import encode
 from jmapsync.planner.model import Version
 from jmapsync.storage.port import Observation, Seen, Trouble
 from jmapsync.storage.state import printable
-from jmapsync.storage.vdir.identify import Identifier, Traces, place_of
+from jmapsync.storage.vdir.identify import Identifier, Spot, Traces, place_of
 from jmapsync.storage.vdir.scan import Changes, Entry, has_changed, scan
 
 if TYPE_CHECKING:
@@ -186,7 +186,8 @@ class ItemLook:
         seen: dict[int, Seen | None] = {}
         for key, record in self._ledger.records(keys).items():
             copies = traces.copies(key, known.get(key, []))
-            seen[key] = self._seen(record, copies, references.get(key, b"")) if copies else None
+            before = {(place.folder, place.name) for place in known.get(key, ())}
+            seen[key] = self._seen(record, copies, before, references.get(key, b"")) if copies else None
         for uid, readings in list(traces.fresh.items()):
             if self._is_contested(readings, {reading.sense for reading in readings}):
                 del traces.fresh[uid]
@@ -201,8 +202,11 @@ class ItemLook:
             elif place is None and owners.get(spot) not in traces.frozen and spot not in new:
                 observation.moved.append(spot)
 
-    def _seen(self, record: Record, copies: list[Place], reference: bytes) -> Seen | None:
-        """Return an item as its files show it; None, and it stays as it was, when one of them cannot be read."""
+    def _seen(self, record: Record, copies: list[Place], before: set[Spot], reference: bytes) -> Seen | None:
+        """Return an item as its files show it; None, and it stays as it was, when one of them cannot be read.
+
+        `before` are the places that the ledger has of it.
+        """
         readings = [self._traces.readings.get((place.folder, place.name)) for place in copies]
         homes = frozenset(place.folder for place in copies)
         if not any(readings) and record.local is not None and not record.local.untidy:  # it only lost a copy
@@ -215,7 +219,7 @@ class ItemLook:
         if len(complete) < len(copies):
             self._traces.frozen.add(record.key)
             return None
-        edits = _edits(record, changed, complete)
+        edits = _edits(record, changed, complete) | _older(record, complete, before)
         if self._is_contested(complete, edits):
             self._traces.frozen.add(record.key)
             return None
@@ -250,6 +254,18 @@ class ItemLook:
             places=tuple(place_of(reading, key or 0) for reading in readings),
             content=content,
         )
+
+
+def _older(record: Record, readings: Sequence[Reading], before: set[Spot]) -> set[str]:
+    """Return what the copies of an item mean where a new file is older than a known one and differs from all: that is no edit.
+
+    Such as one that waited in a collection beside another of its uid, until that one moved away.
+    """
+    known = [reading for reading in readings if (reading.folder, reading.entry.name) in before]
+    usual = {reading.sense for reading in known} | ({record.base.local.sense} if record.base is not None else set())
+    latest = max((reading.entry.mtime for reading in known), default=0)
+    old = {one.sense for one in readings if one not in known and one.entry.mtime < latest and one.sense not in usual}
+    return old | {reading.sense for reading in known} if old else set()
 
 
 def _edits(record: Record, changed: Sequence[Reading], readings: Sequence[Reading]) -> set[str]:

@@ -124,6 +124,19 @@ class TestWhatPeopleDo:
         assert sorted(problem.item for problem in seen.problems) == ["Home/new.ics", "Work/new.ics"]
         assert seen.items == []
 
+    @pytest.mark.parametrize("age", [-(10**9), -1])
+    def test_a_copy_that_is_older_than_the_item_is_no_edit_of_it(self, room: Room, work: int, home: int, age: int) -> None:
+        """Such as one that lay beside the item in a collection that the item then left."""
+        key = room.create(item("one", "the latest"), work)
+        old = room.directory(home) / "twin.ics"
+        room.save(old, item("one", "long ago"))
+        os.utime(old, ns=(room.paths(key)[0].stat().st_mtime_ns + age,) * 2)
+        seen = room.look()
+        assert (seen.items, seen.gone) == ([], [])
+        assert sorted(problem.item for problem in seen.problems) == ["Home/twin.ics", f"Work/{room.paths(key)[0].name}"]
+        old.unlink()
+        assert_silent(room)
+
     def test_of_copies_the_edited_one_counts_though_another_was_touched_later(self, room: Room, work: int, home: int) -> None:
         key = room.create(item("one"), work, home)
         first, second = room.paths(key)

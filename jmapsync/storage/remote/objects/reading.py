@@ -290,10 +290,9 @@ class Reader:
         boxes = self.boxes(given)
         homes = frozenset(self.keys[box] for box in boxes if box in self.keys)
         sense = self._codec.sense(item)
-        version, adrift = (
-            Version(sense, sense, homes=homes),
-            "" if homes else ADRIFT.format(", ".join(boxes)) if boxes else HOMELESS,
-        )
+        strange = [box for box in boxes if box not in self.keys]
+        adrift = ADRIFT.format(", ".join(strange)) if strange else "" if boxes else HOMELESS
+        version = Version(sense, sense, homes=homes)
         return Seen(ref, version, size=size, digest=item["uid"], content=content, file=file, adrift=adrift)
 
     def boxes(self, item: Object) -> list[str]:
