@@ -82,7 +82,7 @@ def flaw(item: Object) -> str:
 
 def _flaw(owner: str, value: Object) -> str:
     for names, is_sound in ((_TEXTS, _is_text), (_NUMBERS, _is_number), (_FLAGS, _is_flag)):
-        for name in names.get(owner, ()):
+        for name in ("@type", *names.get(owner, ())) if names is _TEXTS else names.get(owner, ()):
             if value.get(name) is not None and not is_sound(value[name]):
                 return name
     for name in _SETS.intersection(value):

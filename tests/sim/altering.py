@@ -163,16 +163,16 @@ class Altering:
             old = mutation.at(value, path)
             self._note(one, old)
             self.beyond = self.beyond or (one.every and method in _CONTAINERS)
-            self._locate(method, value, path)
+            self._locate(method, value, path, one.operation)
             value = mutation.mutate(value, path, one.operation)
         return value, True
 
-    def _locate(self, method: str, value: Any, path: tuple[str | int, ...]) -> None:  # noqa: ANN401
+    def _locate(self, method: str, value: Any, path: tuple[str | int, ...], operation: str) -> None:  # noqa: ANN401
         if method.endswith("/get") and path[0] == "list" and len(path) > 1 and not method.startswith(("Blob", "Identity", "Part")):
             item = mutation.at(value, path[:2])
             if isinstance(item, dict) and isinstance(item.get("id"), str):
                 self.items.add(item["id"])
-                self.plausible = self.plausible and len(path) > 2
+                self.plausible = self.plausible and (len(path) > 2 or operation == "odd key")
                 return
         self.beyond = True
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SEED = 1
-CASES = 100
+CASES = 60
 
 
 @pytest.fixture(scope="module")

@@ -88,7 +88,8 @@ class Setter:
         old = [job for job in jobs if job.order.verb is Verb.REPLACE and job.order.key in made and job.ref]
         others = [job for job in old if not _is_old_draft(job)]
         batch = _Batch()
-        found = await self._remove([job for job in old if self._on_delete != "keep" or job not in others], batch)
+        leaving = [job for job in old if self._on_delete != "keep" or job not in others]
+        found = await self._remove(leaving, batch)
         for job in old:
             now, before = found.get(str(job.ref)), job.order.expect
             if now is not None and before is not None and tags_of(now) != before.tags:
@@ -99,7 +100,7 @@ class Setter:
         destroyed = {job.order.key for job in batch.destroyed} & sent
         left = {job.order.key: str(job.ref) for job in others} if self._on_delete == "keep" else {}
         gone = {receipt.key for receipt in batch.receipts if receipt.outcome is Outcome.DONE} | destroyed
-        there = {job.order.key: str(job.ref) for job in old if job.order.key not in gone}
+        there = {job.order.key: str(job.ref) for job in leaving if job.order.key not in gone}
         return [replace(one, left=left.get(one.key, ""), retired=there.get(one.key, "")) for one in receipts]
 
     async def _remove(self, jobs: Sequence[Job], batch: _Batch) -> dict[str, Email]:
