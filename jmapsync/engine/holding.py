@@ -144,7 +144,15 @@ class Holding:
         answered = (self._asked - self._silent) if page.whole else set[str]()
         answered |= (self._asked | self._silent) & {*(seen.ref for seen in page.items), *page.gone_refs, *page.others}
         self.ledger.release((self.kind, _email(ref)) for ref in answered - silent)
+        if answered & self._asked - silent:
+            self._retry_stale()
         self._silent = (self._silent - answered) | silent
+
+    def _retry_stale(self) -> None:
+        """Have what stayed stale tried again now: a server that gave no answer for something gives it by now."""
+        for one in self.ledger.problems(self.kind):
+            if one.remedy == STALE:
+                self.ledger.hold_back(one._replace(remedy=Remedy.LATER.value))
 
     def has_unread_containers(self) -> bool:
         """Tell whether an earlier look met containers of the server that could not be read."""
