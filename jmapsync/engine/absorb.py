@@ -234,10 +234,7 @@ class Absorber:
         return troubles
 
     def _is_other_part(self, record: Record, seen: Seen) -> bool:
-        """Tell whether one side has single occurrences of a series and the other something else: neither is an edit of the other.
-
-        Cyrus 3.12 makes an event of its own of an all-day occurrence.
-        """
+        """Tell whether only one side has single occurrences of a series (Cyrus 3.12 loses which they are): neither is an edit."""
         here = self.ledger.contents.of([record.key], "local").get(record.key, b"")
         return bool(here) and (INSTANCES_OF in here) != (INSTANCES_OF in seen.content)
 

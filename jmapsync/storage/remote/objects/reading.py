@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import webcolors
 
+from jmapsync.formats.budget import check_object
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.encoding import encode, holds_data
 from jmapsync.formats.instances import gathered, instances
@@ -233,6 +234,7 @@ class Reader:
     def form_of(self, id_: str, given: Object, found: Found) -> Object:
         """Return the normal form of one object, as it is by itself. Raises MalformedError."""
         if not self.dialect.raw:
+            check_object(given)
             item = self.dialect.up(given)
             if wrong := flaw(item):
                 raise MalformedError(f"the server's {words(wrong)} of it is malformed")
