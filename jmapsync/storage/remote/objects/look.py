@@ -229,13 +229,17 @@ class ObjectLook:
         )
         lists = [await _list(reader, response) for reader in self._readers]
         refs = dict.fromkeys(ref for one in lists for ref in one.refs)
-        lost: set[str] = set()
+        lost, unlisted = set[str](), set[str]()
         async for page in self.objects(sorted(before.difference(refs))):  # a listing may be cut (hard case 23)
             lost.update(page.gone_refs)
             page.gone_refs = []
-            if any(not is_instances(seen.ref) for seen in page.items):
-                lists[0].why = lists[0].why or CUT
+            unlisted.update(seen.ref for seen in page.items if not is_instances(seen.ref))
             yield page
+        if unlisted:
+            lists = [one if one.probe is None else await _walk(one.reader) for one in lists]
+            refs.update((ref, None) for one in lists for ref in one.refs if ref not in unlisted)
+            if not unlisted.issubset(ref for one in lists for ref in one.refs):
+                lists[0].why = lists[0].why or CUT
         gone = Observation(gone_refs=sorted(before & lost))
         gone.suspicious = _doubt(gone, before, since, cursor)
         yield gone

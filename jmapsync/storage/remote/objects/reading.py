@@ -323,14 +323,24 @@ class Reader:
     async def containers(self, response: Response | None = None, name: str = "all") -> Containers:
         """Return all containers; where the server refuses to give so many at once, those that are known. Raises MethodError.
 
+        Those that are known and not listed are asked for by their ids: Stalwart cuts the list without a word.
+
         Neither RFC 9610 nor the draft of calendars has a `/query` that would list the others: those that hold an object are found
         by that.
         """
         try:
-            return self.take_folders(response or await self.call(self.all_folders(name)), name)
+            found = self.take_folders(response or await self.call(self.all_folders(name)), name)
         except MethodError as error:
             if error.type != "requestTooLarge":
                 raise
+        else:
+            told = {folder.ref for folder in found.folders} | {trouble.ref for trouble in found.troubles}
+            found.cut = len(told) >= (await self.limits()).max_objects_in_get
+            if self.dialect.container and (missing := self.keys.keys() - told):
+                more = await self.some_containers(sorted(missing))
+                found.folders += more.folders
+                found.troubles += more.troubles
+            return found
         found = await self.some_containers(sorted(self.keys))
         found.cut = True
         why = "the server refuses to list so many; one that nothing is in may be missing here"

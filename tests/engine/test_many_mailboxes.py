@@ -1,0 +1,63 @@
+"""More mailboxes than one answer holds: refused, or cut without a word (RFC 8620, 5.1; Stalwart)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jmapsync.demo import DemoServer
+from jmapsync.errors import ExitCode
+from tests.contract.peer import message
+from tests.mirror import Mirror, assert_converges
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def fill(server: DemoServer, count: int) -> None:
+    for number in range(count):
+        server.account.create_mailbox(f"Box {number}")
+    server.account.create_mailbox("Box 3/below")
+    server.account.deliver(message(), ["Box 3/below"])
+
+
+@pytest.mark.parametrize("dialect", ["rfc", "cyrus312", "stalwart"])
+def test_mailboxes_are_read_where_the_server_refuses_all_at_once(dialect: str, tmp_path: Path) -> None:
+    with DemoServer(dialect=dialect) as server:
+        server.limits.max_objects_in_get = 10
+        fill(server, 33)
+        mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")
+        assert_converges(server.account, mirror)
+        server.account.destroy_mailbox("Box 7")
+        server.account.rename_mailbox("Box 8", "Other")
+        for number in range(40, 65):
+            server.account.create_mailbox(f"Box {number}")
+        mirror.sync()
+        assert_converges(server.account, mirror)
+        server.account.destroy_mailbox("Box 9")
+        mirror.sync(full=True)
+        assert_converges(server.account, mirror)
+
+
+def test_a_list_that_is_cut_without_a_word_is_completed(tmp_path: Path) -> None:
+    with DemoServer(dialect="stalwart") as server:
+        server.limits.max_objects_in_get = 40
+        server.faults.truncated_get.arm(40, only={"Mailbox"})
+        fill(server, 34)
+        server.limits.max_objects_in_get = 41  # 6 of its own, 35 made
+        mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")
+        server.faults.truncated_get.arm(41, only={"Mailbox"})
+        assert_converges(server.account, mirror)
+
+
+def test_what_a_shorter_list_lacks_is_asked_for_by_its_id(tmp_path: Path) -> None:
+    with DemoServer() as server:
+        fill(server, 20)
+        mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")
+        assert_converges(server.account, mirror)
+        server.faults.truncated_get.arm(5, only={"Mailbox"})
+        report = mirror.sync(full=True)
+        assert (report.exit_code, report.to_disk.total) == (ExitCode.IN_SYNC, 0)
+        assert_converges(server.account, mirror)
+        assert len(list(mirror.root.rglob("cur"))) == 27
