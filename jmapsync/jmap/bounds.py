@@ -15,7 +15,7 @@ ERROR_OCTETS = 1 << 16
 """Octets that are read of an answer whose status is a failure or a redirect; what follows is not read at all."""
 ERROR_SECONDS = 10.0
 VALUES = 3_000_000
-"""Values (commas, brackets and braces) in the result of one method call: decoded, each takes up to 80 octets of memory."""
+"""Values (commas, brackets and braces) in one answer: decoded, each takes up to 80 octets of memory."""
 CONNECT_SECONDS = 30.0
 """How long it may take to have a connection: addresses, proxy, TCP and TLS together."""
 SILENCE = 120.0

@@ -10,11 +10,16 @@ import msgspec
 
 from jmapsync.jmap.bounds import VALUES
 
-__all__ = ["DEPTH", "DecodeError", "decode_json"]
+__all__ = ["DEPTH", "DecodeError", "TooManyValuesError", "decode_json"]
 
 T = TypeVar("T")
 
 DecodeError = msgspec.DecodeError
+
+
+class TooManyValuesError(DecodeError):
+    """There is more in it than in any answer: reading it would take all the memory, and looking for its faults minutes."""
+
 
 DEPTH = 100
 """Levels of arrays within arrays, or objects within objects. No JMAP object comes near; a recursive reader fails at about 900."""
@@ -31,8 +36,10 @@ def decode_json(body: bytes, type_: type[T] | Any = Any) -> T:  # noqa: ANN401  
     RFC 8259, section 8.1, lets a reader ignore a byte order mark.
     """
     octets = body.removeprefix(_BYTE_ORDER_MARK)
+    if sum(octets.count(mark) for mark in (b",", b"[", b"{")) > VALUES:
+        raise TooManyValuesError(f"more than {VALUES:,} values")
     if _is_deep(octets):
-        raise DecodeError(f"nested deeper than {DEPTH} levels, or larger than any answer")
+        raise DecodeError(f"nested deeper than {DEPTH} levels")
     try:
         decoded: T = msgspec.json.decode(octets, type=type_)
     except RecursionError as error:
@@ -41,9 +48,9 @@ def decode_json(body: bytes, type_: type[T] | Any = Any) -> T:  # noqa: ANN401  
 
 
 def _is_deep(body: bytes) -> bool:
-    """Return whether brackets nest deeper than `DEPTH`, or are more than an answer holds; without recursion."""
+    """Return whether brackets nest deeper than `DEPTH`, without recursion."""
     if body.count(b"[") + body.count(b"{") <= DEPTH:
         return False
     bare = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _OTHER_OCTETS)
     bare = _STRINGS.sub(b"", bare.replace(b'""', b""))
-    return len(bare) > 2 * VALUES or max(accumulate(map(_STEPS.__getitem__, bare))) > DEPTH
+    return max(accumulate(map(_STEPS.__getitem__, bare)), default=0) > DEPTH

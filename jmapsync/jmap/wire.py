@@ -13,7 +13,7 @@ import msgspec
 
 from jmapsync.errors import ServerError
 from jmapsync.jmap.bounds import VALUES
-from jmapsync.jmap.decoding import DecodeError, decode_json
+from jmapsync.jmap.decoding import DecodeError, TooManyValuesError, decode_json
 from jmapsync.jmap.failures import AnswerError, MethodError, RequestError, SetError, set_errors
 from jmapsync.jmap.shapes import arguments
 from jmapsync.jmap.spoilt import readable
@@ -131,7 +131,7 @@ class Response:
 
         Raise `MethodError` for an error, and what `shapes.arguments` raises.
         """
-        return arguments(_bounded(self._find(call), call.name), call.name)
+        return arguments(self._find(call), call.name)
 
     def get_as(self, call: Call, type_: type[T]) -> T:
         """Return the same, decoded into a msgspec type; raise `MethodError`, or `AnswerError` if it is of another shape."""
@@ -165,12 +165,14 @@ def decode_response(body: bytes) -> Response:
     """
     try:
         return Response(decode_json(body, _Envelope))
-    except DecodeError:
-        mended = readable(body)
+    except DecodeError as error:
+        too_much = isinstance(error, TooManyValuesError) or body.count(b"\\") > VALUES
+        mended = body if too_much else readable(body)
     try:
         return Response(decode_json(mended, _Envelope))
     except DecodeError as error:
-        raise ServerError(f"The server answered something that is no JMAP response ({describe(body)}).") from error
+        what = f"it holds more than {VALUES:,} values" if isinstance(error, TooManyValuesError) else describe(body)
+        raise ServerError(f"The server answered something that is no JMAP response ({what}).") from error
 
 
 def describe(body: bytes) -> str:
@@ -183,16 +185,9 @@ def describe(body: bytes) -> str:
     return "it is cut short or of another shape" if start.startswith(b"{") else "it is no JSON"
 
 
-def _bounded(raw: msgspec.Raw, name: str) -> msgspec.Raw:
-    octets = bytes(raw)
-    if sum(octets.count(mark) for mark in (b",", b"[", b"{")) > VALUES:
-        raise ServerError(f"The server's answer to {name} holds more than {VALUES:,} values.")
-    return raw
-
-
 def _decode(raw: msgspec.Raw, type_: type[T], name: str) -> T:
     try:
-        return msgspec.json.decode(_bounded(raw, name), type=type_)
+        return msgspec.json.decode(raw, type=type_)
     except (DecodeError, RecursionError) as error:
         raise AnswerError(f"The server's answer to {name} has a shape that the protocol does not allow.") from error
 
