@@ -129,6 +129,8 @@ class TestWhatIsSaid:
                 max_delete_percent = 12
                 [hooks]
                 after_sync = "notmuch new"
+                [network]
+                timeout = "45s"
                 """
             )
         )
@@ -148,6 +150,7 @@ class TestWhatIsSaid:
         assert config.daemon == DaemonConfig(push=False, poll=90, settle=1.5, full=1_209_600)
         assert config.safety == SafetyConfig(max_deletes=0, max_delete_percent=12)
         assert config.hooks.after_sync == "notmuch new"
+        assert account.timeout == 45
 
     @pytest.mark.parametrize(
         ("said", "meant"),

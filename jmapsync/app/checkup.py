@@ -13,6 +13,7 @@ from jmapsync.app.unavailable import missing_for_account, missing_for_kind
 from jmapsync.engine.report import worst
 from jmapsync.errors import ExitCode, JmapsyncError, UnsupportedError
 from jmapsync.formats.patterns import Patterns
+from jmapsync.jmap.bounds import Bounds
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.wire import CORE, Call
@@ -87,7 +88,13 @@ async def check_account(account: AccountConfig) -> Checkup:
         found.fail(f"Nothing is to be synchronised; add a table such as [accounts.{account.name}.mail].", ExitCode.USAGE)
     try:
         credential = await credential_for(account)
-        async with Client(account.server, credential, trusted_hosts=account.trusted_hosts, max_wait=_PATIENCE) as client:
+        async with Client(
+            account.server,
+            credential,
+            trusted_hosts=account.trusted_hosts,
+            max_wait=_PATIENCE,
+            bounds=Bounds(silence=account.timeout),
+        ) as client:
             session = await client.session()
             _note_offer(found, session)
             for kind in account.kinds:

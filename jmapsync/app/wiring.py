@@ -18,6 +18,7 @@ from jmapsync.engine.account import AccountRun, Sides
 from jmapsync.engine.options import Options
 from jmapsync.engine.report import KindReport
 from jmapsync.errors import JmapsyncError, LocalError, UnsupportedError
+from jmapsync.jmap.bounds import Bounds
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
 from jmapsync.ledger import AccountLock, Ledger
@@ -60,6 +61,7 @@ async def open_account(
                 account.server,
                 await _credential(account, ledger, kinds, dry=dry),
                 trusted_hosts=account.trusted_hosts,
+                bounds=Bounds(silence=account.timeout),
                 session=_kept_session(ledger),
                 on_wait=lambda seconds, why: progress.say(account.name, f"Waiting {seconds:.0f} seconds: {why}"),
             ) as client:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,7 +93,9 @@ def _told(path: Path, text: str, mistakes: Mistakes) -> list[str]:
 def _read(document: dict[str, Any], path: Path, mistakes: Mistakes, *, private: bool) -> Config:
     top = Reader(document, (), mistakes, path.parent)
     state = top.path("state_dir") or default_state_dir()
-    accounts = _read_accounts(top, state, private=private)
+    network = top.table("network") or top.empty("network")
+    timeout = network.duration("timeout", AccountConfig.timeout)
+    accounts = {name: replace(one, timeout=timeout) for name, one in _read_accounts(top, state, private=private).items()}
     daemon = top.table("daemon") or top.empty("daemon")
     safety = top.table("safety") or top.empty("safety")
     hooks = top.table("hooks") or top.empty("hooks")
@@ -115,7 +118,7 @@ def _read(document: dict[str, Any], path: Path, mistakes: Mistakes, *, private: 
             timeout=hooks.duration("timeout", HooksConfig.timeout),
         ),
     )
-    for reader in (top, daemon, safety, hooks):
+    for reader in (top, daemon, safety, hooks, network):
         reader.close()
     _check_roots(accounts, state, mistakes)
     return config

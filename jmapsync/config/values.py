@@ -108,6 +108,8 @@ class AccountConfig:
     """The secret itself; only taken from a file that nobody else can read."""
     account_id: str = ""
     trusted_hosts: tuple[str, ...] = ()
+    timeout: float = 120.0
+    """Seconds of silence after which an exchange with the server ends; set for all accounts in `[network]`."""
     mail: MailConfig | None = None
     contacts: ContactsConfig | None = None
     calendars: CalendarsConfig | None = None

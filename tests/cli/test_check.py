@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from jmapsync.demo import Answer, MethodError
 
 if TYPE_CHECKING:
@@ -129,3 +131,35 @@ class TestWhatStandsInTheWay:
             f"jmapsync: {home.config}: the configuration cannot be read: No such file or directory."
             " Write one, or name another with -c.\n"
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTPS_PROXY", "http://me:s3cr#t@proxy:3128"),
+        ("HTTPS_PROXY", "http://proxy:port"),
+        ("ALL_PROXY", "socks9://proxy"),
+        ("NO_PROXY", "10.0.0.0/99"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_a_mistake_of_the_environment(
+    jmapsync: Command, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "http://proxy:3128")
+    monkeypatch.setenv(name, value)
+    for command in ("check", "sync"):
+        done = jmapsync(command)
+        assert done.code == 2
+        assert f"environment variable {name} cannot be used" in done.out + done.err
+        assert "s3cr" not in done.out + done.err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("NO_PROXY", "[::1],10.0.0.0/8,host:8080,*.local"), ("ALL_PROXY", "socks5h://127.0.0.1:1")]
+)
+def test_a_proxy_of_any_form_leaves_this_machine_alone(
+    jmapsync: Command, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "proxy:3128")
+    monkeypatch.setenv(name, value)
+    assert jmapsync("check").code == 0

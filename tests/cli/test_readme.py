@@ -46,12 +46,13 @@ def test_its_reference_names_every_key_with_its_default(home: Home) -> None:
     account = config.accounts["home"]
 
     assert (config.daemon, config.safety, config.hooks) == (DaemonConfig(), SafetyConfig(), HooksConfig())
+    assert tomllib.loads(REFERENCE)["network"] == {"timeout": f"{AccountConfig.timeout:g}s"}
     assert account.mail == MailConfig(path=home.path / "Mail/home", notmuch=NotmuchConfig())
     assert account.contacts == ContactsConfig(path=home.path / ".contacts/home")
     assert account.calendars == CalendarsConfig(path=home.path / ".calendars/home")
     assert account.tasks == TasksConfig(path=home.path / ".tasks/home")
     kinds = {"mail", "contacts", "calendars", "tasks", "sieve"}
-    keys = {one.name for one in fields(AccountConfig)} - kinds - {"name", "state_dir"}
+    keys = {one.name for one in fields(AccountConfig)} - kinds - {"name", "state_dir", "timeout"}
     uncommented = re.sub(r"^# (?=[a-z_]+ = )", "", REFERENCE, flags=re.MULTILINE)
     assert keys == set(tomllib.loads(uncommented)["accounts"]["home"]) - kinds
     mail = tomllib.loads(REFERENCE)["accounts"]["home"]["mail"]
