@@ -18,6 +18,7 @@ from jmapsync.ledger import AccountLock, Ledger, Shelved
 from jmapsync.opening import open_regular
 from jmapsync.storage.atomic import replace_bytes, sync_directories
 from jmapsync.storage.below import Below
+from jmapsync.storage.filesystem import file_system_of
 from jmapsync.storage.maildir.plusplus import place_of
 from jmapsync.storage.root import USUAL
 
@@ -93,7 +94,8 @@ class Shelf:
         folders = ledger.folders()
         homes = [int(home) for home in shelved.home.split() if int(home) in folders]
         path, keywords = folders[homes[0]] if homes else ("INBOX", "")
-        info = KeywordTable.parse(keywords).write(frozenset(shelved.tags.split()), ":2,")
+        separator = file_system_of(mail.path, ledger, "mail", dry=True).separator
+        info = KeywordTable.parse(keywords).write(frozenset(shelved.tags.split()), f"{separator}2,")
         return _deliver(mail.path, path if mail.layout == USUAL else place_of(path), content, info)
 
     def _put_in_place(self, config: KindConfig, shelved: Shelved, ledger: Ledger) -> Path:

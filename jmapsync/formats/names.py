@@ -21,6 +21,10 @@ LONGEST = 200
 
 INSIDE = frozenset({"cur", "new", "tmp"})
 """What a folder inside another Maildir folder may not be called, in any case."""
+KEYWORDS = "dovecot-keywords"
+"""The file in a Maildir folder that names its keywords."""
+NESTED = INSIDE | {KEYWORDS}
+"""What a folder that lies as a directory in another one may not be called, in any case: these names have a use there."""
 LOST_AND_FOUND = "lost+found"
 """What a file system keeps for itself at its top, where a disk of its own is mounted as the root; only root can read it."""
 KEPT = "DELETED"
@@ -32,11 +36,15 @@ _ESCAPED = re.compile(r"%([0-9A-F]{2})")
 _SUFFIX = re.compile(r"%~[0-9a-f]{8}\Z")
 
 
-def escape(name: str, *, reserved: frozenset[str] = INSIDE) -> str:
-    """Return a folder name for a mailbox name; `reserved` names (case-folded) are escaped as well. Never empty."""
+def escape(name: str, *, reserved: frozenset[str] = INSIDE, also: str = "") -> str:
+    """Return a folder name for a mailbox name. Never empty.
+
+    `reserved` names (case-folded) are escaped as well, and the characters of `also`, which the file system does not hold.
+    """
     text = unicodedata.normalize("NFC", name)
     text = text.encode("utf-8", "replace").decode("utf-8")
     text = _ESCAPE.sub(_percent, text)
+    text = "".join(_hex(character) if character in also else character for character in text) if also else text
     if not text:
         return "%~"
     if text in INSIDE or text.casefold() in reserved or text[0] in ".-":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError
 from jmapsync.storage.below import shown
+from jmapsync.storage.filesystem import refuses_name
 from jmapsync.storage.port import Outcome, Receipt
 from jmapsync.storage.state import printable
 
@@ -17,6 +19,10 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Errors that a smaller item may not meet."""
 DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE})
 """Errors that the whole disk has, not one item."""
+
+
+_NAMES = frozenset({errno.EILSEQ, errno.EINVAL, errno.ENAMETOOLONG})
+"""Errors by which a file system refuses a name."""
 
 
 class StaleError(Exception):
@@ -34,6 +40,10 @@ def failure_of(error: OSError) -> LocalError:
 def reason(error: OSError) -> str:
     """Return what an error of the disk says, and of which file if it names one."""
     why = error.strerror or type(error).__name__
+    refuses = error.errno in _NAMES and why == os.strerror(error.errno or 0)
+    if refuses or (isinstance(error, FileNotFoundError) and refuses_name(error)):
+        why, new = "the file system cannot hold this name", error.filename if error.filename2 is None else error.filename2
+        error = OSError(error.errno, why, new)
     return why if error.filename is None else f"{why} ({printable(shown(error.filename))})"
 
 

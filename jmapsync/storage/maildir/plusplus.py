@@ -13,7 +13,7 @@ import os
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError
-from jmapsync.formats.names import LONGEST, TOP, escape
+from jmapsync.formats.names import KEYWORDS, LONGEST, TOP, escape
 from jmapsync.opening import read_regular
 from jmapsync.storage.atomic import replace_text, sync_directories, unfinished
 from jmapsync.storage.maildir.tree import INBOX, LINK, PARTS, Found, Tree
@@ -29,8 +29,9 @@ _FOREIGN = frozenset({".git", ".notmuch", ".mu", ".snapshot", ".zfs"})
 """Directories of other programs that may be in the root, and empty."""
 _LONGEST_NOTE = 1 << 16
 """Octets of that file."""
-_LONGEST_NAME = 255
-"""Octets of a file's name; here it holds the whole path."""
+_OURS = frozenset({MARKER[1:], MOVING[1:], KEYWORDS})
+"""Folders at the top that would lie where the root's own files are, or be written on their way there."""
+_TOP = TOP | _OURS | {name[1:] for name in _FOREIGN}
 
 
 class PlusPlusTree(Tree):
@@ -116,10 +117,15 @@ class PlusPlusTree(Tree):
 
     def _name_for(self, name: str, above: str) -> tuple[str, int]:
         """Return the part of a path that a mailbox's name makes, and how many octets it may have. Raises OSError if none."""
-        room = min(LONGEST, _LONGEST_NAME - len(self.place(above).encode()))
+        room = min(LONGEST, self.holds.longest - len(self.place(above).encode()))
         if room < LONGEST // 10:
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), self.place(above) + name)
-        return escape(name, reserved=frozenset() if above else TOP).replace(".", "%2E"), room
+        text = escape(name, reserved=frozenset() if above else _TOP, also=self.holds.forbidden)
+        return text.replace(".", "%2E"), room
+
+    def misnamed(self) -> list[int]:
+        """Return the folders whose names have a use of their own in the root."""
+        return [key for key, path in self.paths.items() if path.partition("/")[0].casefold() in _OURS and "/" not in path]
 
     def _mark(self, path: str, mailbox: str, *, durable: bool = True) -> None:
         """Write into a folder which mailbox it is; the inbox is the root, and that has a marker of its own."""
@@ -137,7 +143,7 @@ class PlusPlusTree(Tree):
         for _, target in renames:
             if os.path.lexists(self.root / target):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
-            if len(target.encode()) > _LONGEST_NAME:
+            if len(target.encode()) > self.holds.longest:
                 raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), target)
         replace_text(self.root / MOVING, json.dumps([old, path]) + "\n")
         done: list[tuple[str, str]] = []

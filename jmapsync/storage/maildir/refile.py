@@ -58,7 +58,7 @@ def move_into(tree: Tree, source: Place, folder: int, tags: Tags, token: Callabl
 def mark(tree: Tree, place: Place, *, leaving: bool, dry: bool) -> Place:
     """Mark a copy to be deleted, or take that mark off it. Raises OSError, FileNotFoundError as above."""
     shown = set(letters(place.info)) - {TRASHED} | ({TRASHED} if leaving else set())
-    marked = place._replace(info=with_letters(place.info, shown), sub="cur")
+    marked = place._replace(info=with_letters(place.info, shown, tree.holds.separator), sub="cur")
     if not dry and marked != place:
         with tree.reach() as below:
             os.rename(_path(tree, below, place), _path(tree, below, marked))
@@ -67,7 +67,7 @@ def mark(tree: Tree, place: Place, *, leaving: bool, dry: bool) -> Place:
 
 def _placed(tree: Tree, source: Place, folder: int, tags: Tags, token: Callable[[], str]) -> Place:
     name = f"{max(source.stamp, 0)}.J{source.key}R{token()}.{HOST}"
-    return source._replace(folder=folder, name=name, info=tree.tables[folder].write(tags, ":2,"), sub="cur")
+    return source._replace(folder=folder, name=name, info=tree.tables[folder].write(tags, f"{tree.holds.separator}2,"), sub="cur")
 
 
 def _path(tree: Tree, below: Below, place: Place) -> str:

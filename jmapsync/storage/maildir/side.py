@@ -15,6 +15,7 @@ from jmapsync.formats.patterns import EVERYTHING, Patterns
 from jmapsync.opening import open_regular
 from jmapsync.planner.model import Verb
 from jmapsync.storage.failures import reason, refused
+from jmapsync.storage.filesystem import file_system_of, refuses_name
 from jmapsync.storage.maildir.folders import look_folders
 from jmapsync.storage.maildir.identify import iterate_chunks, measure_without_tuid
 from jmapsync.storage.maildir.look import SLICE, MessageLook
@@ -80,6 +81,7 @@ class MaildirSide:
                 advice="Set layout to the one it has, or choose another path.",
             )
         claim(self.tree.root, ledger, account, "mail", dry=self._dry, layout=self._layout)
+        self.tree.holds = file_system_of(self.tree.root, ledger, "mail", dry=self._dry)
         self.tree.load(ledger)
         if not self._dry:
             self.tree.clear_unfinished()
@@ -220,18 +222,19 @@ class MaildirSide:
             else:
                 self._put_folders(ledger, self.tree.move(key, path))
                 self._shed_marks(ledger, but=key)
-        except FileNotFoundError:
-            return Receipt(key, Outcome.STALE, why="a folder was renamed or removed meanwhile")
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and not refuses_name(error):
+                return Receipt(key, Outcome.STALE, why="a folder was renamed or removed meanwhile")
             return refused(key, error, Remedy.HUMAN)
         return Receipt(key, Outcome.DONE, named)
 
     def _shed_marks(self, ledger: Ledger, but: int = 0) -> None:
         """Give folders that had to be marked, because others had their names, these names where they are free by now.
 
+        Folders whose names have a use of their own where they lie get others.
         So two mailboxes that swapped their names end with plain ones (hard case 41). `but` is one whose name just changes.
         """
-        for key in [one for one in self.tree.paths.marked() if one != but]:
+        for key in [one for one in (*self.tree.paths.marked(), *self.tree.misnamed()) if one != but]:
             record = ledger.records([key]).get(key)
             parent = next(iter(record.local.homes), None) if record is not None and record.local is not None else None
             if record is None or record.local is None or (parent is not None and parent not in self.tree.paths):

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError
 from jmapsync.formats.flags import KeywordTable
-from jmapsync.formats.names import INSIDE, KEPT, LONGEST, LOST_AND_FOUND, TOP, escape, fold, unescape, unique
+from jmapsync.formats.names import KEPT, KEYWORDS, LONGEST, LOST_AND_FOUND, NESTED, TOP, escape, fold, unescape, unique
 from jmapsync.formats.retelling import is_offlineimap
 from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger.notes import BARE
 from jmapsync.opening import open_directory, read_regular
 from jmapsync.storage.atomic import GROUP, prepare, replace_text, sync_directories, sync_files, unfinished, unfinished_name
 from jmapsync.storage.below import Below
+from jmapsync.storage.filesystem import USUAL
 from jmapsync.storage.maildir.paths import Names, Paths
 from jmapsync.storage.root import MARKER, marker_trouble, read_marker
 from jmapsync.storage.state import is_text, may_be_folder
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
     from jmapsync.ledger import Ledger
 
-KEYWORDS = "dovecot-keywords"
 INBOX = "INBOX"
 _OUR_NAME = re.compile(r"[0-9]+\.J([0-9]+)R[0-9a-f]{8}\.")
 """How the names of the files begin that a mirror makes: the time, and the message's key; see `write.Writer`."""
@@ -64,6 +64,8 @@ class Tree:
         self.root = root
         self._top = os.fspath(root)
         self._dry = dry
+        self.holds = USUAL
+        """What names the file system of the root holds."""
         self.paths = Paths()
         """Where each container lies below the root, by key."""
         self.tables: dict[int, KeywordTable] = {}
@@ -239,7 +241,11 @@ class Tree:
 
     def _name_for(self, name: str, above: str) -> tuple[str, int]:
         """Return the part of a path that a mailbox's name makes, and how many octets it may have."""
-        return escape(name, reserved=INSIDE if above else TOP), LONGEST
+        return escape(name, reserved=NESTED if above else TOP, also=self.holds.forbidden), min(LONGEST, self.holds.longest)
+
+    def misnamed(self) -> list[int]:
+        """Return the folders whose names have a use of their own where they lie: older versions did not escape all of them."""
+        return [key for key, path in self.paths.items() if "/" in path and path.rpartition("/")[2].casefold() in NESTED]
 
     def make(self, key: int, path: str, mailbox: str, *, durable: bool = True) -> None:
         """Make a folder with its three directories and its marker; one that is there already is taken over.

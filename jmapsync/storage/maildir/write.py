@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,11 +17,13 @@ from jmapsync.errors import Remedy
 from jmapsync.formats.flags import letters
 from jmapsync.formats.lines import Form
 from jmapsync.formats.marks import without_marks, without_tuid
+from jmapsync.formats.names import fold
 from jmapsync.formats.retelling import is_offlineimap
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.atomic import NO_LINKS, copy_file, put_back, sync_directories, sync_files
 from jmapsync.storage.failures import DISK, FULL, StaleError, failure_of, refused
+from jmapsync.storage.filesystem import refuses_name
 from jmapsync.storage.maildir.identify import iterate_chunks
 from jmapsync.storage.maildir.kept import keep
 from jmapsync.storage.maildir.stage import Staged, fill, set_mtime
@@ -34,8 +37,8 @@ if TYPE_CHECKING:
     from jmapsync.planner.model import Tags
     from jmapsync.storage.maildir.tree import Tree
 
-HOST = socket.gethostname().replace("/", "\\057").replace(":", "\\072")
-"""As the Maildir specification writes a host in a file name."""
+HOST = re.sub(r"[^A-Za-z0-9._-]", "_", socket.gethostname())
+"""The host in a file name, in characters that every file system holds; the Maildir specification wants no slash and no colon."""
 
 
 @dataclass(slots=True)
@@ -120,9 +123,10 @@ class Writer:
             act(job)
         except StaleError as stale:
             receipts[key] = Receipt(key, Outcome.STALE, why=str(stale))
-        except FileNotFoundError:
-            receipts[key] = Receipt(key, Outcome.STALE, why="a file or folder was renamed or removed meanwhile")
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and not refuses_name(error):
+                receipts[key] = Receipt(key, Outcome.STALE, why="a file or folder was renamed or removed meanwhile")
+                return
             if error.errno in FULL:
                 self._full = error
             elif error.errno in DISK:
@@ -289,6 +293,8 @@ class Writer:
                 named = named._replace(mtime=state_of(os.lstat(self._path(named)))[2])
             if named != place:
                 done.places.append(named)
+            if named.name != place.name:
+                done.moved.append((place.folder, place.name))
 
     def _unmark(self, place: Place) -> Place:
         """Give a file back the bytes of its message, without the lines that a mail program added."""
@@ -307,11 +313,15 @@ class Writer:
         return place._replace(ino=ino, size=size, mtime=mtime, form=Form.LF.value)
 
     def _replace(self, old: Place, new: Place) -> None:
-        if os.path.lexists(self._path(new)):
+        is_same = (new.folder, new.sub) == (old.folder, old.sub) and fold(new.name + new.info) == fold(old.name + old.info)
+        # Where case tells no names apart, the file's own name is in the way when it gets a letter in the other case.
+        if os.path.lexists(self._path(new)) and not (is_same and not self._tree.holds.case):
             raise StaleError("another file has the name it was to get")
         try:
             os.rename(self._path(old), self._path(new))
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if refuses_name(error):
+                raise
             raise StaleError("its file was renamed or removed meanwhile") from None
         self._dirty |= {self._directory(old), self._directory(new)}
 
@@ -343,10 +353,14 @@ class Writer:
 
     def _named(self, place: Place, tags: Tags) -> Place:
         """Return the place under the name that shows the keywords; an unread message without flags stays in `new`."""
-        info = self._tree.tables[place.folder].write(tags, place.info)
+        separator = self._tree.holds.separator
+        info = self._tree.tables[place.folder].write(tags, place.info, separator)
         if place.sub == "new" and not letters(info):
             return place
-        return place._replace(info=info or ":2,", sub="cur")
+        named = place._replace(info=info or f"{separator}2,", sub="cur")
+        if len(os.fsencode(named.name + named.info)) <= self._tree.holds.longest:
+            return named
+        return named._replace(name=f"{max(place.stamp, 0)}.J{place.key}R{self._token()}.{HOST}")  # it has no room for flags
 
     def _fresh_name(self, job: Job) -> str:
         return f"{max(job.stamp, 0)}.J{job.order.key}R{self._token()}.{HOST}"

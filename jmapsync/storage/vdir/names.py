@@ -17,9 +17,16 @@ TEMPORARY = ".jmapsync-"
 _OURS = re.compile(r"\.jmapsync-[0-9a-f]+(?:-([0-9a-f]{16}))?\.tmp\Z")
 
 
-def new_name(uid: str, suffix: str, taken: Container[str]) -> str:
-    """Return a file name for an item; `taken` are the folded names (see `fold`) that are in the directory already."""
-    stem = uid if _SAFE.fullmatch(uid) else hashlib.sha1(_octets(uid), usedforsecurity=False).hexdigest()
+def new_name(uid: str, suffix: str, taken: Container[str], longest: int = 255) -> str:
+    """Return a file name for an item of at most `longest` octets.
+
+    `taken` are the folded names (see `fold`) that are in the directory already.
+    """
+    stem = (
+        uid
+        if _SAFE.fullmatch(uid) and len(uid) + len("-12345678") + len(suffix) <= longest
+        else hashlib.sha1(_octets(uid), usedforsecurity=False).hexdigest()
+    )
     name, number = stem + suffix, 0
     while fold(name) in taken:
         digest = hashlib.sha256(_octets(f"{number} {uid}")).hexdigest()[:8]
@@ -28,8 +35,8 @@ def new_name(uid: str, suffix: str, taken: Container[str]) -> str:
 
 
 def is_item(name: str, suffix: str) -> bool:
-    """Tell whether a file of this name is an item: not hidden, and with the ending of its kind."""
-    return name.endswith(suffix) and not name.startswith(".") and name != suffix
+    """Tell whether a file of this name is an item: not hidden, and with the ending of its kind in any case."""
+    return len(name) > len(suffix) and name.lower().endswith(suffix) and not name.startswith(".")
 
 
 def staged_name(token: str) -> str:

@@ -17,6 +17,7 @@ from jmapsync.kinds.contacts import CONTACTS
 from jmapsync.kinds.tasks import TASKS
 from jmapsync.planner.model import Verb
 from jmapsync.storage.failures import reason, refused
+from jmapsync.storage.filesystem import file_system_of
 from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
 from jmapsync.storage.root import claim
 from jmapsync.storage.vdir import metadata
@@ -70,6 +71,7 @@ class VdirSide:
     def open(self, ledger: Ledger, account: str) -> None:
         """Check the root's marker, or make it, learn where the collections lie, and clear what a killed run left half done."""
         claim(self.tree.root, ledger, account, self._kind.name, dry=self._dry)
+        self.tree.holds = file_system_of(self.tree.root, ledger, self._kind.name, dry=self._dry)
         self._load(ledger)
         if self._dry:
             return

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError
-from jmapsync.formats.names import LOST_AND_FOUND, escape, fold, unescape, unique
+from jmapsync.formats.names import LONGEST, LOST_AND_FOUND, escape, fold, unescape, unique
 from jmapsync.storage.atomic import sync_directories
 from jmapsync.storage.below import Below
+from jmapsync.storage.filesystem import USUAL
 from jmapsync.storage.state import is_text, may_be_folder, printable
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.names import digest_in, staged_name
@@ -55,6 +56,8 @@ class Tree:
         self.root = root
         self._top = os.fspath(root)
         self._dry = dry
+        self.holds = USUAL
+        """What names the file system of the root holds."""
         self.paths: dict[int, str] = {}
         """Where each container lies below the root, by key."""
         self.odd: list[tuple[str, str]] = []
@@ -113,12 +116,13 @@ class Tree:
         """Return the name of the directory that a container is to have, which no other one has. Raises OSError."""
         others = {path for other, path in self.paths.items() if other != key}
         taken = {fold(one) for one in {*others, *os.listdir(self.root)}}
-        text = escape(metadata.shown(name), reserved=_TOP)
-        found = unique(text, identity, taken)
+        text = escape(metadata.shown(name), reserved=_TOP, also=self.holds.forbidden)
+        longest = min(LONGEST, self.holds.longest)
+        found = unique(text, identity, taken, longest=longest)
         number = 0
         while fold(found) in taken:
             number += 1
-            found = unique(text, f"{identity} {number}", taken)
+            found = unique(text, f"{identity} {number}", taken, longest=longest)
         return found
 
     def make(self, key: int, path: str, container: str, name: str, color: str) -> None:

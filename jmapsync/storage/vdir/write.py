@@ -287,11 +287,11 @@ class Writer:
         taken = self._names_in(one.folder)
         name = next((place.name for place in draft.mine), "")
         if not name or fold(name) in taken:
-            name = new_name(draft.uid or os.path.splitext(name)[0], self._codec.suffix, taken)
+            name = new_name(draft.uid or os.path.splitext(name)[0], self._codec.suffix, taken, self._tree.holds.longest)
         while self._known(one.folder, [name]) or not self._is_given(one, name):
             # Somebody made it in this very moment, or took away another item's: that one is missed by the ledger's name for it.
             taken.add(fold(name))
-            name = new_name(draft.uid or os.path.splitext(name)[0], self._codec.suffix, taken)
+            name = new_name(draft.uid or os.path.splitext(name)[0], self._codec.suffix, taken, self._tree.holds.longest)
         taken.add(fold(name))
         return name
 
@@ -319,7 +319,7 @@ class Writer:
 
     def _beside(self, path: str, token: str) -> str:
         """Return a name for what somebody saved under a path in the very moment that it was ours."""
-        return f"{path.removesuffix(self._codec.suffix)}-{token}{self._codec.suffix}"
+        return f"{path[: -len(self._codec.suffix)]}-{token}{self._codec.suffix}"
 
     def _path(self, place: Place) -> str:
         return self._in(place.folder, place.name)

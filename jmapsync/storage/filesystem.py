@@ -1,0 +1,147 @@
+"""Find out which names the file system of a root holds: FAT and exFAT take no colon, some tell no case apart, some have no links.
+
+It is tried out when a root is made, and again when the root lies on another file system than before. Nothing tells it beforehand:
+the same driver may be mounted with other options, or by FUSE.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jmapsync.ledger import Ledger
+
+_PROBE: Final = ".jmapsync-probe-"
+"""How the name of the directory begins in which names are tried."""
+_MARKS: Final = '?*"<>|\\'
+"""What FAT, exFAT and NTFS refuse in names besides the colon."""
+_USUAL: Final = 255
+
+
+@dataclass(frozen=True, slots=True)
+class FileSystem:
+    """What names one file system holds; as made, one of Unix."""
+
+    colon: bool = True
+    marks: bool = True
+    """Whether `? * " < > | \\` may be in a name."""
+    case: bool = True
+    """Whether names that differ in case only are two."""
+    links: bool = True
+    """Whether a file may have several names."""
+    longest: int = _USUAL
+    """Octets of a name."""
+
+    @property
+    def separator(self) -> str:
+        """Return what stands before the flags in a Maildir file name: NeoMutt and mbsync read `;` where there is no colon."""
+        return ":" if self.colon else ";"
+
+    @property
+    def forbidden(self) -> str:
+        """Return the characters that a name cannot have; they are escaped."""
+        return ("" if self.colon else ":") + ("" if self.marks else _MARKS)
+
+    def peculiarities(self) -> list[str]:
+        """Return what is different from a file system of Unix, for people."""
+        found = []
+        if not self.colon:
+            found.append("holds no colon in names: flags are written as ;2,S (set maildir_field_delimiter in NeoMutt)")
+        if not self.marks:
+            found.append(f"holds none of {' '.join(_MARKS)} in names: they are escaped as %XX in the names of folders")
+        if not self.case:
+            found.append("does not tell upper from lower case: folders whose names differ in that only get a suffix")
+        if not self.links:
+            found.append("has no hard links: a message in several mailboxes takes its room several times")
+        if self.longest < _USUAL:
+            found.append(f"holds names of up to {self.longest} octets: longer ones are cut and get a suffix")
+        return found
+
+
+USUAL: Final = FileSystem()
+
+
+def examine(directory: Path) -> FileSystem:
+    """Try out which names the file system of a directory holds, and leave nothing behind. Raises OSError where it is read-only."""
+    for name in os.listdir(directory):
+        if name.startswith(_PROBE):  # a killed run left it
+            shutil.rmtree(directory / name, ignore_errors=True)
+    probe = tempfile.mkdtemp(prefix=_PROBE, dir=directory)
+    try:
+        plain = f"{probe}/case"
+        if not _is_held(plain):
+            raise OSError(errno.EIO, "it does not keep a file", plain)
+        return FileSystem(
+            colon=_is_held(f"{probe}/a:2,S"),
+            marks=all(_is_held(f"{probe}/a{mark}b") for mark in _MARKS),
+            case=not os.path.lexists(f"{probe}/CASE"),
+            links=_is_linked(plain, f"{probe}/link"),
+            longest=_longest(probe),
+        )
+    finally:
+        shutil.rmtree(probe, ignore_errors=True)
+
+
+def file_system_of(root: Path, ledger: Ledger, kind: str, *, dry: bool) -> FileSystem:
+    """Return what the root's file system holds, as it was tried out before; unless `dry`, try it out where that is not known.
+
+    What cannot be tried out counts as a file system of Unix: the first write then says what is wrong.
+    """
+    note = f"filesystem:{kind}"
+    known = json.loads(ledger.note(note) or "{}")
+    try:
+        device = os.stat(root).st_dev
+        if known.pop("device", None) == device:
+            return FileSystem(**known)
+        if dry:
+            return USUAL
+        found = examine(root)
+    except OSError:
+        return USUAL
+    ledger.set_note(note, json.dumps({**asdict(found), "device": device}))
+    return found
+
+
+def refuses_name(error: FileNotFoundError) -> bool:
+    """Tell whether a file system answered "no such file" to a new name that it cannot hold, as exFAT by FUSE does.
+
+    So it is where the directory is there, and what was to get the name, if that was a file.
+    """
+    path = error.filename if error.filename2 is None else error.filename2
+    if not isinstance(path, str) or (error.filename2 is not None and not os.path.lexists(error.filename)):
+        return False
+    with contextlib.suppress(OSError):
+        return os.stat(os.path.dirname(path)).st_nlink > 0 and not os.path.lexists(path)
+    return False
+
+
+def _is_held(path: str) -> bool:
+    """Tell whether a file can be made under a name, and is then there under that very name."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except OSError:
+        return False
+    return os.path.basename(path) in os.listdir(os.path.dirname(path))
+
+
+def _is_linked(path: str, other: str) -> bool:
+    try:
+        os.link(path, other)
+    except OSError:
+        return False
+    return os.path.samestat(os.stat(path), os.stat(other))
+
+
+def _longest(directory: str) -> int:
+    """Return how many octets a name may have: encrypted file systems take 143."""
+    told = os.statvfs(directory).f_namemax or _USUAL
+    return next((length for length in (_USUAL, min(told, _USUAL), 143) if _is_held(f"{directory}/{'n' * length}")), 100)
