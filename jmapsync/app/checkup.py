@@ -17,6 +17,7 @@ from jmapsync.jmap.bounds import Bounds
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.wire import CORE, Call
+from jmapsync.storage.filesystem import peculiarities_at
 from jmapsync.storage.footing import trouble_with
 from jmapsync.storage.remote.objects import collections, dialect_for
 
@@ -65,6 +66,8 @@ class Checkup:
     mailboxes: list[Mailbox] = field(default_factory=list)
     collections: dict[str, list[str]] = field(default_factory=dict)
     """The names of address books and calendars, by kind."""
+    disks: dict[str, list[str]] = field(default_factory=dict)
+    """By kind: what the file system of its folder does otherwise than one of Unix."""
     adoption: str = ""
     """What the first run would make of the files of another program, or nothing."""
     problems: list[str] = field(default_factory=list)
@@ -86,6 +89,8 @@ async def check_account(account: AccountConfig) -> Checkup:
     _check_disk(found, account)
     if not account.kinds:
         found.fail(f"Nothing is to be synchronised; add a table such as [accounts.{account.name}.mail].", ExitCode.USAGE)
+    for kind, config in account.kinds.items():
+        found.disks[kind] = peculiarities_at(config.path)
     try:
         credential = await credential_for(account)
         async with Client(

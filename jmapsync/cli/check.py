@@ -45,6 +45,9 @@ def _print(found: Checkup) -> None:
             say(f"    {box.path:{width}} {box.total:>8,} {box.unread:>7,}  {_remarks(box)}".rstrip())
     for kind, names in found.collections.items():
         say(f"  {kind:10} {len(names)}: {', '.join(names)}")
+    for kind, remarks in found.disks.items():
+        for remark in remarks:
+            say(f"  disk       the file system of {kind} {remark}")
     if found.adoption:
         say(f"  adoption   {found.adoption}")
     for problem in found.problems:

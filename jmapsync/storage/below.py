@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from jmapsync.opening import open_directory
+from jmapsync.storage.filesystem import telling_refusals
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -61,8 +62,9 @@ class Below:
 
     def make(self, path: str) -> str:
         """Make a directory unless it is there, and return what `at` returns. Raises OSError as `at` does."""
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(self.spot(path), 0o700)
+        spot = self.spot(path)
+        with contextlib.suppress(FileExistsError), telling_refusals():
+            os.mkdir(spot, 0o700)
         return self.at(path)
 
     def _handle(self, path: str) -> int:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from jmapsync.ledger import Ledger
@@ -91,6 +92,14 @@ def examine(directory: Path) -> FileSystem:
         shutil.rmtree(probe, ignore_errors=True)
 
 
+def peculiarities_at(path: Path) -> list[str]:
+    """Return what the file system does otherwise on which a root lies, or is to be made; nothing where nothing can be tried."""
+    at = next((one for one in (path, *path.parents) if one.is_dir()), None)
+    with contextlib.suppress(OSError):
+        return examine(at).peculiarities() if at is not None else []
+    return []
+
+
 def file_system_of(root: Path, ledger: Ledger, kind: str, *, dry: bool) -> FileSystem:
     """Return what the root's file system holds, as it was tried out before; unless `dry`, try it out where that is not known.
 
@@ -117,11 +126,23 @@ def refuses_name(error: FileNotFoundError) -> bool:
     So it is where the directory is there, and what was to get the name, if that was a file.
     """
     path = error.filename if error.filename2 is None else error.filename2
-    if not isinstance(path, str) or (error.filename2 is not None and not os.path.lexists(error.filename)):
+    if not isinstance(path, str | os.PathLike) or (error.filename2 is not None and not os.path.lexists(error.filename)):
         return False
     with contextlib.suppress(OSError):
         return os.stat(os.path.dirname(path)).st_nlink > 0 and not os.path.lexists(path)
     return False
+
+
+@contextlib.contextmanager
+def telling_refusals() -> Iterator[None]:
+    """Raise what `refuses_name` knows as an error that names the file that cannot be, not one that is gone."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if not refuses_name(error):
+            raise
+        path = error.filename if error.filename2 is None else error.filename2
+        raise OSError(errno.EILSEQ, os.strerror(errno.EILSEQ), path) from error
 
 
 def _is_held(path: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from jmapsync.storage.maildir.tree import KEYWORDS
+from jmapsync.formats.names import KEYWORDS
 from jmapsync.storage.root import MARKER
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from jmapsync.errors import LocalError
 from jmapsync.formats.names import KEYWORDS, LONGEST, TOP, escape
 from jmapsync.opening import read_regular
 from jmapsync.storage.atomic import replace_text, sync_directories, unfinished
+from jmapsync.storage.filesystem import telling_refusals
 from jmapsync.storage.maildir.tree import INBOX, LINK, PARTS, Found, Tree
 from jmapsync.storage.root import MARKER
 from jmapsync.storage.state import is_text, may_be_folder
@@ -149,7 +150,8 @@ class PlusPlusTree(Tree):
         done: list[tuple[str, str]] = []
         try:
             for source, target in renames:
-                (self.root / source).rename(self.root / target)
+                with telling_refusals():
+                    (self.root / source).rename(self.root / target)
                 done.append((source, target))
         except OSError:
             for source, target in reversed(done):

@@ -15,7 +15,7 @@ from jmapsync.formats.patterns import EVERYTHING, Patterns
 from jmapsync.opening import open_regular
 from jmapsync.planner.model import Verb
 from jmapsync.storage.failures import reason, refused
-from jmapsync.storage.filesystem import file_system_of, refuses_name
+from jmapsync.storage.filesystem import file_system_of
 from jmapsync.storage.maildir.folders import look_folders
 from jmapsync.storage.maildir.identify import iterate_chunks, measure_without_tuid
 from jmapsync.storage.maildir.look import SLICE, MessageLook
@@ -89,8 +89,8 @@ class MaildirSide:
     def look_folders(self, ledger: Ledger) -> Observation:
         """Return every folder."""
         self.tree.load(ledger)
-        if not self._dry:
-            self._shed_marks(ledger)
+        if not self._dry and self._shed_marks(ledger):
+            self.tree.load(ledger)
         look = look_folders(self.tree, ledger, self._patterns)
         if not self._dry:
             self.tree.mend_keywords()
@@ -222,18 +222,19 @@ class MaildirSide:
             else:
                 self._put_folders(ledger, self.tree.move(key, path))
                 self._shed_marks(ledger, but=key)
+        except FileNotFoundError:
+            return Receipt(key, Outcome.STALE, why="a folder was renamed or removed meanwhile")
         except OSError as error:
-            if isinstance(error, FileNotFoundError) and not refuses_name(error):
-                return Receipt(key, Outcome.STALE, why="a folder was renamed or removed meanwhile")
             return refused(key, error, Remedy.HUMAN)
         return Receipt(key, Outcome.DONE, named)
 
-    def _shed_marks(self, ledger: Ledger, but: int = 0) -> None:
+    def _shed_marks(self, ledger: Ledger, but: int = 0) -> bool:
         """Give folders that had to be marked, because others had their names, these names where they are free by now.
 
-        Folders whose names have a use of their own where they lie get others.
-        So two mailboxes that swapped their names end with plain ones (hard case 41). `but` is one whose name just changes.
+        So two mailboxes that swapped their names end with plain ones (hard case 41). Folders whose names have a use of their own
+        where they lie get others. Return whether any got another name; `but` is one whose name just changes.
         """
+        found = False
         for key in [one for one in (*self.tree.paths.marked(), *self.tree.misnamed()) if one != but]:
             record = ledger.records([key]).get(key)
             parent = next(iter(record.local.homes), None) if record is not None and record.local is not None else None
@@ -241,7 +242,10 @@ class MaildirSide:
                 continue
             with contextlib.suppress(OSError):
                 plain = self.tree.place_for(key, record.local.body, "", parent, str(record.ref or key))
-                self._put_folders(ledger, self.tree.move(key, plain))
+                moved = self.tree.move(key, plain)
+                self._put_folders(ledger, moved)
+                found = found or bool(moved)
+        return found
 
     def _put_folders(self, ledger: Ledger, keys: Iterable[int]) -> None:
         with ledger.transaction():  # one without a marker is known by the one it lies in, wherever that is said to lie

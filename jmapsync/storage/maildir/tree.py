@@ -24,7 +24,7 @@ from jmapsync.ledger.notes import BARE
 from jmapsync.opening import open_directory, read_regular
 from jmapsync.storage.atomic import GROUP, prepare, replace_text, sync_directories, sync_files, unfinished, unfinished_name
 from jmapsync.storage.below import Below
-from jmapsync.storage.filesystem import USUAL
+from jmapsync.storage.filesystem import USUAL, telling_refusals
 from jmapsync.storage.maildir.paths import Names, Paths
 from jmapsync.storage.root import MARKER, marker_trouble, read_marker
 from jmapsync.storage.state import is_text, may_be_folder
@@ -331,7 +331,8 @@ class Tree:
             target = below.spot(path)
             if os.path.lexists(target):
                 raise FileExistsError(17, "File exists", target)
-            os.rename(below.spot(old), target)
+            with telling_refusals():
+                os.rename(below.spot(old), target)
             sync_directories([below.at(old.rpartition("/")[0]), below.at(path.rpartition("/")[0])])
         return self.moved(old, path)
 
