@@ -63,7 +63,7 @@ class Below:
     def make(self, path: str) -> str:
         """Make a directory unless it is there, and return what `at` returns. Raises OSError as `at` does."""
         spot = self.spot(path)
-        with contextlib.suppress(FileExistsError), telling_refusals():
+        with contextlib.suppress(FileExistsError), telling_refusals(making=True):
             os.mkdir(spot, 0o700)
         return self.at(path)
 

@@ -21,7 +21,7 @@ DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFI
 """Errors that the whole disk has, not one item."""
 
 
-_NAMES = frozenset({errno.EILSEQ, errno.EINVAL, errno.ENAMETOOLONG})
+_NAMES = frozenset({errno.EILSEQ, errno.EINVAL})
 """Errors by which a file system refuses a name."""
 
 

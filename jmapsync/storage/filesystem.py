@@ -95,8 +95,13 @@ def examine(directory: Path) -> FileSystem:
 def peculiarities_at(path: Path) -> list[str]:
     """Return what the file system does otherwise on which a root lies, or is to be made; nothing where nothing can be tried."""
     at = next((one for one in (path, *path.parents) if one.is_dir()), None)
+    if at is None:
+        return []
     with contextlib.suppress(OSError):
-        return examine(at).peculiarities() if at is not None else []
+        state = os.stat(at)
+        found = examine(at).peculiarities()
+        os.utime(at, ns=(state.st_atime_ns, state.st_mtime_ns))
+        return found
     return []
 
 
@@ -120,13 +125,13 @@ def file_system_of(root: Path, ledger: Ledger, kind: str, *, dry: bool) -> FileS
     return found
 
 
-def refuses_name(error: FileNotFoundError) -> bool:
+def refuses_name(error: FileNotFoundError, *, making: bool = False) -> bool:
     """Tell whether a file system answered "no such file" to a new name that it cannot hold, as exFAT by FUSE does.
 
-    So it is where the directory is there, and what was to get the name, if that was a file.
+    So it is where a file that is there was to get a name in a directory that is there, or a directory was `making` one.
     """
-    path = error.filename if error.filename2 is None else error.filename2
-    if not isinstance(path, str | os.PathLike) or (error.filename2 is not None and not os.path.lexists(error.filename)):
+    path = error.filename2 if not making else error.filename
+    if path is None or (not making and not os.path.lexists(error.filename)):
         return False
     with contextlib.suppress(OSError):
         return os.stat(os.path.dirname(path)).st_nlink > 0 and not os.path.lexists(path)
@@ -134,14 +139,14 @@ def refuses_name(error: FileNotFoundError) -> bool:
 
 
 @contextlib.contextmanager
-def telling_refusals() -> Iterator[None]:
+def telling_refusals(*, making: bool = False) -> Iterator[None]:
     """Raise what `refuses_name` knows as an error that names the file that cannot be, not one that is gone."""
     try:
         yield
     except FileNotFoundError as error:
-        if not refuses_name(error):
+        if not refuses_name(error, making=making):
             raise
-        path = error.filename if error.filename2 is None else error.filename2
+        path = error.filename if making else error.filename2
         raise OSError(errno.EILSEQ, os.strerror(errno.EILSEQ), path) from error
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jmapsync.formats.names import fold, is_marked
+from jmapsync.storage.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 
-class Paths(dict[int, str]):
+class Paths(Whereabouts):
     """Paths by container; its indexes are built when they are first asked for, and then kept."""
 
     def __init__(self, paths: Mapping[int, str] | None = None) -> None:

@@ -56,6 +56,14 @@ class Found:
     """Whether a symbolic link lies where a known folder was: it counts as there, and nothing in it is looked at."""
 
 
+class Tables(dict[int, KeywordTable]):
+    """Keyword tables by container; a folder that is not known any more has none, and its letters stand for nothing."""
+
+    def __missing__(self, key: int) -> KeywordTable:
+        """Return an empty table."""
+        return KeywordTable()
+
+
 class Tree:
     """The folders of one mirror."""
 
@@ -68,7 +76,7 @@ class Tree:
         """What names the file system of the root holds."""
         self.paths = Paths()
         """Where each container lies below the root, by key."""
-        self.tables: dict[int, KeywordTable] = {}
+        self.tables = Tables()
         """The keyword table of each container, by key."""
         self._cut: set[int] = set()
         """Containers whose table on disk lacks its end, or everything: letters stand for nothing there."""
@@ -96,7 +104,7 @@ class Tree:
         A folder's own table wins where it continues the ledger's (another program added a keyword); a missing or contradicting
         one would turn letters into other keywords, so there the ledger's stands.
         """
-        self.paths, self.tables, self._cut, self._unread = Paths(), {}, set(), []
+        self.paths, self.tables, self._cut, self._unread = Paths(), Tables(), set(), []
         self.bare = set(json.loads(ledger.note(f"{BARE}:{MAIL.name}") or "[]"))
         with self.reach() as below:
             for key, (path, keywords) in ledger.folders(MAIL.containers.kind).items():

@@ -21,6 +21,7 @@ from jmapsync.storage.filesystem import USUAL
 from jmapsync.storage.state import is_text, may_be_folder, printable
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.names import digest_in, staged_name
+from jmapsync.storage.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,14 +59,14 @@ class Tree:
         self._dry = dry
         self.holds = USUAL
         """What names the file system of the root holds."""
-        self.paths: dict[int, str] = {}
+        self.paths = Whereabouts()
         """Where each container lies below the root, by key."""
         self.odd: list[tuple[str, str]] = []
         """Directories that cannot be mirrored as they are, by name, and why."""
 
     def load(self, ledger: Ledger, kind: str) -> None:
         """Read where the containers of a kind lie."""
-        self.paths = {key: path for key, (path, _) in ledger.folders(kind).items()}
+        self.paths = Whereabouts({key: path for key, (path, _) in ledger.folders(kind).items()})
 
     def folder(self, key: int) -> Path:
         """Return where a container lies, to be named; what is done there goes by `reach`."""
@@ -146,7 +147,7 @@ class Tree:
 
     def moved(self, old: str, new: str) -> None:
         """Take note that a collection lies elsewhere."""
-        self.paths = {key: new if path == old else path for key, path in self.paths.items()}
+        self.paths = Whereabouts({key: new if path == old else path for key, path in self.paths.items()})
 
     def remove(self, key: int) -> None:
         """Remove an empty collection with its metadata.

@@ -69,7 +69,7 @@ class TestWhatPeopleDo:
         assert_silent(room)
 
     def test_files_that_are_no_items_are_left_alone(self, room: Room, work: int) -> None:
-        for name in ("notes.txt", "one.ics.tmp", ".one.ics", "one.ics~", "one.icsXy12", "noending", ".ics", "ONE.ICS"):
+        for name in ("notes.txt", "one.ics.tmp", ".one.ics", "one.ics~", "one.icsXy12", "noending", ".ics", ".ICS"):
             (room.directory(work) / name).write_bytes(b"x")
         (room.root / "loose.ics").write_bytes(b"x")
         assert_silent(room)
