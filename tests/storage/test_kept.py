@@ -80,7 +80,8 @@ def test_a_folder_on_another_disk_is_kept_by_a_copy(room: Room, monkeypatch: pyt
     real = os.rename
 
     def rename(old: str, new: str) -> None:
-        if "/DELETED/" in new and "/DELETED/" not in old:
+        inside = ["/DELETED/" in os.path.realpath(os.path.dirname(path)) for path in (old, new)]
+        if inside == [False, True]:
             raise OSError(errno.EXDEV, "Invalid cross-device link")
         real(old, new)
 
@@ -95,3 +96,17 @@ def test_without_it_nothing_is_kept(tmp_path: Path) -> None:
     inbox = room.folder("INBOX")
     room.write(room.to_delete(room.create(BODY, [inbox])))
     assert not (room.root / "DELETED").exists()
+
+
+@pytest.mark.parametrize("where", ["DELETED", "DELETED/INBOX", "DELETED/INBOX/new"])
+def test_nothing_is_kept_through_a_link(room: Room, tmp_path: Path, where: str) -> None:
+    inbox = room.folder("INBOX")
+    key = room.create(BODY, [inbox])
+    (tmp_path / "outside" / "INBOX" / "new").mkdir(parents=True)
+    link = room.root / where
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(tmp_path / "outside")
+    [receipt] = room.write(room.to_delete(key))
+    assert (receipt.outcome, "symbolic link" in receipt.why) == (Outcome.REFUSED, True)
+    assert room.paths(key)[0].is_file()
+    assert [path for path in (tmp_path / "outside").rglob("*") if path.is_file()] == []
