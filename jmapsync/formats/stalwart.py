@@ -71,6 +71,8 @@ _NAMES_OF_ENTRIES: Final = {
 _NOT_IN_OVERRIDES: Final = frozenset(
     {"@type", "uid", "recurrenceRule", "recurrenceOverrides", "recurrenceId", "recurrenceIdTimeZone", "prodId", "version", "method"}
 )
+_ONCE: Final = frozenset({"dtstart", "dtend", "due", "duration", "dtstamp", "uid"})
+"""Lines that a component has once, and that its object says."""
 _INHERITED: Final = frozenset({"timeZone", "endTimeZone", "showWithoutTime", "locale", "organizerCalendarAddress"})
 """Properties that the override of a file has from its series, though its component does not say them."""
 _OWN: Final = frozenset({"version", "prodId"})
@@ -227,12 +229,17 @@ def _without_icons(item: Object) -> Object:
 def _component_down(kept: Object, owner: Object) -> Object:
     result = {name: value for name, value in kept.items() if name != "@type"}
     if isinstance(lines := kept.get("properties"), list):
-        result["properties"] = [ical_down(line) for line in lines]
+        result["properties"] = [ical_down(line) for line in lines if not _is_read_anew(line)]
     if isinstance(inner := kept.get("components"), list):
         result["components"] = [components(one, ical_down) for one in inner]
     if isinstance(hints := kept.get("convertedProperties"), dict):
         result["convertedProperties"] = dict(_hints_down(hints, owner))
     return result
+
+
+def _is_read_anew(line: Any) -> bool:  # noqa: ANN401 # any JSON value
+    """Tell whether a line, kept because it could not be converted, would say something else to Stalwart, which converts it."""
+    return isinstance(line, list) and bool(line) and isinstance(line[0], str) and line[0].lower() in _ONCE
 
 
 def _hints_down(hints: Object, owner: Object) -> Any:  # noqa: ANN401 # an iterator

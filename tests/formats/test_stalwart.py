@@ -268,6 +268,14 @@ def test_an_event_comes_back_from_stalwart_as_it_went() -> None:
     assert canonical(stalwart.up(sent)) == canonical(event)
 
 
+def test_a_line_that_could_not_be_converted_is_not_sent_for_the_one_that_was() -> None:
+    """Stalwart would take the DTEND for the end of the event."""
+    lines = [["dtend", {"tzid": "Europe/Rome"}, "date-time", "2026-12-05T10:00:00"], ["x-a", {}, "unknown", "1"]]
+    event = {"@type": "Event", "uid": "e", "start": "2005-03-25T00:00:00", "showWithoutTime": True, "duration": "P1D"}
+    sent = stalwart.down({**event, "iCalendar": {"name": "vevent", "properties": lines}})
+    assert sent["iCalendar"]["properties"] == lines[1:]
+
+
 @pytest.mark.parametrize("odd", [None, [], 5, "x", {}, {"properties": 5, "components": [5], "convertedProperties": {"a": 5}}])
 def test_odd_shapes_are_left_as_they_are(odd: Any) -> None:  # noqa: ANN401 # any JSON value
     for item in ({"@type": "Event", "uid": "e", "iCalendar": odd}, {"@type": "Card", "uid": "c", "vCard": odd}):
