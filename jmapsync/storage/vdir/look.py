@@ -185,7 +185,7 @@ class ItemLook:
         references = self._ledger.contents.of(keys, "remote") | self._ledger.contents.of(keys, "local")
         seen: dict[int, Seen | None] = {}
         for key, record in self._ledger.records(keys).items():
-            copies = traces.copies(key, known.get(key, []))
+            copies = self._without_lost(traces.copies(key, known.get(key, [])))
             before = {(place.folder, place.name) for place in known.get(key, ())}
             seen[key] = self._seen(record, copies, before, references.get(key, b"")) if copies else None
         for uid, readings in list(traces.fresh.items()):
@@ -201,6 +201,16 @@ class ItemLook:
                 observation.places.append(place)
             elif place is None and owners.get(spot) not in traces.frozen and spot not in new:
                 observation.moved.append(spot)
+
+    def _without_lost(self, copies: list[Place]) -> list[Place]:
+        """Return the places of an item in collections that are there; all of them, where none is: that is no deletion of it."""
+        kept = [place for place in copies if place.folder in self._tree.paths]
+        if not kept:
+            return copies
+        for place in copies:
+            if place.folder not in self._tree.paths:
+                self._traces.gone(place)
+        return kept
 
     def _seen(self, record: Record, copies: list[Place], before: set[Spot], reference: bytes) -> Seen | None:
         """Return an item as its files show it; None, and it stays as it was, when one of them cannot be read.

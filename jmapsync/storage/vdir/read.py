@@ -58,6 +58,9 @@ class Reader:
         found = self._read.get((folder, entry))
         if found is not None:
             return found
+        if folder not in self._tree.paths:
+            self.overtaken = True
+            return None
         label = printable(f"{self._tree.paths[folder]}/{entry.name}")
         result: Reading | Trouble
         try:

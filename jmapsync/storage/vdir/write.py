@@ -55,11 +55,8 @@ class _Draft:
     """Files that others took the place of, by collection, under names of ours."""
     places: list[Place] = field(default_factory=list)
     moved: list[tuple[int, str]] = field(default_factory=list)
-
-    @property
-    def mine(self) -> list[Place]:
-        """Return the files that the ledger knows of the item."""
-        return [place for place in self.job.places if place.key == self.job.order.key]
+    mine: list[Place] = field(default_factory=list)
+    """The files that the ledger knows of the item, in collections that are there."""
 
 
 class _ContestedError(Exception):
@@ -171,7 +168,10 @@ class Writer:
 
     def _prepare(self, draft: _Draft) -> None:
         """Write every new file of an order under a name of ours, and note which files are to go."""
-        order, mine = draft.job.order, draft.mine
+        order = draft.job.order
+        known = [place for place in draft.job.places if place.key == order.key]
+        mine = draft.mine = [place for place in known if place.folder in self._tree.paths]
+        draft.moved = [(place.folder, place.name) for place in known if place.folder not in self._tree.paths]
         if not set(order.homes) <= self._tree.paths.keys():
             raise StaleError("the collection that it is to be in is not there")
         draft.obsolete = [place for place in mine if place.folder not in order.homes]

@@ -137,6 +137,15 @@ class TestWhatPeopleDo:
         old.unlink()
         assert_silent(room)
 
+    def test_of_copies_one_in_a_collection_that_went_meanwhile_does_not_count(self, room: Room, work: int, home: int) -> None:
+        key = room.create(item("one"), work, home)
+        shutil.rmtree(room.directory(home))
+        del room.side.tree.paths[home]
+        room.save(room.directory(work) / "one.ics", item("one", "edited"))
+        [seen] = room.look().items
+        assert (seen.key, seen.version.homes) == (key, frozenset({work}))
+        assert titles(room, room.look()) == {}
+
     def test_of_copies_the_edited_one_counts_though_another_was_touched_later(self, room: Room, work: int, home: int) -> None:
         key = room.create(item("one"), work, home)
         first, second = room.paths(key)

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -327,6 +328,19 @@ class TestWhatIsExpected:
     def test_a_body_that_changed_since_the_look_is_not_sent(self, room: Room, work: int) -> None:
         key = room.create(item("one"), work)
         room.paths(key)[0].write_bytes(room.codec.write(item("one", "edited")))
+        assert room.read(key) is None
+
+    def test_a_copy_in_a_collection_that_went_meanwhile_hinders_nothing(self, room: Room, work: int, home: int) -> None:
+        key = room.create(item("one"), work, home)
+        shutil.rmtree(room.directory(home))
+        del room.side.tree.paths[home]
+        [receipt] = room.write(room.to_replace(key, item("one", "edited there"), [work]))
+        assert (receipt.outcome, receipt.moved) == (Outcome.DONE, ((home, "one.ics"),))
+        assert room.read(key) == item("one", "edited there")
+
+    def test_a_body_in_a_collection_that_went_meanwhile_is_not_read(self, room: Room, work: int) -> None:
+        key = room.create(item("one"), work)
+        del room.side.tree.paths[work]
         assert room.read(key) is None
 
     def test_copies_that_differ_are_made_alike(self, room: Room, work: int, home: int) -> None:
