@@ -78,14 +78,10 @@ class Database(sqlite3.Connection):
     path: Path | None = None
     """None for one in memory."""
 
-    def cursor(self, factory: Any = Rows) -> Any:  # noqa: ANN401 - as SQLite's own
-        """Return a cursor that raises LedgerError."""
-        return super().cursor(factory)
-
     def execute(self, *arguments: Any) -> sqlite3.Cursor:  # noqa: ANN401 - whatever SQLite takes
-        """Run one statement. Raises LedgerError."""
+        """Run one statement. Raises LedgerError, and so does reading its rows."""
         try:
-            return super().execute(*arguments)
+            return super().cursor(Rows).execute(*arguments)
         except _OURS:
             raise
         except sqlite3.Error as error:
@@ -207,7 +203,7 @@ def _told(error: sqlite3.Error, path: Path | None) -> LedgerError:
         return LedgerError(f"The ledger {path or 'in memory'} cannot be read or written: {error}.", advice=_DISK)
     if primary in _IN_USE:
         return LedgerError(f"The ledger {path or 'in memory'} is in use by another program: {error}.", advice="Try again later.")
-    return damaged(path, str(error))
+    return damaged(path, str(error).partition(" with text ")[0])  # not the text itself, which may be anything
 
 
 def _is_full(path: Path | None) -> bool:

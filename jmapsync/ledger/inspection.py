@@ -41,7 +41,7 @@ _COLUMNS: dict[str, tuple[Any, ...]] = {
 
 
 _NOTES: dict[str, type] = {
-    **dict.fromkeys(("roles", "rights", BOXES, DETACHED), dict),
+    **dict.fromkeys(("roles", "rights", "filesystem", BOXES, DETACHED), dict),
     **dict.fromkeys((OUTSIDE, BARE, "made"), list),
     "audited": float,
 }

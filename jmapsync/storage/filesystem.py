@@ -111,11 +111,11 @@ def file_system_of(root: Path, ledger: Ledger, kind: str, *, dry: bool) -> FileS
     What cannot be tried out counts as a file system of Unix: the first write then says what is wrong.
     """
     note = f"filesystem:{kind}"
-    known = json.loads(ledger.note(note) or "{}")
+    known, kept = _kept(ledger.note(note))
     try:
         device = os.stat(root).st_dev
-        if known.pop("device", None) == device:
-            return FileSystem(**known)
+        if known == device:
+            return kept
         if dry:
             return USUAL
         found = examine(root)
@@ -123,6 +123,15 @@ def file_system_of(root: Path, ledger: Ledger, kind: str, *, dry: bool) -> FileS
         return USUAL
     ledger.set_note(note, json.dumps({**asdict(found), "device": device}))
     return found
+
+
+def _kept(text: str) -> tuple[int | None, FileSystem]:
+    """Return the device that a note is of, and what it holds; None for a note of another version, or a damaged one."""
+    try:
+        found = json.loads(text or "{}")
+        return found.pop("device", None), FileSystem(**found)
+    except (ValueError, TypeError, AttributeError):
+        return None, USUAL
 
 
 def refuses_name(error: FileNotFoundError, *, making: bool = False) -> bool:

@@ -69,6 +69,8 @@ MISTYPED = [
     "UPDATE content SET value = x'789c0000'",
     "UPDATE run SET report = '{'",
     "UPDATE item SET size = 'large'",
+    "UPDATE meta SET value = CAST(x'7b22ff227d' AS TEXT) WHERE name = 'session'",
+    "UPDATE meta SET value = replace(value, 'longest', 'lolgest')",
     "DROP TABLE place",
     "PRAGMA user_version = -7",
 ]
