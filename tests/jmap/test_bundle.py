@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+NOTHING: dict[str, Any] = {"list": [], "notFound": [], "created": [], "updated": [], "destroyed": []}
+"""What an answer has to hold."""
+
+
 class Server:
     """Answers each call with its own arguments, and notes the requests."""
 
@@ -33,7 +37,7 @@ class Server:
             raise RequestError.too_large("maxCallsInRequest", len(calls), self.most)
         request = json.loads(encode_request(calls, using))
         self.requests.append(request)
-        answers = [[name, {"asked": arguments}, id_] for name, arguments, id_ in request["methodCalls"]]
+        answers = [[name, {"asked": arguments, **NOTHING}, id_] for name, arguments, id_ in request["methodCalls"]]
         return decode_response(json.dumps({"methodResponses": answers, "sessionState": "s"}).encode())
 
 
@@ -45,8 +49,8 @@ def calls_of(kind: str) -> list[Call]:
 async def ask(bundle: Bundle, kind: str) -> dict[str, Any]:
     changes, get = calls_of(kind)
     response = await bundle.call([changes, get], ["core", kind])
-    assert response.get(changes) == {"asked": {"sinceState": "1"}}
-    return response.get(get)
+    assert response.get(changes)["asked"] == {"sinceState": "1"}
+    return {"asked": response.get(get)["asked"]}
 
 
 @pytest.mark.anyio
