@@ -138,3 +138,10 @@ def test_without_digests_of_the_server_s_every_body_is_fetched_again_in_ten_days
     assert (done.code, mail["proved_by_digest"]) == (0, 0)
     assert mail["proved_by_body"] == mail["items"]
     assert mirrored.mail.is_dir()
+
+
+def test_a_list_of_the_server_that_is_not_whole_is_named(mirrored: Home, server: DemoServer, jmapsync: Command) -> None:
+    server.faults.rewrite_result.arm(lambda result: {**result, "ids": None}, only={"Email/query"})
+    done = jmapsync("verify")
+    assert done.code == 3
+    assert any(line.startswith("the server's list: ") for line in told(done))

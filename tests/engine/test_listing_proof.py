@@ -290,3 +290,14 @@ def test_pages_of_a_legal_server_that_says_nothing_of_its_lists(seed: int, tmp_p
         report = mirror.sync(full=True)
         assert (report.exit_code, report.to_disk.deleted) == (ExitCode.IN_SYNC, 1)
         assert_mirrored(server.account, mirror)
+
+
+def test_a_restore_says_that_a_list_is_not_whole(server: DemoServer, mirror: Mirror) -> None:
+    server.account.populate(10)
+    assert_converges(server.account, mirror)
+    server.account.destroy(oldest(server))
+    server.faults.rewrite_result.arm(told(ids=None), only={"Email/query"})
+    restored = mirror.restore()
+    assert "the server's list" in {one.item for one in restored.report.problems}
+    assert restored.report.exit_code is ExitCode.HELD_BACK
+    assert len(server.account.emails) == 10  # what it says of each id that is known is believed all the same

@@ -102,7 +102,7 @@ class James:
         properties = [f"-Dworking.directory={folder}", "-Dlogback.configurationFile=conf/logback.xml"]
         command = [
             "java",
-            "-Xmx512m",
+            "-Xmx1g",
             "-XX:TieredStopAtLevel=1",
             *properties,
             "-cp",
