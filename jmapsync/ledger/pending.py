@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from jmapsync.ledger.database import damaged
 from jmapsync.ledger.rows import HeldBack, Intent, Shelved, Suspended
 
 if TYPE_CHECKING:
@@ -50,8 +51,10 @@ class Pending:
 
     def shelf(self, kind: str = "") -> list[Shelved]:
         """Return the shelf, of one kind if given."""
-        rows = self._db.execute("SELECT * FROM shelf WHERE ? IN ('', kind) ORDER BY id", (kind,))
-        return [Shelved._make(row) for row in rows]
+        found = [Shelved._make(row) for row in self._db.execute("SELECT * FROM shelf WHERE ? IN ('', kind) ORDER BY id", (kind,))]
+        if not all(isinstance(one.kind, str) and isinstance(one.item, str) and isinstance(one.at, int) for one in found):
+            raise damaged(self._db.path, "a row of its table shelf holds values of other types than it may")
+        return found
 
     def unshelve(self, number: int) -> None:
         """Take a version off the shelf."""

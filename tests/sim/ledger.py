@@ -131,7 +131,7 @@ class Case:
         self.ledger.write_bytes(self.sound)
         how = f"{way.__name__}: {way(self.ledger, chance)}"
         said = {name: self.said(name) for name in ("status", "conflicts", "check", "verify", "dry", "sync", "status", "sync")}
-        wrong = [f"{name}: {text}" for name, text in said.items() if UNEXPECTED in text or "None" in text]
+        wrong = [f"{name}: {text}" for name, text in said.items() if UNEXPECTED in text or "(None)" in text]
         if self.count() < self.items:
             wrong.append(f"the server lost items: {self.items} became {self.count()}")
         return how, wrong
