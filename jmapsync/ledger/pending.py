@@ -51,10 +51,10 @@ class Pending:
 
     def shelf(self, kind: str = "") -> list[Shelved]:
         """Return the shelf, of one kind if given."""
-        found = [Shelved._make(row) for row in self._db.execute("SELECT * FROM shelf WHERE ? IN ('', kind) ORDER BY id", (kind,))]
-        if not all(isinstance(one.kind, str) and isinstance(one.item, str) and isinstance(one.at, int) for one in found):
+        rows = self._db.execute("SELECT * FROM shelf WHERE ? IN ('', kind) ORDER BY id", (kind,)).fetchall()
+        if not all(isinstance(row[1], str) and isinstance(row[3], str) and isinstance(row[6], int) for row in rows):
             raise damaged(self._db.path, "a row of its table shelf holds values of other types than it may")
-        return found
+        return [Shelved._make(row) for row in rows]
 
     def unshelve(self, number: int) -> None:
         """Take a version off the shelf."""
