@@ -22,7 +22,7 @@ from jmapsync.formats.retelling import is_offlineimap
 from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger.notes import BARE
 from jmapsync.opening import open_directory, read_regular
-from jmapsync.storage.atomic import GROUP, prepare, replace_text, sync_directories, sync_files, unfinished, unfinished_name
+from jmapsync.storage.atomic import GROUP, prepare, replace_text, sync_directories, sync_files, unfinished_name
 from jmapsync.storage.below import Below
 from jmapsync.storage.filesystem import USUAL, telling_refusals
 from jmapsync.storage.maildir.paths import Names, Paths
@@ -163,13 +163,14 @@ class Tree:
         with self.reach() as below:
             for key, path in self.paths.items():
                 with contextlib.suppress(OSError):
-                    folder = below.path(self.place(path))
+                    folder = below.at(self.place(path))
                     for name in (MARKER, KEYWORDS):
-                        unfinished(folder / name).unlink(missing_ok=True)
-                    with os.scandir(below.at(self.inside(key, "tmp"))) as entries:
-                        ours = [entry.path for entry in entries if key_in(entry.name)]
-                    for one in ours:
-                        os.unlink(one)
+                        with contextlib.suppress(FileNotFoundError):
+                            os.unlink(f"{folder}/{unfinished_name(name)}")
+                    temporary = below.at(self.inside(key, "tmp"))
+                    for name in os.listdir(temporary):
+                        if key_in(name):
+                            os.unlink(f"{temporary}/{name}")
 
     def walk(self) -> Iterator[Found]:
         """Yield the folders below the root, parents first. Raises LocalError when the root cannot be listed.
