@@ -315,11 +315,12 @@ class Restorer:
         mirror, report = self.mirror, self.mirror.report
         problems = mirror.ledger.problems(mirror.kind.name)
         left_out = [one for one in problems if one.remedy == LIST or (one.remedy == LOOK and self._is_named(one.item))]
-        report.problems += [Problem(one.item, one.why) for one in (*self._refused(), *left_out)]
-        named = {one.item for one in report.problems}
+        refused = self._refused()
+        report.problems += [Problem(one.item, one.why) for one in (*refused, *left_out)]
+        named = {one.key for one in refused}
         for page in self._pages():
             for record in page:
-                if record.remote is None and not mirror.options.dry and record.name not in named:
+                if record.remote is None and not mirror.options.dry and record.key not in named:
                     report.problems.append(Problem(record.name, "it could not be put back yet; restore again"))
                 elif record.key in self._rewritten:
                     report.problems.append(Problem(record.name, "the server keeps it with other bytes than these"))
