@@ -97,7 +97,8 @@ class Householder(Player):
 
     def _boxes(self) -> list[str]:
         account = self.world.account
-        return sorted(one.id for one in account.mailboxes.values() if account.path(one) not in STANDARD | {"Inbox"})
+        own = (one for one in account.mailboxes.values() if one.role != "inbox" and account.path(one) not in STANDARD)
+        return sorted(one.id for one in own)
 
     def _any_box(self) -> str:
         account = self.world.account

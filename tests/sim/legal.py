@@ -40,6 +40,10 @@ DIALECT: dict[str, tuple[Any, ...]] = {
     "unknown_destroy": ("notFound", "destroyed"),
     "inbox_name": ("INBOX", "Inbox", "Eingang"),
     "blob_capability": (BLOB, None, CYRUS_BLOB),
+    "mailbox_destruction": ("told", "silent"),
+    "import_rules": ("rfc", "james"),
+    "cuts_null_ids": (False, True),
+    "bare_newlines": ("refuse", "accept"),
 }
 """Points of a `Dialect` that any server may have either way."""
 
@@ -113,7 +117,7 @@ class LegalServer:
 
     def freedoms(self) -> Freedoms:
         """Return what is chosen answer by answer."""
-        return Freedoms(seed=self.seed, **self._chosen(Freedoms))
+        return dataclasses.replace(DIALECTS[self.profile].ways, seed=self.seed, **self._chosen(Freedoms))
 
     def _chosen(self, holder: type) -> dict[str, Any]:
         """Return the choices that are fields of a class."""
@@ -140,4 +144,6 @@ def draw(seed: int, profile: str = "", *, objects: bool = False) -> LegalServer:
     elif chance.random() < OFTEN_RIGHTS:
         tables.append(RIGHTS)
     chosen = {key: chance.choice(values) for table in tables for key, values in table.items() if chance.random() < share}
+    if DIALECTS[name].query_rules == "james":
+        chosen.pop("max_objects_in_get", None)  # without a query of all mailboxes it has to give them all by one /get
     return LegalServer(name, chosen, seed)
