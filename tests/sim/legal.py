@@ -144,6 +144,9 @@ def draw(seed: int, profile: str = "", *, objects: bool = False) -> LegalServer:
     elif chance.random() < OFTEN_RIGHTS:
         tables.append(RIGHTS)
     chosen = {key: chance.choice(values) for table in tables for key, values in table.items() if chance.random() < share}
+    if chosen.get("import_rules", DIALECTS[name].import_rules) == "james":
+        for key in [key for key in chosen if key.startswith("maySetKeywords")]:
+            del chosen[key]  # a message that has to have a keyword at first could never lose it again
     if DIALECTS[name].query_rules == "james":
         chosen.pop("max_objects_in_get", None)  # without a query of all mailboxes it has to give them all by one /get
     return LegalServer(name, chosen, seed)
