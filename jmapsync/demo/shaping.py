@@ -95,6 +95,8 @@ class Shape:
         for key in _STATES:
             if isinstance(result.get(key), str):
                 result[key] = self._write_state(result[key])
+        if kind == "changes":
+            result["oldState"] = arguments["sinceState"]  # echoed (RFC 8620, 5.2)
         return result
 
     def upload_blob_id(self, blob_id: str) -> str:

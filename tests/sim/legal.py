@@ -140,6 +140,8 @@ def draw(seed: int, profile: str = "", *, objects: bool = False) -> LegalServer:
     share = chance.choice((0.0, 0.05, 0.15, 0.3, 0.6, 1.0))
     tables = [LIMITS, DIALECT, FREEDOMS]
     if objects:
+        # Address books and calendars have no /query: one /get has to give them all.
+        tables[0] = {**LIMITS, "max_objects_in_get": (20, 500)}
         tables.append(OBJECTS)
     elif chance.random() < OFTEN_RIGHTS:
         tables.append(RIGHTS)

@@ -1,0 +1,47 @@
+"""A fixed set of worlds of legal servers; `python -m tests.sim.worlds` searches further ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.sim.legal import CATALOGUE, draw
+from tests.sim.worlds import Script, failure_of, script_of, shrink, unreached
+
+STRETCH = 10
+
+
+@pytest.mark.parametrize("first", range(0, 140, STRETCH))
+def test_worlds_of_mail_hold(first: int) -> None:
+    assert [(seed, failure) for seed in range(first, first + STRETCH) if (failure := failure_of(script_of(seed)))] == []
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_worlds_of_objects_hold(seed: int) -> None:
+    assert failure_of(script_of(seed, objects=True)) == ""
+
+
+def test_every_choice_of_the_catalogue_is_drawn() -> None:
+    reached: Counter[str] = Counter()
+    for seed in range(4000):
+        reached.update(f"{key}={value}" for key, value in draw(seed, objects=seed % 2 == 0).choices.items())
+    assert unreached(reached) == []
+    assert len(CATALOGUE) > 60
+
+
+def test_a_script_survives_its_text() -> None:
+    for objects in (False, True):
+        script = script_of(7, objects=objects)
+        assert Script.read(script.text()) == script
+
+
+def test_a_script_that_fails_is_made_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(script: Script) -> str:
+        return "AssertionError: lost" if ("flag", 1) in script.acts and "roles" in script.server.choices else ""
+
+    monkeypatch.setattr("tests.sim.worlds.failure_of", fails)
+    script = next(one for one in map(script_of, range(1000)) if len(one.server.choices) > 20 and "roles" in one.server.choices)
+    script = Script(script.server, (*script.acts, ("flag", 1), ("run", 0)))
+    shorter, failure = shrink(script, fails(script))
+    assert (shorter.acts, list(shorter.server.choices), failure) == ((("flag", 1),), ["roles"], "AssertionError: lost")
