@@ -15,6 +15,7 @@ from jmapsync.engine.blobnames import known_by_name
 from jmapsync.engine.commit import dated
 from jmapsync.engine.intents import let_rest, retire, sent_again, settle_intents
 from jmapsync.engine.retold import Retold
+from jmapsync.engine.unite import together
 from jmapsync.formats.lines import Form
 from jmapsync.planner import Candidate, match, unmarked
 from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Side
@@ -152,15 +153,15 @@ class Adopter:
             self.ledger.save([retire(self.ledger, self.kind.items.kind, mine, str(other.ref), int(self.clock()))])
         local = replace(mine.local, body=digest, sense=digest)
         if other.local is not None:
-            local = replace(local, tags=local.tags | other.local.tags, homes=local.homes | other.local.homes)
-        local = replace(local, untidy=local.untidy or form is Form.TUID or (other.local is not None and other.local.untidy))
+            local = together(local, other.local)
+        local = replace(local, untidy=local.untidy or form is Form.TUID)
         remote = replace(other.remote, sense=digest)
         base = None
         if mine.base is not None:
             # What was sent came of a merge with this base; merging again changes nothing, and knows what others did since.
             before = mine.base
             base = Base(replace(before.local, body=digest, sense=digest), replace(before.remote, body=remote.body, sense=digest))
-        elif mine.local.homes and not mine.local.kept and other.remote.homes <= mine.local.homes and sent:
+        elif local.homes and not local.kept and other.remote.homes <= local.homes and sent:
             # Marked deleted here and sent for that reason: what is left to do is to delete it.
             base = Base(unmarked(local), remote)
         elif places and all(place.name == f"{other.ref}.{remote.body}" for place in places):

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from jmapsync.engine.intents import note_made, retire
 from jmapsync.engine.objects import told
+from jmapsync.engine.unite import together
 from jmapsync.formats.encoding import encode
 from jmapsync.ledger.contents import NOW, Tree
 from jmapsync.planner import unmarked
@@ -254,8 +255,7 @@ class Committer:
                 self.ledger.save([retire(self.ledger, kind, old, receipt.ref, at)])
             return
         if local is not None and other.local is not None:
-            tags, homes = other.local.tags | local.tags, other.local.homes | local.homes
-            local = replace(other.local, tags=tags, homes=homes, untidy=local.untidy or bool(local.leaving))
+            local = together(other.local, local)
         merged = replace(other, local=local, remote=remote or other.remote, digest=other.digest or record.digest)
         self.ledger.put_places(place._replace(key=other.key) for place in places)
         self.ledger.save([retire(self.ledger, kind, record, receipt.ref, at), merged])

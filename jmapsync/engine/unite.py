@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from jmapsync.ledger import Ledger, Record
+    from jmapsync.planner.model import Version
     from jmapsync.storage.port import Local
 
 
@@ -43,14 +44,15 @@ def _united(one: Record, other: Record) -> Record:
     """Return the first of two local messages with all that the other one has."""
     assert one.local is not None  # noqa: S101 - chosen for it
     assert other.local is not None  # noqa: S101
-    mine, theirs = one.local, other.local
-    return replace(
-        one,
-        local=replace(
-            mine,
-            tags=mine.tags | theirs.tags,
-            homes=mine.homes | theirs.homes,
-            leaving=mine.leaving | theirs.leaving,
-            untidy=mine.untidy or theirs.untidy,
-        ),
-    )
+    return replace(one, local=together(one.local, other.local))
+
+
+def together(one: Version, other: Version) -> Version:
+    """Return what the files of two versions of one message say together, the first one's content.
+
+    A folder is to be left only where each of its files is marked deleted; a mark beside a file without one is taken off.
+    """
+    marked = one.leaving | other.leaving
+    leaving = marked - one.kept - other.kept
+    untidy = one.untidy or other.untidy or leaving != marked
+    return replace(one, tags=one.tags | other.tags, homes=one.homes | other.homes, leaving=leaving, untidy=untidy)

@@ -135,7 +135,7 @@ def test_a_dry_run_says_that_it_is_sent_first(server: DemoServer, mirror: Mirror
     mirror.sync()
     mirror.drop("INBOX", letter("marked"), sub="cur", info=":2,ST")
     report = mirror.sync(dry=True)
-    assert [line.partition(" INBOX/")[0] for line in report.sentences] == ["create", "delete", "delete"]
+    assert [line.partition(' "marked" from ')[0] for line in report.sentences] == ["create", "delete", "delete"]
     assert report.sentences[0].endswith("on the server: marked deleted here, never on the server: sent first, then deleted")
     assert [line.endswith("marked deleted here, unchanged on the server") for line in report.sentences] == [False, True, True]
     assert lying(server) == {}
@@ -217,3 +217,23 @@ def test_a_marked_file_takes_its_twin_along_nowhere(mirror: Mirror, dialect: Dia
         assert (report.exit_code, report.to_disk.total, report.to_server.total) == (0, 0, 0)
         assert mirror.files("INBOX")
         assert any(home.casefold() == "inbox" for homes, _ in server.account.listing().values() for home in homes)
+
+
+@pytest.mark.parametrize("on_delete", ["trash", "destroy"])
+@pytest.mark.parametrize("dialect", [RFC, CYRUS_312, TOLERANT], ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("infos", [(":2,T", ":2,S"), (":2,FT", ":2,RT", ":2,"), (":2,T", ":2,", ":2,ST")])
+def test_a_twin_without_a_mark_stays_whichever_of_the_files_is_sent_first(
+    mirror: Mirror, dialect: Dialect, on_delete: str, infos: tuple[str, ...]
+) -> None:
+    mirror.on_delete = on_delete
+    with DemoServer(dialect=dialect) as server:
+        mirror.url = server.url
+        mirror.sync()
+        for info in infos:
+            mirror.drop("INBOX", letter("twin"), sub="cur", info=info)
+        for _ in range(3):
+            report = mirror.sync()
+        assert (report.exit_code, report.to_disk.total, report.to_server.total) == (0, 0, 0)
+        assert [path for path in mirror.files("INBOX") if "T" not in path.name.rpartition(":2,")[2]]
+        homes = [home.casefold() for homes, _ in server.account.listing().values() for home in homes]
+        assert "inbox" in homes
