@@ -45,6 +45,8 @@ _STATEMENTS = [
 """Properties that say one thing together: one side's change of a part cannot be put beside the other side's of another part."""
 _LINES = re.compile(r"(?:^|/)(?:vCardProps|jmapsync:lines|iCalendar/(?:properties|components))\Z")
 """Arrays that are sets: lines of vCard and iCalendar that have no property of their own, also folded into an entry."""
+_ONCE = frozenset({"action", "acknowledged", "description", "duration", "repeat", "summary", "trigger"})
+"""Lines of which an alarm has one (RFC 5545, 3.6.6; RFC 9074, 6.1); in events some of them have properties of their own."""
 Lines = list[Any]
 
 
@@ -138,6 +140,12 @@ def without_lines(lines: Lines, others: Lines) -> Lines:
     return kept
 
 
+def without_repeats(lines: Lines, others: Lines) -> Lines:
+    """Return the lines without those that may stand once and stand among the others."""
+    once = {name for line in others if (name := _name(line)) in _ONCE}
+    return [line for line in lines if _name(line) not in once] if once else lines
+
+
 def _named(lines: Lines, name: str) -> Lines:
     return [line for line in lines if _name(line) == name]
 
@@ -160,7 +168,8 @@ def missing(patch: Patch, item: Object) -> Patch:
 def _overlaid(path: str, held: Any, wanted: Any) -> Any:  # noqa: ANN401 # any JSON value
     """Return what is held with what is wanted put over it."""
     if is_lines(path) and isinstance(held, list) and isinstance(wanted, list):
-        return held + without_lines(wanted, held)
+        added = without_lines(wanted, held)
+        return without_repeats(held, added) + added
     if not isinstance(held, dict) or not isinstance(wanted, dict):
         return wanted
     if path.rpartition("/")[0] in MAPS_OF_PATCHES:

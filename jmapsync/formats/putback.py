@@ -14,13 +14,16 @@ from jmapsync.formats.canonical import canonical
 from jmapsync.formats.grouped import fold, unfold
 from jmapsync.formats.instances import INSTANCES, instances
 from jmapsync.formats.objects import MAPS_OF_PATCHES, UnfitPatchError, apply, apply_fitting, at, diff, follow, same, tokens
-from jmapsync.formats.patch import is_lines, merge, missing, without_lines
+from jmapsync.formats.patch import is_lines, merge, missing, without_lines, without_repeats
 
 if TYPE_CHECKING:
     from jmapsync.formats.codec import Object, Patch
+    from jmapsync.formats.patch import Lines
 
 _SERIES = ("start", "timeZone", "showWithoutTime", "due", "recurrenceRule")
 """What makes an occurrence the one that its time names."""
+_JOINED = {"notes": "note", "nicknames": "name"}
+"""Maps of which Cyrus' Contact has one text: all texts of a card, joined."""
 
 
 def left_out(wanted: Object, held: Object) -> Patch:
@@ -39,8 +42,30 @@ def put_back(now: Object, held: Object, lost: Patch) -> Object:
     whole, _ = apply_fitting(before, lost)
     if same(before, whole):
         return now
-    result = _put_back(fold(now), before, whole)
+    folded = fold(now)
+    result = _put_back(folded, before, _without_joined(whole, before, folded))
     return unfold(result, now, held)
+
+
+def _without_joined(whole: Object, held: Object, now: Object) -> Object:
+    """Return the whole object without texts that the server held as parts of one that says something else by now.
+
+    They are in what it says now, or somebody took them out of it.
+    """
+    result = dict(whole)
+    for name, attribute in _JOINED.items():
+        old, new, found = (_texts(item, name, attribute) for item in (held, whole, now))
+        edited = {key: text for key, text in old.items() if new.get(key) != text and text not in found.values()}
+        gone = {key for key, text in new.items() if key not in old and any(text in one for one in edited.values())}
+        if gone:
+            kept = {key: entry for key, entry in _map(whole[name]).items() if key not in gone}
+            result[name] = {**kept, **{key: held[name][key] for key in edited}}
+    return result
+
+
+def _texts(item: Object, name: str, attribute: str) -> dict[str, str]:
+    entries = _map(item.get(name)).items()
+    return {key: text for key, entry in entries if isinstance(text := _map(entry).get(attribute), str)}
 
 
 def _put_back(now: Object, held: Object, whole: Object) -> Object:
@@ -68,9 +93,20 @@ def _merged(now: Object, held: Object, whole: Object) -> Object:
             old, new, found = (at(item, path) or [] for item in (before, after, now))
             above = tokens(path)[:-1]
             if isinstance(follow(now, above), dict) and all(isinstance(lines, list) for lines in (old, new, found)):
-                lines = without_lines(found, without_lines(old, new))
-                patch[path] = lines + without_lines(without_lines(new, old), lines)
+                patch[path] = _lines(old, new, found, str(now.get("title", "")))
     return _without_dangling(apply(now, patch))
+
+
+def _lines(held: Lines, whole: Lines, now: Lines, title: str) -> Lines:
+    """Return the lines that the server has now with those that it left out; one that may stand once stands once.
+
+    Where the server has another one instead, that counts if somebody wrote it since; Cyrus fills in the title.
+    """
+    kept = without_lines(now, without_lines(held, whole))
+    lost = without_lines(without_lines(whole, held), kept)
+    written = without_lines([line for line in kept if line[-1:] != [title]], held)
+    lost = without_repeats(lost, written)
+    return without_repeats(kept, lost) + lost
 
 
 def _patches(name: str, result: Object, now: Object, held: Object, whole: Object) -> Object:

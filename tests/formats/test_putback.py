@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.formats.align import align, keys_between, with_keys
+from jmapsync.formats.conversion import schedules
 from jmapsync.formats.grouped import fold, unfold
 from jmapsync.formats.putback import left_out, put_back
 
@@ -322,3 +323,46 @@ def test_a_reference_follows_the_entry_that_it_names() -> None:
     assert renamed["locations"][renamed["mainLocationId"]] == {"name": "D"}
     assert renamed["mainLocationId"] not in now["locations"]
     assert list(renamed["recurrenceOverrides"]["2026-01-12T10:00:00"]) == [f"locations/{renamed['mainLocationId']}/name"]
+
+
+@pytest.mark.parametrize(
+    ("name", "attribute", "between", "now", "expected"),
+    [
+        ("notes", "note", "\n\n", "one\n\ntwo", ["one", "two"]),
+        ("notes", "note", "\n\n", "one\n\ntwo\nthree", ["one\n\ntwo\nthree"]),
+        ("notes", "note", "\n\n", "one", ["one"]),
+        ("notes", "note", "\n\n", "two\n\none", ["two\n\none"]),
+        ("nicknames", "name", ", ", "one, two", ["one", "two"]),
+        ("nicknames", "name", ", ", "one, too", ["one, too"]),
+    ],
+)
+def test_texts_that_a_server_joined_are_not_doubled_when_it_says_something_else(
+    name: str, attribute: str, between: str, now: str, expected: list[str]
+) -> None:
+    wanted = {"uid": "a", name: {"X-1": {attribute: "one"}, "X-2": {attribute: "two"}}}
+    held = {"uid": "a", name: {"X-1": {attribute: f"one{between}two"}}}
+    result = put_back({"uid": "a", name: {"X-1": {attribute: now}}}, held, left_out(wanted, held))
+    assert [entry[attribute] for entry in result[name].values()] == expected
+
+
+def alarm(title: str, *lines: str) -> dict[str, Any]:
+    """Return an event with one alarm."""
+    head = ("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:x", "BEGIN:VEVENT", "UID:a", "DTSTART:20261201T100000Z", f"SUMMARY:{title}")
+    text = "\r\n".join((*head, "BEGIN:VALARM", "TRIGGER:-PT5M", *lines, "END:VALARM", "END:VEVENT", "END:VCALENDAR", ""))
+    return schedules("Event").read(text.encode())
+
+
+@pytest.mark.parametrize(("name", "action"), [("DESCRIPTION", "DISPLAY"), ("DESCRIPTION", "EMAIL"), ("SUMMARY", "EMAIL")])
+@pytest.mark.parametrize(("now", "expected"), [("S", "A"), ("T", "A"), ("A", "A"), ("of another client", "of another client")])
+def test_a_line_that_an_alarm_has_once_is_not_doubled_where_the_server_fills_it_with_the_title(
+    name: str, action: str, now: str, expected: str
+) -> None:
+    held = alarm("S", f"ACTION:{action}", f"{name}:S", "UID:u1")
+    wanted = align(alarm("S", f"ACTION:{action}", f"{name}:A"), held)
+    lost = left_out(wanted, held)
+    for _ in range(2):  # what is put back is what is left out next time
+        found = alarm("T", f"ACTION:{action}", f"{name}:{now}", "UID:u1")
+        wanted = put_back(found, held, lost)
+        text = schedules("Event").write(wanted).decode().partition("BEGIN:VALARM")[2]
+        assert [line for line in text.split("\r\n") if line.startswith(name)] == [f"{name}:{expected}"]
+        held, lost = found, left_out(wanted, found)

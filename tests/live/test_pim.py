@@ -130,6 +130,28 @@ class TestContacts:
         assert not [part for part in ("+44 2", "House", "BDAY", "HOME,VOICE") if part in text]
         pim.settle()
 
+    def test_what_cyrus_says_in_another_way_is_not_doubled_by_an_edit_of_another_client(self, sides: tuple[Pim, Dav]) -> None:
+        """Services that Cyrus does not know become X-SOCIAL-PROFILE, and several notes or nicknames one."""
+        pim, dav = sides
+        file = pim.file("contacts", "ada").with_name("twice.vcf")
+        services = "IMPP:sip:ada@x.example\r\nX-SOCIALPROFILE;TYPE=mastodon:https://m.example/@a\r\n"
+        texts = "NOTE:one\r\nNOTE:two\r\nNICKNAME:Countess,Adi\r\nTEL;TYPE=HOME,CELL:1\r\n"
+        head = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:twice\r\nN:L;A;;;\r\nFN:A L\r\n"
+        file.write_text(f"{head}{services}{texts}END:VCARD\r\n", newline="")
+        pim.run()
+        pim.settle()
+        [name] = [one for one in dav.names("contacts") if one != "ada.vcf"]
+        there = dav.get("contacts", name)
+        assert there.count("X-SOCIAL-PROFILE") == 2
+        dav.put("contacts", name, there.replace("two", "two\\nthree").replace("Adi", "Ada"))
+        pim.run()
+        text = file.read_text().replace("\n ", "")
+        assert all(
+            text.count(part) == 1 for part in ("sip:ada@x.example", "https://m.example/@a", "one", "two", "Countess", "NOTE")
+        )
+        assert "Adi" not in text
+        pim.settle()
+
     def test_a_new_file_and_a_deleted_one_reach_the_server(self, sides: tuple[Pim, Dav]) -> None:
         pim, dav = sides
         new = pim.file("contacts", "ada").with_name("charles.vcf")

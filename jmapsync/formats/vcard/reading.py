@@ -24,7 +24,7 @@ from jmapsync.formats.vcard.relations import (
     read_related,
 )
 from jmapsync.formats.vcard.resources import NAMES, read_resource
-from jmapsync.formats.vcard.services import OLD_PROFILE, OLD_SERVICES, PROFILE, read_service
+from jmapsync.formats.vcard.services import CYRUS_PROFILE, OLD_PROFILE, OLD_SERVICES, PROFILE, read_service
 from jmapsync.formats.vcard.state import Reading
 from jmapsync.formats.vcard.values import read_stamp, unescape
 
@@ -93,7 +93,7 @@ _FIRST: dict[str, Callable[[Reading, Line], None]] = {
     **dict.fromkeys(_STAMPS, _read_stamp),
     **dict.fromkeys(_KIND_NAMES, _read_kind),
     **dict.fromkeys(NAMES, read_resource),
-    **dict.fromkeys(("IMPP", PROFILE, OLD_PROFILE, *OLD_SERVICES), read_service),
+    **dict.fromkeys(("IMPP", PROFILE, OLD_PROFILE, CYRUS_PROFILE, *OLD_SERVICES), read_service),
     **dict.fromkeys((*KINDS, APPLE_DATE), read_anniversary),
     **dict.fromkeys(("RELATED", RELATED_3), read_related),
     **dict.fromkeys(("MEMBER", MEMBER_3), read_member),

@@ -31,6 +31,8 @@ OLD_SERVICES = {
 }
 """Properties of Apple, Evolution, KDE and Android that hold a user's name; they are written back under the same name."""
 PROFILE, OLD_PROFILE = "SOCIALPROFILE", "X-SOCIALPROFILE"
+CYRUS_PROFILE = "X-SOCIAL-PROFILE"
+"""What Cyrus makes of every service that it does not know, with all of the value in X-USER; it is read, but never written."""
 _SCHEMES = frozenset({"aim", "gadugadu", "gg", "gtalk", "icq", "im", "irc", "matrix", "msnim", "sip", "skype", "xmpp", "ymsgr"})
 _PREFIX = "OS"
 _USED = frozenset({"service-type", "username"})
@@ -40,6 +42,11 @@ _NOT_SERVICES = frozenset({*CONTEXTS, "pref", "other"})
 
 def read_service(reading: Reading, line: Line) -> None:
     """Read a line of any of the properties."""
+    if line.name == CYRUS_PROFILE:
+        if line.value or not any(line.params.get("x-user", ())):
+            reading.keep(line)
+            return
+        line = _in_full(line)
     value = unescape(line.value)
     if not value or not reading.understands(line):
         if line.value:
@@ -66,6 +73,12 @@ def read_service(reading: Reading, line: Line) -> None:
             shown = _read_old(line, entry)
     read_common(reading, shown, entry, labelled=True, used=used)
     reading.add(line, "onlineServices", _PREFIX, entry)
+
+
+def _in_full(line: Line) -> Line:
+    """Return a line of Cyrus as one of Apple that has its value where it belongs."""
+    params = {name: values for name, values in line.params.items() if name != "x-user"}
+    return line._replace(name=OLD_PROFILE, params=params, value=escape(",".join(line.params["x-user"])))
 
 
 def _read_old(line: Line, entry: Object) -> Line:

@@ -83,6 +83,26 @@ def test_apple_names_relatives_and_profiles() -> None:
     }
 
 
+def test_what_cyrus_makes_of_a_service_is_the_service() -> None:
+    """It writes X-SOCIAL-PROFILE with all of the value in X-USER for every service that it does not know."""
+    found = read(
+        'X-SOCIAL-PROFILE;X-USER="sip:ada@x.example":',
+        'X-SOCIAL-PROFILE;TYPE=Mastodon;X-USER="https://m.example/@a,b;c":',
+        "X-SOCIAL-PROFILE;TYPE=Threema;X-USER=ADA:",
+        "X-SOCIAL-PROFILE:other",
+    )
+    assert found == {
+        "onlineServices": {
+            "OS-1": {"uri": "sip:ada@x.example"},
+            "OS-2": {"uri": "https://m.example/@a,b;c", "service": "Mastodon"},
+            "OS-3": {"user": "ADA", "service": "Threema"},
+        },
+        "vCardProps": [["x-social-profile", {}, "unknown", "other"]],
+    }
+    written = lines_of(write_card(card(**found), "3.0"))
+    assert {"IMPP:sip:ada@x.example", "X-SOCIALPROFILE;TYPE=Threema:ADA"} <= set(written)
+
+
 def test_old_messengers_come_back_under_their_names() -> None:
     found = read("X-JABBER;TYPE=WORK:a@b", "X-SKYPE-USERNAME:foo", "X-AIM:bar")
     assert found["onlineServices"] == {
