@@ -18,6 +18,7 @@ from jmapsync.engine.naming import fallback
 from jmapsync.errors import Remedy
 from jmapsync.ledger import HeldBack
 from jmapsync.ledger.codec import encode
+from jmapsync.planner.model import Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -133,7 +134,10 @@ class Holding:
         """Hold back by name what the server lists but does not answer for, until it does: no delta tells of it again."""
         self._take_containers(page)
         if page.unlisted:
-            why = f"{page.unlisted}; it is listed again by the next run, and what it lacks is not taken for deleted"
+            if page.gone_refs:  # that may be as wrong as the list: no cursor of before would bring it back
+                self.ledger.set_cursor(self.kind, Side.REMOTE, "")
+            again = "" if self.ledger.cursor(self.kind, Side.REMOTE) else "it is listed again by the next run, and "
+            why = f"{page.unlisted}; {again}what it lacks is not taken for deleted"
             self._keep(_LISTING, "the server's list", why, LIST)
         elif page.whole or page.cursor:
             self.ledger.release([(self.kind, _LISTING)])

@@ -233,6 +233,25 @@ def test_an_empty_list_of_a_full_account_deletes_nothing(server: DemoServer, mir
     assert_converges(server.account, mirror)
 
 
+def test_what_a_wrong_list_said_to_be_gone_comes_back_by_the_next_run(server: DemoServer, mirror: Mirror) -> None:
+    """Where even `notFound` is wrong in a list that is not whole, no change since the cursor tells of those emails again."""
+
+    def lacking(result: JsonObject) -> JsonObject:
+        kept, lost = result["list"][:-2], [email["id"] for email in result["list"][-2:]]
+        return {**result, "list": kept, "notFound": [*result["notFound"], *lost]}
+
+    for _ in range(2 * SIZE):
+        server.account.deliver(message(), ["INBOX"])
+    mirror.sync()
+    server.faults.rewrite_result.arm(lacking, only={"Email/get"})
+    first = mirror.sync(full=True)
+    assert (first.exit_code, len(first.problems)) == (ExitCode.HELD_BACK, 1)
+    assert "listed again by the next run" in first.problems[0].why
+    server.faults.clear()
+    mirror.sync()
+    assert_converges(server.account, mirror)
+
+
 @pytest.mark.parametrize("error", ["unknownMethod", "cannotCalculateChanges", "tooManyChanges"])
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_server_without_changes_is_listed_each_time(server: DemoServer, mirror: Mirror, error: str, busy: bool) -> None:
