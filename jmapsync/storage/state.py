@@ -42,10 +42,13 @@ def may_be_directory(path: str) -> bool:
         return True
 
 
-def may_be_folder(entry: os.DirEntry[str]) -> bool:
-    """Tell whether an entry is a directory; a link whose end cannot be looked at may be one."""
+def may_be_folder(entry: os.DirEntry[str], *, known: bool) -> bool:
+    """Tell whether an entry is a directory; a link whose end cannot be looked at may be one.
+
+    So may every link in the place of a `known` folder: it may lead to what is not mounted.
+    """
     try:
-        return entry.is_dir()
+        return entry.is_dir() or (known and entry.is_symlink())
     except OSError:
         return True
 

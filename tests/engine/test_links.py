@@ -128,6 +128,43 @@ def test_what_is_changed_here_beside_a_link_still_goes_up(
     assert len(server.account.emails) == 13
 
 
+NOWHERE = ["/not/mounted", "secret", "."]
+
+
+@pytest.mark.parametrize("target", NOWHERE)
+@pytest.mark.parametrize(
+    ("layout", "folder"),
+    [("nested", "Foo"), ("nested", "Lists"), ("nested", "Empty"), ("maildir++", "Lists/python"), ("maildir++", "Empty")],
+)
+def test_a_known_folder_stays_whatever_the_link_in_its_place_leads_to(
+    server: DemoServer, mirror: Mirror, refs: dict[str, list[str]], tmp_path: Path, folder: str, target: str
+) -> None:
+    server.account.create_mailbox("Empty")
+    mirror.sync()
+    (mirror.root / "secret").write_text("a file\n")
+    moved = tmp_path / "elsewhere"
+    path = mirror.folder(folder)
+    path.rename(moved)
+    path.symlink_to(mirror.root / target if target in {"secret", "."} else target)
+    before = {box.id: (box.name, box.parent_id) for box in server.account.mailboxes.values()}
+    emails = server.account.listing()
+    for _ in range(2):
+        report = mirror.sync()
+        assert report.exit_code == ExitCode.HELD_BACK
+        assert any(one.item == folder and "symbolic link" in one.why for one in report.problems), report.problems
+        assert not any("still holds" in one.why or "disk refused" in one.why for one in report.problems), report.problems
+    assert {box.id: (box.name, box.parent_id) for box in server.account.mailboxes.values()} == before
+    assert server.account.listing() == emails
+    path.unlink()
+    moved.rename(path)
+    (mirror.root / "secret").unlink()
+    for _ in range(2):
+        report = mirror.sync()
+    assert report.exit_code == 0
+    assert_converges(server.account, mirror)
+    assert server.account.listing() == emails
+
+
 def test_a_folder_that_moved_and_left_a_link_is_a_rename(server: DemoServer, mirror: Mirror, refs: dict[str, list[str]]) -> None:
     mirror.folder("Foo").rename(mirror.folder("Bar"))
     mirror.folder("Foo").symlink_to(mirror.folder("Bar"))

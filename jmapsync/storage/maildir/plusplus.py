@@ -58,12 +58,14 @@ class PlusPlusTree(Tree):
         self.odd = list(self._unread)
         if self._dry and not os.path.isdir(self.root):
             return
+        known = set(self.paths.values())
+        places = {self.place(path) for path in known}
         try:
             with os.scandir(self.root) as entries:
-                listed = sorted((entry.name, entry.is_symlink()) for entry in entries if may_be_folder(entry))
+                found = [entry for entry in entries if may_be_folder(entry, known=entry.name in places)]
+                listed = sorted((entry.name, entry.is_symlink()) for entry in found)
         except OSError as error:
             raise LocalError(f"The folder {self.root} cannot be listed: {error.strerror}.") from error
-        known = set(self.paths.values())
         paths = {INBOX} if INBOX in known or any(name in PARTS for name, _ in listed) else set()
         refused: set[str] = set()
         links: set[str] = set()

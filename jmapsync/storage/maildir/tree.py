@@ -187,7 +187,7 @@ class Tree:
                 names: list[str] = []
                 links: set[str] = set()
                 try:
-                    names, links = ([], set()) if linked else self._folders_in(below, path)
+                    names, links = ([], set()) if linked else self._folders_in(below, path, known)
                 except OSError as error:
                     if not path:
                         raise LocalError(f"The folder {self.root} cannot be listed: {error.strerror}.") from error
@@ -213,11 +213,13 @@ class Tree:
             self.odd.append((path, LINK))
         return not linked or path in self.paths.values()
 
-    def _folders_in(self, below: Below, path: str) -> tuple[list[str], set[str]]:
+    def _folders_in(self, below: Below, path: str, known: set[str]) -> tuple[list[str], set[str]]:
         """Return the names of what may be folders of mail in a folder, and which of them are links."""
-        foreign = set(PARTS) if path else {LOST_AND_FOUND, KEPT} - set(self.paths.values())
+        foreign = set(PARTS) if path else {LOST_AND_FOUND, KEPT} - known
+        above = f"{path}/" if path else ""
         with os.scandir(below.at(path)) as entries:
-            found = [entry for entry in entries if entry.name[0] != "." and entry.name not in foreign and may_be_folder(entry)]
+            shown = [entry for entry in entries if entry.name[0] != "." and entry.name not in foreign]
+            found = [entry for entry in shown if may_be_folder(entry, known=above + entry.name in known)]
             links = {entry.name for entry in found if entry.is_symlink()}
         return sorted(entry.name for entry in found), links
 

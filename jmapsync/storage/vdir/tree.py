@@ -87,7 +87,8 @@ class Tree:
         known = set(self.paths.values())
         try:
             with os.scandir(self.root) as entries:
-                found = [entry for entry in entries if not entry.name.startswith(".") and may_be_folder(entry)]
+                shown = [entry for entry in entries if not entry.name.startswith(".")]
+                found = [entry for entry in shown if may_be_folder(entry, known=entry.name in known)]
                 links = {entry.name for entry in found if entry.is_symlink()}
         except OSError as error:
             raise LocalError(f"The folder {self.root} cannot be listed: {error.strerror}.") from error

@@ -87,6 +87,29 @@ def test_a_link_in_the_place_of_an_address_book_hides_it_and_nothing_is_lost(des
     assert {item["uid"] for item in cards.items.values()} == {"ada", "new", "bob", "eve"}
 
 
+@pytest.mark.parametrize("target", ["/not/mounted", "a file", "Friends"])
+def test_an_address_book_stays_whatever_the_link_in_its_place_leads_to(
+    desk: Desk, cards: Store, tmp_path: Path, target: str
+) -> None:
+    cards.create_collection("Friends")
+    desk.settle()
+    (desk.base / "contacts" / "a file").write_text("no address book\n")
+    before = sorted(one["name"] for one in cards.collections.values())
+    for number, book in enumerate((desk.base / "contacts" / "Friends", desk.file("contacts", "ada").parent)):
+        book.rename(tmp_path / f"elsewhere {number}")
+        book.symlink_to(target)
+        for _ in range(2):
+            report = desk.sync()["contacts"]
+            assert report.exit_code == ExitCode.HELD_BACK
+            assert any(one.item == book.name and "symbolic link" in one.why for one in report.problems)
+            assert not any("still holds" in one.why for one in report.problems), report.problems
+        assert sorted(one["name"] for one in cards.collections.values()) == before
+        assert {item["uid"] for item in cards.items.values()} == {"ada"}
+        book.unlink()
+        (tmp_path / f"elsewhere {number}").rename(book)
+        assert desk.sync()["contacts"].exit_code == 0
+
+
 def test_a_link_in_the_place_of_a_card_is_not_written_through(desk: Desk, cards: Store, tmp_path: Path) -> None:
     file = desk.file("contacts", "ada")
     file.rename(tmp_path / "ada.vcf")
