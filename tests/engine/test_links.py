@@ -128,16 +128,14 @@ def test_what_is_changed_here_beside_a_link_still_goes_up(
     assert len(server.account.emails) == 13
 
 
-NOWHERE = ["/not/mounted", "secret", "."]
-
-
-@pytest.mark.parametrize("target", NOWHERE)
+@pytest.mark.usefixtures("refs")
+@pytest.mark.parametrize("target", ["/not/mounted", "secret", "."])
 @pytest.mark.parametrize(
     ("layout", "folder"),
     [("nested", "Foo"), ("nested", "Lists"), ("nested", "Empty"), ("maildir++", "Lists/python"), ("maildir++", "Empty")],
 )
 def test_a_known_folder_stays_whatever_the_link_in_its_place_leads_to(
-    server: DemoServer, mirror: Mirror, refs: dict[str, list[str]], tmp_path: Path, folder: str, target: str
+    server: DemoServer, mirror: Mirror, tmp_path: Path, folder: str, target: str
 ) -> None:
     server.account.create_mailbox("Empty")
     mirror.sync()
