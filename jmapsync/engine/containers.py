@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 TOGETHER = 500
 """Folders made here before they are made durable and written down."""
+LODGED = "it stays on the server: something in it has a file here that cannot be taken as it is"
 
 
 @dataclass(slots=True)
@@ -41,6 +42,8 @@ class Containers:
     report: KindReport
     holding: Holding
     permits: Permits
+    held: set[int] = field(default_factory=set)
+    """Keys of items with a file that cannot be taken as it is; see `Mirror.held`."""
     stale: dict[int, str] = field(default_factory=dict)
     """Why changes found another state than they expected, by key: a new round is due."""
 
@@ -61,12 +64,7 @@ class Containers:
         """Carry out creations and renames, or deletions; those that found another state than they expected are in `stale`."""
         found, records = self._plan()
         self._name_waiting(found, records)
-        held = self.holding.problems()
-        due = [
-            change
-            for change in found.changes
-            if change.deletes is deletions and self.holding.is_due(records[change.key], change.orders, held.get(change.key))
-        ]
+        due = [change for change in self._due(found, records) if change.deletes is deletions]
         crossed: list[tuple[Order, Record]] = []
         for changes in _runs(due):
             if len(changes) > 1:
@@ -121,6 +119,21 @@ class Containers:
             for one in found.hidden:
                 self.holding.hold_back(records[one.key], (), one.reason, Remedy.LATER)
 
+    def _due(self, found: Plan, records: dict[int, Record]) -> list[Change]:
+        """Return the changes that are to be carried out now; what takes an item along that is held back is held back too."""
+        problems = self.holding.problems()
+        lodged = {
+            home for one in self.ledger.records(sorted(self.held)).values() if one.remote is not None for home in one.remote.homes
+        }
+        due = []
+        for change in found.changes:
+            if change.key in lodged and any(order.side is Side.REMOTE and order.verb is Verb.DELETE for order in change.orders):
+                with self.ledger.transaction():
+                    self.holding.hold_back(records[change.key], change.orders, LODGED, Remedy.LATER)
+            elif self.holding.is_due(records[change.key], change.orders, problems.get(change.key)):
+                due.append(change)
+        return due
+
     async def _swap(self, crossed: list[tuple[Order, Record]]) -> None:
         """Give containers names on the server that others of them still have; these are to be looked at again."""
         receipts = await self.remote.rename_folders([Job(order, record.ref, 0) for order, record in crossed]) if crossed else []
@@ -169,9 +182,7 @@ class Containers:
         """Return what would be done, one line a step, and count it."""
         found, records = self._plan()
         self._name_waiting(found, records)
-        held = self.holding.problems()
-        due = [change for change in found.changes if self.holding.is_due(records[change.key], change.orders, held.get(change.key))]
-        steps = [(change, order) for change in due for order in change.orders]
+        steps = [(change, order) for change in self._due(found, records) for order in change.orders]
         for _, order in steps:
             self.report.foretold_folders[order.side].add(order.verb)
         return [_sentence(change, records[change.key], order) for change, order in steps]

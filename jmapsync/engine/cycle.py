@@ -96,7 +96,7 @@ class Cycle:
             about = about or (self._present(), self.mirror.permits.rights())
             present, rights = about
             after = records[-1].key
-            pairs = [record.pair for record in records]
+            pairs = [record.pair for record in records if record.key not in self.mirror.held]
             yield plan(pairs, self.mirror.kind.items, present, rights=rights), {one.key: one for one in records}
 
     def _present(self) -> Present:

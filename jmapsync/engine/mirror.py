@@ -67,6 +67,8 @@ class Mirror:
     tagger: Tagger | None = field(init=False)
     doubtful: set[int] = field(default_factory=set)
     """Keys of items that the server would not write as they were last seen: the next look asks for them by their ids."""
+    held: set[int] = field(default_factory=set)
+    """Keys of items with a file that the last look at the disk could not take as it is: no order is carried out on them."""
     _begun: bool = False
     _disk_seen: bool = False
     """Whether the disk was looked at already, because it alone gave the hint."""
@@ -104,7 +106,7 @@ class Mirror:
 
     def containers(self) -> Containers:
         """Return the containers of the kind, to be carried out."""
-        return Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.holding, self.permits)
+        return Containers(self.kind, self.ledger, self.local, self.remote, self.report, self.holding, self.permits, self.held)
 
     def guard(self) -> Guard:
         """Return the guard of a run."""
@@ -213,6 +215,8 @@ class Mirror:
         while more:
             look = self.local.look_items(self.ledger, folders)
             self.report.withheld, more = look.withheld, look.more
+            self.held.clear()
+            self.held.update(look.held)
             found = found or bool(look.items or look.gone or look.moved or look.places or look.suspicious or look.problems)
             with self.ledger.transaction():
                 if look.suspicious:

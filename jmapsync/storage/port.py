@@ -110,6 +110,8 @@ class Observation:
     """Local places (folder, name) that are no longer there."""
     places: list[Place] = field(default_factory=list)
     """Local places whose row changes although the version does not."""
+    held: set[int] = field(default_factory=set)
+    """Keys of items with a file that cannot be taken as it is: neither side of them is written until it can be."""
     withheld: bool = False
     """True when folders changed meanwhile, so that something that was seen could not be told for sure."""
     more: bool = False

@@ -78,6 +78,7 @@ class ItemLook:
             observation.withheld = self._withhold(restless=restless)
         self._observe(observation)
         observation.problems += self.identifier.troubles()
+        observation.held = self._traces.frozen
         observation.withheld = observation.withheld or self._reader.overtaken
         observation.more = more and bool(observation.items)
         return observation
@@ -105,8 +106,10 @@ class ItemLook:
                 why = f"the collection cannot be read: {error.strerror}; nothing in it counts as deleted"
                 self._problems[:] = [one for one in self._problems if one.item != printable(path)]  # what led to this
                 self._problems.append(Trouble(printable(path), why))
+                self._traces.frozen.update(place.key for place in before)
                 continue
             self._problems += [Trouble(printable(f"{path}/{name}"), why) for name, why in changes.odd]
+            self._traces.frozen.update(place.key for place in changes.replaced)
             self._changes[key] = changes
             self._vanished += changes.vanished
             counted += changes.count

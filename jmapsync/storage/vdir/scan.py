@@ -46,6 +46,8 @@ class Changes:
     vanished: list[Place] = field(default_factory=list)
     odd: list[tuple[str, str]] = field(default_factory=list)
     """Entries that are no items although they are called so, by name, and why."""
+    replaced: list[Place] = field(default_factory=list)
+    """Known files in whose place such an entry lies."""
     count: int = 0
     """Items listed."""
     since: int = 0
@@ -66,7 +68,11 @@ def scan(directory: str, suffix: str, known: Iterable[Place]) -> Changes:
             missing.append(place)
         elif state != (place.ino, place.size, place.mtime):
             touched.append((place, state))
-    changes.touched = [(place, Entry(place.name, *state)) for place, state in touched if _is_item(directory, place.name, changes)]
+    for place, state in touched:
+        if _is_item(directory, place.name, changes):
+            changes.touched.append((place, Entry(place.name, *state)))
+        else:
+            changes.replaced.append(place)
     changes.unknown = [Entry(name, *state) for name, state in sorted(listing.items()) if _is_item(directory, name, changes)]
     if missing and stable:
         again, stable = _list(directory, suffix, proving=True)
