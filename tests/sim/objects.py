@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
 import re
+import time
 from collections import Counter
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
@@ -38,8 +38,9 @@ from jmapsync.storage.root import MARKER
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.side import VdirSide
 from jmapsync.storage.vdir.tree import name_of
+from tests.sim import virtual
 from tests.sim.fate import DiedError, Fate
-from tests.sim.world import NOW, _in_this_thread
+from tests.sim.world import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,7 +129,7 @@ class ObjectWorld:
     def _sides(self, name: str, client: Client, session: Session, fate: Fate | None) -> Sides:
         kind, codec = KINDS[name]
         theirs = session.account_for(CAPABILITIES[name][0])
-        local = VdirSide(self.base / name, name, codec, token=lambda: f"{next(self._tokens):08x}")
+        local = VdirSide(self.base / name, name, codec, clock=_much_later, token=lambda: f"{next(self._tokens):08x}")
         remote = ObjectSide(client, theirs, dialect_for(name, session, theirs), codec)
         if fate is None:
             return Sides(kind, theirs.id, local, remote, codec)
@@ -138,8 +139,8 @@ class ObjectWorld:
         """Run once, in this thread alone, so that the same world takes the same steps. Raises DiedError."""
         process = mock.patch("os.getpid", return_value=next(self._processes))
         try:
-            with fate.over(self.base) if fate else nullcontext(), process, mock.patch("asyncio.to_thread", _in_this_thread):
-                return asyncio.run(self._run(fate, Options(allow_deletes=allow_deletes, full=full)))
+            with fate.over(self.base) if fate else nullcontext(), process:
+                return virtual.run(self._run(fate, Options(allow_deletes=allow_deletes, full=full)))[0]
         finally:
             if fate is not None and fate.trouble is not None:
                 raise fate.trouble
@@ -241,6 +242,11 @@ class ObjectWorld:
 def words_in(content: bytes) -> tuple[str, ...]:
     """Return the words that a file or an object holds, each once."""
     return tuple(sorted(set(WORD.findall(content.decode(errors="replace").replace("\r\n ", "")))))
+
+
+def _much_later() -> float:
+    """Return a time at which every file rests that was just written: nobody writes while a run goes on."""
+    return time.time() + 3600
 
 
 def _is_well(report: KindReport) -> bool:
