@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jmapsync.opening import open_regular
 from jmapsync.storage.vdir import read
 from tests.engine.objects.desk import change, writes
 from tests.engine.objects.samples import card, event
@@ -127,15 +128,14 @@ def item_of(kind: str, uid: str) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no file be read that is large, or that has no permissions: root may read those."""
-    opened = read.open_regular
 
-    def open_regular(path: str, **options: Any) -> Any:  # noqa: ANN401 # as the original
+    def permitted(path: str, **options: Any) -> Any:  # noqa: ANN401 # as the original
         if stat.S_ISREG(os.lstat(path).st_mode) and os.lstat(path).st_mode & 0o777 == 0:
             raise PermissionError(errno.EACCES, "Permission denied")
-        return opened(path, **options)
+        return open_regular(path, **options)
 
     monkeypatch.setattr(read, "LARGEST", 8000)
-    monkeypatch.setattr(read, "open_regular", open_regular)
+    monkeypatch.setattr(read, "open_regular", permitted)
 
 
 @pytest.mark.parametrize("server", ["rfc"], indirect=True)
