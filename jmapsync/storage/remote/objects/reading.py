@@ -275,6 +275,10 @@ class Reader:
         name = f"instances of {uid_of(ref)}" if is_instances(ref) else self.id(ref)
         return Trouble(f"{self.dialect.type} {name}", why, ref)
 
+    def sense(self, item: Object) -> str:
+        """Return the digest of what an object means, its data set aside: the `body` of the version that is seen of it."""
+        return self._codec.sense(set_aside(item)[0] if holds_data(encode(item)) else item)
+
     def one(self, ref: str, found: Found) -> Seen:
         """Return one object as it was seen; its size is with its data. Raises MalformedError.
 

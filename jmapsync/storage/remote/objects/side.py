@@ -103,6 +103,7 @@ class ObjectSide:
     async def read(self, wanted: Sequence[Record]) -> dict[int, Body]:
         """Return normal forms by key, their data in place; one that cannot be had says why."""
         refs = {str(record.ref): record.key for record in wanted}
+        listed = {record.key: record.remote.body for record in wanted if record.remote is not None}
         forms: dict[str, Object] = {}
         files: dict[str, bytes] = {}
         bodies: dict[int, Body] = {}
@@ -112,6 +113,9 @@ class ObjectSide:
                 form = _form(reader, ref, refs[ref], found)
                 if isinstance(form, Body):
                     bodies[refs[ref]] = form
+                elif reader.sense(form) != listed.get(refs[ref]):
+                    # Written as what was listed, it would never be seen to differ from it.
+                    bodies[refs[ref]] = Body(str(refs[ref]), why="it is another now than the one that was listed", vanished=True)
                 else:
                     forms[ref] = form
                     files[ref] = reader.file(ref, found)

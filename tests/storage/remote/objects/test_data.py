@@ -84,6 +84,18 @@ def test_a_card_whose_photo_is_missing_is_not_given_without_it(server: DemoServe
     assert (body.data, "content" in body.why) == (None, True)
 
 
+def test_a_card_that_is_another_by_the_time_it_is_read_is_to_be_looked_at_again(server: DemoServer, room: Room) -> None:
+    ref = server.account.contacts.add(card(PHOTO))
+    room.look()
+    (body,) = room.read(ref)
+    assert body.data is not None
+    server.account.contacts.edit(ref, {"name/full": "Somebody else"})
+    (body,) = room.read(ref)
+    assert (body.data, body.vanished) == (None, True)
+    room.look()
+    assert room.whole(ref)["name"]["full"] == "Somebody else"
+
+
 def test_a_photo_is_sent_and_replaced_and_taken_away(server: DemoServer, room: Room) -> None:
     (ref,) = room.done(room.to_create(card(PHOTO)))
     assert photo(server, ref) == PNG
