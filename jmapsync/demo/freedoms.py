@@ -94,6 +94,10 @@ class Freedoms:
     items_kept: ItemForm = "as given"
     """How an object comes back: as it was given; its members under the server's keys; without the properties that have their
     default value; with them; without what the server does not know."""
+    member_order: Literal["as kept", "reversed", "shuffled"] = "as kept"
+    """The order of the members of an object, at every depth, which means nothing in JSON (RFC 8259, 4)."""
+    utc_times: bool = False
+    """`utcStart` and `utcEnd` of an event, which follow from the rest, where no properties are named."""
 
 
 NONE = Freedoms()

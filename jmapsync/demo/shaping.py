@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import re
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from jmapsync.demo.problems import JsonObject, MethodError, RequestProblem
 
@@ -27,6 +28,8 @@ _MEMBERS = frozenset({
 """Properties that are maps under keys of the creator's choice, which nothing else refers to here."""
 _CARD_DEFAULTS: JsonObject = {"kind": "individual"}
 _EVENT_DEFAULTS: JsonObject = {"priority": 0, "showWithoutTime": False, "descriptionContentType": "text/plain", "privacy": "public"}
+_ITEMS = frozenset({"ContactCard/get", "CalendarEvent/get"})
+_HOURS = re.compile("PT([0-9]+)H")
 _PRESERVED = frozenset({"vCardProps", "vCardParams", "iCalendar"})
 """What carries lines that have no property of their own."""
 
@@ -133,6 +136,8 @@ class Shape:
             found = [self._write_email(one) for one in found]
         elif name == "Mailbox/get":
             found = [self._write_mailbox(one) for one in found]
+        elif name in _ITEMS:
+            found = [self._write_item(one, whole=arguments.get("properties") is None) for one in found]
         if self.freedoms.get_order == "reversed":
             found.reverse()
         elif self.freedoms.get_order == "shuffled":
@@ -156,6 +161,25 @@ class Shape:
         if not self.freedoms.subscribed and "isSubscribed" in mailbox:
             mailbox["isSubscribed"] = False
         return mailbox
+
+    def _write_item(self, item: JsonObject, *, whole: bool) -> JsonObject:
+        if self.freedoms.utc_times and whole and item.get("timeZone") == "Etc/UTC" and "start" in item:
+            hours = _HOURS.fullmatch(str(item.get("duration") or "PT0H"))
+            end = datetime.fromisoformat(str(item["start"])) + timedelta(hours=int(hours[1]) if hours else 0)
+            item = {**item, "utcStart": f"{item['start']}Z", "utcEnd": f"{end.isoformat()}Z"}
+        return item if self.freedoms.member_order == "as kept" else self._reordered(item)
+
+    def _reordered(self, value: Any) -> Any:  # noqa: ANN401 # any JSON value
+        if isinstance(value, list):
+            return [self._reordered(one) for one in value]
+        if not isinstance(value, dict):
+            return value
+        names = list(value)
+        if self.freedoms.member_order == "reversed":
+            names.reverse()
+        else:
+            self._chance.shuffle(names)
+        return {name: self._reordered(value[name]) for name in names}
 
     def _write_changes(self, name: str, arguments: JsonObject, result: JsonObject) -> None:
         freedoms = self.freedoms

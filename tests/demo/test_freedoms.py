@@ -159,3 +159,23 @@ def test_an_object_is_kept_in_a_form_that_stays_as_it_is(form: Any) -> None:  # 
         once = keep_item(item, form)
         assert once != item or (form == "defaults dropped" and item is card)
         assert keep_item(once, form) == once
+
+
+@pytest.mark.parametrize("order", ["reversed", "shuffled"])
+def test_the_members_of_an_object_come_in_any_order_and_are_the_same(order: Any) -> None:  # noqa: ANN401 # a literal
+    with peer_of(member_order=order, seed=3) as (server, peer):
+        server.account.contacts.add({"uid": "u", "name": {"full": "N"}, "notes": {"a": {"note": "1"}, "b": {"note": "2"}}})
+        [kept] = server.account.contacts.items.values()
+        [shown] = peer.one("ContactCard/get", {"ids": None})["list"]
+        assert shown == kept
+        assert list(shown) != list(kept)
+
+
+def test_the_utc_times_of_an_event_come_where_no_properties_are_named() -> None:
+    event = {"uid": "u", "start": "2026-12-07T10:00:00", "duration": "PT15H", "timeZone": "Etc/UTC"}
+    with peer_of(utc_times=True) as (server, peer):
+        server.account.calendars.add(event)
+        [shown] = peer.one("CalendarEvent/get", {"ids": None})["list"]
+        assert (shown["utcStart"], shown["utcEnd"]) == ("2026-12-07T10:00:00Z", "2026-12-08T01:00:00Z")
+        [named] = peer.one("CalendarEvent/get", {"ids": None, "properties": ["start"]})["list"]
+        assert set(named) == {"id", "start"}

@@ -82,6 +82,8 @@ OBJECTS: dict[str, tuple[Any, ...]] = {
     "stamps_cards": (True, False),
     "attachments": ("blob", "inline"),
     "items_kept": ("as given", "members renamed", "defaults dropped", "defaults written", "unknown dropped"),
+    "member_order": ("as kept", "reversed", "shuffled"),
+    "utc_times": (False, True),
 }
 """What concerns cards, events and tasks only: a limit, points of a `Dialect`, a freedom."""
 
@@ -92,10 +94,20 @@ RIGHTS: dict[str, tuple[Any, ...]] = {
 }
 """What a mailbox's `myRights` may deny (RFC 8621, 2), each right of each mailbox by itself."""
 
+ITEM_RIGHTS: dict[str, tuple[Any, ...]] = {
+    f"{right} of {kind}": (False,)
+    for kind, rights in {
+        "contacts": ("mayWrite", "mayDelete", "mayShare"),
+        "calendars": ("mayWriteAll", "mayWriteOwn", "mayUpdatePrivate", "mayRSVP", "mayDelete", "mayShare"),
+    }.items()
+    for right in rights
+}
+"""What the default address book's or calendar's `myRights` may deny (RFC 9610, 2; draft-ietf-jmap-calendars, 4.1)."""
+
 OFTEN_RIGHTS = 0.1
 """The share of servers that deny rights at all."""
 
-CATALOGUE = {**LIMITS, **DIALECT, **FREEDOMS, **OBJECTS, **RIGHTS}
+CATALOGUE = {**LIMITS, **DIALECT, **FREEDOMS, **OBJECTS, **RIGHTS, **ITEM_RIGHTS}
 PROFILES = tuple(name for name in DIALECTS if name != JAMES.name)
 """James departs from the RFCs in more than the worlds are made for."""
 
@@ -128,6 +140,10 @@ class LegalServer:
         """Return the rights that mailboxes deny: a mailbox's path, the right's name."""
         return [(key.partition(" ")[2], key.partition(" ")[0]) for key in RIGHTS if key in self.choices]
 
+    def denied_of(self, kind: str) -> dict[str, bool]:
+        """Return the rights that the default address book or calendar denies."""
+        return {key.partition(" ")[0]: False for key in ITEM_RIGHTS if key in self.choices and key.endswith(f" of {kind}")}
+
     def without(self, name: str) -> LegalServer:
         """Return the same server without one choice."""
         return dataclasses.replace(self, choices={key: value for key, value in self.choices.items() if key != name})
@@ -143,6 +159,8 @@ def draw(seed: int, profile: str = "", *, objects: bool = False) -> LegalServer:
         # Address books and calendars have no /query: one /get has to give them all.
         tables[0] = {**LIMITS, "max_objects_in_get": (20, 500)}
         tables.append(OBJECTS)
+        if random.Random(f"rights {seed}").random() < OFTEN_RIGHTS:
+            tables.append(ITEM_RIGHTS)
     elif chance.random() < OFTEN_RIGHTS:
         tables.append(RIGHTS)
     chosen = {key: chance.choice(values) for table in tables for key, values in table.items() if chance.random() < share}

@@ -43,7 +43,7 @@ HERE = (
     *("make_collection", "rename_directory", "name_collection", "remove_directory"),
 )
 THERE = (
-    *("edit_there", "edit_there", "edit_there", "take_out_there", "add_there", "delete_there"),
+    *("edit_there", "edit_there", "edit_there", "take_out_there", "add_there", "delete_there", "touch_there"),
     *("move_there", "copy_there", "same_uid_there"),
     *("make_collection_there", "name_collection_there", "remove_collection_there"),
 )
@@ -296,6 +296,11 @@ class Somebody:
             present = [name for name in ("notes", "nicknames", "phones", "description", "locations") if item.get(name)]
             if present:
                 self.world.store(kind).edit(item["id"], {self._chance.choice(present): None})
+
+    def touch_there(self, kind: str) -> None:
+        """Let the server say that an item was changed of which nothing was but the time."""
+        if item := self._item(kind):
+            self.world.store(kind).put({**item, "updated": f"2030-01-01T00:{next(self._numbers) % 60:02}:00Z"})
 
     def _fresh(self, kind: str, uid: str) -> dict[str, Any]:
         if kind == "contacts":
