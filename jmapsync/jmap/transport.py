@@ -363,9 +363,18 @@ def _translated(url: str, proxy: Proxy | None, bounds: Bounds) -> Iterator[None]
             advice="Check the proxy and the sign-in to it, or name the host in NO_PROXY.",
         ) from error
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
+        if _breaks_http_2(error):
+            raise BrokenOffError(f"{host} stopped answering as HTTP/2 provides for ({str(error)[:200]}).") from error
         raise ServerError(f"The server named an address that cannot be used: {shown(url)}.") from error
     except (httpx.HTTPError, httpx.StreamError) as error:
         raise BrokenOffError(f"{host} stopped answering ({_told(error, bounds)}).") from error
+
+
+def _breaks_http_2(error: BaseException | None) -> bool:
+    """Tell whether h2 refused what the server sent: httpcore calls that a mistake of this side."""
+    while error is not None and not type(error).__module__.startswith("h2."):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _unreached(url: str, proxy: Proxy | None, why: str, *, waited: float) -> UnreachedError:

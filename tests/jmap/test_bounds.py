@@ -336,6 +336,35 @@ async def test_pings_of_http_2_are_no_progress_and_the_next_request_gets_another
         assert made == 2
 
 
+@pytest.mark.parametrize(
+    "frames",
+    [
+        "000000 05 04 00000001",  # PUSH_PROMISE, which was not allowed
+        "000001 01 04 00000001 88 000001 01 04 00000001 88",  # a second head
+        "000006 04 00 00000000 000500000001",  # a size of frames that none may have
+        "ffffff 00 00 00000001 00",  # a frame that is longer than any may be
+        "000001 01 04 00000001 ff",  # a head that HPACK cannot read
+        "000001 00 08 00000001 ff",  # more padding than there is
+        "000004 08 00 00000001 00000000",  # a window that grows by nothing
+    ],
+)
+async def test_what_http_2_does_not_provide_for_is_the_connection_s_end_and_no_wrong_address(
+    authority: trustme.CA, frames: str
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(bytes.fromhex("000000 04 00 00000000 000000 04 01 00000000"))
+        received = b""
+        while b"\x00\x00\x00\x01" not in received[24:] and len(received) < 200:
+            received += await reader.read(65536)
+        writer.write(bytes.fromhex(frames))
+        await asyncio.sleep(3600)
+
+    tls = server_context(authority, "h2", "http/1.1")
+    async with wild(serve, tls) as host, client(f"https://{host}/session", bounds=Bounds(silence=5, connect=5)) as c:
+        with pytest.raises(BrokenOffError, match=rf"{host} stopped answering"):
+            await c.session()
+
+
 async def test_a_retry_counts_the_time_that_passed_in_silence(prepared: Peer) -> None:
     prepared.on("/api", Answer(delay=3600))
     async with Client(f"{prepared.url}/session", BearerCredential("sesame"), max_wait=0.5) as c:
