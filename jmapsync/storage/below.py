@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 HANDLES = "/proc/self/fd"
+_LONGEST = 4096 - 262
+"""Octets of the path of a directory: with room for a file's name, so that programs can open files by their paths (PATH_MAX)."""
 _MOST = 96
 """Directories that are open at a time."""
 
@@ -61,7 +63,9 @@ class Below:
         return f"{self.at(above)}/{name}"
 
     def make(self, path: str) -> str:
-        """Make a directory unless it is there, and return what `at` returns. Raises OSError as `at` does."""
+        """Make a directory unless it is there, and return what `at` returns. Raises OSError as `at` does, and with ENAMETOOLONG."""
+        if len(os.fsencode(f"{self._root}/{path}")) > _LONGEST:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), f"{self._root}/{path}")
         spot = self.spot(path)
         with contextlib.suppress(FileExistsError), telling_refusals(making=True):
             os.mkdir(spot, 0o700)

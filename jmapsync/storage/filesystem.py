@@ -94,7 +94,7 @@ def examine(directory: Path) -> FileSystem:
 
 def peculiarities_at(path: Path) -> list[str]:
     """Return what the file system does otherwise on which a root lies, or is to be made; nothing where nothing can be tried."""
-    at = next((one for one in (path, *path.parents) if one.is_dir()), None)
+    at = next((one for one in (path, *path.parents) if os.path.isdir(one)), None)  # Path.is_dir raises where it may not look
     if at is None:
         return []
     with contextlib.suppress(OSError):

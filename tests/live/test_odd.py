@@ -8,7 +8,7 @@ import pytest
 
 from tests.live.compare import assert_same, on_server
 from tests.live.imap import Draft
-from tests.mirror import Mirror
+from tests.mirror import Mirror, places_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,7 @@ def test_case_56_odd_local_messages_arrive_or_are_held_back_by_name(account: Acc
     empty = mirror.drop("INBOX", b"")
     report = mirror.sync()
     assert report.to_server.created == len(GOOD)
-    held = {problem.item.rpartition("/")[2] for problem in report.problems}
+    held = {place.rpartition("/")[2] for place in places_of(report.problems)}
     assert held == {*refused, empty.name}
     assert report.exit_code == 3
     on_wire = {one[0].replace(b"\r\n", b"\n") for one in on_server(account)["INBOX"]}

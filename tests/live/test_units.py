@@ -84,7 +84,7 @@ def test_a_missing_credential_is_no_failure_of_the_unit(service: Service) -> Non
     service.configure(secret='credential = "jmapsync"')
     service.start()
     assert service.state() == "active"
-    assert "sign" in service.status().lower()
+    assert "no credential named jmapsync" in service.status()
     assert re.search(r"^<[34]>.*credential", service.log(), re.MULTILINE)
 
 
