@@ -30,7 +30,7 @@ from jmapsync.storage.remote.side import MailSide
 from tests.live.compare import LETTERS, Shown, on_disk, stored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
     from pathlib import Path
 
     import httpx
@@ -68,6 +68,7 @@ class Mirror:
     """Given the ledger and both sides of a run; what it returns is used instead."""
     token: Callable[[], str] = lambda: secrets.token_hex(4)
     clock: Callable[[], float] = time.time
+    runner: Callable[[Coroutine[Any, Any, Any]], Any] = asyncio.run
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     requests: int = 0
     restored: Restored | None = None
@@ -84,11 +85,12 @@ class Mirror:
             return error.exit_code
 
     def run(self, **options: Any) -> AccountReport:  # noqa: ANN401 # as `Options` takes them
-        return asyncio.run(self._run(Options(**options)))
+        report: AccountReport = self.runner(self._run(Options(**options)))
+        return report
 
     def restore(self, selection: Selection | None = None) -> Restored:
         """Put back what the server lacks, as `jmapsync restore` does."""
-        report = asyncio.run(self._run(Options(full=True), selection or Selection()))
+        report = self.runner(self._run(Options(full=True), selection or Selection()))
         assert self.restored is not None, report.kinds["mail"].sentences
         return self.restored
 

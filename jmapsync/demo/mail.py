@@ -130,13 +130,14 @@ class MailStore:
                 self._count(email, 1)
                 self.record("Email", email.id)
 
-    def remove_email(self, email_id: str) -> None:
-        """Destroy a message; its blob stays downloadable, as servers keep it for a while."""
+    def remove_email(self, email_id: str, *, silent: bool = False) -> None:
+        """Destroy a message; its blob stays downloadable, as servers keep it for a while. `silent`: no log tells of it."""
         with self.transaction():
             email = self.emails.pop(email_id)
             self._by_blob[email.blob_id].remove(email_id)
             self._count(email, -1)
-            self.record("Email", email_id, dead=True)
+            if not silent:
+                self.record("Email", email_id, dead=True)
 
     def add_mailbox(self, name: str, parent_id: str | None, role: str | None, sort_order: int = 0) -> Mailbox:
         """Add a mailbox; the rules of names and roles are the caller's to check."""
@@ -157,10 +158,8 @@ class MailStore:
             for email in [email for email in self.emails.values() if mailbox_id in email.mailbox_ids]:
                 if others := email.mailbox_ids - {mailbox_id}:
                     self.update_email(email, mailbox_ids=others)
-                elif self.dialect.mailbox_destruction == "silent":
-                    del self.emails[email.id]
                 else:
-                    self.remove_email(email.id)
+                    self.remove_email(email.id, silent=self.dialect.mailbox_destruction == "silent")
             del self.mailboxes[mailbox_id]
             modseq = self.record("Mailbox", mailbox_id, dead=True)
             if self.dialect.mailbox_destruction_ends_states:

@@ -23,6 +23,7 @@ import httpx
 from jmapsync.ledger import Ledger
 from jmapsync.storage import atomic
 from jmapsync.storage.below import shown
+from tests.sim.instant import DirectTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -152,7 +153,7 @@ class _Watched:
 
 class _WatchedTransport(httpx.AsyncBaseTransport):
     def __init__(self, app: Any, fate: Fate) -> None:
-        self._inner = httpx.ASGITransport(app=app)
+        self._inner = DirectTransport(app)
         self._fate = fate
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

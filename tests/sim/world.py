@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from unittest import mock
 
-import httpx
-
 from jmapsync.demo import DemoServer
 from jmapsync.demo.freedoms import NONE
 from jmapsync.ledger import Ledger
 from tests.mirror import Mirror
 from tests.sim.fate import DiedError, Fate
+from tests.sim.instant import DirectTransport, run_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,10 +96,11 @@ class World:
             self.state,
             exclude=self.exclude,
             session=self._session,
-            transport=fate.transport(self._app) if fate else httpx.ASGITransport(app=self._app),
+            transport=fate.transport(self._app) if fate else DirectTransport(self._app),
             wrap=fate.wrap if fate else _as_it_is,
             token=lambda: f"{next(self._tokens):08x}",
             clock=lambda: self.now,
+            runner=run_at_once,
         )
 
     def sync(self, fate: Fate | None = None, **options: bool) -> KindReport:
