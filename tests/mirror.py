@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from jmapsync.demo.account import Account
     from jmapsync.demo.records import Mailbox
     from jmapsync.engine.restore import Restored
+    from jmapsync.engine.verify import Proof
     from jmapsync.kinds import Kind
 
 
@@ -51,6 +52,7 @@ class Mirror:
     root: Path
     state: Path
     kind: Kind = MAIL
+    direction: str = "both"
     on_delete: str = "trash"
     keep_crlf: bool = False
     layout: str = "nested"
@@ -73,6 +75,8 @@ class Mirror:
     requests: int = 0
     restored: Restored | None = None
     """What the last restore did."""
+    proved: Proof | None = None
+    """What the last verification found."""
 
     def sync(self, **options: bool) -> KindReport:
         return self.run(**options).kinds["mail"]
@@ -94,7 +98,13 @@ class Mirror:
         assert self.restored is not None, report.kinds["mail"].sentences
         return self.restored
 
-    async def _run(self, options: Options, selection: Selection | None = None) -> AccountReport:
+    def verify(self) -> Proof:
+        """Prove both sides equal, as `jmapsync verify` does."""
+        report = self.runner(self._run(Options(full=True, dry=True), proving=True))
+        assert self.proved is not None, report.kinds["mail"].sentences
+        return self.proved
+
+    async def _run(self, options: Options, selection: Selection | None = None, *, proving: bool = False) -> AccountReport:
         if not options.dry:
             self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.state / "ledger.sqlite"
@@ -124,8 +134,11 @@ class Mirror:
                     remote = MailSide(client, account, spool, on_delete=self.on_delete, selective=not patterns.is_all)
                     tags = TagSide(local.tree, "test", self.tags, dry=options.dry, token=self.token) if self.tags else None
                     both = self.wrap(local), self.wrap(remote)
-                    sides = Sides(self.kind, account.id, *both, patterns=patterns, tags=tags)
-                    if selection is None:
+                    kind = self.kind.pulled_only() if self.direction == "pull" else self.kind
+                    sides = Sides(kind, account.id, *both, patterns=patterns, tags=tags)
+                    if proving:
+                        self.proved = (await run.verify([sides])).get(kind.name)
+                    elif selection is None:
                         await run.run([sides], client.together)
                     else:
                         self.restored = await run.restore(sides, selection, None)

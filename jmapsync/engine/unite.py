@@ -50,9 +50,10 @@ def _united(one: Record, other: Record) -> Record:
 def together(one: Version, other: Version) -> Version:
     """Return what the files of two versions of one message say together, the first one's content.
 
-    A folder is to be left only where each of its files is marked deleted; a mark beside a file without one is taken off.
+    A folder is to be left only where each of its files is marked deleted; a mark beside a file without one is taken off. Where
+    they show different keywords, none of them shows all.
     """
     marked = one.leaving | other.leaving
     leaving = marked - one.kept - other.kept
-    untidy = one.untidy or other.untidy or leaving != marked
+    untidy = one.untidy or other.untidy or leaving != marked or one.tags != other.tags
     return replace(one, tags=one.tags | other.tags, homes=one.homes | other.homes, leaving=leaving, untidy=untidy)

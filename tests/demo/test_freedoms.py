@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jmapsync.demo import DemoServer
+from jmapsync.demo import CYRUS_312, DemoServer
 from jmapsync.demo.freedoms import Freedoms, form_id
 from jmapsync.demo.shaping import keep_item
 from tests.contract.peer import Peer, message
@@ -179,3 +180,14 @@ def test_the_utc_times_of_an_event_come_where_no_properties_are_named() -> None:
         assert (shown["utcStart"], shown["utcEnd"]) == ("2026-12-07T10:00:00Z", "2026-12-08T01:00:00Z")
         [named] = peer.one("CalendarEvent/get", {"ids": None, "properties": ["start"]})["list"]
         assert set(named) == {"id", "start"}
+
+
+def test_what_goes_silently_with_its_mailbox_may_be_imported_again() -> None:
+    account = DemoServer(dialect=dataclasses.replace(CYRUS_312, mailbox_destruction="silent")).account
+    account.create_mailbox("Lists")
+    account.deliver(b"Subject: one\r\n\r\n", ["Lists"])
+    blob = next(iter(account.emails.values())).blob_id
+    state = account.state("Email")
+    account.destroy_mailbox("Lists")
+    assert (account.emails, account.emails_of_blob(blob)) == ({}, [])
+    assert account.logs["Email"].page(int(state)).destroyed == []

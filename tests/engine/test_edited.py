@@ -138,3 +138,18 @@ def test_an_old_version_that_cannot_be_removed_is_mirrored_beside_the_new_one(
     assert_mirrored(server.account, mirror)
     assert len(mirror.files("INBOX")) == 2
     assert_converges(server.account, mirror)
+
+
+@pytest.mark.parametrize(("letters", "others"), [("S", ""), ("", "FR"), ("S", "F")])
+def test_copies_of_an_edited_message_that_show_other_flags_come_to_show_all(
+    server: DemoServer, mirror: Mirror, email: str, letters: str, others: str
+) -> None:
+    file = mirror.files("INBOX")[0]
+    edit(file, LONGER)
+    edit(mirror.drop("Archive", LONGER, sub="cur", info=f":2,{others}"), LONGER)  # as `cp -p` copies it
+    file = mirror.flag(file, letters)
+    file.rename(mirror.folder("Sent") / "cur" / file.name)
+    assert_converges(server.account, mirror)
+    words = {"S": "$seen", "F": "$flagged", "R": "$answered"}
+    kept = [one for one in server.account.emails.values() if one.id != email]
+    assert [one.keywords for one in kept] == [{words[letter] for letter in letters + others}]

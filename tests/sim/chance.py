@@ -53,11 +53,11 @@ class Player:
     # here
 
     def _file(self) -> Path | None:
-        files = [file for folder in FOLDERS if (self.world.root / folder / "cur").is_dir() for file in self.world.files(folder)]
+        files = [file for folder in FOLDERS if (self.world.place(folder) / "cur").is_dir() for file in self.world.files(folder)]
         return self._chance.choice(files) if files else None
 
     def _folder(self) -> str:
-        return self._chance.choice([folder for folder in FOLDERS if (self.world.root / folder / "cur").is_dir()] or ["INBOX"])
+        return self._chance.choice([folder for folder in FOLDERS if (self.world.place(folder) / "cur").is_dir()] or ["INBOX"])
 
     def flag(self) -> None:
         if file := self._file():
@@ -67,7 +67,7 @@ class Player:
     def move(self) -> None:
         if file := self._file():
             target = self._folder()
-            if target != str(file.parent.parent.relative_to(self.world.root)) and not self._is_in(file, target):
+            if target != self.world.path_of(str(file.parent.parent)) and not self._is_in(file, target):
                 self.world.move(_standard(file), target)
 
     def copy(self) -> None:
@@ -91,7 +91,7 @@ class Player:
 
     def write(self) -> None:
         folder = self._folder()
-        if (self.world.root / folder / "tmp").is_dir():
+        if (self.world.place(folder) / "tmp").is_dir():
             self.world.drop(folder, local_letter(self._word()))
 
     def edit(self) -> None:

@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from tests.sim.chance import Player, word_in
+from tests.sim.world import maildirs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,14 +43,15 @@ class Householder(Player):
     # here
 
     def _folders(self) -> list[str]:
-        root = self.world.root
-        return sorted(str(cur.parent.relative_to(root)) for cur in root.rglob("cur") if cur.parent != root)
+        return sorted(self.world.path_of(folder) for folder in maildirs(str(self.world.root)))
 
     def _folder(self) -> str:
         return self._chance.choice(self._folders() or ["INBOX"])
 
     def _file(self) -> Path | None:
-        files = [file for file in self.world.files() if file.parts[-3] != "Trash"]  # what is deleted there is destroyed
+        files = [
+            file for file in self.world.files() if self.world.path_of(str(file.parent.parent)) != "Trash"
+        ]  # what is deleted there is destroyed
         return self._chance.choice(files) if files else None
 
     def _own(self) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import selectors
-import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +15,7 @@ from starlette.routing import Match, Route
 from tests.sim.virtual import StuckError
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Coroutine, Iterator, Mapping
 
     from starlette.applications import Starlette
@@ -123,7 +123,9 @@ class DirectTransport(httpx.AsyncBaseTransport):
         for route in self._routes:
             match, more = route.matches(scope)
             if match is Match.FULL:
-                response = await more["endpoint"](Request(scope | more, receive, send))
-                data = response.body if hasattr(response, "body") else b"".join([bytes(part) async for part in response.body_iterator])
+                response = await more["endpoint"](Request({**scope, **more}, receive, send))
+                data = (
+                    response.body if hasattr(response, "body") else b"".join([bytes(part) async for part in response.body_iterator])
+                )
                 return httpx.Response(response.status_code, headers=response.raw_headers, stream=httpx.ByteStream(data))
         return httpx.Response(404)

@@ -16,6 +16,7 @@ from unittest import mock
 
 from jmapsync.demo import DemoServer
 from jmapsync.demo.freedoms import NONE
+from jmapsync.formats.patterns import Patterns
 from jmapsync.ledger import Ledger
 from tests.mirror import Mirror
 from tests.sim.fate import DiedError, Fate
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from jmapsync.demo.dialect import Dialect
     from jmapsync.demo.freedoms import Freedoms
     from jmapsync.engine.report import KindReport
+    from jmapsync.engine.restore import Restored
+    from jmapsync.engine.verify import Proof
     from jmapsync.planner.model import Version
 
 NOW = 1_750_000_000
@@ -45,6 +48,17 @@ OURS = re.compile(r"[0-9]+\.J[0-9]+R")
 
 
 @dataclass(frozen=True)
+class Ways:
+    """How the mirror of a world is configured."""
+
+    direction: str = "both"
+    on_delete: str = "trash"
+    layout: str = "nested"
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Picture:
     """What both sides hold, without the names and ids that differ from run to run."""
 
@@ -55,17 +69,23 @@ class Picture:
     shelf: int
 
 
+USUAL = Ways()
+
+
 class World:
     """One account on an embedded server and one mirror of it."""
 
-    def __init__(self, base: Path, dialect: Dialect, server: DemoServer | None = None, freedoms: Freedoms = NONE) -> None:
+    def __init__(
+        self, base: Path, dialect: Dialect, server: DemoServer | None = None, freedoms: Freedoms = NONE, ways: Ways = USUAL
+    ) -> None:
         """Make a world with a server of its own, or with one that other worlds have too."""
         self.base = base
         self.now = NOW
         """What the clock of the mirror says."""
         self.requests = 0
         """HTTP requests of the last run."""
-        self.exclude: tuple[str, ...] = ()
+        self.ways = ways
+        self.exclude = ways.exclude
         """The mailboxes that the configuration leaves out."""
         self.server = server or DemoServer(dialect=dialect, freedoms=freedoms)
         self.account = self.server.account
@@ -84,6 +104,19 @@ class World:
     def state(self) -> Path:
         return self.base / "state"
 
+    def place(self, path: str) -> Path:
+        """Return where a folder lies, whose name needs no escapes."""
+        if self.ways.layout == "nested":
+            return self.root / path
+        return self.root if path == "INBOX" else self.root / f".{path.replace('/', '.')}"
+
+    def path_of(self, folder: str) -> str:
+        """Return the path of a folder that lies somewhere."""
+        place = os.path.relpath(folder, self.root)
+        if self.ways.layout == "nested":
+            return place
+        return "INBOX" if place == "." else place.removeprefix(".").replace(".", "/")
+
     # runs
 
     def mirror(self, fate: Fate | None) -> Mirror:
@@ -94,6 +127,10 @@ class World:
             "demo",
             self.root,
             self.state,
+            direction=self.ways.direction,
+            on_delete=self.ways.on_delete,
+            layout=self.ways.layout,
+            include=self.ways.include,
             exclude=self.exclude,
             session=self._session,
             transport=fate.transport(self._app) if fate else DirectTransport(self._app),
@@ -105,16 +142,27 @@ class World:
 
     def sync(self, fate: Fate | None = None, **options: bool) -> KindReport:
         """Run once, in this thread alone, so that the same world takes the same steps. Raises DiedError."""
+        return self._do(lambda mirror: mirror.sync(**options), fate)
+
+    def restore(self) -> Restored:
+        """Put back what the server lacks and the disk has."""
+        return self._do(Mirror.restore)
+
+    def verify(self) -> Proof:
+        """Prove both sides equal; nothing is written."""
+        return self._do(Mirror.verify)
+
+    def _do(self, what: Callable[[Mirror], Result], fate: Fate | None = None) -> Result:
         mirror = self.mirror(fate)
         process = mock.patch("os.getpid", return_value=next(self._processes))
         try:
             with fate.over(self.base) if fate else nullcontext(), process, mock.patch("asyncio.to_thread", _in_this_thread):
-                report = mirror.sync(**options)
+                result = what(mirror)
         finally:
             if fate is not None and fate.trouble is not None:
                 raise fate.trouble
         self._session, self.requests = mirror.session, mirror.requests
-        return report
+        return result
 
     def die(self, step: int, *, every_call: bool = False, slips: dict[int, Callable[[], None]] | None = None) -> Fate:
         """Run and die at a step, or live to the end when there are fewer; see `Fate`."""
@@ -145,7 +193,7 @@ class World:
         assert ledger is not None
         shelf = len(ledger.shelf())
         ledger.close()
-        folders = sorted(os.path.relpath(one, self.root) for one in maildirs(os.fspath(self.root)))
+        folders = sorted(self.path_of(one) for one in maildirs(os.fspath(self.root)))
         return Picture(tuple(folders), tuple(sorted(self._boxes().values())), tuple(self.on_disk()), tuple(self.on_server()), shelf)
 
     def _boxes(self) -> dict[str, str]:
@@ -170,7 +218,7 @@ class World:
             table = Path(folder, "dovecot-keywords")
             lines = table.read_text().splitlines() if table.exists() else []
             names = LETTERS | {chr(ord("a") + int(line.split()[0])): line.split()[1] for line in lines}
-            path = os.path.relpath(folder, self.root)
+            path = self.path_of(folder)
             for sub in ("cur", "new"):
                 for name in os.listdir(f"{folder}/{sub}"):
                     # A letter that no table explains came along from another folder, and says nothing.
@@ -184,9 +232,12 @@ class World:
 
         A user's own file may have other line ends than the server's copy, and its own time; a file of ours has neither.
         """
-        server = self.on_server()
-        expected = sorted((home, _lf(data), words) for homes, data, words, _ in server for home in homes)
-        assert sorted((home, _lf(data), words) for home, data, words in self.on_disk()) == expected
+        server, patterns = self.on_server(), Patterns(self.ways.include, self.exclude)
+        expected = sorted((home, _lf(data), words) for homes, data, words, _ in server for home in homes if patterns.covers(home))
+        here = sorted((home, _lf(data), words) for home, data, words in self.on_disk() if patterns.covers(home))
+        if self.ways.direction == "pull":
+            here = [one for one in here if one in expected]  # what is only here stays here
+        assert here == expected, f"only here: {_named(here, expected)}; only there: {_named(expected, here)}"
         ours = {(file.read_bytes(), int(file.stat().st_mtime)) for file in self.files() if OURS.match(file.name)}
         edited = {one for one in ours if one[1] == EDITED}
         assert ours - edited <= {(to_disk(data), at) for _, data, _, at in server}
@@ -241,7 +292,7 @@ class World:
     def files(self, folder: str = "") -> list[Path]:
         """Return messages of a folder, or of all, in the order of their bytes."""
         root = os.fspath(self.root)
-        folders = [os.path.join(root, folder)] if folder else maildirs(root)
+        folders = [os.fspath(self.place(folder))] if folder else maildirs(root)
         subs = (f"{one}/{sub}" for one in folders for sub in ("new", "cur") if os.path.isdir(f"{one}/{sub}"))
         found = sorted((_read(f"{sub}/{name}"), os.path.dirname(sub), f"{sub}/{name}") for sub in subs for name in os.listdir(sub))
         return [Path(path) for _, _, path in found]
@@ -253,10 +304,10 @@ class World:
     def drop(self, folder: str, content: bytes, *, sub: str = "new", info: str = "") -> Path:
         """Deliver a message as any mail program does, an hour ago."""
         name = f"{NOW}.T{next(self._names)}.test{info}"
-        temporary = self.root / folder / "tmp" / name
+        temporary = self.place(folder) / "tmp" / name
         temporary.write_bytes(content)
         os.utime(temporary, (NOW - 3600, NOW - 3600))
-        return temporary.rename(self.root / folder / sub / name)
+        return temporary.rename(self.place(folder) / sub / name)
 
     @staticmethod
     def flag(file: Path, letters: str) -> Path:
@@ -270,16 +321,16 @@ class World:
         return temporary.replace(file)
 
     def move(self, file: Path, folder: str) -> Path:
-        return file.rename(self.root / folder / file.parent.name / file.name)
+        return file.rename(self.place(folder) / file.parent.name / file.name)
 
     def copy(self, file: Path, folder: str) -> Path:
-        target = self.root / folder / "cur" / f"{NOW}.C{next(self._names)}.test:2,{file.name.partition(':2,')[2]}"
+        target = self.place(folder) / "cur" / f"{NOW}.C{next(self._names)}.test:2,{file.name.partition(':2,')[2]}"
         shutil.copy2(file, target)
         return target
 
     def mkdir(self, path: str) -> None:
         for part in ("cur", "new", "tmp"):
-            (self.root / path / part).mkdir(parents=True)
+            (self.place(path) / part).mkdir(parents=True)
 
     def email(self, word: bytes) -> str:
         """Return the id of the email that has a word in it."""
@@ -288,6 +339,15 @@ class World:
 
 def writes(report: KindReport) -> int:
     return report.to_disk.total + report.to_server.total
+
+
+def _named(some: list[Copy], others: list[Copy]) -> list[str]:
+    """Return the copies that are not among others, short enough for a line."""
+    return [
+        f"{home}:{data[-12:].strip().decode(errors='replace')}{list(words)}"
+        for home, data, words in some
+        if (home, data, words) not in others
+    ]
 
 
 def _lf(data: bytes) -> bytes:

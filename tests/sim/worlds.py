@@ -20,33 +20,30 @@ import traceback
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tests.sim.chance import Player, word_in
-from tests.sim.folders import Householder
+from jmapsync.demo.dialect import DIALECTS
 from tests.sim.instant import seldom_collected
-from tests.sim.legal import CATALOGUE, PROFILES, LegalServer, draw
+from tests.sim.legal import CATALOGUE, LegalServer, draw
+from tests.sim.legal_player import FOLDERS, MAIL, MESSAGES, SELDOM, SWAPS, Act, LegalPlayer
 from tests.sim.object_worlds import acts_of, play_objects
-from tests.sim.world import World, scratch, writes
+from tests.sim.verdict import assert_rest, assert_true
+from tests.sim.world import Ways, World, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jmapsync.engine.report import KindReport
-
-MOST_RUNS = 12
-"""Runs after which a world must be at rest."""
-MESSAGES = 6
-ENOUGH_CALLS = 6
-"""Calls in one request that let a run with nothing to do be one request."""
-MAIL = (
-    *("flag", "move", "copy", "delete", "write", "edit"),
-    *("flag_there", "move_there", "copy_there", "destroy_there", "deliver"),
-)
-FOLDERS = ("make", "rename", "remove", "make_there", "rename_there", "remove_there")
-SWAPS = ("swap", "swap_there")
-Act = tuple[str, int]
-"""What is done, and the seed of its choices; of `die` the step."""
+WAYS: dict[str, tuple[Any, ...]] = {
+    "direction": ("pull",),
+    "on_delete": ("keep", "destroy"),
+    "layout": ("maildir++",),
+    "include": (("INBOX", "Lists"), ("*ists*", "Archive", "Trash")),
+    "exclude": (("Archive",), ("Lists/*",), ("Lists",), ("Sent", "Junk"), ("INBOX",)),
+}
+"""How a mirror may be configured otherwise than usual."""
+OFTEN_WAYS = 0.06
+"""How often each of them is."""
+OFTEN_PROVED = 0.2
 
 
 @dataclass(frozen=True)
@@ -58,56 +55,25 @@ class Script:
     messages: int = MESSAGES
     objects: bool = False
     """Whether it is about contacts, calendars and tasks instead of mail."""
+    ways: dict[str, Any] = field(default_factory=dict)
+    """How the mirror is configured otherwise than usual."""
+    proved: bool = False
+    """Whether a verification has to agree at the end."""
 
     def text(self) -> str:
         """Return the script as JSON on one line, as `--script` takes it."""
         server = {"profile": self.server.profile, "choices": self.server.choices, "seed": self.server.seed}
-        return json.dumps({"server": server, "acts": self.acts, "messages": self.messages, "objects": self.objects})
+        mirror = {"ways": self.ways, "proved": self.proved}
+        return json.dumps({"server": server, "acts": self.acts, "messages": self.messages, "objects": self.objects, **mirror})
 
     @staticmethod
     def read(text: str) -> Script:
         """Return the script of such a line."""
         data = json.loads(text)
-        return Script(
-            LegalServer(**data["server"]), tuple((name, seed) for name, seed in data["acts"]), data["messages"], data["objects"]
-        )
-
-
-class LegalPlayer(Householder):
-    """Somebody who does at the server only what it allows."""
-
-    def __init__(self, world: World, seed: int, *, single: bool) -> None:
-        super().__init__(world, seed)
-        self.single = single
-        """Whether a message is in one mailbox only."""
-
-    def populate(self, messages: int = MESSAGES) -> None:
-        for path in ("Lists", "Lists/python"):
-            self.world.account.create_mailbox(path)
-        for _ in range(messages):
-            self.deliver()
-
-    def play(self, act: Act) -> None:
-        """Do one act; its choices are its own, so that leaving another one out changes few of them."""
-        name, seed = act
-        self._chance = random.Random(seed)
-        getattr(self, name)()
-
-    def edit(self) -> None:
-        """Edit a message that one file holds, and that both sides know."""
-        Player.edit(self)
-
-    def copy_there(self) -> None:
-        if not self.single:
-            super().copy_there()
-
-    def copy(self) -> None:
-        if not self.single:
-            super().copy()
-
-    def deliver(self) -> None:
-        most = 1 if self.single else self._chance.choice((1, 1, 1, 2))
-        self._deliver(sorted({self._any_box() for _ in range(most)}))
+        acts = tuple((name, seed) for name, seed in data["acts"])
+        ways = {key: tuple(value) if isinstance(value, list) else value for key, value in data.get("ways", {}).items()}
+        proved = bool(data.get("proved"))
+        return Script(LegalServer(**data["server"]), acts, data["messages"], data["objects"], ways, proved)
 
 
 def script_of(seed: int, profile: str = "", *, objects: bool = False) -> Script:
@@ -116,15 +82,20 @@ def script_of(seed: int, profile: str = "", *, objects: bool = False) -> Script:
     if objects:
         return Script(draw(seed, profile, objects=True), tuple(acts_of(chance)), objects=True)
     acts: list[Act] = []
-    known = (*MAIL, *FOLDERS, chance.choice(SWAPS)) if chance.random() < 0.4 else MAIL
+    ways = {name: chance.choice(values) for name, values in WAYS.items() if chance.random() < OFTEN_WAYS}
+    known = (*MAIL, *FOLDERS, chance.choice(SWAPS)) if chance.random() < 0.4 and not ways else MAIL
+    seldom = chance.choice((0.0, 0.0, 0.15))
     for _ in range(chance.choice((1, 2, 3))):
-        acts += [(chance.choice(known), chance.randrange(1 << 30)) for _ in range(chance.choice((1, 3, 6)))]
+        acts += [
+            (chance.choice(SELDOM if chance.random() < seldom else known), chance.randrange(1 << 30))
+            for _ in range(chance.choice((1, 3, 6)))
+        ]
         if chance.random() < 0.3:
             acts.append(("die", chance.randint(1, 150)))
         elif chance.random() < 0.7:
             acts.append(("run", 0))
     first: list[Act] = [("die", chance.randint(1, 150))] if chance.random() < 0.1 else []
-    return Script(draw(seed, profile), (*first, ("run", 0), *acts))
+    return Script(draw(seed, profile), (*first, ("run", 0), *acts), ways=ways, proved=chance.random() < OFTEN_PROVED)
 
 
 def run_script(script: Script) -> None:
@@ -133,7 +104,7 @@ def run_script(script: Script) -> None:
         play_objects(script.server, script.acts)
         return
     with scratch() as base:
-        world = World(base, script.server.dialect(), freedoms=script.server.freedoms())
+        world = World(base, script.server.dialect(), freedoms=script.server.freedoms(), ways=Ways(**script.ways))
         limits = world.server.limits
         player = LegalPlayer(world, script.server.seed, single=limits.max_mailboxes_per_email == 1)
         player.populate(script.messages)
@@ -141,61 +112,14 @@ def run_script(script: Script) -> None:
             world.account.set_rights(path, **{right: False})
         for act in script.acts:
             if act[0] == "run":
-                _assert_true(world, world.sync())
+                assert_true(world, world.sync())
             elif act[0] == "die":
                 world.die(act[1])
             else:
                 player.play(act)
         if world.server.service.shape is not None:
             world.server.service.shape.quiet = True
-        _assert_rest(world, player, script.server)
-
-
-def _assert_true(world: World, report: KindReport) -> None:
-    """Fail unless a run that reports success did all there was to do."""
-    if report.exit_code == 0 and report.state.value == "synced" and not report.withheld:
-        world.assert_same()
-
-
-def _is_well(report: KindReport, server: LegalServer) -> bool:
-    """Tell whether a report names nothing but what this server cannot do, or what it let nobody do."""
-    expected = ["no Trash mailbox"] if not server.choices.get("roles", True) else []
-    expected += ["does not allow"] if server.denied() else []
-    problems = [one for one in report.problems if not any(words in one.why for words in expected)]
-    return not problems and report.state.value == "synced" and (report.exit_code == 0 or bool(report.conflicts or report.problems))
-
-
-def _assert_rest(world: World, player: LegalPlayer, server: LegalServer) -> None:
-    reports = []
-    for _ in range(MOST_RUNS):
-        reports.append(world.sync())
-        if not writes(reports[-1]) and not reports[-1].folders.total and _is_well(reports[-1], server):
-            break
-    else:
-        told = [(one.exit_code.name, one.problems, one.sentences) for one in reports[-1:]]
-        raise AssertionError(f"not at rest after {MOST_RUNS} runs: {told}")
-    conflicts, problems = reports[-1].conflicts, reports[-1].problems
-    if not problems:
-        world.assert_same()
-    found = Counter(word_in(data) for _, data, _, _ in world.on_server())
-    kept = found.keys() | {word_in(file.read_bytes()) for file in (world.state / "shelf").glob("*")}
-    kept |= {word_in(data) for _, data, _ in world.on_disk()} if problems else set()
-    assert player.safe <= kept, f"missing: {sorted(player.safe - kept)}"
-    assert max(found.values(), default=1) == 1, f"doubled: {[word for word, count in found.items() if count > 1]}"
-    assert found.keys() <= player.safe | player.doomed, f"from nowhere: {sorted(found.keys() - player.safe - player.doomed)}"
-    assert not conflicts or server.denied(), "a conflict over messages"
-    assert world.leftovers() == []
-    before = world.look()
-    counts: list[int] = []
-    one_asks_once = (
-        world.server.limits.max_calls_in_request >= ENOUGH_CALLS and not world.server.freedoms.cannot_calculate and not problems
-    )
-    while len(counts) < 1 + one_asks_once and counts != [1]:
-        report = world.sync()
-        assert (writes(report), report.folders.total, report.problems) == (0, 0, problems), report
-        counts.append(world.requests)
-    assert world.look() == before
-    assert not one_asks_once or counts[-1] == 1, f"{counts} requests with nothing to do"
+        assert_rest(world, player, script.server, proved=script.proved)
 
 
 def failure_of(script: Script) -> str:
@@ -243,6 +167,10 @@ def _shorter(script: Script) -> Iterator[Script]:
                 yield replace(script, acts=acts[:start] + acts[start + size :])
     for name in script.server.choices:
         yield replace(script, server=script.server.without(name))
+    for name in script.ways:
+        yield replace(script, ways={key: value for key, value in script.ways.items() if key != name})
+    if script.proved:
+        yield replace(script, proved=False)
     if script.server.profile != "rfc":
         yield replace(script, server=replace(script.server, profile="rfc"))
     if script.messages > 1:
@@ -267,6 +195,8 @@ def search(first: int, count: int, profile: str, *, objects: bool = False) -> Re
             script = script_of(seed, profile, objects=objects)
             result.reached.update(f"{key}={value}" for key, value in script.server.choices.items())
             result.reached[f"profile={script.server.profile}"] += 1
+            result.reached.update(f"{key}={value}" for key, value in script.ways.items())
+            result.reached.update(f"act {name}" for name, _ in script.acts)
             if failure := failure_of(script):
                 result.failures.append((seed, failure))
             result.worlds += 1
@@ -333,7 +263,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.sim.worlds", description=__doc__)
     parser.add_argument("--worlds", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0, help="of the first world; the next run goes on at seed + worlds")
-    parser.add_argument("--profile", choices=PROFILES, default="", help="the server that others differ from; default: any")
+    parser.add_argument("--profile", choices=list(DIALECTS), default="", help="the server that others differ from; default: any")
     parser.add_argument("--objects", action="store_true", help="worlds of contacts, calendars and tasks instead of mail")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--shown", type=int, default=3, help="failures shown of each kind")

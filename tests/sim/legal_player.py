@@ -1,0 +1,140 @@
+"""Act in a world of a legal server: what its clients, the people at the disk, its keeper and the mirror's own commands do."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from tests.sim.chance import Player, word_in
+from tests.sim.folders import Householder
+from tests.sim.legal import LIMITS
+from tests.sim.world import writes
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+MESSAGES = 6
+Act = tuple[str, int]
+"""What is done, and the seed of its choices; of `die` the step."""
+MAIL = (
+    *("flag", "move", "copy", "delete", "write", "edit"),
+    *("flag_there", "move_there", "copy_there", "destroy_there", "deliver"),
+)
+FOLDERS = ("make", "rename", "remove", "make_there", "rename_there", "remove_there")
+SWAPS = ("swap", "swap_there")
+SELDOM = ("forget", "limit", "restore", "full", "slip")
+"""What happens now and then between other acts."""
+MOVING_LIMITS = (
+    "max_objects_in_get",
+    "max_objects_in_set",
+    "max_calls_in_request",
+    "max_size_request",
+    "max_query_limit",
+    "max_changes",
+)
+LATEST_SLIP = 150
+
+
+class LegalPlayer(Householder):
+    """Somebody who does at the server only what it allows."""
+
+    def __init__(self, world: World, seed: int, *, single: bool) -> None:
+        super().__init__(world, seed)
+        self.single = single
+        """Whether a message is in one mailbox only."""
+        self.deleted = False
+        """Whether anything was deleted on the disk, which may make the guard ask."""
+
+    def populate(self, messages: int = MESSAGES) -> None:
+        for path in ("Lists", "Lists/python"):
+            self.world.account.create_mailbox(path)
+        for _ in range(messages):
+            self.deliver()
+
+    def play(self, act: Act) -> None:
+        """Do one act; its choices are its own, so that leaving another one out changes few of them."""
+        name, seed = act
+        self._chance = random.Random(seed)
+        getattr(self, name)()
+
+    # messages
+
+    def edit(self) -> None:
+        """Edit a message that one file holds, and that both sides know."""
+        Player.edit(self)
+
+    def delete(self) -> None:
+        """Delete a file; where the mirror is to destroy what is deleted, the message may be gone with its last copy."""
+        if self.world.ways.on_delete == "destroy":
+            before = [file.read_bytes() for file in self.world.files()]
+            super().delete()
+            after = {file.read_bytes() for file in self.world.files()}
+            for content in before:
+                if content not in after:
+                    self._doom(word_in(content))
+        else:
+            super().delete()
+        self.deleted = True
+
+    def remove(self) -> None:
+        super().remove()
+        self.deleted = True
+
+    def copy_there(self) -> None:
+        if not self.single:
+            super().copy_there()
+
+    def copy(self) -> None:
+        if not self.single:
+            super().copy()
+
+    def deliver(self) -> None:
+        most = 1 if self.single else self._chance.choice((1, 1, 1, 2))
+        self._deliver(sorted({self._any_box() for _ in range(most)}))
+
+    # the server's keeper
+
+    def forget(self) -> None:
+        """Let the server forget what changed (RFC 8620, 5.2: it need not keep it)."""
+        for log in self.world.account.logs.values():
+            log.forget()
+
+    def limit(self) -> None:
+        """Let the server have another limit from now on, which its session's state tells of (RFC 8620, 2)."""
+        if self.world.server.service.dialect.fixed_session_state is None:
+            name = self._chance.choice(MOVING_LIMITS)
+            setattr(self.world.server.limits, name, self._chance.choice(LIMITS[name]))
+
+    # the mirror's own commands
+
+    def full(self) -> None:
+        """Run and look at everything."""
+        self.world.sync(full=True)
+
+    def slip(self) -> None:
+        """Run, and let somebody act in the middle of it."""
+        step, name, seed = self._chance.randint(1, LATEST_SLIP), self._chance.choice(MAIL), self._chance.randrange(1 << 30)
+        self.world.die(0, slips={step: lambda: self.play((name, seed))})
+
+    def restore(self) -> None:
+        """Destroy messages as another client does, and put back those that the disk still has: once."""
+        world, account = self.world, self.world.account
+        gone = self._chance.sample(sorted(account.emails), min(len(account.emails), self._chance.choice((1, 2, 3))))
+        words = [word_in(account.raw(email)) for email in gone]
+        here = {word_in(file.read_bytes()) for file in world.files()}
+        for email, word in zip(gone, words, strict=True):
+            self._doom(word)
+            account.destroy(email)
+        if world.ways.direction == "pull":
+            return
+        report = world.restore().report
+        if report.exit_code != 0 or report.problems:
+            return
+        there = [word_in(account.raw(email)) for email in account.emails]
+        for word in words:
+            if word in here:
+                assert there.count(word) == 1, f"{word} is {there.count(word)} times on the server after a restore"
+                self.doomed.discard(word)
+                self.safe.add(word)
+        again = world.restore().report
+        assert again.exit_code != 0 or not writes(again), f"a second restore wrote {again.to_server}"

@@ -1,0 +1,98 @@
+"""Say whether a world of a legal server is as it must be, without a model of the server: at rest, nothing lost, nothing false."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from jmapsync.engine.report import State
+from tests.sim.chance import word_in
+from tests.sim.world import writes
+
+if TYPE_CHECKING:
+    from jmapsync.engine.report import KindReport
+    from tests.sim.legal import LegalServer
+    from tests.sim.legal_player import LegalPlayer
+    from tests.sim.world import World
+
+MOST_RUNS = 12
+"""Runs after which a world must be at rest."""
+ENOUGH_CALLS = 6
+"""Calls in one request that let a run with nothing to do be one request."""
+WRITING = ("Email/set", "Email/import", "Mailbox/set", "Blob/upload", "upload")
+
+
+def assert_true(world: World, report: KindReport) -> None:
+    """Fail unless a run that reports success did all there was to do."""
+    if report.exit_code == 0 and report.state.value == "synced" and not report.withheld:
+        _assert_same(world)
+
+
+def assert_unwritten(world: World) -> None:
+    """Fail if a mirror that only pulls asked the server to change anything."""
+    if world.ways.direction == "pull":
+        counts = world.server.requests.counts
+        assert not any(counts.get(name) for name in WRITING), f"a mirror that only pulls wrote: {counts}"
+
+
+def assert_rest(world: World, player: LegalPlayer, server: LegalServer, *, proved: bool) -> None:
+    """Run until nothing is left to do, and fail unless all is there and nothing else. `proved`: a verification says so too."""
+    reports = _come_to_rest(world, player, server)
+    problems = reports[-1].problems
+    if not problems:
+        _assert_same(world)
+    assert_unwritten(world)
+    found = Counter(word_in(data) for _, data, _, _ in world.on_server())
+    kept = found.keys() | {word_in(file.read_bytes()) for file in (world.state / "shelf").glob("*")}
+    kept |= {word_in(data) for _, data, _ in world.on_disk()} if problems or world.ways.direction == "pull" else set()
+    assert player.safe <= kept, f"missing: {sorted(player.safe - kept)}"
+    assert max(found.values(), default=1) == 1, f"doubled: {[word for word, count in found.items() if count > 1]}"
+    assert found.keys() <= player.safe | player.doomed, f"from nowhere: {sorted(found.keys() - player.safe - player.doomed)}"
+    assert not reports[-1].conflicts or server.denied() or world.ways.direction == "pull", "a conflict over messages"
+    assert world.leftovers() == []
+    before = world.look()
+    _assert_silent(world, reports[-1])
+    assert world.look() == before
+    if proved and not problems and world.ways.on_delete != "keep" and world.ways.direction != "pull":
+        differences = world.verify().differences
+        assert not differences, f"a verification at rest: {differences[0].item}: {differences[0].why}"
+        assert world.look() == before
+    assert_unwritten(world)
+
+
+def _come_to_rest(world: World, player: LegalPlayer, server: LegalServer) -> list[KindReport]:
+    reports: list[KindReport] = []
+    for _ in range(MOST_RUNS):
+        # The guard may ask where folders went with their mail, or most of it did: somebody says that it was meant.
+        meant = player.deleted and bool(reports) and reports[-1].state is State.SUSPENDED
+        reports.append(world.sync(allow_deletes=meant))
+        if not writes(reports[-1]) and not reports[-1].folders.total and _is_well(reports[-1], server):
+            return reports
+    told = [(one.exit_code.name, one.problems, one.sentences) for one in reports[-1:]]
+    raise AssertionError(f"not at rest after {MOST_RUNS} runs: {told}")
+
+
+def _is_well(report: KindReport, server: LegalServer) -> bool:
+    """Tell whether a report names nothing but what this server cannot do, or what it let nobody do."""
+    expected = ["no Trash mailbox"] if not server.choices.get("roles", True) else []
+    expected += ["does not allow"] if server.denied() else []
+    problems = [one for one in report.problems if not any(words in one.why for words in expected)]
+    return not problems and report.state.value == "synced" and (report.exit_code == 0 or bool(report.conflicts or report.problems))
+
+
+def _assert_same(world: World) -> None:
+    """Fail unless both sides hold the same; where nothing is deleted on the server, it may hold more."""
+    if world.ways.on_delete != "keep":
+        world.assert_same()
+
+
+def _assert_silent(world: World, last: KindReport) -> None:
+    """Fail unless further runs do nothing, and ask once where the server lets them."""
+    counts: list[int] = []
+    enough = world.server.limits.max_calls_in_request >= ENOUGH_CALLS
+    once = enough and not world.server.freedoms.cannot_calculate and not last.problems
+    while len(counts) < 1 + once and counts != [1]:
+        report = world.sync()
+        assert (writes(report), report.folders.total, report.problems) == (0, 0, last.problems), report
+        counts.append(world.requests)
+    assert not once or counts[-1] == 1, f"{counts} requests with nothing to do"
