@@ -44,6 +44,10 @@ DIALECT: dict[str, tuple[Any, ...]] = {
     "import_rules": ("rfc", "james"),
     "cuts_null_ids": (False, True),
     "bare_newlines": ("refuse", "accept"),
+    "version": ("", "jmapVersion=rfc-8621"),
+    "repeats_objects": (False, True),
+    "future_state": ("cannotCalculateChanges", "accept"),
+    "result_reference_error": ("invalidResultReference", "resultReference"),
 }
 """Points of a `Dialect` that any server may have either way."""
 

@@ -127,6 +127,17 @@ class LegalPlayer(Householder):
             account.destroy(email)
         if world.ways.direction == "pull":
             return
+        shape = world.server.service.shape
+        was_quiet = shape is None or shape.quiet
+        if shape is not None:
+            shape.quiet = True  # a restore that the server puts off begins anew by a person's hand
+        self._restore(words, here)
+        if shape is not None:
+            shape.quiet = was_quiet
+
+    def _restore(self, words: list[str], here: set[str]) -> None:
+        """Put back what the disk still has of these messages, and nothing twice."""
+        world, account = self.world, self.world.account
         report = world.restore().report
         if report.exit_code != 0 or report.problems:
             return
