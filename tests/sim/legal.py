@@ -111,6 +111,9 @@ ITEM_RIGHTS: dict[str, tuple[Any, ...]] = {
 OFTEN_RIGHTS = 0.1
 """The share of servers that deny rights at all."""
 
+MILDER = 0.5
+"""The share of worlds in which a server that refuses much (James) refuses less."""
+
 CATALOGUE = {**LIMITS, **DIALECT, **FREEDOMS, **OBJECTS, **RIGHTS, **ITEM_RIGHTS}
 PROFILES = tuple(name for name in DIALECTS if name != JAMES.name)
 """James departs from the RFCs in more than the worlds are made for."""
@@ -168,6 +171,10 @@ def draw(seed: int, profile: str = "", *, objects: bool = False) -> LegalServer:
     elif chance.random() < OFTEN_RIGHTS:
         tables.append(RIGHTS)
     chosen = {key: chance.choice(values) for table in tables for key, values in table.items() if chance.random() < share}
+    if DIALECTS[name].version:
+        # A client that fails at the door, or at its first import, would show nothing of what lies behind.
+        chosen |= {"version": ""} if chance.random() < MILDER else {}
+        chosen |= {"import_rules": "rfc"} if chance.random() < MILDER else {}
     if chosen.get("import_rules", DIALECTS[name].import_rules) == "james":
         for key in [key for key in chosen if key.startswith("maySetKeywords")]:
             del chosen[key]  # a message that has to have a keyword at first could never lose it again
