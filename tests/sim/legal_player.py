@@ -139,6 +139,7 @@ class LegalPlayer(Householder):
         """Put back what the disk still has of these messages, and nothing twice."""
         world, account = self.world, self.world.account
         report = world.restore().report
+        assert not any("other bytes" in one.why for one in report.problems), report.problems
         if report.exit_code != 0 or report.problems:
             return
         there = [word_in(account.raw(email)) for email in account.emails]
