@@ -175,6 +175,10 @@ class VdirSide:
 
     def write_folder(self, job: Job, role: str, ledger: Ledger) -> Receipt:  # noqa: ARG002  # a directory has no role
         """Make or remove one collection, or change what it shows; its directory keeps its name."""
+        return self._write_folder(job, ledger, None)
+
+    def _write_folder(self, job: Job, ledger: Ledger, taken: set[str] | None) -> Receipt:
+        """Do so; `taken` are the names that a new directory may not have, if they are listed already."""
         order = job.order
         key = order.key
         try:
@@ -186,7 +190,9 @@ class VdirSide:
             if named is None:
                 return Receipt(key, Outcome.STALE, why="nothing says how it is called")
             if order.verb is Verb.CREATE:
-                path = self.tree.place_for(key, named.body, str(job.ref or key))
+                if taken is None or key in self.tree.paths:
+                    taken = self.tree.taken_by_others(key)
+                path = self.tree.place_for(named.body, str(job.ref or key), taken)
                 self.tree.make(key, path, job.ref or "", named.body, _color(order))
             else:
                 with self.tree.reach() as below:
@@ -202,8 +208,12 @@ class VdirSide:
         return Receipt(key, Outcome.DONE, named)
 
     def make_folders(self, jobs: Sequence[tuple[Job, str]], ledger: Ledger) -> list[Receipt]:
-        """Make collections one after the other: nobody has thousands of them."""
-        return [self.write_folder(job, role, ledger) for job, role in jobs]
+        """Make collections one after the other; the names that are taken are listed once, for there may be thousands."""
+        try:
+            taken = self.tree.taken_by_others(0)
+        except OSError as error:
+            return [refused(job.order.key, error, Remedy.HUMAN) for job, _ in jobs]
+        return [self._write_folder(job, ledger, taken) for job, _ in jobs]
 
     def adopt_folder(self, key: int, path: str, ref: str, ledger: Ledger) -> None:
         """Take note of a collection met on the disk, and mark it once its container is known."""

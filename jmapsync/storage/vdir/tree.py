@@ -114,10 +114,13 @@ class Tree:
         self.odd += [(name, why) for why in metadata.troubles(folder)]
         return Found(name, metadata.container_of(folder))
 
-    def place_for(self, key: int, name: str, identity: str) -> str:
-        """Return the name of the directory that a container is to have, which no other one has. Raises OSError."""
+    def taken_by_others(self, key: int) -> set[str]:
+        """Return the folded names of directories that a container may not have. Raises OSError."""
         others = {path for other, path in self.paths.items() if other != key}
-        taken = {fold(one) for one in {*others, *os.listdir(self.root)}}
+        return {fold(one) for one in {*others, *os.listdir(self.root)}}
+
+    def place_for(self, name: str, identity: str, taken: set[str]) -> str:
+        """Return the name of the directory that a container is to have, which is none of those `taken`; then it is one of them."""
         text = escape(metadata.shown(name), reserved=_TOP, also=self.holds.forbidden)
         longest = min(LONGEST, self.holds.longest)
         found = unique(text, identity, taken, longest=longest)
@@ -125,6 +128,7 @@ class Tree:
         while fold(found) in taken:
             number += 1
             found = unique(text, f"{identity} {number}", taken, longest=longest)
+        taken.add(fold(found))
         return found
 
     def make(self, key: int, path: str, container: str, name: str, color: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jmapsync.storage.vdir.tree import Tree
 from tests.engine.objects.desk import change
 from tests.engine.objects.samples import card, event
 
@@ -168,3 +169,27 @@ def test_one_that_looks_empty_here_but_holds_tasks_keeps_them(desk: Desk, events
         desk.sync(allow_deletes=True)
     assert events.by_uid("proofs")["title"] == "Read proofs"
     assert b"SUMMARY:Read proofs\r\n" in desk.file("tasks", "proofs").read_bytes()
+
+
+def test_address_books_that_are_made_together_list_the_names_that_are_taken_once(
+    fresh: Desk, cards: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[int] = []
+    names = Tree.taken_by_others
+
+    def counted(tree: Tree, key: int) -> set[str]:
+        listed.append(key)
+        return names(tree, key)
+
+    monkeypatch.setattr(Tree, "taken_by_others", counted)
+    fresh.kinds = ("contacts",)
+    (fresh.base / "contacts").mkdir()
+    (fresh.base / "contacts" / "Book 7").mkdir()
+    for number in range(30):
+        cards.create_collection(f"Book {number}")
+        cards.create_collection(f"BOOK {number}")
+    fresh.sync()
+    shown = [path.name for path in (fresh.base / "contacts").iterdir() if path.name[0] != "."]
+    assert len({name.casefold() for name in shown}) == len(shown) == 61
+    assert len(listed) == 1
+    fresh.settle()
