@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.sim.legal import CATALOGUE, draw
+from tests.sim.legal import CATALOGUE, LegalServer, draw
 from tests.sim.worlds import Script, failure_of, script_of, shrink, unreached
 
 STRETCH = 10
@@ -45,3 +45,17 @@ def test_a_script_that_fails_is_made_shorter(monkeypatch: pytest.MonkeyPatch) ->
     script = Script(script.server, (*script.acts, ("flag", 1), ("run", 0)))
     shorter, failure = shrink(script, fails(script))
     assert (shorter.acts, list(shorter.server.choices), failure) == ((("flag", 1),), ["roles"], "AssertionError: lost")
+
+
+DIFFERING = (
+    [["make_collection_there", 833660689], ["run", 0], ["copy", 1003380735], ["write_more", 43768298], ["write_more", 267226308]],
+    [
+        *(["delete_there", 680495292], ["take_out_there", 702617205], ["run", 0], ["write_more", 768136202]),
+        *(["twin", 752615930], ["edit", 778278172], ["copy", 657319519]),
+    ],
+)
+
+
+@pytest.mark.parametrize(("seed", "acts"), [(88, DIFFERING[0]), (16, DIFFERING[1])])
+def test_copies_edited_in_different_ways_wait_until_somebody_makes_them_alike(seed: int, acts: list[tuple[str, int]]) -> None:
+    assert failure_of(Script(LegalServer("rfc", {}, seed), tuple((name, own) for name, own in acts), objects=True)) == ""
