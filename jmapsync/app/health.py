@@ -16,17 +16,18 @@ from jmapsync.app.sending import outbox_of, waiting_in
 from jmapsync.app.unavailable import missing_for_account, missing_for_kind
 from jmapsync.engine.report import Problem, counted, worst
 from jmapsync.engine.standing import Standing
-from jmapsync.errors import ExitCode, JmapsyncError
+from jmapsync.errors import ExitCode, JmapsyncError, LocalError
 from jmapsync.ledger import Ledger
 from jmapsync.ledger.notes import DETACHED
 from jmapsync.ledger.pending import success_of
+from jmapsync.storage.footing import trouble_with
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.config import AccountConfig
 
-_KILLED = "the last run did not come to its end: it was killed, or the machine stopped"
+_KILLED = "the last run did not come to its end: it was killed, the machine stopped, or its end could not be written down"
 _LIVE: dict[str, ExitCode] = {
     Standing.SIGN_IN: ExitCode.SIGN_IN,
     Standing.TROUBLE: ExitCode.FAILED,
@@ -171,6 +172,8 @@ async def read_health(account: AccountConfig) -> AccountHealth:
         health.outbox = waiting_in(outbox_of(account))
         with naming_damage(account.state_dir):
             _read_ledger(health, account.state_dir / LEDGER)
+        if why := trouble_with(account.state_dir):
+            raise LocalError(f"The state folder {account.state_dir} cannot be written: {why}.")
     except JmapsyncError as error:
         health.error, health.error_code = str(error), error.exit_code
         for standing in health.kinds.values():

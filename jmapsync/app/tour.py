@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import os
 from email.header import decode_header, make_header
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -55,7 +56,11 @@ class Tour:
     def __init__(self, folder: str | None) -> None:
         """Choose the folder: the one given, which must be new or empty, else a new one here. Raise `ConfigError`."""
         self.folder = _new_folder() if folder is None else Path(folder).absolute()
-        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+        try:
+            is_free = not os.path.lexists(self.folder) or (os.path.isdir(self.folder) and not os.listdir(self.folder))
+        except OSError as error:
+            raise ConfigError([f"{folder} cannot be listed: {error.strerror}; name another one."]) from error
+        if not is_free:
             raise ConfigError([f"{folder} is there already and not an empty folder; name another one."])
         self.config = self.folder / "config.toml"
         self.mail = self.folder / "Mail"

@@ -11,12 +11,12 @@ from jmapsync.app.damage import naming_damage
 from jmapsync.app.memory import give_back_memory
 from jmapsync.app.places import LEDGER, LOCK, SPOOL
 from jmapsync.app.sending import send_waiting
-from jmapsync.app.sides import TYPES, account_of, sides_of
+from jmapsync.app.sides import TYPES, account_of, require, sides_of
 from jmapsync.app.signin import credential_for
 from jmapsync.config import MailConfig
 from jmapsync.engine.account import AccountRun, Sides
 from jmapsync.engine.options import Options
-from jmapsync.engine.report import KindReport
+from jmapsync.engine.report import KindReport, State
 from jmapsync.errors import JmapsyncError, LocalError, UnsupportedError
 from jmapsync.jmap.bounds import Bounds
 from jmapsync.jmap.client import Client
@@ -118,6 +118,7 @@ class OpenAccount:
         session = await self._begin(run)
         try:
             await run.run(self._sides(run, session), client.together)
+            await self._skip_withdrawn(run, session)
             if not self.dry:
                 _keep_session(self.ledger, await client.session())
                 if options.full or not self.audited:
@@ -125,7 +126,8 @@ class OpenAccount:
         except JmapsyncError as error:
             run.report.error, run.report.exit_code, run.report.remedy = str(error), error.exit_code, error.remedy
         finally:
-            if not self.dry and (client.session_changed or client.session_flawed):
+            lacks = any(one.state is State.SKIPPED for one in run.report.kinds.values())  # the next run asks whether it still does
+            if not self.dry and (client.session_changed or client.session_flawed or lacks):
                 self.ledger.set_note(SESSION, "")
             if client.session_flawed:
                 client.expire_session()  # the next run may be given a sound one under the same state
@@ -133,6 +135,20 @@ class OpenAccount:
         if not self.dry and not run.report.error:
             await send_waiting(account, client, run.report)
         return run.report
+
+    async def _skip_withdrawn(self, run: AccountRun, before: Session) -> None:
+        """Say of a kind that failed because the server stopped offering it what is said where it never did.
+
+        The Session may be one kept from an earlier run, and is then read anew in the middle of this one.
+        """
+        failed = [config.kind for config in self.kinds if run.report.kinds[config.kind].state is State.FAILED]
+        if not failed or (session := await self.client.session()) is before:
+            return
+        for kind in failed:
+            try:
+                require(kind, self.account, session)
+            except UnsupportedError as error:
+                run.skip(kind, error)
 
     async def _begin(self, run: AccountRun) -> Session:
         """Note in the ledger that a run begins, and return the session; what prevents it is recorded of every kind."""

@@ -48,8 +48,11 @@ def _trouble_to_make(folder: Path) -> str:
             return f"{above}: {_said(error)}"
         if not stat.S_ISDIR(state.st_mode):
             return f"{above} is no folder"
-        why = _trouble_to_write(above)
-        return f"it is not there, and nothing can be made in {above}: {why}" if why else ""
+        longest = os.pathconf(above, "PC_NAME_MAX")
+        is_too_long = any(len(os.fsencode(name)) > longest for name in folder.relative_to(above).parts)
+        why = os.strerror(errno.ENAMETOOLONG) if is_too_long else _trouble_to_write(above)
+        what = "it cannot" if is_too_long else "nothing can"
+        return f"it is not there, and {what} be made in {above}: {why}" if why else ""
     return "there is nothing that it could be made in"
 
 

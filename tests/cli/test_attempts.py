@@ -195,6 +195,26 @@ def test_a_kind_that_the_server_does_not_offer_is_the_same_to_every_command(
     assert (done.code, sentence in done.err) == (1, True)
 
 
+@pytest.mark.parametrize("command", ["sync", "sync --dry-run", "sync --full"])
+@pytest.mark.parametrize("kind", ["contacts", "calendars", "mail"])
+@pytest.mark.usefixtures("all_kinds")
+def test_a_kind_that_the_server_stops_offering_is_skipped_in_the_same_words(
+    server: DemoServer, jmapsync: Command, kind: str, command: str
+) -> None:
+    assert jmapsync("sync").code == 0
+    server.faults.hidden_capabilities.arm([f"urn:ietf:params:jmap:{kind}"])
+    sentence = f"127.0.0.1:{server.port} offers no {kind} to alice."
+    for _ in range(2):
+        code, found = account(jmapsync, *command.split())
+        assert (code, found["kinds"][kind]["state"], found["kinds"][kind]["reason"]) == (1, "skipped", sentence)
+    if "dry" not in command:
+        code, found = account(jmapsync, "status")
+        assert (code, found["kinds"][kind]["last_state"], found["kinds"][kind]["reason"]) == (1, "skipped", sentence)
+    server.faults.clear()
+    assert jmapsync("sync").code == 0
+    assert account(jmapsync, "status")[0] == 0
+
+
 def test_the_daemon_records_its_attempts_and_they_stay_when_it_has_ended(
     all_kinds: Home, server: DemoServer, jmapsync: Command
 ) -> None:

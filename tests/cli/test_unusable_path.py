@@ -85,12 +85,37 @@ def test_each_command_says_why_a_path_cannot_be_used(jmapsync: Command, home: Ho
     assert jmapsync("status").code == 1
 
 
+@pytest.mark.parametrize("path", ["n" * 256, "/".join(["n" * 200] * 25), f"there/{'ü' * 130}/mail"])
+def test_a_path_whose_names_are_too_long_is_found(jmapsync: Command, home: Home, path: str) -> None:
+    home.config.write_text(home.config.read_text().replace('"~/Mail"', f'"~/{path}"'))
+    for command in (["check"], ["sync", "--dry-run"], ["sync"], ["status"]):
+        done = jmapsync(*command)
+        assert done.code == 1, command
+        assert "unexpected" not in done.err
+        assert "too long" in done.out + done.err, command
+    tour = jmapsync("demo", path)
+    assert (tour.code, "too long" in tour.err) == (1, True)
+
+
 def test_a_state_folder_that_cannot_be_made_is_found_too(jmapsync: Command, home: Home) -> None:
     below_a_file(home.path / "there" / "mail")
     configure(home, "state")
     checked = jmapsync("check")
     assert (checked.code, "The state folder" in checked.err) == (1, True)
     assert jmapsync("sync").code == 1
+    assert jmapsync("status").code == 1
+
+
+def test_status_names_a_state_folder_that_cannot_be_made(home: Home, unprivileged: Callable[..., tuple[int, str]]) -> None:
+    above = home.path / ".local"
+    above.mkdir()
+    above.chmod(0o500)
+    try:
+        assert unprivileged("sync")[0] == 1
+        code, said = unprivileged("status")
+    finally:
+        above.chmod(0o700)
+    assert (code, "The state folder" in said, "Permission denied" in said) == (1, True, True)
 
 
 @pytest.fixture
