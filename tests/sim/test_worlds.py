@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from tests.sim.legal import CATALOGUE, LegalServer, draw
-from tests.sim.worlds import Script, failure_of, script_of, shrink, unreached
+from tests.sim.legal_player import MAIL, SELDOM
+from tests.sim.reach import shares, told, traced
+from tests.sim.worlds import WAYS, Script, failure_of, script_of, shrink, unreached
 
 STRETCH = 10
 
@@ -59,3 +62,25 @@ DIFFERING = (
 @pytest.mark.parametrize(("seed", "acts"), [(88, DIFFERING[0]), (16, DIFFERING[1])])
 def test_copies_edited_in_different_ways_wait_until_somebody_makes_them_alike(seed: int, acts: list[tuple[str, int]]) -> None:
     assert failure_of(Script(LegalServer("rfc", {}, seed), tuple((name, own) for name, own in acts), objects=True)) == ""
+
+
+@pytest.mark.parametrize("way", [(name, value) for name, values in WAYS.items() for value in values], ids=str)
+def test_a_mirror_that_is_configured_otherwise_holds(way: tuple[str, Any]) -> None:
+    acts = [("run", 0), *((name, number) for number, name in enumerate(MAIL)), ("run", 0), ("delete", 3), ("destroy_there", 4)]
+    assert failure_of(Script(LegalServer(), tuple(acts), ways=dict([way]), proved=True)) == ""
+
+
+@pytest.mark.parametrize("act", SELDOM)
+def test_what_happens_seldom_holds(act: str) -> None:
+    acts = [("run", 0), ("write", 1), ("flag_there", 2), (act, 3), ("destroy_there", 4), (act, 5), ("run", 0)]
+    assert failure_of(Script(LegalServer(), tuple(acts), proved=True)) == ""
+
+
+def test_the_lines_that_a_world_runs_are_noted() -> None:
+    seen: dict[str, set[int]] = {}
+    with traced(seen):
+        assert failure_of(Script(LegalServer(), (("run", 0),))) == ""
+    found = shares(seen)
+    assert len(found["engine/verify.py"][1]) == found["engine/verify.py"][0]
+    assert len(found["engine/cycle.py"][1]) < found["engine/cycle.py"][0] / 2
+    assert "engine/verify.py" in told(seen).partition("not used at all: ")[2].partition("least")[0]

@@ -18,20 +18,22 @@ import sys
 import time
 import traceback
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.demo.dialect import DIALECTS
 from tests.sim.instant import seldom_collected
-from tests.sim.legal import CATALOGUE, LegalServer, draw
+from tests.sim.legal import CATALOGUE, ITEM_RIGHTS, OBJECTS, RIGHTS, LegalServer, draw
 from tests.sim.legal_player import FOLDERS, MAIL, MESSAGES, SELDOM, SWAPS, Act, LegalPlayer
 from tests.sim.object_worlds import acts_of, play_objects
+from tests.sim.reach import told, traced
 from tests.sim.verdict import assert_rest, assert_true
 from tests.sim.world import Ways, World, scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 WAYS: dict[str, tuple[Any, ...]] = {
     "direction": ("pull",),
@@ -185,12 +187,14 @@ class Result:
     worlds: int = 0
     failures: list[tuple[int, str]] = field(default_factory=list)
     reached: Counter[str] = field(default_factory=Counter)
+    lines: dict[str, set[int]] = field(default_factory=dict)
+    """Lines of the product that ran, by file."""
 
 
-def search(first: int, count: int, profile: str, *, objects: bool = False) -> Result:
+def search(first: int, count: int, profile: str, *, objects: bool = False, coverage: bool = False) -> Result:
     """Play the worlds of some seeds."""
     result = Result()
-    with seldom_collected():
+    with seldom_collected(), traced(result.lines) if coverage else nullcontext():
         for seed in range(first, first + count):
             script = script_of(seed, profile, objects=objects)
             result.reached.update(f"{key}={value}" for key, value in script.server.choices.items())
@@ -203,14 +207,24 @@ def search(first: int, count: int, profile: str, *, objects: bool = False) -> Re
     return result
 
 
-def _search(job: tuple[int, int, str, bool]) -> Result:
-    first, count, profile, objects = job
-    return search(first, count, profile, objects=objects)
+def _search(job: tuple[int, int, str, bool, bool]) -> Result:
+    first, count, profile, objects, coverage = job
+    return search(first, count, profile, objects=objects, coverage=coverage)
 
 
-def unreached(reached: Counter[str]) -> list[str]:
+def unreached(reached: Counter[str], catalogue: Mapping[str, tuple[Any, ...]] = CATALOGUE) -> list[str]:
     """Return the values of freedoms that no world had."""
-    return sorted(f"{key}={value}" for key, values in CATALOGUE.items() for value in set(values) if not reached[f"{key}={value}"])
+    return sorted(f"{key}={value}" for key, values in catalogue.items() for value in set(values) if not reached[f"{key}={value}"])
+
+
+def _never(reached: Counter[str], *, objects: bool) -> list[str]:
+    """Return what no world of this kind had: values of freedoms, ways of a mirror, acts."""
+    others = RIGHTS if objects else {**OBJECTS, **ITEM_RIGHTS}
+    catalogue = {key: values for key, values in CATALOGUE.items() if key not in others}
+    if objects:
+        return unreached(reached, catalogue)
+    acts = (*MAIL, *FOLDERS, *SWAPS, *SELDOM, "die", "run")
+    return unreached(reached, catalogue | WAYS) + [f"act {name}" for name in acts if not reached[f"act {name}"]]
 
 
 def main() -> int:
@@ -234,7 +248,7 @@ def main() -> int:
 def _search_all(options: argparse.Namespace) -> int:
     begun, total, stretch = time.monotonic(), Result(), 25
     jobs = [
-        (first, min(stretch, options.seed + options.worlds - first), options.profile, options.objects)
+        (first, min(stretch, options.seed + options.worlds - first), options.profile, options.objects, options.coverage)
         for first in range(options.seed, options.seed + options.worlds, stretch)
     ]
     kinds: Counter[str] = Counter()
@@ -242,6 +256,8 @@ def _search_all(options: argparse.Namespace) -> int:
         for found in pool.imap_unordered(_search, jobs):
             total.worlds += found.worlds
             total.reached += found.reached
+            for name, lines in found.lines.items():
+                total.lines.setdefault(name, set()).update(lines)
             for seed, failure in found.failures:
                 kinds[_kind(failure)] += 1
                 if kinds[_kind(failure)] <= options.shown:
@@ -255,7 +271,10 @@ def _search_all(options: argparse.Namespace) -> int:
     print(f"{total.worlds} worlds in {time.monotonic() - begun:.0f} s from seed {options.seed}: {len(total.failures)} failures")
     for kind, count in kinds.most_common():
         print(f"  {count} x {kind}")
-    print("never reached:", ", ".join(unreached(total.reached)) or "nothing")
+    print(f"reached: {len(total.reached)} values of freedoms, ways of a mirror and acts")
+    print("never reached:", ", ".join(_never(total.reached, objects=options.objects)) or "nothing")
+    if options.coverage:
+        print(told(total.lines))
     return int(bool(total.failures))
 
 
@@ -265,6 +284,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of the first world; the next run goes on at seed + worlds")
     parser.add_argument("--profile", choices=list(DIALECTS), default="", help="the server that others differ from; default: any")
     parser.add_argument("--objects", action="store_true", help="worlds of contacts, calendars and tasks instead of mail")
+    parser.add_argument("--coverage", action="store_true", help="say how much of the engine, storage and planner ran; slow")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--shown", type=int, default=3, help="failures shown of each kind")
     parser.add_argument("--replay", type=int, help="play one seed and make it shorter if it fails")
