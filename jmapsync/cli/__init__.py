@@ -94,6 +94,9 @@ def main() -> None:
 
 def _show_usage(error: click.ClickException) -> None:
     """Print what click prints of an error, without what is in the arguments for a terminal to obey."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):  # its message is the help
+        say(*error.format_message().split("\n"), err=True)
+        return
     if isinstance(error, click.UsageError) and error.ctx is not None:
         say(*error.ctx.get_usage().split("\n"), f"Try '{error.ctx.command_path} --help' for help.", "", err=True)
     say(f"Error: {error.format_message()}", err=True)

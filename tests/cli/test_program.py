@@ -235,3 +235,10 @@ def quiet_log() -> Iterator[None]:
     for log, (handlers, level) in zip(logs, before, strict=True):
         log.handlers[:] = handlers
         log.setLevel(level)
+
+
+def test_without_a_command_it_prints_its_help(jmapsync: Command) -> None:
+    bare = jmapsync()
+    assert bare.code == 2
+    assert "Error" not in bare.err
+    assert bare.err.splitlines() == jmapsync("--help").out.splitlines()
