@@ -222,7 +222,9 @@ class Containers:
             receipt = self.local.write_folder(job, roles.get(str(record.ref), ""), self.ledger)
         else:
             receipt = await self.remote.write_folder(job)
-            if receipt.outcome is Outcome.STALE and order.verb is Verb.CREATE and self._is_taken(order):
+            # Cyrus refuses a taken name as `invalidProperties` of `name`, without a word on why.
+            refused = receipt.outcome is Outcome.REFUSED or (receipt.outcome is Outcome.STALE and order.verb is Verb.CREATE)
+            if refused and order.verb is not Verb.DELETE and self._is_taken(order):
                 why = "the server has another mailbox of this name there by now; give the folder another name"
                 receipt = Receipt(order.key, Outcome.REFUSED, why=why, remedy=Remedy.HUMAN)
         self._conclude(order, record, receipt)

@@ -44,6 +44,8 @@ class LegalPlayer(Householder):
         """Whether a message is in one mailbox only."""
         self.deleted = False
         """Whether anything was deleted on the disk, which may make the guard ask."""
+        self.swapped = False
+        """Whether names were given to others, so that two may want one: a question for people."""
 
     def populate(self, messages: int = MESSAGES) -> None:
         for path in ("Lists", "Lists/python"):
@@ -79,6 +81,14 @@ class LegalPlayer(Householder):
     def remove(self) -> None:
         super().remove()
         self.deleted = True
+
+    def swap(self) -> None:
+        super().swap()
+        self.swapped = True
+
+    def swap_there(self) -> None:
+        super().swap_there()
+        self.swapped = True
 
     def copy_there(self) -> None:
         if not self.single:

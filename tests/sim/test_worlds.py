@@ -84,3 +84,16 @@ def test_the_lines_that_a_world_runs_are_noted() -> None:
     assert len(found["engine/verify.py"][1]) == found["engine/verify.py"][0]
     assert len(found["engine/cycle.py"][1]) < found["engine/cycle.py"][0] / 2
     assert "engine/verify.py" in told(seen).partition("not used at all: ")[2].partition("least")[0]
+
+
+@pytest.mark.parametrize("profile", ["cyrus36", "cyrus312", "rfc"])
+def test_a_name_that_two_mailboxes_want_is_named_as_such_whatever_the_server_says_of_it(profile: str) -> None:
+    acts = [
+        ("run", 0),
+        ("rename", 113663891),
+        ("run", 0),
+        ("edit", 823282637),
+        ("swap_there", 177262611),
+        ("remove_there", 565083050),
+    ]
+    assert failure_of(Script(LegalServer(profile, {}, 3564), tuple(acts))) == ""
