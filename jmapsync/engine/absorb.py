@@ -247,6 +247,8 @@ class Absorber:
 
     def take_local_folders(self, page: Observation) -> None:
         """Take in the folders of the disk."""
+        if page.folders_same:
+            return
         kind = self.kind.containers.kind
         with self.ledger.transaction():
             keys: dict[str, int] = {}

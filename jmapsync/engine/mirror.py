@@ -100,6 +100,8 @@ class Mirror:
     def begin(self) -> None:
         """Check the root and load what is known of the containers, once. Raises as `run` does."""
         if not self._begun:
+            if self.options.full:
+                self.ledger.forget_listed(self.kind.name)
             self.local.open(self.ledger, self.account_id)
             self.absorber.load()
             self._begun = True
@@ -117,16 +119,23 @@ class Mirror:
         kind = self.kind
         if self.scope.must_list() or self.ledger.counts(kind.items.kind)[2] or self.ledger.counts(kind.containers.kind)[2]:
             return True
-        places = self.ledger.folders()
-        known = {record.key: record.local for record in self.ledger.all(kind.containers.kind) if record.local is not None}
-        folders = self.local.look_folders(self.ledger).folders
-        here = [(folder.key or 0, folder.ref) for folder in folders]
-        if sorted(here) != sorted((key, places.get(key, ("", ""))[0]) for key in known):
-            return True
-        if any(not folder.role and is_renamed(folder, known[folder.key or 0]) for folder in folders):
+        if self._have_folders_changed():
             return True
         self._disk_seen = True
         return self._take_disk(guard, folders=self._folders())
+
+    def _have_folders_changed(self) -> bool:
+        """Tell whether the disk shows other folders than the ledger has."""
+        look = self.local.look_folders(self.ledger)
+        if look.folders_same:
+            return False
+        places = self.ledger.folders()
+        containers = self.ledger.all(self.kind.containers.kind)
+        known = {record.key: record.local for record in containers if record.local is not None}
+        here = [(folder.key or 0, folder.ref) for folder in look.folders]
+        if sorted(here) != sorted((key, places.get(key, ("", ""))[0]) for key in known):
+            return True
+        return any(not folder.role and is_renamed(folder, known[folder.key or 0]) for folder in look.folders)
 
     def _adopt_folder(self, key: int, path: str, ref: str) -> None:
         self.local.adopt_folder(key, path, ref, self.ledger)

@@ -29,6 +29,7 @@ _COLUMNS: dict[str, tuple[Any, ...]] = {
     "item": (_N, _T, _O, _T, _N, _N, _T, _O, _O, _O, _O, _N),
     "place": (_N, _T, _T, _T, _N, _N, _N, _N, _T),
     "folder": (_N, _T, _T),
+    "listed": (_T, _T, _B, _B, _B, _B, _B, _B, _N),
     "intent": (_N, _T, _T, _N),
     "shelf": (_N, _T, _N, _T, _T, _T, _N, _T, _T),
     "suspension": (_T, _T, _T, _N),

@@ -151,6 +151,7 @@ class Ledger(Items, Places, Pending):
         self._db.execute("UPDATE item SET ref = NULL, remote = NULL, base_local = NULL, base_remote = NULL, agreed = 0")
         self._db.execute("DELETE FROM folder WHERE key NOT IN (SELECT key FROM item)")
         self._db.execute("DELETE FROM content WHERE tree <> 'local'")
+        self._db.execute("DELETE FROM listed")
         self._db.execute("DELETE FROM meta WHERE name NOT LIKE 'root:%'")
         for table in ("cursor", "intent", "problem", "suspension"):
             self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - fixed names

@@ -56,6 +56,26 @@ STEPS: dict[int, str] = {
     4: """
         UPDATE OR REPLACE meta SET name = name || ':mail' WHERE name IN ('roles', 'rights');
     """,
+    # With which stamps folders were listed. Whatever becomes of a mailbox or its folder in here, folders are then looked at anew.
+    5: """
+        CREATE TABLE listed (
+          kind TEXT NOT NULL, place TEXT NOT NULL,
+          own BLOB NOT NULL, marker BLOB NOT NULL, keywords BLOB NOT NULL, tmp BLOB NOT NULL,
+          new BLOB NOT NULL, cur BLOB NOT NULL, files INTEGER NOT NULL,
+          PRIMARY KEY (kind, place)
+        ) WITHOUT ROWID;
+        CREATE TRIGGER folder_added AFTER INSERT ON folder BEGIN DELETE FROM meta WHERE name = 'settled:mail'; END;
+        CREATE TRIGGER folder_changed AFTER UPDATE ON folder BEGIN DELETE FROM meta WHERE name = 'settled:mail'; END;
+        CREATE TRIGGER folder_gone AFTER DELETE ON folder BEGIN DELETE FROM meta WHERE name = 'settled:mail'; END;
+        CREATE TRIGGER mailbox_added AFTER INSERT ON item WHEN NEW.kind = 'mailbox'
+          BEGIN DELETE FROM meta WHERE name = 'settled:mail'; END;
+        CREATE TRIGGER mailbox_gone AFTER DELETE ON item WHEN OLD.kind = 'mailbox'
+          BEGIN DELETE FROM meta WHERE name = 'settled:mail'; END;
+        CREATE TRIGGER mailbox_changed AFTER UPDATE ON item WHEN OLD.kind = 'mailbox' AND (
+            NEW.kind IS NOT OLD.kind OR NEW.ref IS NOT OLD.ref OR NEW.name IS NOT OLD.name OR NEW.local IS NOT OLD.local
+            OR NEW.remote IS NOT OLD.remote)
+          BEGIN DELETE FROM meta WHERE name = 'settled:mail'; END;
+    """,
 }
 """SQL that leads from version N to N + 1, by N."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jmapsync.ledger.database import select_many
-from jmapsync.ledger.rows import Place
+from jmapsync.ledger.rows import Listed, Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -78,3 +78,25 @@ class Places:
         """Forget where a container lies, and every file in it."""
         self._db.execute("DELETE FROM folder WHERE key = ?", (key,))
         self._db.execute("DELETE FROM place WHERE folder = ?", (key,))
+
+    # with which stamps folders were listed
+
+    def files_by_folder(self) -> dict[int, int]:
+        """Return how many files are known in each folder that has any."""
+        return dict(self._db.execute("SELECT folder, count(*) FROM place GROUP BY folder").fetchall())
+
+    def listed(self, kind: str) -> dict[str, Listed]:
+        """Return what is kept of the listings of a kind's folders, by place."""
+        return {row[1]: Listed._make(row) for row in self._db.execute("SELECT * FROM listed WHERE kind = ?", (kind,)).fetchall()}
+
+    def put_listed(self, rows: Iterable[Listed]) -> None:
+        """Keep with which stamps folders were listed."""
+        self._db.executemany("INSERT OR REPLACE INTO listed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def drop_listed(self, kind: str, places: Iterable[str]) -> None:
+        """Forget with which stamps folders were listed."""
+        self._db.executemany("DELETE FROM listed WHERE kind = ? AND place = ?", ((kind, place) for place in places))
+
+    def forget_listed(self, kind: str) -> None:
+        """Forget with which stamps all folders of a kind were listed: then each is listed again."""
+        self._db.execute("DELETE FROM listed WHERE kind = ?", (kind,))

@@ -65,6 +65,22 @@ class Place(NamedTuple):
         return self.mtime // 1_000_000_000
 
 
+class Listed(NamedTuple):
+    """The stamps that a folder's directories and files had when it was listed; see `storage.stamps`. Nothing is none to trust."""
+
+    kind: str
+    place: str
+    """Below the root."""
+    own: bytes = b""
+    marker: bytes = b""
+    keywords: bytes = b""
+    tmp: bytes = b""
+    new: bytes = b""
+    cur: bytes = b""
+    files: int = 0
+    """In `new` and `cur`."""
+
+
 class Intent(NamedTuple):
     """A create that was sent, or was about to be."""
 

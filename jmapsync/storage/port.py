@@ -90,6 +90,8 @@ class Observation:
     folders: list[Folder] = field(default_factory=list)
     folders_whole: bool = False
     """True when `folders` is all there are."""
+    folders_same: bool = False
+    """On the disk: true when they are as the ledger has them, so that none is given."""
     gone_folders: list[str] = field(default_factory=list)
     unread: set[str] = field(default_factory=set)
     """Ids of containers that are there and could not be read."""

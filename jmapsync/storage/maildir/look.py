@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import TYPE_CHECKING
@@ -12,10 +13,11 @@ from jmapsync.formats.flags import letters
 from jmapsync.planner.model import NO_TAGS, Tags
 from jmapsync.storage.maildir.copies import Reading, combine, follow, is_trashed, read_copy
 from jmapsync.storage.maildir.identify import Identifier, Traces
+from jmapsync.storage.maildir.listed import mtimes
 from jmapsync.storage.maildir.restless import drop_left, withhold_losses
 from jmapsync.storage.maildir.scan import has_changed, is_complete, scan
 from jmapsync.storage.port import Observation, Seen, Trouble
-from jmapsync.storage.state import printable
+from jmapsync.storage.state import printable, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -48,7 +50,7 @@ class MessageLook:
         `folders` are the paths of those to look at. In the others everything counts as it was, so that it cannot be told what
         is gone, nor, as files may have several names, what was edited.
         """
-        paths = {key: os.fspath(tree.folder(key)) for key in tree.paths if key not in tree.bare}
+        paths = {key: tree.directory(key) for key in tree.paths if key not in tree.bare}
         self._folders = {key: path for key, path in paths.items() if folders is None or path in folders}
         self._is_whole = folders is None
         self._tree = tree
@@ -76,8 +78,19 @@ class MessageLook:
         unknown: list[tuple[int, Entry]] = []
         counted, known = 0, 0
         missing_folders = []
+        stamps, moment, held = self._tree.stamps, time.time_ns(), self._ledger.files_by_folder()
         for key in self._folders:
             path = self._tree.paths[key]
+            place = self._tree.place(path)
+            now = stamps.messages(place)
+            files = stamps.files_in(place, now)
+            if now is not None and files is not None and files == held.get(key, 0) and (not files or self._are_untouched(key)):
+                counted, known = counted + files, known + files
+                self._listed[key] = mtimes(now)
+                continue
+            if not self._tree.tables[key].keywords:  # another program may have made one since
+                with contextlib.suppress(OSError):
+                    self._tree.load_table(self._below, key, self._tree.tables[key])
             before = self._ledger.places_in(key)
             if self._is_missing(path):
                 lost = list(before)
@@ -93,16 +106,38 @@ class MessageLook:
             known += changes.count - len(changes.unknown) + len(changes.vanished)
             taken = self._ledger.taken_names(key, [entry.name for entry in changes.unknown])
             unknown += [(key, entry.alone() if entry.name in taken else entry) for entry in changes.unknown]
+            if changes.are_none and changes.count == held.get(key, 0):
+                stamps.note_messages(place, now, changes.count, moment)
         measured, more = self._identifier.measure(unknown, self._limit)
+        if not (measured or more or self._vanished or self._touched or self._traces.updated):
+            observation = self._observe([])
+            self._doubt(observation, missing_folders, counted, known)
+            return observation
         calm = self._is_whole and not self.is_overtaken()
         new, withheld = self._settle(measured, calm=calm, whole=calm and not more)
         observation = self._observe(new)
         observation.more, observation.withheld = more, withheld
-        if missing_folders:
-            observation.suspicious = f"the folder {missing_folders[0]} disappeared with the messages in it"
+        self._doubt(observation, missing_folders, counted, known)
+        return observation
+
+    @staticmethod
+    def _doubt(observation: Observation, missing: list[str], counted: int, known: int) -> None:
+        """Say why what vanished may not have been deleted."""
+        if missing:
+            observation.suspicious = f"the folder {missing[0]} disappeared with the messages in it"
         elif counted == 0 and known > FEW:
             observation.suspicious = "every message disappeared at once"
-        return observation
+
+    def _are_untouched(self, key: int) -> bool:
+        """Tell whether each known file of a folder lies where it lay, as it was."""
+        folder = self._folders[key]
+        try:
+            return all(
+                state_of(os.lstat(f"{folder}/{one.sub}/{one.name}{one.info}")) == (one.ino, one.size, one.mtime)
+                for one in self._ledger.places_in(key)
+            )
+        except OSError:
+            return False
 
     def _settle(self, measured: list[Measured], *, calm: bool, whole: bool) -> tuple[list[Seen], bool]:
         """Decide which message each changed file is; return the messages nobody knew, and whether anything was withheld.

@@ -55,15 +55,17 @@ class PlusPlusTree(Tree):
 
         A parent need not be there: it is a folder all the same, as a mailbox's parent is one (RFC 8621, section 2).
         """
-        self.odd = list(self._unread)
+        self.odd, self.unsettled = list(self._unread), bool(self._unread)
         if self._dry and not os.path.isdir(self.root):
             return
         known = set(self.paths.values())
         places = {self.place(path) for path in known}
         try:
             with os.scandir(self.root) as entries:
-                found = [entry for entry in entries if may_be_folder(entry, known=entry.name in places)]
-                listed = sorted((entry.name, entry.is_symlink()) for entry in found)
+                every = list(entries)
+            self.unsettled = self.unsettled or any(entry.is_symlink() for entry in every)
+            found = [entry for entry in every if may_be_folder(entry, known=entry.name in places)]
+            listed = sorted((entry.name, entry.is_symlink()) for entry in found)
         except OSError as error:
             raise LocalError(f"The folder {self.root} cannot be listed: {error.strerror}.") from error
         paths = {INBOX} if INBOX in known or any(name in PARTS for name, _ in listed) else set()
@@ -72,6 +74,7 @@ class PlusPlusTree(Tree):
         for name, linked in listed:
             path = name[1:].replace(".", "/")
             if name[0] != "." or (path not in known and not linked and not self._holds_mail(name)):
+                self.unsettled = self.unsettled or name[0] == "."
                 continue
             if linked and path in known:
                 self.odd.append((path, LINK))

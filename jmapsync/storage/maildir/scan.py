@@ -64,6 +64,11 @@ class Changes:
     since: tuple[int, ...] = ()
     """When the directories had last changed before they were listed; see `has_changed`."""
 
+    @property
+    def are_none(self) -> bool:
+        """Tell whether what was listed is what was known; some of that may not have been found."""
+        return not (self.unknown or self.renamed or self.touched or self.vanished or self.odd)
+
 
 def scan(folder: str, known: Iterable[Place]) -> Changes:
     """Compare a folder with what was known of it. Raises OSError when it cannot be listed.

@@ -82,26 +82,50 @@ class MaildirSide:
             )
         claim(self.tree.root, ledger, account, "mail", dry=self._dry, layout=self._layout)
         self.tree.holds = file_system_of(self.tree.root, ledger, "mail", dry=self._dry)
-        self.tree.load(ledger)
+        self.tree.load(ledger, begin=True)
         if not self._dry:
             self.tree.clear_unfinished()
 
     def look_folders(self, ledger: Ledger) -> Observation:
-        """Return every folder."""
-        self.tree.load(ledger)
+        """Return every folder, or that they are as they were when a run began."""
+        stamps = self.tree.stamps
+        begun, stamps.fresh = stamps.fresh, False
+        if not begun or not self.tree.is_loaded(ledger):
+            self.tree.load(ledger)
+        if begun and stamps.is_settled(ledger, set(map(self.tree.place, self.tree.paths.values()))):
+            self.tree.odd, self.tree.left_alone = [], ()
+            return Observation(folders_whole=True, folders_same=True)
         if not self._dry and self._shed_marks(ledger):
             self.tree.load(ledger)
         look = look_folders(self.tree, ledger, self._patterns)
         if not self._dry:
             self.tree.mend_keywords()
+        if begun and not self._dry:
+            self._keep_stamps(ledger, look)
         return look
+
+    def _keep_stamps(self, ledger: Ledger, look: Observation) -> None:
+        """Take note of folders that have just been listed."""
+        tree = self.tree
+        places = set(map(tree.place, tree.paths.values()))
+        known = sorted(folder.key for folder in look.folders if folder.key is not None)
+        odd = tree.unsettled or tree.odd or tree.left_alone or tree.bare or look.detached
+        whole = not odd and len(known) == len(look.folders) and known == sorted(tree.paths)
+        tree.stamps.settle(ledger, places, tree.unclear, whole=whole)
 
     def look_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:
         """Return the messages that changed; look again where folders changed meanwhile so that it cannot be told what is gone.
 
         In folders that do not rest at all nothing is, until they do. What vanished from some `folders` may lie in another one.
         """
-        self.tree.load(ledger)
+        if not self.tree.is_loaded(ledger):
+            self.tree.load(ledger)
+        seen = self._look_items(ledger, folders)
+        if not self._dry:
+            self.tree.stamps.keep(ledger)
+        return seen
+
+    def _look_items(self, ledger: Ledger, folders: Collection[str] | None) -> Observation:
         if folders is not None:
             seen = MessageLook(self.tree, ledger, limit=self._limit, folders=folders).run()
             if not seen.withheld:

@@ -25,6 +25,7 @@ from jmapsync.opening import open_directory, read_regular
 from jmapsync.storage.atomic import GROUP, prepare, replace_text, sync_directories, sync_files, unfinished_name
 from jmapsync.storage.below import Below
 from jmapsync.storage.filesystem import USUAL, telling_refusals
+from jmapsync.storage.maildir.listed import Stamps
 from jmapsync.storage.maildir.paths import Names, Paths
 from jmapsync.storage.root import MARKER, marker_trouble, read_marker
 from jmapsync.storage.state import is_text, may_be_folder
@@ -84,6 +85,14 @@ class Tree:
         """Folders whose table cannot be read, and why."""
         self.odd: list[tuple[str, str]] = []
         """Folders that cannot be mirrored as they are, by path, and why."""
+        self.stamps = Stamps(self._top)
+        """What shows which folders are as they were."""
+        self.unclear: set[str] = set()
+        """Places of folders in which something may have been left of a killed run."""
+        self.unsettled = False
+        """Whether the last walk met what may become a folder, or stop being one, without a change of the directory it lies in."""
+        self._loaded = -1
+        """The ledger's count of writes when it was read."""
         self.bare: set[int] = set()
         """Containers that are there only for what lies in them: files in them are nobody's business."""
         self._left_alone: frozenset[str] = frozenset()
@@ -98,22 +107,35 @@ class Tree:
     def left_alone(self, paths: Iterable[str]) -> None:
         self._left_alone, self._left_names = frozenset(paths), None
 
-    def load(self, ledger: Ledger) -> None:
+    def load(self, ledger: Ledger, *, begin: bool = False) -> None:
         """Read where the containers lie, and their keyword tables, from the ledger and the folders.
 
         A folder's own table wins where it continues the ledger's (another program added a keyword); a missing or contradicting
-        one would turn letters into other keywords, so there the ledger's stands.
+        one would turn letters into other keywords, so there the ledger's stands. To `begin` a run, find out which folders are as
+        they were; a folder that had no table then has none.
         """
-        self.paths, self.tables, self._cut, self._unread = Paths(), Tables(), set(), []
+        folders = ledger.folders(MAIL.containers.kind)
+        if begin:
+            self.stamps.begin(ledger, (self.place(path) for path, _ in folders.values()))
+        self.paths = Paths({key: path for key, (path, _) in folders.items()})
+        self.tables = Tables(dict.fromkeys(folders, KeywordTable()))
+        self._cut, self._unread, self._loaded = set(), [], ledger.writes
         self.bare = set(json.loads(ledger.note(f"{BARE}:{MAIL.name}") or "[]"))
         with self.reach() as below:
-            for key, (path, keywords) in ledger.folders(MAIL.containers.kind).items():
-                self.paths[key] = path
-                kept = KeywordTable.parse(keywords)
-                shown = self._shown_table(below, path)
-                self.tables[key] = shown if shown.keywords[: len(kept.keywords)] == kept.keywords else kept
-                if kept != shown == KeywordTable(kept.keywords[: len(shown.keywords)]):
-                    self._cut.add(key)
+            for key, (path, keywords) in folders.items():
+                if keywords or not self.stamps.has_no_keywords(self.place(path)):
+                    self.load_table(below, key, KeywordTable.parse(keywords))
+
+    def is_loaded(self, ledger: Ledger) -> bool:
+        """Tell whether what was read still stands: nothing was written to the ledger since, and there are no tables to change."""
+        return self._loaded == ledger.writes and not any(table.keywords for table in self.tables.values())
+
+    def load_table(self, below: Below, key: int, kept: KeywordTable) -> None:
+        """Read the table that lies in a folder; `kept` is the ledger's."""
+        shown = self._shown_table(below, self.paths[key])
+        self.tables[key] = shown if shown.keywords[: len(kept.keywords)] == kept.keywords else kept
+        if kept != shown == KeywordTable(kept.keywords[: len(shown.keywords)]):
+            self._cut.add(key)
 
     def _shown_table(self, below: Below, path: str) -> KeywordTable:
         """Return the table that lies in a folder, an empty one where there is none that can be read."""
@@ -160,17 +182,25 @@ class Tree:
 
         Under the account's lock nobody else can be writing these names. Other programs' files in `tmp` are theirs to remove.
         """
+        self.unclear = set()
         with self.reach() as below:
             for key, path in self.paths.items():
-                with contextlib.suppress(OSError):
-                    folder = below.at(self.place(path))
-                    for name in (MARKER, KEYWORDS):
-                        with contextlib.suppress(FileNotFoundError):
-                            os.unlink(f"{folder}/{unfinished_name(name)}")
-                    temporary = below.at(self.inside(key, "tmp"))
-                    for name in os.listdir(temporary):
-                        if key_in(name):
-                            os.unlink(f"{temporary}/{name}")
+                place = self.place(path)
+                if self.stamps.is_same(place):
+                    continue
+                try:
+                    self._clear(below, key, below.at(place))
+                except OSError:
+                    self.unclear.add(place)
+
+    def _clear(self, below: Below, key: int, folder: str) -> None:
+        for name in (MARKER, KEYWORDS):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{folder}/{unfinished_name(name)}")
+        temporary = below.at(self.inside(key, "tmp"))
+        for name in os.listdir(temporary):
+            if key_in(name):
+                os.unlink(f"{temporary}/{name}")
 
     def walk(self) -> Iterator[Found]:
         """Yield the folders below the root, parents first. Raises LocalError when the root cannot be listed.
@@ -180,7 +210,7 @@ class Tree:
         """
         known = set(self.paths.values())
         waiting = [("", False)] if not self._dry or os.path.isdir(self.root) else []
-        self.odd = list(self._unread)
+        self.odd, self.unsettled = list(self._unread), bool(self._unread)
         with self.reach() as below:
             while waiting:
                 path, linked = waiting.pop()
@@ -218,7 +248,9 @@ class Tree:
         foreign = set(PARTS) if path else {LOST_AND_FOUND, KEPT} - known
         above = f"{path}/" if path else ""
         with os.scandir(below.at(path)) as entries:
-            shown = [entry for entry in entries if entry.name[0] != "." and entry.name not in foreign]
+            every = list(entries)
+            self.unsettled = self.unsettled or any(entry.is_symlink() for entry in every)
+            shown = [entry for entry in every if entry.name[0] != "." and entry.name not in foreign]
             found = [entry for entry in shown if may_be_folder(entry, known=above + entry.name in known)]
             links = {entry.name for entry in found if entry.is_symlink()}
         return sorted(entry.name for entry in found), links
