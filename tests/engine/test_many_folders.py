@@ -11,7 +11,7 @@ import pytest
 
 from jmapsync.formats.names import KEYWORDS
 from jmapsync.storage import stamps
-from jmapsync.storage.maildir import listed, look, tree
+from jmapsync.storage.maildir import listed, look, scan, tree
 from jmapsync.storage.root import MARKER
 from tests.contract.peer import message
 from tests.mirror import assert_converges, assert_mirrored
@@ -68,11 +68,11 @@ class Listings:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folders = 0
         self.walks = 0
-        scan, look_folders = look.scan, tree.Tree._found
+        one_folder, look_folders = scan.scan, tree.Tree._found
 
         def scanned(*arguments: Any) -> Any:  # noqa: ANN401 # whatever they are
             self.folders += 1
-            return scan(*arguments)
+            return one_folder(*arguments)
 
         def found(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 # whatever they are
             self.walks += 1
