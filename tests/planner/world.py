@@ -112,10 +112,11 @@ class World:
         self.writes.append(order)
 
     def _inside_itself(self, side: Side, key: int, homes: frozenset[int]) -> bool:
-        above = set(homes)
+        above, passed = set(homes), set[int]()
         while above:
-            if key in above:
+            if key in above or above <= passed:  # or inside others that are inside one another, as a mutant may put them
                 return True
+            passed |= above
             seen = [self.containers[home].of(side) for home in above]
             above = {home for version in seen if version is not None for home in version.homes}
         return False
