@@ -97,3 +97,8 @@ def test_a_name_that_two_mailboxes_want_is_named_as_such_whatever_the_server_say
         ("remove_there", 565083050),
     ]
     assert failure_of(Script(LegalServer(profile, {}, 3564), tuple(acts))) == ""
+
+
+def test_long_states_may_take_a_second_request_where_one_has_no_room_for_them() -> None:
+    server = LegalServer("rfc", {"max_size_request": 4000, "state_form": "long"}, 2908)
+    assert failure_of(Script(server, (), messages=1, objects=True)) == ""
