@@ -189,7 +189,7 @@ MUTANTS = (
         "merge",
         "changed = [side for side in SIDES if held(pair, side).body != base.of(side).body]",
         "changed = [side for side in SIDES if held(pair, side).body != base.local.body]",
-        ("p8_swapping_sides_mirrors_the_plan", "p11_an_edit_after_a_clean_commit_is_no_conflict"),
+        ("p8_swapping_sides_mirrors_the_plan", "p7_the_side_that_changed_is_not_written"),
     ),
     Mutant(
         "any edit is a conflict",

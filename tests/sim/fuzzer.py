@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MEMORY = 300 << 20
-"""Octets that a run may take at the most, server and mutation included."""
+MEMORY = 220 << 20
+"""Octets that a run may take at the most beside what the process holds before it: 300 MB less about 80 for the program."""
 LONGEST_WAIT = 1800.0
 """Seconds that a run may wait for a server that asks for patience."""
 SETTLING = 5
