@@ -130,6 +130,7 @@ class Session(msgspec.Struct, frozen=True):
         username = _text(raw.get("username"))
         if not username and not accounts:  # Stalwart answers a stranger so, with status 200.
             raise SignInError(f"{host} did not accept the user name or the secret.", advice="Check both and try again.")
+        downloads, uploads = resolve(url, raw.get("downloadUrl")), resolve(url, raw.get("uploadUrl"))
         return cls(
             url=url,
             capabilities=capabilities,
@@ -137,12 +138,12 @@ class Session(msgspec.Struct, frozen=True):
             primary_accounts={key: value for key, value in _object(raw.get("primaryAccounts")).items() if isinstance(value, str)},
             username=username,
             api_url=api_url,
-            download_url=resolve(url, raw.get("downloadUrl")),
-            upload_url=resolve(url, raw.get("uploadUrl")),
+            download_url=downloads,
+            upload_url=uploads,
             event_source_url=resolve(url, raw.get("eventSourceUrl")) or None,
             state=_text(raw.get("state")),
             limits=Limits.parse(_object(capabilities.get(CORE))),
-            flawed=_is_flawed(raw),
+            flawed=_is_flawed(raw) or not (downloads and uploads),
         )
 
     def to_json(self) -> bytes:

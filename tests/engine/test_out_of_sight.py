@@ -139,14 +139,15 @@ def test_its_file_stays_when_the_mailbox_it_was_in_goes(server: DemoServer, mirr
     assert len(mirror.files("Archive")) == 1
 
 
-def test_a_message_that_was_never_here_is_no_problem(server: DemoServer, mirror: Mirror) -> None:
+def test_a_message_in_no_mailbox_that_is_shown_is_named(server: DemoServer, mirror: Mirror) -> None:
     server.account.create_mailbox(SECRET)
     server.account.deliver(message(), [SECRET])
     report = mirror.sync()
-    assert (report.exit_code, report.problems, mirror.files()) == (ExitCode.IN_SYNC, [], [])
+    assert (report.exit_code, len(report.problems), mirror.files()) == (ExitCode.HELD_BACK, 1, [])
+    assert "mailbox" in report.problems[0].why
 
 
-def test_a_message_that_goes_out_of_sight_before_it_was_fetched_is_no_problem(server: DemoServer, mirror: Mirror) -> None:
+def test_a_message_that_goes_out_of_sight_before_it_was_fetched_is_named(server: DemoServer, mirror: Mirror) -> None:
     server.account.create_mailbox(SECRET)
     mirror.sync()
     ref = server.account.deliver(message())
@@ -155,4 +156,5 @@ def test_a_message_that_goes_out_of_sight_before_it_was_fetched_is_no_problem(se
     server.faults.clear()
     server.account.move(ref, "INBOX", SECRET)
     report = mirror.sync()
-    assert (report.exit_code, report.problems, mirror.files()) == (ExitCode.IN_SYNC, [], [])
+    assert (report.exit_code, len(report.problems), mirror.files()) == (ExitCode.HELD_BACK, 1, [])
+    assert "mailbox" in report.problems[0].why
