@@ -34,9 +34,14 @@ _PATIENCE = 2.5
 _MOST_OCTETS = 1 << 20
 """No event is nearly as long; more without one would be kept in memory."""
 _MOST_MESSAGES = 10_000
-_MOST_ARRIVING = 2 << 20
+MOST_ARRIVING = 2 << 20
 _FLOOD_SECONDS = 10.0
 """So many messages, or octets, in so many seconds are of no use to anybody."""
+MOST_REPEATED = 1000
+"""Characters of an event's id, or of a push state, that are repeated to the server on the next connection.
+
+A server refuses a request whose head is long, so one long id would end push for good.
+"""
 
 
 class NoPushError(UnsupportedError):
@@ -168,7 +173,8 @@ class EventSource:
             async for event in events:
                 arrivals.undecoded = 0
                 flood.note()
-                self._last_id = event.id if event.id.isascii() and event.id.isprintable() else ""
+                shown = len(event.id) <= MOST_REPEATED and event.id.isascii() and event.id.isprintable()
+                self._last_id = event.id if shown else ""
                 change = StateChange.read(decode(event.data)) if event.event == "state" else None
                 if change is not None:
                     yield change
@@ -181,7 +187,7 @@ class _Arrivals:
         self._pieces = pieces
         self._ping = ping
         self._host = host
-        self._flood = Flood(host, _MOST_ARRIVING, "octets")
+        self._flood = Flood(host, MOST_ARRIVING, "octets")
         self.undecoded = 0
         """Octets since the last whole event."""
 

@@ -22,12 +22,23 @@ from websockets.exceptions import (
 from websockets.protocol import State
 from websockets.typing import Subprotocol
 
-from jmapsync.errors import ForbiddenError, SignInError
+from jmapsync.errors import ForbiddenError, ServerError, SignInError
 from jmapsync.jmap.accept import JSON
 from jmapsync.jmap.bounds import CONNECT_SECONDS
 from jmapsync.jmap.certificates import Certificates, tls_failure
 from jmapsync.jmap.failures import RequestError
-from jmapsync.jmap.push import PING_SECONDS, PURPOSE, Flood, Mode, NoPushError, SilentError, StateChange, decode
+from jmapsync.jmap.push import (
+    MOST_ARRIVING,
+    MOST_REPEATED,
+    PING_SECONDS,
+    PURPOSE,
+    Flood,
+    Mode,
+    NoPushError,
+    SilentError,
+    StateChange,
+    decode,
+)
 from jmapsync.jmap.session import resolve
 from jmapsync.jmap.transport import BrokenOffError, Reply, UnreachedError, joined_headers
 from jmapsync.jmap.verdict import judge
@@ -104,7 +115,7 @@ class WebSocket:
             enable["pushState"] = self._push_state
         early: list[StateChange] = []
         flood = Flood(urlsplit(url).netloc, _MOST_EARLY)
-        with contextlib.suppress(ConnectionClosedOK), _translated(url):  # `_changes` meets it again
+        with contextlib.suppress(ConnectionClosedOK), _translated(url, connection):  # `_changes` meets it again
             async with asyncio.timeout(self._ping * (1 + _LATE)):
                 await connection.send(msgspec.json.encode(enable).decode())
                 await connection.send(msgspec.json.encode(_ECHO).decode())
@@ -179,7 +190,7 @@ class WebSocket:
         if change is None:
             return []
         if isinstance(state := message.get("pushState"), str):
-            self._push_state = state
+            self._push_state = state if len(state) <= MOST_REPEATED else ""
         return [change]
 
 
@@ -194,15 +205,30 @@ def _read(text: str | bytes, url: str) -> dict[str, Any]:
 
 
 class _Connection(ClientConnection):
-    """A connection that ends where the answer to its handshake does not: websockets would read on until its time is up."""
+    """A connection that ends where what comes does not.
 
+    websockets would read the answer to its handshake until its time is up, keep an answer to every ping for a server that
+    reads none, and read on what it throws away after a failure.
+    """
+
+    excess: ServerError | None = None
+    """Why it was ended for what came over it."""
     _begun = 0
+    _arrivals: Flood | None = None
 
     def data_received(self, data: bytes) -> None:
-        """Count what comes before the handshake is done."""
+        """Count what comes before the handshake is done, and after it."""
         if self.protocol.state is State.CONNECTING:
             self._begun += len(data)
             if self._begun > _MOST_OF_HANDSHAKE:
+                self.transport.abort()
+                return
+        else:
+            self._arrivals = self._arrivals or Flood(self.protocol.uri.host, MOST_ARRIVING, "octets")
+            try:
+                self._arrivals.note(len(data))
+            except ServerError as error:
+                self.excess = error
                 self.transport.abort()
                 return
         super().data_received(data)
@@ -249,6 +275,8 @@ def _translated(url: str, connection: ClientConnection | None = None) -> Iterato
     except ConnectionClosedOK:
         raise
     except ConnectionClosed as error:
+        if isinstance(connection, _Connection) and connection.excess is not None:
+            raise connection.excess from error
         if error.sent is not None and error.sent.code == _KEEPALIVE_FAILED and not error.rcvd_then_sent:
             proven = connection is not None and connection.latency > 0
             raise SilentError(f"{host} sent no sign of life over its WebSocket.", proven=proven) from error

@@ -2,7 +2,8 @@
 
 Every field of every answer is given another type, null, a huge number or text, is left out, doubled or nested; so are the names and
 ids of methods, errors, and the status, headers and body of HTTP. After each altered run a sound one follows. A case that fails
-prints what was altered and how it is played again.
+prints what was altered and how it is played again. With `--scenario push`, what push sends
+is altered: event streams and WebSockets.
 """
 
 # ruff: noqa: T201  # it is a program: its figures go to standard output
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 from tests.sim.altering import Case
 from tests.sim.fuzzer import Fuzzer
 from tests.sim.objects import FLAVOURS
+from tests.sim.push_fuzzer import PushFuzzer
 from tests.sim.world import scratch
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ def _work(options: argparse.Namespace, first: int, step: int) -> Tally:
     ends = time.monotonic() + options.minutes * 60 if options.minutes else None
     shown = time.monotonic()
     with scratch() as base:
-        fuzzer = Fuzzer(base, flavour)
+        fuzzer = PushFuzzer() if options.scenario == "push" else Fuzzer(base, flavour)
         for number in range(options.first + first, options.first + options.cases, step):
             verdict = fuzzer.play(fuzzer.case(options.seed, number))
             tally.add(verdict)
@@ -110,6 +112,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=0, help="stop after so many minutes")
     parser.add_argument("--dialect", choices=[one.name for one in FLAVOURS], default="rfc")
+    parser.add_argument("--scenario", choices=["runs", "push"], default="runs", help="answers to runs, or what push sends")
     parser.add_argument("--show", type=int, default=2, help="failures of one kind that are printed")
     parser.add_argument("--traces", action="store_true", help="print where crashes arose")
     parser.add_argument("--replay", default="", help="play one case, as a failure prints it")
@@ -119,7 +122,8 @@ def main() -> None:
         options.traces = True
         with scratch() as base:
             flavour = next(one for one in FLAVOURS if one.name == options.dialect)
-            verdict = Fuzzer(base, flavour).play(Case.from_json(options.replay))
+            case = Case.from_json(options.replay)
+            verdict = (PushFuzzer() if case.scenario == "push" else Fuzzer(base, flavour)).play(case)
         _print_failure(options, 0, verdict)
         sys.exit(1 if verdict.faults else 0)
     begun = time.monotonic()

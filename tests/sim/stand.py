@@ -137,11 +137,11 @@ class _Altered(httpx.AsyncBaseTransport):
         status, headers, body = self._alter(request, response.status_code, dict(response.headers), body)
         headers.setdefault("content-length", str(len(body)))
         return httpx.Response(
-            status, headers=[(name, value.encode()) for name, value in headers.items()], stream=_Whole(body), request=request
+            status, headers=[(name, value.encode()) for name, value in headers.items()], stream=Whole(body), request=request
         )
 
 
-class _Whole(httpx.AsyncByteStream):
+class Whole(httpx.AsyncByteStream):
     def __init__(self, body: bytes) -> None:
         self._body = body
 
@@ -355,19 +355,19 @@ class Stand:
         begun = time.process_time()
         self._later += HOURS
         begun_at = time.time() + self._later
-        held = _forget_peak()
+        held = forget_peak()
         with ExitStack() as stack:
             stack.enter_context(mock.patch("jmapsync.app.wiring.Client", client))
             stack.enter_context(mock.patch("jmapsync.app.wiring.AccountRun", partial(AccountRun, clock=lambda: begun_at)))
             stack.enter_context(mock.patch("jmapsync.app.crash.report_crash", crashed))
-            stack.enter_context(_limited())
+            stack.enter_context(limited())
             try:
                 outcome.report, outcome.waited = virtual.run(_command(App(load(self._config)), command, full=full))
             except (TooSlowError, virtual.StuckError) as error:
                 outcome.crash = "".join(traceback.format_exception(error))
             except Exception as error:  # noqa: BLE001  # that it comes here is what is looked for
                 outcome.crash = "".join(traceback.format_exception(error))
-        outcome.cpu, outcome.peak = time.process_time() - begun, _peak() - held
+        outcome.cpu, outcome.peak = time.process_time() - begun, peak() - held
         outcome.crash = outcome.crash or "\n".join(traces)
         if outcome.report is not None:
             outcome.text = json.dumps(outcome.report.to_json())
@@ -408,7 +408,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def _limited() -> Iterator[None]:
+def limited() -> Iterator[None]:
     """Raise TooSlowError where the processor is used for too long; a busy machine counts for nothing."""
 
     def ring(_number: int, _frame: object) -> None:
@@ -423,17 +423,17 @@ def _limited() -> Iterator[None]:
         signal.signal(signal.SIGVTALRM, before)
 
 
-def _forget_peak() -> int:
+def forget_peak() -> int:
     """Begin to measure the most memory anew, and return the octets of now: a process of many tests holds much already."""
     try:
         with open("/proc/self/clear_refs", "w") as file:
             file.write("5")
     except OSError:
         return 0
-    return _peak()
+    return peak()
 
 
-def _peak() -> int:
+def peak() -> int:
     try:
         with open("/proc/self/status") as file:
             return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
