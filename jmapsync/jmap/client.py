@@ -157,17 +157,18 @@ class Client:
     async def _call(self, calls: Sequence[Call], using: Sequence[str], *, repeatable: bool = True) -> Response:
         limits = (await self.session()).limits
         most = limits.max_calls_in_request
-        if len(calls) > 1 and len(encode_request(calls, using)) > limits.max_size_request:
+        body = encode_request(calls, using)
+        if len(calls) > 1 and len(body) > limits.max_size_request:
             most = min(most, len(calls) // 2)
         if len(calls) <= most:
-            return await self._call_once(calls, using, repeatable=repeatable)
+            return await self._call_once(calls, using, body, repeatable=repeatable)
         send = partial(self._call, using=using, repeatable=repeatable)
         return await send_divided(calls, most, send, repeatable=repeatable)
 
-    async def _call_once(self, calls: Sequence[Call], using: Sequence[str], *, repeatable: bool) -> Response:
+    async def _call_once(self, calls: Sequence[Call], using: Sequence[str], body: bytes, *, repeatable: bool) -> Response:
         session = await self.session()
         try:
-            response = await self._post(session, calls, using, repeatable=repeatable)
+            response = await self._post(session, body, repeatable=repeatable)
         except RequestError as error:
             # A limit that is lower now shows only so where the session's state never moves (Cyrus).
             self._stale = self._stale or (error.type == "limit" and error.status != 0)
@@ -177,15 +178,13 @@ class Client:
             self._stale = True
             session = await self.session()
             offered = [name for name in using if name == CORE or name in session.capabilities]
-            response = await self._post(session, calls, offered, repeatable=repeatable)
+            response = await self._post(session, encode_request(calls, offered), repeatable=repeatable)
         self._note(session, response.session_state)
         return response
 
-    async def _post(self, session: Session, calls: Sequence[Call], using: Sequence[str], *, repeatable: bool) -> Response:
-        limits = session.limits
-        body = encode_request(calls, using)
-        if len(body) > limits.max_size_request:
-            raise RequestError.too_large("maxSizeRequest", len(body), limits.max_size_request)
+    async def _post(self, session: Session, body: bytes, *, repeatable: bool) -> Response:
+        if len(body) > session.limits.max_size_request:
+            raise RequestError.too_large("maxSizeRequest", len(body), session.limits.max_size_request)
         return await self.exchange.ask(
             "POST",
             session.api_url,
