@@ -104,6 +104,20 @@ class Mirror:
         assert self.proved is not None, report.kinds["mail"].sentences
         return self.proved
 
+    def ask(self, what: Callable[[Client], Coroutine[Any, Any, None]]) -> None:
+        """Let something else ask the server, as this mirror's process would."""
+
+        async def run() -> None:
+            kept = Session.from_json(self.session) if self.session else None
+            credential = BasicCredential(self.user, self.password)
+            async with Client(self.url, credential, session=kept, max_wait=self.max_wait, transport=self.transport) as client:
+                try:
+                    await what(client)
+                finally:
+                    self.session = None if client.session_changed else self.session
+
+        self.runner(run())
+
     async def _run(self, options: Options, selection: Selection | None = None, *, proving: bool = False) -> AccountReport:
         if not options.dry:
             self.state.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.demo import CYRUS_36, CYRUS_312, RFC, STALWART, Answer, DemoServer, MethodError, SetError
+from jmapsync.demo.dialect import Limits
 from jmapsync.engine.sending import PATIENCE, Fate, Sender, Sent
 from jmapsync.errors import OutcomeUnknownError, SignInError, UnsupportedError
 from jmapsync.formats.envelope import Envelope
@@ -341,6 +342,15 @@ def test_without_a_mailbox_for_sent_mail_one_is_made(office: Office) -> None:
     office.assert_sent_once()
     [sent] = (box for box in office.server.account.mailboxes.values() if box.name == "Sent")
     assert office.server.account.role_of(sent) == "sent"
+
+
+def test_a_role_beyond_where_a_server_cuts_its_list_of_mailboxes_is_asked_for(tmp_path: Path) -> None:
+    with DemoServer(dialect=dataclasses.replace(STALWART, limits=Limits(max_objects_in_get=2))) as server:
+        office = Office(server, tmp_path)
+        office.add()
+        assert [one.fate for one in office.send()] == [Fate.SENT]
+        office.assert_sent_once()
+        assert [box.name for box in server.account.mailboxes.values()].count("Sent") == 1
 
 
 def test_an_account_that_may_send_as_nobody_says_so_and_keeps_the_message(office: Office) -> None:

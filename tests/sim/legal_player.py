@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import random
 from typing import TYPE_CHECKING
 
 from tests.sim.chance import Player, word_in
 from tests.sim.folders import Householder
 from tests.sim.legal import LIMITS
-from tests.sim.world import writes
+from tests.sim.posting import Posting
+from tests.sim.world import local_letter, writes
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -19,6 +21,7 @@ Act = tuple[str, int]
 MAIL = (
     *("flag", "move", "copy", "delete", "write", "edit"),
     *("flag_there", "move_there", "copy_there", "destroy_there", "deliver"),
+    *("write_twice", "send"),
 )
 FOLDERS = ("make", "rename", "remove", "make_there", "rename_there", "remove_there")
 SWAPS = ("swap", "swap_there")
@@ -44,6 +47,7 @@ class LegalPlayer(Householder):
         """Whether a message is in one mailbox only."""
         self.deleted = False
         """Whether anything was deleted on the disk, which may make the guard ask."""
+        self.posting = Posting(world)
         self.swapped = False
         """Whether names were given to others, so that two may want one: a question for people."""
 
@@ -97,6 +101,30 @@ class LegalPlayer(Householder):
     def copy(self) -> None:
         if not self.single:
             super().copy()
+
+    def write_twice(self) -> None:
+        """File a new message in two folders, as a hard link or as a copy, at times read and flagged already."""
+        folders = [one for one in self._folders() if (self.world.place(one) / "tmp").is_dir()]
+        if self.single or len(folders) < 2:
+            return
+        here, there = self._chance.sample(folders, 2)
+        letters, is_link = self._chance.choice(("", "S", "FS")), self._chance.random() < 0.5
+        file = self.world.drop(here, local_letter(self._word()), sub="cur", info=f":2,{letters}")
+        other = self.world.copy(file, there)
+        if is_link:
+            other.unlink()
+            os.link(file, other)
+
+    def send(self) -> None:
+        """Send a message through the outbox, and at times die in the middle of it. It is a draft first, which others may touch."""
+        if self.world.ways.direction != "pull":
+            word = self._word()
+            self._doom(word)  # until it was sent nothing says that the server has it
+            self.posting.add(word)
+            self.posting.empty(self._chance.choice((0, 0, self._chance.randint(1, 40))))
+            if self.posting.sent()[word]:
+                self.doomed.discard(word)
+                self.safe.add(word)
 
     def deliver(self) -> None:
         most = 1 if self.single else self._chance.choice((1, 1, 1, 2))

@@ -37,6 +37,7 @@ def assert_unwritten(world: World) -> None:
 
 def assert_rest(world: World, player: LegalPlayer, server: LegalServer, *, proved: bool) -> None:
     """Run until nothing is left to do, and fail unless all is there and nothing else. `proved`: a verification says so too."""
+    player.posting.assert_emptied(can_send=server.choices.get("roles", True))
     reports = _come_to_rest(world, player, server)
     problems = reports[-1].problems
     if not problems:

@@ -11,7 +11,7 @@ import tempfile
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from unittest import mock
 
 from jmapsync.demo import DemoServer
@@ -23,13 +23,14 @@ from tests.sim.fate import DiedError, Fate
 from tests.sim.instant import DirectTransport, run_at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
     from jmapsync.demo.dialect import Dialect
     from jmapsync.demo.freedoms import Freedoms
     from jmapsync.engine.report import KindReport
     from jmapsync.engine.restore import Restored
     from jmapsync.engine.verify import Proof
+    from jmapsync.jmap.client import Client
     from jmapsync.planner.model import Version
 
 NOW = 1_750_000_000
@@ -151,6 +152,10 @@ class World:
     def verify(self) -> Proof:
         """Prove both sides equal; nothing is written."""
         return self._do(Mirror.verify)
+
+    def with_client(self, what: Callable[[Client], Coroutine[Any, Any, None]], fate: Fate | None = None) -> None:
+        """Ask the server for something beside the runs, as a process of its own."""
+        self._do(lambda mirror: mirror.ask(what), fate)
 
     def _do(self, what: Callable[[Mirror], Result], fate: Fate | None = None) -> Result:
         mirror = self.mirror(fate)

@@ -16,6 +16,7 @@ from jmapsync.storage.outbox import Baseline
 from jmapsync.storage.remote.decoding import listed
 from jmapsync.storage.remote.emails import MAIL, Email, Mailbox, emails_of, get_emails, get_mailboxes, utc_date
 from jmapsync.storage.remote.imports import MEDIA_TYPE
+from jmapsync.storage.remote.mailboxes import SILENTLY_CUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,13 +132,18 @@ class Post:
         offered = tuple(response.get_as(identities, _Identities).identities)
         if not offered:
             raise UnsupportedError("The server has no identity to send as.", advice="Make one in your provider's settings.")
+        roles: dict[str, str] = {}
         try:
             mailboxes = listed(response, boxes, Mailbox).items
+            roles = _roles(mailboxes)
+            is_whole = len(mailboxes) < min(SILENTLY_CUT, (await self._client.session()).limits.max_objects_in_get)
         except MethodError as error:
             if error.type != "requestTooLarge":
                 raise
-            mailboxes = [box for role in ("drafts", "sent") for box in await self._of_role(role)]
-        roles = {folder.role: folder.ref for folder in (box.folder() for box in mailboxes)}
+            is_whole = False
+        if not is_whole:
+            for role in {"drafts", "sent"} - roles.keys():
+                roles |= _roles(await self._of_role(role))
         sent = roles.get("sent") or await self._make_sent()
         drafts = roles.get("drafts") or sent
         if not drafts:
@@ -285,6 +291,11 @@ class Post:
     async def _call(self, calls: Sequence[Call], *, repeatable: bool = True) -> Response:
         using = (await self._client.session()).using(MAIL, SUBMISSION, account=self._account)
         return await self._client.call(calls, using=using, repeatable=repeatable)
+
+
+def _roles(mailboxes: list[Mailbox]) -> dict[str, str]:
+    """Return the ids of the mailboxes that have a role, by role."""
+    return {folder.role: folder.ref for folder in (box.folder() for box in mailboxes) if folder.role}
 
 
 def _told(response: Response, get: Call) -> _Submissions:
