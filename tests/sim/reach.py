@@ -1,81 +1,83 @@
-"""Note which lines of the engine, the storage and the planner run, to say of a search which ones it never reached."""
+"""Measure by coverage.py which functions and branches of the product a search of worlds ran, and name those that never ran."""
 
 from __future__ import annotations
 
-import sys
+import importlib
+import json
+import os
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import jmapsync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import FrameType
 
 ROOT = Path(jmapsync.__file__).parent
-PARTS = ("engine", "storage", "planner")
-FEWEST = 12
-"""How many files are named, those with the smallest share first."""
-_PREFIXES = tuple(f"{ROOT / part}/" for part in PARTS)
+PARTS = tuple(name for name in ("engine", "sync", "storage", "planner") if (ROOT / name).is_dir())
+_FILES = [f"{ROOT / part}/*" for part in PARTS]
+
+Arcs = dict[str, set[tuple[int, int]]]
+"""Jumps from line to line, by file; coverage.py's own form of what ran."""
 
 
 @contextmanager
-def traced(seen: dict[str, set[int]]) -> Iterator[None]:
-    """Add to `seen` the lines that run, by file; several times slower than without."""
-
-    def enter(frame: FrameType, _event: str, _argument: Any) -> Any:  # noqa: ANN401 # as `sys.settrace` has it
-        name = frame.f_code.co_filename
-        if not name.startswith(_PREFIXES):
-            return None
-        lines = seen.setdefault(name, set())
-        lines.add(frame.f_lineno)
-
-        def step(frame: FrameType, _event: str, _argument: Any) -> Any:  # noqa: ANN401
-            lines.add(frame.f_lineno)
-            return step
-
-        return step
-
-    before = sys.gettrace()
-    sys.settrace(enter)
+def measured(arcs: Arcs) -> Iterator[None]:
+    """Add to `arcs` what runs of the product. Raises ImportError without coverage.py."""
+    measuring = _coverage(None)
+    measuring.start()
     try:
         yield
     finally:
-        sys.settrace(before)
+        measuring.stop()
+        data = measuring.get_data()
+        for file in data.measured_files():
+            arcs.setdefault(file, set()).update(data.arcs(file) or ())
 
 
-def shares(seen: dict[str, set[int]]) -> dict[str, tuple[int, list[int]]]:
-    """Return of each file of those parts how many lines its functions have, and which of them never ran."""
-    found = {}
-    for prefix in _PREFIXES:
-        for file in sorted(Path(prefix).rglob("*.py")):
-            lines = _lines_of(compile(file.read_text(), str(file), "exec"), inside=False)
-            if lines:
-                found[str(file.relative_to(ROOT))] = (len(lines), sorted(lines - seen.get(str(file), set())))
-    return found
+def _coverage(file: str | None) -> Any:  # noqa: ANN401 # coverage.py is needed here only, and not installed everywhere
+    module = importlib.import_module("coverage")
+    return module.Coverage(data_file=file, branch=True, include=_FILES, config_file=False, messages=False)
 
 
-def _lines_of(code: CodeType, *, inside: bool) -> set[int]:
-    """Return the lines of the functions in some code."""
-    lines = {line for _, _, line in code.co_lines() if line} - {code.co_firstlineno} if inside else set()
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            lines |= _lines_of(constant, inside=bool(constant.co_flags & 2))  # CO_NEWLOCALS: a function, no class
-    return lines
+def summary(arcs: Arcs) -> str:
+    """Return in words how much of each part ran: lines and branches of its functions, and the functions that never ran."""
+    found: dict[str, list[int]] = {part: [0, 0, 0, 0] for part in PARTS}
+    unused: dict[str, list[str]] = {part: [] for part in PARTS}
+    for file, functions in _report(arcs).items():
+        part = Path(file).parts[0]
+        for name, one in functions.items():
+            if name:  # "" is what runs when the module is imported
+                numbers = ("covered_lines", "num_statements", "covered_branches", "num_branches")
+                found[part] = [sum(both) for both in zip(found[part], (one[key] for key in numbers), strict=True)]
+                if not one["covered_lines"] and one["num_statements"]:
+                    unused[part].append(f"{file}:{name}")
+    lines = []
+    for part, (ran, of, jumped, ways) in found.items():
+        shares = f"{ran} of {of} lines ({_percent(ran, of)}), {jumped} of {ways} branches ({_percent(jumped, ways)})"
+        lines.append(f"{part}: {shares}; {len(unused[part])} functions never ran")
+        lines += [f"  {name}" for name in unused[part]]
+    return "\n".join(lines)
 
 
-def told(seen: dict[str, set[int]]) -> str:
-    """Return in words how much of each part was reached, and the files of which the least was."""
-    found = shares(seen)
-    parts = []
-    for part in PARTS:
-        some = [one for name, one in found.items() if name.startswith(f"{part}/")]
-        whole, missed = sum(count for count, _ in some), sum(len(lines) for _, lines in some)
-        parts.append(f"lines of {part} reached: {whole - missed} of {whole} ({100 * (whole - missed) // max(1, whole)} %)")
-    unused = [name for name, (count, missed_lines) in found.items() if count == len(missed_lines)]
-    used = {name: 1 - len(missed_lines) / count for name, (count, missed_lines) in found.items() if name not in unused}
-    least = sorted(used, key=lambda name: (used[name], name))[:FEWEST]
-    parts += [f"not used at all: {', '.join(unused) or 'none'}", "least reached of those used:"]
-    return "\n".join([*parts, *(f"  {name}: {used[name]:.0%}" for name in least)])
+def _percent(some: int, of: int) -> str:
+    return f"{100 * some // max(1, of)} %"
+
+
+def _report(arcs: Arcs) -> dict[str, dict[str, Any]]:
+    """Return by file, relative to the package, the figures of each function."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = os.path.join(folder, "report.json")
+        measuring = _coverage(os.path.join(folder, "data"))
+        files = [str(file) for part in PARTS for file in sorted((ROOT / part).rglob("*.py"))]
+        data = measuring.get_data()
+        data.add_arcs({file: arcs.get(file, set()) for file in files})
+        data.touch_files(files)
+        measuring.json_report(outfile=report)
+        found = json.loads(Path(report).read_text())["files"]
+    return {
+        os.path.relpath(os.path.abspath(file), ROOT): {name: each["summary"] for name, each in one["functions"].items()}
+        for file, one in found.items()
+    }

@@ -5,35 +5,26 @@ the same messages, no body is lost or doubled, no run reports what is not so, an
 that fails is made shorter act by act and choice by choice while it still fails, and printed.
 """
 
-# ruff: noqa: T201  # it is a program: what it finds goes to standard output
+# it is a program: what it finds goes to standard output
 
 from __future__ import annotations
 
-import argparse
 import json
-import multiprocessing
 import os
 import random
 import sys
-import time
 import traceback
-from collections import Counter
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.demo.dialect import DIALECTS
-from tests.sim.instant import seldom_collected
-from tests.sim.legal import CATALOGUE, ITEM_RIGHTS, OBJECTS, RIGHTS, LegalServer, draw
+from tests.sim.legal import LegalServer, draw
 from tests.sim.legal_player import FOLDERS, MAIL, MESSAGES, SELDOM, SWAPS, Act, LegalPlayer
 from tests.sim.object_worlds import acts_of, play_objects
-from tests.sim.reach import told, traced
 from tests.sim.verdict import assert_rest, assert_true
 from tests.sim.world import Ways, World, scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 WAYS: dict[str, tuple[Any, ...]] = {
     "direction": ("pull",),
@@ -140,7 +131,8 @@ def _place(error: BaseException) -> str:
     return f"({os.path.basename(frame.filename)}:{frame.lineno})"
 
 
-def _kind(failure: str) -> str:
+def kind_of(failure: str) -> str:
+    """Return what tells failures of one cause from others."""
     return failure[:25]
 
 
@@ -155,7 +147,7 @@ def shrink(script: Script, failure: str, most: int = 400) -> tuple[Script, str]:
             if tries >= most:
                 break
             now = failure_of(shorter)
-            if now and _kind(now) == _kind(failure):
+            if now and kind_of(now) == kind_of(failure):
                 script, failure, changed = shorter, now, True
                 break
     return script, failure
@@ -180,117 +172,7 @@ def _shorter(script: Script) -> Iterator[Script]:
         yield replace(script, messages=1)
 
 
-@dataclass
-class Result:
-    """What a stretch of seeds gave."""
-
-    worlds: int = 0
-    failures: list[tuple[int, str]] = field(default_factory=list)
-    reached: Counter[str] = field(default_factory=Counter)
-    lines: dict[str, set[int]] = field(default_factory=dict)
-    """Lines of the product that ran, by file."""
-
-
-def search(first: int, count: int, profile: str, *, objects: bool = False, coverage: bool = False) -> Result:
-    """Play the worlds of some seeds."""
-    result = Result()
-    with seldom_collected(), traced(result.lines) if coverage else nullcontext():
-        for seed in range(first, first + count):
-            script = script_of(seed, profile, objects=objects)
-            result.reached.update(f"{key}={value}" for key, value in script.server.choices.items())
-            result.reached[f"profile={script.server.profile}"] += 1
-            result.reached.update(f"{key}={value}" for key, value in script.ways.items())
-            result.reached.update(f"act {name}" for name, _ in script.acts)
-            if failure := failure_of(script):
-                result.failures.append((seed, failure))
-            result.worlds += 1
-    return result
-
-
-def _search(job: tuple[int, int, str, bool, bool]) -> Result:
-    first, count, profile, objects, coverage = job
-    return search(first, count, profile, objects=objects, coverage=coverage)
-
-
-def unreached(reached: Counter[str], catalogue: Mapping[str, tuple[Any, ...]] = CATALOGUE) -> list[str]:
-    """Return the values of freedoms that no world had."""
-    return sorted(f"{key}={value}" for key, values in catalogue.items() for value in set(values) if not reached[f"{key}={value}"])
-
-
-def _never(reached: Counter[str], *, objects: bool) -> list[str]:
-    """Return what no world of this kind had: values of freedoms, ways of a mirror, acts."""
-    others = RIGHTS if objects else {**OBJECTS, **ITEM_RIGHTS}
-    catalogue = {key: values for key, values in CATALOGUE.items() if key not in others}
-    if objects:
-        return unreached(reached, catalogue)
-    acts = (*MAIL, *FOLDERS, *SWAPS, *SELDOM, "die", "run")
-    return unreached(reached, catalogue | WAYS) + [f"act {name}" for name in acts if not reached[f"act {name}"]]
-
-
-def main() -> int:
-    """Search, and report what was found; the exit code is 1 if anything was."""
-    options = _options()
-    if options.script:
-        script = Script.read(Path(options.script).read_text() if os.path.exists(options.script) else options.script)
-        run_script(script)
-        print("holds")
-        return 0
-    if options.replay is not None:
-        script = script_of(options.replay, options.profile, objects=options.objects)
-        failure = failure_of(script)
-        if failure:
-            script, failure = shrink(script, failure)
-        print(failure or "holds", script.text(), sep="\n")
-        return int(bool(failure))
-    return _search_all(options)
-
-
-def _search_all(options: argparse.Namespace) -> int:
-    begun, total, stretch = time.monotonic(), Result(), 25
-    jobs = [
-        (first, min(stretch, options.seed + options.worlds - first), options.profile, options.objects, options.coverage)
-        for first in range(options.seed, options.seed + options.worlds, stretch)
-    ]
-    kinds: Counter[str] = Counter()
-    with multiprocessing.get_context("fork").Pool(options.jobs) as pool:
-        for found in pool.imap_unordered(_search, jobs):
-            total.worlds += found.worlds
-            total.reached += found.reached
-            for name, lines in found.lines.items():
-                total.lines.setdefault(name, set()).update(lines)
-            for seed, failure in found.failures:
-                kinds[_kind(failure)] += 1
-                if kinds[_kind(failure)] <= options.shown:
-                    print(f"\rseed {seed}: {failure}", flush=True)
-                total.failures.append((seed, failure))
-            seconds = time.monotonic() - begun
-            print(
-                f"\r{total.worlds} worlds, {total.worlds / seconds:.1f}/s, {len(total.failures)} failures", end="", file=sys.stderr
-            )
-    print(file=sys.stderr)
-    print(f"{total.worlds} worlds in {time.monotonic() - begun:.0f} s from seed {options.seed}: {len(total.failures)} failures")
-    for kind, count in kinds.most_common():
-        print(f"  {count} x {kind}")
-    print(f"reached: {len(total.reached)} values of freedoms, ways of a mirror and acts")
-    print("never reached:", ", ".join(_never(total.reached, objects=options.objects)) or "nothing")
-    if options.coverage:
-        print(told(total.lines))
-    return int(bool(total.failures))
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.sim.worlds", description=__doc__)
-    parser.add_argument("--worlds", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=0, help="of the first world; the next run goes on at seed + worlds")
-    parser.add_argument("--profile", choices=list(DIALECTS), default="", help="the server that others differ from; default: any")
-    parser.add_argument("--objects", action="store_true", help="worlds of contacts, calendars and tasks instead of mail")
-    parser.add_argument("--coverage", action="store_true", help="say how much of the engine, storage and planner ran; slow")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--shown", type=int, default=3, help="failures shown of each kind")
-    parser.add_argument("--replay", type=int, help="play one seed and make it shorter if it fails")
-    parser.add_argument("--script", default="", help="play a script, or the one in a file")
-    return parser.parse_args()
-
-
 if __name__ == "__main__":
+    from tests.sim.search import main
+
     sys.exit(main())
