@@ -92,3 +92,26 @@ def test_a_name_that_two_mailboxes_want_is_named_as_such_whatever_the_server_say
 def test_long_states_may_take_a_second_request_where_one_has_no_room_for_them() -> None:
     server = LegalServer("rfc", {"max_size_request": 4000, "state_form": "long"}, 2908)
     assert failure_of(Script(server, (), messages=1, objects=True)) == ""
+
+
+JAMES: dict[str, tuple[dict[str, Any], int, int, list[tuple[str, int]]]] = {
+    "a server that wants its version named in Accept": ({}, 1, 1, []),
+    "deletions where every page has a query state of its own": (
+        {"max_query_limit": 2},
+        1,
+        6,
+        [("run", 0), ("destroy_there", 774310752), ("full", 668365807)],
+    ),
+    "a batch that is refused for one message without keywords": ({}, 1, 1, [("run", 0), ("write", 373416238)]),
+    "a new message in two folders": ({}, 1, 1, [("run", 0), ("write_twice", 910434794)]),
+    "a draft that has to say when it was received": ({}, 1, 1, [("send", 829468109)]),
+    "a mailbox that is removed with its mail": ({}, 7, 2, [("run", 0), ("remove_there", 335406409)]),
+    "a restore where blobs have another name in an email": ({}, 280, 1, [("run", 0), ("restore", 508436123)]),
+}
+"""Scripts of what once failed on James, found by the generator: what it chooses besides, seed, messages, acts."""
+
+
+@pytest.mark.parametrize("name", JAMES)
+def test_what_failed_on_james_holds(name: str) -> None:
+    choices, seed, messages, acts = JAMES[name]
+    assert failure_of(Script(LegalServer("james", choices, seed), tuple(acts), messages)) == ""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import sys
 import traceback
 from dataclasses import dataclass, field, replace
@@ -132,8 +133,12 @@ def _place(error: BaseException) -> str:
 
 
 def kind_of(failure: str) -> str:
-    """Return what tells failures of one cause from others."""
-    return failure[:25]
+    """Return what a failure has in common with others of its kind: no names and numbers; whether a list is empty, and no more."""
+    reasons = sorted({one or other for one, other in re.findall(r"""why=(?:"([^"]*)"|'([^']*)')""", failure)})
+    text = " | ".join(reasons) or failure
+    for _ in range(3):  # lists in lists
+        text = re.sub(r"\[[^\[\]]+\]", "<..>", text)
+    return re.sub(r"\(/[^)]*\)|[A-Za-z]?[0-9]+", "N", text)[:110]
 
 
 def shrink(script: Script, failure: str, most: int = 400) -> tuple[Script, str]:
