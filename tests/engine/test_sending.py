@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.demo import CYRUS_36, CYRUS_312, RFC, STALWART, Answer, DemoServer, MethodError, SetError
-from jmapsync.demo.dialect import Limits
+from jmapsync.demo.dialect import Dialect, Limits
 from jmapsync.engine.sending import PATIENCE, Fate, Sender, Sent
 from jmapsync.errors import OutcomeUnknownError, SignInError, UnsupportedError
 from jmapsync.formats.envelope import Envelope
@@ -344,8 +344,9 @@ def test_without_a_mailbox_for_sent_mail_one_is_made(office: Office) -> None:
     assert office.server.account.role_of(sent) == "sent"
 
 
-def test_a_role_beyond_where_a_server_cuts_its_list_of_mailboxes_is_asked_for(tmp_path: Path) -> None:
-    with DemoServer(dialect=dataclasses.replace(STALWART, limits=Limits(max_objects_in_get=2))) as server:
+@pytest.mark.parametrize("dialect", [RFC, CYRUS_312, STALWART], ids=lambda dialect: dialect.name)
+def test_a_role_beyond_what_a_server_gives_of_its_mailboxes_at_once_is_asked_for(dialect: Dialect, tmp_path: Path) -> None:
+    with DemoServer(dialect=dataclasses.replace(dialect, limits=Limits(max_objects_in_get=2))) as server:
         office = Office(server, tmp_path)
         office.add()
         assert [one.fate for one in office.send()] == [Fate.SENT]

@@ -10,7 +10,7 @@ import msgspec
 
 from jmapsync.errors import JmapsyncError, Remedy, UnsupportedError
 from jmapsync.jmap.blobs import upload
-from jmapsync.jmap.failures import MethodError, SetError, set_errors
+from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
 from jmapsync.jmap.wire import Call
 from jmapsync.storage.outbox import Baseline
 from jmapsync.storage.remote.decoding import listed
@@ -126,24 +126,11 @@ class Post:
 
         Raises UnsupportedError where the account has no mailbox or no identity for it, and what `Client.call` raises.
         """
-        boxes = get_mailboxes(self._account.id, None, "boxes")
         identities = Call("Identity/get", {"accountId": self._account.id, "ids": None}, "identities")
-        response = await self._call([boxes, identities])
+        roles, response = await self._roles([identities])
         offered = tuple(response.get_as(identities, _Identities).identities)
         if not offered:
             raise UnsupportedError("The server has no identity to send as.", advice="Make one in your provider's settings.")
-        roles: dict[str, str] = {}
-        try:
-            mailboxes = listed(response, boxes, Mailbox).items
-            roles = _roles(mailboxes)
-            is_whole = len(mailboxes) < min(SILENTLY_CUT, (await self._client.session()).limits.max_objects_in_get)
-        except MethodError as error:
-            if error.type != "requestTooLarge":
-                raise
-            is_whole = False
-        if not is_whole:
-            for role in {"drafts", "sent"} - roles.keys():
-                roles |= _roles(await self._of_role(role))
         sent = roles.get("sent") or await self._make_sent()
         drafts = roles.get("drafts") or sent
         if not drafts:
@@ -267,6 +254,27 @@ class Post:
             raise RefusedError("the message", error)
         return email_id
 
+    async def _roles(self, calls: Sequence[Call]) -> tuple[dict[str, str], Response]:
+        """Return the ids of the mailboxes for drafts and sent mail by role, and the response that answers other calls too."""
+        boxes = get_mailboxes(self._account.id, None, "boxes")
+        roles: dict[str, str] = {}
+        is_whole = False
+        try:
+            response = await self._call([boxes, *calls])
+            mailboxes = listed(response, boxes, Mailbox).items
+            roles = _roles_of(mailboxes)
+            is_whole = len(mailboxes) < min(SILENTLY_CUT, (await self._client.session()).limits.max_objects_in_get)
+        except RequestError as error:  # Cyrus refuses the whole request where there are more mailboxes than it gives at once
+            if error.type != "limit":
+                raise
+            response = await self._call(calls)
+        except MethodError as error:
+            if error.type != "requestTooLarge":
+                raise
+        for role in [] if is_whole else [one for one in ("drafts", "sent") if one not in roles]:
+            roles |= _roles_of(await self._of_role(role))
+        return roles, response
+
     async def _of_role(self, role: str) -> list[Mailbox]:
         """Return the mailbox of a role, where the server has more of them than it gives at once."""
         query = Call("Mailbox/query", {"accountId": self._account.id, "filter": {"role": role}}, "query")
@@ -293,7 +301,7 @@ class Post:
         return await self._client.call(calls, using=using, repeatable=repeatable)
 
 
-def _roles(mailboxes: list[Mailbox]) -> dict[str, str]:
+def _roles_of(mailboxes: list[Mailbox]) -> dict[str, str]:
     """Return the ids of the mailboxes that have a role, by role."""
     return {folder.role: folder.ref for folder in (box.folder() for box in mailboxes) if folder.role}
 
