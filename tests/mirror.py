@@ -11,10 +11,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.engine.account import AccountRun, Sides
-from jmapsync.engine.options import Options
-from jmapsync.engine.report import AccountReport, KindReport, Problem, Silent
-from jmapsync.engine.selection import Selection
+from jmapsync.app.account import AccountRun, Sides
+from jmapsync.backup.selection import Selection
 from jmapsync.errors import ExitCode, JmapsyncError
 from jmapsync.formats.patterns import Patterns
 from jmapsync.jmap.auth import BasicCredential
@@ -23,10 +21,12 @@ from jmapsync.jmap.session import Session
 from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger import AccountLock, Ledger
 from jmapsync.planner import Limits
+from jmapsync.storage.jmap.emails import MAIL as MAIL_CAPABILITY
+from jmapsync.storage.jmap.side import MailSide
 from jmapsync.storage.maildir.side import MaildirSide, clear_spool
 from jmapsync.storage.notmuch.side import TagRules, TagSide
-from jmapsync.storage.remote.emails import MAIL as MAIL_CAPABILITY
-from jmapsync.storage.remote.side import MailSide
+from jmapsync.sync.options import Options
+from jmapsync.sync.report import AccountReport, KindReport, Problem, Silent
 from tests.live.compare import LETTERS, Shown, on_disk, stored
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from jmapsync.backup.restore import Restored
+    from jmapsync.backup.verify import Proof
     from jmapsync.demo.account import Account
     from jmapsync.demo.records import Mailbox
-    from jmapsync.engine.restore import Restored
-    from jmapsync.engine.verify import Proof
     from jmapsync.kinds import Kind
 
 

@@ -14,7 +14,7 @@ from jmapsync.config import load
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jmapsync.engine.report import AccountReport, KindReport
+    from jmapsync.sync.report import AccountReport, KindReport
 
 DAV = {"contacts": ("addressbooks", "text/vcard"), "calendars": ("calendars", "text/calendar")}
 Kind = Literal["contacts", "calendars", "tasks"]

@@ -13,7 +13,7 @@ from jmapsync.errors import ConfigError, LocalError, SignInError
 from jmapsync.jmap.auth import from_file
 from jmapsync.ledger import AccountLock
 from jmapsync.opening import open_given, open_regular, read_regular
-from jmapsync.storage.below import Below, shown
+from jmapsync.storage.files.directories import Below, shown
 from jmapsync.storage.outbox import Outbox
 
 if TYPE_CHECKING:

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.app.damage import damage_of
+from jmapsync.app.ledger_damage import damage_of
 from jmapsync.app.sides import CAPABILITIES as OFFERS
 from jmapsync.app.sides import MAIL, require
 from jmapsync.app.signin import credential_for
-from jmapsync.app.unavailable import missing_for_account, missing_for_kind
-from jmapsync.engine.report import worst
+from jmapsync.app.unsupported_config import missing_for_account, missing_for_kind
 from jmapsync.errors import ExitCode, JmapsyncError, UnsupportedError
 from jmapsync.formats.patterns import Patterns
 from jmapsync.jmap.bounds import Bounds
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.wire import CORE, Call
-from jmapsync.storage.filesystem import peculiarities_at
-from jmapsync.storage.footing import trouble_with
-from jmapsync.storage.remote.objects import collections, dialect_for
+from jmapsync.storage.files.access import trouble_with
+from jmapsync.storage.files.filesystem import peculiarities_at
+from jmapsync.storage.jmap.objects import collections, dialect_for
+from jmapsync.sync.report import worst
 
 if TYPE_CHECKING:
     from jmapsync.config import AccountConfig, MailConfig

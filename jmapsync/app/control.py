@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from jmapsync.app.places import SOCKET
-from jmapsync.engine.report import AccountReport  # noqa: TC001  # msgspec reads the annotations
-from jmapsync.engine.restore import Restored  # noqa: TC001  # and these
+from jmapsync.app.state_paths import SOCKET
+from jmapsync.backup.restore import Restored  # noqa: TC001  # and these
 from jmapsync.errors import BusyError
+from jmapsync.sync.report import AccountReport  # noqa: TC001  # msgspec reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

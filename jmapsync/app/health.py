@@ -10,17 +10,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.app.control import ask_state
-from jmapsync.app.damage import naming_damage
-from jmapsync.app.places import LEDGER, LOCK
+from jmapsync.app.ledger_damage import naming_damage
 from jmapsync.app.sending import outbox_of, waiting_in
-from jmapsync.app.unavailable import missing_for_account, missing_for_kind
-from jmapsync.engine.report import Problem, counted, worst
-from jmapsync.engine.standing import Standing
+from jmapsync.app.state_paths import LEDGER, LOCK
+from jmapsync.app.unsupported_config import missing_for_account, missing_for_kind
+from jmapsync.daemon.account_state import Standing
 from jmapsync.errors import ExitCode, JmapsyncError, LocalError
 from jmapsync.ledger import Ledger
 from jmapsync.ledger.notes import DETACHED
 from jmapsync.ledger.pending import success_of
-from jmapsync.storage.footing import trouble_with
+from jmapsync.storage.files.access import trouble_with
+from jmapsync.sync.report import Problem, counted, worst
 
 if TYPE_CHECKING:
     from pathlib import Path

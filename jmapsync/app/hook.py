@@ -14,7 +14,7 @@ from jmapsync.text import one_line, shortened
 
 if TYPE_CHECKING:
     from jmapsync.config import HooksConfig
-    from jmapsync.engine.report import AccountReport
+    from jmapsync.sync.report import AccountReport
 
 INSIDE = "JMAPSYNC_IN_HOOK"
 """Set for a hook, so that one which synchronises (notmuch's post-new often does) does not call itself for ever."""

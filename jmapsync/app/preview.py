@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from jmapsync.engine.report import State, counted
 from jmapsync.planner.model import Side
+from jmapsync.storage.files.root import read_marker
 from jmapsync.storage.maildir.scan import SUBS
-from jmapsync.storage.root import read_marker
+from jmapsync.sync.report import State, counted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.config import MailConfig
-    from jmapsync.engine.report import AccountReport
+    from jmapsync.sync.report import AccountReport
 
 
 def unclaimed_files(config: MailConfig | None) -> int:

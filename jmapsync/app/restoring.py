@@ -7,32 +7,32 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from jmapsync.app.places import LEDGER, may_have_daemon
+from jmapsync.app.account import AccountRun
 from jmapsync.app.sides import sides_of
 from jmapsync.app.sources import absolute
+from jmapsync.app.state_paths import LEDGER, may_have_daemon
 from jmapsync.app.wiring import open_account
-from jmapsync.engine.account import AccountRun
-from jmapsync.engine.holding import DEFAULT, ROLES, note_of
-from jmapsync.engine.options import Options
-from jmapsync.engine.report import worst
-from jmapsync.engine.selection import Stranger
+from jmapsync.backup.selection import Stranger
 from jmapsync.errors import BusyError, ExitCode, JmapsyncError
 from jmapsync.kinds.calendars import CALENDARS
 from jmapsync.kinds.contacts import CONTACTS
 from jmapsync.kinds.mail import MAIL
 from jmapsync.kinds.tasks import TASKS
 from jmapsync.ledger import Ledger
-from jmapsync.storage.root import read_marker
+from jmapsync.storage.files.root import read_marker
+from jmapsync.sync.options import Options
+from jmapsync.sync.quarantine import DEFAULT, ROLES, note_of
+from jmapsync.sync.report import worst
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jmapsync.app.sources import Source
     from jmapsync.app.wiring import OpenAccount
+    from jmapsync.backup.restore import Restored
     from jmapsync.config import AccountConfig, KindConfig, SafetyConfig
-    from jmapsync.engine.report import AccountReport, Progress
-    from jmapsync.engine.restore import Restored
     from jmapsync.kinds import Kind
+    from jmapsync.sync.report import AccountReport, Progress
 
 _KINDS = {kind.name: kind for kind in (MAIL, CONTACTS, CALENDARS, TASKS)}
 Results = list[tuple[str, "AccountReport", "Restored | None"]]

@@ -8,23 +8,23 @@ import time
 from typing import TYPE_CHECKING
 
 from jmapsync.app.hook import INSIDE, run_after_sync
-from jmapsync.app.places import may_have_daemon
-from jmapsync.app.unavailable import missing_for_account, missing_for_kind, possible_kinds
+from jmapsync.app.state_paths import may_have_daemon
+from jmapsync.app.unsupported_config import missing_for_account, missing_for_kind, possible_kinds
 from jmapsync.config.reader import nearest
-from jmapsync.engine.options import Options
-from jmapsync.engine.report import AccountReport, KindReport, RunReport, Silent, State
 from jmapsync.errors import BusyError, ConfigError, ExitCode, JmapsyncError
+from jmapsync.sync.options import Options
+from jmapsync.sync.report import AccountReport, KindReport, RunReport, Silent, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jmapsync.app.checkup import Checkup
+    from jmapsync.app.conflicts import Shelf
     from jmapsync.app.health import AccountHealth
     from jmapsync.app.restoring import Restoration
-    from jmapsync.app.shelf import Shelf
+    from jmapsync.backup.verify import Proof
     from jmapsync.config import AccountConfig, Config, KindConfig
-    from jmapsync.engine.report import Progress
-    from jmapsync.engine.verify import Proof
+    from jmapsync.sync.report import Progress
 
 
 class App:
@@ -230,7 +230,7 @@ class App:
 
     def shelves(self, names: Sequence[str] = ()) -> list[Shelf]:
         """Return the shelves of accounts: versions that lost a conflict."""
-        from jmapsync.app.shelf import Shelf  # noqa: PLC0415  # a run needs none of it
+        from jmapsync.app.conflicts import Shelf  # noqa: PLC0415  # a run needs none of it
 
         return [Shelf(account) for account in self.select(names)]
 

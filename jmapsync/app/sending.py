@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from jmapsync.app.places import OUTBOX
-from jmapsync.engine.report import Problem, worst
+from jmapsync.app.state_paths import OUTBOX
 from jmapsync.errors import BusyError, ConfigError, ExitCode, JmapsyncError, NetworkError, ServerError
 from jmapsync.storage.outbox import Outbox, Stage, Waiting
+from jmapsync.sync.report import Problem, worst
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
     from jmapsync.config import AccountConfig, Config
-    from jmapsync.engine.report import AccountReport
-    from jmapsync.engine.sending import Sender
     from jmapsync.formats.envelope import Envelope
     from jmapsync.jmap.client import Client
+    from jmapsync.send.deliver import Sender
+    from jmapsync.sync.report import AccountReport
 
 _PATIENCE = 5.0
 """Seconds that anybody is kept waiting for a server in trouble; then the message is kept."""
@@ -90,9 +90,9 @@ async def send(account: AccountConfig, header: bytes, body: Iterable[bytes], env
 
 async def _send_now(account: AccountConfig, outbox: Outbox, waiting: Waiting) -> Accepted:
     from jmapsync.app.signin import credential_for  # noqa: PLC0415  # the HTTP library costs 100 ms: first it is safe
-    from jmapsync.engine.sending import Fate  # noqa: PLC0415
     from jmapsync.jmap.bounds import Bounds  # noqa: PLC0415
     from jmapsync.jmap.client import Client  # noqa: PLC0415
+    from jmapsync.send.deliver import Fate  # noqa: PLC0415
 
     credential = await credential_for(account)
     bounds = Bounds(silence=account.timeout)
@@ -123,8 +123,8 @@ async def _turns(outbox: Outbox) -> AsyncIterator[None]:
 
 
 async def _sender(account: AccountConfig, outbox: Outbox, client: Client) -> Sender:
-    from jmapsync.engine.sending import Sender  # noqa: PLC0415  # as above
-    from jmapsync.storage.remote.submission import SUBMISSION, Post  # noqa: PLC0415
+    from jmapsync.send.deliver import Sender  # noqa: PLC0415  # as above
+    from jmapsync.storage.jmap.submission import SUBMISSION, Post  # noqa: PLC0415
 
     theirs = (await client.session()).account_for(SUBMISSION, account.account_id)
     return Sender(outbox, Post(client, theirs))

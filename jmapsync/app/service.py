@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from jmapsync.app.cleanup import tidy
 from jmapsync.app.control import Answer, Ask, answering
 from jmapsync.app.crash import report_crash
 from jmapsync.app.hook import run_after_sync, run_on_trouble
@@ -19,17 +20,16 @@ from jmapsync.app.notify import ServiceManager
 from jmapsync.app.restoring import restore_opened
 from jmapsync.app.root import App
 from jmapsync.app.sources import sources_of
-from jmapsync.app.tidy import tidy
-from jmapsync.app.unavailable import missing_for_account, missing_for_kind, possible_kinds
+from jmapsync.app.unsupported_config import missing_for_account, missing_for_kind, possible_kinds
 from jmapsync.app.wiring import open_account
-from jmapsync.engine.keeper import LOOP, Keeper, Settings
-from jmapsync.engine.meter import Meter
-from jmapsync.engine.options import Options
-from jmapsync.engine.report import AccountReport, counted
-from jmapsync.engine.standing import Standing
-from jmapsync.engine.supervision import keep_running
-from jmapsync.engine.timetable import Timetable
+from jmapsync.daemon.account_loop import LOOP, Keeper, Settings
+from jmapsync.daemon.account_state import Standing
+from jmapsync.daemon.supervision import keep_running
+from jmapsync.daemon.timetable import Timetable
 from jmapsync.errors import ConfigError, ExitCode, JmapsyncError
+from jmapsync.sync.options import Options
+from jmapsync.sync.progress import Meter
+from jmapsync.sync.report import AccountReport, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence

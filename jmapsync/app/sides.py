@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from jmapsync.app.places import SPOOL
+from jmapsync.app.account import Sides
+from jmapsync.app.state_paths import SPOOL
 from jmapsync.config import CalendarsConfig, ContactsConfig, MailConfig, TasksConfig
-from jmapsync.engine.account import Sides
 from jmapsync.errors import UnsupportedError
 from jmapsync.formats.patterns import Patterns
 
@@ -49,7 +49,7 @@ def require(kind: str, account: AccountConfig, session: Session) -> Account:
     try:
         theirs = account_of(kind, account, session)
         if kind != "mail":
-            from jmapsync.storage.remote.objects import dialect_for  # noqa: PLC0415  # mail alone needs none of it
+            from jmapsync.storage.jmap.objects import dialect_for  # noqa: PLC0415  # mail alone needs none of it
 
             dialect_for(kind, session, theirs)
     except UnsupportedError as error:
@@ -69,8 +69,8 @@ def sides_of(config: KindConfig, account: AccountConfig, client: Client, session
 
 def _mail(config: MailConfig, account: AccountConfig, client: Client, session: Session, *, dry: bool) -> Sides:
     from jmapsync.kinds.mail import MAIL  # noqa: PLC0415  # an account of contacts alone needs none of it
+    from jmapsync.storage.jmap.side import MailSide  # noqa: PLC0415
     from jmapsync.storage.maildir.side import MaildirSide  # noqa: PLC0415
-    from jmapsync.storage.remote.side import MailSide  # noqa: PLC0415
 
     theirs = require("mail", account, session)
     spool = account.state_dir / SPOOL
@@ -101,7 +101,7 @@ def _tags(config: NotmuchConfig, name: str, tree: Tree, *, dry: bool) -> TagSide
 
 
 def _objects(config: KindConfig, account: AccountConfig, client: Client, session: Session, *, dry: bool) -> Sides:
-    from jmapsync.storage.remote.objects import ObjectSide, dialect_for  # noqa: PLC0415  # mail alone needs none of it
+    from jmapsync.storage.jmap.objects import ObjectSide, dialect_for  # noqa: PLC0415  # mail alone needs none of it
     from jmapsync.storage.vdir.side import VdirSide  # noqa: PLC0415
 
     kind, codec = _formats(config)

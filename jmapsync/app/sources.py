@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jmapsync.backup.selection import Selection
 from jmapsync.config import MailConfig
-from jmapsync.engine.selection import Selection
 from jmapsync.errors import ConfigError
 from jmapsync.formats.flags import parse_name
 from jmapsync.formats.names import KEPT
+from jmapsync.storage.files.root import USUAL, read_marker
 from jmapsync.storage.maildir.tree import INBOX, PARTS
-from jmapsync.storage.root import USUAL, read_marker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

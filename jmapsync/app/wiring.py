@@ -7,16 +7,14 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jmapsync.app.damage import naming_damage
+from jmapsync.app.account import AccountRun, Sides
+from jmapsync.app.ledger_damage import naming_damage
 from jmapsync.app.memory import give_back_memory
-from jmapsync.app.places import LEDGER, LOCK, SPOOL
 from jmapsync.app.sending import send_waiting
 from jmapsync.app.sides import TYPES, account_of, require, sides_of
 from jmapsync.app.signin import credential_for
+from jmapsync.app.state_paths import LEDGER, LOCK, SPOOL
 from jmapsync.config import MailConfig
-from jmapsync.engine.account import AccountRun, Sides
-from jmapsync.engine.options import Options
-from jmapsync.engine.report import KindReport, State
 from jmapsync.errors import JmapsyncError, LocalError, UnsupportedError
 from jmapsync.jmap.bounds import Bounds
 from jmapsync.jmap.client import Client
@@ -24,15 +22,17 @@ from jmapsync.jmap.session import Session
 from jmapsync.ledger import AccountLock, Ledger
 from jmapsync.planner import Limits
 from jmapsync.storage.maildir.side import clear_spool
+from jmapsync.sync.options import Options
+from jmapsync.sync.report import KindReport, State
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
+    from jmapsync.backup.verify import Proof
     from jmapsync.config import AccountConfig, KindConfig, NotmuchConfig, SafetyConfig
-    from jmapsync.engine.report import AccountReport, Progress
-    from jmapsync.engine.verify import Proof
     from jmapsync.jmap.auth import Credential
+    from jmapsync.sync.report import AccountReport, Progress
 
 AUDITED = "audited"
 """The ledger's note of when everything was looked at last, in seconds since 1970."""

@@ -20,7 +20,7 @@ def check(settings: Settings, accounts: tuple[str, ...]) -> int:
     """Check the configuration, reach the server, list what it offers; changes nothing."""
     import asyncio  # noqa: PLC0415  # `--help` must come at once
 
-    from jmapsync.engine.report import worst  # noqa: PLC0415
+    from jmapsync.sync.report import worst  # noqa: PLC0415
 
     app = settings.app()
     say(f"The configuration {app.config.path} is sound.")

@@ -12,7 +12,7 @@ from jmapsync.cli.output import say
 from jmapsync.cli.settings import Settings, pass_settings
 
 if TYPE_CHECKING:
-    from jmapsync.app.shelf import Shelf
+    from jmapsync.app.conflicts import Shelf
     from jmapsync.ledger import Shelved
 
 

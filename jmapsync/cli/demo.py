@@ -13,7 +13,7 @@ from jmapsync.cli.output import say
 from jmapsync.cli.settings import Settings, pass_settings
 
 if TYPE_CHECKING:
-    from jmapsync.app.tour import Tour
+    from jmapsync.app.demo import Tour
 
 _READ_HERE = "Welcome"
 _STARRED_THERE = "Moth found in relay"
@@ -30,7 +30,7 @@ def demo(settings: Settings, folder: str | None) -> int:
     """
     import asyncio  # noqa: PLC0415  # `--help` must come at once
 
-    from jmapsync.app.tour import Tour  # noqa: PLC0415
+    from jmapsync.app.demo import Tour  # noqa: PLC0415
 
     with Tour(folder) as tour:
         run = asyncio.run(tour.sync(settings.progress()))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jmapsync.cli.output import say
-from jmapsync.engine.report import counted
+from jmapsync.sync.report import counted
 
 if TYPE_CHECKING:
     from jmapsync.cli.settings import Settings
-    from jmapsync.engine.report import AccountReport, RunReport
+    from jmapsync.sync.report import AccountReport, RunReport
 
 
 def print_run(settings: Settings, run: RunReport, *, dry_run: bool = False, results: bool = True) -> None:

@@ -11,8 +11,8 @@ from jmapsync.cli.settings import Settings, pass_settings
 from jmapsync.cli.sync import KINDS
 
 if TYPE_CHECKING:
-    from jmapsync.engine.report import AccountReport
-    from jmapsync.engine.restore import Restored
+    from jmapsync.backup.restore import Restored
+    from jmapsync.sync.report import AccountReport
 
 
 @click.command(short_help="Put mirrored items back on the server.")

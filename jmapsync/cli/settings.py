@@ -13,7 +13,7 @@ from jmapsync.cli.output import SafeFormatter, say
 if TYPE_CHECKING:
     from jmapsync.app import App
     from jmapsync.config import Config
-    from jmapsync.engine.report import Progress
+    from jmapsync.sync.report import Progress
 
 
 class Settings:

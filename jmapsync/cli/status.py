@@ -27,7 +27,7 @@ def status(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> i
     """
     import asyncio  # noqa: PLC0415  # `--help` must come at once
 
-    from jmapsync.engine.report import worst  # noqa: PLC0415
+    from jmapsync.sync.report import worst  # noqa: PLC0415
 
     found = asyncio.run(settings.app().status(accounts))
     code = worst([one.exit_code for one in found])

@@ -10,8 +10,8 @@ from jmapsync.cli.output import say, say_json
 from jmapsync.cli.settings import Settings, pass_settings
 
 if TYPE_CHECKING:
-    from jmapsync.engine.report import AccountReport
-    from jmapsync.engine.verify import Proof
+    from jmapsync.backup.verify import Proof
+    from jmapsync.sync.report import AccountReport
 
 
 @click.command(short_help="Prove that the mirror is complete.")
@@ -25,8 +25,8 @@ def verify(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> i
     """
     import asyncio  # noqa: PLC0415  # `--help` must come at once
 
-    from jmapsync.engine.report import worst  # noqa: PLC0415
     from jmapsync.errors import ExitCode  # noqa: PLC0415
+    from jmapsync.sync.report import worst  # noqa: PLC0415
 
     found = asyncio.run(settings.app().verify(accounts, progress=settings.progress()))
     different = any(proof.differences for _, proofs in found.values() for proof in proofs.values())

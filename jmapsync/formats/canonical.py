@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.encoding import encode, holds_data
 from jmapsync.formats.instances import INSTANCES, instances
+from jmapsync.formats.large_data import set_aside
 from jmapsync.formats.lines import digest_of
 from jmapsync.formats.objects import UnfitPatchError, apply, at, diff, escape, tokens
 from jmapsync.formats.plain import PATCHES, STAMPS, plain_item, text_key
-from jmapsync.formats.setaside import set_aside
 from jmapsync.formats.shapes import KEYED, LIST, NAMED, ONE, PARTS, REFERENCES, objects, type_of
 
 if TYPE_CHECKING:

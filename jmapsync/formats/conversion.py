@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 from jmapsync.formats import align, canonical
 from jmapsync.formats.budget import OVERRIDES, check_file, check_object
 from jmapsync.formats.codec import MalformedError
-from jmapsync.formats.damage import take_back
 from jmapsync.formats.fit import is_fit_card, is_fit_schedule
 from jmapsync.formats.instances import gathered, instances
+from jmapsync.formats.repairs import take_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable

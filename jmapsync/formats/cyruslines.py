@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jmapsync.formats.damage.structured import ADDRESS
+from jmapsync.formats.repairs.structured import ADDRESS
 
 if TYPE_CHECKING:
     from jmapsync.formats.codec import Object

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jmapsync.formats.codec import Object
 
 INSTANCES = "jmapsync:instances"
-"""The property of the map; what a server gives under this name is dropped (storage.remote.objects.forms)."""
+"""The property of the map; what a server gives under this name is dropped (storage.jmap.objects.forms)."""
 
 
 def instances(item: Object) -> dict[str, Object]:

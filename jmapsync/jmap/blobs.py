@@ -15,10 +15,10 @@ from urllib.parse import quote
 import msgspec
 
 from jmapsync.errors import JmapsyncError, LocalError, Remedy, Scope, ServerError, UnsupportedError
-from jmapsync.jmap.accept import JSON
 from jmapsync.jmap.bounds import API_OCTETS
 from jmapsync.jmap.decoding import DecodeError, decode_json
 from jmapsync.jmap.failures import MethodError, RequestError
+from jmapsync.jmap.media_types import JSON
 from jmapsync.jmap.transport import CHUNK
 from jmapsync.jmap.wire import Call, Response, describe
 

@@ -9,7 +9,7 @@ from jmapsync.errors import ServerError
 API_OCTETS = 64 << 20
 """Octets of an answer of the API, of a session, and of a download whose size nobody announced.
 
-What is asked for in one request is chosen to be about 4 MB; see `storage.remote`."""
+What is asked for in one request is chosen to be about 4 MB; see `storage.jmap`."""
 SESSION_OCTETS = 16 << 20
 ERROR_OCTETS = 1 << 16
 """Octets that are read of an answer whose status is a failure or a redirect; what follows is not read at all."""

@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 
 from jmapsync.errors import DiscoveryError, HostRefusedError, ServerError
 from jmapsync.jmap import discovery
-from jmapsync.jmap.accept import JSON
 from jmapsync.jmap.bounds import SESSION_OCTETS, Bounds
-from jmapsync.jmap.bundle import Bundle
 from jmapsync.jmap.divide import send_divided
 from jmapsync.jmap.exchange import Exchange
 from jmapsync.jmap.failures import RequestError
+from jmapsync.jmap.first_request import Bundle
 from jmapsync.jmap.hosts import Approval, Origin, belongs_to
-from jmapsync.jmap.lanes import Lanes
+from jmapsync.jmap.media_types import JSON
+from jmapsync.jmap.request_limit import Lanes
 from jmapsync.jmap.session import Session
 from jmapsync.jmap.transport import Transport, UnreachedError
 from jmapsync.jmap.wire import CORE, Call, Response, decode_response, encode_request

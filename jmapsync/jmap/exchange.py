@@ -10,13 +10,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
 from jmapsync.errors import HostRefusedError, OutcomeUnknownError, Remedy, ServerError
-from jmapsync.jmap.accept import ANYTHING
 from jmapsync.jmap.bounds import API_OCTETS, ERROR_OCTETS, TooLargeError
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.hosts import Approval, Origin
+from jmapsync.jmap.media_types import ANYTHING
+from jmapsync.jmap.retry_policy import Patience, Setback, judge
 from jmapsync.jmap.session import resolve
 from jmapsync.jmap.transport import BrokenOffError, Reply, Transport, UnreachedError
-from jmapsync.jmap.verdict import Patience, Setback, judge
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from jmapsync.errors import JmapsyncError
     from jmapsync.jmap.auth import Credential
-    from jmapsync.jmap.lanes import Lanes
+    from jmapsync.jmap.request_limit import Lanes
 
 _FIRST_CONTACT_ATTEMPTS = 3
 """A host that was never reached is probably misspelt or the network is down: its user should hear of it in seconds."""

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from jmapsync.errors import NetworkError, ServerError, UnsupportedError
-from jmapsync.jmap.accept import EVENTS
 from jmapsync.jmap.decoding import DecodeError, decode_json
 from jmapsync.jmap.failures import RequestError
+from jmapsync.jmap.media_types import EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping

@@ -23,10 +23,10 @@ from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from jmapsync.errors import ForbiddenError, ServerError, SignInError
-from jmapsync.jmap.accept import JSON
 from jmapsync.jmap.bounds import CONNECT_SECONDS
 from jmapsync.jmap.certificates import Certificates, tls_failure
 from jmapsync.jmap.failures import RequestError
+from jmapsync.jmap.media_types import JSON
 from jmapsync.jmap.push import (
     MOST_ARRIVING,
     MOST_REPEATED,
@@ -39,9 +39,9 @@ from jmapsync.jmap.push import (
     StateChange,
     decode,
 )
+from jmapsync.jmap.retry_policy import judge
 from jmapsync.jmap.session import resolve
 from jmapsync.jmap.transport import BrokenOffError, Reply, UnreachedError, joined_headers
-from jmapsync.jmap.verdict import judge
 
 if TYPE_CHECKING:
     import ssl

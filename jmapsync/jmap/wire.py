@@ -15,8 +15,8 @@ from jmapsync.errors import ServerError
 from jmapsync.jmap.bounds import VALUES
 from jmapsync.jmap.decoding import DecodeError, TooManyValuesError, decode_json
 from jmapsync.jmap.failures import AnswerError, MethodError, RequestError, SetError, set_errors
+from jmapsync.jmap.repair_json import readable
 from jmapsync.jmap.shapes import arguments
-from jmapsync.jmap.spoilt import readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

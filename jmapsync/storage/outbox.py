@@ -22,7 +22,7 @@ from jmapsync.errors import LocalError
 from jmapsync.formats.envelope import Envelope
 from jmapsync.formats.lines import Form, to_wire
 from jmapsync.opening import read_regular
-from jmapsync.storage.atomic import replace_bytes, sync_directories
+from jmapsync.storage.files.atomic import replace_bytes, sync_directories
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

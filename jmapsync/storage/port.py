@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jmapsync.formats.lines import Measure
     from jmapsync.ledger import Ledger, Place, Record
     from jmapsync.planner.model import Order, Version
-    from jmapsync.storage.notmuch.look import TagPage
+    from jmapsync.storage.notmuch.observe import TagPage
 
 _PIECE = 1 << 18
 """Octets of a file in memory at a time."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.app.control import Answer, Ask, answering, ask, ask_state
-from jmapsync.app.places import SOCKET
-from jmapsync.engine.report import AccountReport, Counts, KindReport, Problem, State
+from jmapsync.app.state_paths import SOCKET
 from jmapsync.errors import BusyError, ExitCode
+from jmapsync.sync.report import AccountReport, Counts, KindReport, Problem, State
 
 if TYPE_CHECKING:
     from pathlib import Path

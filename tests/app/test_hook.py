@@ -7,8 +7,8 @@ import pytest
 from jmapsync.app import hook
 from jmapsync.app.hook import HookError, run_after_sync, run_on_trouble
 from jmapsync.config import HooksConfig
-from jmapsync.engine.report import AccountReport, Counts, KindReport
 from jmapsync.errors import JmapsyncError
+from jmapsync.sync.report import AccountReport, Counts, KindReport
 
 pytestmark = pytest.mark.anyio
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.demo import Store
-    from jmapsync.engine.report import KindReport
+    from jmapsync.sync.report import KindReport
 
 ADA = {
     "uid": "ada",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from jmapsync.engine.restore import Restored
+    from jmapsync.backup.restore import Restored
 
 ADA = {"uid": "ada", "name": {"full": "Ada Lovelace"}, "notes": {"n1": {"note": "first"}}}
 BOB = {"uid": "bob", "name": {"full": "Bob"}}

@@ -14,14 +14,14 @@ from jmapsync.config import load
 from jmapsync.demo import DemoServer
 from jmapsync.demo.dialect import CYRUS_CALENDARS
 from tests.pim import Kind, Pim, change
-from tests.storage.remote.objects.conftest import render
+from tests.storage.jmap.objects.conftest import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from jmapsync.backup.verify import Proof
     from jmapsync.demo import Store
-    from jmapsync.engine.verify import Proof
 
 PHOTO = base64.b64encode(b"\xff\xd8\xff" + b"a photo" * 60).decode()
 FILES: dict[str, bytes] = {

@@ -13,8 +13,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from jmapsync.daemon.push_listener import Listener, Timing
 from jmapsync.demo import RFC, DemoServer
-from jmapsync.engine.listener import Listener, Timing
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jmapsync
-from jmapsync.app.places import LEDGER
+from jmapsync.app.state_paths import LEDGER
 from tests.bench.measure import Cost, measure
 
 _CONFIG = """\

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jmapsync.engine.watcher import Watcher
+from jmapsync.daemon.watch.watcher import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable

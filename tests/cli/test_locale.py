@@ -14,7 +14,7 @@ import pytest
 from jmapsync.app.control import Answer, Ask, answering, ask
 from jmapsync.app.crash import report_crash
 from jmapsync.app.notify import ServiceManager
-from jmapsync.engine.report import AccountReport
+from jmapsync.sync.report import AccountReport
 from tests.cli.conftest import PROGRAM, SECRET, Home
 
 if TYPE_CHECKING:

@@ -132,7 +132,7 @@ def test_without_digests_of_the_server_s_every_body_is_fetched_again_in_ten_days
     mirrored: Home, server: DemoServer, jmapsync: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.faults.hidden_capabilities.arm({"urn:ietf:params:jmap:blob"})
-    monkeypatch.setattr("jmapsync.engine.verify.SHARE", 1)
+    monkeypatch.setattr("jmapsync.backup.verify.SHARE", 1)
     done = jmapsync("verify", "--json")
     mail = json.loads(done.out)["accounts"]["home"]["kinds"]["mail"]
     assert (done.code, mail["proved_by_digest"]) == (0, 0)

@@ -9,7 +9,7 @@ import pytest
 
 from jmapsync.formats.align import align
 from jmapsync.formats.canonical import changes
-from jmapsync.formats.damage import take_back
+from jmapsync.formats.repairs import take_back
 
 PHOTO = "data:image/jpeg;base64," + "AAAA" * 20
 CARD: dict[str, Any] = {

@@ -14,9 +14,9 @@ from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.ical import read_calendar, write_calendar
 from jmapsync.formats.ical.lines import split_text
+from jmapsync.formats.large_data import set_aside
 from jmapsync.formats.objects import apply
 from jmapsync.formats.patch import merge
-from jmapsync.formats.setaside import set_aside
 from jmapsync.formats.vcard import read_card, write_card
 from tests.formats.fuzz.properties import check_file, check_object, read_any
 from tests.formats.fuzz.run import Run

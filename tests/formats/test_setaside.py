@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jmapsync.formats.setaside import LARGEST, PREFIX, bring_back, decode, set_aside
+from jmapsync.formats.large_data import LARGEST, PREFIX, bring_back, decode, set_aside
 
 DATA = bytes(range(256)) * 2
 NAME = PREFIX + hashlib.sha256(DATA).hexdigest()

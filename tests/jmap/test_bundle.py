@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.errors import ServerError
-from jmapsync.jmap.bundle import Bundle
 from jmapsync.jmap.failures import RequestError
+from jmapsync.jmap.first_request import Bundle
 from jmapsync.jmap.wire import Call, Response, decode_response, encode_request
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from jmapsync.jmap.lanes import Lanes
+from jmapsync.jmap.request_limit import Lanes
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from jmapsync.engine.listener import Listener, Timing
+from jmapsync.daemon.push_listener import Listener, Timing
 from jmapsync.jmap.auth import BearerCredential
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.websocket import CAPABILITY

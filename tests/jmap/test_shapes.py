@@ -8,8 +8,8 @@ import pytest
 
 from jmapsync.errors import Scope
 from jmapsync.jmap.failures import AnswerError
+from jmapsync.jmap.repair_json import readable
 from jmapsync.jmap.shapes import UNREADABLE, arguments
-from jmapsync.jmap.spoilt import readable
 from jmapsync.jmap.wire import Call, decode_response
 
 

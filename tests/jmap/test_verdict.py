@@ -9,8 +9,8 @@ import pytest
 
 from jmapsync.errors import Remedy, ServerError, SignInError
 from jmapsync.jmap.failures import RequestError
+from jmapsync.jmap.retry_policy import LONGEST_PAUSE, Patience, Setback, judge, retry_after
 from jmapsync.jmap.transport import Reply
-from jmapsync.jmap.verdict import LONGEST_PAUSE, Patience, Setback, judge, retry_after
 
 
 def reply(status: int, problem: object = None, **headers: str) -> Reply:

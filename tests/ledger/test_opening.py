@@ -17,7 +17,7 @@ from jmapsync.errors import LedgerError
 from jmapsync.ledger import Ledger, Record, database, migrations
 from jmapsync.planner import Side
 from jmapsync.planner.model import Version
-from jmapsync.storage.state import state_of
+from jmapsync.storage.files.file_state import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from jmapsync.engine.report import KindReport
+    from jmapsync.sync.report import KindReport
     from tests.live.conftest import Account
 
 TREE = ("Lists", "Lists/python", "Secret", "Work")

@@ -12,8 +12,8 @@ from jmapsync.formats.instances import INSTANCES, gathered, instances
 from jmapsync.planner.model import Verb
 from jmapsync.storage.port import Outcome
 from tests.pim import DAV, Dav, Pim, change
-from tests.storage.remote.objects.room import PHOTO, PNG, Room
-from tests.storage.remote.objects.things import thing
+from tests.storage.jmap.objects.room import PHOTO, PNG, Room
+from tests.storage.jmap.objects.things import thing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

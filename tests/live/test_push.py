@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.engine.listener import Listener, Timing
+from jmapsync.daemon.push_listener import Listener, Timing
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
 from tests.live.cyrus import Cyrus

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Runs at the far end of the cable and prints a line for each hint and each change of state.
 LISTEN = """
 import asyncio, dataclasses, json, sys
-from jmapsync.engine.listener import Listener, Timing
+from jmapsync.daemon.push_listener import Listener, Timing
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
 

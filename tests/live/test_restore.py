@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.app import App
+from jmapsync.backup.rewritten_headers import as_rewritten
 from jmapsync.config import load
 from jmapsync.demo import DemoServer
 from jmapsync.demo.sample import fill_sample
-from jmapsync.engine.rewritten import as_rewritten
 from tests.cli.conftest import PROGRAM
 from tests.live.compare import on_server, stored
 from tests.live.imap import Draft
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from jmapsync.engine.restore import Restored
+    from jmapsync.backup.restore import Restored
     from tests.live.compare import Shown
     from tests.live.conftest import Account
 

@@ -124,7 +124,7 @@ PROGRAM = ("jmapsync",)
 DEATH = """
 import os
 from jmapsync.cli import main
-from jmapsync.storage.remote.submission import Post
+from jmapsync.storage.jmap.submission import Post
 
 Post.submit = lambda *_: os._exit(9)
 main()

@@ -17,7 +17,7 @@ from tests.pim import Dav, Kind, Pim, change
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jmapsync.engine.verify import Proof
+    from jmapsync.backup.verify import Proof
     from tests.live.conftest import Account
 
 CARD = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:ada\r\nN:Lovelace;Ada;;;\r\nFN:Ada Lovelace\r\nX-CUSTOM:kept\r\nEND:VCARD\r\n"

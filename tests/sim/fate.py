@@ -21,8 +21,8 @@ from typing import IO, TYPE_CHECKING, Any, Self
 import httpx
 
 from jmapsync.ledger import Ledger
-from jmapsync.storage import atomic
-from jmapsync.storage.below import shown
+from jmapsync.storage.files import atomic
+from jmapsync.storage.files.directories import shown
 from tests.sim.instant import DirectTransport
 
 if TYPE_CHECKING:

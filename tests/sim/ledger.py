@@ -25,7 +25,7 @@ from jmapsync.errors import JmapsyncError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jmapsync.engine.report import AccountReport
+    from jmapsync.sync.report import AccountReport
 
 UNEXPECTED = "Something unexpected"
 PAGE = 4096

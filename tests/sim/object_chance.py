@@ -15,8 +15,8 @@ from tests.sim.objects import KINDS, WORD, ObjectWorld, words_in
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jmapsync.engine.report import Problem
     from jmapsync.formats.codec import Object
+    from jmapsync.sync.report import Problem
 
 MOST_MENDING = 4
 """How often somebody puts right what a run names."""

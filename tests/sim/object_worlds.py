@@ -12,7 +12,7 @@ from tests.sim.world import scratch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jmapsync.engine.report import Problem
+    from jmapsync.sync.report import Problem
     from tests.sim.legal import LegalServer
 
 Act = tuple[str, int]

@@ -14,13 +14,11 @@ from unittest import mock
 
 import httpx
 
+from jmapsync.app.account import AccountRun, Sides
 from jmapsync.app.sides import CAPABILITIES
 from jmapsync.demo import CYRUS_312, RFC, STALWART, DemoServer
 from jmapsync.demo.dialect import CYRUS_CALENDARS
 from jmapsync.demo.freedoms import NONE
-from jmapsync.engine.account import AccountRun, Sides
-from jmapsync.engine.options import Options
-from jmapsync.engine.report import Silent
 from jmapsync.errors import ExitCode
 from jmapsync.formats import jscalendar1
 from jmapsync.formats.conversion import FileCodec, cards, schedules
@@ -33,11 +31,13 @@ from jmapsync.kinds.contacts import CONTACTS
 from jmapsync.kinds.tasks import TASKS
 from jmapsync.ledger import Ledger
 from jmapsync.planner import Limits
-from jmapsync.storage.remote.objects import ObjectSide, dialect_for
-from jmapsync.storage.root import MARKER
+from jmapsync.storage.files.root import MARKER
+from jmapsync.storage.jmap.objects import ObjectSide, dialect_for
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.side import VdirSide
 from jmapsync.storage.vdir.tree import name_of
+from jmapsync.sync.options import Options
+from jmapsync.sync.report import Silent
 from tests.sim import virtual
 from tests.sim.fate import DiedError, Fate
 from tests.sim.world import NOW
@@ -48,9 +48,9 @@ if TYPE_CHECKING:
 
     from jmapsync.demo import Dialect, Store
     from jmapsync.demo.freedoms import Freedoms
-    from jmapsync.engine.report import AccountReport, KindReport
     from jmapsync.formats.codec import Object
     from jmapsync.kinds import Kind
+    from jmapsync.sync.report import AccountReport, KindReport
 
 KINDS: dict[str, tuple[Kind, FileCodec]] = {
     "contacts": (CONTACTS, cards("3.0")),

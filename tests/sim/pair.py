@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from jmapsync.demo import DemoServer
     from jmapsync.demo.dialect import Dialect
-    from jmapsync.engine.report import AccountReport, KindReport
+    from jmapsync.sync.report import AccountReport, KindReport
     from tests.sim.objects import Flavour, Shown
     from tests.sim.world import Copy
 

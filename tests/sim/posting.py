@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from jmapsync.engine.sending import PATIENCE, Sender
 from jmapsync.errors import JmapsyncError
 from jmapsync.formats.envelope import Envelope
+from jmapsync.send.deliver import PATIENCE, Sender
+from jmapsync.storage.jmap.submission import SUBMISSION, Post
 from jmapsync.storage.outbox import Outbox, Stage
-from jmapsync.storage.remote.submission import SUBMISSION, Post
 from tests.sim.fate import DiedError, Fate
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.server import ServerProtocol
 
-from jmapsync.engine.listener import MAIL_TYPES, Listener
+from jmapsync.daemon.push_listener import MAIL_TYPES, Listener
 from jmapsync.jmap.auth import BearerCredential
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.transport import Transport
@@ -286,7 +286,7 @@ class PushFuzzer:
         begun = time.process_time()
         held = stand.forget_peak()
         with ExitStack() as stack:
-            stack.enter_context(mock.patch("jmapsync.engine.listener.random", random.Random(case.seed)))
+            stack.enter_context(mock.patch("jmapsync.daemon.push_listener.random", random.Random(case.seed)))
             stack.enter_context(stand.limited())
             try:
                 verdict.faults, verdict.trace = virtual.run(_listen(script))[0]

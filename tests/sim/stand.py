@@ -18,11 +18,11 @@ from unittest import mock
 import httpx
 
 from jmapsync.app import App
+from jmapsync.app.account import AccountRun
 from jmapsync.app.crash import report_crash
 from jmapsync.config import load
 from jmapsync.demo import DemoServer
 from jmapsync.demo.dialect import BLOB
-from jmapsync.engine.account import AccountRun
 from jmapsync.errors import ExitCode, JmapsyncError
 from jmapsync.jmap.client import Client
 from tests.sim import virtual
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.demo.account import Snapshot
-    from jmapsync.engine.report import AccountReport
+    from jmapsync.sync.report import AccountReport
 
 CPU_SECONDS = 5
 HOURS = 2 * 3600.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.engine import execute
+from jmapsync.sync import execute
 from tests.sim.acts import STORIES
 from tests.sim.sweep import DIALECTS, TOLERANT, begin, sweep
 from tests.sim.world import scratch

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from jmapsync.engine.report import Problem, State
+from jmapsync.sync.report import Problem, State
 from tests.sim.chance import word_in
 from tests.sim.folders import Householder
 from tests.sim.sweep import TOLERANT, assert_at_rest

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from jmapsync.demo import CYRUS_312
-from jmapsync.engine.report import State
+from jmapsync.sync.report import State
 from tests.sim.chance import word_in
 from tests.sim.folders import Householder
 from tests.sim.sweep import assert_at_rest

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.engine.report import State
+from jmapsync.sync.report import State
 from tests.sim.acts import populate
 from tests.sim.sweep import TOLERANT, assert_at_rest
 from tests.sim.world import MOST_RUNS, World, local_letter, scratch, writes

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from jmapsync.engine.report import State
+from jmapsync.sync.report import State
 from tests.sim.chance import word_in
 from tests.sim.world import writes
 
 if TYPE_CHECKING:
-    from jmapsync.engine.report import KindReport
+    from jmapsync.sync.report import KindReport
     from tests.sim.legal import LegalServer
     from tests.sim.legal_player import LegalPlayer
     from tests.sim.world import World

@@ -25,13 +25,13 @@ from tests.sim.instant import DirectTransport, run_at_once
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
+    from jmapsync.backup.restore import Restored
+    from jmapsync.backup.verify import Proof
     from jmapsync.demo.dialect import Dialect
     from jmapsync.demo.freedoms import Freedoms
-    from jmapsync.engine.report import KindReport
-    from jmapsync.engine.restore import Restored
-    from jmapsync.engine.verify import Proof
     from jmapsync.jmap.client import Client
     from jmapsync.planner.model import Version
+    from jmapsync.sync.report import KindReport
 
 NOW = 1_750_000_000
 """The time in every world, in seconds since the epoch."""
@@ -162,7 +162,7 @@ class World:
         process = mock.patch("os.getpid", return_value=next(self._processes))
         try:
             # How old a directory's stamp is depends on how fast the test runs: it must not decide which steps are taken.
-            timeless = mock.patch("jmapsync.storage.maildir.listed.are_exact", return_value=False) if fate else nullcontext()
+            timeless = mock.patch("jmapsync.storage.maildir.unchanged.are_exact", return_value=False) if fate else nullcontext()
             inside = mock.patch("asyncio.to_thread", _in_this_thread)
             with fate.over(self.base) if fate else nullcontext(), process, timeless, inside:
                 result = what(mirror)

@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from jmapsync.engine.absorb import Absorber
-from jmapsync.engine.holding import Holding
-from jmapsync.engine.scope import Scope
 from jmapsync.formats.patterns import EVERYTHING
 from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger import Ledger, Place, Record
@@ -19,6 +16,9 @@ from jmapsync.planner import Side
 from jmapsync.planner.model import Order, Verb, Version
 from jmapsync.storage.maildir.side import MaildirSide
 from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
+from jmapsync.sync.ingest import Absorber
+from jmapsync.sync.mailbox_filter import Scope
+from jmapsync.sync.quarantine import Holding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.storage import atomic
-from jmapsync.storage.atomic import GROUP, replace_text, sync_directories, sync_files, unfinished
+from jmapsync.storage.files import atomic
+from jmapsync.storage.files.atomic import GROUP, replace_text, sync_directories, sync_files, unfinished
 from tests.storage.test_write import other_disk
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.ledger import Ledger
-from jmapsync.storage.filesystem import USUAL, FileSystem, examine, file_system_of, peculiarities_at, refuses_name
+from jmapsync.storage.files.filesystem import USUAL, FileSystem, examine, file_system_of, peculiarities_at, refuses_name
 from tests.disks import like_exfat, refuse_names
 
 if TYPE_CHECKING:

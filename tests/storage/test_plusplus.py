@@ -11,7 +11,7 @@ import pytest
 
 from jmapsync.errors import ExitCode, LayoutError
 from jmapsync.ledger import Ledger
-from jmapsync.storage.maildir.plusplus import MOVING, PlusPlusTree
+from jmapsync.storage.maildir.maildirpp import MOVING, PlusPlusTree
 from jmapsync.storage.maildir.side import MaildirSide
 from tests.storage.room import Room
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.storage.maildir import look
+from jmapsync.storage.maildir import observe as look
 from jmapsync.storage.maildir.scan import scan
 from jmapsync.storage.maildir.side import LOOKS
 from tests.storage.room import Room

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.ledger import Place
+from jmapsync.storage.files.file_state import state_of
 from jmapsync.storage.maildir import scan as scanning
 from jmapsync.storage.maildir.scan import scan
-from jmapsync.storage.state import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

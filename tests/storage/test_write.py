@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.formats.flags import PLACES
-from jmapsync.storage.atomic import sync_directories
+from jmapsync.storage.files.atomic import sync_directories
 from jmapsync.storage.maildir import write
 from jmapsync.storage.maildir.identify import CHUNK
 from jmapsync.storage.maildir.write import Writer

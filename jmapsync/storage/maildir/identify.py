@@ -14,17 +14,17 @@ from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger import Place
 from jmapsync.opening import open_regular
 from jmapsync.planner.model import NO_TAGS
+from jmapsync.storage.files.file_state import QUIET, state_of
+from jmapsync.storage.maildir.concurrent_renames import still_there
 from jmapsync.storage.maildir.copies import Reading, combine, follow, is_trashed
-from jmapsync.storage.maildir.restless import still_there
 from jmapsync.storage.maildir.tree import key_in
 from jmapsync.storage.port import Seen, Trouble
-from jmapsync.storage.state import QUIET, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from jmapsync.ledger import Ledger, Record
-    from jmapsync.storage.below import Below
+    from jmapsync.storage.files.directories import Below
     from jmapsync.storage.maildir.scan import Entry
     from jmapsync.storage.maildir.tree import Tree
 

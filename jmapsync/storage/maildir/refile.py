@@ -6,16 +6,16 @@ import os
 from typing import TYPE_CHECKING
 
 from jmapsync.formats.flags import TRASHED, letters, with_letters
-from jmapsync.storage.atomic import NO_LINKS, copy_file, sync_directories, sync_files
+from jmapsync.storage.files.atomic import NO_LINKS, copy_file, sync_directories, sync_files
+from jmapsync.storage.files.file_state import state_of
 from jmapsync.storage.maildir.write import HOST
-from jmapsync.storage.state import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jmapsync.ledger import Place
     from jmapsync.planner.model import Tags
-    from jmapsync.storage.below import Below
+    from jmapsync.storage.files.directories import Below
     from jmapsync.storage.maildir.tree import Tree
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from jmapsync.formats.flags import parse_name
 from jmapsync.opening import open_directory
-from jmapsync.storage.state import State, leave_tick, may_be_directory, oddity, state_of
+from jmapsync.storage.files.file_state import State, leave_tick, may_be_directory, oddity, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

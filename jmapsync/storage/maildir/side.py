@@ -14,24 +14,24 @@ from jmapsync.formats.lines import Form, Measure, measure, to_wire
 from jmapsync.formats.patterns import EVERYTHING, Patterns
 from jmapsync.opening import open_regular
 from jmapsync.planner.model import Verb
-from jmapsync.storage.failures import reason, refused
-from jmapsync.storage.filesystem import file_system_of
+from jmapsync.storage.files.disk_errors import reason, refused
+from jmapsync.storage.files.file_state import state_of
+from jmapsync.storage.files.filesystem import file_system_of
+from jmapsync.storage.files.root import USUAL, claim, read_marker
 from jmapsync.storage.maildir.folders import look_folders
 from jmapsync.storage.maildir.identify import iterate_chunks, measure_without_tuid
-from jmapsync.storage.maildir.look import SLICE, MessageLook
-from jmapsync.storage.maildir.plusplus import PlusPlusTree
+from jmapsync.storage.maildir.maildirpp import PlusPlusTree
+from jmapsync.storage.maildir.observe import SLICE, MessageLook
 from jmapsync.storage.maildir.tree import Tree, key_in
 from jmapsync.storage.maildir.write import Writer
 from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
-from jmapsync.storage.root import USUAL, claim, read_marker
-from jmapsync.storage.state import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
     from pathlib import Path
 
     from jmapsync.ledger import Ledger, Place
-    from jmapsync.storage.below import Below
+    from jmapsync.storage.files.directories import Below
 
 CHUNK = 1 << 20
 LARGE = 4 << 20

@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError
 from jmapsync.formats.flags import KeywordTable
+from jmapsync.formats.known_rewrites import is_offlineimap
 from jmapsync.formats.names import KEPT, KEYWORDS, LONGEST, LOST_AND_FOUND, NESTED, TOP, escape, fold, unescape, unique
-from jmapsync.formats.retelling import is_offlineimap
 from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger.notes import BARE
 from jmapsync.opening import open_directory, read_regular
-from jmapsync.storage.atomic import GROUP, prepare, replace_text, sync_directories, sync_files, unfinished_name
-from jmapsync.storage.below import Below
-from jmapsync.storage.filesystem import USUAL, telling_refusals
-from jmapsync.storage.maildir.listed import Stamps
+from jmapsync.storage.files.atomic import GROUP, prepare, replace_text, sync_directories, sync_files, unfinished_name
+from jmapsync.storage.files.directories import Below
+from jmapsync.storage.files.file_state import is_text, may_be_folder
+from jmapsync.storage.files.filesystem import USUAL, telling_refusals
+from jmapsync.storage.files.root import MARKER, marker_trouble, read_marker
 from jmapsync.storage.maildir.paths import Names, Paths
-from jmapsync.storage.root import MARKER, marker_trouble, read_marker
-from jmapsync.storage.state import is_text, may_be_folder
+from jmapsync.storage.maildir.unchanged import Stamps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

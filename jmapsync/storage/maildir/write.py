@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import Remedy
 from jmapsync.formats.flags import letters
+from jmapsync.formats.known_rewrites import is_offlineimap
 from jmapsync.formats.lines import Form
 from jmapsync.formats.marks import without_marks, without_tuid
 from jmapsync.formats.names import fold
-from jmapsync.formats.retelling import is_offlineimap
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Verb, Version
-from jmapsync.storage.atomic import NO_LINKS, copy_file, put_back, sync_directories, sync_files
-from jmapsync.storage.failures import DISK, FULL, StaleError, failure_of, refused
-from jmapsync.storage.filesystem import refuses_name
+from jmapsync.storage.files.atomic import NO_LINKS, copy_file, put_back, sync_directories, sync_files
+from jmapsync.storage.files.disk_errors import DISK, FULL, StaleError, failure_of, refused
+from jmapsync.storage.files.file_state import state_of
+from jmapsync.storage.files.filesystem import refuses_name
 from jmapsync.storage.maildir.identify import iterate_chunks
-from jmapsync.storage.maildir.kept import keep
+from jmapsync.storage.maildir.kept_deletions import keep
 from jmapsync.storage.maildir.stage import Staged, fill, set_mtime
 from jmapsync.storage.port import Job, Outcome, Receipt
-from jmapsync.storage.state import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import ExitCode, JmapsyncError, Remedy, Scope
-from jmapsync.storage.state import is_text
+from jmapsync.storage.files.file_state import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.formats.tags import Tagging
 from jmapsync.storage.notmuch.database import Revision, opened
-from jmapsync.storage.notmuch.look import TagLook, TagPage
+from jmapsync.storage.notmuch.observe import TagLook, TagPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -8,8 +8,8 @@ import re
 from typing import TYPE_CHECKING
 
 from jmapsync.opening import open_regular
-from jmapsync.storage.atomic import replace_text, unfinished
-from jmapsync.storage.root import MARKER, read_marker
+from jmapsync.storage.files.atomic import replace_text, unfinished
+from jmapsync.storage.files.root import MARKER, read_marker
 
 if TYPE_CHECKING:
     from pathlib import Path

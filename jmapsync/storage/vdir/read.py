@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.encoding import encode
-from jmapsync.formats.setaside import bring_back, set_aside
+from jmapsync.formats.large_data import bring_back, set_aside
 from jmapsync.opening import open_regular
+from jmapsync.storage.files.file_state import QUIET, is_text, printable, state_of
 from jmapsync.storage.port import Trouble
-from jmapsync.storage.state import QUIET, is_text, printable, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jmapsync.formats.codec import Codec, Object
-    from jmapsync.storage.state import State
+    from jmapsync.storage.files.file_state import State
     from jmapsync.storage.vdir.scan import Entry
     from jmapsync.storage.vdir.tree import Tree
 

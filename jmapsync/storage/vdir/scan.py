@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from jmapsync.storage.state import State, leave_tick, oddity, state_of
+from jmapsync.storage.files.file_state import State, leave_tick, oddity, state_of
 from jmapsync.storage.vdir.names import is_item
 
 if TYPE_CHECKING:

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 from jmapsync.errors import LocalError, Remedy
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.encoding import encode
-from jmapsync.formats.setaside import set_aside
+from jmapsync.formats.large_data import set_aside
 from jmapsync.kinds.calendars import CALENDARS
 from jmapsync.kinds.contacts import CONTACTS
 from jmapsync.kinds.tasks import TASKS
 from jmapsync.planner.model import Verb
-from jmapsync.storage.failures import reason, refused
-from jmapsync.storage.filesystem import file_system_of
+from jmapsync.storage.files.disk_errors import reason, refused
+from jmapsync.storage.files.filesystem import file_system_of
+from jmapsync.storage.files.root import claim
 from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
-from jmapsync.storage.root import claim
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.folders import look_folders
-from jmapsync.storage.vdir.look import SLICE, ItemLook
+from jmapsync.storage.vdir.observe import SLICE, ItemLook
 from jmapsync.storage.vdir.read import Reader, align, convert, read_bytes, uid_of
 from jmapsync.storage.vdir.swap import recover
 from jmapsync.storage.vdir.tree import NotEmptyError, Tree
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from jmapsync.formats.lines import Measure
     from jmapsync.ledger import Ledger, Place
     from jmapsync.planner.model import Order
-    from jmapsync.storage.state import State
+    from jmapsync.storage.files.file_state import State
 
 KINDS = {kind.name: kind for kind in (CONTACTS, CALENDARS, TASKS)}
 LOOKS = 5

@@ -11,9 +11,9 @@ import os
 from typing import TYPE_CHECKING
 
 from jmapsync.opening import open_regular
-from jmapsync.storage.atomic import exchange, give_name, put_back
-from jmapsync.storage.failures import StaleError
-from jmapsync.storage.state import State, state_of
+from jmapsync.storage.files.atomic import exchange, give_name, put_back
+from jmapsync.storage.files.disk_errors import StaleError
+from jmapsync.storage.files.file_state import State, state_of
 from jmapsync.storage.vdir.names import digest_in, short_digest
 
 if TYPE_CHECKING:

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError
 from jmapsync.formats.names import LONGEST, LOST_AND_FOUND, escape, fold, unescape, unique
-from jmapsync.storage.atomic import sync_directories
-from jmapsync.storage.below import Below
-from jmapsync.storage.filesystem import USUAL
-from jmapsync.storage.state import is_text, may_be_folder, printable
+from jmapsync.storage.files.atomic import sync_directories
+from jmapsync.storage.files.container_paths import Whereabouts
+from jmapsync.storage.files.directories import Below
+from jmapsync.storage.files.file_state import is_text, may_be_folder, printable
+from jmapsync.storage.files.filesystem import USUAL
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.names import digest_in, staged_name
-from jmapsync.storage.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 from jmapsync.errors import Remedy
 from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.encoding import encode, holds_data
+from jmapsync.formats.large_data import set_aside
 from jmapsync.formats.names import fold
-from jmapsync.formats.setaside import set_aside
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Verb, Version
-from jmapsync.storage.atomic import give_name, sync_directories, sync_files
-from jmapsync.storage.failures import DISK, FULL, StaleError, failure_of, refused
+from jmapsync.storage.files.atomic import give_name, sync_directories, sync_files
+from jmapsync.storage.files.disk_errors import DISK, FULL, StaleError, failure_of, refused
+from jmapsync.storage.files.file_state import state_of
 from jmapsync.storage.port import Body, Job, Outcome, Receipt
-from jmapsync.storage.state import state_of
 from jmapsync.storage.vdir.names import displaced_name, new_name, short_digest, staged_name
 from jmapsync.storage.vdir.read import convert, read_bytes, render, uid_of
 from jmapsync.storage.vdir.stage import Staged, write_staged

@@ -6,12 +6,13 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.formats import canonical, conversion, cyruscontact, jscalendar1, patch, setaside
+from jmapsync.formats import canonical, conversion, cyruscontact, jscalendar1, patch
+from jmapsync.formats import large_data as setaside
 from jmapsync.formats.codec import MalformedError
-from jmapsync.formats.damage import take_back
 from jmapsync.formats.ical.kept import WON
 from jmapsync.formats.instances import instances
 from jmapsync.formats.objects import apply
+from jmapsync.formats.repairs import take_back
 from jmapsync.formats.shapes import REFERENCES, type_of
 
 if TYPE_CHECKING:

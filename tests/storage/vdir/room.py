@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from jmapsync.engine.absorb import Absorber
-from jmapsync.engine.holding import Holding
-from jmapsync.engine.scope import Scope
 from jmapsync.formats.patterns import EVERYTHING
 from jmapsync.kinds.calendars import CALENDARS
 from jmapsync.ledger import Ledger, Place, Record
@@ -21,6 +18,9 @@ from jmapsync.planner import Side
 from jmapsync.planner.model import NO_TAGS, NOTHING, Order, Verb, Version
 from jmapsync.storage.port import Body, Folder, Job, Observation, Outcome, Receipt
 from jmapsync.storage.vdir.side import VdirSide
+from jmapsync.sync.ingest import Absorber
+from jmapsync.sync.mailbox_filter import Scope
+from jmapsync.sync.quarantine import Holding
 from tests.storage.vdir.tiny import Tiny
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.planner.model import Verb, Version
-from jmapsync.storage import atomic
+from jmapsync.storage.files import atomic
 from tests.sim.fate import DiedError, Fate
 from tests.storage.vdir.room import Room, assert_silent, item
 

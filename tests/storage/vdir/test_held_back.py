@@ -10,7 +10,8 @@ import pytest
 
 from jmapsync.errors import Remedy
 from jmapsync.storage.port import Outcome
-from jmapsync.storage.vdir import look, scan
+from jmapsync.storage.vdir import observe as look
+from jmapsync.storage.vdir import scan
 from jmapsync.storage.vdir.read import LARGEST
 from tests.storage.vdir.room import Room, assert_silent, item, rest
 from tests.storage.vdir.test_look import titles

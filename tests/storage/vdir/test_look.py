@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.planner.model import Version
-from jmapsync.storage.vdir import look, scan
+from jmapsync.storage.vdir import observe as look
+from jmapsync.storage.vdir import scan
 from jmapsync.storage.vdir.read import Reader
 from tests.storage.vdir.room import Room, assert_silent, item, rest
 

@@ -14,7 +14,7 @@ import pytest
 
 from jmapsync.errors import Remedy
 from jmapsync.planner.model import Verb, Version
-from jmapsync.storage import atomic
+from jmapsync.storage.files import atomic
 from jmapsync.storage.port import Outcome
 from jmapsync.storage.vdir import swap, write
 from tests.storage.vdir.room import Room, assert_silent, item

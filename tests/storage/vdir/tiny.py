@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from jmapsync.formats.codec import MalformedError
-from jmapsync.formats.setaside import set_aside
+from jmapsync.formats.large_data import set_aside
 
 if TYPE_CHECKING:
     from jmapsync.formats.codec import Object, Patch

@@ -1,0 +1,230 @@
+"""Run one account: its lock, its ledger, its kinds one after the other, and a report whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from jmapsync.backup.restore import Restorer
+from jmapsync.backup.verify import Proof, Verifier
+from jmapsync.errors import ExitCode, JmapsyncError, Scope, SuspendedError
+from jmapsync.formats.patterns import EVERYTHING, Patterns
+from jmapsync.sync.conflict_copies import Shelver
+from jmapsync.sync.execute import problems_of
+from jmapsync.sync.mirror import Mirror
+from jmapsync.sync.report import AccountReport, KindReport, State
+from jmapsync.sync.run import Cycle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from jmapsync.backup.restore import Restored
+    from jmapsync.backup.selection import Selection, Stranger
+    from jmapsync.formats.codec import Codec
+    from jmapsync.kinds import Kind
+    from jmapsync.ledger import Ledger
+    from jmapsync.planner import Limits
+    from jmapsync.storage.port import Local, Remote, TagIndex
+    from jmapsync.sync.options import Options
+    from jmapsync.sync.report import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """One kind with its two sides."""
+
+    kind: Kind
+    account_id: str
+    """The server's id of the account that offers it."""
+    local: Local
+    remote: Remote
+    codec: Codec | None = None
+    """Of a kind whose bodies are objects."""
+    patterns: Patterns = EVERYTHING
+    """Which containers are mirrored."""
+    tags: TagIndex | None = None
+    """Of mail, where its keywords are tags as well."""
+
+
+class Bundle(Protocol):
+    """A request that several kinds share."""
+
+    def leave(self) -> None:
+        """Say that one of them wants nothing more of it."""
+
+
+Together = Callable[[int], AbstractContextManager[Bundle]]
+"""Has the first calls of so many kinds sent as one request."""
+
+
+@dataclass(slots=True)
+class AccountRun:
+    """One run of one account."""
+
+    name: str
+    state: Path
+    """The account's state folder."""
+    ledger: Ledger
+    limits: Limits
+    options: Options
+    progress: Progress
+    clock: Callable[[], float] = time.time
+    report: AccountReport = field(init=False)
+    _finished: set[str] = field(default_factory=set)
+    """The kinds whose turn is over."""
+
+    def __post_init__(self) -> None:
+        """Begin the report."""
+        self.report = AccountReport(self.name)
+
+    def begin(self, kinds: Iterable[str]) -> None:
+        """Note in the ledger that a run of these kinds begins, so that one that is killed shows."""
+        if not self.options.dry:
+            with self.ledger.transaction():
+                for kind in kinds:
+                    self.ledger.begin_run(kind, int(self.clock()))
+
+    def skip(self, kind: str, why: JmapsyncError) -> None:
+        """Report and record that a kind cannot be synchronised."""
+        self.report.kinds[kind] = KindReport(sentences=[str(why)])
+        self.report.kinds[kind].fail(str(why), why.exit_code, State.SKIPPED)
+        self._record(kind)
+
+    def fail_unfinished(self, kinds: Iterable[str], error: BaseException) -> None:
+        """Report and record of the kinds whose turn did not come that they failed for the reason of the account."""
+        for kind in kinds:
+            if kind not in self._finished:
+                _note_failure(self.report.kinds.setdefault(kind, KindReport()), error)
+                with suppress(JmapsyncError):  # what took the account down may be the ledger itself
+                    self._record(kind)
+
+    def _record(self, kind: str) -> None:
+        self._finished.add(kind)
+        if not self.options.dry and not self.report.kinds[kind].partial:
+            self.ledger.record_run(kind, int(self.clock()), self.report.kinds[kind].to_json())
+
+    def _pin(self, kind: str, account_id: str) -> None:
+        """Check that the server still means the same account as ever (hard case 30). Raises SuspendedError."""
+        note = "account" if kind == "mail" else f"account:{kind}"
+        known = self.ledger.note(note)
+        if known and known != account_id:
+            raise SuspendedError(
+                f"The server now offers account {account_id} where this mirror is of {known}; nothing was synchronised.",
+                advice="If the provider moved your mail, set account_id; for a new mirror, give it a new path and name.",
+            )
+        if not known and not self.options.dry:
+            self.ledger.set_note(note, account_id)
+
+    async def run(self, kinds: Sequence[Sides], together: Together) -> None:
+        """Bring kinds to agree, one after the other; the server is asked about all of them at once.
+
+        A failure is told in the report of its kind, and what takes the account down is raised.
+        """
+        try:
+            for sides in kinds:
+                self._pin(sides.kind.name, sides.account_id)
+            mirrors = [self._mirror(sides) for sides in kinds]
+            ahead: Sequence[JmapsyncError | None] = [None] * len(mirrors)
+            if len(mirrors) > 1:
+                with together(len(mirrors)) as bundle:
+                    ahead = await asyncio.gather(*(_look_ahead(mirror, bundle.leave) for mirror in mirrors))
+            for mirror, failure in zip(mirrors, ahead, strict=True):
+                await self._run(mirror, failure)
+        except BaseException as error:
+            self.fail_unfinished((sides.kind.name for sides in kinds), error)
+            raise
+
+    async def verify(self, kinds: Sequence[Sides]) -> dict[str, Proof]:
+        """Prove kinds complete, one after the other, in a dry run; a failure is told in the report of its kind."""
+        found = {}
+        for sides in kinds:
+            name = sides.kind.name
+            try:
+                self._pin(name, sides.account_id)
+                found[name] = await Verifier(self._mirror(sides)).run()
+            except JmapsyncError as error:
+                report = self.report.kinds.setdefault(name, KindReport())
+                report.state, report.exit_code = State.FAILED, error.exit_code
+                report.sentences.append(str(error))
+                if error.scope is Scope.ACCOUNT:
+                    raise
+        return found
+
+    async def restore(self, sides: Sides, selection: Selection, stranger: Stranger | None) -> Restored | None:
+        """Put one kind back on the server; a failure is told in its report. `stranger` is given for what is no mirror of it."""
+        try:
+            if stranger is None:
+                self._pin(sides.kind.name, sides.account_id)
+            return await Restorer(self._mirror(sides), selection, stranger).run()
+        except JmapsyncError as error:
+            report = self.report.kinds.setdefault(sides.kind.name, KindReport())
+            report.state, report.exit_code = State.FAILED, error.exit_code
+            report.sentences.append(str(error))
+            if error.scope is Scope.ACCOUNT:
+                raise
+        return None
+
+    def _mirror(self, sides: Sides) -> Mirror:
+        report = KindReport()
+        self.report.kinds[sides.kind.name] = report
+        return Mirror(
+            sides.kind,
+            self.name,
+            sides.account_id,
+            self.ledger,
+            sides.local,
+            sides.remote,
+            self.limits,
+            self.options,
+            self.progress,
+            self.clock,
+            Shelver(self.ledger, self.state / "shelf", sides.kind.name, sides.local, sides.codec, self.clock).shelve,
+            sides.codec,
+            sides.patterns,
+            sides.tags,
+            report,
+        )
+
+    async def _run(self, mirror: Mirror, failure: JmapsyncError | None) -> None:
+        """Run one kind, unless the look ahead failed already."""
+        report, kind = mirror.report, mirror.kind.name
+        try:
+            if failure is not None:
+                raise failure
+            await Cycle(mirror, lambda: self.begin([kind])).run()
+        except JmapsyncError as error:
+            _note_failure(report, error)
+            report.sentences.append(str(error))
+            with suppress(JmapsyncError) if error.scope is Scope.ACCOUNT else nullcontext():
+                report.problems = problems_of(self.ledger, kind)
+                self._record(kind)
+            if error.scope is Scope.ACCOUNT:
+                raise
+        else:
+            self._record(kind)
+
+
+def _note_failure(report: KindReport, error: BaseException) -> None:
+    """Note in the report of a kind what ended it."""
+    if isinstance(error, JmapsyncError):
+        report.fail(str(error), error.exit_code, State.SUSPENDED if isinstance(error, SuspendedError) else State.FAILED)
+    elif isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
+        report.fail("the run was interrupted", ExitCode.FAILED)
+    else:
+        report.fail(f"the run ended with a fault of the program ({type(error).__name__})", ExitCode.FAILED)
+
+
+async def _look_ahead(mirror: Mirror, leave: Callable[[], None]) -> JmapsyncError | None:
+    """Begin the look of one kind at the server; return what went wrong, to be told when its turn comes."""
+    try:
+        await mirror.look_ahead()
+    except JmapsyncError as error:
+        return error
+    finally:
+        leave()
+    return None

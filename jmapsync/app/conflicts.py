@@ -1,0 +1,147 @@
+"""Show, put back or throw away the versions of an account that lost a conflict."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from jmapsync.app.ledger_damage import naming_damage
+from jmapsync.app.state_paths import LEDGER, LOCK, SHELF
+from jmapsync.config import MailConfig
+from jmapsync.errors import ConfigError, LocalError
+from jmapsync.formats.flags import KeywordTable
+from jmapsync.formats.lines import to_disk
+from jmapsync.ledger import AccountLock, Ledger, Shelved
+from jmapsync.opening import open_regular
+from jmapsync.storage.files.atomic import replace_bytes, sync_directories
+from jmapsync.storage.files.directories import Below
+from jmapsync.storage.files.filesystem import file_system_of
+from jmapsync.storage.files.root import USUAL
+from jmapsync.storage.maildir.maildirpp import place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from jmapsync.config import AccountConfig, KindConfig
+
+
+class Shelf:
+    """The shelf of one account."""
+
+    def __init__(self, account: AccountConfig) -> None:
+        """Name the account; nothing is touched yet."""
+        self.account = account.name
+        self._config = account
+        self._state = account.state_dir
+
+    def list(self) -> list[Shelved]:
+        """Return what waits, the oldest first; works while another process writes."""
+        with naming_damage(self._state):
+            ledger = Ledger.open_readonly(self._state / LEDGER)
+            if ledger is None:
+                return []
+            try:
+                return ledger.shelf()
+            finally:
+                ledger.close()
+
+    def find(self, number: int) -> Shelved:
+        """Return one shelved version; raise `ConfigError` if there is none of that number."""
+        found = next((one for one in self.list() if one.id == number), None)
+        if found is None:
+            raise ConfigError([f"There is nothing with the number {number} on the shelf of account {self.account}."])
+        return found
+
+    def body(self, number: int) -> bytes:
+        """Return the bytes of a shelved version; raise `LocalError` if they cannot be read."""
+        try:
+            with open_regular(self._state / SHELF / str(number), follow=True) as file:
+                return file.read()
+        except OSError as error:
+            raise LocalError(f"The shelved version {number} of account {self.account} cannot be read: {error.strerror}.") from error
+
+    def dismiss(self, number: int) -> None:
+        """Throw a version away for good."""
+        with self._writing() as ledger:
+            self.find(number)
+            ledger.unshelve(number)
+            (self._state / SHELF / str(number)).unlink(missing_ok=True)
+
+    def restore(self, number: int) -> Path:
+        """Put a version back and return its file: a message beside the one that won, in its old folder, anything else in its place.
+
+        The next run brings it to the server. It is on the disk before it leaves the shelf. Raise `LocalError` if that fails.
+        """
+        with self._writing() as ledger:
+            shelved = self.find(number)
+            config = self._config.kinds.get(shelved.kind)
+            if config is None:
+                raise ConfigError([f"Account {self.account} no longer synchronises {shelved.kind}, so it cannot be put back."])
+            if isinstance(config, MailConfig):
+                file = self._put_beside(config, shelved, ledger)
+            else:
+                file = self._put_in_place(config, shelved, ledger)
+            ledger.unshelve(number)
+        (self._state / SHELF / str(number)).unlink(missing_ok=True)
+        return file
+
+    def _put_beside(self, mail: MailConfig, shelved: Shelved, ledger: Ledger) -> Path:
+        content, _ = to_disk(self.body(shelved.id), keep_crlf=mail.line_endings == "crlf")
+        folders = ledger.folders()
+        homes = [int(home) for home in shelved.home.split() if int(home) in folders]
+        path, keywords = folders[homes[0]] if homes else ("INBOX", "")
+        separator = file_system_of(mail.path, ledger, "mail", dry=True).separator
+        info = KeywordTable.parse(keywords).write(frozenset(shelved.tags.split()), f"{separator}2,")
+        return _deliver(mail.path, path if mail.layout == USUAL else place_of(path), content, info)
+
+    def _put_in_place(self, config: KindConfig, shelved: Shelved, ledger: Ledger) -> Path:
+        """Write a card, an event or a task over its file, as a program that edits it does; there is but one of its uid."""
+        folders = ledger.folders()
+        for place in ledger.places_of([shelved.key]).get(shelved.key, []):
+            folder = folders[place.folder][0]
+            file = config.path / folder / place.name
+            try:
+                with Below(config.path) as below:
+                    replace_bytes(below.path(folder) / place.name, self.body(shelved.id))
+            except OSError as error:
+                raise LocalError(f"The version could not be put back into {file}: {error.strerror}.") from error
+            return file
+        raise LocalError(
+            f"{shelved.item} has no file any more, so the version cannot be put in its place.",
+            advice=f"jmapsync conflicts show {shelved.id} prints it.",
+        )
+
+    @contextmanager
+    def _writing(self) -> Iterator[Ledger]:
+        if not os.path.exists(self._state / LEDGER):
+            raise ConfigError([f"The shelf of account {self.account} is empty."])
+        with naming_damage(self._state), AccountLock(self._state / LOCK, self.account):
+            ledger = Ledger.open(self._state / LEDGER)
+            try:
+                yield ledger
+            finally:
+                ledger.close()
+
+
+def _deliver(root: Path, folder: str, content: bytes, info: str) -> Path:
+    """Deliver a message to a folder below a root, through no link. Raises LocalError."""
+    name = f"{int(time.time())}.{secrets.token_hex(8)}.jmapsync"
+    above = f"{folder}/" if folder else ""
+    try:
+        with Below(root) as below:
+            temporary = below.path(f"{above}tmp") / name
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with open(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            where = below.at(f"{above}cur")
+            os.rename(temporary, f"{where}/{name}{info}")
+            sync_directories([where])
+    except OSError as error:
+        raise LocalError(f"The version could not be put back into {root / folder}: {error.strerror}.") from error
+    return root / folder / "cur" / f"{name}{info}"

@@ -1,0 +1,1 @@
+"""Verify that a mirror is complete, and restore what the server lacks."""

@@ -1,0 +1,382 @@
+"""Put back on the server what it lacks of what lies on the disk, byte for byte; nothing is ever taken away from it.
+
+Both sides are looked at as a run does, and what is proved to be there by its content (an object by its uid) is not sent again: so a
+restore may be repeated, and killed at any moment. What was agreed on about an item that the server lacks is forgotten first. It is
+then new here, and not deleted there, whoever looks at it next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from jmapsync.adopt.hard_links import unite
+from jmapsync.adopt.match import Adopter
+from jmapsync.backup.foreign_tree import meet, take_as_they_lie
+from jmapsync.backup.rewritten_headers import join_rewritten
+from jmapsync.backup.selection import Selection
+from jmapsync.errors import ExitCode, Remedy
+from jmapsync.formats.flags import parse_name
+from jmapsync.jmap.wire import split
+from jmapsync.planner import plan
+from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Change, Order, Present, Side, Verb
+from jmapsync.storage.port import Job, Outcome
+from jmapsync.sync.commit import Work
+from jmapsync.sync.execute import Executor
+from jmapsync.sync.quarantine import LIST, LOOK
+from jmapsync.sync.report import KindReport, Problem, counted
+from jmapsync.sync.threads import complete
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from jmapsync.backup.selection import Stranger
+    from jmapsync.ledger import HeldBack, Place, Record
+    from jmapsync.planner.model import Homes, Tags
+    from jmapsync.sync.mirror import Mirror
+
+ROUNDS = 4
+PAUSE = 0.5
+"""Seconds before what the server put off is tried again, doubled each time.
+
+Just after mail was removed, Cyrus 3.12.4 may say `Mailbox is locked` to an import into two mailboxes, and yet have the message in
+one of them: hence another look.
+"""
+PAGE = 1000
+"""Items read from the ledger at a time."""
+OCTETS = 16 << 20
+"""Octets of messages that are compared at a time."""
+BATCH = 500
+"""Emails whose keywords and mailboxes are mended at a time."""
+MISSING = "the server does not have it"
+
+
+@dataclass(slots=True)
+class Restored:
+    """What came of it for one kind."""
+
+    report: KindReport
+    items: int = 0
+    """Items that were meant."""
+    there: int = 0
+    """Those of them that the server had, as they are here."""
+
+    @property
+    def summary(self) -> str:
+        """Return what was done, in words."""
+        written = self.report.summary
+        done = "nothing to send" if written == "nothing to do" else written
+        return f"{done}; {self.there:,} of {self.items:,} were there already"
+
+
+@dataclass(slots=True)
+class Restorer:
+    """Puts back one kind."""
+
+    mirror: Mirror
+    """Looks at everything; works on the account's ledger, or on one of its own for a tree that is not the account's mirror."""
+    selection: Selection = field(default_factory=Selection)
+    stranger: Stranger | None = None
+    restored: Restored = field(init=False)
+    _executor: Executor = field(init=False)
+    _tried: set[int] = field(default_factory=set)
+    """Keys of what was, or would be, sent."""
+    _paths: dict[int, str] = field(default_factory=dict)
+    _rewritten: set[int] = field(default_factory=set)
+    """Keys of what the server holds with other bytes, or does not give."""
+    _stale: int = 0
+
+    def __post_init__(self) -> None:
+        """Begin the report."""
+        self.restored = Restored(self.mirror.report)
+        self._executor = Executor.of(self.mirror)
+
+    async def run(self) -> Restored:
+        """Put back what the server lacks. Raises what a run raises: no network, no root, a sign-in that is needed."""
+        mirror = self.mirror
+        mirror.begin()
+        if self.stranger is not None:
+            await meet(mirror, self.stranger)
+        for number in range(ROUNDS):
+            await mirror.look(mirror.containers(), mirror.guard())
+            await self._round()
+            later = sum(one.remedy == Remedy.LATER.value for one in self._refused())
+            if mirror.options.dry or not (self._stale or later):
+                break
+            if later and number < ROUNDS - 1:
+                mirror.progress.say(mirror.account, f"The server put {counted(later, 'item')} off; asking it again.")
+                await asyncio.sleep(PAUSE * 2**number)
+        if mirror.codec is None and not mirror.options.dry:
+            await self._compare()
+        self._conclude()
+        return self.restored
+
+    async def _round(self) -> None:
+        """Send what the last look showed to be missing."""
+        mirror, self._stale = self.mirror, 0
+        self._executor.committer.stale.clear()
+        self._paths = {key: path for key, (path, _) in mirror.ledger.folders(mirror.kind.containers.kind).items()}
+        await complete(self._forget_agreements)
+        if mirror.codec is None:
+            if self.stranger is not None and not self.stranger.has_ledger:
+                await complete(take_as_they_lie, mirror)
+            await complete(unite, mirror.kind.items.kind, mirror.ledger, mirror.local)
+            await Adopter(mirror.kind, mirror.ledger, mirror.local, mirror.remote, mirror.clock).run()
+            for page in self._pages():
+                new = [record for record in page if record.remote is None]
+                await join_rewritten(mirror.kind.items.kind, mirror.ledger, mirror.local, mirror.remote, new)
+        lacking, octets, needed = await complete(self._count)
+        containers = mirror.containers()
+        mirror.report.sentences += await containers.put_back(needed, dry=mirror.options.dry)
+        if mirror.options.dry:
+            for page in self._pages():
+                orders = ((record, self._order(record)) for record in page)
+                mirror.report.sentences += [_sentence(record, order) for record, order in orders if order is not None]
+            return
+        if lacking:
+            mirror.progress.start(mirror.account, mirror.kind.name, f"restoring {mirror.kind.name}", lacking, octets)
+        await self._executor.run(self._works())
+        await self._mend()
+        if self.stranger is None:
+            await self._executor.run(self._marks())
+        mirror.progress.finish(mirror.account, mirror.kind.name)
+        self._stale += len(self._executor.committer.stale)
+
+    # what is meant, and what of it is missing
+
+    def _pages(self) -> Iterator[list[Record]]:
+        """Yield the items that are meant and here to stay, a page at a time."""
+        after, ledger = 0, self.mirror.ledger
+        while records := ledger.all(self.mirror.kind.items.kind, after=after, limit=PAGE):
+            after = records[-1].key
+            here = [record for record in records if record.local is not None and record.local.kept]
+            places = ledger.places_of([record.key for record in here])
+            if not self.selection.is_whole():
+                here = [record for record in here if self._is_meant(places.get(record.key, ()))]
+            yield [replace(record, name=self._label(record, places.get(record.key, ()))) for record in here]
+
+    def _label(self, record: Record, places: Sequence[Place]) -> str:
+        """Return where an item lies, which is how people know it."""
+        for place in places:
+            return f"{self._paths.get(place.folder, '')}/{place.sub}{'/' if place.sub else ''}{place.name}{place.info}"
+        return record.name
+
+    def _is_meant(self, places: Sequence[Place]) -> bool:
+        """Tell whether any file of an item is meant: the item then is, with all its folders."""
+        return any(self.selection.has(self._paths.get(place.folder, ""), place.name) for place in places)
+
+    def _forget_agreements(self) -> None:
+        """Make what the server lacks new here, so that no later run takes it for deleted there; even if we die now."""
+        for page in self._pages():
+            with self.mirror.ledger.transaction():
+                self.mirror.ledger.save(released(one, *self._lack(one)) for one in page if self._is_lacking(one))
+
+    def _count(self) -> tuple[int, int, set[int]]:
+        """Return how much is missing: items, their octets, and the containers that they need, with those above them."""
+        records = {record.key: record for record in self.mirror.ledger.all(self.mirror.kind.containers.kind)}
+        needed = {key for key in records if self.selection.has_folder(self._paths.get(key, ""))}
+        items = lacking = octets = 0
+        for page in self._pages():
+            items += len(page)
+            for record in page:
+                homes, _ = self._lack(record)
+                if self._is_lacking(record):
+                    lacking += 1
+                    octets += record.size if record.remote is None else 0
+                    needed |= homes
+        if not self.restored.items:
+            self.restored.items, self.restored.there = items, items - lacking
+        waiting = [key for key in needed if key in records]
+        while waiting:
+            version = records[waiting.pop()].local
+            above = (version.homes if version is not None else NOTHING) - needed
+            needed |= above
+            waiting += [key for key in above if key in records]
+        return lacking, octets, needed
+
+    def _is_lacking(self, record: Record) -> bool:
+        return record.remote is None or any(self._lack(record))
+
+    def _lack(self, record: Record) -> tuple[Homes, Tags]:
+        """Return the containers and keywords that the server lacks of an item. An object that is there is left alone."""
+        assert record.local is not None  # noqa: S101 - chosen for it
+        if record.remote is None:
+            return record.local.kept, record.local.tags
+        if self.mirror.codec is not None:
+            return NOTHING, NO_TAGS
+        return record.local.kept - record.remote.homes, record.local.tags - record.remote.tags
+
+    def _order(self, record: Record) -> Order | None:
+        """Return what is to be written for an item; it only ever adds."""
+        assert record.local is not None  # noqa: S101 - chosen for it
+        homes, tags = self._lack(record)
+        if record.remote is None:
+            return Order(Side.REMOTE, Verb.CREATE, record.key, None, record.local, tags, homes, MISSING, record.name)
+        if not homes and not tags:
+            return None
+        names = ", ".join([*sorted(self._paths.get(home, "") for home in homes), *sorted(tags)])
+        wanted = record.remote.tags | tags, record.remote.homes | homes
+        return Order(Side.REMOTE, Verb.UPDATE, record.key, record.remote, None, *wanted, f"it lacks {names} there", record.name)
+
+    # sending
+
+    def _works(self) -> Iterator[Work]:
+        there = frozenset(self.mirror.remote.keys.values())
+        for page in self._pages():
+            for record in page:
+                order = self._order(record)
+                if order is None or order.verb is not Verb.CREATE:
+                    continue
+                self._tried.add(record.key)
+                if order.homes & there:
+                    order = replace(order, homes=order.homes & there)
+                    yield Work(Change(record.key, (order,), MISSING), replace(record, ref=None, base=None))
+
+    def _marks(self) -> Iterator[Work]:
+        """Yield the keywords that the server added to what was sent; Cyrus gives `$hasattachment` to what is imported."""
+        mirror, keys = self.mirror, sorted(self._tried)
+        there = frozenset(self._paths)
+        for start in range(0, len(keys), PAGE):
+            records = mirror.ledger.records(keys[start : start + PAGE])
+            found = plan([record.pair for record in records.values()], mirror.kind.items, Present(there, there))
+            for change in found.changes:
+                if all(_only_marks(order) for order in change.orders):
+                    yield Work(change, records[change.key])
+
+    async def _mend(self) -> None:
+        """Give emails that are there the mailboxes and keywords that they lack, and nothing else."""
+        there = frozenset(self.mirror.remote.keys.values())
+        waiting: list[tuple[Record, Order]] = []
+        for page in self._pages():
+            for record in page:
+                order = self._order(record)
+                if order is not None and order.verb is Verb.UPDATE:
+                    waiting.append((record, replace(order, homes=order.homes & there)))
+            while len(waiting) >= BATCH:
+                await self._send(waiting[:BATCH])
+                del waiting[:BATCH]
+        if waiting:
+            await self._send(waiting)
+
+    async def _send(self, some: list[tuple[Record, Order]]) -> None:
+        mirror = self.mirror
+        told = await mirror.remote.write([Job(order, record.ref, record.stamp) for record, order in some])
+        receipts = {receipt.key: receipt for receipt in told}
+        with mirror.ledger.transaction():
+            for record, order in some:
+                self._tried.add(record.key)
+                receipt = receipts.get(record.key)
+                if receipt is None or receipt.outcome is Outcome.STALE:
+                    self._stale += 1
+                    continue
+                after = replace(record, remote=receipt.version or record.remote)
+                mirror.ledger.save([after])
+                if receipt.outcome is Outcome.REFUSED:
+                    mirror.holding.hold_back(after, [order], receipt.why, receipt.remedy)
+                else:
+                    mirror.holding.release([record.key])
+                    mirror.report.to_server.add(Verb.UPDATE)
+        mirror.progress.advance(mirror.account, mirror.kind.name, len(some), 0)
+
+    async def _compare(self) -> None:
+        """Find out of what was sent whether the server holds the same bytes, where another blob id leaves that open."""
+        mirror = self.mirror
+        for page in self._pages():
+            asked = [record for record in page if _is_in_doubt(record)]
+            digests = await mirror.remote.digests(asked)
+            equal = [record for record in asked if digests.get(record.key, "") == record.digest]
+            self._rewritten |= {record.key for record in asked if digests.get(record.key, record.digest) != record.digest}
+            for some in split((one for one in asked if one.key not in digests), BATCH, OCTETS, lambda one: one.size):
+                for key, body in (await mirror.remote.read(some)).items():
+                    is_read = body.data is not None or body.path is not None
+                    equal += [one for one in some if one.key == key and is_read and body.digest == one.digest]
+                    if body.path is not None:
+                        body.path.unlink(missing_ok=True)
+                same = {one.key for one in equal}
+                self._rewritten |= {one.key for one in some if one.key not in same}
+            with mirror.ledger.transaction():
+                records = mirror.ledger.records([one.key for one in equal])
+                mirror.ledger.save(_proven(one) for one in records.values())
+
+    # telling
+
+    def _refused(self) -> list[HeldBack]:
+        """Return what was tried and is still missing, with why."""
+        problems = [one for one in self.mirror.ledger.problems(self.mirror.kind.name) if one.key in self._tried]
+        records = self.mirror.ledger.records([one.key for one in problems if one.key is not None])
+        found = ((one, records.get(one.key or 0)) for one in problems)
+        return [one for one, record in found if record is not None and record.local is not None and self._is_lacking(record)]
+
+    def _conclude(self) -> None:
+        """Name what could not be put back, and what the server keeps with other bytes than it was sent."""
+        mirror, report = self.mirror, self.mirror.report
+        problems = mirror.ledger.problems(mirror.kind.name)
+        left_out = [one for one in problems if one.remedy == LIST or (one.remedy == LOOK and self._is_named(one.item))]
+        refused = self._refused()
+        report.problems += [Problem(one.item, one.why) for one in (*refused, *left_out)]
+        named = {one.key for one in refused}
+        for page in self._pages():
+            for record in page:
+                if record.remote is None and not mirror.options.dry and record.key not in named:
+                    report.problems.append(Problem(record.name, "it could not be put back yet; restore again"))
+                elif record.key in self._rewritten:
+                    report.problems.append(Problem(record.name, "the server keeps it with other bytes than these"))
+        report.problems += [Problem(one, "nothing of that name is mirrored") for one in self._not_found()]
+        if report.problems:
+            report.exit_code = ExitCode.HELD_BACK
+
+    def _is_named(self, item: str) -> bool:
+        folder, _, name = item.rpartition("/")
+        above = folder.removesuffix("/cur").removesuffix("/new")
+        return self.selection.has_folder(item) or self.selection.has(above, parse_name(name).name)
+
+    def _not_found(self) -> list[str]:
+        """Return what was named and is neither a folder nor a file that was met."""
+        if self.selection.is_whole():
+            return []
+        paths = {*self._paths.values()}
+        lost = [one for one in self.selection.folders if not any(path == one or path.startswith(f"{one}/") for path in paths)]
+        keys = {path: key for key, path in self._paths.items()}
+        for folder, name in self.selection.files:
+            if folder not in keys or not self.mirror.ledger.taken_names(keys[folder], [name]):
+                lost.append(f"{folder}/{name}")
+        return sorted(lost)
+
+
+def released(record: Record, homes: Homes, tags: Tags) -> Record:
+    """Return an item about which nothing was ever agreed that the server lacks of it: a look then finds it added here."""
+    if record.remote is None:
+        return replace(record, ref=None, base=None)
+    if record.base is None:
+        return record
+    local, remote = (
+        replace(side, homes=side.homes - homes, tags=side.tags - tags) for side in (record.base.local, record.base.remote)
+    )
+    return replace(record, base=Base(local, remote))
+
+
+def _proven(record: Record) -> Record:
+    """Return a message whose bytes the server was seen to hold as they are here."""
+    assert record.base is not None  # noqa: S101 - in doubt before
+    assert record.remote is not None  # noqa: S101
+    base = replace(record.base, remote=replace(record.base.remote, sense=record.digest))
+    return replace(record, base=base, remote=replace(record.remote, sense=record.digest))
+
+
+def _is_in_doubt(record: Record) -> bool:
+    """Tell whether the server took a message that was sent, and it is not known which bytes of it it holds."""
+    base, seen = record.base, record.remote
+    return base is not None and seen is not None and seen.body == base.remote.body and not base.remote.sense
+
+
+def _only_marks(order: Order) -> bool:
+    """Tell whether an order does nothing but give keywords to files."""
+    taken = order.removed_tags or order.removed_homes or order.added_homes
+    return order.side is Side.LOCAL and order.verb is Verb.UPDATE and not taken
+
+
+def _sentence(record: Record, order: Order) -> str:
+    return f"{order.verb.value} {record.name or record.ref} on the server: {order.reason}"

@@ -1,0 +1,1 @@
+"""Run while time passes: account loops, triggers, watching, push, the timetable."""

@@ -1,0 +1,68 @@
+"""Look at the directories below a root now and then, where the kernel does not tell of changes.
+
+Only directories are looked at: a file that appears, goes or is renamed changes the mtime of the one it lies in. What is
+written into a file in place stays for the daemon's slow poll, and so does all where directories have no true mtime.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from watchdog.events import DirDeletedEvent, FileSystemEvent
+from watchdog.observers.api import EventQueue, ObservedWatch
+from watchdog.observers.polling import PollingEmitter
+
+from jmapsync.daemon.watch.directories import folder_of, subdirectories
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_YOUNG = 2.0
+"""Seconds after which no further change can have the same mtime; file systems tell time in ticks of up to this length."""
+_PATIENCE = 1.0
+"""Seconds that the end waits for a look under way; on a network file system it may hang for ever."""
+
+
+class DirectoryPoller(PollingEmitter):
+    """watchdog's polling of one root, with hints instead of a queue of events."""
+
+    def __init__(self, root: str, changed: Callable[[str], None], broken: Callable[[str], None], seconds: float) -> None:
+        """Name the root and whom to tell; `seconds` pass between two looks."""
+        self._root = root
+        self._changed = changed
+        self._broken = broken
+        watch = ObservedWatch(root, recursive=True)
+        super().__init__(EventQueue(), watch, timeout=seconds, stat=_stat, listdir=self._directories)
+
+    def begin(self) -> None:
+        """Look once, and go on in a thread. Raises OSError when the root cannot be looked at."""
+        self.start()
+
+    def end(self) -> None:
+        """Look no more."""
+        self.stop()
+        if self.is_alive():
+            self.join(_PATIENCE)
+
+    def queue_event(self, event: FileSystemEvent) -> None:
+        """Hint at the folders that watchdog found changed."""
+        for path in filter(None, (os.fsdecode(event.src_path), os.fsdecode(event.dest_path))):
+            self._changed(folder_of(self._root, path))
+        if isinstance(event, DirDeletedEvent) and event.src_path == self._root:
+            self._broken(f"The folder {self._root} was removed.")
+
+    def _directories(self, path: str | None) -> Iterator[os.DirEntry[str]]:
+        return subdirectories(self._root, path or self._root)
+
+
+def _stat(path: str) -> os.stat_result:
+    """Return the state of a directory; a young mtime turned negative, so that the same one counts as new when it is old.
+
+    A change in the same tick as a look would never be seen otherwise (hard case 3).
+    """
+    found = os.stat(path)
+    if abs(time.time() - found.st_mtime) < _YOUNG:
+        return os.stat_result(tuple(found)[:10], {"st_mtime": -found.st_mtime})
+    return found

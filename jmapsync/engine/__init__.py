@@ -1,1 +1,0 @@
-"""Hold the only rooms where time passes: cycles, execution, reports."""

@@ -1,0 +1,196 @@
+"""Take back what khard 0.22.0 (with vobject 0.9.9) does to the cards that it edits; all of it seen."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.formats.repairs.entries import entries, pairs, with_entry
+from jmapsync.formats.repairs.structured import ADDRESS, NAME, with_kinds
+
+if TYPE_CHECKING:
+    from jmapsync.formats.codec import Object
+
+_STAND_IN_YEARS = frozenset({1900, 1604})
+_WITH_DATA = {"media": "uri", "cryptoKeys": "uri", "links": "uri", "calendars": "uri", "directories": "uri"}
+_LABELLED = ("phones", "emails", "addresses", "links")
+_REWRITTEN = {
+    "emails": "address",
+    "phones": "number",
+    "links": "uri",
+    "onlineServices": "uri",
+    "notes": "note",
+    "titles": "name",
+    "organizations": "name",
+    "nicknames": "name",
+    "addresses": "components",
+    "anniversaries": "date",
+}
+"""What khard rewrites, and the value that it keeps."""
+_FORGOTTEN = {
+    "links": ("contexts", "mediaType"),
+    "organizations": ("sortAs",),
+    "titles": ("organizationId",),
+    "notes": ("created", "author"),
+    "addresses": ("countryCode", "coordinates", "timeZone", "full"),
+}
+"""What khard then leaves out, beside parameters that nobody knows."""
+_OF_THE_COUNTRY = ("countryCode", "timeZone")
+_FORM = frozenset({"group", "prop-id"})
+_DATES = ("anniversary", "bday", "deathdate")
+_MINUTES = re.compile(r"^(\d{8}T\d\d)(\d)(\d)((?:\d{4}|Z)?)\Z", re.ASCII)
+_SPELLING = re.compile(r"^tel:|\\")
+
+
+def stand_in_years(before: Object, after: Object) -> Object:
+    """Take the year off a birthday that had none: 1900 by khard 0.22, 1604 where it dropped X-APPLE-OMIT-YEAR (khard#134)."""
+    for key, old, new in pairs(before, after, "anniversaries"):
+        date, now = old.get("date"), new.get("date")
+        if isinstance(date, dict) and isinstance(now, dict) and "year" not in date and now.get("year") in _STAND_IN_YEARS:
+            same = "month" in date and all(date.get(part) == now.get(part) for part in ("month", "day"))
+            after = with_entry(after, "anniversaries", key, {**new, "date": date}) if same else after
+    return after
+
+
+def cut_data(before: Object, after: Object) -> Object:
+    """Put back the photo that vobject 0.9.9 cut at `;base64,` of its `data:` URI in a vCard 4.0 (skarim/vobject#87)."""
+    for name, attribute in _WITH_DATA.items():
+        for key, old, new in pairs(before, after, name):
+            uri = new.get(attribute)
+            if isinstance(uri, str) and uri[:5].lower() == "data:" and not uri.partition(",")[2] and attribute in old:
+                told = {property_: old[property_] for property_ in (attribute, "mediaType") if property_ in old}
+                after = with_entry(after, name, key, {**new, **told})
+    return after
+
+
+def respelled_numbers(before: Object, after: Object) -> Object:
+    r"""Put back a number that khard 0.22 wrote with or without `tel:`, or with a `\` before the semicolon of an extension."""
+    for key, old, new in pairs(before, after, "phones"):
+        number, now = old.get("number"), new.get("number")
+        if isinstance(number, str) and isinstance(now, str) and _SPELLING.sub("", number) == _SPELLING.sub("", now):
+            after = with_entry(after, "phones", key, {**new, "number": number})
+    return after
+
+
+def added_types(before: Object, after: Object) -> Object:
+    """Take off the TYPE=X-Boat that khard 0.22 adds to what has the label Boat, and the TYPE=internet it adds to an EMAIL."""
+    lines = [line for line in _lines(after) if _is(line, "x-ablabel")]
+    for name in _LABELLED:
+        for key, old, new in pairs(before, after, name):
+            labels = [new.get("label"), f"_$!<{new.get('label')}>!$_", *(line[3] for line in lines)]
+            unwanted = {"internet", *(f"x-{label}".lower() for label in labels)} - set(_types(old))
+            if unwanted & set(_types(new)):
+                after = with_entry(after, name, key, _without_types(new, unwanted))
+    return after
+
+
+def respelled_dates(before: Object, after: Object) -> Object:
+    """Put back a date of a line without a property: khard 0.22 reads 14:30 as 14:03:00, and writes offsets with a colon."""
+    lines, known = _lines(after), _lines(before)
+    if not lines or not known:
+        return after
+    dates = [line for line in known if _is(line, *_DATES)]
+    spelled = {(line[0], spelling): line for line in dates for spelling in _spellings(str(line[3]))}
+    return {
+        **after,
+        "vCardProps": [spelled.get((line[0], _digits(str(line[3]))), line) if _is(line, *_DATES) else line for line in lines],
+    }
+
+
+def _spellings(text: str) -> tuple[str, str]:
+    return _digits(text), _MINUTES.sub(r"\g<1>0\g<2>0\g<3>\g<4>", _digits(text))
+
+
+def _digits(text: str) -> str:
+    return text.replace(":", "").replace("-", "")
+
+
+def _lines(card: Object) -> list[Any]:
+    lines = card.get("vCardProps")
+    return lines if isinstance(lines, list) else []
+
+
+def _is(line: Any, *names: str) -> bool:  # noqa: ANN401 # any JSON value
+    return isinstance(line, list) and len(line) > len(("name", "parameters", "type")) and line[0] in names
+
+
+def _params(entry: Object) -> Object:
+    params = entry.get("vCardParams")
+    return {name: value for name, value in params.items() if name not in _FORM} if isinstance(params, dict) else {}
+
+
+def _types(entry: Object) -> list[str]:
+    params = entry.get("vCardParams")
+    types = params.get("type") if isinstance(params, dict) else None
+    listed = types.split(",") if isinstance(types, str) else types
+    return [str(each).lower() for each in listed] if isinstance(listed, list) else []
+
+
+def _without_types(entry: Object, unwanted: set[str]) -> Object:
+    params = entry["vCardParams"]
+    listed = params["type"].split(",") if isinstance(params["type"], str) else params["type"]
+    kept = [each for each in listed if str(each).lower() not in unwanted]
+    left = {name: value for name, value in {**params, "type": kept if len(kept) != 1 else kept[0]}.items() if value != []}
+    return {name: value for name, value in {**entry, "vCardParams": left}.items() if value != {}}
+
+
+def flattened_name(before: Object, after: Object) -> Object:
+    """Put back what the five fields of N do not say: kinds, order, phonetics and SORT-AS, for every field that is the same."""
+    name, now = before.get("name"), after.get("name")
+    return {**after, "name": with_kinds(name, now, NAME)} if isinstance(name, dict) and isinstance(now, dict) else after
+
+
+def flattened_addresses(before: Object, after: Object) -> Object:
+    """Put back what the seven fields of ADR do not say: kinds, order and phonetics, for every field that is the same."""
+    for key, old, new in pairs(before, after, "addresses"):
+        after = with_entry(after, "addresses", key, with_kinds(old, new, ADDRESS))
+    return after
+
+
+def forgotten_parameters(before: Object, after: Object) -> Object:
+    """Put back the parameters that khard 0.22 drops from every line it writes, where the value of the line is the same.
+
+    TYPE of URL; SORT-AS, MEDIATYPE, CREATED, AUTHOR, CC, GEO, TZ, LABEL, the group that ties a TITLE to its ORG, and X-parameters.
+    Of an address that was changed the country's code and time zone are put back if the country is the same.
+    """
+    for name, attribute in _REWRITTEN.items():
+        for key, old, new in pairs(before, after, name):
+            names: tuple[str, ...] = _FORGOTTEN.get(name, ())
+            lost_params: Object = {}
+            if old.get(attribute) != new.get(attribute):
+                names = _OF_THE_COUNTRY if name == "addresses" and _country(old) == _country(new) else ()
+            else:
+                lost_params = {**_params(old), **_params(new)}
+            lost = {each: old[each] for each in names if each in old and each not in new}
+            lost |= {"vCardParams": lost_params} if lost_params != _params(new) else {}
+            if "organizationId" in lost and lost["organizationId"] not in entries(after, "organizations"):
+                del lost["organizationId"]
+            after = with_entry(after, name, key, {**new, **lost}) if lost else after
+    return after
+
+
+def dropped_dates(before: Object, after: Object) -> Object:
+    """Put back an anniversary without a day, which khard 0.22 deletes from a vCard 4.0 since it cannot read it."""
+    told = entries(after, "anniversaries")
+    for key, entry in entries(before, "anniversaries").items():
+        date = entry.get("date")
+        if not isinstance(date, dict) or "day" in date or "utc" in date or key in told:
+            continue
+        if all(other.get("kind") != entry.get("kind") for other in told.values()):
+            after = with_entry(after, "anniversaries", key, entry)
+    return after
+
+
+def _country(address: Object) -> Any:  # noqa: ANN401 # any JSON value
+    parts = address.get("components")
+    return (
+        [part.get("value") for part in parts if isinstance(part, dict) and part.get("kind") == "country"]
+        if isinstance(parts, list)
+        else []
+    )
+
+
+CARD_RULES = (stand_in_years, cut_data, respelled_numbers, respelled_dates, added_types)
+"""What no hand would write."""
+REWRITER_RULES = (flattened_name, flattened_addresses, forgotten_parameters, dropped_dates)
+"""What a hand might as well do."""

@@ -1,0 +1,1 @@
+"""Send messages: the delivery of what waits in the outbox."""

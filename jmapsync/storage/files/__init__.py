@@ -1,0 +1,1 @@
+"""What Maildir and vdir share: durable writes, directories, roots, stamps."""

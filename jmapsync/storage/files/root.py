@@ -1,0 +1,91 @@
+"""Claim the root of one kind: its marker says whose mirror it is, so that a lost or swapped disk is not taken for deletions."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.errors import LayoutError, LocalError, RootError
+from jmapsync.opening import read_regular
+from jmapsync.storage.files.access import trouble_with
+from jmapsync.storage.files.atomic import replace_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jmapsync.ledger import Ledger
+
+MARKER = ".jmapsync"
+"""The name of the marker of a root, and of that of a folder in it."""
+_LONGEST = 1 << 16
+"""Octets of a marker."""
+USUAL = "nested"
+"""The layout of a root whose marker names none."""
+
+
+def claim(root: Path, ledger: Ledger, account: str, kind: str, *, dry: bool, layout: str = "") -> None:
+    """Check that the root is this mirror's, or make it so, unless `dry`.
+
+    Raises RootError when the root that a ledger knows is gone, unmarked, or marked for something else: then nothing may be
+    read as deleted (hard case 12). `layout` is how folders lie in it, where that is not the usual one; LayoutError when they lie
+    otherwise. Raises LocalError when it cannot be made.
+    """
+    known = ledger.note(f"root:{kind}")
+    marker = read_marker(root)
+    if marker is None and not known and (why := trouble_with(root)):
+        raise LocalError(f"The folder {root} cannot be used: {why}.", advice="Fix that, or choose another path.")
+    if marker is None and (why := marker_trouble(root)):
+        raise RootError(
+            f"The folder {root} cannot be used, so nothing is synchronised and nothing is deleted: {why}.",
+            advice=f"Put its own {MARKER} back, or remove what lies there if this folder was never a mirror.",
+        )
+    if known and (marker is None or marker.get("id") != known):
+        what = "is not there" if not os.path.isdir(root) else "no longer holds its mirror's marker file .jmapsync"
+        raise RootError(
+            f"The folder {root} {what}, so nothing is synchronised and nothing is deleted.",
+            advice="Mount it or put it back. To start anew with an empty folder, move the account's state folder away.",
+        )
+    if marker is not None and (marker.get("account"), marker.get("kind")) != (account, kind):
+        raise RootError(
+            f"The folder {root} is the mirror of {marker.get('kind')} of another account ({marker.get('account')}).",
+            advice="Choose another path for this one.",
+        )
+    if marker is not None and marker.get("layout", "") != layout:
+        raise LayoutError(
+            f'The folder {root} holds its mail in the layout "{marker.get("layout") or USUAL}", not "{layout or USUAL}"; '
+            "nothing was synchronised.",
+            advice="Set layout back, or start a new mirror: another account name and another path.",
+        )
+    if marker is None and dry:
+        return
+    if marker is None:
+        marker = {"account": account, "kind": kind, "id": secrets.token_hex(16)} | ({"layout": layout} if layout else {})
+        try:
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            replace_text(root / MARKER, json.dumps(marker) + "\n")
+        except OSError as error:
+            raise LocalError(f"The folder {root} cannot be made: {error.strerror}.") from error
+    if not known:
+        ledger.set_note(f"root:{kind}", str(marker["id"]))
+
+
+def read_marker(folder: Path) -> dict[str, Any] | None:
+    """Return what the marker of a root or a folder says; None where there is none that can be read."""
+    try:
+        found = json.loads(read_regular(folder / MARKER, _LONGEST, follow=False))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def marker_trouble(folder: Path) -> str:
+    """Return why what lies in the place of a marker cannot be read, in words; nothing where nothing lies there, or a file does."""
+    try:
+        read_regular(folder / MARKER, _LONGEST, follow=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        return f"its {MARKER} cannot be read: {error.strerror}"
+    return ""

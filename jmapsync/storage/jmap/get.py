@@ -1,0 +1,148 @@
+"""Ask an account on the server for emails by their ids, and never take silence, or what cannot be read, for absence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jmapsync.errors import ServerError
+from jmapsync.jmap.wire import Call, MethodError, Response, batched
+from jmapsync.storage.jmap.emails import MAIL, Email, emails_of, get_emails, seen_email
+from jmapsync.storage.jmap.mailboxes import MailboxReader
+from jmapsync.storage.port import Observation, Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Sequence
+
+    from jmapsync.jmap.client import Client
+    from jmapsync.jmap.session import Account, Limits
+    from jmapsync.storage.jmap.decoding import Listed
+    from jmapsync.storage.jmap.emails import Boxes
+
+PAGE = 4096
+"""Most ids a page, whatever the server would allow: an answer of this length takes about 1.5 MB."""
+SILENT = "the server lists it but does not answer for it"
+
+
+class RemoteLook:
+    """One look at an account. `boxes` is filled as folders are taken up."""
+
+    def __init__(self, client: Client, account: Account, boxes: Boxes, *, selective: bool = False) -> None:
+        """Prepare; `selective` says that mailboxes may be left out, so that they have to be known before any email is listed."""
+        self._client = client
+        self._account = account
+        self.account = account.id
+        self.boxes = boxes
+        self.selective = selective
+        self.mailboxes = MailboxReader(self)
+        self.lost: list[str] = []
+        """Ids asked for last that the server says it does not have."""
+        self.malformed: dict[str, str] = {}
+        """Why the answer for an id asked for last cannot be read."""
+        self.states: set[str] = set()
+        """The states in which emails were read."""
+        self._strange: set[str] = set()
+        """Mailboxes asked for because an email is in them, and not to be had."""
+
+    async def unanswered(self, ids: Sequence[str]) -> AsyncIterator[Observation]:
+        """Yield emails that an earlier look got no answer for."""
+        self.forget()
+        found = await self.fetch(list(ids))
+        async for folders in self.unknown_homes(found):
+            yield folders
+        page = self.seen(found, ids)
+        page.gone_refs = list(self.lost)
+        yield page
+
+    def forget(self) -> None:
+        """Begin to ask for other ids."""
+        self.lost, self.malformed = [], {}
+
+    def seen(self, found: dict[str, Email], ids: Iterable[str], gone: Iterable[str] = ()) -> Observation:
+        """Return emails as observations, with what is wrong with any of the ids that were asked for."""
+        passed_over = {*self.lost, *gone}
+        page = Observation()
+        for ref in dict.fromkeys(ids):
+            if (email := found.get(ref)) is not None:
+                page.items.append(seen_email(email, self.boxes))
+            elif ref not in passed_over:
+                page.problems.append(self.trouble(ref, self.malformed.get(ref, SILENT)))
+        return page
+
+    def trouble(self, ref: str, why: str) -> Trouble:
+        """Return the trouble with an email, by name."""
+        return Trouble(f"email {ref}", why, ref)
+
+    async def unknown_homes(self, found: dict[str, Email]) -> AsyncIterator[Observation]:
+        """Read the mailboxes again when an email is in one that nobody told of; those that are not listed are asked for once."""
+        strange = self._strangers(found)
+        if not strange:
+            return
+        boxes = await self.mailboxes.all()
+        if rest := strange - boxes.folders.keys() - boxes.unread.keys():
+            more = await self.mailboxes.some(rest)
+            boxes.folders |= more.folders
+            boxes.unread |= more.unread
+        page = boxes.observation()
+        page.folders_whole = False
+        yield page
+        self._strange |= strange
+
+    def _strangers(self, found: dict[str, Email]) -> set[str]:
+        boxes = {box for email in found.values() for box in email.boxes}
+        return {box for box in boxes - self._strange if not self.boxes.know(box)}
+
+    async def collect(self, response: Response, names: tuple[str, ...], ids: Sequence[str]) -> dict[str, Email]:
+        """Return the emails that back-referenced calls gave, and ask again for those they left out (hard cases 24, 25).
+
+        `lost` and `malformed` are then about these ids alone.
+        """
+        found: dict[str, Email] = {}
+        self.forget()
+        for name in names:
+            try:
+                answer = emails_of(response, Call("Email/get", {}, name))
+            except (MethodError, ServerError):
+                continue
+            self._take(answer, found)
+        passed_over = {*self.lost, *self.malformed}
+        missing = [ref for ref in dict.fromkeys(ids) if ref not in found and ref not in passed_over]
+        if missing:
+            found.update(await self.fetch(missing))
+        wanted = set(ids)
+        return {ref: email for ref, email in found.items() if ref in wanted}
+
+    async def fetch(self, ids: list[str]) -> dict[str, Email]:
+        """Return emails by their ids, and add to `lost` and `malformed`."""
+        found: dict[str, Email] = {}
+        waiting = list((await self.limits()).gets(ids))
+        while waiting:
+            batch = waiting.pop()
+            get = get_emails(self.account, batch, "emails")
+            try:
+                answer = emails_of(await self.call([get]), get)
+            except MethodError as error:
+                if error.type != "requestTooLarge" or len(batch) == 1:
+                    raise
+                waiting += batched(batch, (len(batch) + 1) // 2)
+                continue
+            self._take(answer, found)
+        return found
+
+    def _take(self, answer: Listed[Email], found: dict[str, Email]) -> None:
+        self.states.add(answer.state)
+        found.update({email.id: email for email in answer.items})
+        self.lost += answer.not_found
+        self.malformed |= answer.malformed
+
+    async def limits(self) -> Limits:
+        """Return what the server allows."""
+        return (await self._client.session()).limits
+
+    async def page(self) -> int:
+        """Return how many ids to ask for at a time."""
+        return min((await self.limits()).max_objects_in_get, PAGE)
+
+    async def call(self, calls: list[Call]) -> Response:
+        """Send calls in one request."""
+        using = (await self._client.session()).using(MAIL, account=self._account)
+        return await self._client.call(calls, using=using)

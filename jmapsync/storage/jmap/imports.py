@@ -1,0 +1,279 @@
+"""Bring local messages to the server byte for byte, by upload and Email/import (RFC 8621, section 4.8).
+
+An import is the one write that must not be repeated blindly: the caller writes an intent down first, and where the answer is
+lost, looks for the message instead of sending it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec.structs import replace
+
+from jmapsync.errors import ForbiddenError, JmapsyncError, LocalError, NetworkError, OutcomeUnknownError, Remedy, SignInError
+from jmapsync.jmap.blobs import Uploaded, upload
+from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
+from jmapsync.jmap.wire import Call, split
+from jmapsync.planner.model import Version
+from jmapsync.storage.jmap.concurrent import together
+from jmapsync.storage.jmap.emails import (
+    IMPORTING,
+    MAIL,
+    READ_BACK,
+    Email,
+    emails_of,
+    get_emails,
+    patch,
+    seconds,
+    utc_date,
+    version_of,
+)
+from jmapsync.storage.jmap.set import failed_call, read_back, refusal
+from jmapsync.storage.port import Job, Outcome, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jmapsync.jmap.client import Client
+    from jmapsync.jmap.session import Account
+    from jmapsync.jmap.wire import Response
+    from jmapsync.storage.jmap.emails import Boxes
+
+MEDIA_TYPE = "application/octet-stream"
+"""Cyrus 3.6 and 3.12 rewrite 8-bit header bytes of an upload called message/rfc822, and 3.6 cuts one at a NUL, both silently.
+
+Called by this name the blob is exact, and a rewriting by Email/import shows in the blob id it answers.
+"""
+MOST = 500
+"""Messages an import call: what a server has to parse before it answers."""
+
+
+class Importer:
+    """Creates emails from bytes."""
+
+    def __init__(self, client: Client, account: Account, boxes: Boxes) -> None:
+        """Prepare."""
+        self._client = client
+        self._account = account
+        self._boxes = boxes
+        self._marked = False
+        """Whether the server takes no message without a keyword (James 3.8)."""
+        self._single = False
+        """Whether the server takes no message into several mailboxes at once (James 3.8)."""
+
+    async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Import messages whose bodies are in the jobs, and return a receipt for each, in no particular order."""
+        receipts: list[Receipt] = []
+        ready = await self._upload(jobs, receipts)
+        limits = (await self._client.session()).limits
+        most = min(limits.max_objects_in_set, limits.max_objects_in_get, MOST)
+        for some in split(ready, most, limits.room, self._octets):
+            receipts += await self._import(some, again=True)
+        return receipts
+
+    async def finish(self) -> None:
+        """Take the keyword of importing from the emails that an interrupted run left it on; the next run tries what fails."""
+        for some in (await self._client.session()).limits.gets(sorted(self._boxes.unfinished)):
+            changes = {ref: patch((), [IMPORTING], (), ()) for ref in some}
+            call = Call("Email/set", {"accountId": self._account.id, "update": changes}, "set")
+            with contextlib.suppress(OutcomeUnknownError):
+                await self._call([call])
+        self._boxes.unfinished.clear()
+
+    async def _upload(self, jobs: Sequence[Job], receipts: list[Receipt]) -> list[tuple[Job, Uploaded]]:
+        """Upload every body; the client keeps to the number the server allows at the same time."""
+        results = await together(self._upload_one(job) for job in jobs)
+        receipts += [result for result in results if isinstance(result, Receipt)]
+        return [(job, result) for job, result in zip(jobs, results, strict=True) if isinstance(result, Uploaded)]
+
+    async def _upload_one(self, job: Job) -> Uploaded | Receipt:
+        key, body = job.order.key, job.body
+        source = None if body is None else body.data if body.data is not None else body.path
+        if body is None or source is None:
+            why = body.why if body is not None else "its file could not be read"
+            return Receipt(key, Outcome.STALE, why=why)
+        try:
+            return await upload(self._client, self._account.id, source, MEDIA_TYPE)
+        except RequestError as error:
+            too_large = error.limit == "maxSizeUpload" or error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            why = "it is larger than the server takes" if too_large else error.message
+            return Receipt(key, Outcome.REFUSED, why=why, remedy=Remedy.NEVER if too_large else error.remedy)
+        except ForbiddenError as error:  # an account that is for reading only
+            return Receipt(key, Outcome.REFUSED, why=error.message, remedy=error.remedy)
+        except (SignInError, NetworkError, LocalError):
+            raise
+        except JmapsyncError as error:
+            return Receipt(key, Outcome.REFUSED, why=error.message, remedy=error.remedy)
+
+    async def _import(self, some: list[tuple[Job, Uploaded]], *, again: bool) -> list[Receipt]:
+        emails = {f"k{job.order.key}": self._email(job, uploaded) for job, uploaded in some}
+        call = Call("Email/import", {"accountId": self._account.id, "emails": emails}, "import")
+        back = get_emails(self._account.id, [f"#{name}" for name in emails], "back", READ_BACK)
+        try:
+            response = await self._call([call, back], repeatable=False)
+            answer = response.get(call)
+        except OutcomeUnknownError as error:
+            return [Receipt(job.order.key, Outcome.STALE, why=error.message) for job, _ in some]
+        except MethodError as error:
+            return await self._refused(some, error, again=again)
+        created, errors = answer.get("created") or {}, set_errors(answer, "notCreated")
+        if split_up := [one for one in some if self._is_too_many(one[0], errors.get(f"k{one[0].order.key}"))]:
+            self._single = True
+            whole = [one for one in some if one not in split_up]
+            rest = await self._import(split_up, again=again)
+            return [*rest, *await self._receipts(whole, created, errors, read_back(response, back), again=again)]
+        return await self._receipts(some, created, errors, read_back(response, back), again=again)
+
+    async def _refused(self, some: list[tuple[Job, Uploaded]], error: MethodError, *, again: bool) -> list[Receipt]:
+        """Return the receipts of a call that was refused as a whole: one malformed argument may be why, to James one is."""
+        if error.type == "invalidArguments" and not self._marked and any(not job.order.tags for job, _ in some):
+            self._marked = True
+            return await self._import(some, again=again)
+        if error.type in {"requestTooLarge", "invalidArguments"} and len(some) > 1:
+            middle = len(some) // 2
+            return [*await self._import(some[:middle], again=again), *await self._import(some[middle:], again=again)]
+        return [failed_call(job, error) for job, _ in some]
+
+    def _is_too_many(self, job: Job, error: SetError | None) -> bool:
+        """Tell whether a message may have been refused because it was to go into several mailboxes."""
+        if error is None or self._single or len(self._boxes.ids(job.order.homes)) == 1:
+            return False
+        return error.type in {"invalidArguments", "invalidProperties", "tooManyMailboxes"}
+
+    async def _receipts(
+        self,
+        some: list[tuple[Job, Uploaded]],
+        created: dict[str, Any],
+        errors: dict[str, SetError],
+        back: list[Email],
+        *,
+        again: bool,
+    ) -> list[Receipt]:
+        """Return what came of each message."""
+        bound = await self._existing([error.existing_id for error in errors.values() if error.existing_id])
+        bound |= await self._bring_in(
+            [(job, errors[name].existing_id) for job, _ in some if (name := f"k{job.order.key}") in errors], bound
+        )
+        made = [(job, str(created[name]["id"])) for job, _ in some if (name := f"k{job.order.key}") in created]
+        held = await self._complete(made, {email.id: email for email in back})
+        held = await self._held([ref for _, ref in made], held)
+        receipts, forgotten = [], []
+        for job, uploaded in some:
+            name = f"k{job.order.key}"
+            if name in created:
+                receipts.append(self._created(job, uploaded, created[name], held.get(str(created[name]["id"]))))
+            elif name not in errors:
+                receipts.append(Receipt(job.order.key, Outcome.STALE, why="the server did not answer for it"))
+            elif errors[name].existing_id in bound:
+                receipts.append(self._bound(job, bound[errors[name].existing_id]))
+            elif errors[name].type == "blobNotFound" and again:
+                forgotten.append(job)
+            else:
+                receipts.append(_not_created(job, errors[name]))
+        if forgotten:
+            ready = await self._upload(forgotten, receipts)
+            receipts += await self._import(ready, again=False)
+        return receipts
+
+    async def _complete(self, made: Sequence[tuple[Job, str]], held: dict[str, Email]) -> dict[str, Email]:
+        """Give messages what they could not be imported with, and return them as they are then.
+
+        Where that fails they are as they were made: the next look shows what they lack.
+        """
+        changes: dict[str, dict[str, Any]] = {}
+        for job, ref in made:
+            homes = self._homes(job)
+            lacking = [box for box in self._boxes.ids(job.order.homes) if box not in homes]
+            marks = [IMPORTING] if self._marked and not job.order.tags else []
+            if lacking or marks:
+                changes[ref] = patch((), marks, lacking, ())
+        if not changes:
+            return held
+        update = Call("Email/set", {"accountId": self._account.id, "update": changes}, "set")
+        back = get_emails(self._account.id, list(changes), "back", READ_BACK)
+        with contextlib.suppress(OutcomeUnknownError):
+            response = await self._call([update, back])
+            return held | {email.id: email for email in read_back(response, back)}
+        return held
+
+    def _homes(self, job: Job) -> list[str]:
+        """Return the mailboxes that a message is imported into."""
+        homes = sorted(self._boxes.ids(job.order.homes))
+        return homes[:1] if self._single else homes
+
+    def _email(self, job: Job, uploaded: Uploaded) -> dict[str, Any]:
+        words = sorted(job.order.tags) or ([IMPORTING] if self._marked else [])
+        return {
+            "blobId": uploaded.blob_id,
+            "mailboxIds": dict.fromkeys(self._homes(job), True),
+            **({"keywords": dict.fromkeys(words, True)} if words else {}),
+            "receivedAt": utc_date(job.stamp),
+        }
+
+    def _octets(self, one: tuple[Job, Uploaded]) -> int:
+        """Return the encoded size of one email to import and of the id that is read back."""
+        return len(msgspec.json.encode(self._email(*one))) + 40
+
+    async def _held(self, refs: Sequence[str], held: dict[str, Email]) -> dict[str, Email]:
+        """Return the emails just made as the server holds them; those that were not read back in the same request are asked for.
+
+        A server need not know creation ids in /get (RFC 8620, 5.1 and 5.3).
+        """
+        if missing := [ref for ref in refs if ref not in held]:
+            with contextlib.suppress(MethodError):
+                held.update(await self._existing(missing))
+        return held
+
+    def _created(self, job: Job, uploaded: Uploaded, told: dict[str, Any], held: Email | None) -> Receipt:
+        """Return the receipt of an email made, as the server was read to hold it.
+
+        Only an equal blob id says that the server holds our very bytes (hard case 52).
+        """
+        order = job.order
+        size = int(told.get("size") or uploaded.size)
+        blob = str(told.get("blobId") or (held.blob_id if held is not None else ""))
+        digest = order.source.sense if order.source is not None and blob == uploaded.blob_id else ""
+        version = Version(blob, digest, order.tags, order.homes)
+        if held is not None:
+            seen = version_of(held, self._boxes)
+            version = replace(version, tags=seen.tags, homes=seen.homes)
+        return Receipt(order.key, Outcome.DONE, version, ref=str(told["id"]), digest=digest, size=size, stamp=job.stamp)
+
+    def _bound(self, job: Job, email: Email) -> Receipt:
+        version = version_of(email, self._boxes)
+        return Receipt(job.order.key, Outcome.BOUND, version, ref=email.id, size=email.size, stamp=seconds(email.received_at))
+
+    async def _existing(self, refs: Sequence[str]) -> dict[str, Email]:
+        """Read emails, such as those that the server says hold the same content already (hard case 51)."""
+        found: dict[str, Email] = {}
+        for some in (await self._client.session()).limits.gets(dict.fromkeys(refs)):
+            call = get_emails(self._account.id, some, "existing")
+            found.update({email.id: email for email in emails_of(await self._call([call]), call).items})
+        return found
+
+    async def _bring_in(self, jobs: Sequence[tuple[Job, str]], bound: dict[str, Email]) -> dict[str, Email]:
+        """Put emails that exist only in mailboxes left out into those that they are meant for, and return them as they are then."""
+        apart = [(job, ref) for job, ref in jobs if ref in bound and not self._boxes.homes(bound[ref].boxes)]
+        if not apart:
+            return {}
+        changes = {ref: patch((), (), self._boxes.ids(job.order.homes), ()) for job, ref in apart}
+        update = Call("Email/set", {"accountId": self._account.id, "update": changes}, "set")
+        try:
+            (await self._call([update])).get(update)
+        except MethodError:
+            return {}  # as they are, they are held back by name
+        return await self._existing([ref for _, ref in apart])
+
+    async def _call(self, calls: list[Call], *, repeatable: bool = True) -> Response:
+        using = (await self._client.session()).using(MAIL, account=self._account)
+        return await self._client.call(calls, using=using, repeatable=repeatable)
+
+
+def _not_created(job: Job, error: SetError) -> Receipt:
+    if error.type == "invalidEmail":
+        why = f"the server does not take it for a message ({error.description or 'invalidEmail'})"
+        return Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.NEVER)
+    return refusal(job, error)

@@ -1,0 +1,158 @@
+"""Read the mailboxes of an account: all of them, however many the server gives at once, or some by their ids (RFC 8621, 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jmapsync.jmap.wire import Call, MethodError, Response
+from jmapsync.storage.jmap.decoding import Listed, listed
+from jmapsync.storage.jmap.emails import Mailbox, get_mailboxes
+from jmapsync.storage.jmap.paging import Page, read_page, walk_through
+from jmapsync.storage.port import Folder, Observation, Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from jmapsync.storage.jmap.get import RemoteLook
+
+SILENTLY_CUT = 500
+"""Stalwart cuts Foo/get with ids null at this number without a word."""
+DEEPEST = 100
+"""Levels of parents that are asked for by their ids."""
+BELOW = "the mailbox that it lies in cannot be read"
+NAMELESS = "the list of mailboxes"
+
+
+@dataclass(slots=True)
+class Mailboxes:
+    """What the server answered when it was asked for mailboxes."""
+
+    state: str = ""
+    folders: dict[str, Folder] = field(default_factory=dict)
+    """By id."""
+    lost: set[str] = field(default_factory=set)
+    """Ids that the server says it does not have."""
+    unread: dict[str, str] = field(default_factory=dict)
+    """Why a mailbox cannot be read, by id."""
+    flawed: dict[str, str] = field(default_factory=dict)
+    """What is wrong with a mailbox that can be mirrored all the same, by id."""
+    nameless: int = 0
+    """How many cannot be read, not even their ids."""
+    whole: bool = False
+    """Whether all were asked for, and nothing was left out."""
+
+    def take(self, answer: Listed[Mailbox]) -> None:
+        """Take in an answer."""
+        self.state = self.state or answer.state
+        self.folders |= {box.id: box.folder() for box in answer.items}
+        self.flawed |= {box.id: box.flaw for box in answer.items if box.flaw}
+        self.lost.update(answer.not_found)
+        self.unread |= answer.malformed
+        self.nameless += answer.nameless
+
+    def leave_out(self, known: Collection[str]) -> None:
+        """Leave out what lies in a mailbox that cannot be read and was never known: its place is unknown."""
+        found = True
+        while found:
+            found = False
+            for ref, folder in list(self.folders.items()):
+                above = folder.parent
+                if not above or above in self.folders or above in known:
+                    continue
+                if above in self.unread or self.nameless:
+                    del self.folders[ref]
+                    self.unread[ref] = BELOW
+                    found = True
+
+    def observation(self) -> Observation:
+        """Return the mailboxes as they were seen."""
+        problems = [Trouble(f"mailbox {ref}", why, ref, container=True) for ref, why in (self.unread | self.flawed).items()]
+        if self.nameless:
+            problems.append(Trouble(NAMELESS, "the server gives a mailbox without an id", container=True))
+        return Observation(
+            folders=list(self.folders.values()),
+            folders_whole=self.whole and not self.nameless,
+            unread=set(self.unread),
+            problems=problems,
+        )
+
+
+class MailboxReader:
+    """Reads the mailboxes of the account of a look."""
+
+    def __init__(self, look: RemoteLook) -> None:
+        """Prepare."""
+        self._look = look
+
+    async def all(self, response: Response | None = None, call: Call | None = None) -> Mailboxes:
+        """Return every mailbox; `response` may have answered a call for all of them. Raises MethodError."""
+        found = Mailboxes(whole=True)
+        if response is None or call is None:
+            call = get_mailboxes(self._look.account, None, "boxes")
+            response = await self._look.call([call])
+        refused: MethodError | None = None
+        try:
+            found.take(listed(response, call, Mailbox))
+        except MethodError as error:
+            if error.type != "requestTooLarge":
+                raise
+            refused = error
+        if refused is not None or len(found.folders) >= min(SILENTLY_CUT, (await self._look.limits()).max_objects_in_get):
+            await self._page(found, refused)
+        return await self._completed(found)
+
+    async def paged(self) -> Mailboxes:
+        """Return every mailbox, where the server refuses to give all of them at once. Raises MethodError."""
+        found = Mailboxes(whole=True)
+        await self._page(found, MethodError("requestTooLarge", "", "Mailbox/get"))
+        return await self._completed(found)
+
+    async def _completed(self, found: Mailboxes) -> Mailboxes:
+        """Ask for what is known and not listed, and for the parents of what is: a list may be cut without a word."""
+        known = self._look.boxes.keys.keys() | self._look.boxes.outside
+        await self._ask(found, known - found.folders.keys() - found.unread.keys())
+        for _ in range(DEEPEST):  # a list that was cut may name children without their parents
+            above = {folder.parent for folder in found.folders.values() if folder.parent}
+            if not (missing := above - found.folders.keys() - found.unread.keys() - found.lost):
+                break
+            await self._ask(found, missing)
+        found.leave_out(known)
+        self._look.boxes.unread.clear()
+        self._look.boxes.unread.update(found.unread.keys() - known)
+        return found
+
+    async def some(self, refs: Iterable[str]) -> Mailboxes:
+        """Return mailboxes by their ids."""
+        found = Mailboxes()
+        await self._ask(found, refs)
+        known = self._look.boxes.keys.keys() | self._look.boxes.outside
+        found.leave_out(known)
+        self._look.boxes.unread.update(found.unread.keys() - known)
+        return found
+
+    async def _ask(self, found: Mailboxes, refs: Iterable[str]) -> None:
+        for batch in (await self._look.limits()).gets(sorted(refs)):
+            get = get_mailboxes(self._look.account, batch, "boxes")
+            found.take(listed(await self._look.call([get]), get, Mailbox))
+
+    async def _page(self, found: Mailboxes, refused: MethodError | None) -> None:
+        """Take in every mailbox by paging, where the server gives only so many at a time, or cuts the list silently."""
+        limit = (await self._look.limits()).max_objects_in_get
+
+        async def ask(position: int) -> Page:
+            arguments = {"accountId": self._look.account, "position": position, "limit": min(limit, SILENTLY_CUT)}
+            query = Call("Mailbox/query", arguments, "query")
+            return read_page(await self._look.call([query]), query)
+
+        try:
+            walk = await walk_through(ask)
+        except MethodError as error:
+            if refused is not None:
+                raise refused from error
+            # James asks for a role. A list of another length than such a limit was not cut by it.
+            found.whole = len(found.folders) not in {SILENTLY_CUT, limit}
+            return
+        listed_ids = walk.ids.keys() | walk.strays
+        await self._ask(found, listed_ids - found.folders.keys() - found.unread.keys())
+        found.whole = walk.whole

@@ -1,0 +1,376 @@
+"""Look at what an account on the server holds of one kind: what changed since a cursor, in one request where it is little, or all.
+
+The loop over `/changes` trusts nothing; what cannot be had or believed leads to a whole look. Nothing vanishes but by the server's
+word for each id: by `/changes`, or by `/get` for what a listing lacks (RFC 8620, 5.1, 5.2 and 5.5).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+
+from jmapsync.jmap.failures import MethodError
+from jmapsync.jmap.wire import Call, Response
+from jmapsync.storage.jmap.changes import ENDLESS, IDLE, MOST_PAGES, WENT_BACK, WholeLookNeededError, believed, went_back
+from jmapsync.storage.jmap.objects.batch_size import BATCH
+from jmapsync.storage.jmap.objects.instances import NO_FILTER, is_instances, uid_query
+from jmapsync.storage.jmap.paging import Page, read_page, walk_through
+from jmapsync.storage.port import Observation
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+
+    from jmapsync.storage.jmap.emails import Changes
+    from jmapsync.storage.jmap.objects.answer import Found
+    from jmapsync.storage.jmap.objects.get import Containers, Reader
+
+SILENTLY_CUT = 500
+"""Stalwart cuts Foo/get with ids null at this number without a word."""
+LISTED = 4096
+"""Ids a page of a listing: Cyrus 3.12 takes 0.2 s for each page of contacts, however long it is."""
+CUT = "the server's list lacks items that it has"
+FEW = 3
+"""Objects an account may lose to the last one in one listing without a question."""
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """The states that the next look starts from."""
+
+    items: dict[str, str]
+    """By data type: contacts and their groups may be two."""
+    boxes: str
+    server: str = ""
+    """Whose states they are: another server may count the same, and mean other objects."""
+
+    def encode(self) -> str:
+        """Return it as text for the ledger."""
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def decode(cls, text: str) -> Cursor | None:
+        """Read it back; None for what is none."""
+        try:
+            return msgspec.json.decode(text, type=cls)
+        except msgspec.DecodeError:
+            return None
+
+
+class ObjectLook:
+    """One look at one kind."""
+
+    def __init__(self, readers: Sequence[Reader], known: Callable[[], set[str]], *, unread: bool = False) -> None:
+        """Prepare; each reader is for one data type, the first one tells of the containers.
+
+        `known` returns the ids that the ledger believes to be on the server; `unread` says that an earlier look met containers that
+        could not be read: no delta tells when they can.
+        """
+        self._unread = unread
+        self._readers = readers
+        self._known = known
+        self._reader = readers[0]
+        self._asked: set[str] = set()
+        """Containers that the server was asked about because an object is in them."""
+        self._answer: Response | None = None
+        """To the first request for changes."""
+        self._created: set[str] = set()
+        """The server's ids of what was told to be new."""
+        self._joined: set[str] = set()
+        """The instances of one uid that were read together."""
+
+    async def since(self, cursor: Cursor, besides: Sequence[Call] = ()) -> AsyncIterator[Observation]:
+        """Yield what changed since a cursor, containers first; the last of each page of changes carries the cursor that covers it.
+
+        `besides` are calls to be answered first, together with the first page. Raises WholeLookNeededError.
+        """
+        first, container = self._reader, self._reader.dialect.container
+        waiting, idle = list(self._readers), 0
+        for number in range(MOST_PAGES):
+            # The objects themselves are asked for once there are any: so the questions of all kinds fit into one request.
+            boxes_call = self._changes(container, cursor.boxes) if container and number == 0 else None
+            asked = {reader.dialect.type: self._changes(reader.dialect.type, _state(cursor, reader)) for reader in waiting}
+            response = await first.call([*besides, *(call for call in (boxes_call, *asked.values()) if call is not None)])
+            besides = ()
+            self._answer = self._answer or response
+            if boxes_call is not None:
+                boxes = believed(response, boxes_call, cursor.boxes)
+                cursor = replace(cursor, boxes=boxes.new_state)
+                if self._unread or not boxes.empty or boxes.has_more_changes:
+                    # Containers are few: all of them are read, and so what is told of them in pages needs no second thought.
+                    told_now = await first.containers()
+                    cursor = replace(cursor, boxes=told_now.state)
+                    here = {folder.ref for folder in told_now.folders} | {trouble.ref for trouble in told_now.troubles}
+                    gone = [ref for ref in boxes.destroyed if ref not in here]
+                    yield Observation(
+                        folders=told_now.folders, folders_whole=_are_all(told_now), gone_folders=gone, problems=told_now.troubles
+                    )
+            told = {kind: believed(response, call, cursor.items[kind]) for kind, call in asked.items()}
+            self._created.update(one for changes in told.values() for one in changes.created)
+            idle = idle + 1 if all(one.empty for one in told.values()) else 0
+            cursor = replace(cursor, items=cursor.items | {kind: one.new_state for kind, one in told.items()})
+            for reader in waiting:
+                async for page in self._changed(reader, told[reader.dialect.type]):
+                    yield page
+            yield Observation(cursor=cursor.encode())
+            waiting = [reader for reader in waiting if told[reader.dialect.type].has_more_changes]
+            if not waiting:
+                return
+            if idle > IDLE:
+                break
+        raise WholeLookNeededError(ENDLESS)
+
+    def _changes(self, kind: str, state: str) -> Call:
+        return Call(f"{kind}/changes", {"accountId": self._reader.account, "sinceState": state, "maxChanges": BATCH}, kind)
+
+    async def _changed(self, reader: Reader, changes: Changes) -> AsyncIterator[Observation]:
+        """Yield the objects that a page of changes tells of.
+
+        One that is told to be destroyed and to be there is asked for: where the id is the uid (Cyrus), it may have come back. What
+        is gone comes first, because another client may have made it anew, with another id and the same uid.
+        """
+        listed = [reader.ref(one) for one in dict.fromkeys([*changes.created, *changes.updated])]
+        if gone := {reader.ref(one) for one in changes.destroyed}.difference(listed):
+            yield Observation(gone_refs=sorted(gone))
+        self._joined.clear()
+        async for page in self._objects(reader, [*self._bereft(gone), *listed]):
+            yield page
+
+    def _bereft(self, gone: set[str]) -> list[str]:
+        """Return the instances of one uid that may have lost some of them: an id does not tell of what it was."""
+        if not gone or not self._reader.dialect.wanted:
+            return []
+        known = self._known()
+        return [] if gone <= known else sorted(filter(is_instances, known))
+
+    async def objects(self, refs: Iterable[str]) -> AsyncIterator[Observation]:
+        """Yield objects by their ids; those that the server says it does not have are gone, those it is silent about a problem."""
+        rest = list(refs)
+        for reader in reversed(self._readers):  # the first one has no prefix: what is left is its own
+            mine = [ref for ref in rest if reader.owns(ref)]
+            rest = [ref for ref in rest if not reader.owns(ref)]
+            async for page in self._objects(reader, mine):
+                yield page
+
+    async def _objects(self, reader: Reader, refs: Sequence[str]) -> AsyncIterator[Observation]:
+        """Yield objects page by page; the next page is under way while one is taken in."""
+        at = 0
+        reading = asyncio.ensure_future(reader.page(refs, at)) if refs else None
+        try:
+            while reading is not None:
+                found = await reading
+                asked, at = refs[at : at + found.asked], at + found.asked
+                reading = asyncio.ensure_future(reader.page(refs, at)) if at < len(refs) else None
+                if folders := await self._unknown_homes(found):
+                    yield folders
+                # In a thread, because conversions take time in which answers come.
+                page, several = await asyncio.to_thread(self._seen, reader, found, asked)
+                yield page
+                async for joined in self._objects(reader, sorted(several)):
+                    yield joined
+        finally:
+            if reading is not None:
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
+
+    def _seen(self, reader: Reader, found: Found, asked: Iterable[str]) -> tuple[Observation, set[str]]:
+        """Return what was read, and the instances of one uid that have yet to be read together: one of each was met."""
+        items, troubles = reader.seen(found)
+        told = {*(seen.ref for seen in items), *(trouble.ref for trouble in troubles)}
+        others = [ref for ref in found.items if ref not in told and not is_instances(ref)]
+        page = Observation(gone_refs=sorted(found.lost), problems=troubles, others=others)
+        self._joined |= {*filter(is_instances, asked)}
+        met: set[str] = set()
+        for seen in items:
+            if is_instances(seen.ref) and seen.ref not in found.items:
+                met.add(seen.ref)
+                continue
+            page.items.append(seen)
+        for ref in asked:
+            if ref not in found.items and ref not in found.lost:
+                unreadable = ref in found.unreadable
+                why = "the server's answer for it is malformed" if unreadable else "the server lists it but does not answer for it"
+                page.problems.append(reader.trouble(ref, why))
+        return page, met - self._joined
+
+    async def _unknown_homes(self, found: Found) -> Observation | None:
+        """Return the containers when an object is in one that nobody told of."""
+        reader = self._reader  # groups are in the same
+        boxes = {box for item in found.items.values() for box in reader.boxes(item)}
+        strange = boxes - reader.keys.keys() - self._asked
+        self._asked |= strange
+        if not strange:
+            return None
+        if not reader.dialect.container:
+            return Observation(folders=[reader.unlisted(box) for box in sorted(strange)])
+        now = await reader.containers()
+        if rest := strange.difference(folder.ref for folder in now.folders):
+            more = await reader.some_containers(sorted(rest))
+            now.folders += more.folders
+            now.troubles += more.troubles
+        return Observation(folders=now.folders, problems=now.troubles)
+
+    async def everything(self, server: str, since: Cursor | None = None) -> AsyncIterator[Observation]:
+        """Yield all there is: containers, then pages of objects, then what changed meanwhile.
+
+        What the ledger believes to be on the server and is neither listed nor got is gone.
+        """
+        first, before = self._reader, self._known()
+        states = [_state_call(reader) for reader in self._readers]
+        queries = [_query(reader, 0) for reader in self._readers]
+        response = await first.call([*first.all_folders("all"), *states, *queries])
+        boxes = await first.containers(response, "all")
+        items = {call.id.partition("-")[0]: response.get(call).get("state", "") for call in states}
+        cursor = Cursor(items, boxes.state, server)
+        yield Observation(
+            folders=boxes.folders, folders_whole=bool(first.dialect.container) and _are_all(boxes), problems=boxes.troubles
+        )
+        lists = [await _list(reader, response) for reader in self._readers]
+        refs = dict.fromkeys(ref for one in lists for ref in one.refs)
+        lost, unlisted = set[str](), set[str]()
+        async for page in self.objects(sorted(before.difference(refs))):  # a listing may be cut (hard case 23)
+            lost.update(page.gone_refs)
+            page.gone_refs = []
+            unlisted.update(seen.ref for seen in page.items if not is_instances(seen.ref))
+            yield page
+        if unlisted:
+            lists = [one if one.probe is None else await _walk(one.reader) for one in lists]
+            refs.update((ref, None) for one in lists for ref in one.refs if ref not in unlisted)
+            if not unlisted.issubset(ref for one in lists for ref in one.refs):
+                lists[0].why = lists[0].why or CUT
+        gone = Observation(gone_refs=sorted(before & lost))
+        gone.suspicious = _doubt(gone, before, since, cursor)
+        yield gone
+        async for page in self.objects(refs):
+            yield page
+        changes = self.since(cursor, [one.probe for one in lists if one.probe is not None])
+        ahead = await _first(changes)
+        for one in lists:
+            if not self._is_end(one.probe):
+                more = await _walk(one.reader)
+                one.why = one.why or more.why
+                async for page in self.objects(ref for ref in more.refs if ref not in refs):
+                    yield page
+        why = next((one.why for one in lists if one.why), "")
+        yield Observation(whole=not why, unlisted=why, cursor="" if why else cursor.encode())
+        try:
+            async for changed in _resumed(ahead, changes):
+                changed.cursor = "" if why else changed.cursor  # what a list skipped, no delta tells of
+                yield changed
+        except WholeLookNeededError:
+            return  # the listing stands by itself
+
+    def _is_end(self, probe: Call | None) -> bool:
+        """Tell whether there is nothing where a total told the end of a list but what came since."""
+        if probe is None:
+            return True
+        try:
+            page = read_page(self._answer, probe) if self._answer is not None else None
+        except MethodError:
+            return False
+        return page is not None and not page.why and self._created.issuperset(page.ids)
+
+
+async def _first(pages: AsyncIterator[Observation]) -> Observation | None:
+    try:
+        return await anext(pages, None)
+    except WholeLookNeededError:
+        return None
+
+
+async def _resumed(first: Observation | None, rest: AsyncIterator[Observation]) -> AsyncIterator[Observation]:
+    if first is not None:
+        yield first
+    async for page in rest:
+        yield page
+
+
+def _are_all(found: Containers) -> bool:
+    """Tell whether there are no other containers than those that were read."""
+    return not found.troubles and not found.cut and len(found.folders) < SILENTLY_CUT
+
+
+def _doubt(page: Observation, before: set[str], since: Cursor | None, now: Cursor) -> str:
+    """Return why what is gone by a listing may be the server's loss, or nothing."""
+    if since is not None:
+        pairs = [(since.boxes, now.boxes), *((state, now.items.get(kind, "")) for kind, state in since.items.items())]
+        if any(went_back(old, new) for old, new in pairs):
+            return WENT_BACK
+    return "every item disappeared from the server at once" if len(page.gone_refs) == len(before) > FEW else ""
+
+
+@dataclass(slots=True)
+class _Listing:
+    """The objects of one data type that a server lists."""
+
+    reader: Reader
+    refs: list[str]
+    why: str = ""
+    """Why it is not whole, or nothing."""
+    probe: Call | None = None
+    """What asks for more behind an end that a total told."""
+
+
+async def _list(reader: Reader, first: Response) -> _Listing:
+    """Return every id; `first` answers the first page."""
+    page = read_page(first, _query(reader, 0))
+    if page.why or page.total is None or page.total > len(page.ids):
+        return await _walk(reader, page)
+    refs = [reader.ref(one) for one in page.ids]
+    return _Listing(reader, refs, probe=_query(reader, len(page.ids)) if refs else None)
+
+
+async def _walk(reader: Reader, first: Page | None = None) -> _Listing:
+    async def ask(position: int) -> Page:
+        query = _query(reader, position)
+        return read_page(await reader.call([query]), query)
+
+    walk = await walk_through(ask, first)
+    return _Listing(reader, [reader.ref(one) for one in (*walk.ids, *walk.strays)], walk.why)
+
+
+def _query(reader: Reader, position: int) -> Call:
+    arguments = {"accountId": reader.account, "position": position, "limit": LISTED, "calculateTotal": position == 0}
+    return Call(f"{reader.dialect.type}/query", arguments, f"{reader.dialect.type}-query")
+
+
+def _state_call(reader: Reader) -> Call:
+    """Return the call that tells the state of a data type, and nothing else."""
+    kind = reader.dialect.type
+    return Call(f"{kind}/get", {"accountId": reader.account, "ids": [], "properties": ["id"]}, f"{kind}-state")
+
+
+def _state(cursor: Cursor, reader: Reader) -> str:
+    """Return the state that a data type was in. Raises WholeLookNeededError where none is known."""
+    state = cursor.items.get(reader.dialect.type)
+    if state is None:
+        raise WholeLookNeededError("what the server has besides was never listed")
+    return state
+
+
+async def siblings(reader: Reader, uids: Iterable[str]) -> dict[str, set[str]]:
+    """Return the ids of all objects of the given uids; nothing where the server cannot look for them."""
+    wanted = sorted(uids)
+    found: dict[str, set[str]] = {}
+    for start in range(0, len(wanted), BATCH):
+        query = uid_query(reader, wanted[start : start + BATCH])
+        get = Call(
+            f"{reader.dialect.type}/get", {"accountId": reader.account, "ids": query.ref("/ids"), "properties": ["uid"]}, "siblings"
+        )
+        try:
+            answer = (await reader.call([query, get])).get(get)
+        except MethodError as error:
+            if error.type not in NO_FILTER:
+                raise
+            return {}
+        for one in answer.get("list") or ():
+            if isinstance(one, dict) and isinstance(one.get("id"), str):
+                found.setdefault(str(one.get("uid")), set()).add(one["id"])
+    return found
+
+
+def other_server(cursor: Cursor, server: str) -> Cursor | None:
+    """Return a cursor for the server that it is of, None for another."""
+    return replace(cursor, server=server) if cursor.server in {"", server} else None

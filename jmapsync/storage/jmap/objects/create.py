@@ -1,0 +1,128 @@
+"""Create cards, events and tasks on the server.
+
+A create must not be repeated blindly: where its answer is lost, the next look tells by the uid whether it was done. A server has
+each uid once, and what is there under one already is never overwritten.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from jmapsync.errors import OutcomeUnknownError, Remedy
+from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
+from jmapsync.storage.jmap.objects.changes import siblings
+from jmapsync.storage.jmap.objects.sending import Sent, UnsentError, concerns_one, too_much
+from jmapsync.storage.jmap.set import failed_call, refusal
+from jmapsync.storage.port import Job, Outcome, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jmapsync.formats.codec import Object
+    from jmapsync.storage.jmap.objects.get import Reader
+    from jmapsync.storage.jmap.objects.sending import Sender
+
+
+class Creator:
+    """Creates objects of one kind."""
+
+    def __init__(self, reader: Reader, sender: Sender) -> None:
+        """Prepare."""
+        self._reader = reader
+        self._sender = sender
+
+    async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Create objects and return a receipt for each, in no particular order."""
+        receipts: list[Receipt] = []
+        items: dict[int, Object] = {}
+        for job in jobs:
+            data = job.body.data if job.body is not None else None
+            if data is None:
+                why = (job.body.why if job.body is not None else "") or "its file could not be read"
+                receipts.append(Receipt(job.order.key, Outcome.STALE, why=why))
+            else:
+                items[job.order.key] = json.loads(data)
+        ready = [job for job in jobs if job.order.key in items]
+        taken = await self._taken([str(item.get("uid") or "") for item in items.values()])
+        sent: list[Sent] = []
+        for job in ready:
+            item = items[job.order.key]
+            try:
+                if item.get("uid") in taken:
+                    raise UnsentError.refused(job, f"the server has something else under its uid {item['uid']}", Remedy.LATER)
+                sent.append(Sent(job, await self._sender.item(job, item)))
+            except UnsentError as unsent:
+                receipts.append(unsent.receipt)
+        for some in await self._sender.split(sent):
+            receipts += await self._send(some)
+        return receipts
+
+    async def _taken(self, uids: list[str]) -> set[str]:
+        """Return the uids that a calendar has events of, which a new one would replace, contents and all (Cyrus 3.12)."""
+        if not self._reader.dialect.wanted:
+            return set()
+        return set(await siblings(self._reader, filter(None, uids)))
+
+    async def _send(self, some: list[Sent]) -> list[Receipt]:
+        create = {_name(one): one.body for one in some}
+        call = self._sender.set(create=create)
+        back = await self._reader.gets([f"#{name}" for name in create], "back")
+        try:
+            response = await self._reader.call([call, *back], repeatable=False)
+            answer = response.get(call)
+        except OutcomeUnknownError as error:
+            return [Receipt(one.job.order.key, Outcome.STALE, why=error.message) for one in some]
+        except MethodError as error:
+            if error.type == "requestTooLarge" and len(some) > 1:
+                return await self._in_halves(some)
+            return [failed_call(one.job, error) for one in some]
+        except RequestError as error:
+            if not concerns_one(error):
+                raise
+            return await self._in_halves(some) if len(some) > 1 else [too_much(some[0].job, error)]
+        errors = set_errors(answer, "notCreated")
+        told = answer.get("created") or {}
+        made = {name: self._reader.ref(str(one["id"])) for name, one in told.items() if isinstance(one, dict) and "id" in one}
+        found = await self._sender.read_back(response, list(made.values()))
+        receipts: list[Receipt] = []
+        mistaken: list[Sent] = []
+        for one in some:
+            name = _name(one)
+            if name in made:
+                receipts.append(self._sender.receipt(one, made[name], found))
+            elif name in errors and self._sender.turns_out_otherwise(one, errors[name]):
+                mistaken.append(one)
+            elif name not in errors:
+                receipts.append(Receipt(one.job.order.key, Outcome.STALE, why="the server did not answer for it"))
+            else:
+                receipts += await self._refused(one, errors[name])
+        return receipts + (await self._once_more(mistaken) if mistaken else [])
+
+    async def _in_halves(self, some: list[Sent]) -> list[Receipt]:
+        middle = len(some) // 2
+        return [*await self._send(some[:middle]), *await self._send(some[middle:])]
+
+    async def _once_more(self, mistaken: list[Sent]) -> list[Receipt]:
+        """Send new objects as the server turned out to want them."""
+        receipts: list[Receipt] = []
+        sent: list[Sent] = []
+        for one in mistaken:
+            data = one.job.body.data if one.job.body is not None else None
+            try:
+                sent.append(Sent(one.job, await self._sender.item(one.job, json.loads(data or b"{}")), otherwise=True))
+            except UnsentError as unsent:
+                receipts.append(unsent.receipt)
+        return receipts + (await self._send(sent) if sent else [])
+
+    async def _refused(self, one: Sent, error: SetError) -> list[Receipt]:
+        """Send an object once more without what the server does not take of it, or tell why it cannot be made."""
+        if error.type == "alreadyExists" or (error.type == "invalidProperties" and "uid" in error.properties):
+            why = "the server has something else under its uid, or had it a moment ago"
+            return [Receipt(one.job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER)]
+        narrower = self._sender.narrower(one, error, {})
+        return await self._send([narrower]) if narrower is not None else [refusal(one.job, error)]
+
+
+def _name(one: Sent) -> str:
+    return f"k{one.job.order.key}"

@@ -1,0 +1,290 @@
+"""Write instances of a series without it: they are one item here, and an object for each on the server."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.errors import OutcomeUnknownError, Remedy
+from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.instances import INSTANCES, instances
+from jmapsync.formats.objects import escape, tokens
+from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
+from jmapsync.jmap.wire import Call
+from jmapsync.planner.model import Verb
+from jmapsync.storage.jmap.objects.changes import siblings
+from jmapsync.storage.jmap.objects.forms import fitted_patch
+from jmapsync.storage.jmap.objects.instances import instances_of, is_instances
+from jmapsync.storage.jmap.objects.sending import Sent, UnsentError, concerns_one, too_much
+from jmapsync.storage.jmap.set import failed_call, refusal
+from jmapsync.storage.port import Job, Outcome, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from jmapsync.formats.codec import Object, Patch
+    from jmapsync.storage.jmap.objects.answer import Found
+    from jmapsync.storage.jmap.objects.get import Reader
+    from jmapsync.storage.jmap.objects.sending import Sender
+
+    Respect = Callable[[Job, Patch, Object, Object], Awaitable[None]]
+
+TRIES = 3
+"""Times an item is read and written anew when something else on the server changes meanwhile."""
+_UTC = "Etc/UTC"
+_PROPERTY = f'"{INSTANCES}":'.encode()
+_LOST = (
+    "the server does not keep which occurrence of a series it is, and made an event of its own of it, which was taken back there;"
+    " the file stays as it is. Ask for the whole series, or give it a UID of its own and no RECURRENCE-ID"
+)
+_DOUBLED = (
+    "the server would keep the old version of the occurrence beside the new one, because its RECURRENCE-ID is {}, so this was not"
+    " sent; the file stays as it is. {} or change it where it came from"
+)
+
+
+def holds_instances(job: Job) -> bool:
+    """Tell whether a job is about instances of a series without it."""
+    if job.order.verb is Verb.CREATE:
+        return job.body is not None and _PROPERTY in (job.body.data or b"")
+    return is_instances(job.ref)
+
+
+class _OtherwiseError(Exception):
+    """What was sent was for another state, or another dialect, than the server turned out to have."""
+
+
+@dataclass(slots=True)
+class _Acts:
+    """What is to happen to the objects of one item."""
+
+    state: str = ""
+    create: dict[str, Sent] = field(default_factory=dict)
+    update: dict[str, Sent] = field(default_factory=dict)
+    destroy: list[str] = field(default_factory=list)
+    given: dict[str, Object] = field(default_factory=dict)
+    """As the server writes the objects, by id."""
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of the next /set: nothing is destroyed before the rest is done."""
+        every: dict[str, Any] = {
+            "create": {name: sent.body for name, sent in self.create.items()},
+            "update": {id_: sent.body for id_, sent in self.update.items() if sent.body},
+        }
+        first = {name: value for name, value in every.items() if value}
+        return first or ({"destroy": self.destroy} if self.destroy else {})
+
+
+class InstanceSetter:
+    """Changes the instances of one uid."""
+
+    def __init__(self, reader: Reader, sender: Sender, respect: Respect) -> None:
+        """Prepare; `respect` raises UnsentError for an edit that is not the user's to make."""
+        self._reader = reader
+        self._sender = sender
+        self._respect = respect
+        self.overtaken: set[str] = set()
+        """Ids of items that the next look has to show."""
+
+    async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Carry out orders, one after the other: such items are few."""
+        return [await self._write(job) for job in jobs]
+
+    async def _write(self, job: Job) -> Receipt:
+        for _ in range(TRIES):
+            try:
+                acts = await (self._new(job) if job.order.verb is Verb.CREATE else self._acts(job))
+                return await self._send(job, acts)
+            except UnsentError as unsent:
+                return unsent.receipt
+            except _OtherwiseError:
+                continue
+        return Receipt(job.order.key, Outcome.STALE, why="the server changes all the time")
+
+    async def _new(self, job: Job) -> _Acts:
+        """Return what makes a new item. Raises UnsentError."""
+        item = _item(job)
+        uid = str(item.get("uid") or "")
+        if uid in await siblings(self._reader, [uid]):
+            raise UnsentError.refused(job, f"the server has something else under its uid {uid}", Remedy.LATER)
+        acts = _Acts()
+        for number, part in enumerate(instances(item).values()):
+            acts.create[f"k{job.order.key}-{number}"] = Sent(job, await self._sender.item(job, part))
+        return acts
+
+    async def _acts(self, job: Job) -> _Acts:
+        """Return what an order on an item comes to. Raises UnsentError where that is nothing."""
+        ref, order = str(job.ref), job.order
+        found, form = await self._read(job)
+        acts = _Acts(found.state, given=await self._given(found, ref))
+        if order.verb is Verb.DELETE:
+            self._remove(job, acts, found)
+            return acts
+        if order.verb is Verb.REPLACE and job.patch is None:
+            raise UnsentError.stale(job, "its file could not be read")
+        ids = {str(part.get("recurrenceId")): id_ for id_, part in found.parts[ref].items()}
+        await self._edit(job, acts, instances(form), ids)
+        if order.added_homes or order.removed_homes:
+            whole = self._reader.dialect.whole_members
+            members = self._sender.members(job) if whole else self._sender.member_paths(job)
+            for id_ in set(ids.values()) - set(acts.destroy):
+                acts.update.setdefault(id_, Sent(job, {})).body.update(members)
+        return acts
+
+    async def _read(self, job: Job) -> tuple[Found, Object]:
+        """Return an item as the server holds it, and its normal form. Raises UnsentError where it is not what was expected."""
+        ref, order, reader = str(job.ref), job.order, self._reader
+        found = await reader.fetch([ref])
+        if ref in found.lost:
+            if order.verb is Verb.DELETE:
+                raise UnsentError(Receipt(order.key, Outcome.DONE))
+            raise UnsentError.stale(job, "it was deleted on the server meanwhile")
+        if ref not in found.items:
+            raise UnsentError.stale(job, "the server does not answer for it")
+        try:
+            form, version = reader.normal_form(ref, found), reader.one(ref, found).version
+        except MalformedError as error:
+            why = f"what the server holds of it cannot be converted: {error}"
+            raise UnsentError.refused(job, why, Remedy.LATER) from error
+        if order.expect is not None and version.body != order.expect.body:
+            raise self._overtaken(job, "it was edited on the server meanwhile")
+        fit = {order.homes} if order.verb is not Verb.DELETE else set()
+        if order.expect is not None and version.homes not in fit | {order.expect.homes}:
+            raise self._overtaken(job, "it was moved on the server meanwhile")
+        return found, form
+
+    async def _given(self, found: Found, ref: str) -> dict[str, Object]:
+        """Return the objects of an item as the server writes them, by id."""
+        reader, ids = self._reader, list(found.parts[ref])
+        if not reader.dialect.raw:
+            return found.parts[ref]
+        call = Call(f"{reader.dialect.type}/get", {"accountId": reader.account, "ids": ids}, "given")
+        answer = (await reader.call([call])).get(call)
+        if str(answer.get("state") or "") != found.state:
+            raise _OtherwiseError
+        return {str(one["id"]): one for one in answer.get("list") or () if isinstance(one, dict) and "id" in one}
+
+    def _overtaken(self, job: Job, why: str) -> UnsentError:
+        self.overtaken.add(str(job.ref))
+        return UnsentError.stale(job, why)
+
+    def _remove(self, job: Job, acts: _Acts, found: Found) -> None:
+        """Destroy all objects of an item; those in a container that nobody mirrors only leave the others."""
+        reader = self._reader
+        for id_, part in found.parts[str(job.ref)].items():
+            boxes = reader.boxes(part)
+            if all(box in reader.keys for box in boxes):
+                acts.destroy.append(id_)
+            else:
+                paths = {f"{reader.dialect.member}/{escape(box)}": None for box in boxes if box in reader.keys}
+                acts.update[id_] = Sent(job, paths)
+
+    async def _edit(self, job: Job, acts: _Acts, forms: dict[str, Object], ids: dict[str, str]) -> None:
+        """Take up what of an edit goes to which object. Raises UnsentError."""
+        held = instances(json.loads(job.held or b"{}"))
+        inner: dict[str, Patch] = {}
+        for path, value in (job.patch or {}).items():
+            name, *rest = tokens(path)
+            if name != INSTANCES or not rest:
+                raise UnsentError.refused(job, "its file holds the series itself now, and the server holds instances of it")
+            key = rest[0]
+            if len(rest) > 1:
+                inner.setdefault(key, {})["/".join(map(escape, rest[1:]))] = value
+            elif value is not None:
+                self._check_form(job, value)
+                acts.create[f"k{job.order.key}-{len(acts.create)}"] = Sent(job, await self._sender.item(job, value))
+            elif key in ids:
+                acts.destroy.append(ids[key])
+        for key, patch in inner.items():
+            given = acts.given.get(ids.get(key, ""))
+            if key not in forms or given is None:
+                raise UnsentError.stale(job, f"the server does not have its instance of {key}")
+            self._check_form(job, forms[key])
+            fitted = fitted_patch(patch, held.get(key, {}), forms[key])
+            await self._respect(job, fitted, forms[key], given)
+            acts.update[ids[key]] = Sent(job, await self._sender.patch(job, fitted, forms[key], given))
+
+    def _check_form(self, job: Job, part: Object) -> None:
+        """Raise UnsentError for an instance that the server would double: Cyrus 3.12 finds none by a DATE or a UTC time."""
+        if not self._reader.dialect.raw:
+            return
+        if part.get("showWithoutTime") is True:
+            raise UnsentError.refused(job, _DOUBLED.format("a date", "Ask for the whole series,"))
+        if part.get("recurrenceIdTimeZone") == _UTC:
+            raise UnsentError.refused(job, _DOUBLED.format("in UTC", "Write it with a time zone,"))
+
+    async def _check_made(self, job: Job, made: dict[str, str], found: Found, ref: str) -> None:
+        """Take back what a server made of instances where it lost which ones they are. Raises UnsentError then.
+
+        Cyrus 3.12 does so where RECURRENCE-ID is a DATE; what it keeps looks like an edit of somebody else's.
+        """
+        if ref in found.items and len(found.parts.get(ref, ())) >= len(instances(_item(job))):
+            return
+        if ref not in found.items and ref not in found.lost:
+            return  # it did not answer
+        await self._reader.call([self._sender.set(destroy=sorted(made.values()))])
+        raise UnsentError.refused(job, _LOST)
+
+    async def _send(self, job: Job, acts: _Acts) -> Receipt:
+        """Write the objects and return a receipt by what the server holds then. Raises _OtherwiseError."""
+        made: dict[str, str] = {}
+        if arguments := acts.arguments():
+            answer = await self._set(job, acts, arguments)
+            errors = set_errors(answer, "notCreated") | set_errors(answer, "notUpdated")
+            errors |= {id_: each for id_, each in set_errors(answer, "notDestroyed").items() if each.type != "notFound"}
+            made = {name: str(one["id"]) for name, one in (answer.get("created") or {}).items() if name in acts.create}
+            if errors:
+                return await self._once_more(job, acts, errors, made)
+            if len(made) < len(acts.create):
+                raise UnsentError.stale(job, "the server did not answer for all of it")
+            if acts.destroy and "destroy" not in arguments:
+                return await self._send(job, _Acts(str(answer.get("newState") or ""), destroy=acts.destroy))
+        if job.order.verb is Verb.DELETE:
+            return Receipt(job.order.key, Outcome.DONE)
+        ref = job.ref or instances_of(str(_item(job).get("uid")))
+        found = await self._reader.fetch([ref])
+        if job.order.verb is Verb.CREATE:
+            await self._check_made(job, made, found, ref)
+        return self._sender.receipt(Sent(job, {}), ref, found)
+
+    async def _set(self, job: Job, acts: _Acts, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return what /set answers. Raises UnsentError where it does nothing, _OtherwiseError where the state is another one."""
+        call = self._sender.set(acts.state, **arguments)
+        try:
+            # What is made must not be asked for twice; a change is read before it is sent again.
+            return (await self._reader.call([call], repeatable=not acts.create)).get(call)
+        except OutcomeUnknownError as error:
+            raise UnsentError.stale(job, error.message) from error
+        except MethodError as error:
+            if error.type == "stateMismatch":
+                raise _OtherwiseError from error
+            raise UnsentError(failed_call(job, error)) from error
+        except RequestError as error:
+            if not concerns_one(error):
+                raise
+            raise UnsentError(too_much(job, error)) from error
+
+    async def _once_more(self, job: Job, acts: _Acts, errors: dict[str, SetError], made: dict[str, str]) -> Receipt:
+        """Send what was refused as the server takes it, or tell that it does not; what it took in part is taken back."""
+        sent = {name: acts.create.get(name) or acts.update.get(name) for name in errors}
+        otherwise = [one for name, one in sent.items() if one is not None and self._sender.turns_out_otherwise(one, errors[name])]
+        again = _Acts(destroy=acts.destroy, given=acts.given)
+        if not otherwise:
+            for name, one in sent.items():
+                narrower = self._sender.narrower(one, errors[name], acts.given.get(name, {})) if one is not None else None
+                if narrower is not None:
+                    (again.create if name in acts.create else again.update)[name] = narrower
+        if len(again.create) + len(again.update) == len(errors):
+            return await self._send(job, again)
+        if made and job.order.verb is Verb.CREATE:
+            await self._reader.call([self._sender.set(destroy=sorted(made.values()))])
+        if otherwise:
+            raise _OtherwiseError
+        return refusal(job, next(iter(errors.values())))
+
+
+def _item(job: Job) -> Object:
+    """Return the normal form that a job has the content of."""
+    item: Object = json.loads((job.body.data if job.body is not None else None) or b"{}")
+    return item

@@ -1,0 +1,268 @@
+"""Prepare what is sent for orders on objects, and judge what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+from msgspec.structs import replace
+
+from jmapsync.errors import JmapsyncError, LocalError, NetworkError, Remedy, SignInError
+from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.objects import apply, tokens
+from jmapsync.jmap.failures import MethodError, RequestError, SetError
+from jmapsync.jmap.wire import Call, split
+from jmapsync.planner.model import Verb
+from jmapsync.storage.jmap.objects.answer import Found
+from jmapsync.storage.jmap.objects.batch_size import BATCH
+from jmapsync.storage.jmap.objects.data import data_uris
+from jmapsync.storage.jmap.objects.forms import ASIDE, strings
+from jmapsync.storage.port import Job, Outcome, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jmapsync.formats.codec import Object, Patch
+    from jmapsync.storage.jmap.objects.data import Data
+    from jmapsync.storage.jmap.objects.get import Reader
+
+LARGE = 1 << 20
+"""Octets of an object from which its data goes as blobs wherever it may: a request holds some megabytes only."""
+NARROWINGS = 8
+"""Times that an object is sent again with less: a server may name one of the properties that it does not take (Stalwart)."""
+_OF_ONE = frozenset({"limit", "notJSON", "notRequest"})
+"""What a whole request may be refused for because of one object in it (RFC 8620, 3.6.1)."""
+_ONLY_V2 = frozenset({"version", "recurrenceRule", "organizerCalendarAddress"})
+"""Properties that JSCalendar 1.0 has not: a server that refuses one speaks that (Cyrus 3.8 to 3.12)."""
+_HOLDS_DATA = frozenset({"media", "links", "blobId"})
+_ESSENTIAL = frozenset(
+    {"@type", "version", "uid", "id", "start", "due", "recurrenceId", "addressBookIds", "addressbookId", "calendarIds", "kind"}
+)
+"""Properties without which an object would be another one: a server that refuses one refuses the object."""
+
+
+class UnsentError(Exception):
+    """Nothing is to be sent for a job."""
+
+    def __init__(self, receipt: Receipt) -> None:
+        """Keep the receipt."""
+        super().__init__(receipt.why)
+        self.receipt = receipt
+
+    @classmethod
+    def stale(cls, job: Job, why: str) -> Self:
+        """Say that the server does not hold what was expected."""
+        return cls(Receipt(job.order.key, Outcome.STALE, why=why))
+
+    @classmethod
+    def refused(cls, job: Job, why: str, remedy: Remedy = Remedy.NEVER) -> Self:
+        """Say that a job cannot be carried out."""
+        return cls(Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=remedy))
+
+
+@dataclass(slots=True)
+class Sent:
+    """One job with what is sent for it."""
+
+    job: Job
+    body: dict[str, Any]
+    """The new object, or the patch, as the server takes it."""
+    narrowed: int = 0
+    """How many times the server refused it and it was sent again with less."""
+    otherwise: bool = False
+    """True when it was made anew after the server told how it wants such objects."""
+    octets: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Measure it. Raises UnsentError for what is no JSON that can be sent."""
+        try:
+            self.octets = len(msgspec.json.encode(self.body)) + 2 * len(str(self.job.ref)) + 64
+        except (TypeError, ValueError) as error:
+            raise UnsentError.refused(self.job, f"it holds what no server takes: {error}") from error
+        for text in strings(self.body):
+            if text.startswith(ASIDE):
+                raise UnsentError.stale(self.job, "a photo or an attachment of it could not be read from its file")
+            if "\0" in text:  # Cyrus refuses the whole request as no JSON
+                raise UnsentError.refused(self.job, "it holds a NUL character, which servers do not take")
+
+
+class Sender:
+    """Prepares and judges the writes of one kind."""
+
+    def __init__(self, reader: Reader, data: Data) -> None:
+        """Prepare."""
+        self._reader = reader
+        self._data = data
+        self._switched = False
+        """True once the server turned out to speak the older dialect."""
+        self._inline = False
+        """True once it turned out to take data in its place only."""
+
+    async def most(self) -> int:
+        """Return how many objects to write at a time."""
+        limits = await self._reader.limits()
+        return min(limits.max_objects_in_set, limits.max_objects_in_get, BATCH)
+
+    async def split(self, sent: list[Sent]) -> Iterator[list[Sent]]:
+        """Split what is to be sent by what one request may hold."""
+        limits = await self._reader.limits()
+        return split(sent, await self.most(), limits.room, lambda one: one.octets)
+
+    def set(self, state: str = "", **arguments: Any) -> Call:  # noqa: ANN401 # as the method takes them
+        """Return the call that writes objects, in a state if one is given."""
+        dialect = self._reader.dialect
+        expected = {"ifInState": state} if state else {}
+        return Call(f"{dialect.type}/set", {"accountId": self._reader.account, **dialect.arguments, **expected, **arguments}, "set")
+
+    # what is sent
+
+    async def item(self, job: Job, item: Object) -> dict[str, Any]:
+        """Return a new object as the server takes it. Raises UnsentError."""
+        blobs = await self._uploaded(job, item)
+        try:
+            return {**self._reader.dialect.down(item, blobs), **self.members(job)}
+        except MalformedError as error:
+            raise UnsentError.refused(job, str(error)) from error
+
+    async def patch(self, job: Job, patch: Patch, form: Object, given: Object) -> dict[str, Any]:
+        """Return a patch of a normal form as the server takes it, of the object as it gave it. Raises UnsentError."""
+        blobs = await self._uploaded(job, patch)
+        try:
+            return dict(self._reader.dialect.down_patch(patch, form, given, blobs))
+        except MalformedError as error:
+            raise UnsentError.refused(job, str(error)) from error
+
+    async def _uploaded(self, job: Job, value: Any) -> dict[str, str]:  # noqa: ANN401 # any JSON value
+        """Upload the data inside a value, where the server takes none in place or it is too much; return blob ids by URI."""
+        uris = data_uris(value)
+        if not uris or self._inline or not (self._reader.dialect.uploads or sum(map(len, uris)) > LARGE):
+            return {}
+        try:
+            return await self._data.upload(uris)
+        except (SignInError, NetworkError, LocalError):
+            raise
+        except RequestError as error:
+            why = "a photo or an attachment of it is larger than the server takes" if error.type == "limit" else error.message
+            raise UnsentError.refused(job, why, error.remedy) from error
+        except JmapsyncError as error:
+            raise UnsentError.refused(job, error.message, error.remedy) from error
+
+    def members(self, job: Job) -> dict[str, Any]:
+        """Return the containers that an object is to be in, whole. Raises UnsentError where they cannot be told."""
+        member = self._reader.dialect.member
+        boxes = sorted(box for box, key in self._reader.keys.items() if key in job.order.homes)
+        if not boxes:
+            raise UnsentError.stale(job, "the server does not have the container that it is to be in")
+        if not self._reader.dialect.one_member:
+            return {member: dict.fromkeys(boxes, True)}
+        if len(boxes) > 1:
+            raise UnsentError.refused(job, "on this server a contact can be in one address book only")
+        return {member: boxes[0]}
+
+    def member_paths(self, job: Job) -> dict[str, Any]:
+        """Return what changes of the containers that an object is in."""
+        member, order = self._reader.dialect.member, job.order
+        paths: dict[str, Any] = {}
+        for box, key in sorted(self._reader.keys.items()):
+            name = box.replace("~", "~0").replace("/", "~1")
+            if key in order.added_homes:
+                paths[f"{member}/{name}"] = True
+            elif key in order.removed_homes:
+                paths[f"{member}/{name}"] = None
+        return paths
+
+    # what came of it
+
+    def turns_out_otherwise(self, one: Sent, error: SetError) -> bool:
+        """Tell whether a refusal shows how the server wants an object to be sent: it is so sent from now on.
+
+        It may speak the older dialect, or take data in its place only (Stalwart: blobIds in media are not supported).
+        """
+        if error.type != "invalidProperties" or one.otherwise:
+            return False
+        older = self._reader.dialect.older
+        if "version" in one.body or _ONLY_V2 & {path.partition("/")[0] for path in one.body}:
+            if older is not None and _ONLY_V2 & set(error.properties):
+                self._reader.dialect, self._switched = older, True
+            if self._switched:
+                return True
+        if self._reader.dialect.stalwart is not None and "vCardProps" in error.properties:
+            self._reader.dialect = self._reader.dialect.stalwart
+            return True
+        refers = '"blobId":' in str(msgspec.json.encode(one.body), "utf-8")
+        if refers and not self._reader.dialect.uploads and any(_HOLDS_DATA & set(tokens(path)) for path in error.properties):
+            self._inline = True
+            return True
+        return False
+
+    def narrower(self, one: Sent, error: SetError, given: Object) -> Sent | None:
+        """Return what to send in place of what was refused; None where that is the server's last word.
+
+        Properties that the server names and that an object can do without are left out: what it does not keep is told by reading
+        back. A patch may have nothing left: then the server keeps nothing of the edit, and the item is not held back for it. Paths
+        that it does not take go as whole properties (RFC 8620, 5.3: invalidPatch).
+        """
+        if one.narrowed >= NARROWINGS:
+            return None
+        if error.type == "invalidPatch" and one.job.order.verb is not Verb.CREATE:
+            try:
+                whole = apply(given, one.body)
+            except MalformedError:
+                return None
+            whole = {name: whole.get(name) for name in {tokens(path)[0] for path in one.body}}
+            return None if whole == one.body else Sent(one.job, whole, narrowed=one.narrowed + 1)
+        if error.type != "invalidProperties":
+            return None
+        named = {path.lstrip("/").partition("[")[0] for path in error.properties}
+        if not named or any(name.partition("/")[0] in _ESSENTIAL for name in named):
+            return None
+        rest = {path: value for path, value in one.body.items() if not any(_overlap(path, name) for name in named)}
+        left = one.job.order.verb is not Verb.CREATE or any(path.partition("/")[0] not in _ESSENTIAL for path in rest)
+        return Sent(one.job, rest, narrowed=one.narrowed + 1) if left and len(rest) < len(one.body) else None
+
+    async def read_back(self, response: Any, refs: list[str]) -> Found:  # noqa: ANN401 # a Response
+        """Return objects as they are after a write; what the same request did not tell is asked for."""
+        found = Found()
+        try:
+            await self._reader.take(response, "back", found)
+        except MethodError:
+            found = Found()
+        if missing := [ref for ref in refs if ref not in found.items and ref not in found.lost]:
+            try:
+                more = await self._reader.fetch(missing)
+            except MethodError:
+                return found
+            found.items |= more.items
+            found.files |= more.files
+            found.lost |= more.lost
+        return found
+
+    def receipt(self, one: Sent, ref: str, found: Found) -> Receipt:
+        """Return a receipt by what the server was read to hold after the write."""
+        order = one.job.order
+        if ref not in found.items:
+            return Receipt(order.key, Outcome.STALE, why="it is not there after the change")
+        try:
+            seen = self._reader.one(ref, found)
+        except MalformedError as error:
+            return Receipt(order.key, Outcome.STALE, why=f"it cannot be read after the change: {error}")
+        if order.verb is not Verb.CREATE and order.added_homes - seen.version.homes:
+            return Receipt(order.key, Outcome.REFUSED, seen.version, "the server accepted that it was moved but did not keep it")
+        done = Receipt(order.key, Outcome.DONE, seen.version, content=seen.content)
+        return replace(done, ref=ref, size=seen.size) if order.verb is Verb.CREATE else done
+
+
+def concerns_one(error: RequestError) -> bool:
+    """Tell whether a request was refused for what one of its objects holds."""
+    return error.type in _OF_ONE
+
+
+def too_much(job: Job, error: RequestError) -> Receipt:
+    """Return the receipt for one object for whose sake a whole request was refused."""
+    why = "it is larger than the server takes" if error.type == "limit" else error.message
+    return Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.NEVER)
+
+
+def _overlap(path: str, other: str) -> bool:
+    return path == other or path.startswith(f"{other}/") or other.startswith(f"{path}/")

@@ -1,0 +1,316 @@
+"""Carry out orders on cards, events and tasks: new ones, patches, moves, removals. Every result is checked id by id and read back.
+
+What is to be changed or removed is read first, and written only in the state that it was read in (`ifInState`, RFC 8620, 5.3): an
+edit that nobody here has seen is never overwritten. A patch names what was edited and nothing else, so what other clients do to the
+rest of an object stays.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from jmapsync.errors import Remedy
+from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.instances import INSTANCES
+from jmapsync.formats.objects import escape
+from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
+from jmapsync.jmap.wire import Call
+from jmapsync.planner.model import Verb
+from jmapsync.storage.jmap.objects.answer import Found
+from jmapsync.storage.jmap.objects.create import Creator
+from jmapsync.storage.jmap.objects.dialect import PRINCIPALS
+from jmapsync.storage.jmap.objects.forms import fitted_patch
+from jmapsync.storage.jmap.objects.lone_instances import InstanceSetter, holds_instances
+from jmapsync.storage.jmap.objects.others_events import beyond_rights
+from jmapsync.storage.jmap.objects.sending import Sender, Sent, UnsentError, concerns_one, too_much
+from jmapsync.storage.jmap.set import failed_call, refusal
+from jmapsync.storage.port import Job, Outcome, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jmapsync.formats.codec import Object, Patch
+    from jmapsync.jmap.wire import Response
+    from jmapsync.storage.jmap.objects.data import Data
+    from jmapsync.storage.jmap.objects.get import Reader
+
+TRIES = 3
+"""Times a batch is read and sent anew when something else on the server changes meanwhile."""
+
+
+@dataclass(slots=True)
+class _Now:
+    """What the server was read to hold of the objects of a batch."""
+
+    found: Found
+    given: dict[str, Object] = field(default_factory=dict)
+    """As the server writes them, by id, where they were read as files."""
+
+    def raw(self, ref: str) -> Object:
+        """Return an object in the server's own form."""
+        return self.given.get(ref) or self.found.items[ref]
+
+
+class ObjectSetter:
+    """Changes the objects of one kind."""
+
+    def __init__(self, reader: Reader, data: Data) -> None:
+        """Prepare."""
+        self._reader = reader
+        self._sender = Sender(reader, data)
+        self._creator = Creator(reader, self._sender)
+        self._mine: frozenset[str] | None = None
+        self.overtaken: set[str] = set()
+        """Ids of objects that the next look has to show: `/changes` may keep silent about them."""
+        self._instances = InstanceSetter(reader, self._sender, self.respect)
+
+    async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Carry out orders and return a receipt for each, in no particular order."""
+        several = [job for job in jobs if holds_instances(job)]
+        receipts = await self._instances.write(several)
+        self.overtaken |= self._instances.overtaken
+        jobs = [job for job in jobs if job not in several]
+        new = [job for job in jobs if job.order.verb is Verb.CREATE]
+        if new:
+            receipts += await self._creator.write(new)
+        for verbs, act in (({Verb.REPLACE, Verb.UPDATE}, self._change), ({Verb.DELETE}, self._remove)):
+            some = [job for job in jobs if job.order.verb in verbs]
+            size = await self._sender.most()
+            for start in range(0, len(some), size):
+                receipts += await act(some[start : start + size])
+        return receipts
+
+    # changes
+
+    async def _change(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Send patches; those that meet another state than they were made for are read and sent again."""
+        receipts: list[Receipt] = []
+        waiting = list(jobs)
+        for _ in range(TRIES):
+            if not waiting:
+                break
+            now = await self._read(waiting, given=any(job.patch for job in waiting))
+            ready: list[Sent] = []
+            for job in waiting:
+                try:
+                    ready.append(await self._sent(job, now))
+                except UnsentError as unsent:
+                    receipts.append(unsent.receipt)
+            waiting = []
+            for some in await self._sender.split(ready):
+                told, again = await self._send(some, now)
+                receipts += told
+                waiting += again
+                if again:
+                    break
+            else:
+                continue
+            done = {receipt.key for receipt in receipts} | {job.order.key for job in waiting}
+            waiting += [one.job for one in ready if one.job.order.key not in done]
+        return receipts + [Receipt(job.order.key, Outcome.STALE, why="the server changes all the time") for job in waiting]
+
+    async def _read(self, jobs: Sequence[Job], *, given: bool) -> _Now:
+        """Read objects as they are now: in one request, so in one state, or else in as many as they take."""
+        reader, refs = self._reader, [str(job.ref) for job in jobs]
+        now = _Now(Found())
+        own = Call(f"{reader.dialect.type}/get", {"accountId": reader.account, "ids": [reader.id(ref) for ref in refs]}, "given")
+        wanted = [own] if given and reader.dialect.raw else []
+        response: Response | None
+        try:
+            response = await reader.call([*await reader.gets(refs, "now"), *wanted])
+            await reader.take(response, "now", now.found)
+        except (MethodError, RequestError) as error:
+            if error.type not in {"requestTooLarge", "limit"}:
+                raise
+            now.found = await reader.fetch(refs)
+            response = await reader.call(wanted) if wanted else None
+        if wanted and response is not None:
+            answer = response.get(own)
+            listed = [one for one in answer.get("list") or () if isinstance(one, dict) and "id" in one]
+            now.given = {reader.ref(str(one["id"])): one for one in listed}
+            if str(answer.get("state") or "") != now.found.state:
+                now.found.state = "changed while it was read"  # no state that a server has
+        return now
+
+    async def _sent(self, job: Job, now: _Now) -> Sent:
+        """Return what is to be sent for a job. Raises UnsentError where nothing is."""
+        ref, order, reader = str(job.ref), job.order, self._reader
+        form = self._form(job, now)
+        body: dict[str, Any] = {}
+        if order.verb is Verb.REPLACE and job.patch is None:
+            raise UnsentError.stale(job, "its file could not be read")
+        if job.patch and INSTANCES in job.patch:
+            raise UnsentError.refused(job, "its file holds instances of a series now, and the server holds the series")
+        if order.expect is not None and reader.one(ref, now.found).version.body != order.expect.body:
+            raise self._overtaken(job, "it was edited on the server meanwhile")
+        if job.patch:
+            patch = fitted_patch(job.patch, json.loads(job.held or b"{}"), form)
+            await self.respect(job, patch, form, now.raw(ref))
+            body = await self._sender.patch(job, patch, form, now.raw(ref))
+        homes = frozenset(reader.keys[box] for box in reader.boxes(now.found.items[ref]) if box in reader.keys)
+        if order.added_homes or order.removed_homes:
+            if order.expect is not None and homes not in (order.expect.homes, order.homes):
+                raise self._overtaken(job, "it was moved on the server meanwhile")
+            body |= self._sender.members(job) if reader.dialect.whole_members else self._sender.member_paths(job)
+        return Sent(job, body)
+
+    def _overtaken(self, job: Job, why: str) -> UnsentError:
+        """Return the error of a job for an object that is another one than was last seen, and have it looked at."""
+        self.overtaken.add(str(job.ref))
+        return UnsentError.stale(job, why)
+
+    def _form(self, job: Job, now: _Now) -> Object:
+        ref = str(job.ref)
+        if ref in now.found.lost:
+            raise UnsentError.stale(job, "it was deleted on the server meanwhile")
+        if ref not in now.found.items:
+            raise UnsentError.stale(job, "the server does not answer for it")
+        try:
+            return self._reader.normal_form(ref, now.found)
+        except MalformedError as error:
+            raise UnsentError.refused(job, f"what the server holds of it cannot be converted: {error}", Remedy.LATER) from error
+
+    async def respect(self, job: Job, patch: Patch, form: Object, given: Object) -> None:
+        """Raise UnsentError for an edit of somebody else's event that goes beyond what is the user's."""
+        if given.get("isOrigin") is not False:
+            return
+        if too_far := beyond_rights(patch, form, await self._addresses()):
+            raise UnsentError.refused(
+                job, f"it is somebody else's event, of which these are not yours to change: {', '.join(too_far)}"
+            )
+
+    async def _addresses(self) -> frozenset[str]:
+        """Return the calendar addresses of the user (draft-ietf-jmap-calendars, 3)."""
+        if self._mine is None:
+            call = Call("ParticipantIdentity/get", {"accountId": self._reader.account, "ids": None}, "identities")
+            try:
+                answer = (await self._reader.call([call], besides=[PRINCIPALS])).get(call)
+            except MethodError:
+                answer = {}
+            told = [one for one in answer.get("list") or () if isinstance(one, dict)]
+            every = [one.get("calendarAddress") or (one.get("sendTo") or {}).get("imip") for one in told]
+            self._mine = frozenset(address for address in every if isinstance(address, str))
+        return self._mine
+
+    async def _send(self, some: list[Sent], now: _Now) -> tuple[list[Receipt], list[Job]]:
+        """Send patches and return receipts, and the jobs that are to be tried again."""
+        reader = self._reader
+        update = {reader.id(one.job.ref): one.body for one in some if one.body}
+        call = self._sender.set(now.found.state, update=update)
+        calls = [*([call] if update else []), *await reader.gets([str(one.job.ref) for one in some], "back")]
+        try:
+            # A patch may be repeated: where it was done already, the state is another one, and it is read before it is sent again.
+            response = await reader.call(calls)
+            answer = response.get(call) if update else {}
+        except MethodError as error:
+            if error.type == "stateMismatch":
+                return [], [one.job for one in some]
+            if error.type == "requestTooLarge" and len(some) > 1:
+                return await self._in_halves(some, now)
+            return [failed_call(one.job, error) for one in some], []
+        except RequestError as error:
+            if not concerns_one(error):
+                raise
+            return await self._in_halves(some, now) if len(some) > 1 else ([too_much(some[0].job, error)], [])
+        now.found.state = str(answer.get("newState") or now.found.state)
+        back = await self._sender.read_back(response, [str(one.job.ref) for one in some])
+        errors = set_errors(answer, "notUpdated")
+        receipts: list[Receipt] = []
+        for one in some:
+            refused = errors.get(reader.id(one.job.ref))
+            if refused is None:
+                receipts.append(self._sender.receipt(one, str(one.job.ref), back))
+            else:
+                receipts.append(await self._once_more(one, refused, now))
+        return receipts, []
+
+    async def _in_halves(self, some: list[Sent], now: _Now) -> tuple[list[Receipt], list[Job]]:
+        middle = len(some) // 2
+        first, second = await self._send(some[:middle], now), await self._send(some[middle:], now)
+        return first[0] + second[0], first[1] + second[1]
+
+    async def _once_more(self, one: Sent, refused: SetError, now: _Now) -> Receipt:
+        """Send a patch in the form that the server takes, if there is one."""
+        other: Sent | None
+        if self._sender.turns_out_otherwise(one, refused):
+            try:
+                other = await self._sent(one.job, now)
+                other.otherwise = True
+            except UnsentError as unsent:
+                return unsent.receipt
+        else:
+            other = self._sender.narrower(one, refused, now.raw(str(one.job.ref)))
+        if other is None:
+            return refusal(one.job, refused)
+        receipts, _ = await self._send([other], now)
+        return receipts[0] if receipts else Receipt(one.job.order.key, Outcome.STALE, why="the server changed meanwhile")
+
+    # removals
+
+    async def _remove(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Destroy objects that are as they were last seen; one that is in a container nobody mirrors only leaves the others."""
+        receipts: list[Receipt] = []
+        waiting = list(jobs)
+        for _ in range(TRIES):
+            now = await self._read(waiting, given=False)
+            doomed, leaving = [], []
+            for job in waiting:
+                try:
+                    if patch := self._doom(job, now):
+                        leaving.append(Sent(job, patch))
+                    else:
+                        doomed.append(job)
+                except UnsentError as unsent:
+                    receipts.append(unsent.receipt)
+            if leaving:
+                told, again = await self._send(leaving, now)
+                receipts += [replace(one, version=None) if one.outcome is Outcome.DONE else one for one in told]
+                doomed += again
+            told, waiting = await self._destroy(doomed, now.found.state)
+            receipts += told
+            if not waiting:
+                return receipts
+        return receipts + [Receipt(job.order.key, Outcome.STALE, why="the server changes all the time") for job in waiting]
+
+    def _doom(self, job: Job, now: _Now) -> dict[str, Any]:
+        """Return the patch that takes an object out of the mirrored containers; nothing where it is to go as a whole.
+
+        Raises UnsentError where it is gone, or is another one than was last seen.
+        """
+        ref, expect, reader = str(job.ref), job.order.expect, self._reader
+        if ref in now.found.lost:
+            raise UnsentError(Receipt(job.order.key, Outcome.DONE))
+        self._form(job, now)
+        version = reader.one(ref, now.found).version
+        if expect is not None and version.body != expect.body:
+            raise self._overtaken(job, "it was edited on the server meanwhile")
+        if expect is not None and version.homes != expect.homes:
+            raise self._overtaken(job, "it was moved on the server meanwhile")
+        boxes = reader.boxes(now.found.items[ref])
+        if not version.homes or all(box in reader.keys for box in boxes):
+            return {}
+        return {f"{reader.dialect.member}/{escape(box)}": None for box in boxes if box in reader.keys}
+
+    async def _destroy(self, doomed: list[Job], state: str) -> tuple[list[Receipt], list[Job]]:
+        if not doomed:
+            return [], []
+        call = self._sender.set(state, destroy=[self._reader.id(job.ref) for job in doomed])
+        try:
+            answer = (await self._reader.call([call])).get(call)
+        except MethodError as error:
+            if error.type == "stateMismatch":
+                return [], doomed
+            return [failed_call(job, error) for job in doomed], []
+        errors, gone = set_errors(answer, "notDestroyed"), set(answer.get("destroyed") or ())
+        receipts = []
+        for job in doomed:
+            refused = errors.get(self._reader.id(job.ref))
+            if self._reader.id(job.ref) in gone or (refused is not None and refused.type == "notFound"):
+                receipts.append(Receipt(job.order.key, Outcome.DONE))
+            else:
+                receipts.append(refusal(job, refused or SetError("serverFail", "the server did not answer for it")))
+        return receipts, []

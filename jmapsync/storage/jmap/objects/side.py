@@ -1,0 +1,187 @@
+"""Offer the cards, events or tasks of one account of a JMAP server as a remote side."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from jmapsync.errors import Remedy
+from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.encoding import encode
+from jmapsync.jmap.failures import MethodError
+from jmapsync.jmap.hosts import Origin
+from jmapsync.planner.model import Verb
+from jmapsync.storage.jmap.changes import WholeLookNeededError
+from jmapsync.storage.jmap.objects.changes import Cursor, ObjectLook, other_server
+from jmapsync.storage.jmap.objects.data import Data, inlined
+from jmapsync.storage.jmap.objects.folders import write_folder
+from jmapsync.storage.jmap.objects.get import Reader
+from jmapsync.storage.jmap.objects.set import ObjectSetter
+from jmapsync.storage.jmap.withdrawn import raise_if_gone, read_only
+from jmapsync.storage.port import Body
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+
+    from jmapsync.formats.codec import Codec, Object
+    from jmapsync.jmap.client import Client
+    from jmapsync.jmap.session import Account
+    from jmapsync.ledger import Record
+    from jmapsync.storage.jmap.objects.answer import Found
+    from jmapsync.storage.jmap.objects.dialect import Dialect
+    from jmapsync.storage.port import Job, Observation, Receipt
+
+
+class ObjectSide:
+    """The remote side of one kind of objects; see `storage.port.Remote`."""
+
+    def __init__(self, client: Client, account: Account, dialect: Dialect, codec: Codec) -> None:
+        """Prepare."""
+        self.keys: dict[str, int] = {}
+        self.outside: set[str] = set()
+        self.is_read_only = account.is_read_only
+        self.unread = False
+        self.most_homes = dialect.most_homes(account)
+        self.roles: dict[str, str] = {}
+        self.policy = ""
+        self._client = client
+        self._account = account
+        self._data = Data(client, account)
+        self._readers = [Reader(client, account, each, codec, self.keys) for each in (dialect, dialect.groups) if each is not None]
+        self._setters = [ObjectSetter(reader, self._data) for reader in self._readers]
+
+    async def look(
+        self, cursor: str, known: Callable[[], set[str]], again: Sequence[str] = (), *, whole: bool = False
+    ) -> AsyncIterator[Observation]:
+        """Yield what changed since a cursor; everything there is when `whole`, or when the changes cannot be had or believed.
+
+        Objects of `again` are asked for besides if need be: an earlier look got no answer for them, or they were just made.
+
+        Raises AccountGoneError when the server no longer has the account.
+        """
+        server = str(Origin.of((await self._client.session()).api_url))
+        kept = Cursor.decode(cursor)
+        since = other_server(kept, server) if kept is not None else None
+        suspicious = ""
+        try:
+            if since is not None and not whole:
+                try:
+                    async for page in self._changes(since, known, again):
+                        yield page
+                except WholeLookNeededError as needed:
+                    suspicious = needed.why if needed.suspicious else ""
+                else:
+                    await self._note_rights()
+                    return
+            async for page in ObjectLook(self._readers, known).everything(server, since):
+                page.suspicious = page.suspicious or suspicious
+                yield page
+            await self._note_rights()
+        except MethodError as error:
+            raise_if_gone(self._client, self._account, error)
+            raise
+
+    async def _note_rights(self) -> None:
+        """Note whether the account may be written; the Session that was kept may be older than what was just read."""
+        account = (await self._client.session()).accounts.get(self._account.id)
+        self.is_read_only = account.is_read_only if account is not None else self.is_read_only
+
+    async def _changes(self, since: Cursor, known: Callable[[], set[str]], again: Sequence[str]) -> AsyncIterator[Observation]:
+        look, told = ObjectLook(self._readers, known, unread=self.unread), set[str]()
+        async for page in look.since(since):
+            told.update(seen.ref for seen in page.items)
+            told.update(trouble.ref for trouble in page.problems)
+            told.update(page.gone_refs)
+            yield page
+        overtaken = {ref for setter in self._setters for ref in setter.overtaken}
+        if untold := [ref for ref in dict.fromkeys([*again, *sorted(overtaken)]) if ref not in told]:
+            async for page in look.objects(untold):
+                yield page
+        for setter in self._setters:
+            setter.overtaken -= overtaken
+
+    async def read(self, wanted: Sequence[Record]) -> dict[int, Body]:
+        """Return normal forms by key, their data in place; one that cannot be had says why."""
+        refs = {str(record.ref): record.key for record in wanted}
+        listed = {record.key: record.remote.body for record in wanted if record.remote is not None}
+        forms: dict[str, Object] = {}
+        files: dict[str, bytes] = {}
+        bodies: dict[int, Body] = {}
+        for reader, mine in self._parted(refs):
+            found = await reader.fetch(sorted(mine))
+            for ref in mine:
+                form = _form(reader, ref, refs[ref], found)
+                if isinstance(form, Body):
+                    bodies[refs[ref]] = form
+                elif reader.sense(form) != listed.get(refs[ref]):
+                    # Written as what was listed, it would never be seen to differ from it.
+                    bodies[refs[ref]] = Body(str(refs[ref]), why="it is another now than the one that was listed", vanished=True)
+                else:
+                    forms[ref] = form
+                    files[ref] = reader.file(ref, found)
+        blobs = await self._data.fetch(forms.values())
+        for ref, form in forms.items():
+            try:
+                bodies[refs[ref]] = Body(str(refs[ref]), encode(inlined(form, blobs)), file=files[ref])
+            except KeyError:
+                why = "the server lists it but does not have its content: a photo or an attachment of it is missing"
+                bodies[refs[ref]] = Body(str(refs[ref]), why=why, remedy=Remedy.LATER)
+        return bodies
+
+    def _parted(self, refs: Iterable[str]) -> list[tuple[Reader, list[str]]]:
+        """Return ids by the data type that they are of: what has no prefix of another one is of the first."""
+        rest, parts = list(refs), []
+        for reader in reversed(self._readers):
+            parts.append((reader, [ref for ref in rest if reader.owns(ref)]))
+            rest = [ref for ref in rest if not reader.owns(ref)]
+        return [(reader, mine) for reader, mine in reversed(parts) if mine]
+
+    async def digests(self, wanted: Sequence[Record]) -> dict[int, str]:  # noqa: ARG002  # the port's
+        """Return nothing: what is the same is known by its uid."""
+        return {}
+
+    async def names(self, refs: Sequence[str]) -> dict[str, str]:  # noqa: ARG002  # the port's
+        """Return nothing: the ledger keeps what an object says."""
+        return {}
+
+    async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Create, change and remove objects."""
+        if self.is_read_only:
+            return [read_only(job) for job in jobs]
+        receipts: list[Receipt] = []
+        for number, setter in enumerate(self._setters):  # contacts before the groups that they are members of
+            mine = [job for job in jobs if self._part_of(job) == number]
+            receipts += await setter.write(mine) if mine else []
+        return receipts
+
+    def _part_of(self, job: Job) -> int:
+        """Return the number of the data type that a job is about."""
+        if len(self._readers) == 1:
+            return 0
+        if job.ref is not None and job.order.verb is not Verb.CREATE:
+            return int(self._readers[1].owns(job.ref))
+        data = job.body.data if job.body is not None else None
+        return int(json.loads(data or b"{}").get("kind") == "group")
+
+    async def finish(self) -> None:
+        """Do nothing: an object is written by one call."""
+
+    async def write_folder(self, job: Job) -> Receipt:
+        """Change one container."""
+        return read_only(job) if self.is_read_only else await write_folder(self._readers[0], job)
+
+    async def rename_folders(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Rename containers one after the other: several may have one name."""
+        return [await self.write_folder(job) for job in jobs]
+
+
+def _form(reader: Reader, ref: str, key: int, found: Found) -> Object | Body:
+    """Return the normal form of an object, or why there is none."""
+    if ref in found.lost:
+        return Body(str(key), why="it was deleted on the server meanwhile", vanished=True)
+    if ref not in found.items:
+        return Body(str(key), why="the server lists it but does not answer for it", remedy=Remedy.LATER)
+    try:
+        return reader.normal_form(ref, found)
+    except MalformedError as error:
+        return Body(str(key), why=f"it cannot be converted: {error}", remedy=Remedy.LATER)

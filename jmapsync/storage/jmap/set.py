@@ -1,0 +1,293 @@
+"""Carry out orders on the server: patches and removals by Email/set, new messages by Email/import.
+
+Every result is checked id by id, and what was written is read back in the same request, because a server may accept a change
+and not keep it. Patches name single keywords and mailboxes, so what other clients do at the same time stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from jmapsync.errors import OutcomeUnknownError, Remedy
+from jmapsync.jmap.failures import MethodError, SetError, set_errors
+from jmapsync.jmap.wire import Call, split
+from jmapsync.planner.model import Order, Verb
+from jmapsync.storage.jmap.emails import MAIL, READ_BACK, Boxes, Email, emails_of, get_emails, patch, tags_of, version_of
+from jmapsync.storage.port import Job, Outcome, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jmapsync.jmap.client import Client
+    from jmapsync.jmap.session import Account
+    from jmapsync.jmap.wire import Response
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is to be sent, and what is known already."""
+
+    receipts: list[Receipt] = field(default_factory=list)
+    patches: list[tuple[Job, dict[str, Any]]] = field(default_factory=list)
+    destroyed: list[Job] = field(default_factory=list)
+    state: str = ""
+    """The server's state when the emails to be destroyed were read."""
+
+
+class Setter:
+    """Changes and removes emails that the server has."""
+
+    def __init__(self, client: Client, account: Account, boxes: Boxes, on_delete: str) -> None:
+        """Prepare. `on_delete` is `trash`, `destroy` or `keep`."""
+        self._client = client
+        self._account = account
+        self._boxes = boxes
+        self._on_delete = on_delete
+
+    async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Carry out UPDATE and DELETE orders and return a receipt for each, in no particular order."""
+        batch = _Batch()
+        leaving = [job for job in jobs if job.order.verb is Verb.DELETE]
+        if self._on_delete == "keep":
+            batch.receipts += [Receipt(job.order.key, Outcome.KEPT) for job in leaving if not _is_old_draft(job)]
+            leaving = [job for job in leaving if _is_old_draft(job)]
+        await self._remove(leaving, batch)
+        for job in jobs:
+            if job.order.verb is Verb.UPDATE and any(
+                set("/~") & set(word) for word in job.order.added_tags | job.order.removed_tags
+            ):
+                # Cyrus 3.6 and 3.12 do not undo the escapes of a patch path: such a keyword is written with all the others.
+                batch.receipts.append(await self._replace(job))
+            elif job.order.verb is Verb.UPDATE:
+                batch.patches.append((job, self._patch(job.order)))
+        return batch.receipts + await self._send(batch)
+
+    async def _send(self, batch: _Batch) -> list[Receipt]:
+        """Send patches and removals in batches of what the session allows; what is destroyed is so in the state it was read in."""
+        receipts: list[Receipt] = []
+        limits = (await self._client.session()).limits
+        most = min(limits.max_objects_in_set, limits.max_objects_in_get)
+        state = batch.state
+        for gone in split(batch.destroyed, most, limits.room, lambda job: len(str(job.ref)) + 3):
+            told, state = await self._destroy(gone, state)
+            receipts += told
+        for some in split(batch.patches, most, limits.room, _octets):
+            receipts += await self._update(some)
+        return receipts
+
+    async def retire(self, jobs: Sequence[Job], receipts: list[Receipt]) -> list[Receipt]:
+        """Remove the emails whose edited successors were just imported (RFC 8621: an email's content never changes).
+
+        A draft is destroyed, as every mail program does; any other message goes where deleted mail goes. One that cannot be
+        removed stays, and is mirrored as what it is now: an old version too many is no loss.
+        """
+        made = {receipt.key: receipt.ref for receipt in receipts if receipt.outcome is Outcome.DONE}
+        old = [job for job in jobs if job.order.verb is Verb.REPLACE and job.order.key in made and job.ref]
+        others = [job for job in old if not _is_old_draft(job)]
+        batch = _Batch()
+        leaving = [job for job in old if self._on_delete != "keep" or job not in others]
+        found = await self._remove(leaving, batch)
+        for job in old:
+            now, before = found.get(str(job.ref)), job.order.expect
+            if now is not None and before is not None and tags_of(now) != before.tags:
+                # Another client flagged the old version since it was last seen; the flags are the message's.
+                change = patch(tags_of(now) - before.tags, before.tags - tags_of(now), (), ())
+                batch.patches.append((replace(job, ref=made[job.order.key]), change))
+        sent = {receipt.key for receipt in await self._send(batch) if receipt.outcome is Outcome.DONE}
+        destroyed = {job.order.key for job in batch.destroyed} & sent
+        left = {job.order.key: str(job.ref) for job in others} if self._on_delete == "keep" else {}
+        gone = {receipt.key for receipt in batch.receipts if receipt.outcome is Outcome.DONE} | destroyed
+        there = {job.order.key: str(job.ref) for job in leaving if job.order.key not in gone}
+        return [replace(one, left=left.get(one.key, ""), retired=there.get(one.key, "")) for one in receipts]
+
+    async def _remove(self, jobs: Sequence[Job], batch: _Batch) -> dict[str, Email]:
+        """Read emails that are to go, sort out what that means for each, and return them."""
+        found: dict[str, Email] = {}
+        lost: set[str] = set()
+        for some in (await self._client.session()).limits.gets([str(job.ref) for job in jobs]):
+            call = get_emails(self._account.id, some, "now", READ_BACK)
+            now = emails_of(await self._call([call]), call, READ_BACK)
+            batch.state = batch.state or now.state
+            found.update({email.id: email for email in now.items})
+            lost.update(now.not_found)
+        for job in jobs:
+            if str(job.ref) in found or str(job.ref) in lost:
+                self._sort_out(job, found.get(str(job.ref)), batch)
+            else:  # silence, or what cannot be read, does not mean that it is gone
+                why = "the server did not say what has become of it"
+                batch.receipts.append(Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER))
+        return found
+
+    def _sort_out(self, job: Job, now: Email | None, batch: _Batch) -> None:
+        """Decide what deleting an email means on the server: leave its mailboxes, go to Trash, or be destroyed."""
+        order = job.order
+        if now is None:
+            batch.receipts.append(Receipt(order.key, Outcome.DONE))
+            return
+        expected = order.expect.homes if order.expect else frozenset()
+        version = version_of(now, self._boxes)
+        mirrored = version.homes
+        if mirrored != expected:
+            batch.receipts.append(Receipt(order.key, Outcome.STALE, why="it was moved on the server meanwhile"))
+            return
+        leave = self._boxes.ids(mirrored)
+        elsewhere = [box for box in now.boxes if box not in leave]
+        trash = self._boxes.roles.get("trash")
+        if _is_old_draft(job) and "$draft" in version.tags and not self._boxes.outside.intersection(elsewhere):
+            batch.destroyed.append(job)
+        elif elsewhere:
+            batch.patches.append((job, patch((), (), (), leave)))
+        elif self._on_delete == "destroy" or (trash is not None and leave == [trash]):
+            batch.destroyed.append(job)
+        elif trash is None:
+            why = 'the server has no Trash mailbox; make one, or set on_delete = "destroy" or "keep"'
+            # Any change of the configuration or the account may mend it, and finding out costs next to nothing.
+            batch.receipts.append(Receipt(order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER))
+        else:
+            batch.patches.append((job, patch((), (), [trash], [box for box in leave if box != trash])))
+
+    def _patch(self, order: Order) -> dict[str, Any]:
+        return patch(
+            order.added_tags,
+            order.removed_tags,
+            self._boxes.ids(order.added_homes),
+            self._boxes.ids(order.removed_homes),
+        )
+
+    async def _update(self, some: list[tuple[Job, dict[str, Any]]]) -> list[Receipt]:
+        """Send patches and read the emails back in the same request."""
+        if not some:
+            return []
+        account = self._account.id
+        update = Call("Email/set", {"accountId": account, "update": {str(job.ref): change for job, change in some}}, "set")
+        back = get_emails(account, [str(job.ref) for job, _ in some], "back", READ_BACK)
+        response = await self._call([update, back])
+        try:
+            answer = response.get(update)
+        except MethodError as error:
+            return await self._whole_call_failed(error, some)
+        errors = set_errors(answer, "notUpdated")
+        held = {email.id: email for email in read_back(response, back)}
+        receipts = []
+        for job, change in some:
+            refused = errors.get(str(job.ref))
+            if refused is not None and refused.type == "invalidPatch":
+                receipts.append(await self._replace(job))
+            elif refused is not None:
+                receipts.append(refusal(job, refused))
+            else:
+                receipts.append(self._checked(job, change, held.get(str(job.ref))))
+        return receipts
+
+    async def _whole_call_failed(self, error: MethodError, some: list[tuple[Job, dict[str, Any]]]) -> list[Receipt]:
+        """Halve a batch that is too large; a state left unknown means to look again; anything else holds the batch back."""
+        if error.type == "requestTooLarge" and len(some) > 1:
+            middle = len(some) // 2
+            return [*await self._update(some[:middle]), *await self._update(some[middle:])]
+        return [failed_call(job, error) for job, _ in some]
+
+    def _checked(self, job: Job, change: dict[str, Any], held: Email | None) -> Receipt:
+        """Return a receipt by what the server was read to hold after the write."""
+        order = job.order
+        if held is None:
+            return Receipt(order.key, Outcome.STALE, why="it is not there after the change")
+        version = version_of(held, self._boxes, order.expect.sense if order.expect else "")
+        wanted = order.homes if order.verb is Verb.UPDATE else version.homes
+        lost = (order.tags - version.tags) | (order.removed_tags & version.tags) if order.verb is Verb.UPDATE else frozenset[str]()
+        if change and (lost & (order.added_tags | order.removed_tags) or (wanted & order.added_homes) - version.homes):
+            words = ", ".join(sorted(lost)) or "the mailboxes"
+            return Receipt(order.key, Outcome.REFUSED, version, f"the server accepted a change of {words} but did not keep it")
+        return Receipt(order.key, Outcome.DONE, version)
+
+    async def _replace(self, job: Job) -> Receipt:
+        """Write keywords and mailboxes whole, guarded by ifInState, for a server that refuses patches (hard case 40)."""
+        account, ref, order = self._account.id, str(job.ref), job.order
+        now = get_emails(account, [ref], "now", READ_BACK)
+        answer = emails_of(await self._call([now]), now, READ_BACK)
+        if not answer.items:
+            return Receipt(order.key, Outcome.STALE, why="it was deleted on the server meanwhile")
+        email = answer.items[0]
+        words = {word for word, held in email.keywords.items() if held}
+        boxes = {box for box, held in email.mailbox_ids.items() if held}
+        words = (words | order.added_tags) - order.removed_tags
+        boxes = (boxes | set(self._boxes.ids(order.added_homes))) - set(self._boxes.ids(order.removed_homes))
+        if order.verb is Verb.DELETE and not boxes:
+            boxes = {self._boxes.roles.get("trash", "")} - {""}
+        change = {"keywords": dict.fromkeys(sorted(words), True), "mailboxIds": dict.fromkeys(sorted(boxes), True)}
+        update = Call("Email/set", {"accountId": account, "ifInState": answer.state, "update": {ref: change}}, "set")
+        back = get_emails(account, [ref], "back", READ_BACK)
+        response = await self._call([update, back])
+        try:
+            errors = set_errors(response.get(update), "notUpdated")
+        except MethodError as error:
+            return failed_call(job, error)
+        if ref in errors:
+            return refusal(job, errors[ref])
+        held = read_back(response, back)
+        return self._checked(job, change, held[0] if held else None)
+
+    async def _destroy(self, some: list[Job], state: str) -> tuple[list[Receipt], str]:
+        """Destroy emails if the server is in a state still, because nothing brings back what another client just saved from Trash.
+
+        Return the state after it besides.
+        """
+        expected = {"ifInState": state} if state else {}
+        destroy = Call("Email/set", {"accountId": self._account.id, **expected, "destroy": [str(job.ref) for job in some]}, "set")
+        try:
+            answer = (await self._call([destroy])).get(destroy)
+        except MethodError as error:
+            return [failed_call(job, error) for job in some], state
+        errors = set_errors(answer, "notDestroyed")
+        gone = set(answer.get("destroyed") or ())
+        receipts = []
+        for job in some:
+            refused = errors.get(str(job.ref))
+            if str(job.ref) in gone or (refused is not None and refused.type == "notFound"):
+                receipts.append(Receipt(job.order.key, Outcome.DONE))
+            else:
+                receipts.append(refusal(job, refused or SetError("serverFail", "the server did not answer for it")))
+        return receipts, str(answer.get("newState") or "")
+
+    async def _call(self, calls: list[Call]) -> Response:
+        using = (await self._client.session()).using(MAIL, account=self._account)
+        try:
+            return await self._client.call(calls, using=using)
+        except OutcomeUnknownError:
+            # Patches and removals may be repeated: the second time they find their work done.
+            return await self._client.call(calls, using=using)
+
+
+def _is_old_draft(job: Job) -> bool:
+    """Tell whether an email is a draft that an edited one takes the place of."""
+    return (job.superseded or job.order.verb is Verb.REPLACE) and job.order.expect is not None and "$draft" in job.order.expect.tags
+
+
+def _octets(some: tuple[Job, dict[str, Any]]) -> int:
+    """Return the encoded size of one patch and of the id that is read back."""
+    job, change = some
+    return 2 * len(str(job.ref)) + 12 + sum(len(path) + 8 for path in change)
+
+
+def read_back(response: Response, call: Call) -> list[Email]:
+    """Return the emails that a request read back after its changes; none where that failed."""
+    try:
+        return emails_of(response, call, READ_BACK).items
+    except MethodError:
+        return []
+
+
+def failed_call(job: Job, error: MethodError) -> Receipt:
+    """Return the receipt for one object of a call that failed as a whole."""
+    if error.remedy is Remedy.NOW:
+        return Receipt(job.order.key, Outcome.STALE, why=error.message)
+    return Receipt(job.order.key, Outcome.REFUSED, why=error.message, remedy=error.remedy)
+
+
+def refusal(job: Job, error: SetError) -> Receipt:
+    """Return the receipt for one object that the server refused."""
+    if error.remedy is Remedy.NOW:
+        return Receipt(job.order.key, Outcome.STALE, why=str(error))
+    return Receipt(job.order.key, Outcome.REFUSED, why=f"the server refused it: {error}", remedy=error.remedy)

@@ -1,0 +1,161 @@
+"""Offer one account of a JMAP server as the remote side of mail."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from jmapsync.errors import JmapsyncError, Scope, UnsupportedError
+from jmapsync.jmap.blobs import get_digests
+from jmapsync.jmap.failures import MethodError
+from jmapsync.jmap.hosts import Origin
+from jmapsync.planner.model import Verb
+from jmapsync.storage.jmap.bodies import Bodies, Request
+from jmapsync.storage.jmap.changes import ChangesLook, Cursor, WholeLookNeededError
+from jmapsync.storage.jmap.emails import MAIL, Boxes
+from jmapsync.storage.jmap.folders import FolderSetter
+from jmapsync.storage.jmap.get import RemoteLook
+from jmapsync.storage.jmap.imports import Importer
+from jmapsync.storage.jmap.listing import ListingLook
+from jmapsync.storage.jmap.set import Setter
+from jmapsync.storage.jmap.subjects import names
+from jmapsync.storage.jmap.withdrawn import raise_if_gone, read_only
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from pathlib import Path
+
+    from jmapsync.jmap.client import Client
+    from jmapsync.jmap.session import Account
+    from jmapsync.ledger import Record
+    from jmapsync.storage.port import Body, Job, Observation, Receipt
+
+
+class MailSide:
+    """The remote side of mail; see `storage.port.Remote`."""
+
+    def __init__(self, client: Client, account: Account, spool: Path, *, on_delete: str = "trash", selective: bool = False) -> None:
+        """Prepare; `on_delete` says what deleting the last copy here does there, `selective` that mailboxes may be left out."""
+        boxes = self._boxes = Boxes()
+        self.keys, self.roles, self.outside = boxes.keys, boxes.roles, boxes.outside
+        self.policy = on_delete
+        self.is_read_only = account.is_read_only
+        self.unread = False
+        self.most_homes = account.limit_of(MAIL, "maxMailboxesPerEmail")
+        self._selective = selective
+        self._client = client
+        self._account = account
+        self._bodies = Bodies(client, account, spool)
+        self._setter = Setter(client, account, boxes, on_delete)
+        self._importer = Importer(client, account, boxes)
+        self._folders = FolderSetter(client, account)
+
+    async def look(
+        self, cursor: str, known: Callable[[], set[str]], again: Sequence[str] = (), *, whole: bool = False
+    ) -> AsyncIterator[Observation]:
+        """Yield what changed since a cursor; everything there is when `whole`, or when the changes cannot be had or believed.
+
+        Emails of `again` are asked for besides if need be: an earlier look got no answer for them, or they were just made.
+
+        Raises AccountGoneError when the server no longer has the account.
+        """
+        async for page in self._look(cursor, known, again, whole=whole):
+            yield page
+        # The Session that was kept may be older than what was just read: whether it may be written decides what is undone here.
+        account = (await self._client.session()).accounts.get(self._account.id)
+        self.is_read_only = account.is_read_only if account is not None else self.is_read_only
+
+    async def _look(
+        self, cursor: str, known: Callable[[], set[str]], again: Sequence[str], *, whole: bool
+    ) -> AsyncIterator[Observation]:
+        server = str(Origin.of((await self._client.session()).api_url))
+        since = Cursor.decode(cursor) if cursor else None
+        if since is not None and since.server not in {"", server}:
+            since = None
+        suspicious = ""
+        try:
+            if since is not None and not whole:
+                try:
+                    async for page in self._changes(replace(since, server=server), again):
+                        yield page
+                except WholeLookNeededError as needed:
+                    suspicious = needed.why if needed.suspicious else ""
+                else:
+                    return
+            async for page in ListingLook(self._look_anew()).everything(known, server, since):
+                page.suspicious = page.suspicious or suspicious
+                yield page
+        except MethodError as error:
+            raise_if_gone(self._client, self._account, error)
+            raise
+
+    async def _changes(self, since: Cursor, again: Sequence[str]) -> AsyncIterator[Observation]:
+        look = self._look_anew()
+        told: set[str] = set()
+        if self.unread:
+            yield (await look.mailboxes.all()).observation()
+        async for page in ChangesLook(look).since(since):
+            told.update(seen.ref for seen in page.items)
+            told.update(page.gone_refs)
+            yield page
+        if untold := [ref for ref in again if ref not in told]:
+            async for page in look.unanswered(untold):
+                yield page
+
+    def _look_anew(self) -> RemoteLook:
+        return RemoteLook(self._client, self._account, self._boxes, selective=self._selective)
+
+    async def read(self, wanted: Sequence[Record]) -> dict[int, Body]:
+        """Return the bytes of emails by key; one that cannot be had says why."""
+        keys = {str(record.ref): record.key for record in wanted}
+        requests = [Request(str(one.ref), one.remote.body, one.size) for one in wanted if one.remote is not None]
+        return {keys[ref]: body for ref, body in (await self._bodies.read(requests)).items()}
+
+    async def digests(self, wanted: Sequence[Record]) -> dict[int, str]:
+        """Return the SHA-256 of emails by key where the server computes it (RFC 9404, 4.2), else nothing."""
+        blobs = {one.remote.body: one.key for one in wanted if one.remote is not None}
+        try:
+            told = await get_digests(self._client, self._account.id, list(blobs), "sha-256")
+        except (UnsupportedError, MethodError):
+            return {}
+        except JmapsyncError as error:
+            if error.scope is Scope.ACCOUNT:
+                raise
+            return {}
+        by_blob = {blob: base64.b64encode(digest).decode("ascii") for blob, digest in told.items()}
+        return {one.key: by_blob[one.remote.body] for one in wanted if one.remote is not None and one.remote.body in by_blob}
+
+    async def names(self, refs: Sequence[str]) -> dict[str, str]:
+        """Return subject and sender of emails by their ids."""
+        return await names(self._client, self._account, refs)
+
+    async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Change, remove and import emails."""
+        if self.is_read_only:
+            return [read_only(job) for job in jobs]
+        made = [job for job in jobs if job.order.verb in {Verb.CREATE, Verb.REPLACE}]
+        changed = [job for job in jobs if job.order.verb in {Verb.UPDATE, Verb.DELETE}]
+        receipts = await self._setter.write(changed) if changed else []
+        if made:
+            receipts += await self._importer.write(made)
+            receipts = await self._setter.retire(made, receipts)
+        return receipts
+
+    async def finish(self) -> None:
+        """Complete the imports that an interrupted run left half done."""
+        if not self.is_read_only:
+            await self._importer.finish()
+
+    async def write_folder(self, job: Job) -> Receipt:
+        """Change one mailbox."""
+        if self.is_read_only:
+            return read_only(job)
+        return await self._folders.write(job, {key: box for box, key in self.keys.items()})
+
+    async def rename_folders(self, jobs: Sequence[Job]) -> list[Receipt]:
+        """Rename mailboxes at once."""
+        if self.is_read_only:
+            return [read_only(job) for job in jobs]
+        return await self._folders.rename(jobs, {key: box for box, key in self.keys.items()})

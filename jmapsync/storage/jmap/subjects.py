@@ -1,0 +1,45 @@
+"""Ask a server for the subjects and senders of emails, to name them to people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.formats.labels import message_label, shown
+from jmapsync.storage.jmap.emails import MAIL, get_emails
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jmapsync.jmap.client import Client
+    from jmapsync.jmap.session import Account
+
+_PROPERTIES = ("id", "subject", "from")
+
+
+async def names(client: Client, account: Account, refs: Sequence[str]) -> dict[str, str]:
+    """Return subject and sender of emails by their ids; those that the server does not answer for are left out.
+
+    Raises what `Client.call` raises.
+    """
+    session = await client.session()
+    found: dict[str, str] = {}
+    for batch in session.limits.gets(list(refs)):
+        call = get_emails(account.id, batch, "names", _PROPERTIES)
+        answer = (await client.call([call], using=session.using(MAIL, account=account))).get(call)
+        emails = answer.get("list")
+        for email in emails if isinstance(emails, list) else ():
+            if isinstance(email, dict) and isinstance(email.get("id"), str):
+                found[email["id"]] = message_label(_text(email.get("subject")), _sender(email.get("from")))
+    return found
+
+
+def _sender(value: object) -> str:
+    first: Any = value[0] if isinstance(value, list) and value else None
+    if not isinstance(first, dict):
+        return ""
+    name, address = _text(first.get("name")), _text(first.get("email"))
+    return f"{name} <{address}>" if name and address else name or address
+
+
+def _text(value: object) -> str:
+    return shown(value) if isinstance(value, str) else ""

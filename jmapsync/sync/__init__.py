@@ -1,0 +1,1 @@
+"""The sync core: observe, ingest, plan, guard, execute, commit."""

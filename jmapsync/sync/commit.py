@@ -1,0 +1,280 @@
+"""Write down what came of a batch of changes: the trees as they are seen to be, and the base where both sides hold it.
+
+One batch is one transaction. A change that was refused, or that found another state than it expected, moves no base: the next
+plan finds it again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from jmapsync.adopt.hard_links import dated, together
+from jmapsync.formats.encoding import encode
+from jmapsync.ledger.contents import NOW, Tree
+from jmapsync.ledger.intents import note_made, retire
+from jmapsync.planner import unmarked
+from jmapsync.planner.model import Base, Side, Verb, Version
+from jmapsync.storage.port import Outcome, Receipt
+from jmapsync.sync.merge_objects import told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from jmapsync.kinds import Kind
+    from jmapsync.ledger import Ledger, Place, Record
+    from jmapsync.planner.model import Change, Order
+    from jmapsync.sync.merge_objects import Edit, Objects
+    from jmapsync.sync.quarantine import Holding
+    from jmapsync.sync.report import KindReport
+
+
+@dataclass(slots=True)
+class Work:
+    """One change with the record it is about and what came of its orders."""
+
+    change: Change
+    record: Record
+    local: Order | None = field(init=False)
+    remote: Order | None = field(init=False)
+    brings_body: bool = field(init=False)
+    """Whether the server's bytes have to be fetched for it."""
+    sends_body: bool = field(init=False)
+    """Whether the local bytes have to be read for it."""
+    edit: Edit | None = None
+    """What an edit of an object comes to."""
+    local_receipt: Receipt | None = None
+    remote_receipt: Receipt | None = None
+
+    @property
+    def merges(self) -> bool:
+        """Tell whether an edit is sent to an object that was changed there too: then the disk is still to get what came of it."""
+        base, seen = self.record.base, self.record.remote
+        edits = self.sends_body and not self.brings_body
+        return edits and base is not None and seen is not None and seen.body != base.remote.body
+
+    def __post_init__(self) -> None:
+        """Sort the orders by side."""
+        self.local = self.remote = None
+        for order in self.change.orders:
+            if order.side is Side.LOCAL:
+                self.local = order
+            else:
+                self.remote = order
+        self.brings_body = self.local is not None and self.local.verb in {Verb.CREATE, Verb.REPLACE}
+        self.sends_body = self.remote is not None and self.remote.verb in {Verb.CREATE, Verb.REPLACE}
+
+    @property
+    def done(self) -> list[tuple[Side, Order, Receipt]]:
+        """Return the orders that were tried, with their receipts."""
+        tried = ((Side.REMOTE, self.remote, self.remote_receipt), (Side.LOCAL, self.local, self.local_receipt))
+        return [(side, order, receipt) for side, order, receipt in tried if order is not None and receipt is not None]
+
+
+@dataclass(slots=True)
+class Committer:
+    """Writes batches of one kind into the ledger."""
+
+    kind: Kind
+    ledger: Ledger
+    report: KindReport
+    clock: Callable[[], float]
+    holding: Holding
+    stale: dict[int, str] = field(default_factory=dict)
+    """Why changes found another state than they expected, by key: a new round is due."""
+    _records: list[Record] = field(default_factory=list)
+    _moved: list[tuple[int, str]] = field(default_factory=list)
+    _places: list[Place] = field(default_factory=list)
+    _settled: list[Record] = field(default_factory=list)
+    """Records whose intents and problems are over."""
+    _made: list[str] = field(default_factory=list)
+    """Ids of new items."""
+    objects: Objects | None = None
+    """Knows the bodies of a kind that are objects."""
+
+    def commit(self, works: Sequence[Work]) -> None:
+        """Write down what came of a batch."""
+        self._doubt_ids(works)
+        bound: list[tuple[Record, Receipt]] = []
+        with self.ledger.transaction():
+            for work in works:
+                if work.remote_receipt is not None and work.remote_receipt.outcome is Outcome.BOUND:
+                    bound.append((work.record, work.remote_receipt))
+                else:
+                    self._take(work)
+            self.ledger.drop_places(self._moved)
+            self.ledger.put_places(self._places)
+            self.ledger.save(self._records)
+            if self._made:
+                note_made(self.ledger, self.kind.items.kind, self._made)
+            if self.objects is not None:
+                self._keep_contents(self.objects, works)
+            self.ledger.drop_intents(record.key for record in self._settled)
+            self.holding.release(record.key for record in self._settled)
+            for record, receipt in bound:  # at last, because the email may be one that this very batch made or changed
+                self._bind(record, receipt)
+        for kept in (self._records, self._moved, self._places, self._settled, self._made):
+            kept.clear()
+
+    def _doubt_ids(self, works: Sequence[Work]) -> None:
+        """Leave open what came of items to which the server gave one id, or the id of another item: the next look tells."""
+        given = {work.change.key: work.remote_receipt.ref for work in works if work.remote_receipt is not None and _is_new(work)}
+        counts = Counter(given.values())
+        known = self.ledger.by_ref(self.kind.items.kind, [ref for ref in counts if ref])
+        for work in works:
+            ref = given.get(work.change.key)
+            if ref and (counts[ref] > 1 or (ref in known and known[ref].key != work.record.key)):
+                work.remote_receipt = Receipt(work.change.key, Outcome.STALE, why="the server gave it the id of another item")
+
+    def _take(self, work: Work) -> None:
+        local, remote = work.local_receipt, work.remote_receipt
+        if local is not None:
+            self._moved += local.moved
+            self._places += local.places
+        if remote is not None and remote.retired:
+            # Where the old version of an edited message is now has to be seen: mostly in the Trash; no list of changes has to
+            # name one that stayed where it was.
+            self._made.append(remote.retired)
+            self.stale[work.change.key] = "its old version is to be found on the server"
+        if remote is not None and remote.left and not self.ledger.by_ref(self.kind.kept, [remote.left]):
+            before = work.record.base.local.body if work.record.base is not None else ""
+            self.ledger.add(replace(work.record, kind=self.kind.kept, ref=remote.left, digest=before, local=None, base=None))
+        tidied = local is None or local.outcome is Outcome.DONE
+        if remote is not None and remote.outcome is Outcome.KEPT and tidied:
+            self._records.append(replace(work.record, kind=self.kind.kept, local=None, base=None))
+            self.report.to_server.add(Verb.DELETE)
+        else:
+            self._records.append(self._outcome(work))
+
+    def _outcome(self, work: Work) -> Record:
+        """Return the record after its orders; count what was done and hold back what was refused."""
+        done = work.done
+        refused = [receipt for _, _, receipt in done if receipt.outcome is Outcome.REFUSED]
+        succeeded = all(receipt.outcome is Outcome.DONE for _, _, receipt in done)
+        complete = succeeded and len(done) == len(work.change.orders)
+        after = self._seen_after(work)
+        if complete:
+            base = self._agreed(work)
+            seen = after.remote
+            if self.objects is not None and work.merges and base is not None and work.record.base is not None:
+                before = work.record.base.remote
+                base = replace(base, remote=replace(base.remote, body=before.body, sense=before.sense))
+            if base is not None and seen is not None and work.brings_body:
+                seen = base.remote if seen == work.record.remote else replace(seen, sense=base.remote.sense)
+            after = replace(after, remote=seen, base=base)
+            self._settled.append(after)
+            if work.change.undone:
+                self.report.take_back(work.change.reason, self.holding.label(work.record))
+        elif succeeded:
+            self.ledger.drop_intents([after.key])
+        elif not refused:
+            self.stale[after.key] = next((receipt.why for _, _, receipt in done if receipt.outcome is Outcome.STALE), "")
+        for receipt in refused:
+            self.ledger.drop_intents([after.key])
+            self.holding.hold_back(after, work.change.orders, receipt.why, receipt.remedy)
+        return after
+
+    def _keep_contents(self, objects: Objects, works: Sequence[Work]) -> None:
+        """Keep the objects that the sides hold after a batch, and what the server did not keep of those it was sent."""
+        contents: dict[Tree, dict[int, bytes]] = {"local": {}, "remote": {}, "left_out": {}}
+        for work in works:
+            key = work.change.key
+            for side, order, receipt in work.done:
+                if not receipt.content:
+                    continue
+                if side is Side.REMOTE and order.verb in {Verb.CREATE, Verb.REPLACE}:
+                    left_out = objects.left_out(work, receipt.content)
+                    if left_out:
+                        self.report.sentences.append(told(self.holding.label(work.record), left_out))
+                    contents["left_out"][key] = encode([left_out, json.loads(receipt.content)]) if left_out else b""
+                    contents["local"][key] = objects.aligned(key, receipt.content)
+                contents[NOW[side]][key] = receipt.content
+        for tree, values in contents.items():
+            self.ledger.contents.put(tree, values)
+        settled = [record.key for record in self._settled]
+        sent = {work.change.key: work.remote_receipt.content for work in works if work.remote_receipt is not None}
+        unseen = {
+            work.change.key: objects.before_theirs(work, sent.get(work.change.key, b""))
+            for work in works
+            if work.merges and work.change.key in settled
+        }
+        self.ledger.contents.agree(settled)
+        self.ledger.contents.put("base_remote", unseen)
+
+    def _seen_after(self, work: Work) -> Record:
+        """Return the record, on the base that it had, with what both sides were seen to hold after the orders; count those."""
+        after = work.record
+        for side, order, receipt in work.done:
+            if receipt.outcome is Outcome.DONE or receipt.version is not None:
+                after = after.with_side(side, receipt.version)
+            if receipt.outcome is not Outcome.DONE:
+                continue
+            after = replace(after, digest=receipt.digest or after.digest)
+            if receipt.ref:
+                size, stamp = receipt.size or after.size, receipt.stamp or after.stamp
+                after = replace(after, ref=receipt.ref, size=size, stamp=stamp)
+                self._made.append(receipt.ref)
+            counts = self.report.to_disk if side is Side.LOCAL else self.report.to_server
+            counts.add(order.verb)
+        return after
+
+    def _agreed(self, work: Work) -> Base | None:
+        """Return the base that was meant: what others changed meanwhile then shows as a difference to it."""
+        here = work.record.local
+        local = (unmarked(here) if here is not None else None) if work.local is None else _meant(work.local, work.local_receipt)
+        remote = work.record.remote if work.remote is None else _meant(work.remote, work.remote_receipt)
+        if local is None or remote is None or work.change.deletes:
+            return None
+        if work.remote is not None and work.sends_body and work.remote_receipt is not None:
+            local, remote = (_without_lost(one, work.remote, work.remote_receipt.version) for one in (local, remote))
+        if work.brings_body:
+            remote = Version(remote.body, local.sense, remote.tags, remote.homes)
+        return Base(local, remote)
+
+    def _bind(self, record: Record, receipt: Receipt) -> None:
+        """Make one item of a local message and the email that the server says holds its content (hard case 51)."""
+        assert receipt.ref is not None  # noqa: S101 - a bound receipt names it
+        self.ledger.drop_intents([record.key])
+        self.stale[record.key] = "the server says that it holds it already, and does not keep to it"
+        other = self.ledger.by_ref(self.kind.items.kind, [receipt.ref]).get(receipt.ref)
+        sense = record.local.sense if record.local is not None else ""
+        remote = replace(receipt.version, sense=sense) if receipt.version is not None else None
+        kind, at = self.kind.items.kind, int(self.clock())
+        places = self.ledger.places_of([record.key]).get(record.key, [])
+        local = dated(record.local, places, receipt.stamp) if record.local is not None else None
+        if other is None or other.key == record.key:
+            size, stamp = receipt.size or record.size, receipt.stamp or record.stamp
+            bound = replace(record, ref=receipt.ref, size=size, stamp=stamp, local=local, remote=remote, base=None)
+            self.ledger.save([bound])
+            if record.remote is not None and record.ref != receipt.ref:
+                old = replace(record, key=self.ledger.add(replace(record, local=None)))
+                self.ledger.save([retire(self.ledger, kind, old, receipt.ref, at)])
+            return
+        if local is not None and other.local is not None:
+            local = together(other.local, local)
+        merged = replace(other, local=local, remote=remote or other.remote, digest=other.digest or record.digest)
+        self.ledger.put_places(place._replace(key=other.key) for place in places)
+        self.ledger.save([retire(self.ledger, kind, record, receipt.ref, at), merged])
+
+
+def _is_new(work: Work) -> bool:
+    """Tell whether the server was given a body and says that it keeps it."""
+    return work.sends_body and work.remote_receipt is not None and work.remote_receipt.outcome is Outcome.DONE
+
+
+def _without_lost(version: Version, order: Order, made: Version | None) -> Version:
+    """Return a version without what the server left out of a new email: nobody took that away, so it is still to be added."""
+    if made is None:
+        return version
+    return replace(version, tags=version.tags - (order.tags - made.tags), homes=version.homes - (order.homes - made.homes))
+
+
+def _meant(order: Order, receipt: Receipt | None) -> Version | None:
+    """Return the version an order was to bring about."""
+    if order.verb is Verb.DELETE or receipt is None or receipt.version is None:
+        return None
+    return Version(receipt.version.body, receipt.version.sense, order.tags, order.homes)

@@ -1,0 +1,287 @@
+"""Carry out what has to happen to containers: parents first before the items, deletions after them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from jmapsync.errors import Remedy
+from jmapsync.ledger.intents import note_made
+from jmapsync.planner import Present, Side, needed_homes, plan, settle
+from jmapsync.planner.model import Order, Plan, Verb, Version
+from jmapsync.storage.port import Job, Outcome, Receipt
+from jmapsync.sync.threads import complete
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from jmapsync.kinds import Kind
+    from jmapsync.ledger import Ledger, Record
+    from jmapsync.planner.model import Change
+    from jmapsync.storage.port import Local, Remote
+    from jmapsync.sync.quarantine import Holding
+    from jmapsync.sync.report import KindReport
+    from jmapsync.sync.server_rights import Permits
+
+
+TOGETHER = 500
+"""Folders made here before they are made durable and written down."""
+LODGED = "it stays on the server: something in it has a file here that cannot be taken as it is"
+
+
+@dataclass(slots=True)
+class Containers:
+    """The containers of one kind of one account."""
+
+    kind: Kind
+    ledger: Ledger
+    local: Local
+    remote: Remote
+    report: KindReport
+    holding: Holding
+    permits: Permits
+    held: set[int] = field(default_factory=set)
+    """Keys of items with a file that cannot be taken as it is; see `Mirror.held`."""
+    stale: dict[int, str] = field(default_factory=dict)
+    """Why changes found another state than they expected, by key: a new round is due."""
+
+    def settle(self) -> None:
+        """Write down what needs no write on either side."""
+        found, records = self._plan()
+        with self.ledger.transaction():
+            for key in found.settled:
+                record = records[key]
+                self.ledger.save([replace(record, base=settle(record.pair, record.local, record.remote))])
+            # One in which files were known waits until a look at the items has told what became of them.
+            empty = [key for key in found.forgotten if next(self.ledger.places_in(key), None) is None]
+            self.ledger.save(replace(records[key], base=None) for key in empty)
+            for key in empty:
+                self.ledger.drop_folder(key)
+
+    async def run(self, *, deletions: bool) -> None:
+        """Carry out creations and renames, or deletions; those that found another state than they expected are in `stale`."""
+        found, records = self._plan()
+        self._name_waiting(found, records)
+        due = [change for change in self._due(found, records) if change.deletes is deletions]
+        crossed: list[tuple[Order, Record]] = []
+        for changes in _runs(due):
+            if len(changes) > 1:
+                await complete(self._make_here, [change.orders[0] for change in changes])
+                continue
+            [change] = changes
+            for order in change.orders:
+                if not self._has_parent(order):
+                    break  # it was refused: its children wait
+                record = self.ledger.records([change.key]).get(change.key, records[change.key])
+                if order.side is Side.REMOTE and order.verb is Verb.REPLACE and self._is_taken(order):
+                    crossed.append((order, record))
+                    break
+                receipt = await self._carry_out(order, record)
+                if receipt.outcome is Outcome.STALE:
+                    self.stale[change.key] = receipt.why
+                if receipt.outcome is not Outcome.DONE:
+                    break
+            else:
+                if change.undone:
+                    self.report.take_back(change.reason, records[change.key].name)
+        await self._swap(crossed)
+
+    def quarantine_stale(self) -> None:
+        """Quarantine by name what the last round still found in another state than it expected."""
+        found, records = self._plan()
+        with self.ledger.transaction():
+            for change in found.changes:
+                if change.key in self.stale:
+                    self.holding.hold_back_stale(records[change.key], change.orders, self.stale[change.key])
+
+    def _make_here(self, orders: list[Order]) -> None:
+        """Make folders none of which lies in another: each by itself costs some fsyncs, and there may be thousands."""
+        records = self.ledger.records(sorted({key for order in orders for key in (order.key, *order.homes)}))
+        orders = [
+            order
+            for order in orders
+            if order.key in records and all(home in records and records[home].local is not None for home in order.homes)
+        ]
+        roles = {ref: role for role, ref in self.remote.roles.items()}
+        jobs = [(Job(order, records[order.key].ref, 0), roles.get(str(records[order.key].ref), "")) for order in orders]
+        with self.ledger.transaction():
+            receipts = self.local.make_folders(jobs, self.ledger)
+            for order, receipt in zip(orders, receipts, strict=True):
+                self._conclude(order, records[order.key], receipt)
+                if receipt.outcome is Outcome.STALE:
+                    self.stale[order.key] = receipt.why
+
+    def _name_waiting(self, found: Plan, records: dict[int, Record]) -> None:
+        """Hold back by name what may not be made on the server and holds items here."""
+        with self.ledger.transaction():
+            for one in found.hidden:
+                self.holding.hold_back(records[one.key], (), one.reason, Remedy.LATER)
+
+    def _due(self, found: Plan, records: dict[int, Record]) -> list[Change]:
+        """Return the changes that are to be carried out now; what takes an item along that is held back is held back too."""
+        problems = self.holding.problems()
+        lodged = {
+            home for one in self.ledger.records(sorted(self.held)).values() if one.remote is not None for home in one.remote.homes
+        }
+        due = []
+        for change in found.changes:
+            if change.key in lodged and any(order.side is Side.REMOTE and order.verb is Verb.DELETE for order in change.orders):
+                with self.ledger.transaction():
+                    self.holding.hold_back(records[change.key], change.orders, LODGED, Remedy.LATER)
+            elif self.holding.is_due(records[change.key], change.orders, problems.get(change.key)):
+                due.append(change)
+        return due
+
+    async def _swap(self, crossed: list[tuple[Order, Record]]) -> None:
+        """Give containers names on the server that others of them still have; these are to be looked at again."""
+        receipts = await self.remote.rename_folders([Job(order, record.ref, 0) for order, record in crossed]) if crossed else []
+        for (order, record), receipt in zip(crossed, receipts, strict=True):
+            self._conclude(order, record, receipt)
+            self.stale[record.key] = receipt.why
+
+    def _has_parent(self, order: Order) -> bool:
+        """Tell whether the container that an order puts another one into is there."""
+        parents = self.ledger.records(sorted(order.homes))
+        return all(home in parents and parents[home].of(order.side) is not None for home in order.homes)
+
+    async def put_back(self, keys: Collection[int], *, dry: bool) -> list[str]:
+        """Make containers on the server that it lacks, parents first, and return what was done, one line a step.
+
+        One of which the server had another before begins anew. Nothing is made when `dry`.
+        """
+        told: list[str] = []
+        records = self.ledger.records(sorted(keys))
+        while records:
+            ready = [one for one in records.values() if one.local is None or one.local.homes.isdisjoint(records)]
+            for record in ready or list(records.values()):
+                del records[record.key]
+                if record.local is None or record.remote is not None:
+                    continue
+                why = "the server does not have it"
+                order = Order(
+                    Side.REMOTE,
+                    Verb.CREATE,
+                    record.key,
+                    None,
+                    record.local,
+                    record.local.tags,
+                    record.local.homes,
+                    why,
+                    record.name,
+                )
+                if dry:
+                    told.append(f"create folder {record.name} on the server: {why}")
+                elif self._has_parent(order):
+                    receipt = await self._carry_out(order, replace(record, ref=None, base=None))
+                    told += [f"created folder {record.name} on the server"] if receipt.outcome is Outcome.DONE else []
+        return told
+
+    def sentences(self) -> list[str]:
+        """Return what would be done, one line a step, and count it."""
+        found, records = self._plan()
+        self._name_waiting(found, records)
+        steps = [(change, order) for change in self._due(found, records) for order in change.orders]
+        for _, order in steps:
+            self.report.foretold_folders[order.side].add(order.verb)
+        return [_sentence(change, records[change.key], order) for change, order in steps]
+
+    def _plan(self) -> tuple[Plan, dict[int, Record]]:
+        if self.ledger.are_agreed(self.kind.containers.kind):
+            return Plan((), (), ()), {}
+        records = self.ledger.all(self.kind.containers.kind)
+        local = frozenset(record.key for record in records if record.local is not None)
+        remote = frozenset(record.key for record in records if record.remote is not None)
+        rights = self.permits.rights()
+        made = any(record.remote is None for record in records) and bool(rights.no_child or rights.no_top)
+        doomed = made or any(record.base is not None and (record.local is None or record.remote is None) for record in records)
+        needed = self._needed() if doomed else frozenset[int]()
+        found = plan(
+            [record.pair for record in records], self.kind.containers, Present(local, remote), needed=needed, rights=rights
+        )
+        return found, {record.key: record for record in records}
+
+    def _needed(self) -> frozenset[int]:
+        """Return the containers that may not go: those with a role, and those that some open item is to live in."""
+        needed = {self.remote.keys[ref] for ref in self.remote.roles.values() if ref in self.remote.keys}
+        for records in self._open_items():
+            needed |= needed_homes([record.pair for record in records], self.kind.items, self.permits.rights())
+        return frozenset(needed)
+
+    def _open_items(self) -> Iterator[list[Record]]:
+        after = 0
+        while records := self.ledger.open_items(self.kind.items.kind, after=after):
+            after = records[-1].key
+            yield records
+
+    async def _carry_out(self, order: Order, record: Record) -> Receipt:
+        roles = {ref: role for role, ref in self.remote.roles.items()}
+        job = Job(order, record.ref, 0)
+        if order.side is Side.LOCAL:
+            receipt = self.local.write_folder(job, roles.get(str(record.ref), ""), self.ledger)
+        else:
+            receipt = await self.remote.write_folder(job)
+            # Cyrus refuses a taken name as `invalidProperties` of `name`, without a word on why.
+            refused = receipt.outcome is Outcome.REFUSED or (receipt.outcome is Outcome.STALE and order.verb is Verb.CREATE)
+            if refused and order.verb is not Verb.DELETE and self._is_taken(order):
+                why = "the server has another mailbox of this name there by now; give the folder another name"
+                receipt = Receipt(order.key, Outcome.REFUSED, why=why, remedy=Remedy.HUMAN)
+        self._conclude(order, record, receipt)
+        return receipt
+
+    def _conclude(self, order: Order, record: Record, receipt: Receipt) -> None:
+        if receipt.outcome is Outcome.DONE:
+            self._commit(order, record, receipt)
+        elif receipt.outcome is Outcome.REFUSED:
+            self.holding.hold_back(record, [order], receipt.why, receipt.remedy)
+
+    def _is_taken(self, order: Order) -> bool:
+        """Tell whether the server is known to have another container of the name and in the place that one is to get."""
+        named = order.source or order.expect
+        name = named.body if named is not None else ""
+        others = (record.remote for record in self.ledger.all(self.kind.containers.kind) if record.key != order.key)
+        return any(other is not None and (other.body, other.homes) == (name, order.homes) for other in others)
+
+    def _commit(self, order: Order, record: Record, receipt: Receipt) -> None:
+        version = None
+        if order.verb is not Verb.DELETE and receipt.version is not None:
+            version = Version(receipt.version.body, receipt.version.sense, order.tags, order.homes)
+        changed = replace(record.with_side(order.side, version), ref=receipt.ref or record.ref)
+        if changed.local is not None and changed.remote is not None:
+            if changed.local.body == changed.remote.body and changed.local.homes == changed.remote.homes:
+                changed = replace(changed, base=settle(changed.pair, changed.local, changed.remote))
+        elif order.verb is Verb.DELETE:
+            changed = replace(changed, base=None)
+        with self.ledger.transaction():
+            self.ledger.save([changed])
+            if receipt.ref:
+                if order.verb is Verb.CREATE:
+                    note_made(self.ledger, self.kind.containers.kind, [receipt.ref])
+                self.remote.keys[receipt.ref] = record.key
+                path = self.ledger.folder_path(record.key)
+                self.local.adopt_folder(record.key, path, receipt.ref, self.ledger)
+        self.report.folders.add(order.verb)
+
+
+def _runs(changes: Sequence[Change]) -> Iterator[list[Change]]:
+    """Yield changes that may be carried out together: folders to be made here, none of which lies in another one of them."""
+    run: list[Change] = []
+    for change in changes:
+        together = bool(run) and run[0].stage == change.stage and len(run) < TOGETHER
+        if run and not (together and _makes_here(run[0]) and _makes_here(change)):
+            yield run
+            run = []
+        run.append(change)
+    if run:
+        yield run
+
+
+def _makes_here(change: Change) -> bool:
+    """Tell whether a change is one folder to be made here and nothing else."""
+    return not change.undone and [(order.side, order.verb) for order in change.orders] == [(Side.LOCAL, Verb.CREATE)]
+
+
+def _sentence(change: Change, record: Record, order: Order) -> str:
+    where = "on disk" if order.side is Side.LOCAL else "on the server"
+    return f"{order.verb.value} folder {record.name} {where}: {change.reason}"

@@ -1,0 +1,225 @@
+"""Carry plans out: bodies in a pipeline of batches, one ledger commit a batch, the server before the disk.
+
+After a crash anywhere in here the next look sees what was done, and the next plan has only the rest in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from jmapsync.ledger.intents import announce, superseded
+from jmapsync.planner.model import Change, Side, Verb
+from jmapsync.storage.port import Body, Job, Outcome, Receipt
+from jmapsync.sync.commit import Committer, Work
+from jmapsync.sync.merge_objects import Objects
+from jmapsync.sync.report import Problem
+from jmapsync.sync.threads import complete
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+
+    from jmapsync.ledger import Ledger, Place, Record
+    from jmapsync.sync.mirror import Mirror
+
+BATCH_OCTETS = 6 << 20
+"""Octets of bodies in memory a batch; three batches are under way at a time."""
+BATCH_ITEMS = 1000
+READS_AHEAD = 2
+"""Batches asked for while one is written (measured: more only cost memory)."""
+
+
+@dataclass(slots=True)
+class Executor:
+    """Carries out changes of one kind of one account."""
+
+    mirror: Mirror
+    committer: Committer
+    _bound: set[str] = field(default_factory=set)
+    """The server's ids of emails that turned out to be local messages; see `Outcome.BOUND`."""
+
+    @classmethod
+    def of(cls, mirror: Mirror) -> Executor:
+        """Return what carries changes out in a mirror."""
+        committer = Committer(mirror.kind, mirror.ledger, mirror.report, mirror.clock, mirror.holding)
+        if mirror.codec is not None:
+            committer.objects = Objects(mirror.ledger, mirror.codec)
+        return cls(mirror, committer)
+
+    async def run(self, works: Iterable[Work]) -> None:
+        """Carry out changes; ones that fail are held back by name, and the rest goes on.
+
+        Raises what stops the whole kind: no network, a disk that refuses, a sign-in that is needed.
+        """
+        self._bound.clear()
+        async for batch, bodies in self._ahead(self._batches(works)):
+            await self._batch(batch, bodies)
+
+    def _batches(self, works: Iterable[Work]) -> Iterator[list[Work]]:
+        batch: list[Work] = []
+        octets = 0
+        for work in works:
+            size = work.record.size if work.brings_body or work.sends_body else 0
+            if batch and (len(batch) >= BATCH_ITEMS or octets + size > BATCH_OCTETS):
+                yield batch
+                batch, octets = [], 0
+            batch.append(work)
+            octets += size
+        if batch:
+            yield batch
+
+    async def _ahead(self, batches: Iterator[list[Work]]) -> AsyncIterator[tuple[list[Work], dict[int, Body]]]:
+        """Read bodies of the next batches while one is written."""
+        reads: deque[tuple[list[Work], asyncio.Task[dict[int, Body]]]] = deque()
+        try:
+            for batch in batches:
+                wanted = [work.record for work in batch if work.brings_body]
+                reads.append((batch, asyncio.create_task(self._read(wanted))))
+                if len(reads) > READS_AHEAD:
+                    first, task = reads.popleft()
+                    yield first, await task
+            while reads:
+                first, task = reads.popleft()
+                yield first, await task
+        finally:
+            for _, task in reads:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in reads), return_exceptions=True)
+
+    async def _read(self, wanted: list[Record]) -> dict[int, Body]:
+        if not wanted:
+            return {}
+        mirror, objects = self.mirror, self.committer.objects
+        return await (mirror.remote.read(wanted) if objects is None else objects.read(wanted, mirror.local, mirror.remote))
+
+    async def _batch(self, batch: list[Work], bodies: dict[int, Body]) -> None:
+        ready = []
+        for work in batch:
+            body = bodies.get(work.change.key)
+            if not work.brings_body or (body is not None and (body.data is not None or body.path is not None)):
+                ready.append(work)
+            elif body is None or body.vanished:
+                self.committer.stale[work.change.key] = body.why if body is not None else "the server did not answer for it"
+            else:
+                self.committer.holding.hold_back(work.record, work.change.orders, body.why, body.remedy)
+        ready = [work for work in ready if work.record.ref not in self._bound and self._is_kept(work)]
+        await self._to_server([work for work in ready if work.remote is not None])
+        ready = self._without_bound(ready)
+        await self._to_disk([work for work in ready if work.local is not None], bodies)
+        await complete(self.committer.commit, ready)
+        octets, mirror = sum(one.record.size for one in batch if one.brings_body), self.mirror
+        mirror.progress.advance(mirror.account, mirror.kind.name, len(batch), octets)
+        failure = mirror.local.failure()
+        if failure is not None:
+            raise failure
+
+    def _is_kept(self, work: Work) -> bool:
+        """Put on the shelf what is about to be overwritten; tell whether that is done, or need not be."""
+        kept = work.change.shelve is not Side.LOCAL or self.mirror.shelve(work)
+        if not kept:
+            self.committer.stale[work.change.key] = "the version here that is to be kept cannot be read"
+        return kept
+
+    def _without_bound(self, works: list[Work]) -> list[Work]:
+        """Leave out what is planned for emails that local messages were just found to be: it is to be planned anew."""
+        receipts = [work.remote_receipt for work in works if work.remote_receipt is not None]
+        self._bound |= {str(receipt.ref) for receipt in receipts if receipt.outcome is Outcome.BOUND}
+        return [work for work in works if work.remote_receipt is not None or work.record.ref not in self._bound]
+
+    async def _to_server(self, works: list[Work]) -> None:
+        if not works:
+            return
+        mirror, objects = self.mirror, self.committer.objects
+        kind = mirror.kind.items.kind
+        places = mirror.ledger.places_of([work.change.key for work in works])
+        retired = superseded(mirror.ledger, kind)
+        jobs, intents = [], []
+        for work in works:
+            order = work.remote
+            assert order is not None  # noqa: S101 - chosen for it
+            body, stamp = None, work.record.stamp
+            if work.sends_body:
+                stamp = _date_sent(work.record, places.get(order.key, ()))
+                body = await complete(mirror.local.read, order.key, places.get(order.key, ()))
+            job = Job(order, work.record.ref, stamp, body, superseded=order.key in retired)
+            if objects is not None:
+                job = self._with_edit(objects, work, job)
+            elif body is not None:
+                intents.append(announce(work.record, kind, body.size, int(mirror.clock())))
+            jobs.append(job)
+        with mirror.ledger.transaction():
+            mirror.ledger.intend(intents)
+        idle = {job.order.key: _as_held(job) for job in jobs if _asks_nothing(job)}
+        try:
+            told = await mirror.remote.write([job for job in jobs if job.order.key not in idle])
+        finally:
+            for job in jobs:
+                if job.body is not None and job.body.path is not None:
+                    job.body.path.unlink(missing_ok=True)
+        receipts = idle | {one.key: one for one in told}
+        for work in works:
+            key = work.change.key
+            work.remote_receipt = receipts.get(key) or Receipt(key, Outcome.STALE, why="the server did not answer for it")
+
+    def _with_edit(self, objects: Objects, work: Work, job: Job) -> Job:
+        """Return the job of an object with what is known of it there, and with what is to change, if it is there."""
+        if work.remote is None or work.remote.verb is not Verb.REPLACE or job.body is None:
+            return replace(job, held=objects.held(work))
+        work.edit = objects.edit(work)
+        if work.edit.conflicts:
+            self.mirror.shelve(work)
+        return replace(job, held=objects.held(work), patch=objects.with_data(work.edit.patch, job.body))
+
+    async def _to_disk(self, works: list[Work], bodies: dict[int, Body]) -> None:
+        ready = {Outcome.DONE, Outcome.KEPT}
+        works = [work for work in works if work.remote_receipt is None or work.remote_receipt.outcome in ready]
+        if not works:
+            return
+        places = self.mirror.ledger.places_of([work.change.key for work in works if work.record.local is not None])
+        jobs = []
+        for work in works:
+            order = work.local
+            assert order is not None  # noqa: S101 - chosen for it
+            key = order.key
+            made = work.remote_receipt.stamp if work.remote_receipt is not None else 0
+            jobs.append(Job(order, work.record.ref, made or work.record.stamp, bodies.get(key), tuple(places.get(key, ()))))
+        receipts = await complete(self.mirror.local.write, jobs, self.mirror.ledger)
+        for work, receipt in zip(works, receipts, strict=True):
+            work.local_receipt = receipt
+        for job in jobs:
+            if job.body is not None and job.body.path is not None:
+                job.body.path.unlink(missing_ok=True)
+
+
+def _asks_nothing(job: Job) -> bool:
+    """Tell whether the server holds all that is to be sent: an edit of noise only, or of what it changed too."""
+    order = job.order
+    return job.patch == {} and order.expect is not None and (order.tags, order.homes) == (order.expect.tags, order.expect.homes)
+
+
+def _as_held(job: Job) -> Receipt:
+    return Receipt(job.order.key, Outcome.DONE, job.order.expect, content=job.held)
+
+
+def _date_sent(record: Record, places: Sequence[Place]) -> int:
+    """Return the receivedAt of what is sent, in seconds since the epoch.
+
+    An edited message is a new email, whose file shows when it came to be; any other keeps the date that it has.
+    """
+    edited = record.base is not None and record.local is not None and record.local.body != record.base.local.body
+    return places[0].stamp if edited and places else record.stamp
+
+
+def problems_of(ledger: Ledger, kind: str) -> list[Problem]:
+    """Return the items held back as a report tells them."""
+    return [Problem(one.item, one.why) for one in ledger.problems(kind)]
+
+
+def works_of(changes: Sequence[Change], records: dict[int, Record]) -> Iterator[Work]:
+    """Yield changes with their records."""
+    for change in changes:
+        yield Work(change, records[change.key])

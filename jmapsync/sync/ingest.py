@@ -1,0 +1,400 @@
+"""Take what was seen into the ledger: which observation is which item, trees and cursors in one transaction.
+
+Nothing here decides what is to be done. An echo of our own write compares equal and changes no row.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from jmapsync.errors import SuspendedError
+from jmapsync.formats.instances import INSTANCES
+from jmapsync.ledger import Ledger, Record
+from jmapsync.ledger.intents import made
+from jmapsync.planner.model import NO_TAGS, NOTHING, Side, Version
+from jmapsync.storage.port import Trouble
+from jmapsync.sync.quarantine import DEFAULT, RIGHTS, ROLES, note_of
+from jmapsync.sync.unpaired_containers import Waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from jmapsync.kinds import Kind
+    from jmapsync.storage.port import Folder, Observation, Remote, Seen
+    from jmapsync.sync.mailbox_filter import Scope
+    from jmapsync.sync.quarantine import Holding
+
+BLOB = b"urn:jmapsync:blob:"
+INSTANCES_OF = f'"{INSTANCES}":'.encode()
+_OTHER_PART = "single occurrences of a series have the UID of another event, here {}; both stay as they are: remove one"
+LIKELY_BLOB = 50_000
+"""Octets that data on the server is taken to have, which a card or an event only names."""
+PAGE = 1000
+"""Items read from the ledger at a time."""
+FEW = 3
+PERCENT = 20
+"""From more than so many messages on, and so many of a hundred, other content under known ids means another server."""
+
+
+@dataclass(slots=True)
+class Absorber:
+    """Takes observations of one kind into the ledger."""
+
+    kind: Kind
+    ledger: Ledger
+    remote: Remote
+    holding: Holding
+    adopt_folder: Callable[[int, str, str], None]
+    """Told the key, path and server id of a local folder when they become known."""
+    scope: Scope
+    _gone: set[int] = field(default_factory=set)
+    """Containers that this run saw to be gone on the server."""
+
+    def load(self) -> None:
+        """Give the remote side the containers and roles known from earlier looks."""
+        self.remote.keys.update(self.ledger.keys_by_ref(self.kind.containers.kind))
+        self.remote.roles.update(json.loads(self.ledger.note(note_of(ROLES, self.kind.name)) or "{}"))
+        self.scope.load()
+
+    # the server's side
+
+    def bereft(self) -> list[str]:
+        """Return the ids of the items that the server is believed to have in a container which it has no longer."""
+        gone, self._gone = self._gone, set()
+        if not gone:
+            return []
+        kind, after, refs = self.kind.items.kind, 0, list[str]()
+        while records := self.ledger.all(kind, after=after, limit=PAGE):
+            after = records[-1].key
+            refs += [str(one.ref) for one in records if one.remote is not None and one.remote.homes & gone]
+        return refs
+
+    def unanswered(self) -> list[str]:
+        """Begin a look and return the ids that an earlier one got no answer for, or has not told of yet."""
+        self.remote.unread = self.holding.has_unread_containers()
+        return sorted(self.holding.unanswered() | self._out_of_sight() | made(self.ledger, self.kind.items.kind))
+
+    def _out_of_sight(self) -> set[str]:
+        """Return the ids of what was named because its containers cannot be seen: where those appear, no change tells of it."""
+        records = self.ledger.records(list(self.holding.problems())).values()
+        return {str(one.ref) for one in records if one.remote is not None and one.ref is not None and not one.remote.homes}
+
+    def take_remote(self, page: Observation) -> None:
+        """Take in one page of a look at the server."""
+        with self.ledger.transaction():
+            if page.folders or page.gone_folders or page.folders_whole:
+                self._remote_folders(page)
+            if self.kind.items.mergeable:  # what is there may have the uid of what is gone
+                self._gone_on_server(page.gone_refs)
+            page.problems += self._remote_items(page.items)
+            if not self.kind.items.mergeable:
+                self._gone_on_server(page.gone_refs)
+            self.holding.take_answers(page)
+            if page.cursor:
+                self.ledger.set_cursor(self.kind.name, Side.REMOTE, page.cursor)
+
+    def _remote_folders(self, page: Observation) -> None:
+        kind = self.kind.containers.kind
+        gone = set(page.gone_folders)
+        if page.folders_whole:
+            gone |= self.ledger.refs(kind) - {folder.ref for folder in page.folders} - page.unread
+        roles = {role: ref for role, ref in self.remote.roles.items() if ref not in gone}
+        told = {folder.role for folder in page.folders}
+        folders: list[Folder] = []
+        for one in parents_first(page.folders):
+            roles = {role: ref for role, ref in roles.items() if ref != one.ref}
+            folder = one if "inbox" in told | roles.keys() else _taken_for_inbox(one)
+            if folder.role:
+                roles[folder.role] = folder.ref
+            folders.append(folder)
+        self.remote.roles.clear()
+        self.remote.roles.update(roles)
+        taken = parents_first(self.scope.take(folders, gone, whole=page.folders_whole and not page.unread))
+        known = self.ledger.by_ref(kind, [folder.ref for folder in taken])
+        waiting = Waiting(self.ledger, kind, Side.LOCAL, roles)
+        for folder in taken:
+            self.remote.keys[folder.ref] = self._remote_folder(folder, known.get(folder.ref), waiting)
+        records = self.ledger.by_ref(kind, sorted(gone))
+        self.ledger.save(replace(record, remote=None) for record in records.values())
+        for ref in gone:
+            self.remote.keys.pop(ref, None)
+        self._gone |= {record.key for record in records.values() if record.remote is not None}
+        self.ledger.set_note(note_of(ROLES, self.kind.name), json.dumps(roles, sort_keys=True))
+        for folder in page.folders:
+            if folder.default:
+                self.ledger.set_note(note_of(DEFAULT, self.kind.name), folder.ref)
+        rights = {
+            ref: held
+            for ref, held in json.loads(self.ledger.note(note_of(RIGHTS, self.kind.name)) or "{}").items()
+            if ref not in gone
+        }
+        rights |= {folder.ref: sorted(folder.rights) for folder in page.folders}
+        self.ledger.set_note(note_of(RIGHTS, self.kind.name), json.dumps(rights, sort_keys=True))
+
+    def _remote_folder(self, folder: Folder, known: Record | None, waiting: Waiting) -> int:
+        """Take in one mailbox; one that nobody knew is a local folder of the same place, if there is one."""
+        kind = self.kind.containers.kind
+        parent = self.remote.keys.get(folder.parent)
+        version = _container(folder, parent)
+        if known is None:
+            known = waiting.take(folder, parent)
+        if known is None:
+            record = Record(0, kind, folder.ref, _label(folder), remote=version)
+            return self.ledger.add(record)
+        # One that takes the place of another begins anew: made by somebody, or by us before we died.
+        base = known.base if known.ref == folder.ref else None
+        self.ledger.save([replace(known, ref=folder.ref, remote=version, base=base)])
+        if known.remote is None and known.local is not None:
+            self.adopt_folder(known.key, self.ledger.folder_path(known.key), folder.ref)
+        return known.key
+
+    def _remote_items(self, items: Sequence[Seen]) -> list[Trouble]:
+        """Take in items, and return the trouble with those that are left out, wholly or in part, for want of a container."""
+        kind = self.kind.items.kind
+        refs = [seen.ref for seen in items]
+        known = self.ledger.by_ref(kind, refs)
+        if self.kind.items.mergeable:
+            return self._remote_objects(items, known)
+        self.scope.recall(items, known)
+        _refuse_other_mail(known, items)
+        kept = self.ledger.by_ref(self.kind.kept, [ref for ref in refs if ref not in known])
+        fresh, changed, troubles = [], [], []
+        for seen in items:
+            record = known.get(seen.ref)
+            if seen.ref in kept:
+                continue
+            troubles += _adrift(f"email {seen.ref}", seen, record)
+            if record is None and not seen.version.homes:
+                continue
+            if record is None:
+                label = f"email {seen.ref}"
+                fresh.append(Record(0, kind, seen.ref, label, seen.size, seen.stamp, seen.digest, remote=seen.version))
+                continue
+            if not seen.version.homes and (seen.outside or not _was_here(record)):
+                # It was moved where nothing is mirrored, by the user's wish, or was never here. One that was, and is in no mailbox
+                # that anybody told of, is in sight of nobody (`planner.merge.hidden_on`): that is no reason to take its file away.
+                changed.append(replace(record, remote=None))
+                continue
+            version = seen.version
+            if record.remote is not None and record.remote.body == version.body:
+                version = replace(version, sense=record.remote.sense)
+            elif record.base is not None and record.base.remote.body == version.body:
+                version = replace(version, sense=record.base.remote.sense)
+            if version != record.remote:
+                changed.append(replace(record, remote=version, size=seen.size, stamp=seen.stamp))
+        self.ledger.add_many(fresh)
+        self.ledger.save(changed)
+        return troubles
+
+    def _remote_objects(self, items: Sequence[Seen], known: dict[str, Record]) -> list[Trouble]:
+        """Take in cards or events: one that nobody knew is the file of the same uid, if there is one.
+
+        A server may hold several objects of one uid, as other clients made them, although it should not (RFC 9610, 3; RFC 8984,
+        4.1.2). One is mirrored, the one that was first; the others are named until they are gone, or it is.
+        """
+        kind = self.kind.items.kind
+        waiting = self.ledger.by_digest(kind, [seen.digest for seen in items if seen.digest and seen.ref not in known])
+        contents: dict[int, bytes] = {}
+        files: dict[int, bytes] = {}
+        changed, troubles = [], []
+        held = {uid: str(one.ref) for uid, some in waiting.items() for one in some if uid and one.remote is not None}
+        for seen in items:
+            record = known.get(seen.ref)
+            other = held.setdefault(seen.digest, seen.ref) if seen.digest else seen.ref
+            if record is None and other != seen.ref:
+                troubles.append(_twin(f"{kind} {seen.digest}", seen.ref, other))
+                continue
+            if record is None:
+                record = next((one for one in waiting.get(seen.digest, ()) if one.remote is None), None)
+                if record is not None and self._is_other_part(record, seen):
+                    troubles.append(Trouble(f"{kind} {seen.digest}", _OTHER_PART.format(record.name), seen.ref))
+                    continue
+            troubles += _adrift(f"{kind} {seen.digest or seen.ref}", seen, record)
+            if not seen.version.homes and not _was_here(record):
+                continue
+            size = len(seen.content) + seen.content.count(BLOB) * LIKELY_BLOB
+            if record is None:
+                name = f"{self.kind.items.kind} {seen.digest or seen.ref}"
+                record = Record(0, kind, seen.ref, name, size, seen.stamp, seen.digest, remote=seen.version)
+                key = self.ledger.add(record)
+                contents[key], files[key] = seen.content, seen.file
+                continue
+            contents[record.key], files[record.key] = seen.content, seen.file
+            version = seen.version
+            if record.remote is not None and record.remote.body == version.body:
+                version = replace(version, sense=record.remote.sense)
+            changed.append(replace(record, ref=seen.ref, remote=version, size=size, stamp=seen.stamp))
+        self.ledger.save(changed)
+        self.ledger.contents.put("remote", contents)
+        self.ledger.contents.put("file", files)
+        return troubles
+
+    def _is_other_part(self, record: Record, seen: Seen) -> bool:
+        """Tell whether only one side has single occurrences of a series (Cyrus 3.12 loses which they are): neither is an edit."""
+        here = self.ledger.contents.of([record.key], "local").get(record.key, b"")
+        return bool(here) and (INSTANCES_OF in here) != (INSTANCES_OF in seen.content)
+
+    def _gone_on_server(self, refs: Sequence[str]) -> None:
+        for kind in (self.kind.items.kind, self.kind.kept):
+            records = self.ledger.by_ref(kind, list(refs)).values()
+            self.ledger.save(replace(record, remote=None) for record in records)
+
+    # the disk's side
+
+    def take_local_folders(self, page: Observation) -> None:
+        """Take in the folders of the disk."""
+        if page.folders_same:
+            return
+        kind = self.kind.containers.kind
+        with self.ledger.transaction():
+            keys: dict[str, int] = {}
+            waiting = Waiting(self.ledger, kind, Side.REMOTE, self.remote.roles)
+            records = self.ledger.records([folder.key for folder in page.folders if folder.key is not None])
+            lie = {key: path for key, (path, _) in self.ledger.folders(kind).items()}
+            for folder in parents_first(page.folders):
+                known = records.get(folder.key) if folder.key is not None else None
+                keys[folder.ref] = self._local_folder(folder, keys.get(folder.parent), known, waiting, lie)
+            self.scope.take_folders((keys[folder.ref] for folder in page.folders if folder.bare), page.detached)
+            here = set(keys.values())
+            gone = [
+                replace(record, local=None)
+                for record in self.ledger.all(kind)
+                if record.local is not None and record.key not in here
+            ]
+            self.ledger.save(gone)
+
+    def _local_folder(
+        self, folder: Folder, parent: int | None, known: Record | None, waiting: Waiting, lie: Mapping[int, str]
+    ) -> int:
+        """Take in one folder; one that nobody knew is a mailbox of the same place, if there is one. `lie` is where folders lay."""
+        kind = self.kind.containers.kind
+        version = _container(folder, parent)
+        if known is None:
+            known = waiting.take(folder, parent)
+        if known is None:
+            # A lost ledger finds its folders by their markers.
+            ref = None if self.ledger.by_ref(kind, [folder.marker]) else folder.marker or None
+            key = self.ledger.add(Record(0, kind, ref, folder.ref, local=version))
+        else:
+            key = known.key
+            if known.local is None and known.remote is not None and known.base is None and folder.role == "inbox":
+                version = replace(version, body=known.remote.body, sense=known.remote.body)
+            if version != known.local:
+                self.ledger.save([replace(known, local=version, name=folder.ref)])
+        fresh = known is None or known.local is None
+        if fresh or lie.get(key, "") != folder.ref:
+            self.adopt_folder(key, folder.ref, str(known.ref) if known is not None and known.ref and fresh else "")
+        return key
+
+    def take_local_items(self, look: Observation) -> None:
+        """Take in a look at the messages of the disk."""
+        kind = self.kind.items.kind
+        with self.ledger.transaction():
+            self.ledger.drop_places(look.moved)
+            self.ledger.put_places(look.places)
+            records = self.ledger.records([seen.key for seen in look.items if seen.key is not None] + look.gone)
+            changed = [replace(records[key], local=None) for key in look.gone if key in records]
+            kept = self.ledger.by_digest(self.kind.kept, [seen.digest for seen in look.items if seen.key is None])
+            for seen in look.items:
+                if seen.key is None:
+                    fresh = Record(0, kind, None, seen.ref, seen.size, seen.stamp, seen.digest, local=seen.version)
+                    back = kept.get(seen.digest)
+                    key = self._take_back(back.pop(), fresh) if back else self.ledger.add(fresh)
+                    if seen.content:
+                        self.ledger.contents.put("local", {key: seen.content})
+                    self.ledger.put_places(place._replace(key=key) for place in seen.places)
+                elif seen.key in records:
+                    record = records[seen.key]
+                    if seen.version != record.local:
+                        if record.remote is None:  # else size and date are those of the email, until an edited one takes its place
+                            record = replace(record, size=seen.size, stamp=seen.stamp)
+                        changed.append(replace(record, local=seen.version, digest=seen.digest))
+            self.ledger.save(changed)
+            contents = {seen.key: seen.content for seen in look.items if seen.key is not None and seen.content}
+            self.ledger.contents.put("local", contents)
+            self.holding.take_left_out(look.problems)
+
+    def _take_back(self, kept: Record, fresh: Record) -> int:
+        """Make one item of a file that was put back and the email that had stayed on the server by the user's wish."""
+        self.ledger.save([replace(kept, kind=fresh.kind, name=fresh.name, local=fresh.local)])
+        return kept.key
+
+
+def _was_here(record: Record | None) -> bool:
+    """Tell whether an item is here, or was."""
+    return record is not None and (record.local is not None or record.base is not None)
+
+
+def _adrift(name: str, seen: Seen, record: Record | None) -> list[Trouble]:
+    """Return the trouble with an item some of whose containers cannot be known; one that went out of sight is named by the plan."""
+    if not seen.adrift or seen.outside or (_was_here(record) and not seen.version.homes):
+        return []
+    return [Trouble(name, seen.adrift, seen.ref)]
+
+
+def _twin(name: str, ref: str, other: str) -> Trouble:
+    """Return the trouble with an object whose uid another one has too."""
+    why = f"the server has several objects of this uid: {other} is mirrored, and {ref} is not until one of them is removed there"
+    return Trouble(name, why, ref)
+
+
+def parents_first(folders: Iterable[Folder]) -> list[Folder]:
+    """Return folders so that each comes after its parent; a circle, which no tree has, is cut where it is met."""
+    by_ref = {folder.ref: folder for folder in folders}
+    ordered: dict[str, Folder] = {}
+    for ref in sorted(by_ref):
+        chain: list[Folder] = []
+        at: str = ref
+        while at in by_ref and at not in ordered and all(one.ref != at for one in chain):
+            chain.append(by_ref[at])
+            at = by_ref[at].parent
+        for folder in reversed(chain):
+            ordered[folder.ref] = folder
+    return list(ordered.values())
+
+
+def is_renamed(folder: Folder, known: Version) -> bool:
+    """Tell whether a container is shown otherwise than before, by its name or its colour."""
+    shown = _container(folder, None)
+    return (shown.body, shown.tags) != (known.body, known.tags)
+
+
+def _container(folder: Folder, parent: int | None) -> Version:
+    """Return a container as it was seen; its colour is the one thing about it that either side may change by itself."""
+    homes = frozenset({parent}) if parent is not None else NOTHING
+    return Version(folder.name, folder.name, tags=frozenset({folder.color}) if folder.color else NO_TAGS, homes=homes)
+
+
+def _refuse_other_mail(known: dict[str, Record], items: Sequence[Seen]) -> None:
+    """Raise SuspendedError where many ids stand for other content than before: an email's never changes (RFC 8621, 4.1.1).
+
+    So it looks when an account was moved to another server that counts its emails in the same way (hard case 29).
+    """
+    strange = [
+        seen.ref
+        for seen in items
+        if (record := known.get(seen.ref)) is not None
+        and record.remote is not None
+        and record.remote.body != seen.version.body
+        and record.size != seen.size
+    ]
+    if len(strange) > FEW and len(strange) * 100 > PERCENT * len(known):
+        raise SuspendedError(
+            f"The server holds other messages under {len(strange)} of the {len(known)} ids it was asked about, as a server does"
+            " that the account was moved to. Nothing was written.",
+            advice="Give the account there a new name and path; the mail here stays as it is.",
+        )
+
+
+def _taken_for_inbox(folder: Folder) -> Folder:
+    """Return a folder with the role that its name gives it where no mailbox has that role (hard case 46)."""
+    is_inbox = not folder.role and not folder.parent and folder.name.casefold() == "inbox"
+    return replace(folder, role="inbox") if is_inbox else folder
+
+
+def _label(folder: Folder) -> str:
+    return folder.name or folder.ref

@@ -1,0 +1,214 @@
+"""Hold items back by name, and tell when one is worth another try.
+
+A refusal that only other content can mend waits for that. One that a person has to mend (rights, quota, a missing Trash) is tried
+again when the item, what is to be done with it, the configuration, or the mailboxes' roles and rights changed, and every hour.
+What time mends is tried again by the next run. Nothing is tried twice by one run. What was stale in every round of a run is tried
+again with back-off: a server that says one thing and does another would be asked by each run for ever.
+
+What a look could not see is no item yet: it is known by the server's id or by where it lies, and the next look asks for it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jmapsync.errors import Remedy
+from jmapsync.ledger import HeldBack
+from jmapsync.ledger.codec import encode
+from jmapsync.planner.model import Side
+from jmapsync.sync.item_names import fallback
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from jmapsync.ledger import Ledger, Record
+    from jmapsync.planner.model import Order
+    from jmapsync.storage.port import Observation, Trouble
+
+HOUR = 3600
+FIRST_PAUSE = 300
+"""Seconds until work that stays stale is tried again; from then on as long as it has been stale, up to an hour."""
+LOOK = "look"
+"""The remedy of a problem that the next look at the disk finds gone or finds again."""
+ASK = "ask"
+"""The remedy of a problem that the next look at the server asks about by its id, which stands in `seen`."""
+READ = "read"
+"""The remedy of a problem with a container of the server: the next look at the server reads all of them."""
+LIST = "list"
+"""The remedy of a listing of the server that is not proven whole: the next one."""
+_LISTING = "listing"
+STALE = "stale"
+"""The remedy of a problem that every round of a run found in another state than it expected."""
+RIGHTS = "rights"
+"""The ledger's note of what may be done in each container of the server."""
+ROLES = "roles"
+"""The ledger's note of the server's containers by their roles."""
+DEFAULT = "default"
+"""The ledger's note of the server's id of the address book or calendar that new items go to."""
+
+
+def note_of(name: str, kind: str) -> str:
+    """Return the name of the ledger's note of one kind: containers of two kinds may have the same ids (Stalwart)."""
+    return f"{name}:{kind}"
+
+
+@dataclass(slots=True)
+class Holding:
+    """What is held back of one kind in one run."""
+
+    kind: str
+    ledger: Ledger
+    clock: Callable[[], float]
+    """Seconds since the epoch."""
+    policy: str = ""
+    """What of the configuration decides how orders are carried out."""
+    full: bool = False
+    """True when a person asked to try everything again."""
+    name: Callable[[Record], str] | None = None
+    """Returns what people know an item by."""
+    _tried: dict[int, str] = field(default_factory=dict)
+    _asked: set[str] = field(default_factory=set)
+    """Ids that this look at the server has to answer for, because an earlier one did not."""
+    _silent: set[str] = field(default_factory=set)
+    """Ids that this look at the server got no answer for."""
+
+    # items
+
+    def hold_back(self, record: Record, orders: Sequence[Order], why: str, remedy: Remedy) -> None:
+        """Keep an item that cannot be brought to agree, by name."""
+        seen = self._fingerprint(record, orders)
+        if remedy is Remedy.HUMAN:
+            why = f"{why} (tried again every hour, or at once by sync --full)"
+        self._tried[record.key] = seen
+        self._keep(_item(record.key), self.label(record), why, remedy.value, key=record.key, seen=seen)
+
+    def hold_back_stale(self, record: Record, orders: Sequence[Order], why: str) -> None:
+        """Quarantine an item that the last round of a run still found in another state than it expected."""
+        why = f"{why or 'it is not in the state that was expected'} (tried again later, or at once by sync --full)"
+        seen = self._fingerprint(record, orders)
+        self._keep(_item(record.key), self.label(record), why, STALE, key=record.key, seen=seen)
+
+    def label(self, record: Record) -> str:
+        """Return the name people know an item or a container by."""
+        is_item = record.kind.partition(":")[0] == self.kind
+        return self.name(record) if self.name is not None and is_item else fallback(self.kind, record)
+
+    def release(self, keys: Iterable[int]) -> None:
+        """Forget why items were held back: what was to be done with them is done."""
+        self.ledger.release((self.kind, _item(key)) for key in keys)
+
+    def release_agreed(self) -> None:
+        """Forget why items were held back on which both sides agree now: whoever caused it took it back."""
+        self.ledger.release_agreed(self.kind)
+
+    def problems(self) -> dict[int, HeldBack]:
+        """Return the items held back, by key."""
+        return {one.key: one for one in self.ledger.problems(self.kind) if one.key is not None}
+
+    def is_due(self, record: Record, orders: Sequence[Order], problem: HeldBack | None) -> bool:
+        """Tell whether orders for an item are to be tried now, `problem` being why it was held back, if it was."""
+        if problem is None:
+            return True
+        seen = self._fingerprint(record, orders)
+        if self._tried.get(record.key) == seen:
+            return False
+        if self.full or problem.seen != seen:
+            return True
+        if problem.remedy == Remedy.HUMAN.value:
+            return not 0 <= self.clock() - problem.last < HOUR
+        if problem.remedy == STALE:
+            return not 0 <= self.clock() - problem.last < min(HOUR, max(FIRST_PAUSE, problem.last - problem.since))
+        return problem.remedy != Remedy.NEVER.value
+
+    # what a look could not see
+
+    def unanswered(self) -> set[str]:
+        """Begin a look at the server and return the ids that an earlier one got no answer for."""
+        self._asked = {one.seen for one in self.ledger.problems(self.kind) if one.remedy == ASK}
+        self._silent = set()
+        return set(self._asked)
+
+    def take_answers(self, page: Observation) -> None:
+        """Hold back by name what the server lists but does not answer for, until it does: no delta tells of it again."""
+        self._take_containers(page)
+        if page.unlisted:
+            if page.gone_refs:  # that may be as wrong as the list: no cursor of before would bring it back
+                self.ledger.set_cursor(self.kind, Side.REMOTE, "")
+            again = "" if self.ledger.cursor(self.kind, Side.REMOTE) else "it is listed again by the next run, and "
+            why = f"{page.unlisted}; {again}what it lacks is not taken for deleted"
+            self._keep(_LISTING, "the server's list", why, LIST)
+        elif page.whole or page.cursor:
+            self.ledger.release([(self.kind, _LISTING)])
+        silent = {trouble.ref for trouble in page.problems if not trouble.container}
+        for trouble in page.problems:
+            if not trouble.container:
+                self._keep(_email(trouble.ref), trouble.item, trouble.why, ASK, seen=trouble.ref)
+        answered = (self._asked - self._silent) if page.whole else set[str]()
+        answered |= (self._asked | self._silent) & {*(seen.ref for seen in page.items), *page.gone_refs, *page.others}
+        self.ledger.release((self.kind, _email(ref)) for ref in answered - silent)
+        if answered & self._asked - silent:
+            self._retry_stale()
+        self._silent = (self._silent - answered) | silent
+
+    def _retry_stale(self) -> None:
+        """Have what stayed stale tried again now: a server that gave no answer for something gives it by now."""
+        for one in self.ledger.problems(self.kind):
+            if one.remedy == STALE:
+                self.ledger.hold_back(one._replace(remedy=Remedy.LATER.value))
+
+    def has_unread_containers(self) -> bool:
+        """Tell whether an earlier look met containers of the server that could not be read."""
+        return any(one.remedy == READ for one in self.ledger.problems(self.kind))
+
+    def _take_containers(self, page: Observation) -> None:
+        """Hold back by name the containers that could not be read, and release those that could."""
+        troubles = {_container(trouble.ref): trouble for trouble in page.problems if trouble.container}
+        read = {*map(_container, page.gone_folders), *(_container(folder.ref) for folder in page.folders)}
+        if page.folders_whole:
+            read.update(one.subject for one in self.ledger.problems(self.kind) if one.remedy == READ)
+        self.ledger.release((self.kind, subject) for subject in read - troubles.keys())
+        for subject, trouble in troubles.items():
+            self._keep(subject, trouble.item, trouble.why, READ, seen=trouble.ref)
+
+    def has_left_out(self) -> bool:
+        """Tell whether a look at the disk had to leave anything out: it is not known what the next one has to look at for it."""
+        return any(one.remedy == LOOK for one in self.ledger.problems(self.kind))
+
+    def take_left_out(self, troubles: Sequence[Trouble]) -> None:
+        """Hold back by name what a look at the disk had to leave out, and forget what it did not come upon again."""
+        still = {_place(trouble.item) for trouble in troubles}
+        earlier = [one.subject for one in self.ledger.problems(self.kind) if one.remedy == LOOK]
+        self.ledger.release((self.kind, subject) for subject in earlier if subject not in still)
+        for trouble in troubles:
+            self._keep(_place(trouble.item), trouble.item, trouble.why, LOOK)
+
+    def _keep(self, subject: str, item: str, why: str, remedy: str, *, key: int | None = None, seen: str = "") -> None:
+        now = int(self.clock())
+        self.ledger.hold_back(HeldBack(self.kind, subject, item, key, why, remedy, seen, now, now))
+
+    def _fingerprint(self, record: Record, orders: Sequence[Order]) -> str:
+        """Return what both sides held, what was to be done, and what could be done there."""
+        doing = " ".join(f"{order.side.value} {order.verb.value}" for order in orders)
+        standing = (
+            f"{self.policy} {doing} {self.ledger.note(note_of(ROLES, self.kind))} {self.ledger.note(note_of(RIGHTS, self.kind))}"
+        )
+        sides = (encode(version) if version is not None else "-" for version in (record.local, record.remote))
+        return "|".join((hashlib.sha256(standing.encode()).hexdigest()[:16], *sides))
+
+
+def _item(key: int) -> str:
+    return f"item {key}"
+
+
+def _email(ref: str) -> str:
+    return f"ref {ref}"
+
+
+def _container(ref: str) -> str:
+    return f"container {ref}"
+
+
+def _place(path: str) -> str:
+    return f"place {path}"

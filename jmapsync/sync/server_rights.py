@@ -1,0 +1,50 @@
+"""Read what may not be done on the server out of what its containers said last (`myRights`)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jmapsync.planner.model import ALLOWED, Rights
+from jmapsync.sync.quarantine import RIGHTS, note_of
+
+if TYPE_CHECKING:
+    from jmapsync.kinds import Kind, Needed
+    from jmapsync.ledger import Ledger
+    from jmapsync.storage.port import Remote
+
+
+@dataclass(frozen=True, slots=True)
+class Permits:
+    """What may be done with one kind of one account."""
+
+    kind: Kind
+    ledger: Ledger
+    remote: Remote
+
+    def rights(self) -> Rights:
+        """Return what may not be done, as it was last told."""
+        if self.remote.is_read_only:
+            every = frozenset(record.key for record in self.ledger.all(self.kind.containers.kind))
+            return Rights(every, every, every, every, every, every, every, every, no_top=True)
+        told: dict[str, list[str]] = json.loads(self.ledger.note(note_of(RIGHTS, self.kind.name)) or "{}")
+        names = self.kind.rights
+        known = {
+            self.remote.keys[ref]: frozenset(held) for ref, held in told.items() if ref in self.remote.keys and names.read in held
+        }
+        found = Rights(
+            no_add=_without(names.add, known),
+            no_remove=_without(names.remove, known),
+            no_edit=_without(names.edit, known),
+            no_seen=_without(names.seen, known),
+            no_keywords=_without(names.keywords, known),
+            no_child=_without(names.child, known),
+            no_rename=_without(names.rename, known),
+            no_delete=_without(names.delete, known),
+        )
+        return ALLOWED if found == ALLOWED else found
+
+
+def _without(needed: Needed, known: dict[int, frozenset[str]]) -> frozenset[int]:
+    return frozenset(key for key, held in known.items() if not all(each & held for each in needed))

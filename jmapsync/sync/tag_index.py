@@ -1,0 +1,84 @@
+"""Take part in a run for a tag index: take up what changed there before the plan is made, and show there what came of it.
+
+An index that cannot be used now is left alone and said so: it is as it was at the next run, and what changed is still to be seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from jmapsync.errors import ExitCode
+from jmapsync.storage.notmuch.database import TagsError
+
+if TYPE_CHECKING:
+    from jmapsync.ledger import Ledger
+    from jmapsync.storage.notmuch.observe import TagPage
+    from jmapsync.storage.port import Remote, TagIndex
+    from jmapsync.sync.report import KindReport
+
+DUE = "notmuch:due"
+"""The ledger's note that tags could not be shown."""
+
+
+@dataclass(slots=True)
+class Tagger:
+    """The part of one run."""
+
+    index: TagIndex
+    ledger: Ledger
+    remote: Remote
+    report: KindReport
+    _writes: int = field(init=False)
+    _failed: bool = False
+
+    def __post_init__(self) -> None:
+        """Remember how much was written before."""
+        self._writes = self.ledger.writes
+
+    def take(self) -> bool:
+        """Take up what changed in the index and tell whether anything did."""
+        changed = False
+        if self._failed:
+            return changed
+        archive = self.remote.keys.get(self.remote.roles.get("archive", ""))
+        try:
+            for page in self.index.look(self.ledger, archive):
+                changed = changed or bool(page.versions)
+                self._keep(page)
+        except TagsError as error:
+            self._say(error)
+        return changed
+
+    def _keep(self, page: TagPage) -> None:
+        with self.ledger.transaction():
+            records = self.ledger.records(sorted(page.versions))
+            self.ledger.drop_places(page.moved)
+            self.ledger.put_places(page.places)
+            self.ledger.save(replace(record, local=page.versions[key]) for key, record in records.items())
+            self.ledger.tagged.drop(page.dropped)
+            self.ledger.tagged.put(page.rows, due=False)
+            self.ledger.tagged.put(page.due, due=True)
+            for name, value in page.notes.items():
+                self.ledger.set_note(name, value)
+
+    def show(self) -> None:
+        """Show in the index what this run, or one that could not, changed."""
+        if self.ledger.writes == self._writes and not self.ledger.note(DUE):
+            return
+        try:
+            if not self._failed:
+                self.index.show(self.ledger)
+        except TagsError as error:
+            self._say(error)
+        due = "1" if self._failed else ""
+        if due != self.ledger.note(DUE):
+            self.ledger.set_note(DUE, due)
+
+    def _say(self, error: TagsError) -> None:
+        self._failed = True
+        self.report.sentences.append(str(error))
+        if self.report.exit_code is ExitCode.IN_SYNC:
+            self.report.exit_code = error.exit_code

@@ -1,0 +1,109 @@
+"""The timetable: what is due runs once, and a jump of the clocks or a suspend makes one look, no storm (hard cases 17 and 68)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from jmapsync.daemon.timetable import JUMP, Clocks, Timetable
+from jmapsync.daemon.triggers import Hints
+
+pytestmark = pytest.mark.anyio
+NOON = Clocks(wall=1_700_000_000.0, running=1000.0, since_boot=1000.0)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def later(clocks: Clocks, seconds: float) -> Clocks:
+    return Clocks(clocks.wall + seconds, clocks.running + seconds, clocks.since_boot + seconds)
+
+
+class TestClocks:
+    def test_that_agree_tell_nothing(self) -> None:
+        assert NOON.difference(later(NOON, 2.0)) == ""
+
+    def test_show_a_suspend(self) -> None:
+        asleep = Clocks(NOON.wall + 3600, NOON.running + 2, NOON.since_boot + 3600)
+        assert NOON.difference(asleep) == "the machine was suspended"
+
+    @pytest.mark.parametrize("seconds", [86_400.0, -86_400.0, JUMP + 5])
+    def test_show_that_the_time_was_set(self, seconds: float) -> None:
+        moved = later(NOON, 2.0)
+        assert NOON.difference(replace(moved, wall=moved.wall + seconds)) == "the clock was set"
+
+    def test_do_not_mind_how_a_clock_is_kept_right(self) -> None:
+        moved = later(NOON, 2.0)
+        assert NOON.difference(replace(moved, wall=moved.wall + 0.5)) == ""
+
+    def test_show_that_the_process_was_stopped(self) -> None:
+        assert NOON.difference(later(NOON, 120.0)) == "the daemon was stopped for a while"
+
+
+class Told:
+    def __init__(self) -> None:
+        self.jumps: list[str] = []
+        self.clocks = NOON
+        self.runs = 0
+        self.timetable = Timetable(self.jumps.append, read=lambda: self.clocks)
+
+    def count(self) -> None:
+        self.runs += 1
+
+
+async def test_a_job_runs_in_the_loop_where_hints_may_be_given() -> None:
+    told = Told()
+    hints = Hints(0.1)
+    told.timetable.start()
+    told.timetable.every("poll", 0.05, lambda: hints.wake("it is time"))
+    look = await asyncio.wait_for(hints.next(), 5)
+    told.timetable.stop()
+    assert look.reasons == ["it is time"]
+
+
+async def test_a_job_runs_again_and_again_until_it_is_dropped() -> None:
+    told = Told()
+    told.timetable.every("poll", 0.05, told.count)
+    told.timetable.start()
+    await asyncio.sleep(0.28)
+    assert 3 <= told.runs <= 6
+    told.timetable.drop("poll")
+    told.timetable.drop("poll")
+    before = told.runs
+    await asyncio.sleep(0.12)
+    assert told.runs == before
+    told.timetable.stop()
+
+
+async def test_case_68_a_jump_of_the_clock_is_told_once_and_every_job_is_reckoned_anew() -> None:
+    told = Told()
+    told.timetable.every("poll", 600, told.count)
+    told.timetable.start()
+    told.timetable._scheduler.modify_job("poll", next_run_time=datetime(2099, 1, 1, tzinfo=UTC))
+    told.clocks = replace(later(NOON, 2), wall=NOON.wall - 86_400)
+    told.timetable.watch_clocks()
+    told.timetable.watch_clocks()
+    due = told.timetable.due("poll")
+    assert told.jumps == ["the clock was set"]
+    assert told.runs == 0
+    assert due is not None
+    assert 590 < (due - datetime.now(UTC)).total_seconds() <= 600
+    told.timetable.stop()
+
+
+async def test_a_job_that_was_missed_many_times_runs_once() -> None:
+    told = Told()
+    told.timetable.every("poll", 0.02, told.count)
+    told.timetable.start()
+    await asyncio.sleep(0.03)
+    before = told.runs
+    time.sleep(0.3)  # noqa: ASYNC251  # the loop hangs: fifteen runs are missed
+    await asyncio.sleep(0.015)
+    assert told.runs - before <= 2
+    told.timetable.stop()

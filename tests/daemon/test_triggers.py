@@ -1,0 +1,142 @@
+"""Hints: however many come, one look follows; the disk's wait until it rests, everybody else's do not."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jmapsync.daemon.triggers import RESTLESS, Hints, Look
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+pytestmark = pytest.mark.anyio
+SETTLE = 0.05
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def timed(waiting: Awaitable[Look]) -> tuple[Look, float]:
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    return await waiting, loop.time() - begun
+
+
+async def is_silent(hints: Hints, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(hints.next(), seconds)
+    except TimeoutError:
+        return True
+    return False
+
+
+async def test_ten_thousand_hints_make_one_look() -> None:
+    hints = Hints(SETTLE)
+    for number in range(10_000):
+        hints.wake(f"push {number}")
+        hints.touch("INBOX")
+    look = await hints.next()
+    assert not look.disk_only
+    assert len(look.reasons) < 20
+    assert await is_silent(hints, 3 * SETTLE)
+
+
+async def test_the_server_is_heard_at_once() -> None:
+    hints = Hints(SETTLE)
+    hints.touch("INBOX")
+    hints.wake("push")
+    look, seconds = await timed(hints.next())
+    assert seconds < SETTLE / 2
+    assert look.reasons == ["INBOX changed", "push"]
+
+
+async def test_the_disk_is_looked_at_when_it_rests() -> None:
+    hints = Hints(SETTLE)
+    waiting = asyncio.create_task(timed(hints.next()))
+    for _ in range(4):
+        hints.touch("INBOX")
+        await asyncio.sleep(SETTLE / 2)
+    look, seconds = await waiting
+    assert look.disk_only
+    assert 2 * SETTLE < seconds < RESTLESS * SETTLE
+
+
+async def test_a_disk_that_never_rests_is_looked_at_all_the_same() -> None:
+    hints = Hints(SETTLE)
+    waiting = asyncio.create_task(timed(hints.next()))
+    while not waiting.done():
+        hints.touch("INBOX")
+        await asyncio.sleep(SETTLE / 5)
+    _, seconds = await waiting
+    assert RESTLESS * SETTLE * 0.9 < seconds < 2 * RESTLESS * SETTLE
+
+
+async def test_a_look_for_later_comes_earlier_when_anything_happens() -> None:
+    hints = Hints(SETTLE)
+    hints.wake("try again", after=60, full=True)
+    assert await is_silent(hints, 2 * SETTLE)
+    hints.touch("INBOX")
+    look = await hints.next()
+    assert look.full
+    assert not look.disk_only
+    assert hints.due is None
+
+
+async def test_what_the_hook_touched_is_told_apart_from_what_others_touched() -> None:
+    hints = Hints(SETTLE)
+    hints.touch("INBOX", by_hook=True)
+    assert (await hints.next()).by_hook
+    hints.touch("INBOX", by_hook=True)
+    hints.touch("INBOX")
+    assert not (await hints.next()).by_hook
+
+
+async def test_a_look_that_could_not_be_had_is_due_again_with_all_it_was_asked_for() -> None:
+    hints = Hints(SETTLE)
+    hints.wake("audit", full=True)
+    look = await hints.next()
+    hints.touch("INBOX")
+    hints.give_back(look)
+    again, seconds = await timed(hints.next())
+    assert seconds < SETTLE / 2
+    assert again.full
+    assert again.reasons == ["audit", "INBOX changed"]
+    assert await is_silent(hints, 3 * SETTLE)
+
+
+class TestFolders:
+    """The disk's hints name the folders to look at, as long as nothing asks for more."""
+
+    async def test_a_hint_of_the_disk_names_its_folder(self) -> None:
+        hints = Hints(SETTLE)
+        hints.touch("INBOX")
+        hints.touch("Lists")
+        assert (await hints.next()).folders == {"INBOX", "Lists"}
+
+    async def test_a_change_on_the_server_is_no_reason_to_look_at_the_disk(self) -> None:
+        hints = Hints(SETTLE)
+        hints.wake("push", server_only=True)
+        assert (await hints.next()).folders == set()
+
+    async def test_who_asks_for_a_look_gets_a_look_at_every_folder(self) -> None:
+        hints = Hints(SETTLE)
+        hints.touch("INBOX")
+        hints.wake("it is time for the slow look")
+        hints.wake("push", server_only=True)
+        assert (await hints.next()).folders is None
+
+    async def test_folders_are_remembered_when_a_look_is_given_back(self) -> None:
+        hints = Hints(SETTLE)
+        hints.touch("INBOX")
+        look = await hints.next()
+        hints.touch("Lists")
+        hints.give_back(look)
+        assert (await hints.next()).folders == {"INBOX", "Lists"}
+        hints.give_back(look)
+        hints.wake("it is time for the slow look")
+        assert (await hints.next()).folders is None

@@ -1,0 +1,211 @@
+"""Stand in for the engine before the remote side of one kind of objects: take in what looks show, and order writes."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import itertools
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from msgspec.structs import replace
+
+from jmapsync.formats.conversion import cards, schedules
+from jmapsync.jmap.auth import BasicCredential
+from jmapsync.jmap.client import Client
+from jmapsync.ledger import Record
+from jmapsync.planner.model import NO_TAGS, NOTHING, Order, Side, Verb, Version
+from jmapsync.storage.jmap.objects import ObjectSide, dialect_for
+from jmapsync.storage.port import Body, Folder, Job, Observation, Outcome, Receipt, Seen, Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Collection, Iterable
+
+    from jmapsync.formats.codec import Codec, Object, Patch
+    from jmapsync.jmap.session import Account
+
+CARD: dict[str, Any] = {"@type": "Card", "version": "1.0"}
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
+PHOTO = "data:image/png;base64," + base64.b64encode(PNG).decode()
+CAPABILITIES = {
+    "contacts": ("urn:ietf:params:jmap:contacts", "https://cyrusimap.org/ns/jmap/contacts"),
+    "calendars": ("urn:ietf:params:jmap:calendars",),
+    "tasks": ("urn:ietf:params:jmap:calendars",),
+}
+
+
+@dataclass
+class Look:
+    """All pages of one look."""
+
+    items: dict[str, Seen] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
+    folders: dict[str, Folder] = field(default_factory=dict)
+    gone_folders: list[str] = field(default_factory=list)
+    problems: list[Trouble] = field(default_factory=list)
+    whole: bool = False
+    suspicious: str = ""
+    requests: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.items or self.gone or self.folders or self.problems or self.suspicious)
+
+
+class Room:
+    """One kind of one account, with what the engine would have in its ledger."""
+
+    def __init__(self, url: str, kind: str, user: str = "demo", password: str = "demo") -> None:
+        self._runner = asyncio.Runner()
+        self._numbers = itertools.count(100)
+        self.kind = kind
+        self.client = Client(url, BasicCredential(user, password), max_wait=2.0)
+        session = self.run(self.client.session())
+        offered = next(name for name in CAPABILITIES[kind] if name in session.capabilities)
+        self.account: Account = session.account_for(offered)
+        self.codec: Codec = cards("3.0") if kind == "contacts" else schedules("Task" if kind == "tasks" else "Event")
+        self.side = ObjectSide(self.client, self.account, dialect_for(kind, session, self.account), self.codec)
+        self.cursor = ""
+        self.held: dict[str, Seen] = {}
+        """What the ledger believes to be on the server, by id."""
+        self.folders: dict[str, Folder] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.run(self.client.__aexit__(None, None, None))
+        self._runner.close()
+
+    def run(self, act: Awaitable[Any]) -> Any:  # noqa: ANN401 # whatever the act gives
+        async def waited() -> Any:  # noqa: ANN401
+            return await act
+
+        return self._runner.run(waited())
+
+    # looks
+
+    def look(self, *, whole: bool = False, again: Collection[str] = ()) -> Look:
+        """Look, and take in what is seen as the engine does: a page is kept before the next one is asked for."""
+        look, before = Look(), self.client.requests
+
+        async def take() -> None:
+            async for page in self.side.look(self.cursor, lambda: set(self.held), list(again), whole=whole):
+                self._take(page, look)
+
+        self.run(take())
+        look.requests = self.client.requests - before
+        return look
+
+    def _take(self, page: Observation, look: Look) -> None:
+        for folder in page.folders:
+            self.side.keys.setdefault(folder.ref, next(self._numbers))
+            look.folders[folder.ref] = self.folders[folder.ref] = folder
+        if page.folders_whole:
+            told = {folder.ref for folder in page.folders}
+            for ref in [ref for ref in self.folders if ref not in told]:
+                look.gone_folders.append(ref)
+                del self.folders[ref]
+                self.side.keys.pop(ref)
+        for ref in page.gone_folders:
+            if self.folders.pop(ref, None) is not None:
+                look.gone_folders.append(ref)
+                self.side.keys.pop(ref)
+        for whole in page.items:
+            seen = replace(whole, file=b"")  # the server's file may say when it was written
+            assert seen.digest == json.loads(seen.content)["uid"]
+            if self.held.get(seen.ref) != seen:
+                look.items[seen.ref] = seen
+            self.held[seen.ref] = seen
+        for ref in page.gone_refs:
+            if self.held.pop(ref, None) is not None:
+                look.gone.append(ref)
+        look.problems += page.problems
+        look.whole = look.whole or page.whole
+        look.suspicious = look.suspicious or (page.suspicious if page.gone_refs else "")
+        self.cursor = page.cursor or self.cursor
+
+    def content(self, ref: str) -> Object:
+        """Return the normal form of an object as it was last seen."""
+        found: Object = json.loads(self.held[ref].content)
+        return found
+
+    def ref(self, uid: str) -> str:
+        """Return the server's id of the object with a uid."""
+        (found,) = [seen.ref for seen in self.held.values() if seen.digest == uid]
+        return found
+
+    def by_uid(self, uid: str) -> Object:
+        return self.content(self.ref(uid))
+
+    def key(self, name: str) -> int:
+        """Return the key of the container with a name."""
+        return next(self.side.keys[folder.ref] for folder in self.folders.values() if folder.name == name)
+
+    def home(self) -> int:
+        """Return the key of any container."""
+        return self.side.keys[next(iter(self.folders))]
+
+    # reading
+
+    def read(self, *refs: str) -> list[Body]:
+        kept = {ref: Record(number, self.kind, ref, ref, remote=self.held[ref].version) for number, ref in enumerate(refs)}
+        bodies = self.run(self.side.read(list(kept.values())))
+        return [bodies[record.key] for record in kept.values()]
+
+    def whole(self, ref: str) -> Object:
+        """Return an object's normal form with its data."""
+        (body,) = self.read(ref)
+        assert body.data is not None, body.why
+        found: Object = json.loads(body.data)
+        return found
+
+    # writing
+
+    def to_create(self, item: Object, *homes: int) -> Job:
+        order = self._order(Verb.CREATE, None, homes or (self.home(),))
+        return Job(order, None, 0, Body("", json.dumps(item).encode()))
+
+    def to_patch(self, ref: str, patch: Patch, homes: Iterable[int] | None = None) -> Job:
+        expect = self.held[ref].version
+        order = self._order(Verb.REPLACE, expect, expect.homes if homes is None else homes)
+        return Job(order, ref, 0, Body("", b"{}"), patch=patch, held=self.held[ref].content)
+
+    def to_move(self, ref: str, *homes: int) -> Job:
+        return Job(self._order(Verb.UPDATE, self.held[ref].version, homes), ref, 0, held=self.held[ref].content)
+
+    def to_delete(self, ref: str) -> Job:
+        return Job(self._order(Verb.DELETE, self.held[ref].version, NOTHING), ref, 0)
+
+    def _order(self, verb: Verb, expect: Version | None, homes: Iterable[int]) -> Order:
+        source = Version("B") if verb in {Verb.CREATE, Verb.REPLACE} else None
+        return Order(Side.REMOTE, verb, next(self._numbers), expect, source, NO_TAGS, frozenset(homes), "changed here")
+
+    def write(self, *jobs: Job) -> list[Receipt]:
+        """Carry out jobs, keep what came of them, and return the receipts in the order of the jobs."""
+        told = {receipt.key: receipt for receipt in self.run(self.side.write(list(jobs)))}
+        assert sorted(told) == sorted(job.order.key for job in jobs)
+        for job in jobs:
+            receipt = told[job.order.key]
+            ref = receipt.ref or job.ref
+            if receipt.outcome is Outcome.DONE and ref is not None:
+                if receipt.version is None:
+                    self.held.pop(ref, None)
+                else:
+                    uid = json.loads(receipt.content)["uid"]
+                    self.held[ref] = Seen(ref, receipt.version, len(receipt.content), digest=uid, content=receipt.content)
+        return [told[job.order.key] for job in jobs]
+
+    def done(self, *jobs: Job) -> list[str]:
+        """Carry out jobs that must succeed, and return the ids of their objects."""
+        receipts = self.write(*jobs)
+        assert [(receipt.outcome, receipt.why) for receipt in receipts] == [(Outcome.DONE, "")] * len(jobs)
+        return [str(receipt.ref or job.ref) for job, receipt in zip(jobs, receipts, strict=True)]
+
+    def write_folder(self, verb: Verb, ref: str | None, name: str = "", color: str = "") -> Receipt:
+        tags = frozenset({color} - {""})
+        version = Version(name, name, tags) if name else None
+        order = Order(Side.REMOTE, verb, next(self._numbers), version, version, tags, NOTHING, "changed here")
+        receipt: Receipt = self.run(self.side.write_folder(Job(order, ref, 0)))
+        return receipt

@@ -1,0 +1,228 @@
+"""What a look shows: everything the first time, then what changed, and nothing gone without the server's word for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jmapsync.storage.jmap.objects import changes as look_module
+from tests.storage.jmap.objects.things import added, title_of
+
+if TYPE_CHECKING:
+    from jmapsync.demo import DemoServer, Store
+    from tests.storage.jmap.objects.room import Room
+
+Case = tuple[str, str, bool]
+
+
+def fill(store: Store, kind: str, count: int) -> list[str]:
+    return [store.add(added(kind, f"uid-{number}", f"Number {number}")) for number in range(count)]
+
+
+def test_the_first_look_shows_everything(case: Case, store: Store, room: Room) -> None:
+    ids = fill(store, case[0], 3)
+    look = room.look()
+    assert (sorted(look.items), look.whole, look.problems, look.gone) == (sorted(ids), True, [], [])
+    assert [title_of(case[0], room.content(ref)) for ref in sorted(ids)] == ["Number 0", "Number 1", "Number 2"]
+    assert {seen.version.homes for seen in look.items.values()} == {frozenset({room.home()})}
+    assert list(look.folders) == list(store.collections)
+
+
+def test_what_is_jmaps_own_stays_out_of_the_normal_form(case: Case, store: Store, room: Room) -> None:
+    (ref,) = fill(store, case[0], 1)
+    room.look()
+    content = room.content(ref)
+    assert not {"id", "addressBookIds", "calendarIds", "isDraft", "isOrigin", "blobId", "baseEventId"} & content.keys()
+    assert None not in content.values()
+    assert content["@type"] == {"contacts": "Card", "calendars": "Event", "tasks": "Task"}[case[0]]
+
+
+def test_a_look_with_nothing_new_is_one_request(case: Case, store: Store, room: Room) -> None:
+    fill(store, case[0], 3)
+    room.look()
+    look = room.look()
+    assert (look.is_empty, look.requests) == (True, 1)
+
+
+def test_a_delta_shows_what_another_client_did(case: Case, store: Store, room: Room) -> None:
+    ids = fill(store, case[0], 4)
+    room.look()
+    store.edit(ids[0], {"name/full": "New"} if case[0] == "contacts" else {"title": "New"})
+    store.delete(ids[1])
+    fresh = store.add(added(case[0], "uid-fresh"))
+    look = room.look()
+    assert (sorted(look.items), look.gone, look.problems) == (sorted([ids[0], fresh]), [ids[1]], [])
+    assert title_of(case[0], room.content(ids[0])) == "New"
+    assert not look.folders
+
+
+def test_a_delta_equals_a_whole_look(case: Case, store: Store, room: Room) -> None:
+    ids = fill(store, case[0], 5)
+    room.look()
+    store.delete(ids[0])
+    store.add(added(case[0], "uid-more"))
+    room.look()
+    held = dict(room.held)
+    look = room.look(whole=True)
+    assert (look.items, look.gone, room.held) == ({}, [], held)
+
+
+def test_containers_are_made_renamed_and_removed(case: Case, store: Store, room: Room) -> None:
+    room.look()
+    ref = store.create_collection("Work")
+    assert room.look().folders[ref].name == "Work"
+    store.edit_collection("Work", name="Arbeit")
+    assert room.look().folders[ref].name == "Arbeit"
+    store.delete_collection("Arbeit")
+    assert room.look().gone_folders == [ref]
+
+
+def test_an_object_in_a_container_just_made_has_a_home(case: Case, store: Store, room: Room) -> None:
+    room.look()
+    store.create_collection("Work")
+    ref = store.add(added(case[0], "uid-1"), collections=["Work"])
+    look = room.look()
+    assert look.items[ref].version.homes == {room.key("Work")}
+
+
+def test_a_move_shows_as_another_home(case: Case, store: Store, room: Room) -> None:
+    (ref,) = fill(store, case[0], 1)
+    store.create_collection("Work")
+    room.look()
+    store.move(ref, "", "Work")
+    assert room.look().items[ref].version.homes == {room.key("Work")}
+
+
+def test_a_listing_cut_short_makes_nothing_vanish(case: Case, server: DemoServer, store: Store, room: Room) -> None:
+    """Hard case 23: a server gives fewer ids than it has, without a word."""
+    ids = fill(store, case[0], 8)
+    room.look()
+    server.faults.truncated_query.arm(2, only={store.model.item})
+    server.faults.missing_total.arm()
+    look = room.look(whole=True)
+    assert (look.gone, sorted(room.held)) == ([], sorted(ids))
+
+
+def test_objects_left_out_of_an_answer_are_asked_for_again(case: Case, server: DemoServer, store: Store, room: Room) -> None:
+    """Hard case 24: `/get` leaves ids out, and says nothing of them."""
+    ids = fill(store, case[0], 4)
+    server.faults.missing_in_get.arm(1, only={store.model.item}, times=1)
+    look = room.look()
+    assert (sorted(look.items), look.problems) == (sorted(ids), [])
+
+
+def test_an_object_that_is_never_answered_for_is_a_problem_and_not_gone(
+    case: Case, server: DemoServer, store: Store, room: Room
+) -> None:
+    ids = fill(store, case[0], 2)
+    room.look()
+    server.faults.missing_in_get.arm(1, only={store.model.item})
+    look = room.look(whole=True)
+    assert look.gone == []
+    assert {trouble.ref for trouble in look.problems} <= set(ids)
+    assert look.problems
+    server.faults.missing_in_get.disarm()
+    assert room.look(again=[trouble.ref for trouble in look.problems]).problems == []
+
+
+@pytest.mark.parametrize("error", ["cannotCalculateChanges", "serverFail", "invalidArguments"])
+def test_changes_that_cannot_be_had_lead_to_a_whole_look(
+    case: Case, server: DemoServer, store: Store, room: Room, error: str
+) -> None:
+    from jmapsync.demo import MethodError  # noqa: PLC0415
+
+    ids = fill(store, case[0], 3)
+    room.look()
+    store.delete(ids[0])
+    server.faults.method_error.arm(MethodError(error), times=1, only={f"{store.model.item}/changes"})
+    look = room.look()
+    assert (look.gone, look.whole, look.suspicious) == ([ids[0]], True, "")
+
+
+def test_changes_that_do_not_move_lead_to_a_whole_look(case: Case, server: DemoServer, store: Store, room: Room) -> None:
+    ids = fill(store, case[0], 3)
+    room.look()
+    store.delete(ids[0])
+    server.faults.stuck_changes.arm(only={store.model.item}, times=1)
+    look = room.look()
+    assert (look.gone, look.whole) == ([ids[0]], True)
+
+
+def test_what_is_told_to_be_created_and_destroyed_is_asked_for(case: Case, server: DemoServer, store: Store, room: Room) -> None:
+    """Where an id is made of the uid it may come back (Cyrus 3.6 and 3.12), so only the object itself tells."""
+    ids = fill(store, case[0], 2)
+    room.look()
+    store.delete(ids[0])
+    server.faults.created_and_destroyed.arm(only={store.model.item}, times=1)
+    assert (room.look().gone, sorted(room.held)) == ([ids[0]], [ids[1]])
+
+
+def test_a_server_that_lost_everything_is_doubted(case: Case, server: DemoServer, store: Store, room: Room) -> None:
+    ids = fill(store, case[0], 5)
+    room.look()
+    for ref in ids:
+        store.delete(ref)
+    look = room.look(whole=True)
+    assert sorted(look.gone) == sorted(ids)
+    assert "disappeared" in look.suspicious
+
+
+def test_many_objects_come_in_pages(case: Case, server: DemoServer, store: Store, room: Room) -> None:
+    server.limits.max_objects_in_get = 7
+    ids = fill(store, case[0], 30)
+    assert sorted(room.look().items) == sorted(ids)
+    for ref in ids[:20]:
+        store.delete(ref)
+    fresh = [store.add(added(case[0], f"more-{number}")) for number in range(20)]
+    look = room.look()
+    assert (sorted(look.items), sorted(look.gone)) == (sorted(fresh), sorted(ids[:20]))
+
+
+def test_a_cursor_of_another_server_is_not_believed(case: Case, store: Store, room: Room) -> None:
+    fill(store, case[0], 1)
+    room.look()
+    room.cursor = room.cursor.replace("127.0.0.1", "elsewhere.example")
+    assert room.look().whole
+
+
+@pytest.mark.parametrize("cursor", ["{}", "nonsense", '{"email": "1", "mailbox": "2"}'])
+def test_a_cursor_that_is_none_leads_to_a_whole_look(case: Case, room: Room, cursor: str) -> None:
+    room.cursor = cursor
+    assert room.look().whole
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_was_made_anew_under_its_uid_is_told_after_what_is_gone(case: Case, store: Store, room: Room, *, whole: bool) -> None:
+    """Another client restores a card: it has another id and the same uid, and is the same item for us."""
+    (old,) = fill(store, case[0], 1)
+    room.look()
+    store.delete(old)
+    store.add(added(case[0], "uid-between"))
+    new = store.add(added(case[0], "uid-0", "Restored"))
+    if new == old:
+        return  # Cyrus makes ids of uids
+    order: list[str] = []
+
+    async def take() -> None:
+        async for page in room.side.look(room.cursor, lambda: set(room.held), whole=whole):
+            order.extend(seen.ref for seen in page.items)
+            order.extend(page.gone_refs)
+            assert not page.problems
+
+    room.run(take())
+    assert order.index(old) < order.index(new)
+
+
+def test_a_list_of_containers_that_may_be_cut_makes_none_vanish(
+    case: Case, server: DemoServer, store: Store, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stalwart cuts `/get` with `ids: null` at 500 without a word."""
+    monkeypatch.setattr(look_module, "SILENTLY_CUT", 3)
+    made = [store.create_collection(f"C{number}") for number in range(5)]
+    room.look()
+    server.faults.truncated_get.arm(3, only={store.model.collection})
+    store.delete_collection("C4")
+    look = room.look()
+    assert look.gone_folders == [made[4]]
+    assert room.look(whole=True).gone_folders == []

@@ -1,0 +1,134 @@
+"""Drive the mirror of one account's contacts, calendars and tasks in a test: folders, a state folder, and `sync`."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.app.account import AccountRun, Sides
+from jmapsync.app.sides import CAPABILITIES
+from jmapsync.formats.conversion import FileCodec, cards, schedules
+from jmapsync.jmap.auth import BasicCredential
+from jmapsync.jmap.client import Client
+from jmapsync.jmap.session import Session
+from jmapsync.kinds.calendars import CALENDARS
+from jmapsync.kinds.contacts import CONTACTS
+from jmapsync.kinds.tasks import TASKS
+from jmapsync.ledger import AccountLock, Ledger, Shelved
+from jmapsync.planner import Limits
+from jmapsync.storage.jmap.objects import ObjectSide, dialect_for
+from jmapsync.storage.vdir.side import VdirSide
+from jmapsync.sync.options import Options
+from jmapsync.sync.report import AccountReport, KindReport, Silent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import httpx
+
+    from jmapsync.kinds import Kind
+
+KINDS: dict[str, tuple[Kind, FileCodec]] = {
+    "contacts": (CONTACTS, cards("3.0")),
+    "calendars": (CALENDARS, schedules("Event")),
+    "tasks": (TASKS, schedules("Task")),
+}
+
+
+@dataclass
+class Desk:
+    """The folders of an account under test; `sync` runs what `jmapsync sync` runs."""
+
+    url: str
+    base: Path
+    kinds: tuple[str, ...] = tuple(KINDS)
+    limits: Limits = field(default_factory=lambda: Limits(25, 20))
+    transport: httpx.AsyncBaseTransport | None = None
+    wrap: Callable[[Any], Any] = lambda part: part
+    """Given the ledger and both sides of a run; what it returns is used instead."""
+    session: bytes | None = None
+    max_wait: float = 5.0
+    requests: int = 0
+
+    def sync(self, *, allow_deletes: bool = False, full: bool = False) -> dict[str, KindReport]:
+        """Run once, whatever comes of it, and return the report of each kind."""
+        return asyncio.run(self._run(Options(allow_deletes=allow_deletes, full=full))).kinds
+
+    def settle(self, *, echo: int = 3) -> None:
+        """Run until nothing is written; fail if anything is held back, or written after what was written came back.
+
+        The run after a write asks again for what the server made of it: once for each kind of the data type that changed;
+        `echo` is how many requests it may take.
+        """
+        self.assert_well(self.sync())
+        for most in (echo, 1):
+            again = self.sync()
+            self.assert_well(again)
+            assert writes(again) == 0
+            assert self.requests <= most
+
+    @staticmethod
+    def assert_well(reports: dict[str, KindReport]) -> None:
+        """Fail unless every kind was synchronised without a word."""
+        for kind, report in reports.items():
+            assert (report.state.value, report.problems, report.sentences, report.conflicts) == ("synced", [], [], 0), kind
+
+    async def _run(self, options: Options) -> AccountReport:
+        state = self.base / "state"
+        state.mkdir(exist_ok=True)
+        with AccountLock(state / "lock", "test"):
+            kept = Session.from_json(self.session) if self.session else None
+            plain = Ledger.open(state / "ledger.sqlite")
+            ledger = self.wrap(plain)
+            client = Client(
+                self.url, BasicCredential("demo", "demo"), session=kept, max_wait=self.max_wait, transport=self.transport
+            )
+            async with client:
+                try:
+                    session = await client.session()
+                    run = AccountRun("test", state, ledger, self.limits, options, Silent())
+                    await run.run([self._sides(kind, client, session) for kind in self.kinds], client.together)
+                    self.session = (await client.session()).to_json()
+                    return run.report
+                finally:
+                    self.session = None if client.session_changed else self.session
+                    self.requests = client.requests
+                    plain.close()
+
+    def _sides(self, name: str, client: Client, session: Session) -> Sides:
+        kind, codec = KINDS[name]
+        account = session.account_for(CAPABILITIES[name][0])
+        remote = ObjectSide(client, account, dialect_for(name, session, account), codec)
+        return Sides(kind, account.id, self.wrap(VdirSide(self.base / name, name, codec)), self.wrap(remote), codec)
+
+    def files(self, kind: str) -> list[Path]:
+        """Return the files of a kind."""
+        return sorted((self.base / kind).glob(f"[!.]*/[!.]*{KINDS[kind][1].suffix}"))
+
+    def file(self, kind: str, uid: str) -> Path:
+        """Return the one file of an item."""
+        [found] = [file for file in self.files(kind) if f"UID:{uid}\r\n" in file.read_bytes().decode()]
+        return found
+
+    def shelf(self) -> list[tuple[Shelved, bytes]]:
+        """Return what lies on the shelf, with its bytes."""
+        ledger = Ledger.open_readonly(self.base / "state" / "ledger.sqlite")
+        assert ledger is not None
+        try:
+            return [(one, (self.base / "state" / "shelf" / str(one.id)).read_bytes()) for one in ledger.shelf()]
+        finally:
+            ledger.close()
+
+
+def writes(reports: dict[str, KindReport]) -> int:
+    """Return how much was written on either side."""
+    return sum(one.to_disk.total + one.to_server.total + one.folders.total for one in reports.values())
+
+
+def change(file: Path, old: str, new: str) -> None:
+    """Edit a file as a person does."""
+    content = file.read_bytes()
+    assert old.encode() in content, content.decode()
+    file.write_bytes(content.replace(old.encode(), new.encode(), 1))
