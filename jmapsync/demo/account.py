@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from jmapsync.demo.content import Content, SyntheticMessage, mail_like_size, read_content
 from jmapsync.demo.freedoms import NONE
+from jmapsync.demo.identity_methods import VACATION_DEFAULTS
 from jmapsync.demo.mail import MailStore
 from jmapsync.demo.models import CALENDAR_MODEL, CONTACT_MODEL
 from jmapsync.demo.store import Backup, Store
+from jmapsync.demo.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -71,6 +73,7 @@ class Account(MailStore):
         self.is_read_only = False
         self.identities: list[JsonObject] = [{"id": "i1", "name": "", "email": dialect.identity, "mayDelete": False}]
         """Whom the user may send as."""
+        self.vacation: JsonObject = dict(VACATION_DEFAULTS)
         self.submissions: dict[str, JsonObject] = {}
         self.sent: list[SentMessage] = []
         """What left, the oldest first."""
@@ -139,7 +142,8 @@ class Account(MailStore):
     def unhide(self, email_id: str) -> None:
         """Let a hidden message come back under its id, which `/changes` then tells as updated (seen on Cyrus)."""
         with self.transaction():
-            self._insert(self._hidden.pop(email_id))
+            email = self._hidden.pop(email_id)
+            self._insert(email, read_content(self.blobs[email.blob_id]))
 
     def create_mailbox(self, path: str, *, role: str | None = None) -> str:
         """Make a mailbox in the parent its path names, which must exist, and return its id."""
@@ -203,9 +207,11 @@ class Account(MailStore):
             self.logs = copy.deepcopy(backup.logs)
             self.contacts.restore(backup.contacts)
             self.calendars.restore(backup.calendars)
-            self._by_blob = {}
+            self._by_blob, self.threads = {}, Threads()
             for email in self.emails.values():
                 self._by_blob.setdefault(email.blob_id, []).append(email.id)
+                data = read_content(self.blobs[email.blob_id])
+                self.threads.add(email.id, data, lambda: "", email.thread_id)
             self._counts_changed.clear()
             self.version += 1
             self._dirty = True

@@ -71,6 +71,12 @@ def run_changes(context: Context, arguments: ChangesArguments, type_name: str) -
     return result
 
 
+def changes_since(account: Account, state: str, type_name: str) -> ChangePage:
+    """Return all that changed since a state; raise MethodError for one this server cannot answer."""
+    span = _parse(account, state, type_name, downward=False)
+    return account.logs[type_name].page(span.since, until=span.until)
+
+
 def _parse(account: Account, text: str, type_name: str, *, downward: bool) -> _Span:
     """Return the span a state asks for; raise MethodError for one this server cannot answer."""
     log = account.logs[type_name]

@@ -16,6 +16,7 @@ MAIL = "urn:ietf:params:jmap:mail"
 BLOB = "urn:ietf:params:jmap:blob"
 SIEVE = "urn:ietf:params:jmap:sieve"
 SUBMISSION = "urn:ietf:params:jmap:submission"
+VACATION = "urn:ietf:params:jmap:vacationresponse"
 WEBSOCKET = "urn:ietf:params:jmap:websocket"
 CONTACTS = "urn:ietf:params:jmap:contacts"
 CALENDARS = "urn:ietf:params:jmap:calendars"
@@ -100,6 +101,11 @@ class Dialect:
     """After a mailbox is destroyed, earlier Email states cannot be calculated from (Cyrus)."""
 
     # Messages
+    email_sorts: tuple[str, ...] = (
+        *("receivedAt", "size", "from", "to", "subject", "sentAt"),
+        *("hasKeyword", "allInThreadHaveKeyword", "someInThreadHaveKeyword"),
+    )
+    """What `Email/query` sorts by, as the session tells; the default is Stalwart's."""
     email_ids: Literal["serial", "content"] = "serial"
     """`content`: the id follows from the message's digest, so equal content is one Email (Cyrus)."""
     import_rules: Literal["rfc", "james"] = "rfc"
@@ -291,6 +297,7 @@ JAMES = dataclasses.replace(
     websocket=True,
     version="jmapVersion=rfc-8621",
     query_rules="james",
+    email_sorts=("receivedAt", "sentAt", "size", "from", "to", "subject"),
     ways=Freedoms(state_form="opaque", total="never", query_state="page", past_the_end="as asked", blob_ids="apart"),
     garbage_state="invalidArguments",
     mailbox_destruction="silent",

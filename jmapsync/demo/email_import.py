@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.content import blob_id_of, mask_8bit_header, read_content
-from jmapsync.demo.email_set import checked_keywords, checked_mailboxes, read_set
+from jmapsync.demo.email_checks import checked_keywords, checked_mailboxes, may_add, read_set
+from jmapsync.demo.email_create import received_at
 from jmapsync.demo.problems import JsonObject, MethodError, SetError, invalid_properties
-from jmapsync.demo.records import parse_utc_date
 from jmapsync.demo.standard import check_size
 from jmapsync.demo.wire import Arguments
 
@@ -82,12 +81,8 @@ def _import_one(context: Context, account: Account, wish: JsonObject) -> JsonObj
     if account.dialect.import_rules == "james" and len(homes) > 1:
         raise SetError("invalidArguments", "Email/import so far only supports a single mailboxId")
     keywords = checked_keywords(context, read_set(wish.get("keywords") or {}, "keywords"))
-    try:
-        moment = int(time.time()) if wish.get("receivedAt") is None else parse_utc_date(wish["receivedAt"])
-    except ValueError:
-        raise invalid_properties("receivedAt") from None
-    if not all(account.mailboxes[home].rights["mayAddItems"] for home in homes):
-        raise SetError("forbidden")
+    moment = received_at(wish)
+    may_add(account, homes)
     message = read_content(content)
     check_message(message, bare_newlines=account.dialect.bare_newlines == "accept")
     if (rewrite := context.service.faults.rewrite_imports.take()) is not None:

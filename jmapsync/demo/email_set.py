@@ -1,28 +1,27 @@
-"""Carry out `Email/set`: patches of keywords and mailboxes, and destruction (RFC 8621, section 4.6)."""
+"""Carry out `Email/set`: creation, patches of keywords and mailboxes, and destruction (RFC 8621, section 4.6)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jmapsync.demo.email_checks import check_rights, checked_keywords, checked_mailboxes, read_set
+from jmapsync.demo.email_create import create_email
 from jmapsync.demo.problems import JsonObject, SetError, invalid_properties
-from jmapsync.demo.records import format_utc_date, is_keyword
+from jmapsync.demo.records import format_utc_date
 from jmapsync.demo.standard import SetArguments, SetRun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from jmapsync.demo.account import Account
     from jmapsync.demo.records import Email
     from jmapsync.demo.wire import Context
 
 
 def set_emails(context: Context, arguments: SetArguments) -> JsonObject:
-    """Answer `Email/set`; building a message from parts is refused, importing one is the way here."""
+    """Answer `Email/set`."""
     account = context.writable_account(arguments.account_id)
     with account.transaction():
         run = _EmailRun(context, account, arguments, "Email")
-        for key in run.create:
-            run.attempt("create", key, _refuse_creation)
+        for key, wish in run.create.items():
+            run.attempt("create", key, lambda key=key, wish=wish: run.add(key, wish))  # type: ignore[misc]
         for key, patch in run.update.items():
             run.attempt("update", key, lambda key=key, patch=patch: run.change(key, patch))  # type: ignore[misc]
         for key in run.destroy:
@@ -32,6 +31,11 @@ def set_emails(context: Context, arguments: SetArguments) -> JsonObject:
 
 class _EmailRun(SetRun):
     """One `Email/set`."""
+
+    def add(self, key: str, wish: JsonObject) -> None:
+        """Create one message."""
+        self.created[key] = create_email(self.context, self.account, wish)
+        self.context.created_ids[key] = self.created[key]["id"]
 
     def change(self, key: str, patch: JsonObject) -> None:
         """Change one message."""
@@ -75,54 +79,6 @@ class _EmailRun(SetRun):
     def _find(self, key: str) -> Email | None:
         email_id = self.context.resolve_id(key) if self.account.dialect.creation_ids_as_keys else key
         return self.account.emails.get(email_id or "")
-
-
-def checked_keywords(context: Context, keywords: Iterable[str]) -> frozenset[str]:
-    """Return keywords in lower case; raise SetError for one that is none, or for too many."""
-    keywords = list(keywords)
-    if wrong := [keyword for keyword in keywords if not is_keyword(keyword)]:
-        raise invalid_properties(*(f"keywords/{keyword}" for keyword in wrong))
-    lowered = frozenset(keyword.lower() for keyword in keywords)
-    limit = context.service.limits.max_keywords_per_email
-    if limit is not None and len(lowered) > limit:
-        raise SetError("tooManyKeywords", maxKeywords=limit)
-    return lowered
-
-
-def checked_mailboxes(
-    context: Context, account: Account, names: Iterable[str], present: frozenset[str] = frozenset()
-) -> frozenset[str]:
-    """Return mailbox ids with creation ids resolved; raise SetError if none is left, one is unknown or they are many."""
-    homes = set()
-    for name in names:
-        mailbox_id = context.resolve_id(name)
-        if mailbox_id is None or (mailbox_id not in account.mailboxes and mailbox_id not in present):
-            raise invalid_properties("mailboxIds", description=f"There is no mailbox {name!r}.")
-        homes.add(mailbox_id)
-    if not homes:
-        raise invalid_properties("mailboxIds", description="A message is in at least one mailbox.")
-    limit = context.service.limits.max_mailboxes_per_email
-    if limit is not None and len(homes) > limit:
-        raise SetError("tooManyMailboxes")
-    return frozenset(homes)
-
-
-def check_rights(account: Account, message: Email, homes: frozenset[str], keywords: frozenset[str]) -> None:
-    """Raise SetError `forbidden` where a change needs a right that some mailbox does not give."""
-    needed = {(home, "mayAddItems") for home in homes - message.mailbox_ids}
-    needed |= {(home, "mayRemoveItems") for home in message.mailbox_ids - homes}
-    changed = keywords ^ message.keywords
-    for home in message.mailbox_ids:
-        if "$seen" in changed:
-            needed.add((home, "maySetSeen"))
-        if changed - {"$seen"}:
-            needed.add((home, "maySetKeywords"))
-    if not all(account.mailboxes[home].rights[right] for home, right in needed):
-        raise SetError("forbidden")
-
-
-def _refuse_creation() -> None:
-    raise SetError("forbidden", "Messages are imported here, not built.")
 
 
 def _immutable(message: Email) -> JsonObject:
@@ -170,10 +126,3 @@ def _patched(present: frozenset[str], patch: JsonObject, name: str, *, unescape:
         else:
             raise invalid_properties(path)
     return frozenset(members)
-
-
-def read_set(value: object, name: str) -> frozenset[str]:
-    """Return the members of a JSON set; raise SetError for a value other than true."""
-    if not isinstance(value, dict) or any(marker is not True for marker in value.values()):
-        raise invalid_properties(name)
-    return frozenset(value)

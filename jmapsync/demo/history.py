@@ -62,6 +62,10 @@ class ChangeLog:
         if len(self._ids) > self.bound + self.bound // 4:
             self.forget(len(self._ids) - self.bound)
 
+    def know(self, record_id: str) -> None:
+        """Note that a record was there before the log began."""
+        self._born.setdefault(record_id, 0)
+
     def forget(self, count: int | None = None) -> None:
         """Drop the oldest `count` entries, all of them by default; states before that become unanswerable."""
         count = len(self._ids) if count is None else count

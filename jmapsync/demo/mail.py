@@ -11,6 +11,7 @@ from jmapsync.demo.freedoms import NONE, form_id
 from jmapsync.demo.history import ChangeLog
 from jmapsync.demo.models import MODELS
 from jmapsync.demo.records import Email, Mailbox
+from jmapsync.demo.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -18,8 +19,14 @@ if TYPE_CHECKING:
     from jmapsync.demo.dialect import Dialect
     from jmapsync.demo.freedoms import Freedoms
 
-_MAIL_TYPES = ("Email", "Mailbox")
-_FAMILIES = (_MAIL_TYPES, ("EmailSubmission",), *((model.collection, model.item) for model in MODELS))
+_MAIL_TYPES = ("Email", "Mailbox", "Thread")
+_FAMILIES = (
+    _MAIL_TYPES,
+    ("EmailSubmission",),
+    ("Identity",),
+    ("VacationResponse",),
+    *((model.collection, model.item) for model in MODELS),
+)
 
 
 class MailStore:
@@ -33,6 +40,7 @@ class MailStore:
         self.emails: dict[str, Email] = {}
         self.mailboxes: dict[str, Mailbox] = {}
         self.blobs: dict[str, Content] = {}
+        self.threads = Threads()
         self.logs = {name: ChangeLog(history) for family in _FAMILIES for name in family}
         self.version = 0
         """Grows with every change of a message, and is never set back."""
@@ -89,6 +97,11 @@ class MailStore:
                     self.logs[name].state = self._next_modseq()
             return blob_id
 
+    def keep_blob(self, data: bytes) -> None:
+        """Store bytes that are part of what is stored already, which changes no state."""
+        with self.lock:
+            self.blobs.setdefault(blob_id_of(data), data)
+
     def emails_of_blob(self, blob_id: str) -> list[str]:
         """Return the ids of the messages that have this content."""
         return list(self._by_blob.get(blob_id, ()))
@@ -107,7 +120,7 @@ class MailStore:
                 email_id = self._next_id("e")
             email = Email(email_id, blob_id, len(data), received_at, frozenset(mailbox_ids), frozenset(keywords))
             self.blobs.setdefault(blob_id, content)
-            self._insert(email)
+            self._insert(email, data)
             return email
 
     def update_email(
@@ -136,8 +149,10 @@ class MailStore:
             email = self.emails.pop(email_id)
             self._by_blob[email.blob_id].remove(email_id)
             self._count(email, -1)
+            is_last = self.threads.remove(email_id, email.thread_id)
             if not silent:
-                self.record("Email", email_id, dead=True)
+                modseq = self.record("Email", email_id, dead=True)
+                self.logs["Thread"].record(email.thread_id, modseq, dead=is_last)
 
     def add_mailbox(self, name: str, parent_id: str | None, role: str | None, sort_order: int = 0) -> Mailbox:
         """Add a mailbox; the rules of names and roles are the caller's to check."""
@@ -194,11 +209,17 @@ class MailStore:
         self._serial += 1
         return form_id(self.freedoms.id_form, prefix, self._serial)
 
-    def _insert(self, email: Email) -> None:
+    def _insert(self, email: Email, data: bytes) -> None:
         self.emails[email.id] = email
         self._by_blob.setdefault(email.blob_id, []).append(email.id)
+        email.thread_id = self.threads.add(email.id, data, lambda: self._new_thread_id(email.id), email.thread_id)
         self._count(email, 1)
-        self.record("Email", email.id)
+        self.logs["Thread"].record(email.thread_id, self.record("Email", email.id))
+
+    def _new_thread_id(self, email_id: str) -> str:
+        if self.dialect.email_ids == "content":
+            return "T" + email_id[1:17]
+        return form_id(self.freedoms.id_form, "t", self._serial)
 
     def _count(self, email: Email, step: int) -> None:
         unread = 0 if email.keywords & {"$seen", "$draft"} else step

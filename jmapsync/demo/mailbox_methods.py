@@ -1,16 +1,16 @@
-"""Answer `Mailbox/get`, `/changes` and `/query` (RFC 8621, section 2)."""
+"""Answer `Mailbox/get`, `/changes`, `/query` and `/queryChanges` (RFC 8621, section 2)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jmapsync.demo.changes import ChangesArguments, run_changes
 from jmapsync.demo.problems import JsonObject, MethodError
+from jmapsync.demo.query_changes import QueryChangesArguments, run_query_changes
 from jmapsync.demo.standard import (
     GetArguments,
     QueryArguments,
     checked_properties,
-    digest_of,
     get_result,
     query_window,
     requested_ids,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jmapsync.demo.wire import Context
 
 _COUNTS = ("totalEmails", "unreadEmails", "totalThreads", "unreadThreads")
+_THREADS = frozenset({"totalThreads", "unreadThreads"})
 _SETTABLE = ("name", "parentId", "role", "sortOrder", "isSubscribed")
 _PROPERTIES = ("id", *_SETTABLE, *_COUNTS, "myRights")
 _SORTS: dict[str, Callable[[Mailbox], str | int]] = {
@@ -33,6 +34,9 @@ _SORTS: dict[str, Callable[[Mailbox], str | int]] = {
 }
 
 
+_OPERATORS: dict[str, Callable[[list[bool]], bool]] = {"AND": all, "OR": any, "NOT": lambda found: not any(found)}
+
+
 class MailboxQueryArguments(QueryArguments):
     """The arguments of `Mailbox/query`."""
 
@@ -40,8 +44,12 @@ class MailboxQueryArguments(QueryArguments):
     filter_as_tree: bool = False
 
 
+class MailboxQueryChangesArguments(QueryChangesArguments):
+    """The arguments of `Mailbox/queryChanges`."""
+
+
 def mailbox_object(account: Account, mailbox: Mailbox, *, roles: bool = True) -> JsonObject:
-    """Return a mailbox as the wire has it; threads count as messages, each message being its own thread."""
+    """Return a mailbox as the wire has it, but for its threads, which cost a pass over all messages."""
     return {
         "id": mailbox.id,
         "name": mailbox.name,
@@ -51,8 +59,8 @@ def mailbox_object(account: Account, mailbox: Mailbox, *, roles: bool = True) ->
         "isSubscribed": mailbox.is_subscribed,
         "totalEmails": mailbox.total,
         "unreadEmails": mailbox.unread,
-        "totalThreads": mailbox.total,
-        "unreadThreads": mailbox.unread,
+        "totalThreads": 0,
+        "unreadThreads": 0,
         "myRights": dict(mailbox.rights),
     }
 
@@ -65,11 +73,12 @@ def get_mailboxes(context: Context, arguments: GetArguments) -> JsonObject:
     with account.lock:
         ids, not_found = requested_ids(context, arguments.ids, "Mailbox", account.mailboxes)
         found = []
+        threads = _count_threads(account) if _THREADS & set(names) else {}
         for mailbox_id in ids:
             if (mailbox := account.mailboxes.get(mailbox_id)) is None:
                 not_found.append(mailbox_id)
             else:
-                whole = mailbox_object(account, mailbox, roles=roles)
+                whole = mailbox_object(account, mailbox, roles=roles) | threads.get(mailbox_id, {})
                 found.append({name: whole[name] for name in names})
         return get_result(context, account, "Mailbox", found, not_found)
 
@@ -96,18 +105,48 @@ def query_mailboxes(context: Context, arguments: MailboxQueryArguments) -> JsonO
     if account.dialect.query_rules == "james" and "role" not in (arguments.filter or {}):
         raise MethodError("invalidArguments", '{"errors":[{"path":"obj.filter.role","messages":["error.path.missing"]}]}')
     with account.lock:
-        chosen = [box for box in account.mailboxes.values() if _matches(account, box, arguments.filter or {})]
-        for comparator in reversed(arguments.sort or []):
-            key = _SORTS.get(str(comparator.get("property")))
-            if key is None:
-                raise MethodError("unsupportedSort")
-            chosen.sort(key=key, reverse=comparator.get("isAscending") is False)
-        ids = [mailbox.id for mailbox in chosen]
-    return query_window(context, arguments, ids, "Mailbox", digest_of(ids))
+        ids = _list_mailboxes(account, arguments.filter, arguments.sort)
+        calculates = "Mailbox/queryChanges" in context.service.methods
+        return query_window(context, arguments, ids, "Mailbox", account.state("Mailbox"), calculates=calculates)
+
+
+def change_mailbox_query(context: Context, arguments: MailboxQueryChangesArguments) -> JsonObject:
+    """Answer `Mailbox/queryChanges`."""
+    account = context.account(arguments.account_id)
+    with account.lock:
+        return run_query_changes(context, arguments, _list_mailboxes(account, arguments.filter, arguments.sort), "Mailbox")
+
+
+def _list_mailboxes(account: Account, condition: JsonObject | None, sort: list[dict[str, Any]] | None) -> list[str]:
+    """Return the ids of the mailboxes that a filter leaves, sorted; raise MethodError for what is not offered."""
+    chosen = [box for box in account.mailboxes.values() if _matches(account, box, condition or {})]
+    for comparator in reversed(sort or []):
+        key = _SORTS.get(str(comparator.get("property")))
+        if key is None:
+            raise MethodError("unsupportedSort")
+        chosen.sort(key=key, reverse=comparator.get("isAscending") is False)
+    return [mailbox.id for mailbox in chosen]
+
+
+def _count_threads(account: Account) -> dict[str, dict[str, int]]:
+    """Return, by mailbox, how many threads have a message in it, and how many an unread one there."""
+    totals: dict[str, set[str]] = {}
+    unread: dict[str, set[str]] = {}
+    for email in account.emails.values():
+        for home in email.mailbox_ids:
+            totals.setdefault(home, set()).add(email.thread_id)
+            if not email.keywords & {"$seen", "$draft"}:
+                unread.setdefault(home, set()).add(email.thread_id)
+    return {home: {"totalThreads": len(threads), "unreadThreads": len(unread.get(home, ()))} for home, threads in totals.items()}
 
 
 def _matches(account: Account, mailbox: Mailbox, condition: JsonObject) -> bool:
     """Tell whether a mailbox meets a FilterCondition (RFC 8621, section 2.3)."""
+    if (operator := condition.get("operator")) is not None:
+        found = [_matches(account, mailbox, part) for part in condition.get("conditions", [])]
+        if operator not in _OPERATORS:
+            raise MethodError("invalidArguments", "An operator is AND, OR or NOT.")
+        return _OPERATORS[operator](found)
     tests: dict[str, Callable[[object], bool]] = {
         "parentId": lambda value: mailbox.parent_id == value,
         "name": lambda value: str(value).casefold() in mailbox.name.casefold(),

@@ -24,32 +24,56 @@ from jmapsync.demo.collection_methods import (
     get_collections,
     set_collections,
 )
-from jmapsync.demo.dialect import BLOB, CALENDARS, CONTACTS, CORE, CYRUS_CALENDARS, MAIL, SIEVE, SUBMISSION, WEBSOCKET, Dialect
-from jmapsync.demo.email_import import ImportArguments, import_emails
-from jmapsync.demo.email_methods import (
-    EmailGetArguments,
-    EmailQueryArguments,
-    change_emails,
-    get_emails,
-    get_threads,
-    query_emails,
+from jmapsync.demo.copy_methods import BlobCopyArguments, CopyArguments, copy_blobs, copy_emails
+from jmapsync.demo.dialect import (
+    BLOB,
+    CALENDARS,
+    CONTACTS,
+    CORE,
+    CYRUS_CALENDARS,
+    MAIL,
+    SIEVE,
+    SUBMISSION,
+    VACATION,
+    WEBSOCKET,
+    Dialect,
 )
+from jmapsync.demo.email_import import ImportArguments, import_emails
+from jmapsync.demo.email_methods import EmailGetArguments, change_emails, get_emails
+from jmapsync.demo.email_object import ParseArguments, parse_emails
+from jmapsync.demo.email_query import EmailQueryArguments, EmailQueryChangesArguments, change_email_query, query_emails
 from jmapsync.demo.email_set import set_emails
 from jmapsync.demo.faults import Faults
+from jmapsync.demo.identity_methods import (
+    change_mail_identities,
+    get_mail_identities,
+    get_vacation,
+    set_mail_identities,
+    set_vacation,
+)
 from jmapsync.demo.item_methods import EventQueryArguments, change_items, get_identities, get_items, query_items
 from jmapsync.demo.item_set import EventSetArguments, set_items
 from jmapsync.demo.journal import Journal
-from jmapsync.demo.mailbox_methods import MailboxQueryArguments, change_mailboxes, get_mailboxes, query_mailboxes
+from jmapsync.demo.mailbox_methods import (
+    MailboxQueryArguments,
+    MailboxQueryChangesArguments,
+    change_mailbox_query,
+    change_mailboxes,
+    get_mailboxes,
+    query_mailboxes,
+)
 from jmapsync.demo.mailbox_set import MailboxSetArguments, set_mailboxes
 from jmapsync.demo.models import CALENDAR_MODEL, MODELS, Model, is_offered
+from jmapsync.demo.snippet_methods import SnippetArguments, get_snippets
 from jmapsync.demo.standard import GetArguments, QueryArguments, SetArguments
 from jmapsync.demo.submission_methods import (
     SubmissionSetArguments,
-    get_mail_identities,
+    change_submissions,
     get_submissions,
     query_submissions,
     set_submissions,
 )
+from jmapsync.demo.thread_methods import change_threads, get_threads
 from jmapsync.demo.wire import Arguments, Context, Method
 
 if TYPE_CHECKING:
@@ -100,7 +124,9 @@ class Service:
             "maxObjectsInSet": limits.max_objects_in_set,
             "collationAlgorithms": ["i;ascii-numeric", "i;ascii-casemap", "i;octet"],
         }
-        offered: dict[str, JsonObject] = {CORE: core, MAIL: {}, SUBMISSION: {}} | {model.capability: {} for model in self.models}
+        offered: dict[str, JsonObject] = {CORE: core, MAIL: {}, SUBMISSION: {}, VACATION: {}} | {
+            model.capability: {} for model in self.models
+        }
         if self.dialect.calendars is not None and self.dialect.event_rules == "cyrus":
             offered[CYRUS_CALENDARS] = {"isRFC": True}
         if self.dialect.blob_capability is not None:
@@ -148,10 +174,11 @@ class Service:
                 "maxMailboxDepth": None,
                 "maxSizeMailboxName": limits.max_size_mailbox_name,
                 "maxSizeAttachmentsPerEmail": limits.max_size_upload,
-                "emailQuerySortOptions": ["receivedAt", "size"],
+                "emailQuerySortOptions": list(self.dialect.email_sorts),
                 "mayCreateTopLevelMailbox": True,
             },
             SUBMISSION: {"maxDelayedSend": 0, "submissionExtensions": {}},
+            VACATION: {},
             self.dialect.blob_capability: self.dialect.blob_details,
             CONTACTS: {
                 "maxAddressBooksPerCard": limits.max_collections_per_item,
@@ -206,20 +233,32 @@ def _methods(dialect: Dialect) -> dict[str, Method]:
         "Mailbox/get": Method(MAIL, GetArguments, get_mailboxes),
         "Mailbox/changes": Method(MAIL, ChangesArguments, change_mailboxes),
         "Mailbox/query": Method(MAIL, MailboxQueryArguments, query_mailboxes),
+        "Mailbox/queryChanges": Method(MAIL, MailboxQueryChangesArguments, change_mailbox_query),
         "Mailbox/set": Method(MAIL, MailboxSetArguments, set_mailboxes),
         "Thread/get": Method(MAIL, GetArguments, get_threads),
+        "Thread/changes": Method(MAIL, ChangesArguments, change_threads),
         "Email/get": Method(MAIL, EmailGetArguments, get_emails),
         "Email/changes": Method(MAIL, ChangesArguments, change_emails),
         "Email/query": Method(MAIL, EmailQueryArguments, query_emails),
+        "Email/queryChanges": Method(MAIL, EmailQueryChangesArguments, change_email_query),
         "Email/set": Method(MAIL, SetArguments, set_emails),
+        "Email/copy": Method(MAIL, CopyArguments, copy_emails),
+        "Email/parse": Method(MAIL, ParseArguments, parse_emails),
+        "SearchSnippet/get": Method(MAIL, SnippetArguments, get_snippets),
+        "Blob/copy": Method(CORE, BlobCopyArguments, copy_blobs),
         "Email/import": Method(MAIL, ImportArguments, import_emails),
         "Identity/get": Method(SUBMISSION, GetArguments, get_mail_identities),
+        "Identity/changes": Method(SUBMISSION, ChangesArguments, change_mail_identities),
+        "Identity/set": Method(SUBMISSION, SetArguments, set_mail_identities),
+        "VacationResponse/get": Method(VACATION, GetArguments, get_vacation),
+        "VacationResponse/set": Method(VACATION, SetArguments, set_vacation),
         "EmailSubmission/get": Method(SUBMISSION, GetArguments, get_submissions),
+        "EmailSubmission/changes": Method(SUBMISSION, ChangesArguments, change_submissions),
         "EmailSubmission/query": Method(SUBMISSION, QueryArguments, query_submissions),
         "EmailSubmission/set": Method(SUBMISSION, SubmissionSetArguments, set_submissions),
     }
     if dialect.submission_methods == "set":
-        del methods["EmailSubmission/get"], methods["EmailSubmission/query"]
+        del methods["EmailSubmission/get"], methods["EmailSubmission/changes"], methods["EmailSubmission/query"]
     if dialect.calendars is not None:
         methods["ParticipantIdentity/get"] = Method(CALENDARS, GetArguments, get_identities)
     if dialect.blob_capability is not None:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from jmapsync.demo.freedoms import Freedoms, ItemForm
 
-_STATES = ("state", "oldState", "newState", "queryState")
-_STATE_ARGUMENTS = ("sinceState", "ifInState", "sinceQueryState")
+_STATES = ("state", "oldState", "newState", "queryState", "newQueryState")
+_STATE_ARGUMENTS = ("sinceState", "ifInState", "sinceQueryState", "ifFromInState", "destroyFromIfInState")
 _MARK = {"number": "", "opaque": "J", "unicode": "状態é-", "long": "0" * 990 + "_"}
 _APART = re.compile(r"^(upload[0-9]+|email)-")
 _TURN = "~"
@@ -78,6 +78,8 @@ class Shape:
             }
         elif name == "Blob/get" and isinstance(read.get("ids"), list):
             read["ids"] = [own_blob_id(str(one)) for one in read["ids"]]
+        elif kind == "queryChanges" and isinstance(read.get("sinceQueryState"), str):
+            read["sinceQueryState"] = read["sinceQueryState"].partition("/")[0]
         elif kind == "changes" and self.freedoms.changes_page is not None:
             read["maxChanges"] = min(self.freedoms.changes_page, read.get("maxChanges") or self.freedoms.changes_page)
         return read
@@ -100,6 +102,8 @@ class Shape:
                 result[key] = self._write_state(result[key])
         if kind == "changes":
             result["oldState"] = arguments["sinceState"]  # echoed (RFC 8620, 5.2)
+        elif kind == "queryChanges":
+            result["oldQueryState"] = arguments["sinceQueryState"]
         return result
 
     def upload_blob_id(self, blob_id: str) -> str:

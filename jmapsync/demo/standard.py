@@ -95,8 +95,10 @@ def get_result(context: Context, account: Account, type_name: str, found: list[J
     return {"accountId": account.id, "state": account.state(type_name), "list": found, "notFound": not_found}
 
 
-def query_window(context: Context, arguments: QueryArguments, ids: Sequence[str], type_name: str, state: str) -> JsonObject:
-    """Return the page of a listing that `/query` was asked for (RFC 8620, section 5.5)."""
+def query_window(
+    context: Context, arguments: QueryArguments, ids: Sequence[str], type_name: str, state: str, *, calculates: bool = False
+) -> JsonObject:
+    """Return the page of a listing that `/query` was asked for (RFC 8620, section 5.5); `calculates`: `/queryChanges` is there."""
     faults, scopes = context.service.faults, (type_name,)
     if arguments.anchor is not None and context.service.dialect.query_rules == "james":
         raise MethodError("invalidArguments", "The following parameter anchor is syntactically valid, but is not supported.")
@@ -121,7 +123,7 @@ def query_window(context: Context, arguments: QueryArguments, ids: Sequence[str]
     result: JsonObject = {
         "accountId": arguments.account_id,
         "queryState": state,
-        "canCalculateChanges": False,
+        "canCalculateChanges": calculates,
         "position": 0 if dialect.position_past_end == "zero" and position >= len(ids) else position,
         "ids": page,
     }

@@ -1,4 +1,4 @@
-"""Answer `Identity/get` and the methods of `EmailSubmission`; what is sent goes to `Account.sent` (RFC 8621, sections 6 and 7)."""
+"""Answer the methods of `EmailSubmission`; what is sent goes to `Account.sent` (RFC 8621, section 7)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import time
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.account import SentMessage
+from jmapsync.demo.changes import ChangesArguments, run_changes
 from jmapsync.demo.content import read_content
+from jmapsync.demo.message.headers import Fields, read_property, split_fields
+from jmapsync.demo.message.parts import split_message
 from jmapsync.demo.problems import JsonObject, MethodError, SetError, invalid_properties
 from jmapsync.demo.records import format_utc_date
 from jmapsync.demo.standard import (
@@ -33,16 +36,6 @@ class SubmissionSetArguments(SetArguments):
 
     on_success_update_email: dict[str, JsonObject] | None = None
     on_success_destroy_email: list[str] | None = None
-
-
-def get_mail_identities(context: Context, arguments: GetArguments) -> JsonObject:
-    """Answer `Identity/get`."""
-    account = context.account(arguments.account_id)
-    identities = {one["id"]: one for one in account.identities}
-    names = checked_properties(arguments.properties, ("id", "name", "email", "mayDelete"))
-    ids, not_found = requested_ids(context, arguments.ids, "Identity", identities)
-    found = [{name: identities[one].get(name) for name in names} for one in ids if one in identities]
-    return get_result(context, account, "Identity", found, not_found + [one for one in ids if one not in identities])
 
 
 def get_submissions(context: Context, arguments: GetArguments) -> JsonObject:
@@ -79,6 +72,11 @@ def query_submissions(context: Context, arguments: QueryArguments) -> JsonObject
         return query_window(context, arguments, ids, _TYPE, account.state(_TYPE))
 
 
+def change_submissions(context: Context, arguments: ChangesArguments) -> JsonObject:
+    """Answer `EmailSubmission/changes`."""
+    return run_changes(context, arguments, _TYPE)
+
+
 def set_submissions(context: Context, arguments: SubmissionSetArguments) -> JsonObject:
     """Answer `EmailSubmission/set`; what it implies for emails follows as a response of its own (RFC 8621, section 7.5)."""
     account = context.writable_account(arguments.account_id)
@@ -105,9 +103,10 @@ def _submit(run: SetRun, key: str, wish: JsonObject) -> str:
         raise SetError("emailNotFound") if account.dialect.submissions == "forgotten" else invalid_properties("emailId")
     if wish.get("identityId") not in {one["id"] for one in account.identities}:
         raise invalid_properties("identityId")
-    sender, recipients = _envelope(wish)
+    message = read_content(account.blobs[email.blob_id])
+    sender, recipients = _envelope(wish, message)
     _check_sender(account, sender)
-    account.sent.append(SentMessage(sender, recipients, read_content(account.blobs[email.blob_id])))
+    account.sent.append(SentMessage(sender, recipients, message))
     submission = {
         **dict.fromkeys(_PROPERTIES),
         **wish,
@@ -125,10 +124,13 @@ def _submit(run: SetRun, key: str, wish: JsonObject) -> str:
     return email.id
 
 
-def _envelope(wish: JsonObject) -> tuple[str, tuple[str, ...]]:
+def _envelope(wish: JsonObject, message: bytes) -> tuple[str, tuple[str, ...]]:
+    """Return sender and recipients; where no envelope is given, they are those that the header names."""
     envelope = wish.get("envelope")
+    if envelope is None:
+        return _envelope_of(message)
     if not isinstance(envelope, dict):
-        raise invalid_properties("envelope", description="It is taken from no header here.")
+        raise invalid_properties("envelope")
     try:
         sender = str(envelope["mailFrom"]["email"])
         recipients = tuple(str(one["email"]) for one in envelope["rcptTo"])
@@ -137,6 +139,21 @@ def _envelope(wish: JsonObject) -> tuple[str, tuple[str, ...]]:
     if not recipients:
         raise SetError("noRecipients")
     return sender, recipients
+
+
+def _envelope_of(message: bytes) -> tuple[str, tuple[str, ...]]:
+    fields = split_fields(split_message(message)[0])
+    senders = [address["email"] for name in ("Sender", "From") for address in _addresses(fields, name)]
+    recipients = dict.fromkeys(address["email"] for name in ("To", "Cc", "Bcc") for address in _addresses(fields, name))
+    if not senders:
+        raise SetError("invalidEmail", properties=["from"])
+    if not recipients:
+        raise SetError("noRecipients")
+    return senders[0], tuple(recipients)
+
+
+def _addresses(fields: Fields, name: str) -> list[JsonObject]:
+    return read_property(fields, f"header:{name}:asAddresses") or []
 
 
 def _check_sender(account: Account, sender: str) -> None:

@@ -1,0 +1,46 @@
+"""Answer `/queryChanges` from the log of a type (RFC 8620, section 5.6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jmapsync.demo.changes import changes_since
+from jmapsync.demo.problems import JsonObject, MethodError
+from jmapsync.demo.standard import Unsigned  # noqa: TC001 - a field's type
+from jmapsync.demo.wire import Arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jmapsync.demo.wire import Context
+
+
+class QueryChangesArguments(Arguments):
+    """The arguments of `/queryChanges`."""
+
+    since_query_state: str
+    filter: dict[str, Any] | None = None
+    sort: list[dict[str, Any]] | None = None
+    max_changes: Unsigned | None = None
+    up_to_id: str | None = None
+    calculate_total: bool = False
+
+
+def run_query_changes(context: Context, arguments: QueryChangesArguments, listing: Sequence[str], type_name: str) -> JsonObject:
+    """Return what became of a listing; every object that changed counts as removed, and as added where it is in it now."""
+    account = context.account(arguments.account_id)
+    page = changes_since(account, arguments.since_query_state, type_name)
+    touched = {*page.created, *page.updated}
+    added = [{"id": one, "index": index} for index, one in enumerate(listing) if one in touched]
+    removed = [*page.updated, *page.destroyed]
+    if arguments.max_changes is not None and len(added) + len(removed) > arguments.max_changes:
+        raise MethodError("tooManyChanges")
+    total = {"total": len(listing)} if arguments.calculate_total else {}
+    return {
+        "accountId": account.id,
+        "oldQueryState": arguments.since_query_state,
+        "newQueryState": account.state(type_name),
+        **total,
+        "removed": removed,
+        "added": added,
+    }
