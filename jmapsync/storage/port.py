@@ -218,6 +218,8 @@ class Job(Struct, frozen=True):
     """What is to change in an object; None for one that is new, or for a message."""
     held: bytes = b""
     """The normal form that the side is known to hold of an object."""
+    same_as: str = ""
+    """The server's name for this very content of a message, where `ref` may be an email that still holds it."""
 
 
 class Local(Protocol):

@@ -145,7 +145,7 @@ class Executor:
             if work.sends_body:
                 stamp = _date_sent(work.record, places.get(order.key, ()))
                 body = await complete(mirror.local.read, order.key, places.get(order.key, ()))
-            job = Job(order, work.record.ref, stamp, body, superseded=order.key in retired)
+            job = Job(order, work.record.ref, stamp, body, superseded=order.key in retired, same_as=_known_as(work))
             if objects is not None:
                 job = self._with_edit(objects, work, job)
             elif body is not None:
@@ -193,6 +193,14 @@ class Executor:
         for job in jobs:
             if job.body is not None and job.body.path is not None:
                 job.body.path.unlink(missing_ok=True)
+
+
+def _known_as(work: Work) -> str:
+    """Return how the server knew the content of a message that it no longer shows, and that was not edited since; or nothing."""
+    order, base = work.remote, work.record.base
+    if order is None or order.verb is not Verb.CREATE or order.source is None or base is None:
+        return ""
+    return base.remote.body if order.source.body == base.local.body else ""
 
 
 def _asks_nothing(job: Job) -> bool:

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.demo import CYRUS_312, DemoServer, MethodError, SetError
+from jmapsync.demo import CYRUS_312, STALWART, DemoServer, MethodError, SetError
 from tests.contract.peer import message
+from tests.mirror import Mirror
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from jmapsync.sync.report import KindReport
-    from tests.mirror import Mirror
 
 PATHS = ("Lists", "Lists/python", "Lists/python/dev", "Work", "Secret")
 DOWNLOADS = ("Blob/get", "download")
@@ -436,3 +437,20 @@ def test_a_mailbox_that_goes_leaves_the_detached_folders_in_its_own(
     assert len(mirror.files("Lists/python")) == 1
     assert [one.name for one in mirror.folder("Lists").iterdir()] == ["python"]
     assert not any("Lists" in server.account.path(box) for box in server.account.mailboxes.values())
+
+
+def test_a_message_that_went_out_of_sight_there_and_was_moved_here_is_shown_again_and_not_doubled(tmp_path: Path) -> None:
+    with DemoServer(dialect=STALWART) as server:
+        for path in PATHS:
+            server.account.create_mailbox(path)
+        email = server.account.deliver(message(), ["Lists"], received_at=1_700_000_000)
+        mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state", exclude=("Secret",))
+        mirror.sync()
+        [file] = mirror.files("Lists")
+        server.account.move(email, "Lists", "Secret")
+        file.rename(mirror.folder("Work") / "cur" / f"{file.name}:2,S")
+        report = rest(mirror)
+        assert list(server.account.emails) == [email]
+        assert homes(server, email) == {"Secret", "Work"}
+        assert server.account.emails[email].keywords == {"$seen"}
+        assert (report.conflicts, shown(mirror)) == (0, {"Work"})

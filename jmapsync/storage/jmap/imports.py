@@ -67,7 +67,7 @@ class Importer:
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Import messages whose bodies are in the jobs, and return a receipt for each, in no particular order."""
         receipts: list[Receipt] = []
-        ready = await self._upload(jobs, receipts)
+        ready = await self._upload(await self._show_again(jobs, receipts), receipts)
         limits = (await self._client.session()).limits
         most = min(limits.max_objects_in_set, limits.max_objects_in_get, MOST)
         for some in split(ready, most, limits.room, self._octets):
@@ -82,6 +82,20 @@ class Importer:
             with contextlib.suppress(OutcomeUnknownError):
                 await self._call([call])
         self._boxes.unfinished.clear()
+
+    async def _show_again(self, jobs: Sequence[Job], receipts: list[Receipt]) -> list[Job]:
+        """Put emails that others moved where nothing is mirrored into the mailboxes that they are wanted in; return the other jobs.
+
+        To import such a message would double it on a server that takes the same one twice (Stalwart).
+        """
+        asked = [(job, job.ref) for job in jobs if job.ref and job.same_as]
+        if not asked:
+            return list(jobs)
+        found = await self._existing([ref for _, ref in asked])
+        there = {job.order.key: ref for job, ref in asked if ref in found and found[ref].blob_id == job.same_as}
+        found |= await self._bring_in([(job, ref) for job, ref in asked if job.order.key in there], found)
+        receipts += [self._bound(job, found[there[job.order.key]]) for job in jobs if job.order.key in there]
+        return [job for job in jobs if job.order.key not in there]
 
     async def _upload(self, jobs: Sequence[Job], receipts: list[Receipt]) -> list[tuple[Job, Uploaded]]:
         """Upload every body; the client keeps to the number the server allows at the same time."""
