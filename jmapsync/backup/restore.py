@@ -22,6 +22,7 @@ from jmapsync.errors import ExitCode, Remedy
 from jmapsync.formats.flags import parse_name
 from jmapsync.jmap.wire import split
 from jmapsync.planner import plan
+from jmapsync.planner.merge import too_many
 from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Change, Order, Present, Side, Verb
 from jmapsync.storage.port import Job, Outcome
 from jmapsync.sync.commit import Work
@@ -207,7 +208,10 @@ class Restorer:
             return record.local.kept, record.local.tags
         if self.mirror.codec is not None:
             return NOTHING, NO_TAGS
-        return record.local.kept - record.remote.homes, record.local.tags - record.remote.tags
+        homes = record.local.kept - record.remote.homes
+        if too_many(homes | record.remote.homes, self.mirror.kind.items):  # only a run can move it: a restore takes nothing away
+            homes = NOTHING
+        return homes, record.local.tags - record.remote.tags
 
     def _order(self, record: Record) -> Order | None:
         """Return what is to be written for an item; it only ever adds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -14,7 +14,7 @@ from jmapsync.backup import restore
 from jmapsync.backup.restore import Restored, released
 from jmapsync.backup.rewritten_headers import as_rewritten
 from jmapsync.backup.selection import Selection, Stranger
-from jmapsync.demo import DemoServer
+from jmapsync.demo import RFC, DemoServer
 from jmapsync.demo.problems import SetError
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
@@ -362,3 +362,17 @@ def test_what_was_agreed_on_stays_but_for_what_the_server_lacks() -> None:
 )
 def test_case_52_only_the_header_is_rewritten(sent: bytes, kept: bytes) -> None:
     assert as_rewritten(sent) == kept
+
+
+def test_a_message_that_was_moved_here_is_left_to_a_run_where_the_server_has_it_in_one_mailbox_only(tmp_path: Path) -> None:
+    dialect = replace(RFC, limits=replace(RFC.limits, max_mailboxes_per_email=1))
+    with DemoServer(dialect=dialect) as server:
+        email = server.account.deliver(b"Subject: one\r\n\r\nbody\r\n", ["INBOX"], received_at=1_700_000_000)
+        mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")
+        mirror.sync()
+        [file] = mirror.files("INBOX")
+        file.rename(mirror.folder("Archive") / "cur" / f"{file.name}:2,")
+        report = mirror.restore().report
+        assert (report.exit_code, report.problems) == (0, [])
+        assert_converges(server.account, mirror)
+        assert server.account.listing()[email][0] == {"Archive"}
