@@ -21,7 +21,7 @@ class RightNames(Struct, frozen=True):
     """The names of rights in `myRights` of a container; what needs none may always be tried."""
 
     read: str
-    """The right without which nothing is known of the others: the server told none, or hides what is in the container."""
+    """The right to list the container's items. Without it, nothing else in `myRights` is relied on."""
     add: Needed
     remove: Needed
     edit: Needed
