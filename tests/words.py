@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 TREES = ("jmapsync", "tests", "docs", ".github")
-"""What is checked below the root, beside README.md and CHANGELOG.md. In tests, only names, docstrings and comments: other strings are data."""
+"""What is checked, beside README.md and CHANGELOG.md. In tests, only names, docstrings and comments: other strings are data."""
 CLEAN = ("jmapsync/kinds", "tests/words.py")
 """Packages without a retired word: a finding there fails the gate. Add yours when it has none."""
 
