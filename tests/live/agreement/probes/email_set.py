@@ -45,9 +45,6 @@ def updates(a: Account) -> None:
     attempt("add an unknown mailbox", {"mailboxIds/nobody": True})
     attempt("a mailbox by false", {f"mailboxIds/{archive}": False})
     attempt("remove a mailbox", {f"mailboxIds/{archive}": None})
-    attempt("remove the last mailbox", {f"mailboxIds/{inbox}": None})
-    attempt("no mailboxes", {"mailboxIds": {}})
-    attempt("mailboxes null", {"mailboxIds": None})
     attempt("an unknown mailbox among all", {"mailboxIds": {inbox: True, "nobody": True}})
     attempt("keywords and mailboxes", {"keywords/both": True, f"mailboxIds/{archive}": True})
     attempt("a path and its parent", {"keywords": {"x": True}, "keywords/y": True})
@@ -58,6 +55,22 @@ def updates(a: Account) -> None:
     attempt("an unknown path", {"shoe/size": 44})
     attempt("a good and a bad property", {"keywords/good": True, "shoeSize": 44})
     attempt("nothing", {})
+
+
+@script()
+def the_last_mailbox(a: Account) -> None:
+    inbox = a.box("inbox")
+    for name, patch in {
+        "removed by a path": {f"mailboxIds/{inbox}": None},
+        "no mailboxes": {"mailboxIds": {}},
+        "mailboxes null": {"mailboxIds": None},
+        "false by a path": {f"mailboxIds/{inbox}": False},
+        "false": {"mailboxIds": {inbox: False}},
+    }.items():
+        mail = a.deliver(name)
+        state = a.state()
+        a.ask(name, ("Email/set", {"update": {mail: patch}}), ("Email/get", {"ids": [mail], **_SHOWN}))
+        a.ask(f"changes of: {name}", ("Email/changes", {"sinceState": state}))
 
 
 @script()

@@ -125,7 +125,7 @@ def keywords(a: Account) -> None:
         a.ask(f"patch with {label}", ("Email/set", {"update": {mail: {path: True}}}), ("Email/get", {"ids": [mail], "properties": ["keywords"]}))
     many = {f"k{number:03}": True for number in range(150)}
     a.ask("150 of them", ("Email/import", {"emails": {"many": _wish(a, blobId=a.upload(a.message(number=300)), keywords=many)}}), ("Email/get", {"ids": ["#many"], "properties": ["keywords"]}))
-    mail = a.deliver("grown")
+    mail = a.deliver("grown", content=a.message(number=400))
     a.ask("150 by an update", ("Email/set", {"update": {mail: {"keywords": many}}}))
 
 

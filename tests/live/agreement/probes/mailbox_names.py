@@ -62,10 +62,15 @@ _NAMES = {
 def mailbox_names(a: Account) -> None:
     a.box("inbox")
     for label, name in _NAMES.items():
-        answer = a.call("Mailbox/set", create={f"box {label}": {"name": name}})
+        response = a.send([("Mailbox/set", {"create": {f"box {label}": {"name": name}}})])
+        if not response.is_success:
+            a.record(label, a.told(response))
+            continue
+        answer = response.json()["methodResponses"][0][1]
         if not answer.get("created"):
             a.record(label, answer.get("notCreated"))
             continue
+        a.names.name_created(answer)
         box = answer["created"][f"box {label}"]["id"]
         (kept,) = a.call("Mailbox/get", ids=[box], properties=["name", "parentId", "role"])["list"]
         a.record(label, ["kept", kept["name"] if kept["name"] != name else "as it is", kept["parentId"], kept["role"]])

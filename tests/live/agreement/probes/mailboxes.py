@@ -21,7 +21,7 @@ def mailboxes_read(a: Account) -> None:
     a.ask("all of the inbox", ("Mailbox/get", {"ids": [inbox]}))
     whole = a.call("Mailbox/get", ids=None)["list"]
     a.record("names and roles", sorted((one["name"], one["role"] or "") for one in whole))
-    a.record("subscribed", sorted({one["isSubscribed"] for one in whole}))
+    a.record("subscribed and sort order", [[one["role"], one["isSubscribed"], one["sortOrder"]] for one in whole])
     a.record("members", sorted(whole[0]))
     a.record("rights of the drafts", next(one["myRights"] for one in whole if one["role"] == "drafts"))
     a.record("counts of the drafts", next([one["totalEmails"], one["unreadEmails"]] for one in whole if one["role"] == "drafts"))
@@ -65,7 +65,7 @@ def mailbox_creation(a: Account) -> None:
 @script()
 def mailbox_roles(a: Account) -> None:
     a.box("inbox")
-    for role in ("important", "all", "flagged", "subscribed", "memos", "nothing", "INBOX", "", "inbox"):
+    for role in ("important", "all", "flagged", "subscribed", "memos", "scheduled", "snoozed", "nothing", "INBOX", "", "inbox"):
         a.ask(f"create with role {role!r}", ("Mailbox/set", {"create": {f"role-{role}": {"name": f"Role {role}", "role": role}}}))
     second = a.ask("a role that another has", ("Mailbox/set", {"create": {"trash2": {"name": "Bin", "role": "trash"}}}))
     a.ask("who has it", ("Mailbox/query", {"filter": {"role": "trash"}}))
@@ -97,8 +97,6 @@ def mailbox_tree(a: Account) -> None:
         above = answer["created"][f"depth{depth}"]["id"]
     else:
         a.record("depth that is refused", None)
-    a.ask("move into itself", ("Mailbox/set", {"update": {outer: {"parentId": outer}}}))
-    a.ask("move into its child", ("Mailbox/set", {"update": {outer: {"parentId": inner}}}))
     a.ask("move into nothing", ("Mailbox/set", {"update": {inner: {"parentId": "nobody"}}}))
     state = a.state("Mailbox")
     a.ask("move to the top where the name is taken", ("Mailbox/set", {"update": {inner: {"parentId": None}}}))
@@ -119,6 +117,14 @@ def mailbox_tree(a: Account) -> None:
     a.ask("destroy what is destroyed", ("Mailbox/set", {"destroy": [again]}))
     a.ask("get what is destroyed", ("Mailbox/get", {"ids": [again], "properties": ["name"]}))
     a.ask("its name is free again", ("Mailbox/set", {"create": {"Again2": {"name": "Again"}}}))
+
+
+@script()
+def mailbox_loops(a: Account) -> None:
+    outer = a.create_box("Outer")
+    inner = a.create_box("Inner", parentId=outer)
+    a.ask("move into itself", ("Mailbox/set", {"update": {outer: {"parentId": outer}}}))
+    a.ask("move into its child", ("Mailbox/set", {"update": {outer: {"parentId": inner}}}))
 
 
 @script()
