@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.content import Content, SyntheticMessage, mail_like_size, read_content
+from jmapsync.demo.cyrus_mailboxes import sort_order
 from jmapsync.demo.freedoms import NONE
 from jmapsync.demo.identity_methods import VACATION_DEFAULTS
 from jmapsync.demo.mail import MailStore
@@ -82,6 +83,10 @@ class Account(MailStore):
         inbox.rights |= {"mayRename": False, "mayDelete": False}
         for folder, role in _FOLDERS:
             self.create_mailbox(folder, role=role)
+        if dialect.mailbox_rules == "cyrus":
+            for mailbox in self.mailboxes.values():
+                mailbox.rights["mayAdmin"] = True
+                mailbox.sort_order, mailbox.is_subscribed = sort_order(mailbox.role), mailbox.role == "inbox"
         self.calendar_addresses = ["mailto:demo@example.com"]
         """The URIs that stand for the user among an event's participants; the first is the default."""
         self.contacts = Store(self, CONTACT_MODEL)

@@ -14,6 +14,7 @@ from jmapsync.demo.wire import Arguments
 
 if TYPE_CHECKING:
     from jmapsync.demo.account import Account
+    from jmapsync.demo.freedoms import BriefLives
     from jmapsync.demo.wire import Context
 
 _STATE = re.compile(r"\d{1,19}")
@@ -52,7 +53,8 @@ def run_changes(context: Context, arguments: ChangesArguments, type_name: str) -
             until=span.until,
             limit=min(asked, default=None),
             newest_first=span.downward,
-            brief_lives=account.freedoms.brief_lives,
+            brief_lives=_brief_lives(account, type_name),
+            omitted_count=account.dialect.omitted_fill_pages,
         )
     if not page.has_more:
         new_state = str(span.final)
@@ -75,6 +77,12 @@ def changes_since(account: Account, state: str, type_name: str) -> ChangePage:
     """Return all that changed since a state; raise MethodError for one this server cannot answer."""
     span = _parse(account, state, type_name, downward=False)
     return account.logs[type_name].page(span.since, until=span.until)
+
+
+def _brief_lives(account: Account, type_name: str) -> BriefLives:
+    if type_name == "Mailbox" and account.freedoms.brief_lives == "omitted":
+        return account.dialect.brief_mailboxes
+    return account.freedoms.brief_lives
 
 
 def _parse(account: Account, text: str, type_name: str, *, downward: bool) -> _Span:

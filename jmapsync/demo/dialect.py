@@ -6,7 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from jmapsync.demo.freedoms import NONE, Freedoms
+from jmapsync.demo.freedoms import NONE, BriefLives, Freedoms
+from jmapsync.demo.records import ROLES
 
 if TYPE_CHECKING:
     from jmapsync.demo.problems import JsonObject
@@ -95,6 +96,8 @@ class Dialect:
     """An upload alone changes the states (Cyrus keeps uploads in a hidden mailbox)."""
     unchanged_moves_state: bool = False
     """A keyword patch that changes nothing still lists the message as updated (Cyrus)."""
+    omitted_fill_pages: bool = False
+    """A record that was created and destroyed since a state counts in `maxChanges` though no page lists it (Cyrus)."""
     mailbox_destruction: Literal["told", "silent"] = "told"
     """`silent`: emails that are destroyed with their mailbox are in no list of changes (James)."""
     mailbox_destruction_ends_states: bool = False
@@ -146,7 +149,19 @@ class Dialect:
     """mayRename is false on the inbox; Cyrus 3.6 renames it nevertheless, 3.12 says so and does not."""
     mailbox_rules: Literal["rfc", "cyrus"] = "rfc"
     """Cyrus: a taken name is invalidProperties, a slash in it serverFail, a role may be given to several of
-    which the first by name shows it, names are made NFC, and new mailboxes are not subscribed."""
+    which the first by name shows it, names are made NFC, and new mailboxes are not subscribed; see `cyrus_mailboxes`."""
+    renamed_children: Literal["unchanged", "after", "before"] = "unchanged"
+    """`Mailbox/changes` lists the mailboxes inside one that was renamed or moved too: after it or (Cyrus 3.6) before it."""
+    changed_signs: str = ""
+    """Pairs of characters in a mailbox's name of which the first becomes the second (Cyrus 3.12)."""
+    mailbox_roles: frozenset[str] = ROLES
+    """Those that can be given."""
+    subscribing_moves_state: bool = True
+    """False: a subscription is no change of the mailbox (Cyrus 3.6)."""
+    brief_mailboxes: BriefLives = "omitted"
+    """Cyrus 3.6: a mailbox that was created and destroyed since a state is listed as created."""
+    created_mailbox: tuple[str, ...] = ()
+    """What `Mailbox/set` reports of a new mailbox on Cyrus."""
 
     # Contacts, calendars, tasks
     contacts: bool = True
@@ -228,6 +243,7 @@ CYRUS_312 = Dialect(
     upload_moves_state=True,
     unchanged_moves_state=True,
     mailbox_destruction_ends_states=True,
+    omitted_fill_pages=True,
     email_ids="content",
     masks_8bit_headers=True,
     null_ids_of_email="refuse",
@@ -240,6 +256,13 @@ CYRUS_312 = Dialect(
     inbox_name="Inbox",
     inbox_renaming="ignore",
     mailbox_rules="cyrus",
+    mailbox_roles=frozenset({"archive", "drafts", "important", "junk", "scheduled", "sent", "snoozed", "trash"}),
+    renamed_children="after",
+    changed_signs="^.",
+    created_mailbox=(
+        *("id", "myRights", "totalEmails", "unreadEmails", "totalThreads", "unreadThreads"),
+        *("isSubscribed", "isSeenShared", "sortOrder", "showAsLabel"),
+    ),
     contacts=False,
     calendars="1.0",
     event_rules="cyrus",
@@ -268,6 +291,12 @@ CYRUS_36 = dataclasses.replace(
     import_tells_states=False,
     unknown_destroy="destroyed",
     inbox_renaming="do",
+    mailbox_roles=CYRUS_312.mailbox_roles - {"scheduled"},
+    renamed_children="before",
+    changed_signs="",
+    subscribing_moves_state=False,
+    brief_mailboxes="created",
+    created_mailbox=("id", "isSubscribed", "isSeenShared", "sortOrder", "showAsLabel"),
     calendars=None,
     blob_capability=CYRUS_BLOB,
     blob_details={},

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 StateForm = Literal["number", "opaque", "unicode", "long"]
-BriefLives = Literal["omitted", "destroyed", "both"]
+BriefLives = Literal["omitted", "destroyed", "both", "created"]
+"""`created` alone is what only Cyrus 3.6 does, with mailboxes."""
 ItemForm = Literal["as given", "members renamed", "defaults dropped", "defaults written", "unknown dropped"]
 IdForm = Literal["serial", "dashes", "case", "long", "digits"]
 

@@ -86,11 +86,12 @@ class ChangeLog:
         limit: int | None = None,
         newest_first: bool = False,
         brief_lives: BriefLives = "omitted",
+        omitted_count: bool = False,
     ) -> ChangePage:
         """Return what changed after `since` (and not after `until`), at most `limit` ids.
 
         With `newest_first` the page holds the latest changes and its `position` is where the earlier ones end. `brief_lives`
-        says how a record is listed that was made and destroyed since.
+        says how a record is listed that was made and destroyed since; `omitted_count`: it counts even where it is not listed.
         """
         until = self.state if until is None else until
         first = bisect.bisect_right(self._modseqs, since)
@@ -98,22 +99,27 @@ class ChangeLog:
         order = range(end - 1, first - 1, -1) if newest_first else range(first, end)
         page = ChangePage(position=since if newest_first else until)
         last = until if newest_first else since
+        omitted = 0
         for index in order:
             record_id, modseq = self._ids[index], self._modseqs[index]
             if self._latest.get(record_id) != modseq:
                 continue
             dead, old = record_id in self._dead, self._born[record_id] <= since
             brief = dead and not old
-            if brief and brief_lives == "omitted":
+            if brief and brief_lives == "omitted" and not omitted_count:
                 continue
             # Twice in one page, unless that alone were too much for it.
             twice = brief and brief_lives == "both" and limit != 1
-            if limit is not None and len(page) + twice >= limit:
+            if limit is not None and len(page) + omitted + twice >= limit:
                 page.has_more = True
                 page.position = last
                 break
             last = modseq - 1 if newest_first else modseq
-            (page.destroyed if dead else page.updated if old else page.created).append(record_id)
+            if brief and brief_lives == "omitted":
+                omitted += 1
+                continue
+            gone = dead and not (brief and brief_lives == "created")
+            (page.destroyed if gone else page.updated if old else page.created).append(record_id)
             if twice:
                 page.created.append(record_id)
         return page

@@ -172,7 +172,9 @@ class MailStore:
         with self.transaction():
             for email in [email for email in self.emails.values() if mailbox_id in email.mailbox_ids]:
                 if others := email.mailbox_ids - {mailbox_id}:
+                    counted = set(self._counts_changed)
                     self.update_email(email, mailbox_ids=others)
+                    self._counts_changed = counted  # in the others nothing was counted anew
                 else:
                     self.remove_email(email.id, silent=self.dialect.mailbox_destruction == "silent")
             del self.mailboxes[mailbox_id]
@@ -193,6 +195,13 @@ class MailStore:
         """Return the names of a mailbox and its parents, joined by slashes."""
         parent = self.mailboxes.get(mailbox.parent_id or "")
         return mailbox.name if parent is None else f"{self.path(parent)}/{mailbox.name}"
+
+    def inside(self, mailbox: Mailbox) -> list[Mailbox]:
+        """Return the mailboxes inside one, at every depth, parents first."""
+        found = [mailbox]
+        for parent in found:
+            found += [one for one in self.mailboxes.values() if one.parent_id == parent.id]
+        return found[1:]
 
     def role_of(self, mailbox: Mailbox) -> str | None:
         """Return the role a mailbox shows: of several that were given the same, the first by path (Cyrus)."""

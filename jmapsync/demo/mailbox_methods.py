@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.demo.changes import ChangesArguments, run_changes
+from jmapsync.demo.cyrus_mailboxes import in_tree_order
 from jmapsync.demo.problems import JsonObject, MethodError
 from jmapsync.demo.query_changes import QueryChangesArguments, run_query_changes
 from jmapsync.demo.standard import (
@@ -72,6 +73,9 @@ def get_mailboxes(context: Context, arguments: GetArguments) -> JsonObject:
     roles = context.service.faults.no_roles.standing() is None
     with account.lock:
         ids, not_found = requested_ids(context, arguments.ids, "Mailbox", account.mailboxes)
+        if account.dialect.mailbox_rules == "cyrus":
+            place = {one: number for number, one in enumerate(in_tree_order(account))}
+            ids.sort(key=lambda one: place.get(one, len(place)))
         found = []
         threads = _count_threads(account) if _THREADS & set(names) else {}
         for mailbox_id in ids:

@@ -6,6 +6,7 @@ import dataclasses
 import unicodedata
 from typing import TYPE_CHECKING
 
+from jmapsync.demo.cyrus_mailboxes import check_as_cyrus, check_role, created_properties, rights, sort_order
 from jmapsync.demo.mailbox_methods import mailbox_object
 from jmapsync.demo.problems import JsonObject, SetError, invalid_properties
 from jmapsync.demo.records import ROLES, Mailbox
@@ -88,20 +89,27 @@ class _MailboxRun(SetRun):
     def _create(self, key: str, value: JsonObject) -> None:
         if unknown := value.keys() - _FIELDS.keys():
             raise invalid_properties(*sorted(unknown))
-        draft = Mailbox("", "", sort_order=10, is_subscribed=False) if self._of_cyrus else Mailbox("", "")
+        draft = Mailbox("", "", is_subscribed=False) if self._of_cyrus else Mailbox("", "")
         self._assign(draft, value)
+        if self._of_cyrus:
+            draft.role = draft.role or None
+            check_role(self.account.dialect.mailbox_roles, draft.role, None)
+            draft.sort_order = value.get("sortOrder", sort_order(draft.role))
         if draft.parent_id is not None and not self.account.mailboxes[draft.parent_id].rights["mayCreateChild"]:
             raise SetError("forbidden")
         self._check([draft])
         mailbox = self.account.add_mailbox(draft.name, draft.parent_id, draft.role, draft.sort_order)
         mailbox.is_subscribed = draft.is_subscribed
+        if self._of_cyrus:
+            mailbox.rights = rights(draft.role)
         whole = mailbox_object(self.account, mailbox)
-        self.created[key] = {name: whole[name] for name in whole if name not in value}
+        told = {name: whole[name] for name in whole if name not in value}
+        self.created[key] = created_properties(self.account, whole, value) if self._of_cyrus else told
         self.context.created_ids[key] = mailbox.id
 
     def _plan(self, waiting: dict[str, JsonObject], key: str, patch: JsonObject) -> None:
         """Check what can be checked of an update on its own, and put it off until all are known."""
-        mailbox_id = self.context.resolve_id(key)
+        mailbox_id = self._resolve(key)
         mailbox = self.account.mailboxes.get(mailbox_id or "")
         if key in self.destroy:
             raise SetError("willDestroy")
@@ -110,7 +118,11 @@ class _MailboxRun(SetRun):
         current = mailbox_object(self.account, mailbox)
         patch = {name.removeprefix("/"): value for name, value in patch.items()}
         if unknown := [name for name in patch if name not in _FIELDS and patch[name] != current.get(name, ...)]:
-            raise invalid_properties(*unknown)
+            raise invalid_properties(*(name.partition("/")[0] if self._of_cyrus else name for name in unknown))
+        if self._of_cyrus:
+            current["role"] = mailbox.role
+            patch = {name: value for name, value in patch.items() if name != "name" or value is not None}
+            check_role(self.account.dialect.mailbox_roles, patch.get("role", mailbox.role), mailbox.role)
         patch = {name: value for name, value in patch.items() if name in _FIELDS and not _same(value, current[name])}
         if mailbox.role == "inbox" and self.account.dialect.inbox_renaming == "ignore":
             patch.pop("name", None)
@@ -135,13 +147,24 @@ class _MailboxRun(SetRun):
             mailbox = self.account.mailboxes[draft.id]
             for attribute in _FIELDS.values():
                 setattr(mailbox, attribute, getattr(draft, attribute))
-            if patches[draft.id]:
-                self.account.note_mailbox(mailbox)
+            self._note(mailbox, patches[draft.id])
             self.updated[draft.id] = None
         return None
 
+    def _note(self, mailbox: Mailbox, patch: JsonObject) -> None:
+        """Record that a mailbox was changed, on some servers those inside it too."""
+        account = self.account
+        if not patch or (patch.keys() == {"isSubscribed"} and not account.dialect.subscribing_moves_state):
+            return
+        inside: list[Mailbox] = []
+        if account.dialect.renamed_children != "unchanged" and patch.keys() & {"name", "parentId"}:
+            inside = account.inside(mailbox)
+        order = [*inside, mailbox] if account.dialect.renamed_children == "before" else [mailbox, *inside]
+        for one in order:
+            account.note_mailbox(one)
+
     def _destroy(self, name: str, *, remove_emails: bool) -> None:
-        mailbox = self.account.mailboxes.get(self.context.resolve_id(name) or "")
+        mailbox = self.account.mailboxes.get(self._resolve(name) or "")
         if mailbox is None:
             raise SetError("notFound")
         if mailbox.role == "inbox" or not mailbox.rights["mayDelete"]:
@@ -152,6 +175,9 @@ class _MailboxRun(SetRun):
             raise SetError("mailboxHasEmail")
         self.account.remove_mailbox(mailbox.id)
         self.destroyed.append(name)
+
+    def _resolve(self, key: str) -> str | None:
+        return self.context.resolve_id(key) if self.account.dialect.creation_ids_as_keys else key
 
     def _assign(self, draft: Mailbox, values: JsonObject) -> None:
         """Give a draft its new values; raise SetError for one of the wrong type."""
@@ -164,7 +190,9 @@ class _MailboxRun(SetRun):
                     raise invalid_properties(name)
             setattr(draft, _FIELDS[name], value)
         if self._of_cyrus:
-            draft.name = unicodedata.normalize("NFC", draft.name)
+            signs = self.account.dialect.changed_signs
+            table = str.maketrans(signs[::2], signs[1::2])
+            draft.name = unicodedata.normalize("NFC", draft.name).translate(table)
 
     @property
     def _of_cyrus(self) -> bool:
@@ -174,15 +202,17 @@ class _MailboxRun(SetRun):
         """Raise SetError if the tree would be unsound with these mailboxes in it."""
         tree = self.account.mailboxes | {draft.id: draft for draft in drafts}
         for draft in drafts:
-            _check_name(draft.name, self.context.service.limits.max_size_mailbox_name)
             if self._of_cyrus:
-                _check_as_cyrus(draft, tree.values())
+                check_as_cyrus(draft, tree)
             else:
+                _check_name(draft.name, self.context.service.limits.max_size_mailbox_name)
                 _check_others(draft, [other for other in tree.values() if other is not draft])
             if draft.role is not None and draft.role not in ROLES:
                 raise invalid_properties("role")
             above, seen = draft.parent_id, {draft.id}
             while above is not None:
+                if above == draft.parent_id == draft.id and self._of_cyrus:
+                    raise SetError("serverFail")
                 if above in seen:
                     raise invalid_properties("parentId", description="A mailbox cannot be inside itself.")
                 seen.add(above)
@@ -200,16 +230,6 @@ def _check_name(name: str, limit: int) -> None:
         raise invalid_properties("name", description="The name is empty or too long.")
     if unicodedata.normalize("NFC", name) != name or any(unicodedata.category(sign) == "Cc" for sign in name):
         raise invalid_properties("name", description="The name is not Net-Unicode.")
-
-
-def _check_as_cyrus(draft: Mailbox, tree: Iterable[Mailbox]) -> None:
-    """Raise SetError for what Cyrus alone refuses, or refuses in its own way."""
-    if "/" in draft.name:
-        raise SetError("serverFail", "Invalid mailbox name")
-    taken = any((other.parent_id, other.name) == (draft.parent_id, draft.name) for other in tree if other is not draft)
-    reserved = draft.parent_id is None and draft.name.casefold() == "inbox" and draft.role != "inbox"
-    if taken or reserved:
-        raise invalid_properties("name")
 
 
 def _check_others(draft: Mailbox, others: Iterable[Mailbox]) -> None:

@@ -54,7 +54,9 @@ class Comparison:
     def table(self) -> str:
         """Return a line of counts, and one for each difference."""
         known = len(self.differences) - len(self.unexplained)
-        lines = [f"{self.profile}: {self.probes} probes, {self.probes - len(self.differences)} equal, {len(self.differences)} differ"]
+        lines = [
+            f"{self.profile}: {self.probes} probes, {self.probes - len(self.differences)} equal, {len(self.differences)} differ"
+        ]
         lines[0] += f" ({known} with a known reason)"
         lines += [f"  {one.probe}: {one.reason}" for one in self.differences if one.reason]
         for one in self.unexplained:

@@ -11,7 +11,9 @@ Json = Any
 
 _ID_KEYS = frozenset({"id", "blobId", "threadId", "parentId", "existingId", "accountId", "baseEventId"})
 _ID_LISTS = frozenset({"ids", "destroyed", "notFound", "emailIds", "removed", "created", "updated"})
-_ID_MAPS = frozenset({"updated", "notUpdated", "notDestroyed", "mailboxIds", "addressBookIds", "calendarIds", "accounts", "changed"})
+_ID_MAPS = frozenset(
+    {"updated", "notUpdated", "notDestroyed", "mailboxIds", "addressBookIds", "calendarIds", "accounts", "changed"}
+)
 _STATE_KEYS = frozenset({"state", "oldState", "newState", "queryState", "oldQueryState", "newQueryState", "sessionState"})
 _NAMING = frozenset({"properties"})
 """Lists of an error that name properties, in which ids may stand as steps of a path."""

@@ -27,7 +27,25 @@ def calendar_collections(a: Account) -> None:
     state = a.state("Calendar")
     a.ask("create", ("Calendar/set", {"create": {"work": {"name": "Work"}}}), ("Calendar/get", {"ids": ["#work"]}))
     a.ask("changes of it", ("Calendar/changes", {"sinceState": state}))
-    a.ask("create with all", ("Calendar/set", {"create": {"full": {"name": "Full", "color": "#ff0000", "sortOrder": 3, "isSubscribed": False, "isVisible": False, "description": "d"}}}), ("Calendar/get", {"ids": ["#full"]}))
+    a.ask(
+        "create with all",
+        (
+            "Calendar/set",
+            {
+                "create": {
+                    "full": {
+                        "name": "Full",
+                        "color": "#ff0000",
+                        "sortOrder": 3,
+                        "isSubscribed": False,
+                        "isVisible": False,
+                        "description": "d",
+                    }
+                }
+            },
+        ),
+        ("Calendar/get", {"ids": ["#full"]}),
+    )
     a.ask("create one of the same name", ("Calendar/set", {"create": {"twin": {"name": "Work"}}}))
     for label, wish in {
         "without a name": {},
@@ -80,7 +98,15 @@ def events_created(a: Account) -> None:
     calendar = _calendar(a)
     wishes: dict[str, dict[str, Any]] = {
         "plain": {"title": "Plain", **_START},
-        "defaults": {"title": "", "priority": 0, "sequence": 0, "freeBusyStatus": "busy", "privacy": "public", "showWithoutTime": False, **_START},
+        "defaults": {
+            "title": "",
+            "priority": 0,
+            "sequence": 0,
+            "freeBusyStatus": "busy",
+            "privacy": "public",
+            "showWithoutTime": False,
+            **_START,
+        },
         "all day": {"title": "Day", "start": "2026-11-02T00:00:00", "duration": "P1D", "showWithoutTime": True, "timeZone": None},
         "floating": {"title": "Floating", "start": "2026-11-02T09:00:00", "timeZone": None},
         "an unknown time zone": {"title": "Zone", "start": "2026-11-02T09:00:00", "timeZone": "Mars/Base"},
@@ -92,20 +118,50 @@ def events_created(a: Account) -> None:
         "two keywords": {"title": "Keywords", "keywords": {"a": True, "B c": True}, **_START},
         "categories": {"categories": {"http://example.com/c": True}, **_START},
         "alerts": {"alerts": {"1": {"trigger": {"@type": "OffsetTrigger", "offset": "-PT5M"}}}, **_START},
-        "alerts with @type": {"alerts": {"1": {"@type": "Alert", "action": "display", "trigger": {"@type": "OffsetTrigger", "offset": "-PT5M", "relativeTo": "end"}}}, **_START},
-        "an alert at a time": {"alerts": {"x": {"trigger": {"@type": "AbsoluteTrigger", "when": "2026-11-02T07:00:00Z"}}}, **_START},
+        "alerts with @type": {
+            "alerts": {
+                "1": {
+                    "@type": "Alert",
+                    "action": "display",
+                    "trigger": {"@type": "OffsetTrigger", "offset": "-PT5M", "relativeTo": "end"},
+                }
+            },
+            **_START,
+        },
+        "an alert at a time": {
+            "alerts": {"x": {"trigger": {"@type": "AbsoluteTrigger", "when": "2026-11-02T07:00:00Z"}}},
+            **_START,
+        },
         "no alerts": {"alerts": {}, **_START},
         "a location": {"locations": {"1": {"@type": "Location", "name": "Room", "description": "up"}}, **_START},
-        "a virtual location": {"virtualLocations": {"v": {"@type": "VirtualLocation", "name": "Call", "uri": "https://example.com/"}}, **_START},
-        "a link": {"links": {"l": {"@type": "Link", "href": "https://example.com/a.pdf", "contentType": "application/pdf"}}, **_START},
+        "a virtual location": {
+            "virtualLocations": {"v": {"@type": "VirtualLocation", "name": "Call", "uri": "https://example.com/"}},
+            **_START,
+        },
+        "a link": {
+            "links": {"l": {"@type": "Link", "href": "https://example.com/a.pdf", "contentType": "application/pdf"}},
+            **_START,
+        },
         "weekly": {"recurrenceRules": [{"frequency": "weekly", "byDay": [{"@type": "NDay", "day": "mo"}], "count": 5}], **_START},
         "rule of 2.0": {"recurrenceRule": {"frequency": "daily"}, **_START},
         "two rules": {"recurrenceRules": [{"frequency": "daily", "count": 2}, {"frequency": "weekly", "count": 2}], **_START},
         "a rule that is none": {"recurrenceRules": [{"frequency": "sometimes"}], **_START},
-        "overrides": {"recurrenceRules": [{"frequency": "daily", "count": 3}], "recurrenceOverrides": {"2026-11-03T09:00:00": {"title": "Second"}, "2026-11-04T09:00:00": {"excluded": True}}, **_START},
-        "an override of the start alone": {"recurrenceRules": [{"frequency": "daily", "count": 3}], "recurrenceOverrides": {"2026-11-03T09:00:00": {"start": "2026-11-03T10:00:00"}}, **_START},
-        "excluded rules": {"recurrenceRules": [{"frequency": "daily", "count": 9}], "excludedRecurrenceRules": [{"frequency": "weekly", "count": 2}], **_START},
-        "description": {"description": "Line 1\nLine 2; with, signs\\ and \"quotes\"", **_START},
+        "overrides": {
+            "recurrenceRules": [{"frequency": "daily", "count": 3}],
+            "recurrenceOverrides": {"2026-11-03T09:00:00": {"title": "Second"}, "2026-11-04T09:00:00": {"excluded": True}},
+            **_START,
+        },
+        "an override of the start alone": {
+            "recurrenceRules": [{"frequency": "daily", "count": 3}],
+            "recurrenceOverrides": {"2026-11-03T09:00:00": {"start": "2026-11-03T10:00:00"}},
+            **_START,
+        },
+        "excluded rules": {
+            "recurrenceRules": [{"frequency": "daily", "count": 9}],
+            "excludedRecurrenceRules": [{"frequency": "weekly", "count": 2}],
+            **_START,
+        },
+        "description": {"description": 'Line 1\nLine 2; with, signs\\ and "quotes"', **_START},
         "description in HTML": {"description": "<b>x</b>", "descriptionContentType": "text/html", **_START},
         "a colour": {"color": "red", **_START},
         "locale": {"locale": "de", **_START},
@@ -124,7 +180,19 @@ def events_created(a: Account) -> None:
         "a title with a control character": {"title": "a\x01b", **_START},
         "prodId": {"prodId": "-//example//EN", **_START},
         "related to": {"relatedTo": {"other-uid": {"@type": "Relation", "relation": {"parent": True}}}, **_START},
-        "participants": {"participants": {"p": {"@type": "Participant", "name": "Bob", "email": "bob@example.com", "sendTo": {"imip": "mailto:bob@example.com"}, "roles": {"attendee": True}}}, "replyTo": {"imip": "mailto:ada@example.com"}, **_START},
+        "participants": {
+            "participants": {
+                "p": {
+                    "@type": "Participant",
+                    "name": "Bob",
+                    "email": "bob@example.com",
+                    "sendTo": {"imip": "mailto:bob@example.com"},
+                    "roles": {"attendee": True},
+                }
+            },
+            "replyTo": {"imip": "mailto:ada@example.com"},
+            **_START,
+        },
         "a task": {"@type": "Task", "title": "Task", "due": "2026-11-02T09:00:00"},
         "another type": {"@type": "Group", "title": "Group"},
         "method": {"method": "publish", **_START},
@@ -183,14 +251,37 @@ def events_changed(a: Account) -> None:
         a.ask(f"update: {label}", ("CalendarEvent/set", {"update": {event: patch}}), shown)
     a.ask("changes", ("CalendarEvent/changes", {"sinceState": state}))
     a.ask("the same uid again", ("CalendarEvent/set", {"create": {"twin": {**base, "uid": "one"}}}))
-    a.ask("no uid", ("CalendarEvent/set", {"create": {"nouid": base}}), ("CalendarEvent/get", {"ids": ["#nouid"], "properties": ["title"]}))
+    a.ask(
+        "no uid",
+        ("CalendarEvent/set", {"create": {"nouid": base}}),
+        ("CalendarEvent/get", {"ids": ["#nouid"], "properties": ["title"]}),
+    )
     for uid in ("with blank", "a@example.com", "ü", "x" * 300, "a/b", ""):
         a.ask(f"uid {uid[:20]!r}", ("CalendarEvent/set", {"create": {f"uid {uid[:20]}": {**base, "uid": uid}}}))
     a.ask("no calendar", ("CalendarEvent/set", {"create": {"nocal": {**base, "uid": "nocal", "calendarIds": {}}}}))
-    a.ask("no calendarIds", ("CalendarEvent/set", {"create": {"nocal2": {name: one for name, one in {**base, "uid": "n2"}.items() if name != "calendarIds"}}}))
-    a.ask("no type", ("CalendarEvent/set", {"create": {"notype": {name: one for name, one in {**base, "uid": "n3"}.items() if name != "@type"}}}))
-    a.ask("an unknown calendar to create in", ("CalendarEvent/set", {"create": {"lost": {**base, "uid": "n4", "calendarIds": {"nobody": True}}}}))
-    a.ask("an instance alone", ("CalendarEvent/set", {"create": {"instance": {**base, "uid": "alone", "recurrenceId": "2026-11-02T09:00:00"}}}), ("CalendarEvent/get", {"ids": ["#instance"]}))
+    a.ask(
+        "no calendarIds",
+        (
+            "CalendarEvent/set",
+            {"create": {"nocal2": {name: one for name, one in {**base, "uid": "n2"}.items() if name != "calendarIds"}}},
+        ),
+    )
+    a.ask(
+        "no type",
+        (
+            "CalendarEvent/set",
+            {"create": {"notype": {name: one for name, one in {**base, "uid": "n3"}.items() if name != "@type"}}},
+        ),
+    )
+    a.ask(
+        "an unknown calendar to create in",
+        ("CalendarEvent/set", {"create": {"lost": {**base, "uid": "n4", "calendarIds": {"nobody": True}}}}),
+    )
+    a.ask(
+        "an instance alone",
+        ("CalendarEvent/set", {"create": {"instance": {**base, "uid": "alone", "recurrenceId": "2026-11-02T09:00:00"}}}),
+        ("CalendarEvent/get", {"ids": ["#instance"]}),
+    )
     a.ask("destroy", ("CalendarEvent/set", {"destroy": [event]}))
     a.ask("destroy again", ("CalendarEvent/set", {"destroy": [event]}))
     a.ask("update what is destroyed", ("CalendarEvent/set", {"update": {event: {"title": "x"}}}))

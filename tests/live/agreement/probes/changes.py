@@ -93,7 +93,7 @@ def states(a: Account) -> None:
 
 @script()
 def mailbox_changes(a: Account) -> None:
-    inbox, archive = a.box("inbox"), a.box("archive")
+    archive = a.box("archive")
     start = a.state("Mailbox")
     a.ask("none", ("Mailbox/changes", {"sinceState": start}))
     mail = a.deliver("mail")
@@ -128,6 +128,15 @@ def mailbox_changes(a: Account) -> None:
     a.ask("from the start, a page of one", ("Mailbox/changes", {"sinceState": start, "maxChanges": 1}))
     a.ask("since garbage", ("Mailbox/changes", {"sinceState": "garbage"}))
     a.ask("maxChanges 0", ("Mailbox/changes", {"sinceState": start, "maxChanges": 0}))
-    a.ask("a page of the changed properties", ("Mailbox/changes", {"sinceState": seen}), ("Mailbox/get", {"#ids": {"resultOf": "0", "name": "Mailbox/changes", "path": "/updated"}, "#properties": {"resultOf": "0", "name": "Mailbox/changes", "path": "/updatedProperties"}}))
-    del inbox
+    a.ask(
+        "a page of the changed properties",
+        ("Mailbox/changes", {"sinceState": seen}),
+        (
+            "Mailbox/get",
+            {
+                "#ids": {"resultOf": "0", "name": "Mailbox/changes", "path": "/updated"},
+                "#properties": {"resultOf": "0", "name": "Mailbox/changes", "path": "/updatedProperties"},
+            },
+        ),
+    )
     a.ask("threads", ("Thread/changes", {"sinceState": a.state()}))

@@ -80,7 +80,15 @@ def immutable_properties(a: Account) -> None:
     (now,) = a.call("Email/get", ids=[mail], properties=["blobId", "threadId", "size", "receivedAt"])["list"]
     for name in ("id", "blobId", "threadId", "size", "receivedAt"):
         a.ask(f"{name} as it is", ("Email/set", {"update": {mail: {name: now[name]}}}))
-    for name, value in {"id": "nobody", "blobId": "nobody", "threadId": "nobody", "size": 1, "receivedAt": "2020-01-01T00:00:00Z", "subject": "x", "preview": "y"}.items():
+    for name, value in {
+        "id": "nobody",
+        "blobId": "nobody",
+        "threadId": "nobody",
+        "size": 1,
+        "receivedAt": "2020-01-01T00:00:00Z",
+        "subject": "x",
+        "preview": "y",
+    }.items():
         a.ask(f"another {name}", ("Email/set", {"update": {mail: {name: value}}}))
     a.ask("the message after it", ("Email/get", {"ids": [mail], "properties": ["receivedAt", "size"]}))
 
@@ -90,7 +98,10 @@ def several_at_once(a: Account) -> None:
     a.box("inbox")
     one, two, three = a.deliver("one"), a.deliver("two"), a.deliver("three")
     before = a.state()
-    a.ask("two updates and a destruction", ("Email/set", {"update": {one: {"keywords/a": True}, two: {"keywords/a b": True}}, "destroy": [three]}))
+    a.ask(
+        "two updates and a destruction",
+        ("Email/set", {"update": {one: {"keywords/a": True}, two: {"keywords/a b": True}}, "destroy": [three]}),
+    )
     a.ask("changes of them", ("Email/changes", {"sinceState": before}))
     a.ask("ifInState that is not", ("Email/set", {"ifInState": before, "update": {one: {"keywords/b": True}}}))
     a.ask("ifInState that is", ("Email/set", {"ifInState": a.state(), "update": {one: {"keywords/b": True}}}))

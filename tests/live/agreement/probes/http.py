@@ -39,7 +39,14 @@ def _schemes(response: httpx.Response) -> list[str]:
 @script()
 def media_types(a: Account) -> None:
     body = b'{"using": ["urn:ietf:params:jmap:core"], "methodCalls": [["Core/echo", {"a": "\xc3\xa9"}, "0"]]}'
-    for kind in ("application/json", "application/json; charset=utf-8", "APPLICATION/JSON", "text/plain", "application/jmap+json", ""):
+    for kind in (
+        "application/json",
+        "application/json; charset=utf-8",
+        "APPLICATION/JSON",
+        "text/plain",
+        "application/jmap+json",
+        "",
+    ):
         response = a.post_body(body, kind)
         a.record(f"Content-Type {kind or 'missing'}", [response.status_code, "methodResponses" in response.text])
     a.record("media type of an answer", a.post_body(body).headers.get("content-type", "").replace(" ", "").lower())
@@ -69,7 +76,10 @@ def uploads_and_downloads(a: Account) -> None:
     a.record("upload of nothing", [empty.status_code, empty.json().get("size") if empty.is_success else None])
     a.record("upload to an unknown account", a.post_blob(b"x", account="nobody").status_code)
     found = a.download(blob_id)
-    a.record("download", [found.status_code, found.content == content, found.headers["content-type"], found.headers.get("content-length")])
+    a.record(
+        "download",
+        [found.status_code, found.content == content, found.headers["content-type"], found.headers.get("content-length")],
+    )
     a.record("download's name", found.headers.get("content-disposition", "").partition(";")[0])
     typed = a.download(blob_id, kind="message/rfc822", name="b c.eml")
     a.record("download as a message", [typed.status_code, typed.headers["content-type"]])
@@ -81,4 +91,4 @@ def uploads_and_downloads(a: Account) -> None:
 
 
 def _upload_url(a: Account) -> str:
-    return urljoin(a.base, a.session["uploadUrl"].replace("{accountId}", a.id))
+    return urljoin(a.base, str(a.session["uploadUrl"]).replace("{accountId}", a.id))

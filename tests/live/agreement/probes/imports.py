@@ -24,13 +24,21 @@ def imports(a: Account) -> None:
     inbox, archive = a.box("inbox"), a.box("archive")
     blob = a.upload(a.message(), name="upload")
     before = a.state()
-    a.ask("import", ("Email/import", {"emails": {"one": _wish(a, blobId=blob)}}), ("Email/get", {"ids": ["#one"], "properties": _SHOWN}))
+    a.ask(
+        "import",
+        ("Email/import", {"emails": {"one": _wish(a, blobId=blob)}}),
+        ("Email/get", {"ids": ["#one"], "properties": _SHOWN}),
+    )
     a.ask("changes of it", ("Email/changes", {"sinceState": before}))
     a.ask("again", ("Email/import", {"emails": {"two": _wish(a, blobId=blob)}}))
     a.ask("again into another mailbox", ("Email/import", {"emails": {"three": _wish(a, blobId=blob, mailboxIds={archive: True})}}))
     a.ask("what there is then", ("Email/query", {"sort": [{"property": "receivedAt"}], "calculateTotal": True}))
     blob = a.upload(a.message(), name="upload2")
-    a.ask("into two mailboxes", ("Email/import", {"emails": {"both": _wish(a, blobId=blob, mailboxIds={inbox: True, archive: True})}}), ("Email/get", {"ids": ["#both"], "properties": _SHOWN}))
+    a.ask(
+        "into two mailboxes",
+        ("Email/import", {"emails": {"both": _wish(a, blobId=blob, mailboxIds={inbox: True, archive: True})}}),
+        ("Email/get", {"ids": ["#both"], "properties": _SHOWN}),
+    )
     blob = a.upload(a.message(), name="upload3")
     a.ask("one blob twice in one call", ("Email/import", {"emails": {"t1": _wish(a, blobId=blob), "t2": _wish(a, blobId=blob)}}))
     mail = a.deliver("destroyed", content=a.message(number=900))
@@ -48,7 +56,10 @@ def imports(a: Account) -> None:
     a.ask("of nothing", ("Email/import", {"emails": {}}))
     a.ask("without emails", ("Email/import", {}))
     a.ask("with emails null", ("Email/import", {"emails": None}))
-    a.ask("one good and one bad", ("Email/import", {"emails": {"good": _wish(a, blobId=a.upload(a.message())), "bad": _wish(a, blobId="nobody")}}))
+    a.ask(
+        "one good and one bad",
+        ("Email/import", {"emails": {"good": _wish(a, blobId=a.upload(a.message())), "bad": _wish(a, blobId="nobody")}}),
+    )
 
 
 @script()
@@ -57,7 +68,11 @@ def import_properties(a: Account) -> None:
 
     def attempt(label: str, number: int, **more: Any) -> None:  # noqa: ANN401
         wish = _wish(a, **{"blobId": a.upload(a.message(number=number)), **more})
-        a.ask(label, ("Email/import", {"emails": {f"n{number}": wish}}), ("Email/get", {"ids": [f"#n{number}"], "properties": ["mailboxIds", "keywords", "receivedAt"]}))
+        a.ask(
+            label,
+            ("Email/import", {"emails": {f"n{number}": wish}}),
+            ("Email/get", {"ids": [f"#n{number}"], "properties": ["mailboxIds", "keywords", "receivedAt"]}),
+        )
 
     attempt("no receivedAt", 1, receivedAt=None)
     attempt("receivedAt with a fraction", 2, receivedAt="2026-01-02T03:04:05.678Z")
@@ -118,13 +133,25 @@ def keywords(a: Account) -> None:
     a.box("inbox")
     for number, (label, keyword) in enumerate(names.items(), start=1):
         wish = _wish(a, blobId=a.upload(a.message(number=number)), keywords={"$flagged": True, keyword: True})
-        a.ask(f"import with {label}", ("Email/import", {"emails": {f"n{number}": wish}}), ("Email/get", {"ids": [f"#n{number}"], "properties": ["keywords"]}))
+        a.ask(
+            f"import with {label}",
+            ("Email/import", {"emails": {f"n{number}": wish}}),
+            ("Email/get", {"ids": [f"#n{number}"], "properties": ["keywords"]}),
+        )
     for number, (label, keyword) in enumerate(names.items(), start=100):
         mail = a.deliver(f"u{number}", content=a.message(number=number))
         path = "keywords/" + keyword.replace("~", "~0").replace("/", "~1")
-        a.ask(f"patch with {label}", ("Email/set", {"update": {mail: {path: True}}}), ("Email/get", {"ids": [mail], "properties": ["keywords"]}))
+        a.ask(
+            f"patch with {label}",
+            ("Email/set", {"update": {mail: {path: True}}}),
+            ("Email/get", {"ids": [mail], "properties": ["keywords"]}),
+        )
     many = {f"k{number:03}": True for number in range(150)}
-    a.ask("150 of them", ("Email/import", {"emails": {"many": _wish(a, blobId=a.upload(a.message(number=300)), keywords=many)}}), ("Email/get", {"ids": ["#many"], "properties": ["keywords"]}))
+    a.ask(
+        "150 of them",
+        ("Email/import", {"emails": {"many": _wish(a, blobId=a.upload(a.message(number=300)), keywords=many)}}),
+        ("Email/get", {"ids": ["#many"], "properties": ["keywords"]}),
+    )
     mail = a.deliver("grown", content=a.message(number=400))
     a.ask("150 by an update", ("Email/set", {"update": {mail: {"keywords": many}}}))
 
@@ -180,5 +207,12 @@ def malformed_messages(a: Account) -> None:
                 continue
             made = answer["created"][key]
             stored = a.download(made["blobId"]).content
-            a.record(f"{label}, {kind}", {"size": made["size"], "stored": "as it is" if stored == content else repr(stored[:80]), "blob of the upload": blob == made["blobId"]})
+            a.record(
+                f"{label}, {kind}",
+                {
+                    "size": made["size"],
+                    "stored": "as it is" if stored == content else repr(stored[:80]),
+                    "blob of the upload": blob == made["blobId"],
+                },
+            )
             a.call("Email/set", destroy=[made["id"]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from typing import TYPE_CHECKING
 
 from tests.live.agreement.probes import script
@@ -61,6 +62,8 @@ _NAMES = {
 @script()
 def mailbox_names(a: Account) -> None:
     a.box("inbox")
+    a.record("each sign of ASCII", {sign: _outcome(a, f"p{sign}q") for sign in string.punctuation})
+    a.record("lengths that are kept", {length: _outcome(a, "n" * length) for length in (400, 460, 480, 485, 520)})
     for label, name in _NAMES.items():
         response = a.send([("Mailbox/set", {"create": {f"box {label}": {"name": name}}})])
         if not response.is_success:
@@ -75,3 +78,14 @@ def mailbox_names(a: Account) -> None:
         (kept,) = a.call("Mailbox/get", ids=[box], properties=["name", "parentId", "role"])["list"]
         a.record(label, ["kept", kept["name"] if kept["name"] != name else "as it is", kept["parentId"], kept["role"]])
         a.call("Mailbox/set", destroy=[box])
+
+
+def _outcome(a: Account, name: str) -> object:
+    """Return what is made of a mailbox's name: its SetError, or the name that is kept, where that is another."""
+    answer = a.call("Mailbox/set", create={"x": {"name": name}})
+    if not answer.get("created"):
+        return answer["notCreated"]["x"]["type"]
+    box = answer["created"]["x"]["id"]
+    kept = a.call("Mailbox/get", ids=[box], properties=["name"])["list"][0]["name"]
+    a.call("Mailbox/set", destroy=[box])
+    return "kept" if kept == name else kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
@@ -17,13 +18,15 @@ _PATIENCE = 15.0
 
 
 def _stream_url(a: Account, types: str, close_after: str, ping: str) -> str:
-    url = a.session.get("eventSourceUrl", "")
+    url: str = a.session.get("eventSourceUrl", "")
     for name, value in {"types": types, "closeafter": close_after, "ping": ping}.items():
         url = url.replace("{" + name + "}", value)
     return urljoin(a.base, url)
 
 
-def _events(a: Account, act: Callable[[], None], *, types: str, close_after: str = "state", ping: str = "0", last: str = "") -> object:
+def _events(
+    a: Account, act: Callable[[], None], *, types: str, close_after: str = "state", ping: str = "0", last: str = ""
+) -> object:
     """Open a stream, act once it is open, and return what the first event says, or the status where there is none."""
     headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last} if last else {})
     with a.http.stream("GET", _stream_url(a, types, close_after, ping), headers=headers, timeout=_PATIENCE) as response:
@@ -52,7 +55,7 @@ def _events(a: Account, act: Callable[[], None], *, types: str, close_after: str
 def event_stream(a: Account) -> None:
     a.box("inbox")
     a.deliver("first")
-    told = _events(a, lambda: None and None, types="*", ping="1", close_after="no")
+    told = _events(a, lambda: None, types="*", ping="1", close_after="no")
     a.record("a ping", _shape(told))
     a.record("after a delivery", _shape(_events(a, lambda: _deliver(a, "second"), types="*")))
     a.record("of one type", _shape(_events(a, lambda: _deliver(a, "third"), types="Email")))
@@ -66,8 +69,6 @@ def _shape(told: object) -> object:
     """Return an event without the values of its states."""
     if not isinstance(told, dict):
         return told
-    import json
-
     data = json.loads(told["data"])
     if "changed" in data:
         (states,) = data["changed"].values()

@@ -19,8 +19,23 @@ def emails_read(a: Account) -> None:
     a.box("inbox")
     one, two = a.deliver("one"), a.deliver("two", day=2, keywords=("$flagged", "work"))
     short = {"properties": ["keywords"]}
-    a.ask("metadata", ("Email/get", {"ids": [one, two], "properties": ["id", "blobId", "threadId", "mailboxIds", "keywords", "size", "receivedAt"]}))
-    a.ask("headers", ("Email/get", {"ids": [one], "properties": ["messageId", "inReplyTo", "references", "subject", "from", "to", "cc", "sender", "sentAt"]}))
+    a.ask(
+        "metadata",
+        (
+            "Email/get",
+            {"ids": [one, two], "properties": ["id", "blobId", "threadId", "mailboxIds", "keywords", "size", "receivedAt"]},
+        ),
+    )
+    a.ask(
+        "headers",
+        (
+            "Email/get",
+            {
+                "ids": [one],
+                "properties": ["messageId", "inReplyTo", "references", "subject", "from", "to", "cc", "sender", "sentAt"],
+            },
+        ),
+    )
     a.ask("other order", ("Email/get", {"ids": [two, one], **short}))
     a.ask("an unknown id", ("Email/get", {"ids": [one, "nobody"], **short}))
     a.ask("an unknown id twice", ("Email/get", {"ids": ["nobody", "nobody"], **short}))
@@ -79,7 +94,7 @@ def query_windows(a: Account) -> None:
 @script()
 def queries(a: Account) -> None:
     inbox, archive = a.box("inbox"), a.box("archive")
-    small = a.deliver("small", content=b"Subject: small\r\n\r\nx\r\n", day=5)
+    a.deliver("small", content=b"Subject: small\r\n\r\nx\r\n", day=5)
     a.deliver("big", content=b"Subject: big\r\n\r\n" + b"x" * 3_000 + b"\r\n", day=2, keywords=("$flagged", "work"))
     a.deliver("old", "archive", content=b"Subject: old\r\nX-List: python\r\n\r\nxx\r\n", day=1)
     both = a.deliver("both", content=b"Subject: both\r\n\r\nxxx\r\n", day=9)
@@ -119,7 +134,6 @@ def queries(a: Account) -> None:
     a.ask("sorted by something unknown", ("Email/query", {"sort": [{"property": "shoeSize"}]}))
     a.ask("sorted by nothing", ("Email/query", {"sort": []}))
     a.ask("sorted by two", ("Email/query", {"sort": [{"property": "receivedAt"}, {"property": "size"}]}))
-    del small
 
 
 @script()
@@ -137,5 +151,8 @@ def query_states(a: Account) -> None:
     a.deliver("three", day=3)
     a.ask("after a delivery", ("Email/query", _UP))
     a.ask("query changes", ("Email/queryChanges", {**_UP, "sinceQueryState": first.get("queryState", "")}))
-    a.ask("query changes with a total", ("Email/queryChanges", {**_UP, "sinceQueryState": first.get("queryState", ""), "calculateTotal": True}))
+    a.ask(
+        "query changes with a total",
+        ("Email/queryChanges", {**_UP, "sinceQueryState": first.get("queryState", ""), "calculateTotal": True}),
+    )
     a.ask("query changes from garbage", ("Email/queryChanges", {**_UP, "sinceQueryState": "garbage"}))

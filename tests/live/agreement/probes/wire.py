@@ -113,7 +113,11 @@ def references(a: Account) -> None:
     a.ask("ids of a query", query, ("Email/get", refer("/ids")))
     a.ask("each of the ids", query, ("Email/get", refer("/ids/*")))
     a.ask("the first of the ids in a list", query, ("Email/get", refer("/ids/0")))
-    a.ask("ids of a list of objects", ("Email/get", {"ids": [], "properties": ["id"]}), ("Email/get", refer("/list/*/id", "Email/get")))
+    a.ask(
+        "ids of a list of objects",
+        ("Email/get", {"ids": [], "properties": ["id"]}),
+        ("Email/get", refer("/list/*/id", "Email/get")),
+    )
     a.ask("another name", query, ("Email/get", refer("/ids", "Email/get")))
     a.ask("an unknown call", query, ("Email/get", refer("/ids", of="9")))
     a.ask("nothing at the path", query, ("Email/get", refer("/nothing")))
