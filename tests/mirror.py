@@ -65,6 +65,7 @@ class Mirror:
     max_wait: float = 5.0
     session: bytes | None = None
     """Kept between runs, as the ledger keeps it for the command."""
+    trusted_hosts: tuple[str, ...] = ()
     transport: httpx.AsyncBaseTransport | None = None
     wrap: Callable[[Any], Any] = lambda part: part
     """Given the ledger and both sides of a run; what it returns is used instead."""
@@ -110,9 +111,19 @@ class Mirror:
         async def run() -> None:
             kept = Session.from_json(self.session) if self.session else None
             credential = BasicCredential(self.user, self.password)
-            async with Client(self.url, credential, session=kept, max_wait=self.max_wait, transport=self.transport) as client:
+            async with Client(
+                self.url,
+                credential,
+                trusted_hosts=self.trusted_hosts,
+                session=kept,
+                max_wait=self.max_wait,
+                transport=self.transport,
+            ) as client:
                 try:
                     await what(client)
+                except UnsupportedError:
+                    self.session = None  # the next process asks whether it still is so
+                    raise
                 finally:
                     self.session = None if client.session_changed else self.session
 
@@ -130,7 +141,14 @@ class Mirror:
             credential = BasicCredential(self.user, self.password)
             ledger = Ledger.copy_of(path) if options.dry else Ledger.open(path)
             ledger = self.wrap(ledger)
-            async with Client(self.url, credential, session=kept, max_wait=self.max_wait, transport=self.transport) as client:
+            async with Client(
+                self.url,
+                credential,
+                trusted_hosts=self.trusted_hosts,
+                session=kept,
+                max_wait=self.max_wait,
+                transport=self.transport,
+            ) as client:
                 try:
                     session = await client.session()
                     account = session.account_for(MAIL_CAPABILITY, self.account_id)

@@ -341,4 +341,32 @@ JAMES = dataclasses.replace(
 )
 """What Apache James 3.8.1 was seen to do."""
 
-DIALECTS = {dialect.name: dialect for dialect in (RFC, CYRUS_36, CYRUS_312, STALWART, JAMES)}
+FASTMAIL = dataclasses.replace(
+    CYRUS_312,
+    name="fastmail",
+    limits=Limits(
+        max_size_upload=250_000_000,
+        max_concurrent_upload=10,
+        max_concurrent_requests=10,
+        max_calls_in_request=50,
+        max_objects_in_get=4096,
+        max_objects_in_set=4096,
+        max_mailboxes_per_email=1000,
+        max_keywords_per_email=100,
+    ),
+    session_path="/jmap/session",
+    api_path="/jmap/api/",
+    relative_urls=False,
+    fixed_session_state=None,
+    ways=Freedoms(state_form="opaque", hosts="apart", event_variables=False),
+    identity="demo@example.com",
+    contacts=True,
+    calendars=None,
+    event_rules="draft",
+    blob_capability=None,
+    blob_details={},
+)
+"""What Fastmail's documents and what its clients' authors report say of it: Cyrus with layers around it, without Blob/get and
+calendars, downloads on another host, an eventSourceUrl without variables. It takes no Basic authentication, which this does."""
+
+DIALECTS = {dialect.name: dialect for dialect in (RFC, CYRUS_36, CYRUS_312, STALWART, JAMES, FASTMAIL)}

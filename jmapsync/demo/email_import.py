@@ -72,6 +72,8 @@ def _check_as_james(emails: dict[str, JsonObject]) -> None:
 
 
 def _import_one(context: Context, account: Account, wish: JsonObject) -> JsonObject:
+    if context.service.shape is not None:
+        context.service.shape.check_creation()
     if account.dialect.strict_updates and (unknown := wish.keys() - {"blobId", "mailboxIds", "keywords", "receivedAt"}):
         raise invalid_properties(*sorted(unknown))
     content = account.blobs.get(str(wish.get("blobId")))

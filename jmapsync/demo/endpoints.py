@@ -20,10 +20,12 @@ from starlette.routing import Route, WebSocketRoute
 
 from jmapsync.demo.content import mask_8bit_header, read_content
 from jmapsync.demo.faults import HTML
+from jmapsync.demo.forms import in_form
 from jmapsync.demo.journal import HttpRequest
 from jmapsync.demo.problems import RequestProblem
 from jmapsync.demo.push import Broadcast, known_states, stream_events
 from jmapsync.demo.shaping import own_blob_id
+from jmapsync.demo.turning import check_url, turn_session
 from jmapsync.demo.websocket import serve_socket
 from jmapsync.demo.wire import decode_request, name_methods, run_request
 
@@ -161,6 +163,7 @@ class Endpoints:
             except RequestProblem as problem:
                 headers = None if problem.retry_after is None else {"Retry-After": problem.retry_after}
                 response = _json(problem.body, problem.status, "application/problem+json", headers)
+            response = self._formed(response)
             if faults.drop_after.shows(scopes):
                 return DroppedConnection()
             note.status = response.status_code
@@ -199,7 +202,12 @@ class Endpoints:
         """Return the answer to a request that asks for another version of JMAP, or without the credentials; None for others."""
         if self.service.dialect.version not in request.headers.get("accept", "").partition(",")[0]:
             return Response(status_code=404)
+        check_url(self.service, request)
         return None if self.credentials.accept(authorization) else self._refuse()
+
+    def _formed(self, response: Response) -> Response:
+        shape = self.service.shape
+        return response if shape is None else in_form(response, shape.freedoms)
 
     def _refuse(self) -> Response:
         return Response(HTML, 401, {"WWW-Authenticate": 'Basic realm="jmapsync demo"', "Content-Type": "text/html; charset=utf-8"})
@@ -220,8 +228,10 @@ class Endpoints:
                 if (status := self.service.dialect.wrong_content_type_status) != 400:  # noqa: PLR2004 - HTTP
                     return Response(HTML, status, {"Content-Type": "text/html"})
                 raise RequestProblem("notJSON", "The content type is not application/json.")
-            if self.service.shape is not None:
-                self.service.shape.check_request()
+            if (shape := self.service.shape) is not None:
+                shape.check_request()
+                if shape.is_turning():
+                    turn_session(self.service, shape.chance)
             response = run_request(self.service, decode_request(request.state.body))
             if (octets := self.service.faults.padding.take(("api",))) is not None:
                 return StreamingResponse(_pad(msgspec.json.encode(response), octets), media_type="application/json")

@@ -44,6 +44,12 @@ class Freedoms:
     """How often an id is listed as updated of which nothing changed."""
     cannot_calculate: float = 0.0
     """How often `cannotCalculateChanges` is the answer; 1 where a server keeps no changes."""
+    changes_lacking: Literal["", "Mailbox", "Email"] = ""
+    """A type whose changes the server cannot calculate at all."""
+    empty_pages: float = 0.0
+    """How often a page lists nothing, with another state and `hasMoreChanges`."""
+    counts_named: bool = True
+    """Whether `updatedProperties` of `Mailbox/changes` is a list where only counts changed (RFC 8621, 2.2), else null."""
 
     # /query (RFC 8620, 5.5)
     total: Literal["given", "first page", "never"] = "given"
@@ -77,19 +83,47 @@ class Freedoms:
     blob_ids: Literal["content", "apart"] = "content"
     """`apart`: an upload and the email made of it have different blob ids for the same bytes."""
 
+    # HTTP (RFC 9110 and 9112; the URLs: RFC 8620, 2)
+    content_coding: Literal["identity", "gzip", "deflate"] = "identity"
+    """How bodies are compressed (RFC 9110, 8.4.1), as a proxy does whatever the client accepts."""
+    chunked: bool = False
+    """Bodies come in chunks, and no header gives their length (RFC 9112, 7.1)."""
+    http_version: Literal["HTTP/1.1", "HTTP/1.0", "HTTP/2"] = "HTTP/1.1"
+    """Followed by the transport of the worlds only."""
+    hosts: Literal["one", "apart"] = "one"
+    """Uploads, downloads and events are on hosts of their own (Fastmail)."""
+    event_variables: bool = True
+    """False: eventSourceUrl has none of the variables that RFC 8620, 7.3, asks for (Fastmail)."""
+    more_capabilities: bool = False
+    """Capabilities of other specifications, in the session and in accounts."""
+
     # Trouble that a correct server has (RFC 8620, 3.6)
     unavailable: float = 0.0
     """How often a method answers `serverUnavailable`."""
     throttled: float = 0.0
-    """How often an API request answers 429, or the problem `limit`; with Retry-After: 0."""
+    """How often an API request answers 429 or 503, or the problem `limit`."""
+    retry_after: Literal["zero", "second", "date", "none"] = "zero"
+    """What the header Retry-After says then: nothing to wait for, one second, a date that is past, or it is missing."""
+    refused_objects: float = 0.0
+    """How often the creation of one object is refused for now (5.3)."""
+    refusal: Literal["rateLimit", "overQuota"] = "rateLimit"
+    """By which SetError: too many were created lately, or the quota is used up (RFC 9425)."""
     session_moves: float = 0.0
     """How often a response has another `sessionState` although the session is the same."""
+    session_turns: float = 0.0
+    """How often the session changes before an API request (2): a limit, the URLs, a name, a capability that is withdrawn."""
+    old_urls: Literal["kept", "gone"] = "kept"
+    """Whether URLs of an earlier session still work."""
 
     # Mailboxes (RFC 8621, 2)
     roles: bool = True
     """Whether mailboxes have roles beside the inbox."""
     subscribed: bool = True
     """Whether mailboxes are subscribed."""
+    defaults: Literal["written", "omitted"] = "written"
+    """Properties of a mailbox, address book or calendar that have their default value: given, or left out."""
+    sort_orders: Literal["kept", "moving"] = "kept"
+    """`sortOrder` of a mailbox is another one in each answer."""
 
     # Cards, events and tasks (RFC 9610, 3; draft-ietf-jmap-calendars, 5; RFC 8620, 5.3 on what a server may set)
     items_kept: ItemForm = "as given"
@@ -97,6 +131,8 @@ class Freedoms:
     default value; with them; without what the server does not know."""
     member_order: Literal["as kept", "reversed", "shuffled"] = "as kept"
     """The order of the members of an object, at every depth, which means nothing in JSON (RFC 8259, 4)."""
+    sequence_bumped: bool = False
+    """`sequence` of an event grows with each update that leaves it as it is."""
     utc_times: bool = False
     """`utcStart` and `utcEnd` of an event, which follow from the rest, where no properties are named."""
 

@@ -84,6 +84,16 @@ if TYPE_CHECKING:
     from jmapsync.demo.shaping import Shape
 
 
+OTHER_HOSTS = ("files", "uploads", "events")
+"""What is before the host's name where the session has hosts of their own for these."""
+MORE: dict[str, JsonObject] = {
+    "urn:ietf:params:jmap:quota": {},
+    "urn:ietf:params:jmap:vacationresponse": {},
+    "https://example.com/jmap/more": {"maxThings": None, "kinds": ["one", 2, {}], "nested": {"": False}},
+}
+"""Capabilities that nobody here uses (RFC 9425, 2; RFC 8621, 1.3.3; RFC 8620, 9.4: a vendor's are URLs)."""
+
+
 class Service:
     """One server's data and behaviour, without its sockets."""
 
@@ -104,6 +114,10 @@ class Service:
         self.methods = _methods(dialect) | {name: method for model in self.models for name, method in _methods_of(model).items()}
         self.listings: dict[bytes, tuple[int, list[str]]] = {}
         """The latest listing of `Email/query` and the account's version it is of."""
+        self.withdrawn: set[str] = set()
+        """Capabilities that are not offered at present."""
+        self.moves = 0
+        """How often the URLs of the session changed."""
         self._flaps = itertools.count(1)
 
     def is_vanished(self, account_id: str) -> bool:
@@ -135,7 +149,9 @@ class Service:
             offered[WEBSOCKET] = {}
         if self.dialect.program:
             offered[SIEVE] = {"implementation": self.dialect.program}  # in no account: there are no scripts here
-        hidden = self.faults.hidden_capabilities.standing() or ()
+        if self.shape is not None and self.shape.freedoms.more_capabilities:
+            offered |= MORE
+        hidden = {*(self.faults.hidden_capabilities.standing() or ()), *self._withdrawn_now()}
         return {name: value for name, value in offered.items() if name not in hidden}
 
     def session(self, origin: str) -> JsonObject:
@@ -165,10 +181,14 @@ class Service:
             session["capabilities"] = {**offered, WEBSOCKET: {"url": url, "supportsPush": True}}
         return session
 
+    def _withdrawn_now(self) -> set[str]:
+        return set() if self.shape is None or self.shape.quiet else self.withdrawn
+
     def _details(self, account: Account, offered: Collection[str]) -> dict[str, JsonObject]:
         """Return the capabilities of an account with their values in it."""
         limits = self.limits
         details: dict[str | None, JsonObject] = {
+            **dict(MORE.items()),
             MAIL: {
                 "maxMailboxesPerEmail": limits.max_mailboxes_per_email,
                 "maxMailboxDepth": None,
@@ -201,16 +221,22 @@ class Service:
     def _urls(self, origin: str) -> dict[str, str]:
         style = self.faults.session_urls.standing() or ("relative" if self.dialect.relative_urls else "absolute")
         base = {"relative": "", "absolute": origin, "foreign": self.faults.foreign_origin}[style]
+        apart = self.shape is not None and self.shape.freedoms.hosts == "apart"
+        files, uploads, events = (_apart(origin, place) if apart else base for place in range(3))
+        moved = f"moved={self.moves}&" if self.moves else ""
         return {
-            "apiUrl": f"{base}{self.dialect.api_path}",
-            "downloadUrl": f"{base}/jmap/download/{{accountId}}/{{blobId}}/{{name}}?accept={{type}}",
-            "uploadUrl": f"{base}/jmap/upload/{{accountId}}/",
-            **self._event_source_url(base),
+            "apiUrl": f"{base}{self.dialect.api_path}{'?' + moved[:-1] if moved else ''}",
+            "downloadUrl": f"{files}/jmap/download/{{accountId}}/{{blobId}}/{{name}}?{moved}accept={{type}}",
+            "uploadUrl": f"{uploads}/jmap/upload/{{accountId}}/{'?' + moved[:-1] if moved else ''}",
+            **self._event_source_url(events),
         }
 
     def _event_source_url(self, base: str) -> dict[str, str]:
         instead = self.faults.event_source_url.standing()
-        url = f"{base}/jmap/events/?types={{types}}&closeafter={{closeafter}}&ping={{ping}}" if instead is None else instead
+        variables = "?types={types}&closeafter={closeafter}&ping={ping}"
+        if self.shape is not None and not self.shape.freedoms.event_variables:
+            variables = ""
+        url = f"{base}/jmap/events/{variables}" if instead is None else instead
         return {"eventSourceUrl": url} if url else {}
 
     def _state_of(self, session: JsonObject) -> str:
@@ -219,8 +245,17 @@ class Service:
             return f"flap-{next(self._flaps)}"
         if self.dialect.fixed_session_state is not None:
             return self.dialect.fixed_session_state
-        content = {name: value for name, value in session.items() if not name.endswith("Url")}
+        content = {name: value for name, value in session.items() if not name.endswith("Url")} | {"moves": self.moves}
         return hashlib.blake2b(msgspec.json.encode(content), digest_size=6).hexdigest()
+
+
+def _apart(origin: str, place: int) -> str:
+    """Return the origin of another host; it is a further address of this machine where the first one is."""
+    scheme, _, host = origin.partition("://")
+    loopback = "127.0.0."
+    if host.startswith(f"{loopback}1"):
+        return f"{scheme}://{loopback}{place + 2}{host.removeprefix(f'{loopback}1')}"
+    return f"{scheme}://{OTHER_HOSTS[place]}.{host}"
 
 
 def _echo(_context: Context, arguments: JsonObject) -> JsonObject:

@@ -7,7 +7,7 @@ import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.demo.problems import JsonObject, MethodError, RequestProblem
+from jmapsync.demo.problems import JsonObject, MethodError, RequestProblem, SetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +29,14 @@ _MEMBERS = frozenset({
 _CARD_DEFAULTS: JsonObject = {"kind": "individual"}
 _EVENT_DEFAULTS: JsonObject = {"priority": 0, "showWithoutTime": False, "descriptionContentType": "text/plain", "privacy": "public"}
 _ITEMS = frozenset({"ContactCard/get", "CalendarEvent/get"})
+_DEFAULTS: dict[str, JsonObject] = {
+    "Mailbox/get": {"parentId": None, "role": None, "sortOrder": 0, "isSubscribed": False},
+    "AddressBook/get": {"description": None, "sortOrder": 0, "isSubscribed": False, "shareWith": None},
+    "Calendar/get": {"description": None, "color": None, "sortOrder": 0, "isVisible": True, "shareWith": None, "timeZone": None},
+}
+"""What an object has where nothing is said of it (RFC 8621, 2; RFC 9610, 2; draft-ietf-jmap-calendars, 4)."""
+_RETRY_AFTER = {"zero": "0", "second": "1", "date": "Fri, 01 Jan 2021 00:00:00 GMT", "none": None}
+_MOST_SORT_ORDERS = 1 << 31
 _HOURS = re.compile("PT([0-9]+)H")
 _PRESERVED = frozenset({"vCardProps", "vCardParams", "iCalendar"})
 """What carries lines that have no property of their own."""
@@ -40,7 +48,7 @@ class Shape:
     def __init__(self, freedoms: Freedoms) -> None:
         """Begin the choices anew."""
         self.freedoms = freedoms
-        self._chance = random.Random(freedoms.seed)  # noqa: S311 - nothing here is secret
+        self.chance = random.Random(freedoms.seed)  # noqa: S311 - nothing here is secret
         self._count = 0
         self._known: dict[str, dict[str, None]] = {}
         """Ids that `/changes` listed and that are still there, by method."""
@@ -48,15 +56,24 @@ class Shape:
         """Whether the server has none of the troubles that pass by."""
 
     def _happens(self, often: float) -> bool:
-        return often > 0 and not self.quiet and self._chance.random() < often
+        return often > 0 and not self.quiet and self.chance.random() < often
 
     # requests
 
     def check_request(self) -> None:
         """Raise RequestProblem where a request is refused for coming too fast."""
         if self._happens(self.freedoms.throttled):
-            status = self._chance.choice((400, 429, 503))
-            raise RequestProblem("limit", "Too many requests.", limit="maxConcurrentRequests", status=status, retry_after="0")
+            status, wait = self.chance.choice((400, 429, 503)), _RETRY_AFTER[self.freedoms.retry_after]
+            raise RequestProblem("limit", "Too many requests.", limit="maxConcurrentRequests", status=status, retry_after=wait)
+
+    def is_turning(self) -> bool:
+        """Decide whether the session changes now."""
+        return self._happens(self.freedoms.session_turns)
+
+    def check_creation(self) -> None:
+        """Raise SetError where the server takes no further object for now."""
+        if self._happens(self.freedoms.refused_objects):
+            raise SetError(self.freedoms.refusal)
 
     def session_state(self, state: str) -> str:
         """Return the state that a response shows."""
@@ -69,7 +86,9 @@ class Shape:
         if self._happens(self.freedoms.unavailable):
             raise MethodError("serverUnavailable")
         kind = name.partition("/")[2]
-        if kind == "changes" and self._happens(self.freedoms.cannot_calculate):
+        if kind == "changes" and (
+            self._happens(self.freedoms.cannot_calculate) or name.partition("/")[0] == self.freedoms.changes_lacking
+        ):
             raise MethodError("cannotCalculateChanges")
         read: JsonObject = {key: self._read_state(value) if key in _STATE_ARGUMENTS else value for key, value in arguments.items()}
         if kind == "import":
@@ -142,10 +161,13 @@ class Shape:
             found = [self._write_mailbox(one) for one in found]
         elif name in _ITEMS:
             found = [self._write_item(one, whole=arguments.get("properties") is None) for one in found]
+        if self.freedoms.defaults == "omitted" and name in _DEFAULTS:
+            usual = _DEFAULTS[name]
+            found = [{key: one[key] for key in one if key not in usual or one[key] != usual[key]} for one in found]
         if self.freedoms.get_order == "reversed":
             found.reverse()
         elif self.freedoms.get_order == "shuffled":
-            self._chance.shuffle(found)
+            self.chance.shuffle(found)
         if self.freedoms.extra_properties:
             found = [one | {"example.com:more": {"n": [None, 1.5, "x"]}} for one in found]
         result["list"] = found
@@ -164,6 +186,8 @@ class Shape:
             mailbox["role"] = None
         if not self.freedoms.subscribed and "isSubscribed" in mailbox:
             mailbox["isSubscribed"] = False
+        if self.freedoms.sort_orders == "moving" and "sortOrder" in mailbox:
+            mailbox["sortOrder"] = self.chance.randrange(_MOST_SORT_ORDERS)
         return mailbox
 
     def _write_item(self, item: JsonObject, *, whole: bool) -> JsonObject:
@@ -182,10 +206,19 @@ class Shape:
         if self.freedoms.member_order == "reversed":
             names.reverse()
         else:
-            self._chance.shuffle(names)
+            self.chance.shuffle(names)
         return {name: self._reordered(value[name]) for name in names}
 
     def _write_changes(self, name: str, arguments: JsonObject, result: JsonObject) -> None:
+        if self._happens(self.freedoms.empty_pages):
+            state = f"{self._read_state(arguments['sinceState'])}{_TURN}{self._next()}"
+            result |= {"created": [], "updated": [], "destroyed": [], "newState": state, "hasMoreChanges": True}
+            return
+        if not self.freedoms.counts_named and "updatedProperties" in result:
+            result["updatedProperties"] = None
+        self._list_changes(name, arguments, result)
+
+    def _list_changes(self, name: str, arguments: JsonObject, result: JsonObject) -> None:
         freedoms = self.freedoms
         created, updated, destroyed = (list(result[key]) for key in ("created", "updated", "destroyed"))
         if freedoms.created_also_updated:
@@ -198,7 +231,7 @@ class Shape:
         for one in destroyed:
             known.pop(one, None)
         if known and self._happens(freedoms.changes_unchanged):
-            one = self._chance.choice(list(known))
+            one = self.chance.choice(list(known))
             updated += [] if one in created or one in updated else [one]
         most = arguments.get("maxChanges")
         if most is not None:  # what is listed twice is left out again where the page has no room for it
@@ -208,7 +241,7 @@ class Shape:
             updated += surplus[: max(0, room - len(updated))]
         if freedoms.changes_order == "shuffled":
             for ids in (created, updated, destroyed):
-                self._chance.shuffle(ids)
+                self.chance.shuffle(ids)
         result |= {"created": created, "updated": updated, "destroyed": destroyed}
 
     def _write_query(self, _name: str, arguments: JsonObject, result: JsonObject) -> None:

@@ -172,6 +172,8 @@ class SetRun:
         try:
             if (error := self.context.service.faults.set_error.take((f"{self.type_name}/set", act))) is not None:
                 raise error
+            if act == "create" and self.context.service.shape is not None:
+                self.context.service.shape.check_creation()
             work()
         except SetError as error:
             self.refused[act][key] = error.body

@@ -16,7 +16,7 @@ from tests.sim.virtual import StuckError
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Coroutine, Iterator, Mapping
+    from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterator, Mapping
 
     from starlette.applications import Starlette
     from starlette.types import Message
@@ -96,6 +96,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, app: Starlette) -> None:
         self._routes = [route for route in app.routes if isinstance(route, Route)]
+        self._extensions = {"http_version": getattr(app.state, "http_version", "HTTP/1.1").encode()}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         body = await request.aread()
@@ -124,8 +125,19 @@ class DirectTransport(httpx.AsyncBaseTransport):
             match, more = route.matches(scope)
             if match is Match.FULL:
                 response = await more["endpoint"](Request({**scope, **more}, receive, send))
-                data = (
-                    response.body if hasattr(response, "body") else b"".join([bytes(part) async for part in response.body_iterator])
+                stream = httpx.ByteStream(response.body) if hasattr(response, "body") else _Pieces(response.body_iterator)
+                return httpx.Response(
+                    response.status_code, headers=response.raw_headers, stream=stream, extensions=self._extensions
                 )
-                return httpx.Response(response.status_code, headers=response.raw_headers, stream=httpx.ByteStream(data))
         return httpx.Response(404)
+
+
+class _Pieces(httpx.AsyncByteStream):
+    """A body that comes in the pieces in which the application gives it."""
+
+    def __init__(self, pieces: AsyncIterable[bytes]) -> None:
+        self._pieces = pieces
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._pieces:
+            yield bytes(piece)

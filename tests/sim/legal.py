@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from jmapsync.demo.dialect import BLOB, CYRUS_BLOB, DIALECTS, JAMES, RFC, Dialect, Limits
+from jmapsync.demo.dialect import BLOB, CYRUS_BLOB, DIALECTS, RFC, Dialect, Limits
 from jmapsync.demo.freedoms import Freedoms
 
 LIMITS: dict[str, tuple[Any, ...]] = {
@@ -81,6 +81,26 @@ FREEDOMS: dict[str, tuple[Any, ...]] = {
 }
 """What is chosen in `jmapsync.demo.freedoms`, the embedded server's own way first."""
 
+OTHERS: dict[str, tuple[Any, ...]] = {
+    "content_coding": ("identity", "gzip", "deflate"),
+    "chunked": (False, True),
+    "http_version": ("HTTP/1.1", "HTTP/1.0", "HTTP/2"),
+    "hosts": ("one", "apart"),
+    "event_variables": (True, False),
+    "more_capabilities": (False, True),
+    "retry_after": ("zero", "second", "date", "none"),
+    "refused_objects": (0.0, 0.0, 0.1, 0.5),
+    "refusal": ("rateLimit", "overQuota"),
+    "session_turns": (0.0, 0.0, 0.1, 0.3),
+    "old_urls": ("kept", "gone"),
+    "changes_lacking": ("", "", "Mailbox", "Email"),
+    "empty_pages": (0.0, 0.0, 0.2, 0.6),
+    "counts_named": (True, False),
+    "defaults": ("written", "omitted"),
+    "sort_orders": ("kept", "moving"),
+}
+"""More of what is chosen there: HTTP, the session, and what passes by."""
+
 OBJECTS: dict[str, tuple[Any, ...]] = {
     "max_collections_per_item": (None, None, 1),
     "stamps_cards": (True, False),
@@ -88,6 +108,7 @@ OBJECTS: dict[str, tuple[Any, ...]] = {
     "items_kept": ("as given", "members renamed", "defaults dropped", "defaults written", "unknown dropped"),
     "member_order": ("as kept", "reversed", "shuffled"),
     "utc_times": (False, True),
+    "sequence_bumped": (False, True),
 }
 """What concerns cards, events and tasks only: a limit, points of a `Dialect`, a freedom."""
 
@@ -114,9 +135,9 @@ OFTEN_RIGHTS = 0.1
 MILDER = 0.5
 """The share of worlds in which a server that refuses much (James) refuses less."""
 
-CATALOGUE = {**LIMITS, **DIALECT, **FREEDOMS, **OBJECTS, **RIGHTS, **ITEM_RIGHTS}
-PROFILES = tuple(name for name in DIALECTS if name != JAMES.name)
-"""James departs from the RFCs in more than the worlds are made for."""
+CATALOGUE = {**LIMITS, **DIALECT, **FREEDOMS, **OTHERS, **OBJECTS, **RIGHTS, **ITEM_RIGHTS}
+PROFILES = tuple(DIALECTS)
+OBJECT_PROFILES = tuple(name for name, one in DIALECTS.items() if one.calendars or one.contacts)
 
 
 @dataclass(frozen=True)
@@ -159,7 +180,7 @@ class LegalServer:
 def draw(seed: int, profile: str = "", *, objects: bool = False) -> LegalServer:
     """Return the server of a seed: a real server's way in some points, other ways in few or many others."""
     chance = random.Random(f"server {seed}")
-    name = profile or chance.choice([one for one in PROFILES if DIALECTS[one].calendars] if objects else PROFILES)
+    name = profile or chance.choice(OBJECT_PROFILES if objects else PROFILES)
     share = chance.choice((0.0, 0.05, 0.15, 0.3, 0.6, 1.0))
     tables = [LIMITS, DIALECT, FREEDOMS]
     if objects:
@@ -171,6 +192,8 @@ def draw(seed: int, profile: str = "", *, objects: bool = False) -> LegalServer:
     elif chance.random() < OFTEN_RIGHTS:
         tables.append(RIGHTS)
     chosen = {key: chance.choice(values) for table in tables for key, values in table.items() if chance.random() < share}
+    other = random.Random(f"others {seed}")
+    chosen |= {key: other.choice(values) for key, values in OTHERS.items() if other.random() < share}
     if DIALECTS[name].version:
         # A client that fails at the door, or at its first import, would show nothing of what lies behind.
         chosen |= {"version": ""} if chance.random() < MILDER else {}

@@ -40,7 +40,7 @@ from jmapsync.sync.options import Options
 from jmapsync.sync.report import Silent
 from tests.sim import virtual
 from tests.sim.fate import DiedError, Fate
-from tests.sim.world import NOW
+from tests.sim.world import NOW, OTHER_HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,7 +119,8 @@ class ObjectWorld:
         with closing(Ledger.open(state / "ledger.sqlite")) as opened:
             ledger = fate.wrap(opened) if fate else opened
             transport = fate.transport(self._app) if fate else httpx.ASGITransport(app=self._app)
-            async with Client(url, BasicCredential("demo", "demo"), session=kept, transport=transport) as client:
+            credential = BasicCredential("demo", "demo")
+            async with Client(url, credential, session=kept, transport=transport, trusted_hosts=OTHER_HOSTS) as client:
                 session = await client.session()
                 run = AccountRun("test", state, ledger, Limits(25, 20), options, Silent(), lambda: self.now)
                 await run.run([self._sides(kind, client, session, fate) for kind in self.flavour.kinds], client.together)

@@ -37,6 +37,8 @@ NOW = 1_750_000_000
 """The time in every world, in seconds since the epoch."""
 EDITED = NOW - 1800
 """The time of files that a user saved anew."""
+OTHER_HOSTS = tuple(f"127.0.0.{number}:1" for number in (2, 3, 4))
+"""Hosts of a server that has several, which the user approved of."""
 LETTERS = {"S": "$seen", "R": "$answered", "F": "$flagged", "D": "$draft", "P": "$forwarded"}
 MOST_RUNS = 4
 """Runs after which a world must be silent."""
@@ -91,6 +93,7 @@ class World:
         self.server = server or DemoServer(dialect=dialect, freedoms=freedoms)
         self.account = self.server.account
         self._app = self.server.endpoints.application()
+        self._app.state.http_version = self.server.freedoms.http_version
         self._url = f"http://127.0.0.1:1{self.server.service.dialect.session_path}"
         self._session: bytes | None = None
         self._tokens = itertools.count(1)
@@ -134,6 +137,7 @@ class World:
             include=self.ways.include,
             exclude=self.exclude,
             session=self._session,
+            trusted_hosts=OTHER_HOSTS,
             transport=fate.transport(self._app) if fate else DirectTransport(self._app),
             wrap=fate.wrap if fate else _as_it_is,
             token=lambda: f"{next(self._tokens):08x}",
