@@ -121,9 +121,6 @@ class Mirror:
             ) as client:
                 try:
                     await what(client)
-                except UnsupportedError:
-                    self.session = None  # the next process asks whether it still is so
-                    raise
                 finally:
                     self.session = None if client.session_changed else self.session
 

@@ -38,6 +38,8 @@ __all__ = [
 ]
 
 CORE = "urn:ietf:params:jmap:core"
+_REFERENCE_ERRORS = frozenset({"invalidResultReference", "resultReference"})
+"""What a call is refused by whose reference leads nowhere (RFC 8620, 3.7; Cyrus 3.6 has its own name)."""
 
 T = TypeVar("T")
 
@@ -153,9 +155,20 @@ class Response:
             if name == call.name:
                 return raw
             if name == "error":
-                raise MethodError.parse(arguments(raw, "error"), call.name)
+                raise self._cause(call, MethodError.parse(arguments(raw, "error"), call.name))
         # A server that leaves a call unanswered has perhaps done half of it.
         raise MethodError("serverPartialFail", "The server left the call unanswered.", call.name)
+
+    def _cause(self, call: Call, error: MethodError) -> MethodError:
+        """Return the error of the call that a refused one refers to, where the reference failed with it; else its own."""
+        if error.type in _REFERENCE_ERRORS:
+            for ref in call.args.values():
+                if isinstance(ref, Ref) and isinstance(ref.result_of, Call):
+                    try:
+                        self._find(ref.result_of)
+                    except MethodError as cause:
+                        return cause
+        return error
 
 
 def decode_response(body: bytes) -> Response:

@@ -58,6 +58,17 @@ def test_an_error_is_raised_with_its_type_and_remedy() -> None:
     assert (caught.value.type, caught.value.remedy) == ("stateMismatch", Remedy.NOW)
 
 
+@pytest.mark.parametrize("refused", ["invalidResultReference", "resultReference"])
+def test_a_reference_to_a_call_that_failed_fails_as_that_one_did(refused: str) -> None:
+    query = Call("Mailbox/query", {}, "q")
+    get = Call("Mailbox/get", {"ids": query.ref("/ids")}, "g")
+    answers = [["error", {"type": "serverUnavailable"}, "q"], ["error", {"type": refused}, "g"]]
+    response = decode_response(msgspec.json.encode({"methodResponses": answers, "sessionState": "s"}))
+    with pytest.raises(MethodError, match="Mailbox/query") as caught:
+        response.get(get)
+    assert (caught.value.type, caught.value.remedy) == ("serverUnavailable", Remedy.LATER)
+
+
 def test_an_error_of_unknown_type_is_mended_by_time_like_server_fail() -> None:
     with pytest.raises(MethodError) as caught:
         decode_response(response(["error", {"type": "solarFlare"}, "q"])).get(QUERY)

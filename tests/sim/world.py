@@ -16,6 +16,7 @@ from unittest import mock
 
 from jmapsync.demo import DemoServer
 from jmapsync.demo.freedoms import NONE
+from jmapsync.errors import UnsupportedError
 from jmapsync.formats.patterns import Patterns
 from jmapsync.ledger import Ledger
 from tests.mirror import Mirror
@@ -170,6 +171,9 @@ class World:
             inside = mock.patch("asyncio.to_thread", _in_this_thread)
             with fate.over(self.base) if fate else nullcontext(), process, timeless, inside:
                 result = what(mirror)
+        except UnsupportedError:
+            self._session = None  # the next process asks whether it still is so
+            raise
         finally:
             if fate is not None and fate.trouble is not None:
                 raise fate.trouble
