@@ -101,7 +101,7 @@ class _ItemRun(SetRun):
                 raise invalid_properties("recurrenceId", description="The account has an object of this recurrence id.")
             self.store.doubled += [before] if self.of_cyrus and is_doubled(before) else []
             if self.account.freedoms.sequence_bumped and after.get("@type") == "Event":
-                after["sequence"] = max(after.get("sequence", 0), before.get("sequence", 0) + 1)
+                after = {**after, "sequence": max(after.get("sequence", 0), before.get("sequence", 0) + 1)}
             after = self._with_file(self.store.replace(before, after))
             self._send("update", after)
         told = {name: one for name, one in after.items() if one != wanted.get(name) and self._is_told(name)}

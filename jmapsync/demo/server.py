@@ -14,7 +14,7 @@ from jmapsync.demo.account import Account
 from jmapsync.demo.dialect import DIALECTS, Dialect, Limits
 from jmapsync.demo.endpoints import Credentials, Endpoints
 from jmapsync.demo.freedoms import NONE, Freedoms
-from jmapsync.demo.service import Service
+from jmapsync.demo.service import OTHER_HOSTS, Service
 from jmapsync.demo.shaping import Shape
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class DemoServer:
         self.account = self.add_account(account_id, name=user, history=history)
         self._wanted_port = port
         self._socket: socket.socket | None = None
+        self._others: list[socket.socket] = []
+        """The same port of the further hosts that the session names."""
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -123,7 +125,10 @@ class DemoServer:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.endpoints.broadcast.closing = False
         self._server = _Server(self.endpoints)
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="jmap-demo", daemon=True)
+        if self.freedoms.hosts == "apart":
+            self._others = [socket.create_server((f"127.0.0.{place + 2}", self.port)) for place in range(len(OTHER_HOSTS))]
+        sockets = [self._socket, *self._others]
+        self._thread = threading.Thread(target=self._server.run, args=(sockets,), name="jmap-demo", daemon=True)
         self._thread.start()
         if not self._server.ready.wait(_START_SECONDS):
             raise RuntimeError("the embedded server did not start")
@@ -134,7 +139,8 @@ class DemoServer:
         if self._server is not None and self._thread is not None and self._socket is not None:
             self._server.request_stop()
             self._thread.join()
-            self._socket.close()
+            for listening in (self._socket, *self._others):
+                listening.close()
         self._server = self._thread = self._socket = None
 
     def __enter__(self) -> Self:

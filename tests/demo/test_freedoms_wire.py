@@ -1,0 +1,163 @@
+"""Freedoms of HTTP, of the session and of refusals for now: each takes effect, and is legal."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from jmapsync.demo import DemoServer
+from jmapsync.demo.dialect import SUBMISSION
+from jmapsync.demo.freedoms import Freedoms
+from tests.contract.peer import Peer, message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.live.jmapraw import Json
+
+
+@contextmanager
+def peer_of(**choices: Any) -> Iterator[tuple[DemoServer, Peer]]:  # noqa: ANN401 # passed on
+    with DemoServer(freedoms=Freedoms(**choices)) as server, Peer(server.url, "demo", "demo", "rfc") as peer:
+        yield server, peer
+
+
+def _session(peer: Peer) -> Json:
+    return dict(peer.http.get(peer.base).json())
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_bodies_are_compressed_and_come_in_chunks(coding: Any, *, chunked: bool) -> None:  # noqa: ANN401 # a literal
+    with peer_of(content_coding=coding, chunked=chunked) as (server, peer):
+        content = message("x" * 5000)
+        email = server.account.deliver(content)
+        answer = peer.http.get(peer.base)
+        assert answer.headers["content-encoding"] == coding
+        assert ("content-length" in answer.headers) is not chunked
+        assert answer.json()["username"] == "demo"
+        assert peer.download(peer.email(email, "blobId")["blobId"]) == content
+
+
+def test_uploads_downloads_and_events_are_on_hosts_of_their_own() -> None:
+    with peer_of(hosts="apart") as (server, peer):
+        session = _session(peer)
+        hosts = {name: urlsplit(session[name]).hostname for name in session if name.endswith("Url")}
+        assert len(set(hosts.values())) == 4
+        content = message()
+        blob = peer.http.post(session["uploadUrl"].replace("{accountId}", peer.account), content=content).json()["blobId"]
+        url = session["downloadUrl"].replace("{accountId}", peer.account).replace("{blobId}", blob).replace("{name}", "m")
+        assert peer.http.get(url.replace("{type}", "message/rfc822")).content == content
+        assert server.requests.counts["download"] == 1
+
+
+def test_an_event_source_url_may_lack_its_variables() -> None:
+    with peer_of(event_variables=False) as (_, peer):
+        assert "{" not in _session(peer)["eventSourceUrl"]
+
+
+def test_a_session_may_offer_what_nobody_knows() -> None:
+    with peer_of(more_capabilities=True) as (_, peer):
+        session = _session(peer)
+        assert (
+            "https://example.com/jmap/more"
+            in session["capabilities"].keys() & session["accounts"][peer.account]["accountCapabilities"]
+        )
+
+
+@pytest.mark.parametrize(("retry_after", "header"), [("zero", "0"), ("second", "1"), ("none", None)])
+def test_a_request_that_comes_too_fast_is_refused_with_or_without_a_time(retry_after: Any, header: str | None) -> None:  # noqa: ANN401
+    with peer_of() as (server, peer), DemoServer(freedoms=Freedoms(throttled=1.0, retry_after=retry_after)) as other:
+        del server
+        request = {"using": ["urn:ietf:params:jmap:core"], "methodCalls": [["Core/echo", {}, "e"]]}
+        answer = peer.http.post(f"{other.origin}/jmap/api/", json=request)
+        assert answer.status_code in {400, 429, 503}
+        assert answer.json()["type"] == "urn:ietf:params:jmap:error:limit"
+        assert answer.headers.get("retry-after") == header
+
+
+@pytest.mark.parametrize("refusal", ["rateLimit", "overQuota"])
+def test_an_object_may_be_refused_for_now(refusal: Any) -> None:  # noqa: ANN401 # a literal
+    with peer_of(refused_objects=1.0, refusal=refusal) as (server, peer):
+        assert peer.refusal(message())["type"] == refusal
+        answer = peer.one("Mailbox/set", {"create": {"new": {"name": "New"}}})
+        assert answer["notCreated"]["new"]["type"] == refusal
+        assert server.service.shape is not None
+        server.service.shape.quiet = True
+        assert peer.deliver()
+
+
+@pytest.mark.parametrize("old_urls", ["kept", "gone"])
+def test_the_session_changes_while_a_client_uses_it_and_says_so(old_urls: Any) -> None:  # noqa: ANN401 # a literal
+    with peer_of(session_turns=1.0, old_urls=old_urls) as (server, peer):
+        seen, states, status = set(), set(), set()
+        request = {"using": ["urn:ietf:params:jmap:core"], "methodCalls": [["Core/echo", {}, "e"]]}
+        for _ in range(40):
+            before = _session(peer)
+            answer = peer.http.post(before["apiUrl"], json=request)
+            after = _session(peer)
+            seen |= {name for name in ("apiUrl", "capabilities", "accounts") if before[name] != after[name]}
+            assert (before["state"] == after["state"]) == (before == after)
+            states.add(answer.json()["sessionState"] == after["state"])
+            status.add(peer.http.post(before["apiUrl"], json=request).status_code)
+            assert peer.http.get(peer.base).status_code == 200
+        assert seen == {"apiUrl", "capabilities", "accounts"}
+        assert states == {True}
+        assert status == {200} if old_urls == "kept" else {200, 404}
+        server.service.withdrawn.add(SUBMISSION)
+        assert SUBMISSION not in _session(peer)["capabilities"]
+
+
+def test_the_changes_of_a_type_may_not_be_kept() -> None:
+    with peer_of(changes_lacking="Mailbox") as (_, peer):
+        arguments = {"accountId": peer.account, "sinceState": peer.state("Mailbox")}
+        assert peer.error("Mailbox/changes", arguments) == "cannotCalculateChanges"
+        assert peer.listed(peer.state("Email")) == ([], [], [])
+
+
+def test_a_page_of_changes_may_list_nothing_and_not_be_the_last() -> None:
+    with peer_of(empty_pages=0.5, seed=1) as (server, peer):
+        state, found, pages = peer.state(), [], 0
+        new = server.account.deliver(message())
+        while True:
+            page = peer.changes(state)
+            pages += not page["created"]
+            found += page["created"]
+            assert page["newState"] != state or not page["hasMoreChanges"]
+            state = page["newState"]
+            if not page["hasMoreChanges"]:
+                break
+        assert found == [new]
+        assert pages > 0
+
+
+def test_properties_that_changed_may_be_named_or_not() -> None:
+    for named in (True, False):
+        with peer_of(counts_named=named) as (server, peer):
+            before = peer.state("Mailbox")
+            server.account.deliver(message())
+            assert (peer.changes(before, "Mailbox")["updatedProperties"] is not None) is named
+
+
+def test_defaults_may_be_left_out_and_an_order_may_move() -> None:
+    with peer_of(defaults="omitted") as (server, peer):
+        server.account.create_mailbox("Plain")
+        box = next(box for box in peer.one("Mailbox/get", {"ids": None})["list"] if box["name"] == "Plain")
+        assert not {"role", "parentId", "sortOrder"} & box.keys()
+        assert {"id", "name", "myRights", "totalEmails"} <= box.keys()
+    with peer_of(sort_orders="moving") as (_, peer):
+        orders = [{box["id"]: box["sortOrder"] for box in peer.one("Mailbox/get", {"ids": None})["list"]} for _ in range(2)]
+        assert orders[0] != orders[1]
+
+
+def test_the_sequence_of_an_event_may_grow_with_each_update() -> None:
+    with peer_of(sequence_bumped=True) as (server, peer):
+        server.account.calendars.add(
+            {"@type": "Event", "uid": "u", "start": "2026-12-07T10:00:00", "duration": "PT1H", "timeZone": "Etc/UTC"}
+        )
+        [event] = peer.one("CalendarEvent/get", {"ids": None})["list"]
+        answer = peer.one("CalendarEvent/set", {"update": {event["id"]: {"title": "t"}}})
+        assert answer["updated"][event["id"]]["sequence"] == event.get("sequence", 0) + 1
