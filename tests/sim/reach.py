@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(jmapsync.__file__).parent
-PARTS = tuple(name for name in ("engine", "sync", "storage", "planner") if (ROOT / name).is_dir())
+PARTS = ("sync", "storage", "planner")
 _FILES = [f"{ROOT / part}/*" for part in PARTS]
 
 Arcs = dict[str, set[tuple[int, int]]]
