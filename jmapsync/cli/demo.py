@@ -11,10 +11,13 @@ import click
 from jmapsync.cli.outcome import print_run
 from jmapsync.cli.output import say
 from jmapsync.cli.settings import Settings, pass_settings
+from jmapsync.errors import ConfigError
 
 if TYPE_CHECKING:
     from jmapsync.app.demo import Tour
 
+_SERVER_PACKAGES = {"starlette", "uvicorn"}
+"""Packages of the embedded server, which the extra `demo` installs."""
 _READ_HERE = "Welcome"
 _STARRED_THERE = "Moth found in relay"
 
@@ -30,8 +33,12 @@ def demo(settings: Settings, folder: str | None) -> int:
     """
     import asyncio  # noqa: PLC0415  # `--help` must come at once
 
-    from jmapsync.app.demo import Tour  # noqa: PLC0415
-
+    try:
+        from jmapsync.app.demo import Tour  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name not in _SERVER_PACKAGES:
+            raise
+        raise ConfigError([f"the demo needs {error.name}, which is not installed; run: pip install 'jmapsync[demo]'"]) from error
     with Tour(folder) as tour:
         run = asyncio.run(tour.sync(settings.progress()))
         print_run(settings, run)

@@ -11,6 +11,7 @@ import base64
 import os
 import stat
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
@@ -178,8 +179,10 @@ async def from_keyring(service: str, user: str, *, seconds: float = KEYRING_SECO
     The keyring is asked by a process of its own: its libraries may block for ever in a bus call or want a terminal, and
     a process can be ended.
     """
+    if find_spec("keyring") is None:
+        raise SignInError("The Python package keyring is not installed.", advice="Run: pip install 'jmapsync[keyring]'")
     program = [sys.executable, "-m", "keyring", "get", service, user]
-    advice = "Unlock the keyring, or store the secret with: jmapsync login"
+    advice = f"Unlock the keyring, or store the secret with: keyring set {service} {user}"
     try:
         output, error, code = await _run(program, "keyring get", seconds)
     except SignInError as timeout:

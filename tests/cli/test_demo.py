@@ -14,6 +14,8 @@ from tests.cli.conftest import PROGRAM
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
     from tests.cli.conftest import Command, Home
 
 
@@ -27,6 +29,15 @@ class TestWithoutATerminal:
         assert '"Welcome": S here, $seen on the server' in done.out
         assert '"Moth found in relay": F here, $flagged on the server' in done.out
         assert len(list((home.path / "jmapsync-demo/Mail/INBOX").glob("[cn][ue][rw]/*"))) == 6
+
+    def test_names_a_missing_package_and_the_command_that_installs_it(
+        self, process: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "starlette.py").write_text("raise ModuleNotFoundError(\"No module named 'starlette'\", name='starlette')\n")
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+        done = process("demo")
+        assert (done.code, done.out) == (2, "")
+        assert "pip install 'jmapsync[demo]'" in done.err
 
     def test_leaves_the_state_of_real_accounts_alone(self, jmapsync: Command, home: Home) -> None:
         jmapsync("demo")

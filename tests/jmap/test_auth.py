@@ -9,6 +9,7 @@ import logging
 import os
 import pickle
 import signal
+import sys
 import time
 import traceback
 from pathlib import Path
@@ -318,8 +319,15 @@ async def test_the_keyring_gives_the_secret(keyring: None) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_keyring_without_the_secret_is_told(keyring: None) -> None:
-    with pytest.raises(SignInError, match=r"no secret for bob.*jmapsync login"):
+async def test_a_missing_keyring_package_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    with pytest.raises(SignInError, match=r"pip install 'jmapsync\[keyring\]'"):
+        await from_keyring("jmapsync", "alice")
+
+
+@pytest.mark.anyio
+async def test_a_keyring_without_the_secret_is_reported(keyring: None) -> None:
+    with pytest.raises(SignInError, match=r"no secret for bob.*keyring set"):
         await from_keyring("jmapsync", "bob")
 
 
