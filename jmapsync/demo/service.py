@@ -182,7 +182,7 @@ class Service:
         return session
 
     def _withdrawn_now(self) -> set[str]:
-        return set() if self.shape is None or self.shape.quiet else self.withdrawn
+        return set() if self.shape is not None and self.shape.quiet else self.withdrawn
 
     def _details(self, account: Account, offered: Collection[str]) -> dict[str, JsonObject]:
         """Return the capabilities of an account with their values in it."""

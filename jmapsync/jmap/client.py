@@ -99,6 +99,10 @@ class Client:
         """Whether the session in use was malformed in places."""
         return self._session is not None and self._session.flawed
 
+    def lacks(self, capability: str) -> bool:
+        """Return whether the Session that was read last does not list a capability; nothing is sent."""
+        return self._session is not None and capability not in self._session.capabilities
+
     async def __aenter__(self) -> Self:
         """Return itself; nothing is sent yet."""
         return self

@@ -87,7 +87,8 @@ class Sender:
         except (NetworkError, ServerError) as error:
             return self._later(waiting, error.message, error)
         except (RefusedError, MethodError, RequestError) as error:  # of this message: the others may go
-            if error.remedy in {Remedy.LATER, Remedy.NOW}:
+            # A capability that the server withdrew a moment ago is as one that it never had: the message waits for it.
+            if error.remedy in {Remedy.LATER, Remedy.NOW} or not self.post.is_offered:
                 return self._later(waiting, error.message, error)
             held = self.outbox.note(replace(self._noted(waiting), held=True, why=str(error)))
             return Sent(held, Fate.REFUSED, str(error), error)

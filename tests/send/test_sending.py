@@ -326,6 +326,16 @@ def test_trouble_of_the_server_is_waited_out(office: Office, error: str) -> None
     office.assert_sent_once()
 
 
+def test_a_message_waits_while_the_server_does_not_offer_to_send(office: Office) -> None:
+    office.add()
+    withdrawn = office.server.service.withdrawn
+    office.server.faults.before_call.arm(lambda: withdrawn.add(SUBMISSION), times=1, only=["Email/import"])
+    assert [one.fate for one in office.send()] == [Fate.WAITS]
+    withdrawn.clear()
+    office.send()
+    office.assert_sent_once()
+
+
 def test_a_server_in_trouble_is_waited_out(office: Office) -> None:
     office.add()
     office.server.faults.answer.arm(Answer.unavailable(), only=["EmailSubmission/set"], times=1)

@@ -121,6 +121,11 @@ class Post:
         self._client = client
         self._account = account
 
+    @property
+    def is_offered(self) -> bool:
+        """Return whether the server offered submissions when its Session was read last."""
+        return not self._client.lacks(SUBMISSION)
+
     async def desk(self) -> Desk:
         """Read what there is to send with; make a mailbox for sent mail where there is none.
 
