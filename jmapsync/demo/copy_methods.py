@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.content import read_content
-from jmapsync.demo.email_checks import checked_keywords, checked_mailboxes, may_add, read_set
+from jmapsync.demo.email_checks import checked_keywords, checked_mailboxes, given_keywords, may_add, read_set
 from jmapsync.demo.email_create import received_at
 from jmapsync.demo.problems import JsonObject, MethodError, SetError, invalid_properties
 from jmapsync.demo.standard import check_size
@@ -99,7 +99,7 @@ def _copy_one(context: Context, source: Account, target: Account, wish: JsonObje
     if original is None:
         raise SetError("notFound")
     homes = checked_mailboxes(context, target, read_set(wish.get("mailboxIds"), "mailboxIds"))
-    keywords = checked_keywords(context, read_set(wish.get("keywords") or dict.fromkeys(original.keywords, True), "keywords"))
+    keywords = checked_keywords(context, given_keywords(wish, original.keywords))
     moment = original.received_at if wish.get("receivedAt") is None else received_at(wish)
     may_add(target, homes)
     if target.dialect.duplicates == "alreadyExists" and (present := target.emails_of_blob(original.blob_id)):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from jmapsync.demo.freedoms import NONE, BriefLives, Freedoms
 from jmapsync.demo.records import ROLES
+from jmapsync.demo.refusals import NO_MORE, Refusals
 
 if TYPE_CHECKING:
     from jmapsync.demo.problems import JsonObject
@@ -41,6 +42,7 @@ class Limits:
     max_objects_in_set: int = 500
     max_mailboxes_per_email: int | None = None
     max_size_mailbox_name: int = 490
+    max_mailbox_depth: int | None = None
     max_keywords_per_email: int | None = None
     max_collections_per_item: int | None = None
     """The most address books a card is in, and calendars an event is in."""
@@ -85,6 +87,8 @@ class Dialect:
     """James: `/query` takes no anchor, and `Mailbox/query` only a filter by role."""
     ways: Freedoms = NONE
     """What it chooses of the things that the RFCs leave open."""
+    refusals: Refusals = NO_MORE
+    """What it refuses beyond what they say."""
 
     # States
     shared_states: bool = False
@@ -251,6 +255,7 @@ CYRUS_312 = Dialect(
     strict_updates=False,
     creation_ids_as_keys=False,
     unknown_filter="invalidArguments",
+    refusals=Refusals(strict_header=True, empty_uploads=False),
     submissions="forgotten",
     identity="",
     inbox_name="Inbox",
@@ -305,7 +310,9 @@ CYRUS_36 = dataclasses.replace(
 STALWART = dataclasses.replace(
     RFC,
     name="stalwart",
+    limits=Limits(max_size_mailbox_name=255, max_mailbox_depth=10),
     api_path="/jmap/",
+    refusals=Refusals(inbox_in_any_case=True, guarded_roles=frozenset({"inbox", "junk", "trash"}), needs_header=True),
     garbage_state="invalidArguments",
     duplicates="copy",
     attachments="inline",
@@ -331,6 +338,19 @@ JAMES = dataclasses.replace(
     garbage_state="invalidArguments",
     mailbox_destruction="silent",
     import_rules="james",
+    refusals=Refusals(
+        name_signs=".%*&#",
+        name_error="invalidArguments",
+        longest_path=200,
+        inbox_in_any_case=True,
+        taken_name="invalidArguments",
+        guarded_roles=frozenset({"inbox", "drafts", "sent", "trash", "junk", "archive"}),
+        guarded_error="invalidArguments",
+        guards_names=True,
+        gives_roles=False,
+        plain_keywords=True,
+        keyword_error="invalidPatch",
+    ),
     duplicates="copy",
     bare_newlines="accept",
     submission_methods="set",
@@ -339,7 +359,7 @@ JAMES = dataclasses.replace(
     tasks=False,
     blob_capability=None,
 )
-"""What Apache James 3.8.1 was seen to do."""
+"""What Apache James 3.8.1 was seen to do, and what its source says that it refuses."""
 
 FASTMAIL = dataclasses.replace(
     CYRUS_312,

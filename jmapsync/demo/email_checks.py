@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jmapsync.demo.problems import SetError, invalid_properties
+from jmapsync.demo.problems import JsonObject, SetError, invalid_properties
 from jmapsync.demo.records import is_keyword
 
 if TYPE_CHECKING:
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from jmapsync.demo.wire import Context
 
 
-def checked_keywords(context: Context, keywords: Iterable[str]) -> frozenset[str]:
-    """Return keywords in lower case; raise SetError for one that is none, or for too many."""
+def checked_keywords(context: Context, keywords: Iterable[str], present: frozenset[str] = frozenset()) -> frozenset[str]:
+    """Return keywords in lower case; raise SetError for one that is none or, unless it is `present`, refused, or for too many."""
     keywords = list(keywords)
     if wrong := [keyword for keyword in keywords if not is_keyword(keyword)]:
         raise invalid_properties(*(f"keywords/{keyword}" for keyword in wrong))
+    context.service.dialect.refusals.check_keywords(keyword for keyword in keywords if keyword not in present)
     lowered = frozenset(keyword.lower() for keyword in keywords)
     limit = context.service.limits.max_keywords_per_email
     if limit is not None and len(lowered) > limit:
@@ -63,6 +64,11 @@ def may_add(account: Account, homes: Iterable[str]) -> None:
     """Raise SetError `forbidden` where a mailbox takes no messages."""
     if not all(account.mailboxes[home].rights["mayAddItems"] for home in homes):
         raise SetError("forbidden")
+
+
+def given_keywords(wish: JsonObject, default: frozenset[str] = frozenset()) -> frozenset[str]:
+    """Return the keywords that a new message is to have; raise SetError for what is no set."""
+    return default if wish.get("keywords") is None else read_set(wish["keywords"], "keywords")
 
 
 def read_set(value: object, name: str) -> frozenset[str]:

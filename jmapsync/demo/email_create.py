@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.content import read_content
-from jmapsync.demo.email_checks import checked_keywords, checked_mailboxes, may_add, read_set
+from jmapsync.demo.email_checks import checked_keywords, checked_mailboxes, given_keywords, may_add, read_set
 from jmapsync.demo.message.build import build_message
 from jmapsync.demo.problems import JsonObject, SetError, invalid_properties
 from jmapsync.demo.records import parse_utc_date
@@ -24,7 +24,7 @@ def create_email(context: Context, account: Account, wish: JsonObject) -> JsonOb
     if given := wish.keys() & _SET_BY_SERVER:
         raise invalid_properties(*sorted(given))
     homes = checked_mailboxes(context, account, read_set(wish.get("mailboxIds"), "mailboxIds"))
-    keywords = checked_keywords(context, read_set(wish.get("keywords") or {}, "keywords"))
+    keywords = checked_keywords(context, given_keywords(wish))
     moment = received_at(wish)
     may_add(account, homes)
     attached = 0
@@ -39,6 +39,7 @@ def create_email(context: Context, account: Account, wish: JsonObject) -> JsonOb
     message = build_message({name: value for name, value in wish.items() if name not in _METADATA}, read_blob)
     if attached > context.service.limits.max_size_upload:
         raise SetError("tooLarge")
+    account.dialect.refusals.check_size(len(message))
     email = account.add_email(message, homes, keywords, moment)
     return {"id": email.id, "blobId": email.blob_id, "threadId": email.thread_id, "size": email.size}
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.content import blob_id_of, mask_8bit_header, read_content
-from jmapsync.demo.email_checks import checked_keywords, checked_mailboxes, may_add, read_set
+from jmapsync.demo.email_checks import checked_keywords, checked_mailboxes, given_keywords, may_add, read_set
 from jmapsync.demo.email_create import received_at
 from jmapsync.demo.problems import JsonObject, MethodError, SetError, invalid_properties
 from jmapsync.demo.standard import check_size
@@ -14,10 +14,10 @@ from jmapsync.demo.wire import Arguments
 
 if TYPE_CHECKING:
     from jmapsync.demo.account import Account
+    from jmapsync.demo.refusals import Refusals
     from jmapsync.demo.wire import Context
 
 _BARE_NEWLINE = re.compile(rb"(?<!\r)\n")
-_HEADER_LINE = re.compile(rb"[\x21-\x39\x3b-\x7e]+[ \t]*:")
 
 
 class ImportArguments(Arguments):
@@ -35,7 +35,7 @@ def import_emails(context: Context, arguments: ImportArguments) -> JsonObject:
     if arguments.if_in_state is not None and not account.dialect.import_tells_states:
         raise MethodError("invalidArguments", arguments=["ifInState"])
     if account.dialect.import_rules == "james":
-        _check_as_james(arguments.emails)
+        _check_as_james(account, arguments.emails)
     created: dict[str, JsonObject] = {}
     refused: dict[str, JsonObject] = {}
     with account.transaction():
@@ -61,7 +61,7 @@ def import_emails(context: Context, arguments: ImportArguments) -> JsonObject:
     return {"accountId": account.id, **states, "created": created or None, "notCreated": refused or None}
 
 
-def _check_as_james(emails: dict[str, JsonObject]) -> None:
+def _check_as_james(account: Account, emails: dict[str, JsonObject]) -> None:
     """Raise MethodError where James refuses the whole call for one of its messages."""
     for key, wish in emails.items():
         for name in ("keywords", "receivedAt"):
@@ -69,6 +69,7 @@ def _check_as_james(emails: dict[str, JsonObject]) -> None:
                 raise MethodError("invalidArguments", f"obj.emails.{key}.{name}: error.path.missing")
         if not wish["keywords"]:
             raise MethodError("invalidArguments", "Does not allow to update 'Deleted' or 'Recent' flag")
+        account.dialect.refusals.check_keywords(wish["keywords"], whole_call=True)
 
 
 def _import_one(context: Context, account: Account, wish: JsonObject) -> JsonObject:
@@ -82,11 +83,11 @@ def _import_one(context: Context, account: Account, wish: JsonObject) -> JsonObj
     homes = checked_mailboxes(context, account, read_set(wish.get("mailboxIds"), "mailboxIds"))
     if account.dialect.import_rules == "james" and len(homes) > 1:
         raise SetError("invalidArguments", "Email/import so far only supports a single mailboxId")
-    keywords = checked_keywords(context, read_set(wish.get("keywords") or {}, "keywords"))
+    keywords = checked_keywords(context, given_keywords(wish))
     moment = received_at(wish)
     may_add(account, homes)
     message = read_content(content)
-    check_message(message, bare_newlines=account.dialect.bare_newlines == "accept")
+    check_message(message, account.dialect.refusals, bare_newlines=account.dialect.bare_newlines == "accept")
     if (rewrite := context.service.faults.rewrite_imports.take()) is not None:
         message = rewrite(message)
     elif account.dialect.masks_8bit_headers:
@@ -97,20 +98,17 @@ def _import_one(context: Context, account: Account, wish: JsonObject) -> JsonObj
     return {"id": email.id, "blobId": email.blob_id, "threadId": email.thread_id, "size": email.size}
 
 
-def check_message(message: bytes, *, bare_newlines: bool = False) -> None:
-    """Raise SetError `invalidEmail` for what Cyrus refuses: NUL octets, bare LF, broken header lines.
+def check_message(message: bytes, refusals: Refusals, *, bare_newlines: bool = False) -> None:
+    """Raise SetError `invalidEmail` for what Cyrus refuses: NUL octets, bare LF, broken header lines; and what `refusals` say.
 
     It takes an empty header, and the line `From ` of an mbox.
     """
+    refusals.check_size(len(message))
     if b"\0" in message:
         raise SetError("invalidEmail", "Message contains NUL characters")
     if not bare_newlines and _BARE_NEWLINE.search(message) is not None:
         raise SetError("invalidEmail", "Message contains bare newlines")
     if not message:
         raise SetError("invalidEmail", "Message is empty")
-    header = b"" if message.startswith(b"\r\n") else message.partition(b"\r\n\r\n")[0]
-    lines = header.removesuffix(b"\r\n").split(b"\r\n") if header else []
-    if lines and lines[0].startswith(b"From "):
-        del lines[0]
-    if not all(line.startswith((b" ", b"\t")) or _HEADER_LINE.match(line) for line in lines):
-        raise SetError("invalidEmail", "Message contains invalid header")
+    header, blank_line, _ = (b"", b"\r\n", b"") if message.startswith(b"\r\n") else message.partition(b"\r\n\r\n")
+    refusals.check_header(header, is_all=not blank_line)

@@ -54,7 +54,7 @@ class _EmailRun(SetRun):
             raise invalid_properties("mailboxIds", description=f"There is no mailbox {min(unknown)!r}.")
         keywords = _patched(message.keywords, patch, "keywords", unescape=dialect.strict_updates)
         homes = _patched(message.mailbox_ids, patch, "mailboxIds", unescape=dialect.strict_updates)
-        keywords = checked_keywords(self.context, keywords)
+        keywords = checked_keywords(self.context, keywords, message.keywords)
         homes = checked_mailboxes(self.context, self.account, homes, message.mailbox_ids)
         check_rights(self.account, message, homes, keywords)
         if keywords != message.keywords and faults.drop_keyword_writes.shows():

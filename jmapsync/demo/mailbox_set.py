@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from types import UnionType
 
+    from jmapsync.demo.refusals import Refusals
     from jmapsync.demo.wire import Context
 
 _FIELDS = {
@@ -95,7 +96,10 @@ class _MailboxRun(SetRun):
             draft.role = draft.role or None
             check_role(self.account.dialect.mailbox_roles, draft.role, None)
             draft.sort_order = value.get("sortOrder", sort_order(draft.role))
-        if draft.parent_id is not None and not self.account.mailboxes[draft.parent_id].rights["mayCreateChild"]:
+        if draft.role is not None:
+            self._refusals.check_guard(None, {"role"})
+        parent = self.account.mailboxes.get(draft.parent_id or "")
+        if not (self._refusals.top_level if parent is None else parent.rights["mayCreateChild"]):
             raise SetError("forbidden")
         self._check([draft])
         mailbox = self.account.add_mailbox(draft.name, draft.parent_id, draft.role, draft.sort_order)
@@ -129,6 +133,8 @@ class _MailboxRun(SetRun):
         free = mailbox.role == "inbox" and self.account.dialect.inbox_renaming != "refuse"
         if patch.keys() & {"name", "parentId", "role"} and not (mailbox.rights["mayRename"] or free):
             raise SetError("forbidden")
+        if patch:
+            self._refusals.check_guard(mailbox.role, patch.keys())
         self._assign(dataclasses.replace(mailbox), patch)
         waiting[mailbox_id] = patch
 
@@ -167,7 +173,8 @@ class _MailboxRun(SetRun):
         mailbox = self.account.mailboxes.get(self._resolve(name) or "")
         if mailbox is None:
             raise SetError("notFound")
-        if mailbox.role == "inbox" or not mailbox.rights["mayDelete"]:
+        self._refusals.check_guard(mailbox.role, ())
+        if not mailbox.rights["mayDelete"]:
             raise SetError("forbidden")
         if any(other.parent_id == mailbox.id for other in self.account.mailboxes.values()):
             raise SetError("mailboxHasChild")
@@ -182,7 +189,7 @@ class _MailboxRun(SetRun):
     def _assign(self, draft: Mailbox, values: JsonObject) -> None:
         """Give a draft its new values; raise SetError for one of the wrong type."""
         for name, value in values.items():
-            if not isinstance(value, _TYPES[name]):
+            if not isinstance(value, _TYPES[name]) or (name == "sortOrder" and isinstance(value, bool)):
                 raise invalid_properties(name)
             if name == "parentId" and value is not None:
                 value = self.context.resolve_id(str(value))  # noqa: PLW2901
@@ -198,6 +205,10 @@ class _MailboxRun(SetRun):
     def _of_cyrus(self) -> bool:
         return self.account.dialect.mailbox_rules == "cyrus"
 
+    @property
+    def _refusals(self) -> Refusals:
+        return self.account.dialect.refusals
+
     def _check(self, drafts: Collection[Mailbox]) -> None:
         """Raise SetError if the tree would be unsound with these mailboxes in it."""
         tree = self.account.mailboxes | {draft.id: draft for draft in drafts}
@@ -206,17 +217,30 @@ class _MailboxRun(SetRun):
                 check_as_cyrus(draft, tree)
             else:
                 _check_name(draft.name, self.context.service.limits.max_size_mailbox_name)
-                _check_others(draft, [other for other in tree.values() if other is not draft])
+                if draft.sort_order < 0:
+                    raise invalid_properties("sortOrder")
             if draft.role is not None and draft.role not in ROLES:
                 raise invalid_properties("role")
-            above, seen = draft.parent_id, {draft.id}
-            while above is not None:
-                if above == draft.parent_id == draft.id and self._of_cyrus:
-                    raise SetError("serverFail")
-                if above in seen:
-                    raise invalid_properties("parentId", description="A mailbox cannot be inside itself.")
-                seen.add(above)
-                above = tree[above].parent_id
+            path = self._path(draft, tree)
+            if not self._of_cyrus:
+                self._refusals.check_name(draft, "/".join(path))
+                _check_others(draft, [other for other in tree.values() if other is not draft], self._refusals)
+
+    def _path(self, draft: Mailbox, tree: dict[str, Mailbox]) -> list[str]:
+        """Return the names of the mailboxes that one is in, its own at the end; raise SetError if it is in itself, or too deep."""
+        names, above, seen = [draft.name], draft.parent_id, {draft.id}
+        while above is not None:
+            if above == draft.parent_id == draft.id and self._of_cyrus:
+                raise SetError("serverFail")
+            if above in seen:
+                raise invalid_properties("parentId", description="A mailbox cannot be inside itself.")
+            seen.add(above)
+            names.insert(0, tree[above].name)
+            above = tree[above].parent_id
+        deepest = self.context.service.limits.max_mailbox_depth
+        if deepest is not None and len(names) > deepest:
+            raise invalid_properties("parentId", description=f"No mailbox is deeper than {deepest}.")
+        return names
 
 
 def _same(value: object, present: object) -> bool:
@@ -232,10 +256,10 @@ def _check_name(name: str, limit: int) -> None:
         raise invalid_properties("name", description="The name is not Net-Unicode.")
 
 
-def _check_others(draft: Mailbox, others: Iterable[Mailbox]) -> None:
+def _check_others(draft: Mailbox, others: Iterable[Mailbox], refusals: Refusals) -> None:
     """Raise SetError if another mailbox has the same place and name, or the same role."""
     for other in others:
         if (other.parent_id, other.name) == (draft.parent_id, draft.name):
-            raise SetError("alreadyExists", "A sibling has this name.", existingId=other.id)
+            raise refusals.name_is_taken(other.id)
         if draft.role is not None and other.role == draft.role:
             raise invalid_properties("role", description="Another mailbox has this role.")

@@ -191,11 +191,11 @@ class Service:
             **dict(MORE.items()),
             MAIL: {
                 "maxMailboxesPerEmail": limits.max_mailboxes_per_email,
-                "maxMailboxDepth": None,
+                "maxMailboxDepth": limits.max_mailbox_depth,
                 "maxSizeMailboxName": limits.max_size_mailbox_name,
                 "maxSizeAttachmentsPerEmail": limits.max_size_upload,
                 "emailQuerySortOptions": list(self.dialect.email_sorts),
-                "mayCreateTopLevelMailbox": True,
+                "mayCreateTopLevelMailbox": self.dialect.refusals.top_level,
             },
             SUBMISSION: {"maxDelayedSend": 0, "submissionExtensions": {}},
             VACATION: {},
