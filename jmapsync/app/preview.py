@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.planner.model import Side
 from jmapsync.storage.files.root import read_marker
-from jmapsync.storage.maildir.scan import SUBS
+from jmapsync.storage.maildir.file_names import SUBS
 from jmapsync.sync.report import State, counted
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from jmapsync.errors import ConfigError
 from jmapsync.formats.flags import parse_name
 from jmapsync.formats.names import KEPT
 from jmapsync.storage.files.root import USUAL, read_marker
-from jmapsync.storage.maildir.tree import INBOX, PARTS
+from jmapsync.storage.maildir.file_names import INBOX, PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

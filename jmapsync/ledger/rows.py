@@ -64,6 +64,11 @@ class Place(NamedTuple):
         """Return the mtime in seconds since the epoch."""
         return self.mtime // 1_000_000_000
 
+    @property
+    def state(self) -> tuple[int, int, int]:
+        """Return what shows that the file is untouched: inode, octets and mtime."""
+        return self.ino, self.size, self.mtime
+
 
 class Listed(NamedTuple):
     """The stamps that a folder's directories and files had when it was listed; see `storage.stamps`. Nothing is none to trust."""

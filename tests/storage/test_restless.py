@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jmapsync.storage.files.scan import scan
 from jmapsync.storage.maildir import observe as look
-from jmapsync.storage.maildir.scan import scan
 from jmapsync.storage.maildir.side import LOOKS
 from tests.storage.room import Room
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.ledger import Place
-    from jmapsync.storage.maildir.scan import Changes
+    from jmapsync.storage.files.scan import Changes, Rules
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def after(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[int], obj
     acts: dict[str, Callable[[int], object]] = {}
     times: dict[str, int] = {}
 
-    def listed(folder: str, known: Iterable[Place]) -> Changes:
-        changes = scan(folder, known)
+    def listed(folder: str, known: Iterable[Place], rules: Rules) -> Changes:
+        changes = scan(folder, known, rules)
         name = os.path.basename(os.path.realpath(folder))
         if name in acts:
             acts[name](times.setdefault(name, 0))

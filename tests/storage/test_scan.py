@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.ledger import Place
+from jmapsync.storage.files import scan as scanning
 from jmapsync.storage.files.file_state import state_of
-from jmapsync.storage.maildir import scan as scanning
-from jmapsync.storage.maildir.scan import scan
+from jmapsync.storage.files.scan import scan
+from jmapsync.storage.maildir.file_names import MESSAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +59,7 @@ def put(folder: Path, name: str, *, sub: str = "cur", content: bytes = b"Subject
 def slow_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give time stamps the coarseness that they have on kernels before 6.13, here ten milliseconds."""
     mtimes, clock = scanning._mtimes, time.clock_gettime_ns
-    monkeypatch.setattr(scanning, "_mtimes", lambda folder: tuple(moment - moment % TICK for moment in mtimes(folder)))
+    monkeypatch.setattr(scanning, "_mtimes", lambda *of: tuple(moment - moment % TICK for moment in mtimes(*of)))
     monkeypatch.setattr(time, "clock_gettime_ns", lambda number: clock(number) - clock(number) % TICK)
 
 
@@ -83,7 +84,7 @@ class TestAbsence:
         with storm(folder, [place.name for place in known]):
             end = time.monotonic() + 1.5
             while time.monotonic() < end:
-                changes = scan(str(folder), known)
+                changes = scan(str(folder), known, MESSAGES)
                 assert changes.vanished == []
                 assert {entry.name for entry in changes.unknown} <= {place.name for place in known}
 
@@ -96,7 +97,7 @@ class TestAbsence:
         with storm(folder, sorted(names)):
             end = time.monotonic() + 1.5
             while time.monotonic() < end:
-                listing, proves = scanning._list(str(folder), proving=True)
+                listing, proves = scanning._list(str(folder), MESSAGES, proving=True)
                 found = {text.partition(":2,")[0] for entries in listing.values() for text in entries}
                 assert not proves or found == names
 
@@ -106,16 +107,16 @@ class TestAbsence:
         with storm(folder, [place.name for place in known[:30]], doomed):
             end = time.monotonic() + 0.5
             while time.monotonic() < end:
-                gone = {place.name for place in scan(str(folder), known).vanished}
+                gone = {place.name for place in scan(str(folder), known, MESSAGES).vanished}
                 assert gone <= set(doomed)
-        gone = {place.name for place in scan(str(folder), known).vanished}
+        gone = {place.name for place in scan(str(folder), known, MESSAGES).vanished}
         assert gone == {name for name in doomed if not (folder / "cur" / f"{name}:2,").exists()}
 
     def test_a_deletion_is_seen_by_the_very_next_scan(self, folder: Path) -> None:
         for _ in range(20):
             known = [put(folder, "a:2,"), put(folder, "b:2,")]
             (folder / "cur" / "a:2,").unlink()
-            assert [place.name for place in scan(str(folder), known).vanished] == ["a"]
+            assert [place.name for place in scan(str(folder), known, MESSAGES).vanished] == ["a"]
 
     def test_a_folder_whose_clock_is_ahead_of_ours_proves_absence_as_well(self, folder: Path) -> None:
         known = [put(folder, "a:2,")]
@@ -124,7 +125,7 @@ class TestAbsence:
         for sub in ("cur", "new"):
             os.utime(folder / sub, (ahead, ahead))
         begun = time.monotonic()
-        assert scan(str(folder), known).vanished == known
+        assert scan(str(folder), known, MESSAGES).vanished == known
         assert time.monotonic() - begun < 60
 
     def test_a_file_that_has_become_something_else_is_odd_but_not_gone(self, folder: Path) -> None:
@@ -132,7 +133,7 @@ class TestAbsence:
         (folder / "cur" / "a:2,").unlink()
         (folder / "cur" / "a:2,").mkdir()
         (folder / "cur" / "b:2,").write_bytes(b"")
-        changes = scan(str(folder), known)
+        changes = scan(str(folder), known, MESSAGES)
         assert changes.vanished == []
         assert sorted(path for path, _ in changes.odd) == ["cur/a:2,", "cur/b:2,"]
 
@@ -142,7 +143,7 @@ class TestAbsence:
             file.unlink()
         (folder / "cur").rmdir()
         with pytest.raises(FileNotFoundError):
-            scan(str(folder), known)
+            scan(str(folder), known, MESSAGES)
 
 
 class TestChanges:
@@ -150,7 +151,7 @@ class TestChanges:
         one, other = put(folder, "a", sub="new"), put(folder, "b:2,S")
         (folder / "new" / "a").rename(folder / "cur" / "a:2,S")
         (folder / "cur" / "b:2,S").rename(folder / "cur" / "b:2,FS")
-        changes = scan(str(folder), [one, other])
+        changes = scan(str(folder), [one, other], MESSAGES)
         renamed = [(place.name, entry.sub, entry.info) for place, entry in changes.renamed]
         assert renamed == [("a", "cur", ":2,S"), ("b", "cur", ":2,FS")]
         assert (changes.vanished, changes.unknown, changes.touched) == ([], [], [])
@@ -158,13 +159,13 @@ class TestChanges:
     def test_two_files_with_one_unique_part_are_two_messages(self, folder: Path) -> None:
         known = put(folder, "a:2,", content=b"one")
         put(folder, "a:2,S", content=b"another")
-        changes = scan(str(folder), [known])
+        changes = scan(str(folder), [known], MESSAGES)
         assert changes.vanished == []
         assert len(changes.unknown) + len(changes.renamed) + len(changes.touched) == 1
         assert [entry.file for entry in changes.unknown] == ["cur/a:2,S"]
 
     def test_what_nobody_changed_is_nothing(self, folder: Path) -> None:
         known = [put(folder, f"m{number}:2,S") for number in range(10)]
-        changes = scan(str(folder), known)
+        changes = scan(str(folder), known, MESSAGES)
         assert (changes.unknown, changes.renamed, changes.touched, changes.vanished, changes.odd) == ([], [], [], [], [])
         assert changes.count == 10

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.errors import ExitCode
-from jmapsync.storage.maildir import scan
+from jmapsync.storage.files import scan
 from tests.mirror import Mirror, assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from jmapsync.demo import DemoServer
@@ -67,8 +68,8 @@ def test_case_02_a_file_that_readdir_skips_once_is_not_deleted(
     read = scan._read
     skipped: list[str] = []
 
-    def skip_once(directory: str) -> dict[str, State]:
-        found = read(directory)
+    def skip_once(directory: str, is_item: Callable[[str], bool]) -> dict[str, State]:
+        found = read(directory, is_item)
         if found and not skipped:
             skipped.append(min(found))
             del found[skipped[0]]
@@ -87,7 +88,7 @@ def test_case_02_a_directory_that_never_rests_proves_no_deletion(
     fill(server)
     mirror.sync()
     moments = iter(range(10**6))
-    monkeypatch.setattr(scan, "_mtimes", lambda folder: (next(moments),))
+    monkeypatch.setattr(scan, "_mtimes", lambda *_: (next(moments),))
     mirror.files("INBOX")[0].unlink()
     assert mirror.sync().to_server.deleted == 0
     monkeypatch.undo()
@@ -113,8 +114,8 @@ def test_case_04_a_message_that_moves_from_new_to_cur_during_the_listing_is_one(
     file = mirror.files("INBOX")[0]
     read = scan._read
 
-    def move_between(directory: str) -> dict[str, State]:
-        found = read(directory)
+    def move_between(directory: str, is_item: Callable[[str], bool]) -> dict[str, State]:
+        found = read(directory, is_item)
         if os.path.realpath(directory).endswith("INBOX/new") and file.exists():
             mirror.flag(file, "S")
         return found

@@ -11,9 +11,10 @@ import pytest
 
 from jmapsync.formats.names import KEYWORDS
 from jmapsync.storage.files import directory_stamps as stamps
+from jmapsync.storage.files import scan
 from jmapsync.storage.files.root import MARKER
 from jmapsync.storage.maildir import observe as look
-from jmapsync.storage.maildir import scan, tree
+from jmapsync.storage.maildir import tree
 from jmapsync.storage.maildir import unchanged as listed
 from tests.contract.peer import message
 from tests.mirror import assert_converges, assert_mirrored

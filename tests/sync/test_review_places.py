@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.demo import RFC, DemoServer
+from jmapsync.storage.files.scan import Changes, Rules, scan
 from jmapsync.storage.maildir import observe as look
-from jmapsync.storage.maildir.scan import Changes, scan
 from tests.mirror import Mirror, assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
@@ -140,8 +140,8 @@ def test_a_message_moved_into_a_folder_that_was_listed_already_is_not_deleted(
     mirror.sync()
     (file,) = mirror.files("Archive")
 
-    def scan_and_move(folder: str, known: Iterable[Place]) -> Changes:
-        found = scan(folder, known)
+    def scan_and_move(folder: str, known: Iterable[Place], rules: Rules) -> Changes:
+        found = scan(folder, known, rules)
         if os.path.realpath(folder).endswith("INBOX") and file.exists():
             file.rename(mirror.root / "INBOX" / "cur" / file.name)
         return found

@@ -13,7 +13,8 @@ from jmapsync.formats.patterns import EVERYTHING, Patterns, above
 from jmapsync.formats.utf7 import from_utf7
 from jmapsync.kinds.mail import MAIL
 from jmapsync.ledger.notes import BOXES, OUTSIDE
-from jmapsync.storage.maildir.tree import PARTS, is_filled_by_offlineimap, is_mbsync, name_of
+from jmapsync.storage.maildir.file_names import INBOX, PARTS
+from jmapsync.storage.maildir.tree import is_filled_by_offlineimap, is_mbsync, name_of
 from jmapsync.storage.port import Folder, Observation
 
 if TYPE_CHECKING:
@@ -124,4 +125,4 @@ def _folder(one: Found, key: int | None, lie: Mapping[int, str], records: Mappin
         if record is not None and lie.get(key) == one.path and record.local is not None:
             name = record.local.body
     parent = one.path.rpartition("/")[0]
-    return Folder(ref=one.path, name=name, parent=parent, role="inbox" if one.path == "INBOX" else "", key=key)
+    return Folder(ref=one.path, name=name, parent=parent, role="inbox" if one.path == INBOX else "", key=key)

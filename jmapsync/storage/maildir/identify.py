@@ -17,7 +17,7 @@ from jmapsync.planner.model import NO_TAGS
 from jmapsync.storage.files.file_state import QUIET, state_of
 from jmapsync.storage.maildir.concurrent_renames import still_there
 from jmapsync.storage.maildir.copies import Reading, combine, follow, is_trashed
-from jmapsync.storage.maildir.tree import key_in
+from jmapsync.storage.maildir.file_names import key_in
 from jmapsync.storage.port import Seen, Trouble
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from jmapsync.ledger import Ledger, Record
     from jmapsync.storage.files.directories import Below
-    from jmapsync.storage.maildir.scan import Entry
+    from jmapsync.storage.files.scan import Entry
     from jmapsync.storage.maildir.tree import Tree
 
 CHUNK = 1 << 20

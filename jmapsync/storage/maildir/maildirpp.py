@@ -19,7 +19,8 @@ from jmapsync.storage.files.atomic import replace_text, sync_directories, unfini
 from jmapsync.storage.files.file_state import is_text, may_be_folder
 from jmapsync.storage.files.filesystem import telling_refusals
 from jmapsync.storage.files.root import MARKER
-from jmapsync.storage.maildir.tree import INBOX, LINK, PARTS, Found, Tree
+from jmapsync.storage.maildir.file_names import INBOX, PARTS
+from jmapsync.storage.maildir.tree import LINK, Found, Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

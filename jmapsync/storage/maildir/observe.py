@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from jmapsync.formats.flags import letters
 from jmapsync.planner.model import NO_TAGS, Tags
 from jmapsync.storage.files.file_state import printable, state_of
+from jmapsync.storage.files.scan import has_changed, scan
 from jmapsync.storage.maildir.concurrent_renames import drop_left, withhold_losses
 from jmapsync.storage.maildir.copies import Reading, combine, follow, is_trashed, read_copy
+from jmapsync.storage.maildir.file_names import MESSAGES, is_complete
 from jmapsync.storage.maildir.identify import Identifier, Traces
-from jmapsync.storage.maildir.scan import has_changed, is_complete, scan
 from jmapsync.storage.maildir.unchanged import mtimes
 from jmapsync.storage.port import Observation, Seen, Trouble
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     from jmapsync.ledger import Ledger, Place, Record
+    from jmapsync.storage.files.scan import Changes, Entry
     from jmapsync.storage.maildir.identify import Measured
-    from jmapsync.storage.maildir.scan import Changes, Entry
     from jmapsync.storage.maildir.tree import Tree
 
 FEW = 3
@@ -133,8 +134,7 @@ class MessageLook:
         folder = self._folders[key]
         try:
             return all(
-                state_of(os.lstat(f"{folder}/{one.sub}/{one.name}{one.info}")) == (one.ino, one.size, one.mtime)
-                for one in self._ledger.places_in(key)
+                state_of(os.lstat(f"{folder}/{one.sub}/{one.name}{one.info}")) == one.state for one in self._ledger.places_in(key)
             )
         except OSError:
             return False
@@ -157,7 +157,7 @@ class MessageLook:
 
     def is_overtaken(self) -> bool:
         """Tell whether a folder changed after it was listed."""
-        return any(has_changed(self._folders[key], since) for key, since in self._listed.items())
+        return any(has_changed(self._folders[key], since, MESSAGES) for key, since in self._listed.items())
 
     def _is_missing(self, path: str) -> bool:
         """Tell whether a folder, or a directory that messages lie in, is not there; what a link hides may be."""
@@ -171,7 +171,7 @@ class MessageLook:
     def _scan(self, key: int, path: str, known: Iterator[Place]) -> Changes | None:
         """Take in how a folder differs from what was known of it; None when it cannot be listed."""
         try:
-            changes = scan(self._below.at(self._tree.place(path)), known)
+            changes = scan(self._below.at(self._tree.place(path)), known, MESSAGES)
         except OSError as error:
             why = f"the folder cannot be read: {error.strerror}; nothing in it counts as deleted"
             self._problems[:] = [one for one in self._problems if one.item != printable(path)]  # what led to this

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jmapsync.formats.flags import TRASHED, letters, with_letters
 from jmapsync.storage.files.atomic import NO_LINKS, copy_file, sync_directories, sync_files
 from jmapsync.storage.files.file_state import state_of
-from jmapsync.storage.maildir.write import HOST
+from jmapsync.storage.maildir.file_names import own_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,7 @@ def mark(tree: Tree, place: Place, *, leaving: bool, dry: bool) -> Place:
 
 
 def _placed(tree: Tree, source: Place, folder: int, tags: Tags, token: Callable[[], str]) -> Place:
-    name = f"{max(source.stamp, 0)}.J{source.key}R{token()}.{HOST}"
+    name = own_name(source.stamp, source.key, token())
     return source._replace(folder=folder, name=name, info=tree.tables[folder].write(tags, f"{tree.holds.separator}2,"), sub="cur")
 
 

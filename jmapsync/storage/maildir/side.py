@@ -18,11 +18,12 @@ from jmapsync.storage.files.disk_errors import reason, refused
 from jmapsync.storage.files.file_state import state_of
 from jmapsync.storage.files.filesystem import file_system_of
 from jmapsync.storage.files.root import USUAL, claim, read_marker
+from jmapsync.storage.maildir.file_names import key_in
 from jmapsync.storage.maildir.folders import look_folders
 from jmapsync.storage.maildir.identify import iterate_chunks, measure_without_tuid
 from jmapsync.storage.maildir.maildirpp import PlusPlusTree
 from jmapsync.storage.maildir.observe import SLICE, MessageLook
-from jmapsync.storage.maildir.tree import Tree, key_in
+from jmapsync.storage.maildir.tree import Tree
 from jmapsync.storage.maildir.write import Writer
 from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
 
@@ -143,7 +144,7 @@ class MaildirSide:
             try:
                 with self.tree.reach() as below, open_regular(self._path(below, place), follow=False) as file:
                     body = self._read(key, place, file)
-                    if state_of(os.fstat(file.fileno())) == (place.ino, place.size, place.mtime):
+                    if state_of(os.fstat(file.fileno())) == place.state:
                         return body
             except FileNotFoundError:
                 continue

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -27,6 +26,7 @@ from jmapsync.storage.files.directories import Below
 from jmapsync.storage.files.file_state import is_text, may_be_folder
 from jmapsync.storage.files.filesystem import USUAL, telling_refusals
 from jmapsync.storage.files.root import MARKER, marker_trouble, read_marker
+from jmapsync.storage.maildir.file_names import INBOX, PARTS, key_in
 from jmapsync.storage.maildir.paths import Names, Paths
 from jmapsync.storage.maildir.unchanged import Stamps
 
@@ -36,10 +36,6 @@ if TYPE_CHECKING:
 
     from jmapsync.ledger import Ledger
 
-INBOX = "INBOX"
-_OUR_NAME = re.compile(r"[0-9]+\.J([0-9]+)R[0-9a-f]{8}\.")
-"""How the names of the files begin that a mirror makes: the time, and the message's key; see `write.Writer`."""
-PARTS = ("cur", "new", "tmp")
 LINK = "it is a symbolic link, which is not followed; nothing in it counts as deleted"
 _LONGEST_TABLE = 1 << 20
 """Octets of a keyword table: Dovecot writes 26 keywords at most."""
@@ -441,15 +437,6 @@ class _Taken:
         """Tell whether another container, or a folder that is left alone, has a name."""
         name = str(folded)
         return self.paths.has_name(self.parent, name, self.key) or self.left_alone.has(self.parent, name)
-
-
-def key_in(name: str) -> int:
-    """Return the key of the message that a mirror made a file for, by its name; 0 for any other file.
-
-    A hint only: a copy keeps the name, and a lost ledger gave out other keys.
-    """
-    match = _OUR_NAME.match(name)
-    return int(match[1]) if match else 0
 
 
 def is_mbsync(folder: str) -> bool:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -25,6 +23,7 @@ from jmapsync.storage.files.atomic import NO_LINKS, copy_file, put_back, sync_di
 from jmapsync.storage.files.disk_errors import DISK, FULL, StaleError, failure_of, refused
 from jmapsync.storage.files.file_state import state_of
 from jmapsync.storage.files.filesystem import refuses_name
+from jmapsync.storage.maildir.file_names import own_name
 from jmapsync.storage.maildir.identify import iterate_chunks
 from jmapsync.storage.maildir.kept_deletions import keep
 from jmapsync.storage.maildir.stage import Staged, fill, set_mtime
@@ -36,9 +35,6 @@ if TYPE_CHECKING:
     from jmapsync.errors import LocalError
     from jmapsync.planner.model import Tags
     from jmapsync.storage.maildir.tree import Tree
-
-HOST = re.sub(r"[^A-Za-z0-9._-]", "_", socket.gethostname())
-"""The host in a file name, in characters that every file system holds; the Maildir specification wants no slash and no colon."""
 
 
 @dataclass(slots=True)
@@ -221,7 +217,7 @@ class Writer:
             state = os.lstat(self._path(place))
         except FileNotFoundError:
             raise StaleError("its file was renamed or removed meanwhile") from None
-        if state_of(state) != (place.ino, place.size, place.mtime):
+        if state_of(state) != place.state:
             raise StaleError("its file was changed meanwhile")
 
     def _deliver(self, one: Staged, done: _Done, kept: Mapping[int, Place]) -> None:
@@ -331,7 +327,7 @@ class Writer:
             path, aside = self._path(place), self._in_tmp(place.folder, self._name_aside(place.key))
             with contextlib.suppress(FileNotFoundError):
                 os.rename(path, aside)
-                if state_of(os.lstat(aside)) != (place.ino, place.size, place.mtime):
+                if state_of(os.lstat(aside)) != place.state:
                     put_back(aside, path, f"{os.path.dirname(path)}/{os.path.basename(aside)}")
                     raise StaleError("its file was changed meanwhile")
                 os.unlink(aside)
@@ -360,13 +356,13 @@ class Writer:
         named = place._replace(info=info or f"{separator}2,", sub="cur")
         if len(os.fsencode(named.name + named.info)) <= self._tree.holds.longest:
             return named
-        return named._replace(name=f"{max(place.stamp, 0)}.J{place.key}R{self._token()}.{HOST}")  # it has no room for flags
+        return named._replace(name=own_name(place.stamp, place.key, self._token()))  # it has no room for flags
 
     def _fresh_name(self, job: Job) -> str:
-        return f"{max(job.stamp, 0)}.J{job.order.key}R{self._token()}.{HOST}"
+        return own_name(job.stamp, job.order.key, self._token())
 
     def _name_aside(self, key: int) -> str:
-        return f"0.J{key}R{self._token()}.{HOST}"
+        return own_name(0, key, self._token())
 
     def _directory(self, place: Place) -> str:
         return self._tree.inside(place.folder, place.sub)

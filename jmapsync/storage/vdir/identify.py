@@ -99,7 +99,7 @@ class Identifier:
 
     def identify(self, readings: Sequence[Reading], vanished: Iterable[Place]) -> int:
         """Give files to the items of their uids, and return how many were taken up; those of one uid in one collection wait."""
-        renamed = {(place.ino, place.size, place.mtime): place for place in vanished}
+        renamed = {place.state: place for place in vanished}
         groups: dict[str, list[Reading]] = {}
         for one in readings:
             reading = one if one.uid else self._with_uid(one, renamed)

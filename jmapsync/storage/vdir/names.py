@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from jmapsync.formats.names import fold
+from jmapsync.storage.files.scan import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -37,6 +38,11 @@ def new_name(uid: str, suffix: str, taken: Container[str], longest: int = 255) -
 def is_item(name: str, suffix: str) -> bool:
     """Tell whether a file of this name is an item: not hidden, and with the ending of its kind in any case."""
     return len(name) > len(suffix) and name.lower().endswith(suffix) and not name.startswith(".")
+
+
+def items_of(suffix: str) -> Rules:
+    """Return which files of a collection hold items."""
+    return Rules(("",), lambda name: is_item(name, suffix), lambda name: (name, ""), "a file with an item in it")
 
 
 def staged_name(token: str) -> str:

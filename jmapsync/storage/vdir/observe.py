@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from jmapsync.formats.encoding import encode
 from jmapsync.planner.model import Version
 from jmapsync.storage.files.file_state import printable
+from jmapsync.storage.files.scan import Changes, Entry, has_changed, scan
 from jmapsync.storage.port import Observation, Seen, Trouble
 from jmapsync.storage.vdir.identify import Identifier, Spot, Traces, place_of
-from jmapsync.storage.vdir.scan import Changes, Entry, has_changed, scan
+from jmapsync.storage.vdir.names import items_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -51,6 +52,7 @@ class ItemLook:
         self._tree = tree
         self._ledger = ledger
         self._codec = reader.codec
+        self._rules = items_of(reader.codec.suffix)
         self._reader = reader
         self._folders = {key: path for key, path in tree.paths.items() if folders is None or path in folders}
         self._is_whole = folders is None
@@ -83,9 +85,9 @@ class ItemLook:
         observation.more = more and bool(observation.items)
         return observation
 
-    def _has_changed(self, below: Below, key: int, since: int) -> bool:
+    def _has_changed(self, below: Below, key: int, since: tuple[int, ...]) -> bool:
         try:
-            return has_changed(below.at(self._tree.paths[key]), since)
+            return has_changed(below.at(self._tree.paths[key]), since, self._rules)
         except OSError:
             return True
 
@@ -96,7 +98,7 @@ class ItemLook:
         for key, path in self._folders.items():
             before = list(self._ledger.places_in(key))
             try:
-                changes = scan(below.at(path), self._codec.suffix, before)
+                changes = scan(below.at(path), before, self._rules)
             except (FileNotFoundError, NotADirectoryError):
                 self._vanished += before
                 known += len(before)
@@ -227,7 +229,7 @@ class ItemLook:
             return Seen(record.name, version, record.size, record.stamp, record.digest, record.key, tuple(copies))
         changed = [reading for reading in readings if reading is not None]
         for index, place in enumerate(copies):
-            readings[index] = readings[index] or self._read(place.folder, Entry(place.name, place.ino, place.size, place.mtime))
+            readings[index] = readings[index] or self._read(place.folder, Entry(place.name, "", "", *place.state))
         complete = [reading for reading in readings if reading is not None]
         if len(complete) < len(copies):
             self._traces.frozen.add(record.key)

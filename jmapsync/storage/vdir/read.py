@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from jmapsync.formats.codec import Codec, Object
     from jmapsync.storage.files.file_state import State
-    from jmapsync.storage.vdir.scan import Entry
+    from jmapsync.storage.files.scan import Entry
     from jmapsync.storage.vdir.tree import Tree
 
 LARGEST = 64 << 20

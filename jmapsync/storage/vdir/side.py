@@ -127,7 +127,7 @@ class VdirSide:
             try:
                 with self.tree.reach() as below:
                     data, state = read_bytes(f"{below.at(self.tree.paths[place.folder])}/{place.name}")
-                if state == (place.ino, place.size, place.mtime):
+                if state == place.state:
                     item = convert(self._codec, data)
                     if not counted or self._codec.sense(set_aside(item)[0]) == counted:
                         return Body(str(key), encode(self._as_known(key, item)))
@@ -230,7 +230,7 @@ class VdirSide:
 
 
 def _is_known(ledger: Ledger, folder: int, state: State) -> bool:
-    return any((place.ino, place.size, place.mtime) == state for place in ledger.places_in(folder))
+    return any(place.state == state for place in ledger.places_in(folder))
 
 
 def _color(order: Order) -> str:

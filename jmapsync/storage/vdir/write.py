@@ -220,7 +220,7 @@ class Writer:
             return None
         for place in sorted(mine, key=lambda place: (place.mtime, place.folder), reverse=True):
             data, state = read_bytes(self._path(place))
-            if state != _state(place):
+            if state != place.state:
                 raise StaleError("its file was changed meanwhile")
             if not untidy or self._codec.sense(set_aside(convert(self._codec, data))[0]) == body:
                 return data
@@ -231,7 +231,7 @@ class Writer:
         if data is None:
             draft.kept.append(place)
             return
-        check(self._path(place), _state(place))
+        check(self._path(place), place.state)
         if place.size == len(data) and read_bytes(self._path(place))[0] == data:
             draft.kept.append(place)
         else:
@@ -265,7 +265,7 @@ class Writer:
     def _put(self, draft: _Draft) -> None:
         """Give every new file its name; those that the item is not to have any more stay for now."""
         for place in draft.mine:
-            check(self._path(place), _state(place))
+            check(self._path(place), place.state)
         draft.places = list(draft.kept)
         while draft.staged:
             one = draft.staged[0]
@@ -274,7 +274,7 @@ class Writer:
             if one.replaces is not None:
                 old, token = self._path(one.replaces), self._token()
                 aside = displaced_name(token, one.digest)
-                if displace(path, old, _state(one.replaces), self._in(one.folder, aside), self._beside(old, token)):
+                if displace(path, old, one.replaces.state, self._in(one.folder, aside), self._beside(old, token)):
                     draft.displaced.append((one.folder, aside))
             else:
                 one.name = self._name(draft, one)
@@ -313,7 +313,7 @@ class Writer:
         for place in draft.obsolete:
             path, token = self._path(place), self._token()
             aside = self._in(place.folder, displaced_name(token, ""))
-            take_away(path, _state(place), aside, self._beside(path, token))
+            take_away(path, place.state, aside, self._beside(path, token))
             self._dirty.add(self._tree.paths[place.folder])
             draft.moved.append((place.folder, place.name))
 
@@ -340,10 +340,6 @@ def _receipt(draft: _Draft) -> Receipt:
         moved=tuple(draft.moved),
         content=draft.content,
     )
-
-
-def _state(place: Place) -> tuple[int, int, int]:
-    return place.ino, place.size, place.mtime
 
 
 def _octets(body: Body | None) -> bytes:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.errors import Remedy
+from jmapsync.storage.files import scan
 from jmapsync.storage.port import Outcome
 from jmapsync.storage.vdir import observe as look
-from jmapsync.storage.vdir import scan
 from jmapsync.storage.vdir.read import LARGEST
 from tests.storage.vdir.room import Room, assert_silent, item, rest
 from tests.storage.vdir.test_look import titles
@@ -232,10 +232,10 @@ class TestWhatIsMissing:
         keys = [room.create(item("one"), work), room.create(item("two"), home)]
         listed = scan._read
 
-        def fail(directory: str, suffix: str) -> object:
+        def fail(directory: str, is_item: Callable[[str], bool]) -> object:
             if os.path.realpath(directory).endswith("Work"):
                 raise PermissionError(13, "Permission denied", directory)
-            return listed(directory, suffix)
+            return listed(directory, is_item)
 
         monkeypatch.setattr(scan, "_read", fail)
         room.paths(keys[1])[0].unlink()
@@ -251,8 +251,8 @@ class TestWhatIsMissing:
         listed = scan._read
         skips = iter([True])
 
-        def skip(directory: str, suffix: str) -> dict[str, tuple[int, int, int]]:
-            found = listed(directory, suffix)
+        def skip(directory: str, is_item: Callable[[str], bool]) -> dict[str, tuple[int, int, int]]:
+            found = listed(directory, is_item)
             return {} if next(skips, False) else found
 
         monkeypatch.setattr(scan, "_read", skip)
@@ -263,7 +263,7 @@ class TestWhatIsMissing:
         gone, edited = room.create(item("gone"), work), room.create(item("edited"), work)
         room.paths(gone)[0].unlink()
         room.save(room.paths(edited)[0], item("edited", "edited"))
-        monkeypatch.setattr(look, "has_changed", lambda directory, since: True)
+        monkeypatch.setattr(look, "has_changed", lambda *_: True)
         seen = room.look()
         assert (seen.gone, seen.moved, titles(room, seen)) == ([], [], {edited: "edited"})
         monkeypatch.undo()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from jmapsync.planner.model import Version
+from jmapsync.storage.files import scan
 from jmapsync.storage.vdir import observe as look
-from jmapsync.storage.vdir import scan
 from jmapsync.storage.vdir.read import Reader
 from tests.storage.vdir.room import Room, assert_silent, item, rest
 
@@ -235,9 +235,9 @@ class TestSomeCollections:
         listed: list[str] = []
         scanned = scan.scan
 
-        def note(directory: str, suffix: str, known: object) -> object:
+        def note(directory: str, *arguments: Any) -> object:  # noqa: ANN401 # whatever they are
             listed.append(os.path.basename(os.path.realpath(directory)))
-            return scanned(directory, suffix, known)  # type: ignore[arg-type]
+            return scanned(directory, *arguments)
 
         monkeypatch.setattr(look, "scan", note)
         seen = room.side.look_items(room.ledger, {"Work"})
