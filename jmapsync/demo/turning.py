@@ -22,6 +22,8 @@ _LIMITS: dict[str, tuple[int | None, ...]] = {
     "max_query_limit": (None, 1, 5),
 }
 """What a limit may become, in the middle of a client's work."""
+_SPARE = 20
+"""Collections that may yet be made."""
 _OPTIONAL = (BLOB, CYRUS_BLOB, SUBMISSION)
 """Capabilities that a server may withdraw, and mail goes on."""
 
@@ -33,7 +35,10 @@ def turn_session(service: Service, chance: random.Random) -> None:
     what = chance.choice(("limit", "urls", "name", "capability"))
     if what == "limit":
         name = chance.choice(list(_LIMITS))
-        setattr(service.limits, name, chance.choice(_LIMITS[name]))
+        value = chance.choice(_LIMITS[name])
+        if name == "max_objects_in_get" and value is not None:
+            value = max(value, _most_collections(service))
+        setattr(service.limits, name, value)
     elif what == "urls":
         service.moves += 1
     elif what == "name":
@@ -43,6 +48,12 @@ def turn_session(service: Service, chance: random.Random) -> None:
         service.withdrawn.clear()
     else:
         service.withdrawn.update(_OPTIONAL)
+
+
+def _most_collections(service: Service) -> int:
+    """Return how many address books or calendars in use an account has: as they have no query, one `/get` has to give them all."""
+    stores = [store for account in service.accounts.values() for store in (account.contacts, account.calendars)]
+    return max((len(store.collections) + _SPARE for store in stores if store.items), default=0)
 
 
 def check_url(service: Service, request: Request) -> None:
