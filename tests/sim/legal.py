@@ -129,13 +129,19 @@ ITEM_RIGHTS: dict[str, tuple[Any, ...]] = {
 }
 """What the default address book's or calendar's `myRights` may deny (RFC 9610, 2; draft-ietf-jmap-calendars, 4.1)."""
 
+ACCOUNTS: dict[str, tuple[Any, ...]] = {"account": ("shared", "beside others", "read only")}
+"""Whose account it is (RFC 8620, 1.6.2 and 2): another user's, one's own while there are others, one that may not be written."""
+
+OFTEN_ACCOUNTS = 0.15
+"""The share of servers whose account is not the only one of its user, who may do all in it."""
+
 OFTEN_RIGHTS = 0.1
 """The share of servers that deny rights at all."""
 
 MILDER = 0.5
 """The share of worlds in which a server that refuses much (James) refuses less."""
 
-CATALOGUE = {**LIMITS, **DIALECT, **FREEDOMS, **OTHERS, **OBJECTS, **RIGHTS, **ITEM_RIGHTS}
+CATALOGUE = {**LIMITS, **DIALECT, **FREEDOMS, **OTHERS, **ACCOUNTS, **OBJECTS, **RIGHTS, **ITEM_RIGHTS}
 PROFILES = tuple(DIALECTS)
 OBJECT_PROFILES = tuple(name for name, one in DIALECTS.items() if one.calendars or one.contacts)
 
@@ -163,6 +169,11 @@ class LegalServer:
         """Return the choices that are fields of a class."""
         names = {field.name for field in dataclasses.fields(holder)}
         return {key: value for key, value in self.choices.items() if key in names}
+
+    @property
+    def holder(self) -> str:
+        """Return whose account it is."""
+        return str(self.choices.get("account", "own"))
 
     def denied(self) -> list[tuple[str, str]]:
         """Return the rights that mailboxes deny: a mailbox's path, the right's name."""
@@ -194,6 +205,8 @@ def draw(seed: int, profile: str = "", *, objects: bool = False) -> LegalServer:
     chosen = {key: chance.choice(values) for table in tables for key, values in table.items() if chance.random() < share}
     other = random.Random(f"others {seed}")
     chosen |= {key: other.choice(values) for key, values in OTHERS.items() if other.random() < share}
+    if other.random() < OFTEN_ACCOUNTS:
+        chosen |= {key: other.choice(values) for key, values in ACCOUNTS.items()}
     if DIALECTS[name].version:
         # A client that fails at the door, or at its first import, would show nothing of what lies behind.
         chosen |= {"version": ""} if chance.random() < MILDER else {}

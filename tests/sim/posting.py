@@ -51,7 +51,7 @@ class Posting:
             assert self.outbox.entries()
 
     async def _send(self, client: Client) -> None:
-        account = (await client.session()).account_for(SUBMISSION)
+        account = (await client.session()).account_for(SUBMISSION, self.world.account_id)
         await Sender(self.outbox, Post(client, account), lambda: self._clock).send_all()
 
     def sent(self) -> Counter[str]:

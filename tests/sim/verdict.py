@@ -31,15 +31,16 @@ def assert_true(world: World, report: KindReport) -> None:
 
 
 def assert_unwritten(world: World) -> None:
-    """Fail if a mirror that only pulls asked the server to change anything."""
-    if world.ways.direction == "pull":
+    """Fail if a mirror that only pulls, or one of an account that may only be read, asked the server to change anything."""
+    if world.ways.direction == "pull" or world.account.is_read_only:
         counts = world.server.requests.counts
-        assert not any(counts.get(name) for name in WRITING), f"a mirror that only pulls wrote: {counts}"
+        sent = {"upload"} if world.account.is_read_only else set()  # what somebody sends there is refused when it is uploaded
+        assert not any(counts.get(name) for name in WRITING if name not in sent), f"a mirror that may only read wrote: {counts}"
 
 
 def assert_rest(world: World, player: LegalPlayer, server: LegalServer, *, proved: bool) -> None:
     """Run until nothing is left to do, and fail unless all is there and nothing else. `proved`: a verification says so too."""
-    player.posting.assert_emptied(can_send=server.choices.get("roles", True))
+    player.posting.assert_emptied(can_send=server.choices.get("roles", True) and server.holder != "read only")
     reports = _come_to_rest(world, player, server)
     problems = reports[-1].problems
     if not problems:
@@ -51,7 +52,9 @@ def assert_rest(world: World, player: LegalPlayer, server: LegalServer, *, prove
     assert player.safe <= kept, f"missing: {sorted(player.safe - kept)}"
     assert max(found.values(), default=1) == 1, f"doubled: {[word for word, count in found.items() if count > 1]}"
     assert found.keys() <= player.safe | player.doomed, f"from nowhere: {sorted(found.keys() - player.safe - player.doomed)}"
-    assert not reports[-1].conflicts or server.denied() or world.ways.direction == "pull", "a conflict over messages"
+    assert not reports[-1].conflicts or server.denied() or server.holder == "read only" or world.ways.direction == "pull", (
+        "a conflict over messages"
+    )
     assert world.leftovers() == []
     before = world.look()
     _assert_silent(world, reports[-1])

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from jmapsync.backup.restore import Restored
     from jmapsync.backup.verify import Proof
+    from jmapsync.demo.account import Account
     from jmapsync.demo.dialect import Dialect
     from jmapsync.demo.freedoms import Freedoms
     from jmapsync.jmap.client import Client
@@ -80,9 +81,18 @@ class World:
     """One account on an embedded server and one mirror of it."""
 
     def __init__(
-        self, base: Path, dialect: Dialect, server: DemoServer | None = None, freedoms: Freedoms = NONE, ways: Ways = USUAL
+        self,
+        base: Path,
+        dialect: Dialect,
+        server: DemoServer | None = None,
+        freedoms: Freedoms = NONE,
+        ways: Ways = USUAL,
+        holder: str = "own",
     ) -> None:
-        """Make a world with a server of its own, or with one that other worlds have too."""
+        """Make a world with a server of its own, or with one that other worlds have too.
+
+        `holder` says whose account it is, as `ACCOUNTS` of the catalogue has it.
+        """
         self.base = base
         self.now = NOW
         """What the clock of the mirror says."""
@@ -92,7 +102,9 @@ class World:
         self.exclude = ways.exclude
         """The mailboxes that the configuration leaves out."""
         self.server = server or DemoServer(dialect=dialect, freedoms=freedoms)
-        self.account = self.server.account
+        self.account_id = ""
+        """The account that the configuration names."""
+        self.account = self._account_of(holder)
         self._app = self.server.endpoints.application()
         self._app.state.http_version = self.server.freedoms.http_version
         self._url = f"http://127.0.0.1:1{self.server.service.dialect.session_path}"
@@ -100,6 +112,21 @@ class World:
         self._tokens = itertools.count(1)
         self._names = itertools.count(1)
         self._processes = itertools.count(1001)
+
+    def _account_of(self, holder: str) -> Account:
+        """Return the account of this world; there are others beside it unless it is the only one of the user."""
+        own = self.server.account
+        if holder == "own":
+            return own
+        if holder == "read only":
+            own.is_read_only = True
+            return own
+        other = self.server.add_account("a2", name="other@example.com", personal=False)
+        mine, theirs = (own, other) if holder == "beside others" else (other, own)
+        for word in ("w1", "w2"):  # the same messages are there too
+            theirs.deliver(letter(word), received_at=NOW)
+        self.account_id = "" if mine is own else mine.id
+        return mine
 
     @property
     def root(self) -> Path:
@@ -132,6 +159,7 @@ class World:
             "demo",
             self.root,
             self.state,
+            account_id=self.account_id,
             direction=self.ways.direction,
             on_delete=self.ways.on_delete,
             layout=self.ways.layout,

@@ -98,7 +98,8 @@ def run_script(script: Script) -> None:
         play_objects(script.server, script.acts)
         return
     with scratch() as base:
-        world = World(base, script.server.dialect(), freedoms=script.server.freedoms(), ways=Ways(**script.ways))
+        server = script.server
+        world = World(base, server.dialect(), freedoms=server.freedoms(), ways=Ways(**script.ways), holder=server.holder)
         limits = world.server.limits
         player = LegalPlayer(world, script.server.seed, single=limits.max_mailboxes_per_email == 1)
         player.populate(script.messages)
