@@ -372,6 +372,20 @@ def test_an_account_that_may_send_as_nobody_says_so_and_keeps_the_message(office
     assert len(office.outbox.entries()) == 1
 
 
+def test_nothing_is_written_to_send_from_an_account_that_may_only_be_read(office: Office) -> None:
+    office.add()
+    office.server.account.is_read_only = True
+    with pytest.raises(UnsupportedError, match="lets you only read it"):
+        office.send()
+    counts = office.server.requests.counts
+    assert not any(counts[name] for name in ("upload", "Mailbox/set", "Email/import") if name in counts)
+    [waiting] = office.outbox.entries()
+    assert not waiting.held
+    office.server.account.is_read_only = False
+    office.send()
+    office.assert_sent_once()
+
+
 def test_a_draft_that_somebody_took_away_is_not_sent(office: Office) -> None:
     office.add()
     office.server.faults.drop_before.arm(times=1, only=["EmailSubmission/set"])

@@ -85,6 +85,7 @@ class World:
         base: Path,
         dialect: Dialect,
         server: DemoServer | None = None,
+        *,
         freedoms: Freedoms = NONE,
         ways: Ways = USUAL,
         holder: str = "own",

@@ -129,8 +129,11 @@ class Post:
     async def desk(self) -> Desk:
         """Read what there is to send with; make a mailbox for sent mail where there is none.
 
-        Raises UnsupportedError where the account has no mailbox or no identity for it, and what `Client.call` raises.
+        Raises UnsupportedError where the account is read-only, or has no mailbox or no identity for it, and what `Client.call`
+        raises.
         """
+        if self._account.is_read_only:
+            raise UnsupportedError("Mail cannot be sent from this account: the server lets you only read it.")
         identities = Call("Identity/get", {"accountId": self._account.id, "ids": None}, "identities")
         roles, response = await self._roles([identities])
         offered = tuple(response.get_as(identities, _Identities).identities)
