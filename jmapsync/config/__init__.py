@@ -1,8 +1,7 @@
-"""Read the configuration: TOML to frozen values, telling every mistake at once, each with its line.
+"""Read the configuration: TOML to frozen values; all errors are reported together, with line numbers.
 
-`values` says what can be configured and what holds where nothing is said, `reader` takes typed values out of tables, `lines` knows
-where a key stands, `account` reads one account,
-`load` puts all together and checks what no single key can show.
+`values` declares every key with its default and meaning, `reader` takes typed values out of tables, `lines` finds the line
+of a key, `account` reads one account, `load` reads the whole file and checks what concerns several keys.
 """
 
 from jmapsync.config.load import default_path, default_state_dir, load

@@ -1,4 +1,4 @@
-"""Read one account: how to reach its server, where its secret is kept, and its kinds."""
+"""Read one account: its server, its password source and its kinds."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LONGEST_NAME = 100
 def read_account(reader: Reader, name: str, state_dir: Path, *, private: bool) -> AccountConfig:
     """Return the account of a table; `private` says that nobody else can read the file it stands in."""
     if not name or name[0] in ".-" or "/" in name or not name.isprintable() or len(name.encode()) > _LONGEST_NAME:
-        reader.wrong("", f"{name!r} cannot name an account: its state is kept in a folder of that name")
+        reader.wrong("", f"{name!r} cannot be the name of an account: its state directory has that name")
     address = reader.text("address")
     user = reader.text("user")
     account = AccountConfig(
@@ -66,19 +66,20 @@ def read_account(reader: Reader, name: str, state_dir: Path, *, private: bool) -
 def _check_sign_in(reader: Reader, account: AccountConfig, *, private: bool) -> None:
     name = account.name
     if not reader.has("address") and not reader.has("url"):
-        reader.wrong("", f"account {name} has neither an address nor a url, so its server cannot be found")
+        reader.wrong("", f'account "{name}": no server; set address or url')
     if account.address and not _is_address(account.address):
-        reader.wrong("address", f"address {account.address!r} is no mail address")
+        reader.wrong("address", f"address {account.address!r} is not a mail address")
     if account.auth == "basic" and not account.user:
-        reader.wrong("", f'account {name} has auth = "basic" but neither a user nor an address')
+        reader.wrong("", f'account "{name}": auth = "basic" needs a user or an address')
     given = [source for source in _SECRETS if reader.has(source) and (source != "keyring" or account.keyring)]
     if len(given) > 1:
-        reader.wrong(given[1], f"account {name} keeps its secret in more than one place: {', '.join(given)}")
+        reader.wrong(given[1], f'account "{name}": more than one password source: {", ".join(given)}')
     if not given and account.auth != "oauth":
-        reader.wrong("", f"account {name} says nowhere where its secret is kept; set password_command, password_file or keyring")
+        reader.wrong("", f'account "{name}": no password source; set one of password_command, password_file, credential, keyring')
     if reader.has("password") and not private:
         reader.wrong(
-            "password", "a password may stand here only if nobody else can read this file: chmod 600, or use password_command"
+            "password",
+            "password is accepted only in a file that nobody else can read; run chmod 600 on it, or use password_command",
         )
 
 
@@ -95,14 +96,16 @@ def _url(reader: Reader) -> str:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
-        reader.wrong("url", "url is not a web address")
+        reader.wrong("url", "url is not a URL")
         return ""
     if parts.username is not None or parts.password is not None:
-        reader.wrong("url", "url must not hold a user name or a password; use user and password_command")
+        reader.wrong("url", "url must not contain a user name or password; use user and password_command")
     elif parts.scheme not in {"https", "http"} or not host:
-        reader.wrong("url", "url must begin with https:// and name a host")
+        reader.wrong("url", "url must start with https:// and a host name")
     elif parts.scheme == "http" and not _is_loopback(host):
-        reader.wrong("url", f"url would send the secret to {host} unencrypted; http:// is for this machine only, use https://")
+        reader.wrong(
+            "url", f"url would send the password to {host} unencrypted; use https:// (http:// is accepted for this machine only)"
+        )
     else:
         return url
     return ""
@@ -123,14 +126,14 @@ def _hosts(reader: Reader) -> tuple[str, ...]:
     hosts = reader.texts("trusted_hosts", ())
     for host in hosts:
         if "/" in host or "@" in host or "*" in host or " " in host:
-            reader.wrong("trusted_hosts", f'trusted_hosts takes names of hosts such as "files.example.com", not {host!r}')
+            reader.wrong("trusted_hosts", f'trusted_hosts takes host names such as "files.example.com", not {host!r}')
     return hosts
 
 
 def _root(reader: Reader) -> Path:
     path = reader.path("path")
     if not reader.has("path"):
-        reader.wrong("", f"[{'.'.join(reader.at)}] has no path")
+        reader.wrong("", f"[{'.'.join(reader.at)}] needs a path")
     return path or Path()
 
 
@@ -149,7 +152,7 @@ def _read_mail(reader: Reader | None) -> MailConfig | None:
         notmuch=_read_notmuch(reader.table("notmuch")),
     )
     if not mail.include:
-        reader.wrong("include", "include is empty, so no mailbox would be mirrored")
+        reader.wrong("include", "include must not be empty: no mailbox would be mirrored")
     reader.close()
     return mail
 
@@ -164,7 +167,7 @@ def _read_notmuch(reader: Reader | None) -> NotmuchConfig | None:
         ignore=reader.texts("ignore", NotmuchConfig.ignore),
     )
     for tag in {one for one in notmuch.tags.values() if list(notmuch.tags.values()).count(one) > 1}:
-        reader.wrong("tags", f"tags gives the name {tag!r} to more than one mailbox or keyword")
+        reader.wrong("tags", f"tags uses {tag!r} for more than one mailbox or keyword")
     reader.close()
     return notmuch
 

@@ -1,4 +1,4 @@
-"""Tell on which line of a valid TOML file a key stands; asked only when there is a mistake to report."""
+"""Find the line of each key of a valid TOML file; used only when there is an error to report."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ Key = tuple[str, ...]
 def find_lines(text: str) -> dict[Key, int]:
     """Return the line of the first mention of every table and key, counted from 1.
 
-    A statement of valid TOML cut short inside a string or an array is not valid, so the fewest lines that the parser takes are a
-    whole statement: no grammar but the parser's own is needed.
+    A statement of valid TOML that is cut off inside a string or an array is not valid. So the fewest lines that the parser accepts
+    are a whole statement, and no grammar but the parser's own is needed.
     """
     found: dict[Key, int] = {}
     header: Key = ()

@@ -1,4 +1,4 @@
-"""Put the configuration together, and check what no single key can show."""
+"""Read the configuration file, and check what concerns several keys."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _SYNTAX = re.compile(r"(.*?) ?\(at (?:line ([0-9]+), column ([0-9]+)|end of docu
 
 
 def default_path() -> Path:
-    """Return where the configuration lies if nothing else is said."""
+    """Return the default path of the configuration file."""
     return _xdg("XDG_CONFIG_HOME", ".config") / "jmapsync" / "config.toml"
 
 
 def default_state_dir() -> Path:
-    """Return the folder of all state if nothing else is said; nothing is made."""
+    """Return the default state directory; it is not created."""
     return _xdg("XDG_STATE_HOME", ".local/state") / "jmapsync"
 
 
@@ -43,15 +43,15 @@ def _xdg(variable: str, default: str) -> Path:
 def load(path: Path) -> Config:
     """Read and check a configuration file.
 
-    Raise `ConfigError` with every mistake in it, each as `file:line: sentence`; a syntax error hides what follows it.
+    Raise `ConfigError` with all errors, each as `file:line: message`; a syntax error hides those after it.
     """
     try:
         with open_given(path) as file:
             private = not os.fstat(file.fileno()).st_mode & 0o077
             content = file.read(_LONGEST)
     except OSError as error:
-        advice = " Write one, or name another with -c." if isinstance(error, FileNotFoundError) else ""
-        raise ConfigError([f"{path}: the configuration cannot be read: {error.strerror}.{advice}"]) from error
+        advice = "; create it, or name another one with -c" if isinstance(error, FileNotFoundError) else ""
+        raise ConfigError([f"{path}: the configuration cannot be read: {error.strerror}{advice}"]) from error
     path = path.absolute()
     try:
         text = content.decode("utf-8-sig")
@@ -61,33 +61,33 @@ def load(path: Path) -> Config:
     mistakes = Mistakes()
     config = _read(document, path, mistakes, private=private)
     if mistakes.found:
-        raise ConfigError(_told(path, text, mistakes))
+        raise ConfigError(_placed(path, text, mistakes))
     return config
 
 
 def _syntax_error(path: Path, content: bytes, error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         line = content.count(b"\n", 0, error.start) + 1
-        return f"{path}:{line}: this is not UTF-8, so it is not TOML."
+        return f"{path}:{line}: not UTF-8, and so not TOML"
     match = _SYNTAX.fullmatch(str(error))
     if match is None:
-        return f"{path}:1: this is not TOML that can be read (a number or a nesting is out of bounds)."
+        return f"{path}:1: this TOML cannot be read: a number is too long or tables are nested too deep"
     what = match[1][:1].lower() + match[1][1:]
     line = int(match[2]) if match[2] else content.count(b"\n") + 1
-    return f"{path}:{line}: this is not TOML: {what}{f', column {match[3]}' if match[3] else ' at the end of the file'}."
+    return f"{path}:{line}: not TOML: {what}{f', column {match[3]}' if match[3] else ' at the end of the file'}"
 
 
-def _told(path: Path, text: str, mistakes: Mistakes) -> list[str]:
-    from jmapsync.config.lines import find_lines  # noqa: PLC0415  # only a mistake needs them
+def _placed(path: Path, text: str, mistakes: Mistakes) -> list[str]:
+    from jmapsync.config.lines import find_lines  # noqa: PLC0415  # only an error needs them
 
     lines = find_lines(text)
 
     def line_of(key: Key) -> int:
         return next((lines[key[:depth]] for depth in range(len(key), 0, -1) if key[:depth] in lines), 1)
 
-    placed = [(line_of(key), sentence) for key, sentence in dict.fromkeys(mistakes.found)]
+    placed = [(line_of(key), message) for key, message in dict.fromkeys(mistakes.found)]
     placed.sort(key=lambda one: one[0])
-    return [f"{path}:{line}: {sentence}{'' if sentence.endswith('?') else '.'}" for line, sentence in placed]
+    return [f"{path}:{line}: {message}" for line, message in placed]
 
 
 def _read(document: dict[str, Any], path: Path, mistakes: Mistakes, *, private: bool) -> Config:
@@ -133,12 +133,12 @@ def _read_accounts(top: Reader, state: Path, *, private: bool) -> dict[str, Acco
         if reader is not None:
             accounts[name] = read_account(reader, name, state / name, private=private)
     if not names:
-        top.wrong("accounts", "there is no account; begin one with [accounts.NAME]")
+        top.wrong("accounts", "there is no account; add a table [accounts.NAME]")
     return accounts
 
 
 def _check_roots(accounts: dict[str, AccountConfig], state: Path, mistakes: Mistakes) -> None:
-    """Note roots of which one holds another, the home folder or the state: what lies there would be taken for items."""
+    """Record an error for each root that overlaps another one, the home directory or the state."""
     roots = [
         (("accounts", account.name, kind, "path"), Path(os.path.realpath(config.path)))
         for account in accounts.values()
@@ -148,11 +148,11 @@ def _check_roots(accounts: dict[str, AccountConfig], state: Path, mistakes: Mist
     home, state = Path(os.path.realpath(Path.home())), Path(os.path.realpath(state))
     for key, root in roots:
         if home.is_relative_to(root):
-            mistakes.note(key, f"path {root} is your home folder or holds it; choose a folder of its own")
+            mistakes.note(key, f"path {root} is or contains your home directory; choose another directory")
         elif state.is_relative_to(root) or root.is_relative_to(state):
-            mistakes.note(key, f"path {root} and the state folder {state} must not lie within each other")
+            mistakes.note(key, f"path {root} and the state directory {state} overlap")
     for (one, mine), (other, theirs) in combinations(roots, 2):
         if mine == theirs:
-            mistakes.note(other, f"path {theirs} is already that of [{'.'.join(one[:3])}]")
+            mistakes.note(other, f"path {theirs} is already the path of [{'.'.join(one[:3])}]")
         elif mine.is_relative_to(theirs) or theirs.is_relative_to(mine):
-            mistakes.note(other, f"path {theirs} and that of [{'.'.join(one[:3])}] lie within each other")
+            mistakes.note(other, f"path {theirs} overlaps the path of [{'.'.join(one[:3])}]")

@@ -1,4 +1,4 @@
-"""Take typed values out of TOML tables, noting every mistake instead of stopping at the first."""
+"""Take typed values out of TOML tables; errors are collected, not raised."""
 
 from __future__ import annotations
 
@@ -19,22 +19,29 @@ Default = TypeVar("Default")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?) ?(ms|s|m|h|d|w)", re.ASCII)
 _VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
-_KINDS_OF_VALUE = {bool: "true or false", str: "a text", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
+_KINDS_OF_VALUE = {
+    bool: "true or false",
+    str: "a string",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "a table",
+}
 
 
 class Mistakes:
-    """What is wrong, each with the key it concerns."""
+    """Errors, each with the key it concerns."""
 
     def __init__(self) -> None:
         self.found: list[tuple[Key, str]] = []
 
-    def note(self, key: Key, sentence: str) -> None:
-        """Keep one mistake."""
-        self.found.append((key, sentence))
+    def note(self, key: Key, message: str) -> None:
+        """Record an error."""
+        self.found.append((key, message))
 
 
 class Reader:
-    """One table of the file; every key that is asked for is thereby known, and `close` reports the others."""
+    """One table of the file. Every key that is read is known; `close` reports the others."""
 
     def __init__(self, table: dict[str, Any], at: Key, mistakes: Mistakes, folder: Path) -> None:
         """Read from a table that stands at a key; relative paths start in `folder`."""
@@ -48,12 +55,12 @@ class Reader:
         """Return the whole key of a name in this table."""
         return (*self.at, name)
 
-    def wrong(self, name: str, sentence: str) -> None:
-        """Note a mistake about a key of this table, or with an empty name about the table itself."""
-        self.mistakes.note(self.key(name) if name else self.at, sentence)
+    def wrong(self, name: str, message: str) -> None:
+        """Record an error of a key of this table, or with an empty name of the table itself."""
+        self.mistakes.note(self.key(name) if name else self.at, message)
 
     def has(self, name: str) -> bool:
-        """Tell whether a key is there, with more than an empty text."""
+        """Return whether a key is there and not an empty string."""
         return name in self._table and self._table[name] != ""
 
     def flag(self, name: str, *, default: bool) -> bool:
@@ -61,7 +68,7 @@ class Reader:
         return self._take(name, bool, default)
 
     def text(self, name: str, default: str = "") -> str:
-        """Return a text of one line."""
+        """Return a string of one line."""
         value = self._take(name, str, default)
         if value.isprintable():
             return value
@@ -76,24 +83,24 @@ class Reader:
             if value == one:
                 return one
         self.wrong(
-            name, f"{name} cannot be {value!r}; it is one of {', '.join(map(str, allowed))}{_meant(str(value), map(str, allowed))}"
+            name, f"{name} must be one of {', '.join(map(str, allowed))}, not {value!r}{_meant(str(value), map(str, allowed))}"
         )
         return default
 
     def texts(self, name: str, default: tuple[str, ...]) -> tuple[str, ...]:
-        """Return a list of texts."""
+        """Return a list of strings."""
         value = self._take(name, list, default)
         if all(isinstance(one, str) and one for one in value):
             return tuple(value)
-        self.wrong(name, f"{name} must be a list of texts, none of them empty")
+        self.wrong(name, f"{name} must be a list of strings that are not empty")
         return default
 
     def names_of(self, name: str) -> dict[str, str]:
-        """Return a table of texts."""
+        """Return a table of strings."""
         value = self._take(name, dict, {})
         if all(isinstance(one, str) and one for one in value.values()):
             return dict(value)
-        self.wrong(name, f"{name} must be a table of texts, none of them empty")
+        self.wrong(name, f"{name} must be a table of strings that are not empty")
         return {}
 
     def whole(self, name: str, default: int) -> int:
@@ -109,11 +116,11 @@ class Reader:
         value = self._take(name, int, default)
         if 0 <= value <= 100:  # noqa: PLR2004
             return value
-        self.wrong(name, f"{name} must lie between 0 and 100")
+        self.wrong(name, f"{name} must be between 0 and 100")
         return default
 
     def duration(self, name: str, default: float) -> float:
-        """Return seconds, of a text such as "10m"."""
+        """Return the seconds of a string such as "10m"."""
         value = self._take(name, str, "")
         if not value and not isinstance(self._table.get(name), str):
             return default
@@ -121,14 +128,14 @@ class Reader:
         seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
         if seconds > 0:
             return seconds
-        self.wrong(name, f'{name} cannot be {value!r}; write a time such as "30s", "10m", "2h" or "7d"')
+        self.wrong(name, f'{name} must be a duration such as "30s", "10m", "2h" or "7d", not {value!r}')
         return default
 
     def path(self, name: str) -> Path | None:
         """Return an absolute path: `~` and `$VARIABLE` are expanded, a relative one starts where the configuration lies."""
         value = self._take(name, str, "")
         if not value.isprintable():
-            self.wrong(name, f"{name} holds characters that no path should hold")
+            self.wrong(name, f"{name} contains control characters")
             return None
         if not value:
             return None
@@ -138,7 +145,7 @@ class Reader:
             return None
         expanded = os.path.expanduser(_VARIABLE.sub(lambda match: os.environ[match[1] or match[2]], value))
         if expanded.startswith("~"):
-            self.wrong(name, f"{name} names the home of a user that does not exist: {value}")
+            self.wrong(name, f"{name} starts with the home directory of an unknown user: {value}")
             return None
         return Path(os.path.normpath(self._folder / expanded))
 
@@ -154,7 +161,7 @@ class Reader:
         return Reader(value, self.key(name), self.mistakes, self._folder)
 
     def empty(self, name: str) -> Reader:
-        """Return a reader of a table that is not there, so that every default holds."""
+        """Return a reader of an empty table, which gives every default."""
         return Reader({}, self.key(name), self.mistakes, self._folder)
 
     def names(self) -> list[str]:
@@ -163,7 +170,7 @@ class Reader:
         return list(self._table)
 
     def close(self) -> None:
-        """Note every key that nothing asked for."""
+        """Record an error for each key that was not read."""
         for name in self._table:
             if name not in self._known:
                 where = f"[{'.'.join(self.at)}] has" if self.at else "there is"
@@ -182,7 +189,7 @@ class Reader:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return the known word that was probably meant, or nothing."""
-    import difflib  # noqa: PLC0415  # only a mistake needs it
+    import difflib  # noqa: PLC0415  # only an error needs it
 
     close = difflib.get_close_matches(word.casefold(), list(known), n=1, cutoff=0.6)
     return close[0] if close else ""

@@ -1,4 +1,4 @@
-"""Define what can be configured, and what holds where nothing is said."""
+"""Declare the configuration: every key with its type, default and meaning. `docs/configuration.md` is generated from it."""
 
 from __future__ import annotations
 
@@ -21,95 +21,112 @@ DAY = 86_400.0
 
 @dataclass(frozen=True, kw_only=True)
 class KindConfig:
-    """What every kind needs: the root of its local files, absolute."""
+    """One kind of data of an account. The kind is on when its table is there."""
 
     kind: ClassVar[str]
     path: Path
+    """Root of the local files. `~` and `$VARIABLE` are expanded; a relative path starts at the configuration file. Roots
+    must not contain each other."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NotmuchConfig:
-    """How keywords and mailboxes are shown as tags of a notmuch database."""
+    """Keywords as tags of a notmuch database, both ways. On when the table is there; needs the Python package `notmuch2`."""
 
     config: Path | None = None
-    """notmuch's own configuration file; None for the one that it finds by itself."""
+    """Configuration file of notmuch; without it, the one that notmuch itself finds, such as `~/.notmuch-config`."""
     mailboxes: tuple[str, ...] = ()
-    """Mailbox paths as shell patterns: those that are tags too."""
+    """Shell patterns of mailbox paths: these mailboxes are tags too. `["*"]` for all."""
     tags: dict[str, str] = field(default_factory=dict)
-    """The tags of mailboxes and keywords that are called otherwise, by path or keyword."""
+    """Tags with another name than their mailbox or keyword, such as `{ Archive = "archive", "$junk" = "spam" }`."""
     ignore: tuple[str, ...] = ()
-    """Tags that stay with notmuch."""
+    """Tags that are never sent to the server."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MailConfig(KindConfig):
-    """How the mail of an account is mirrored."""
+    """Mail of an account, as Maildir folders below `path`."""
 
     kind: ClassVar[str] = "mail"
     layout: Layout = "nested"
+    """`nested`: folders within folders (`Lists/python`); `maildir++`: folders side by side (`.Lists.python`), the root is
+    the inbox. Fixed once mail is there."""
     include: tuple[str, ...] = ("*",)
-    """Mailbox paths as shell patterns."""
+    """Shell patterns of mailbox paths: which mailboxes are mirrored."""
     exclude: tuple[str, ...] = ()
-    """Patterns that win over `include`."""
+    """Shell patterns of mailbox paths that are not mirrored, although `include` names them."""
     direction: Direction = "both"
+    """`pull`: the server is never written; local changes are undone."""
     on_delete: OnDelete = "trash"
-    """What a local delete of the last copy does on the server."""
+    """What deleting the last local copy of a message does on the server: move it to Trash, destroy it, or keep it there."""
     line_endings: LineEndings = "lf"
+    """Line endings of files. With `lf`, a message whose CRLF cannot be restored exactly keeps its bytes."""
     keep_deleted: bool = False
+    """Keep messages that the server deletes, below `DELETED` in the root."""
     notmuch: NotmuchConfig | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContactsConfig(KindConfig):
-    """How the contacts of an account are mirrored."""
+    """Contacts of an account, as `.vcf` files; each address book is a directory below `path`."""
 
     kind: ClassVar[str] = "contacts"
     vcard_version: VcardVersion = "3.0"
+    """Version of vCard that is written; any version is read."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CalendarsConfig(KindConfig):
-    """How the calendars of an account are mirrored."""
+    """Events of an account, as `.ics` files; each calendar is a directory below `path`."""
 
     kind: ClassVar[str] = "calendars"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TasksConfig(KindConfig):
-    """How the tasks of an account are mirrored."""
+    """Tasks of an account, as `.ics` files, where the server offers the tasks of its calendars (Cyrus does not)."""
 
     kind: ClassVar[str] = "tasks"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SieveConfig(KindConfig):
-    """How the scripts of an account are mirrored."""
+    """Sieve scripts of an account. Planned: the table is accepted with a warning."""
 
     kind: ClassVar[str] = "sieve"
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccountConfig:
-    """One account: where its server is, who signs in, and which kinds are kept where."""
+    """One account: its server, how to sign in, and the tables of its kinds. Needs `address` or `url`, and one password source."""
 
     name: str
     state_dir: Path
-    """Where ledger, lock, shelf and reports lie; it need not be there yet."""
+    """The account's own state directory; it may not exist yet."""
     address: str = ""
+    """Mail address; its domain is used to find the server (DNS SRV record, then `.well-known/jmap`)."""
     url: str = ""
+    """URL of the JMAP session, such as `https://mail.example.com/.well-known/jmap`. `http://` only for this machine."""
     user: str = ""
-    """The address where nothing is said."""
+    """User name for sign-in; without it, the address."""
     auth: Auth = "bearer"
+    """How to sign in: `basic` with user and password, `bearer` with an API token; `oauth` is planned."""
     password_command: str = ""
+    """Password source: the first line that this command prints. Run by `/bin/sh` without a terminal."""
     password_file: Path | None = None
+    """Password source: the first line of this file, which only you may read (mode 0600)."""
     credential: str = ""
+    """Password source: a systemd credential of this name (`LoadCredential=`)."""
     keyring: bool = False
+    """Password source: the desktop's keyring, stored with `keyring set jmapsync ACCOUNT`; needs the extra `jmapsync[keyring]`."""
     password: str = field(default="", repr=False)
-    """The secret itself; only taken from a file that nobody else can read."""
+    """Password source: the password itself, if only you may read the configuration file (mode 0600)."""
     account_id: str = ""
+    """JMAP id of the account on the server; without it, the primary account of the session."""
     trusted_hosts: tuple[str, ...] = ()
+    """Further hosts that the password may be sent to; any other host is refused."""
     timeout: float = 120.0
-    """Seconds of silence after which an exchange with the server ends; set for all accounts in `[network]`."""
+    """Time without data after which an exchange with the server ends. One below 100 octets a second ends too."""
     mail: MailConfig | None = None
     contacts: ContactsConfig | None = None
     calendars: CalendarsConfig | None = None
@@ -118,7 +135,7 @@ class AccountConfig:
 
     @property
     def server(self) -> str:
-        """Return where to look for the server: the URL, else the address."""
+        """Return where the server is found: the URL, else the address."""
         return self.url or self.address
 
     @property
@@ -130,32 +147,39 @@ class AccountConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class DaemonConfig:
-    """When the daemon looks; times in seconds."""
+    """When `jmapsync run` synchronizes."""
 
     push: bool = True
+    """Use the server's push where it offers it."""
     poll: float = 10 * MINUTE
+    """Interval of polling, which is done beside push too."""
     settle: float = 1.0
+    """Debounce for local changes: quiet time before they are synchronized."""
     full: float = 7 * DAY
+    """Interval of full syncs, which compare everything instead of what changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SafetyConfig:
-    """How many deletions of one run and container set suspend it; both limits must be passed."""
+    """How many deletions suspend a run. Both limits must be exceeded."""
 
     max_deletes: int = 25
+    """Deletions of one run, on one side, in one kind."""
     max_delete_percent: int = 20
+    """The same as a percentage of all items of the kind."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HooksConfig:
-    """Commands that other programs want run."""
+    """Commands that are run by `/bin/sh`, after a sync and by the daemon."""
 
     after_sync: str = ""
-    """Run by the shell when a run changed something."""
+    """Run after a sync that changed something, such as `notmuch new`. Gets `JMAPSYNC_ACCOUNT` and `JMAPSYNC_KINDS`; not run
+    again for what it changes itself."""
     on_trouble: str = ""
-    """Run by the shell when the daemon needs a person: a sign-in, a conflict, a suspended deletion."""
+    """Run when the daemon needs a person: a sign-in, a conflict, a suspended deletion. Gets `JMAPSYNC_MESSAGE`."""
     timeout: float = 10 * MINUTE
-    """Seconds after which a command is ended."""
+    """Time after which a command is ended."""
 
 
 @dataclass(frozen=True, kw_only=True)

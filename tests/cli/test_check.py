@@ -128,8 +128,8 @@ class TestWhatStandsInTheWay:
         done = jmapsync("check")
         assert done.code == 2
         assert done.err == (
-            f"jmapsync: {home.config}: the configuration cannot be read: No such file or directory."
-            " Write one, or name another with -c.\n"
+            f"jmapsync: {home.config}: the configuration cannot be read: No such file or directory;"
+            " create it, or name another one with -c\n"
         )
 
 

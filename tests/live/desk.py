@@ -1,4 +1,4 @@
-"""A home folder with an account, its mirror in ~/Mail/home, and the programs configured as the README says."""
+"""Provide a home folder with an account, its mirror in ~/Mail/home, and the programs configured as docs/recipes.md says."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ PROJECT = Path(__file__).parents[2]
 
 
 def shown(heading: str, language: str, number: int = 0) -> str:
-    """Return a block of the README as it is shown: by its section, its language, and its number among those."""
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    section = readme.partition(f"\n### {heading}\n")[2].partition("\n### ")[0]
+    """Return a block of docs/recipes.md as it is printed: by its section, its language, and its number among those."""
+    page = (PROJECT / "docs/recipes.md").read_text(encoding="utf-8")
+    section = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
     return blocks[number]
 

@@ -1,4 +1,4 @@
-"""The recipe for himalaya as the README shows it, on real Cyrus 3.12: `tests/live/run-himalaya`."""
+"""Run the recipe for himalaya as docs/recipes.md prints it, on real Cyrus 3.12: `tests/live/run-himalaya`."""
 
 from __future__ import annotations
 

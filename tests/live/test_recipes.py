@@ -1,4 +1,4 @@
-"""Each configuration that the README shows for a mail program, used as it stands there, against real Cyrus 3.12."""
+"""Run each recipe of docs/recipes.md for a mail program, as it is printed there, against real Cyrus 3.12."""
 
 from __future__ import annotations
 
