@@ -21,6 +21,13 @@ _LOOSE_LINE = re.compile(rb"[\x21-\x39\x3b-\x7e]+[ \t]*:")
 _STRICT_LINE = re.compile(rb"[\x21-\x39\x3b-\x7e\x80-\xff]+:")
 
 
+REASONS = (
+    *("has a character that no name has", "are too long together", "is deeper than", "is the server's own"),
+    *("is no keyword here", "A message has at most"),
+)
+"""What the SetErrors say of it, in part."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Refusals:
     """What one server refuses."""
@@ -36,8 +43,8 @@ class Refusals:
     """At the top, no name is `inbox` in whatever case, as in IMAP (Cyrus, Stalwart, James)."""
     taken_name: Literal["alreadyExists", "invalidProperties", "invalidArguments"] = "alreadyExists"
     """How a name that a sibling has is refused (James: invalidArguments)."""
-    guarded_roles: frozenset[str] = frozenset({"inbox"})
-    """Roles whose mailboxes are not destroyed, whatever `myRights` say (Stalwart: with junk and trash; James: all it knows)."""
+    guarded: Literal["inbox", "inbox, junk, trash", "all roles"] = "inbox"
+    """Mailboxes that are not destroyed, whatever `myRights` say (Stalwart: three; James: all that have a role)."""
     guarded_error: Literal["forbidden", "invalidArguments"] = "forbidden"
     guards_names: bool = False
     """Those mailboxes are not renamed or moved either (James)."""
@@ -80,10 +87,8 @@ class Refusals:
         """Raise SetError where a mailbox of a role is not to be changed so; nothing `changed` means that it is destroyed."""
         if "role" in changed and not self.gives_roles:
             raise self._wrong("role", "invalidArguments", "The role is the server's to give.")
-        is_guarded = role in self.guarded_roles and (
-            not changed or (self.guards_names and bool({"name", "parentId"} & set(changed)))
-        )
-        if is_guarded:
+        is_guarded = role is not None and (self.guarded == "all roles" or role in self.guarded.split(", "))
+        if is_guarded and (not changed or (self.guards_names and {"name", "parentId"} & set(changed))):
             raise SetError(self.guarded_error, "The mailbox is the server's own.")
 
     def check_keywords(self, keywords: Iterable[str], *, whole_call: bool = False) -> None:

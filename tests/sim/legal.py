@@ -9,6 +9,7 @@ from typing import Any
 
 from jmapsync.demo.dialect import BLOB, CYRUS_BLOB, DIALECTS, RFC, Dialect, Limits
 from jmapsync.demo.freedoms import Freedoms
+from jmapsync.demo.refusals import NO_MORE, REASONS, Refusals
 
 LIMITS: dict[str, tuple[Any, ...]] = {
     "max_objects_in_get": (1, 2, 3, 7, 500),
@@ -112,6 +113,27 @@ OBJECTS: dict[str, tuple[Any, ...]] = {
 }
 """What concerns cards, events and tasks only: a limit, points of a `Dialect`, a freedom."""
 
+REFUSALS: dict[str, tuple[Any, ...]] = {
+    "name_signs": ("", ".%*&#", '!"%;<>\\`{|}', "ü"),
+    "name_error": ("invalidProperties", "invalidArguments", "serverFail", "forbidden"),
+    "longest_path": (None, 200, 12),
+    "inbox_in_any_case": (False, True),
+    "taken_name": ("alreadyExists", "invalidProperties", "invalidArguments"),
+    "guarded": ("inbox", "inbox, junk, trash", "all roles"),
+    "guarded_error": ("forbidden", "invalidArguments"),
+    "guards_names": (False, True),
+    "gives_roles": (True, False),
+    "top_level": (True, False),
+    "max_mailbox_depth": (None, 10, 2),
+    "plain_keywords": (False, True),
+    "keyword_error": ("invalidProperties", "invalidPatch", "invalidArguments"),
+    "strict_header": (False, True),
+    "needs_header": (False, True),
+    "largest_email": (None, None, 200),
+    "empty_uploads": (True, False),
+}
+"""What servers refuse beyond what the RFCs say; in worlds of mail."""
+
 RIGHTS: dict[str, tuple[Any, ...]] = {
     f"{right} {path}": (False,)
     for right in ("mayAddItems", "mayRemoveItems", "maySetSeen", "maySetKeywords", "mayCreateChild", "mayRename", "mayDelete")
@@ -138,10 +160,15 @@ OFTEN_ACCOUNTS = 0.15
 OFTEN_RIGHTS = 0.1
 """The share of servers that deny rights at all."""
 
+OFTEN_REFUSALS = 0.1
+"""The share of worlds of mail whose server refuses more than the RFCs say."""
+OFTEN_EACH_REFUSAL = 0.3
+"""How often it refuses each thing then."""
+
 MILDER = 0.5
 """The share of worlds in which a server that refuses much (James) refuses less."""
 
-CATALOGUE = {**LIMITS, **DIALECT, **FREEDOMS, **OTHERS, **ACCOUNTS, **OBJECTS, **RIGHTS, **ITEM_RIGHTS}
+CATALOGUE = {**LIMITS, **DIALECT, **FREEDOMS, **OTHERS, **ACCOUNTS, **REFUSALS, **OBJECTS, **RIGHTS, **ITEM_RIGHTS}
 PROFILES = tuple(DIALECTS)
 OBJECT_PROFILES = tuple(name for name, one in DIALECTS.items() if one.calendars or one.contacts)
 
@@ -158,8 +185,8 @@ class LegalServer:
         """Return the dialect of the embedded server."""
         dialect = DIALECTS[self.profile]
         limits = dataclasses.replace(dialect.limits, **self._chosen(Limits))
-        own = self._chosen(Dialect)
-        return dataclasses.replace(dialect, limits=limits, **own)
+        refusals = dataclasses.replace(dialect.refusals, **self._chosen(Refusals))
+        return dataclasses.replace(dialect, limits=limits, refusals=refusals, **self._chosen(Dialect))
 
     def freedoms(self) -> Freedoms:
         """Return what is chosen answer by answer."""
@@ -182,6 +209,12 @@ class LegalServer:
     def denied_of(self, kind: str) -> dict[str, bool]:
         """Return the rights that the default address book or calendar denies."""
         return {key.partition(" ")[0]: False for key in ITEM_RIGHTS if key in self.choices and key.endswith(f" of {kind}")}
+
+    def refused(self) -> list[str]:
+        """Return words of the reasons that this server gives for what it refuses for good."""
+        dialect = self.dialect()
+        words = [] if dialect.refusals == NO_MORE and dialect.limits.max_mailbox_depth is None else list(REASONS)
+        return words if dialect.refusals.top_level else [*words, "the server refused it: forbidden"]
 
     def without(self, name: str) -> LegalServer:
         """Return the same server without one choice."""
@@ -207,6 +240,8 @@ def draw(seed: int, profile: str = "", *, objects: bool = False) -> LegalServer:
     chosen |= {key: other.choice(values) for key, values in OTHERS.items() if other.random() < share}
     if other.random() < OFTEN_ACCOUNTS:
         chosen |= {key: other.choice(values) for key, values in ACCOUNTS.items()}
+    if not objects and other.random() < OFTEN_REFUSALS:
+        chosen |= {key: other.choice(values) for key, values in REFUSALS.items() if other.random() < OFTEN_EACH_REFUSAL}
     if DIALECTS[name].version:
         # A client that fails at the door, or at its first import, would show nothing of what lies behind.
         chosen |= {"version": ""} if chance.random() < MILDER else {}
