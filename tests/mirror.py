@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from jmapsync.app.account import AccountRun, Sides
 from jmapsync.backup.selection import Selection
 from jmapsync.errors import ExitCode, JmapsyncError
-from jmapsync.formats.patterns import Patterns
+from jmapsync.formats.names import Patterns
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
-from jmapsync.kinds.mail import MAIL
+from jmapsync.kinds import MAIL
 from jmapsync.ledger import AccountLock, Ledger
 from jmapsync.planner import Limits
 from jmapsync.storage.jmap.emails import MAIL as MAIL_CAPABILITY

@@ -10,12 +10,12 @@ import base64
 import re
 from typing import TYPE_CHECKING
 
-from jmapsync.formats.lines import Form
+from jmapsync.formats.message import Form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from jmapsync.formats.lines import Measure
+    from jmapsync.formats.message import Measure
     from jmapsync.ledger import Place, Record
     from jmapsync.storage.port import Local
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from jmapsync.adopt.blob_ids import known_by_name
 from jmapsync.adopt.hard_links import dated, together
 from jmapsync.adopt.offlineimap import Retold
-from jmapsync.formats.lines import Form
+from jmapsync.formats.message import Form
 from jmapsync.ledger.intents import let_rest, retire, sent_again, settle_intents
 from jmapsync.planner import Candidate, match, unmarked
 from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Side

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from jmapsync.adopt.hard_links import dated
-from jmapsync.formats.known_rewrites import is_offlineimap, likeness, retell
-from jmapsync.formats.lines import Form, measure
+from jmapsync.formats.message import Form, is_offlineimap, likeness, measure, retell
 from jmapsync.ledger.intents import retire
 from jmapsync.planner import Candidate, match
 from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Side

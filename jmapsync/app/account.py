@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from jmapsync.backup.restore import Restorer
 from jmapsync.backup.verify import Proof, Verifier
 from jmapsync.errors import ExitCode, JmapsyncError, Scope, SuspendedError
-from jmapsync.formats.patterns import EVERYTHING, Patterns
+from jmapsync.formats.names import EVERYTHING, Patterns
 from jmapsync.sync.conflict_copies import Shelver
 from jmapsync.sync.execute import problems_of
 from jmapsync.sync.mirror import Mirror

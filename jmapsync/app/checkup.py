@@ -11,7 +11,7 @@ from jmapsync.app.sides import MAIL, require
 from jmapsync.app.signin import credential_for
 from jmapsync.app.unsupported_config import missing_for_account, missing_for_kind
 from jmapsync.errors import ExitCode, JmapsyncError, UnsupportedError
-from jmapsync.formats.patterns import Patterns
+from jmapsync.formats.names import Patterns
 from jmapsync.jmap.bounds import Bounds
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.failures import MethodError

@@ -13,7 +13,7 @@ from jmapsync.app.state_paths import LEDGER, LOCK, SHELF
 from jmapsync.config import MailConfig
 from jmapsync.errors import ConfigError, LocalError
 from jmapsync.formats.flags import KeywordTable
-from jmapsync.formats.lines import to_disk
+from jmapsync.formats.message import to_disk
 from jmapsync.ledger import AccountLock, Ledger, Shelved
 from jmapsync.opening import open_regular
 from jmapsync.storage.files.atomic import replace_bytes, sync_directories

@@ -14,10 +14,7 @@ from jmapsync.app.state_paths import LEDGER, may_have_daemon
 from jmapsync.app.wiring import open_account
 from jmapsync.backup.selection import Stranger
 from jmapsync.errors import BusyError, ExitCode, JmapsyncError
-from jmapsync.kinds.calendars import CALENDARS
-from jmapsync.kinds.contacts import CONTACTS
-from jmapsync.kinds.mail import MAIL
-from jmapsync.kinds.tasks import TASKS
+from jmapsync.kinds import CALENDARS, CONTACTS, MAIL, TASKS
 from jmapsync.ledger import Ledger
 from jmapsync.storage.files.root import read_marker
 from jmapsync.sync.options import Options

@@ -9,14 +9,15 @@ from jmapsync.app.account import Sides
 from jmapsync.app.state_paths import SPOOL
 from jmapsync.config import CalendarsConfig, ContactsConfig, MailConfig, TasksConfig
 from jmapsync.errors import UnsupportedError
-from jmapsync.formats.patterns import Patterns
+from jmapsync.formats.names import Patterns
+from jmapsync.kinds import CALENDARS, CONTACTS, TASKS, Kind
+from jmapsync.kinds import MAIL as MAIL_KIND
 
 if TYPE_CHECKING:
     from jmapsync.config import AccountConfig, KindConfig, NotmuchConfig
     from jmapsync.formats.codec import Codec
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account, Session
-    from jmapsync.kinds import Kind
     from jmapsync.storage.maildir.tree import Tree
     from jmapsync.storage.notmuch.side import TagSide
 
@@ -68,7 +69,6 @@ def sides_of(config: KindConfig, account: AccountConfig, client: Client, session
 
 
 def _mail(config: MailConfig, account: AccountConfig, client: Client, session: Session, *, dry: bool) -> Sides:
-    from jmapsync.kinds.mail import MAIL  # noqa: PLC0415  # an account of contacts alone needs none of it
     from jmapsync.storage.jmap.side import MailSide  # noqa: PLC0415
     from jmapsync.storage.maildir.side import MaildirSide  # noqa: PLC0415
 
@@ -85,7 +85,7 @@ def _mail(config: MailConfig, account: AccountConfig, client: Client, session: S
         patterns=patterns,
     )
     return Sides(
-        MAIL.pulled_only() if config.direction == "pull" else MAIL,
+        MAIL_KIND.pulled_only() if config.direction == "pull" else MAIL_KIND,
         theirs.id,
         local,
         MailSide(client, theirs, spool, on_delete=config.on_delete, selective=not patterns.is_all),
@@ -118,10 +118,7 @@ def _objects(config: KindConfig, account: AccountConfig, client: Client, session
 
 def _formats(config: KindConfig) -> tuple[Kind, Codec]:
     """Return the declaration of a kind of objects and the converter of its files."""
-    from jmapsync.formats.conversion import cards, schedules  # noqa: PLC0415  # mail needs no converter
-    from jmapsync.kinds.calendars import CALENDARS  # noqa: PLC0415
-    from jmapsync.kinds.contacts import CONTACTS  # noqa: PLC0415
-    from jmapsync.kinds.tasks import TASKS  # noqa: PLC0415
+    from jmapsync.formats.codec import cards, schedules  # noqa: PLC0415  # mail needs no converter
 
     if isinstance(config, ContactsConfig):
         return CONTACTS, cards(config.vcard_version)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from jmapsync.formats.lines import Form
+from jmapsync.formats.message import Form
 from jmapsync.sync.quarantine import DEFAULT
 from jmapsync.sync.threads import complete
 
@@ -37,7 +37,7 @@ async def meet(mirror: Mirror, stranger: Stranger) -> None:
 
 
 def take_as_they_lie(mirror: Mirror) -> None:
-    """Take files of mixed line ends for the server's bytes, which are stored as they came where they have such (`formats.lines`).
+    """Take files of mixed line ends for the server's bytes, which are stored as they came where they have such (`formats.message`).
 
     In the account's own mirror such a file is a message that somebody made here, and its line ends are mended.
     """

@@ -17,7 +17,8 @@ from jmapsync.sync.merge_objects import Objects, described
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jmapsync.formats.codec import Codec, Object
+    from jmapsync.formats.codec import Codec
+    from jmapsync.formats.objects import Object
     from jmapsync.ledger import Ledger, Record
     from jmapsync.ledger.contents import Tree
 

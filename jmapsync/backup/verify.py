@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.backup.object_differences import ObjectProof
 from jmapsync.formats.large_data import set_aside
-from jmapsync.formats.lines import Form
+from jmapsync.formats.message import Form
 from jmapsync.sync.execute import problems_of
 from jmapsync.sync.report import Problem
 from jmapsync.sync.threads import complete

@@ -17,16 +17,16 @@ from dataclasses import dataclass
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jmapsync.formats.canonical import canonical
-from jmapsync.formats.instances import INSTANCES, instances
-from jmapsync.formats.objects import MAPS_OF_PATCHES, UnfitPatchError, apply, diff, escape, tokens
-from jmapsync.formats.plain import plain_part
+from jmapsync.formats.canonical import canonical, plain_part
+from jmapsync.formats.objects import INSTANCES, instances
+from jmapsync.formats.patch import MAPS_OF_PATCHES, UnfitPatchError, apply, diff
+from jmapsync.formats.pointer import escape, split
 from jmapsync.formats.shapes import KEYED, NAMED, ONE, PARTS, REFERENCES, objects, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
 
 Keys = dict[tuple[str, ...], dict[str, str]]
 """New keys by old ones, for each map, known by its place in the object (with new keys on the way)."""
@@ -346,6 +346,6 @@ def _refer(value: Any, path: list[str], names: dict[str, str]) -> Any:  # noqa: 
 def _pointer(path: str, keys: Keys) -> str:
     """Return a JSON pointer that leads through new keys."""
     place: tuple[str, ...] = ()
-    for name in tokens(path):
+    for name in split(path):
         place = (*place, keys.get(place, {}).get(name, name))
     return "/".join(map(escape, place))

@@ -14,7 +14,7 @@ import quopri
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.objects import MalformedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

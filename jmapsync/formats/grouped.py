@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
 
 LINES = "jmapsync:lines"
 """The property of an entry that holds the jCard properties of its group."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from jmapsync.formats.objects import apply, diff, escape, follow, same, tokens
+from jmapsync.formats.objects import same
+from jmapsync.formats.patch import apply, diff
+from jmapsync.formats.pointer import escape, follow, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from jmapsync.formats.codec import Object, Patch
+    from jmapsync.formats.objects import Object, Patch
 
 HOLDERS: Final = ("iCalendar", "vCard")
 """The properties that hold hints, of JSCalendar, and of Stalwart's cards."""
@@ -90,7 +92,7 @@ def _renewed_override(before: Object, patch: Any, series_before: Object, series:
     after = {**{name: new[name] for name in _BESIDE_TIMES}, **patch}
     result = _renewed(before, after, series)
     for path in patch:
-        steps = tokens(path)
+        steps = split(path)
         if steps[0] in HOLDERS and steps[1:2] == [_CONVERTED]:
             hints = patch[path] if len(steps) == 2 else {"/".join(steps[2:]): patch[path]}  # noqa: PLR2004 # the map itself
             if isinstance(hints, dict):
@@ -103,7 +105,7 @@ def _left(hints: Object, old: Object, before: Object, after: Object, series: Obj
     """Yield the hints that are left, by path."""
     whole = is_whole_day(after, series)
     for path, hint in hints.items():
-        steps = tokens(path)
+        steps = split(path)
         value = follow(after, steps)
         if value is None:
             continue

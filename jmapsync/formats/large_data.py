@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
 
 PREFIX = "urn:jmapsync:sha-256:"
 LARGEST = 256

@@ -1,51 +1,50 @@
-"""Walk, compare and change JSON objects by path (RFC 8620, 5.3).
+"""Define JSON objects, their equality, their canonical encoding and the error of everything that cannot be converted.
 
-Paths are JSON pointers (RFC 6901) without the leading slash. A property that is null counts as missing, but for the values that
-are patches themselves (overrides of recurrences, localizations): those are one value each, sent whole (RFC 8984, 4.3.5).
+An object is the *normal form* of a file: JSON of a JSContact Card (RFC 9553) or of a JSCalendar 2.0 Event or Task, without the
+properties that JMAP adds. Recurrence instances without a main object share one file and one UID; they are one item, whose property
+INSTANCES maps each `recurrenceId` to an object (RFC 5545, 3.8.4.4: an attendee of some occurrences only gets those).
 """
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.formats.codec import MalformedError, Object, Patch
+import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
-MAPS_OF_PATCHES = frozenset({"recurrenceOverrides", "localizations"})
-"""Properties whose values are PatchObjects: a null or a slash in them means something of its own."""
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
-
-
-class UnfitPatchError(MalformedError):
-    """A patch with a path whose parent the object lacks."""
-
-
-def escape(name: str) -> str:
-    """Return a property's name as one token of a path (RFC 6901, 3)."""
-    return name.replace("~", "~0").replace("/", "~1")
+Object = dict[str, Any]
+"""One JSON object."""
+Patch = dict[str, Any]
+"""A PatchObject (RFC 8620, 5.3): new values by path, null to remove."""
+INSTANCES = "jmapsync:instances"
+"""The property of an item for instances without a main object; a server's property of this name is dropped."""
+_ENCODE = msgspec.json.Encoder(order="sorted").encode
+_DATA_URI = re.compile(rb'"data:', re.IGNORECASE)
 
 
-def tokens(path: str) -> list[str]:
-    """Return the names that a path goes through."""
-    return [token.replace("~1", "/").replace("~0", "~") for token in path.split("/")]
+class MalformedError(ValueError):
+    """A file or an object that cannot be converted. The text says why, for users."""
 
 
-def words(path: str) -> str:
-    """Return a path for people: `emails e1 address`."""
-    first, *rest = tokens(path.removeprefix("jmapsync:"))
-    return " ".join([_HUMP.sub(" ", first).lower(), *(_HUMP.sub(" ", name).lower() if name.isalpha() else name for name in rest)])
+def encode(value: Any) -> bytes:  # noqa: ANN401 # any JSON value
+    """Return a JSON value as UTF-8, keys sorted, without spaces. Lone surrogates, which JSON allows, are kept."""
+    try:
+        return _ENCODE(value)
+    except (UnicodeEncodeError, OverflowError):
+        return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
-def at(item: Object, path: str) -> Any:  # noqa: ANN401 # any JSON value
-    """Return what an object holds at a path; None where it holds nothing."""
-    return follow(item, tokens(path))
+def holds_data(content: bytes) -> bool:
+    """Return whether encoded JSON may contain a `data:` URI (RFC 2397)."""
+    return _DATA_URI.search(content) is not None
 
 
 def same(one: Any, other: Any) -> bool:  # noqa: ANN401 # any JSON value
-    """Tell whether two JSON values are the same; to Python true is also 1."""
+    """Return whether two JSON values are equal; in Python, true also equals 1."""
     if isinstance(one, dict):
         return isinstance(other, dict) and one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
     if isinstance(one, list):
@@ -53,76 +52,42 @@ def same(one: Any, other: Any) -> bool:  # noqa: ANN401 # any JSON value
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
-def diff(before: Object, after: Object) -> Patch:
-    """Return the narrowest patch that makes `after` of `before`; empty where they are the same.
-
-    Arrays are replaced whole, and so is an object whose `@type` changed. No path leads into an array or below what is missing or
-    null in `before`, and none is the start of another (RFC 8620, 5.3).
-    """
-    return dict(_differences(before, after, ""))
+def instances(item: Object) -> dict[str, Object]:
+    """Return the instances of an item by `recurrenceId`; empty for an item that has a main object."""
+    found = item.get(INSTANCES)
+    return found if isinstance(found, dict) and all(isinstance(part, dict) for part in found.values()) else {}
 
 
-def _differences(before: Object, after: Object, start: str) -> Iterator[tuple[str, Any]]:
-    whole = start[:-1] in MAPS_OF_PATCHES
-    for name in before.keys() | after.keys():
-        old, new = before.get(name), after.get(name)
-        if same(old, new):
-            continue
-        path = start + escape(name)
-        if isinstance(old, dict) and isinstance(new, dict) and not whole and old.get("@type") == new.get("@type"):
-            yield from _differences(old, new, path + "/")
-        else:
-            yield path, new
+def gathered(objects: Iterable[Object]) -> Object:
+    """Return the item for instances of one UID. Raise MalformedError if two have one `recurrenceId`."""
+    found: dict[str, Object] = {}
+    for item in objects:
+        key = str(item.get("recurrenceId"))
+        if key in found:
+            raise MalformedError(f"There are two versions of the instance of {key}.")
+        found[key] = item
+    first = next(iter(found.values()))
+    return {"@type": first.get("@type"), "uid": first.get("uid"), INSTANCES: dict(sorted(found.items()))}
 
 
-def apply(item: Object, patch: Patch) -> Object:
-    """Return an object with a patch applied; the object itself stays as it is.
-
-    Removing what is not there does nothing. Raises UnfitPatchError where a value's parent is missing or is no object: nothing is
-    created on the way, and nothing of such a patch is applied (RFC 8984, 1.4.9).
-    """
-    result = dict(item)
-    owned = {"": result}
-    for path in sorted(patch):
-        value, *names = patch[path], *tokens(path)
-        parent, where = result, ""
-        for name in names[:-1]:
-            below = parent.get(name)
-            if not isinstance(below, dict):
-                break
-            where += "/" + escape(name)
-            if where not in owned:
-                owned[where] = parent[name] = dict(below)
-            parent = owned[where]
-        else:
-            if value is None:
-                parent.pop(names[-1], None)
-            else:
-                parent[names[-1]] = value
-            continue
-        if value is not None:
-            raise UnfitPatchError(f"there is no {words(path.rpartition('/')[0])} to hold {names[-1]}")
-    return result
+def as_object(value: Any) -> Object:  # noqa: ANN401 # any JSON value
+    """Return the value if it is an object, else an empty object."""
+    return value if isinstance(value, dict) else {}
 
 
-def apply_fitting(item: Object, patch: Patch) -> tuple[Object, Patch]:
-    """Return an object with what fits of a patch, and what of it does not fit."""
-    try:
-        return apply(item, patch), {}
-    except UnfitPatchError:
-        unfit: Patch = {}
-        for path in sorted(patch):
-            try:
-                item = apply(item, {path: patch[path]})
-            except UnfitPatchError:
-                unfit[path] = patch[path]
-        return item, unfit
+def entries(item: Object, name: str) -> Object:
+    """Return those entries of a map that are objects; empty if the property is not a map."""
+    return {key: entry for key, entry in as_object(item.get(name)).items() if isinstance(entry, dict)}
 
 
-def follow(item: Any, names: Sequence[str]) -> Any:  # noqa: ANN401 # any JSON value
-    """Return what an object holds behind some names; None where it holds nothing."""
-    for name in names:
-        if not isinstance(item, dict):
-            return None
-        item = item.get(name)
-    return item
+def pairs(before: Object, after: Object, name: str) -> Iterator[tuple[str, Object, Object]]:
+    """Yield key and both entries for each key of a map that two objects share."""
+    old = entries(before, name)
+    for key, entry in entries(after, name).items():
+        if key in old:
+            yield key, old[key], entry
+
+
+def with_entry(item: Object, name: str, key: str, entry: Object) -> Object:
+    """Return a copy of an object with one entry of a map set."""
+    return {**item, name: {**as_object(item.get(name)), key: entry}}

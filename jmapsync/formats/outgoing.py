@@ -1,4 +1,6 @@
-"""Make of what a program hands to sendmail a message that can be sent: its header completed, its envelope known.
+"""Say who sends a message to whom.
+
+Make of what a program hands to sendmail a message that can be sent: its header completed, its envelope known.
 
 The body stays as it is. The header is kept line by line, save that recipients named in secret leave it (Cyrus 3.6 and 3.12
 pass `Bcc` on to everybody), and that a missing Date, Message-ID or From is added, as Postfix does for local mail.
@@ -14,12 +16,23 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import ExitCode, JmapsyncError
 from jmapsync.formats.addresses import Named, addresses_in, is_address
-from jmapsync.formats.envelope import Envelope
 from jmapsync.formats.labels import cut, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who sends a message to whom."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    message_id: str
+    """With its angle brackets; it is how the message is found again on the server."""
+    subject: str = ""
+
 
 PIECE = 1 << 16
 MOST_HEADER = 1 << 20

@@ -1,261 +1,137 @@
-"""Fit the edit of one side to what the other side did, and tell what of it was not kept (RFC 8620, 5.3)."""
+"""Make and apply PatchObjects (RFC 8620, 5.3), those of recurrence overrides and of localizations among them.
+
+A property that is null counts as missing, except in the maps of MAPS_OF_PATCHES: their values are PatchObjects, in which null means
+removal. Each of those is one value and is sent whole.
+"""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple
+import copy
+from typing import TYPE_CHECKING, Any
 
-from jmapsync.formats.canonical import changes
-from jmapsync.formats.instances import INSTANCES, instances
-from jmapsync.formats.objects import (
-    MAPS_OF_PATCHES,
-    UnfitPatchError,
-    apply,
-    apply_fitting,
-    at,
-    diff,
-    escape,
-    follow,
-    same,
-    tokens,
-    words,
-)
-from jmapsync.formats.plain import plain_line, text_key
-from jmapsync.formats.shapes import KEYED, part_at
+from jmapsync.formats.objects import MalformedError, Object, Patch, same
+from jmapsync.formats.pointer import describe, escape, parse, split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from jmapsync.formats.codec import Object, Patch
-
-__all__ = ["Merge", "UnfitPatchError", "apply", "diff", "merge", "merge_lines", "missing", "words"]
-
-_STATEMENTS = [
-    (re.compile(pattern), whole)
-    for pattern, whole in (
-        (r"(?:start|timeZone|showWithoutTime|due)", r"start"),
-        (r"recurrenceRule/.*", r"recurrenceRule"),
-        (r"(alerts/[^/]*/trigger)/.*", r"\1"),
-        (r"(name|addresses/[^/]*)/(?:full|components|isOrdered|defaultSeparator)", r"\1/full"),
-        (r"(anniversaries/[^/]*/date)/.*", r"\1"),
-    )
-]
-"""Properties that say one thing together: one side's change of a part cannot be put beside the other side's of another part."""
-_LINES = re.compile(r"(?:^|/)(?:vCardProps|jmapsync:lines|iCalendar/(?:properties|components))\Z")
-"""Arrays that are sets: lines of vCard and iCalendar that have no property of their own, also folded into an entry."""
-_ONCE = frozenset({"action", "acknowledged", "description", "duration", "repeat", "summary", "trigger"})
-"""Lines of which an alarm has one (RFC 5545, 3.6.6; RFC 9074, 6.1); in events some of them have properties of their own."""
-Lines = list[Any]
+MAPS_OF_PATCHES = frozenset({"recurrenceOverrides", "localizations"})
+"""Properties whose values are PatchObjects."""
+_LONGEST_INDEX = 18
+"""Digits of an array index."""
 
 
-class Merge(NamedTuple):
-    """What becomes of an edit once the other side's changes are known."""
-
-    patch: Patch
-    """What can be sent, fitted to what the other side holds."""
-    conflicts: list[str]
-    """What both sides changed, in words, such as `recurrence overrides 2026-01-01T09:00:00`."""
+class UnfitPatchError(MalformedError):
+    """A patch with a path whose parent the object lacks."""
 
 
-def merge(base_local: Object, local: Object, base_remote: Object, remote: Object) -> Merge:
-    """Fit the edit `base_local` -> `local` to the other side, which went `base_remote` -> `remote`.
+def diff(before: Object, after: Object) -> Patch:
+    """Return the narrowest patch that makes `after` of `before`; empty if they are equal.
 
-    Two changes overlap where one path is the other or leads to it, or where both are part of one statement (a start and its time
-    zone). What both changed alike, and what the other side already holds, is left out. Entries that both added to one map stand
-    side by side; under the same key, the local one gets a key that is free.
+    Arrays are replaced whole, and so is an object whose `@type` changed. No path leads into an array or below what is missing or
+    null in `before`, and none is the start of another (RFC 8620, 5.3).
+
+    >>> diff({"title": "a", "color": "red"}, {"title": "b"}) == {"title": "b", "color": None}
+    True
     """
-    if all(instances(item) for item in (base_local, local, base_remote, remote)):
-        return _merge_instances(base_local, local, base_remote, remote)
-    return _merge(base_local, local, base_remote, remote)
+    return dict(_differences(before, after, ""))
 
 
-def _merge(base_local: Object, local: Object, base_remote: Object, remote: Object) -> Merge:
-    four = (base_local, local, base_remote, remote)
-    changed = _Changed([path for change in diff(base_remote, remote).items() for path, _ in _spread(*change, base_remote, local)])
-    patch: Patch = {}
-    conflicts: list[str] = []
-    for path, value in _fitted(diff(base_local, local), base_local, local, remote):
-        if is_lines(path) and all(isinstance(at(item, path), list | None) for item in four):
-            lines, contested = merge_lines(*(at(item, path) or [] for item in four))
-            conflicts += contested
-            if lines != (at(remote, path) or []):
-                patch[path] = lines or None
-        elif same(at(remote, path), value):
+def _differences(before: Object, after: Object, start: str) -> Iterator[tuple[str, Any]]:
+    whole = start[:-1] in MAPS_OF_PATCHES
+    for name in before | after:  # not a set of names: the order of a patch is the same in every process
+        old, new = before.get(name), after.get(name)
+        if same(old, new):
             continue
-        elif not changed.overlaps(path):
-            patch[path] = value
-        elif _is_added(path, value, base_local, base_remote):
-            patch[_free(path, remote, local)] = value
+        path = start + escape(name)
+        if isinstance(old, dict) and isinstance(new, dict) and not whole and old.get("@type") == new.get("@type"):
+            yield from _differences(old, new, path + "/")
         else:
-            conflicts.append(words(path))
-    return Merge(patch, sorted(conflicts))
+            yield path, new
 
 
-def _merge_instances(base_local: Object, local: Object, base_remote: Object, remote: Object) -> Merge:
-    """Merge the instances that all four have one by one, and the others as values of a map; what both sides added may be alike."""
-    four = (base_local, local, base_remote, remote)
-    common = set.intersection(*(set(instances(item)) for item in four))
-    mine, theirs = instances(local), instances(remote)
-    done = common | {key for key in mine.keys() & theirs.keys() if key not in common and not changes(theirs[key], mine[key])}
-    rest = [{**item, INSTANCES: {key: part for key, part in instances(item).items() if key not in done}} for item in four]
-    found = _merge(*rest)
-    patch, conflicts = dict(found.patch), list(found.conflicts)
-    for key in sorted(common):
-        one = merge(*(instances(item)[key] for item in four))
-        patch |= {f"{INSTANCES}/{escape(key)}/{path}": value for path, value in one.patch.items()}
-        conflicts += [f"instance {key} {words}" for words in one.conflicts]
-    return Merge(patch, sorted(conflicts))
+def apply(item: Object, patch: Patch) -> Object:
+    """Return a copy of an object with a patch applied.
 
+    Removing what is missing does nothing. Raise UnfitPatchError if the parent of a value is missing or not an object: parents are
+    not created, and nothing of such a patch is applied (RFC 8984, 1.4.9).
 
-def merge_lines(base_local: Lines, local: Lines, base_remote: Lines, remote: Lines) -> tuple[Lines, list[str]]:
-    """Return what jCard or jCal lines become of the other side's with ours, and the names of those that both sides changed.
-
-    They are a set: what was added here is added there, what was removed here is removed there (RFC 7095, 3.3; RFC 7265, 3.3).
+    >>> apply({"name": {"full": "Ann"}}, {"name/full": "Anna"})
+    {'name': {'full': 'Anna'}}
     """
-    removed, added = without_lines(base_local, local), without_lines(local, base_local)
-    theirs = {_name(line) for line in without_lines(base_remote, remote) + without_lines(remote, base_remote)}
-    both = {_name(line) for line in removed + added} & theirs
-    kept = without_lines(remote, [line for line in removed if _name(line) not in both])
-    contested = [name for name in both if without_lines(_named(local, name), remote) or without_lines(_named(remote, name), local)]
-    return kept + without_lines([line for line in added if _name(line) not in both], kept), sorted(contested)
-
-
-def is_lines(path: str) -> bool:
-    """Tell whether a path leads to an array of lines, which is a set."""
-    return _LINES.search(path) is not None
-
-
-def without_lines(lines: Lines, others: Lines) -> Lines:
-    """Return the lines without the others, each of which takes one of its meaning away: their forms differ by server."""
-    left = Counter(text_key(plain_line(line)) for line in others)
-    kept = []
-    for line in lines:
-        key = text_key(plain_line(line))
-        if left[key]:
-            left[key] -= 1
-        else:
-            kept.append(line)
-    return kept
-
-
-def without_repeats(lines: Lines, others: Lines) -> Lines:
-    """Return the lines without those that may stand once and stand among the others."""
-    once = {name for line in others if (name := _name(line)) in _ONCE}
-    return [line for line in lines if _name(line) not in once] if once else lines
-
-
-def _named(lines: Lines, name: str) -> Lines:
-    return [line for line in lines if _name(line) == name]
-
-
-def _name(line: Any) -> str:  # noqa: ANN401 # any JSON value
-    return str(line[0]).lower() if isinstance(line, list) and line else str(line)
-
-
-def missing(patch: Patch, item: Object) -> Patch:
-    """Return what of a patch that was sent an object does not show; the narrowest paths that say it.
-
-    What the object holds beside it is no loss, and neither is what goes without saying or means the same (formats.canonical).
-    """
-    over = {path: value if value is None else _overlaid(path, at(item, path), value) for path, value in patch.items()}
-    shown, unfit = apply_fitting(item, over)
-    lost = {path: patch[path] for path in unfit}
-    return {**lost, **changes(item, shown)}
-
-
-def _overlaid(path: str, held: Any, wanted: Any) -> Any:  # noqa: ANN401 # any JSON value
-    """Return what is held with what is wanted put over it."""
-    if is_lines(path) and isinstance(held, list) and isinstance(wanted, list):
-        added = without_lines(wanted, held)
-        return without_repeats(held, added) + added
-    if not isinstance(held, dict) or not isinstance(wanted, dict):
-        return wanted
-    if path.rpartition("/")[0] in MAPS_OF_PATCHES:
-        beside = {
-            other: value for other, value in held.items() if not any(_leads(own, other) or _leads(other, own) for own in wanted)
-        }
-        return {**beside, **wanted}
-    return {**held, **{name: _overlaid(f"{path}/{escape(name)}", held.get(name), value) for name, value in wanted.items()}}
-
-
-def _fitted(patch: Patch, base_local: Object, local: Object, remote: Object) -> Iterator[tuple[str, Any]]:
-    """Yield the changes with parents that the other side has: what lies below a missing one is sent with it (RFC 8620, 5.3)."""
-    lifted: Patch = {}
+    result = dict(item)
+    owned = {"": result}
     for path in sorted(patch):
-        names = tokens(path)
-        depth = next((depth for depth in range(1, len(names)) if not isinstance(follow(remote, names[:depth]), dict)), len(names))
-        if depth == len(names):
-            yield from _spread(path, patch[path], base_local, remote)
-        elif patch[path] is not None:
-            lifted["/".join(map(escape, names[:depth]))] = follow(local, names[:depth])
-    yield from lifted.items()
+        value, *names = patch[path], *split(path)
+        parent, where = result, ""
+        for name in names[:-1]:
+            below = parent.get(name)
+            if not isinstance(below, dict):
+                break
+            where += "/" + escape(name)
+            if where not in owned:
+                owned[where] = parent[name] = dict(below)
+            parent = owned[where]
+        else:
+            if value is None:
+                parent.pop(names[-1], None)
+            else:
+                parent[names[-1]] = value
+            continue
+        if value is not None:
+            raise UnfitPatchError(f"there is no {describe(path.rpartition('/')[0])} to hold {names[-1]}")
+    return result
 
 
-def _spread(path: str, value: Any, base: Object, other: Object) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 # any JSON value
-    """Yield a map that was added or removed entry by entry, where the other side has entries in it that this one never saw."""
-    known, there = at(base, path), at(other, path)
-    names: Iterable[str] = ()
-    if isinstance(there, dict) and not _is_entry(other, path):
-        if known is None and isinstance(value, dict):
-            names = value
-        elif value is None and isinstance(known, dict) and there.keys() - known.keys():
-            names = known
-    if not names:
-        yield path, value
-    for name in sorted(names):
-        yield from _spread(f"{path}/{escape(name)}", None if value is None else value[name], base, other)
+def apply_fitting(item: Object, patch: Patch) -> tuple[Object, Patch]:
+    """Return a copy of an object with those parts of a patch applied that fit, and the parts that do not."""
+    try:
+        return apply(item, patch), {}
+    except UnfitPatchError:
+        unfit: Patch = {}
+        for path in sorted(patch):
+            try:
+                item = apply(item, {path: patch[path]})
+            except UnfitPatchError:
+                unfit[path] = patch[path]
+        return item, unfit
 
 
-def _is_entry(item: Object, path: str) -> bool:
-    """Tell whether what is at a path is one value beside others that have nothing to do with it."""
-    *place, _ = tokens(path)
-    part = part_at(item, place)
-    return (part is not None and part.how == KEYED) or place[-1:] in [[name] for name in (*MAPS_OF_PATCHES, INSTANCES)]
+def localized(card: Object, patch: Patch) -> Object | None:
+    """Return a card in the language of one of its localizations; None if the patch does not fit.
+
+    The paths of localizations may lead into arrays (RFC 9553, 2.7.1).
+    """
+    result: Object = copy.deepcopy({name: value for name, value in card.items() if name != "localizations"})
+    for pointer, value in patch.items():
+        path = parse(pointer)
+        if not path or path[0] == "localizations":
+            return None
+        parent: Any = result
+        for step in path[:-1]:
+            parent = _member(parent, step)
+        if isinstance(parent, list):
+            place = _index(parent, path[-1])
+            if place is None or value is None:
+                return None
+            parent[place] = copy.deepcopy(value)
+        elif isinstance(parent, dict):
+            if value is None:
+                parent.pop(path[-1], None)
+            else:
+                parent[path[-1]] = copy.deepcopy(value)
+        else:
+            return None
+    return result
 
 
-def _is_added(path: str, value: Any, *bases: Object) -> bool:  # noqa: ANN401 # any JSON value
-    """Tell whether a value is an entry that neither base had, in a map with keys that mean nothing."""
-    *place, _ = tokens(path)
-    part = part_at(bases[-1], place)
-    return part is not None and part.how == KEYED and isinstance(value, dict) and all(at(base, path) is None for base in bases)
+def _member(parent: Any, step: str) -> Any:  # noqa: ANN401 # any JSON value
+    if isinstance(parent, dict):
+        return parent.get(step)
+    place = _index(parent, step) if isinstance(parent, list) else None
+    return None if place is None else parent[place]
 
 
-def _free(path: str, *items: Object) -> str:
-    """Return the path if the other side lacks it, else one beside it that neither object uses."""
-    if at(items[0], path) is None:
-        return path
-    return next(free for free in (f"{path}-{number}" for number in count(2)) if all(at(item, free) is None for item in items))
-
-
-def _leads(path: str, other: str) -> bool:
-    return path == other or other.startswith(path + "/")
-
-
-class _Changed:
-    """The paths that the other side changed, kept so that thousands of them can be compared with thousands of ours."""
-
-    def __init__(self, paths: Iterable[str]) -> None:
-        self._paths = set(paths)
-        self._above = {above for path in self._paths for above in _above(path)}
-        self._statements = {_statement(path) for path in self._paths}
-        self._first = {statement.partition("/")[0] for statement in self._statements}
-
-    def overlaps(self, path: str) -> bool:
-        """Tell whether a path is one of these, leads to one or lies below one, or is part of one statement with one."""
-        if path in self._paths or path in self._above or not self._paths.isdisjoint(_above(path)):
-            return True
-        statement = _statement(path)
-        # An override is known by the time at which its instance would have started (RFC 8984, 4.3.5).
-        other = {"recurrenceOverrides": "start", "start": "recurrenceOverrides"}.get(statement.partition("/")[0])
-        return statement in self._statements or other in self._first
-
-
-def _above(path: str) -> list[str]:
-    """Return the paths that lead to a path."""
-    return [path[: match.start()] for match in re.finditer("/", path)]
-
-
-def _statement(path: str) -> str:
-    return next((pattern.sub(whole, path) for pattern, whole in _STATEMENTS if pattern.fullmatch(path)), path)
+def _index(values: list[Any], step: str) -> int | None:
+    valid = step.isdecimal() and step.isascii() and len(step) <= _LONGEST_INDEX
+    return int(step) if valid and int(step) < len(values) else None

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from jmapsync.formats.align import keys_between, with_keys
 from jmapsync.formats.canonical import canonical
 from jmapsync.formats.grouped import fold, unfold
-from jmapsync.formats.instances import INSTANCES, instances
-from jmapsync.formats.objects import MAPS_OF_PATCHES, UnfitPatchError, apply, apply_fitting, at, diff, follow, same, tokens
-from jmapsync.formats.patch import is_lines, merge, missing, without_lines, without_repeats
+from jmapsync.formats.merge import is_lines, merge, missing, without_lines, without_repeats
+from jmapsync.formats.objects import INSTANCES, instances, same
+from jmapsync.formats.patch import MAPS_OF_PATCHES, UnfitPatchError, apply, apply_fitting, diff
+from jmapsync.formats.pointer import at, follow, split
 
 if TYPE_CHECKING:
-    from jmapsync.formats.codec import Object, Patch
-    from jmapsync.formats.patch import Lines
+    from jmapsync.formats.merge import Lines
+    from jmapsync.formats.objects import Object, Patch
 
 _SERIES = ("start", "timeZone", "showWithoutTime", "due", "recurrenceRule")
 """What makes an occurrence the one that its time names."""
@@ -91,7 +92,7 @@ def _merged(now: Object, held: Object, whole: Object) -> Object:
         if is_lines(path):
             patch.pop(path, None)
             old, new, found = (at(item, path) or [] for item in (before, after, now))
-            above = tokens(path)[:-1]
+            above = split(path)[:-1]
             if isinstance(follow(now, above), dict) and all(isinstance(lines, list) for lines in (old, new, found)):
                 patch[path] = _lines(old, new, found, str(now.get("title", "")))
     return _without_dangling(apply(now, patch))
@@ -154,7 +155,7 @@ def _without_dangling(item: Object) -> Object:
     noted = component.get("convertedProperties") if isinstance(component, dict) else None
     if not isinstance(component, dict) or not isinstance(noted, dict):
         return item
-    kept = {path: value for path, value in noted.items() if len(tokens(path)) == 1 or follow(item, tokens(path)[:2]) is not None}
+    kept = {path: value for path, value in noted.items() if len(split(path)) == 1 or follow(item, split(path)[:2]) is not None}
     return item if len(kept) == len(noted) else {**item, "iCalendar": {**component, "convertedProperties": kept}}
 
 

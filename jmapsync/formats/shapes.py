@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jmapsync.formats.instances import INSTANCES
+from jmapsync.formats.objects import INSTANCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
 
 ONE, LIST, KEYED, NAMED = "", "[", "{", "<"
 """How a property holds objects: itself, in an array, in a map whose keys mean nothing, in a map whose keys mean something."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from jmapsync.formats.canonical import STAMPS
 from jmapsync.formats.hints import ENTRIES, hint_path, is_whole_day, renewed
-from jmapsync.formats.objects import UnfitPatchError, apply, diff, follow, same, tokens
-from jmapsync.formats.plain import STAMPS
+from jmapsync.formats.objects import same
+from jmapsync.formats.patch import UnfitPatchError, apply, diff
+from jmapsync.formats.pointer import follow, split
 from jmapsync.formats.shapes import KEYED, PARTS
 from jmapsync.formats.stalwartlines import components, ical_down, ical_up, vcard_down, vcard_up
 
@@ -169,7 +171,7 @@ def _hint_up(path: str, hint: Object) -> tuple[str, Object]:
 
 def _natural(path: str) -> str:
     """Return the name of the property that the value at a path comes from, as a rule."""
-    steps = tokens(path)
+    steps = split(path)
     return _NAMES_OF_ENTRIES.get((steps[0], steps[-1]), "") if len(steps) > 2 else _NAMES.get(steps[0], "")  # noqa: PLR2004 # in an entry
 
 
@@ -183,7 +185,7 @@ def _card_up(card: Object) -> Object:
         result["vCardProps"] = [*(result.get("vCardProps") or ()), *own]
     hints = kept.get("convertedProperties")
     for path, hint in hints.items() if isinstance(hints, dict) else ():
-        where, key, *rest = [*tokens(path), ""]
+        where, key, *rest = [*split(path), ""]
         params = hint.get("parameters") if isinstance(hint, dict) else None
         entry = follow(result, [where, key])
         if where not in _MAIN or rest[:1] != [_MAIN[where]] or not isinstance(params, dict) or not isinstance(entry, dict):
@@ -245,7 +247,7 @@ def _is_read_anew(line: Any) -> bool:  # noqa: ANN401 # any JSON value
 def _hints_down(hints: Object, owner: Object) -> Any:  # noqa: ANN401 # an iterator
     """Yield hints as Stalwart takes them; those beside one of several entries of a map it would put beside another."""
     for path, hint in hints.items():
-        steps = tokens(path)
+        steps = split(path)
         entries = owner.get(steps[0])
         if not isinstance(hint, dict) or (steps[0] in ENTRIES and isinstance(entries, dict) and len(entries) > 1):
             continue
@@ -344,7 +346,7 @@ def patch_down(patch: Patch, held: Object, given: Object) -> Patch:
     """
     target = given
     for path, value in diff(down(held), down(apply(held, patch))).items():
-        target = _laid(target, tokens(path), value)
+        target = _laid(target, split(path), value)
     lines = follow(given, ["vCard", "properties"])
     told = [line for line in lines if _is_version(line)] if isinstance(lines, list) else []
     if told and isinstance(after := follow(target, ["vCard", "properties"]), list) and not any(map(_is_version, after)):

@@ -1,17 +1,14 @@
-"""One declaration per data type: what makes a kind differ from another is data, not code."""
+"""Declare the data types: what makes one kind differ from another is data, not code.
+
+A new kind is a `Kind` here, a codec of its files (formats.codec) and a side for each place that stores it (storage).
+"""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from jmapsync.planner.model import Side
-
-if TYPE_CHECKING:
-    from jmapsync.planner.model import Rules
-
+from jmapsync.planner.model import Rules, Side
 
 Needed = tuple[frozenset[str], ...]
 """What it takes to do something in a container: one right of each of these."""
@@ -60,3 +57,58 @@ class Kind(Struct, frozen=True):
         """Return the kind with the server left unwritten."""
         only = frozenset({Side.LOCAL})
         return replace(self, items=replace(self.items, writable=only), containers=replace(self.containers, writable=only))
+
+
+_ADD, _REMOVE = frozenset({"mayAddItems"}), frozenset({"mayRemoveItems"})
+MAIL = Kind(
+    name="mail",
+    items=Rules(kind="mail"),
+    containers=Rules(kind="mailbox", homeless=True, shelve=False),
+    rights=RightNames(  # RFC 8621, section 2
+        read="mayReadItems",
+        add=(_ADD,),
+        remove=(_REMOVE,),
+        edit=(_ADD, _REMOVE),
+        delete=(frozenset({"mayDelete"}),),
+        rename=(frozenset({"mayRename"}),),
+        child=(frozenset({"mayCreateChild"}),),
+        seen=(frozenset({"maySetSeen"}),),
+        keywords=(frozenset({"maySetKeywords"}),),
+    ),
+)
+
+
+_MAY_WRITE = frozenset({"mayWrite"})
+CONTACTS = Kind(
+    name="contacts",
+    items=Rules(kind="contacts", mergeable=True),
+    containers=Rules(kind="addressbook", homeless=True, shelve=False),
+    rights=RightNames(  # RFC 9610, section 2
+        read="mayRead", add=(_MAY_WRITE,), remove=(_MAY_WRITE,), edit=(_MAY_WRITE,), delete=(frozenset({"mayDelete"}),)
+    ),
+)
+
+
+_WRITE = frozenset({"mayWriteAll", "mayWriteOwn"})
+OF_CALENDARS = RightNames(
+    read="mayReadItems",
+    add=(_WRITE,),
+    remove=(_WRITE,),
+    edit=(_WRITE | {"mayUpdatePrivate", "mayRSVP"},),
+    delete=(frozenset({"mayDelete"}),),
+)
+"""Draft-ietf-jmap-calendars, section 4; which edits `mayRSVP` covers is the server's to say."""
+CALENDARS = Kind(
+    name="calendars",
+    items=Rules(kind="calendars", mergeable=True),
+    containers=Rules(kind="calendar", homeless=True, shelve=False),
+    rights=OF_CALENDARS,
+)
+
+
+TASKS = Kind(
+    name="tasks",
+    items=Rules(kind="tasks", mergeable=True),
+    containers=Rules(kind="tasklist", homeless=True, shelve=False),
+    rights=OF_CALENDARS,
+)

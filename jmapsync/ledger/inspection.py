@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import LedgerError
-from jmapsync.formats.lines import Form
+from jmapsync.formats.message import Form
 from jmapsync.ledger import migrations
 from jmapsync.ledger.codec import decode
 from jmapsync.ledger.database import connect, is_there

@@ -57,7 +57,7 @@ class Place(NamedTuple):
     mtime: int
     """Nanoseconds since the epoch."""
     form: str
-    """How the file's bytes relate to the server's: see formats.lines.Form."""
+    """How the file's bytes relate to the server's: see formats.message.Form."""
 
     @property
     def stamp(self) -> int:

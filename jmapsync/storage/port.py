@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from jmapsync.errors import Remedy
-from jmapsync.formats.lines import digest_of
+from jmapsync.formats.message import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from jmapsync.errors import LocalError
-    from jmapsync.formats.codec import Patch
-    from jmapsync.formats.lines import Measure
+    from jmapsync.formats.message import Measure
+    from jmapsync.formats.objects import Patch
     from jmapsync.ledger import Ledger, Place, Record
     from jmapsync.planner.model import Order, Version
     from jmapsync.storage.notmuch.observe import TagPage

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from jmapsync.adopt.hard_links import dated, together
-from jmapsync.formats.encoding import encode
+from jmapsync.formats.objects import encode
 from jmapsync.ledger.contents import NOW, Tree
 from jmapsync.ledger.intents import note_made, retire
 from jmapsync.planner import unmarked

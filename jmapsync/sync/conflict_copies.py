@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError
 from jmapsync.formats.labels import HEAD, label_of_head, label_of_object
-from jmapsync.formats.lines import Form, digest_of
+from jmapsync.formats.message import Form, digest_of
 from jmapsync.ledger import Shelved
 from jmapsync.storage.files.atomic import replace_bytes, sync_directories, sync_files
 from jmapsync.storage.files.disk_errors import reason

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from jmapsync.errors import SuspendedError
-from jmapsync.formats.instances import INSTANCES
+from jmapsync.formats.objects import INSTANCES
 from jmapsync.ledger import Ledger, Record
 from jmapsync.ledger.intents import made
 from jmapsync.planner.model import NO_TAGS, NOTHING, Side, Version

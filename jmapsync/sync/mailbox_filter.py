@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from jmapsync.formats.names import seen_path
-from jmapsync.formats.patterns import INBOX, Patterns, above
+from jmapsync.formats.names import INBOX, Patterns, above, seen_path
 from jmapsync.ledger.notes import BARE, BOXES, DETACHED, LISTING, OUTSIDE, SELECTION
 from jmapsync.planner.model import NOTHING, Base, Homes, Version
 from jmapsync.storage.port import Folder

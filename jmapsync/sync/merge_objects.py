@@ -15,12 +15,12 @@ from msgspec.structs import replace
 
 from jmapsync.formats.align import keys_between, with_keys
 from jmapsync.formats.canonical import changes
-from jmapsync.formats.codec import MalformedError
-from jmapsync.formats.encoding import encode
 from jmapsync.formats.grouped import LINES
 from jmapsync.formats.large_data import bring_back, set_aside
-from jmapsync.formats.objects import apply_fitting
-from jmapsync.formats.patch import apply, merge, words
+from jmapsync.formats.merge import merge
+from jmapsync.formats.objects import MalformedError, encode
+from jmapsync.formats.patch import apply, apply_fitting
+from jmapsync.formats.pointer import describe
 from jmapsync.formats.putback import left_out, put_back
 from jmapsync.storage.port import Body
 from jmapsync.sync.threads import complete
@@ -28,7 +28,8 @@ from jmapsync.sync.threads import complete
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jmapsync.formats.codec import Codec, Object, Patch
+    from jmapsync.formats.codec import Codec
+    from jmapsync.formats.objects import Object, Patch
     from jmapsync.ledger import Ledger, Record
     from jmapsync.storage.port import Local, Remote
     from jmapsync.sync.commit import Work
@@ -216,4 +217,4 @@ def described(patch: Patch) -> list[str]:
 
 def _words(path: str) -> str:
     """Return a path for people; lines that no property stands for are kept as they are in one."""
-    return _KEPT if path.rpartition("/")[2] in {"vCardProps", "iCalendar", LINES} or "iCalendar/" in path else words(path)
+    return _KEPT if path.rpartition("/")[2] in {"vCardProps", "iCalendar", LINES} or "iCalendar/" in path else describe(path)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.adopt.match import Adopter
 from jmapsync.errors import SuspendedError
-from jmapsync.formats.patterns import EVERYTHING, Patterns
+from jmapsync.formats.names import EVERYTHING, Patterns
 from jmapsync.ledger.intents import forget_made, made
 from jmapsync.planner.model import Side
 from jmapsync.sync.containers import Containers

@@ -18,7 +18,7 @@ from jmapsync.demo import RFC, DemoServer
 from jmapsync.demo.problems import SetError
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
-from jmapsync.kinds.mail import MAIL
+from jmapsync.kinds import MAIL
 from jmapsync.ledger import Ledger, Record
 from jmapsync.planner import Base, Limits, Version
 from jmapsync.storage.jmap.emails import MAIL as MAIL_CAPABILITY

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jmapsync.formats.budget import DEPTH, LINES, OVERRIDES, VALUES, Clock, check_object
-from jmapsync.formats.codec import MalformedError
-from jmapsync.formats.conversion import cards, schedules
-from jmapsync.formats.patch import diff, missing
+from jmapsync.formats.checks import DEPTH, LINES, OVERRIDES, VALUES, Clock, check_object
+from jmapsync.formats.codec import cards, schedules
+from jmapsync.formats.merge import missing
+from jmapsync.formats.objects import MalformedError
+from jmapsync.formats.patch import diff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from jmapsync.formats.conversion import FileCodec
+    from jmapsync.formats.codec import FileCodec
 
 EVENTS, CARDS = schedules("Event"), cards("3.0")
 SECONDS = 20.0

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.contentline import Line, read_lines, write_lines
+from jmapsync.formats.objects import MalformedError
 
 
 def lines(text: str | bytes, version: str = "4.0") -> list[Line]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jmapsync.formats.conversion import cards, schedules
+from jmapsync.formats.codec import cards, schedules
 
 CARD = b"BEGIN:VCARD\r\nPRODID:-//CyrusIMAP.org//Cyrus//EN\r\nVERSION:3.0\r\nUID:a\r\nFN:Ada\r\nEND:VCARD\r\n"
 ZONE = b"BEGIN:VTIMEZONE\r\nTZID:Europe/Berlin\r\nEND:VTIMEZONE\r\n"

@@ -10,13 +10,13 @@ import pytest
 from jmapsync.formats import align as align_module
 from jmapsync.formats.align import align
 from jmapsync.formats.canonical import canonical, changes, sense
-from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.ical import read_calendar, write_calendar
 from jmapsync.formats.ical.lines import split_text
 from jmapsync.formats.large_data import set_aside
-from jmapsync.formats.objects import apply
-from jmapsync.formats.patch import merge
+from jmapsync.formats.merge import merge
+from jmapsync.formats.objects import MalformedError
+from jmapsync.formats.patch import apply
 from jmapsync.formats.vcard import read_card, write_card
 from tests.formats.fuzz.properties import check_file, check_object, read_any
 from tests.formats.fuzz.run import Run
@@ -25,7 +25,7 @@ from tests.formats.fuzz.seeds import gather
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
 
 DIGITS = "9" * 5000
 """More than Python converts to a number."""

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from jmapsync.formats.codec import MalformedError
-from jmapsync.formats.conversion import schedules
-from jmapsync.formats.instances import INSTANCES, gathered, instances
-from jmapsync.formats.patch import merge, missing
+from jmapsync.formats.codec import schedules
+from jmapsync.formats.merge import merge, missing
+from jmapsync.formats.objects import INSTANCES, MalformedError, gathered, instances
 
 CODEC = schedules("Event")
 ONE, TWO = "2026-12-07T10:00:00", "2026-12-08T10:00:00"

@@ -9,9 +9,8 @@ import pytest
 
 from jmapsync.formats.canonical import sense
 from jmapsync.formats.ical import read_calendar, write_calendar
-from jmapsync.formats.jscalendar1 import from_v1, patch_to_v1, to_v1
+from jmapsync.formats.jscalendar1 import from_jcal, from_v1, patch_to_v1, to_jcal, to_v1
 from jmapsync.formats.patch import apply
-from jmapsync.formats.recur import from_jcal, to_jcal
 
 RULE = {"@type": "RecurrenceRule", "frequency": "weekly"}
 # The examples of RFC 8984, section 6; 6.3 with erratum 8028, 6.6 with `relativeTo` where the text prints `rel`.

@@ -9,8 +9,7 @@ from itertools import pairwise
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jmapsync.formats.lines import Form, digest_of, measure, to_disk, to_wire
-from jmapsync.formats.marks import has_marks, has_tuid, without_marks, without_tuid
+from jmapsync.formats.message import Form, digest_of, has_marks, has_tuid, measure, to_disk, to_wire, without_marks, without_tuid
 
 MESSAGES = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b"\0", b"\xff", b"Lines: 3\n", b": "]), max_size=40).map(b"".join)
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jmapsync.formats.objects import MAPS_OF_PATCHES, escape, tokens
-from jmapsync.formats.patch import UnfitPatchError, apply, diff, merge, missing, words
+from jmapsync.formats.merge import merge, missing
+from jmapsync.formats.patch import MAPS_OF_PATCHES, UnfitPatchError, apply, diff
+from jmapsync.formats.pointer import describe, escape, split
 
 NAMES = st.sampled_from(["a", "b", "c/d", "e~f", "", "recurrenceOverrides", "localizations", "emails", "@type"])
 SCALARS = st.booleans() | st.integers(-1, 2) | st.sampled_from(["x", "y", ""])
@@ -91,7 +92,7 @@ def test_no_path_is_the_start_of_another_and_every_parent_is_there(before: dict[
         assert not other.startswith(one + "/")
     for path in paths:
         parent: Any = before
-        names = tokens(path)
+        names = split(path)
         for name in names[:-1]:
             parent = parent[name]
             assert isinstance(parent, dict)
@@ -100,7 +101,7 @@ def test_no_path_is_the_start_of_another_and_every_parent_is_there(before: dict[
 
 @given(st.text())
 def test_a_name_survives_its_escape(name: str) -> None:
-    assert tokens(escape(name)) == [name]
+    assert split(escape(name)) == [name]
 
 
 @given(st.data(), OBJECTS)
@@ -240,5 +241,5 @@ def test_what_a_server_says_in_its_own_words_is_not_dropped() -> None:
 
 
 def test_a_path_reads_as_words() -> None:
-    assert words("recurrenceOverrides/2026-01-01T09:00:00") == "recurrence overrides 2026-01-01T09:00:00"
-    assert words("emails/e1/address") == "emails e1 address"
+    assert describe("recurrenceOverrides/2026-01-01T09:00:00") == "recurrence overrides 2026-01-01T09:00:00"
+    assert describe("emails/e1/address") == "emails e1 address"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jmapsync.formats.patterns import EVERYTHING, Patterns, above
+from jmapsync.formats.names import EVERYTHING, Patterns, above
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.formats.align import align, keys_between, with_keys
-from jmapsync.formats.conversion import schedules
+from jmapsync.formats.codec import schedules
 from jmapsync.formats.grouped import fold, unfold
 from jmapsync.formats.putback import left_out, put_back
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from jmapsync.formats.known_rewrites import is_offlineimap, likeness, retell
+from jmapsync.formats.message import is_offlineimap, likeness, retell
 
 PLAIN = b"Message-ID: <1@x>\r\nSubject: caf\xc3\xa9\r\n folded\r\n\r\nbody \xff\r\n"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jmapsync.formats.utf7 import from_utf7
+from jmapsync.formats.names import from_utf7
 
 
 @pytest.mark.parametrize(

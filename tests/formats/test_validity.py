@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from jmapsync.formats.validity import flaw
+from jmapsync.formats.checks import flaw
 
 CARD: dict[str, Any] = {
     "@type": "Card",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.demo import DemoServer
-from jmapsync.formats.conversion import schedules
+from jmapsync.formats.codec import schedules
 from tests.pim import Dav, Pim
 
 if TYPE_CHECKING:

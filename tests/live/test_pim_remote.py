@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jmapsync.formats.instances import INSTANCES, gathered, instances
+from jmapsync.formats.objects import INSTANCES, gathered, instances
 from jmapsync.planner.model import Verb
 from jmapsync.storage.port import Outcome
 from tests.pim import DAV, Dav, Pim, change

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.formats.conversion import cards, schedules
+from jmapsync.formats.codec import cards, schedules
 from tests.bench.objects import fill
 from tests.live.jmapraw import Jmap
 from tests.live.test_pim import CARD, EVENT

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jmapsync.formats.known_rewrites import retell
+from jmapsync.formats.message import retell
 from tests.sim.world import NOW, World, letter, local_letter
 
 Act = Callable[[World], None]

@@ -15,7 +15,7 @@ from tests.sim.objects import KINDS, WORD, ObjectWorld, words_in
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
     from jmapsync.sync.report import Problem
 
 MOST_MENDING = 4

@@ -21,14 +21,12 @@ from jmapsync.demo.dialect import CYRUS_CALENDARS
 from jmapsync.demo.freedoms import NONE
 from jmapsync.errors import ExitCode
 from jmapsync.formats import jscalendar1
-from jmapsync.formats.conversion import FileCodec, cards, schedules
+from jmapsync.formats.codec import FileCodec, cards, schedules
 from jmapsync.formats.ical import write_calendar
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
-from jmapsync.kinds.calendars import CALENDARS
-from jmapsync.kinds.contacts import CONTACTS
-from jmapsync.kinds.tasks import TASKS
+from jmapsync.kinds import CALENDARS, CONTACTS, TASKS
 from jmapsync.ledger import Ledger
 from jmapsync.planner import Limits
 from jmapsync.storage.files.root import MARKER
@@ -48,7 +46,7 @@ if TYPE_CHECKING:
 
     from jmapsync.demo import Dialect, Store
     from jmapsync.demo.freedoms import Freedoms
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
     from jmapsync.kinds import Kind
     from jmapsync.sync.report import AccountReport, KindReport
 

@@ -17,7 +17,7 @@ from unittest import mock
 from jmapsync.demo import DemoServer
 from jmapsync.demo.freedoms import NONE
 from jmapsync.errors import UnsupportedError
-from jmapsync.formats.patterns import Patterns
+from jmapsync.formats.names import Patterns
 from jmapsync.ledger import Ledger
 from tests.mirror import Mirror
 from tests.sim.fate import DiedError, Fate

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from jmapsync.formats.patterns import EVERYTHING
-from jmapsync.kinds.mail import MAIL
+from jmapsync.formats.names import EVERYTHING
+from jmapsync.kinds import MAIL
 from jmapsync.ledger import Ledger, Place, Record
 from jmapsync.planner import Side
 from jmapsync.planner.model import Order, Verb, Version

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.formats import lines
+from jmapsync.formats import message as message_files
 from jmapsync.storage.maildir import identify
 from tests.storage.room import Room
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from jmapsync.formats.lines import Measure
+    from jmapsync.formats.message import Measure
     from jmapsync.storage.port import Observation
 
 LIMIT = 3
@@ -108,7 +108,7 @@ def test_files_that_cannot_be_read_do_not_hold_up_the_rest(room: Room, monkeypat
     room.folder("INBOX")
     for number in range(10):
         drop(room, "INBOX", f"n{number}", message(number, size=number))
-    read: Callable[[Iterable[bytes]], Measure] = lines.measure
+    read: Callable[[Iterable[bytes]], Measure] = message_files.measure
 
     def refuse(chunks: Iterable[bytes]) -> Measure:
         content = b"".join(chunks)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.formats.known_rewrites import retell
+from jmapsync.formats.message import retell
 from tests.mirror import assert_converges, assert_mirrored
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 
 from jmapsync.demo import SetError
 from jmapsync.errors import ExitCode
-from jmapsync.kinds.mail import MAIL
+from jmapsync.kinds import MAIL
 from jmapsync.ledger import Ledger
 from tests.contract.peer import message
 from tests.mirror import assert_converges, assert_mirrored

@@ -7,7 +7,7 @@ import pytest
 from jmapsync.demo import DemoServer, SetError
 from jmapsync.demo.dialect import CYRUS_312, RFC, Dialect
 from jmapsync.errors import ExitCode
-from jmapsync.kinds.mail import MAIL
+from jmapsync.kinds import MAIL
 from jmapsync.ledger import Ledger
 from tests.mirror import Mirror, assert_converges, assert_mirrored
 from tests.sim.sweep import TOLERANT

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.errors import ExitCode
-from jmapsync.kinds.mail import MAIL
+from jmapsync.kinds import MAIL
 from jmapsync.planner import Limits
 from jmapsync.storage.notmuch.side import TagRules
 from tests.mirror import Mirror, assert_mirrored

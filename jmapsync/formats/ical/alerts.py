@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from jmapsync.formats.ical.fields import read_utc, write_utc
-from jmapsync.formats.ical.kept import Reading, Writing, extra, leave_unknown
-from jmapsync.formats.ical.keys import hashed_object, is_id
+from jmapsync.formats.ical.fields import common_duration, read_utc, write_utc
+from jmapsync.formats.ical.kept import Reading, Writing, extra, hashed_object, is_id, leave_unknown
 from jmapsync.formats.ical.lines import escape, unescape
 from jmapsync.formats.ical.links import names_of
 from jmapsync.formats.ical.places import add_identity, component_key, keep_but_derived
-from jmapsync.formats.ical.pointers import join
-from jmapsync.formats.ical.times import common_duration
+from jmapsync.formats.pointer import join
 
 if TYPE_CHECKING:
-    from jmapsync.formats.codec import Object
     from jmapsync.formats.ical.lines import Component, Line
+    from jmapsync.formats.objects import Object
 
 _ACTIONS: Final = frozenset({"DISPLAY", "EMAIL"})
 _ENDS: Final = frozenset({"START", "END"})

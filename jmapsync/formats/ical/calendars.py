@@ -9,10 +9,9 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.ical import jcal
 from jmapsync.formats.ical.entries import TYPES, read_entry, write_entry
-from jmapsync.formats.ical.fields import GROUP, by_name, read_field, write_fields
+from jmapsync.formats.ical.fields import GROUP, by_name, is_local, read_field, write_fields
 from jmapsync.formats.ical.kept import OF_CALENDAR, Reading, Writing, keep_in, leave_unknown
 from jmapsync.formats.ical.lines import Component, Line, escape, join, parse, unescape
 from jmapsync.formats.ical.links import NAMES as LINKS
@@ -21,11 +20,11 @@ from jmapsync.formats.ical.moments import Form, Source, Target
 from jmapsync.formats.ical.recurrence import instance_of, keep_date, read_override
 from jmapsync.formats.ical.schedule import has_whole_days
 from jmapsync.formats.ical.texts import read_concept, read_descriptions, read_words, write_descriptions, write_words
-from jmapsync.formats.ical.times import is_local
+from jmapsync.formats.objects import MalformedError
 
 if TYPE_CHECKING:
-    from jmapsync.formats.codec import Object
     from jmapsync.formats.ical.schedule import Series
+    from jmapsync.formats.objects import Object
 
 PRODID: Final = "-//jmapsync//jmapsync//EN"
 """The PRODID of an object that has none; it is not taken for one when it is read."""

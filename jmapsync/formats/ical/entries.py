@@ -4,29 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.ical.alerts import read_alerts, read_relation, write_alerts, write_relations
-from jmapsync.formats.ical.attendees import write_people
-from jmapsync.formats.ical.fields import EVENT, TASK, by_name, read_field, write_fields
+from jmapsync.formats.ical.fields import EVENT, MIDNIGHT, TASK, by_name, is_local, read_field, write_fields
 from jmapsync.formats.ical.kept import Reading, Writing, leave_unknown
 from jmapsync.formats.ical.lines import escape, params_text, unescape
 from jmapsync.formats.ical.links import NAMES as LINKS
 from jmapsync.formats.ical.links import read_link, write_links
 from jmapsync.formats.ical.moments import Form, form_of
-from jmapsync.formats.ical.people import read_people
+from jmapsync.formats.ical.participants import read_people, write_people
 from jmapsync.formats.ical.places import read_conference, read_places, write_conferences, write_places
 from jmapsync.formats.ical.recurrence import read_recurrence, write_recurrence
 from jmapsync.formats.ical.schedule import NAMES as TIMES
 from jmapsync.formats.ical.schedule import read_schedule, write_schedule
 from jmapsync.formats.ical.texts import read_concept, read_descriptions, read_words, write_descriptions, write_words
-from jmapsync.formats.ical.times import MIDNIGHT, is_local
 from jmapsync.formats.ical.zones import is_zone
+from jmapsync.formats.objects import MalformedError
 
 if TYPE_CHECKING:
-    from jmapsync.formats.codec import Object, Patch
     from jmapsync.formats.ical.lines import Component, Line
     from jmapsync.formats.ical.moments import Source, Target
     from jmapsync.formats.ical.schedule import Series, Times
+    from jmapsync.formats.objects import Object, Patch
 
 TYPES: Final = {"VEVENT": "Event", "VTODO": "Task"}
 _FIELDS: Final = {"VEVENT": EVENT, "VTODO": TASK}

@@ -1,19 +1,151 @@
-"""The properties that convert one to one: a table (draft-ietf-calext-jscalendar-icalendar, sections of these names)."""
+"""Read and write dates, times and durations in the notations of iCalendar and JSCalendar (RFC 5545, 3.3; jscalendarbis, 1.5).
+
+The properties that convert one to one: a table (draft-ietf-calext-jscalendar-icalendar, sections of these names).
+"""
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from jmapsync.formats.ical.lines import escape, unescape
-from jmapsync.formats.ical.times import basic, common_duration, is_utc, to_utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from jmapsync.formats.codec import Object
     from jmapsync.formats.ical.kept import Reading, Writing
     from jmapsync.formats.ical.lines import Line
+    from jmapsync.formats.objects import Object
+
+_MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?", re.ASCII)
+_LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
+_SPAN = re.compile(
+    r"([+-]?)P(?:(\d{1,9})W)?(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?)?", re.ASCII
+)  # wider than both grammars: PT1H30S is met in files
+_EXACT_SPAN = re.compile(
+    r"P(?=[\dT])(?:\d{1,9}W|(?:\d{1,9}D)?(?:T(?:\d{1,9}H(?:\d{1,9}M(?:\d{1,9}S)?)?|\d{1,9}M(?:\d{1,9}S)?|\d{1,9}S))?)", re.ASCII
+)  # what both grammars allow
+MIDNIGHT: Final = "T00:00:00"
+DAY: Final = 86_400
+"""Seconds of a day."""
+
+
+def to_local(value: str) -> tuple[str, str] | None:
+    """Return a DATE or DATE-TIME as a LocalDateTime and its form: "date", "local" or "utc"; nothing for what is neither."""
+    match = _MOMENT.fullmatch(value.strip().upper())
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, zulu = match.groups()
+    local = f"{year}-{month}-{day}T{hour or '00'}:{minute or '00'}:{second or '00'}"
+    try:
+        datetime.fromisoformat(local)
+    except ValueError:
+        return None
+    return local, "date" if hour is None else "utc" if zulu else "local"
+
+
+def to_utc(value: str) -> str | None:
+    """Return a DATE-TIME as a UTCDateTime; one without a zone is taken as UTC, which the properties that use this demand."""
+    found = to_local(value)
+    return None if found is None or found[1] == "date" else f"{found[0]}Z"
+
+
+def is_local(value: object) -> bool:
+    """Tell whether a value is a LocalDateTime that exists."""
+    if not isinstance(value, str) or not _LOCAL.fullmatch(value):
+        return False
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+def is_utc(value: object) -> bool:
+    """Tell whether a value is a UTCDateTime."""
+    return isinstance(value, str) and value.endswith("Z") and is_local(value[:-1])
+
+
+def basic(local: str) -> str:
+    """Return a LocalDateTime or UTCDateTime as a DATE-TIME: `2024-01-02T03:04:05` is `20240102T030405`."""
+    return local.replace("-", "").replace(":", "")
+
+
+def basic_date(local: str) -> str:
+    """Return the DATE of a LocalDateTime."""
+    return local[:10].replace("-", "")
+
+
+def at(local: str) -> datetime:
+    """Return a LocalDateTime as a naive date-time."""
+    return datetime.fromisoformat(local)
+
+
+def shown(moment: datetime) -> str:
+    """Return a date-time as a LocalDateTime."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S") if moment.year > 999 else moment.isoformat()[:19]  # noqa: PLR2004  # strftime cuts zeros
+
+
+def shown_utc(moment: datetime) -> str:
+    """Return an aware date-time as a UTCDateTime."""
+    return f"{shown(moment.astimezone(UTC).replace(tzinfo=None))}Z"
+
+
+def days_between(first: str, last: str) -> int:
+    """Return the days from the date of one LocalDateTime to that of another."""
+    return (date.fromisoformat(last[:10]) - date.fromisoformat(first[:10])).days
+
+
+def span(value: object) -> tuple[int, int, int] | None:
+    """Return a duration of either notation as sign, nominal days and exact seconds; nothing where it is none, or has fractions."""
+    match = _SPAN.fullmatch(value) if isinstance(value, str) else None
+    if match is None or value[-1] in "PT":  # type: ignore[index]  # it is text where it matched
+        return None
+    sign, *parts = match.groups()
+    weeks, days, hours, minutes, seconds = (int(part or 0) for part in parts)
+    return -1 if sign == "-" else 1, weeks * 7 + days, hours * 3600 + minutes * 60 + seconds
+
+
+def duration(sign: int, days: int, seconds: int) -> str:
+    """Return a duration in the notation that both formats share."""
+    text = "-P" if sign < 0 else "P"
+    if days:
+        text += f"{days}D"
+    if seconds or not days:
+        hours, rest = divmod(seconds, 3600)
+        minutes, rest = divmod(rest, 60)
+        text += "T"
+        if hours:
+            text += f"{hours}H"
+        if minutes or (hours and rest):
+            text += f"{minutes}M"
+        if rest or not (hours or minutes):
+            text += f"{rest}S"
+    return text
+
+
+def common_duration(value: object, *, signed: bool = False) -> str | None:
+    """Return a duration of either format as text that both allow, unchanged where it is; nothing for what neither can express."""
+    if not isinstance(value, str):
+        return None
+    if _EXACT_SPAN.fullmatch(value):
+        return value
+    parts = span(value)
+    if parts is None or (parts[0] < 0 and not signed):
+        return None
+    if signed and value[0] == "-" and _EXACT_SPAN.fullmatch(value[1:]):
+        return value
+    return duration(*parts)
+
+
+def plus(local: str, days: int, seconds: int = 0) -> str | None:
+    """Return a LocalDateTime moved on the clock on the wall; nothing where it leaves the years that can be written."""
+    try:
+        return shown(at(local) + timedelta(days=days, seconds=seconds))
+    except OverflowError:
+        return None
+
 
 Read = "Callable[[str], object | None]"
 """Converts the value of a line; nothing where it has no counterpart."""

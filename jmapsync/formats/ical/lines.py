@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.objects import MalformedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

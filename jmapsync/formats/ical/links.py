@@ -8,16 +8,15 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from jmapsync.formats.ical.fields import write_uri
-from jmapsync.formats.ical.kept import extra, leave_unknown
-from jmapsync.formats.ical.keys import chosen, hashed, is_id
-from jmapsync.formats.ical.pointers import join
+from jmapsync.formats.ical.kept import chosen, extra, hashed, is_id, leave_unknown
+from jmapsync.formats.pointer import join
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jmapsync.formats.codec import Object
     from jmapsync.formats.ical.kept import Reading, Writing
     from jmapsync.formats.ical.lines import Line
+    from jmapsync.formats.objects import Object
 
 NAMES: Final = frozenset({"ATTACH", "IMAGE", "LINK", "URL"})
 _TITLES: Final = {"ATTACH": "FILENAME", "IMAGE": "FILENAME", "LINK": "LABEL", "URL": "LABEL"}

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jmapsync.formats.budget import Clock
+from jmapsync.formats.checks import Clock
 from jmapsync.formats.ical import jcal
+from jmapsync.formats.ical.fields import MIDNIGHT, basic, basic_date, to_local
 from jmapsync.formats.ical.lines import Component, Line, params_text
-from jmapsync.formats.ical.times import MIDNIGHT, basic, basic_date, to_local
-from jmapsync.formats.ical.vtimezones import vtimezone, years
-from jmapsync.formats.ical.zones import UTC_ZONE, is_zone, moved, zone_of_name, zone_of_rules
+from jmapsync.formats.ical.zones import UTC_ZONE, is_zone, moved, vtimezone, years, zone_of_name, zone_of_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from jmapsync.formats.codec import Object
     from jmapsync.formats.ical.kept import Reading, Writing
+    from jmapsync.formats.objects import Object
 
 
 class Moment(NamedTuple):

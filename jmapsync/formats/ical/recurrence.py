@@ -5,21 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from jmapsync.formats.ical import jcal
+from jmapsync.formats.ical.fields import at as moment_at
+from jmapsync.formats.ical.fields import basic, common_duration, duration, is_local, plus
 from jmapsync.formats.ical.kept import OF_CALENDAR, extra, keep_in
 from jmapsync.formats.ical.lines import Line
 from jmapsync.formats.ical.moments import as_of, read_moment
-from jmapsync.formats.ical.pointers import difference, join, patched, split
 from jmapsync.formats.ical.rules import Clock, is_same, read_rule, read_until, write_rule, write_until
 from jmapsync.formats.ical.schedule import seconds_between
-from jmapsync.formats.ical.times import at as moment_at
-from jmapsync.formats.ical.times import basic, common_duration, duration, is_local, plus
 from jmapsync.formats.ical.zones import UTC_ZONE
+from jmapsync.formats.patch import apply_fitting, diff
+from jmapsync.formats.pointer import join, split
 
 if TYPE_CHECKING:
-    from jmapsync.formats.codec import Object, Patch
     from jmapsync.formats.ical.kept import Reading, Writing
     from jmapsync.formats.ical.moments import Form, Source, Target
     from jmapsync.formats.ical.schedule import Series, Times
+    from jmapsync.formats.objects import Object, Patch
 
 _UNTIL: Final = "X-JMAPSYNC-UNTIL"
 """Notes the text of an UNTIL that does not come back from the LocalDateTime: another form, or the second of two equal times."""
@@ -158,7 +159,7 @@ def read_override(main: Object, instance: Object, lines: list[Line]) -> Patch:
     for name in FIXED:
         base.pop(name, None)
         after.pop(name, None)
-    patch = dict(difference(base, after))
+    patch = diff(base, after)
     for path in [path for path in patch if path.endswith("/calendarAddress")]:  # may not be patched: the participant is replaced
         names = split(path)
         if names[0] == "participants" and len(names) == 3:  # noqa: PLR2004
@@ -181,8 +182,10 @@ def keep_date(main: Object, at: str, series: Series) -> None:
 
 def instance_of(main: Object, at: str, patch: Patch) -> tuple[Object, Patch]:
     """Return the object of an override, and what of its patch could not be applied."""
-    allowed = {path: value for path, value in patch.items() if (split(path) or [""])[0] not in FIXED}
-    instance, failed = patched(base_of(main, at), allowed)
+    allowed = {path: value for path, value in patch.items() if path and split(path)[0] not in FIXED}
+    instance, failed = apply_fitting(base_of(main, at), allowed)
+    if "" in patch:
+        failed[""] = patch[""]  # in JSPTR the empty path is the whole object
     kept = instance.get("iCalendar")
     properties = kept.get("properties") if isinstance(kept, dict) else None
     names = (

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from jmapsync.formats.ical.times import MIDNIGHT, basic, basic_date, is_local, to_local
+from jmapsync.formats.ical.fields import MIDNIGHT, basic, basic_date, is_local, to_local
 from jmapsync.formats.ical.zones import UTC_ZONE, to_utc, to_zone
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
 
 _FREQUENCIES: Final = ("secondly", "minutely", "hourly", "daily", "weekly", "monthly", "yearly")
 _DAYS: Final = ("mo", "tu", "we", "th", "fr", "sa", "su")

@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.ical.fields import MIDNIGHT, at, common_duration, days_between, duration, is_local, plus, span
 from jmapsync.formats.ical.kept import extra
 from jmapsync.formats.ical.moments import Form, Moment, as_of, form_of, read_moment
 from jmapsync.formats.ical.rules import Clock
-from jmapsync.formats.ical.times import MIDNIGHT, at, common_duration, days_between, duration, is_local, plus, span
 from jmapsync.formats.ical.zones import UTC_ZONE, is_zone, to_utc, to_zone
+from jmapsync.formats.objects import MalformedError
 
 if TYPE_CHECKING:
-    from jmapsync.formats.codec import Object
     from jmapsync.formats.ical.kept import Reading, Writing
     from jmapsync.formats.ical.lines import Line
     from jmapsync.formats.ical.moments import Source, Target
+    from jmapsync.formats.objects import Object
 
 Times = dict[str, list["Line"]]
 """The lines of an entry that say when it is, by name."""

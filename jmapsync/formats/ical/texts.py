@@ -10,14 +10,14 @@ from jmapsync.formats.ical.fields import write_uri
 from jmapsync.formats.ical.kept import extra
 from jmapsync.formats.ical.lines import escape, params_text, split_text, unescape
 from jmapsync.formats.ical.places import is_derived
-from jmapsync.formats.ical.pointers import join
+from jmapsync.formats.pointer import join
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jmapsync.formats.codec import Object
     from jmapsync.formats.ical.kept import Reading, Writing
     from jmapsync.formats.ical.lines import Line
+    from jmapsync.formats.objects import Object
 
 _BREAK = re.compile(r"<(?:br|/p|/div|/li|/h[1-6]|/tr)\b[^>]*>", re.IGNORECASE)
 _HIDDEN = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)

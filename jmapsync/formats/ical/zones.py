@@ -1,6 +1,11 @@
 """Name time zones as the IANA database does, and convert between their local time and UTC.
 
 The rules come from the system's IANA database; the VTIMEZONE components of others are understood by the icalendar library.
+
+Write VTIMEZONE components of IANA zones, for the years that an object needs (RFC 5545, 3.6.5).
+
+Not by the icalendar library: what its 7.3 makes begins summer time an hour late (the onset is in the offset that it changes to,
+where the format wants the offset that it changes from), and lists each change of the clock of what recurs without end.
 """
 
 from __future__ import annotations
@@ -8,10 +13,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
-from jmapsync.formats.ical.times import at, shown
+from jmapsync.formats.ical.fields import at, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 UTC_ZONE: Final = "Etc/UTC"
 _SHAPE = re.compile(
@@ -129,3 +137,125 @@ def _candidates() -> tuple[str, ...]:
         dict.fromkeys(["Etc/UTC", *sorted(_names_of_windows().values(), key=lambda name: (not name.startswith("Europe/"), name))])
     )
     return (*known, *sorted(available_timezones() - set(known) - _NO_ZONES))
+
+
+FOREVER: Final = 2037
+"""The last year looked at for what recurs without end; what goes on regularly until then goes on."""
+_WEEK: Final = timedelta(days=7)
+_DAYS: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_REGULAR: Final = 12
+"""In how many years a rule by the day of the week has fallen on each of its seven days of the month, so that it is known."""
+_FIRST: Final = 1901
+"""No zone had an offset that programs can read before it had standard time."""
+
+
+class _State(NamedTuple):
+    """How the clock of a zone stands."""
+
+    offset: timedelta
+    name: str
+    is_dst: bool
+
+
+class _Change(NamedTuple):
+    """A change of the clock: its local time before it."""
+
+    onset: datetime
+    before: timedelta
+    after: _State
+
+
+def years(moments: Iterable[str], *, endless: bool) -> tuple[int, int]:
+    """Return the first and the last year that a VTIMEZONE has to cover, of the local times that an object names."""
+    found = [int(moment[:4]) for moment in moments]
+    first, last = min(found, default=FOREVER), max(found, default=FOREVER)
+    return max(first, _FIRST), max(last, FOREVER, first + _REGULAR + 1) if endless else max(last, _FIRST)
+
+
+@lru_cache(maxsize=4096)
+def vtimezone(tzid: str, first: int, last: int) -> tuple[str, ...]:
+    """Return the unfolded lines of the VTIMEZONE of an IANA zone, for the changes of some years; none for another name."""
+    info = zone_info(tzid)
+    if info is None:
+        return ()
+    begin = _state(info, datetime(first, 1, 1, tzinfo=UTC))
+    lines = ["BEGIN:VTIMEZONE", f"TZID:{tzid}", *_observance(datetime(first, 1, 1), begin.offset, begin, ())]  # noqa: DTZ001  # local time
+    kinds: dict[tuple[timedelta, _State], list[datetime]] = {}
+    for change in _changes(info, first, min(last, 9998)):
+        kinds.setdefault((change.before, change.after), []).append(change.onset)
+    for (before, after), onsets in kinds.items():
+        regular, rule = _rule(onsets, last)
+        single = onsets[: len(onsets) - regular]
+        if single:
+            lines.extend(
+                _observance(single[0], before, after, [f"RDATE:{','.join(map(_basic, single[1:]))}"] if single[1:] else ())
+            )
+        if regular:
+            lines.extend(_observance(onsets[-regular], before, after, [rule]))
+    return (*lines, "END:VTIMEZONE")
+
+
+def _state(info: ZoneInfo, instant: datetime) -> _State:
+    local = instant.astimezone(info)
+    return _State(local.utcoffset() or timedelta(), local.tzname() or "", (local.dst() or timedelta()) > timedelta())
+
+
+def _changes(info: ZoneInfo, first: int, last: int) -> Iterator[_Change]:
+    """Yield the changes of the clock of some years, in order. No zone changes its clock twice in a week."""
+    place, end = datetime(first, 1, 1, tzinfo=UTC), datetime(last + 1, 1, 1, tzinfo=UTC)
+    state = _state(info, place)
+    while place < end:
+        ahead = min(place + _WEEK, end)
+        later = _state(info, ahead)
+        if later != state:
+            low, high = place, ahead
+            while high - low > timedelta(seconds=1):
+                middle = low + timedelta(seconds=int((high - low).total_seconds()) // 2)
+                low, high = (middle, high) if _state(info, middle) == state else (low, middle)
+            yield _Change((high + state.offset).replace(tzinfo=None), state.offset, later)
+        place, state = ahead, later
+
+
+def _rule(onsets: list[datetime], last: int) -> tuple[int, str]:
+    """Return how many of the last changes follow one rule, by the day of the week, to the last year and beyond, and that rule."""
+    final, days, count = onsets[-1], {onsets[-1].day}, 0
+    for number, onset in enumerate(reversed(onsets)):
+        same = (onset.month, onset.weekday(), onset.time()) == (final.month, final.weekday(), final.time())
+        if not same or onset.year != last - number or max(*days, onset.day) - min(*days, onset.day) >= _WEEK.days:
+            break
+        days.add(onset.day)
+        count += 1
+    if count < _REGULAR or len(days) < _WEEK.days:
+        return 0, ""
+    day, low = _DAYS[final.weekday()], min(days)
+    if low % _WEEK.days == 1:
+        place = f"BYDAY={low // _WEEK.days + 1}{day}"
+    elif (final.replace(day=max(days)) + timedelta(days=1)).month != final.month:
+        place = f"BYDAY=-1{day}"
+    else:
+        place = f"BYMONTHDAY={','.join(map(str, sorted(days)))};BYDAY={day}"
+    return count, f"RRULE:FREQ=YEARLY;BYMONTH={final.month};{place}"
+
+
+def _observance(onset: datetime, before: timedelta, after: _State, more: Iterable[str]) -> list[str]:
+    name = "DAYLIGHT" if after.is_dst else "STANDARD"
+    return [
+        f"BEGIN:{name}",
+        f"DTSTART:{_basic(onset)}",
+        *more,
+        f"TZNAME:{after.name}",
+        f"TZOFFSETFROM:{_offset(before)}",
+        f"TZOFFSETTO:{_offset(after.offset)}",
+        f"END:{name}",
+    ]
+
+
+def _basic(moment: datetime) -> str:
+    return moment.isoformat().replace("-", "").replace(":", "")
+
+
+def _offset(offset: timedelta) -> str:
+    seconds = int(offset.total_seconds())
+    hours, rest = divmod(abs(seconds), 3600)
+    minutes, rest = divmod(rest, 60)
+    return f"{'-' if seconds < 0 else '+'}{hours:02}{minutes:02}" + (f"{rest:02}" if rest else "")

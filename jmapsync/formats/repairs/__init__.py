@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jmapsync.formats.instances import INSTANCES, instances
+from jmapsync.formats.objects import INSTANCES, instances
 from jmapsync.formats.repairs.cards import CARD_RULES, REWRITER_RULES
 from jmapsync.formats.repairs.schedules import SCHEDULE_RULES
 from jmapsync.formats.shapes import type_of
@@ -16,7 +16,7 @@ from jmapsync.formats.shapes import type_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
 
 
 def take_back(before: Object, after: Object) -> Object:

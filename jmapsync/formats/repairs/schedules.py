@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from jmapsync.formats.objects import at, same
-from jmapsync.formats.repairs.entries import entries, with_entry
+from jmapsync.formats.objects import entries, same, with_entry
+from jmapsync.formats.pointer import at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
 
 _UTC = "Etc/UTC"
 _MOMENTS = ("start", "due", "recurrenceId")

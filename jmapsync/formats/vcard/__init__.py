@@ -29,19 +29,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.contentline import Line, read_lines, write_lines
-from jmapsync.formats.vcard.patches import parse_pointer, settle
+from jmapsync.formats.objects import MalformedError
+from jmapsync.formats.pointer import parse
+from jmapsync.formats.vcard.jsprop import apply_pending
 from jmapsync.formats.vcard.reading import read_object
 from jmapsync.formats.vcard.writing import write_object
 
 if TYPE_CHECKING:
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
 
 Version = Literal["3.0", "4.0"]
 _BEGIN, _END = Line("BEGIN", "VCARD", {}), Line("END", "VCARD", {})
 
-__all__ = ["CardCodec", "Version", "read_card", "settle", "write_card"]
+__all__ = ["CardCodec", "Version", "apply_pending", "read_card", "write_card"]
 
 
 def read_card(data: bytes) -> Object:
@@ -54,7 +55,7 @@ def read_card(data: bytes) -> Object:
 
 
 def _points_to_name(line: Line) -> bool:
-    return parse_pointer(",".join(line.params.get("jsptr", ())))[:1] == ("name",)
+    return parse(",".join(line.params.get("jsptr", ())))[:1] == ("name",)
 
 
 def _with_edited_name(card: Object, lines: list[Line]) -> Object:

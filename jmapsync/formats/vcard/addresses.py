@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.contentline import Line, Params
+from jmapsync.formats.objects import MalformedError
 from jmapsync.formats.vcard.components import ADDRESS, Structured, read_components, write_components
 from jmapsync.formats.vcard.draft import TYPE_OF_CONTEXT, Draft, keyed, write_common
 from jmapsync.formats.vcard.names import read_phonetics, write_phonetics
@@ -14,7 +14,7 @@ from jmapsync.formats.vcard.state import CONTEXTS, Reading, read_common
 from jmapsync.formats.vcard.values import escape, is_uri, read_zone, unescape
 
 if TYPE_CHECKING:
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
 
 _CONTEXTS = {**CONTEXTS, "billing": "billing", "delivery": "delivery"}
 _TYPES = {**TYPE_OF_CONTEXT, "billing": "billing", "delivery": "delivery"}

@@ -22,8 +22,8 @@ from jmapsync.formats.vcard.values import (
 )
 
 if TYPE_CHECKING:
-    from jmapsync.formats.codec import Object
     from jmapsync.formats.contentline import Params
+    from jmapsync.formats.objects import Object
 
 KINDS = {"BDAY": "birth", "DEATHDATE": "death", "ANNIVERSARY": "wedding", "X-ANNIVERSARY": "wedding"}
 PLACES = {"BIRTHPLACE": "birth", "DEATHPLACE": "death"}

@@ -11,7 +11,7 @@ from jmapsync.formats.vcard.values import escape
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
 
 Tag = tuple[str, str]
 """What a line stands for: a property of the card and, in a map, a key."""

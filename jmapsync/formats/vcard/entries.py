@@ -11,8 +11,8 @@ from jmapsync.formats.vcard.values import escape, is_uri, read_number, read_stam
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jmapsync.formats.codec import Object
     from jmapsync.formats.contentline import Line, Params
+    from jmapsync.formats.objects import Object
 
 
 class Entry(NamedTuple):

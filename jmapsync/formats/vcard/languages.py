@@ -14,8 +14,8 @@ from jmapsync.formats.vcard.values import unescape
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jmapsync.formats.codec import Object, Patch
     from jmapsync.formats.contentline import Line
+    from jmapsync.formats.objects import Object, Patch
     from jmapsync.formats.vcard.state import Reading
 
 _SINGLE = frozenset({"FN", "N", "GRAMGENDER", *PLACES})

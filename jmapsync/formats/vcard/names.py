@@ -11,7 +11,7 @@ from jmapsync.formats.vcard.preserved import read_params, write_params
 from jmapsync.formats.vcard.values import escape, split, unescape
 
 if TYPE_CHECKING:
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
     from jmapsync.formats.vcard.components import Structured
     from jmapsync.formats.vcard.draft import Draft
     from jmapsync.formats.vcard.state import Reading

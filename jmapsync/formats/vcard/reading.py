@@ -6,13 +6,13 @@ import re
 import uuid
 from typing import TYPE_CHECKING
 
-from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.objects import MalformedError
 from jmapsync.formats.vcard.addresses import read_addresses
 from jmapsync.formats.vcard.anniversaries import APPLE_DATE, KINDS, PLACES, read_anniversary, read_place
 from jmapsync.formats.vcard.entries import ENTRIES, read_entry
+from jmapsync.formats.vcard.jsprop import filled_by, read_patch
 from jmapsync.formats.vcard.languages import Sorted, read_localizations, sort_languages
 from jmapsync.formats.vcard.names import read_legacy, read_names
-from jmapsync.formats.vcard.patches import filled_by, read_patch
 from jmapsync.formats.vcard.preserved import read_params
 from jmapsync.formats.vcard.relations import (
     MEMBER_3,
@@ -23,16 +23,15 @@ from jmapsync.formats.vcard.relations import (
     read_organization,
     read_related,
 )
-from jmapsync.formats.vcard.resources import NAMES, read_resource
-from jmapsync.formats.vcard.services import CYRUS_PROFILE, OLD_PROFILE, OLD_SERVICES, PROFILE, read_service
+from jmapsync.formats.vcard.resources import CYRUS_PROFILE, NAMES, OLD_PROFILE, OLD_SERVICES, PROFILE, read_resource, read_service
 from jmapsync.formats.vcard.state import Reading
 from jmapsync.formats.vcard.values import read_stamp, unescape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jmapsync.formats.codec import Object
     from jmapsync.formats.contentline import Line
+    from jmapsync.formats.objects import Object
 
 KINDS_OF_CARD = frozenset({"individual", "group", "org", "location", "device", "application"})
 """RFC 9553, 2.1.4."""

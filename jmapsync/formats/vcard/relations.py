@@ -11,7 +11,7 @@ from jmapsync.formats.vcard.state import Reading, read_common
 from jmapsync.formats.vcard.values import escape, is_uri, split, texts, unescape, uri_value
 
 if TYPE_CHECKING:
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
 
 RELATIONS = frozenset(
     {

@@ -11,10 +11,11 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jmapsync.formats.vcard.patches import Path, localized
+from jmapsync.formats.patch import localized
 
 if TYPE_CHECKING:
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
+    from jmapsync.formats.pointer import Path
     from jmapsync.formats.vcard.draft import Draft, Tag
     from jmapsync.formats.vcard.values import Json
 

@@ -11,8 +11,8 @@ from jmapsync.formats.vcard.values import read_number, unescape
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jmapsync.formats.codec import Object
     from jmapsync.formats.contentline import Line
+    from jmapsync.formats.objects import Object
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}\Z")
 _APPLE_LABEL = re.compile(r"_\$!<(.*)>!\$_\Z", re.DOTALL)

@@ -6,24 +6,25 @@ import binascii
 import re
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.contentline import Line
+from jmapsync.formats.objects import MalformedError
+from jmapsync.formats.patch import localized
+from jmapsync.formats.pointer import parse
 from jmapsync.formats.vcard.addresses import write_address
 from jmapsync.formats.vcard.anniversaries import write_anniversaries
 from jmapsync.formats.vcard.draft import Draft, Tag
 from jmapsync.formats.vcard.entries import write_entry
+from jmapsync.formats.vcard.jsprop import write_patch
 from jmapsync.formats.vcard.names import is_derived, write_name
-from jmapsync.formats.vcard.patches import localized, parse_pointer, write_patch
 from jmapsync.formats.vcard.preserved import write_params, write_property
 from jmapsync.formats.vcard.reading import KINDS_OF_CARD, is_kind, read_object
 from jmapsync.formats.vcard.relations import write_keywords, write_members, write_organization, write_related
 from jmapsync.formats.vcard.residue import find_residue
-from jmapsync.formats.vcard.resources import write_resource
-from jmapsync.formats.vcard.services import write_service
+from jmapsync.formats.vcard.resources import write_resource, write_service
 from jmapsync.formats.vcard.values import Json, escape, is_uri, unescape, uri_value, write_stamp
 
 if TYPE_CHECKING:
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
 
 _MAPS = (
     *("nicknames", "organizations", "titles", "phones", "emails", "addresses", "onlineServices", "links", "media"),
@@ -208,7 +209,7 @@ def _write_language(draft: Draft, language: str, patch: Json) -> None:
 def _touched(patch: Object, other: Object) -> list[Tag]:
     found: dict[Tag, None] = {}
     for pointer in patch:
-        path = parse_pointer(pointer)
+        path = parse(pointer)
         if path[0] == "name":
             found["name", ""] = None
         elif path[:2] == ("speakToAs", "grammaticalGender"):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import JmapsyncError, LocalError, NetworkError, Remedy, Scope, ServerError, SignInError
-from jmapsync.formats.lines import digest_of
+from jmapsync.formats.message import digest_of
 from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download, get_blobs
 from jmapsync.jmap.failures import MethodError
 from jmapsync.storage.jmap.concurrent import together

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from jmapsync.formats.flags import valid_keyword
+from jmapsync.formats.pointer import escape
 from jmapsync.jmap.wire import Call, Ref
 from jmapsync.planner.model import Version
 from jmapsync.storage.jmap.decoding import Listed, listed
@@ -198,16 +199,11 @@ def utc_date(stamp: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(stamp))
 
 
-def pointer(word: str) -> str:
-    """Escape one part of a patch path (RFC 6901)."""
-    return word.replace("~", "~0").replace("/", "~1")
-
-
 def patch(add_tags: Iterable[str], drop_tags: Iterable[str], add_homes: Iterable[str], drop_homes: Iterable[str]) -> dict[str, Any]:
     """Return the patch that changes these keywords and mailboxes and leaves others' changes alone (RFC 8620, 5.3)."""
     return {
-        **{f"keywords/{pointer(word)}": True for word in sorted(add_tags)},
-        **{f"keywords/{pointer(word)}": None for word in sorted(drop_tags)},
-        **{f"mailboxIds/{pointer(box)}": True for box in sorted(add_homes)},
-        **{f"mailboxIds/{pointer(box)}": None for box in sorted(drop_homes)},
+        **{f"keywords/{escape(word)}": True for word in sorted(add_tags)},
+        **{f"keywords/{escape(word)}": None for word in sorted(drop_tags)},
+        **{f"mailboxIds/{escape(box)}": True for box in sorted(add_homes)},
+        **{f"mailboxIds/{escape(box)}": None for box in sorted(drop_homes)},
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jmapsync.formats.flags import STANDARD, TRASHED, KeywordTable, letters
-from jmapsync.formats.lines import Form
+from jmapsync.formats.message import Form
 from jmapsync.planner.model import Tags, Version
 
 if TYPE_CHECKING:

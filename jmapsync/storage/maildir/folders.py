@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from jmapsync.formats.names import seen_path
-from jmapsync.formats.patterns import EVERYTHING, Patterns, above
-from jmapsync.formats.utf7 import from_utf7
-from jmapsync.kinds.mail import MAIL
+from jmapsync.formats.names import EVERYTHING, Patterns, above, from_utf7, seen_path
+from jmapsync.kinds import MAIL
 from jmapsync.ledger.notes import BOXES, OUTSIDE
 from jmapsync.storage.maildir.file_names import INBOX, PARTS
 from jmapsync.storage.maildir.tree import is_filled_by_offlineimap, is_mbsync, name_of

@@ -8,9 +8,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jmapsync.formats.lines import Form, Measure, measure
-from jmapsync.formats.marks import LONGEST_HEADER, has_marks, has_tuid, without_marks, without_tuid
-from jmapsync.kinds.mail import MAIL
+from jmapsync.formats.message import LONGEST_HEADER, Form, Measure, has_marks, has_tuid, measure, without_marks, without_tuid
+from jmapsync.kinds import MAIL
 from jmapsync.ledger import Place
 from jmapsync.opening import open_regular
 from jmapsync.planner.model import NO_TAGS

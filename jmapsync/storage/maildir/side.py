@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from jmapsync.errors import LayoutError, LocalError, Remedy
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.labels import HEAD
-from jmapsync.formats.lines import Form, Measure, measure, to_wire
-from jmapsync.formats.patterns import EVERYTHING, Patterns
+from jmapsync.formats.message import Form, Measure, measure, to_wire
+from jmapsync.formats.names import EVERYTHING, Patterns
 from jmapsync.opening import open_regular
 from jmapsync.planner.model import Verb
 from jmapsync.storage.files.disk_errors import reason, refused

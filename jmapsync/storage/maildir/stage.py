@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jmapsync.formats.lines import Form, digest_of, measure, to_disk
+from jmapsync.formats.message import Form, digest_of, measure, to_disk
 from jmapsync.storage.maildir.identify import iterate_chunks
 
 if TYPE_CHECKING:

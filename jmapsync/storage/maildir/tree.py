@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError
 from jmapsync.formats.flags import KeywordTable
-from jmapsync.formats.known_rewrites import is_offlineimap
+from jmapsync.formats.message import is_offlineimap
 from jmapsync.formats.names import KEPT, KEYWORDS, LONGEST, LOST_AND_FOUND, NESTED, TOP, escape, fold, unescape, unique
-from jmapsync.kinds.mail import MAIL
+from jmapsync.kinds import MAIL
 from jmapsync.ledger.notes import BARE
 from jmapsync.opening import open_directory, read_regular
 from jmapsync.storage.files.atomic import GROUP, prepare, replace_text, sync_directories, sync_files, unfinished_name

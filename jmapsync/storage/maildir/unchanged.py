@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from jmapsync.formats.names import KEYWORDS
-from jmapsync.kinds.mail import MAIL
+from jmapsync.kinds import MAIL
 from jmapsync.ledger import Listed
 from jmapsync.ledger.notes import SETTLED
 from jmapsync.storage.files.directory_stamps import NONE, are_exact, is_directory, is_old, mtime_in, stamp_at, stamp_of

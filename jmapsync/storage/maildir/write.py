@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import Remedy
 from jmapsync.formats.flags import letters
-from jmapsync.formats.known_rewrites import is_offlineimap
-from jmapsync.formats.lines import Form
-from jmapsync.formats.marks import without_marks, without_tuid
+from jmapsync.formats.message import Form, is_offlineimap, without_marks, without_tuid
 from jmapsync.formats.names import fold
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Verb, Version

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from jmapsync.formats.encoding import encode
+from jmapsync.formats.objects import encode
 from jmapsync.planner.model import Version
 from jmapsync.storage.files.file_state import printable
 from jmapsync.storage.files.scan import Changes, Entry, has_changed, scan

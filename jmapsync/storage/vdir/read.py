@@ -8,9 +8,8 @@ import time
 import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
-from jmapsync.formats.codec import MalformedError
-from jmapsync.formats.encoding import encode
 from jmapsync.formats.large_data import bring_back, set_aside
+from jmapsync.formats.objects import MalformedError, encode
 from jmapsync.opening import open_regular
 from jmapsync.storage.files.file_state import QUIET, is_text, printable, state_of
 from jmapsync.storage.port import Trouble
@@ -18,7 +17,8 @@ from jmapsync.storage.port import Trouble
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jmapsync.formats.codec import Codec, Object
+    from jmapsync.formats.codec import Codec
+    from jmapsync.formats.objects import Object
     from jmapsync.storage.files.file_state import State
     from jmapsync.storage.files.scan import Entry
     from jmapsync.storage.vdir.tree import Tree

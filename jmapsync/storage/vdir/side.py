@@ -9,12 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import LocalError, Remedy
-from jmapsync.formats.codec import MalformedError
-from jmapsync.formats.encoding import encode
 from jmapsync.formats.large_data import set_aside
-from jmapsync.kinds.calendars import CALENDARS
-from jmapsync.kinds.contacts import CONTACTS
-from jmapsync.kinds.tasks import TASKS
+from jmapsync.formats.objects import MalformedError, encode
+from jmapsync.kinds import CALENDARS, CONTACTS, TASKS
 from jmapsync.planner.model import Verb
 from jmapsync.storage.files.disk_errors import reason, refused
 from jmapsync.storage.files.filesystem import file_system_of
@@ -32,8 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
-    from jmapsync.formats.codec import Codec, Object
-    from jmapsync.formats.lines import Measure
+    from jmapsync.formats.codec import Codec
+    from jmapsync.formats.message import Measure
+    from jmapsync.formats.objects import Object
     from jmapsync.ledger import Ledger, Place
     from jmapsync.planner.model import Order
     from jmapsync.storage.files.file_state import State

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import Remedy
-from jmapsync.formats.codec import MalformedError
-from jmapsync.formats.encoding import encode, holds_data
 from jmapsync.formats.large_data import set_aside
 from jmapsync.formats.names import fold
+from jmapsync.formats.objects import MalformedError, encode, holds_data
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.files.atomic import give_name, sync_directories, sync_files
@@ -32,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from jmapsync.errors import LocalError
-    from jmapsync.formats.codec import Codec, Object
+    from jmapsync.formats.codec import Codec
+    from jmapsync.formats.objects import Object
     from jmapsync.storage.vdir.tree import Tree
 
 

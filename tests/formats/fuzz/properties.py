@@ -6,20 +6,20 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.formats import canonical, conversion, cyruscontact, jscalendar1, patch
+from jmapsync.formats import canonical, codec, cyruscontact, jscalendar1, merge
 from jmapsync.formats import large_data as setaside
-from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.ical.kept import WON
-from jmapsync.formats.instances import instances
-from jmapsync.formats.objects import apply
+from jmapsync.formats.objects import MalformedError, instances
+from jmapsync.formats.patch import apply
 from jmapsync.formats.repairs import take_back
 from jmapsync.formats.shapes import REFERENCES, type_of
 
 if TYPE_CHECKING:
-    from jmapsync.formats.codec import Codec, Object
+    from jmapsync.formats.codec import Codec
+    from jmapsync.formats.objects import Object
 
-CARDS: dict[str, Codec] = {"3.0": conversion.cards("3.0"), "4.0": conversion.cards("4.0")}
-SCHEDULES: dict[str, Codec] = {"Event": conversion.schedules("Event"), "Task": conversion.schedules("Task")}
+CARDS: dict[str, Codec] = {"3.0": codec.cards("3.0"), "4.0": codec.cards("4.0")}
+SCHEDULES: dict[str, Codec] = {"Event": codec.schedules("Event"), "Task": codec.schedules("Task")}
 WIDTH = 75
 """Octets of the longest line of a file."""
 
@@ -130,10 +130,10 @@ def check_edit(codec: Codec, before: Object, after: Object) -> None:
     take_back(before, aligned)
     patched = apply(before, canonical.changes(before, aligned))
     _same(codec, aligned, patched, "the patch does not make the object after of the one before")
-    patch.missing(canonical.changes(before, after), after)
-    patch.merge(before, after, before, before)
-    patch.merge(before, before, before, after)
-    merged = patch.merge(before, after, after, before)
+    merge.missing(canonical.changes(before, after), after)
+    merge.merge(before, after, before, before)
+    merge.merge(before, before, before, after)
+    merged = merge.merge(before, after, after, before)
     apply(before, merged.patch)
     bare, data = setaside.set_aside(after)
     _same(codec, after, setaside.bring_back(bare, data.get), "data that was set aside does not come back")

@@ -18,15 +18,14 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.formats.codec import MalformedError
-from jmapsync.formats.instances import INSTANCES, gathered, instances
+from jmapsync.formats.objects import INSTANCES, MalformedError, gathered, instances
 from tests.formats.fuzz.mutations import spoil, spoil_object
 from tests.formats.fuzz.properties import check_file, check_object, read_any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
     from tests.formats.fuzz.seeds import Seeds
 
 LONGEST = 5.0

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import recurring_ical_events
 from icalendar import Calendar
 
-from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.ical import read_calendar, write_calendar
+from jmapsync.formats.objects import MalformedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jmapsync.formats.canonical import sense
-from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.ical import read_calendar, write_calendar
+from jmapsync.formats.objects import MalformedError
 
 BERLIN = "DTSTART;TZID=Europe/Berlin:20260105T100000"
 

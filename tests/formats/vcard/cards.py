@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jmapsync.formats.vcard.residue import plain
 
 if TYPE_CHECKING:
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
     from jmapsync.formats.vcard.values import Json
 
 UID = "urn:uuid:03a0e51f-d1aa-4385-8a53-e29025acd8af"

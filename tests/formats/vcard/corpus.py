@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jmapsync.formats.canonical import sense
-from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.objects import MalformedError
 from jmapsync.formats.vcard import read_card, write_card
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jmapsync.formats.vcard import read_card, settle, write_card
-from jmapsync.formats.vcard.patches import localized
+from jmapsync.formats.patch import localized
+from jmapsync.formats.vcard import apply_pending, read_card, write_card
 
 from .cards import card, lines_of, vcard
 
@@ -48,9 +48,9 @@ def test_what_missed_its_place_finds_it_when_keys_are_chosen_again() -> None:
     edited = write_card(stored, "4.0").replace(b";PROP-ID=p1", b"")
     read = read_card(edited)
     assert read["phones"] == {"PHONE-1": {"number": "1"}}
-    assert settle(read) is not read
-    assert settle(read) == read
-    assert settle({**read, "phones": {"p1": {"number": "1"}}}) == stored
+    assert apply_pending(read) is not read
+    assert apply_pending(read) == read
+    assert apply_pending({**read, "phones": {"p1": {"number": "1"}}}) == stored
 
 
 def test_a_part_of_a_name_that_n_cannot_hold_is_not_written_into_n() -> None:

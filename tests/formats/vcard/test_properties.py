@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import vobject
 from hypothesis import given
 
-from jmapsync.formats.codec import MalformedError
+from jmapsync.formats.objects import MalformedError
 from jmapsync.formats.vcard import CardCodec, read_card, write_card
 
 from .cards import lines_of, meaning, unkeyed
 from .strategies import cards, few, junk, vcards
 
 if TYPE_CHECKING:
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
 
 
 @given(few)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from jmapsync.formats.patch import localized
 from jmapsync.formats.vcard import read_card, write_card
-from jmapsync.formats.vcard.patches import localized
 
 from .cards import card, meaning
 

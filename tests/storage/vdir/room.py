@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from jmapsync.formats.patterns import EVERYTHING
-from jmapsync.kinds.calendars import CALENDARS
+from jmapsync.formats.names import EVERYTHING
+from jmapsync.kinds import CALENDARS
 from jmapsync.ledger import Ledger, Place, Record
 from jmapsync.planner import Side
 from jmapsync.planner.model import NO_TAGS, NOTHING, Order, Verb, Version
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from jmapsync.formats.codec import Codec, Object
+    from jmapsync.formats.codec import Codec
+    from jmapsync.formats.objects import Object
 
 
 def item(uid: str = "one", title: str = "One", **more: Any) -> Object:  # noqa: ANN401 - JSON

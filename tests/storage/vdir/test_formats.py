@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.formats.conversion import cards, schedules
+from jmapsync.formats.codec import cards, schedules
 from jmapsync.storage.port import Outcome
 from tests.storage.vdir.room import Room, assert_silent, rest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
 
 PHOTO = "data:image/jpeg;base64," + "QUJD" * 500
 CARD: Object = {

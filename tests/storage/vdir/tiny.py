@@ -6,11 +6,11 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.large_data import set_aside
+from jmapsync.formats.objects import MalformedError
 
 if TYPE_CHECKING:
-    from jmapsync.formats.codec import Object, Patch
+    from jmapsync.formats.objects import Object, Patch
 
 
 class Tiny:

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.app.account import AccountRun, Sides
 from jmapsync.app.sides import CAPABILITIES
-from jmapsync.formats.conversion import FileCodec, cards, schedules
+from jmapsync.formats.codec import FileCodec, cards, schedules
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
-from jmapsync.kinds.calendars import CALENDARS
-from jmapsync.kinds.contacts import CONTACTS
-from jmapsync.kinds.tasks import TASKS
+from jmapsync.kinds import CALENDARS, CONTACTS, TASKS
 from jmapsync.ledger import AccountLock, Ledger, Shelved
 from jmapsync.planner import Limits
 from jmapsync.storage.jmap.objects import ObjectSide, dialect_for

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.demo import DemoServer
-from jmapsync.formats.conversion import cards
+from jmapsync.formats.codec import cards
 from tests.sync.objects.desk import Desk, change
 from tests.sync.objects.samples import card
 

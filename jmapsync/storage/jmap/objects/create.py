@@ -19,7 +19,7 @@ from jmapsync.storage.port import Job, Outcome, Receipt
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
     from jmapsync.storage.jmap.objects.get import Reader
     from jmapsync.storage.jmap.objects.sending import Sender
 

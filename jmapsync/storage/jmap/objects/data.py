@@ -16,7 +16,7 @@ from jmapsync.storage.jmap.objects.forms import BLOB, strings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 from jmapsync.errors import UnsupportedError
 from jmapsync.formats import jscalendar1, stalwart
 from jmapsync.formats.align import likely_keys, with_keys
-from jmapsync.formats.codec import MalformedError
 from jmapsync.formats.cyruscontact import contact_changes, group_changes, to_contact, to_group
 from jmapsync.formats.hints import renewing
-from jmapsync.formats.objects import UnfitPatchError, apply, diff
+from jmapsync.formats.objects import MalformedError
+from jmapsync.formats.patch import UnfitPatchError, apply, diff
 from jmapsync.storage.jmap.objects.forms import normal, patch_with_blob_ids, with_blob_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from jmapsync.formats.codec import Object, Patch
+    from jmapsync.formats.objects import Object, Patch
     from jmapsync.jmap.session import Account, Session
 
 CONTACTS = "urn:ietf:params:jmap:contacts"

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from jmapsync.formats.align import likely_keys, with_keys
 from jmapsync.formats.canonical import canonical
 from jmapsync.formats.large_data import set_aside
-from jmapsync.formats.objects import apply, at, diff, escape, tokens
+from jmapsync.formats.patch import apply, diff
+from jmapsync.formats.pointer import at, escape, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from jmapsync.formats.codec import Object, Patch
+    from jmapsync.formats.objects import Object, Patch
 
 BLOB = "urn:jmapsync:blob:"
 ASIDE = "urn:jmapsync:sha-256:"
@@ -93,7 +94,7 @@ def patch_with_blob_ids(patch: Patch, given: Object, place: str, blobs: Mapping[
     """Return a patch as the server takes it, where an entry of its object `given` has its bytes as a blob or as a URI, not both."""
     result: Patch = {}
     for path, value in patch.items():
-        *above, last = tokens(path)
+        *above, last = split(path)
         parent = "/".join(map(escape, above))
         held = at(given, parent) if above else None
         blob_id = _blob_id(value, blobs) if last == place and above else None

@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import webcolors
 
-from jmapsync.formats.budget import check_object
-from jmapsync.formats.codec import MalformedError
-from jmapsync.formats.encoding import encode, holds_data
-from jmapsync.formats.instances import gathered, instances
+from jmapsync.formats.checks import check_object, flaw
 from jmapsync.formats.large_data import set_aside
-from jmapsync.formats.objects import words
-from jmapsync.formats.validity import flaw
+from jmapsync.formats.objects import MalformedError, encode, gathered, holds_data, instances
+from jmapsync.formats.pointer import describe
 from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download
 from jmapsync.jmap.failures import MethodError, RequestError
 from jmapsync.jmap.shapes import UNREADABLE
@@ -30,7 +27,8 @@ from jmapsync.storage.port import Folder, Seen, Trouble
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jmapsync.formats.codec import Codec, Object
+    from jmapsync.formats.codec import Codec
+    from jmapsync.formats.objects import Object
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account, Limits
     from jmapsync.storage.jmap.objects.dialect import Dialect
@@ -237,7 +235,7 @@ class Reader:
             check_object(given)
             item = self.dialect.up(given)
             if wrong := flaw(item):
-                raise MalformedError(f"the server's {words(wrong)} of it is malformed")
+                raise MalformedError(f"the server's {describe(wrong)} of it is malformed")
             return item
         if id_ in found.files:
             return self._codec.read(found.files[id_])

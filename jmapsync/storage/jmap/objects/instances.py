@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.formats.codec import MalformedError
-from jmapsync.formats.encoding import encode
-from jmapsync.formats.instances import gathered, instances
+from jmapsync.formats.objects import MalformedError, encode, gathered, instances
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.wire import Call
 from jmapsync.storage.jmap.objects.answer import Found
@@ -14,7 +12,7 @@ from jmapsync.storage.jmap.objects.answer import Found
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
     from jmapsync.storage.jmap.objects.get import Reader
 
 _INSTANCES = "instances/"

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import OutcomeUnknownError, Remedy
-from jmapsync.formats.codec import MalformedError
-from jmapsync.formats.instances import INSTANCES, instances
-from jmapsync.formats.objects import escape, tokens
+from jmapsync.formats.objects import INSTANCES, MalformedError, instances
+from jmapsync.formats.pointer import escape, split
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
@@ -23,7 +22,7 @@ from jmapsync.storage.port import Job, Outcome, Receipt
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from jmapsync.formats.codec import Object, Patch
+    from jmapsync.formats.objects import Object, Patch
     from jmapsync.storage.jmap.objects.answer import Found
     from jmapsync.storage.jmap.objects.get import Reader
     from jmapsync.storage.jmap.objects.sending import Sender
@@ -185,7 +184,7 @@ class InstanceSetter:
         held = instances(json.loads(job.held or b"{}"))
         inner: dict[str, Patch] = {}
         for path, value in (job.patch or {}).items():
-            name, *rest = tokens(path)
+            name, *rest = split(path)
             if name != INSTANCES or not rest:
                 raise UnsentError.refused(job, "its file holds the series itself now, and the server holds instances of it")
             key = rest[0]

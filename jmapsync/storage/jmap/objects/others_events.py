@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.formats.objects import apply, tokens, words
+from jmapsync.formats.patch import apply
+from jmapsync.formats.pointer import describe, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jmapsync.formats.codec import Object, Patch
+    from jmapsync.formats.objects import Object, Patch
 
 PER_USER = frozenset({"keywords", "color", "freeBusyStatus", "useDefaultAlerts", "alerts"})
 ANSWER = frozenset({"participationStatus", "expectReply"})
@@ -22,7 +23,7 @@ _STAMPS = frozenset({"created", "updated", "sequence", "prodId"})
 def beyond_rights(patch: Patch, held: Object, mine: frozenset[str]) -> list[str]:
     """Return in words what a patch of a normal form changes that is not the user's, who has the calendar addresses `mine`."""
     after = apply(held, patch)
-    return sorted({words("/".join(path)) for path in _changed(held, after) if not _is_own(path, held, mine)})
+    return sorted({describe("/".join(path)) for path in _changed(held, after) if not _is_own(path, held, mine)})
 
 
 def _is_own(path: tuple[str, ...], held: Object, mine: frozenset[str]) -> bool:
@@ -50,7 +51,7 @@ def _changed(before: Object, after: Object) -> Iterator[tuple[str, ...]]:
                     yield (name,)  # an occurrence more or less
                 whole = (_map(one), _map(other))
                 yield from (
-                    tuple(tokens(path)) for path in whole[0].keys() | whole[1].keys() if whole[0].get(path) != whole[1].get(path)
+                    tuple(split(path)) for path in whole[0].keys() | whole[1].keys() if whole[0].get(path) != whole[1].get(path)
                 )
         else:
             yield (name,)

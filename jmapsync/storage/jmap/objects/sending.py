@@ -9,8 +9,9 @@ import msgspec
 from msgspec.structs import replace
 
 from jmapsync.errors import JmapsyncError, LocalError, NetworkError, Remedy, SignInError
-from jmapsync.formats.codec import MalformedError
-from jmapsync.formats.objects import apply, tokens
+from jmapsync.formats import pointer
+from jmapsync.formats.objects import MalformedError
+from jmapsync.formats.patch import apply
 from jmapsync.jmap.failures import MethodError, RequestError, SetError
 from jmapsync.jmap.wire import Call, split
 from jmapsync.planner.model import Verb
@@ -23,7 +24,7 @@ from jmapsync.storage.port import Job, Outcome, Receipt
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jmapsync.formats.codec import Object, Patch
+    from jmapsync.formats.objects import Object, Patch
     from jmapsync.storage.jmap.objects.data import Data
     from jmapsync.storage.jmap.objects.get import Reader
 
@@ -165,7 +166,7 @@ class Sender:
         member, order = self._reader.dialect.member, job.order
         paths: dict[str, Any] = {}
         for box, key in sorted(self._reader.keys.items()):
-            name = box.replace("~", "~0").replace("/", "~1")
+            name = pointer.escape(box)
             if key in order.added_homes:
                 paths[f"{member}/{name}"] = True
             elif key in order.removed_homes:
@@ -191,7 +192,7 @@ class Sender:
             self._reader.dialect = self._reader.dialect.stalwart
             return True
         refers = '"blobId":' in str(msgspec.json.encode(one.body), "utf-8")
-        if refers and not self._reader.dialect.uploads and any(_HOLDS_DATA & set(tokens(path)) for path in error.properties):
+        if refers and not self._reader.dialect.uploads and any(_HOLDS_DATA & set(pointer.split(path)) for path in error.properties):
             self._inline = True
             return True
         return False
@@ -210,7 +211,7 @@ class Sender:
                 whole = apply(given, one.body)
             except MalformedError:
                 return None
-            whole = {name: whole.get(name) for name in {tokens(path)[0] for path in one.body}}
+            whole = {name: whole.get(name) for name in {pointer.split(path)[0] for path in one.body}}
             return None if whole == one.body else Sent(one.job, whole, narrowed=one.narrowed + 1)
         if error.type != "invalidProperties":
             return None

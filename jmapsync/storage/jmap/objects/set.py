@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from jmapsync.errors import Remedy
-from jmapsync.formats.codec import MalformedError
-from jmapsync.formats.instances import INSTANCES
-from jmapsync.formats.objects import escape
+from jmapsync.formats.objects import INSTANCES, MalformedError
+from jmapsync.formats.pointer import escape
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
@@ -33,7 +32,7 @@ from jmapsync.storage.port import Job, Outcome, Receipt
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jmapsync.formats.codec import Object, Patch
+    from jmapsync.formats.objects import Object, Patch
     from jmapsync.jmap.wire import Response
     from jmapsync.storage.jmap.objects.data import Data
     from jmapsync.storage.jmap.objects.get import Reader

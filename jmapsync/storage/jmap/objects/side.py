@@ -6,8 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import Remedy
-from jmapsync.formats.codec import MalformedError
-from jmapsync.formats.encoding import encode
+from jmapsync.formats.objects import MalformedError, encode
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.hosts import Origin
 from jmapsync.planner.model import Verb
@@ -23,7 +22,8 @@ from jmapsync.storage.port import Body
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
-    from jmapsync.formats.codec import Codec, Object
+    from jmapsync.formats.codec import Codec
+    from jmapsync.formats.objects import Object
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
     from jmapsync.ledger import Record

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from msgspec.structs import replace
 
-from jmapsync.formats.conversion import cards, schedules
+from jmapsync.formats.codec import cards, schedules
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
 from jmapsync.ledger import Record
@@ -22,7 +22,8 @@ from jmapsync.storage.port import Body, Folder, Job, Observation, Outcome, Recei
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Collection, Iterable
 
-    from jmapsync.formats.codec import Codec, Object, Patch
+    from jmapsync.formats.codec import Codec
+    from jmapsync.formats.objects import Object, Patch
     from jmapsync.jmap.session import Account
 
 CARD: dict[str, Any] = {"@type": "Card", "version": "1.0"}

@@ -8,7 +8,7 @@ import pytest
 
 from jmapsync.demo import DemoServer
 from jmapsync.demo.dialect import CYRUS_CALENDARS
-from jmapsync.formats.instances import INSTANCES, gathered, instances
+from jmapsync.formats.objects import INSTANCES, gathered, instances
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
 from jmapsync.storage.port import Outcome

@@ -1,4 +1,9 @@
-"""Find what in a card, event or task has another type than JSContact or JSCalendar gives it.
+"""Bound the work of a conversion by what is counted beforehand: lines, values, nesting, occurrences and changes of the clock.
+
+Every count is of the input alone, so the same file is always taken or always refused, on any machine. The bounds lie far above what
+people and programs write, and low enough that a conversion, a comparison and a merge take seconds at most.
+
+Find what in a card, event or task has another type than JSContact or JSCalendar gives it.
 
 Else a number where a text belongs would be written to the file in some form, and the text that it stands for be taken for deleted.
 Properties that no table names are anybody's, and may be anything.
@@ -6,14 +11,114 @@ Properties that no table names are anybody's, and may be anything.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
+from jmapsync.formats.objects import MalformedError
 from jmapsync.formats.shapes import LIST, NAMED, ONE, PARTS, Part, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from jmapsync.formats.codec import Object
+    from jmapsync.formats.objects import Object
+
+LINES: Final = 50_000
+"""Unfolded lines of a file."""
+VALUES: Final = 50_000
+"""Values of an object: texts, numbers, and the objects and arrays that hold them."""
+DEPTH: Final = 64
+"""Objects and arrays inside each other."""
+OVERRIDES: Final = 5_000
+"""Occurrences of a series that differ, which are objects of their own."""
+CHANGES: Final = 10_000
+"""Changes of the clock that the VTIMEZONEs of a file are worked out to: what Outlook writes begins in 1601 and has some 900."""
+_PERIODS: Final = {"YEARLY": 1, "MONTHLY": 12, "WEEKLY": 53, "DAILY": 366}
+_WEEKS_OF_A_MONTH: Final = 5
+_FIRST: Final = 1970
+_YEARS_AHEAD: Final = 4
+"""Years after an object begins that a zone is known by (formats.ical.zones)."""
+_SEARCH: Final = 2_000
+_PLAIN = re.compile(
+    r"FREQ=\w+|UNTIL=\w+|WKST=\w\w|INTERVAL=1|BYMONTH=\d{1,2}|BYDAY=(?:[+-]?[1-4])?[A-Z]{2}|BYMONTHDAY=(?:-1|[12]?\d)(?:,[12]?\d)*"
+)
+"""The parts of a rule that falls in every year, as those of all time zones do."""
+_FOLDED = re.compile(rb"\n[ \t]")
+
+
+def check_file(data: bytes) -> None:
+    """Raise MalformedError for a file with more lines than are converted."""
+    if data.count(b"\n") > LINES and data.count(b"\n") - len(_FOLDED.findall(data)) > LINES:
+        raise MalformedError(f"It has more than the {LINES:,} lines that are converted.")
+
+
+def check_object(item: Any) -> None:  # noqa: ANN401 # any JSON value
+    """Raise MalformedError for an object that holds more than is converted, or holds it deeper."""
+    if isinstance(item, dict) and isinstance(overrides := item.get("recurrenceOverrides"), dict):
+        changed = sum(1 for patch in overrides.values() if patch and patch != {"excluded": True})
+        if changed > OVERRIDES:
+            raise MalformedError(f"More than {OVERRIDES:,} occurrences of its series differ from the others.")
+    count, level = 0, [item]
+    for _ in range(DEPTH):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                below.extend(value.values())
+            elif isinstance(value, list):
+                below.extend(value)
+        count += len(below)
+        if count > VALUES:
+            raise MalformedError(f"It holds more than the {VALUES:,} values that are converted.")
+        if not below:
+            return
+        level = below
+    raise MalformedError(f"Its objects lie inside each other more than {DEPTH} deep.")
+
+
+class Clock:
+    """Counts the changes of the clock that the time zones of one file are worked out to."""
+
+    def __init__(self) -> None:
+        self._changes = 0
+
+    def check(self, lines: Iterable[str], year: int) -> None:
+        """Raise MalformedError for the lines of a VTIMEZONE whose rules, up to a year, change the clock too often."""
+        first = _FIRST
+        for line in lines:
+            name, _, value = line.partition(":")
+            name = name.partition(";")[0].upper()
+            if name == "BEGIN":
+                self._changes, first = self._changes + 1, _FIRST
+            elif name == "DTSTART" and value[:4].isdecimal():
+                first = int(value[:4])
+            elif name == "RDATE":
+                self._changes += value.count(",") + 1
+            elif name == "RRULE":
+                self._changes += _each_year(value.upper()) * (max(year - first, 0) + _YEARS_AHEAD) + _searched(value.upper())
+            if self._changes > CHANGES:
+                raise MalformedError(f"Its time zones change the clock more than the {CHANGES:,} times that are worked out.")
+
+
+def _each_year(rule: str) -> int:
+    """Return how often a rule falls in a year, at most; more than any bound for one that goes by hours or less."""
+    parts = {name: value.split(",") for name, _, value in (part.partition("=") for part in rule.split(";"))}
+    frequency = "".join(parts.get("FREQ", []))
+    if frequency not in _PERIODS:
+        return CHANGES + 1 if frequency else 0
+    times = len(parts.get("BYHOUR", "1")) * len(parts.get("BYMINUTE", "1")) * len(parts.get("BYSECOND", "1"))
+    ordinal = [day for day in parts.get("BYDAY", []) if day[:1] in "+-0123456789"]
+    by_day = len(ordinal) + _WEEKS_OF_A_MONTH * (len(parts.get("BYDAY", [])) - len(ordinal))
+    by_date = len(parts.get("BYMONTHDAY", []))
+    days = min(by_day, by_date) if by_day and by_date else by_day or by_date or 1
+    if frequency == "YEARLY":
+        months = len(parts["BYMONTH"]) if "BYMONTH" in parts else 12 if by_day or by_date else 1
+        return times * max(months * days, len(parts.get("BYYEARDAY", [])), len(parts.get("BYWEEKNO", [])) * max(days, 1))
+    return times * _PERIODS[frequency] * (days if frequency in {"MONTHLY", "WEEKLY"} else 1)
+
+
+def _searched(rule: str) -> int:
+    """Return what it costs to look for a day that may never come, such as 30 February: all years are gone through."""
+    return 0 if all(_PLAIN.fullmatch(part) for part in rule.split(";")) else _SEARCH
+
 
 _RESOURCE = ("kind", "uri", "mediaType", "label")
 _EVENT = (

@@ -12,14 +12,15 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.contentline import Line
+from jmapsync.formats.pointer import join, parse
 from jmapsync.formats.vcard.preserved import write_property
 from jmapsync.formats.vcard.values import Json, escape, unescape
 
 if TYPE_CHECKING:
-    from jmapsync.formats.codec import Object, Patch
+    from jmapsync.formats.objects import Object
+    from jmapsync.formats.pointer import Path
     from jmapsync.formats.vcard.state import Reading
 
-Path = tuple[str, ...]
 _DEEPEST = 64
 """Levels of JSON in one JSPROP line; what goes deeper is kept unread."""
 _MISSING = object()
@@ -33,14 +34,14 @@ def read_patch(reading: Reading, line: Line) -> None:
     """Apply a JSPROP line to the card, all other lines having been read; keep it where that cannot be."""
     pointer = line.params.get("jsptr")
     value = _json(unescape(line.value))
-    path = parse_pointer(",".join(pointer)) if pointer else ()
+    path = parse(",".join(pointer)) if pointer else ()
     if path == ("vCardProps",) and isinstance(value, list):
         reading.card["vCardProps"] = [*reading.card.get("vCardProps", ()), *value]
     elif value is _MISSING or not path or path[0] in {"@type", "vCardProps"} or not _set(reading.card, path, value):
         reading.keep(line)
 
 
-def settle(card: Object) -> Object:
+def apply_pending(card: Object) -> Object:
     """Return a card with the JSPROP lines applied that it keeps because they pointed nowhere when it was read, but do so now.
 
     khard takes PROP-ID off what it writes anew, so that the pointers of a vCard 4.0 miss. Once the keys of the maps have been
@@ -49,22 +50,22 @@ def settle(card: Object) -> Object:
     if not any(entry[0] == "jsprop" for entry in card.get("vCardProps", ()) if isinstance(entry, list) and entry):
         return card
     result: Object = copy.deepcopy(card)
-    left = [entry for entry in result.pop("vCardProps") if not _settled(result, entry)]
+    left = [entry for entry in result.pop("vCardProps") if not _applied(result, entry)]
     if left:
         result["vCardProps"] = left
     return result
 
 
-def _settled(card: Object, entry: Json) -> bool:
+def _applied(card: Object, entry: Json) -> bool:
     line = write_property(entry) if isinstance(entry, list) and entry and entry[0] == "jsprop" else None
-    path = parse_pointer(",".join(line.params.get("jsptr", ()))) if line else ()
+    path = parse(",".join(line.params.get("jsptr", ()))) if line else ()
     value = _json(unescape(line.value)) if line else _MISSING
     return value is not _MISSING and len(path) > 1 and _set(card, path, value)
 
 
 def filled_by(line: Line) -> list[tuple[str, str]]:
     """Return the maps and keys of entries that a JSPROP line brings."""
-    path = parse_pointer(",".join(line.params.get("jsptr", ())))
+    path = parse(",".join(line.params.get("jsptr", ())))
     if len(path) == 2:  # noqa: PLR2004 (a map and a key)
         return [(path[0], path[1])]
     value = _json(unescape(line.value)) if len(path) == 1 else None
@@ -126,54 +127,7 @@ def _beside(said: Object, entries: Object) -> Object:
     return {**left, **said}
 
 
-def parse_pointer(text: str) -> Path:
-    """Return the steps of a JSON pointer (RFC 6901), with or without its leading slash; nothing for an empty one."""
-    steps = text.removeprefix("/")
-    return tuple(step.replace("~1", "/").replace("~0", "~") for step in steps.split("/")) if steps else ()
-
-
-def pointer_of(path: Path) -> str:
-    """Return the JSON pointer of a path, without a leading slash."""
-    return "/".join([step.replace("~", "~0").replace("/", "~1") for step in path])
-
-
 def write_patch(path: Path, value: Json) -> Line:
     """Return the JSPROP line for a value."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return Line("JSPROP", escape(text), {"jsptr": [pointer_of(path)]})
-
-
-def localized(card: Object, patch: Patch) -> Object | None:
-    """Return a card as one of its localizations has it (RFC 9553, 2.7.1); nothing where the patch does not fit the card."""
-    result: Object = copy.deepcopy({name: value for name, value in card.items() if name != "localizations"})
-    for pointer, value in patch.items():
-        path = parse_pointer(pointer)
-        if not path or path[0] == "localizations":
-            return None
-        parent: Any = result
-        for step in path[:-1]:
-            parent = _member(parent, step)
-        if isinstance(parent, list):
-            place = _index(parent, path[-1])
-            if place is None or value is None:
-                return None
-            parent[place] = copy.deepcopy(value)
-        elif isinstance(parent, dict):
-            if value is None:
-                parent.pop(path[-1], None)
-            else:
-                parent[path[-1]] = copy.deepcopy(value)
-        else:
-            return None
-    return result
-
-
-def _member(parent: Json, step: str) -> Json:
-    if isinstance(parent, dict):
-        return parent.get(step)
-    place = _index(parent, step) if isinstance(parent, list) else None
-    return None if place is None else parent[place]
-
-
-def _index(values: list[Any], step: str) -> int | None:
-    return int(step) if step.isdecimal() and step.isascii() and len(step) < _DEEPEST and int(step) < len(values) else None
+    return Line("JSPROP", escape(text), {"jsptr": [join(*path)]})
