@@ -37,11 +37,11 @@ class Form(enum.StrEnum):
     RAW = "raw"
     """The file is the wire's bytes."""
     MARKED = "marked"
-    """As LF, with header lines that a mail program added when it saved the file (see formats.marks): not part of the message."""
+    """As LF, with header lines that a mail program added when it saved the file (see `without_marks`): not part of the message."""
     TUID = "tuid"
     """As LF, with the header line that mbsync added: not part of the message either."""
     RETOLD = "retold"
-    """As LF, and only what offlineimap made of the message (see formats.retelling): the wire's bytes are to take its place."""
+    """As LF, and only what offlineimap made of the message (see `retell`): the wire's bytes are to take its place."""
     MENDED = "mended"
     """A local message with mixed line ends: its bare LFs become CRLF on the wire (RFC 8621, 4.8; Cyrus refuses them)."""
 
