@@ -27,6 +27,8 @@ def main() -> None:
     parser.add_argument("--photo", type=int, default=0, help="the size of each one's photo in octets; 0: none")
     parser.add_argument("--events", type=int, default=0, help="so many synthetic events instead of the sample")
     parser.add_argument("--objects", type=int, help="maxObjectsInGet and maxObjectsInSet")
+    parser.add_argument("--empty", action="store_true", help="nothing instead of the sample")
+    parser.add_argument("--shared", action="store_true", help="one more account, which somebody shares with the user")
     options = parser.parse_args()
 
     server = DemoServer(
@@ -36,6 +38,8 @@ def main() -> None:
         token=options.token,
         port=options.port,
     )
+    if options.shared:
+        server.add_account("a2", name="shared", personal=False)
     if options.objects is not None:
         server.limits.max_objects_in_get = server.limits.max_objects_in_set = options.objects
     if options.contacts or options.events:
@@ -44,7 +48,7 @@ def main() -> None:
     if options.messages:
         mailboxes = ["INBOX", *(server.account.create_mailbox(f"Box {n}") for n in range(2, options.mailboxes + 1))]
         server.account.populate(options.messages, mailboxes=mailboxes, size=options.size)
-    elif not (options.contacts or options.events):
+    elif not (options.contacts or options.events or options.empty):
         fill_sample(server.account)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -102,15 +102,18 @@ def change_mailboxes(context: Context, arguments: ChangesArguments) -> JsonObjec
 
 
 def query_mailboxes(context: Context, arguments: MailboxQueryArguments) -> JsonObject:
-    """Answer `Mailbox/query`; sorting and filtering as a tree are refused."""
+    """Answer `Mailbox/query`; of a listing as a tree no changes can be told."""
     account = context.account(arguments.account_id)
-    if arguments.sort_as_tree or arguments.filter_as_tree:
-        raise MethodError("invalidArguments", "Listing as a tree is not offered.")
     if account.dialect.query_rules == "james" and "role" not in (arguments.filter or {}):
         raise MethodError("invalidArguments", '{"errors":[{"path":"obj.filter.role","messages":["error.path.missing"]}]}')
     with account.lock:
         ids = _list_mailboxes(account, arguments.filter, arguments.sort)
-        calculates = "Mailbox/queryChanges" in context.service.methods
+        if arguments.filter_as_tree:
+            ids = _with_ancestors(account, ids)
+        if arguments.sort_as_tree:
+            ids = _as_tree(account, _list_mailboxes(account, None, arguments.sort), set(ids))
+        is_tree = arguments.filter_as_tree or arguments.sort_as_tree
+        calculates = "Mailbox/queryChanges" in context.service.methods and not is_tree
         return query_window(context, arguments, ids, "Mailbox", account.state("Mailbox"), calculates=calculates)
 
 
@@ -130,6 +133,31 @@ def _list_mailboxes(account: Account, condition: JsonObject | None, sort: list[d
             raise MethodError("unsupportedSort")
         chosen.sort(key=key, reverse=comparator.get("isAscending") is False)
     return [mailbox.id for mailbox in chosen]
+
+
+def _with_ancestors(account: Account, ids: list[str]) -> list[str]:
+    """Return the mailboxes of a listing of which all that they are in are in it too."""
+    left = set(ids)
+    for mailbox_id in ids:
+        above = account.mailboxes[mailbox_id].parent_id
+        while above is not None:
+            if above not in ids:
+                left.discard(mailbox_id)
+            above = account.mailboxes[above].parent_id
+    return [one for one in ids if one in left]
+
+
+def _as_tree(account: Account, order: list[str], wanted: set[str]) -> list[str]:
+    """Return the wanted ones of all mailboxes: each before those inside it, siblings in their order."""
+    children: dict[str | None, list[str]] = {}
+    for mailbox_id in order:
+        children.setdefault(account.mailboxes[mailbox_id].parent_id, []).append(mailbox_id)
+    found: list[str] = []
+    waiting = children.get(None, [])[::-1]
+    while waiting:
+        found.append(waiting.pop())
+        waiting += children.get(found[-1], [])[::-1]
+    return [one for one in found if one in wanted]
 
 
 def _count_threads(account: Account) -> dict[str, dict[str, int]]:

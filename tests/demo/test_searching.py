@@ -156,6 +156,24 @@ def test_changes_of_a_listing_of_mailboxes(server: DemoServer, peer: Peer) -> No
     assert peer.error("Mailbox/query", {"filter": {"operator": "XOR", "conditions": []}}) == "invalidArguments"
 
 
+def test_mailboxes_are_listed_as_a_tree(server: DemoServer, peer: Peer) -> None:
+    account = server.account
+    z, a = account.create_mailbox("z match"), account.create_mailbox("a")
+    z_in_a, deep, in_z = (account.create_mailbox(path) for path in ("a/z match", "a/z match/b match", "z match/a match"))
+    by_name: Json = {"filter": {"name": "match"}, "sort": [{"property": "name"}]}
+
+    def listed(**more: object) -> list[str]:
+        answer = peer.one("Mailbox/query", {**by_name, **more})
+        assert answer["canCalculateChanges"] == (not more)
+        return [str(one) for one in answer["ids"]]
+
+    assert listed() == [in_z, deep, z, z_in_a]
+    assert listed(sortAsTree=True) == [z_in_a, deep, z, in_z]
+    assert listed(filterAsTree=True) == [in_z, z]
+    assert listed(filterAsTree=True, sortAsTree=True) == [z, in_z]
+    assert account.mailboxes[a].name == "a"
+
+
 def test_snippets_mark_the_words(server: DemoServer, peer: Peer, ids: list[str]) -> None:
     html = server.account.deliver(letter(9, "a@b", "a < b", "one <two> three"))
     wish: dict[str, Any] = {"emailIds": [ids[0], ids[1], html, "Mno"]}
