@@ -107,6 +107,9 @@ class Dialect:
     mailbox_destruction_ends_states: bool = False
     """After a mailbox is destroyed, earlier Email states cannot be calculated from (Cyrus)."""
 
+    mail_details: Literal["rfc", "cyrus"] = "rfc"
+    """Cyrus: the capability of mail bounds keywords, not names and depth of mailboxes, and names sorts as the draft did."""
+
     # Messages
     email_sorts: tuple[str, ...] = (
         *("receivedAt", "size", "from", "to", "subject", "sentAt"),
@@ -255,7 +258,14 @@ CYRUS_312 = Dialect(
     strict_updates=False,
     creation_ids_as_keys=False,
     unknown_filter="invalidArguments",
-    refusals=Refusals(strict_header=True, empty_uploads=False),
+    refusals=Refusals(
+        lacking=("Identity/set", "Identity/changes"),
+        text_filters=False,
+        strict_header=True,
+        empty_uploads=False,
+    ),
+    mail_details="cyrus",
+    email_sorts=("receivedAt", "sentAt", "from", "id", "size", "subject", "to", "hasKeyword", "someInThreadHaveKeyword"),
     submissions="forgotten",
     identity="",
     inbox_name="Inbox",

@@ -76,6 +76,8 @@ def _compile_one(account: Account, name: str, value: object) -> Callable[[Email]
     if name == "hasAttachment" and isinstance(value, bool):
         return lambda message: _has_attachment(account, message) is value
     if name in _CONTENT and isinstance(value, str):
+        if name in _WORDS and not account.dialect.refusals.text_filters:
+            raise MethodError("serverFail", "Internal Error")
         test = _CONTENT[name]
         return lambda message: test(account, message, value)
     if name not in _METADATA:
@@ -119,6 +121,7 @@ def _has_attachment(account: Account, message: Email) -> bool:
 
 
 _SEARCHED = frozenset({"from", "to", "cc", "bcc", "subject"})
+_WORDS = frozenset({*_SEARCHED, "text", "body"})
 _CONTENT: dict[str, Callable[[Account, Email, str], bool]] = {
     **{name: _words_in(name) for name in _SEARCHED},
     "text": _words_anywhere,

@@ -20,6 +20,7 @@ _KEYWORDS = frozenset({"hasKeyword", "allInThreadHaveKeyword", "someInThreadHave
 _METADATA: dict[str, Callable[[Email], Any]] = {
     "receivedAt": lambda message: message.received_at,
     "size": lambda message: message.size,
+    "id": lambda message: message.id,
 }
 
 

@@ -32,6 +32,11 @@ REASONS = (
 class Refusals:
     """What one server refuses."""
 
+    lacking: tuple[str, ...] = ()
+    """Methods that are unknownMethod (Cyrus: those that change identities)."""
+    text_filters: bool = True
+    """False: a filter by words is serverFail, as there is no index of them (Cyrus without a search engine)."""
+
     # Mailboxes (RFC 8621, 2: a server may refuse any name; 2.5)
     name_signs: str = ""
     """Characters that no name has: a slash or a dot where it parts names in IMAP, wildcards (James: `.%*&#`)."""

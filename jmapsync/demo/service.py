@@ -189,14 +189,7 @@ class Service:
         limits = self.limits
         details: dict[str | None, JsonObject] = {
             **dict(MORE.items()),
-            MAIL: {
-                "maxMailboxesPerEmail": limits.max_mailboxes_per_email,
-                "maxMailboxDepth": limits.max_mailbox_depth,
-                "maxSizeMailboxName": limits.max_size_mailbox_name,
-                "maxSizeAttachmentsPerEmail": limits.max_size_upload,
-                "emailQuerySortOptions": list(self.dialect.email_sorts),
-                "mayCreateTopLevelMailbox": self.dialect.refusals.top_level,
-            },
+            MAIL: self._mail_details(),
             SUBMISSION: {"maxDelayedSend": 0, "submissionExtensions": {}},
             VACATION: {},
             self.dialect.blob_capability: self.dialect.blob_details,
@@ -212,6 +205,26 @@ class Service:
             CYRUS_CALENDARS: {},
         }
         return {name: details[name] for name in offered if name in details}
+
+    def _mail_details(self) -> JsonObject:
+        """Return the value of the capability of mail in an account (RFC 8621, section 1.3.1)."""
+        limits = self.limits
+        if self.dialect.mail_details == "cyrus":
+            return {
+                "maxMailboxesPerEmail": limits.max_mailboxes_per_email,
+                "maxKeywordsPerEmail": limits.max_keywords_per_email,
+                "maxSizeAttachmentsPerEmail": 10_485_760,
+                "emailsListSortOptions": list(self.dialect.email_sorts),
+                "mayCreateTopLevelMailbox": True,
+            }
+        return {
+            "maxMailboxesPerEmail": limits.max_mailboxes_per_email,
+            "maxMailboxDepth": limits.max_mailbox_depth,
+            "maxSizeMailboxName": limits.max_size_mailbox_name,
+            "maxSizeAttachmentsPerEmail": limits.max_size_upload,
+            "emailQuerySortOptions": list(self.dialect.email_sorts),
+            "mayCreateTopLevelMailbox": self.dialect.refusals.top_level,
+        }
 
     def session_state(self) -> str:
         """Return the session's present state, as each Response shows it."""
@@ -294,6 +307,7 @@ def _methods(dialect: Dialect) -> dict[str, Method]:
     }
     if dialect.submission_methods == "set":
         del methods["EmailSubmission/get"], methods["EmailSubmission/changes"], methods["EmailSubmission/query"]
+    methods = {name: method for name, method in methods.items() if name not in dialect.refusals.lacking}
     if dialect.calendars is not None:
         methods["ParticipantIdentity/get"] = Method(CALENDARS, GetArguments, get_identities)
     if dialect.blob_capability is not None:

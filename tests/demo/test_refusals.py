@@ -154,6 +154,26 @@ def test_uploads_of_nothing() -> None:
         peer.upload(b"")
 
 
+def test_methods_that_a_server_lacks() -> None:
+    with peer_of(lacking=("Thread/changes",)) as (_, peer):
+        assert peer.error("Thread/changes", {"sinceState": "0"}) == "unknownMethod"
+        peer.one("Thread/get", {"ids": []})
+
+
+def test_searches_for_words_without_an_index() -> None:
+    with peer_of(text_filters=False) as (_, peer):
+        for name in ("text", "from", "to", "cc", "bcc", "subject", "body"):
+            assert peer.error("Email/query", {"filter": {name: "x"}}) == "serverFail"
+        peer.one("Email/query", {"filter": {"header": ["Message-ID", "x"]}})
+
+
+def test_sorts_are_those_that_the_session_tells() -> None:
+    dialect = dataclasses.replace(RFC, email_sorts=("receivedAt",))
+    with DemoServer(dialect=dialect) as server, Peer(server.url, "demo", "demo", "rfc") as peer:
+        assert peer.error("Email/query", {"sort": [{"property": "size"}]}) == "unsupportedSort"
+        peer.one("Email/query", {"sort": [{"property": "receivedAt"}]})
+
+
 def test_stalwart_keeps_its_folders_and_bounds_names_and_depth() -> None:
     with profile("stalwart") as peer:
         assert made(peer, name="Inbox")["type"] in ("alreadyExists", "invalidProperties")
@@ -192,3 +212,6 @@ def test_cyrus_refuses_unsound_header_lines_and_empty_uploads() -> None:
             peer.deliver(b"\xff: x\r\n\r\nbody\r\n")
             with pytest.raises(JmapError, match="500"):
                 peer.upload(b"")
+            told = peer.session["accounts"][peer.account]["accountCapabilities"]["urn:ietf:params:jmap:mail"]
+            assert ("maxSizeMailboxName" in told, "id" in told["emailsListSortOptions"]) == (False, True)
+            peer.one("Email/query", {"sort": [{"property": "id"}]})

@@ -131,6 +131,9 @@ REFUSALS: dict[str, tuple[Any, ...]] = {
     "needs_header": (False, True),
     "largest_email": (None, None, 200),
     "empty_uploads": (True, False),
+    "lacking": ((), ("Email/queryChanges", "Mailbox/queryChanges"), ("Identity/set", "Thread/changes", "SearchSnippet/get")),
+    "text_filters": (True, False),
+    "email_sorts": (("receivedAt",), ("receivedAt", "sentAt", "size", "from", "to", "subject")),
 }
 """What servers refuse beyond what the RFCs say; in worlds of mail."""
 
