@@ -171,7 +171,7 @@ _FLAGS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("Name", "Address"), ("isOrdered",)),
     "Participant": ("expectReply",),
 }
-_SETS = frozenset({"contexts", "features", "keywords", "categories", "members", "roles"})
+_SETS = ("contexts", "features", "keywords", "categories", "members", "roles")
 """Properties that map words to true."""
 _TIMED = frozenset({"Event", "Task"})
 _PATCHES = ("recurrenceOverrides",)
@@ -190,7 +190,7 @@ def _flaw(owner: str, value: Object) -> str:
         for name in ("@type", *names.get(owner, ())) if names is _TEXTS else names.get(owner, ()):
             if value.get(name) is not None and not is_sound(value[name]):
                 return name
-    for name in _SETS.intersection(value):
+    for name in (name for name in _SETS if name in value):
         if not _is_set(value[name]):
             return name
     parts = (*PARTS.get(owner, {}).items(), *((name, Part(NAMED, owner)) for name in _PATCHES if owner in _TIMED))

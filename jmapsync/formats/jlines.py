@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from jmapsync.formats.contentline import split
+
 _BY_TYPE: Final = {
     "text": "ACTION CALSCALE CATEGORIES CLASS COLOR COMMENT CONTACT DESCRIPTION JSID JSPROP LOCATION LOCATION-TYPE METHOD NAME"
     " PARTICIPANT-TYPE PRODID PROXIMITY REASON REFID RELATED-TO REQUEST-STATUS RESOURCES STATUS SUBSTATE SUMMARY TASK-MODE TRANSP"
@@ -84,18 +86,7 @@ def _texts(value: Any) -> list[str]:  # noqa: ANN401 # any JSON value
 def _parted(name: str, text: str, *, alone: bool) -> list[str]:
     """Return the values that stand in one text as in a file: those of a list, or the components of a structured value."""
     separator = "," if name in LISTS else ";" if name in _STRUCTURED else ""
-    return split_raw(text, separator) if separator and alone else [text]
-
-
-def split_raw(text: str, separator: str) -> list[str]:
-    """Return the parts of a value, as it stands in a file, between separators that are not escaped; parts may be empty."""
-    parts = [""]
-    for piece in re.findall(r"\\.|.", text, re.DOTALL):
-        if piece == separator:
-            parts.append("")
-        else:
-            parts[-1] += piece
-    return parts
+    return split(text, separator) if separator and alone else [text]
 
 
 def _unescaped(text: str) -> str:

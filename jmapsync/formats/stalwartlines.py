@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from jmapsync.formats import contentline
+from jmapsync.formats.contentline import Line, escape, split, unescape
 from jmapsync.formats.ical import jcal
-from jmapsync.formats.ical.lines import Line, escape, unescape
-from jmapsync.formats.jlines import DEFAULT_TYPES, LISTS, TIMES, basic, split_raw
+from jmapsync.formats.jlines import DEFAULT_TYPES, LISTS, TIMES, basic
 from jmapsync.formats.vcard import preserved
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def ical_up(line: Any) -> Any:  # noqa: ANN401 # any JSON value
     else:
         raw = (";" if name == "GEO" else ",").join(_shown(part) for part in parts)
     params = jcal.to_params(given)
-    return jcal.from_line(Line(name, params if kind == "unknown" else {**params, "VALUE": [kind.upper()]}, raw))
+    return jcal.from_line(Line(name, raw, params if kind == "unknown" else {**params, "VALUE": [kind.upper()]}))
 
 
 def ical_down(line: Any) -> Any:  # noqa: ANN401 # any JSON value
@@ -85,7 +84,7 @@ def vcard_up(line: Any) -> Any:  # noqa: ANN401 # any JSON value
         raw = ",".join(_shown(part) for part in parts)
     params = {name.lower(): _texts(value) for name, value in line[1].items() if name.lower() != "group"}
     group = line[1].get("group")
-    read = contentline.Line(
+    read = Line(
         line[0].upper(),
         raw,
         params if kind == "unknown" else {**params, "value": [kind]},
@@ -103,7 +102,7 @@ def vcard_down(line: Any) -> Any:  # noqa: ANN401 # any JSON value
     kind = told[0].lower() if len(told) == 1 else "unknown"
     parts: list[Any]
     if kind in _TEXTS:
-        parts = [unescape(part) for part in split_raw(written.value, ";")]
+        parts = [unescape(part) for part in split(written.value, ";")]
     elif kind in TIMES:
         parts = [basic(part) for part in written.value.split(",")]
     elif kind in _NUMBERS:
@@ -125,8 +124,8 @@ def components(value: Any, turn: Callable[[Any], Any]) -> Any:  # noqa: ANN401 #
 def _raw_parts(name: str, default: str, raw: str) -> list[str]:
     """Return the values of a value that stands as in a file."""
     if name in LISTS:
-        return split_raw(raw, ",")
-    return split_raw(raw, ";") if default == "unknown" else [raw]
+        return split(raw, ",")
+    return split(raw, ";") if default == "unknown" else [raw]
 
 
 def _flat(values: list[Any]) -> list[Any]:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jmapsync.formats.contentline import Line, read_lines, write_lines
+from jmapsync.formats.contentline import Line
 from jmapsync.formats.objects import MalformedError
+from jmapsync.formats.vcard.lines import read_lines, write_lines
 
 
 def lines(text: str | bytes, version: str = "4.0") -> list[Line]:

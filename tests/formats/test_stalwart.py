@@ -8,13 +8,13 @@ import pytest
 
 from jmapsync.formats import stalwart
 from jmapsync.formats.canonical import canonical, plain_line, sense
-from jmapsync.formats.contentline import read_lines
 from jmapsync.formats.hints import renewing
 from jmapsync.formats.ical import jcal
 from jmapsync.formats.ical.lines import parse
 from jmapsync.formats.merge import merge_lines
 from jmapsync.formats.patch import apply
 from jmapsync.formats.stalwartlines import ical_down, ical_up, vcard_down, vcard_up
+from jmapsync.formats.vcard.lines import read_lines
 from jmapsync.formats.vcard.preserved import read_property
 
 ICAL = [

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from jmapsync.formats.contentline import escape, unescape
 from jmapsync.formats.ical.fields import common_duration, read_utc, write_utc
 from jmapsync.formats.ical.kept import Reading, Writing, extra, hashed_object, is_id, leave_unknown
-from jmapsync.formats.ical.lines import escape, unescape
 from jmapsync.formats.ical.links import names_of
 from jmapsync.formats.ical.places import add_identity, component_key, keep_but_derived
 from jmapsync.formats.pointer import join
 
 if TYPE_CHECKING:
-    from jmapsync.formats.ical.lines import Component, Line
+    from jmapsync.formats.contentline import Line
+    from jmapsync.formats.ical.lines import Component
     from jmapsync.formats.objects import Object
 
 _ACTIONS: Final = frozenset({"DISPLAY", "EMAIL"})

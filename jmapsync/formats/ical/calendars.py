@@ -9,11 +9,12 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+from jmapsync.formats.contentline import Line, escape, unescape
 from jmapsync.formats.ical import jcal
 from jmapsync.formats.ical.entries import TYPES, read_entry, write_entry
 from jmapsync.formats.ical.fields import GROUP, by_name, is_local, read_field, write_fields
 from jmapsync.formats.ical.kept import OF_CALENDAR, Reading, Writing, keep_in, leave_unknown
-from jmapsync.formats.ical.lines import Component, Line, escape, join, parse, unescape
+from jmapsync.formats.ical.lines import Component, join, parse
 from jmapsync.formats.ical.links import NAMES as LINKS
 from jmapsync.formats.ical.links import read_link, write_links
 from jmapsync.formats.ical.moments import Form, Source, Target
@@ -103,7 +104,7 @@ def _read_entries(calendar: Component, source: Source) -> list[Object]:
 def _read_override(component: Component, source: Source, main: Object, series: Series, seen: dict[str, Component]) -> None:
     organizer = main.get("organizerCalendarAddress")
     if isinstance(organizer, str) and component.first("ORGANIZER") is None:
-        component.lines.append(Line("ORGANIZER", {}, organizer))  # an override cannot take it away (jscalendarbis, 3.3.4)
+        component.lines.append(Line("ORGANIZER", organizer, {}))  # an override cannot take it away (jscalendarbis, 3.3.4)
     instance, _ = read_entry(component, source, series)
     at = instance.get("recurrenceId")
     if at is None:

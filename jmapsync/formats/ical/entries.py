@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from jmapsync.formats.contentline import escape, unescape, write_params
 from jmapsync.formats.ical.alerts import read_alerts, read_relation, write_alerts, write_relations
 from jmapsync.formats.ical.fields import EVENT, MIDNIGHT, TASK, by_name, is_local, read_field, write_fields
 from jmapsync.formats.ical.kept import Reading, Writing, leave_unknown
-from jmapsync.formats.ical.lines import escape, params_text, unescape
 from jmapsync.formats.ical.links import NAMES as LINKS
 from jmapsync.formats.ical.links import read_link, write_links
 from jmapsync.formats.ical.moments import Form, form_of
@@ -21,7 +21,8 @@ from jmapsync.formats.ical.zones import is_zone
 from jmapsync.formats.objects import MalformedError
 
 if TYPE_CHECKING:
-    from jmapsync.formats.ical.lines import Component, Line
+    from jmapsync.formats.contentline import Line
+    from jmapsync.formats.ical.lines import Component
     from jmapsync.formats.ical.moments import Source, Target
     from jmapsync.formats.ical.schedule import Series, Times
     from jmapsync.formats.objects import Object, Patch
@@ -143,7 +144,7 @@ def write_entry(
     if not isinstance(uid, str) or not uid:
         raise MalformedError("The object has no uid.")
     writing = Writing(item.get("iCalendar"), name)
-    writing.lines.append(f"UID{params_text(writing.noted_params('uid', 'UID'))}:{escape(uid)}")
+    writing.lines.append(f"UID{write_params(writing.noted_params('uid', 'UID'))}:{escape(uid)}")
     if item.get("updated") is None and not writing.noted_kept("dtstamp"):
         writing.lines.append("DTSTAMP:19700101T000000Z")
     writing.written.add("UID")

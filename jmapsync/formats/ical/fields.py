@@ -9,13 +9,13 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from jmapsync.formats.ical.lines import escape, unescape
+from jmapsync.formats.contentline import escape, unescape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from jmapsync.formats.contentline import Line
     from jmapsync.formats.ical.kept import Reading, Writing
-    from jmapsync.formats.ical.lines import Line
     from jmapsync.formats.objects import Object
 
 _MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?", re.ASCII)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from jmapsync.formats.ical.lines import Component, Line, escape, params_text, split_text, unescape
+from jmapsync.formats.contentline import Line, escape, unescape, write_params
+from jmapsync.formats.ical.lines import Component, split_text
 from jmapsync.formats.jlines import DEFAULT_TYPES, LISTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jmapsync.formats.ical.lines import Params
+    from jmapsync.formats.contentline import Params
 
 _DATE = re.compile(r"(\d{4})(\d\d)(\d\d)", re.ASCII)
 _DATE_TIME = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(Z?)", re.ASCII)
@@ -70,7 +71,7 @@ def to_line(value: object) -> str | None:
     params: dict[str, Any] = to_params(given)
     if kind not in ("unknown", DEFAULT_TYPES.get(name.upper(), "unknown")):
         params["VALUE"] = kind.upper()
-    return f"{name.upper()}{params_text(params)}:{text}"
+    return f"{name.upper()}{write_params(params)}:{text}"
 
 
 def from_component(component: Component) -> list[Any]:

@@ -13,13 +13,14 @@ from hashlib import sha1
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from jmapsync.formats.contentline import Line, Params, escape, unescape, write_params
 from jmapsync.formats.ical import jcal
-from jmapsync.formats.ical.lines import Component, Line, Params, escape, params_text, unescape
 from jmapsync.formats.pointer import follow, join, split
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from jmapsync.formats.ical.lines import Component
     from jmapsync.formats.objects import Object
 
 _NAMESPACE = UUID("7f1e1965-ae73-4454-b088-232c90730ce2").bytes
@@ -224,7 +225,7 @@ class Writing:
             more.pop("TZID", None)
             all_params = {**more, **(params or {})}
         self.written.add(name)
-        self.lines.append(f"{name}{params_text(all_params)}:{value}" if all_params else f"{name}:{value}")
+        self.lines.append(f"{name}{write_params(all_params)}:{value}" if all_params else f"{name}:{value}")
 
     def leave(self, path: str, value: object) -> None:
         """Leave a value, at a path from the object that the component stands for, to a JSPROP line."""
@@ -270,8 +271,7 @@ class Writing:
         """Return the unfolded lines of the component: lines, JSPROP lines, components."""
         for path in sorted(self.rest):
             value = json.dumps(self.rest[path], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-            pointer = params_text({"JSPTR": path})[7:].strip('"')
-            self.lines.append(f'JSPROP;JSPTR="{pointer}":{escape(value)}')
+            self.lines.append(f"JSPROP{write_params({'JSPTR': path})}:{escape(value)}")
         return [f"BEGIN:{name}", *self.lines, *(line for lines in self.nested for line in lines), f"END:{name}"]
 
 

@@ -14,8 +14,8 @@ from jmapsync.formats.pointer import join
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jmapsync.formats.contentline import Line
     from jmapsync.formats.ical.kept import Reading, Writing
-    from jmapsync.formats.ical.lines import Line
     from jmapsync.formats.objects import Object
 
 NAMES: Final = frozenset({"ATTACH", "IMAGE", "LINK", "URL"})

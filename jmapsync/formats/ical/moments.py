@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jmapsync.formats.checks import Clock
+from jmapsync.formats.contentline import Line, write_params
 from jmapsync.formats.ical import jcal
 from jmapsync.formats.ical.fields import MIDNIGHT, basic, basic_date, to_local
-from jmapsync.formats.ical.lines import Component, Line, params_text
 from jmapsync.formats.ical.zones import UTC_ZONE, is_zone, moved, vtimezone, years, zone_of_name, zone_of_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from jmapsync.formats.ical.kept import Reading, Writing
+    from jmapsync.formats.ical.lines import Component
     from jmapsync.formats.objects import Object
 
 
@@ -73,7 +74,7 @@ class Source:
 def _lines(component: Component) -> Iterable[str]:
     yield f"BEGIN:{component.name}"
     for line in component.lines:
-        yield f"{line.name}{params_text(line.params)}:{line.value}"
+        yield f"{line.name}{write_params(line.params)}:{line.value}"
     for inner in component.components:
         yield from _lines(inner)
     yield f"END:{component.name}"

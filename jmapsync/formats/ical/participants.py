@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from jmapsync.formats.contentline import escape, unescape
 from jmapsync.formats.ical.fields import enum, lowered, write_uri
 from jmapsync.formats.ical.kept import Reading, Writing, chosen, extra, free, hashed, is_id, leave_unknown
-from jmapsync.formats.ical.lines import escape, unescape
 from jmapsync.formats.ical.links import NAMES as LINKS
 from jmapsync.formats.ical.links import names_of, read_link, write_links
 from jmapsync.formats.ical.places import add_identity, is_made, keep_but_derived
@@ -19,7 +19,8 @@ from jmapsync.formats.ical.texts import read_descriptions, write_descriptions
 from jmapsync.formats.pointer import join
 
 if TYPE_CHECKING:
-    from jmapsync.formats.ical.lines import Component, Line
+    from jmapsync.formats.contentline import Line
+    from jmapsync.formats.ical.lines import Component
     from jmapsync.formats.objects import Object
 
 ROLES: Final = [

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from jmapsync.formats.contentline import escape, unescape
 from jmapsync.formats.ical.fields import write_uri
 from jmapsync.formats.ical.kept import Reading, Writing, chosen, extra, free, hashed, hashed_object, is_id, leave_unknown
-from jmapsync.formats.ical.lines import escape, split_text, unescape
+from jmapsync.formats.ical.lines import split_text
 from jmapsync.formats.ical.links import NAMES as LINKS
 from jmapsync.formats.ical.links import names_of, read_link, write_links
 from jmapsync.formats.pointer import join
 
 if TYPE_CHECKING:
-    from jmapsync.formats.ical.lines import Component, Line
+    from jmapsync.formats.contentline import Line
+    from jmapsync.formats.ical.lines import Component
     from jmapsync.formats.objects import Object
 
 _FLOATS = re.compile(r"\+?(-?\d+(?:\.\d+)?);\+?(-?\d+(?:\.\d+)?)", re.ASCII)

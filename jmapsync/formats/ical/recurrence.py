@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from jmapsync.formats.contentline import Line
 from jmapsync.formats.ical import jcal
 from jmapsync.formats.ical.fields import at as moment_at
 from jmapsync.formats.ical.fields import basic, common_duration, duration, is_local, plus
 from jmapsync.formats.ical.kept import OF_CALENDAR, extra, keep_in
-from jmapsync.formats.ical.lines import Line
 from jmapsync.formats.ical.moments import as_of, read_moment
 from jmapsync.formats.ical.rules import Clock, is_same, read_rule, read_until, write_rule, write_until
 from jmapsync.formats.ical.schedule import seconds_between
@@ -95,7 +95,7 @@ def _read_dates(reading: Reading, line: Line, source: Source, series: Series) ->
         if params or last:
             reading.note(join("recurrenceOverrides", key), line.name, params, "period" if last else None)
     if any(unread):
-        reading.keep(Line(line.name, line.params, ",".join(unread)))
+        reading.keep(Line(line.name, ",".join(unread), line.params))
     if not overrides:
         del reading.item["recurrenceOverrides"]
 

@@ -13,8 +13,8 @@ from jmapsync.formats.ical.zones import UTC_ZONE, is_zone, to_utc, to_zone
 from jmapsync.formats.objects import MalformedError
 
 if TYPE_CHECKING:
+    from jmapsync.formats.contentline import Line
     from jmapsync.formats.ical.kept import Reading, Writing
-    from jmapsync.formats.ical.lines import Line
     from jmapsync.formats.ical.moments import Source, Target
     from jmapsync.formats.objects import Object
 

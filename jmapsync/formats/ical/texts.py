@@ -6,17 +6,18 @@ import html
 import re
 from typing import TYPE_CHECKING, Any
 
+from jmapsync.formats.contentline import escape, unescape, write_params
 from jmapsync.formats.ical.fields import write_uri
 from jmapsync.formats.ical.kept import extra
-from jmapsync.formats.ical.lines import escape, params_text, split_text, unescape
+from jmapsync.formats.ical.lines import split_text
 from jmapsync.formats.ical.places import is_derived
 from jmapsync.formats.pointer import join
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jmapsync.formats.contentline import Line
     from jmapsync.formats.ical.kept import Reading, Writing
-    from jmapsync.formats.ical.lines import Line
     from jmapsync.formats.objects import Object
 
 _BREAK = re.compile(r"<(?:br|/p|/div|/li|/h[1-6]|/tr)\b[^>]*>", re.IGNORECASE)
@@ -116,7 +117,7 @@ def write_words(item: Object, writing: Writing, *, one_line: bool) -> None:
             continue
         groups: dict[str, list[str]] = {}
         for word in words:
-            params = params_text(writing.noted_params(join(path, word), name))
+            params = write_params(writing.noted_params(join(path, word), name))
             groups.setdefault(params if one_line else f"{params}:{word}", []).append(word)
         for values in groups.values():
             writing.add(name, ",".join(map(escape, values)), None, join(path, values[0]))

@@ -29,10 +29,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from jmapsync.formats.contentline import Line, read_lines, write_lines
+from jmapsync.formats.contentline import Line
 from jmapsync.formats.objects import MalformedError
 from jmapsync.formats.pointer import parse
 from jmapsync.formats.vcard.jsprop import apply_pending
+from jmapsync.formats.vcard.lines import read_lines, write_lines
 from jmapsync.formats.vcard.reading import read_object
 from jmapsync.formats.vcard.writing import write_object
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from jmapsync.formats.contentline import Line, Params
+from jmapsync.formats.contentline import Line, Params, escape
 from jmapsync.formats.objects import MalformedError
 from jmapsync.formats.vcard.components import ADDRESS, Structured, read_components, write_components
 from jmapsync.formats.vcard.draft import TYPE_OF_CONTEXT, Draft, keyed, write_common
 from jmapsync.formats.vcard.names import read_phonetics, write_phonetics
 from jmapsync.formats.vcard.state import CONTEXTS, Reading, read_common
-from jmapsync.formats.vcard.values import escape, is_uri, read_zone, unescape
+from jmapsync.formats.vcard.values import is_uri, read_zone, unescape
 
 if TYPE_CHECKING:
     from jmapsync.formats.objects import Object

@@ -5,21 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.formats.contentline import Line
+from jmapsync.formats.contentline import Line, escape
 from jmapsync.formats.vcard.draft import Draft, keyed
 from jmapsync.formats.vcard.preserved import write_params
 from jmapsync.formats.vcard.state import Reading, read_common
-from jmapsync.formats.vcard.values import (
-    escape,
-    is_uri,
-    read_date,
-    read_number,
-    read_stamp,
-    unescape,
-    uri_value,
-    write_date,
-    write_stamp,
-)
+from jmapsync.formats.vcard.values import is_uri, read_date, read_number, read_stamp, unescape, uri_value, write_date, write_stamp
 
 if TYPE_CHECKING:
     from jmapsync.formats.contentline import Params

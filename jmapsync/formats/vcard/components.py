@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jmapsync.formats.vcard.values import escape, fields, read_number, split, unescape
+from jmapsync.formats.contentline import escape, split
+from jmapsync.formats.vcard.values import fields, read_number, unescape
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jmapsync.formats.contentline import Line, Params
+from jmapsync.formats.contentline import Line, Params, escape
 from jmapsync.formats.vcard.preserved import write_params
-from jmapsync.formats.vcard.values import escape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jmapsync.formats.contentline import escape
 from jmapsync.formats.vcard.draft import TYPE_OF_CONTEXT, Draft, keyed, write_common
 from jmapsync.formats.vcard.state import CONTEXTS, Reading, read_common
-from jmapsync.formats.vcard.values import escape, is_uri, read_number, read_stamp, texts, unescape, uri_value, write_stamp
+from jmapsync.formats.vcard.values import is_uri, read_number, read_stamp, texts, unescape, uri_value, write_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

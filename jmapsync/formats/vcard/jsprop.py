@@ -11,10 +11,10 @@ import copy
 import json
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.formats.contentline import Line
+from jmapsync.formats.contentline import Line, escape
 from jmapsync.formats.pointer import join, parse
 from jmapsync.formats.vcard.preserved import write_property
-from jmapsync.formats.vcard.values import Json, escape, unescape
+from jmapsync.formats.vcard.values import Json, unescape
 
 if TYPE_CHECKING:
     from jmapsync.formats.objects import Object

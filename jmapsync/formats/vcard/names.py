@@ -5,10 +5,10 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from jmapsync.formats.contentline import Line, Params
+from jmapsync.formats.contentline import Line, Params, escape, split
 from jmapsync.formats.vcard.components import NAME, read_components, write_components
 from jmapsync.formats.vcard.preserved import read_params, write_params
-from jmapsync.formats.vcard.values import escape, split, unescape
+from jmapsync.formats.vcard.values import unescape
 
 if TYPE_CHECKING:
     from jmapsync.formats.objects import Object

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.formats.contentline import Line, Params
-from jmapsync.formats.vcard.values import escape, fields, split, unescape
+from jmapsync.formats.contentline import Line, Params, escape, split
+from jmapsync.formats.vcard.values import fields, unescape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

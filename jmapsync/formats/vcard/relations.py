@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jmapsync.formats.contentline import Line, Params
+from jmapsync.formats.contentline import Line, Params, escape, split
 from jmapsync.formats.vcard.draft import Draft, keyed, write_common
 from jmapsync.formats.vcard.preserved import read_params, write_params
 from jmapsync.formats.vcard.state import Reading, read_common
-from jmapsync.formats.vcard.values import escape, is_uri, split, texts, unescape, uri_value
+from jmapsync.formats.vcard.values import is_uri, texts, unescape, uri_value
 
 if TYPE_CHECKING:
     from jmapsync.formats.objects import Object

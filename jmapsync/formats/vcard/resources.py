@@ -13,9 +13,10 @@ import re
 import urllib.parse
 from typing import TYPE_CHECKING, NamedTuple
 
+from jmapsync.formats.contentline import escape
 from jmapsync.formats.vcard.draft import Draft, keyed, write_common
 from jmapsync.formats.vcard.state import CONTEXTS, Reading, read_common
-from jmapsync.formats.vcard.values import escape, is_uri, unescape, uri_value
+from jmapsync.formats.vcard.values import is_uri, unescape, uri_value
 
 if TYPE_CHECKING:
     from jmapsync.formats.contentline import Line, Params

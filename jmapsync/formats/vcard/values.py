@@ -6,13 +6,13 @@ import datetime as dt
 import re
 from typing import Any
 
+from jmapsync.formats import contentline
+from jmapsync.formats.contentline import escape, split
+
 Json = Any
 """Any value that JSON can hold."""
-_ESCAPE = re.compile(r"[\\,;\n]|\r\n?")
-_UNESCAPE = re.compile(r"\\([\\,;:nN])")
 _NUMBER = re.compile(r"\d{1,18}\Z", re.ASCII)
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+\Z")
-_ESCAPED = {"\\": "\\\\", ",": "\\,", ";": "\\;", "\n": "\\n", "\r": "\\n", "\r\n": "\\n"}
 _DATE = re.compile(r"(?:(\d{4})(?:-?(\d\d)-?(\d\d)|-(\d\d))?|--(\d\d)-?(\d\d))\Z")
 _STAMP = re.compile(
     r"(\d{4})-?(\d\d)-?(\d\d)(?:[Tt ](\d\d)(?::?(\d\d)(?::?(\d\d)([.,]\d+)?)?)?\s*(Z|z|[+-]\d\d(?::?\d\d)?)?)?\Z", re.ASCII
@@ -23,40 +23,9 @@ _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]*\Z")
 _MONTHS, _DAYS = 12, 31
 
 
-def escape(text: str) -> str:
-    """Return text as a value: backslash, comma, semicolon and line ends escaped; CR is not kept apart from LF."""
-    return text if text.isalnum() else _ESCAPE.sub(_escape, text)
-
-
 def unescape(value: str) -> str:
-    r"""Return the text of a value; `\:` (Apple) is a colon, other unknown pairs are left as they are."""
-    return _UNESCAPE.sub(_unescape, value) if "\\" in value else value
-
-
-def _escape(match: re.Match[str]) -> str:
-    return _ESCAPED[match[0]]
-
-
-def _unescape(match: re.Match[str]) -> str:
-    return "\n" if match[1] in "nN" else match[1]
-
-
-def split(value: str, mark: str) -> list[str]:
-    """Cut a value at each `mark` (a comma or a semicolon) that no backslash escapes; the pieces are still escaped."""
-    if "\\" not in value:
-        return value.split(mark)
-    pieces, start, at = [], 0, 0
-    while at < len(value):
-        character = value[at]
-        if character == "\\":
-            at += 2
-            continue
-        if character == mark:
-            pieces.append(value[start:at])
-            start = at + 1
-        at += 1
-    pieces.append(value[start:])
-    return pieces
+    """Return the text of a value."""
+    return contentline.unescape(value, colon=True)
 
 
 def texts(value: str) -> list[str]:

@@ -6,7 +6,7 @@ import binascii
 import re
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.formats.contentline import Line
+from jmapsync.formats.contentline import Line, escape
 from jmapsync.formats.objects import MalformedError
 from jmapsync.formats.patch import localized
 from jmapsync.formats.pointer import parse
@@ -21,7 +21,7 @@ from jmapsync.formats.vcard.reading import KINDS_OF_CARD, is_kind, read_object
 from jmapsync.formats.vcard.relations import write_keywords, write_members, write_organization, write_related
 from jmapsync.formats.vcard.residue import find_residue
 from jmapsync.formats.vcard.resources import write_resource, write_service
-from jmapsync.formats.vcard.values import Json, escape, is_uri, unescape, uri_value, write_stamp
+from jmapsync.formats.vcard.values import Json, is_uri, unescape, uri_value, write_stamp
 
 if TYPE_CHECKING:
     from jmapsync.formats.objects import Object
