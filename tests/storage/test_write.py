@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.formats.flags import PLACES
+from jmapsync.storage.files import batch
 from jmapsync.storage.files.atomic import sync_directories
-from jmapsync.storage.maildir import write
+from jmapsync.storage.files.swap import check
 from jmapsync.storage.maildir.identify import CHUNK
-from jmapsync.storage.maildir.write import Writer
 from jmapsync.storage.port import Body, Outcome
 from tests.storage.contract import assert_silent
 from tests.storage.room import STAMP, Room
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from jmapsync.ledger import Place
+    from jmapsync.storage.files.file_state import State
 
 BODY = b"Subject: x\r\n\r\nbody\r\n"
 STORED = BODY.replace(b"\r\n", b"\n")
@@ -47,14 +47,13 @@ def refuse_links(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
 
 
 def meddle_after_check(monkeypatch: pytest.MonkeyPatch, file: Path, content: bytes) -> None:
-    """Save other content over a file right after it was looked at for the last time before it is to go."""
-    check = Writer._check
+    """Save other content over a file right after it was examined for the last time before it is to go."""
 
-    def checked(self: Writer, place: Place) -> None:
-        check(self, place)
+    def checked(path: str, state: State) -> None:
+        check(path, state)
         file.write_bytes(content)
 
-    monkeypatch.setattr(Writer, "_check", checked)
+    monkeypatch.setattr("jmapsync.storage.maildir.write.check", checked)
 
 
 def left_in_tmp(room: Room) -> list[Path]:
@@ -143,7 +142,7 @@ class TestOtherPrograms:
                 there.append(old.exists())
             sync_directories(folders)
 
-        monkeypatch.setattr(write, "sync_directories", note)
+        monkeypatch.setattr(batch, "sync_directories", note)
         [receipt] = room.write(room.to_update(key, homes=[archive]))
         assert receipt.outcome is Outcome.DONE
         assert there == [True, False]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from jmapsync.opening import kind_of, open_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -98,6 +98,18 @@ def prepare(path: Path, data: bytes) -> Path:
             temporary.unlink()
         raise
     return temporary
+
+
+def write_new(path: str, data: bytes, complete: Callable[[int], None]) -> None:
+    """Write a new file, and `complete` it by its handle. Raises OSError; the file may then be there in part."""
+    handle = os.open(path, _MAKING, 0o600)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(handle, view) :]
+        complete(handle)
+    finally:
+        os.close(handle)
 
 
 def copy_file(source: str, target: str, mtime: int) -> None:

@@ -1,4 +1,4 @@
-"""Tell what an error of the disk means for an order: try again, plan again, or stop the batch."""
+"""Classify errors of the disk: try the order again, plan again, or stop the batch."""
 
 from __future__ import annotations
 
@@ -27,6 +27,15 @@ _NAMES = frozenset({errno.EILSEQ, errno.EINVAL})
 
 class StaleError(Exception):
     """The disk does not hold what the order expects."""
+
+
+class RefusedError(Exception):
+    """An order cannot be carried out; the text says why."""
+
+    def __init__(self, why: str, remedy: Remedy) -> None:
+        """Keep the reason, and what may help."""
+        super().__init__(why)
+        self.remedy = remedy
 
 
 def failure_of(error: OSError) -> LocalError:

@@ -1,15 +1,19 @@
-"""Tell from what the file system keeps of them whether files and directories are as they were, and what they are."""
+"""Compare and classify files and directories by what stat(2) returns of them."""
 
 from __future__ import annotations
 
 import os
 import stat
 import time
+from typing import TYPE_CHECKING
 
 from jmapsync.opening import kind_of
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 QUIET = 0.3
-"""Seconds a new file must have been left alone before it is read: bad programs write in place (hard case 8)."""
+"""Seconds a new file must have been left alone before it is read: some programs write in place."""
 _TICK_CLOCK = 5
 """Linux' CLOCK_REALTIME_COARSE, which time stamps of files are taken from."""
 _LONGEST_TICK = 10_000_000
@@ -29,6 +33,13 @@ def leave_tick(moment: int) -> None:
     """Wait until the clock of time stamps has passed a moment; one that lies further ahead was given by another clock."""
     while 0 <= moment - time.clock_gettime_ns(_TICK_CLOCK) < _LONGEST_TICK:
         time.sleep(0.001)
+
+
+def wait_until_quiet(mtime: int, clock: Callable[[], float]) -> None:
+    """Wait until a file that was changed at a moment, by a `clock` in seconds, has been left alone long enough to be read."""
+    wait = mtime / 1e9 + QUIET - clock()
+    if 0 < wait <= QUIET:
+        time.sleep(wait)
 
 
 def may_be_directory(path: str) -> bool:

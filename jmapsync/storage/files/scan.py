@@ -90,6 +90,31 @@ class Changes:
         return not (self.unknown or self.renamed or self.touched or self.vanished or self.odd)
 
 
+@dataclass(slots=True)
+class Traces:
+    """How the places of items differ from the ledger's after a scan of all folders."""
+
+    updated: dict[tuple[int, str], Place | None] = field(default_factory=dict)
+    """Places that are new or changed, by folder and name; None is a place that is gone, or no longer the item's."""
+    touched: set[int] = field(default_factory=set)
+    """Keys of their items."""
+
+    def gone(self, place: Place) -> None:
+        """Note that a place is no longer there, or no longer the item's."""
+        self.updated[place.folder, place.name] = None
+        self.touched.add(place.key)
+
+    def put(self, place: Place) -> None:
+        """Note a place that is new or was changed."""
+        self.updated[place.folder, place.name] = place
+        self.touched.add(place.key)
+
+    def copies(self, key: int, known: Iterable[Place]) -> list[Place]:
+        """Return the places of an item as the scan leaves them, `known` being those that the ledger has."""
+        kept = [place for place in known if (place.folder, place.name) not in self.updated]
+        return sorted([*kept, *(place for place in self.updated.values() if place is not None and place.key == key)])
+
+
 def scan(folder: str, known: Iterable[Place], rules: Rules) -> Changes:
     """Compare a folder with what was known of it. Raises OSError when it cannot be listed.
 

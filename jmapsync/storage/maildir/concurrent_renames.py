@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from jmapsync.ledger import Ledger, Place
     from jmapsync.storage.files.directories import Below
-    from jmapsync.storage.maildir.identify import Traces
+    from jmapsync.storage.files.scan import Traces
     from jmapsync.storage.maildir.tree import Tree
 
 

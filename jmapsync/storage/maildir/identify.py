@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jmapsync.formats.message import LONGEST_HEADER, Form, Measure, has_marks, has_tuid, measure, without_marks, without_tuid
@@ -13,7 +11,7 @@ from jmapsync.kinds import MAIL
 from jmapsync.ledger import Place
 from jmapsync.opening import open_regular
 from jmapsync.planner.model import NO_TAGS
-from jmapsync.storage.files.file_state import QUIET, state_of
+from jmapsync.storage.files.file_state import state_of, wait_until_quiet
 from jmapsync.storage.maildir.concurrent_renames import still_there
 from jmapsync.storage.maildir.copies import Reading, combine, follow, is_trashed
 from jmapsync.storage.maildir.file_names import key_in
@@ -24,33 +22,13 @@ if TYPE_CHECKING:
 
     from jmapsync.ledger import Ledger, Record
     from jmapsync.storage.files.directories import Below
-    from jmapsync.storage.files.scan import Entry
+    from jmapsync.storage.files.scan import Entry, Traces
     from jmapsync.storage.maildir.tree import Tree
 
 CHUNK = 1 << 20
 
 Measured = tuple[int, "Entry", Measure]
 """A file that nobody knew: the key of its folder, as it was listed, and its digests."""
-
-
-@dataclass(slots=True)
-class Traces:
-    """What one look makes of the places it touches."""
-
-    updated: dict[tuple[int, str], Place | None] = field(default_factory=dict)
-    """By folder and name; None is a place that is gone."""
-    touched: set[int] = field(default_factory=set)
-    """Keys of their messages."""
-
-    def gone(self, place: Place) -> None:
-        """Note that a place is no longer there."""
-        self.updated[place.folder, place.name] = None
-        self.touched.add(place.key)
-
-    def put(self, place: Place) -> None:
-        """Note a place that is new or was changed."""
-        self.updated[place.folder, place.name] = place
-        self.touched.add(place.key)
 
 
 class Identifier:
@@ -98,9 +76,7 @@ class Identifier:
         """Read a file, or hold it back by name when it is unreadable or still being written."""
         label = f"{self._tree.paths[folder]}/{entry.file}"
         try:
-            wait = entry.mtime / 1e9 + QUIET - self._clock()
-            if 0 < wait <= QUIET:
-                time.sleep(wait)
+            wait_until_quiet(entry.mtime, self._clock)
             with open_regular(self._path(folder, entry), follow=False) as file:
                 measured = measure(iter(lambda: file.read(CHUNK), b""))
                 state = os.fstat(file.fileno())
@@ -250,12 +226,8 @@ class Identifier:
         return Seen(label, version, size=size, stamp=first.mtime // 1_000_000_000, digest=digest, places=tuple(places))
 
     def _current(self, key: int) -> list[Place]:
-        """Return the copies of a message as this look leaves them."""
-        kept = {(place.folder, place.name): place for place in self._ledger.places_of([key]).get(key, [])}
-        for spot in [spot for spot in kept if spot in self._traces.updated]:
-            del kept[spot]
-        mine = [place for place in self._traces.updated.values() if place is not None and place.key == key]
-        return sorted([*kept.values(), *mine])
+        """Return the copies of a message as this scan leaves them."""
+        return self._traces.copies(key, self._ledger.places_of([key]).get(key, []))
 
 
 def _messages(alike: list[Place]) -> Iterator[list[Place]]:

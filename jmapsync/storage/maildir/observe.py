@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from jmapsync.formats.flags import letters
 from jmapsync.planner.model import NO_TAGS, Tags
 from jmapsync.storage.files.file_state import printable, state_of
-from jmapsync.storage.files.scan import has_changed, scan
+from jmapsync.storage.files.scan import Traces, has_changed, scan
 from jmapsync.storage.maildir.concurrent_renames import drop_left, withhold_losses
 from jmapsync.storage.maildir.copies import Reading, combine, follow, is_trashed, read_copy
 from jmapsync.storage.maildir.file_names import MESSAGES, is_complete
-from jmapsync.storage.maildir.identify import Identifier, Traces
+from jmapsync.storage.maildir.identify import Identifier
 from jmapsync.storage.maildir.unchanged import mtimes
 from jmapsync.storage.port import Observation, Seen, Trouble
 

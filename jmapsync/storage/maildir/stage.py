@@ -1,4 +1,4 @@
-"""Write a message from the server into `tmp`, where no reader looks, in the form that it is to have on the disk."""
+"""Write a message from the server into `tmp`, which no reader opens, in the form that it is to have on the disk."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jmapsync.formats.message import Form, digest_of, measure, to_disk
+from jmapsync.storage.files.atomic import write_new
 from jmapsync.storage.maildir.identify import iterate_chunks
 
 if TYPE_CHECKING:
@@ -36,14 +37,7 @@ def fill(staged: Staged, path: str, body: Body, *, keep_crlf: bool) -> None:
     if body.data is not None:
         data, staged.form = to_disk(body.data, keep_crlf=keep_crlf)
         staged.digest, staged.size = digest_of(body.data), len(body.data)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(handle, view) :]
-            set_mtime(handle, staged.job.stamp)
-        finally:
-            os.close(handle)
+        write_new(path, data, lambda handle: set_mtime(handle, staged.job.stamp))
     elif body.path is not None:
         _copy_large(staged, path, body.path, keep_crlf=keep_crlf)
 

@@ -1,6 +1,6 @@
 """Carry out orders on a Maildir: deliver, rename, link, unlink, each batch made durable as a group.
 
-Every file is looked at again right before it is renamed or unlinked; one that is not as the ledger knows it makes its order
+Every file is examined again right before it is renamed or unlinked; one that is not as the ledger knows it makes its order
 stale, and nothing of it is done. Readers see the old file or the new one, never half of one.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import Remedy
@@ -17,10 +18,12 @@ from jmapsync.formats.message import Form, is_offlineimap, without_marks, withou
 from jmapsync.formats.names import fold
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Verb, Version
-from jmapsync.storage.files.atomic import NO_LINKS, copy_file, put_back, sync_directories, sync_files
-from jmapsync.storage.files.disk_errors import DISK, FULL, StaleError, failure_of, refused
+from jmapsync.storage.files.atomic import NO_LINKS, copy_file, put_back, sync_files
+from jmapsync.storage.files.batch import BatchWriter
+from jmapsync.storage.files.disk_errors import StaleError, refused
 from jmapsync.storage.files.file_state import state_of
 from jmapsync.storage.files.filesystem import refuses_name
+from jmapsync.storage.files.swap import check, take_away
 from jmapsync.storage.maildir.file_names import own_name
 from jmapsync.storage.maildir.identify import iterate_chunks
 from jmapsync.storage.maildir.kept_deletions import keep
@@ -30,7 +33,6 @@ from jmapsync.storage.port import Job, Outcome, Receipt
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from jmapsync.errors import LocalError
     from jmapsync.planner.model import Tags
     from jmapsync.storage.maildir.tree import Tree
 
@@ -47,22 +49,16 @@ class _Done:
     """Files that are to go, once everything that takes their place is durable."""
 
 
-class Writer:
+class Writer(BatchWriter):
     """Carries out one batch of orders after another."""
 
     def __init__(self, tree: Tree, *, keep_crlf: bool, token: Callable[[], str], keep_deleted: bool = False) -> None:
         """Prepare. `token` returns random characters for a file name."""
+        super().__init__(tree.root, tree.reach())
         self._keep_deleted = keep_deleted
         self._tree = tree
         self._keep_crlf = keep_crlf
         self._token = token
-        self._below = tree.reach()
-        self._dirty: set[str] = set()
-        """Directories whose entries changed, as paths below the root."""
-        self.fatal: LocalError | None = None
-        """Set when the disk itself failed: what is left of the batch was refused."""
-        self._full: OSError | None = None
-        """Set when there was no room for something; what is smaller may still fit."""
 
     def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Carry out orders and return their receipts in the same order; raises nothing for a single message."""
@@ -75,61 +71,27 @@ class Writer:
         staged: dict[int, Staged] = {}
         for job in jobs:
             self._show_keywords(job, receipts)
-        bringing = [job for job in jobs if job.order.verb in {Verb.CREATE, Verb.REPLACE}]
+        every = {job.order.key: job for job in jobs}
+        bringing = {key: job for key, job in every.items() if job.order.verb in {Verb.CREATE, Verb.REPLACE}}
         self._each(bringing, receipts, lambda job: self._stage(job, staged))
-        self._settle(staged, receipts)
+        if staged:
+            self._sync_staged({key: [one] for key, one in staged.items()}, self._staged, receipts)
         done: dict[int, _Done] = {}
-        self._each(jobs, receipts, lambda job: self._put(job, staged, done))
+        self._each(every, receipts, lambda job: self._put(job, staged, done))
         for one in staged.values():
             with contextlib.suppress(OSError):
                 os.unlink(self._staged(one))
         try:
             if any(one.obsolete for one in done.values()):
                 self._sync()  # or a power cut could leave the old name gone and the new one not yet there
-            self._each(jobs, receipts, lambda job: self._finish(job, done[job.order.key], receipts))
+            self._each(every, receipts, lambda job: self._finish(job, done[job.order.key], receipts))
             self._sync()
         except OSError as error:
             self._fail(error)
             return [refused(job.order.key, error, Remedy.LATER) for job in jobs]
-        if self._full is not None and bringing and not any(receipts[job.order.key].outcome is Outcome.DONE for job in bringing):
+        if self._full is not None and bringing and not any(receipts[key].outcome is Outcome.DONE for key in bringing):
             self._fail(self._full)
         return [receipts[job.order.key] for job in jobs]
-
-    def _each(self, jobs: Sequence[Job], receipts: dict[int, Receipt], act: Callable[[Job], None]) -> None:
-        """Do the same for every order that has not come to its end."""
-        for job in jobs:
-            if job.order.key not in receipts:
-                self._attempt(job, receipts, act)
-
-    def _sync(self) -> None:
-        """Make every change of a folder durable."""
-        for path in sorted(self._dirty):
-            with contextlib.suppress(FileNotFoundError):  # gone meanwhile, and with it what was to be durable
-                sync_directories([self._below.at(path)])
-        self._dirty.clear()
-
-    def _attempt(self, job: Job, receipts: dict[int, Receipt], act: Callable[[Job], None]) -> None:
-        key = job.order.key
-        if self.fatal is not None:
-            receipts[key] = Receipt(key, Outcome.REFUSED, why=self.fatal.message, remedy=Remedy.LATER)
-            return
-        try:
-            act(job)
-        except StaleError as stale:
-            receipts[key] = Receipt(key, Outcome.STALE, why=str(stale))
-        except OSError as error:
-            if isinstance(error, FileNotFoundError) and not refuses_name(error):
-                receipts[key] = Receipt(key, Outcome.STALE, why="a file or folder was renamed or removed meanwhile")
-                return
-            if error.errno in FULL:
-                self._full = error
-            elif error.errno in DISK:
-                self._fail(error)
-            receipts[key] = refused(key, error, Remedy.LATER)
-
-    def _fail(self, error: OSError) -> None:
-        if self.fatal is None:
-            self.fatal = failure_of(error)
 
     def _show_keywords(self, job: Job, receipts: dict[int, Receipt]) -> None:
         """Give keywords new to a folder their letters, on disk before any name uses them."""
@@ -137,7 +99,7 @@ class Writer:
             table = self._tree.tables[home]
             extended = table.extended(job.order.tags)
             if extended is not table:
-                self._attempt(job, receipts, lambda _, home=home, new=extended: self._tree.show_keywords(home, new))  # type: ignore[misc]
+                self._attempt(job.order.key, receipts, partial(self._tree.show_keywords, home, extended))
 
     def _stage(self, job: Job, staged: dict[int, Staged]) -> None:
         """Write the body into `tmp` of its first folder."""
@@ -154,27 +116,12 @@ class Writer:
             raise
         staged[order.key] = one
 
-    def _settle(self, staged: dict[int, Staged], receipts: dict[int, Receipt]) -> None:
-        """Make every staged body durable before any of them gets a name that readers see."""
-        if not staged:
-            return
-        paths: list[str] = []
-        for one in staged.values():
-            with contextlib.suppress(OSError):  # it cannot get its name then, and that says why
-                paths.append(self._staged(one))
-        try:
-            sync_files(self._tree.root, paths)
-        except OSError as error:
-            self._fail(error)
-            for key in staged:
-                receipts[key] = refused(key, error, Remedy.LATER)
-
     def _put(self, job: Job, staged: dict[int, Staged], done: dict[int, _Done]) -> None:
         """Give the message every name that it is to have; those that it is not to have any more stay for now."""
         order = job.order
         places = [place for place in job.places if place.key == order.key]
         for place in places:
-            self._check(place)
+            check(self._path(place), place.state)
         one = staged.get(order.key)
         if one is not None:
             kept = {place.folder: place for place in places if is_offlineimap(place.name) and place.folder in order.homes}
@@ -208,15 +155,6 @@ class Writer:
             places=tuple(done.places),
             moved=tuple(done.moved),
         )
-
-    def _check(self, place: Place) -> None:
-        """Raise StaleError unless the file is the one the ledger knows."""
-        try:
-            state = os.lstat(self._path(place))
-        except FileNotFoundError:
-            raise StaleError("its file was renamed or removed meanwhile") from None
-        if state_of(state) != place.state:
-            raise StaleError("its file was changed meanwhile")
 
     def _deliver(self, one: Staged, done: _Done, kept: Mapping[int, Place]) -> None:
         """Give a staged message its names: renamed into its first folder, linked into the others.
@@ -320,15 +258,10 @@ class Writer:
         self._dirty |= {self._directory(old), self._directory(new)}
 
     def _unlink(self, places: list[Place], done: _Done) -> None:
-        """Remove files, each set aside and looked at once more first: what was saved over it in that very moment is put back."""
+        """Remove files; what was saved over one in that very moment is put back."""
         for place in places:
             path, aside = self._path(place), self._in_tmp(place.folder, self._name_aside(place.key))
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(path, aside)
-                if state_of(os.lstat(aside)) != place.state:
-                    put_back(aside, path, f"{os.path.dirname(path)}/{os.path.basename(aside)}")
-                    raise StaleError("its file was changed meanwhile")
-                os.unlink(aside)
+            take_away(path, place.state, aside, f"{os.path.dirname(path)}/{os.path.basename(aside)}")
             self._dirty.add(self._directory(place))
             done.moved.append((place.folder, place.name))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jmapsync.ledger import Place
+from jmapsync.storage.files.scan import Traces
 from jmapsync.storage.port import Trouble
 from jmapsync.storage.vdir.read import Reading, derived_uid, named
 
@@ -21,31 +22,20 @@ Spot = tuple[int, str]
 
 
 @dataclass(slots=True)
-class Traces:
-    """What one look makes of the files it came upon."""
+class ItemTraces(Traces):
+    """What one scan makes of the files it met, and of what they hold."""
 
-    updated: dict[Spot, Place | None] = field(default_factory=dict)
-    """Places of known items that changed; None is a place that is gone."""
-    touched: set[int] = field(default_factory=set)
-    """Keys of their items."""
     frozen: set[int] = field(default_factory=set)
-    """Keys of items of which something cannot be told: they stay as they were."""
+    """Keys of items of which something cannot be decided: they stay as they were."""
     readings: dict[Spot, Reading] = field(default_factory=dict)
     """What the files hold that were read."""
     fresh: dict[str, list[Reading]] = field(default_factory=dict)
     """The files of items that nobody knew, by uid."""
 
-    def gone(self, place: Place) -> None:
-        """Note that a place is no longer there, or no longer the item's."""
-        self.updated[place.folder, place.name] = None
-        self.touched.add(place.key)
-
-    def put(self, key: int, reading: Reading) -> None:
-        """Note that a file is an item's."""
-        spot = reading.folder, reading.entry.name
-        self.readings[spot] = reading
-        self.updated[spot] = place_of(reading, key)
-        self.touched.add(key)
+    def read(self, key: int, reading: Reading) -> None:
+        """Note that a file is an item's, and what it holds."""
+        self.readings[reading.folder, reading.entry.name] = reading
+        self.put(place_of(reading, key))
 
     def drop_fresh(self, uid: str, is_meant: Callable[[Reading], bool]) -> None:
         """Leave out files of an item that nobody knew."""
@@ -63,16 +53,11 @@ class Traces:
         for uid in list(self.fresh):
             self.drop_fresh(uid, lambda reading: owners.get((reading.folder, reading.entry.name)) in self.frozen)
 
-    def copies(self, key: int, known: Iterable[Place]) -> list[Place]:
-        """Return the places of an item as this look leaves them, `known` being those that the ledger has."""
-        kept = [place for place in known if (place.folder, place.name) not in self.updated]
-        return sorted([*kept, *(place for place in self.updated.values() if place is not None and place.key == key)])
-
 
 class Identifier:
     """Gives the files of one look to items."""
 
-    def __init__(self, kind: str, tree: Tree, ledger: Ledger, codec: Codec, traces: Traces) -> None:
+    def __init__(self, kind: str, tree: Tree, ledger: Ledger, codec: Codec, traces: ItemTraces) -> None:
         """Prepare; `traces` are the look's own and grow with what is found."""
         self._kind = kind
         self._tree = tree
@@ -94,7 +79,7 @@ class Identifier:
         if record.digest and reading.uid != record.digest:
             self._traces.gone(place)
             return reading
-        self._traces.put(place.key, reading)
+        self._traces.read(place.key, reading)
         return None
 
     def identify(self, readings: Sequence[Reading], vanished: Iterable[Place]) -> int:
@@ -137,7 +122,7 @@ class Identifier:
             if owner is None:
                 self._traces.fresh.setdefault(uid, []).append(mine[0])
             else:
-                self._traces.put(owner.key, mine[0])
+                self._traces.read(owner.key, mine[0])
         return taken
 
     def _owner(self, owners: list[Record], known: dict[int, list[Place]], folder: int) -> Record | None:

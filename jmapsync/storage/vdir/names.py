@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
 _SAFE = re.compile(r"(?!\.)[A-Za-z0-9_.+@-]{1,200}")
-TEMPORARY = ".jmapsync-"
-"""How the names of our own files begin that are on their way to another name; they end in `.tmp`, as vdir wants it."""
-_OURS = re.compile(r"\.jmapsync-[0-9a-f]+(?:-([0-9a-f]{16}))?\.tmp\Z")
 
 
 def new_name(uid: str, suffix: str, taken: Container[str], longest: int = 255) -> str:
@@ -43,31 +40,6 @@ def is_item(name: str, suffix: str) -> bool:
 def items_of(suffix: str) -> Rules:
     """Return which files of a collection hold items."""
     return Rules(("",), lambda name: is_item(name, suffix), lambda name: (name, ""), "a file with an item in it")
-
-
-def staged_name(token: str) -> str:
-    """Return the name of a file that is being written."""
-    return f"{TEMPORARY}{token}.tmp"
-
-
-def displaced_name(token: str, digest: str) -> str:
-    """Return the name of a file that swaps places with another one; `digest` is that of the new content, or nothing.
-
-    A killed run leaves one of the two there: by the digest the next run knows the new one, and by the ledger the old one.
-    Anything else was saved by somebody in that very moment.
-    """
-    return f"{TEMPORARY}{token}-{digest[:16] or '0' * 16}.tmp"
-
-
-def digest_in(name: str) -> str | None:
-    """Return the digest in the name of a file that was to swap places, nothing for one that was written; None for others'."""
-    match = _OURS.match(name)
-    return None if match is None else match[1] or ""
-
-
-def short_digest(data: bytes) -> str:
-    """Return the digest that names bear."""
-    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def _octets(text: str) -> bytes:

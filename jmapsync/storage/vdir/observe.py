@@ -14,7 +14,7 @@ from jmapsync.planner.model import Version
 from jmapsync.storage.files.file_state import printable
 from jmapsync.storage.files.scan import Changes, Entry, has_changed, scan
 from jmapsync.storage.port import Observation, Seen, Trouble
-from jmapsync.storage.vdir.identify import Identifier, Spot, Traces, place_of
+from jmapsync.storage.vdir.identify import Identifier, ItemTraces, Spot, place_of
 from jmapsync.storage.vdir.names import items_of
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class ItemLook:
         self._folders = {key: path for key, path in tree.paths.items() if folders is None or path in folders}
         self._is_whole = folders is None
         self._limit = limit
-        self._traces = Traces()
+        self._traces = ItemTraces()
         self._problems = [Trouble(printable(path), why) for path, why in tree.odd]
         self.identifier = Identifier(kind, tree, ledger, reader.codec, self._traces)
         self._changes: dict[int, Changes] = {}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import time
 import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
 from jmapsync.formats.large_data import bring_back, set_aside
 from jmapsync.formats.objects import MalformedError, encode
 from jmapsync.opening import open_regular
-from jmapsync.storage.files.file_state import QUIET, is_text, printable, state_of
+from jmapsync.storage.files.file_state import is_text, printable, state_of, wait_until_quiet
 from jmapsync.storage.port import Trouble
 
 if TYPE_CHECKING:
@@ -64,9 +63,7 @@ class Reader:
         label = printable(f"{self._tree.paths[folder]}/{entry.name}")
         result: Reading | Trouble
         try:
-            wait = entry.mtime / 1e9 + QUIET - self._clock()
-            if 0 < wait <= QUIET:
-                time.sleep(wait)
+            wait_until_quiet(entry.mtime, self._clock)
             with self._tree.reach() as below:
                 data, state = read_bytes(f"{below.at(self._tree.paths[folder])}/{entry.name}")
             if state != entry.state:

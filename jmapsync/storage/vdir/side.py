@@ -21,7 +21,7 @@ from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.folders import look_folders
 from jmapsync.storage.vdir.observe import SLICE, ItemLook
 from jmapsync.storage.vdir.read import Reader, align, convert, read_bytes, uid_of
-from jmapsync.storage.vdir.swap import recover
+from jmapsync.storage.vdir.staged import recover
 from jmapsync.storage.vdir.tree import NotEmptyError, Tree
 from jmapsync.storage.vdir.write import Writer
 

@@ -21,7 +21,7 @@ from jmapsync.storage.files.directories import Below
 from jmapsync.storage.files.file_state import is_text, may_be_folder, printable
 from jmapsync.storage.files.filesystem import USUAL
 from jmapsync.storage.vdir import metadata
-from jmapsync.storage.vdir.names import digest_in, staged_name
+from jmapsync.storage.vdir.staged import digest_in, staged_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

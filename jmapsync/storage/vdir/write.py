@@ -18,19 +18,19 @@ from jmapsync.formats.names import fold
 from jmapsync.formats.objects import MalformedError, encode, holds_data
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Verb, Version
-from jmapsync.storage.files.atomic import give_name, sync_directories, sync_files
-from jmapsync.storage.files.disk_errors import DISK, FULL, StaleError, failure_of, refused
+from jmapsync.storage.files.atomic import give_name
+from jmapsync.storage.files.batch import BatchWriter
+from jmapsync.storage.files.disk_errors import RefusedError, StaleError, refused
 from jmapsync.storage.files.file_state import state_of
+from jmapsync.storage.files.swap import check, displace, take_away
 from jmapsync.storage.port import Body, Job, Outcome, Receipt
-from jmapsync.storage.vdir.names import displaced_name, new_name, short_digest, staged_name
+from jmapsync.storage.vdir.names import new_name
 from jmapsync.storage.vdir.read import convert, read_bytes, render, uid_of
-from jmapsync.storage.vdir.stage import Staged, write_staged
-from jmapsync.storage.vdir.swap import check, displace, take_away
+from jmapsync.storage.vdir.staged import Staged, displaced_name, short_digest, staged_name, write_staged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from jmapsync.errors import LocalError
     from jmapsync.formats.codec import Codec
     from jmapsync.formats.objects import Object
     from jmapsync.storage.vdir.tree import Tree
@@ -59,30 +59,20 @@ class _Draft:
     """The files that the ledger knows of the item, in collections that are there."""
 
 
-class _ContestedError(Exception):
-    """A person has to say first which file is the item's; the text is a sentence."""
-
-
-class Writer:
+class Writer(BatchWriter):
     """Carries out one batch of orders after another."""
 
     def __init__(self, tree: Tree, codec: Codec, token: Callable[[], str]) -> None:
         """Prepare. `token` returns random hexadecimal digits for a file name."""
+        super().__init__(tree.root, tree.reach())
         self._tree = tree
         self._codec = codec
         self._token = token
-        self._below = tree.reach()
-        self._dirty: set[str] = set()
-        """Collections whose entries changed, as paths below the root."""
         self._known: Callable[[int, Sequence[str]], set[str]] = lambda _folder, _names: set()
         self._taken: dict[int, set[str]] = {}
         """Folded names in the collections that get new files, for the time of a batch."""
         self.contested: set[tuple[int, str]] = set()
-        """Folders and uids of which the last look met several files: they get no further one."""
-        self.fatal: LocalError | None = None
-        """Set when the disk itself failed: what is left of the batch was refused."""
-        self._full: OSError | None = None
-        """Set when there was no room for something; what is smaller may still fit."""
+        """Folders and uids of which the last scan met several files: they get no further one."""
 
     def write(self, jobs: Sequence[Job], known: Callable[[int, Sequence[str]], set[str]]) -> list[Receipt]:
         """Carry out orders and return their receipts in the same order; raises nothing for a single item.
@@ -99,7 +89,9 @@ class Writer:
         receipts: dict[int, Receipt] = {}
         drafts = {job.order.key: _Draft(job) for job in jobs}
         self._each(drafts, receipts, self._prepare)
-        self._settle(drafts, receipts)
+        staged = {key: draft.staged for key, draft in drafts.items() if draft.staged and key not in receipts}
+        if staged:
+            self._sync_staged(staged, lambda one: self._in(one.folder, one.temporary), receipts)
         self._each(drafts, receipts, self._put)
         self._clear([(one.folder, one.temporary) for draft in drafts.values() for one in draft.staged])
         displaced = [aside for draft in drafts.values() for aside in draft.displaced]
@@ -115,48 +107,6 @@ class Writer:
         if self._full is not None and all(key in receipts for key in drafts):
             self._fail(self._full)
         return [receipts.get(key) or _receipt(draft) for key, draft in drafts.items()]
-
-    def _each(self, drafts: dict[int, _Draft], receipts: dict[int, Receipt], act: Callable[[_Draft], None]) -> None:
-        """Do the same for every order that has not come to its end."""
-        for key, draft in drafts.items():
-            if key not in receipts:
-                receipt = self._attempt(draft, act)
-                if receipt is not None:
-                    receipts[key] = receipt
-
-    def _attempt(self, draft: _Draft, act: Callable[[_Draft], None]) -> Receipt | None:
-        key = draft.job.order.key
-        if self.fatal is not None:
-            return Receipt(key, Outcome.REFUSED, why=self.fatal.message, remedy=Remedy.LATER)
-        try:
-            act(draft)
-        except StaleError as stale:
-            return Receipt(key, Outcome.STALE, why=str(stale))
-        except (MalformedError, _ContestedError) as error:
-            why, remedy = str(error), Remedy.HUMAN
-            if isinstance(error, MalformedError):
-                why, remedy = f"it cannot be written as a file: {why.rstrip('.')}", Remedy.NEVER
-            return Receipt(key, Outcome.REFUSED, why=why, remedy=remedy)
-        except FileNotFoundError:
-            return Receipt(key, Outcome.STALE, why="a file or directory was renamed or removed meanwhile")
-        except OSError as error:
-            if error.errno in FULL:
-                self._full = error
-            elif error.errno in DISK:
-                self._fail(error)
-            return refused(key, error, Remedy.LATER)
-        return None
-
-    def _fail(self, error: OSError) -> None:
-        if self.fatal is None:
-            self.fatal = failure_of(error)
-
-    def _sync(self) -> None:
-        """Make every change of a directory durable."""
-        for path in sorted(self._dirty):
-            with contextlib.suppress(FileNotFoundError):  # gone meanwhile, and with it what was to be durable
-                sync_directories([self._below.at(path)])
-        self._dirty.clear()
 
     def _clear(self, files: Iterable[tuple[int, str]]) -> None:
         """Remove files of ours that are no longer needed; those that cannot be now are when the mirror is next opened."""
@@ -177,15 +127,20 @@ class Writer:
         draft.obsolete = [place for place in mine if place.folder not in order.homes]
         if order.verb is Verb.DELETE:
             return
-        data = self._prepare_update(draft, mine) if order.verb is Verb.UPDATE else self._prepare_body(draft)
-        for place in mine:
-            if place.folder in order.homes:
-                self._renew(draft, place, data)
+        try:
+            data = self._prepare_update(draft, mine) if order.verb is Verb.UPDATE else self._prepare_body(draft)
+            for place in mine:
+                if place.folder in order.homes:
+                    self._renew(draft, place, data)
+        except MalformedError as error:
+            raise RefusedError(f"it cannot be written as a file: {str(error).rstrip('.')}", Remedy.NEVER) from error
         for home in sorted(order.homes - {place.folder for place in mine}):
             if data is None:
                 raise StaleError("none of its files is there to copy")
             if (home, draft.uid) in self.contested:
-                raise _ContestedError(f"several files of its UID lie in {self._tree.paths[home]}; remove or change all but one")
+                raise RefusedError(
+                    f"several files of its UID lie in {self._tree.paths[home]}; remove or change all but one", Remedy.HUMAN
+                )
             self._stage(draft, home, data, None)
 
     def _prepare_body(self, draft: _Draft) -> bytes:
@@ -242,23 +197,6 @@ class Writer:
         name = replaces.name if replaces is not None else ""
         draft.staged.append(Staged(draft.job.order.key, folder, name, temporary, short_digest(data), replaces))
         write_staged(self._in(folder, temporary), data, replaces)
-
-    def _settle(self, drafts: dict[int, _Draft], receipts: dict[int, Receipt]) -> None:
-        """Make every staged file durable before any of them gets a name that readers see."""
-        staged = [one for key, draft in drafts.items() if key not in receipts for one in draft.staged]
-        if not staged:
-            return
-        paths: list[str] = []
-        for one in staged:
-            with contextlib.suppress(OSError):  # it cannot get its name then, and that says why
-                paths.append(self._in(one.folder, one.temporary))
-        try:
-            sync_files(self._tree.root, paths)
-        except OSError as error:
-            self._fail(error)
-            for key, draft in drafts.items():
-                if draft.staged:
-                    receipts.setdefault(key, refused(key, error, Remedy.LATER))
 
     # doing it
 

@@ -14,9 +14,9 @@ import pytest
 
 from jmapsync.errors import Remedy
 from jmapsync.planner.model import Verb, Version
-from jmapsync.storage.files import atomic
+from jmapsync.storage.files import atomic, swap
 from jmapsync.storage.port import Outcome
-from jmapsync.storage.vdir import swap, write
+from jmapsync.storage.vdir import write
 from tests.storage.vdir.room import Room, assert_silent, item
 
 if TYPE_CHECKING:

@@ -1,23 +1,16 @@
-"""Put a staged file in the place of another one, or take a file away, so that what somebody saves in that moment survives.
+"""Replace a file by a staged one, or remove a file, so that what somebody saves in that moment survives.
 
-Both are done by setting the old file aside under a name of ours and looking at it once more: if it is not the one that was to go,
-it gets its name back. What a run killed in between leaves is sorted out by `recover`.
+Both rename the old file to a name of ours and examine it once more: if it is not the one that was to go, it gets its name back.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING
 
-from jmapsync.opening import open_regular
-from jmapsync.storage.files.atomic import exchange, give_name, put_back
+from jmapsync.storage.files.atomic import exchange, put_back
 from jmapsync.storage.files.disk_errors import StaleError
 from jmapsync.storage.files.file_state import State, state_of
-from jmapsync.storage.vdir.names import digest_in, short_digest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _CHANGED = "its file was changed meanwhile"
 
@@ -36,7 +29,7 @@ def displace(staged: str, path: str, expected: State, aside: str, beside: str) -
     """Give a staged file the name of the one that is expected there, and return whether that lies `aside` now, not gone yet.
 
     Raises StaleError with the file that is there untouched when it is another one; `beside` is for one that has lost its name.
-    Where the file system cannot exchange two names, what is saved in the moment between the last look and the rename is lost.
+    Where the file system cannot exchange two names, what is saved in the moment between the last check and the rename is lost.
     """
     check(path, expected)
     ours = state_of(os.lstat(staged))
@@ -68,27 +61,3 @@ def take_away(path: str, expected: State, aside: str, beside: str) -> None:
             put_back(aside, path, beside)
             raise StaleError(_CHANGED)
         os.unlink(aside)
-
-
-def recover(directory: str, suffix: str, is_known: Callable[[State], bool], token: Callable[[], str]) -> None:
-    """Clear a collection of what a killed run left on its way to another name, as far as that is possible.
-
-    What it wrote is removed, and so is what it had set aside, if that `is_known` to the ledger: an order is to be carried out
-    again then. Anything else was saved by somebody in that moment and gets a name that is seen.
-    """
-    with contextlib.suppress(OSError):
-        for name in os.listdir(directory):
-            digest = digest_in(name)
-            if digest is None:
-                continue
-            path = f"{directory}/{name}"
-            with contextlib.suppress(OSError):
-                if not digest or is_known(state_of(os.lstat(path))) or _has_digest(path, digest):
-                    os.unlink(path)
-                else:
-                    give_name(path, f"{directory}/recovered-{token()}{suffix}")
-
-
-def _has_digest(path: str, digest: str) -> bool:
-    with open_regular(path, follow=False) as file:
-        return short_digest(file.read()) == digest
