@@ -1,4 +1,4 @@
-"""Look at the folders of a Maildir tree: which there are, and which containers they are."""
+"""Observe the folders of a Maildir tree: which there are, which containers they are, and which are left alone."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
-from jmapsync.formats.names import EVERYTHING, Patterns, above, from_utf7, seen_path
+from jmapsync.formats.names import EVERYTHING, Patterns, above, seen_path
 from jmapsync.kinds import MAIL
 from jmapsync.ledger.notes import BOXES, OUTSIDE
 from jmapsync.storage.maildir.file_names import INBOX, PARTS
-from jmapsync.storage.maildir.tree import is_filled_by_offlineimap, is_mbsync, name_of
+from jmapsync.storage.maildir.foreign_names import decoded_name
+from jmapsync.storage.maildir.tree import name_of
 from jmapsync.storage.port import Folder, Observation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from jmapsync.ledger import Ledger, Record
-    from jmapsync.storage.maildir.tree import Found, Tree
+    from jmapsync.storage.files.tree import Found
+    from jmapsync.storage.maildir.tree import Tree
 
 
 GONE = ".gone"
@@ -31,96 +29,121 @@ def look_folders(tree: Tree, ledger: Ledger, patterns: Patterns = EVERYTHING) ->
 
     Raises LocalError when the root cannot be listed.
     """
-    found = list(tree.walk())
-    by_mailbox = ledger.by_ref(MAIL.containers.kind, [one.mailbox for one in found if one.mailbox])
-    marked = Counter(one.mailbox for one in found)
-    known = {one.path: by_mailbox[one.mailbox].key for one in found if one.mailbox in by_mailbox and marked[one.mailbox] == 1}
-    outside = set(json.loads(ledger.note(f"{OUTSIDE}:{MAIL.name}") or "[]"))
-    shut = {one.path for one in found if one.mailbox in outside}
-    _follow(tree, {key: path for path, key in known.items() if key in tree.paths}, {one.path for one in found}, shut)
-    keys = {path: key for key, path in tree.paths.items()}
-    found = [one for one in found if not one.linked or one.path in keys]  # the folder itself was found elsewhere
-    boxes = json.loads(ledger.note(f"{BOXES}:{MAIL.name}") or "{}")
-    inside = {
-        one.path
-        for one in found
-        if one.path not in shut
-        and (one.path in keys or one.mailbox in by_mailbox or one.mailbox in boxes or _covers(patterns, one.path))
-    }
-    hollow = {one.path for one in found if not one.mailbox and one.path not in keys and len(tree.lacks(one.path)) == len(PARTS)}
-    apart = above(one.path for one in found if one.path not in inside)
-    inside -= (hollow & apart) - above(inside - hollow)  # a directory that holds nothing but what is left alone
-    needed = above(path for path in inside if _covers(patterns, path)) - inside
-    observation = Observation(folders_whole=True)
-    observation.detached = {one.mailbox: one.path for one in found if one.path in shut - needed}
-    tree.left_alone = {one.path for one in found} - inside - needed
-    odd = [(path, why) for path, why in tree.odd if path not in tree.left_alone]
-    tree.odd = [(path, why) for path, why in odd if path in inside or _covers(patterns, path)]
-    mirrored = inside | needed
-    lie = {key: path for key, (path, _) in ledger.folders(MAIL.containers.kind).items()}
-    records = ledger.records(sorted(set(keys.values()) | {record.key for record in by_mailbox.values()}))
-    for one in found:
-        if one.path not in mirrored:
-            continue
-        key = keys.get(one.path)
-        if key is None and one.mailbox in by_mailbox and by_mailbox[one.mailbox].key not in tree.paths:
-            key = by_mailbox[one.mailbox].key
-        bare = one.path in needed or key in tree.bare
-        missing = set[str]() if bare or one.linked else tree.lacks(one.path)
-        if missing and key is not None:  # where messages lay, it is a loss to be noticed, not mended
-            missing -= {place.sub for place in ledger.places_in(key)}
-        tree.complete(one.path, missing)
-        marker = one.mailbox if marked[one.mailbox] == 1 else ""
-        folder = replace(_folder(one, key, lie, records), marker=marker, bare=one.path in needed)
-        if key is None and not one.mailbox:
-            folder = replace(folder, name=_meant(tree, one, folder.name, found))
-        observation.folders.append(folder)
-    return observation
+    return _Folders(tree, ledger, patterns).observe()
 
 
-def _covers(patterns: Patterns, path: str) -> bool:
-    return patterns.covers(seen_path(path))
+class _Folders:
+    """The folders of one tree, as they were met on the disk."""
+
+    def __init__(self, tree: Tree, ledger: Ledger, patterns: Patterns) -> None:
+        """List them, and note in the tree where known ones lie by now. Raises LocalError."""
+        self._tree = tree
+        self._ledger = ledger
+        self._patterns = patterns
+        found = list(tree.walk())
+        self._marked = Counter(one.container for one in found)
+        self._by_ref = ledger.by_ref(MAIL.containers.kind, [one.container for one in found if one.container])
+        outside = set(json.loads(ledger.note(f"{OUTSIDE}:{MAIL.name}") or "[]"))
+        self._shut = {one.path for one in found if one.container in outside}
+        """Folders of mailboxes that are left out by the user's wish."""
+        known = {one.path: self._by_ref[one.container].key for one in found if one.container in self._by_ref and self._marker(one)}
+        _follow(tree, {key: path for path, key in known.items() if key in tree.paths}, {one.path for one in found}, self._shut)
+        self._keys = {path: key for key, path in tree.paths.items()}
+        self._found = [one for one in found if not one.linked or one.path in self._keys]  # the folder itself was found elsewhere
+        self._places = {key: path for key, (path, _) in ledger.folders(MAIL.containers.kind).items()}
+        """Where the ledger has each container."""
+        keys = set(self._keys.values()) | {record.key for record in self._by_ref.values()}
+        self._records: dict[int, Record] = ledger.records(sorted(keys))
+
+    def observe(self) -> Observation:
+        """Return those that are mirrored, and make what they lack."""
+        inside, needed = self._mirrored()
+        tree = self._tree
+        observation = Observation(folders_whole=True)
+        observation.detached = {one.container: one.path for one in self._found if one.path in self._shut - needed}
+        tree.left_alone = {one.path for one in self._found} - inside - needed
+        odd = [(path, why) for path, why in tree.odd if path not in tree.left_alone]
+        tree.odd = [(path, why) for path, why in odd if path in inside or self._covers(path)]
+        for one in self._found:
+            if one.path in inside or one.path in needed:
+                key = self._key(one)
+                self._complete(one, key, bare=one.path in needed or key in tree.bare)
+                observation.folders.append(self._folder(one, key, bare=one.path in needed))
+        return observation
+
+    def _mirrored(self) -> tuple[set[str], set[str]]:
+        """Return the paths of the folders that are mirrored, and of those that are there only for what lies in them."""
+        boxes = json.loads(self._ledger.note(f"{BOXES}:{MAIL.name}") or "{}")
+        inside = {one.path for one in self._found if one.path not in self._shut and self._belongs(one, boxes)}
+        hollow = {one.path for one in self._found if self._is_hollow(one)}
+        apart = above(one.path for one in self._found if one.path not in inside)
+        inside -= (hollow & apart) - above(inside - hollow)  # a directory that holds nothing but what is left alone
+        needed = above(path for path in inside if self._covers(path)) - inside
+        return inside, needed
+
+    def _belongs(self, one: Found, boxes: dict[str, object]) -> bool:
+        """Return whether a folder is a container's already, or one that the patterns cover."""
+        return one.path in self._keys or one.container in self._by_ref or one.container in boxes or self._covers(one.path)
+
+    def _is_hollow(self, one: Found) -> bool:
+        """Return whether a directory is no folder of mail yet."""
+        return not one.container and one.path not in self._keys and len(self._tree.lacks(one.path)) == len(PARTS)
+
+    def _covers(self, path: str) -> bool:
+        return self._patterns.covers(seen_path(path))
+
+    def _marker(self, one: Found) -> str:
+        """Return the id that a folder alone is marked with, or nothing."""
+        return one.container if self._marked[one.container] == 1 else ""
+
+    def _key(self, one: Found) -> int | None:
+        """Return the container that a folder is: by its place, else by its marker where that container lies nowhere."""
+        key = self._keys.get(one.path)
+        record = self._by_ref.get(one.container)
+        return record.key if key is None and record is not None and record.key not in self._tree.paths else key
+
+    def _complete(self, one: Found, key: int | None, *, bare: bool) -> None:
+        """Make the directories that a folder lacks, but not where messages lay: that is a loss to be noticed."""
+        missing = set[str]() if bare or one.linked else self._tree.lacks(one.path)
+        if missing and key is not None:
+            missing -= {place.sub for place in self._ledger.places_in(key)}
+        self._tree.complete(one.path, missing)
+
+    def _folder(self, one: Found, key: int | None, *, bare: bool) -> Folder:
+        """Return a folder under the name its mailbox has, as long as the folder still lies where that name put it."""
+        name = name_of(one.path)
+        if key is not None:
+            record = self._records.get(key)
+            if record is not None and self._places.get(key) == one.path and record.local is not None:
+                name = record.local.body
+        elif not one.container:
+            root = self._tree.root
+            name = decoded_name(name, f"{root}/{one.path}", (f"{root}/{other.path}" for other in self._found))
+        parent = one.path.rpartition("/")[0]
+        role = "inbox" if one.path == INBOX else ""
+        return Folder(ref=one.path, name=name, parent=parent, role=role, key=key, marker=self._marker(one), bare=bare)
 
 
-def _meant(tree: Tree, one: Found, name: str, found: list[Found]) -> str:
-    """Return the mailbox name that another program meant by a folder's: mbsync and offlineimap write IMAP's UTF-7."""
-    meant = from_utf7(name)
-    if meant == name or is_mbsync(f"{tree.root}/{one.path}"):
-        return meant
-    return meant if is_filled_by_offlineimap(f"{tree.root}/{other.path}" for other in found) else name
+def _follow(tree: Tree, known: dict[int, str], present: set[str], shut: set[str]) -> None:
+    """Note where folders lie by now, as their markers say; what has no marker of its own goes with what it lies in.
 
-
-def _follow(tree: Tree, told: dict[int, str], present: set[str], shut: set[str]) -> None:
-    """Take note of where folders lie by now, as their markers tell; what has no marker of its own goes with what it lies in.
-
-    So folders that swapped their names are each known (hard case 41). One whose place another folder has taken, and that shows up
-    nowhere, is gone.
+    So folders that swapped their names are each known. One whose place another folder has taken, and that is found nowhere, is
+    gone.
     """
     old = dict(tree.paths)
     keys = {path: key for key, path in old.items()}
-    tree.paths.put(told)
+    tree.paths.put(known)
     for key, path in old.items():
-        if key in told:
+        if key in known:
             continue
         above, _, name = path.rpartition("/")
         below = name
-        while above and keys.get(above) not in told:
+        while above and keys.get(above) not in known:
             above, _, name = above.rpartition("/")
             below = f"{name}/{below}"
-        if above and (moved := f"{told[keys[above]]}/{below}") in present:
+        if above and (moved := f"{known[keys[above]]}/{below}") in present:
             tree.paths[key] = moved
-    taken = shut.union(told.values())
+    taken = shut.union(known.values())
     for key, path in old.items():
-        if key not in told and tree.paths[key] in taken:
+        if key not in known and tree.paths[key] in taken:
             tree.paths[key] = f"{path}/{GONE}"
-
-
-def _folder(one: Found, key: int | None, lie: Mapping[int, str], records: Mapping[int, Record]) -> Folder:
-    """Return a folder under the name its mailbox has, as long as the folder still lies where that name put it."""
-    name = name_of(one.path)
-    if key is not None:
-        record = records.get(key)
-        if record is not None and lie.get(key) == one.path and record.local is not None:
-            name = record.local.body
-    parent = one.path.rpartition("/")[0]
-    return Folder(ref=one.path, name=name, parent=parent, role="inbox" if one.path == INBOX else "", key=key)

@@ -12,15 +12,15 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from jmapsync.errors import LocalError
 from jmapsync.formats.names import KEYWORDS, LONGEST, TOP, escape
 from jmapsync.opening import read_regular
 from jmapsync.storage.files.atomic import replace_text, sync_directories, unfinished
-from jmapsync.storage.files.file_state import is_text, may_be_folder
+from jmapsync.storage.files.file_state import is_text
 from jmapsync.storage.files.filesystem import telling_refusals
 from jmapsync.storage.files.root import MARKER
+from jmapsync.storage.files.tree import LINK, NOT_UTF8, Found, Listed
 from jmapsync.storage.maildir.file_names import INBOX, PARTS
-from jmapsync.storage.maildir.tree import LINK, Found, Tree
+from jmapsync.storage.maildir.tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,23 +56,21 @@ class PlusPlusTree(Tree):
 
         A parent need not be there: it is a folder all the same, as a mailbox's parent is one (RFC 8621, section 2).
         """
-        self.odd, self.unsettled = list(self._unread), bool(self._unread)
+        self.odd, self.unsettled = list(self.tables.unread), bool(self.tables.unread)
         if self._dry and not os.path.isdir(self.root):
             return
         known = set(self.paths.values())
         places = {self.place(path) for path in known}
         try:
-            with os.scandir(self.root) as entries:
-                every = list(entries)
-            self.unsettled = self.unsettled or any(entry.is_symlink() for entry in every)
-            found = [entry for entry in every if may_be_folder(entry, known=entry.name in places)]
-            listed = sorted((entry.name, entry.is_symlink()) for entry in found)
+            listed = Listed(self._top, lambda _: True, places.__contains__)
         except OSError as error:
-            raise LocalError(f"The folder {self.root} cannot be listed: {error.strerror}.") from error
-        paths = {INBOX} if INBOX in known or any(name in PARTS for name, _ in listed) else set()
+            raise self.unlistable(error) from error
+        self.unsettled = self.unsettled or listed.has_links
+        paths = {INBOX} if INBOX in known or not set(PARTS).isdisjoint(listed.names) else set()
         refused: set[str] = set()
         links: set[str] = set()
-        for name, linked in listed:
+        for name in listed.names:
+            linked = name in listed.links
             path = name[1:].replace(".", "/")
             if name[0] != "." or (path not in known and not linked and not self._holds_mail(name)):
                 self.unsettled = self.unsettled or name[0] == "."
@@ -214,7 +212,7 @@ def _oddity(name: str, *, linked: bool) -> str:
     if linked:
         return "it is a symbolic link, not a folder"
     if not is_text(name):
-        return "its name is not valid UTF-8; rename it"
+        return NOT_UTF8
     if not all(parts):
         return "a part of its name is empty; rename it"
     if parts[0] != INBOX and parts[0].casefold() == INBOX.casefold():

@@ -100,7 +100,7 @@ class MaildirSide:
             self.tree.load(ledger)
         look = look_folders(self.tree, ledger, self._patterns)
         if not self._dry:
-            self.tree.mend_keywords()
+            self.tree.restore_keywords()
         if begun and not self._dry:
             self._keep_stamps(ledger, look)
         return look

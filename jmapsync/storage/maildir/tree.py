@@ -14,19 +14,17 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jmapsync.errors import LocalError
 from jmapsync.formats.flags import KeywordTable
-from jmapsync.formats.message import is_offlineimap
 from jmapsync.formats.names import KEPT, KEYWORDS, LONGEST, LOST_AND_FOUND, NESTED, TOP, escape, fold, unescape, unique
 from jmapsync.kinds import MAIL
 from jmapsync.ledger.notes import BARE
-from jmapsync.opening import open_directory, read_regular
 from jmapsync.storage.files.atomic import GROUP, prepare, replace_text, sync_directories, sync_files, unfinished_name
-from jmapsync.storage.files.directories import Below
-from jmapsync.storage.files.file_state import is_text, may_be_folder
-from jmapsync.storage.files.filesystem import USUAL, telling_refusals
+from jmapsync.storage.files.file_state import is_text
+from jmapsync.storage.files.filesystem import telling_refusals
 from jmapsync.storage.files.root import MARKER, marker_trouble, read_marker
+from jmapsync.storage.files.tree import LINK, NOT_UTF8, ContainerTree, Found, Listed
 from jmapsync.storage.maildir.file_names import INBOX, PARTS, key_in
+from jmapsync.storage.maildir.keyword_tables import KeywordTables
 from jmapsync.storage.maildir.paths import Names, Paths
 from jmapsync.storage.maildir.unchanged import Stamps
 
@@ -35,52 +33,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.ledger import Ledger
-
-LINK = "it is a symbolic link, which is not followed; nothing in it counts as deleted"
-_LONGEST_TABLE = 1 << 20
-"""Octets of a keyword table: Dovecot writes 26 keywords at most."""
+    from jmapsync.storage.files.directories import Below
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One folder met on the disk."""
-
-    path: str
-    """Below the root, parts joined by `/`."""
-    mailbox: str
-    """The server's id that its marker names, or nothing."""
-    linked: bool = False
-    """Whether a symbolic link lies where a known folder was: it counts as there, and nothing in it is looked at."""
-
-
-class Tables(dict[int, KeywordTable]):
-    """Keyword tables by container; a folder that is not known any more has none, and its letters stand for nothing."""
-
-    def __missing__(self, key: int) -> KeywordTable:
-        """Return an empty table."""
-        return KeywordTable()
-
-
-class Tree:
+class Tree(ContainerTree[Paths]):
     """The folders of one mirror."""
 
     def __init__(self, root: Path, *, dry: bool = False) -> None:
         """Name the root; nothing is touched yet, and never anything when `dry`."""
-        self.root = root
-        self._top = os.fspath(root)
-        self._dry = dry
-        self.holds = USUAL
-        """What names the file system of the root holds."""
-        self.paths = Paths()
-        """Where each container lies below the root, by key."""
-        self.tables = Tables()
+        super().__init__(root, Paths(), dry=dry)
+        self.tables = KeywordTables()
         """The keyword table of each container, by key."""
-        self._cut: set[int] = set()
-        """Containers whose table on disk lacks its end, or everything: letters stand for nothing there."""
-        self._unread: list[tuple[str, str]] = []
-        """Folders whose table cannot be read, and why."""
-        self.odd: list[tuple[str, str]] = []
-        """Folders that cannot be mirrored as they are, by path, and why."""
         self.stamps = Stamps(self._top)
         """What shows which folders are as they were."""
         self.unclear: set[str] = set()
@@ -106,16 +69,15 @@ class Tree:
     def load(self, ledger: Ledger, *, begin: bool = False) -> None:
         """Read where the containers lie, and their keyword tables, from the ledger and the folders.
 
-        A folder's own table wins where it continues the ledger's (another program added a keyword); a missing or contradicting
-        one would turn letters into other keywords, so there the ledger's stands. To `begin` a run, find out which folders are as
-        they were; a folder that had no table then has none.
+        To `begin` a run, find out which folders are as they were; a folder that had no table then has none.
         """
         folders = ledger.folders(MAIL.containers.kind)
         if begin:
             self.stamps.begin(ledger, (self.place(path) for path, _ in folders.values()))
         self.paths = Paths({key: path for key, (path, _) in folders.items()})
-        self.tables = Tables(dict.fromkeys(folders, KeywordTable()))
-        self._cut, self._unread, self._loaded = set(), [], ledger.writes
+        self.tables = KeywordTables()
+        self.tables.update(dict.fromkeys(folders, KeywordTable()))
+        self._loaded = ledger.writes
         self.bare = set(json.loads(ledger.note(f"{BARE}:{MAIL.name}") or "[]"))
         with self.reach() as below:
             for key, (path, keywords) in folders.items():
@@ -127,33 +89,11 @@ class Tree:
         return self._loaded == ledger.writes and not any(table.keywords for table in self.tables.values())
 
     def load_table(self, below: Below, key: int, kept: KeywordTable) -> None:
-        """Read the table that lies in a folder; `kept` is the ledger's."""
-        shown = self._shown_table(below, self.paths[key])
-        self.tables[key] = shown if shown.keywords[: len(kept.keywords)] == kept.keywords else kept
-        if kept != shown == KeywordTable(kept.keywords[: len(shown.keywords)]):
-            self._cut.add(key)
-
-    def _shown_table(self, below: Below, path: str) -> KeywordTable:
-        """Return the table that lies in a folder, an empty one where there is none that can be read."""
-        try:
-            folder = below.at(self.place(path))
-        except OSError:  # the look at the folder itself says what is wrong with it
-            return KeywordTable()
-        try:
-            return KeywordTable.parse(read_regular(f"{folder}/{KEYWORDS}", _LONGEST_TABLE, follow=False).decode("utf-8", "replace"))
-        except FileNotFoundError:
-            return KeywordTable()
-        except OSError as error:
-            self._unread.append((path, f"its {KEYWORDS} cannot be read: {error.strerror}"))
-            return KeywordTable()
-
-    def folder(self, key: int) -> Path:
-        """Return where a container lies."""
-        return self.root / self.place(self.paths[key])
-
-    def place(self, path: str) -> str:
-        """Return where the folder of a path lies below the root."""
-        return path
+        """Read the keyword table that lies in a folder; `kept` is the ledger's."""
+        path, folder = self.paths[key], None
+        with contextlib.suppress(OSError):  # the scan of the folder itself says what is wrong with it
+            folder = below.path(self.place(path))
+        self.tables.load(key, path, folder, kept)
 
     def directory(self, key: int) -> str:
         """Return the same as text, for what is done to every file: putting a Path together costs more than opening one."""
@@ -164,10 +104,6 @@ class Tree:
         """Return the path below the root of one of a container's directories; see `Below.at`."""
         place = self.place(self.paths[key])
         return f"{place}/{sub}" if place else sub
-
-    def reach(self) -> Below:
-        """Return what opens the directories below the root, for the time of one operation."""
-        return Below(self._top)
 
     def is_otherwise(self) -> bool:
         """Tell whether a root without a marker holds mail in the other layout: it is a Maildir itself."""
@@ -206,7 +142,7 @@ class Tree:
         """
         known = set(self.paths.values())
         waiting = [("", False)] if not self._dry or os.path.isdir(self.root) else []
-        self.odd, self.unsettled = list(self._unread), bool(self._unread)
+        self.odd, self.unsettled = list(self.tables.unread), bool(self.tables.unread)
         with self.reach() as below:
             while waiting:
                 path, linked = waiting.pop()
@@ -216,7 +152,7 @@ class Tree:
                     names, links = ([], set()) if linked else self._folders_in(below, path, known)
                 except OSError as error:
                     if not path:
-                        raise LocalError(f"The folder {self.root} cannot be listed: {error.strerror}.") from error
+                        raise self.unlistable(error) from error
                     self.odd.append((path, f"the folder cannot be listed: {error.strerror}"))
                     if path not in known:
                         continue
@@ -233,7 +169,7 @@ class Tree:
     def _is_folder(self, path: str, *, linked: bool) -> bool:
         """Tell whether what lies at a path counts as a folder, and note what is odd about it."""
         if not is_text(path):
-            self.odd.append((path, "its name is not valid UTF-8; rename it"))
+            self.odd.append((path, NOT_UTF8))
             return False
         if linked:
             self.odd.append((path, LINK))
@@ -243,22 +179,18 @@ class Tree:
         """Return the names of what may be folders of mail in a folder, and which of them are links."""
         foreign = set(PARTS) if path else {LOST_AND_FOUND, KEPT} - known
         above = f"{path}/" if path else ""
-        with os.scandir(below.at(path)) as entries:
-            every = list(entries)
-            self.unsettled = self.unsettled or any(entry.is_symlink() for entry in every)
-            shown = [entry for entry in every if entry.name[0] != "." and entry.name not in foreign]
-            found = [entry for entry in shown if may_be_folder(entry, known=above + entry.name in known)]
-            links = {entry.name for entry in found if entry.is_symlink()}
-        return sorted(entry.name for entry in found), links
+        listed = Listed(below.at(path), lambda name: name[0] != "." and name not in foreign, lambda name: above + name in known)
+        self.unsettled = self.unsettled or listed.has_links
+        return listed.names, listed.links
 
     def _found(self, below: Below, path: str, *, linked: bool) -> Found:
-        """Return a folder with what its marker says; of one that cannot be looked at, only that it counts as there."""
+        """Return a folder with what its marker says; of one that cannot be opened, only that it counts as there."""
         if linked:
-            return Found(path, "", linked=True)
+            return Found(path, linked=True)
         try:
             folder = below.path(self.place(path))
-        except OSError:  # gone meanwhile, or a link by now: the look at its messages says what is wrong
-            return Found(path, "")
+        except OSError:  # gone meanwhile, or a link by now: the scan of its messages says what is wrong
+            return Found(path)
         marker = read_marker(folder)
         if marker is None and (why := marker_trouble(folder)):
             self.odd.append((path, why))
@@ -375,12 +307,6 @@ class Tree:
             sync_directories([below.at(old.rpartition("/")[0]), below.at(path.rpartition("/")[0])])
         return self.moved(old, path)
 
-    def moved(self, old: str, new: str) -> list[int]:
-        """Take note that a folder, with all below it, lies elsewhere; return the containers."""
-        found = {key: path for key, path in self.paths.items() if path == old or path.startswith(f"{old}/")}
-        self.paths.put({key: new + path[len(old) :] for key, path in found.items()})
-        return list(found)
-
     def remove(self, key: int) -> None:
         """Remove an empty folder. Raises OSError when anything but our own files is left in it: it is never emptied by force.
 
@@ -407,21 +333,16 @@ class Tree:
         del self.paths[key]
         self.tables.pop(key, None)
 
-    def mend_keywords(self) -> None:
-        """Write the tables anew that somebody cut short or removed, or that were written into a folder that moved away."""
-        for key in self._cut & self.paths.keys():
+    def restore_keywords(self) -> None:
+        """Write the tables again that somebody cut short or removed, or that were written into a folder that moved away."""
+        for key in self.tables.cut & self.paths.keys():
             with contextlib.suppress(OSError):
                 self.show_keywords(key, self.tables[key])
 
     def show_keywords(self, key: int, table: KeywordTable) -> None:
-        """Write a folder's keyword table before any file name uses it."""
+        """Write a folder's keyword table before any file name uses it. Raises OSError."""
         with self.reach() as below:
-            path = below.path(self.place(self.paths[key])) / KEYWORDS
-            there = ""
-            with contextlib.suppress(FileNotFoundError):
-                there = read_regular(path, _LONGEST_TABLE, follow=False).decode("utf-8", "replace")
-            replace_text(path, table.added_to(there))
-        self.tables[key] = table
+            self.tables.write(key, below.path(self.place(self.paths[key])), table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,25 +358,6 @@ class _Taken:
         """Tell whether another container, or a folder that is left alone, has a name."""
         name = str(folded)
         return self.paths.has_name(self.parent, name, self.key) or self.left_alone.has(self.parent, name)
-
-
-def is_mbsync(folder: str) -> bool:
-    """Tell whether mbsync keeps its own files in a folder: its name is then in IMAP's UTF-7."""
-    return os.path.lexists(f"{folder}/.uidvalidity") or os.path.lexists(f"{folder}/.mbsyncstate")
-
-
-def is_filled_by_offlineimap(folders: Iterable[str]) -> bool:
-    """Tell whether offlineimap named a file in any of some folders: their names are then in IMAP's UTF-7, if they can be."""
-    for folder in folders:
-        for sub in PARTS[:2]:
-            with contextlib.suppress(OSError):
-                handle = open_directory(f"{folder}/{sub}")
-                try:
-                    if any(is_offlineimap(name) for name in os.listdir(handle)):
-                        return True
-                finally:
-                    os.close(handle)
-    return False
 
 
 def _mode(path: str) -> int:

@@ -13,7 +13,8 @@ from jmapsync.storage.vdir.tree import name_of
 if TYPE_CHECKING:
     from jmapsync.ledger import Ledger
     from jmapsync.planner.model import Version
-    from jmapsync.storage.vdir.tree import Found, Tree
+    from jmapsync.storage.files.tree import Found
+    from jmapsync.storage.vdir.tree import Tree
 
 
 def look_folders(tree: Tree, ledger: Ledger, kind: str) -> Observation:

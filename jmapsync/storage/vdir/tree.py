@@ -10,16 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jmapsync.errors import LocalError
 from jmapsync.formats.names import LONGEST, LOST_AND_FOUND, escape, fold, unescape, unique
 from jmapsync.storage.files.atomic import sync_directories
 from jmapsync.storage.files.container_paths import Whereabouts
-from jmapsync.storage.files.directories import Below
-from jmapsync.storage.files.file_state import is_text, may_be_folder, printable
-from jmapsync.storage.files.filesystem import USUAL
+from jmapsync.storage.files.file_state import is_text, printable
+from jmapsync.storage.files.tree import LINK, NOT_UTF8, ContainerTree, Found, Listed
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.staged import digest_in, staged_name
 
@@ -28,53 +25,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.ledger import Ledger
+    from jmapsync.storage.files.directories import Below
 
 _TOP = frozenset({LOST_AND_FOUND})
-LINK = "it is a symbolic link, which is not followed; nothing in it counts as deleted"
 
 
 class NotEmptyError(Exception):
     """A collection that is to go holds something of somebody's; the text is a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One collection met on the disk."""
-
-    path: str
-    """The name of its directory."""
-    container: str
-    """The server's id that its marker names, or nothing."""
-    linked: bool = False
-    """Whether a symbolic link lies where a known collection was: it counts as there, and nothing in it is looked at."""
-
-
-class Tree:
+class Tree(ContainerTree[Whereabouts]):
     """The collections of one mirror."""
 
     def __init__(self, root: Path, *, dry: bool = False) -> None:
         """Name the root; nothing is touched yet, and never anything when `dry`."""
-        self.root = root
-        self._top = os.fspath(root)
-        self._dry = dry
-        self.holds = USUAL
-        """What names the file system of the root holds."""
-        self.paths = Whereabouts()
-        """Where each container lies below the root, by key."""
-        self.odd: list[tuple[str, str]] = []
-        """Directories that cannot be mirrored as they are, by name, and why."""
+        super().__init__(root, Whereabouts(), dry=dry)
 
     def load(self, ledger: Ledger, kind: str) -> None:
         """Read where the containers of a kind lie."""
         self.paths = Whereabouts({key: path for key, (path, _) in ledger.folders(kind).items()})
-
-    def folder(self, key: int) -> Path:
-        """Return where a container lies, to be named; what is done there goes by `reach`."""
-        return self.root / self.paths[key]
-
-    def reach(self) -> Below:
-        """Return what opens the directories below the root, for the time of one operation."""
-        return Below(self._top)
 
     def walk(self) -> Iterator[Found]:
         """Yield the collections by name. Raises LocalError when the root cannot be listed.
@@ -86,31 +55,28 @@ class Tree:
             return
         known = set(self.paths.values())
         try:
-            with os.scandir(self.root) as entries:
-                shown = [entry for entry in entries if not entry.name.startswith(".")]
-                found = [entry for entry in shown if may_be_folder(entry, known=entry.name in known)]
-                links = {entry.name for entry in found if entry.is_symlink()}
+            listed = Listed(self._top, lambda name: name[0] != ".", known.__contains__)
         except OSError as error:
-            raise LocalError(f"The folder {self.root} cannot be listed: {error.strerror}.") from error
+            raise self.unlistable(error) from error
         with self.reach() as below:
-            for name in sorted(entry.name for entry in found):
+            for name in listed.names:
                 if name in _TOP and name not in known:
                     continue
                 if not is_text(name):
-                    self.odd.append((name, "its name is not valid UTF-8; rename it"))
-                elif name not in links:
+                    self.odd.append((name, NOT_UTF8))
+                elif name not in listed.links:
                     yield self._found(below, name)
                 else:
                     self.odd.append((name, LINK))
                     if name in known:
-                        yield Found(name, "", linked=True)
+                        yield Found(name, linked=True)
 
     def _found(self, below: Below, name: str) -> Found:
         """Return a collection with what its marker says, and note which of its metadata files cannot be read."""
         try:
             folder = below.path(name)
-        except OSError:  # gone meanwhile, or not to be opened: the look at its items says what is wrong
-            return Found(name, "")
+        except OSError:  # gone meanwhile, or not to be opened: the scan of its items says what is wrong
+            return Found(name)
         self.odd += [(name, why) for why in metadata.troubles(folder)]
         return Found(name, metadata.container_of(folder))
 
@@ -149,10 +115,6 @@ class Tree:
                 raise
             sync_directories([below.at("")])
         self.paths[key] = path
-
-    def moved(self, old: str, new: str) -> None:
-        """Take note that a collection lies elsewhere."""
-        self.paths = Whereabouts({key: new if path == old else path for key, path in self.paths.items()})
 
     def remove(self, key: int) -> None:
         """Remove an empty collection with its metadata.

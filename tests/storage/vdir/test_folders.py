@@ -12,10 +12,10 @@ import pytest
 from jmapsync.errors import LocalError, Remedy, RootError
 from jmapsync.ledger import Record
 from jmapsync.planner.model import Verb, Version
+from jmapsync.storage.files.tree import LINK
 from jmapsync.storage.maildir.side import MaildirSide
 from jmapsync.storage.port import Outcome
 from jmapsync.storage.vdir.side import VdirSide
-from jmapsync.storage.vdir.tree import LINK
 from tests.storage.vdir.room import Room, assert_silent, item
 from tests.storage.vdir.tiny import Tiny
 
