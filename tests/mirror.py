@@ -21,8 +21,8 @@ from jmapsync.jmap.session import Session
 from jmapsync.kinds import MAIL
 from jmapsync.ledger import AccountLock, Ledger
 from jmapsync.planner import Limits
-from jmapsync.storage.jmap.emails import MAIL as MAIL_CAPABILITY
-from jmapsync.storage.jmap.side import MailSide
+from jmapsync.storage.jmap.mail.emails import MAIL as MAIL_CAPABILITY
+from jmapsync.storage.jmap.mail.side import MailSide
 from jmapsync.storage.maildir.side import MaildirSide, clear_spool
 from jmapsync.storage.notmuch.side import TagRules, TagSide
 from jmapsync.sync.options import Options

@@ -69,7 +69,7 @@ def sides_of(config: KindConfig, account: AccountConfig, client: Client, session
 
 
 def _mail(config: MailConfig, account: AccountConfig, client: Client, session: Session, *, dry: bool) -> Sides:
-    from jmapsync.storage.jmap.side import MailSide  # noqa: PLC0415
+    from jmapsync.storage.jmap.mail.side import MailSide  # noqa: PLC0415
     from jmapsync.storage.maildir.side import MaildirSide  # noqa: PLC0415
 
     theirs = require("mail", account, session)

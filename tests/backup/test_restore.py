@@ -21,8 +21,8 @@ from jmapsync.jmap.client import Client
 from jmapsync.kinds import MAIL
 from jmapsync.ledger import Ledger, Record
 from jmapsync.planner import Base, Limits, Version
-from jmapsync.storage.jmap.emails import MAIL as MAIL_CAPABILITY
-from jmapsync.storage.jmap.side import MailSide
+from jmapsync.storage.jmap.mail.emails import MAIL as MAIL_CAPABILITY
+from jmapsync.storage.jmap.mail.side import MailSide
 from jmapsync.storage.maildir.side import MaildirSide
 from jmapsync.sync import execute
 from jmapsync.sync.commit import Committer

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.storage.jmap.bodies import LARGE
+from jmapsync.storage.jmap.mail.bodies import LARGE
 from jmapsync.sync.execute import BATCH_OCTETS
 
 if TYPE_CHECKING:

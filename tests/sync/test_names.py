@@ -89,7 +89,7 @@ def test_a_dry_run_whose_names_the_server_does_not_give_says_what_is_known(
     async def refuse(*_: object) -> dict[str, str]:
         raise ServerError("The server does not tell subjects.")
 
-    monkeypatch.setattr("jmapsync.storage.jmap.side.names", refuse)
+    monkeypatch.setattr("jmapsync.storage.jmap.mail.side.names", refuse)
     [sentence] = mirror.sync(dry=True).sentences
     assert sentence.startswith("create a message of 20")
     assert f"octets (email {email}) on disk" in sentence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.errors import ExitCode
-from jmapsync.storage.jmap.side import MailSide
+from jmapsync.storage.jmap.mail.side import MailSide
 from tests.contract.peer import message
 from tests.mirror import Mirror, assert_converges, places_of
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.wire import Call, Response
-from jmapsync.storage.jmap.changes import ENDLESS, IDLE, MOST_PAGES, WENT_BACK, WholeLookNeededError, believed, went_back
+from jmapsync.storage.jmap.mail.changes import ENDLESS, IDLE, MOST_PAGES, WENT_BACK, WholeLookNeededError, believed, went_back
 from jmapsync.storage.jmap.objects.batch_size import BATCH
 from jmapsync.storage.jmap.objects.instances import NO_FILTER, is_instances, uid_query
 from jmapsync.storage.jmap.paging import Page, read_page, walk_through
@@ -24,7 +24,7 @@ from jmapsync.storage.port import Observation
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
-    from jmapsync.storage.jmap.emails import Changes
+    from jmapsync.storage.jmap.mail.emails import Changes
     from jmapsync.storage.jmap.objects.answer import Found
     from jmapsync.storage.jmap.objects.get import Containers, Reader
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import OutcomeUnknownError, Remedy
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
+from jmapsync.storage.jmap.mail.set import failed_call, refusal
 from jmapsync.storage.jmap.objects.changes import siblings
 from jmapsync.storage.jmap.objects.sending import Sent, UnsentError, concerns_one, too_much
-from jmapsync.storage.jmap.set import failed_call, refusal
 from jmapsync.storage.port import Job, Outcome, Receipt
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from jmapsync.errors import Remedy
 from jmapsync.jmap.failures import MethodError, SetError, set_errors
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
-from jmapsync.storage.jmap.folders import created_folder
+from jmapsync.storage.jmap.mail.folders import created_folder
+from jmapsync.storage.jmap.mail.set import failed_call, refusal
 from jmapsync.storage.jmap.objects.get import DEFAULT
-from jmapsync.storage.jmap.set import failed_call, refusal
 from jmapsync.storage.port import Job, Outcome, Receipt
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from jmapsync.formats.pointer import escape
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
+from jmapsync.storage.jmap.mail.set import failed_call, refusal
 from jmapsync.storage.jmap.objects.answer import Found
 from jmapsync.storage.jmap.objects.create import Creator
 from jmapsync.storage.jmap.objects.dialect import PRINCIPALS
@@ -26,7 +27,6 @@ from jmapsync.storage.jmap.objects.forms import fitted_patch
 from jmapsync.storage.jmap.objects.lone_instances import InstanceSetter, holds_instances
 from jmapsync.storage.jmap.objects.others_events import beyond_rights
 from jmapsync.storage.jmap.objects.sending import Sender, Sent, UnsentError, concerns_one, too_much
-from jmapsync.storage.jmap.set import failed_call, refusal
 from jmapsync.storage.port import Job, Outcome, Receipt
 
 if TYPE_CHECKING:

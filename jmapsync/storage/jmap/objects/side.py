@@ -10,7 +10,7 @@ from jmapsync.formats.objects import MalformedError, encode
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.hosts import Origin
 from jmapsync.planner.model import Verb
-from jmapsync.storage.jmap.changes import WholeLookNeededError
+from jmapsync.storage.jmap.mail.changes import WholeLookNeededError
 from jmapsync.storage.jmap.objects.changes import Cursor, ObjectLook, other_server
 from jmapsync.storage.jmap.objects.data import Data, inlined
 from jmapsync.storage.jmap.objects.folders import write_folder

@@ -15,7 +15,7 @@ from jmapsync.formats.message import digest_of
 from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download, get_blobs
 from jmapsync.jmap.failures import MethodError
 from jmapsync.storage.jmap.concurrent import together
-from jmapsync.storage.jmap.emails import MAIL, emails_of, get_emails
+from jmapsync.storage.jmap.mail.emails import MAIL, emails_of, get_emails
 from jmapsync.storage.port import Body
 
 if TYPE_CHECKING:

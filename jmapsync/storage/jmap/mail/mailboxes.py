@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from jmapsync.jmap.wire import Call, MethodError, Response
 from jmapsync.storage.jmap.decoding import Listed, listed
-from jmapsync.storage.jmap.emails import Mailbox, get_mailboxes
+from jmapsync.storage.jmap.mail.emails import Mailbox, get_mailboxes
 from jmapsync.storage.jmap.paging import Page, read_page, walk_through
 from jmapsync.storage.port import Folder, Observation, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from jmapsync.storage.jmap.get import RemoteLook
+    from jmapsync.storage.jmap.mail.get import RemoteLook
 
 SILENTLY_CUT = 500
 """Stalwart cuts Foo/get with ids null at this number without a word."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.labels import message_label, shown
-from jmapsync.storage.jmap.emails import MAIL, get_emails
+from jmapsync.storage.jmap.mail.emails import MAIL, get_emails
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

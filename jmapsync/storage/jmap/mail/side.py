@@ -12,15 +12,15 @@ from jmapsync.jmap.blobs import get_digests
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.hosts import Origin
 from jmapsync.planner.model import Verb
-from jmapsync.storage.jmap.bodies import Bodies, Request
-from jmapsync.storage.jmap.changes import ChangesLook, Cursor, WholeLookNeededError
-from jmapsync.storage.jmap.emails import MAIL, Boxes
-from jmapsync.storage.jmap.folders import FolderSetter
-from jmapsync.storage.jmap.get import RemoteLook
-from jmapsync.storage.jmap.imports import Importer
-from jmapsync.storage.jmap.listing import ListingLook
-from jmapsync.storage.jmap.set import Setter
-from jmapsync.storage.jmap.subjects import names
+from jmapsync.storage.jmap.mail.bodies import Bodies, Request
+from jmapsync.storage.jmap.mail.changes import ChangesLook, Cursor, WholeLookNeededError
+from jmapsync.storage.jmap.mail.emails import MAIL, Boxes
+from jmapsync.storage.jmap.mail.folders import FolderSetter
+from jmapsync.storage.jmap.mail.get import RemoteLook
+from jmapsync.storage.jmap.mail.imports import Importer
+from jmapsync.storage.jmap.mail.listing import ListingLook
+from jmapsync.storage.jmap.mail.set import Setter
+from jmapsync.storage.jmap.mail.subjects import names
 from jmapsync.storage.jmap.withdrawn import raise_if_gone, read_only
 
 if TYPE_CHECKING:

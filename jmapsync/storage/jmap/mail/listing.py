@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.wire import Call, MethodError, Response, batched
-from jmapsync.storage.jmap.changes import WENT_BACK, ChangesLook, Cursor, WholeLookNeededError, destroyed_since, went_back
 from jmapsync.storage.jmap.concurrent import begun
-from jmapsync.storage.jmap.emails import emails_of, get_emails, get_mailboxes
+from jmapsync.storage.jmap.mail.changes import WENT_BACK, ChangesLook, Cursor, WholeLookNeededError, destroyed_since, went_back
+from jmapsync.storage.jmap.mail.emails import emails_of, get_emails, get_mailboxes
 from jmapsync.storage.jmap.paging import ENDLESS, MOST_PAGES, Page, read_page, walk_through
 from jmapsync.storage.port import Observation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from jmapsync.storage.jmap.get import RemoteLook
-    from jmapsync.storage.jmap.mailboxes import Mailboxes
+    from jmapsync.storage.jmap.mail.get import RemoteLook
+    from jmapsync.storage.jmap.mail.mailboxes import Mailboxes
 
 FEW = 3
 """Messages an account may lose to the last one in one listing without a question."""

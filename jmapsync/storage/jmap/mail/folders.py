@@ -8,8 +8,8 @@ from jmapsync.errors import Remedy
 from jmapsync.jmap.failures import MethodError, SetError, set_errors
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
-from jmapsync.storage.jmap.emails import MAIL
-from jmapsync.storage.jmap.set import failed_call, refusal
+from jmapsync.storage.jmap.mail.emails import MAIL
+from jmapsync.storage.jmap.mail.set import failed_call, refusal
 from jmapsync.storage.port import Job, Outcome, Receipt
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_erro
 from jmapsync.jmap.wire import Call, split
 from jmapsync.planner.model import Version
 from jmapsync.storage.jmap.concurrent import together
-from jmapsync.storage.jmap.emails import (
+from jmapsync.storage.jmap.mail.emails import (
     IMPORTING,
     MAIL,
     READ_BACK,
@@ -31,7 +31,7 @@ from jmapsync.storage.jmap.emails import (
     utc_date,
     version_of,
 )
-from jmapsync.storage.jmap.set import failed_call, read_back, refusal
+from jmapsync.storage.jmap.mail.set import failed_call, read_back, refusal
 from jmapsync.storage.port import Job, Outcome, Receipt
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
     from jmapsync.jmap.wire import Response
-    from jmapsync.storage.jmap.emails import Boxes
+    from jmapsync.storage.jmap.mail.emails import Boxes
 
 MEDIA_TYPE = "application/octet-stream"
 """Cyrus 3.6 and 3.12 rewrite 8-bit header bytes of an upload called message/rfc822, and 3.6 cuts one at a NUL, both silently.

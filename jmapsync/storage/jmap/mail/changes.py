@@ -14,14 +14,14 @@ from msgspec import Struct
 from jmapsync.errors import ServerError
 from jmapsync.jmap.wire import Call, MethodError, Response
 from jmapsync.storage.jmap.decoding import listed
-from jmapsync.storage.jmap.emails import Changes, Mailbox, get_emails, get_mailboxes
-from jmapsync.storage.jmap.mailboxes import Mailboxes
+from jmapsync.storage.jmap.mail.emails import Changes, Mailbox, get_emails, get_mailboxes
+from jmapsync.storage.jmap.mail.mailboxes import Mailboxes
 from jmapsync.storage.port import Observation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from jmapsync.storage.jmap.get import RemoteLook
+    from jmapsync.storage.jmap.mail.get import RemoteLook
 
 CALLS = 6
 """Calls of the request for the changes of mailboxes and emails together."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import ServerError
 from jmapsync.jmap.wire import Call, MethodError, Response, batched
-from jmapsync.storage.jmap.emails import MAIL, Email, emails_of, get_emails, seen_email
-from jmapsync.storage.jmap.mailboxes import MailboxReader
+from jmapsync.storage.jmap.mail.emails import MAIL, Email, emails_of, get_emails, seen_email
+from jmapsync.storage.jmap.mail.mailboxes import MailboxReader
 from jmapsync.storage.port import Observation, Trouble
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account, Limits
     from jmapsync.storage.jmap.decoding import Listed
-    from jmapsync.storage.jmap.emails import Boxes
+    from jmapsync.storage.jmap.mail.emails import Boxes
 
 PAGE = 4096
 """Most ids a page, whatever the server would allow: an answer of this length takes about 1.5 MB."""

@@ -15,7 +15,7 @@ from jmapsync.errors import OutcomeUnknownError, Remedy
 from jmapsync.jmap.failures import MethodError, SetError, set_errors
 from jmapsync.jmap.wire import Call, split
 from jmapsync.planner.model import Order, Verb
-from jmapsync.storage.jmap.emails import MAIL, READ_BACK, Boxes, Email, emails_of, get_emails, patch, tags_of, version_of
+from jmapsync.storage.jmap.mail.emails import MAIL, READ_BACK, Boxes, Email, emails_of, get_emails, patch, tags_of, version_of
 from jmapsync.storage.port import Job, Outcome, Receipt
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Mail on a JMAP server: emails and mailboxes (RFC 8621)."""
