@@ -131,22 +131,6 @@ class Mailbox(msgspec.Struct, rename="camel"):
         return Folder(self.id, self.name, self.parent_id or "", role.lower(), rights=rights)
 
 
-class Changes(msgspec.Struct, rename="camel"):
-    """The result of a `/changes` call (RFC 8620, section 5.2)."""
-
-    old_state: str = ""
-    new_state: str = ""
-    has_more_changes: bool = False
-    created: list[str] = []
-    updated: list[str] = []
-    destroyed: list[str] = []
-
-    @property
-    def empty(self) -> bool:
-        """Tell whether nothing is listed."""
-        return not (self.created or self.updated or self.destroyed)
-
-
 def get_emails(account: str, ids: Sequence[str] | Ref, name: str, properties: Sequence[str] = PROPERTIES) -> Call:
     """Return the call that reads emails."""
     return Call("Email/get", {"accountId": account, "ids": ids, "properties": list(properties)}, name)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.wire import Call, MethodError, Response, batched
+from jmapsync.storage.jmap.changes import WENT_BACK, Cursor, WholeLookNeededError, first_of, resumed, went_back
 from jmapsync.storage.jmap.concurrent import begun
-from jmapsync.storage.jmap.mail.changes import WENT_BACK, ChangesLook, Cursor, WholeLookNeededError, destroyed_since, went_back
+from jmapsync.storage.jmap.mail.changes import EMAIL, ChangesLook
 from jmapsync.storage.jmap.mail.emails import emails_of, get_emails, get_mailboxes
 from jmapsync.storage.jmap.paging import ENDLESS, MOST_PAGES, Page, read_page, walk_through
 from jmapsync.storage.port import Observation
@@ -72,8 +73,8 @@ class ListingLook:
         before = known()
         state = get_emails(self._look.account, [], "state")
         response, folders = await self._begin([state] if self._look.selective else [state, *await self._query(0)])
-        cursor = Cursor(emails_of(response, state).state, folders.state, server)
-        listing = _Listing(cursor.email)
+        listing = _Listing(emails_of(response, state).state)
+        cursor = Cursor({EMAIL: listing.state}, folders.state, server)
         yield folders.observation()
         if self._look.selective:
             self._outside = sorted(self._look.boxes.outside)
@@ -82,18 +83,19 @@ class ListingLook:
         changes = ChangesLook(self._look)
         replay, ahead = changes.since(cursor), None
         if not (listing.ended or listing.why or self._has_moved(listing)):
-            # A total told the end: that is proven together with the first of the changes.
+            # A total gave the end: that is proven together with the first of the changes.
             probe = (await self._query(len(listing.every)))[0]
             replay = changes.since(cursor, [probe])
-            ahead = await _first(replay)
-            listing.ended = _is_end(changes, probe)
+            ahead = await first_of(replay)
+            listing.ended = changes.follower.is_end(probe)
         if not listing.why and (not listing.ended or self._has_moved(listing)):
             replay, ahead = ChangesLook(self._look).since(cursor), None
             async for page in self._list_again(listing):
                 yield page
-        async for page in self._conclude(listing, before, went_back=since is not None and went_back(since.email, cursor.email)):
+        lower = since is not None and went_back(since.items.get(EMAIL, ""), listing.state)
+        async for page in self._conclude(listing, before, went_back=lower):
             yield page
-        async for page in self._replay(listing, before, replay, ahead):
+        async for page in self._replay(listing, before, resumed(ahead, replay)):
             yield page
 
     # the first pass
@@ -218,9 +220,7 @@ class ListingLook:
             last.suspicious = "the server has none of the messages any more that it had"
         yield last
 
-    async def _replay(
-        self, listing: _Listing, before: set[str], changes: AsyncIterator[Observation], ahead: Observation | None
-    ) -> AsyncIterator[Observation]:
+    async def _replay(self, listing: _Listing, before: set[str], changes: AsyncIterator[Observation]) -> AsyncIterator[Observation]:
         """Yield what changed since before a listing, and at its end the cursor, unless the next run has to list again.
 
         Page by page, because a mailbox has to be taken up before the emails in it can be read.
@@ -228,9 +228,6 @@ class ListingLook:
         states = sorted(self._look.states - {listing.state})
         reached = ""
         try:
-            if ahead is not None:
-                reached, ahead.cursor = ahead.cursor, ""
-                yield ahead
             async for page in changes:
                 reached, page.cursor = page.cursor or reached, ""
                 yield page
@@ -245,7 +242,7 @@ class ListingLook:
         """Return what came and went during the listing: since the state before it, no change tells of such."""
         if len(states) <= MOST_STATES:
             try:
-                destroyed = {ref for state in states for ref in await destroyed_since(self._look, state)}
+                destroyed = {ref for state in states for ref in await ChangesLook(self._look).destroyed_since(state)}
             except WholeLookNeededError:
                 pass
             else:
@@ -254,19 +251,3 @@ class ListingLook:
         async for page in self._fetched(listed):
             gone += page.gone_refs
         return gone
-
-
-async def _first(pages: AsyncIterator[Observation]) -> Observation | None:
-    try:
-        return await anext(pages, None)
-    except WholeLookNeededError:
-        return None
-
-
-def _is_end(changes: ChangesLook, probe: Call) -> bool:
-    """Tell whether there is nothing where a listing ended but what came since."""
-    try:
-        page = read_page(changes.response, probe) if changes.response is not None else None
-    except MethodError:
-        return False
-    return page is not None and not page.why and changes.created.issuperset(page.ids)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from jmapsync.errors import JmapsyncError, Scope, UnsupportedError
 from jmapsync.jmap.blobs import get_digests
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.hosts import Origin
 from jmapsync.planner.model import Verb
+from jmapsync.storage.jmap.changes import Cursor, WholeLookNeededError
 from jmapsync.storage.jmap.mail.bodies import Bodies, Request
-from jmapsync.storage.jmap.mail.changes import ChangesLook, Cursor, WholeLookNeededError
+from jmapsync.storage.jmap.mail.changes import ChangesLook
 from jmapsync.storage.jmap.mail.emails import MAIL, Boxes
 from jmapsync.storage.jmap.mail.folders import FolderSetter
 from jmapsync.storage.jmap.mail.get import RemoteLook
@@ -71,14 +70,13 @@ class MailSide:
         self, cursor: str, known: Callable[[], set[str]], again: Sequence[str], *, whole: bool
     ) -> AsyncIterator[Observation]:
         server = str(Origin.of((await self._client.session()).api_url))
-        since = Cursor.decode(cursor) if cursor else None
-        if since is not None and since.server not in {"", server}:
-            since = None
+        kept = Cursor.decode(cursor)
+        since = kept.of_server(server) if kept is not None else None
         suspicious = ""
         try:
             if since is not None and not whole:
                 try:
-                    async for page in self._changes(replace(since, server=server), again):
+                    async for page in self._changes(since, again):
                         yield page
                 except WholeLookNeededError as needed:
                     suspicious = needed.why if needed.suspicious else ""

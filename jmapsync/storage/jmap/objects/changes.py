@@ -10,12 +10,9 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-from msgspec.structs import replace
-
 from jmapsync.jmap.failures import MethodError
-from jmapsync.jmap.wire import Call, Response
-from jmapsync.storage.jmap.mail.changes import ENDLESS, IDLE, MOST_PAGES, WENT_BACK, WholeLookNeededError, believed, went_back
+from jmapsync.jmap.wire import Call
+from jmapsync.storage.jmap.changes import WENT_BACK, Changes, Cursor, Follower, WholeLookNeededError, first_of, resumed
 from jmapsync.storage.jmap.objects.batch_size import BATCH
 from jmapsync.storage.jmap.objects.instances import NO_FILTER, is_instances, uid_query
 from jmapsync.storage.jmap.paging import Page, read_page, walk_through
@@ -24,7 +21,7 @@ from jmapsync.storage.port import Observation
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
-    from jmapsync.storage.jmap.mail.emails import Changes
+    from jmapsync.jmap.wire import Response
     from jmapsync.storage.jmap.objects.answer import Found
     from jmapsync.storage.jmap.objects.get import Containers, Reader
 
@@ -35,28 +32,6 @@ LISTED = 4096
 CUT = "the server's list lacks items that it has"
 FEW = 3
 """Objects an account may lose to the last one in one listing without a question."""
-
-
-class Cursor(msgspec.Struct, frozen=True):
-    """The states that the next look starts from."""
-
-    items: dict[str, str]
-    """By data type: contacts and their groups may be two."""
-    boxes: str
-    server: str = ""
-    """Whose states they are: another server may count the same, and mean other objects."""
-
-    def encode(self) -> str:
-        """Return it as text for the ledger."""
-        return msgspec.json.encode(self).decode()
-
-    @classmethod
-    def decode(cls, text: str) -> Cursor | None:
-        """Read it back; None for what is none."""
-        try:
-            return msgspec.json.decode(text, type=cls)
-        except msgspec.DecodeError:
-            return None
 
 
 class ObjectLook:
@@ -74,10 +49,7 @@ class ObjectLook:
         self._reader = readers[0]
         self._asked: set[str] = set()
         """Containers that the server was asked about because an object is in them."""
-        self._answer: Response | None = None
-        """To the first request for changes."""
-        self._created: set[str] = set()
-        """The server's ids of what was told to be new."""
+        self._follower = Follower(self._reader.call, self._changes)
         self._joined: set[str] = set()
         """The instances of one uid that were read together."""
 
@@ -87,43 +59,29 @@ class ObjectLook:
         `besides` are calls to be answered first, together with the first page. Raises WholeLookNeededError.
         """
         first, container = self._reader, self._reader.dialect.container
-        waiting, idle = list(self._readers), 0
-        for number in range(MOST_PAGES):
-            # The objects themselves are asked for once there are any: so the questions of all kinds fit into one request.
-            boxes_call = self._changes(container, cursor.boxes) if container and number == 0 else None
-            asked = {reader.dialect.type: self._changes(reader.dialect.type, _state(cursor, reader)) for reader in waiting}
-            response = await first.call([*besides, *(call for call in (boxes_call, *asked.values()) if call is not None)])
-            besides = ()
-            self._answer = self._answer or response
-            if boxes_call is not None:
-                boxes = believed(response, boxes_call, cursor.boxes)
-                cursor = replace(cursor, boxes=boxes.new_state)
+        readers = {reader.dialect.type: reader for reader in self._readers}
+        states = {container: cursor.boxes} if container else {}
+        states |= {kind: _state(cursor, kind) for kind in readers}
+        # The objects themselves are asked for once there are any: so the changes of all kinds fit into one request.
+        async for page in self._follower.pages(states, [list(states)], besides):
+            if container in page.asked:
+                boxes = page.changes(container)
                 if self._unread or not boxes.empty or boxes.has_more_changes:
-                    # Containers are few: all of them are read, and so what is told of them in pages needs no second thought.
-                    told_now = await first.containers()
-                    cursor = replace(cursor, boxes=told_now.state)
-                    here = {folder.ref for folder in told_now.folders} | {trouble.ref for trouble in told_now.troubles}
+                    # Containers are few: all of them are read, and so what is listed of them in pages needs no second thought.
+                    now = await first.containers()
+                    page.end(container, now.state)
+                    here = {folder.ref for folder in now.folders} | {trouble.ref for trouble in now.troubles}
                     gone = [ref for ref in boxes.destroyed if ref not in here]
-                    yield Observation(
-                        folders=told_now.folders, folders_whole=_are_all(told_now), gone_folders=gone, problems=told_now.troubles
-                    )
-            told = {kind: believed(response, call, cursor.items[kind]) for kind, call in asked.items()}
-            self._created.update(one for changes in told.values() for one in changes.created)
-            idle = idle + 1 if all(one.empty for one in told.values()) else 0
-            cursor = replace(cursor, items=cursor.items | {kind: one.new_state for kind, one in told.items()})
-            for reader in waiting:
-                async for page in self._changed(reader, told[reader.dialect.type]):
-                    yield page
-            yield Observation(cursor=cursor.encode())
-            waiting = [reader for reader in waiting if told[reader.dialect.type].has_more_changes]
-            if not waiting:
-                return
-            if idle > IDLE:
-                break
-        raise WholeLookNeededError(ENDLESS)
+                    yield Observation(folders=now.folders, folders_whole=_are_all(now), gone_folders=gone, problems=now.troubles)
+            changes = {kind: page.changes(kind) for kind in readers if kind in page.asked}
+            for kind, one in changes.items():
+                async for observation in self._changed(readers[kind], one):
+                    yield observation
+            items = {kind: page.states[kind] for kind in readers}
+            yield Observation(cursor=Cursor(items, page.states.get(container, cursor.boxes), cursor.server).encode())
 
-    def _changes(self, kind: str, state: str) -> Call:
-        return Call(f"{kind}/changes", {"accountId": self._reader.account, "sinceState": state, "maxChanges": BATCH}, kind)
+    def _changes(self, kind: str, state: str) -> list[Call]:
+        return [Call(f"{kind}/changes", {"accountId": self._reader.account, "sinceState": state, "maxChanges": BATCH}, kind)]
 
     async def _changed(self, reader: Reader, changes: Changes) -> AsyncIterator[Observation]:
         """Yield the objects that a page of changes tells of.
@@ -246,9 +204,9 @@ class ObjectLook:
         async for page in self.objects(refs):
             yield page
         changes = self.since(cursor, [one.probe for one in lists if one.probe is not None])
-        ahead = await _first(changes)
+        ahead = await first_of(changes)
         for one in lists:
-            if not self._is_end(one.probe):
+            if one.probe is not None and not self._follower.is_end(one.probe):
                 more = await _walk(one.reader)
                 one.why = one.why or more.why
                 async for page in self.objects(ref for ref in more.refs if ref not in refs):
@@ -256,35 +214,11 @@ class ObjectLook:
         why = next((one.why for one in lists if one.why), "")
         yield Observation(whole=not why, unlisted=why, cursor="" if why else cursor.encode())
         try:
-            async for changed in _resumed(ahead, changes):
+            async for changed in resumed(ahead, changes):
                 changed.cursor = "" if why else changed.cursor  # what a list skipped, no delta tells of
                 yield changed
         except WholeLookNeededError:
             return  # the listing stands by itself
-
-    def _is_end(self, probe: Call | None) -> bool:
-        """Tell whether there is nothing where a total told the end of a list but what came since."""
-        if probe is None:
-            return True
-        try:
-            page = read_page(self._answer, probe) if self._answer is not None else None
-        except MethodError:
-            return False
-        return page is not None and not page.why and self._created.issuperset(page.ids)
-
-
-async def _first(pages: AsyncIterator[Observation]) -> Observation | None:
-    try:
-        return await anext(pages, None)
-    except WholeLookNeededError:
-        return None
-
-
-async def _resumed(first: Observation | None, rest: AsyncIterator[Observation]) -> AsyncIterator[Observation]:
-    if first is not None:
-        yield first
-    async for page in rest:
-        yield page
 
 
 def _are_all(found: Containers) -> bool:
@@ -294,10 +228,8 @@ def _are_all(found: Containers) -> bool:
 
 def _doubt(page: Observation, before: set[str], since: Cursor | None, now: Cursor) -> str:
     """Return why what is gone by a listing may be the server's loss, or nothing."""
-    if since is not None:
-        pairs = [(since.boxes, now.boxes), *((state, now.items.get(kind, "")) for kind, state in since.items.items())]
-        if any(went_back(old, new) for old, new in pairs):
-            return WENT_BACK
+    if since is not None and since.went_back_to(now):
+        return WENT_BACK
     return "every item disappeared from the server at once" if len(page.gone_refs) == len(before) > FEW else ""
 
 
@@ -342,9 +274,9 @@ def _state_call(reader: Reader) -> Call:
     return Call(f"{kind}/get", {"accountId": reader.account, "ids": [], "properties": ["id"]}, f"{kind}-state")
 
 
-def _state(cursor: Cursor, reader: Reader) -> str:
+def _state(cursor: Cursor, kind: str) -> str:
     """Return the state that a data type was in. Raises WholeLookNeededError where none is known."""
-    state = cursor.items.get(reader.dialect.type)
+    state = cursor.items.get(kind)
     if state is None:
         raise WholeLookNeededError("what the server has besides was never listed")
     return state
@@ -369,8 +301,3 @@ async def siblings(reader: Reader, uids: Iterable[str]) -> dict[str, set[str]]:
             if isinstance(one, dict) and isinstance(one.get("id"), str):
                 found.setdefault(str(one.get("uid")), set()).add(one["id"])
     return found
-
-
-def other_server(cursor: Cursor, server: str) -> Cursor | None:
-    """Return a cursor for the server that it is of, None for another."""
-    return replace(cursor, server=server) if cursor.server in {"", server} else None

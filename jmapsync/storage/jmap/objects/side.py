@@ -10,8 +10,8 @@ from jmapsync.formats.objects import MalformedError, encode
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.hosts import Origin
 from jmapsync.planner.model import Verb
-from jmapsync.storage.jmap.mail.changes import WholeLookNeededError
-from jmapsync.storage.jmap.objects.changes import Cursor, ObjectLook, other_server
+from jmapsync.storage.jmap.changes import Cursor, WholeLookNeededError
+from jmapsync.storage.jmap.objects.changes import ObjectLook
 from jmapsync.storage.jmap.objects.data import Data, inlined
 from jmapsync.storage.jmap.objects.folders import write_folder
 from jmapsync.storage.jmap.objects.get import Reader
@@ -61,7 +61,7 @@ class ObjectSide:
         """
         server = str(Origin.of((await self._client.session()).api_url))
         kept = Cursor.decode(cursor)
-        since = other_server(kept, server) if kept is not None else None
+        since = kept.of_server(server) if kept is not None else None
         suspicious = ""
         try:
             if since is not None and not whole:
