@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.demo import SetError
+from jmapsync.demo import STALWART, DemoServer, SetError
 from jmapsync.errors import ExitCode
 from jmapsync.kinds import MAIL
 from jmapsync.ledger import Ledger
 from tests.contract.peer import message
-from tests.mirror import assert_converges, assert_mirrored
+from tests.mirror import Mirror, assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jmapsync.demo import DemoServer
-    from tests.mirror import Mirror
 
 RECEIVED = 1_700_000_000
 EDITED = RECEIVED + 1_000_000
@@ -153,3 +151,23 @@ def test_copies_of_an_edited_message_that_show_other_flags_come_to_show_all(
     words = {"S": "$seen", "F": "$flagged", "R": "$answered"}
     kept = [one for one in server.account.emails.values() if one.id != email]
     assert [one.keywords for one in kept] == [{words[letter] for letter in letters + others}]
+
+
+def test_a_message_that_was_edited_moved_and_copied_is_one_message_in_two_folders(tmp_path: Path) -> None:
+    with DemoServer(dialect=STALWART) as server:
+        server.account.deliver(message(), received_at=RECEIVED)
+        mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")
+        mirror.sync()
+        [file] = mirror.files("INBOX")
+        saved = file.parent.parent / "tmp" / "saved"
+        edit(saved, LONGER)
+        saved.replace(file)
+        moved = file.rename(mirror.folder("Archive") / "cur" / f"{file.name}:2,")
+        copy = mirror.drop("Junk", LONGER)
+        os.utime(copy, (EDITED, EDITED))
+        report = mirror.sync()
+        assert (report.exit_code, report.problems) == (ExitCode.IN_SYNC, [])
+        new = [ref for ref in server.account.emails if server.account.raw(ref) == LONGER.replace(b"\n", b"\r\n")]
+        assert [server.account.listing()[ref][0] for ref in new] == [{"Archive", "Junk"}]
+        assert moved.exists()
+        assert_converges(server.account, mirror)

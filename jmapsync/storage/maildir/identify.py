@@ -18,7 +18,7 @@ from jmapsync.storage.maildir.file_names import key_in
 from jmapsync.storage.port import Seen, Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from jmapsync.ledger import Ledger, Record
     from jmapsync.storage.files.directories import Below
@@ -131,7 +131,13 @@ class Identifier:
         self._split_all(fresh, sizes)
         if restless:
             fresh = {digest: still_there(self._tree, places) for digest, places in fresh.items()}
-        return [self._new(digest, places, sizes[digest]) for digest, alike in fresh.items() for places in _messages(alike)]
+        agreed = self._agreed(fresh)
+        return [self._new(digest, places, sizes[digest]) for digest, alike in fresh.items() for places in _messages(alike, agreed)]
+
+    def _agreed(self, fresh: dict[str, list[Place]]) -> set[int]:
+        """Return the keys in names that are those of messages both sides agreed on: such a file was edited and moved since."""
+        keys = {key for places in fresh.values() if len(places) > 1 for place in places if (key := key_in(place.name))}
+        return {record.key for record in self._ledger.records(sorted(keys)).values() if record.base is not None}
 
     def _known(self, digests: list[str]) -> dict[str, list[Record]]:
         return self._ledger.by_digest(MAIL.items.kind, digests)
@@ -230,22 +236,24 @@ class Identifier:
         return self._traces.copies(key, self._ledger.places_of([key]).get(key, []))
 
 
-def _messages(alike: list[Place]) -> Iterator[list[Place]]:
+def _messages(alike: list[Place], agreed: Collection[int]) -> Iterator[list[Place]]:
     """Yield the files of each message among files of equal bytes, which may be several messages (hard case 62).
 
     Hard links belong together. Files we did not make do as well, as long as they lie in different folders: somebody copied
-    a new message. Of those that a killed run delivered, the server knows which is which.
+    a new message. Of those that a killed run delivered, the server knows which is which; `agreed` are the keys of others.
     """
     links: dict[tuple[int, int], list[Place]] = {}
     for place in alike:
         links.setdefault((place.ino, key_in(place.name)), []).append(place)
     theirs: list[list[Place]] = []
     for (_, key), places in links.items():
-        folders = {place.folder for place in places}
-        other = next((one for one in theirs if folders.isdisjoint(place.folder for place in one)), None)
-        if key:
+        if key and key not in agreed:
             yield places
-        elif other is not None:
+            continue
+        folders = {place.folder for place in places}
+        fitting = (one for one in theirs if folders.isdisjoint(place.folder for place in one))
+        other = next((one for one in fitting if not key or not any(key_in(place.name) for place in one)), None)
+        if other is not None:
             other += places
         else:
             theirs.append(places)
