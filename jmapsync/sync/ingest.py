@@ -6,7 +6,7 @@ Nothing here decides what is to be done. An echo of our own write compares equal
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -15,6 +15,7 @@ from jmapsync.errors import SuspendedError
 from jmapsync.formats.objects import INSTANCES
 from jmapsync.ledger import Ledger, Record
 from jmapsync.ledger.intents import made
+from jmapsync.ledger.notes import GONE
 from jmapsync.planner.model import NO_TAGS, NOTHING, Side, Version
 from jmapsync.storage.port import Trouble
 from jmapsync.sync.quarantine import DEFAULT, RIGHTS, ROLES, note_of
@@ -51,8 +52,6 @@ class Absorber:
     adopt_folder: Callable[[int, str, str], None]
     """Told the key, path and server id of a local folder when they become known."""
     scope: Scope
-    _gone: set[int] = field(default_factory=set)
-    """Containers that this run saw to be gone on the server."""
 
     def load(self) -> None:
         """Give the remote side the containers and roles known from earlier looks."""
@@ -63,15 +62,25 @@ class Absorber:
     # the server's side
 
     def bereft(self) -> list[str]:
-        """Return the ids of the items that the server is believed to have in a container which it has no longer."""
-        gone, self._gone = self._gone, set()
-        if not gone:
+        """Return the ids of the items that the server is believed to have in a container which it has no longer.
+
+        Those containers are known until `forget_bereft`: a run that dies before it asked leaves the question to the next one.
+        """
+        if not (gone := self._gone()):
             return []
         kind, after, refs = self.kind.items.kind, 0, list[str]()
         while records := self.ledger.all(kind, after=after, limit=PAGE):
             after = records[-1].key
             refs += [str(one.ref) for one in records if one.remote is not None and one.remote.homes & gone]
         return refs
+
+    def forget_bereft(self) -> None:
+        """Note that the items of containers that are gone were asked for."""
+        if self._gone():
+            self.ledger.set_note(note_of(GONE, self.kind.name), "")
+
+    def _gone(self) -> set[int]:
+        return set(json.loads(self.ledger.note(note_of(GONE, self.kind.name)) or "[]"))
 
     def unanswered(self) -> list[str]:
         """Begin a look and return the ids that an earlier one got no answer for, or has not told of yet."""
@@ -122,7 +131,8 @@ class Absorber:
         self.ledger.save(replace(record, remote=None) for record in records.values())
         for ref in gone:
             self.remote.keys.pop(ref, None)
-        self._gone |= {record.key for record in records.values() if record.remote is not None}
+        if lost := {record.key for record in records.values() if record.remote is not None}:
+            self.ledger.set_note(note_of(GONE, self.kind.name), json.dumps(sorted(lost | self._gone())))
         self.ledger.set_note(note_of(ROLES, self.kind.name), json.dumps(roles, sort_keys=True))
         for folder in page.folders:
             if folder.default:

@@ -187,6 +187,7 @@ class Mirror:
         if refs:
             cursor = self.ledger.cursor(self.kind.name, Side.REMOTE)
             await self._take_pages(guard, self.remote.look(cursor, self._known, refs))
+        self.absorber.forget_bereft()
 
     def _known(self) -> set[str]:
         """Return the ids that the server is believed to have."""

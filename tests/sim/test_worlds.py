@@ -94,6 +94,44 @@ def test_long_states_may_take_a_second_request_where_one_has_no_room_for_them() 
     assert failure_of(Script(server, (), messages=1, objects=True)) == ""
 
 
+FOUND: dict[str, tuple[LegalServer, list[tuple[str, int]], int, dict[str, Any]]] = {
+    "a mailbox that goes with its mail without a word, and a run that dies before it asked for the mail": (
+        LegalServer("james", {}, 816),
+        [("run", 0), ("remove_there", 484749553), ("make", 8548342), ("rename", 254187567), ("die", 14)],
+        4,
+        {},
+    ),
+    "an edited message that was moved and copied": (
+        LegalServer("james", {"version": ""}, 414),
+        [("run", 0), ("edit", 950221043), ("move", 901064401), ("copy", 965994252)],
+        6,
+        {},
+    ),
+    "a message that both sides moved, one of them out of sight": (
+        LegalServer("stalwart", {}, 101331),
+        [("run", 0), ("delete", 194229669), ("move_there", 1016164117), ("move", 552368065)],
+        6,
+        {"include": ("INBOX", "Lists")},
+    ),
+    **{
+        f"an edit that is undone by a run that dies at step {step}": (
+            LegalServer("rfc", {}, 204),
+            [("run", 0), ("edit", 620468261), ("die", step)],
+            6,
+            {"direction": "pull"},
+        )
+        for step in (47, 48, 49)
+    },
+}
+"""Scripts of what the search once found: the server, the acts, the messages, the ways of the mirror."""
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_the_search_found_holds(name: str) -> None:
+    server, acts, messages, ways = FOUND[name]
+    assert failure_of(Script(server, tuple(acts), messages, ways=ways)) == ""
+
+
 JAMES: dict[str, tuple[dict[str, Any], int, int, list[tuple[str, int]]]] = {
     "a server that wants its version named in Accept": ({}, 1, 1, []),
     "deletions where every page has a query state of its own": (

@@ -119,6 +119,8 @@ class Identifier:
                 fresh.setdefault(one.digest(one.form), []).append(_place(folder, entry, 0, one.form))
                 sizes[one.digest(one.form)] = one.size(one.form)
                 continue
+            if self._is_restored(folder, entry, one):
+                continue
             for form in dict.fromkeys((one.form, Form.RAW, Form.MENDED)):
                 if self._give(known.get(one.digest(form), []), folder, entry, form):
                     break
@@ -149,6 +151,20 @@ class Identifier:
         if record is None or record.local is not None or record.base is not None or record.remote is None:
             return False
         return folder in record.remote.homes and record.size in {measured.raw_size, measured.wire_size}
+
+    def _is_restored(self, folder: int, entry: Entry, measured: Measure) -> bool:
+        """Take a file with the server's bytes for its edited message: a run undid the edit, and died before it wrote that down."""
+        key = key_in(entry.name)
+        record = self._ledger.records([key]).get(key) if key else None
+        if record is None or record.base is None or record.remote is None or record.digest == record.remote.sense:
+            return False
+        form = next((form for form in (measured.form, Form.RAW, Form.MENDED) if measured.digest(form) == record.remote.sense), None)
+        if form is None:
+            return False
+        place = _place(folder, entry, key, form)
+        self._traces.put(place)
+        self._rewritten.setdefault(key, []).append((place, measured))
+        return True
 
     def _give(self, owners: list[Record], folder: int, entry: Entry, form: Form) -> bool:
         """Make a file a copy of one of the messages that have its bytes; return False when there is none."""
