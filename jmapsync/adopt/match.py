@@ -58,7 +58,7 @@ class Adopter:
             joined += await self._join_some(some)
         joined += await Retold(self.kind, self.ledger, self.local, self.remote, self.clock).run()
         with self.ledger.transaction():
-            settle_intents(self.ledger, kind)
+            settle_intents(self.ledger, kind, self.ledger.cursor(self.kind.name, Side.REMOTE))
         return joined
 
     def _edited(self, but: set[int]) -> Iterator[Record]:

@@ -9,6 +9,7 @@ in the next delta; if it is not, it is asked for by its id.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
@@ -47,31 +48,39 @@ def sent_again(ledger: Ledger, kind: str) -> list[Record]:
     ]
 
 
-def settle_intents(ledger: Ledger, kind: str) -> None:
-    """Forget the imports whose outcome a look has told: what it did not find did not happen."""
+def settle_intents(ledger: Ledger, kind: str, cursor: str) -> None:
+    """Forget the imports whose outcome a look has told: what it did not find did not happen. `cursor` is how far it saw."""
     waiting = superseded(ledger, kind)
     ledger.drop_intents([key for key in ledger.intents(kind) if key not in waiting])
-    forget_made(ledger, kind)
+    forget_made(ledger, kind, cursor)
 
 
-def note_made(ledger: Ledger, kind: str, refs: Iterable[str]) -> None:
-    """Keep the ids of items just made until a look was over.
+def note_made(ledger: Ledger, kind: str, refs: Iterable[str], cursor: str) -> None:
+    """Keep the ids of items just made until a look got further than `cursor`, which is how far the last one saw.
 
     No list of changes has to tell of what was made and destroyed since the state it begins at (RFC 8620, 5.2).
     """
-    ledger.set_notes_below(_name(kind), dict.fromkeys(refs, ""))
+    ledger.set_notes_below(_name(kind), dict.fromkeys(refs, _mark(cursor)))
 
 
 def made(ledger: Ledger, kind: str) -> set[str]:
-    """Return the ids of items of a kind made since the last look began."""
+    """Return the ids of items of a kind made since the state that the next list of changes begins at."""
     return set(ledger.notes_below(_name(kind))) | set(json.loads(ledger.note(_MADE + kind) or "[]"))
 
 
-def forget_made(ledger: Ledger, kind: str) -> None:
-    """Forget them: a look has told of each."""
-    if made(ledger, kind):
-        ledger.drop_notes_below(_name(kind))
-        ledger.set_note(_MADE + kind, "[]")
+def forget_made(ledger: Ledger, kind: str, cursor: str) -> None:
+    """Forget them once a look told of each and got further: one that proves not whole leaves the cursor where it was."""
+    if not made(ledger, kind):
+        return
+    mark, notes = _mark(cursor), ledger.notes_below(_name(kind))
+    ledger.drop_notes_below(_name(kind))
+    ledger.set_notes_below(_name(kind), {ref: since for ref, since in notes.items() if since == mark})
+    ledger.set_note(_MADE + kind, "[]")
+
+
+def _mark(cursor: str) -> str:
+    """Return something short by which a cursor is known again: a state may have any length."""
+    return hashlib.sha256(cursor.encode()).hexdigest()[:16]
 
 
 def _name(kind: str) -> str:

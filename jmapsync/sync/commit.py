@@ -110,7 +110,8 @@ class Committer:
             self.ledger.put_places(self._places)
             self.ledger.save(self._records)
             if self._made:
-                note_made(self.ledger, self.kind.items.kind, self._made)
+                cursor = self.ledger.cursor(self.kind.name, Side.REMOTE)
+                note_made(self.ledger, self.kind.items.kind, self._made, cursor)
             if self.objects is not None:
                 self._keep_contents(self.objects, works)
             self.ledger.drop_intents(record.key for record in self._settled)

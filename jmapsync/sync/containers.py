@@ -257,7 +257,8 @@ class Containers:
             self.ledger.save([changed])
             if receipt.ref:
                 if order.verb is Verb.CREATE:
-                    note_made(self.ledger, self.kind.containers.kind, [receipt.ref])
+                    cursor = self.ledger.cursor(self.kind.name, Side.REMOTE)
+                    note_made(self.ledger, self.kind.containers.kind, [receipt.ref], cursor)
                 self.remote.keys[receipt.ref] = record.key
                 path = self.ledger.folder_path(record.key)
                 self.local.adopt_folder(record.key, path, receipt.ref, self.ledger)

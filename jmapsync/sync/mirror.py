@@ -170,14 +170,14 @@ class Mirror:
         if made(self.ledger, kind.containers.kind) - told:
             # It was destroyed again, which no list of changes has to tell; those who list everything name what there is.
             await self._take_pages(guard, self._pages(full=True))
-        forget_made(self.ledger, kind.containers.kind)
+        forget_made(self.ledger, kind.containers.kind, self._cursor())
         containers.settle()
         if number or not self._disk_seen:
             await complete(partial(self._take_disk, guard, folders=None if number else self._folders()))
         if self.codec is not None:
             # What is the same item is known by its uid; whether it says the same is not.
             await complete(Objects(self.ledger, self.codec).adopt, kind.items.kind)
-            forget_made(self.ledger, kind.items.kind)
+            forget_made(self.ledger, kind.items.kind, self._cursor())
             return
         await Adopter(kind, self.ledger, self.local, self.remote, self.clock).run()
 
@@ -185,9 +185,12 @@ class Mirror:
         """Ask for the items whose containers are gone on the server, and of which nothing was told: James 3.8 tells nothing."""
         refs = await complete(self.absorber.bereft)
         if refs:
-            cursor = self.ledger.cursor(self.kind.name, Side.REMOTE)
-            await self._take_pages(guard, self.remote.look(cursor, self._known, refs))
+            await self._take_pages(guard, self.remote.look(self._cursor(), self._known, refs))
         self.absorber.forget_bereft()
+
+    def _cursor(self) -> str:
+        """Return how far the server was seen."""
+        return self.ledger.cursor(self.kind.name, Side.REMOTE)
 
     def _known(self) -> set[str]:
         """Return the ids that the server is believed to have."""

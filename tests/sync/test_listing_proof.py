@@ -320,3 +320,18 @@ def test_a_restore_says_that_a_list_is_not_whole(server: DemoServer, mirror: Mir
     assert "the server's list" in {one.item for one in restored.report.problems}
     assert restored.report.exit_code is ExitCode.HELD_BACK
     assert len(server.account.emails) == 10  # what it says of each id that is known is believed all the same
+
+
+def test_what_was_made_here_and_destroyed_there_is_gone_after_a_look_that_proved_nothing(
+    server: DemoServer, mirror: Mirror
+) -> None:
+    """It need not be in the list of changes since the state before both (RFC 8620, 5.2), where the next look begins again."""
+    mirror.sync()
+    mirror.drop("INBOX", b"Subject: new\n\nbody\n")
+    assert mirror.sync().to_server.created == 1
+    server.faults.method_error.arm(MethodError("cannotCalculateChanges"), only=["Email/changes"])
+    mirror.sync()
+    server.faults.method_error.disarm()
+    server.account.destroy(next(iter(server.account.emails)))
+    mirror.sync()
+    assert mirror.files() == []
