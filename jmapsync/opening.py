@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _KINDS = {
+    stat.S_IFREG: "a regular file",
     stat.S_IFDIR: "a directory",
     stat.S_IFLNK: "a symbolic link",
     stat.S_IFIFO: "a pipe",
@@ -25,7 +26,7 @@ _HANDED_OVER = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/", "/proc/thread-self/f
 
 
 def kind_of(mode: int) -> str:
-    """Return what a file is that is no regular one, with its article."""
+    """Return what kind of file a mode tells of, with its article."""
     return _KINDS.get(stat.S_IFMT(mode), "no regular file")
 
 

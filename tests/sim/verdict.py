@@ -26,8 +26,13 @@ WRITING = ("Email/set", "Email/import", "Mailbox/set", "Blob/upload", "upload")
 
 def assert_true(world: World, report: KindReport) -> None:
     """Fail unless a run that reports success did all there was to do."""
-    if report.exit_code == 0 and report.state.value == "synced" and not report.withheld:
+    if report.exit_code == 0 and report.state.value == "synced" and not report.withheld and not _may_be_marked(world):
         _assert_same(world)
+
+
+def _may_be_marked(world: World) -> bool:
+    """Tell whether a message may keep the keyword that James wants at import until the next run, as an update can fail."""
+    return world.server.service.dialect.import_rules == "james" and world.server.freedoms.unavailable > 0
 
 
 def assert_unwritten(world: World) -> None:

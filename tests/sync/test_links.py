@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import socket
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,8 +16,6 @@ from jmapsync.errors import ExitCode, RootError
 from tests.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from jmapsync.demo import DemoServer
 
 _EXCHANGE = 2
@@ -159,6 +159,57 @@ def test_a_known_folder_stays_whatever_the_link_in_its_place_leads_to(
     for _ in range(2):
         report = mirror.sync()
     assert report.exit_code == 0
+    assert_converges(server.account, mirror)
+    assert server.account.listing() == emails
+
+
+def lay(path: Path, kind: str) -> None:
+    """Lay something that is no directory at a path."""
+    if kind == "file":
+        path.write_text("no folder\n")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as listener:
+            here = Path.cwd()
+            os.chdir(path.parent)  # the name of a socket is at most 108 octets long
+            listener.bind(path.name)
+            os.chdir(here)
+    else:
+        path.symlink_to(path.with_name("nothing is here"))
+
+
+@pytest.mark.usefixtures("refs")
+@pytest.mark.parametrize(
+    ("layout", "place", "kind"),
+    [
+        *(("nested", ("Empty", ""), kind) for kind in ("file", "pipe", "socket", "broken link")),
+        *(("nested", place, "file") for place in (("Foo", ""), ("Lists", ""), ("Empty", "cur"))),
+        ("maildir++", ("Empty", ""), "file"),
+    ],
+)
+def test_a_known_folder_in_whose_place_lies_no_directory_is_named_and_not_deleted(
+    server: DemoServer, mirror: Mirror, tmp_path: Path, place: tuple[str, str], kind: str
+) -> None:
+    folder, part = place
+    server.account.create_mailbox("Empty")
+    mirror.sync()
+    path = mirror.folder(folder) / part if part else mirror.folder(folder)
+    moved = path.rename(tmp_path / "elsewhere")
+    lay(path, kind)
+    before = {box.id: (box.name, box.parent_id) for box in server.account.mailboxes.values()}
+    emails = server.account.listing()
+    for _ in range(2):
+        report = mirror.sync()
+        assert report.exit_code == ExitCode.HELD_BACK
+        named = [one for one in report.problems if one.item == folder]
+        assert len(named) == 1, report.problems
+        assert "nothing" in named[0].why
+    assert {box.id: (box.name, box.parent_id) for box in server.account.mailboxes.values()} == before
+    assert server.account.listing() == emails
+    path.unlink()
+    moved.rename(path)
+    mirror.sync()
     assert_converges(server.account, mirror)
     assert server.account.listing() == emails
 

@@ -43,23 +43,23 @@ def wait_until_quiet(mtime: int, clock: Callable[[], float]) -> None:
 
 
 def may_be_directory(path: str) -> bool:
-    """Tell whether there is a directory; one that may not be looked at may be there, and so may one that a link hides."""
+    """Tell whether anything lies where a directory is to be: a link may hide one, and a file may stand for one put elsewhere."""
     try:
-        mode = os.lstat(path).st_mode
-        return stat.S_ISDIR(mode) or stat.S_ISLNK(mode)
+        os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except OSError:
+    except OSError:  # one that may not be looked at may be there
         return True
+    return True
 
 
 def may_be_folder(entry: os.DirEntry[str], *, known: bool) -> bool:
     """Tell whether an entry is a directory; a link whose end cannot be looked at may be one.
 
-    So may every link in the place of a `known` folder: it may lead to what is not mounted.
+    Whatever lies in the place of a `known` folder stands for it: what was there may be elsewhere, or not mounted.
     """
     try:
-        return entry.is_dir() or (known and entry.is_symlink())
+        return known or entry.is_dir()
     except OSError:
         return True
 

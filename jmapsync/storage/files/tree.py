@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from jmapsync.errors import LocalError
+from jmapsync.opening import kind_of
 from jmapsync.storage.files.container_paths import Whereabouts
 from jmapsync.storage.files.directories import Below
 from jmapsync.storage.files.file_state import may_be_folder
@@ -31,7 +32,7 @@ class Found:
     container: str = ""
     """The server's id that its marker names, or nothing."""
     linked: bool = False
-    """Whether a symbolic link lies where a known directory was: it counts as there, and nothing in it is listed."""
+    """Whether a symbolic link or a file lies where a known directory was: it counts as there, and nothing in it is listed."""
 
 
 class ContainerTree(Generic[P]):
@@ -79,12 +80,25 @@ class Listed:
     def __init__(self, path: str, is_shown: Callable[[str], bool], is_known: Callable[[str], bool]) -> None:
         """List a directory. Raises OSError.
 
-        A directory counts if its name `is_shown`; a link counts as one where it leads to one, or where it `is_known` that a
-        container lay there.
+        A directory counts if its name `is_shown`; a link counts as one where it leads to one, and anything where it `is_known` that
+        a container lay there.
         """
         with os.scandir(path) as entries:
             every = list(entries)
             self.has_links = any(entry.is_symlink() for entry in every)
             found = [entry for entry in every if is_shown(entry.name) and may_be_folder(entry, known=is_known(entry.name))]
-            self.links = {entry.name for entry in found if entry.is_symlink()}
+            self.obstacles = {entry.name: why for entry in found if (why := _obstacle(entry))}
+            """Why nothing in what has a name is listed."""
         self.names = sorted(entry.name for entry in found)
+
+
+def _obstacle(entry: os.DirEntry[str]) -> str:
+    """Return why nothing in the place of a container is listed; nothing where a directory lies there, or may."""
+    try:
+        if entry.is_symlink():
+            return LINK
+        if entry.is_dir(follow_symlinks=False):
+            return ""
+        return f"it is {kind_of(entry.stat(follow_symlinks=False).st_mode)}, not a folder; nothing that was in it counts as deleted"
+    except OSError:
+        return ""

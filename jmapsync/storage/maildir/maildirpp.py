@@ -18,7 +18,7 @@ from jmapsync.storage.files.atomic import replace_text, sync_directories, unfini
 from jmapsync.storage.files.file_state import is_text
 from jmapsync.storage.files.filesystem import telling_refusals
 from jmapsync.storage.files.root import MARKER
-from jmapsync.storage.files.tree import LINK, NOT_UTF8, Found, Listed
+from jmapsync.storage.files.tree import NOT_UTF8, Found, Listed
 from jmapsync.storage.maildir.file_names import INBOX, PARTS
 from jmapsync.storage.maildir.tree import Tree
 
@@ -70,15 +70,15 @@ class PlusPlusTree(Tree):
         refused: set[str] = set()
         links: set[str] = set()
         for name in listed.names:
-            linked = name in listed.links
+            hidden = listed.obstacles.get(name, "")
             path = name[1:].replace(".", "/")
-            if name[0] != "." or (path not in known and not linked and not self._holds_mail(name)):
+            if name[0] != "." or (path not in known and not hidden and not self._holds_mail(name)):
                 self.unsettled = self.unsettled or name[0] == "."
                 continue
-            if linked and path in known:
-                self.odd.append((path, LINK))
+            if hidden and path in known:
+                self.odd.append((path, hidden))
                 links.add(path)
-            elif why := _oddity(name, linked=linked):
+            elif why := _oddity(name, linked=bool(hidden)):
                 self.odd.append((name, why))
                 refused |= {path} - {INBOX}
                 continue

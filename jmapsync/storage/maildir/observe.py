@@ -160,10 +160,10 @@ class MessageLook:
         return any(has_changed(self._folders[key], since, MESSAGES) for key, since in self._listed.items())
 
     def _is_missing(self, path: str) -> bool:
-        """Tell whether a folder, or a directory that messages lie in, is not there; what a link hides may be."""
+        """Tell whether a folder, or a directory that messages lie in, is not there; what a link or a file stands for may be."""
         try:
             return not is_complete(self._below.at(self._tree.place(path)))
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             return True
         except OSError:
             return False

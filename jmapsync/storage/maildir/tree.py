@@ -22,7 +22,7 @@ from jmapsync.storage.files.atomic import GROUP, prepare, replace_text, sync_dir
 from jmapsync.storage.files.file_state import is_text
 from jmapsync.storage.files.filesystem import telling_refusals
 from jmapsync.storage.files.root import MARKER, marker_trouble, read_marker
-from jmapsync.storage.files.tree import LINK, NOT_UTF8, ContainerTree, Found, Listed
+from jmapsync.storage.files.tree import NOT_UTF8, ContainerTree, Found, Listed
 from jmapsync.storage.maildir.file_names import INBOX, PARTS, key_in
 from jmapsync.storage.maildir.keyword_tables import KeywordTables
 from jmapsync.storage.maildir.paths import Names, Paths
@@ -137,8 +137,8 @@ class Tree(ContainerTree[Paths]):
     def walk(self) -> Iterator[Found]:
         """Yield the folders below the root, parents first. Raises LocalError when the root cannot be listed.
 
-        A symbolic link is never followed. Where a known folder was, it counts as there, with all that is known below it, and so
-        does a folder that cannot be listed; an unknown one is odd.
+        A symbolic link is never followed. Where a known folder was, it or a file of another kind counts as there, with all that is
+        known below it, and so does a folder that cannot be listed; an unknown link is odd.
         """
         known = set(self.paths.values())
         waiting = [("", False)] if not self._dry or os.path.isdir(self.root) else []
@@ -147,9 +147,9 @@ class Tree(ContainerTree[Paths]):
             while waiting:
                 path, linked = waiting.pop()
                 names: list[str] = []
-                links: set[str] = set()
+                obstacles: dict[str, str] = {}
                 try:
-                    names, links = ([], set()) if linked else self._folders_in(below, path, known)
+                    names, obstacles = ([], {}) if linked else self._folders_in(below, path, known)
                 except OSError as error:
                     if not path:
                         raise self.unlistable(error) from error
@@ -163,25 +163,25 @@ class Tree(ContainerTree[Paths]):
                     yield self._found(below, path, linked=linked)
                 for name in reversed(names):
                     inner = f"{path}/{name}" if path else name
-                    if self._is_folder(inner, linked=name in links):
-                        waiting.append((inner, linked or name in links))
+                    if self._is_folder(inner, obstacles.get(name, "")):
+                        waiting.append((inner, linked or name in obstacles))
 
-    def _is_folder(self, path: str, *, linked: bool) -> bool:
+    def _is_folder(self, path: str, obstacle: str) -> bool:
         """Tell whether what lies at a path counts as a folder, and note what is odd about it."""
         if not is_text(path):
             self.odd.append((path, NOT_UTF8))
             return False
-        if linked:
-            self.odd.append((path, LINK))
-        return not linked or path in self.paths.values()
+        if obstacle:
+            self.odd.append((path, obstacle))
+        return not obstacle or path in self.paths.values()
 
-    def _folders_in(self, below: Below, path: str, known: set[str]) -> tuple[list[str], set[str]]:
-        """Return the names of what may be folders of mail in a folder, and which of them are links."""
+    def _folders_in(self, below: Below, path: str, known: set[str]) -> tuple[list[str], dict[str, str]]:
+        """Return the names of what may be folders of mail in a folder, and why some of them are not listed."""
         foreign = set(PARTS) if path else {LOST_AND_FOUND, KEPT} - known
         above = f"{path}/" if path else ""
         listed = Listed(below.at(path), lambda name: name[0] != "." and name not in foreign, lambda name: above + name in known)
         self.unsettled = self.unsettled or listed.has_links
-        return listed.names, listed.links
+        return listed.names, listed.obstacles
 
     def _found(self, below: Below, path: str, *, linked: bool) -> Found:
         """Return a folder with what its marker says; of one that cannot be opened, only that it counts as there."""
@@ -237,13 +237,18 @@ class Tree(ContainerTree[Paths]):
         self.tables.setdefault(key, KeywordTable())
 
     def lacks(self, path: str) -> set[str]:
-        """Return which of the three directories a folder has not, as far as can be told; one that is a link is odd."""
-        found = {part: _mode(f"{self._top}/{self.place(path)}/{part}") for part in PARTS}
-        for part, mode in found.items():
-            why = f"its {part} is a symbolic link, which is not followed; nothing in it counts as deleted"
-            if stat.S_ISLNK(mode) and (path, why) not in self.odd:
-                self.odd.append((path, why))
-        return {part for part, mode in found.items() if not stat.S_ISDIR(mode) and not stat.S_ISLNK(mode)}
+        """Return which of the three directories a folder has not, as far as can be told; where anything else lies it is odd."""
+        missing: set[str] = set()
+        for part in PARTS:
+            mode = _mode(f"{self._top}/{self.place(path)}/{part}")
+            if not mode:
+                missing.add(part)
+            elif not stat.S_ISDIR(mode):
+                what = "a symbolic link, which is not followed" if stat.S_ISLNK(mode) else f"{kind_of(mode)}, not a directory"
+                why = f"its {part} is {what}; nothing in it counts as deleted"
+                if (path, why) not in self.odd:
+                    self.odd.append((path, why))
+        return missing
 
     def complete(self, path: str, missing: set[str]) -> None:
         """Make directories that a folder lacks; one that cannot have them is odd.

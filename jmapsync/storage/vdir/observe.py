@@ -99,7 +99,7 @@ class ItemLook:
             before = list(self._ledger.places_in(key))
             try:
                 changes = scan(below.at(path), before, self._rules)
-            except (FileNotFoundError, NotADirectoryError):
+            except FileNotFoundError:
                 self._vanished += before
                 known += len(before)
                 missing += [path] if before else []

@@ -16,7 +16,7 @@ from jmapsync.formats.names import LONGEST, LOST_AND_FOUND, escape, fold, unesca
 from jmapsync.storage.files.atomic import sync_directories
 from jmapsync.storage.files.container_paths import Whereabouts
 from jmapsync.storage.files.file_state import is_text, printable
-from jmapsync.storage.files.tree import LINK, NOT_UTF8, ContainerTree, Found, Listed
+from jmapsync.storage.files.tree import NOT_UTF8, ContainerTree, Found, Listed
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.staged import digest_in, staged_name
 
@@ -48,7 +48,7 @@ class Tree(ContainerTree[Whereabouts]):
     def walk(self) -> Iterator[Found]:
         """Yield the collections by name. Raises LocalError when the root cannot be listed.
 
-        A symbolic link is never followed. Where a known collection was, it counts as there; any other is odd.
+        A symbolic link is never followed. Where a known collection was, it or a file counts as there; any other link is odd.
         """
         self.odd = []
         if self._dry and not os.path.isdir(self.root):
@@ -64,10 +64,10 @@ class Tree(ContainerTree[Whereabouts]):
                     continue
                 if not is_text(name):
                     self.odd.append((name, NOT_UTF8))
-                elif name not in listed.links:
+                elif name not in listed.obstacles:
                     yield self._found(below, name)
                 else:
-                    self.odd.append((name, LINK))
+                    self.odd.append((name, listed.obstacles[name]))
                     if name in known:
                         yield Found(name, linked=True)
 

@@ -240,6 +240,31 @@ class TestChangedHere:
         assert [one.item for one in seen.problems] == ["Work"]
         assert "symbolic link" in seen.problems[0].why
 
+    @pytest.mark.parametrize("kind", ["file", "pipe", "broken link"])
+    @pytest.mark.parametrize("filled", [True, False])
+    def test_no_directory_in_the_place_of_a_known_collection_means_that_it_is_gone(
+        self, room: Room, work: int, tmp_path: Path, kind: str, filled: bool
+    ) -> None:
+        if filled:
+            room.create(item("one"), work)
+        folder = room.directory(work)
+        moved = folder.rename(tmp_path / "elsewhere")
+        if kind == "file":
+            folder.write_text("no folder")
+        elif kind == "pipe":
+            os.mkfifo(folder)
+        else:
+            folder.symlink_to(tmp_path / "nothing")
+        assert shown(room) == {"Work": ("Work", "")}
+        seen = room.look()
+        assert (seen.gone, seen.moved, seen.suspicious) == ([], [], "")
+        assert [one.item for one in seen.problems] == ["Work"]
+        assert "nothing" in seen.problems[0].why
+        folder.unlink()
+        moved.rename(folder)
+        assert shown(room) == {"Work": ("Work", "")}
+        assert_silent(room)
+
 
 class TestLostLedger:
     def test_collections_and_items_are_found_again(self, room: Room, work: int) -> None:
