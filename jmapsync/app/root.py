@@ -7,6 +7,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from jmapsync.app.dry_run import check_roots, check_state
 from jmapsync.app.hook import INSIDE, run_after_sync
 from jmapsync.app.state_paths import may_have_daemon
 from jmapsync.app.unsupported_config import missing_for_account, missing_for_kind, possible_kinds
@@ -115,8 +116,13 @@ class App:
     ) -> AccountReport:
         from jmapsync.app.wiring import open_account  # noqa: PLC0415  # the HTTP library costs 100 ms
 
+        if options.dry:
+            check_state(account.state_dir)
         async with open_account(account, self.config.safety, kinds, progress, dry=options.dry) as opened:
-            return await opened.run(options)
+            report = await opened.run(options)
+        if options.dry:
+            check_roots(kinds, report)
+        return report
 
     async def _look_at_tags(self, account: AccountConfig, report: AccountReport, progress: Progress) -> None:
         """Take up what the hook did to the tags: notmuch first reads what came, and only then can tags be given to it."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from jmapsync.demo import DemoServer
     from tests.cli.conftest import Command, Home
 
 
@@ -102,6 +103,8 @@ def test_a_state_folder_that_cannot_be_made_is_found_too(jmapsync: Command, home
     configure(home, "state")
     checked = jmapsync("check")
     assert (checked.code, "The state folder" in checked.err) == (1, True)
+    dry = jmapsync("sync", "--dry-run")
+    assert (dry.code, "The state folder" in dry.err) == (1, True)
     assert jmapsync("sync").code == 1
     assert jmapsync("status").code == 1
 
@@ -116,6 +119,25 @@ def test_status_names_a_state_folder_that_cannot_be_made(home: Home, unprivilege
     finally:
         above.chmod(0o700)
     assert (code, "The state folder" in said, "Permission denied" in said) == (1, True, True)
+
+
+def test_a_dry_run_says_that_a_known_folder_may_not_be_written_once_there_is_something_to_write(
+    home: Home, server: DemoServer, unprivileged: Callable[..., tuple[int, str]]
+) -> None:
+    assert unprivileged("sync")[0] == 0
+    folders = [home.mail, *(path for path in home.mail.rglob("*") if path.is_dir())]
+    for path in folders:
+        path.chmod(0o500)
+    try:
+        idle = unprivileged("sync", "--dry-run")
+        server.account.deliver(b"Subject: new\r\n\r\nnew\r\n")
+        dry, real = unprivileged("sync", "--dry-run"), unprivileged("sync")
+    finally:
+        for path in folders:
+            path.chmod(0o700)
+    assert idle[0] == 0
+    assert (dry[0], f"The folder {home.mail} cannot be written: Permission denied." in dry[1]) == (1, True)
+    assert real[0] in {1, 3}
 
 
 @pytest.fixture
