@@ -18,6 +18,7 @@ from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.names import KEPT, KEYWORDS, LONGEST, LOST_AND_FOUND, NESTED, TOP, escape, fold, unescape, unique
 from jmapsync.kinds import MAIL
 from jmapsync.ledger.notes import BARE
+from jmapsync.opening import kind_of
 from jmapsync.storage.files.atomic import GROUP, prepare, replace_text, sync_directories, sync_files, unfinished_name
 from jmapsync.storage.files.file_state import is_text
 from jmapsync.storage.files.filesystem import telling_refusals
