@@ -1,11 +1,11 @@
-"""Ask a server what it offers to an account, changing nothing here or there."""
+"""Ask a server what it offers to an account; nothing is changed on either side."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.app.ledger_damage import damage_of
+from jmapsync.app.ledger_check import ledger_error
 from jmapsync.app.sides import CAPABILITIES as OFFERS
 from jmapsync.app.sides import MAIL, require
 from jmapsync.app.signin import credential_for
@@ -34,7 +34,7 @@ CAPABILITIES = {
 
 _PROPERTIES = ["id", "name", "parentId", "role", "sortOrder", "totalEmails", "unreadEmails", "myRights"]
 _PATIENCE = 20.0
-"""Seconds a check may spend waiting for a server in trouble."""
+"""Seconds a check may wait for a failing server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,13 @@ class Mailbox:
     total: int
     unread: int
     mirrored: bool
-    """Whether `include` and `exclude` let it through."""
+    """Whether `include` and `exclude` select it."""
     writable: bool
 
 
 @dataclass(slots=True)
 class Checkup:
-    """What was learnt of one account."""
+    """What a check found out about one account."""
 
     name: str
     server: str = ""
@@ -67,20 +67,20 @@ class Checkup:
     collections: dict[str, list[str]] = field(default_factory=dict)
     """The names of address books and calendars, by kind."""
     disks: dict[str, list[str]] = field(default_factory=dict)
-    """By kind: what the file system of its folder does otherwise than one of Unix."""
+    """By kind: how the file system of its root differs from a Unix one."""
     adoption: str = ""
-    """What the first run would make of the files of another program, or nothing."""
+    """What the first run would do with the files of another program, or nothing."""
     problems: list[str] = field(default_factory=list)
     exit_code: ExitCode = ExitCode.IN_SYNC
 
-    def fail(self, sentence: str, code: ExitCode) -> None:
-        """Note what stands in the way of synchronising."""
-        self.problems.append(sentence)
+    def fail(self, message: str, code: ExitCode) -> None:
+        """Record what prevents a sync."""
+        self.problems.append(message)
         self.exit_code = worst([self.exit_code, code])
 
 
 async def check_account(account: AccountConfig) -> Checkup:
-    """Sign in to the account's server and look around."""
+    """Sign in to the account's server and list what it offers."""
     found = Checkup(account.name)
     missing = missing_for_account(account)
     if missing:
@@ -88,7 +88,7 @@ async def check_account(account: AccountConfig) -> Checkup:
         return found
     _check_disk(found, account)
     if not account.kinds:
-        found.fail(f"Nothing is to be synchronised; add a table such as [accounts.{account.name}.mail].", ExitCode.USAGE)
+        found.fail(f"Nothing to synchronize; add a table such as [accounts.{account.name}.mail].", ExitCode.USAGE)
     for kind, config in account.kinds.items():
         found.disks[kind] = peculiarities_at(config.path)
     try:
@@ -110,10 +110,10 @@ async def check_account(account: AccountConfig) -> Checkup:
 
 
 def _check_disk(found: Checkup, account: AccountConfig) -> None:
-    """Look whether the ledger can be read, and the account's folders written; nothing lasting is changed."""
-    damage = damage_of(account.state_dir)
-    if damage is not None:
-        found.fail(str(damage), damage.exit_code)
+    """Check that the ledger can be read and the account's directories written; nothing lasting is changed."""
+    error = ledger_error(account.state_dir)
+    if error is not None:
+        found.fail(str(error), error.exit_code)
     folders = [(f"The path {config.path} of {config.kind}", config.path) for config in account.kinds.values()]
     for what, folder in (*folders, (f"The state folder {account.state_dir}", account.state_dir)):
         if why := trouble_with(folder):
@@ -140,7 +140,7 @@ def _note_offer(found: Checkup, session: Session) -> None:
 
 
 def _offers_tasks(session: Session, account: Account) -> bool:
-    """Tell whether a server gives the tasks that its calendars hold."""
+    """Return whether a server offers the tasks of its calendars."""
     try:
         dialect_for("tasks", session, account)
     except UnsupportedError:
@@ -161,7 +161,7 @@ async def _check_kind(found: Checkup, account: AccountConfig, kind: str, client:
     if kind == "mail" and account.mail is not None:
         found.account_id = theirs.id
         if theirs.is_read_only:
-            found.problems.append(f"The account {theirs.id} can only be read; local changes cannot reach it.")
+            found.problems.append(f"The account {theirs.id} is read-only; local changes cannot be sent.")
         raw = await _read_mailboxes(client, theirs)
         found.mailboxes = _arrange(raw, account.mail)
     else:

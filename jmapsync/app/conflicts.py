@@ -1,4 +1,4 @@
-"""Show, put back or throw away the versions of an account that lost a conflict."""
+"""List, read, put back or delete the conflict copies of an account."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from jmapsync.app.ledger_damage import naming_damage
-from jmapsync.app.state_paths import LEDGER, LOCK, SHELF
+from jmapsync.app.ledger_check import checking_ledger
+from jmapsync.app.state_paths import CONFLICT_COPIES, LEDGER, LOCK
 from jmapsync.config import MailConfig
 from jmapsync.errors import ConfigError, LocalError
 from jmapsync.formats.flags import KeywordTable
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from jmapsync.config import AccountConfig, KindConfig
 
 
-class Shelf:
-    """The shelf of one account."""
+class ConflictCopies:
+    """The conflict copies of one account."""
 
     def __init__(self, account: AccountConfig) -> None:
-        """Name the account; nothing is touched yet."""
+        """Keep the configuration; nothing is opened yet."""
         self.account = account.name
         self._config = account
         self._state = account.state_dir
 
     def list(self) -> list[Shelved]:
-        """Return what waits, the oldest first; works while another process writes."""
-        with naming_damage(self._state):
+        """Return all, the oldest first; works while another process writes."""
+        with checking_ledger(self._state):
             ledger = Ledger.open_readonly(self._state / LEDGER)
             if ledger is None:
                 return []
@@ -50,76 +50,76 @@ class Shelf:
                 ledger.close()
 
     def find(self, number: int) -> Shelved:
-        """Return one shelved version; raise `ConfigError` if there is none of that number."""
+        """Return one conflict copy; raise `ConfigError` if there is none of that number."""
         found = next((one for one in self.list() if one.id == number), None)
         if found is None:
-            raise ConfigError([f"There is nothing with the number {number} on the shelf of account {self.account}."])
+            raise ConfigError([f"Account {self.account} has no conflict copy {number}."])
         return found
 
     def body(self, number: int) -> bytes:
-        """Return the bytes of a shelved version; raise `LocalError` if they cannot be read."""
+        """Return the bytes of a conflict copy; raise `LocalError` if they cannot be read."""
         try:
-            with open_regular(self._state / SHELF / str(number), follow=True) as file:
+            with open_regular(self._state / CONFLICT_COPIES / str(number), follow=True) as file:
                 return file.read()
         except OSError as error:
-            raise LocalError(f"The shelved version {number} of account {self.account} cannot be read: {error.strerror}.") from error
+            raise LocalError(f"Conflict copy {number} of account {self.account} cannot be read: {error.strerror}.") from error
 
     def dismiss(self, number: int) -> None:
-        """Throw a version away for good."""
+        """Delete a conflict copy."""
         with self._writing() as ledger:
             self.find(number)
             ledger.unshelve(number)
-            (self._state / SHELF / str(number)).unlink(missing_ok=True)
+            (self._state / CONFLICT_COPIES / str(number)).unlink(missing_ok=True)
 
     def restore(self, number: int) -> Path:
-        """Put a version back and return its file: a message beside the one that won, in its old folder, anything else in its place.
+        """Put a conflict copy back and return its file: a message beside the one that won, anything else in place of it.
 
-        The next run brings it to the server. It is on the disk before it leaves the shelf. Raise `LocalError` if that fails.
+        The next run sends it to the server. It is durable before the conflict copy is deleted. Raise `LocalError` if that fails.
         """
         with self._writing() as ledger:
-            shelved = self.find(number)
-            config = self._config.kinds.get(shelved.kind)
+            copy = self.find(number)
+            config = self._config.kinds.get(copy.kind)
             if config is None:
-                raise ConfigError([f"Account {self.account} no longer synchronises {shelved.kind}, so it cannot be put back."])
+                raise ConfigError([f"Account {self.account} no longer synchronizes {copy.kind}, so it cannot be put back."])
             if isinstance(config, MailConfig):
-                file = self._put_beside(config, shelved, ledger)
+                file = self._put_beside(config, copy, ledger)
             else:
-                file = self._put_in_place(config, shelved, ledger)
+                file = self._put_in_place(config, copy, ledger)
             ledger.unshelve(number)
-        (self._state / SHELF / str(number)).unlink(missing_ok=True)
+        (self._state / CONFLICT_COPIES / str(number)).unlink(missing_ok=True)
         return file
 
-    def _put_beside(self, mail: MailConfig, shelved: Shelved, ledger: Ledger) -> Path:
-        content, _ = to_disk(self.body(shelved.id), keep_crlf=mail.line_endings == "crlf")
+    def _put_beside(self, mail: MailConfig, copy: Shelved, ledger: Ledger) -> Path:
+        content, _ = to_disk(self.body(copy.id), keep_crlf=mail.line_endings == "crlf")
         folders = ledger.folders()
-        homes = [int(home) for home in shelved.home.split() if int(home) in folders]
+        homes = [int(home) for home in copy.home.split() if int(home) in folders]
         path, keywords = folders[homes[0]] if homes else ("INBOX", "")
         separator = file_system_of(mail.path, ledger, "mail", dry=True).separator
-        info = KeywordTable.parse(keywords).write(frozenset(shelved.tags.split()), f"{separator}2,")
+        info = KeywordTable.parse(keywords).write(frozenset(copy.tags.split()), f"{separator}2,")
         return _deliver(mail.path, path if mail.layout == USUAL else place_of(path), content, info)
 
-    def _put_in_place(self, config: KindConfig, shelved: Shelved, ledger: Ledger) -> Path:
-        """Write a card, an event or a task over its file, as a program that edits it does; there is but one of its uid."""
+    def _put_in_place(self, config: KindConfig, copy: Shelved, ledger: Ledger) -> Path:
+        """Replace the file of a card, event or task, as an editor does: there is only one of its UID."""
         folders = ledger.folders()
-        for place in ledger.places_of([shelved.key]).get(shelved.key, []):
+        for place in ledger.places_of([copy.key]).get(copy.key, []):
             folder = folders[place.folder][0]
             file = config.path / folder / place.name
             try:
                 with Below(config.path) as below:
-                    replace_bytes(below.path(folder) / place.name, self.body(shelved.id))
+                    replace_bytes(below.path(folder) / place.name, self.body(copy.id))
             except OSError as error:
-                raise LocalError(f"The version could not be put back into {file}: {error.strerror}.") from error
+                raise LocalError(f"The conflict copy could not be put back into {file}: {error.strerror}.") from error
             return file
         raise LocalError(
-            f"{shelved.item} has no file any more, so the version cannot be put in its place.",
-            advice=f"jmapsync conflicts show {shelved.id} prints it.",
+            f"{copy.item} has no file any more, so the conflict copy cannot replace it.",
+            advice=f"jmapsync conflicts show {copy.id} prints it.",
         )
 
     @contextmanager
     def _writing(self) -> Iterator[Ledger]:
         if not os.path.exists(self._state / LEDGER):
-            raise ConfigError([f"The shelf of account {self.account} is empty."])
-        with naming_damage(self._state), AccountLock(self._state / LOCK, self.account):
+            raise ConfigError([f"Account {self.account} has no conflict copies."])
+        with checking_ledger(self._state), AccountLock(self._state / LOCK, self.account):
             ledger = Ledger.open(self._state / LEDGER)
             try:
                 yield ledger

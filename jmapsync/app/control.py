@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MOST = 1 << 24
-"""Octets of one message: a report names every item that is held back."""
+"""Octets of one message: a report lists every quarantined item."""
 _PATIENCE = 5.0
 """Seconds that an answer about the state may take; a run takes as long as it takes."""
 
@@ -49,7 +49,7 @@ class Ask(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Answer(msgspec.Struct):
-    """What the daemon answers; a run is told of in several of them, the last with the report."""
+    """What the daemon answers; a run gets several of them, the last with the report."""
 
     report: AccountReport | None = None
     state: dict[str, Any] | None = None
@@ -75,10 +75,10 @@ async def answering(state_dir: Path, answer: Callable[[Ask], Awaitable[Answer]])
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError, ValueError):
             try:
-                told = await answer(_read(await reader.readuntil(b"\n"), Ask))
+                reply = await answer(_read(await reader.readuntil(b"\n"), Ask))
             except ValueError:
-                told = Answer(error="The daemon is of another version.")
-            writer.write(_line_of(told))
+                reply = Answer(error="The daemon is of another version.")
+            writer.write(_line_of(reply))
             await writer.drain()
         writer.close()
 

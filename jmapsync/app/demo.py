@@ -126,21 +126,21 @@ class Tour:
         """Return the keywords of a message as the server has them."""
         return sorted(self._account.emails[self._id_of(subject)].keywords)
 
-    def watch(self, tell: Callable[[str], None]) -> None:
-        """Tell every change of the server's account from now on, one sentence each."""
+    def watch(self, report: Callable[[str], None]) -> None:
+        """Report every change of the server's account from now on, one message each."""
         known = self._account.listing()
 
         def compare() -> None:
             nonlocal known
             now = self._account.listing()
-            for sentence in self._differences(known, now):
-                tell(sentence)
+            for message in self._differences(known, now):
+                report(message)
             known = now
 
         self._account.listeners.append(compare)
 
     def _differences(self, before: Holdings, now: Holdings) -> list[str]:
-        told = [f"message {id_} was destroyed" for id_ in sorted(before.keys() - now.keys())]
+        changes = [f"message {id_} was destroyed" for id_ in sorted(before.keys() - now.keys())]
         for id_, (homes, keywords) in now.items():
             old_homes, old_keywords = before.get(id_, (frozenset[str](), frozenset[str]()))
             if (homes, keywords) == (old_homes, old_keywords):
@@ -149,8 +149,8 @@ class Tour:
             steps += [f"is no longer in {home}" for home in sorted(old_homes - homes)]
             steps += [f"has {keyword}" for keyword in sorted(keywords - old_keywords)]
             steps += [f"has no {keyword}" for keyword in sorted(old_keywords - keywords)]
-            told.append(f'"{subject_of(self._account.raw(id_))}" {", ".join(steps)}')
-        return told
+            changes.append(f'"{subject_of(self._account.raw(id_))}" {", ".join(steps)}')
+        return changes
 
     def _id_of(self, subject: str) -> str:
         return next(id_ for id_ in self._account.listing() if subject_of(self._account.raw(id_)) == subject)

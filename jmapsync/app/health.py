@@ -1,4 +1,4 @@
-"""Tell what the ledgers know: last runs, counts, what waits for a person; works while another process writes them."""
+"""Read the state of accounts from their ledgers: last runs, counts, problems; works while another process writes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.app.control import ask_state
-from jmapsync.app.ledger_damage import naming_damage
+from jmapsync.app.ledger_check import checking_ledger
 from jmapsync.app.sending import outbox_of, waiting_in
 from jmapsync.app.state_paths import LEDGER, LOCK
 from jmapsync.app.unsupported_config import missing_for_account, missing_for_kind
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 
     from jmapsync.config import AccountConfig
 
-_KILLED = "the last run did not come to its end: it was killed, the machine stopped, or its end could not be written down"
+_KILLED = "the last run did not end: it was killed, the machine stopped, or its end could not be recorded"
 _LIVE: dict[str, ExitCode] = {
     Standing.SIGN_IN: ExitCode.SIGN_IN,
     Standing.TROUBLE: ExitCode.FAILED,
     Standing.SUSPENDED: ExitCode.SUSPENDED,
 }
-"""What the standing of an account with the daemon means for the exit code."""
+"""The exit code of an account's state in the daemon."""
 
 
 @dataclass(slots=True)
 class KindHealth:
-    """How one kind of an account stands."""
+    """The state of one kind of an account."""
 
     last_run: datetime | None = None
     """In UTC; None before the first."""
@@ -56,18 +56,18 @@ class KindHealth:
     here: int = 0
     on_server: int = 0
     waiting: int = 0
-    """Items whose sides did not agree when last looked at."""
+    """Items whose sides did not agree when last observed."""
     conflicts: int = 0
     problems: list[Problem] = field(default_factory=list)
     suspended: str = ""
-    """The sentence of a plan that the guard holds back."""
+    """Why the guard suspended the plan."""
     unavailable: str = ""
     detached: list[str] = field(default_factory=list)
-    """Paths of folders that stay on the disk although the patterns leave them out."""
+    """Paths of folders that stay on the disk although the patterns exclude them."""
 
     @property
     def exit_code(self) -> ExitCode:
-        """Return the code that says how it stands."""
+        """Return the exit code of this state."""
         codes = [ExitCode.IN_SYNC]
         if self.unavailable:
             codes.append(ExitCode.USAGE)
@@ -110,7 +110,7 @@ class KindHealth:
 
 @dataclass(slots=True)
 class AccountHealth:
-    """How one account stands."""
+    """The state of one account."""
 
     name: str
     running: bool = False
@@ -121,11 +121,11 @@ class AccountHealth:
     error: str = ""
     error_code: ExitCode = ExitCode.IN_SYNC
     live: dict[str, Any] | None = None
-    """What the daemon that holds the account says; None where there is none."""
+    """What the daemon of the account reports; None without a daemon."""
 
     @property
     def exit_code(self) -> ExitCode:
-        """Return the code that most needs a person's eye."""
+        """Return the most severe code."""
         codes = [self.error_code, *(kind.exit_code for kind in self.kinds.values())]
         if self.live is not None:
             codes.append(_LIVE.get(self.live["standing"], ExitCode.IN_SYNC))
@@ -163,21 +163,21 @@ class AccountHealth:
 
 
 async def read_health(account: AccountConfig) -> AccountHealth:
-    """Return how an account stands, by its ledger and by the daemon if there is one; nothing is written, not even a migration."""
+    """Return the state of an account, from its ledger and its daemon if there is one; nothing is written, not even a migration."""
     health = AccountHealth(account.name, running=_is_locked(account.state_dir / LOCK))
     health.live = await ask_state(account.state_dir) if health.running else None
     for kind in account.kinds:
         health.kinds[kind] = KindHealth(unavailable=missing_for_account(account) or missing_for_kind(account, kind))
     try:
         health.outbox = waiting_in(outbox_of(account))
-        with naming_damage(account.state_dir):
+        with checking_ledger(account.state_dir):
             _read_ledger(health, account.state_dir / LEDGER)
         if why := trouble_with(account.state_dir):
             raise LocalError(f"The state folder {account.state_dir} cannot be written: {why}.")
     except JmapsyncError as error:
         health.error, health.error_code = str(error), error.exit_code
-        for standing in health.kinds.values():
-            standing.last_state, standing.last_code, standing.why = "failed", error.exit_code, str(error)
+        for found in health.kinds.values():
+            found.last_state, found.last_code, found.why = "failed", error.exit_code, str(error)
     return health
 
 
@@ -187,36 +187,36 @@ def _read_ledger(health: AccountHealth, path: Path) -> None:
         return
     try:
         runs = ledger.runs()
-        for kind, standing in health.kinds.items():
-            _fill(standing, kind, ledger, runs, running=health.running)
+        for kind, found in health.kinds.items():
+            _fill(found, kind, ledger, runs, running=health.running)
     finally:
         ledger.close()
 
 
-def _fill(standing: KindHealth, kind: str, ledger: Ledger, runs: dict[str, tuple[int, dict[str, Any]]], *, running: bool) -> None:
+def _fill(found: KindHealth, kind: str, ledger: Ledger, runs: dict[str, tuple[int, dict[str, Any]]], *, running: bool) -> None:
     if kind in runs:
-        _fill_runs(standing, *runs[kind], running=running)
-    standing.here, standing.on_server, standing.waiting = ledger.counts(kind)
-    standing.conflicts = len(ledger.shelf(kind))
-    standing.problems = [Problem(held.item, held.why) for held in ledger.problems(kind)]
-    standing.detached = sorted(json.loads(ledger.note(f"{DETACHED}:{kind}") or "{}").values())
+        _fill_runs(found, *runs[kind], running=running)
+    found.here, found.on_server, found.waiting = ledger.counts(kind)
+    found.conflicts = len(ledger.shelf(kind))
+    found.problems = [Problem(held.item, held.why) for held in ledger.problems(kind)]
+    found.detached = sorted(json.loads(ledger.note(f"{DETACHED}:{kind}") or "{}").values())
     suspension = ledger.suspension(kind)
-    standing.suspended = suspension.sentence if suspension else ""
+    found.suspended = suspension.sentence if suspension else ""
 
 
-def _fill_runs(standing: KindHealth, at: int, report: dict[str, Any], *, running: bool) -> None:
-    """Fill in what is known of the last attempts; one that has not ended although nobody holds the lock was killed."""
+def _fill_runs(found: KindHealth, at: int, report: dict[str, Any], *, running: bool) -> None:
+    """Fill in what is known of the last attempts; one that has not ended although no process holds the lock was killed."""
     succeeded = success_of(at, report)
-    standing.last_attempt = datetime.fromtimestamp(report.get("began", at) or at, UTC)
-    standing.last_success = datetime.fromtimestamp(succeeded, UTC) if succeeded is not None else None
-    standing.unfinished = report.get("ended", at) is None
+    found.last_attempt = datetime.fromtimestamp(report.get("began", at) or at, UTC)
+    found.last_success = datetime.fromtimestamp(succeeded, UTC) if succeeded is not None else None
+    found.unfinished = report.get("ended", at) is None
     if "state" in report:
-        standing.last_run, standing.last_state = datetime.fromtimestamp(at, UTC), str(report["state"])
-        standing.last_code = ExitCode(report.get("exit_code", ExitCode.FAILED if report["state"] == "failed" else ExitCode.IN_SYNC))
-        standing.why = str(report.get("reason", "")) if standing.last_code not in {ExitCode.IN_SYNC, ExitCode.HELD_BACK} else ""
-    if standing.unfinished and not running:
-        standing.last_run, standing.last_state = standing.last_attempt, "failed"
-        standing.last_code, standing.why = ExitCode.FAILED, _KILLED
+        found.last_run, found.last_state = datetime.fromtimestamp(at, UTC), str(report["state"])
+        found.last_code = ExitCode(report.get("exit_code", ExitCode.FAILED if report["state"] == "failed" else ExitCode.IN_SYNC))
+        found.why = str(report.get("reason", "")) if found.last_code not in {ExitCode.IN_SYNC, ExitCode.HELD_BACK} else ""
+    if found.unfinished and not running:
+        found.last_run, found.last_state = found.last_attempt, "failed"
+        found.last_code, found.why = ExitCode.FAILED, _KILLED
 
 
 def _iso(moment: datetime | None) -> str | None:
@@ -224,7 +224,7 @@ def _iso(moment: datetime | None) -> str | None:
 
 
 def _is_locked(path: Path) -> bool:
-    """Tell whether a process holds the account's lock, without creating or keeping anything."""
+    """Return whether a process holds the account's lock; nothing is created."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jmapsync.sync.report import AccountReport
 
 INSIDE = "JMAPSYNC_IN_HOOK"
-"""Set for a hook, so that one which synchronises (notmuch's post-new often does) does not call itself for ever."""
+"""Set for a hook, so that one which synchronizes (notmuch's post-new often does) does not call itself for ever."""
 GRACE = 5.0
 """Seconds that a command which took too long has to end by itself."""
 _STDERR = 2
@@ -26,7 +26,7 @@ _SHOWN = 200
 
 
 class HookError(JmapsyncError):
-    """A hook failed; what was synchronised stays so."""
+    """A hook failed; what was synchronized stays so."""
 
 
 async def run_after_sync(hooks: HooksConfig, report: AccountReport) -> bool:
@@ -54,20 +54,20 @@ async def _run(command: str, about: dict[str, str], seconds: float) -> None:
     except (OSError, ValueError) as error:  # too long, no shell, no memory, a NUL in the command
         why = (error.strerror if isinstance(error, OSError) else "") or str(error)
         raise HookError(
-            f"The hook `{shortened(command, _SHOWN)}` could not be started ({why}); everything is synchronised nevertheless."
+            f"The hook `{shortened(command, _SHOWN)}` could not be started ({why}); everything is synchronized nevertheless."
         ) from error
     try:
         async with asyncio.timeout(seconds):
             code = await process.wait()
     except TimeoutError:
         raise HookError(
-            f"The hook `{shortened(command, _SHOWN)}` was ended after {seconds:g} seconds; everything is synchronised nevertheless."
+            f"The hook `{shortened(command, _SHOWN)}` was ended after {seconds:g} seconds; everything is synchronized nevertheless."
         ) from None
     finally:
         await _end(process)
     if code:
         raise HookError(
-            f"The hook `{shortened(command, _SHOWN)}` failed with status {code}; everything is synchronised nevertheless."
+            f"The hook `{shortened(command, _SHOWN)}` failed with status {code}; everything is synchronized nevertheless."
         )
 
 

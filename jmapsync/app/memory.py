@@ -1,4 +1,4 @@
-"""Give memory back to the system: a daemon that rests for ten minutes should not hold what one look needed."""
+"""Return memory to the system: a daemon that is idle for ten minutes should not keep what a run needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tell systemd how the daemon is (sd_notify(3)): a datagram to the socket it names, and nothing where it names none."""
+"""Notify systemd of the daemon's state (sd_notify(3)); does nothing without NOTIFY_SOCKET."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tell what a first run would make of a tree that another program filled, before anything is changed."""
+"""Report what a first run would do with a tree that another program filled, before anything is changed."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def unclaimed_files(config: MailConfig | None) -> int:
 
 
 def foretell(path: Path, files: int, report: AccountReport) -> str:
-    """Return what a dry run says of a tree of so many files, in one sentence."""
+    """Return the result of a dry run for a tree of so many files, in one line."""
     mail = report.kinds.get("mail")
     if mail is None or mail.state is not State.SYNCED:
         why = report.error or " ".join(mail.sentences if mail else ())
-        return f"what becomes of the {counted(files, 'file')} in {path} cannot be told: {why}"
+        return f"what a first run would do with {counted(files, 'file')} in {path} is not known: {why}"
     here, there = mail.foretold[Side.LOCAL], mail.foretold[Side.REMOTE]
     boxes = counted(mail.foretold_folders[Side.REMOTE].created, "mailbox", "mailboxes")
     return (
-        f"{counted(files, 'file')} in {path}: {boxes} and {counted(there.created, 'message')} to make on the server; "
-        f"{counted(here.created, 'message')} to fetch; flags, dates or lines to mend in {here.updated:,} here and "
+        f"{counted(files, 'file')} in {path}: {boxes} and {counted(there.created, 'message')} to create on the server; "
+        f"{counted(here.created, 'message')} to fetch; flags, dates or lines to fix in {here.updated:,} here and "
         f"{there.updated:,} on the server; the rest is equal"
     )

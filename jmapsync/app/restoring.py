@@ -38,19 +38,19 @@ Results = list[tuple[str, "AccountReport", "Restored | None"]]
 
 @dataclass(slots=True)
 class Restoration:
-    """What came of one command."""
+    """The result of one command."""
 
     into: str
     """The account that was written to."""
-    sentences: list[str] = field(default_factory=list)
-    """What cannot be restored yet."""
+    messages: list[str] = field(default_factory=list)
+    """Why some kinds cannot be restored."""
     results: Results = field(default_factory=list)
 
     @property
     def exit_code(self) -> ExitCode:
         """Return the code of the command."""
         codes = [report.worst for _, report, _ in self.results]
-        return worst([ExitCode.USAGE if self.sentences else ExitCode.IN_SYNC, *codes])
+        return worst([ExitCode.USAGE if self.messages else ExitCode.IN_SYNC, *codes])
 
 
 async def restore(
@@ -108,7 +108,7 @@ async def _restore(
     """Put back one source."""
     target, client = opened.account, opened.client
     is_own = source.is_mirror and target.name == account.name
-    ledger, stranger = (opened.ledger, None) if is_own else _strange(account, source, is_own=target.name == account.name)
+    ledger, foreign = (opened.ledger, None) if is_own else _foreign_tree(account, source, is_own=target.name == account.name)
     requests, octets = client.requests, client.received
     run = AccountRun(target.name, target.state_dir, ledger, opened.limits, Options(full=True, dry=dry), opened.progress)
     restored = None
@@ -117,7 +117,7 @@ async def _restore(
         if not is_own:
             marker = read_marker(source.config.path) or {"account": sides.account_id}
             sides = replace(sides, account_id=str(marker.get("account", "")), tags=None)  # a notmuch database is the mirror's
-        restored = await run.restore(sides, source.selection, stranger)
+        restored = await run.restore(sides, source.selection, foreign)
     except JmapsyncError as error:
         run.report.error, run.report.exit_code, run.report.remedy = str(error), error.exit_code, error.remedy
     finally:
@@ -127,7 +127,7 @@ async def _restore(
     return run.report, restored
 
 
-def _strange(account: AccountConfig, source: Source, *, is_own: bool) -> tuple[Ledger, Stranger]:
+def _foreign_tree(account: AccountConfig, source: Source, *, is_own: bool) -> tuple[Ledger, Stranger]:
     """Return a ledger in memory for a tree that is not the target's mirror, and what the account's own ledger knows of it."""
     known = Ledger.copy_of(account.state_dir / LEDGER)
     kind = _KINDS[source.config.kind]
@@ -138,12 +138,12 @@ def _strange(account: AccountConfig, source: Source, *, is_own: bool) -> tuple[L
         if record is not None and record.key in folders:
             roles[folders[record.key][0]] = role
     tables = dict(folders.values()) if kind is MAIL else {}
-    stranger = Stranger(source.is_mirror, tables, roles)
+    foreign = Stranger(source.is_mirror, tables, roles)
     if source.is_mirror:
         known.forget_server()
-        return known, stranger
+        return known, foreign
     known.close()
-    return Ledger.copy_of(None), stranger
+    return Ledger.copy_of(None), foreign
 
 
 def _roles(known: Ledger, kind: Kind) -> list[tuple[str, str]]:

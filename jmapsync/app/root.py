@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jmapsync.app.checkup import Checkup
-    from jmapsync.app.conflicts import Shelf
+    from jmapsync.app.conflicts import ConflictCopies
     from jmapsync.app.health import AccountHealth
     from jmapsync.app.restoring import Restoration
     from jmapsync.backup.verify import Proof
@@ -59,7 +59,7 @@ class App:
         allow_deletes: bool = False,
         progress: Progress | None = None,
     ) -> RunReport:
-        """Synchronise accounts side by side; one that fails never holds another up.
+        """Synchronize accounts concurrently; one that fails never blocks another.
 
         `kinds` narrows what is done, none means all that are configured. Raise `ConfigError` for an unknown account, or a kind
         that no selected account has.
@@ -67,7 +67,7 @@ class App:
         accounts = self.select(names)
         wanted = {account.name: [kind for kind in account.kinds if not kinds or kind in kinds] for account in accounts}
         if not any(wanted.values()):
-            what = f"no kind {' or '.join(kinds)}" if kinds else "nothing to synchronise; add a table such as [accounts.NAME.mail]"
+            what = f"no kind {' or '.join(kinds)}" if kinds else "nothing to synchronize; add a table such as [accounts.NAME.mail]"
             raise ConfigError([f"{' and '.join(wanted)} {'have' if len(wanted) > 1 else 'has'} {what}."])
         options = Options(full=full, dry=dry_run, allow_deletes=allow_deletes)
         reports = await asyncio.gather(
@@ -86,27 +86,27 @@ class App:
         options: Options,
         progress: Progress,
     ) -> AccountReport:
-        """Synchronise one account, and make of whatever goes wrong a report of its own."""
+        """Synchronize one account; every failure becomes part of its report."""
         started = time.monotonic()
         missing = {kind: missing_for_account(account) or missing_for_kind(account, kind) for kind in kinds}
         report = AccountReport(account.name)
         try:
-            if possible := [account.kinds[kind] for kind, sentence in missing.items() if not sentence]:
+            if possible := [account.kinds[kind] for kind, reason in missing.items() if not reason]:
                 handed = None if options.dry else await self._hand_over(account, [kind.kind for kind in possible], options)
                 report = handed or await self._run(account, possible, options, progress)
                 if not options.dry and handed is None and await run_after_sync(self.config.hooks, report):
-                    await self._look_at_tags(account, report, progress)
+                    await self._sync_tags(account, report, progress)
         except JmapsyncError as error:
             report.error, report.exit_code = str(error), error.exit_code
-        except Exception as error:  # noqa: BLE001  # a fault of ours in one account must not end the others
-            from jmapsync.app.crash import report_crash  # noqa: PLC0415  # nobody expects it
+        except Exception as error:  # noqa: BLE001  # a bug met in one account must not end the others
+            from jmapsync.app.crash import report_crash  # noqa: PLC0415  # rarely needed
 
             crash = report_crash(error, account.state_dir)
             report.error, report.exit_code = str(crash), crash.exit_code
-        for kind, sentence in missing.items():
-            if sentence:
-                report.kinds[kind] = KindReport(sentences=[sentence])
-                report.kinds[kind].fail(sentence, ExitCode.USAGE, State.SKIPPED)
+        for kind, reason in missing.items():
+            if reason:
+                report.kinds[kind] = KindReport(sentences=[reason])
+                report.kinds[kind].fail(reason, ExitCode.USAGE, State.SKIPPED)
         report.fail_unseen(kinds)
         report.seconds = time.monotonic() - started
         return report
@@ -124,8 +124,8 @@ class App:
             check_roots(kinds, report)
         return report
 
-    async def _look_at_tags(self, account: AccountConfig, report: AccountReport, progress: Progress) -> None:
-        """Take up what the hook did to the tags: notmuch first reads what came, and only then can tags be given to it."""
+    async def _sync_tags(self, account: AccountConfig, report: AccountReport, progress: Progress) -> None:
+        """Synchronize the tags that the hook changed: notmuch indexes new messages first, and only then can they be tagged."""
         before = report.kinds.get("mail")
         if account.mail is None or account.mail.notmuch is None or before is None or before.state is not State.SYNCED:
             return
@@ -195,7 +195,7 @@ class App:
         possible = [account.kinds[one] for one in wanted if not missing[one]]
         if not wanted:
             raise ConfigError([f"{account.name} has no kind {kind}." if kind else f"{account.name} has nothing to restore."])
-        found = Restoration(target.name, [sentence for sentence in missing.values() if sentence])
+        found = Restoration(target.name, [reason for reason in missing.values() if reason])
         if possible:
             sources = sources_of(account, possible, paths)
             handed = None if dry_run else await hand_over(account, target, possible, paths)
@@ -215,7 +215,7 @@ class App:
         return self.select([name])[0], paths
 
     async def check(self, names: Sequence[str] = ()) -> list[Checkup]:
-        """Reach the servers and tell what they offer; nothing is changed, here or there."""
+        """Reach the servers and return what they offer; nothing is changed on either side."""
         from jmapsync.app.checkup import check_account  # noqa: PLC0415  # the HTTP library costs 100 ms
         from jmapsync.app.preview import foretell, unclaimed_files  # noqa: PLC0415  # a run needs none of it
 
@@ -229,16 +229,16 @@ class App:
         return found
 
     async def status(self, names: Sequence[str] = ()) -> list[AccountHealth]:
-        """Tell what the ledgers and the daemon know; works while another process writes them."""
+        """Return the state of accounts from their ledgers and daemons; works while another process writes."""
         from jmapsync.app.health import read_health  # noqa: PLC0415  # a run needs none of it
 
         return list(await asyncio.gather(*(read_health(account) for account in self.select(names))))
 
-    def shelves(self, names: Sequence[str] = ()) -> list[Shelf]:
-        """Return the shelves of accounts: versions that lost a conflict."""
-        from jmapsync.app.conflicts import Shelf  # noqa: PLC0415  # a run needs none of it
+    def conflict_copies(self, names: Sequence[str] = ()) -> list[ConflictCopies]:
+        """Return the conflict copies of accounts: versions that lost a conflict."""
+        from jmapsync.app.conflicts import ConflictCopies  # noqa: PLC0415  # a run needs none of it
 
-        return [Shelf(account) for account in self.select(names)]
+        return [ConflictCopies(account) for account in self.select(names)]
 
     def mailboxes(self, names: Sequence[str] = (), *, named: bool = False) -> list[str]:
         """Return configuration lines that name the mirrored folders to a mail reader."""

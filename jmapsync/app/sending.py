@@ -39,13 +39,13 @@ def account_for(config: Config, sender: str, name: str | None = None) -> Account
         return accounts[name if name is not None else next(iter(accounts))]
     fitting = [one for one in accounts.values() if sender and sender.casefold() in {one.address.casefold(), one.user.casefold()}]
     if len(fitting) != 1:
-        why = f"No account of {config.path} has the address {sender}" if sender else "Nothing says from which account it is"
+        why = f"No account of {config.path} has the address {sender}" if sender else "The message has no sender"
         raise ConfigError([f"{why}; use --account with one of: {', '.join(accounts)}."])
     return fitting[0]
 
 
 def own_address(account: AccountConfig) -> str:
-    """Return the address of an account as far as its configuration tells it."""
+    """Return the address of an account, or an empty string if its configuration has none."""
     return next((one for one in (account.address, account.user) if "@" in one), "")
 
 
@@ -56,21 +56,21 @@ def outbox_of(account: AccountConfig) -> Outbox:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What became of a message that was taken: it is sent, or waits for the reason told."""
+    """The state of an accepted message: sent, or waiting for a reason."""
 
     waiting: Waiting
     why: str = ""
 
     @property
     def is_sent(self) -> bool:
-        """Tell whether it left."""
+        """Return whether it is sent."""
         return not self.why
 
 
 async def send(account: AccountConfig, header: bytes, body: Iterable[bytes], envelope: Envelope) -> Accepted:
-    """Take a message and send it, or keep it until the server can be reached.
+    """Send a message, or keep it until the server can be reached.
 
-    Once this returns the message is safe. Raises what the server said against it, then it is kept nowhere.
+    Once this returns the message is safe. Raises why the server refused it; then it is not kept.
     """
     outbox = outbox_of(account)
     waiting = outbox.add(header, body, envelope)
@@ -79,7 +79,7 @@ async def send(account: AccountConfig, header: bytes, body: Iterable[bytes], env
     except (NetworkError, ServerError, BusyError) as error:
         return Accepted(waiting, error.message)
     except (JmapsyncError, asyncio.CancelledError) as error:
-        # Whoever hears of a failure sends it again: it must not go twice.
+        # The caller sends again after a failure, so a message that may be sent must not fail.
         noted = next((one for one in outbox.entries() if one.id == waiting.id), None)
         if noted is not None and noted.stage in {Stage.SENDING, Stage.SENT}:
             return Accepted(noted, error.message if isinstance(error, JmapsyncError) else _INTERRUPTED)
@@ -131,9 +131,9 @@ async def _sender(account: AccountConfig, outbox: Outbox, client: Client) -> Sen
 
 
 async def send_waiting(account: AccountConfig, client: Client, report: AccountReport) -> None:
-    """Send what waits in an account's outbox, and tell what still waits as anything else that is held back.
+    """Send the messages of an account's outbox; those that still wait are added to the report as problems.
 
-    It goes by connections of its own and with little patience: mail that comes in waits for no message that cannot leave.
+    It uses connections and a short timeout of its own, so that a message that cannot be sent delays no incoming mail.
     """
     outbox = outbox_of(account)
     if not outbox.is_there:
@@ -148,7 +148,7 @@ async def send_waiting(account: AccountConfig, client: Client, report: AccountRe
 
 
 async def _empty(account: AccountConfig, outbox: Outbox, client: Client) -> list[Problem]:
-    """Send what is not held, and return what still waits; nothing where another process is at it."""
+    """Send what is not stopped, and return what still waits; nothing if another process is sending."""
     outbox.tidy()
     if any(not one.held for one in outbox.entries()):
         with outbox.locked() as is_mine:
@@ -167,7 +167,7 @@ def waiting_in(outbox: Outbox) -> list[Problem]:
 
 
 def find(accounts: Sequence[AccountConfig], identity: str) -> tuple[Outbox, Waiting]:
-    """Return the message of an id, or of its beginning. Raises ConfigError where it is none or not the only one."""
+    """Return the message whose id starts with a text. Raises ConfigError if there is not exactly one."""
     found = [
         (outbox, one) for outbox in map(outbox_of, accounts) for one in outbox.entries() if identity and one.id.startswith(identity)
     ]

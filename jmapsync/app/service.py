@@ -1,4 +1,4 @@
-"""The daemon: a keeper for each account, and what steers them all: signals, the timetable, systemd and the control sockets."""
+"""The daemon: one loop per account, and what controls them all: signals, the timetable, systemd and the control sockets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from jmapsync.app.root import App
 from jmapsync.app.sources import sources_of
 from jmapsync.app.unsupported_config import missing_for_account, missing_for_kind, possible_kinds
 from jmapsync.app.wiring import open_account
-from jmapsync.daemon.account_loop import LOOP, Keeper, Settings
+from jmapsync.daemon.account_loop import LOOP, AccountLoop, Settings
 from jmapsync.daemon.account_state import Standing
 from jmapsync.daemon.supervision import keep_running
 from jmapsync.daemon.timetable import Timetable
@@ -40,7 +40,7 @@ CONTROL_SECONDS = 2.0
 """Between two rounds of the control task: the clocks, the watchdog, the status line."""
 TIDY_SECONDS = 86_400.0
 STOP_SECONDS = 4.0
-"""How long a batch under way, or anything else, may take to come to its end."""
+"""How long a running batch, or anything else, may take to end."""
 SPREAD = 0.1
 """Polls come up to so much of their period later, so that many daemons do not ask in the same second."""
 _TROUBLE = frozenset({Standing.SIGN_IN, Standing.SUSPENDED})
@@ -50,10 +50,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Kept:
-    """One account under care."""
+    """One account and its running loop."""
 
     account: AccountConfig
-    keeper: Keeper
+    loop: AccountLoop
     task: asyncio.Task[None]
     doors: AsyncExitStack
 
@@ -68,35 +68,35 @@ class Service:
     """The accounts to keep; none means all."""
     manager: ServiceManager = field(default_factory=ServiceManager)
     deadline: threading.Timer = field(init=False)
-    """Ends the process some time after it was asked to end; to be cancelled by whoever lives on when the loop is closed.
+    """Ends the process some time after it was asked to end; the caller cancels it once asyncio's loop is closed.
 
-    The loop itself waits without limit for threads, and nobody can end one that looks a name up or waits for a disk.
+    asyncio waits for its threads without limit, and one that resolves a name or waits for a disk cannot be ended.
     """
     _config: Config = field(init=False)
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _timetable: Timetable = field(init=False)
     _ending: asyncio.Event = field(default_factory=asyncio.Event)
-    _errands: set[asyncio.Task[None]] = field(default_factory=set)
+    _background: set[asyncio.Task[None]] = field(default_factory=set)
     _conflicts: dict[str, int] = field(default_factory=dict)
-    """Versions on the shelf of each account, as far as people were told."""
+    """The number of conflict copies of each account that `on_trouble` last reported."""
     _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _is_up: bool = False
-    """Whether the service manager was told so."""
+    """Whether the service manager was notified that the daemon is ready."""
 
     def __post_init__(self) -> None:
-        """Prepare for the end."""
+        """Prepare the deadline for the end."""
         self.deadline = threading.Timer(STOP_SECONDS, _give_up)
         self.deadline.daemon = True
 
     async def run(self) -> ExitCode:
-        """Keep the accounts until SIGTERM or SIGINT; raise `ConfigError` where there is nothing to keep."""
+        """Run the accounts until SIGTERM or SIGINT; raise `ConfigError` if there is none to run."""
         self._config = self.load()
         accounts = self._wanted(self._config)
         self._timetable = Timetable(self._on_jump)
-        loop = asyncio.get_running_loop()
+        running = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_end)
-        loop.add_signal_handler(signal.SIGHUP, self._on_reload)
+            running.add_signal_handler(number, self._on_end)
+        running.add_signal_handler(signal.SIGHUP, self._on_reload)
         for account in accounts:
             await self._keep(account)
         self._timetable.start()
@@ -120,7 +120,7 @@ class Service:
         found = []
         for account in App(config).select(self.names):
             if not account.kinds or (why := missing_for_account(account)):
-                _log.warning("%s: %s", account.name, why if account.kinds else "nothing is to be synchronised")
+                _log.warning("%s: %s", account.name, why if account.kinds else "nothing to synchronize")
                 continue
             for kind in account.kinds:
                 if why := missing_for_kind(account, kind):
@@ -128,14 +128,14 @@ class Service:
             if possible_kinds(account):
                 found.append(account)
         if not found:
-            raise ConfigError([f"{config.path} has no account that can be kept in step."])
+            raise ConfigError([f"{config.path} has no account that can be synchronized."])
         return found
 
     async def _keep(self, account: AccountConfig) -> None:
         config = self._config
         meter = Meter()
         daemon = config.daemon
-        keeper = Keeper(
+        loop = AccountLoop(
             account.name,
             partial(open_account, account, config.safety, possible_kinds(account), meter),
             Settings(push=daemon.push, settle=daemon.settle, full=daemon.full),
@@ -146,14 +146,14 @@ class Service:
         )
         doors = AsyncExitStack()
         try:
-            await doors.enter_async_context(answering(account.state_dir, partial(self._answer, keeper)))
+            await doors.enter_async_context(answering(account.state_dir, partial(self._answer, loop)))
         except OSError as error:
             _log.warning("%s: `sync` and `status` cannot reach this daemon: %s.", account.name, error.strerror)
-        task = asyncio.create_task(keep_running(keeper.run, partial(keeper.note_fault, LOOP)), name=account.name)
-        self._kept[account.name] = _Kept(account, keeper, task, doors)
-        poll = partial(keeper.tick, "it is time for the slow look")
+        task = asyncio.create_task(keep_running(loop.run, partial(loop.note_fault, LOOP)), name=account.name)
+        self._kept[account.name] = _Kept(account, loop, task, doors)
+        poll = partial(loop.tick, "time to poll")
         self._timetable.every(f"poll {account.name}", daemon.poll, poll, spread=daemon.poll * SPREAD)
-        audit = partial(keeper.tick, "it is time for the whole look", full=True)
+        audit = partial(loop.tick, "time for a full sync", full=True)
         self._timetable.every(f"full {account.name}", daemon.full, audit, spread=daemon.full * SPREAD)
 
     async def _release(self, name: str) -> None:
@@ -166,7 +166,7 @@ class Service:
 
     async def _end_all(self) -> None:
         tasks = [kept.task for kept in self._kept.values()]
-        for task in [*tasks, *self._errands]:
+        for task in [*tasks, *self._background]:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
@@ -185,55 +185,55 @@ class Service:
         self._do(self._reload())
 
     def _on_jump(self, what: str) -> None:
-        _log.info("%s; looking at everything that may have changed", what)
+        _log.info("%s; checking everything that may have changed", what)
         for kept in self._kept.values():
-            kept.keeper.tick(what, renew=True)
+            kept.loop.tick(what, renew=True)
 
     def _on_tidy(self) -> None:
         for kept in self._kept.values():
             tidy(kept.account.state_dir)
 
-    def _on_turn(self, keeper: Keeper) -> None:
-        level = logging.WARNING if keeper.standing in {*_TROUBLE, Standing.TROUBLE} else logging.INFO
-        _log.log(level, "%s: %s", keeper.name, f"{keeper.standing}{f': {keeper.why}' if keeper.why else ''}")
-        if keeper.standing in _TROUBLE:
-            self._do(run_on_trouble(self._config.hooks, keeper.name, keeper.why))
+    def _on_turn(self, loop: AccountLoop) -> None:
+        level = logging.WARNING if loop.standing in {*_TROUBLE, Standing.TROUBLE} else logging.INFO
+        _log.log(level, "%s: %s", loop.name, f"{loop.standing}{f': {loop.why}' if loop.why else ''}")
+        if loop.standing in _TROUBLE:
+            self._do(run_on_trouble(self._config.hooks, loop.name, loop.why))
 
     async def _after(self, name: str, report: AccountReport) -> None:
         """Run the hooks for a run that changed something."""
         conflicts = sum(kind.conflicts for kind in report.kinds.values())
         if conflicts > self._conflicts.get(name, 0):
-            message = f"{counted(conflicts, 'version')} on the shelf; see: jmapsync conflicts"
+            message = f"{counted(conflicts, 'version')} lost a conflict; see: jmapsync conflicts"
             self._do(run_on_trouble(self._config.hooks, name, message))
         self._conflicts[name] = conflicts
         kept = self._kept.get(name)
         if await run_after_sync(self._config.hooks, report) and kept is not None and _has_tags(kept.account):
-            kept.keeper.hints.touch("the tags of notmuch", by_hook=True)
+            kept.loop.hints.touch("the tags of notmuch", by_hook=True)
 
-    def _do(self, errand: Coroutine[Any, Any, None]) -> None:
-        """Run something beside everything else, and log what goes wrong with it."""
+    def _do(self, job: Coroutine[Any, Any, None]) -> None:
+        """Run a job in the background, and log its failure."""
 
         async def do() -> None:
             try:
-                await errand
+                await job
             except JmapsyncError as error:
                 _log.warning("%s", error)
-            except Exception as error:  # noqa: BLE001  # what runs beside the accounts must not end them, or unheard
+            except Exception as error:  # noqa: BLE001  # a background job must not end the accounts, nor fail without a log entry
                 self._on_fault(error)
 
         task = asyncio.create_task(do())
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     def _on_fault(self, error: Exception) -> None:
-        """Report a fault of ours outside of any account, and name it in the status of each."""
+        """Report a bug outside of any account, and add it to the status of each."""
         crash: JmapsyncError | None = None
         for kept in self._kept.values():
             crash = crash or report_crash(error, kept.account.state_dir)
-            kept.keeper.note_fault("the daemon", crash)
+            kept.loop.note_fault("the daemon", crash)
 
     async def _reload(self) -> None:
-        """Read the configuration again; a broken one is told, and the old one stays."""
+        """Read the configuration again; an invalid one is logged, and the old one stays."""
         async with self._reloading:
             if self._is_up:
                 self.manager.reloading()
@@ -241,7 +241,7 @@ class Service:
                 config = self.load()
                 accounts = {account.name: account for account in self._wanted(config)}
             except JmapsyncError as error:
-                _log.error("The configuration stays as it was: %s", str(error).replace("\n", "; "))
+                _log.error("The configuration was not changed: %s", str(error).replace("\n", "; "))
             else:
                 await self._change_to(config, accounts)
                 _log.info("The configuration was read again.")
@@ -252,7 +252,7 @@ class Service:
         same = all(getattr(config, part) == getattr(self._config, part) for part in ("daemon", "safety", "hooks"))
         self._config = config
         for name, kept in list(self._kept.items()):
-            if not same or accounts.get(name) != kept.account or kept.keeper.standing is Standing.SIGN_IN:
+            if not same or accounts.get(name) != kept.account or kept.loop.standing is Standing.SIGN_IN:
                 await self._release(name)
         for name, account in accounts.items():
             if name not in self._kept:
@@ -261,19 +261,19 @@ class Service:
     # the control task
 
     async def _greet(self) -> None:
-        """Say that the daemon is up once every account was looked at, or could not be."""
+        """Notify that the daemon is ready once every account was synchronized, or could not be."""
         for kept in list(self._kept.values()):
-            await kept.keeper.first_look.wait()
+            await kept.loop.first_look.wait()
         self._is_up = True
         self.manager.ready()
 
     async def _control(self) -> None:
-        """Watch the clocks, feed the watchdog, and tell how things stand."""
+        """Watch the clocks, feed the watchdog, and update the status line."""
         while True:
             self._timetable.watch_clocks()
-            stuck = [name for name, kept in self._kept.items() if kept.keeper.is_stuck()]
+            stuck = [name for name, kept in self._kept.items() if kept.loop.is_stuck()]
             if stuck:
-                _log.error("%s: nothing moved for a long time; the watchdog is no longer fed", ", ".join(stuck))
+                _log.error("%s: no progress for a long time; the watchdog is no longer fed", ", ".join(stuck))
             else:
                 self.manager.alive()
             self.manager.status("; ".join(self._line(kept) for kept in self._kept.values()))
@@ -281,54 +281,54 @@ class Service:
             await asyncio.sleep(period)
 
     def _line(self, kept: _Kept) -> str:
-        keeper = kept.keeper
-        words = f"{keeper.name}: {keeper.standing}"
-        for one in keeper.meter.to_json():
+        loop = kept.loop
+        words = f"{loop.name}: {loop.standing}"
+        for one in loop.meter.to_json():
             words += f", {one['what']} {one['done']:,} of {one['of']:,}, {one['per_second']:,.0f}/s"
-        return f"{words} ({keeper.why})" if keeper.why and keeper.standing is not Standing.AT_WORK else words
+        return f"{words} ({loop.why})" if loop.why and loop.standing is not Standing.AT_WORK else words
 
     # what is asked
 
-    async def _answer(self, keeper: Keeper, ask: Ask) -> Answer:
+    async def _answer(self, loop: AccountLoop, ask: Ask) -> Answer:
         if ask.do == "sync":
             options = Options(full=ask.full, allow_deletes=ask.allow_deletes, kinds=frozenset(ask.kinds))
             try:
-                return Answer(report=await keeper.request(options, by_hook=ask.by_hook))
+                return Answer(report=await loop.request(options, by_hook=ask.by_hook))
             except asyncio.CancelledError:
                 return Answer(error="The daemon is ending.")
         if ask.do == "restore":
-            return await self._restore(keeper, ask)
-        return Answer(state=self._state(keeper))
+            return await self._restore(loop, ask)
+        return Answer(state=self._state(loop))
 
-    async def _restore(self, keeper: Keeper, ask: Ask) -> Answer:
-        """Have items put back with the account at hand; another account's may be meant."""
+    async def _restore(self, loop: AccountLoop, ask: Ask) -> Answer:
+        """Restore items with the open account; they may be those of another account."""
         try:
             [account] = App(self._config).select([ask.account])
             sources = sources_of(account, [config for name, config in account.kinds.items() if name in ask.kinds], ask.paths)
-            return Answer(restored=await keeper.lend(partial(restore_opened, account, sources)))
+            return Answer(restored=await loop.lend(partial(restore_opened, account, sources)))
         except asyncio.CancelledError:
             return Answer(error="The daemon is ending.")
         except JmapsyncError as error:
-            report = AccountReport(keeper.name, error=str(error), exit_code=error.exit_code)
+            report = AccountReport(loop.name, error=str(error), exit_code=error.exit_code)
             return Answer(restored=[(kind, report, None) for kind in ask.kinds[:1]])
 
-    def _state(self, keeper: Keeper) -> dict[str, Any]:
-        due, loop = keeper.hints.due, asyncio.get_running_loop()
-        poll, full = self._timetable.due(f"poll {keeper.name}"), self._timetable.due(f"full {keeper.name}")
-        push, watch = keeper.push, keeper.watch
+    def _state(self, loop: AccountLoop) -> dict[str, Any]:
+        due, now = loop.hints.due, asyncio.get_running_loop().time()
+        poll, full = self._timetable.due(f"poll {loop.name}"), self._timetable.due(f"full {loop.name}")
+        push, watch = loop.push, loop.watch
         return {
-            "standing": keeper.standing.value,
-            "why": keeper.why,
+            "standing": loop.standing.value,
+            "why": loop.why,
             "process": os.getpid(),
-            "looks": keeper.looks,
-            "looked_at": keeper.looked_at,
-            "look_due_in": max(0.0, round(due - loop.time(), 1)) if due is not None else None,
+            "looks": loop.looks,
+            "looked_at": loop.looked_at,
+            "look_due_in": max(0.0, round(due - now, 1)) if due is not None else None,
             "next_poll": poll.isoformat() if poll else None,
             "next_full": full.isoformat() if full else None,
             "push": {"mode": push.mode, "connected": push.connected, "why": push.why, "since": push.since} if push else None,
             "watch": {"mode": watch.mode.value, "why": watch.why} if watch else None,
-            "progress": keeper.meter.to_json(),
-            "faults": [f"{what}: {why}" for what, why in keeper.faults.items()],
+            "progress": loop.meter.to_json(),
+            "faults": [f"{what}: {why}" for what, why in loop.faults.items()],
         }
 
 
@@ -337,6 +337,6 @@ def _has_tags(account: AccountConfig) -> bool:
 
 
 def _give_up() -> None:
-    _log.warning("Something under way did not come to its end in time; what is left of it is done at the next start.")
+    _log.warning("Something did not end in time; the next start continues it.")
     logging.shutdown()
-    os._exit(ExitCode.IN_SYNC)  # as safe as any crash, and in time
+    os._exit(ExitCode.IN_SYNC)  # as safe as any crash

@@ -1,4 +1,4 @@
-"""Name the files of an account's state folder."""
+"""Name the files of an account's state directory."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 LEDGER = "ledger.sqlite"
 LOCK = "lock"
 SPOOL = "spool"
-"""Large bodies on their way."""
-SHELF = "shelf"
-"""Versions that lost a conflict, each under its number."""
+"""Large bodies that are being transferred."""
+CONFLICT_COPIES = "shelf"
+"""Conflict copies, each under its number. The name is that of the first version."""
 OUTBOX = "outbox"
 """Messages that wait to be sent."""
 SOCKET = "control.sock"
-"""Where the daemon that holds the account answers; see `control`."""
+"""Socket of the daemon that runs the account; see `control`."""
 
 
 def may_have_daemon(state_dir: Path) -> bool:
-    """Tell whether a daemon may hold the account: its socket is there, and can be seen."""
+    """Return whether a daemon may run the account: its socket exists."""
     return os.path.exists(state_dir / SOCKET)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from jmapsync.config import AccountConfig, KindConfig
 
 NOT_YET = {
-    "sieve": "Sieve scripts cannot be synchronised yet by this version.",
+    "sieve": "Sieve scripts cannot be synchronized yet by this version.",
     "auth=oauth": 'This version cannot sign in by OAuth yet; use auth = "basic" or auth = "bearer".',
 }
 """By kind, by key and value, or by a key that differs from its default: the sentence for people."""
@@ -21,7 +21,7 @@ def missing_for_account(account: AccountConfig) -> str:
 
 
 def missing_for_kind(account: AccountConfig, kind: str) -> str:
-    """Return why a kind of an account cannot be synchronised yet, or nothing."""
+    """Return why a kind of an account cannot be synchronized yet, or nothing."""
     if kind in NOT_YET:
         return NOT_YET[kind]
     config = account.kinds[kind]
@@ -34,5 +34,5 @@ def missing_for_kind(account: AccountConfig, kind: str) -> str:
 
 
 def possible_kinds(account: AccountConfig) -> list[KindConfig]:
-    """Return the kinds of an account that this version can synchronise."""
+    """Return the kinds of an account that this version can synchronize."""
     return [config for kind, config in account.kinds.items() if not missing_for_kind(account, kind)]

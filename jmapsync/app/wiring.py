@@ -1,4 +1,4 @@
-"""Open one account, run its kinds as often as is wished, and put everything away again."""
+"""Open one account, run its kinds any number of times, and close everything again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jmapsync.app.account import AccountRun, Sides
-from jmapsync.app.ledger_damage import naming_damage
+from jmapsync.app.ledger_check import checking_ledger
 from jmapsync.app.memory import give_back_memory
 from jmapsync.app.sending import send_waiting
 from jmapsync.app.sides import TYPES, account_of, require, sides_of
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from jmapsync.sync.report import AccountReport, Progress
 
 AUDITED = "audited"
-"""The ledger's note of when everything was looked at last, in seconds since 1970."""
+"""The ledger's note of the last full sync, in seconds since 1970."""
 SESSION = "session"
 """The ledger's note of the Session, kept so that a run with nothing to do needs no request for it."""
 
@@ -52,7 +52,7 @@ async def open_account(
     state = account.state_dir
     if not dry:
         _make_state(account)
-    with naming_damage(state), nullcontext() if dry else AccountLock(state / LOCK, account.name):
+    with checking_ledger(state), nullcontext() if dry else AccountLock(state / LOCK, account.name):
         ledger = Ledger.copy_of(state / LEDGER) if dry else Ledger.open(state / LEDGER)
         try:
             if not dry:
@@ -85,18 +85,18 @@ class OpenAccount:
 
     @property
     def roots(self) -> list[Path]:
-        """Return the folders to watch: the mirrors of the account, and what tells of changed tags."""
+        """Return the directories to watch: the roots of the account, and those of its notmuch database."""
         tags = [_tag_folder(config.notmuch) for config in self.kinds if isinstance(config, MailConfig) and config.notmuch]
         return [*(config.path for config in self.kinds), *(folder for folder in tags if folder is not None)]
 
     @property
     def audited(self) -> float:
-        """Return when everything was looked at last, in seconds since 1970."""
+        """Return the time of the last full sync, in seconds since 1970."""
         return float(self.ledger.note(AUDITED) or 0)
 
     @property
     def types(self) -> frozenset[str]:
-        """Return the names of the data types whose changes are worth a look."""
+        """Return the names of the data types whose changes start a run."""
         return frozenset(name for config in self.kinds for name in TYPES[config.kind])
 
     async def account_id(self) -> str:
@@ -108,9 +108,9 @@ class OpenAccount:
         return account_of(self.kinds[-1].kind, self.account, session).id
 
     async def run(self, options: Options) -> AccountReport:
-        """Synchronise and return what was done.
+        """Synchronize and return what was done.
 
-        What takes the account down is told in the report, and raised if it came before the report was begun.
+        A failure of the whole account is part of the report, and raised if it occurs before the report is begun.
         """
         client, account = self.client, self.account
         requests, received = client.requests, client.received
@@ -176,7 +176,7 @@ class OpenAccount:
         return run.report, proofs
 
     def _sides(self, run: AccountRun, session: Session) -> list[Sides]:
-        """Build the sides of the kinds; one that the server does not offer is told in the report, and the rest goes on."""
+        """Build the sides of the kinds; one that the server does not offer is reported as skipped."""
         found = []
         for config in self.kinds:
             try:

@@ -1,4 +1,4 @@
-"""The command line: one module a command, each of which talks to the app only."""
+"""The command line: one module per command; commands use the app only."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ Exit codes:
   0  in sync
   1  failed
   2  usage or configuration
-  3  done, but items are held back
-  4  suspended: too much would be deleted
+  3  done, but items are quarantined or in conflict
+  4  suspended: nothing was written
   5  sign-in needed or refused
-  6  another run holds the account
+  6  another run of the account is active
 """
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
@@ -44,13 +44,15 @@ _BROKEN_PIPE = 141
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=_EXIT_CODES)
-@click.option("-c", "--config", "config", metavar="FILE", help="The configuration; default: $XDG_CONFIG_HOME/jmapsync/config.toml.")
-@click.option("-v", "--verbose", count=True, help="Tell more on standard error; twice for every request.")
-@click.option("-q", "--quiet", is_flag=True, help="Tell nothing but failures and what was asked for.")
+@click.option(
+    "-c", "--config", "config", metavar="FILE", help="Configuration file; default: $XDG_CONFIG_HOME/jmapsync/config.toml."
+)
+@click.option("-v", "--verbose", count=True, help="Log more to standard error; twice: every request.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only errors and results.")
 @click.version_option(package_name="jmapsync", message="%(prog)s %(version)s")
 @click.pass_context
 def program(context: click.Context, config: str | None, verbose: int, *, quiet: bool) -> None:
-    """Keep a JMAP account and local files the same, both ways."""
+    """Keep JMAP accounts and local files in sync, both ways."""
     if verbose and quiet:
         raise click.UsageError("-v and -q exclude each other.")
     context.obj = Settings(config, verbose, quiet=quiet)
@@ -62,13 +64,13 @@ for _command in (sync, run, check, status, conflicts, verify, restore, sendmail,
 
 
 def main() -> None:
-    """Run the program: results go to standard output, a failure is a sentence on standard error and an exit code."""
+    """Run the program. Results go to standard output; a failure is a message on standard error and an exit code."""
     use_utf8()
-    atexit.register(gc.freeze)  # Python would look through everything once more before it ends: 30 ms of a run with nothing to do
+    atexit.register(gc.freeze)  # else Python collects garbage once more before it ends: 30 ms of a run with nothing to do
     if _COMPLETION in os.environ:
         program.main(prog_name=_NAME)
     try:
-        # Not click's own `main`: it prints an empty line when interrupted, and makes a broken pipe a failure.
+        # Not click's own `main`, which prints an empty line when interrupted and treats a broken pipe as a failure.
         with program.make_context(_NAME, sys.argv[1:]) as context:
             code = program.invoke(context)
     except click.exceptions.Exit as done:
@@ -87,13 +89,13 @@ def main() -> None:
         code = _INTERRUPTED
     except BrokenPipeError:
         code = _BROKEN_PIPE
-    except Exception as error:  # noqa: BLE001  # the last border: nobody should read a traceback
+    except Exception as error:  # noqa: BLE001  # the last handler: users get no traceback
         code = _report(error)
     sys.exit(_flush(int(code or 0)))
 
 
 def _show_usage(error: click.ClickException) -> None:
-    """Print what click prints of an error, without what is in the arguments for a terminal to obey."""
+    """Print a usage error as click does, with control characters in the arguments escaped."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):  # its message is the help
         say(*error.format_message().split("\n"), err=True)
         return
@@ -108,7 +110,7 @@ def _complain(*lines: str) -> None:
 
 
 def _report(error: Exception) -> ExitCode:
-    from jmapsync.app.crash import report_crash  # noqa: PLC0415  # nobody expects it
+    from jmapsync.app.crash import report_crash  # noqa: PLC0415  # rarely needed
     from jmapsync.config import default_state_dir  # noqa: PLC0415
 
     crash = report_crash(error, default_state_dir())
@@ -117,7 +119,7 @@ def _report(error: Exception) -> ExitCode:
 
 
 def _flush(code: int) -> int:
-    """Write out what is buffered now, so that a reader who left early causes no complaint at exit."""
+    """Flush standard output, so that a reader that closed its end causes no message at exit."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""`jmapsync check`: reach the servers and tell what they offer."""
+"""`jmapsync check`: reach the servers and list what they offer."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 @pass_settings
 def check(settings: Settings, accounts: tuple[str, ...]) -> int:
     """Check the configuration, reach the server, list what it offers; changes nothing."""
-    import asyncio  # noqa: PLC0415  # `--help` must come at once
+    import asyncio  # noqa: PLC0415  # `--help` must be fast
 
     from jmapsync.sync.report import worst  # noqa: PLC0415
 
     app = settings.app()
-    say(f"The configuration {app.config.path} is sound.")
+    say(f"The configuration {app.config.path} is valid.")
     found = asyncio.run(app.check(accounts))
     for one in found:
         _print(one)

@@ -26,12 +26,12 @@ _STARRED_THERE = "Moth found in relay"
 @click.argument("folder", metavar="[DIR]", required=False)
 @pass_settings
 def demo(settings: Settings, folder: str | None) -> int:
-    """Start an embedded server, mirror its sample account into DIR, and say what to try.
+    """Start an embedded server, mirror its sample account into DIR, and print what to try.
 
     DIR must be new or empty; default: ./jmapsync-demo. On a terminal the server runs until Ctrl-C; elsewhere one change is
-    made on either side, synchronised and shown.
+    made on each side, synchronized and shown.
     """
-    import asyncio  # noqa: PLC0415  # `--help` must come at once
+    import asyncio  # noqa: PLC0415  # `--help` must be fast
 
     try:
         from jmapsync.app.demo import Tour  # noqa: PLC0415
@@ -57,7 +57,7 @@ def demo(settings: Settings, folder: str | None) -> int:
 
 
 def _show_round(settings: Settings, tour: Tour) -> int:
-    """Change one message here and another on the server, synchronise, and show both sides."""
+    """Change one message on each side, synchronize, and show both sides."""
     import asyncio  # noqa: PLC0415
 
     tour.mark_read_here(_READ_HERE)
@@ -74,7 +74,7 @@ def _show_round(settings: Settings, tour: Tour) -> int:
 
 
 def _wait(tour: Tour) -> None:
-    """Say what to try, and tell what changes on the server, until Ctrl-C."""
+    """Print what to try, and each change on the server, until Ctrl-C."""
     import threading  # noqa: PLC0415
 
     sync = f"jmapsync -c {shlex.quote(str(tour.config))}"
@@ -87,9 +87,9 @@ The server runs until Ctrl-C. In another terminal, try:
   {sync} sync
   {sync} check
   {sync} status
-What changes on the server is told here:"""
+Changes on the server:"""
     say(*text.split("\n"))
-    tour.watch(lambda sentence: say(f"  server: {sentence}"))
+    tour.watch(lambda message: say(f"  server: {message}"))
     try:
         threading.Event().wait()
     except KeyboardInterrupt:

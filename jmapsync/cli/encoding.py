@@ -1,4 +1,4 @@
-"""Work in UTF-8 whatever the locale is: the names of files are UTF-8, and what a terminal cannot show is escaped."""
+"""Use UTF-8 in every locale: file names are UTF-8, and characters that a terminal cannot show are escaped."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import sys
 
 
 def use_utf8() -> None:
-    """Start the interpreter anew in UTF-8 mode (PEP 540) where the locale has another encoding, and let output fail on nothing.
+    """Restart the interpreter in UTF-8 mode (PEP 540) if the locale has another encoding, and let no output fail.
 
-    In another one a mailbox called with an umlaut would get a name that no other program reads, or none at all. A locale's own
-    encoding is that of the terminal, and stays that of standard output.
+    With another encoding a mailbox with an umlaut in its name would get a name that no other program can read, or none. The
+    locale's encoding is the terminal's, and remains that of standard output.
     """
     if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode and sys.executable:
-        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606  # ourselves
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606  # this program
     shown = None
     if sys.flags.utf8_mode and "PYTHONIOENCODING" not in os.environ and "PYTHONUTF8" not in os.environ:
         shown = locale.getencoding()

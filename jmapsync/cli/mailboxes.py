@@ -1,4 +1,4 @@
-"""`jmapsync mailboxes`: the mirrored folders as lines for a muttrc."""
+"""`jmapsync mailboxes`: print the mirrored folders as lines of a muttrc."""
 
 from __future__ import annotations
 

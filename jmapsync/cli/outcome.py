@@ -1,4 +1,4 @@
-"""Print what a run did, or would do, for people."""
+"""Print what a run did, or would do, as text."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 
 
 def print_run(settings: Settings, run: RunReport, *, dry_run: bool = False, results: bool = True) -> None:
-    """Print what was done, or would be, to standard output unless `results` is off; what is amiss to standard error."""
+    """Print results to standard output, unless `results` is off, and problems to standard error."""
     for name, account in run.accounts.items():
-        told: list[str] = []
+        printed: list[str] = []
         for kind, report in account.kinds.items():
             here = f"{name} {kind}"
             synced = report.state.value == "synced"
-            for sentence in report.sentences:
-                told.append(sentence)
+            for message in report.sentences:
+                printed.append(message)
                 if results or not synced:
-                    say(f"{here}: {sentence}", err=not synced)
+                    say(f"{here}: {message}", err=not synced)
             for problem in report.problems:
-                say(f"{here}: held back: {problem.item}: {problem.why}", err=True)
+                say(f"{here}: quarantined: {problem.item}: {problem.why}", err=True)
             if report.conflicts:
-                say(f"{here}: {counted(report.conflicts, 'version')} on the shelf; see: jmapsync conflicts", err=True)
+                say(f"{here}: {counted(report.conflicts, 'version')} lost a conflict; see: jmapsync conflicts", err=True)
             if synced and results and not dry_run and not settings.quiet:
                 say(f"{here}: {report.summary} ({_costs(account)})")
-        if account.error and account.error not in told:
+        if account.error and account.error not in printed:
             say(f"{name}: {account.error}", err=True)
 
 

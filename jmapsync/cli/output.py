@@ -1,4 +1,4 @@
-"""Print lines for people and JSON for programs: the one place where text of others leaves the program for a terminal."""
+"""Print text and JSON: the only place where text of servers and files is written to a terminal."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from jmapsync.text import bounded, one_line
 
 
 def say(*lines: str, err: bool = False) -> None:
-    """Print each text as one line, whatever is in it; without any, an empty line."""
+    """Print each text as one line, with control characters escaped; without a text, an empty line."""
     encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
     for line in lines or ("",):
         click.echo(one_line(line).encode(encoding, "backslashreplace").decode(encoding), err=err)
 
 
 def say_json(value: dict[str, Any]) -> None:
-    """Print one JSON object, as ASCII; strings in it have an end."""
-    import json  # noqa: PLC0415  # people see none of it
+    """Print one JSON object as ASCII; long strings are truncated."""
+    import json  # noqa: PLC0415  # rarely needed
 
     click.echo(json.dumps(bounded(value)).replace("\x7f", "\\u007f"))
 
 
 class SafeFormatter(logging.Formatter):
-    """Log records whose message is one line."""
+    """Format each log record as one line."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the name of the standard library
         """Return the line of a record, without a traceback."""
@@ -34,5 +34,5 @@ class SafeFormatter(logging.Formatter):
         return super().formatMessage(record)
 
     def formatException(self, ei: Any) -> str:  # noqa: ANN401, N802  # as in the standard library
-        """Return a traceback, whose last lines hold what others say."""
+        """Return a traceback, with control characters escaped: its last lines quote servers."""
         return "\n".join(one_line(line) for line in super().formatException(ei).split("\n"))

@@ -1,4 +1,4 @@
-"""Show how far a run is: bars with rate and remaining time on a terminal, plain sentences elsewhere."""
+"""Show the progress of a run: bars with rate and remaining time on a terminal, plain messages elsewhere."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 
-class Sentences:
-    """A watcher that only passes sentences on."""
+class Messages:
+    """Print messages; show no progress."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        """Keep whom to tell."""
-        self._tell = tell
+    def __init__(self, print_message: Callable[[str], None]) -> None:
+        """Print messages with the given function."""
+        self._print_message = print_message
 
     def start(self, account: str, kind: str, what: str, total: int, total_bytes: int) -> None:
         """Do nothing."""
@@ -32,14 +32,14 @@ class Sentences:
     def finish(self, account: str, kind: str) -> None:
         """Do nothing."""
 
-    def say(self, account: str, sentence: str) -> None:
-        """Pass the sentence on."""
-        self._tell(f"{account}: {sentence}")
+    def say(self, account: str, message: str) -> None:
+        """Print the message."""
+        self._print_message(f"{account}: {message}")
 
 
 @dataclass(slots=True)
 class _Stretch:
-    """One bar: what was done of how much, and since when."""
+    """One bar: how much is done of how much, and since when."""
 
     task: TaskID
     total_bytes: int
@@ -48,17 +48,17 @@ class _Stretch:
     octets: int = 0
 
     def figures(self) -> str:
-        """Return octets and rate in words."""
+        """Return octets and rate as text."""
         of_all = f"/{megabytes(self.total_bytes)}" if self.total_bytes else ""
         rate = self.items / max(time.monotonic() - self.started, 0.001)
         return f"{megabytes(self.octets)}{of_all} MB, {rate:,.0f}/s"
 
 
 class Bars:
-    """A watcher that draws on standard error; nothing is drawn, and no library loaded, before there is work."""
+    """Draw bars on standard error; before there is work nothing is drawn and no library loaded."""
 
     def __init__(self) -> None:
-        """Draw nothing yet."""
+        """Start without a bar."""
         self._bars: RichProgress | None = None
         self._stretches: dict[tuple[str, str], _Stretch] = {}
 
@@ -69,7 +69,7 @@ class Bars:
         self._stretches[account, kind] = _Stretch(task, total_bytes, time.monotonic())
 
     def advance(self, account: str, kind: str, items: int, size: int) -> None:
-        """Move the bar on."""
+        """Advance the bar."""
         stretch = self._stretches.get((account, kind))
         if stretch is not None:
             stretch.items += items
@@ -77,18 +77,18 @@ class Bars:
             self._display().update(stretch.task, advance=items, figures=stretch.figures())
 
     def finish(self, account: str, kind: str) -> None:
-        """Take the bar away; the last one leaves the terminal as it was."""
+        """Remove the bar; the last one restores the terminal."""
         stretch = self._stretches.pop((account, kind), None)
         if stretch is not None:
             self._display().remove_task(stretch.task)
         if not self._stretches:
             self._stop()
 
-    def say(self, account: str, sentence: str) -> None:
-        """Print the sentence above the bars."""
+    def say(self, account: str, message: str) -> None:
+        """Print the message above the bars."""
         from rich.text import Text  # noqa: PLC0415
 
-        self._display().console.print(Text(one_line(f"{account}: {sentence}")))
+        self._display().console.print(Text(one_line(f"{account}: {message}")))
 
     def _display(self) -> RichProgress:
         from rich.console import Console  # noqa: PLC0415

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 @click.argument("account", metavar="[ACCOUNT]", required=False)
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option("--kind", "kind", type=click.Choice(KINDS), help="Only this kind.")
-@click.option("--into", metavar="NAME", help="The account to put them into; default: the one they are of.")
-@click.option("--dry-run", is_flag=True, help="Print what would be sent, one sentence a line, and send nothing.")
+@click.option("--into", metavar="NAME", help="Account to put them into; default: the one they belong to.")
+@click.option("--dry-run", is_flag=True, help="Print what would be sent, one line an item, and send nothing.")
 @pass_settings
 def restore(
     settings: Settings, account: str | None, paths: tuple[str, ...], *, kind: str | None, into: str | None, dry_run: bool
@@ -28,25 +28,25 @@ def restore(
     """Put files, folders or everything that is mirrored back on the server, byte for byte and without duplicates.
 
     Nothing is ever taken away from the server. A PATH is a message, a card or an entry, or a folder with all below it: in a root of
-    the account, below its DELETED, or in a copy of a root. A message is put back with all the mailboxes that it is in here.
+    the account, below its DELETED, or in a copy of a root. A message is put back with all the mailboxes that it is in locally.
     """
-    import asyncio  # noqa: PLC0415  # `--help` must come at once
+    import asyncio  # noqa: PLC0415  # `--help` must be fast
 
     app = settings.app()
     found = asyncio.run(app.restore(account, paths, kind=kind, into=into, dry_run=dry_run, progress=settings.progress()))
     for name, report, restored in found.results:
         _print(f"{found.into} {name}", report, restored, results=not settings.quiet, dry=dry_run)
-    for sentence in found.sentences:
-        say(sentence, err=True)
+    for message in found.messages:
+        say(message, err=True)
     return found.exit_code
 
 
 def _print(here: str, report: AccountReport, restored: Restored | None, *, results: bool, dry: bool) -> None:
     for kind in report.kinds.values():
-        for sentence in kind.sentences:
-            say(f"{here}: {sentence}", err=restored is None)
+        for message in kind.sentences:
+            say(f"{here}: {message}", err=restored is None)
         for problem in kind.problems:
-            say(f"{here}: held back: {problem.item}: {problem.why}", err=True)
+            say(f"{here}: quarantined: {problem.item}: {problem.why}", err=True)
     if report.error:
         say(f"{here}: {report.error}", err=True)
     elif restored is not None and results and dry:

@@ -29,15 +29,15 @@ class _Journal(SafeFormatter):
 @click.option("--uninstall", "uninstalls", is_flag=True, help="Remove those units.")
 @pass_settings
 def run(settings: Settings, accounts: tuple[str, ...], *, installs: bool, uninstalls: bool) -> int:
-    """Keep accounts and their local files the same all the time; all accounts if none is named.
+    """Keep accounts and their local files in sync, as a daemon; all accounts if none is named.
 
-    The server's push, the disk's changes and a slow poll wake it. SIGHUP reads the configuration again, SIGTERM ends it.
+    The server's push, local changes and polling trigger it. SIGHUP reads the configuration again, SIGTERM ends it.
     """
     if installs and uninstalls:
         raise click.UsageError("--install and --uninstall exclude each other.")
     if installs or uninstalls:
         return _install(settings, undo=uninstalls)
-    import asyncio  # noqa: PLC0415  # `--help` must come at once
+    import asyncio  # noqa: PLC0415  # `--help` must be fast
 
     from jmapsync.app.service import Service  # noqa: PLC0415
 
@@ -45,9 +45,9 @@ def run(settings: Settings, accounts: tuple[str, ...], *, installs: bool, uninst
     service = Service(settings.configuration, accounts)
     try:
         return asyncio.run(service.run())
-    except JmapsyncError as error:  # told with its level, which the journal keeps
+    except JmapsyncError as error:  # logged with its level, which the journal keeps
         for line in error.problems if isinstance(error, ConfigError) else [str(error)]:
-            logging.getLogger("jmapsync").error("%s", line)  # noqa: TRY400  # nobody should read a traceback
+            logging.getLogger("jmapsync").error("%s", line)  # noqa: TRY400  # users get no traceback
         return error.exit_code
     finally:
         service.deadline.cancel()
@@ -62,8 +62,8 @@ def _install(settings: Settings, *, undo: bool) -> int:
         settings.configuration()  # a service that cannot start is of no use
         done, verb = install(default_unit_dir(), program=find_program(), config=settings.config_given), "Written"
     for file in done.files:
-        settings.tell(f"{verb}: {file}")
-    settings.tell("Now run:" if done.files else "There was nothing to remove.")
+        settings.inform(f"{verb}: {file}")
+    settings.inform("Now run:" if done.files else "There was nothing to remove.")
     for command in done.commands if done.files else ():
         say(command)
     return 0
@@ -83,7 +83,7 @@ def set_up_log(*, verbose: int, quiet: bool) -> None:
 
 
 def _in_journal() -> bool:
-    """Tell whether standard error goes to the journal (systemd.exec(5), JOURNAL_STREAM)."""
+    """Return whether standard error goes to the journal (systemd.exec(5), JOURNAL_STREAM)."""
     device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
     try:
         found = os.fstat(sys.stderr.fileno())

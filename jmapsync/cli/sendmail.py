@@ -1,4 +1,4 @@
-"""`jmapsync sendmail`: take a message from a program, as every sendmail does, and send it through the account."""
+"""`jmapsync sendmail`: read a message from a program, as every sendmail does, and send it with the account."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from jmapsync.cli.settings import Settings, pass_settings
 
 @click.command(short_help="Send a message from standard input.")
 @click.argument("recipients", metavar="[ADDRESS]...", nargs=-1)
-@click.option("-t", "from_header", is_flag=True, help="Send to those whom the header names too: To, Cc and Bcc.")
+@click.option("-t", "from_header", is_flag=True, help="Send to the addresses of To, Cc and Bcc too.")
 @click.option("-i", "ignore_dots", is_flag=True, help="A line with a single dot is not the end of the message.")
-@click.option("-f", "-r", "sender", metavar="ADDRESS", help="Who sends it; default: whom its header says it is from.")
+@click.option("-f", "-r", "sender", metavar="ADDRESS", help="Sender; default: the From of the header.")
 @click.option("-F", "full_name", metavar="NAME", default="", help="The sender's name, where the header has no From.")
 @click.option("--account", metavar="NAME", help="The account to send from; default: the one with the sender's address.")
-@click.option("-o", "options", metavar="OPTION", multiple=True, help="-oi is -i; any other is for other programs and ignored.")
-@click.option("-b", "mode", metavar="m", default="m", help="-bm, which is what it does anyway; no other mode is there.")
-@click.option("-B", "-N", "-R", "-V", "-X", "ignored", metavar="VALUE", multiple=True, help="For other programs; ignored.")
+@click.option("-o", "options", metavar="OPTION", multiple=True, help="-oi is -i; others are ignored.")
+@click.option("-b", "mode", metavar="m", default="m", help="Only -bm, which is the default.")
+@click.option("-B", "-N", "-R", "-V", "-X", "ignored", metavar="VALUE", multiple=True, help="Ignored.")
 @click.option("-v", "-m", "-n", "-U", "-G", "quiet_ignored", is_flag=True, hidden=True, expose_value=False)
 @pass_settings
 def sendmail(
@@ -34,14 +34,14 @@ def sendmail(
     mode: str,
     ignored: tuple[str, ...],
 ) -> int:
-    """Send a message from standard input by way of the account's server, which files it among sent mail.
+    """Send a message from standard input by the account's server, which files it among sent mail.
 
-    Without a network it is kept and sent once as soon as there is one, by the daemon or the next `jmapsync sync`. Exit code 0 says
-    that it is safe; with any other it was not taken.
+    Without a network it is kept and sent once as soon as there is one, by the daemon or the next `jmapsync sync`. Exit code 0
+    means that it is safe; with any other it was not accepted.
     """
     if mode != "m":
-        raise click.UsageError(f"-b{mode} is not there; messages that wait are listed by: jmapsync outbox")
-    import asyncio  # noqa: PLC0415  # `--help` must come at once
+        raise click.UsageError(f"-b{mode} is not supported; waiting messages are listed by: jmapsync outbox")
+    import asyncio  # noqa: PLC0415  # `--help` must be fast
     from datetime import datetime  # noqa: PLC0415
     from itertools import chain  # noqa: PLC0415
 
@@ -65,5 +65,5 @@ def sendmail(
     )
     accepted = asyncio.run(send(chosen, text, chain(read, pieces), envelope))
     if not accepted.is_sent:
-        settings.tell(f"Kept, to be sent later: {accepted.why} It is listed by: jmapsync outbox")
+        settings.inform(f"Kept, to be sent later: {accepted.why} It is listed by: jmapsync outbox")
     return 0

@@ -1,4 +1,4 @@
-"""Keep what holds for every command: which configuration, how much to tell, and the way to the app."""
+"""Keep the options of every command: configuration file and verbosity; create the app."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
 
 
 class Settings:
-    """The options that stand before the command."""
+    """The options before the command."""
 
     def __init__(self, config: str | None, verbose: int, *, quiet: bool) -> None:
         """Keep the options."""
         self.config_given = Path(config) if config is not None else None
-        """The configuration that was named, if one was."""
+        """The configuration of `-c`, if given."""
         self.verbose = verbose
         self.quiet = quiet
 
     def app(self) -> App:
         """Read the configuration and return the app; raise `ConfigError`."""
-        from jmapsync.app import App  # noqa: PLC0415  # `--help` must come at once
+        from jmapsync.app import App  # noqa: PLC0415  # `--help` must be fast
 
         return App(self.configuration())
 
     def configuration(self) -> Config:
         """Read the configuration; raise `ConfigError`."""
-        from jmapsync.config import default_path, load  # noqa: PLC0415  # `--help` must come at once
+        from jmapsync.config import default_path, load  # noqa: PLC0415  # `--help` must be fast
 
         return load(self.config_given or default_path())
 
     def set_up_log(self) -> None:
-        """Send the log to standard error: ours, and with -v -v a line a request; other libraries log the headers they send."""
+        """Log to standard error; with -v -v a line per request. Other libraries are left out: they log headers with secrets."""
         if not self.verbose:
             return
         import logging  # noqa: PLC0415
@@ -55,16 +55,16 @@ class Settings:
             requests.addHandler(handler)
             requests.setLevel(logging.INFO)
 
-    def tell(self, message: str) -> None:
-        """Pass a message on to people, on standard error."""
+    def inform(self, message: str) -> None:
+        """Print a message to standard error, unless `-q` is given."""
         if not self.quiet:
             say(message, err=True)
 
     def progress(self) -> Progress:
-        """Return who watches a run: bars on a terminal, sentences elsewhere."""
-        from jmapsync.cli.progress import Bars, Sentences  # noqa: PLC0415
+        """Return the display of progress: bars on a terminal, messages elsewhere."""
+        from jmapsync.cli.progress import Bars, Messages  # noqa: PLC0415
 
-        return Bars() if sys.stderr.isatty() and not self.quiet else Sentences(self.tell)
+        return Bars() if sys.stderr.isatty() and not self.quiet else Messages(self.inform)
 
 
 pass_settings = click.make_pass_decorator(Settings)

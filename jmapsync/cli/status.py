@@ -1,4 +1,4 @@
-"""`jmapsync status`: what the ledgers know, and the daemon."""
+"""`jmapsync status`: print the state of accounts and of the daemon."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from jmapsync.app.health import AccountHealth, KindHealth
 
 
-@click.command(short_help="Tell how the accounts stand.")
+@click.command(short_help="Show the state of the accounts.")
 @click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @pass_settings
 def status(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> int:
-    """Tell the last run, counts, conflicts, problems and what the daemon does; works during a run, and without network.
+    """Show the last run, counts, conflicts, problems and the daemon; works during a run, and without network.
 
     The exit code is that of the worst account, as after a run.
     """
-    import asyncio  # noqa: PLC0415  # `--help` must come at once
+    import asyncio  # noqa: PLC0415  # `--help` must be fast
 
     from jmapsync.sync.report import worst  # noqa: PLC0415
 
@@ -44,29 +44,29 @@ def status(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> i
 
 
 def _print(health: AccountHealth) -> None:
-    say(f"{health.name}{' (a run is under way)' if health.running and not health.live else ''}")
+    say(f"{health.name}{' (a run is active)' if health.running and not health.live else ''}")
     if health.live:
         for line in _live(health.live):
             say(f"  {line}")
-    for kind, standing in health.kinds.items():
-        say(f"  {kind}: {standing.unavailable or _last_run(standing)}")
-        if standing.why and standing.last_attempt:
-            say(f"    last success: {_local(standing.last_success) if standing.last_success else 'never'}")
-        if standing.last_run:
-            waiting = f", {standing.waiting:,} waiting" if standing.waiting else ""
-            say(f"    {standing.here:,} here, {standing.on_server:,} on the server{waiting}")
-        if standing.suspended:
-            say(f"    suspended: {standing.suspended}")
-        if standing.conflicts:
-            say(f"    {standing.conflicts:,} on the shelf; see: jmapsync conflicts")
-        for path in standing.detached:
-            say(f"    detached: {path}: left out of the mirror, its files stay")
-        for problem in standing.problems:
-            say(f"    held back: {problem.item}: {problem.why}")
+    for kind, found in health.kinds.items():
+        say(f"  {kind}: {found.unavailable or _last_run(found)}")
+        if found.why and found.last_attempt:
+            say(f"    last success: {_local(found.last_success) if found.last_success else 'never'}")
+        if found.last_run:
+            waiting = f", {found.waiting:,} waiting" if found.waiting else ""
+            say(f"    {found.here:,} here, {found.on_server:,} on the server{waiting}")
+        if found.suspended:
+            say(f"    suspended: {found.suspended}")
+        if found.conflicts:
+            say(f"    {found.conflicts:,} lost a conflict; see: jmapsync conflicts")
+        for path in found.detached:
+            say(f"    detached: {path}: excluded from the mirror; its files stay")
+        for problem in found.problems:
+            say(f"    quarantined: {problem.item}: {problem.why}")
 
 
 def _live(live: dict[str, Any]) -> Iterator[str]:
-    """Yield what the daemon says, for people."""
+    """Yield what the daemon reports, as text."""
     yield f"daemon: {live['standing']}{': ' + live['why'] if live['why'] else ''}"
     for one in live["progress"]:
         left = f", {timedelta(seconds=one['seconds_left'])} left" if one["seconds_left"] is not None else ""
@@ -78,18 +78,18 @@ def _live(live: dict[str, Any]) -> Iterator[str]:
     if watch:
         yield f"  disk: {watch['mode']}{': ' + watch['why'] if watch['why'] else ''}"
     for fault in live["faults"]:
-        yield f"  begun anew: {fault}"
+        yield f"  restarted: {fault}"
     if live["next_poll"]:
-        yield f"  next slow look: {datetime.fromisoformat(live['next_poll']).astimezone():%Y-%m-%d %H:%M:%S}"
+        yield f"  next poll: {datetime.fromisoformat(live['next_poll']).astimezone():%Y-%m-%d %H:%M:%S}"
     if live["look_due_in"] is not None:
-        yield f"  next look in {live['look_due_in']:.0f} s"
+        yield f"  next run in {live['look_due_in']:.0f} s"
 
 
-def _last_run(standing: KindHealth) -> str:
-    if standing.last_run is None:
-        return "not known" if standing.why else "never synchronised"
-    why = f": {standing.why}" if standing.why else ""
-    return f"{standing.last_state or 'ran'} {_local(standing.last_run)}{why}"
+def _last_run(found: KindHealth) -> str:
+    if found.last_run is None:
+        return "not known" if found.why else "never synchronized"
+    why = f": {found.why}" if found.why else ""
+    return f"{found.last_state or 'ran'} {_local(found.last_run)}{why}"
 
 
 def _local(moment: datetime) -> str:

@@ -11,12 +11,12 @@ from jmapsync.cli.settings import Settings, pass_settings
 KINDS = ("mail", "contacts", "calendars", "tasks")
 
 
-@click.command(short_help="Synchronise once.")
+@click.command(short_help="Synchronize once.")
 @click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1)
 @click.option("--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="Only this kind; may be given several times.")
-@click.option("--dry-run", is_flag=True, help="Print what a run would do, one sentence a line, and write nothing.")
-@click.option("--full", is_flag=True, help="Look at everything instead of at what changed.")
-@click.option("--allow-deletes", is_flag=True, help="Let the one mass deletion through that the last run suspended.")
+@click.option("--dry-run", is_flag=True, help="Print what a run would do, one line an action, and write nothing.")
+@click.option("--full", is_flag=True, help="Compare everything instead of what changed.")
+@click.option("--allow-deletes", is_flag=True, help="Allow the mass deletion that suspended the last run, once.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @pass_settings
 def sync(
@@ -29,8 +29,8 @@ def sync(
     allow_deletes: bool,
     as_json: bool,
 ) -> int:
-    """Make accounts and their local files the same, once; all accounts if none is named."""
-    import asyncio  # noqa: PLC0415  # `--help` must come at once
+    """Synchronize accounts and their local files once; all accounts if none is named."""
+    import asyncio  # noqa: PLC0415  # `--help` must be fast
 
     app = settings.app()
     run = asyncio.run(

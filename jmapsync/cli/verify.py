@@ -8,6 +8,7 @@ import click
 
 from jmapsync.cli.output import say, say_json
 from jmapsync.cli.settings import Settings, pass_settings
+from jmapsync.sync.report import counted
 
 if TYPE_CHECKING:
     from jmapsync.backup.verify import Proof
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 def verify(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> int:
     """Compare every item of the server with its files, byte for byte, and name what differs; nothing is written.
 
-    Mail that comes or changes meanwhile, by a daemon at work too, may be named as well: then verify once more.
+    Mail that arrives or changes while it runs may be listed too: then verify once more.
     """
-    import asyncio  # noqa: PLC0415  # `--help` must come at once
+    import asyncio  # noqa: PLC0415  # `--help` must be fast
 
     from jmapsync.errors import ExitCode  # noqa: PLC0415
     from jmapsync.sync.report import worst  # noqa: PLC0415
@@ -37,8 +38,8 @@ def verify(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> i
         if not as_json:
             _print(name, report, proofs, counts=not settings.quiet)
         for kind, failed in report.kinds.items():
-            for sentence in failed.sentences:
-                say(f"{name} {kind}: {sentence}", err=True)
+            for message in failed.sentences:
+                say(f"{name} {kind}: {message}", err=True)
         if report.error:
             say(f"{name}: {report.error}", err=True)
     return code
@@ -58,12 +59,12 @@ def _print(name: str, report: AccountReport, proofs: dict[str, Proof], *, counts
         for one in proof.differences:
             say(f"{name} {kind}: different: {one.item}: {one.why}")
         for one in proof.not_kept if counts else ():
-            say(f"{name} {kind}: the server does not keep all of {one.item}: {one.why}; it stays in the file")
-        verdict = f"{len(proof.differences):,} differences" if proof.differences else "complete"
+            say(f"{name} {kind}: the server does not store all of {one.item}: {one.why}; it stays in the file")
+        result = counted(len(proof.differences), "difference") if proof.differences else "complete"
         if counts or proof.differences:
             how = _proved(kind, proof)
-            read = f"{proof.items:,} items, {proof.files:,} files, {proof.octets / 1e6:.1f} MB read{how}"
-            say(f"{name} {kind}: {verdict} ({read}, {report.seconds:.1f} s)")
+            read = f"{counted(proof.items, 'item')}, {counted(proof.files, 'file')}, {proof.octets / 1e6:.1f} MB read{how}"
+            say(f"{name} {kind}: {result} ({read}, {report.seconds:.1f} s)")
 
 
 def _proved(kind: str, proof: Proof) -> str:

@@ -98,8 +98,8 @@ class Settings:
 
 
 @dataclass(slots=True)
-class Keeper:
-    """The daemon's care for one account."""
+class AccountLoop:
+    """Run one account's sync loop; retry with back-off."""
 
     name: str
     open: Callable[[], AbstractAsyncContextManager[Opened]]
@@ -109,7 +109,7 @@ class Keeper:
     """Called, one at a time and outside of any look, for a run that changed anything."""
     crashed: Callable[[Exception], JmapsyncError]
     """Makes a report of a fault of ours."""
-    turned: Callable[[Keeper], None]
+    turned: Callable[[AccountLoop], None]
     """Told when the standing changed."""
     standing: Standing = Standing.STARTING
     why: str = ""

@@ -12,7 +12,7 @@ The three trees
 
     disk --observe--> local tree --+                       +--> orders to the disk
                                    |                       |
-                      base --------+--> decide --> plan ---+--> shelf, for a body that loses
+                      base --------+--> decide --> plan ---+--> conflict copy, for a body that loses
                                    |                       |
     server -observe-> remote tree -+                       +--> orders to the server
 
@@ -36,49 +36,34 @@ yes    yes    yes    body changed on one side: the other gets it; on both with t
 ====== ====== ====== ==================================================================================================
 
 "Edited" is a new body or a new home; a tag change alone does not bring a deleted item back. What is marked deleted on a side,
-and was never on the other, is created there first. In a conflict the preferred side's body wins in place and the other is
-shelved first: nobody is asked, nothing stops, nothing is lost. A body with parts
-(`Rules.mergeable`: a card, an event) is no conflict by itself: the edit made here is sent as a patch without what the server
-changed too, and the disk is then given what the server holds (`engine/objects.py`).
+and was never on the other, is created there first. In a conflict the preferred side's body wins in place and the other is kept
+as a conflict copy first: nothing asks, stops or is lost. A body with parts (`Rules.mergeable`: a card, an event) does not conflict
+as a whole: the local edit is sent as a patch without what the server changed too, and the disk is then given what the server
+holds (`sync/merge_objects.py`).
 `decide` returns wanted states, `plan` their difference from the trees. The plan is derived and never stored, so resuming
 after a crash needs no code of its own.
 
-The rooms of this package
--------------------------
-model       the words: Side, Version, Base, Pair, Rules, Decision, Order, Change, Plan
+This package
+------------
+model       the types: Side, Version, Base, Pair, Rules, Decision, Order, Change, Plan
 merge       whose body, which tags, which homes
-permit      what may not be done on the server is undone here
+permit      undo locally what the server does not permit
 decide      the table; `follow` is its variant where a side may not be written (pull only)
 orders      the difference between what is held and what is wanted; `containers` puts parents before children
 plan        batches of items in, a sorted plan out
-guard       hold back a plan that deletes too much, and say why
+guard       suspend a plan that deletes too much, and say why
 identify    which observation is which item: proven by content, never by a hint
-reason      the words in which every action explains itself
+reason      the words in which every action gives its reason
 
-The rooms of the project
-------------------------
-::
+Nothing here reads a clock, uses random numbers, hashes, opens a file or a socket: the same trees give the same plan, byte for byte.
+The other packages, and where to find what, are in docs/architecture.md.
 
-    cli        one module per command; talks to app only
-    app        composition root: builds the adapters and wires them
-    engine     the only place where time passes: hints, schedule, cycle, execution, daemon
-    storage    the two sides behind one port: observe, read, write
-    ledger     SQLite: trees, base, links, cursors, intents, shelf, problems
-    kinds      one declaration per data type
-    formats    pure conversion: line ends, flags, names, vCard, iCalendar
-    planner    this package: pure
-    errors     every failure by its remedy and its scope
-    jmap       a small JMAP client that knows nothing of syncing
-
-Imports run one way, from the top of this list to the bottom; `jmap` imports errors only. Nothing here reads a clock, rolls
-dice, hashes, opens a file or a socket: the same trees give the same plan, byte for byte.
-
-A cycle
--------
-Observe both sides; identify what was seen; the ledger absorbs trees and cursors in one transaction; plan; the guard may
-suspend before any write; execute stage by stage, one ledger commit per batch of items; again until silent. Watchers, push and
-timers are hints that wake a cycle: truth comes from looking. Every order carries what it expects to find, and a mismatch
-means *plan again*, never *force*. Only a whole look, or a server's word, may make anything vanish.
+A run
+-----
+Observe both sides; identify what was observed; the ledger ingests trees and cursors in one transaction; plan; the guard may
+suspend before any write; execute stage by stage, one ledger commit per batch of items; again until nothing is left. File watching,
+push and timers only trigger a run: what changed is found by observing. Every order carries what it expects to find, and a mismatch
+means *plan again*, never *overwrite*. Only a whole listing, or the server's list of destroyed ids, can show that an item is gone.
 
 Containers go first and last: plan them with the homes that items need (`needed_homes`), carry out what creates and moves,
 then the items, then the deletions of containers.

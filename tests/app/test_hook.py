@@ -24,7 +24,7 @@ def anyio_backend() -> str:
     "command", [": " + "x" * 200_000, "true\0", "true \ud800", "/no/such/program", "/dev/null", "exec /", "kill -9 $$", "("]
 )
 async def test_a_hook_that_cannot_start_is_a_hook_failure(command: str) -> None:
-    with pytest.raises(HookError, match="everything is synchronised nevertheless") as caught:
+    with pytest.raises(HookError, match="everything is synchronized nevertheless") as caught:
         await run_after_sync(HooksConfig(after_sync=command), CHANGED)
     assert len(str(caught.value)) < 500
 

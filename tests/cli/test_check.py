@@ -18,7 +18,7 @@ class TestAServerThatAnswers:
         done = jmapsync("check")
 
         assert (done.code, done.err) == (0, "")
-        assert done.out.startswith(f"The configuration {home.config} is sound.\n")
+        assert done.out.startswith(f"The configuration {home.config} is valid.\n")
         assert f"  server     {server.url} as alice\n" in done.out
         assert "  offers     mail, contacts, calendars, tasks" in done.out
         assert "  offers no  sieve" in done.out
@@ -41,7 +41,7 @@ class TestAServerThatAnswers:
         assert server.account.version == before
         assert sorted(path.name for path in home.path.iterdir()) == [".config"]
 
-    def test_case_15_tells_what_a_first_run_would_make_of_another_program_s_tree(
+    def test_reports_what_a_first_run_would_do_with_the_tree_of_another_program(
         self, jmapsync: Command, home: Home, server: DemoServer
     ) -> None:
         cur = home.mail / "INBOX" / "cur"
@@ -58,17 +58,17 @@ class TestAServerThatAnswers:
         done = jmapsync("check")
         assert (done.code, done.err) == (0, "")
         told = done.out.partition("  adoption   ")[2].partition(";")[0]
-        assert told == f"5 files in {home.mail}: 1 mailbox and 2 messages to make on the server"
+        assert told == f"5 files in {home.mail}: 1 mailbox and 2 messages to create on the server"
         assert "; 9 messages to fetch; flags, dates or lines to mend in 3 here and 1 on the server; the rest is equal\n" in done.out
         assert (server.account.version, {path: path.stat().st_mtime_ns for path in home.path.rglob("*")}) == (before, files)
         assert "9 created" in jmapsync("sync").out
         assert "adoption" not in jmapsync("check").out
 
-    def test_says_why_it_cannot_tell_what_becomes_of_a_tree(self, jmapsync: Command, home: Home) -> None:
+    def test_says_why_the_result_of_a_first_run_is_not_known(self, jmapsync: Command, home: Home) -> None:
         for part in ("cur", "new", "tmp"):
             (home.mail / part).mkdir(parents=True)
         (home.mail / "cur" / "1.theirs:2,").write_bytes(b"Subject: other layout\n\n")
-        assert f"what becomes of the 1 file in {home.mail} cannot be told: The folder" in jmapsync("check").out
+        assert f"what a first run would do with 1 file in {home.mail} is not known: The folder" in jmapsync("check").out
 
     def test_says_what_include_and_exclude_leave_out(self, jmapsync: Command, home: Home) -> None:
         home.configure(mail='include = ["INBOX", "Lists/*"]\nexclude = ["Lists/python"]')
@@ -108,7 +108,7 @@ class TestWhatStandsInTheWay:
         home.configure(more='[accounts.home.sieve]\npath = "~/sieve"\n')
         done = jmapsync("check")
         assert done.code == 2
-        assert done.err == "home: Sieve scripts cannot be synchronised yet by this version.\n"
+        assert done.err == "home: Sieve scripts cannot be synchronized yet by this version.\n"
 
     def test_five_mistakes_in_the_configuration_are_five_lines(self, jmapsync: Command, home: Home) -> None:
         home.configure(

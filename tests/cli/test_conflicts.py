@@ -70,7 +70,7 @@ class TestAShelvedVersion:
     def test_is_shown_as_it_is(self, identity: str, jmapsync: Command) -> None:
         done = jmapsync("conflicts", "show", identity)
         assert done.out == LOST.decode()
-        assert done.err.startswith("my draft (mail, the local version), shelved 2026-")
+        assert done.err.startswith("my draft (mail, the local version), kept 2026-")
 
     def test_goes_back_into_its_folder_and_to_the_server(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
         done = jmapsync("conflicts", "restore", "home/1")
@@ -107,7 +107,7 @@ class TestAShelvedVersion:
         assert jmapsync("status").code == 3
         done = jmapsync("sync")
         assert done.code == 3
-        assert done.err == "home mail: 1 version on the shelf; see: jmapsync conflicts\n"
+        assert done.err == "home mail: 1 version lost a conflict; see: jmapsync conflicts\n"
 
 
 class TestAShelvedCard:

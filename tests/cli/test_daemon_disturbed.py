@@ -229,7 +229,7 @@ class TestConfigurations:
             whole = home.config.read_text()
             home.config.write_text(f"{whole}\npol = 3\n")
             daemon.send(signal.SIGHUP)
-            daemon.wait_for_log("stays as it was")
+            daemon.wait_for_log("was not changed")
             assert "pol" in daemon.log
             server.account.deliver(LETTER)
             wait_for(lambda: holds(home, "Subject: hello"))
@@ -240,7 +240,7 @@ class TestConfigurations:
             server.account.deliver(LETTER)
             wait_for((home.path / "hooked").exists)
 
-    def test_many_reloads_at_once_leave_one_keeper_an_account(self, home: Home, server: DemoServer) -> None:
+    def test_many_reloads_at_once_leave_one_loop_per_account(self, home: Home, server: DemoServer) -> None:
         with running(home) as daemon:
             whole = home.config.read_text()
             for number in range(30):

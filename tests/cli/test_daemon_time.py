@@ -69,7 +69,7 @@ def test_case_68_a_clock_that_is_set_means_one_look_and_everything_goes_on(
         assert 1 <= looks_at_rest(server, jmapsync) - looks <= 3
         after = live(jmapsync)
         due = datetime.fromisoformat(str(after["next_poll"])) - datetime.fromtimestamp(time.time() + jump, UTC)
-        assert 0 < due.total_seconds() <= 1.2 * 3600, "the slow look waits for no date that is far away"
+        assert 0 < due.total_seconds() <= 1.2 * 3600, "polling does not wait for a date that is far away"
 
         server.account.deliver(LETTER)
         wait_for(lambda: holds(home, "Subject: hello"))

@@ -159,7 +159,7 @@ class TestSync:
 class TestStatus:
     def test_shows_what_the_daemon_does(self, home: Home, jmapsync: Command) -> None:
         with running(home):
-            for words in ("daemon: in step", "push: eventsource, connected", "disk: inotify", "next slow look: "):
+            for words in ("daemon: in step", "push: eventsource, connected", "disk: inotify", "next poll: "):
                 wait_for(lambda words=words: words in jmapsync("status").out)  # type: ignore[misc]
         assert "daemon" not in jmapsync("status").out
 

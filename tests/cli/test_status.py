@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class TestStatus:
     def test_before_the_first_run(self, jmapsync: Command, home: Home) -> None:
         done = jmapsync("status")
-        assert (done.code, done.out, done.err) == (0, "home\n  mail: never synchronised\n", "")
+        assert (done.code, done.out, done.err) == (0, "home\n  mail: never synchronized\n", "")
         assert not home.state.exists()
 
     def test_after_a_run_needs_no_server(self, jmapsync: Command, server: DemoServer) -> None:
@@ -43,12 +43,12 @@ class TestStatus:
         assert "The folder Lists/python stays as it is, detached: it is left out of the mirror now." in done.out
         done = jmapsync("status")
         assert done.code == 0
-        assert "    detached: Lists/python: left out of the mirror, its files stay\n" in done.out
+        assert "    detached: Lists/python: excluded from the mirror; its files stay\n" in done.out
         told = json.loads(jmapsync("status", "--json").out)
         assert "Lists/python" in told["accounts"]["home"]["kinds"]["mail"]["detached"]
         assert list((home.mail / "Lists" / "python").rglob("*.*"))
         assert jmapsync("verify").code == 0
-        assert "held back" not in jmapsync("sync", "--dry-run").err
+        assert "quarantined" not in jmapsync("sync", "--dry-run").err
         told = json.loads(jmapsync("sync", "--json").out)
         assert "Lists/python" in told["accounts"]["home"]["kinds"]["mail"]["detached"]
         home.configure()
@@ -58,7 +58,7 @@ class TestStatus:
     def test_during_a_run(self, jmapsync: Command, home: Home) -> None:
         jmapsync("sync")
         with AccountLock(home.state / "lock", "home"):
-            assert jmapsync("status").out.startswith("home (a run is under way)\n")
+            assert jmapsync("status").out.startswith("home (a run is active)\n")
             assert json.loads(jmapsync("status", "--json").out)["accounts"]["home"]["running"] is True
         assert json.loads(jmapsync("status", "--json").out)["accounts"]["home"]["running"] is False
 
@@ -79,4 +79,4 @@ class TestStatus:
         home.configure(more='[accounts.home.sieve]\npath = "~/sieve"\n')
         done = jmapsync("status")
         assert done.code == 2
-        assert "  sieve: Sieve scripts cannot be synchronised yet by this version.\n" in done.out
+        assert "  sieve: Sieve scripts cannot be synchronized yet by this version.\n" in done.out

@@ -204,9 +204,9 @@ class TestAnItemHeldBack:
         (home.mail / "Archive/2026/new/1.dropped.here").write_bytes(b"Subject: hello\n\nhello\n")
         done = jmapsync("sync")
         assert done.code == 3
-        assert "home mail: held back: " in done.err
+        assert "home mail: quarantined: " in done.err
         assert jmapsync("status").code == 3
-        assert "held back: " in jmapsync("status").out
+        assert "quarantined: " in jmapsync("status").out
 
     def test_does_not_keep_a_dry_run_from_telling_the_rest(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
         self.test_is_named_and_ends_with_3(jmapsync, home, server)
@@ -227,7 +227,7 @@ class TestWhatMayNotBeDone:
         done = jmapsync("sync")
         assert done.code == 3
         assert "home mail: Archive/new/1.dropped.here: new here, which the server does not allow: taken back, " in done.out
-        assert "1 version on the shelf" in done.err
+        assert "1 version lost a conflict" in done.err
         assert not file.exists()
         assert "Archive/new/1.dropped.here" in jmapsync("conflicts").out
         assert jmapsync("conflicts", "show", "1").out.replace("\r\n", "\n") == "Subject: hello\n\nhello\n"
@@ -267,11 +267,11 @@ class TestSeveralKinds:
 
 
 class TestWhatThisVersionCannotDo:
-    def test_a_kind_is_told_and_the_others_are_synchronised(self, jmapsync: Command, home: Home) -> None:
+    def test_a_kind_is_reported_and_the_others_are_synchronized(self, jmapsync: Command, home: Home) -> None:
         home.configure(more='[accounts.home.sieve]\npath = "~/.sieve"\n')
         done = jmapsync("sync")
         assert done.code == 2
-        assert done.err == "home sieve: Sieve scripts cannot be synchronised yet by this version.\n"
+        assert done.err == "home sieve: Sieve scripts cannot be synchronized yet by this version.\n"
         assert done.out.startswith("home mail: ")
         assert jmapsync("sync", "--kind", "mail").code == 0
 
@@ -322,7 +322,7 @@ class TestTheHook:
         home.configure(more='[hooks]\nafter_sync = "exit 7"\n')
         done = jmapsync("sync")
         assert done.code == 1
-        assert done.err == "home: The hook `exit 7` failed with status 7; everything is synchronised nevertheless.\n"
+        assert done.err == "home: The hook `exit 7` failed with status 7; everything is synchronized nevertheless.\n"
         assert len(home.inbox()) == 6
 
 

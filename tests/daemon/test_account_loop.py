@@ -1,4 +1,4 @@
-"""A keeper of an account that cannot even be opened: how often it tries, and what it tells those who ask."""
+"""The loop of an account that cannot be opened: how often it retries, and what it answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from jmapsync.daemon import account_loop as module
 from jmapsync.daemon import supervision
-from jmapsync.daemon.account_loop import Keeper, Settings
+from jmapsync.daemon.account_loop import AccountLoop, Settings
 from jmapsync.daemon.account_state import Standing
 from jmapsync.errors import (
     BusyError,
@@ -104,10 +104,10 @@ async def kept(
     settings: Settings = Settings(),  # noqa: B008 - a value
     *,
     after: Callable[[AccountReport], Awaitable[None]] = never,
-    turned: Callable[[Keeper], None] = lambda _: None,
-) -> AsyncIterator[Keeper]:
-    open_: Any = closed.open  # as much of an account as a keeper needs here
-    keeper = Keeper(
+    turned: Callable[[AccountLoop], None] = lambda _: None,
+) -> AsyncIterator[AccountLoop]:
+    open_: Any = closed.open  # as much of an account as a loop needs here
+    loop = AccountLoop(
         "home",
         open_,
         settings,
@@ -116,9 +116,9 @@ async def kept(
         lambda error: JmapsyncError(str(error)),
         turned,
     )
-    task = asyncio.create_task(keeper.run())
-    await asyncio.wait_for(keeper.first_look.wait(), 5)
-    yield keeper
+    task = asyncio.create_task(loop.run())
+    await asyncio.wait_for(loop.first_look.wait(), 5)
+    yield loop
     task.cancel()
     await asyncio.wait([task])
 
@@ -126,8 +126,8 @@ async def kept(
 @pytest.mark.parametrize("error", [BusyError("Another one holds it."), LocalError("The disk refuses."), ValueError("A slip.")])
 async def test_what_time_may_mend_is_tried_again_after_a_pause_that_grows(error: Exception) -> None:
     closed = Closed(error)
-    async with kept(closed) as keeper:
-        assert keeper.standing is Standing.TROUBLE
+    async with kept(closed) as loop:
+        assert loop.standing is Standing.TROUBLE
         await asyncio.sleep(PAUSE * 4)
         assert 2 <= closed.tries <= 8
 
@@ -135,22 +135,22 @@ async def test_what_time_may_mend_is_tried_again_after_a_pause_that_grows(error:
 @pytest.mark.parametrize("error", [SignInError("No."), HostRefusedError("Not there.")])
 async def test_a_refusal_needs_a_person_once_it_was_repeated_and_is_then_seldom_tried(error: JmapsyncError) -> None:
     closed = Closed(error)
-    async with kept(closed) as keeper:
-        assert (keeper.standing, keeper.why) == (Standing.TROUBLE, error.message)
-        await until(lambda: keeper.standing is Standing.SIGN_IN)
+    async with kept(closed) as loop:
+        assert (loop.standing, loop.why) == (Standing.TROUBLE, error.message)
+        await until(lambda: loop.standing is Standing.SIGN_IN)
         assert closed.tries == module.REFUSALS
-        keeper.tick("it is time for the slow look")
+        loop.tick("it is time for the slow look")
         await asyncio.sleep(PAUSE * 2)
         assert closed.tries == module.REFUSALS
-        assert keeper.hints.due is not None
-        assert keeper.hints.due - asyncio.get_running_loop().time() > module.SIGN_IN_PAUSE - 60
+        assert loop.hints.due is not None
+        assert loop.hints.due - asyncio.get_running_loop().time() > module.SIGN_IN_PAUSE - 60
 
 
 async def test_a_refusal_is_tried_again_from_time_to_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SIGN_IN_PAUSE", PAUSE)
     closed = Closed(SignInError("No."))
     turns: list[Standing] = []
-    async with kept(closed, turned=lambda keeper: turns.append(keeper.standing)):
+    async with kept(closed, turned=lambda loop: turns.append(loop.standing)):
         await until(lambda: closed.tries >= module.REFUSALS + 2)
     assert turns[:2] == [Standing.TROUBLE, Standing.SIGN_IN]
     assert turns.count(Standing.SIGN_IN) == 1, "nobody needs to read it twice"
@@ -160,10 +160,10 @@ async def test_a_refusal_is_tried_again_from_time_to_time(monkeypatch: pytest.Mo
 async def test_a_refusal_that_need_not_be_the_server_s_is_tried_again_and_again(error: JmapsyncError) -> None:
     error.remedy = Remedy.LATER
     closed = Closed(error)
-    async with kept(closed) as keeper:
+    async with kept(closed) as loop:
         await until(lambda: closed.tries >= 4)
-        assert (keeper.standing, keeper.why) == (Standing.TROUBLE, error.message)
-        report = await asyncio.wait_for(keeper.request(Options()), 5)
+        assert (loop.standing, loop.why) == (Standing.TROUBLE, error.message)
+        report = await asyncio.wait_for(loop.request(Options()), 5)
         assert report.exit_code == ExitCode.SIGN_IN
 
 
@@ -171,23 +171,23 @@ async def test_a_refusal_within_a_run_counts_by_who_refused(tmp_path: Path) -> N
     account = Resting(tmp_path)
     report = AccountReport("home", error="No.", exit_code=ExitCode.SIGN_IN, remedy=Remedy.LATER)
     account.reports = [report] * 4
-    async with kept(account, Settings(push=False)) as keeper:
-        await until(lambda: keeper.standing is Standing.IN_STEP)
+    async with kept(account, Settings(push=False)) as loop:
+        await until(lambda: loop.standing is Standing.IN_STEP)
         assert len(account.acts) >= 5
         account.reports = [dataclasses.replace(report, remedy=Remedy.HUMAN)] * 2
-        keeper.tick("it is time")
-        await until(lambda: keeper.standing is Standing.SIGN_IN)
+        loop.tick("it is time")
+        await until(lambda: loop.standing is Standing.SIGN_IN)
 
 
 async def test_a_refusal_that_was_followed_by_a_good_run_does_not_count(tmp_path: Path) -> None:
     account = Resting(tmp_path)
     refused = AccountReport("home", error="No.", exit_code=ExitCode.SIGN_IN, remedy=Remedy.HUMAN)
     account.reports = [refused, AccountReport("home"), refused, AccountReport("home")]
-    async with kept(account, Settings(push=False)) as keeper:
-        await until(lambda: keeper.standing is Standing.IN_STEP)
-        keeper.tick("it is time")
+    async with kept(account, Settings(push=False)) as loop:
+        await until(lambda: loop.standing is Standing.IN_STEP)
+        loop.tick("it is time")
         await until(lambda: not account.reports)
-        await until(lambda: keeper.standing is Standing.IN_STEP)
+        await until(lambda: loop.standing is Standing.IN_STEP)
 
 
 async def test_push_that_cannot_even_begin_is_begun_anew_and_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,17 +202,17 @@ async def test_push_that_cannot_even_begin_is_begun_anew_and_stops_nothing(tmp_p
         raise KeyError("accounts") if tries % 2 else SignInError("The endpoint refuses.")
 
     account.account_id = account_id
-    async with kept(account) as keeper:
+    async with kept(account) as loop:
         await until(lambda: tries >= 4)
         runs = account.acts.count("run")
-        report = await asyncio.wait_for(keeper.request(Options()), 5)
+        report = await asyncio.wait_for(loop.request(Options()), 5)
         assert report.exit_code == ExitCode.IN_SYNC
         assert account.acts.count("run") == runs + 1
-        assert keeper.standing is Standing.IN_STEP
-        assert module.PUSH in keeper.faults
-        assert keeper.push is not None
-        assert (keeper.push.mode, keeper.push.connected) == ("poll", False)
-        assert keeper.push.why == keeper.faults[module.PUSH]
+        assert loop.standing is Standing.IN_STEP
+        assert module.PUSH in loop.faults
+        assert loop.push is not None
+        assert (loop.push.mode, loop.push.connected) == ("poll", False)
+        assert loop.push.why == loop.faults[module.PUSH]
 
 
 async def test_a_hook_that_fails_in_an_unforeseen_way_is_called_again_for_the_next_run(
@@ -228,18 +228,18 @@ async def test_a_hook_that_fails_in_an_unforeseen_way_is_called_again_for_the_ne
 
     changed = AccountReport("home", kinds={"mail": KindReport(to_disk=Counts(created=1))})
     account.reports = [changed, changed]
-    async with kept(account, Settings(push=False, settle=0.01), after=after) as keeper:
+    async with kept(account, Settings(push=False, settle=0.01), after=after) as loop:
         await until(lambda: len(calls) == 1)
-        await keeper.request(Options())
+        await loop.request(Options())
         await until(lambda: len(calls) == 2)
-        assert "Argument list too long" in keeper.faults[module.HOOKS]
-        assert keeper.standing is Standing.IN_STEP
+        assert "Argument list too long" in loop.faults[module.HOOKS]
+        assert loop.standing is Standing.IN_STEP
 
 
 async def test_somebody_who_asks_has_it_tried_once_and_is_told() -> None:
     closed = Closed(SignInError("No."))
-    async with kept(closed) as keeper:
-        report = await asyncio.wait_for(keeper.request(Options()), 5)
+    async with kept(closed) as loop:
+        report = await asyncio.wait_for(loop.request(Options()), 5)
         assert (report.exit_code, report.error, closed.tries) == (ExitCode.SIGN_IN, "No.", 2)
         await asyncio.sleep(PAUSE)
         assert closed.tries == 2
@@ -248,11 +248,11 @@ async def test_somebody_who_asks_has_it_tried_once_and_is_told() -> None:
 async def test_an_account_that_rests_gives_its_memory_back_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REST", 0.05)
     account = Resting(tmp_path)
-    async with kept(account, Settings(push=False)) as keeper:
+    async with kept(account, Settings(push=False)) as loop:
         await asyncio.sleep(0.3)
         assert account.acts == ["run", "rest"]
-        keeper.tick("it is time")
-        keeper.tick("it is time")
+        loop.tick("it is time")
+        loop.tick("it is time")
         await asyncio.sleep(0.3)
         assert account.acts == ["run", "rest", "run", "rest"]
 
@@ -267,13 +267,13 @@ async def test_what_somebody_wants_done_is_done_before_the_next_look_and_fails_a
     async def bad(opened: Resting) -> str:
         raise BusyError("Not now.")
 
-    async with kept(resting, Settings(push=False)) as keeper:
-        failing, done = keeper.lend(bad), keeper.lend(good)
+    async with kept(resting, Settings(push=False)) as loop:
+        failing, done = loop.lend(bad), loop.lend(good)
         assert await asyncio.wait_for(done, 5) == "done"
         with pytest.raises(BusyError):
             await failing
-        await keeper.request(Options())
-        assert keeper.standing is Standing.IN_STEP
+        await loop.request(Options())
+        assert loop.standing is Standing.IN_STEP
         assert resting.acts[:3] == ["run", "errand", "run"]
 
 
@@ -281,9 +281,9 @@ async def test_what_somebody_wants_done_with_an_account_that_cannot_be_opened_sa
     async def act(_: object) -> None:
         raise AssertionError
 
-    async with kept(Closed(SignInError("No."))) as keeper:
+    async with kept(Closed(SignInError("No."))) as loop:
         with pytest.raises(SignInError, match="No"):
-            await asyncio.wait_for(keeper.lend(act), 5)
-    async with kept(Closed(LocalError("The disk refuses."))) as keeper:
+            await asyncio.wait_for(loop.lend(act), 5)
+    async with kept(Closed(LocalError("The disk refuses."))) as loop:
         with pytest.raises(JmapsyncError, match="The disk refuses"):
-            await asyncio.wait_for(keeper.lend(act), 5)
+            await asyncio.wait_for(loop.lend(act), 5)

@@ -140,7 +140,7 @@ class Case:
         app = App(load(self.config))
         asked: dict[str, Callable[[], str]] = {
             "status": lambda: " ".join(one.error for one in asyncio.run(app.status())),
-            "conflicts": lambda: str([shelf.list() for shelf in app.shelves()]),
+            "conflicts": lambda: str([copies.list() for copies in app.conflict_copies()]),
             "check": lambda: " ".join(problem for one in asyncio.run(app.check()) for problem in one.problems),
             "verify": lambda: " ".join(report.error for report, _ in asyncio.run(app.verify()).values()),
             "dry": lambda: _text_of(asyncio.run(app.sync(dry_run=True)).accounts["home"]),

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.storage.ledgers import close_ledgers
 from tests.storage.room import Room
 
 if TYPE_CHECKING:
@@ -11,11 +12,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.fixture(autouse=True)
+def _ledgers_are_closed() -> Iterator[None]:
+    yield
+    close_ledgers()
+
+
 @pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    found = Room(tmp_path)
-    yield found
-    found.ledger.close()
+def room(tmp_path: Path) -> Room:
+    return Room(tmp_path)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from jmapsync.formats.names import EVERYTHING
 from jmapsync.kinds import MAIL
-from jmapsync.ledger import Ledger, Place, Record
+from jmapsync.ledger import Place, Record
 from jmapsync.planner import Side
 from jmapsync.planner.model import Order, Verb, Version
 from jmapsync.storage.maildir.side import MaildirSide
@@ -19,6 +19,7 @@ from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
 from jmapsync.sync.ingest import Absorber
 from jmapsync.sync.mailbox_filter import Scope
 from jmapsync.sync.quarantine import Holding
+from tests.storage.ledgers import open_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +33,7 @@ class Room:
 
     def __init__(self, base: Path, **options: Any) -> None:  # noqa: ANN401 - the side's own
         self.root = base / "mail"
-        self.ledger = Ledger.open(base / "ledger.sqlite")
+        self.ledger = open_ledger(base / "ledger.sqlite")
         self.side = MaildirSide(self.root, base / "spool", **options)
         self.side.open(self.ledger, "a1")
         self._numbers = itertools.count(1)

@@ -7,15 +7,12 @@ import pytest
 from tests.storage.vdir.room import Room
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    found = Room(tmp_path)
-    yield found
-    found.ledger.close()
+def room(tmp_path: Path) -> Room:
+    return Room(tmp_path)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from jmapsync.formats.names import EVERYTHING
 from jmapsync.kinds import CALENDARS
-from jmapsync.ledger import Ledger, Place, Record
+from jmapsync.ledger import Place, Record
 from jmapsync.planner import Side
 from jmapsync.planner.model import NO_TAGS, NOTHING, Order, Verb, Version
 from jmapsync.storage.port import Body, Folder, Job, Observation, Outcome, Receipt
@@ -21,6 +21,7 @@ from jmapsync.storage.vdir.side import VdirSide
 from jmapsync.sync.ingest import Absorber
 from jmapsync.sync.mailbox_filter import Scope
 from jmapsync.sync.quarantine import Holding
+from tests.storage.ledgers import open_ledger
 from tests.storage.vdir.tiny import Tiny
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Room:
         self.path = base / "ledger.sqlite"
         self.codec = codec or Tiny()
         self._options = options
-        self.ledger = Ledger.open(self.path)
+        self.ledger = open_ledger(self.path)
         self.numbers = itertools.count(1)
         self.enter()
 
@@ -62,7 +63,7 @@ class Room:
         self.ledger.close()
         for file in self.path.parent.glob(f"{self.path.name}*"):
             file.unlink()
-        self.ledger = Ledger.open(self.path)
+        self.ledger = open_ledger(self.path)
         self.enter()
 
     def _adopt(self, key: int, path: str, ref: str) -> None:

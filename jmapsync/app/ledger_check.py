@@ -1,4 +1,4 @@
-"""Name a damaged ledger as what it is, whatever a command stumbled over in it."""
+"""Check the ledger after an unexpected exception, so that a corrupt ledger is reported as such."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from jmapsync.errors import LedgerError
 
 
-def damage_of(state_dir: Path) -> LedgerError | None:
-    """Return what is wrong with an account's ledger; None where all of it can be read."""
+def ledger_error(state_dir: Path) -> LedgerError | None:
+    """Return what is wrong with an account's ledger; None if all of it can be read."""
     why = find_damage(state_dir / LEDGER)
     return damaged(state_dir / LEDGER, why) if why else None
 
 
 @contextmanager
-def naming_damage(state_dir: Path) -> Iterator[None]:
-    """Raise LedgerError for what nobody expected, where the account's ledger is damaged: a row that lies leads anywhere."""
+def checking_ledger(state_dir: Path) -> Iterator[None]:
+    """Raise LedgerError instead of an unexpected exception if the ledger is corrupt: a wrong row may cause any."""
     try:
         yield
     except JmapsyncError:
         raise
     except Exception as error:
-        if (damage := damage_of(state_dir)) is not None:
-            raise damage from error
+        if (found := ledger_error(state_dir)) is not None:
+            raise found from error
         raise
