@@ -97,6 +97,24 @@ class Freedoms:
     more_capabilities: bool = False
     """Capabilities of other specifications, in the session and in accounts."""
 
+    # Push (RFC 8620, 7: a server may merge changes, and nothing promises that an event arrives)
+    push_ids: bool = True
+    """Whether events have ids, which a client may name when it comes back."""
+    push_resumes: bool = True
+    """Whether `Last-Event-ID` brings what was missed (James: not)."""
+    push_begins: Literal["changes", "states"] = "changes"
+    """What comes first: nothing before a change, or all present states (Fastmail)."""
+    push_types: Literal["changed", "all", "more"] = "changed"
+    """Which types a StateChange names: those that changed, every type, or further ones that no client knows too."""
+    push_gathers: float = 0.0
+    """Seconds in which changes are gathered into one event."""
+    push_late: float = 0.0
+    """Seconds by which an event is older than its arrival."""
+    push_repeats: bool = False
+    """Each event comes twice."""
+    push_loses: float = 0.0
+    """How often an event does not arrive."""
+
     # Trouble that a correct server has (RFC 8620, 3.6)
     unavailable: float = 0.0
     """How often a method answers `serverUnavailable`."""

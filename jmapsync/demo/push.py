@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from jmapsync.demo.freedoms import NONE
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
@@ -83,10 +85,28 @@ async def stream_events(
                     interval = ping * (1000 if faults.pings_in_milliseconds.shows(("events",)) else 1)
                     yield b'event: ping\r\ndata: {"interval":%g}\r\n\r\n' % interval
                 continue
-            data = msgspec.json.encode({"@type": "StateChange", "changed": changed})
-            yield b"event: state\r\nid: %b\r\ndata: %b\r\n\r\n" % (state_id(service).encode(), data)
+            async for event in _state_events(service, changed):
+                yield event
             if close_after:
                 return
+
+
+async def _state_events(service: Service, changed: States) -> AsyncIterator[bytes]:
+    """Yield the event of a change in the server's form: once, twice, late, or not at all."""
+    shape = service.shape
+    freedoms = NONE if shape is None else shape.freedoms
+    if shape is not None and shape.loses_event():
+        return
+    if freedoms.push_types != "changed":
+        present = _states(service, service.types)
+        more = {"Thread": "t1", "example.com:Thing": "0"} if freedoms.push_types == "more" else {}
+        changed = {account_id: {**present.get(account_id, {}), **more, **states} for account_id, states in changed.items()}
+    line = f"id: {state_id(service)}\r\n" if freedoms.push_ids else ""
+    if freedoms.push_late:
+        await asyncio.sleep(freedoms.push_late)
+    data = msgspec.json.encode({"@type": "StateChange", "changed": changed})
+    for _ in range(1 + freedoms.push_repeats):
+        yield b"event: state\r\n%bdata: %b\r\n\r\n" % (line.encode(), data)
 
 
 def known_states(service: Service, *, types: frozenset[str], last_id: str) -> States:
@@ -95,7 +115,11 @@ def known_states(service: Service, *, types: frozenset[str], last_id: str) -> St
     One that names the id of its last event knows nothing if that is not the latest one; another hears only of changes after
     it came. `types` empty means all of them.
     """
-    return {} if last_id and last_id != state_id(service) else _states(service, _chosen(service, types))
+    freedoms = NONE if service.shape is None else service.shape.freedoms
+    if freedoms.push_begins == "states":
+        return {}
+    missed = last_id and freedoms.push_resumes and last_id != state_id(service)
+    return {} if missed else _states(service, _chosen(service, types))
 
 
 async def watch_states(
@@ -122,10 +146,15 @@ async def watch_states(
                 yield changed
             wait = min(every or math.inf, left)
             try:
-                await asyncio.wait_for(waker.wait(), None if wait == math.inf else wait)
+                # Up to Python 3.11 `wait_for` loses a cancellation that comes with the end of the wait.
+                async with asyncio.timeout(None if wait == math.inf else wait):
+                    await waker.wait()
             except TimeoutError:
                 if wait < left:
                     yield None
+            else:
+                if service.shape is not None and service.shape.freedoms.push_gathers:
+                    await asyncio.sleep(service.shape.freedoms.push_gathers)
             waker.clear()
     finally:
         broadcast.drop(waker)

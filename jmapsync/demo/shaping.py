@@ -70,6 +70,10 @@ class Shape:
         """Decide whether the session changes now."""
         return self._happens(self.freedoms.session_turns)
 
+    def loses_event(self) -> bool:
+        """Decide whether an event of push does not arrive."""
+        return self._happens(self.freedoms.push_loses)
+
     def check_creation(self) -> None:
         """Raise SetError where the server takes no further object for now."""
         if self._happens(self.freedoms.refused_objects):

@@ -23,7 +23,7 @@ _LIMITS: dict[str, tuple[int | None, ...]] = {
 }
 """What a limit may become, in the middle of a client's work."""
 _SPARE = 20
-"""Collections that may yet be made."""
+"""Collections or mailboxes that may yet be made."""
 _OPTIONAL = (BLOB, CYRUS_BLOB, SUBMISSION)
 """Capabilities that a server may withdraw, and mail goes on."""
 
@@ -37,7 +37,7 @@ def turn_session(service: Service, chance: random.Random) -> None:
         name = chance.choice(list(_LIMITS))
         value = chance.choice(_LIMITS[name])
         if name == "max_objects_in_get" and value is not None:
-            value = max(value, _most_collections(service))
+            value = max(value, _most_listed(service))
         setattr(service.limits, name, value)
     elif what == "urls":
         service.moves += 1
@@ -50,10 +50,16 @@ def turn_session(service: Service, chance: random.Random) -> None:
         service.withdrawn.update(_OPTIONAL)
 
 
-def _most_collections(service: Service) -> int:
-    """Return how many address books or calendars in use an account has: as they have no query, one `/get` has to give them all."""
-    stores = [store for account in service.accounts.values() for store in (account.contacts, account.calendars)]
-    return max((len(store.collections) + _SPARE for store in stores if store.items), default=0)
+def _most_listed(service: Service) -> int:
+    """Return how many objects one `/get` has to give because the type has no query that lists them.
+
+    That are address books and calendars, and the mailboxes of James.
+    """
+    accounts = service.accounts.values()
+    counts = [len(store.collections) for each in accounts for store in (each.contacts, each.calendars) if store.items]
+    if service.dialect.query_rules == "james":
+        counts += [len(each.mailboxes) for each in accounts]
+    return max(counts, default=-_SPARE) + _SPARE
 
 
 def check_url(service: Service, request: Request) -> None:

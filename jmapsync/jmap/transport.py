@@ -310,7 +310,7 @@ class Transport:
 
         An answer without end would otherwise share its connection with requests (HTTP/2), and its death with them.
         """
-        return Transport(user_agent=self.user_agent, certificates=self._certificates, bounds=self.bounds)
+        return Transport(user_agent=self.user_agent, inner=self._inner, certificates=self._certificates, bounds=self.bounds)
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from jmapsync.demo.freedoms import Freedoms
 from tests.contract.peer import Peer, message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.live.jmapraw import Json
 
@@ -161,3 +162,71 @@ def test_the_sequence_of_an_event_may_grow_with_each_update() -> None:
         [event] = peer.one("CalendarEvent/get", {"ids": None})["list"]
         answer = peer.one("CalendarEvent/set", {"update": {event["id"]: {"title": "t"}}})
         assert answer["updated"][event["id"]]["sequence"] == event.get("sequence", 0) + 1
+
+
+def _events(peer: Peer, count: int, act: Callable[[], object], ping: str = "0", **headers: str) -> list[list[str]]:
+    """Open the event stream, do something, and return the lines of so many events."""
+    url = _session(peer)["eventSourceUrl"].replace("{types}", "*").replace("{closeafter}", "no").replace("{ping}", ping)
+    found: list[list[str]] = []
+    event: list[str] = []
+    with peer.http.stream("GET", url, headers=headers) as answer:
+        lines = answer.iter_lines()
+        assert next(lines) == ": connected"
+        act()
+        for line in lines:
+            if line:
+                event.append(line)
+                continue
+            found += [event] if event else []
+            event = []
+            if len(found) == count:
+                return found
+    return found
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def test_events_name_more_types_come_twice_and_have_no_ids() -> None:
+    with peer_of(push_types="more", push_repeats=True, push_ids=False) as (server, peer):
+        one, other = _events(peer, 2, lambda: server.account.deliver(message()))
+        assert one == other
+        assert not any(line.startswith("id:") for line in one)
+        [data] = [line for line in one if line.startswith("data: ")]
+        assert {"Email", "Thread", "example.com:Thing"} <= json.loads(data[6:])["changed"][peer.account].keys()
+
+
+def test_a_stream_may_begin_with_all_states() -> None:
+    with peer_of(push_begins="states", push_types="all") as (_, peer):
+        [event] = _events(peer, 1, _nothing)
+        assert peer.state() in event[-1]
+
+
+@pytest.mark.parametrize("resumes", [True, False])
+def test_what_a_client_missed_is_told_again_or_not(*, resumes: bool) -> None:
+    with peer_of(push_resumes=resumes) as (server, peer):
+        [first] = _events(peer, 1, lambda: server.account.deliver(message()))
+        [last_id] = [line[4:] for line in first if line.startswith("id: ")]
+        server.account.deliver(message())
+        missed = peer.state()
+        act = _nothing if resumes else lambda: server.account.deliver(message())
+        [event] = _events(peer, 1, act, **{"Last-Event-ID": last_id})
+        assert (missed in event[-1]) is resumes
+
+
+def test_changes_are_gathered_into_one_event_or_come_late() -> None:
+    with peer_of(push_gathers=0.05) as (server, peer):
+        [event] = _events(peer, 1, lambda: [server.account.deliver(message()) for _ in range(3)])
+        assert peer.state() in event[-1]
+    with peer_of(push_late=0.05) as (server, peer):
+        [event] = _events(peer, 1, lambda: server.account.deliver(message()))
+        assert peer.state() in event[-1]
+
+
+def test_an_event_may_be_lost() -> None:
+    with peer_of(push_loses=1.0) as (server, peer):
+        before = peer.state()
+        [event] = _events(peer, 1, lambda: server.account.deliver(message()), ping="0.05")
+        assert event[0] == "event: ping"
+        assert peer.state() != before

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import selectors
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
+from unittest import mock
 
 import httpx
 from starlette.requests import Request
@@ -16,12 +18,13 @@ from tests.sim.virtual import StuckError
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping
 
     from starlette.applications import Starlette
     from starlette.types import Message
 
 Result = TypeVar("Result")
+_MONOTONIC = time.monotonic
 _COLLECT_AFTER = 200_000
 """Allocations after which garbage is collected while worlds are played; Python's own 700 cost a tenth of the time."""
 
@@ -74,8 +77,14 @@ class InstantLoop(asyncio.SelectorEventLoop):
 def run_at_once(main: Coroutine[Any, Any, Result]) -> Result:
     """Run a coroutine as `asyncio.run` does, without a wait. What a process leaves that died is not complained about."""
     with asyncio.Runner(loop_factory=InstantLoop) as runner:
-        runner.get_loop().set_exception_handler(lambda *_: None)
-        return runner.run(main)
+        loop = runner.get_loop()
+        loop.set_exception_handler(lambda *_: None)
+
+        def monotonic() -> float:
+            return _MONOTONIC() + loop.time()
+
+        with mock.patch("time.monotonic", monotonic):  # or a pause that is over would seem to last
+            return runner.run(main)
 
 
 @contextmanager
@@ -135,8 +144,11 @@ class DirectTransport(httpx.AsyncBaseTransport):
 class _Pieces(httpx.AsyncByteStream):
     """A body that comes in the pieces in which the application gives it."""
 
-    def __init__(self, pieces: AsyncIterable[bytes]) -> None:
+    def __init__(self, pieces: AsyncGenerator[bytes, None]) -> None:
         self._pieces = pieces
+
+    async def aclose(self) -> None:
+        await self._pieces.aclose()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for piece in self._pieces:

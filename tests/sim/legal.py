@@ -154,6 +154,19 @@ ITEM_RIGHTS: dict[str, tuple[Any, ...]] = {
 }
 """What the default address book's or calendar's `myRights` may deny (RFC 9610, 2; draft-ietf-jmap-calendars, 4.1)."""
 
+PUSH: dict[str, tuple[Any, ...]] = {
+    "event_source": (True, True, True, False),
+    "push_ids": (True, False),
+    "push_resumes": (True, False),
+    "push_begins": ("changes", "states"),
+    "push_types": ("changed", "all", "more"),
+    "push_gathers": (0.0, 5.0),
+    "push_late": (0.0, 20.0),
+    "push_repeats": (False, True),
+    "push_loses": (0.0, 0.0, 0.3),
+}
+"""How the server tells of changes, a point of a `Dialect` among it."""
+
 ACCOUNTS: dict[str, tuple[Any, ...]] = {"account": ("shared", "beside others", "read only")}
 """Whose account it is (RFC 8620, 1.6.2 and 2): another user's, one's own while there are others, one that may not be written."""
 
@@ -171,7 +184,10 @@ OFTEN_EACH_REFUSAL = 0.3
 MILDER = 0.5
 """The share of worlds in which a server that refuses much (James) refuses less."""
 
-CATALOGUE = {**LIMITS, **DIALECT, **FREEDOMS, **OTHERS, **ACCOUNTS, **REFUSALS, **OBJECTS, **RIGHTS, **ITEM_RIGHTS}
+CATALOGUE = {
+    **{**LIMITS, **DIALECT, **FREEDOMS, **OTHERS, **PUSH, **ACCOUNTS, **REFUSALS},
+    **{**OBJECTS, **RIGHTS, **ITEM_RIGHTS},
+}
 PROFILES = tuple(DIALECTS)
 OBJECT_PROFILES = tuple(name for name, one in DIALECTS.items() if one.calendars or one.contacts)
 
@@ -240,7 +256,8 @@ def draw(seed: int, profile: str = "", *, objects: bool = False) -> LegalServer:
         tables.append(RIGHTS)
     chosen = {key: chance.choice(values) for table in tables for key, values in table.items() if chance.random() < share}
     other = random.Random(f"others {seed}")
-    chosen |= {key: other.choice(values) for key, values in OTHERS.items() if other.random() < share}
+    further = OTHERS if objects else {**OTHERS, **PUSH}
+    chosen |= {key: other.choice(values) for key, values in further.items() if other.random() < share}
     if other.random() < OFTEN_ACCOUNTS:
         chosen |= {key: other.choice(values) for key, values in ACCOUNTS.items()}
     if not objects and other.random() < OFTEN_REFUSALS:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from tests.sim.chance import Player, word_in
 from tests.sim.folders import Householder
 from tests.sim.legal import LIMITS
+from tests.sim.listening import Ear
 from tests.sim.posting import Posting
+from tests.sim.verdict import assert_true
 from tests.sim.world import local_letter, writes
 
 if TYPE_CHECKING:
@@ -26,8 +28,9 @@ MAIL = (
 AMID = tuple(name for name in MAIL if name != "send")
 """What somebody may do in the middle of a run; to send is to run another process."""
 FOLDERS = ("make", "rename", "remove", "make_there", "rename_there", "remove_there")
+THERE = ("flag_there", "move_there", "destroy_there", "deliver")
 SWAPS = ("swap", "swap_there")
-SELDOM = ("forget", "limit", "restore", "full", "slip")
+SELDOM = ("forget", "limit", "restore", "full", "slip", "listen")
 """What happens now and then between other acts."""
 MOVING_LIMITS = (
     "max_objects_in_get",
@@ -155,6 +158,23 @@ class LegalPlayer(Householder):
         """Run, and let somebody act in the middle of it."""
         step, name, seed = self._chance.randint(1, LATEST_SLIP), self._chance.choice(AMID), self._chance.randrange(1 << 30)
         self.world.die(0, slips={step: lambda: self.play((name, seed))})
+
+    def listen(self) -> None:
+        """Run, and run again when push tells of what others do on the server; nothing is listed on the disk then."""
+        first = self.world.sync()
+        mode = Ear(self.world).hear(self._act_there)
+        if mode == "poll":
+            return
+        report = self.world.sync_on_hint()
+        if first.exit_code == 0 and not (first.problems or first.withheld):
+            assert_true(self.world, report)
+
+    def _act_there(self) -> bool:
+        """Do a few things on the server; tell whether any of them changed it."""
+        before = self.world.account.version
+        for _ in range(self._chance.choice((1, 1, 3))):
+            getattr(self, self._chance.choice(THERE))()
+        return self.world.account.version != before
 
     def restore(self) -> None:
         """Destroy messages as another client does, and put back those that the disk still has: once."""

@@ -179,6 +179,10 @@ class World:
         """Run once, in this thread alone, so that the same world takes the same steps. Raises DiedError."""
         return self._do(lambda mirror: mirror.sync(**options), fate)
 
+    def sync_on_hint(self) -> KindReport:
+        """Run as the daemon does when only the server gave a hint: no folder of the disk is listed."""
+        return self._do(lambda mirror: mirror.run(folders=frozenset()).kinds["mail"])
+
     def restore(self) -> Restored:
         """Put back what the server lacks and the disk has."""
         return self._do(Mirror.restore)
