@@ -185,8 +185,16 @@ MILDER = 0.5
 """The share of worlds in which a server that refuses much (James) refuses less."""
 
 CATALOGUE = {
-    **{**LIMITS, **DIALECT, **FREEDOMS, **OTHERS, **PUSH, **ACCOUNTS, **REFUSALS},
-    **{**OBJECTS, **RIGHTS, **ITEM_RIGHTS},
+    **LIMITS,
+    **DIALECT,
+    **FREEDOMS,
+    **OTHERS,
+    **PUSH,
+    **ACCOUNTS,
+    **REFUSALS,
+    **OBJECTS,
+    **RIGHTS,
+    **ITEM_RIGHTS,
 }
 PROFILES = tuple(DIALECTS)
 OBJECT_PROFILES = tuple(name for name, one in DIALECTS.items() if one.calendars or one.contacts)
