@@ -212,18 +212,19 @@ class Service:
 
     def _do(self, job: Coroutine[Any, Any, None]) -> None:
         """Run a job in the background, and log its failure."""
-
-        async def do() -> None:
-            try:
-                await job
-            except JmapsyncError as error:
-                _log.warning("%s", error)
-            except Exception as error:  # noqa: BLE001  # a background job must not end the accounts, nor fail without a log entry
-                self._on_fault(error)
-
-        task = asyncio.create_task(do())
+        # The job itself is the task: one that is cancelled before it begins closes it, and would not close what it awaits.
+        task = asyncio.create_task(job)
         self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        task.add_done_callback(self._finish)
+
+    def _finish(self, task: asyncio.Task[None]) -> None:
+        """Log the failure of a job: it must not end the accounts, nor be silent."""
+        self._background.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, JmapsyncError):
+            _log.warning("%s", error)
+        elif isinstance(error, Exception):
+            self._on_fault(error)
 
     def _on_fault(self, error: Exception) -> None:
         """Report a bug outside of any account, and add it to the status of each."""
