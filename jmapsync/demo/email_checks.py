@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def checked_keywords(context: Context, keywords: Iterable[str], present: frozenset[str] = frozenset()) -> frozenset[str]:
-    """Return keywords in lower case; raise SetError for one that is none or, unless it is `present`, refused, or for too many."""
+    """Return keywords in lower case; raise SetError for an invalid one, one that is refused (unless `present`), or too many."""
     keywords = list(keywords)
     if wrong := [keyword for keyword in keywords if not is_keyword(keyword)]:
         raise invalid_properties(*(f"keywords/{keyword}" for keyword in wrong))

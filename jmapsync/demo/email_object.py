@@ -57,7 +57,7 @@ def checked_names(arguments: BodyArguments, own: Collection[str], defaults: Coll
 
 
 def _is_header(name: str) -> bool:
-    """Tell whether a property is that of a header field in a form that it has."""
+    """Return whether a property names a header field in a form that it has."""
     if not name.startswith("header:"):
         return False
     try:
@@ -68,7 +68,7 @@ def _is_header(name: str) -> bool:
 
 
 def read_content_properties(account: Account, data: bytes, names: list[str], arguments: BodyArguments) -> JsonObject:
-    """Return the properties of a message that its bytes tell; the contents of its parts can be downloaded from then on."""
+    """Return the properties that are read from a message's bytes; its parts can be downloaded from then on."""
     fields = split_fields(split_message(data)[0])
     body = read_message(data) if any(name in _OF_BODY or name == "bodyStructure" for name in names) else None
     record: JsonObject = {}
@@ -119,8 +119,8 @@ def parse_emails(context: Context, arguments: ParseArguments) -> JsonObject:
             unsound.append(blob_id)
             continue
         metadata = {**dict.fromkeys(_IN_PARSE), "blobId": blob_id, "size": len(data)}
-        told = read_content_properties(account, data, [name for name in names if name not in _IN_PARSE], arguments)
-        parsed[blob_id] = {name: metadata[name] if name in metadata else told[name] for name in names}
+        read = read_content_properties(account, data, [name for name in names if name not in _IN_PARSE], arguments)
+        parsed[blob_id] = {name: metadata[name] if name in metadata else read[name] for name in names}
     return {
         "accountId": account.id,
         "parsed": parsed or None,

@@ -44,7 +44,7 @@ def query_emails(context: Context, arguments: EmailQueryArguments) -> JsonObject
 
 
 def change_email_query(context: Context, arguments: EmailQueryChangesArguments) -> JsonObject:
-    """Answer `Email/queryChanges`; of collapsed threads nothing can be said."""
+    """Answer `Email/queryChanges`; for collapsed threads they cannot be calculated."""
     account = context.account(arguments.account_id)
     if arguments.collapse_threads:
         raise MethodError("cannotCalculateChanges")

@@ -79,7 +79,7 @@ def change_mail_identities(context: Context, arguments: ChangesArguments) -> Jso
 
 
 def set_mail_identities(context: Context, arguments: SetArguments) -> JsonObject:
-    """Answer `Identity/set`; a new one needs an address of the user's, which here are those of the identities there are."""
+    """Answer `Identity/set`; a new identity needs the address of an existing one."""
     account = context.writable_account(arguments.account_id)
     with account.transaction():
         run = _IdentityRun(context, account, arguments, "Identity")
@@ -155,7 +155,7 @@ def get_vacation(context: Context, arguments: GetArguments) -> JsonObject:
 
 
 def set_vacation(context: Context, arguments: SetArguments) -> JsonObject:
-    """Answer `VacationResponse/set`: there is one, which is neither made nor destroyed."""
+    """Answer `VacationResponse/set`: the only one can be neither created nor destroyed."""
     account = context.writable_account(arguments.account_id)
     with account.transaction():
         run = SetRun(context, account, arguments, "VacationResponse")

@@ -102,7 +102,7 @@ def change_mailboxes(context: Context, arguments: ChangesArguments) -> JsonObjec
 
 
 def query_mailboxes(context: Context, arguments: MailboxQueryArguments) -> JsonObject:
-    """Answer `Mailbox/query`; of a listing as a tree no changes can be told."""
+    """Answer `Mailbox/query`; for a listing as a tree changes cannot be calculated."""
     account = context.account(arguments.account_id)
     if account.dialect.query_rules == "james" and "role" not in (arguments.filter or {}):
         raise MethodError("invalidArguments", '{"errors":[{"path":"obj.filter.role","messages":["error.path.missing"]}]}')

@@ -27,7 +27,7 @@ class QueryChangesArguments(Arguments):
 
 
 def run_query_changes(context: Context, arguments: QueryChangesArguments, listing: Sequence[str], type_name: str) -> JsonObject:
-    """Return what became of a listing; every object that changed counts as removed, and as added where it is in it now."""
+    """Return how a listing changed; every changed object is listed as removed, and as added if it is in the listing now."""
     account = context.account(arguments.account_id)
     page = changes_since(account, arguments.since_query_state, type_name)
     touched = {*page.created, *page.updated}

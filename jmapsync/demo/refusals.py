@@ -1,6 +1,6 @@
-"""List what real servers refuse beyond what the RFCs say, as values that the embedded server follows.
+"""Declare what real servers refuse beyond the RFCs, as values that the embedded server follows.
 
-The defaults refuse what the RFCs say and nothing more. A value that no profile has was reported of servers that cannot be had.
+The defaults refuse what the RFCs say and nothing more. Values that no profile has are permitted by the RFCs.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Refusals:
     name_error: Literal["invalidProperties", "invalidArguments", "serverFail", "forbidden"] = "invalidProperties"
     """How a wrong name is refused (James: invalidArguments; Cyrus: serverFail)."""
     longest_path: int | None = None
-    """The most characters of a mailbox's names and those of the ones it is in, joined; told nowhere (James: 200)."""
+    """The most characters of a mailbox's names and those of the ones it is in, joined; not in the session (James: 200)."""
     inbox_in_any_case: bool = False
     """At the top, no name is `inbox` in whatever case, as in IMAP (Cyrus, Stalwart, James)."""
     taken_name: Literal["alreadyExists", "invalidProperties", "invalidArguments"] = "alreadyExists"
@@ -112,7 +112,7 @@ class Refusals:
             raise SetError("tooLarge", f"A message has at most {self.largest_email} octets.")
 
     def check_header(self, header: bytes, *, is_all: bool) -> None:
-        """Raise SetError for a header with a line that is none; `is_all`: no body follows, so that its end is the message's."""
+        """Raise SetError for a header with an invalid line; `is_all`: the message has no body."""
         lines = header.removesuffix(b"\r\n").split(b"\r\n") if header else []
         if lines and lines[0].startswith(b"From "):
             del lines[0]

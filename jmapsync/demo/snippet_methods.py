@@ -1,4 +1,4 @@
-"""Answer `SearchSnippet/get`: where a message has the words that were searched for (RFC 8621, section 5)."""
+"""Answer `SearchSnippet/get`: mark the words that were searched for (RFC 8621, section 5)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _words(condition: JsonObject, names: set[str]) -> list[str]:
 
 
 def _marked(text: str, words: list[str]) -> str | None:
-    """Return the part of a text around the first of the words, each of them marked; None where there is none."""
+    """Return the part of a text around the first of the words, each of them marked; None without any."""
     pattern = re.compile("|".join(re.escape(word) for word in words if word) or r"(?!)", re.IGNORECASE)
     match = pattern.search(text)
     if match is None:

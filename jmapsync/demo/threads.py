@@ -43,7 +43,7 @@ class Threads:
         return thread
 
     def remove(self, email_id: str, thread: str) -> bool:
-        """Take a message out and tell whether the thread ends with it."""
+        """Remove a message and return whether the thread ends with it."""
         members = self._members[thread]
         members.remove(email_id)
         if members:

@@ -98,8 +98,8 @@ def test_mailboxes_at_the_top_and_mailboxes_too_deep() -> None:
     with peer_of(top_level=False) as (server, peer):
         server.limits.max_mailbox_depth = 2
         with Peer(server.url, "demo", "demo", "rfc") as fresh:
-            told = fresh.session["accounts"][fresh.account]["accountCapabilities"]["urn:ietf:params:jmap:mail"]
-        assert (told["mayCreateTopLevelMailbox"], told["maxMailboxDepth"]) == (False, 2)
+            details = fresh.session["accounts"][fresh.account]["accountCapabilities"]["urn:ietf:params:jmap:mail"]
+        assert (details["mayCreateTopLevelMailbox"], details["maxMailboxDepth"]) == (False, 2)
         assert made(peer, name="x")["type"] == "forbidden"
         inside = peer.create_mailbox("x", parentId=peer.mailbox_id("archive"))
         assert made(peer, name="y", parentId=inside)["properties"] == ["parentId"]
@@ -141,7 +141,7 @@ def test_messages_without_a_header() -> None:
         peer.deliver(b"Subject: x\r\n\r\n")
 
 
-def test_messages_that_are_larger_than_is_told_anywhere() -> None:
+def test_messages_that_are_larger_than_is_details_anywhere() -> None:
     with peer_of(largest_email=100) as (_, peer):
         assert peer.refusal(b"Subject: x\r\n\r\n" + b"y" * 100)["type"] == "tooLarge"
         peer.deliver(b"Subject: x\r\n\r\nsmall")
@@ -212,6 +212,6 @@ def test_cyrus_refuses_unsound_header_lines_and_empty_uploads() -> None:
             peer.deliver(b"\xff: x\r\n\r\nbody\r\n")
             with pytest.raises(JmapError, match="500"):
                 peer.upload(b"")
-            told = peer.session["accounts"][peer.account]["accountCapabilities"]["urn:ietf:params:jmap:mail"]
-            assert ("maxSizeMailboxName" in told, "id" in told["emailsListSortOptions"]) == (False, True)
+            details = peer.session["accounts"][peer.account]["accountCapabilities"]["urn:ietf:params:jmap:mail"]
+            assert ("maxSizeMailboxName" in details, "id" in details["emailsListSortOptions"]) == (False, True)
             peer.one("Email/query", {"sort": [{"property": "id"}]})

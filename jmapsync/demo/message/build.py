@@ -55,7 +55,7 @@ def build_message(wish: JsonObject, blob: Callable[[str], bytes | None]) -> byte
 
 
 def _is_value(value: object) -> bool:
-    """Tell whether an EmailBodyValue can be written."""
+    """Return whether an EmailBodyValue can be written."""
     if not isinstance(value, dict) or not isinstance(value.get("value"), str):
         return False
     marks = value.keys() - {"value"}
@@ -87,7 +87,7 @@ def _structure(wish: JsonObject) -> JsonObject:
 
 
 def _read_fields(values: JsonObject, names: set[str], place: str) -> dict[str, list[tuple[str, str]]]:
-    """Return header fields by their names in lower case; raise SetError for what is none, or is given twice."""
+    """Return header fields by their names in lower case; raise SetError for an invalid or repeated one."""
     fields: dict[str, list[tuple[str, str]]] = {}
     for name in values:
         if name not in names:

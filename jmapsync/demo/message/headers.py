@@ -75,12 +75,12 @@ def as_groups(raw: str) -> list[JsonObject]:
 
 
 def as_message_ids(raw: str) -> list[str] | None:
-    """Return the message ids of a value without their angle brackets; None where there are none."""
+    """Return the message ids of a value without their angle brackets; None without any."""
     return _MESSAGE_ID.findall(raw) or [part.strip("<>") for part in raw.split()] or None
 
 
 def as_date(raw: str) -> str | None:
-    """Return the date of a value; None for one that is none."""
+    """Return the date of a value; None if it is not a date."""
     try:
         moment = email.utils.parsedate_to_datetime(_FOLD.sub("", raw).strip())
     except ValueError:
@@ -90,7 +90,7 @@ def as_date(raw: str) -> str | None:
 
 
 def as_urls(raw: str) -> list[str] | None:
-    """Return the URLs in angle brackets of a value; None where there are none."""
+    """Return the URLs in angle brackets of a value; None without any."""
     return ["".join(url.split()) for url in _URL.findall(raw)] or None
 
 
@@ -120,7 +120,7 @@ _FORMS_OF: dict[str, frozenset[str]] = {
 def split_property(name: str) -> tuple[str, str, bool]:
     """Return the field, the form, and whether all fields of the name are asked for, of a `header:...` property.
 
-    Raise ValueError for one that is none, or of a form that the field has not.
+    Raise ValueError for an invalid name, or a form that the field does not have.
     """
     field, *rest = name.removeprefix("header:").split(":")
     every = bool(rest) and rest[-1] == "all"

@@ -237,7 +237,7 @@ def _sort_out(parts: list[Part], kind: str, body: Body, shown: _Shown, *, in_alt
 
 
 def _is_shown(part: Part, index: int, kind: str) -> bool:
-    """Tell whether a part is shown in the text: of several that are related only the first, and no later text with a name."""
+    """Return whether a part is displayed with the text: in multipart/related only the first, and no later text part with a name."""
     is_media = part.type.partition("/")[0] in {"image", "audio", "video"}
     if part.disposition == "attachment" or not (is_media or part.type in {"text/plain", "text/html"}):
         return False
