@@ -154,6 +154,19 @@ ITEM_RIGHTS: dict[str, tuple[Any, ...]] = {
 }
 """What the default address book's or calendar's `myRights` may deny (RFC 9610, 2; draft-ietf-jmap-calendars, 4.1)."""
 
+FURTHER: dict[str, tuple[Any, ...]] = {
+    "max_size_upload": (50_000_000, 50_000_000, 250),
+    "enforce_concurrency": (True, False),
+    "too_large_request_status": (400, 413),
+    "creation_ids_as_keys": (True, False),
+    "unknown_filter": ("unsupportedFilter", "invalidArguments"),
+    "submissions": ("kept", "forgotten"),
+    "submission_methods": ("all", "set"),
+    "inbox_renaming": ("refuse", "do", "ignore"),
+    "blob_digests": ("given", "none"),
+}
+"""Further limits and points of a `Dialect`."""
+
 PUSH: dict[str, tuple[Any, ...]] = {
     "event_source": (True, True, True, False),
     "push_ids": (True, False),
@@ -184,18 +197,12 @@ OFTEN_EACH_REFUSAL = 0.3
 MILDER = 0.5
 """The share of worlds in which a server that refuses much (James) refuses less."""
 
-CATALOGUE = {
-    **LIMITS,
-    **DIALECT,
-    **FREEDOMS,
-    **OTHERS,
-    **PUSH,
-    **ACCOUNTS,
-    **REFUSALS,
-    **OBJECTS,
-    **RIGHTS,
-    **ITEM_RIGHTS,
-}
+USUAL_UPLOAD = 1_000_000
+"""Octets that no message of a world has."""
+
+CATALOGUE: dict[str, tuple[Any, ...]] = {}
+for _table in (LIMITS, DIALECT, FREEDOMS, OTHERS, FURTHER, PUSH, ACCOUNTS, REFUSALS, OBJECTS, RIGHTS, ITEM_RIGHTS):
+    CATALOGUE |= _table
 PROFILES = tuple(DIALECTS)
 OBJECT_PROFILES = tuple(name for name, one in DIALECTS.items() if one.calendars or one.contacts)
 
@@ -213,6 +220,9 @@ class LegalServer:
         dialect = DIALECTS[self.profile]
         limits = dataclasses.replace(dialect.limits, **self._chosen(Limits))
         refusals = dataclasses.replace(dialect.refusals, **self._chosen(Refusals))
+        if self.choices.get("blob_digests") == "none":
+            details = {name: value for name, value in dialect.blob_details.items() if name != "supportedDigestAlgorithms"}
+            dialect = dataclasses.replace(dialect, blob_details=details)
         return dataclasses.replace(dialect, limits=limits, refusals=refusals, **self._chosen(Dialect))
 
     def freedoms(self) -> Freedoms:
@@ -241,6 +251,8 @@ class LegalServer:
         """Return words of the reasons that this server gives for what it refuses for good."""
         dialect = self.dialect()
         words = [] if dialect.refusals == NO_MORE and dialect.limits.max_mailbox_depth is None else list(REASONS)
+        if dialect.limits.max_size_upload < USUAL_UPLOAD or dialect.refusals.largest_email is not None:
+            words = [*words, "it is larger than the server takes"]
         return words if dialect.refusals.top_level else [*words, "the server refused it: forbidden"]
 
     def without(self, name: str) -> LegalServer:
@@ -264,7 +276,7 @@ def draw(seed: int, profile: str = "", *, objects: bool = False) -> LegalServer:
         tables.append(RIGHTS)
     chosen = {key: chance.choice(values) for table in tables for key, values in table.items() if chance.random() < share}
     other = random.Random(f"others {seed}")
-    further = OTHERS if objects else {**OTHERS, **PUSH}
+    further = OTHERS if objects else {**OTHERS, **FURTHER, **PUSH}
     chosen |= {key: other.choice(values) for key, values in further.items() if other.random() < share}
     if other.random() < OFTEN_ACCOUNTS:
         chosen |= {key: other.choice(values) for key, values in ACCOUNTS.items()}

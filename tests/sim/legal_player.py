@@ -30,7 +30,7 @@ AMID = tuple(name for name in MAIL if name != "send")
 FOLDERS = ("make", "rename", "remove", "make_there", "rename_there", "remove_there")
 THERE = ("flag_there", "move_there", "destroy_there", "deliver")
 SWAPS = ("swap", "swap_there")
-SELDOM = ("forget", "limit", "restore", "full", "slip", "listen")
+SELDOM = ("forget", "limit", "restore", "full", "slip", "listen", "write_large")
 """What happens now and then between other acts."""
 MOVING_LIMITS = (
     "max_objects_in_get",
@@ -158,6 +158,12 @@ class LegalPlayer(Householder):
         """Run, and let somebody act in the middle of it."""
         step, name, seed = self._chance.randint(1, LATEST_SLIP), self._chance.choice(AMID), self._chance.randrange(1 << 30)
         self.world.die(0, slips={step: lambda: self.play((name, seed))})
+
+    def write_large(self) -> None:
+        """Write a message of which a server may say that it is too large."""
+        folder = self._folder()
+        if (self.world.place(folder) / "tmp").is_dir():
+            self.world.drop(folder, local_letter(self._word(), "Hello. " * 60))
 
     def listen(self) -> None:
         """Run, and run again when push tells of what others do on the server; nothing is listed on the disk then."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import TYPE_CHECKING, Self
 
 import pytest
 
 from tests.sim import search
-from tests.sim.legal import LegalServer
+from tests.sim.legal import CATALOGUE, ITEM_RIGHTS, RIGHTS, LegalServer
 from tests.sim.reach import Arcs, measured, summary
 from tests.sim.search import Result, Search
+from tests.sim.sections import DEPARTURE, SECTIONS
 from tests.sim.worlds import Script, failure_of
 
 if TYPE_CHECKING:
@@ -77,6 +79,11 @@ def test_a_search_survives_its_text() -> None:
     found.done[3] = 2
     assert Search.read(found.text()) == found
     assert list(found.stretches(30)) == [(5, 23), (28, 5)]
+
+
+def test_every_choice_of_the_catalogue_names_the_section_that_grants_it() -> None:
+    assert SECTIONS.keys() == CATALOGUE.keys() - RIGHTS.keys() - ITEM_RIGHTS.keys()
+    assert all(re.match(rf"{DEPARTURE}|RFC [0-9]+|draft-", section) for section in SECTIONS.values())
 
 
 def test_functions_that_no_world_runs_are_listed() -> None:
