@@ -80,7 +80,7 @@ async def test_the_socket_of_a_dead_daemon_is_no_obstacle(tmp_path: Path) -> Non
         assert await ask_state(tmp_path) is not None
 
 
-async def test_a_daemon_that_dies_before_it_answers_is_told_in_a_sentence(tmp_path: Path) -> None:
+async def test_a_daemon_that_dies_before_it_answers_is_reported(tmp_path: Path) -> None:
     async def die(_: Ask) -> Answer:
         raise OSError("gone")
 
@@ -89,7 +89,7 @@ async def test_a_daemon_that_dies_before_it_answers_is_told_in_a_sentence(tmp_pa
             await ask(tmp_path, Ask("sync"))
 
 
-async def test_a_question_of_another_version_is_refused_in_a_sentence(tmp_path: Path) -> None:
+async def test_a_request_of_another_version_is_refused_with_a_message(tmp_path: Path) -> None:
     async with answering(tmp_path, _nothing):
         reader, writer = await asyncio.open_unix_connection(tmp_path / SOCKET)
         writer.write(b'{"do": "sync", "new_idea": 1}\n')

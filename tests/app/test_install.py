@@ -43,7 +43,7 @@ def test_a_path_is_written_so_that_systemd_reads_exactly_it(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("letter", ["'", '"', "\\"])
-def test_a_path_that_systemd_refuses_is_told_at_once(tmp_path: Path, letter: str) -> None:
+def test_a_path_that_systemd_refuses_is_reported_at_once(tmp_path: Path, letter: str) -> None:
     with pytest.raises(LocalError, match="a quote or backslash"):
         install(tmp_path, program=Path(f"/opt/{letter}/jmapsync"))
     assert [*tmp_path.iterdir()] == []
@@ -65,7 +65,7 @@ def test_the_daemon_finds_its_state_where_the_shell_does(
     assert [lines(tmp_path / name, "Environment") for name in UNITS] == [expected, expected]
 
 
-def test_installing_tells_what_it_wrote_and_what_comes_next(tmp_path: Path) -> None:
+def test_installing_lists_the_files_and_the_next_commands(tmp_path: Path) -> None:
     outcome = install(tmp_path / "new" / "user", program=PROGRAM)
     assert outcome.files == tuple(tmp_path / "new" / "user" / name for name in UNITS)
     assert sorted((tmp_path / "new" / "user").iterdir()) == sorted(outcome.files)
@@ -112,14 +112,16 @@ def test_uninstalling_what_is_not_there_removes_nothing(tmp_path: Path) -> None:
     assert uninstall(tmp_path / "none").files == ()
 
 
-def test_a_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LocalError, match="cannot be"):
         install(tmp_path / "file" / "user", program=PROGRAM)
 
 
 @pytest.mark.parametrize(("base", "expected"), [("/c", "/c"), ("", "/home/me/.config"), ("relative", "/home/me/.config")])
-def test_units_go_where_the_service_manager_of_the_user_looks(monkeypatch: pytest.MonkeyPatch, base: str, expected: str) -> None:
+def test_units_are_written_to_the_directory_of_the_users_service_manager(
+    monkeypatch: pytest.MonkeyPatch, base: str, expected: str
+) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     assert default_unit_dir({"XDG_CONFIG_HOME": base}) == Path(expected, "systemd/user")
 

@@ -1,4 +1,4 @@
-"""What the daemon tells the service manager (sd_notify(3)), received on a real socket."""
+"""What the daemon notifies the service manager of (sd_notify(3)), received on a real socket."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def manager_socket(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: 
         yield listening
 
 
-def test_it_is_told_line_by_line(manager_socket: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_notified_line_by_line(manager_socket: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "60000000")
     monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
     manager = ServiceManager()
@@ -34,8 +34,8 @@ def test_it_is_told_line_by_line(manager_socket: socket.socket, monkeypatch: pyt
     manager.status("home: in\nstep")
     manager.status("home: in step")
     manager.stopping()
-    told = [manager_socket.recv(4096) for _ in range(4)]
-    assert told == [b"READY=1", b"WATCHDOG=1", b"STATUS=home: in step", b"STOPPING=1"]
+    reported = [manager_socket.recv(4096) for _ in range(4)]
+    assert reported == [b"READY=1", b"WATCHDOG=1", b"STATUS=home: in step", b"STOPPING=1"]
     assert manager.watchdog == 60
 
 

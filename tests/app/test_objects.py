@@ -134,7 +134,7 @@ class TestEdits:
         assert held["vendor.example:x"] == {"kept": True}
         pim.settle()
 
-    def test_of_the_same_property_keep_the_servers_and_shelve_the_file(self, pim: Pim, cards: Store) -> None:
+    def test_of_the_same_property_keep_the_servers_value_and_a_conflict_copy(self, pim: Pim, cards: Store) -> None:
         cards.edit(ref(cards, "ada"), {"notes/n1/note": "there"})
         file = pim.file("contacts", "ada")
         change(file, "NOTE:first", "NOTE:here")
@@ -143,9 +143,9 @@ class TestEdits:
         assert (found.conflicts, found.exit_code) == (1, ExitCode.HELD_BACK)
         assert "NOTE:there" in file.read_text()
         assert cards.by_uid("ada")["notes"]["n1"]["note"] == "there"
-        [shelved] = (pim.base / "state").glob("**/shelf/*")
-        assert shelved.read_bytes().split(b"\r\n")[:3] == before.split(b"\r\n")[:3]
-        assert b"NOTE:here\r\n" in shelved.read_bytes()
+        [conflict_copy] = (pim.base / "state").glob("**/shelf/*")
+        assert conflict_copy.read_bytes().split(b"\r\n")[:3] == before.split(b"\r\n")[:3]
+        assert b"NOTE:here\r\n" in conflict_copy.read_bytes()
 
     def test_beat_deletions_on_either_side(self, pim: Pim, cards: Store) -> None:
         change(pim.file("contacts", "ada"), "NOTE:first", "NOTE:here")
@@ -250,14 +250,14 @@ class TestWhatComesAndGoes:
 
 
 class TestAServerThatLies:
-    def test_what_it_drops_stays_in_the_file_is_told_once_and_outlives_its_edits(
+    def test_what_it_drops_stays_in_the_file_is_reported_once_and_outlives_its_edits(
         self, pim: Pim, server: DemoServer, cards: Store
     ) -> None:
         server.faults.drop_properties.arm({"keywords"})
         file = pim.file("contacts", "ada")
         change(file, "NOTE:first", "CATEGORIES:x\r\nNOTE:first")
-        [sentence] = pim.sync("contacts").sentences
-        assert "keywords" in sentence
+        [message] = pim.sync("contacts").sentences
+        assert "keywords" in message
         pim.run()
         again = pim.run()
         assert (again.kinds["contacts"].sentences, again.requests) == ([], 1)
@@ -312,7 +312,7 @@ class TestSafety:
         assert run(pim, allow_deletes=True)["contacts"].to_server.deleted == 35
         assert len(cards.items) == 6
 
-    def test_a_file_that_cannot_be_understood_is_held_back_and_no_deletion(self, pim: Pim, cards: Store) -> None:
+    def test_a_file_that_cannot_be_parsed_is_quarantined_and_not_a_deletion(self, pim: Pim, cards: Store) -> None:
         file = pim.file("contacts", "ada")
         whole = file.read_bytes()
         file.write_bytes(whole[: len(whole) // 2])
@@ -322,7 +322,7 @@ class TestSafety:
         file.write_bytes(whole)
         pim.settle()
 
-    def test_one_uid_twice_is_held_back_by_name_and_the_rest_goes_on(self, pim: Pim, cards: Store) -> None:
+    def test_one_uid_twice_is_quarantined_by_name_and_the_rest_goes_on(self, pim: Pim, cards: Store) -> None:
         file = pim.file("contacts", "ada")
         for name in ("twice", "again"):
             file.with_name(f"{name}.vcf").write_bytes(

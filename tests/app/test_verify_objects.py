@@ -159,7 +159,7 @@ def test_what_was_made_and_edited_here_is_no_difference_and_every_change_is_foun
     file.write_bytes(content)
     assert verified(pim, kind).differences == []
 
-    # A value that another client changed, and one of a restored backup of the server, whose states tell of no change.
+    # A value that another client changed, and one of a restored backup of the server, whose states show no change.
     [ref] = store.items
     patch: dict[str, Any] = {"keywords": {"other": True}} if kind == "contacts" else {"title": "Other"}
     store.edit(ref, patch)

@@ -1,4 +1,4 @@
-"""Run `jmapsync run` as a real process, hear what it tells its service manager, and wait for what it does."""
+"""Run `jmapsync run` as a real process, receive what it notifies its service manager of, and wait for what it does."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Daemon:
 
     process: subprocess.Popen[bytes]
     log_file: Path
-    told: list[str] = field(default_factory=list)
+    reported: list[str] = field(default_factory=list)
     """The lines for the service manager so far, in order."""
 
     @property
@@ -46,20 +46,20 @@ class Daemon:
         return self.log_file.read_text()
 
     def listen(self, ear: socket.socket) -> None:
-        """Take in what is told; one that nobody hears fills its socket and stands still."""
+        """Receive notifications; a daemon whose socket nobody reads blocks."""
         while lines := ear.recv(4096).decode().splitlines():
-            self.told += lines
+            self.reported += lines
 
-    def tells(self, line: str) -> bool:
-        return any(one.startswith(line) for one in self.told)
+    def notified(self, line: str) -> bool:
+        return any(one.startswith(line) for one in self.reported)
 
     @property
     def status(self) -> str:
         """The status line."""
-        return next((line.removeprefix("STATUS=") for line in reversed(self.told) if line.startswith("STATUS=")), "")
+        return next((line.removeprefix("STATUS=") for line in reversed(self.reported) if line.startswith("STATUS=")), "")
 
     def wait_until_ready(self) -> None:
-        wait_for(lambda: self.tells("READY=1") or self.process.poll() is not None)
+        wait_for(lambda: self.notified("READY=1") or self.process.poll() is not None)
         assert self.process.poll() is None, self.log
 
     def wait_for_log(self, words: str, *, times: int = 1, seconds: float = PATIENCE) -> None:
@@ -89,12 +89,12 @@ def running(
     `where` makes of a command one that runs it somewhere else.
     """
     number = len(list(home.path.glob("daemon-*.log")))
-    told, log = home.path / f"told-{number}", home.path / f"daemon-{number}.log"
+    reported, log = home.path / f"reported-{number}", home.path / f"daemon-{number}.log"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear, log.open("wb") as file:
-        ear.bind(str(told))
+        ear.bind(str(reported))
         process = subprocess.Popen(
             where(*PROGRAM, "run", *arguments),
-            env=home.environment() | {"NOTIFY_SOCKET": str(told)} | (environment or {}),
+            env=home.environment() | {"NOTIFY_SOCKET": str(reported)} | (environment or {}),
             cwd=home.path,
             stdin=subprocess.DEVNULL,
             stdout=file,

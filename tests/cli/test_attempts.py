@@ -1,4 +1,4 @@
-"""What did not come to its end never looks like a success: `sync`, `status` and `check` say what went wrong, for each kind."""
+"""What did not end is never reported as a success: `sync`, `status` and `check` say what went wrong, for each kind."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ def all_kinds(home: Home) -> Home:
 
 def account(jmapsync: Command, *arguments: str) -> tuple[int, dict[str, Any]]:
     done = jmapsync(*arguments, "--json")
-    told = json.loads(done.out)
-    assert told["ok"] is (done.code == 0)
-    found: dict[str, Any] = told["accounts"]["home"]
+    reported = json.loads(done.out)
+    assert reported["ok"] is (done.code == 0)
+    found: dict[str, Any] = reported["accounts"]["home"]
     assert found["exit_code"] == done.code
     return done.code, found
 
 
 def backdate(home: Home, seconds: int = 100) -> None:
-    """Make all that is recorded of runs older, so that a later attempt can be told from it."""
+    """Make all that is recorded of runs older, so that a later attempt differs from it."""
     with sqlite3.connect(home.state / "ledger.sqlite") as ledger:
         for kind, at, report in ledger.execute("SELECT kind, at, report FROM run").fetchall():
-            told = {
+            reported = {
                 key: value - seconds if key in {"began", "ended", "succeeded"} else value
                 for key, value in json.loads(report).items()
             }
-            ledger.execute("UPDATE run SET at = ?, report = ? WHERE kind = ?", (at - seconds, json.dumps(told), kind))
+            ledger.execute("UPDATE run SET at = ?, report = ? WHERE kind = ?", (at - seconds, json.dumps(reported), kind))
     ledger.close()
 
 
@@ -181,18 +181,18 @@ def test_a_kind_that_the_server_does_not_offer_is_the_same_to_every_command(
     more = '[accounts.home.contacts]\npath = "~/contacts"\n' + (f"[accounts.home.calendars]{others}" if others else "")
     home.configure(more=more)
     server.faults.hidden_capabilities.arm([CONTACTS])
-    sentence = f"127.0.0.1:{server.port} offers no contacts to alice."
+    message = f"127.0.0.1:{server.port} offers no contacts to alice."
     code, found = account(jmapsync, "sync")
-    assert (code, found["kinds"]["contacts"]["state"], found["kinds"]["contacts"]["reason"]) == (1, "skipped", sentence)
+    assert (code, found["kinds"]["contacts"]["state"], found["kinds"]["contacts"]["reason"]) == (1, "skipped", message)
     assert found["kinds"]["mail"]["state"] == "synced"
     code, found = account(jmapsync, "status")
-    assert (code, found["kinds"]["contacts"]["last_state"], found["kinds"]["contacts"]["reason"]) == (1, "skipped", sentence)
+    assert (code, found["kinds"]["contacts"]["last_state"], found["kinds"]["contacts"]["reason"]) == (1, "skipped", message)
     assert found["kinds"]["mail"]["exit_code"] == 0
     for command in ("sync", "check", "status"):
         done = jmapsync(command)
-        assert (done.code, sentence in done.out + done.err) == (1, True), command
+        assert (done.code, message in done.out + done.err) == (1, True), command
     done = jmapsync("sync", "--kind", "contacts")
-    assert (done.code, sentence in done.err) == (1, True)
+    assert (done.code, message in done.err) == (1, True)
 
 
 @pytest.mark.parametrize("command", ["sync", "sync --dry-run", "sync --full"])
@@ -203,13 +203,13 @@ def test_a_kind_that_the_server_stops_offering_is_skipped_in_the_same_words(
 ) -> None:
     assert jmapsync("sync").code == 0
     server.faults.hidden_capabilities.arm([f"urn:ietf:params:jmap:{kind}"])
-    sentence = f"127.0.0.1:{server.port} offers no {kind} to alice."
+    message = f"127.0.0.1:{server.port} offers no {kind} to alice."
     for _ in range(2):
         code, found = account(jmapsync, *command.split())
-        assert (code, found["kinds"][kind]["state"], found["kinds"][kind]["reason"]) == (1, "skipped", sentence)
+        assert (code, found["kinds"][kind]["state"], found["kinds"][kind]["reason"]) == (1, "skipped", message)
     if "dry" not in command:
         code, found = account(jmapsync, "status")
-        assert (code, found["kinds"][kind]["last_state"], found["kinds"][kind]["reason"]) == (1, "skipped", sentence)
+        assert (code, found["kinds"][kind]["last_state"], found["kinds"][kind]["reason"]) == (1, "skipped", message)
     server.faults.clear()
     assert jmapsync("sync").code == 0
     assert account(jmapsync, "status")[0] == 0

@@ -57,8 +57,8 @@ class TestAServerThatAnswers:
         before, files = server.account.version, {path: path.stat().st_mtime_ns for path in home.path.rglob("*")}
         done = jmapsync("check")
         assert (done.code, done.err) == (0, "")
-        told = done.out.partition("  adoption   ")[2].partition(";")[0]
-        assert told == f"5 files in {home.mail}: 1 mailbox and 2 messages to create on the server"
+        reported = done.out.partition("  adoption   ")[2].partition(";")[0]
+        assert reported == f"5 files in {home.mail}: 1 mailbox and 2 messages to create on the server"
         assert "; 9 messages to fetch; flags, dates or lines to mend in 3 here and 1 on the server; the rest is equal\n" in done.out
         assert (server.account.version, {path: path.stat().st_mtime_ns for path in home.path.rglob("*")}) == (before, files)
         assert "9 created" in jmapsync("sync").out

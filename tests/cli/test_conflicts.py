@@ -1,4 +1,4 @@
-"""`jmapsync conflicts`: the shelf of versions that lost."""
+"""`jmapsync conflicts`: list, show, restore and dismiss conflict copies."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ LOST = b"Subject: my draft\r\n\r\nas I had it\r\n"
 
 
 @pytest.fixture
-def shelved(home: Home, jmapsync: Command) -> None:
-    """Put one version on the shelf, as a run does."""
+def conflict_copy(home: Home, jmapsync: Command) -> None:
+    """Make one conflict copy, as a run does."""
     jmapsync("sync")
     ledger = Ledger.open(home.state / "ledger.sqlite")
     drafts = next(key for key, (path, _) in ledger.folders().items() if path == "Drafts")
@@ -31,7 +31,7 @@ def shelved(home: Home, jmapsync: Command) -> None:
     (home.state / "shelf" / str(number)).write_bytes(LOST)
 
 
-class TestAnEmptyShelf:
+class TestNoConflictCopies:
     @pytest.mark.parametrize("command", [("conflicts",), ("conflicts", "list")])
     def test_lists_nothing(self, command: tuple[str, ...], jmapsync: Command, home: Home) -> None:
         done = jmapsync(*command)
@@ -59,7 +59,7 @@ def test_a_version_goes_back_into_its_folder_of_a_maildir_plus_plus(jmapsync: Co
     assert edited in {file.read_bytes() for file in (home.mail / "cur").iterdir()}
 
 
-@pytest.mark.usefixtures("shelved")
+@pytest.mark.usefixtures("conflict_copy")
 class TestAShelvedVersion:
     def test_is_listed(self, jmapsync: Command) -> None:
         line = jmapsync("conflicts").out

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Command
 
 
-def test_a_damaged_ledger_is_named_with_what_to_do(jmapsync: Command, home: Home) -> None:
+def test_a_corrupt_ledger_is_named_with_what_to_do(jmapsync: Command, home: Home) -> None:
     home.configure(more=QUIET)
     assert jmapsync("sync").code == 0
     with closing(sqlite3.connect(home.state / "ledger.sqlite")) as db:
@@ -53,5 +53,5 @@ def test_a_home_folder_whose_name_is_not_utf8_silences_nothing(server: DemoServe
         (home.mail / ".jmapsync").rename(home.path / "elsewhere")
         (home.mail / "INBOX" / "cur" / "other:2,S").write_bytes(b"Subject: other\n\nx\n")
         wait_for(lambda: "no longer holds" in daemon.status)
-        told = len(daemon.told)
-        wait_for(lambda: any(line == "WATCHDOG=1" for line in daemon.told[told:]))
+        reported = len(daemon.reported)
+        wait_for(lambda: any(line == "WATCHDOG=1" for line in daemon.reported[reported:]))

@@ -1,4 +1,4 @@
-"""`jmapsync run` through what befalls it: servers that go, disks that go, broken configurations, bursts, and no echo of its own."""
+"""`jmapsync run` through failures: servers that go, disks that go, broken configurations, bursts, and no echo of its own."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ WRITES = ("Email/set", "Email/import", "Mailbox/set")
 
 
 @pytest.fixture(autouse=True)
-def _settled(home: Home) -> None:
+def _in_sync(home: Home) -> None:
     home.configure(more=QUIET)
 
 
 def holds(home: Home, words: str) -> bool:
-    """Tell whether a message in INBOX has some words."""
+    """Return whether a message in INBOX has some words."""
     return bool(found(home, words))
 
 
@@ -119,20 +119,20 @@ class TestNoEcho:
 
 
 class TestBursts:
-    def test_ten_thousand_files_are_one_look(self, home: Home, server: DemoServer, jmapsync: Command) -> None:
+    def test_ten_thousand_files_are_one_run(self, home: Home, server: DemoServer, jmapsync: Command) -> None:
         server.account.populate(10_000, size=200)
         with running(home):
             rest(server)
             server.requests.clear()
-            looks = json.loads(jmapsync("status", "--json").out)["accounts"]["home"]["daemon"]["looks"]
+            runs = json.loads(jmapsync("status", "--json").out)["accounts"]["home"]["daemon"]["looks"]
             for file in home.inbox():
                 os.utime(file)
             time.sleep(3)
             after = json.loads(jmapsync("status", "--json").out)["accounts"]["home"]["daemon"]["looks"]
-            assert after - looks <= 1
+            assert after - runs <= 1
             assert writes(server) == {}
 
-    def test_ten_thousand_flags_set_at_once_are_one_look_and_the_writes_that_it_needs(self, home: Home, server: DemoServer) -> None:
+    def test_ten_thousand_flags_set_at_once_are_one_run_and_the_writes_that_it_needs(self, home: Home, server: DemoServer) -> None:
         server.account.populate(10_000, size=200)
         with running(home):
             rest(server)
@@ -169,7 +169,7 @@ class TestServers:
             server.start()
             wait_for(lambda: holds(home, "Welcome"), 30)
 
-    def test_one_that_refuses_the_secret_is_asked_no_more_until_told(
+    def test_one_that_refuses_the_secret_is_not_asked_again_until_requested(
         self, home: Home, server: DemoServer, jmapsync: Command
     ) -> None:
         home.configure(secret='password_command = "cat secret"', more='[daemon]\npoll = "500ms"\nsettle = "200ms"\n')
@@ -189,7 +189,9 @@ class TestServers:
             server.account.deliver(LETTER)
             wait_for(lambda: holds(home, "Subject: hello"))
 
-    def test_a_secret_that_is_no_longer_taken_is_told_and_sighup_tries_the_new_one(self, home: Home, server: DemoServer) -> None:
+    def test_a_secret_that_is_no_longer_accepted_is_reported_and_sighup_tries_the_new_one(
+        self, home: Home, server: DemoServer
+    ) -> None:
         home.configure(secret='password_command = "cat secret"', more=QUIET)
         secret = home.path / "secret"
         secret.write_text(f"{SECRET}\n")
@@ -223,7 +225,7 @@ class TestAccounts:
 
 
 class TestConfigurations:
-    def test_a_broken_one_is_told_and_the_old_one_stays_until_it_is_mended(self, home: Home, server: DemoServer) -> None:
+    def test_an_invalid_one_is_reported_and_the_old_one_stays_until_it_is_fixed(self, home: Home, server: DemoServer) -> None:
         with running(home) as daemon:
             rest(server)
             whole = home.config.read_text()
@@ -274,7 +276,7 @@ class TestDisks:
         while os.path.ismount(home.mail):
             subprocess.run(["umount", "--lazy", home.mail], check=True)
 
-    def test_a_root_that_is_unmounted_deletes_nothing_and_is_taken_up_again(
+    def test_a_root_that_is_unmounted_deletes_nothing_and_is_synchronized_again(
         self, home: Home, server: DemoServer, mount: Callable[[str], None]
     ) -> None:
         mount("size=64m")
@@ -296,7 +298,9 @@ class TestDisks:
             wait_for(lambda: "home: in step" in daemon.status)
         assert len(server.account.listing()) == len(before) + 1
 
-    def test_a_full_disk_is_told_and_freed_room_is_used(self, home: Home, server: DemoServer, mount: Callable[[str], None]) -> None:
+    def test_a_full_disk_is_reported_and_freed_room_is_used(
+        self, home: Home, server: DemoServer, mount: Callable[[str], None]
+    ) -> None:
         mount("size=4m")
         with running(home) as daemon:
             rest(server)

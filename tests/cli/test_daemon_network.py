@@ -1,4 +1,4 @@
-"""`jmapsync run` behind a cable that is cut, with a word or without, and mended: both sides' edits meanwhile arrive, none twice."""
+"""`jmapsync run` behind a cable that is cut, with an error or silently, and restored: both sides' edits arrive, none twice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RECOVERY = 90.0
 
 @pytest.mark.parametrize("way", ["with a word", "without a word"])
 @pytest.mark.parametrize("seconds", [1, 10])
-def test_a_network_that_was_cut_and_mended_costs_no_edit(home: Home, server: DemoServer, way: str, seconds: int) -> None:
+def test_a_network_that_was_cut_and_restored_costs_no_edit(home: Home, server: DemoServer, way: str, seconds: int) -> None:
     home.configure(more=QUIET)
     with Cable() as cable, running(home, where=cable.at_far_end) as daemon:
         rest(server)

@@ -1,4 +1,4 @@
-"""`jmapsync run` while the clock is set (hard case 68), by a clock that lies to this one process."""
+"""`jmapsync run` while the clock is set, by a clock that lies to this one process."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Clock:
         return {"LD_PRELOAD": str(LIBRARY), **{f"FAKETIME_{name}": value for name, value in settings.items()}}
 
 
-def looks_at_rest(server: DemoServer, jmapsync: Command) -> int:
-    """Return how often the daemon has looked, once it does so no more; a look at the disk alone asks the server nothing."""
+def runs_at_rest(server: DemoServer, jmapsync: Command) -> int:
+    """Return how many runs the daemon made, once it makes no more; a scan of the disk alone asks the server nothing."""
     before, after = None, live(jmapsync)
     while before is None or after.get("standing") != "in step" or before != after["looks"]:
         before = after.get("looks")
@@ -52,21 +52,21 @@ def looks_at_rest(server: DemoServer, jmapsync: Command) -> int:
 
 
 @pytest.mark.parametrize("jump", [DAY, -DAY, 400 * DAY], ids=["a day ahead", "a day back", "more than a year ahead"])
-def test_case_68_a_clock_that_is_set_means_one_look_and_everything_goes_on(
+def test_a_clock_that_is_set_causes_one_run_and_everything_goes_on(
     home: Home, server: DemoServer, jmapsync: Command, tmp_path: Path, jump: int
 ) -> None:
     clock = Clock(tmp_path / "clock")
     home.configure(more=QUIET)
-    home.mail.mkdir()  # a root that the daemon makes is one look more
+    home.mail.mkdir()  # a root that the daemon makes is one run more
     with running(home, environment=clock.environment) as daemon:
         daemon.wait_for_log("push of a1: connected")
-        looks = looks_at_rest(server, jmapsync)
+        runs = runs_at_rest(server, jmapsync)
         clock.set(jump)
         daemon.wait_for_log("the clock was set")
-        wait_for(lambda: live(jmapsync).get("looks", looks) != looks)
-        # One for the clock, one for the push connection made anew, and perhaps one for what that tells: no storm. On a busy machine
-        # the library that sets the clock holds up the daemon's threads for seconds, and no status comes of it meanwhile.
-        assert 1 <= looks_at_rest(server, jmapsync) - looks <= 3
+        wait_for(lambda: live(jmapsync).get("looks", runs) != runs)
+        # One for the clock, one for the push connection made anew, and perhaps one for what it reports: no storm. On a busy machine
+        # the library that sets the clock holds up the daemon's threads for seconds, and no status comes of it then.
+        assert 1 <= runs_at_rest(server, jmapsync) - runs <= 3
         after = live(jmapsync)
         due = datetime.fromisoformat(str(after["next_poll"])) - datetime.fromtimestamp(time.time() + jump, UTC)
         assert 0 < due.total_seconds() <= 1.2 * 3600, "polling does not wait for a date that is far away"

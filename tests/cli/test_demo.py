@@ -65,14 +65,14 @@ class TestWithoutATerminal:
 
 
 class TestOnATerminal:
-    def test_serves_until_it_is_interrupted_and_tells_what_changes(self, process: Command, home: Home) -> None:
+    def test_serves_until_it_is_interrupted_and_reports_what_changes(self, process: Command, home: Home) -> None:
         master, slave = pty.openpty()
         demo = subprocess.Popen(
             [*PROGRAM, "demo", "d"], env=home.environment(), cwd=home.path, stdin=slave, stdout=slave, stderr=slave
         )
         os.close(slave)
         try:
-            seen = read_until(master, "told here:")
+            seen = read_until(master, "Changes on the server:")
             assert "The server runs until Ctrl-C." in seen
             (suggested,) = [line for line in seen.splitlines() if line.startswith("  mv ")]
             subprocess.run(suggested, shell=True, check=True)

@@ -85,9 +85,9 @@ def test_a_long_refusal_of_a_request_is_cut(jmapsync: Command, server: DemoServe
     assert done.code == 1
     assert "notRequest" in done.err
     assert_tame(done.err)
-    told = jmapsync("sync", "--json")
-    assert len(told.out) < 30_000
-    assert json.loads(told.out)["ok"] is False
+    reported = jmapsync("sync", "--json")
+    assert len(reported.out) < 30_000
+    assert json.loads(reported.out)["ok"] is False
 
 
 def test_names_of_mailboxes_and_items_are_tame_everywhere(jmapsync: Command, home: Home, server: DemoServer) -> None:
@@ -154,10 +154,10 @@ def test_the_daemon_logs_by_name_what_it_quarantines_once(home: Home, server: De
 
 
 def test_a_hook_gets_its_message_as_one_line(tmp_path: Path) -> None:
-    told = tmp_path / "told"
-    hooks = HooksConfig(on_trouble=f'printf %s "$JMAPSYNC_MESSAGE" > {told}')
+    reported = tmp_path / "reported"
+    hooks = HooksConfig(on_trouble=f'printf %s "$JMAPSYNC_MESSAGE" > {reported}')
     asyncio.run(run_on_trouble(hooks, "home", EVIL * 20_000))
-    assert_tame(told.read_text(), most=1)
+    assert_tame(reported.read_text(), most=1)
 
 
 @pytest.mark.parametrize("command", ["true\x00", "true #" + "x" * 3_000_000])
@@ -182,7 +182,7 @@ def test_a_folder_that_no_line_can_hold_is_left_out(home: Home, jmapsync: Comman
     assert all(line.startswith("mailboxes '") and line.endswith("'") for line in done.out.splitlines())
 
 
-def test_a_shelved_version_is_shown_as_it_is_to_programs_and_with_escapes_on_a_terminal(home: Home, jmapsync: Command) -> None:
+def test_a_conflict_copy_is_printed_unchanged_for_programs_and_escaped_on_a_terminal(home: Home, jmapsync: Command) -> None:
     code = (
         "import sys; from unittest.mock import patch; from jmapsync.cli.conflicts import conflicts\n"
         "from jmapsync.cli.settings import Settings\n"

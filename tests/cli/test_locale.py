@@ -82,7 +82,7 @@ def test_a_report_of_a_fault_names_paths_that_are_no_text(tmp_path: Path) -> Non
     assert b"builtins.ValueError" in file.read_bytes()
 
 
-def test_the_service_manager_is_told_of_paths_that_are_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_service_manager_is_notified_of_paths_that_are_not_utf8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
         heard.bind(str(tmp_path / "notify"))
         heard.settimeout(10)
@@ -107,9 +107,9 @@ def test_the_daemon_is_asked_about_paths_that_are_no_text(tmp_path: Path) -> Non
         async with answering(tmp_path, answer):
             return await ask(tmp_path, Ask("restore", paths=(path,)))
 
-    told = asyncio.run(talk())
+    reported = asyncio.run(talk())
     assert heard[0].paths == (path,)
-    assert told is not None
-    assert told.report is not None
-    assert told.report.error == f"{path} is not there"
-    assert SECRET not in told.report.error
+    assert reported is not None
+    assert reported.report is not None
+    assert reported.report.error == f"{path} is not there"
+    assert SECRET not in reported.report.error

@@ -43,7 +43,7 @@ class TestMailboxes:
         make(home, "INBOX")
         assert jmapsync("mailboxes", "--named").out == f"named-mailboxes 'INBOX' '{home.mail}/INBOX'\n"
 
-    def test_labels_tell_accounts_apart(self, jmapsync: Command, home: Home) -> None:
+    def test_labels_distinguish_accounts(self, jmapsync: Command, home: Home) -> None:
         make(home, "INBOX")
         more = f'[accounts.work]\nurl = "{home.url}"\npassword_command = "x"\n'
         home.configure(more=more)

@@ -62,7 +62,7 @@ def test_a_hook_that_synchronises_is_no_circle(server: DemoServer, home: Home, j
     assert "todo" in notmuch.tags("id:one@x")
 
 
-def test_the_daemon_takes_up_a_tag_at_once_and_gives_what_comes_its_tags(
+def test_the_daemon_applies_a_tag_at_once_and_tags_what_arrives(
     server: DemoServer, home: Home, jmapsync: Command, notmuch: Notmuch
 ) -> None:
     jmapsync("sync")

@@ -83,7 +83,7 @@ class TestSurprises:
         monkeypatch.setattr("jmapsync.app.wiring.open_account", surprise)
 
     @pytest.mark.usefixtures("surprise")
-    def test_in_an_account_become_a_sentence_and_a_private_report(self, jmapsync: Command, home: Home) -> None:
+    def test_in_an_account_become_a_message_and_a_private_report(self, jmapsync: Command, home: Home) -> None:
         done = jmapsync("sync")
 
         (report,) = home.state.glob("crash-*.txt")
@@ -110,7 +110,7 @@ class TestSurprises:
         assert SECRET not in report.read_text()
 
     @pytest.mark.usefixtures("surprise")
-    def test_are_told_even_if_no_report_can_be_written(self, jmapsync: Command, home: Home) -> None:
+    def test_are_reported_even_if_no_file_can_be_written(self, jmapsync: Command, home: Home) -> None:
         home.state.parent.parent.mkdir(parents=True)
         home.state.parent.write_text("")
         done = jmapsync("sync")
@@ -125,7 +125,7 @@ class TestSecrets:
         secret.chmod(0o600)
         home.configure(secret='password_file = "~/secret"')
 
-        done = process("-v", "-v", "sync", "--json")  # the fixture looks for the secret in both streams
+        done = process("-v", "-v", "sync", "--json")  # the fixture searches both streams for the secret
 
         assert done.code == 0
         assert f"httpx: HTTP Request: GET {home.url}" in done.err
@@ -150,7 +150,7 @@ class TestSecrets:
     def test_what_the_password_command_says_besides_is_not_shown(self, jmapsync: Command, home: Home) -> None:
         home.configure(secret='password_command = "cat secret; exit 1"')
         (home.path / "secret").write_text(SECRET)
-        assert jmapsync("sync").code == 5  # the fixture looks for the secret in both streams
+        assert jmapsync("sync").code == 5  # the fixture searches both streams for the secret
 
 
 def command_lines(parent: int) -> set[str]:

@@ -326,7 +326,7 @@ def test_a_daemon_that_holds_the_account_does_it_and_goes_on_as_ever(mirrored: H
         assert result.code == 5
 
 
-def test_scripts_of_sieve_are_told_to_be_for_later(home: Home, jmapsync: Command) -> None:
+def test_sieve_scripts_are_reported_as_planned(home: Home, jmapsync: Command) -> None:
     home.configure(more='[accounts.home.sieve]\npath = "~/sieve"')
     result = jmapsync("restore", "home")
     assert result.code == 2

@@ -1,4 +1,4 @@
-"""`jmapsync run`: what it tells systemd and people, how `sync` and `status` speak with it, hooks, and what makes it look."""
+"""`jmapsync run`: what it reports to systemd and to users, how `sync` and `status` use it, hooks and triggers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LETTER = b"Subject: hello\r\n\r\nhello\r\n"
 
 
 @pytest.fixture(autouse=True)
-def _settled(home: Home) -> None:
+def _in_sync(home: Home) -> None:
     home.configure(more=QUIET)
 
 
@@ -34,21 +34,21 @@ def here(home: Home, words: str = "Subject: hello") -> list[Path]:
 
 
 def live(jmapsync: Command) -> dict[str, object]:
-    """Return what the daemon tells of itself; nothing where none answers (yet)."""
-    told: dict[str, object] | None = json.loads(jmapsync("status", "--json").out)["accounts"]["home"]["daemon"]
-    return told or {}
+    """Return the state that the daemon reports; nothing while none answers."""
+    reported: dict[str, object] | None = json.loads(jmapsync("status", "--json").out)["accounts"]["home"]["daemon"]
+    return reported or {}
 
 
 class TestTheServiceManager:
-    def test_is_told_ready_only_after_the_first_look(self, home: Home, server: DemoServer) -> None:
+    def test_is_ready_only_after_the_first_run(self, home: Home, server: DemoServer) -> None:
         server.faults.latency.arm(0.3)
         with running(home, ready=False) as daemon:
             wait_for(lambda: "home: " in daemon.status)
-            assert not daemon.tells("READY=1")
+            assert not daemon.notified("READY=1")
             daemon.wait_until_ready()
             assert len(here(home, "Welcome")) == 1
 
-    def test_is_told_how_things_stand_in_plain_words(self, home: Home, server: DemoServer) -> None:
+    def test_shows_the_state_in_plain_words(self, home: Home, server: DemoServer) -> None:
         with running(home) as daemon:
             wait_for(lambda: daemon.status == "home: in step")
             server.faults.answer.arm(Answer.html())
@@ -57,12 +57,12 @@ class TestTheServiceManager:
 
     def test_gets_its_signs_of_life_and_hears_of_reloads_and_the_end(self, home: Home) -> None:
         with running(home, environment={"WATCHDOG_USEC": "600000"}) as daemon:
-            wait_for(lambda: daemon.told.count("WATCHDOG=1") >= 3, 3)
+            wait_for(lambda: daemon.reported.count("WATCHDOG=1") >= 3, 3)
             daemon.send(signal.SIGHUP)
-            wait_for(lambda: daemon.tells("RELOADING=1") and daemon.told.count("READY=1") == 2)
-            assert daemon.tells("MONOTONIC_USEC=")
+            wait_for(lambda: daemon.notified("RELOADING=1") and daemon.reported.count("READY=1") == 2)
+            assert daemon.notified("MONOTONIC_USEC=")
             daemon.end()
-            wait_for(lambda: daemon.tells("STOPPING=1"))
+            wait_for(lambda: daemon.notified("STOPPING=1"))
 
     def test_that_is_not_there_is_not_missed(self, home: Home) -> None:
         with running(home, ready=False, environment={"NOTIFY_SOCKET": "/nowhere/at/all"}):
@@ -92,11 +92,11 @@ class TestSync:
             assert len(here(home)) == 1
             assert "1 created here" in daemon.log
 
-            told = json.loads(jmapsync("sync", "--full", "--json").out)
-            assert told["ok"] is True
-            mail = told["accounts"]["home"]["kinds"]["mail"]
+            reported = json.loads(jmapsync("sync", "--full", "--json").out)
+            assert reported["ok"] is True
+            mail = reported["accounts"]["home"]["kinds"]["mail"]
             assert (mail["state"], mail["to_disk"]) == ("synced", {"created": 0, "updated": 0, "deleted": 0})
-            assert told["accounts"]["home"]["requests"] >= 1
+            assert reported["accounts"]["home"]["requests"] >= 1
 
     def test_that_is_dry_is_done_without_it(self, home: Home, server: DemoServer, jmapsync: Command) -> None:
         home.configure(more='[daemon]\npush = false\npoll = "1h"\nsettle = "200ms"\n')
@@ -124,7 +124,7 @@ class TestSync:
             wait_for(lambda: "home: in step" in daemon.status)
             assert len(here(home)) == 1
 
-    def test_of_one_kind_tells_of_no_other_and_allows_no_deletions_of_another(
+    def test_of_one_kind_reports_no_other_and_allows_no_deletions_of_another(
         self, home: Home, server: DemoServer, jmapsync: Command
     ) -> None:
         home.configure(more=f'[accounts.home.contacts]\npath = "~/contacts"\n{QUIET}')
@@ -134,9 +134,9 @@ class TestSync:
                 file.unlink()
             wait_for(lambda: "home: suspended" in daemon.status)
             held = len(server.account.listing())
-            told = json.loads(jmapsync("sync", "--kind", "contacts", "--allow-deletes", "--json").out)
-            assert list(told["accounts"]["home"]["kinds"]) == ["contacts"]
-            assert told["ok"] is True
+            reported = json.loads(jmapsync("sync", "--kind", "contacts", "--allow-deletes", "--json").out)
+            assert list(reported["accounts"]["home"]["kinds"]) == ["contacts"]
+            assert reported["ok"] is True
             assert len(server.account.listing()) == held
             assert "home: suspended" in daemon.status
 
@@ -171,25 +171,25 @@ class TestStatus:
             assert "fetching mail: " in jmapsync("status").out
 
 
-class TestWhatMakesItLook:
-    def test_the_slow_look_comes_by_itself(self, home: Home, server: DemoServer) -> None:
+class TestTriggers:
+    def test_polling_needs_no_trigger(self, home: Home, server: DemoServer) -> None:
         home.configure(more='[daemon]\npush = false\npoll = "500ms"\nsettle = "200ms"\n')
         with running(home):
             server.account.deliver(LETTER)
             wait_for(lambda: here(home), 5)
 
-    def test_the_whole_look_comes_by_itself(self, home: Home, server: DemoServer) -> None:
+    def test_a_full_sync_needs_no_trigger(self, home: Home, server: DemoServer) -> None:
         home.configure(more='[daemon]\npush = false\npoll = "1h"\nfull = "1s"\nsettle = "200ms"\n')
         with running(home):
             time.sleep(0.5)
             server.requests.clear()
             wait_for(lambda: server.requests.count("Email/query"), 5)
 
-    def test_being_stopped_for_a_while_is_one_look(self, home: Home, server: DemoServer, jmapsync: Command) -> None:
+    def test_being_stopped_for_a_while_causes_one_run(self, home: Home, server: DemoServer, jmapsync: Command) -> None:
         with running(home) as daemon:
             time.sleep(1.5)
-            looks = live(jmapsync)["looks"]
-            assert isinstance(looks, int)
+            runs = live(jmapsync)["looks"]
+            assert isinstance(runs, int)
             daemon.send(signal.SIGSTOP)
             server.account.deliver(LETTER)
             for number in range(20):
@@ -200,7 +200,7 @@ class TestWhatMakesItLook:
             time.sleep(1)
             after = live(jmapsync)["looks"]
             assert isinstance(after, int)
-            assert after - looks <= 4, "one for push, one for the disk, and one for the echo of each"
+            assert after - runs <= 4, "one for push, one for the disk, and one for the echo of each"
 
 
 class TestHooks:
@@ -245,7 +245,7 @@ class TestHooks:
             daemon.wait_for_log("was ended after 1 seconds")
         assert not (home.path / "hooked").exists()
 
-    def test_on_trouble_tells_what_a_person_has_to_do(self, home: Home) -> None:
+    def test_on_trouble_says_what_a_person_has_to_do(self, home: Home) -> None:
         home.configure(
             secret='password_command = "cat secret"',
             more=f"{QUIET}[hooks]\non_trouble = 'echo \"$JMAPSYNC_ACCOUNT: $JMAPSYNC_MESSAGE\" >> trouble'\n",

@@ -83,14 +83,14 @@ def test_the_header_names_the_recipients(server: DemoServer, sendmail: Sendmail)
     assert b"carol" not in left.content, "Cyrus would tell everybody"
 
 
-def test_a_name_that_looks_like_an_address_gets_no_message(server: DemoServer, sendmail: Sendmail) -> None:
+def test_a_name_in_the_form_of_an_address_gets_no_message(server: DemoServer, sendmail: Sendmail) -> None:
     message = b"From: demo@example.com\nTo: a@x.example <b@y.example>\nSubject: x\n\nx\n"
     assert sendmail("-t", message=message).code == 0
     [left] = server.account.sent
     assert left.recipients == ("b@y.example",)
 
 
-def test_a_single_dot_is_the_end_unless_told_otherwise(server: DemoServer, sendmail: Sendmail) -> None:
+def test_a_single_dot_is_the_end_unless_an_option_says_otherwise(server: DemoServer, sendmail: Sendmail) -> None:
     message = MESSAGE + b".\nmore\n"
     for arguments in ((), ("-i",), ("-oi",)):
         assert sendmail(*arguments, "bob@example.com", message=message).code == 0
@@ -345,9 +345,9 @@ def test_case_64_a_disk_that_is_full_after_the_message_was_sent_is_no_failure_to
 
     with monkeypatch.context() as patch:
         patch.setattr(Outbox, "_put", is_full_once_sent)
-        told = sendmail("-t")
-    assert told.code == 0
-    assert "No space left on device" in told.err
+        reported = sendmail("-t")
+    assert reported.code == 0
+    assert "No space left on device" in reported.err
     assert jmapsync("sync").code == 0
     assert len(server.account.sent) == 1
     assert outbox(home) == []

@@ -28,9 +28,9 @@ class TestStatus:
 
     def test_as_json(self, jmapsync: Command) -> None:
         jmapsync("sync")
-        told = json.loads(jmapsync("status", "--json").out)
-        mail = told["accounts"]["home"]["kinds"]["mail"]
-        assert told["ok"] is True
+        reported = json.loads(jmapsync("status", "--json").out)
+        mail = reported["accounts"]["home"]["kinds"]["mail"]
+        assert reported["ok"] is True
         assert (mail["last_state"], mail["here"], mail["on_server"], mail["waiting"]) == ("synced", 12, 12, 0)
         assert (mail["conflicts"], mail["problems"], mail["suspended"]) == (0, [], None)
         assert mail["last_run"].endswith("+00:00")
@@ -44,13 +44,13 @@ class TestStatus:
         done = jmapsync("status")
         assert done.code == 0
         assert "    detached: Lists/python: excluded from the mirror; its files stay\n" in done.out
-        told = json.loads(jmapsync("status", "--json").out)
-        assert "Lists/python" in told["accounts"]["home"]["kinds"]["mail"]["detached"]
+        reported = json.loads(jmapsync("status", "--json").out)
+        assert "Lists/python" in reported["accounts"]["home"]["kinds"]["mail"]["detached"]
         assert list((home.mail / "Lists" / "python").rglob("*.*"))
         assert jmapsync("verify").code == 0
         assert "quarantined" not in jmapsync("sync", "--dry-run").err
-        told = json.loads(jmapsync("sync", "--json").out)
-        assert "Lists/python" in told["accounts"]["home"]["kinds"]["mail"]["detached"]
+        reported = json.loads(jmapsync("sync", "--json").out)
+        assert "Lists/python" in reported["accounts"]["home"]["kinds"]["mail"]["detached"]
         home.configure()
         assert jmapsync("sync").code == 0
         assert "detached" not in jmapsync("status").out

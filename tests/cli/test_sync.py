@@ -28,7 +28,7 @@ path = "~/Work"
 
 
 class TestARun:
-    def test_tells_what_it_did_and_what_it_took(self, jmapsync: Command, home: Home) -> None:
+    def test_reports_what_it_did_and_its_costs(self, jmapsync: Command, home: Home) -> None:
         first = jmapsync("sync")
 
         assert first.code == 0
@@ -66,10 +66,10 @@ class TestJson:
     def test_is_one_object_of_the_documented_shape(self, jmapsync: Command) -> None:
         done = jmapsync("sync", "--json")
 
-        told = json.loads(done.out)
-        account = told["accounts"]["home"]
+        reported = json.loads(done.out)
+        account = reported["accounts"]["home"]
         mail = account["kinds"]["mail"]
-        assert told["ok"] is True
+        assert reported["ok"] is True
         assert account["seconds"] > 0
         assert account["requests"] > 1
         assert account["bytes"] > 1000
@@ -78,16 +78,16 @@ class TestJson:
         assert mail["to_server"] == {"created": 0, "updated": 0, "deleted": 0}
         assert (mail["conflicts"], mail["problems"]) == (0, [])
 
-    def test_tells_a_failure_in_the_same_shape(self, jmapsync: Command, home: Home) -> None:
+    def test_reports_a_failure_in_the_same_form(self, jmapsync: Command, home: Home) -> None:
         home.configure(secret='password_command = "echo wrong"')
         done = jmapsync("sync", "--json")
-        told = json.loads(done.out)
-        assert (done.code, told["ok"]) == (5, False)
-        assert told["accounts"]["home"]["error"] in done.err
+        reported = json.loads(done.out)
+        assert (done.code, reported["ok"]) == (5, False)
+        assert reported["accounts"]["home"]["error"] in done.err
 
 
 class TestADryRun:
-    def test_prints_one_sentence_a_step_and_writes_nothing(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
+    def test_prints_one_line_an_action_and_writes_nothing(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
         before = server.account.version
         done = jmapsync("sync", "--dry-run")
 
@@ -146,7 +146,7 @@ class TestAFailure:
         assert len(home.inbox()) == 6
 
     @pytest.mark.parametrize(
-        ("secret", "told"),
+        ("secret", "reported"),
         [
             ('password_command = "echo wrong"', "home: "),
             ('password_command = "exit 3"', "home: The password command `exit 3` failed with status 3."),
@@ -155,11 +155,11 @@ class TestAFailure:
             ('credential = "mail"', "home: systemd passed no credentials to this process"),
         ],
     )
-    def test_to_sign_in_ends_with_5(self, secret: str, told: str, jmapsync: Command, home: Home) -> None:
+    def test_to_sign_in_ends_with_5(self, secret: str, reported: str, jmapsync: Command, home: Home) -> None:
         home.configure(secret=secret)
         done = jmapsync("sync")
         assert done.code == 5
-        assert told in done.err
+        assert reported in done.err
         assert len(done.err.splitlines()) == 1
 
     def test_to_find_jmap_ends_with_1(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
@@ -195,7 +195,7 @@ class TestAFailure:
         assert "is working on account home" in done.err
 
 
-class TestAnItemHeldBack:
+class TestAQuarantinedItem:
     def test_is_named_and_ends_with_3(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
         jmapsync("sync")
         server.account.set_rights("Archive", mayCreateChild=False)
@@ -208,7 +208,7 @@ class TestAnItemHeldBack:
         assert jmapsync("status").code == 3
         assert "quarantined: " in jmapsync("status").out
 
-    def test_does_not_keep_a_dry_run_from_telling_the_rest(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
+    def test_does_not_keep_a_dry_run_from_reporting_the_rest(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
         self.test_is_named_and_ends_with_3(jmapsync, home, server)
         server.account.deliver(b"Subject: another\r\n\r\nanother\r\n")
         done = jmapsync("sync", "--dry-run")
@@ -217,7 +217,7 @@ class TestAnItemHeldBack:
 
 
 class TestWhatMayNotBeDone:
-    def test_is_taken_back_and_told_and_what_was_written_is_on_the_shelf(
+    def test_is_undone_and_reported_and_what_was_written_is_a_conflict_copy(
         self, jmapsync: Command, home: Home, server: DemoServer
     ) -> None:
         jmapsync("sync")
@@ -291,7 +291,7 @@ class TestWhatThisVersionCannotDo:
         home.configure(mail=f'layout = "{before}"')
         assert jmapsync("sync", "--full").code == 0
 
-    def test_a_way_of_signing_in_is_told(self, jmapsync: Command, home: Home) -> None:
+    def test_a_way_of_signing_in_is_reported(self, jmapsync: Command, home: Home) -> None:
         home.config.write_text(home.config.read_text().replace('"basic"', '"oauth"'))
         done = jmapsync("sync")
         assert done.code == 2
@@ -318,7 +318,7 @@ class TestTheHook:
         jmapsync("sync")
         assert not log.exists()
 
-    def test_that_fails_is_told(self, jmapsync: Command, home: Home) -> None:
+    def test_that_fails_is_reported(self, jmapsync: Command, home: Home) -> None:
         home.configure(more='[hooks]\nafter_sync = "exit 7"\n')
         done = jmapsync("sync")
         assert done.code == 1

@@ -23,7 +23,7 @@ def mirrored(home: Home, server: DemoServer, jmapsync: Command) -> Home:
     return home
 
 
-def told(result: Result) -> list[str]:
+def reported(result: Result) -> list[str]:
     """Return the differences that were printed, without what comes before them."""
     return [line.partition("different: ")[2] for line in result.out.splitlines() if "different: " in line]
 
@@ -37,10 +37,10 @@ def snapshot(home: Home) -> dict[str, tuple[int, int]]:
     return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in paths if path.is_file()}
 
 
-def test_a_mirror_that_is_complete_is_told_so(mirrored: Home, jmapsync: Command) -> None:
+def test_a_complete_mirror_is_reported_as_such(mirrored: Home, jmapsync: Command) -> None:
     before = snapshot(mirrored)
     done = jmapsync("verify")
-    assert (done.code, told(done)) == (0, [])
+    assert (done.code, reported(done)) == (0, [])
     assert "home mail: Bulk: 15 here, 15 on the server" in done.out
     assert "complete" in done.out
     assert "proved by the server's digests" in done.out
@@ -56,7 +56,7 @@ def test_a_flipped_byte_is_found_though_nothing_else_shows_it(mirrored: Home, jm
     os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
     done = jmapsync("verify")
     assert done.code == 3
-    [line] = told(done)
+    [line] = reported(done)
     assert line.endswith(f"{file.name}: its bytes are not the server's")
 
 
@@ -65,7 +65,7 @@ def test_a_missing_file_is_named(mirrored: Home, jmapsync: Command) -> None:
     file.unlink()
     done = jmapsync("verify")
     assert done.code == 3
-    [line] = told(done)
+    [line] = reported(done)
     assert line.endswith("it is on the server, in INBOX, and not here")
     assert '"' in line, "it is named by its subject, and not by its id alone"
 
@@ -75,7 +75,7 @@ def test_an_extra_file_is_named(mirrored: Home, jmapsync: Command) -> None:
     extra.write_bytes(b"Subject: extra\n\n")
     os.utime(extra, (1_700_000_000, 1_700_000_000))
     done = jmapsync("verify")
-    assert (done.code, told(done)) == (3, ["INBOX/cur/1700000000.extra.host:2,S: it is here, and not on the server"])
+    assert (done.code, reported(done)) == (3, ["INBOX/cur/1700000000.extra.host:2,S: it is here, and not on the server"])
 
 
 def test_a_wrong_flag_is_named(mirrored: Home, jmapsync: Command) -> None:
@@ -84,7 +84,7 @@ def test_a_wrong_flag_is_named(mirrored: Home, jmapsync: Command) -> None:
     file.rename(flagged)
     done = jmapsync("verify")
     assert done.code == 3
-    [line] = told(done)
+    [line] = reported(done)
     assert "it is marked $flagged here and " in line
 
 
@@ -94,8 +94,8 @@ def test_a_mailbox_that_the_mirror_does_not_know_is_named_with_its_mail(
     server.account.deliver(b"Subject: new\r\n\r\n", [server.account.create_mailbox("New")])
     done = jmapsync("verify")
     assert done.code == 3
-    assert "New: the server has it, and the mirror does not" in told(done)
-    assert any("it is on the server, in New, and not here" in line for line in told(done))
+    assert "New: the server has it, and the mirror does not" in reported(done)
+    assert any("it is on the server, in New, and not here" in line for line in reported(done))
 
 
 def test_a_copy_missing_in_one_of_its_folders_is_named(mirrored: Home, server: DemoServer, jmapsync: Command) -> None:
@@ -104,7 +104,7 @@ def test_a_copy_missing_in_one_of_its_folders_is_named(mirrored: Home, server: D
     jmapsync("sync")
     message(mirrored, "Archive").unlink()
     done = jmapsync("verify")
-    assert [line.rpartition(": ")[2] for line in told(done)] == ["it is missing in Archive"]
+    assert [line.rpartition(": ")[2] for line in reported(done)] == ["it is missing in Archive"]
 
 
 def test_an_object_for_programs(mirrored: Home, jmapsync: Command) -> None:
@@ -124,7 +124,7 @@ def test_cards_are_compared_by_what_they_say(home: Home, server: DemoServer, jma
     file = next((home.path / "contacts").rglob("*.vcf"))
     file.write_bytes(file.read_bytes().replace(b"END:VCARD", b"NOTE:mine\r\nEND:VCARD"))
     done = jmapsync("verify")
-    assert (done.code, len(told(done))) == (3, 1)
+    assert (done.code, len(reported(done))) == (3, 1)
     assert server.account.contacts.items
 
 
@@ -144,4 +144,4 @@ def test_a_list_of_the_server_that_is_not_whole_is_named(mirrored: Home, server:
     server.faults.rewrite_result.arm(lambda result: {**result, "ids": None}, only={"Email/query"})
     done = jmapsync("verify")
     assert done.code == 3
-    assert any(line.startswith("the server's list: ") for line in told(done))
+    assert any(line.startswith("the server's list: ") for line in reported(done))
