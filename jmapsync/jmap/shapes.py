@@ -7,6 +7,7 @@ a value of another type than the one that it reads.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -112,14 +113,14 @@ def _objects(value: Any) -> list[dict[str, Any]] | None:  # noqa: ANN401 # any J
 
 
 def _made(value: Any) -> dict[str, dict[str, Any]] | None:  # noqa: ANN401 # any JSON value
-    """Return what was created, as far as it has an id."""
+    """Return what was created, as far as it has an id that can be asked for; where it has none, the next look has to tell."""
     if not isinstance(value, dict):
         return None
     shapes = {"blobId": _text, "size": _count}
     return {
         name: {key: part for key, part in one.items() if key not in shapes or shapes[key](part) is not None}
         for name, one in value.items()
-        if _has_id(one)
+        if _has_id(one) and _MADE_ID.fullmatch(one["id"])
     }
 
 
@@ -131,6 +132,8 @@ def _has_id(value: Any) -> bool:  # noqa: ANN401 # any JSON value
     return isinstance(value, dict) and isinstance(value.get("id"), str) and bool(value["id"])
 
 
+_MADE_ID = re.compile(r"[!-.0-~]{1,255}")
+"""RFC 8620, 1.2, allows letters, digits, `-` and `_` only. Other signs are left to servers that take them; no slash or space."""
 _OF_SET: dict[str, Callable[[Any], Any]] = {
     "created": _made,
     "updated": _map,

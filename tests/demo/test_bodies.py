@@ -135,6 +135,8 @@ def test_parts_can_be_downloaded(peer: Peer) -> None:
         b"\r\n\r\n",
         b"no header",
         b"Subject: \xff\xfe\r\nDate: nonsense\r\nFrom: @@\r\nTo: ::;;\r\n\r\n\xff",
+        b"Content-Disposition: attachment; filename*0=a; filename*=b; filename=c\r\nSubject: =?u\xfct8?q?a?=\r\n\r\nx",
+        b"Date: Mon, 99 Nov 99999999999999999999 08:00:00 +99999999999999\r\n\r\nx",
         b"Content-Type: text/plain; charset=none-such\r\nContent-Transfer-Encoding: base64\r\n\r\n*",
         multipart("mixed", *[multipart("mixed", leaf("text/plain"))] * 3)[:-40],
     ],

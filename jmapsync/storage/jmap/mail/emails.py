@@ -126,6 +126,8 @@ class Mailbox(msgspec.Struct, rename="camel"):
     def folder(self) -> Folder:
         """Return it as a container."""
         held = self.my_rights if isinstance(self.my_rights, dict) else {}
+        if not all(isinstance(each, bool) for each in held.values()):
+            held = {}  # a right that is unknown is not one that is denied: an edit would be undone for it
         role = self.role if isinstance(self.role, str) else ""
         rights = frozenset(name for name, may in held.items() if may is True)
         return Folder(self.id, self.name, self.parent_id or "", role.lower(), rights=rights)

@@ -394,8 +394,11 @@ def _flaw(raw: dict[str, Any]) -> str:
     """Return what is wrong with a container's properties, or nothing (RFC 9610, 2; draft-ietf-jmap-calendars, 4)."""
     if not isinstance(raw.get("name"), str) or not raw["name"]:
         return "the server's name of it is missing or malformed"
-    if not isinstance(raw.get("myRights", {}), dict | None):
+    rights = raw.get("myRights") or {}
+    if not isinstance(rights, dict) or not all(isinstance(held, bool) for held in rights.values()):
         return "the server's myRights of it is malformed"
+    if not isinstance(raw.get("isDefault", False), bool | None):
+        return "the server's isDefault of it is malformed"
     return ""
 
 
