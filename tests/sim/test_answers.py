@@ -45,6 +45,28 @@ def test_a_container_with_malformed_rights_stays_as_it_is_here(fuzzer: Fuzzer, o
     assert_withstands(fuzzer, "full", Mutation(*in_list("Calendar/get", "myRights"), operation))
 
 
+@pytest.mark.parametrize("operation", ["seven", "null", "text"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        ("AddressBook/get", "myRights", "mayWrite"),
+        ("AddressBook/get", "isDefault"),
+        ("Calendar/get", "myRights", "mayWriteAll"),
+        ("Mailbox/get", "myRights", "mayAddItems"),
+        ("Mailbox/get", "myRights", "maySetSeen"),
+    ],
+)
+def test_a_right_that_is_malformed_is_not_taken_for_one_that_is_denied(
+    fuzzer: Fuzzer, where: tuple[str, ...], operation: str
+) -> None:
+    assert_withstands(fuzzer, "full", Mutation(*in_list(*where), operation, every=True))
+
+
+@pytest.mark.parametrize("operation", ["slash", "path", "control", "huge text"])
+def test_a_new_mailbox_with_a_malformed_id_is_found_by_the_next_look(fuzzer: Fuzzer, operation: str) -> None:
+    assert_withstands(fuzzer, "changes", Mutation("Mailbox/set", ("created", "{}", "id"), operation))
+
+
 @pytest.mark.parametrize("operation", ["invalid", "seven", "missing"])
 def test_mail_in_mailboxes_that_cannot_be_known_comes_once_they_can(fuzzer: Fuzzer, operation: str) -> None:
     assert_withstands(fuzzer, "changes", Mutation(*in_list("Mailbox/get", "id"), operation, every=True))

@@ -221,3 +221,16 @@ def test_a_malformed_list_of_changes_leads_to_a_listing(server: DemoServer, mirr
     server.account.destroy(min(server.account.emails))
     server.faults.rewrite_result.arm(lambda result: {**result, "created": None}, only={"Email/changes"}, times=1)
     assert_converges(server.account, mirror)
+
+
+def test_what_is_filed_in_a_mailbox_whose_rights_are_malformed_is_sent_and_not_undone(server: DemoServer, mirror: Mirror) -> None:
+    mirror.sync()
+    box = server.account.mailbox("Archive").id
+    rights = {"mayReadItems": True, "mayAddItems": "yes", "maySetSeen": True, "maySetKeywords": True}
+    server.faults.rewrite_result.arm(spoil(box, "myRights", rights), only={"Mailbox/get"})
+    mirror.drop("Archive", b"Subject: filed\n\nhere\n", sub="cur", info=":2,S")
+    report = mirror.sync(full=True)
+    assert (report.to_server.created, report.conflicts) == (1, 0)
+    assert places_of(report.problems) == [f"mailbox {box}"]
+    server.faults.clear()
+    assert_converges(server.account, mirror)
