@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_IDS = re.compile(rb"^(?:message-id|in-reply-to|references)[ \t]*:((?:[^\r\n]|\r?\n[ \t])*)", re.IGNORECASE | re.MULTILINE)
+_FIELD = re.compile(
+    rb"^(message-id|in-reply-to|references|subject)[ \t]*:([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)", re.IGNORECASE | re.MULTILINE
+)
 _ID = re.compile(rb"<[^<>\s]+>")
-_SUBJECT = re.compile(rb"^subject[ \t]*:((?:[^\r\n]|\r?\n[ \t])*)", re.IGNORECASE | re.MULTILINE)
 _PREFIX = re.compile(r"\s*(?:(?:re|fwd?|aw|wg)\s*(?:\[[^\]]*\]\s*)?:|\[[^\]]*\])\s*", re.IGNORECASE)
 _MOST_IDS = 100
 _LONGEST_HEADER = 65_536
@@ -66,9 +67,12 @@ def _keys_of(message: bytes) -> list[bytes]:
     """Return what a message shares with its relatives; nothing where it has no message id."""
     end = message.find(b"\r\n\r\n", 0, _LONGEST_HEADER)
     header = message[: _LONGEST_HEADER if end < 0 else end]
-    ids = [one for value in _IDS.findall(header) for one in _ID.findall(value)][:_MOST_IDS]
-    if not ids:
-        return []
-    found = _SUBJECT.search(header)
-    subject = base_subject(" ".join(found[1].decode("utf-8", "replace").split())).casefold() if found is not None else ""
-    return [one + subject.encode() for one in dict.fromkeys(ids)]
+    ids: list[bytes] = []
+    subject = ""
+    for name, value in _FIELD.findall(header):
+        if name[0] in b"sS":
+            subject = base_subject(" ".join(value.decode("utf-8", "replace").split())).casefold()
+        else:
+            ids += _ID.findall(value)
+    mark = subject.encode()
+    return [one + mark for one in dict.fromkeys(ids[:_MOST_IDS])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email.errors
 import email.header
 import email.utils
 import re
@@ -83,7 +84,7 @@ def as_date(raw: str) -> str | None:
     """Return the date of a value; None if it is not a date."""
     try:
         moment = email.utils.parsedate_to_datetime(_FOLD.sub("", raw).strip())
-    except ValueError:
+    except (OverflowError, ValueError):
         return None
     text = moment.isoformat()
     return text.removesuffix("+00:00") + "Z" if moment.tzinfo is None or text.endswith("+00:00") else text
@@ -145,7 +146,7 @@ def _decoded(text: str) -> str:
         return text
     try:
         return str(email.header.make_header(email.header.decode_header(text)))
-    except (LookupError, UnicodeError, ValueError):
+    except (LookupError, ValueError, email.errors.MessageError):
         return text
 
 

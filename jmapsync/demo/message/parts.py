@@ -46,13 +46,13 @@ class Part:
         kind = self._parameters("content-type")
         self.type = kind.get_content_type() if self._value("content-type") is not None else "text/plain"
         self.is_multipart = self.type.startswith("multipart/")
-        charset = kind.get_param("charset")
-        self.charset = str(charset) if charset is not None else "us-ascii" if self.type.startswith("text/") else None
-        self.boundary = kind.get_boundary()
+        charset = _parameter(kind, "content-type", "charset")
+        self.charset = charset or ("us-ascii" if self.type.startswith("text/") else None)
+        self.boundary = _parameter(kind, "content-type", "boundary")
         disposition = self._parameters("content-disposition")
         self.disposition = disposition.get_content_disposition()
-        name = disposition.get_filename() or kind.get_param("name")
-        self.name = as_text(email.utils.collapse_rfc2231_value(name)) if name else None
+        name = _parameter(disposition, "content-disposition", "filename") or _parameter(kind, "content-type", "name")
+        self.name = as_text(name) if name else None
         cid = self._value("content-id")
         self.cid = cid.strip().strip("<>") if cid is not None else None
         language = self._value("content-language")
@@ -121,6 +121,15 @@ class Part:
         if (value := self._value(name)) is not None:
             parsed[name] = " ".join(value.split())
         return parsed
+
+
+def _parameter(header: email.message.Message, field: str, name: str) -> str | None:
+    """Return a parameter of a field, decoded (RFC 2231); None without one, or where the parameters are invalid."""
+    try:
+        value = header.get_param(name, header=field)
+        return None if value is None else email.utils.collapse_rfc2231_value(value)
+    except (LookupError, TypeError, ValueError):  # TypeError: from continuations of which some have no number
+        return None
 
 
 @dataclass(frozen=True)
