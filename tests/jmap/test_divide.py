@@ -81,11 +81,11 @@ async def test_a_reference_that_leads_nowhere_fails_its_call_alone(path: str) ->
     assert response.get(last)["list"] == []
 
 
-async def test_a_reference_to_a_call_that_failed_fails_too() -> None:
+async def test_a_reference_to_a_call_that_failed_fails_as_that_call() -> None:
     server = Server("Email/query")
     query, emails, _ = chain()
     response = await send_divided([query, emails], 1, server.send, repeatable=True)
-    with pytest.raises(MethodError, match="invalidResultReference"):
+    with pytest.raises(MethodError, match="serverFail"):
         response.get(emails)
 
 
