@@ -49,19 +49,20 @@ def blocks() -> list[tuple[str, str, int, str]]:
     return found
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return a home directory with a mirror of the sample account, and the programs configured as the page says."""
+    home = tmp_path_factory.mktemp("home")
     server = DemoServer(user="alice", password="geheim")
     fill_sample(server.account)
     for section, _, _, block in blocks():
         named = re.match(r"# ~/(\S+)\n", block)
         if section == PIM and named is not None:
-            _write(tmp_path / named[1], block)
+            _write(home / named[1], block)
     with server:
-        _write(tmp_path / ".config/jmapsync/config.toml", CONFIG.format(url=server.url))
-        run(tmp_path, sys.executable, "-m", "jmapsync", "-q", "sync")
-        yield tmp_path
+        _write(home / ".config/jmapsync/config.toml", CONFIG.format(url=server.url))
+        run(home, sys.executable, "-m", "jmapsync", "-q", "sync")
+        yield home
 
 
 def _write(path: Path, text: str) -> None:
