@@ -13,11 +13,12 @@ from jmapsync.backup.restore import Restorer
 from jmapsync.backup.verify import Proof, Verifier
 from jmapsync.errors import ExitCode, JmapsyncError, Scope, SuspendedError
 from jmapsync.formats.names import EVERYTHING, Patterns
+from jmapsync.sync.channel import Channel
 from jmapsync.sync.conflict_copies import Shelver
 from jmapsync.sync.execute import problems_of
-from jmapsync.sync.mirror import Mirror
+from jmapsync.sync.observe import Observer
 from jmapsync.sync.report import AccountReport, KindReport, State
-from jmapsync.sync.run import Cycle
+from jmapsync.sync.run import synchronize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -128,13 +129,13 @@ class AccountRun:
         try:
             for sides in kinds:
                 self._pin(sides.kind.name, sides.account_id)
-            mirrors = [self._mirror(sides) for sides in kinds]
-            ahead: Sequence[JmapsyncError | None] = [None] * len(mirrors)
-            if len(mirrors) > 1:
-                with together(len(mirrors)) as bundle:
-                    ahead = await asyncio.gather(*(_look_ahead(mirror, bundle.leave) for mirror in mirrors))
-            for mirror, failure in zip(mirrors, ahead, strict=True):
-                await self._run(mirror, failure)
+            observers = [Observer(self._channel(sides)) for sides in kinds]
+            ahead: Sequence[JmapsyncError | None] = [None] * len(observers)
+            if len(observers) > 1:
+                with together(len(observers)) as bundle:
+                    ahead = await asyncio.gather(*(_ask_ahead(observer, bundle.leave) for observer in observers))
+            for observer, failure in zip(observers, ahead, strict=True):
+                await self._run(observer, failure)
         except BaseException as error:
             self.fail_unfinished((sides.kind.name for sides in kinds), error)
             raise
@@ -146,7 +147,7 @@ class AccountRun:
             name = sides.kind.name
             try:
                 self._pin(name, sides.account_id)
-                found[name] = await Verifier(self._mirror(sides)).run()
+                found[name] = await Verifier(self._channel(sides)).run()
             except JmapsyncError as error:
                 report = self.report.kinds.setdefault(name, KindReport())
                 report.state, report.exit_code = State.FAILED, error.exit_code
@@ -160,7 +161,7 @@ class AccountRun:
         try:
             if stranger is None:
                 self._pin(sides.kind.name, sides.account_id)
-            return await Restorer(self._mirror(sides), selection, stranger).run()
+            return await Restorer(self._channel(sides), selection, stranger).run()
         except JmapsyncError as error:
             report = self.report.kinds.setdefault(sides.kind.name, KindReport())
             report.state, report.exit_code = State.FAILED, error.exit_code
@@ -169,10 +170,10 @@ class AccountRun:
                 raise
         return None
 
-    def _mirror(self, sides: Sides) -> Mirror:
+    def _channel(self, sides: Sides) -> Channel:
         report = KindReport()
         self.report.kinds[sides.kind.name] = report
-        return Mirror(
+        return Channel(
             sides.kind,
             self.name,
             sides.account_id,
@@ -190,13 +191,14 @@ class AccountRun:
             report,
         )
 
-    async def _run(self, mirror: Mirror, failure: JmapsyncError | None) -> None:
-        """Run one kind, unless the look ahead failed already."""
-        report, kind = mirror.report, mirror.kind.name
+    async def _run(self, observer: Observer, failure: JmapsyncError | None) -> None:
+        """Run one kind, unless what was asked ahead failed already."""
+        channel = observer.channel
+        report, kind = channel.report, channel.kind.name
         try:
             if failure is not None:
                 raise failure
-            await Cycle(mirror, lambda: self.begin([kind])).run()
+            await synchronize(channel, observer, lambda: self.begin([kind]))
         except JmapsyncError as error:
             _note_failure(report, error)
             report.sentences.append(str(error))
@@ -219,10 +221,10 @@ def _note_failure(report: KindReport, error: BaseException) -> None:
         report.fail(f"the run ended with a fault of the program ({type(error).__name__})", ExitCode.FAILED)
 
 
-async def _look_ahead(mirror: Mirror, leave: Callable[[], None]) -> JmapsyncError | None:
-    """Begin the look of one kind at the server; return what went wrong, to be told when its turn comes."""
+async def _ask_ahead(observer: Observer, leave: Callable[[], None]) -> JmapsyncError | None:
+    """Ask the server for what the run of one kind asks first; return what went wrong, to be reported when its turn comes."""
     try:
-        await mirror.look_ahead()
+        await observer.ask_ahead()
     except JmapsyncError as error:
         return error
     finally:

@@ -12,46 +12,46 @@ from jmapsync.sync.threads import complete
 
 if TYPE_CHECKING:
     from jmapsync.backup.selection import Stranger
-    from jmapsync.sync.mirror import Mirror
+    from jmapsync.sync.channel import Channel
 
 PAGE = 1000
 """Items read from the ledger at a time."""
 
 
-async def meet(mirror: Mirror, stranger: Stranger) -> None:
+async def meet(channel: Channel, stranger: Stranger) -> None:
     """Take in the folders: their markers name mailboxes of another account, or none that is there still."""
-    seen = await complete(mirror.local.look_folders, mirror.ledger)
+    seen = await complete(channel.local.look_folders, channel.ledger)
     seen.folders = [replace(folder, marker="") for folder in seen.folders]
-    mirror.absorber.take_local_folders(seen)
+    channel.absorber.take_local_folders(seen)
     theirs: dict[str, str] = {}
     if stranger.roles:
-        pages = mirror.remote.look("", set, whole=True)
+        pages = channel.remote.look("", set, whole=True)
         first = await anext(pages)
         theirs = {folder.role or DEFAULT: folder.ref for folder in first.folders if folder.role or folder.default}
-    with mirror.ledger.transaction():
-        for key, (path, kept) in mirror.ledger.folders(mirror.kind.containers.kind).items():
-            mirror.ledger.put_folder(key, path, kept or stranger.tables.get(path, ""))
-            record = mirror.ledger.records([key]).get(key)
+    with channel.ledger.transaction():
+        for key, (path, kept) in channel.ledger.folders(channel.kind.containers.kind).items():
+            channel.ledger.put_folder(key, path, kept or stranger.tables.get(path, ""))
+            record = channel.ledger.records([key]).get(key)
             if record is not None and (ref := theirs.get(stranger.roles.get(path, ""))):
-                mirror.ledger.save([replace(record, ref=ref)])
+                channel.ledger.save([replace(record, ref=ref)])
 
 
-def take_as_they_lie(mirror: Mirror) -> None:
+def take_as_they_lie(channel: Channel) -> None:
     """Take files of mixed line ends for the server's bytes, which are stored as they came where they have such (`formats.message`).
 
     In the account's own mirror such a file is a message that somebody made here, and its line ends are mended.
     """
-    after, kind = 0, mirror.kind.items.kind
-    while records := mirror.ledger.all(kind, after=after, limit=PAGE):
+    after, kind = 0, channel.kind.items.kind
+    while records := channel.ledger.all(kind, after=after, limit=PAGE):
         after = records[-1].key
-        places = mirror.ledger.places_of([record.key for record in records])
+        places = channel.ledger.places_of([record.key for record in records])
         for record in records:
             mended = [place for place in places.get(record.key, ()) if place.form == Form.MENDED]
-            measured = mirror.local.measure(mended[0]) if mended and record.remote is None else None
+            measured = channel.local.measure(mended[0]) if mended and record.remote is None else None
             if measured is None or record.local is None:
                 continue
             digest, size = measured.digest(Form.RAW), measured.size(Form.RAW)
             local = replace(record.local, body=digest, sense=digest)
-            with mirror.ledger.transaction():
-                mirror.ledger.put_places(place._replace(form=Form.RAW.value) for place in mended)
-                mirror.ledger.save([replace(record, digest=digest, size=size, local=local)])
+            with channel.ledger.transaction():
+                channel.ledger.put_places(place._replace(form=Form.RAW.value) for place in mended)
+                channel.ledger.save([replace(record, digest=digest, size=size, local=local)])

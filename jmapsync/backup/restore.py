@@ -27,6 +27,7 @@ from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Change, Order, Presen
 from jmapsync.storage.port import Job, Outcome
 from jmapsync.sync.commit import Work
 from jmapsync.sync.execute import Executor
+from jmapsync.sync.observe import Observer
 from jmapsync.sync.quarantine import LIST, LOOK
 from jmapsync.sync.report import KindReport, Problem, counted
 from jmapsync.sync.threads import complete
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from jmapsync.backup.selection import Stranger
     from jmapsync.ledger import HeldBack, Place, Record
     from jmapsync.planner.model import Homes, Tags
-    from jmapsync.sync.mirror import Mirror
+    from jmapsync.sync.channel import Channel
 
 ROUNDS = 4
 PAUSE = 0.5
@@ -77,7 +78,7 @@ class Restored:
 class Restorer:
     """Puts back one kind."""
 
-    mirror: Mirror
+    channel: Channel
     """Looks at everything; works on the account's ledger, or on one of its own for a tree that is not the account's mirror."""
     selection: Selection = field(default_factory=Selection)
     stranger: Stranger | None = None
@@ -92,66 +93,67 @@ class Restorer:
 
     def __post_init__(self) -> None:
         """Begin the report."""
-        self.restored = Restored(self.mirror.report)
-        self._executor = Executor.of(self.mirror)
+        self.restored = Restored(self.channel.report)
+        self._executor = Executor.of(self.channel)
 
     async def run(self) -> Restored:
         """Put back what the server lacks. Raises what a run raises: no network, no root, a sign-in that is needed."""
-        mirror = self.mirror
-        mirror.begin()
+        channel = self.channel
+        observer = Observer(channel)
+        observer.open()
         if self.stranger is not None:
-            await meet(mirror, self.stranger)
+            await meet(channel, self.stranger)
         for number in range(ROUNDS):
-            await mirror.look(mirror.containers(), mirror.guard())
+            await observer.run()
+            channel.containers.keep_agreed(channel.containers.plan())
             await self._round()
             later = sum(one.remedy == Remedy.LATER.value for one in self._refused())
-            if mirror.options.dry or not (self._stale or later):
+            if channel.options.dry or not (self._stale or later):
                 break
             if later and number < ROUNDS - 1:
-                mirror.progress.say(mirror.account, f"The server put {counted(later, 'item')} off; asking it again.")
+                channel.progress.say(channel.account, f"The server put {counted(later, 'item')} off; asking it again.")
                 await asyncio.sleep(PAUSE * 2**number)
-        if mirror.codec is None and not mirror.options.dry:
+        if channel.codec is None and not channel.options.dry:
             await self._compare()
         self._conclude()
         return self.restored
 
     async def _round(self) -> None:
         """Send what the last look showed to be missing."""
-        mirror, self._stale = self.mirror, 0
+        channel, self._stale = self.channel, 0
         self._executor.committer.stale.clear()
-        self._paths = {key: path for key, (path, _) in mirror.ledger.folders(mirror.kind.containers.kind).items()}
+        self._paths = {key: path for key, (path, _) in channel.ledger.folders(channel.kind.containers.kind).items()}
         await complete(self._forget_agreements)
-        if mirror.codec is None:
+        if channel.codec is None:
             if self.stranger is not None and not self.stranger.has_ledger:
-                await complete(take_as_they_lie, mirror)
-            await complete(unite, mirror.kind.items.kind, mirror.ledger, mirror.local)
-            await Adopter(mirror.kind, mirror.ledger, mirror.local, mirror.remote, mirror.clock).run()
+                await complete(take_as_they_lie, channel)
+            await complete(unite, channel.kind.items.kind, channel.ledger, channel.local)
+            await Adopter(channel.kind, channel.ledger, channel.local, channel.remote, channel.clock).run()
             for page in self._pages():
                 new = [record for record in page if record.remote is None]
-                await join_rewritten(mirror.kind.items.kind, mirror.ledger, mirror.local, mirror.remote, new)
+                await join_rewritten(channel.kind.items.kind, channel.ledger, channel.local, channel.remote, new)
         lacking, octets, needed = await complete(self._count)
-        containers = mirror.containers()
-        mirror.report.sentences += await containers.put_back(needed, dry=mirror.options.dry)
-        if mirror.options.dry:
+        channel.report.sentences += await channel.containers.put_back(needed, dry=channel.options.dry)
+        if channel.options.dry:
             for page in self._pages():
                 orders = ((record, self._order(record)) for record in page)
-                mirror.report.sentences += [_sentence(record, order) for record, order in orders if order is not None]
+                channel.report.sentences += [_sentence(record, order) for record, order in orders if order is not None]
             return
         if lacking:
-            mirror.progress.start(mirror.account, mirror.kind.name, f"restoring {mirror.kind.name}", lacking, octets)
+            channel.progress.start(channel.account, channel.kind.name, f"restoring {channel.kind.name}", lacking, octets)
         await self._executor.run(self._works())
         await self._mend()
         if self.stranger is None:
             await self._executor.run(self._marks())
-        mirror.progress.finish(mirror.account, mirror.kind.name)
+        channel.progress.finish(channel.account, channel.kind.name)
         self._stale += len(self._executor.committer.stale)
 
     # what is meant, and what of it is missing
 
     def _pages(self) -> Iterator[list[Record]]:
         """Yield the items that are meant and here to stay, a page at a time."""
-        after, ledger = 0, self.mirror.ledger
-        while records := ledger.all(self.mirror.kind.items.kind, after=after, limit=PAGE):
+        after, ledger = 0, self.channel.ledger
+        while records := ledger.all(self.channel.kind.items.kind, after=after, limit=PAGE):
             after = records[-1].key
             here = [record for record in records if record.local is not None and record.local.kept]
             places = ledger.places_of([record.key for record in here])
@@ -172,12 +174,12 @@ class Restorer:
     def _forget_agreements(self) -> None:
         """Make what the server lacks new here, so that no later run takes it for deleted there; even if we die now."""
         for page in self._pages():
-            with self.mirror.ledger.transaction():
-                self.mirror.ledger.save(released(one, *self._lack(one)) for one in page if self._is_lacking(one))
+            with self.channel.ledger.transaction():
+                self.channel.ledger.save(released(one, *self._lack(one)) for one in page if self._is_lacking(one))
 
     def _count(self) -> tuple[int, int, set[int]]:
         """Return how much is missing: items, their octets, and the containers that they need, with those above them."""
-        records = {record.key: record for record in self.mirror.ledger.all(self.mirror.kind.containers.kind)}
+        records = {record.key: record for record in self.channel.ledger.all(self.channel.kind.containers.kind)}
         needed = {key for key in records if self.selection.has_folder(self._paths.get(key, ""))}
         items = lacking = octets = 0
         for page in self._pages():
@@ -206,10 +208,10 @@ class Restorer:
         assert record.local is not None  # noqa: S101 - chosen for it
         if record.remote is None:
             return record.local.kept, record.local.tags
-        if self.mirror.codec is not None:
+        if self.channel.codec is not None:
             return NOTHING, NO_TAGS
         homes = record.local.kept - record.remote.homes
-        if too_many(homes | record.remote.homes, self.mirror.kind.items):  # only a run can move it: a restore takes nothing away
+        if too_many(homes | record.remote.homes, self.channel.kind.items):  # only a run can move it: a restore takes nothing away
             homes = NOTHING
         return homes, record.local.tags - record.remote.tags
 
@@ -228,7 +230,7 @@ class Restorer:
     # sending
 
     def _works(self) -> Iterator[Work]:
-        there = frozenset(self.mirror.remote.keys.values())
+        there = frozenset(self.channel.remote.keys.values())
         for page in self._pages():
             for record in page:
                 order = self._order(record)
@@ -241,18 +243,18 @@ class Restorer:
 
     def _marks(self) -> Iterator[Work]:
         """Yield the keywords that the server added to what was sent; Cyrus gives `$hasattachment` to what is imported."""
-        mirror, keys = self.mirror, sorted(self._tried)
+        channel, keys = self.channel, sorted(self._tried)
         there = frozenset(self._paths)
         for start in range(0, len(keys), PAGE):
-            records = mirror.ledger.records(keys[start : start + PAGE])
-            found = plan([record.pair for record in records.values()], mirror.kind.items, Present(there, there))
+            records = channel.ledger.records(keys[start : start + PAGE])
+            found = plan([record.pair for record in records.values()], channel.kind.items, Present(there, there))
             for change in found.changes:
                 if all(_only_marks(order) for order in change.orders):
                     yield Work(change, records[change.key])
 
     async def _mend(self) -> None:
         """Give emails that are there the mailboxes and keywords that they lack, and nothing else."""
-        there = frozenset(self.mirror.remote.keys.values())
+        there = frozenset(self.channel.remote.keys.values())
         waiting: list[tuple[Record, Order]] = []
         for page in self._pages():
             for record in page:
@@ -266,10 +268,10 @@ class Restorer:
             await self._send(waiting)
 
     async def _send(self, some: list[tuple[Record, Order]]) -> None:
-        mirror = self.mirror
-        told = await mirror.remote.write([Job(order, record.ref, record.stamp) for record, order in some])
+        channel = self.channel
+        told = await channel.remote.write([Job(order, record.ref, record.stamp) for record, order in some])
         receipts = {receipt.key: receipt for receipt in told}
-        with mirror.ledger.transaction():
+        with channel.ledger.transaction():
             for record, order in some:
                 self._tried.add(record.key)
                 receipt = receipts.get(record.key)
@@ -277,54 +279,54 @@ class Restorer:
                     self._stale += 1
                     continue
                 after = replace(record, remote=receipt.version or record.remote)
-                mirror.ledger.save([after])
+                channel.ledger.save([after])
                 if receipt.outcome is Outcome.REFUSED:
-                    mirror.holding.hold_back(after, [order], receipt.why, receipt.remedy)
+                    channel.holding.hold_back(after, [order], receipt.why, receipt.remedy)
                 else:
-                    mirror.holding.release([record.key])
-                    mirror.report.to_server.add(Verb.UPDATE)
-        mirror.progress.advance(mirror.account, mirror.kind.name, len(some), 0)
+                    channel.holding.release([record.key])
+                    channel.report.to_server.add(Verb.UPDATE)
+        channel.progress.advance(channel.account, channel.kind.name, len(some), 0)
 
     async def _compare(self) -> None:
         """Find out of what was sent whether the server holds the same bytes, where another blob id leaves that open."""
-        mirror = self.mirror
+        channel = self.channel
         for page in self._pages():
             asked = [record for record in page if _is_in_doubt(record)]
-            digests = await mirror.remote.digests(asked)
+            digests = await channel.remote.digests(asked)
             equal = [record for record in asked if digests.get(record.key, "") == record.digest]
             self._rewritten |= {record.key for record in asked if digests.get(record.key, record.digest) != record.digest}
             for some in split((one for one in asked if one.key not in digests), BATCH, OCTETS, lambda one: one.size):
-                for key, body in (await mirror.remote.read(some)).items():
+                for key, body in (await channel.remote.read(some)).items():
                     is_read = body.data is not None or body.path is not None
                     equal += [one for one in some if one.key == key and is_read and body.digest == one.digest]
                     if body.path is not None:
                         body.path.unlink(missing_ok=True)
                 same = {one.key for one in equal}
                 self._rewritten |= {one.key for one in some if one.key not in same}
-            with mirror.ledger.transaction():
-                records = mirror.ledger.records([one.key for one in equal])
-                mirror.ledger.save(_proven(one) for one in records.values())
+            with channel.ledger.transaction():
+                records = channel.ledger.records([one.key for one in equal])
+                channel.ledger.save(_proven(one) for one in records.values())
 
     # telling
 
     def _refused(self) -> list[HeldBack]:
         """Return what was tried and is still missing, with why."""
-        problems = [one for one in self.mirror.ledger.problems(self.mirror.kind.name) if one.key in self._tried]
-        records = self.mirror.ledger.records([one.key for one in problems if one.key is not None])
+        problems = [one for one in self.channel.ledger.problems(self.channel.kind.name) if one.key in self._tried]
+        records = self.channel.ledger.records([one.key for one in problems if one.key is not None])
         found = ((one, records.get(one.key or 0)) for one in problems)
         return [one for one, record in found if record is not None and record.local is not None and self._is_lacking(record)]
 
     def _conclude(self) -> None:
         """Name what could not be put back, and what the server keeps with other bytes than it was sent."""
-        mirror, report = self.mirror, self.mirror.report
-        problems = mirror.ledger.problems(mirror.kind.name)
+        channel, report = self.channel, self.channel.report
+        problems = channel.ledger.problems(channel.kind.name)
         left_out = [one for one in problems if one.remedy == LIST or (one.remedy == LOOK and self._is_named(one.item))]
         refused = self._refused()
         report.problems += [Problem(one.item, one.why) for one in (*refused, *left_out)]
         named = {one.key for one in refused}
         for page in self._pages():
             for record in page:
-                if record.remote is None and not mirror.options.dry and record.key not in named:
+                if record.remote is None and not channel.options.dry and record.key not in named:
                     report.problems.append(Problem(record.name, "it could not be put back yet; restore again"))
                 elif record.key in self._rewritten:
                     report.problems.append(Problem(record.name, "the server keeps it with other bytes than these"))
@@ -345,7 +347,7 @@ class Restorer:
         lost = [one for one in self.selection.folders if not any(path == one or path.startswith(f"{one}/") for path in paths)]
         keys = {path: key for key, path in self._paths.items()}
         for folder, name in self.selection.files:
-            if folder not in keys or not self.mirror.ledger.taken_names(keys[folder], [name]):
+            if folder not in keys or not self.channel.ledger.taken_names(keys[folder], [name]):
                 lost.append(f"{folder}/{name}")
         return sorted(lost)
 

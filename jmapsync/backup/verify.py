@@ -15,6 +15,7 @@ from jmapsync.backup.object_differences import ObjectProof
 from jmapsync.formats.large_data import set_aside
 from jmapsync.formats.message import Form
 from jmapsync.sync.execute import problems_of
+from jmapsync.sync.observe import Observer
 from jmapsync.sync.report import Problem
 from jmapsync.sync.threads import complete
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from jmapsync.ledger import Place, Record
     from jmapsync.planner.model import Version
-    from jmapsync.sync.mirror import Mirror
+    from jmapsync.sync.channel import Channel
 
 PAGE = 500
 """Items at a time."""
@@ -69,7 +70,7 @@ class Proof:
 class Verifier:
     """Proves one kind of one account."""
 
-    mirror: Mirror
+    channel: Channel
     """Of a dry run, which looks at everything."""
     proof: Proof = field(default_factory=Proof)
     _paths: dict[int, str] = field(default_factory=dict)
@@ -78,30 +79,31 @@ class Verifier:
 
     async def run(self) -> Proof:
         """Compare both sides. Raises what a look raises: no network, no root, another server."""
-        self.mirror.begin()
-        await self.mirror.look(self.mirror.containers(), self.mirror.guard())
-        mirror, kind = self.mirror, self.mirror.kind.items.kind
+        observer = Observer(self.channel)
+        observer.open()
+        await observer.run()
+        channel, kind = self.channel, self.channel.kind.items.kind
         self._containers()
         after = 0
-        while records := mirror.ledger.all(kind, after=after, limit=PAGE):
+        while records := channel.ledger.all(kind, after=after, limit=PAGE):
             after = records[-1].key
             both = [record for record in records if self._is_on_both(record)]
             await self._contents(both)
-            mirror.progress.advance(mirror.account, mirror.kind.name, len(records), sum(record.size for record in both))
+            channel.progress.advance(channel.account, channel.kind.name, len(records), sum(record.size for record in both))
         await self._name_absent()
         told = {one.item for one in self.proof.differences}
-        self.proof.differences += [one for one in problems_of(mirror.ledger, mirror.kind.name) if one.item not in told]
-        mirror.progress.finish(mirror.account, mirror.kind.name)
+        self.proof.differences += [one for one in problems_of(channel.ledger, channel.kind.name) if one.item not in told]
+        channel.progress.finish(channel.account, channel.kind.name)
         return self.proof
 
     async def _name_absent(self) -> None:
         """Name what is on the server only as people know it: there is no file to name it by."""
-        names = await self.mirror.names.all_of(list(self._absent.values()))
+        names = await self.channel.names.all_of(list(self._absent.values()))
         for at, record in self._absent.items():
             self.proof.differences[at] = Problem(names[record.key], self.proof.differences[at].why)
 
     def _containers(self) -> None:
-        ledger, kind = self.mirror.ledger, self.mirror.kind
+        ledger, kind = self.channel.ledger, self.channel.kind
         lie = {key: path for key, (path, _) in ledger.folders(kind.containers.kind).items()}
         for record in ledger.all(kind.containers.kind):
             path = self._paths[record.key] = lie.get(record.key) or record.name
@@ -150,19 +152,19 @@ class Verifier:
         """Compare the content of items that both sides hold."""
         if not records:
             return
-        places = self.mirror.ledger.places_of([record.key for record in records])
-        if self.mirror.codec is not None:
+        places = self.channel.ledger.places_of([record.key for record in records])
+        if self.channel.codec is not None:
             await complete(self._objects, records, places)
             return
-        expected = await self.mirror.remote.digests(records)
+        expected = await self.channel.remote.digests(records)
         self.proof.digests += len(expected)
         if not expected:
-            expected = await self._fetched([record for record in records if _is_due(record, self.mirror.clock())])
+            expected = await self._fetched([record for record in records if _is_due(record, self.channel.clock())])
         await complete(self._messages, records, places, expected)
 
     async def _fetched(self, records: Sequence[Record]) -> dict[int, str]:
         found: dict[int, str] = {}
-        for key, body in (await self.mirror.remote.read(records)).items():
+        for key, body in (await self.channel.remote.read(records)).items():
             if body.data is not None or body.path is not None:
                 found[key] = body.digest
                 self.proof.bodies += 1
@@ -188,15 +190,15 @@ class Verifier:
     def _digest(self, key: int, place: Place) -> str | None:
         """Return the digest of the wire's bytes of a file; None when it cannot be read."""
         if Form(place.form) is Form.MARKED:
-            body = self.mirror.local.read(key, [place])
+            body = self.channel.local.read(key, [place])
             return None if body.why else body.digest
-        measure = self.mirror.local.measure(place)
+        measure = self.channel.local.measure(place)
         return None if measure is None else measure.digest(Form(place.form))
 
     def _objects(self, records: Sequence[Record], places: dict[int, list[Place]]) -> None:
-        codec = self.mirror.codec
+        codec = self.channel.codec
         assert codec is not None  # noqa: S101 - asked before
-        proof = ObjectProof(self.mirror.ledger, codec)
+        proof = ObjectProof(self.channel.ledger, codec)
         different, not_kept = proof.differences(records), proof.not_kept(records)
         for record in records:
             assert record.local is not None  # noqa: S101 - on both sides
@@ -207,7 +209,7 @@ class Verifier:
             for place in places.get(record.key, ()):
                 self.proof.files += 1
                 self.proof.octets += place.size
-                body = self.mirror.local.read(record.key, [place])
+                body = self.channel.local.read(record.key, [place])
                 if body.data is None:
                     self._differs(self._file(place), body.why)
                 elif codec.sense(set_aside(json.loads(body.data))[0]) != record.local.body:
@@ -216,7 +218,7 @@ class Verifier:
     # words
 
     def _label(self, record: Record) -> str:
-        for place in self.mirror.ledger.places_of([record.key]).get(record.key, ()):
+        for place in self.channel.ledger.places_of([record.key]).get(record.key, ()):
             return self._file(place)
         return record.name or str(record.ref)
 

@@ -15,6 +15,7 @@ from jmapsync.ledger.database import connect, copy_into, is_there, make_private
 from jmapsync.ledger.items import Items
 from jmapsync.ledger.pending import Pending
 from jmapsync.ledger.places import Places
+from jmapsync.ledger.plan_table import PlanTable
 from jmapsync.ledger.tagged import TagTable
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Ledger(Items, Places, Pending):
         super().__init__(db)
         self.contents = Contents(db)
         self.tagged = TagTable(db)
+        self.plan = PlanTable(db)
 
     @classmethod
     def open(cls, path: Path) -> Self:

@@ -26,9 +26,28 @@ if TYPE_CHECKING:
     from jmapsync.sync.server_rights import Permits
 
 
+NOTHING_TO_DO = Plan((), (), ())
 TOGETHER = 500
 """Folders made here before they are made durable and written down."""
 LODGED = "it stays on the server: something in it has a file here that cannot be taken as it is"
+
+
+@dataclass(slots=True)
+class ContainerPlan:
+    """What one round is to do about containers."""
+
+    found: Plan = NOTHING_TO_DO
+    records: dict[int, Record] = field(default_factory=dict)
+    """All of them as they were planned for; none where both sides agree on all."""
+    due: list[Change] = field(default_factory=list)
+    """What is to be carried out now."""
+    lodged: list[Change] = field(default_factory=list)
+    """Deletions that an item holds back whose file cannot be read."""
+
+    def made(self, side: Side) -> frozenset[int]:
+        """Return the keys of what is to be created on a side."""
+        orders = (order for change in self.due for order in change.orders)
+        return frozenset(order.key for order in orders if order.side is side and order.verb is Verb.CREATE)
 
 
 @dataclass(slots=True)
@@ -47,26 +66,63 @@ class Containers:
     stale: dict[int, str] = field(default_factory=dict)
     """Why changes found another state than they expected, by key: a new round is due."""
 
-    def settle(self) -> None:
-        """Write down what needs no write on either side."""
-        found, records = self._plan()
+    def plan(self) -> ContainerPlan:
+        """Return what is to be done about the containers: parents first, deletions last."""
+        if self.ledger.are_agreed(self.kind.containers.kind):
+            return ContainerPlan()
+        records = {record.key: record for record in self.ledger.all(self.kind.containers.kind)}
+        local = frozenset(record.key for record in records.values() if record.local is not None)
+        remote = frozenset(record.key for record in records.values() if record.remote is not None)
+        rights = self.permits.rights()
+        made = len(remote) < len(records) and bool(rights.no_child or rights.no_top)
+        doomed = made or any(one.base is not None and (one.local is None or one.remote is None) for one in records.values())
+        needed = self._needed() if doomed else frozenset[int]()
+        pairs = [record.pair for record in records.values()]
+        found = plan(pairs, self.kind.containers, Present(local, remote), needed=needed, rights=rights)
+        return self._divided(ContainerPlan(found, records))
+
+    def _divided(self, planned: ContainerPlan) -> ContainerPlan:
+        """Find the changes that are due; the deletion of a container with an item that is quarantined is not."""
+        problems = self.holding.problems()
+        lodged = {
+            home for one in self.ledger.records(sorted(self.held)).values() if one.remote is not None for home in one.remote.homes
+        }
+        for change in planned.found.changes:
+            if change.key in lodged and any(order.side is Side.REMOTE and order.verb is Verb.DELETE for order in change.orders):
+                planned.lodged.append(change)
+            elif self.holding.is_due(planned.records[change.key], change.orders, problems.get(change.key)):
+                planned.due.append(change)
+        return planned
+
+    def keep_agreed(self, planned: ContainerPlan) -> None:
+        """Commit what needs no write on either side, and name what waits."""
+        if not planned.records:
+            return
+        found, records = planned.found, planned.records
         with self.ledger.transaction():
             for key in found.settled:
                 record = records[key]
                 self.ledger.save([replace(record, base=settle(record.pair, record.local, record.remote))])
-            # One in which files were known waits until a look at the items has told what became of them.
+            # One in which files are known waits until it was seen what became of them.
             empty = [key for key in found.forgotten if next(self.ledger.places_in(key), None) is None]
             self.ledger.save(replace(records[key], base=None) for key in empty)
             for key in empty:
                 self.ledger.drop_folder(key)
+            self.name_waiting(planned)
 
-    async def run(self, *, deletions: bool) -> None:
+    def name_waiting(self, planned: ContainerPlan) -> None:
+        """Quarantine by name what may not be made on the server and holds items here, and what an item here holds back."""
+        with self.ledger.transaction():
+            for one in planned.found.hidden:
+                self.holding.hold_back(planned.records[one.key], (), one.reason, Remedy.LATER)
+            for change in planned.lodged:
+                self.holding.hold_back(planned.records[change.key], change.orders, LODGED, Remedy.LATER)
+
+    async def run(self, planned: ContainerPlan, *, deletions: bool) -> None:
         """Carry out creations and renames, or deletions; those that found another state than they expected are in `stale`."""
-        found, records = self._plan()
-        self._name_waiting(found, records)
-        due = [change for change in self._due(found, records) if change.deletes is deletions]
+        records = planned.records
         crossed: list[tuple[Order, Record]] = []
-        for changes in _runs(due):
+        for changes in _runs([change for change in planned.due if change.deletes is deletions]):
             if len(changes) > 1:
                 await complete(self._make_here, [change.orders[0] for change in changes])
                 continue
@@ -90,11 +146,11 @@ class Containers:
 
     def quarantine_stale(self) -> None:
         """Quarantine by name what the last round still found in another state than it expected."""
-        found, records = self._plan()
+        planned = self.plan()
         with self.ledger.transaction():
-            for change in found.changes:
+            for change in planned.found.changes:
                 if change.key in self.stale:
-                    self.holding.hold_back_stale(records[change.key], change.orders, self.stale[change.key])
+                    self.holding.hold_back_stale(planned.records[change.key], change.orders, self.stale[change.key])
 
     def _make_here(self, orders: list[Order]) -> None:
         """Make folders none of which lies in another: each by itself costs some fsyncs, and there may be thousands."""
@@ -112,27 +168,6 @@ class Containers:
                 self._conclude(order, records[order.key], receipt)
                 if receipt.outcome is Outcome.STALE:
                     self.stale[order.key] = receipt.why
-
-    def _name_waiting(self, found: Plan, records: dict[int, Record]) -> None:
-        """Hold back by name what may not be made on the server and holds items here."""
-        with self.ledger.transaction():
-            for one in found.hidden:
-                self.holding.hold_back(records[one.key], (), one.reason, Remedy.LATER)
-
-    def _due(self, found: Plan, records: dict[int, Record]) -> list[Change]:
-        """Return the changes that are to be carried out now; what takes an item along that is held back is held back too."""
-        problems = self.holding.problems()
-        lodged = {
-            home for one in self.ledger.records(sorted(self.held)).values() if one.remote is not None for home in one.remote.homes
-        }
-        due = []
-        for change in found.changes:
-            if change.key in lodged and any(order.side is Side.REMOTE and order.verb is Verb.DELETE for order in change.orders):
-                with self.ledger.transaction():
-                    self.holding.hold_back(records[change.key], change.orders, LODGED, Remedy.LATER)
-            elif self.holding.is_due(records[change.key], change.orders, problems.get(change.key)):
-                due.append(change)
-        return due
 
     async def _swap(self, crossed: list[tuple[Order, Record]]) -> None:
         """Give containers names on the server that others of them still have; these are to be looked at again."""
@@ -178,29 +213,13 @@ class Containers:
                     told += [f"created folder {record.name} on the server"] if receipt.outcome is Outcome.DONE else []
         return told
 
-    def sentences(self) -> list[str]:
+    def sentences(self, planned: ContainerPlan) -> list[str]:
         """Return what would be done, one line a step, and count it."""
-        found, records = self._plan()
-        self._name_waiting(found, records)
-        steps = [(change, order) for change in self._due(found, records) for order in change.orders]
+        self.name_waiting(planned)
+        steps = [(change, order) for change in planned.due for order in change.orders]
         for _, order in steps:
             self.report.foretold_folders[order.side].add(order.verb)
-        return [_sentence(change, records[change.key], order) for change, order in steps]
-
-    def _plan(self) -> tuple[Plan, dict[int, Record]]:
-        if self.ledger.are_agreed(self.kind.containers.kind):
-            return Plan((), (), ()), {}
-        records = self.ledger.all(self.kind.containers.kind)
-        local = frozenset(record.key for record in records if record.local is not None)
-        remote = frozenset(record.key for record in records if record.remote is not None)
-        rights = self.permits.rights()
-        made = any(record.remote is None for record in records) and bool(rights.no_child or rights.no_top)
-        doomed = made or any(record.base is not None and (record.local is None or record.remote is None) for record in records)
-        needed = self._needed() if doomed else frozenset[int]()
-        found = plan(
-            [record.pair for record in records], self.kind.containers, Present(local, remote), needed=needed, rights=rights
-        )
-        return found, {record.key: record for record in records}
+        return [_sentence(change, planned.records[change.key], order) for change, order in steps]
 
     def _needed(self) -> frozenset[int]:
         """Return the containers that may not go: those with a role, and those that some open item is to live in."""

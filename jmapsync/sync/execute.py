@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from jmapsync.ledger.intents import announce, superseded
-from jmapsync.planner.model import Change, Side, Verb
+from jmapsync.planner.model import Side, Verb
 from jmapsync.storage.port import Body, Job, Outcome, Receipt
 from jmapsync.sync.commit import Committer, Work
 from jmapsync.sync.merge_objects import Objects
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
     from jmapsync.ledger import Ledger, Place, Record
-    from jmapsync.sync.mirror import Mirror
+    from jmapsync.sync.channel import Channel
 
 BATCH_OCTETS = 6 << 20
 """Octets of bodies in memory a batch; three batches are under way at a time."""
@@ -37,18 +37,18 @@ READS_AHEAD = 2
 class Executor:
     """Carries out changes of one kind of one account."""
 
-    mirror: Mirror
+    channel: Channel
     committer: Committer
     _bound: set[str] = field(default_factory=set)
     """The server's ids of emails that turned out to be local messages; see `Outcome.BOUND`."""
 
     @classmethod
-    def of(cls, mirror: Mirror) -> Executor:
-        """Return what carries changes out in a mirror."""
-        committer = Committer(mirror.kind, mirror.ledger, mirror.report, mirror.clock, mirror.holding)
-        if mirror.codec is not None:
-            committer.objects = Objects(mirror.ledger, mirror.codec)
-        return cls(mirror, committer)
+    def of(cls, channel: Channel) -> Executor:
+        """Return what carries changes out in a channel."""
+        committer = Committer(channel.kind, channel.ledger, channel.report, channel.clock, channel.holding)
+        if channel.codec is not None:
+            committer.objects = Objects(channel.ledger, channel.codec)
+        return cls(channel, committer)
 
     async def run(self, works: Iterable[Work]) -> None:
         """Carry out changes; ones that fail are held back by name, and the rest goes on.
@@ -93,8 +93,8 @@ class Executor:
     async def _read(self, wanted: list[Record]) -> dict[int, Body]:
         if not wanted:
             return {}
-        mirror, objects = self.mirror, self.committer.objects
-        return await (mirror.remote.read(wanted) if objects is None else objects.read(wanted, mirror.local, mirror.remote))
+        channel, objects = self.channel, self.committer.objects
+        return await (channel.remote.read(wanted) if objects is None else objects.read(wanted, channel.local, channel.remote))
 
     async def _batch(self, batch: list[Work], bodies: dict[int, Body]) -> None:
         ready = []
@@ -111,15 +111,15 @@ class Executor:
         ready = self._without_bound(ready)
         await self._to_disk([work for work in ready if work.local is not None], bodies)
         await complete(self.committer.commit, ready)
-        octets, mirror = sum(one.record.size for one in batch if one.brings_body), self.mirror
-        mirror.progress.advance(mirror.account, mirror.kind.name, len(batch), octets)
-        failure = mirror.local.failure()
+        octets, channel = sum(one.record.size for one in batch if one.brings_body), self.channel
+        channel.progress.advance(channel.account, channel.kind.name, len(batch), octets)
+        failure = channel.local.failure()
         if failure is not None:
             raise failure
 
     def _is_kept(self, work: Work) -> bool:
         """Put on the shelf what is about to be overwritten; tell whether that is done, or need not be."""
-        kept = work.change.shelve is not Side.LOCAL or self.mirror.shelve(work)
+        kept = work.change.shelve is not Side.LOCAL or self.channel.shelve(work)
         if not kept:
             self.committer.stale[work.change.key] = "the version here that is to be kept cannot be read"
         return kept
@@ -133,10 +133,10 @@ class Executor:
     async def _to_server(self, works: list[Work]) -> None:
         if not works:
             return
-        mirror, objects = self.mirror, self.committer.objects
-        kind = mirror.kind.items.kind
-        places = mirror.ledger.places_of([work.change.key for work in works])
-        retired = superseded(mirror.ledger, kind)
+        channel, objects = self.channel, self.committer.objects
+        kind = channel.kind.items.kind
+        places = channel.ledger.places_of([work.change.key for work in works])
+        retired = superseded(channel.ledger, kind)
         jobs, intents = [], []
         for work in works:
             order = work.remote
@@ -144,18 +144,18 @@ class Executor:
             body, stamp = None, work.record.stamp
             if work.sends_body:
                 stamp = _date_sent(work.record, places.get(order.key, ()))
-                body = await complete(mirror.local.read, order.key, places.get(order.key, ()))
+                body = await complete(channel.local.read, order.key, places.get(order.key, ()))
             job = Job(order, work.record.ref, stamp, body, superseded=order.key in retired, same_as=_known_as(work))
             if objects is not None:
                 job = self._with_edit(objects, work, job)
             elif body is not None:
-                intents.append(announce(work.record, kind, body.size, int(mirror.clock())))
+                intents.append(announce(work.record, kind, body.size, int(channel.clock())))
             jobs.append(job)
-        with mirror.ledger.transaction():
-            mirror.ledger.intend(intents)
+        with channel.ledger.transaction():
+            channel.ledger.intend(intents)
         idle = {job.order.key: _as_held(job) for job in jobs if _asks_nothing(job)}
         try:
-            told = await mirror.remote.write([job for job in jobs if job.order.key not in idle])
+            told = await channel.remote.write([job for job in jobs if job.order.key not in idle])
         finally:
             for job in jobs:
                 if job.body is not None and job.body.path is not None:
@@ -171,7 +171,7 @@ class Executor:
             return replace(job, held=objects.held(work))
         work.edit = objects.edit(work)
         if work.edit.conflicts:
-            self.mirror.shelve(work)
+            self.channel.shelve(work)
         return replace(job, held=objects.held(work), patch=objects.with_data(work.edit.patch, job.body))
 
     async def _to_disk(self, works: list[Work], bodies: dict[int, Body]) -> None:
@@ -179,7 +179,7 @@ class Executor:
         works = [work for work in works if work.remote_receipt is None or work.remote_receipt.outcome in ready]
         if not works:
             return
-        places = self.mirror.ledger.places_of([work.change.key for work in works if work.record.local is not None])
+        places = self.channel.ledger.places_of([work.change.key for work in works if work.record.local is not None])
         jobs = []
         for work in works:
             order = work.local
@@ -187,7 +187,7 @@ class Executor:
             key = order.key
             made = work.remote_receipt.stamp if work.remote_receipt is not None else 0
             jobs.append(Job(order, work.record.ref, made or work.record.stamp, bodies.get(key), tuple(places.get(key, ()))))
-        receipts = await complete(self.mirror.local.write, jobs, self.mirror.ledger)
+        receipts = await complete(self.channel.local.write, jobs, self.channel.ledger)
         for work, receipt in zip(works, receipts, strict=True):
             work.local_receipt = receipt
         for job in jobs:
@@ -225,9 +225,3 @@ def _date_sent(record: Record, places: Sequence[Place]) -> int:
 def problems_of(ledger: Ledger, kind: str) -> list[Problem]:
     """Return the items held back as a report tells them."""
     return [Problem(one.item, one.why) for one in ledger.problems(kind)]
-
-
-def works_of(changes: Sequence[Change], records: dict[int, Record]) -> Iterator[Work]:
-    """Yield changes with their records."""
-    for change in changes:
-        yield Work(change, records[change.key])

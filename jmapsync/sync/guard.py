@@ -15,11 +15,10 @@ from jmapsync.ledger import Suspended
 from jmapsync.planner import Limits, Side, Tally, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger
-    from jmapsync.planner.model import Plan
 
 NOT_ONE = Limits(max_deletes=0, max_delete_percent=0)
 """The limits when a look gave reason to doubt: no deletion at all goes unasked."""
@@ -39,14 +38,11 @@ class Guard:
         """Remember that what vanished on a side may be its loss, not a deletion; belongs in the transaction that takes it in."""
         self.ledger.set_note(self._note(side), why)
 
-    def check(self, plans: Iterable[Plan], *, allow: bool, dry: bool) -> None:
-        """Raise SuspendedError when the plan would delete too much, before anything of it is written.
+    def check(self, tally: Tally, *, allow: bool, dry: bool) -> None:
+        """Raise SuspendedError when the plan that was counted would delete too much, before anything of it is written.
 
         `allow` lets the very plan through that was held back before.
         """
-        tally = Tally()
-        for page in plans:
-            tally.add(page.changes)
         sentences = self._judged(tally)
         identity = hashlib.sha256("\n".join(tally.lines()).encode()).hexdigest()
         held = self.ledger.suspension(self.kind.name)

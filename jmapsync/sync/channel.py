@@ -1,0 +1,83 @@
+"""Hold what one run of one kind of one account works with: both sides, the ledger, the options, and the parts built on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jmapsync.formats.names import EVERYTHING, Patterns
+from jmapsync.sync.containers import Containers
+from jmapsync.sync.guard import Guard
+from jmapsync.sync.ingest import Absorber
+from jmapsync.sync.item_names import Names
+from jmapsync.sync.mailbox_filter import Scope
+from jmapsync.sync.quarantine import Holding
+from jmapsync.sync.report import KindReport
+from jmapsync.sync.server_rights import Permits
+from jmapsync.sync.tag_index import Tagger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jmapsync.formats.codec import Codec
+    from jmapsync.kinds import Kind
+    from jmapsync.ledger import Ledger
+    from jmapsync.planner import Limits
+    from jmapsync.storage.port import Local, Remote, TagIndex
+    from jmapsync.sync.commit import Work
+    from jmapsync.sync.options import Options
+    from jmapsync.sync.report import Progress
+
+
+@dataclass(slots=True)
+class Channel:
+    """One kind of one account in one run."""
+
+    kind: Kind
+    account: str
+    account_id: str
+    ledger: Ledger
+    local: Local
+    remote: Remote
+    limits: Limits
+    options: Options
+    progress: Progress
+    clock: Callable[[], float]
+    shelve: Callable[[Work], bool]
+    """Keeps the local version of a change as a conflict copy; returns whether it could be read."""
+    codec: Codec | None = None
+    """Knows the bodies of a kind that are objects."""
+    patterns: Patterns = EVERYTHING
+    """Which containers are mirrored."""
+    tags: TagIndex | None = None
+    """Shows keywords and containers as tags."""
+    report: KindReport = field(default_factory=KindReport)
+    held: set[int] = field(default_factory=set)
+    """Keys of items with a file that the last scan could not read: nothing is written for them on either side."""
+    names: Names = field(init=False)
+    holding: Holding = field(init=False)
+    absorber: Absorber = field(init=False)
+    scope: Scope = field(init=False)
+    permits: Permits = field(init=False)
+    guard: Guard = field(init=False)
+    containers: Containers = field(init=False)
+    tagger: Tagger | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Build the parts; nothing is read yet."""
+        self.kind = self.kind.limited(self.remote.most_homes)
+        self.names = Names(self.kind.name, self.ledger, self.local, self.remote, is_object=self.codec is not None)
+        self.holding = Holding(
+            self.kind.name, self.ledger, self.clock, self.remote.policy, full=self.options.full, name=self.names.of
+        )
+        self.permits = Permits(self.kind, self.ledger, self.remote)
+        self.scope = Scope(self.kind, self.ledger, self.remote, self.patterns, self.report.sentences)
+        self.absorber = Absorber(self.kind, self.ledger, self.remote, self.holding, self._adopt_folder, self.scope)
+        self.guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
+        self.containers = Containers(
+            self.kind, self.ledger, self.local, self.remote, self.report, self.holding, self.permits, self.held
+        )
+        self.tagger = Tagger(self.tags, self.ledger, self.remote, self.report) if self.tags is not None else None
+
+    def _adopt_folder(self, key: int, path: str, ref: str) -> None:
+        self.local.adopt_folder(key, path, ref, self.ledger)

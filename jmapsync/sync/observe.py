@@ -1,0 +1,202 @@
+"""Observe both sides of one kind of one account, and ingest what they hold into the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from jmapsync.adopt.match import Adopter
+from jmapsync.errors import SuspendedError
+from jmapsync.ledger.intents import forget_made, made
+from jmapsync.planner.model import Side
+from jmapsync.sync.ingest import is_renamed
+from jmapsync.sync.merge_objects import Objects
+from jmapsync.sync.threads import complete
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from jmapsync.storage.port import Observation
+    from jmapsync.sync.channel import Channel
+
+
+@dataclass(slots=True)
+class Observer:
+    """Observes both sides of one channel."""
+
+    channel: Channel
+    doubtful: set[int] = field(default_factory=set)
+    """Keys of items that the server would not write as they were last seen: they are asked for again by their ids."""
+    _is_open: bool = False
+    _is_disk_seen: bool = False
+    """Whether the disk was scanned already, because it alone gave the hint."""
+    _is_listed: bool = False
+    """Whether the last pages of the server listed everything there is, and are proven to have."""
+    _ahead: AsyncIterator[Observation] | None = None
+    """Pages of the server of which the first was asked for ahead of the run."""
+
+    def open(self) -> None:
+        """Check the root and load what is known of the containers, once. Raises RootError, LocalError."""
+        channel = self.channel
+        if not self._is_open:
+            if channel.options.full:
+                channel.ledger.forget_listed(channel.kind.name)
+            channel.local.open(channel.ledger, channel.account_id)
+            channel.absorber.load()
+            self._is_open = True
+
+    async def ask_ahead(self) -> None:
+        """Ask the server for what the run asks first, so that several kinds can do so in one request. Raises as `run` does."""
+        if not self.channel.options.disk_only:
+            self.open()
+            pages = self._pages(full=self.channel.options.full)
+            first = await anext(pages, None)
+            self._ahead = _resumed(first, pages)
+
+    # the disk, where it alone gave the hint
+
+    def has_disk_changed(self) -> bool:
+        """Scan the disk and ingest it; return whether it holds anything that the ledger does not, or anything is open."""
+        channel, kind = self.channel, self.channel.kind
+        if channel.scope.must_list() or not (
+            channel.ledger.are_agreed(kind.items.kind) and channel.ledger.are_agreed(kind.containers.kind)
+        ):
+            return True
+        if self._have_folders_changed():
+            return True
+        self._is_disk_seen = True
+        return self._ingest_disk(self._folders())
+
+    def _have_folders_changed(self) -> bool:
+        channel = self.channel
+        seen = channel.local.look_folders(channel.ledger)
+        if seen.folders_same:
+            return False
+        places = channel.ledger.folders()
+        containers = channel.ledger.all(channel.kind.containers.kind)
+        known = {record.key: record.local for record in containers if record.local is not None}
+        here = [(folder.key or 0, folder.ref) for folder in seen.folders]
+        if sorted(here) != sorted((key, places.get(key, ("", ""))[0]) for key in known):
+            return True
+        return any(not folder.role and is_renamed(folder, known[folder.key or 0]) for folder in seen.folders)
+
+    # both sides
+
+    async def run(self, number: int = 0) -> None:
+        """Observe both sides and ingest what they hold; in the first round (number 0) as the options say.
+
+        Raises what a run raises: the root is not there, no network, the disk refuses.
+        """
+        channel, kind, scope = self.channel, self.channel.kind, self.channel.scope
+        await self._observe_folders()
+        pages, self._ahead = self._ahead or self._pages(full=channel.options.full and number == 0), None
+        why = scope.must_list()
+        seen = await self._ingest_pages(pages)
+        scope.has_listed(why if self._is_listed else "")
+        if why := scope.must_list():
+            seen |= await self._ingest_pages(self._pages(full=True))
+            scope.has_listed(why if self._is_listed else "")
+        if scope.must_look:
+            scope.must_look = False
+            await self._observe_folders()
+        await self._ask_for_bereft()
+        if made(channel.ledger, kind.containers.kind) - seen:
+            # It was destroyed again, which no list of changes has to say; those who list everything name what there is.
+            await self._ingest_pages(self._pages(full=True))
+        forget_made(channel.ledger, kind.containers.kind, self._cursor())
+        if number or not self._is_disk_seen:
+            await complete(partial(self._ingest_disk, None if number else self._folders()))
+        await self._identify()
+
+    async def _observe_folders(self) -> None:
+        channel = self.channel
+        channel.absorber.take_local_folders(await complete(channel.local.look_folders, channel.ledger))
+
+    async def _identify(self) -> None:
+        """Find out which items of the two sides are the same."""
+        channel, kind = self.channel, self.channel.kind.items.kind
+        if channel.codec is not None:
+            # What is the same item is known by its uid; whether it means the same is not.
+            await complete(Objects(channel.ledger, channel.codec).adopt, kind)
+            forget_made(channel.ledger, kind, self._cursor())
+            return
+        await Adopter(channel.kind, channel.ledger, channel.local, channel.remote, channel.clock).run()
+
+    # the server
+
+    def _pages(self, *, full: bool) -> AsyncIterator[Observation]:
+        """Begin to observe the server."""
+        channel = self.channel
+        doubtful = channel.ledger.records(sorted(self.doubtful)).values() if self.doubtful else ()
+        refs = {one.ref for one in doubtful if one.ref is not None and one.remote is not None}
+        again = sorted(refs.union(channel.absorber.unanswered()))
+        return channel.remote.look(self._cursor(), self._known, again, whole=full or bool(channel.scope.must_list()))
+
+    async def _ask_for_bereft(self) -> None:
+        """Ask for the items whose containers are gone on the server, where no change named them: James 3.8 names none."""
+        refs = await complete(self.channel.absorber.bereft)
+        if refs:
+            await self._ingest_pages(self.channel.remote.look(self._cursor(), self._known, refs))
+        self.channel.absorber.forget_bereft()
+
+    def _cursor(self) -> str:
+        """Return how far the server was seen."""
+        return self.channel.ledger.cursor(self.channel.kind.name, Side.REMOTE)
+
+    def _known(self) -> set[str]:
+        """Return the ids that the server is believed to have."""
+        kind = self.channel.kind
+        return self.channel.ledger.refs(kind.items.kind) | self.channel.ledger.refs(kind.kept)
+
+    async def _ingest_pages(self, pages: AsyncIterator[Observation]) -> set[str]:
+        """Ingest pages of the server, each in one transaction; return the ids of the containers that they name."""
+        channel, seen = self.channel, set[str]()
+        self._is_listed = False
+        async for page in pages:
+            self._is_listed = self._is_listed or page.whole
+            seen.update(page.gone_folders, (folder.ref for folder in page.folders))
+            try:
+                # In a thread, so that the server's next answer comes in at the same time.
+                await complete(self._ingest_page, page)
+            except SuspendedError:
+                # What was ingested before may be wrong too: the next run lists everything.
+                channel.ledger.set_cursor(channel.kind.name, Side.REMOTE, "")
+                raise
+        return seen
+
+    def _ingest_page(self, page: Observation) -> None:
+        with self.channel.ledger.transaction():
+            if page.suspicious and page.gone_refs:
+                self.channel.guard.doubt(Side.REMOTE, page.suspicious)
+            self.channel.absorber.take_remote(page)
+
+    # the disk
+
+    def _folders(self) -> frozenset[str] | None:
+        """Return the folders to scan: all of them while anything on the disk waits for another scan."""
+        return None if self.channel.holding.has_left_out() else self.channel.options.folders
+
+    def _ingest_disk(self, folders: frozenset[str] | None) -> bool:
+        """Scan the disk and ingest it; return whether it holds anything that the ledger does not."""
+        channel, found, more = self.channel, False, True
+        while more:
+            seen = channel.local.look_items(channel.ledger, folders)
+            channel.report.withheld, more = seen.withheld, seen.more
+            channel.held.clear()
+            channel.held.update(seen.held)
+            found = found or bool(seen.items or seen.gone or seen.moved or seen.places or seen.suspicious or seen.problems)
+            with channel.ledger.transaction():
+                if seen.suspicious:
+                    channel.guard.doubt(Side.LOCAL, seen.suspicious)
+                channel.absorber.take_local_items(seen)
+        if channel.tagger is not None:
+            found = channel.tagger.take() or found
+        return found
+
+
+async def _resumed(first: Observation | None, rest: AsyncIterator[Observation]) -> AsyncIterator[Observation]:
+    if first is not None:
+        yield first
+    async for page in rest:
+        yield page
