@@ -15,9 +15,9 @@ import json
 import random
 import re
 import sys
+import time
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -37,9 +37,22 @@ WIDTH = 400
 """Characters of a line that are kept; a digest stands for the rest."""
 _DRAWN = re.compile(r"(?<=probe-)\w+|\d{8}T\d{12}")
 """What of a name on the disk is drawn, or comes from the clock."""
+_DATED = ("jmapsync.demo.", "jmapsync.storage.jmap.submission")
+"""The modules whose dates are seen outside."""
 _ITEMS = "SELECT key, kind, ref, name, digest, local, remote, base_local, base_remote, agreed FROM item ORDER BY key"
 
 Trace = list[str]
+
+
+class _Stopped:
+    """The module `time`, by which it is always the time of the worlds."""
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(time, name)
+
+    @staticmethod
+    def time() -> float:
+        return float(world.NOW)
 
 
 class Recorder(fate.Fate):
@@ -113,10 +126,10 @@ def recording(lines: Trace) -> Iterator[None]:
             lines.extend(_end_of(base))
 
     drawn = random.Random(0)
-    stopped = SimpleNamespace(time=lambda: float(world.NOW))
     with ExitStack() as stack:
-        for name in ("demo.stamps", "demo.account", "demo.email_import", "demo.submission_methods", "storage.jmap.submission"):
-            stack.enter_context(mock.patch(f"jmapsync.{name}.time", stopped))
+        for title, module in list(sys.modules.items()):
+            if title.startswith(_DATED) and getattr(module, "time", None) is time:
+                stack.enter_context(mock.patch.object(module, "time", _Stopped()))
         stack.enter_context(mock.patch("secrets.token_hex", lambda octets: drawn.randbytes(octets).hex()))
         stack.enter_context(mock.patch.object(world.World, "_do", watched))
         stack.enter_context(mock.patch.object(objects.ObjectWorld, "sync", watched_objects))
