@@ -127,9 +127,9 @@ def recording(lines: Trace) -> Iterator[None]:
 
     drawn = random.Random(0)
     with ExitStack() as stack:
-        for title, module in list(sys.modules.items()):
-            if title.startswith(_DATED) and getattr(module, "time", None) is time:
-                stack.enter_context(mock.patch.object(module, "time", _Stopped()))
+        for title, loaded in list(sys.modules.items()):
+            if title.startswith(_DATED) and getattr(loaded, "time", None) is time:
+                stack.enter_context(mock.patch.object(loaded, "time", _Stopped()))
         stack.enter_context(mock.patch("secrets.token_hex", lambda octets: drawn.randbytes(octets).hex()))
         stack.enter_context(mock.patch.object(world.World, "_do", watched))
         stack.enter_context(mock.patch.object(objects.ObjectWorld, "sync", watched_objects))
