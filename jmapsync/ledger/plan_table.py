@@ -33,6 +33,7 @@ class Step(enum.IntEnum):
     """Nothing can be done about the item; the reason is kept."""
     WRITE = 4
     DELETE = 5
+    """Also of a change that is written first and has orders that follow it (`Change.then`)."""
 
 
 class Planned(Struct, frozen=True):
@@ -45,6 +46,12 @@ class Planned(Struct, frozen=True):
 
 _ENCODE = msgpack.Encoder().encode
 _DECODE = msgpack.Decoder(Planned).decode
+
+
+def _steps(change: Change) -> tuple[Step, ...]:
+    if change.deletes:
+        return (Step.DELETE,)
+    return (Step.WRITE, Step.DELETE) if change.then else (Step.WRITE,)
 
 
 class PlanTable:
@@ -66,7 +73,7 @@ class PlanTable:
             *((Step.AGREED, Planned(key)) for key in page.settled),
             *((Step.FORGOTTEN, Planned(key)) for key in page.forgotten),
             *((Step.HIDDEN, Planned(one.key, reason=one.reason)) for one in page.hidden),
-            *((Step.DELETE if change.deletes else Step.WRITE, Planned(change.key, change)) for change in due),
+            *((step, Planned(change.key, change)) for change in due for step in _steps(change)),
         ]
         if not rows:
             return

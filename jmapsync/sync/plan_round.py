@@ -119,11 +119,12 @@ class RoundPlan:
         present: Present | None = None
         for page in ledger.plan.pages(step):
             records = ledger.records([row.key for row in page])
-            for change in (row.change for row in page):
-                assert change is not None  # noqa: S101 - rows of these steps have one
-                record = records.get(change.key)
-                if record is None:
-                    continue  # it was found to be another item, in this round
+            followed = self._followed([row.change for row in page if row.change is not None and row.change.then], records, step)
+            for row in page:
+                change = followed.get(row.key, row.change)
+                record = records.get(row.key)
+                if record is None or change is None:
+                    continue  # it was found to be another item, or what was to follow did not come about
                 if not _is_as_planned(record, change):
                     stale[change.key] = CHANGED
                     continue
@@ -132,6 +133,15 @@ class RoundPlan:
                     if not all(order.added_homes <= present.of(order.side) for order in change.orders):
                         continue  # its container was not made, and is named; it waits for it
                 yield Work(change, record)
+
+    def _followed(self, changes: list[Change], records: dict[int, Record], step: Step) -> dict[int, Change | None]:
+        """Return what follows now that changes were written, by key; None where that is not what was foreseen and judged."""
+        if step is not Step.DELETE or not changes:
+            return {}
+        pairs = [records[one.key].pair for one in changes if one.key in records]
+        found = plan(pairs, self.channel.kind.items, self._present_now(), rights=self.channel.permits.rights()).changes
+        now = {change.key: change for change in found}
+        return {one.key: now[one.key] if one.key in now and _foresaw(one, now[one.key]) else None for one in changes}
 
     def _present_now(self) -> Present:
         records = self.channel.ledger.all(self.channel.kind.containers.kind)
@@ -151,6 +161,11 @@ class RoundPlan:
         pairs = [record.pair for record in records.values()]
         page = plan(pairs, self.channel.kind.items, self._present_now(), rights=self.channel.permits.rights())
         return (Work(change, records[change.key]) for change in self._due(page, records))
+
+
+def _foresaw(change: Change, now: Change) -> bool:
+    """Tell whether orders are those that were to follow a change."""
+    return {(order.side, order.verb) for order in now.orders} <= {(order.side, order.verb) for order in change.then}
 
 
 def _is_as_planned(record: Record, change: Change) -> bool:
