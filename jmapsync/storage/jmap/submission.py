@@ -12,6 +12,7 @@ from jmapsync.errors import JmapsyncError, Remedy, UnsupportedError
 from jmapsync.jmap.blobs import upload
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
 from jmapsync.jmap.wire import Call
+from jmapsync.storage.jmap.caller import Caller
 from jmapsync.storage.jmap.decoding import listed
 from jmapsync.storage.jmap.mail.emails import MAIL, Email, Mailbox, emails_of, get_emails, get_mailboxes, utc_date
 from jmapsync.storage.jmap.mail.imports import MEDIA_TYPE
@@ -305,8 +306,7 @@ class Post:
         return Call("EmailSubmission/query", {"accountId": self._account.id, "filter": condition, **window}, name)
 
     async def _call(self, calls: Sequence[Call], *, repeatable: bool = True) -> Response:
-        using = (await self._client.session()).using(MAIL, SUBMISSION, account=self._account)
-        return await self._client.call(calls, using=using, repeatable=repeatable)
+        return await Caller(self._client, self._account, MAIL, SUBMISSION).call(calls, repeatable=repeatable)
 
 
 def _roles_of(mailboxes: list[Mailbox]) -> dict[str, str]:

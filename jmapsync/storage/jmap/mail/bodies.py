@@ -14,6 +14,7 @@ from jmapsync.errors import JmapsyncError, LocalError, NetworkError, Remedy, Sco
 from jmapsync.formats.message import digest_of
 from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download, get_blobs
 from jmapsync.jmap.failures import MethodError
+from jmapsync.storage.jmap.caller import Caller
 from jmapsync.storage.jmap.concurrent import together
 from jmapsync.storage.jmap.mail.emails import MAIL, emails_of, get_emails
 from jmapsync.storage.port import Body
@@ -100,8 +101,7 @@ class Bodies:
         """Ask which blob the email has now (it may be gone, or the server may have forgotten for a moment)."""
         properties = ("id", "blobId", "size")
         call = get_emails(self._account.id, [one.ref], "again", properties)
-        response = await self._client.call([call], using=(await self._client.session()).using(MAIL, account=self._account))
-        answer = emails_of(response, call, properties)
+        answer = emails_of(await Caller(self._client, self._account, MAIL).call([call]), call, properties)
         if one.ref in answer.malformed:
             return Body(one.ref, why=answer.malformed[one.ref], remedy=Remedy.LATER)
         emails = answer.items

@@ -44,17 +44,16 @@ class ChangesLook:
         stages = [[MAILBOX, EMAIL]] if together else [[MAILBOX], [EMAIL]]
         states = {MAILBOX: cursor.boxes, EMAIL: cursor.items.get(EMAIL, "")}
         async for page in self.follower.pages(states, stages, besides):
-            if MAILBOX in page.asked:
-                folders = await self._mailboxes(page)
-                if folders.folders or folders.gone_folders or folders.problems:
-                    yield folders
+            folders = await self._mailboxes(page) if MAILBOX in page.asked else Observation()
+            changes = page.changes(EMAIL) if EMAIL in page.asked else None  # before any of the page counts
+            if folders.folders or folders.gone_folders or folders.problems:
+                yield folders
             observation = Observation()
-            if EMAIL in page.asked:
-                changes = page.changes(EMAIL)
+            if changes is not None:
                 listed_ids = [*changes.created, *changes.updated]
                 found = await self._look.collect(page.response, ("email-created", "email-updated"), listed_ids)
-                async for folders in self._look.unknown_homes(found):
-                    yield folders
+                async for more in self._look.unknown_homes(found):
+                    yield more
                 gone = set(changes.destroyed)
                 observation = self._look.seen(found, [ref for ref in listed_ids if ref not in gone])
                 observation.gone_refs = [*changes.destroyed, *(ref for ref in self._look.lost if ref not in gone)]

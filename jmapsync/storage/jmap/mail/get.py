@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import ServerError
-from jmapsync.jmap.wire import Call, MethodError, Response, batched
+from jmapsync.jmap.failures import MethodError
+from jmapsync.jmap.wire import Call, Response
+from jmapsync.storage.jmap.caller import Caller
 from jmapsync.storage.jmap.mail.emails import MAIL, Email, emails_of, get_emails, seen_email
 from jmapsync.storage.jmap.mail.mailboxes import MailboxReader
 from jmapsync.storage.port import Observation, Trouble
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
     from jmapsync.jmap.client import Client
-    from jmapsync.jmap.session import Account, Limits
+    from jmapsync.jmap.session import Account
     from jmapsync.storage.jmap.decoding import Listed
     from jmapsync.storage.jmap.mail.emails import Boxes
 
@@ -23,14 +25,12 @@ PAGE = 4096
 SILENT = "the server lists it but does not answer for it"
 
 
-class RemoteLook:
+class RemoteLook(Caller):
     """One look at an account. `boxes` is filled as folders are taken up."""
 
     def __init__(self, client: Client, account: Account, boxes: Boxes, *, selective: bool = False) -> None:
         """Prepare; `selective` says that mailboxes may be left out, so that they have to be known before any email is listed."""
-        self._client = client
-        self._account = account
-        self.account = account.id
+        super().__init__(client, account, MAIL)
         self.boxes = boxes
         self.selective = selective
         self.mailboxes = MailboxReader(self)
@@ -114,18 +114,12 @@ class RemoteLook:
     async def fetch(self, ids: list[str]) -> dict[str, Email]:
         """Return emails by their ids, and add to `lost` and `malformed`."""
         found: dict[str, Email] = {}
-        waiting = list((await self.limits()).gets(ids))
-        while waiting:
-            batch = waiting.pop()
-            get = get_emails(self.account, batch, "emails")
-            try:
-                answer = emails_of(await self.call([get]), get)
-            except MethodError as error:
-                if error.type != "requestTooLarge" or len(batch) == 1:
-                    raise
-                waiting += batched(batch, (len(batch) + 1) // 2)
-                continue
-            self._take(answer, found)
+
+        async def ask(some: list[str]) -> None:
+            get = get_emails(self.account, some, "emails")
+            self._take(emails_of(await self.call([get]), get), found)
+
+        await self.in_batches(ids, ask)
         return found
 
     def _take(self, answer: Listed[Email], found: dict[str, Email]) -> None:
@@ -134,15 +128,6 @@ class RemoteLook:
         self.lost += answer.not_found
         self.malformed |= answer.malformed
 
-    async def limits(self) -> Limits:
-        """Return what the server allows."""
-        return (await self._client.session()).limits
-
     async def page(self) -> int:
         """Return how many ids to ask for at a time."""
         return min((await self.limits()).max_objects_in_get, PAGE)
-
-    async def call(self, calls: list[Call]) -> Response:
-        """Send calls in one request."""
-        using = (await self._client.session()).using(MAIL, account=self._account)
-        return await self._client.call(calls, using=using)

@@ -7,6 +7,7 @@ lost, looks for the message instead of sending it again.
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from jmapsync.jmap.blobs import Uploaded, upload
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
 from jmapsync.jmap.wire import Call, split
 from jmapsync.planner.model import Version
+from jmapsync.storage.jmap.caller import Caller
 from jmapsync.storage.jmap.concurrent import together
 from jmapsync.storage.jmap.mail.emails import (
     IMPORTING,
@@ -31,7 +33,8 @@ from jmapsync.storage.jmap.mail.emails import (
     utc_date,
     version_of,
 )
-from jmapsync.storage.jmap.mail.set import failed_call, read_back, refusal
+from jmapsync.storage.jmap.mail.set import read_back
+from jmapsync.storage.jmap.set import TOO_LARGE, refusal, refused_batch
 from jmapsync.storage.port import Job, Outcome, Receipt
 
 if TYPE_CHECKING:
@@ -39,7 +42,6 @@ if TYPE_CHECKING:
 
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
-    from jmapsync.jmap.wire import Response
     from jmapsync.storage.jmap.mail.emails import Boxes
 
 MEDIA_TYPE = "application/octet-stream"
@@ -57,7 +59,8 @@ class Importer:
     def __init__(self, client: Client, account: Account, boxes: Boxes) -> None:
         """Prepare."""
         self._client = client
-        self._account = account
+        self._account = account.id
+        self._caller = Caller(client, account, MAIL)
         self._boxes = boxes
         self._marked = False
         """Whether the server takes no message without a keyword (James 3.8)."""
@@ -68,7 +71,7 @@ class Importer:
         """Import messages whose bodies are in the jobs, and return a receipt for each, in no particular order."""
         receipts: list[Receipt] = []
         ready = await self._upload(await self._show_again(jobs, receipts), receipts)
-        limits = (await self._client.session()).limits
+        limits = await self._caller.limits()
         most = min(limits.max_objects_in_set, limits.max_objects_in_get, MOST)
         for some in split(ready, most, limits.room, self._octets):
             receipts += await self._import(some, again=True)
@@ -76,11 +79,11 @@ class Importer:
 
     async def finish(self) -> None:
         """Take the keyword of importing from the emails that an interrupted run left it on; the next run tries what fails."""
-        for some in (await self._client.session()).limits.gets(sorted(self._boxes.unfinished)):
+        for some in (await self._caller.limits()).gets(sorted(self._boxes.unfinished)):
             changes = {ref: patch((), [IMPORTING], (), ()) for ref in some}
-            call = Call("Email/set", {"accountId": self._account.id, "update": changes}, "set")
+            call = Call("Email/set", {"accountId": self._account, "update": changes}, "set")
             with contextlib.suppress(OutcomeUnknownError):
-                await self._call([call])
+                await self._caller.call([call])
         self._boxes.unfinished.clear()
 
     async def _show_again(self, jobs: Sequence[Job], receipts: list[Receipt]) -> list[Job]:
@@ -110,7 +113,7 @@ class Importer:
             why = body.why if body is not None else "its file could not be read"
             return Receipt(key, Outcome.STALE, why=why)
         try:
-            return await upload(self._client, self._account.id, source, MEDIA_TYPE)
+            return await upload(self._client, self._account, source, MEDIA_TYPE)
         except RequestError as error:
             too_large = error.limit == "maxSizeUpload" or error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
             why = "it is larger than the server takes" if too_large else error.message
@@ -122,12 +125,12 @@ class Importer:
         except JmapsyncError as error:
             return Receipt(key, Outcome.REFUSED, why=error.message, remedy=error.remedy)
 
-    async def _import(self, some: list[tuple[Job, Uploaded]], *, again: bool) -> list[Receipt]:
+    async def _import(self, some: Sequence[tuple[Job, Uploaded]], *, again: bool) -> list[Receipt]:
         emails = {f"k{job.order.key}": self._email(job, uploaded) for job, uploaded in some}
-        call = Call("Email/import", {"accountId": self._account.id, "emails": emails}, "import")
-        back = get_emails(self._account.id, [f"#{name}" for name in emails], "back", READ_BACK)
+        call = Call("Email/import", {"accountId": self._account, "emails": emails}, "import")
+        back = get_emails(self._account, [f"#{name}" for name in emails], "back", READ_BACK)
         try:
-            response = await self._call([call, back], repeatable=False)
+            response = await self._caller.call([call, back], repeatable=False)
             answer = response.get(call)
         except OutcomeUnknownError as error:
             return [Receipt(job.order.key, Outcome.STALE, why=error.message) for job, _ in some]
@@ -141,15 +144,13 @@ class Importer:
             return [*rest, *await self._receipts(whole, created, errors, read_back(response, back), again=again)]
         return await self._receipts(some, created, errors, read_back(response, back), again=again)
 
-    async def _refused(self, some: list[tuple[Job, Uploaded]], error: MethodError, *, again: bool) -> list[Receipt]:
+    async def _refused(self, some: Sequence[tuple[Job, Uploaded]], error: MethodError, *, again: bool) -> list[Receipt]:
         """Return the receipts of a call that was refused as a whole: one malformed argument may be why, to James one is."""
         if error.type == "invalidArguments" and not self._marked and any(not job.order.tags for job, _ in some):
             self._marked = True
             return await self._import(some, again=again)
-        if error.type in {"requestTooLarge", "invalidArguments"} and len(some) > 1:
-            middle = len(some) // 2
-            return [*await self._import(some[:middle], again=again), *await self._import(some[middle:], again=again)]
-        return [failed_call(job, error) for job, _ in some]
+        again_in_part = partial(self._import, again=again)
+        return await refused_batch(error, some, lambda one: one[0], again_in_part, {TOO_LARGE, "invalidArguments"})
 
     def _is_too_many(self, job: Job, error: SetError | None) -> bool:
         """Tell whether a message may have been refused because it was to go into several mailboxes."""
@@ -159,7 +160,7 @@ class Importer:
 
     async def _receipts(
         self,
-        some: list[tuple[Job, Uploaded]],
+        some: Sequence[tuple[Job, Uploaded]],
         created: dict[str, Any],
         errors: dict[str, SetError],
         back: list[Email],
@@ -206,10 +207,10 @@ class Importer:
                 changes[ref] = patch((), marks, lacking, ())
         if not changes:
             return held
-        update = Call("Email/set", {"accountId": self._account.id, "update": changes}, "set")
-        back = get_emails(self._account.id, list(changes), "back", READ_BACK)
+        update = Call("Email/set", {"accountId": self._account, "update": changes}, "set")
+        back = get_emails(self._account, list(changes), "back", READ_BACK)
         with contextlib.suppress(OutcomeUnknownError):
-            response = await self._call([update, back])
+            response = await self._caller.call([update, back])
             return held | {email.id: email for email in read_back(response, back)}
         return held
 
@@ -263,9 +264,12 @@ class Importer:
     async def _existing(self, refs: Sequence[str]) -> dict[str, Email]:
         """Read emails, such as those that the server says hold the same content already (hard case 51)."""
         found: dict[str, Email] = {}
-        for some in (await self._client.session()).limits.gets(dict.fromkeys(refs)):
-            call = get_emails(self._account.id, some, "existing")
-            found.update({email.id: email for email in emails_of(await self._call([call]), call).items})
+
+        async def ask(some: list[str]) -> None:
+            call = get_emails(self._account, some, "existing")
+            found.update({email.id: email for email in emails_of(await self._caller.call([call]), call).items})
+
+        await self._caller.in_batches(dict.fromkeys(refs), ask)
         return found
 
     async def _bring_in(self, jobs: Sequence[tuple[Job, str]], bound: dict[str, Email]) -> dict[str, Email]:
@@ -274,16 +278,12 @@ class Importer:
         if not apart:
             return {}
         changes = {ref: patch((), (), self._boxes.ids(job.order.homes), ()) for job, ref in apart}
-        update = Call("Email/set", {"accountId": self._account.id, "update": changes}, "set")
+        update = Call("Email/set", {"accountId": self._account, "update": changes}, "set")
         try:
-            (await self._call([update])).get(update)
+            (await self._caller.call([update])).get(update)
         except MethodError:
             return {}  # as they are, they are held back by name
         return await self._existing([ref for _, ref in apart])
-
-    async def _call(self, calls: list[Call], *, repeatable: bool = True) -> Response:
-        using = (await self._client.session()).using(MAIL, account=self._account)
-        return await self._client.call(calls, using=using, repeatable=repeatable)
 
 
 def _not_created(job: Job, error: SetError) -> Receipt:

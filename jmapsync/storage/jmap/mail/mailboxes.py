@@ -132,9 +132,11 @@ class MailboxReader:
         return found
 
     async def _ask(self, found: Mailboxes, refs: Iterable[str]) -> None:
-        for batch in (await self._look.limits()).gets(sorted(refs)):
-            get = get_mailboxes(self._look.account, batch, "boxes")
+        async def ask(some: list[str]) -> None:
+            get = get_mailboxes(self._look.account, some, "boxes")
             found.take(listed(await self._look.call([get]), get, Mailbox))
+
+        await self._look.in_batches(sorted(refs), ask)
 
     async def _page(self, found: Mailboxes, refused: MethodError | None) -> None:
         """Take in every mailbox by paging, where the server gives only so many at a time, or cuts the list silently."""

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from jmapsync.errors import OutcomeUnknownError, Remedy
-from jmapsync.jmap.failures import MethodError, SetError, set_errors
+from jmapsync.jmap.failures import MethodError, set_errors
 from jmapsync.jmap.wire import Call, split
 from jmapsync.planner.model import Order, Verb
+from jmapsync.storage.jmap.caller import Caller
 from jmapsync.storage.jmap.mail.emails import MAIL, READ_BACK, Boxes, Email, emails_of, get_emails, patch, tags_of, version_of
+from jmapsync.storage.jmap.set import destroyed, failed_call, refusal, refused_batch
 from jmapsync.storage.port import Job, Outcome, Receipt
 
 if TYPE_CHECKING:
@@ -42,8 +44,8 @@ class Setter:
 
     def __init__(self, client: Client, account: Account, boxes: Boxes, on_delete: str) -> None:
         """Prepare. `on_delete` is `trash`, `destroy` or `keep`."""
-        self._client = client
-        self._account = account
+        self._caller = Caller(client, account, MAIL)
+        self._account = account.id
         self._boxes = boxes
         self._on_delete = on_delete
 
@@ -68,7 +70,7 @@ class Setter:
     async def _send(self, batch: _Batch) -> list[Receipt]:
         """Send patches and removals in batches of what the session allows; what is destroyed is so in the state it was read in."""
         receipts: list[Receipt] = []
-        limits = (await self._client.session()).limits
+        limits = await self._caller.limits()
         most = min(limits.max_objects_in_set, limits.max_objects_in_get)
         state = batch.state
         for gone in split(batch.destroyed, most, limits.room, lambda job: len(str(job.ref)) + 3):
@@ -107,12 +109,15 @@ class Setter:
         """Read emails that are to go, sort out what that means for each, and return them."""
         found: dict[str, Email] = {}
         lost: set[str] = set()
-        for some in (await self._client.session()).limits.gets([str(job.ref) for job in jobs]):
-            call = get_emails(self._account.id, some, "now", READ_BACK)
+
+        async def ask(some: list[str]) -> None:
+            call = get_emails(self._account, some, "now", READ_BACK)
             now = emails_of(await self._call([call]), call, READ_BACK)
             batch.state = batch.state or now.state
             found.update({email.id: email for email in now.items})
             lost.update(now.not_found)
+
+        await self._caller.in_batches([str(job.ref) for job in jobs], ask)
         for job in jobs:
             if str(job.ref) in found or str(job.ref) in lost:
                 self._sort_out(job, found.get(str(job.ref)), batch)
@@ -157,18 +162,18 @@ class Setter:
             self._boxes.ids(order.removed_homes),
         )
 
-    async def _update(self, some: list[tuple[Job, dict[str, Any]]]) -> list[Receipt]:
+    async def _update(self, some: Sequence[tuple[Job, dict[str, Any]]]) -> list[Receipt]:
         """Send patches and read the emails back in the same request."""
         if not some:
             return []
-        account = self._account.id
+        account = self._account
         update = Call("Email/set", {"accountId": account, "update": {str(job.ref): change for job, change in some}}, "set")
         back = get_emails(account, [str(job.ref) for job, _ in some], "back", READ_BACK)
         response = await self._call([update, back])
         try:
             answer = response.get(update)
         except MethodError as error:
-            return await self._whole_call_failed(error, some)
+            return await refused_batch(error, some, lambda one: one[0], self._update)
         errors = set_errors(answer, "notUpdated")
         held = {email.id: email for email in read_back(response, back)}
         receipts = []
@@ -181,13 +186,6 @@ class Setter:
             else:
                 receipts.append(self._checked(job, change, held.get(str(job.ref))))
         return receipts
-
-    async def _whole_call_failed(self, error: MethodError, some: list[tuple[Job, dict[str, Any]]]) -> list[Receipt]:
-        """Halve a batch that is too large; a state left unknown means to look again; anything else holds the batch back."""
-        if error.type == "requestTooLarge" and len(some) > 1:
-            middle = len(some) // 2
-            return [*await self._update(some[:middle]), *await self._update(some[middle:])]
-        return [failed_call(job, error) for job, _ in some]
 
     def _checked(self, job: Job, change: dict[str, Any], held: Email | None) -> Receipt:
         """Return a receipt by what the server was read to hold after the write."""
@@ -204,7 +202,7 @@ class Setter:
 
     async def _replace(self, job: Job) -> Receipt:
         """Write keywords and mailboxes whole, guarded by ifInState, for a server that refuses patches (hard case 40)."""
-        account, ref, order = self._account.id, str(job.ref), job.order
+        account, ref, order = self._account, str(job.ref), job.order
         now = get_emails(account, [ref], "now", READ_BACK)
         answer = emails_of(await self._call([now]), now, READ_BACK)
         if not answer.items:
@@ -235,29 +233,19 @@ class Setter:
         Return the state after it besides.
         """
         expected = {"ifInState": state} if state else {}
-        destroy = Call("Email/set", {"accountId": self._account.id, **expected, "destroy": [str(job.ref) for job in some]}, "set")
+        destroy = Call("Email/set", {"accountId": self._account, **expected, "destroy": [str(job.ref) for job in some]}, "set")
         try:
             answer = (await self._call([destroy])).get(destroy)
         except MethodError as error:
             return [failed_call(job, error) for job in some], state
-        errors = set_errors(answer, "notDestroyed")
-        gone = set(answer.get("destroyed") or ())
-        receipts = []
-        for job in some:
-            refused = errors.get(str(job.ref))
-            if str(job.ref) in gone or (refused is not None and refused.type == "notFound"):
-                receipts.append(Receipt(job.order.key, Outcome.DONE))
-            else:
-                receipts.append(refusal(job, refused or SetError("serverFail", "the server did not answer for it")))
-        return receipts, str(answer.get("newState") or "")
+        return destroyed(some, answer, lambda job: str(job.ref)), str(answer.get("newState") or "")
 
     async def _call(self, calls: list[Call]) -> Response:
-        using = (await self._client.session()).using(MAIL, account=self._account)
         try:
-            return await self._client.call(calls, using=using)
+            return await self._caller.call(calls)
         except OutcomeUnknownError:
             # Patches and removals may be repeated: the second time they find their work done.
-            return await self._client.call(calls, using=using)
+            return await self._caller.call(calls)
 
 
 def _is_old_draft(job: Job) -> bool:
@@ -277,17 +265,3 @@ def read_back(response: Response, call: Call) -> list[Email]:
         return emails_of(response, call, READ_BACK).items
     except MethodError:
         return []
-
-
-def failed_call(job: Job, error: MethodError) -> Receipt:
-    """Return the receipt for one object of a call that failed as a whole."""
-    if error.remedy is Remedy.NOW:
-        return Receipt(job.order.key, Outcome.STALE, why=error.message)
-    return Receipt(job.order.key, Outcome.REFUSED, why=error.message, remedy=error.remedy)
-
-
-def refusal(job: Job, error: SetError) -> Receipt:
-    """Return the receipt for one object that the server refused."""
-    if error.remedy is Remedy.NOW:
-        return Receipt(job.order.key, Outcome.STALE, why=str(error))
-    return Receipt(job.order.key, Outcome.REFUSED, why=f"the server refused it: {error}", remedy=error.remedy)

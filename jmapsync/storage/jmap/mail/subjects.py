@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.labels import message_label, shown
+from jmapsync.storage.jmap.caller import Caller
 from jmapsync.storage.jmap.mail.emails import MAIL, get_emails
 
 if TYPE_CHECKING:
@@ -21,15 +22,17 @@ async def names(client: Client, account: Account, refs: Sequence[str]) -> dict[s
 
     Raises what `Client.call` raises.
     """
-    session = await client.session()
+    caller = Caller(client, account, MAIL)
     found: dict[str, str] = {}
-    for batch in session.limits.gets(list(refs)):
-        call = get_emails(account.id, batch, "names", _PROPERTIES)
-        answer = (await client.call([call], using=session.using(MAIL, account=account))).get(call)
-        emails = answer.get("list")
+
+    async def ask(some: list[str]) -> None:
+        call = get_emails(account.id, some, "names", _PROPERTIES)
+        emails = (await caller.call([call])).get(call).get("list")
         for email in emails if isinstance(emails, list) else ():
             if isinstance(email, dict) and isinstance(email.get("id"), str):
                 found[email["id"]] = message_label(_text(email.get("subject")), _sender(email.get("from")))
+
+    await caller.in_batches(list(refs), ask)
     return found
 
 

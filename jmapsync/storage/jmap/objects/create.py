@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import OutcomeUnknownError, Remedy
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
-from jmapsync.storage.jmap.mail.set import failed_call, refusal
 from jmapsync.storage.jmap.objects.changes import siblings
-from jmapsync.storage.jmap.objects.sending import Sent, UnsentError, concerns_one, too_much
+from jmapsync.storage.jmap.objects.sending import Sent, UnsentError
+from jmapsync.storage.jmap.set import refusal, refused_batch
 from jmapsync.storage.port import Job, Outcome, Receipt
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Creator:
             return set()
         return set(await siblings(self._reader, filter(None, uids)))
 
-    async def _send(self, some: list[Sent]) -> list[Receipt]:
+    async def _send(self, some: Sequence[Sent]) -> list[Receipt]:
         create = {_name(one): one.body for one in some}
         call = self._sender.set(create=create)
         back = await self._reader.gets([f"#{name}" for name in create], "back")
@@ -73,14 +73,8 @@ class Creator:
             answer = response.get(call)
         except OutcomeUnknownError as error:
             return [Receipt(one.job.order.key, Outcome.STALE, why=error.message) for one in some]
-        except MethodError as error:
-            if error.type == "requestTooLarge" and len(some) > 1:
-                return await self._in_halves(some)
-            return [failed_call(one.job, error) for one in some]
-        except RequestError as error:
-            if not concerns_one(error):
-                raise
-            return await self._in_halves(some) if len(some) > 1 else [too_much(some[0].job, error)]
+        except (MethodError, RequestError) as error:
+            return await refused_batch(error, some, lambda one: one.job, self._send)
         errors = set_errors(answer, "notCreated")
         told = answer.get("created") or {}
         made = {name: self._reader.ref(str(one["id"])) for name, one in told.items() if isinstance(one, dict) and "id" in one}
@@ -98,10 +92,6 @@ class Creator:
             else:
                 receipts += await self._refused(one, errors[name])
         return receipts + (await self._once_more(mistaken) if mistaken else [])
-
-    async def _in_halves(self, some: list[Sent]) -> list[Receipt]:
-        middle = len(some) // 2
-        return [*await self._send(some[:middle]), *await self._send(some[middle:])]
 
     async def _once_more(self, mistaken: list[Sent]) -> list[Receipt]:
         """Send new objects as the server turned out to want them."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import Remedy
-from jmapsync.jmap.failures import MethodError, SetError, set_errors
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
-from jmapsync.storage.jmap.mail.folders import created_folder
-from jmapsync.storage.jmap.mail.set import failed_call, refusal
 from jmapsync.storage.jmap.objects.get import DEFAULT
+from jmapsync.storage.jmap.set import set_container
 from jmapsync.storage.port import Job, Outcome, Receipt
 
 if TYPE_CHECKING:
@@ -19,7 +17,9 @@ if TYPE_CHECKING:
     from jmapsync.storage.jmap.objects.dialect import Dialect
     from jmapsync.storage.jmap.objects.get import Reader
 
-_STILL_FULL = frozenset({"addressBookHasContents", "calendarHasEvent", "calendarHasEvents"})
+_STILL_FULL = dict.fromkeys(
+    ("addressBookHasContents", "calendarHasEvent", "calendarHasEvents"), "it still holds items on the server; it stays"
+)
 """Cyrus 3.12 writes an s more than the draft."""
 
 
@@ -48,17 +48,7 @@ async def write_folder(reader: Reader, job: Job) -> Receipt:
     else:
         renamed = {"name": named.body} if order.verb is Verb.REPLACE and named is not None else {}
         arguments["update"] = {str(job.ref): {**renamed, **color}}
-    call = Call(f"{dialect.container}/set", arguments, "set")
-    try:
-        answer = (await reader.call([call], repeatable=order.verb is not Verb.CREATE)).get(call)
-    except MethodError as error:
-        return failed_call(job, error)
-    errors = {**set_errors(answer, "notCreated"), **set_errors(answer, "notUpdated"), **set_errors(answer, "notDestroyed")}
-    if errors:
-        return _refused(job, next(iter(errors.values())))
-    if order.verb is Verb.DELETE:
-        return Receipt(order.key, Outcome.DONE)
-    return created_folder(job, answer) if order.verb is Verb.CREATE else Receipt(order.key, Outcome.DONE, named)
+    return await set_container(reader, job, Call(f"{dialect.container}/set", arguments, "set"), _STILL_FULL)
 
 
 def _impossible(dialect: Dialect, job: Job, color: dict[str, str]) -> str:
@@ -68,11 +58,3 @@ def _impossible(dialect: Dialect, job: Job, color: dict[str, str]) -> str:
     if job.order.verb is Verb.UPDATE and not color:
         return "an address book has no colour on the server" if not dialect.colored else "a colour cannot be taken away again"
     return ""
-
-
-def _refused(job: Job, error: SetError) -> Receipt:
-    if error.type in _STILL_FULL:
-        return Receipt(job.order.key, Outcome.REFUSED, why="it still holds items on the server; it stays", remedy=Remedy.HUMAN)
-    if error.type == "notFound" and job.order.verb is Verb.DELETE:
-        return Receipt(job.order.key, Outcome.DONE)
-    return refusal(job, error)

@@ -17,6 +17,7 @@ from jmapsync.jmap.failures import MethodError, RequestError
 from jmapsync.jmap.shapes import UNREADABLE
 from jmapsync.jmap.wire import Call, Ref, Response
 from jmapsync.planner.model import Version
+from jmapsync.storage.jmap.caller import Caller, is_too_large
 from jmapsync.storage.jmap.concurrent import together
 from jmapsync.storage.jmap.objects.answer import Found
 from jmapsync.storage.jmap.objects.batch_size import Pace
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from jmapsync.formats.codec import Codec
     from jmapsync.formats.objects import Object
     from jmapsync.jmap.client import Client
-    from jmapsync.jmap.session import Account, Limits
+    from jmapsync.jmap.session import Account
     from jmapsync.storage.jmap.objects.dialect import Dialect
 
 DEFAULT = "Default"
@@ -64,14 +65,12 @@ class Containers:
     """Whether there may be more of them than the server gives."""
 
 
-class Reader:
+class Reader(Caller):
     """Reads the objects of one kind."""
 
     def __init__(self, client: Client, account: Account, dialect: Dialect, codec: Codec, keys: dict[str, int]) -> None:
         """Prepare; `keys` maps the ids of containers to their keys and is filled as they are taken up."""
-        self._client = client
-        self._account = account
-        self.account = account.id
+        super().__init__(client, account)
         self.dialect = dialect
         self._codec = codec
         self.keys = keys
@@ -106,16 +105,12 @@ class Reader:
         arguments: dict[str, Any] = {"accountId": self.account, "ids": ids}
         return arguments if properties is None else {**arguments, "properties": properties}
 
-    async def call(self, calls: list[Call], *, repeatable: bool = True, besides: Sequence[str] = ()) -> Response:
+    async def call(self, calls: Sequence[Call], *, repeatable: bool = True, besides: Sequence[str] = ()) -> Response:
         """Send calls in one request; `besides` names further capabilities that they need, where they are offered."""
         session = await self._client.session()
         blob = blob_capability(session, self._account) if self.dialect.raw else None
         wanted = [*self.dialect.using, *besides, *([blob] if blob else [])]
         return await self._client.call(calls, using=session.using(*wanted, account=self._account), repeatable=repeatable)
-
-    async def limits(self) -> Limits:
-        """Return what the server allows."""
-        return (await self._client.session()).limits
 
     # objects
 
@@ -128,7 +123,7 @@ class Reader:
             try:
                 await self._read(some, found)
             except (MethodError, RequestError) as error:
-                if error.type not in {"requestTooLarge", "limit"} or len(some) == 1:
+                if not is_too_large(error) or len(some) == 1:
                     raise
                 self._pace.halve(len(some))
             else:
@@ -352,15 +347,17 @@ class Reader:
     async def some_containers(self, refs: Sequence[str]) -> Containers:
         """Return containers by their ids."""
         found = Containers()
-        for some in (await self.limits()).gets(refs):
+
+        async def ask(some: list[str]) -> None:
             get = Call(f"{self.dialect.container}/get", {"accountId": self.account, "ids": some}, "some")
             part = self.take_folders(await self.call([get]), "some")
             found.folders += part.folders
             found.troubles += part.troubles
             found.state = found.state or part.state
+
+        await self.in_batches(refs, ask)
         if not refs:
-            get = Call(f"{self.dialect.container}/get", {"accountId": self.account, "ids": []}, "some")
-            found.state = self.take_folders(await self.call([get]), "some").state
+            await ask([])
         return found
 
     def take_folders(self, response: Response, name: str) -> Containers:

@@ -12,11 +12,11 @@ from jmapsync.formats.pointer import escape, split
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
-from jmapsync.storage.jmap.mail.set import failed_call, refusal
 from jmapsync.storage.jmap.objects.changes import siblings
 from jmapsync.storage.jmap.objects.forms import fitted_patch
 from jmapsync.storage.jmap.objects.instances import instances_of, is_instances
-from jmapsync.storage.jmap.objects.sending import Sent, UnsentError, concerns_one, too_much
+from jmapsync.storage.jmap.objects.sending import Sent, UnsentError
+from jmapsync.storage.jmap.set import concerns_one, failed_call, refusal, too_much
 from jmapsync.storage.port import Job, Outcome, Receipt
 
 if TYPE_CHECKING:

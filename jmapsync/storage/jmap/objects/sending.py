@@ -32,8 +32,6 @@ LARGE = 1 << 20
 """Octets of an object from which its data goes as blobs wherever it may: a request holds some megabytes only."""
 NARROWINGS = 8
 """Times that an object is sent again with less: a server may name one of the properties that it does not take (Stalwart)."""
-_OF_ONE = frozenset({"limit", "notJSON", "notRequest"})
-"""What a whole request may be refused for because of one object in it (RFC 8620, 3.6.1)."""
 _ONLY_V2 = frozenset({"version", "recurrenceRule", "organizerCalendarAddress"})
 """Properties that JSCalendar 1.0 has not: a server that refuses one speaks that (Cyrus 3.8 to 3.12)."""
 _HOLDS_DATA = frozenset({"media", "links", "blobId"})
@@ -252,17 +250,6 @@ class Sender:
             return Receipt(order.key, Outcome.REFUSED, seen.version, "the server accepted that it was moved but did not keep it")
         done = Receipt(order.key, Outcome.DONE, seen.version, content=seen.content)
         return replace(done, ref=ref, size=seen.size) if order.verb is Verb.CREATE else done
-
-
-def concerns_one(error: RequestError) -> bool:
-    """Tell whether a request was refused for what one of its objects holds."""
-    return error.type in _OF_ONE
-
-
-def too_much(job: Job, error: RequestError) -> Receipt:
-    """Return the receipt for one object for whose sake a whole request was refused."""
-    why = "it is larger than the server takes" if error.type == "limit" else error.message
-    return Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.NEVER)
 
 
 def _overlap(path: str, other: str) -> bool:

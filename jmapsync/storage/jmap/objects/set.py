@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -19,14 +20,14 @@ from jmapsync.formats.pointer import escape
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
-from jmapsync.storage.jmap.mail.set import failed_call, refusal
 from jmapsync.storage.jmap.objects.answer import Found
 from jmapsync.storage.jmap.objects.create import Creator
 from jmapsync.storage.jmap.objects.dialect import PRINCIPALS
 from jmapsync.storage.jmap.objects.forms import fitted_patch
 from jmapsync.storage.jmap.objects.lone_instances import InstanceSetter, holds_instances
 from jmapsync.storage.jmap.objects.others_events import beyond_rights
-from jmapsync.storage.jmap.objects.sending import Sender, Sent, UnsentError, concerns_one, too_much
+from jmapsync.storage.jmap.objects.sending import Sender, Sent, UnsentError
+from jmapsync.storage.jmap.set import destroyed, failed_call, refusal, refused_batch
 from jmapsync.storage.port import Job, Outcome, Receipt
 
 if TYPE_CHECKING:
@@ -101,10 +102,8 @@ class ObjectSetter:
                     receipts.append(unsent.receipt)
             waiting = []
             for some in await self._sender.split(ready):
-                told, again = await self._send(some, now)
-                receipts += told
-                waiting += again
-                if again:
+                receipts += await self._send(some, now, waiting)
+                if waiting:
                     break
             else:
                 continue
@@ -195,8 +194,8 @@ class ObjectSetter:
             self._mine = frozenset(address for address in every if isinstance(address, str))
         return self._mine
 
-    async def _send(self, some: list[Sent], now: _Now) -> tuple[list[Receipt], list[Job]]:
-        """Send patches and return receipts, and the jobs that are to be tried again."""
+    async def _send(self, some: Sequence[Sent], now: _Now, again: list[Job]) -> list[Receipt]:
+        """Send patches and return receipts, and add to `again` the jobs that met another state and are to be tried again."""
         reader = self._reader
         update = {reader.id(one.job.ref): one.body for one in some if one.body}
         call = self._sender.set(now.found.state, update=update)
@@ -205,16 +204,11 @@ class ObjectSetter:
             # A patch may be repeated: where it was done already, the state is another one, and it is read before it is sent again.
             response = await reader.call(calls)
             answer = response.get(call) if update else {}
-        except MethodError as error:
+        except (MethodError, RequestError) as error:
             if error.type == "stateMismatch":
-                return [], [one.job for one in some]
-            if error.type == "requestTooLarge" and len(some) > 1:
-                return await self._in_halves(some, now)
-            return [failed_call(one.job, error) for one in some], []
-        except RequestError as error:
-            if not concerns_one(error):
-                raise
-            return await self._in_halves(some, now) if len(some) > 1 else ([too_much(some[0].job, error)], [])
+                again += [one.job for one in some]
+                return []
+            return await refused_batch(error, some, lambda one: one.job, partial(self._send, now=now, again=again))
         now.found.state = str(answer.get("newState") or now.found.state)
         back = await self._sender.read_back(response, [str(one.job.ref) for one in some])
         errors = set_errors(answer, "notUpdated")
@@ -225,12 +219,7 @@ class ObjectSetter:
                 receipts.append(self._sender.receipt(one, str(one.job.ref), back))
             else:
                 receipts.append(await self._once_more(one, refused, now))
-        return receipts, []
-
-    async def _in_halves(self, some: list[Sent], now: _Now) -> tuple[list[Receipt], list[Job]]:
-        middle = len(some) // 2
-        first, second = await self._send(some[:middle], now), await self._send(some[middle:], now)
-        return first[0] + second[0], first[1] + second[1]
+        return receipts
 
     async def _once_more(self, one: Sent, refused: SetError, now: _Now) -> Receipt:
         """Send a patch in the form that the server takes, if there is one."""
@@ -245,7 +234,7 @@ class ObjectSetter:
             other = self._sender.narrower(one, refused, now.raw(str(one.job.ref)))
         if other is None:
             return refusal(one.job, refused)
-        receipts, _ = await self._send([other], now)
+        receipts = await self._send([other], now, [])
         return receipts[0] if receipts else Receipt(one.job.order.key, Outcome.STALE, why="the server changed meanwhile")
 
     # removals
@@ -266,11 +255,10 @@ class ObjectSetter:
                 except UnsentError as unsent:
                     receipts.append(unsent.receipt)
             if leaving:
-                told, again = await self._send(leaving, now)
+                told = await self._send(leaving, now, doomed)
                 receipts += [replace(one, version=None) if one.outcome is Outcome.DONE else one for one in told]
-                doomed += again
-            told, waiting = await self._destroy(doomed, now.found.state)
-            receipts += told
+            waiting = []
+            receipts += await self._destroy(doomed, now.found.state, waiting)
             if not waiting:
                 return receipts
         return receipts + [Receipt(job.order.key, Outcome.STALE, why="the server changes all the time") for job in waiting]
@@ -294,22 +282,16 @@ class ObjectSetter:
             return {}
         return {f"{reader.dialect.member}/{escape(box)}": None for box in boxes if box in reader.keys}
 
-    async def _destroy(self, doomed: list[Job], state: str) -> tuple[list[Receipt], list[Job]]:
+    async def _destroy(self, doomed: list[Job], state: str, again: list[Job]) -> list[Receipt]:
+        """Destroy objects in a state and return receipts, and add to `again` the jobs that met another one."""
         if not doomed:
-            return [], []
+            return []
         call = self._sender.set(state, destroy=[self._reader.id(job.ref) for job in doomed])
         try:
             answer = (await self._reader.call([call])).get(call)
         except MethodError as error:
             if error.type == "stateMismatch":
-                return [], doomed
-            return [failed_call(job, error) for job in doomed], []
-        errors, gone = set_errors(answer, "notDestroyed"), set(answer.get("destroyed") or ())
-        receipts = []
-        for job in doomed:
-            refused = errors.get(self._reader.id(job.ref))
-            if self._reader.id(job.ref) in gone or (refused is not None and refused.type == "notFound"):
-                receipts.append(Receipt(job.order.key, Outcome.DONE))
-            else:
-                receipts.append(refusal(job, refused or SetError("serverFail", "the server did not answer for it")))
-        return receipts, []
+                again += doomed
+                return []
+            return [failed_call(job, error) for job in doomed]
+        return destroyed(doomed, answer, lambda job: self._reader.id(job.ref))

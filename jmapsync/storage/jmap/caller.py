@@ -1,0 +1,60 @@
+"""Send calls for one account with the capabilities that they need, and ask for objects by their ids in batches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from jmapsync.jmap.failures import MethodError, RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+    from jmapsync.jmap.client import Client
+    from jmapsync.jmap.session import Account, Limits
+    from jmapsync.jmap.wire import Call, Response
+
+T = TypeVar("T")
+TOO_LARGE = frozenset({"requestTooLarge", "limit"})
+"""Types of errors by which a method or, on Cyrus, a whole request is refused for the number of objects asked for."""
+
+
+class Caller:
+    """Sends calls of some capabilities for one account."""
+
+    def __init__(self, client: Client, account: Account, *capabilities: str) -> None:
+        """Prepare."""
+        self._client = client
+        self._account = account
+        self._capabilities = capabilities
+        self.account = account.id
+
+    async def call(self, calls: Sequence[Call], *, repeatable: bool = True) -> Response:
+        """Send calls in one request. Raises what `Client.call` raises."""
+        using = (await self._client.session()).using(*self._capabilities, account=self._account)
+        return await self._client.call(calls, using=using, repeatable=repeatable)
+
+    async def limits(self) -> Limits:
+        """Return what the server allows."""
+        return (await self._client.session()).limits
+
+    async def in_batches(self, ids: Iterable[str], ask: Callable[[list[str]], Awaitable[None]]) -> None:
+        """Ask for objects by ids, as many at a time as one `/get` may; a batch that is too large for the server is halved."""
+        for some in (await self.limits()).gets(ids):
+            await halving(some, ask)
+
+
+async def halving(some: list[str], ask: Callable[[list[str]], Awaitable[None]]) -> None:
+    """Ask for objects, by halves where the server refuses so many."""
+    try:
+        await ask(some)
+    except (MethodError, RequestError) as error:
+        if not is_too_large(error) or len(some) == 1:
+            raise
+        middle = (len(some) + 1) // 2
+        await halving(some[:middle], ask)
+        await halving(some[middle:], ask)
+
+
+def is_too_large(error: MethodError | RequestError) -> bool:
+    """Return whether so many objects at a time were refused."""
+    return error.type in TOO_LARGE
