@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from jmapsync.errors import AccountGoneError
 from jmapsync.jmap.failures import MethodError, RequestError
 
 if TYPE_CHECKING:
@@ -13,9 +14,16 @@ if TYPE_CHECKING:
     from jmapsync.jmap.session import Account, Limits
     from jmapsync.jmap.wire import Call, Response
 
-T = TypeVar("T")
+_GONE = frozenset({"accountNotFound", "accountNotSupportedByMethod"})
 TOO_LARGE = frozenset({"requestTooLarge", "limit"})
 """Types of errors by which a method or, on Cyrus, a whole request is refused for the number of objects asked for."""
+
+BATCH = 400
+"""Most objects a request where they come with all that they hold: an answer then takes one or two megabytes."""
+FIRST = 100
+"""Objects of the first such request, when nothing is known of their size yet."""
+OCTETS = 4 << 20
+"""What the objects of one such request are to have together, photos included, by the size of those before them."""
 
 
 class Caller:
@@ -58,3 +66,35 @@ async def halving(some: list[str], ask: Callable[[list[str]], Awaitable[None]]) 
 def is_too_large(error: MethodError | RequestError) -> bool:
     """Return whether so many objects at a time were refused."""
     return error.type in TOO_LARGE
+
+
+class Pace:
+    """How many objects or blobs to ask for at a time, by the size of those before: octets bound memory, not numbers."""
+
+    def __init__(self, first: int = 0) -> None:
+        """Begin carefully, with so many."""
+        self._count = first or FIRST
+
+    def count(self, limit: int) -> int:
+        """Return how many objects or blobs the next request is to ask for, `limit` at most."""
+        return max(1, min(self._count, limit, BATCH))
+
+    def note(self, count: int, octets: int) -> None:
+        """Note the octets that so many objects or blobs had."""
+        if count:
+            self._count = max(1, OCTETS * count // max(octets, 1))
+
+    def halve(self, count: int) -> None:
+        """Ask for half as many as were too many, Cyrus refusing the whole request for that."""
+        self._count = max(1, count // 2)
+
+
+def raise_if_gone(client: Client, account: Account, error: MethodError) -> None:
+    """Raise AccountGoneError where a method failed because the server no longer has the account."""
+    if error.type not in _GONE:
+        return
+    client.expire_session()
+    raise AccountGoneError(
+        f"The server no longer offers the account {account.id}.",
+        advice="Your files stay as they are. Check the account with your provider.",
+    ) from error

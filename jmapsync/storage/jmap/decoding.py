@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 UNREADABLE = "the server's answer for it is malformed"
+SILENT = "the server lists it but does not answer for it"
 
 
 @dataclass(slots=True)

@@ -112,3 +112,9 @@ def too_much(job: Job, error: RequestError) -> Receipt:
     """Return the receipt for one object for whose sake a whole request was refused."""
     why = "it is larger than the server takes" if error.type == "limit" else error.message
     return Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.NEVER)
+
+
+def read_only(job: Job) -> Receipt:
+    """Return the receipt for a change of an account that takes none; asking again costs nothing."""
+    why = "the server offers this account for reading only"
+    return Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER)

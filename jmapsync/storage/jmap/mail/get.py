@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import ServerError
+from jmapsync.formats.labels import message_label, shown
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.wire import Call, Response
 from jmapsync.storage.jmap.caller import Caller
+from jmapsync.storage.jmap.decoding import SILENT
 from jmapsync.storage.jmap.mail.emails import MAIL, Email, emails_of, get_emails, seen_email
 from jmapsync.storage.jmap.mail.mailboxes import MailboxReader
 from jmapsync.storage.port import Observation, Trouble
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 PAGE = 4096
 """Most ids a page, whatever the server would allow: an answer of this length takes about 1.5 MB."""
-SILENT = "the server lists it but does not answer for it"
+_NAMING = ("id", "subject", "from")
 
 
 class RemoteLook(Caller):
@@ -131,3 +133,34 @@ class RemoteLook(Caller):
     async def page(self) -> int:
         """Return how many ids to ask for at a time."""
         return min((await self.limits()).max_objects_in_get, PAGE)
+
+
+async def names(client: Client, account: Account, refs: Sequence[str]) -> dict[str, str]:
+    """Return subject and sender of emails by their ids; those that the server does not answer for are left out.
+
+    Raises what `Client.call` raises.
+    """
+    caller = Caller(client, account, MAIL)
+    found: dict[str, str] = {}
+
+    async def ask(some: list[str]) -> None:
+        call = get_emails(account.id, some, "names", _NAMING)
+        emails = (await caller.call([call])).get(call).get("list")
+        for email in emails if isinstance(emails, list) else ():
+            if isinstance(email, dict) and isinstance(email.get("id"), str):
+                found[email["id"]] = message_label(_text(email.get("subject")), _sender(email.get("from")))
+
+    await caller.in_batches(list(refs), ask)
+    return found
+
+
+def _sender(value: object) -> str:
+    first: Any = value[0] if isinstance(value, list) and value else None
+    if not isinstance(first, dict):
+        return ""
+    name, address = _text(first.get("name")), _text(first.get("email"))
+    return f"{name} <{address}>" if name and address else name or address
+
+
+def _text(value: object) -> str:
+    return shown(value) if isinstance(value, str) else ""

@@ -10,17 +10,17 @@ from jmapsync.jmap.blobs import get_digests
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.hosts import Origin
 from jmapsync.planner.model import Verb
+from jmapsync.storage.jmap.caller import raise_if_gone
 from jmapsync.storage.jmap.changes import Cursor, WholeLookNeededError
 from jmapsync.storage.jmap.mail.bodies import Bodies, Request
 from jmapsync.storage.jmap.mail.changes import ChangesLook
 from jmapsync.storage.jmap.mail.emails import MAIL, Boxes
-from jmapsync.storage.jmap.mail.folders import FolderSetter
-from jmapsync.storage.jmap.mail.get import RemoteLook
+from jmapsync.storage.jmap.mail.get import RemoteLook, names
 from jmapsync.storage.jmap.mail.imports import Importer
 from jmapsync.storage.jmap.mail.listing import ListingLook
+from jmapsync.storage.jmap.mail.mailboxes import MailboxSetter
 from jmapsync.storage.jmap.mail.set import Setter
-from jmapsync.storage.jmap.mail.subjects import names
-from jmapsync.storage.jmap.withdrawn import raise_if_gone, read_only
+from jmapsync.storage.jmap.set import read_only
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -49,7 +49,7 @@ class MailSide:
         self._bodies = Bodies(client, account, spool)
         self._setter = Setter(client, account, boxes, on_delete)
         self._importer = Importer(client, account, boxes)
-        self._folders = FolderSetter(client, account)
+        self._folders = MailboxSetter(client, account)
 
     async def look(
         self, cursor: str, known: Callable[[], set[str]], again: Sequence[str] = (), *, whole: bool = False

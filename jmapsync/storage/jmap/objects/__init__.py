@@ -1,7 +1,7 @@
 """The remote side of kinds whose bodies are objects: contacts, calendars, tasks, in the dialects that servers speak."""
 
+from jmapsync.storage.jmap.objects.containers import collections
 from jmapsync.storage.jmap.objects.dialect import Dialect, dialect_for
-from jmapsync.storage.jmap.objects.folders import collections
 from jmapsync.storage.jmap.objects.side import ObjectSide
 
 __all__ = ["Dialect", "ObjectSide", "collections", "dialect_for"]

@@ -27,3 +27,13 @@ class Found:
     """The server's state when the first of them were read."""
     asked: int = 0
     """How many ids it was asked for."""
+
+    def add(self, more: Found) -> None:
+        """Add what was answered for further ids."""
+        self.items |= more.items
+        self.files |= more.files
+        self.parts |= more.parts
+        self.lost |= more.lost
+        self.unreadable |= more.unreadable
+        self.state = self.state or more.state
+        self.asked += more.asked

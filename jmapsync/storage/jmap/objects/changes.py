@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.wire import Call
+from jmapsync.storage.jmap.caller import BATCH
 from jmapsync.storage.jmap.changes import WENT_BACK, Changes, Cursor, Follower, WholeLookNeededError, first_of, resumed
-from jmapsync.storage.jmap.objects.batch_size import BATCH
+from jmapsync.storage.jmap.decoding import SILENT, UNREADABLE
 from jmapsync.storage.jmap.objects.instances import NO_FILTER, is_instances, uid_query
 from jmapsync.storage.jmap.paging import Page, read_page, walk_through
 from jmapsync.storage.port import Observation
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
     from jmapsync.jmap.wire import Response
     from jmapsync.storage.jmap.objects.answer import Found
-    from jmapsync.storage.jmap.objects.get import Containers, Reader
+    from jmapsync.storage.jmap.objects.containers import Containers
+    from jmapsync.storage.jmap.objects.get import Reader
 
 SILENTLY_CUT = 500
 """Stalwart cuts Foo/get with ids null at this number without a word."""
@@ -68,7 +70,7 @@ class ObjectLook:
                 boxes = page.changes(container)
                 if self._unread or not boxes.empty or boxes.has_more_changes:
                     # Containers are few: all of them are read, and so what is listed of them in pages needs no second thought.
-                    now = await first.containers()
+                    now = await first.folders.all()
                     page.end(container, now.state)
                     here = {folder.ref for folder in now.folders} | {trouble.ref for trouble in now.troubles}
                     gone = [ref for ref in boxes.destroyed if ref not in here]
@@ -149,7 +151,7 @@ class ObjectLook:
         for ref in asked:
             if ref not in found.items and ref not in found.lost:
                 unreadable = ref in found.unreadable
-                why = "the server's answer for it is malformed" if unreadable else "the server lists it but does not answer for it"
+                why = UNREADABLE if unreadable else SILENT
                 page.problems.append(reader.trouble(ref, why))
         return page, met - self._joined
 
@@ -162,10 +164,10 @@ class ObjectLook:
         if not strange:
             return None
         if not reader.dialect.container:
-            return Observation(folders=[reader.unlisted(box) for box in sorted(strange)])
-        now = await reader.containers()
+            return Observation(folders=[reader.folders.unlisted(box) for box in sorted(strange)])
+        now = await reader.folders.all()
         if rest := strange.difference(folder.ref for folder in now.folders):
-            more = await reader.some_containers(sorted(rest))
+            more = await reader.folders.some(sorted(rest))
             now.folders += more.folders
             now.troubles += more.troubles
         return Observation(folders=now.folders, problems=now.troubles)
@@ -178,8 +180,8 @@ class ObjectLook:
         first, before = self._reader, self._known()
         states = [_state_call(reader) for reader in self._readers]
         queries = [_query(reader, 0) for reader in self._readers]
-        response = await first.call([*first.all_folders("all"), *states, *queries])
-        boxes = await first.containers(response, "all")
+        response = await first.call([*first.folders.calls("all"), *states, *queries])
+        boxes = await first.folders.all(response, "all")
         items = {call.id.partition("-")[0]: response.get(call).get("state", "") for call in states}
         cursor = Cursor(items, boxes.state, server)
         yield Observation(

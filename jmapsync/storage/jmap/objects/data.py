@@ -9,8 +9,8 @@ from jmapsync.errors import UnsupportedError
 from jmapsync.formats.large_data import decode
 from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download, get_blobs, upload
 from jmapsync.jmap.failures import MethodError
+from jmapsync.storage.jmap.caller import Pace
 from jmapsync.storage.jmap.concurrent import together
-from jmapsync.storage.jmap.objects.batch_size import Pace
 from jmapsync.storage.jmap.objects.forms import BLOB, strings
 
 if TYPE_CHECKING:

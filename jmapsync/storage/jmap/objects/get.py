@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import webcolors
 
 from jmapsync.formats.checks import check_object, flaw
 from jmapsync.formats.large_data import set_aside
@@ -17,13 +15,13 @@ from jmapsync.jmap.failures import MethodError, RequestError
 from jmapsync.jmap.shapes import UNREADABLE
 from jmapsync.jmap.wire import Call, Ref, Response
 from jmapsync.planner.model import Version
-from jmapsync.storage.jmap.caller import Caller, is_too_large
+from jmapsync.storage.jmap.caller import Caller, Pace, is_too_large
 from jmapsync.storage.jmap.concurrent import together
 from jmapsync.storage.jmap.objects.answer import Found
-from jmapsync.storage.jmap.objects.batch_size import Pace
+from jmapsync.storage.jmap.objects.containers import DEFAULT, ContainerReader
 from jmapsync.storage.jmap.objects.forms import type_of
 from jmapsync.storage.jmap.objects.instances import instances_of, is_instances, joined, read_instances, uid_of
-from jmapsync.storage.port import Folder, Seen, Trouble
+from jmapsync.storage.port import Seen, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +32,6 @@ if TYPE_CHECKING:
     from jmapsync.jmap.session import Account
     from jmapsync.storage.jmap.objects.dialect import Dialect
 
-DEFAULT = "Default"
-"""The address book that is always there where a server has no way to tell of them (Cyrus' vendor contacts); its first calendar."""
 TYPES = ("Event", "Task")
 HOMELESS = "the server names no address book or calendar that it is in"
 ADRIFT = "the server says it is in an address book or calendar that cannot be read, or that it does not list: {}"
@@ -53,18 +49,6 @@ class _Files(msgspec.Struct):
     files: list[_File] = msgspec.field(name="list")
 
 
-@dataclass(slots=True)
-class Containers:
-    """What the server answered when it was asked for all containers."""
-
-    folders: list[Folder] = field(default_factory=list)
-    state: str = ""
-    troubles: list[Trouble] = field(default_factory=list)
-    """Those that cannot be read, by name."""
-    cut: bool = False
-    """Whether there may be more of them than the server gives."""
-
-
 class Reader(Caller):
     """Reads the objects of one kind."""
 
@@ -75,6 +59,7 @@ class Reader(Caller):
         self._codec = codec
         self.keys = keys
         self._pace = Pace()
+        self.folders = ContainerReader(self)
 
     # calls
 
@@ -133,14 +118,7 @@ class Reader(Caller):
         """Return objects by their ids, all together."""
         found = Found()
         while found.asked < len(refs):
-            some = await self.page(refs, found.asked)
-            found.items |= some.items
-            found.files |= some.files
-            found.parts |= some.parts
-            found.lost |= some.lost
-            found.unreadable |= some.unreadable
-            found.state = found.state or some.state
-            found.asked += some.asked
+            found.add(await self.page(refs, found.asked))
         return found
 
     async def _read(self, ids: list[str], found: Found) -> None:
@@ -308,100 +286,3 @@ class Reader(Caller):
             return
         if not isinstance(held, dict) or not held or not all(inside is True for inside in held.values()):
             raise MalformedError(f"the server's {self.dialect.member} of it is missing or malformed")
-
-    # containers
-
-    def all_folders(self, name: str) -> list[Call]:
-        """Return the call that reads all containers, where they can be asked for."""
-        if not self.dialect.container:
-            return []
-        return [Call(f"{self.dialect.container}/get", {"accountId": self.account, "ids": None}, name)]
-
-    async def containers(self, response: Response | None = None, name: str = "all") -> Containers:
-        """Return all containers; where the server refuses to give so many at once, those that are known. Raises MethodError.
-
-        Those that are known and not listed are asked for by their ids: Stalwart cuts the list without a word.
-
-        Neither RFC 9610 nor the draft of calendars has a `/query` that would list the others: those that hold an object are found
-        by that.
-        """
-        try:
-            found = self.take_folders(response or await self.call(self.all_folders(name)), name)
-        except MethodError as error:
-            if error.type != "requestTooLarge":
-                raise
-        else:
-            told = {folder.ref for folder in found.folders} | {trouble.ref for trouble in found.troubles}
-            found.cut = len(told) >= (await self.limits()).max_objects_in_get
-            if self.dialect.container and (missing := self.keys.keys() - told):
-                more = await self.some_containers(sorted(missing))
-                found.folders += more.folders
-                found.troubles += more.troubles
-            return found
-        found = await self.some_containers(sorted(self.keys))
-        found.cut = True
-        why = "the server refuses to list so many; one that nothing is in may be missing here"
-        found.troubles.append(Trouble(f"the list of each {self.dialect.container}", why, container=True))
-        return found
-
-    async def some_containers(self, refs: Sequence[str]) -> Containers:
-        """Return containers by their ids."""
-        found = Containers()
-
-        async def ask(some: list[str]) -> None:
-            get = Call(f"{self.dialect.container}/get", {"accountId": self.account, "ids": some}, "some")
-            part = self.take_folders(await self.call([get]), "some")
-            found.folders += part.folders
-            found.troubles += part.troubles
-            found.state = found.state or part.state
-
-        await self.in_batches(refs, ask)
-        if not refs:
-            await ask([])
-        return found
-
-    def take_folders(self, response: Response, name: str) -> Containers:
-        """Return the containers of an answer; one that is malformed is named, and stays as it is here. Raises MethodError."""
-        if not self.dialect.container:
-            return Containers([self.unlisted(DEFAULT)])
-        answer = response.get(Call(f"{self.dialect.container}/get", {}, name))
-        found = Containers(state=answer.get("state", ""))
-        for ref in answer[UNREADABLE]:
-            named = f"{self.dialect.container} {ref}".strip()
-            found.troubles.append(Trouble(named, "the server's answer for it is malformed", ref, container=True))
-        for one in answer["list"]:
-            if why := _flaw(one):
-                found.troubles.append(Trouble(f"{self.dialect.container} {one['id']}", why, one["id"], container=True))
-            else:
-                found.folders.append(self._folder(one))
-        return found
-
-    def unlisted(self, ref: str) -> Folder:
-        """Return a container of which nothing is known but its id."""
-        return Folder(ref, "Contacts" if ref == DEFAULT else ref, "", default=ref == DEFAULT)
-
-    def _folder(self, raw: dict[str, Any]) -> Folder:
-        rights = frozenset(name for name, held in (raw.get("myRights") or {}).items() if held is True)
-        color = as_rgb(str(raw.get("color") or "")) if self.dialect.colored else ""
-        default = raw.get("isDefault") is True or (self.dialect.raw and raw["id"] == DEFAULT)
-        return Folder(raw["id"], raw["name"], "", rights=rights, color=color, default=default)
-
-
-def _flaw(raw: dict[str, Any]) -> str:
-    """Return what is wrong with a container's properties, or nothing (RFC 9610, 2; draft-ietf-jmap-calendars, 4)."""
-    if not isinstance(raw.get("name"), str) or not raw["name"]:
-        return "the server's name of it is missing or malformed"
-    rights = raw.get("myRights") or {}
-    if not isinstance(rights, dict) or not all(isinstance(held, bool) for held in rights.values()):
-        return "the server's myRights of it is malformed"
-    if not isinstance(raw.get("isDefault", False), bool | None):
-        return "the server's isDefault of it is malformed"
-    return ""
-
-
-def as_rgb(color: str) -> str:
-    """Return a colour, also one with a CSS name, as `#RRGGBB` with capitals, all that a vdir can say; nothing for what is none."""
-    try:
-        return str(webcolors.normalize_hex(color[:7]) if color.startswith("#") else webcolors.name_to_hex(color)).upper()
-    except ValueError:
-        return ""

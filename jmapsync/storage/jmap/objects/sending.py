@@ -15,8 +15,8 @@ from jmapsync.formats.patch import apply
 from jmapsync.jmap.failures import MethodError, RequestError, SetError
 from jmapsync.jmap.wire import Call, split
 from jmapsync.planner.model import Verb
+from jmapsync.storage.jmap.caller import BATCH
 from jmapsync.storage.jmap.objects.answer import Found
-from jmapsync.storage.jmap.objects.batch_size import BATCH
 from jmapsync.storage.jmap.objects.data import data_uris
 from jmapsync.storage.jmap.objects.forms import ASIDE, strings
 from jmapsync.storage.port import Job, Outcome, Receipt
@@ -229,12 +229,9 @@ class Sender:
             found = Found()
         if missing := [ref for ref in refs if ref not in found.items and ref not in found.lost]:
             try:
-                more = await self._reader.fetch(missing)
+                found.add(await self._reader.fetch(missing))
             except MethodError:
                 return found
-            found.items |= more.items
-            found.files |= more.files
-            found.lost |= more.lost
         return found
 
     def receipt(self, one: Sent, ref: str, found: Found) -> Receipt:

@@ -10,13 +10,15 @@ from jmapsync.formats.objects import MalformedError, encode
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.hosts import Origin
 from jmapsync.planner.model import Verb
+from jmapsync.storage.jmap.caller import raise_if_gone
 from jmapsync.storage.jmap.changes import Cursor, WholeLookNeededError
+from jmapsync.storage.jmap.decoding import SILENT
 from jmapsync.storage.jmap.objects.changes import ObjectLook
+from jmapsync.storage.jmap.objects.containers import write_folder
 from jmapsync.storage.jmap.objects.data import Data, inlined
-from jmapsync.storage.jmap.objects.folders import write_folder
 from jmapsync.storage.jmap.objects.get import Reader
 from jmapsync.storage.jmap.objects.set import ObjectSetter
-from jmapsync.storage.jmap.withdrawn import raise_if_gone, read_only
+from jmapsync.storage.jmap.set import read_only
 from jmapsync.storage.port import Body
 
 if TYPE_CHECKING:
@@ -180,7 +182,7 @@ def _form(reader: Reader, ref: str, key: int, found: Found) -> Object | Body:
     if ref in found.lost:
         return Body(str(key), why="it was deleted on the server meanwhile", vanished=True)
     if ref not in found.items:
-        return Body(str(key), why="the server lists it but does not answer for it", remedy=Remedy.LATER)
+        return Body(str(key), why=SILENT, remedy=Remedy.LATER)
     try:
         return reader.normal_form(ref, found)
     except MalformedError as error:

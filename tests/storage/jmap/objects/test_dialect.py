@@ -9,7 +9,7 @@ import pytest
 from jmapsync.demo import DemoServer
 from jmapsync.errors import UnsupportedError
 from jmapsync.jmap.session import Account, Limits, Session
-from jmapsync.storage.jmap.objects import batch_size as pace
+from jmapsync.storage.jmap import caller as pace
 from jmapsync.storage.jmap.objects import dialect_for
 from jmapsync.storage.jmap.objects.dialect import (
     CALENDARS,
