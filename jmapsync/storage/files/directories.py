@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from jmapsync.opening import open_directory
-from jmapsync.storage.files.filesystem import telling_refusals
+from jmapsync.storage.files.filesystem import naming_refusals
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -67,7 +67,7 @@ class Below:
         if len(os.fsencode(f"{self._root}/{path}")) > _LONGEST:
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), f"{self._root}/{path}")
         spot = self.spot(path)
-        with contextlib.suppress(FileExistsError), telling_refusals(making=True):
+        with contextlib.suppress(FileExistsError), naming_refusals(making=True):
             os.mkdir(spot, 0o700)
         return self.at(path)
 

@@ -148,7 +148,7 @@ def refuses_name(error: FileNotFoundError, *, making: bool = False) -> bool:
 
 
 @contextlib.contextmanager
-def telling_refusals(*, making: bool = False) -> Iterator[None]:
+def naming_refusals(*, making: bool = False) -> Iterator[None]:
     """Raise what `refuses_name` knows as an error that names the file that cannot be, not one that is gone."""
     try:
         yield
@@ -178,5 +178,5 @@ def _is_linked(path: str, other: str) -> bool:
 
 def _longest(directory: str) -> int:
     """Return how many octets a name may have: encrypted file systems take 143."""
-    told = os.statvfs(directory).f_namemax or _USUAL
-    return next((length for length in (_USUAL, min(told, _USUAL), 143) if _is_held(f"{directory}/{'n' * length}")), 100)
+    given = os.statvfs(directory).f_namemax or _USUAL
+    return next((length for length in (_USUAL, min(given, _USUAL), 143) if _is_held(f"{directory}/{'n' * length}")), 100)

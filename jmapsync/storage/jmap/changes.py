@@ -1,7 +1,7 @@
 """Follow `/changes` of some data types from a cursor, page by page, several types in one request (RFC 8620, 5.2).
 
 Nothing of an answer is trusted: one that is for another state, a list that does not advance or end, a state that went back, all
-raise WholeLookNeededError. What follows then is a full listing, which deletes nothing before it is complete.
+raise FullListingNeededError. What follows then is a full listing, which deletes nothing before it is complete.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ENDLESS = "the server's list of changes does not end"
 WENT_BACK = "the server's state went back, as after a restored backup"
 
 
-class WholeLookNeededError(Exception):
+class FullListingNeededError(Exception):
     """The changes since a cursor cannot be had or cannot be believed."""
 
     def __init__(self, why: str, *, suspicious: bool = False) -> None:
@@ -111,7 +111,7 @@ class ChangesPage:
         self._ended: set[str] = set()
 
     def changes(self, kind: str) -> Changes:
-        """Return the changes of a data type. Raises WholeLookNeededError."""
+        """Return the changes of a data type. Raises FullListingNeededError."""
         if kind not in self._changes:
             self._changes[kind] = believed(self.response, self._calls[kind], self.states[kind])
             self.states[kind] = self._changes[kind].new_state
@@ -150,7 +150,7 @@ class Follower:
     ) -> AsyncIterator[ChangesPage]:
         """Yield the changes since some states by data type, the types of a stage together, a stage after the one before it.
 
-        `besides` are calls to be answered first, together with the first page. Raises WholeLookNeededError.
+        `besides` are calls to be answered first, together with the first page. Raises FullListingNeededError.
         """
         states = dict(states)
         waiting = [kind for stage in stages for kind in stage]
@@ -169,7 +169,7 @@ class Follower:
                 return
             if idle > IDLE:
                 break
-        raise WholeLookNeededError(ENDLESS)
+        raise FullListingNeededError(ENDLESS)
 
     def is_end(self, probe: Call) -> bool:
         """Return whether a `/query` behind the end of a listing, sent with the first page, lists nothing but what came since."""
@@ -184,7 +184,7 @@ async def first_of(pages: AsyncIterator[Observation]) -> Observation | None:
     """Return the first of some observations of changes; None where they cannot be had."""
     try:
         return await anext(pages, None)
-    except WholeLookNeededError:
+    except FullListingNeededError:
         return None
 
 
@@ -197,22 +197,22 @@ async def resumed(first: Observation | None, rest: AsyncIterator[Observation]) -
 
 
 def believed(response: Response, call: Call, since: str) -> Changes:
-    """Return the changes of a call, or raise WholeLookNeededError where they cannot be had or believed."""
+    """Return the changes of a call, or raise FullListingNeededError where they cannot be had or believed."""
     try:
         changes = response.get_as(call, Changes)
     except MethodError as error:
         if error.type in {"accountNotFound", "accountReadOnly", "forbidden", "serverUnavailable"}:
             raise
         # Cyrus also answers serverFail or invalidArguments where cannotCalculateChanges is meant (cyrus-imapd 3687).
-        raise WholeLookNeededError(f"the server cannot tell what changed ({error.type})") from error
+        raise FullListingNeededError(f"the server cannot tell what changed ({error.type})") from error
     except ServerError as error:
-        raise WholeLookNeededError("the server's list of changes is malformed") from error
+        raise FullListingNeededError("the server's list of changes is malformed") from error
     if changes.old_state != since:
-        raise WholeLookNeededError("the server told the changes since another state than ours")
+        raise FullListingNeededError("the server told the changes since another state than ours")
     if went_back(since, changes.new_state):
-        raise WholeLookNeededError(WENT_BACK, suspicious=True)
+        raise FullListingNeededError(WENT_BACK, suspicious=True)
     if changes.has_more_changes and changes.new_state == since:
-        raise WholeLookNeededError("the server's list of changes does not move on")
+        raise FullListingNeededError("the server's list of changes does not move on")
     if not changes.new_state:
         raise ServerError("The server told changes without a new state.")
     return changes

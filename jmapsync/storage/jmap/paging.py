@@ -34,7 +34,7 @@ NO_IDS = "the server's answer has no list of ids"
 WRONG_IDS = "the server lists ids that are not strings"
 ENDLESS = "the server's list does not end"
 STUCK = "the server's list does not move on from page to page"
-RESTLESS = "the server's list changes faster than it can be read"
+CHANGING = "the server's list changes faster than it can be read"
 ONE_BY_ONE = "the server lists one id at a time"
 
 
@@ -145,7 +145,7 @@ class Walk:
         """Ask for an earlier page: what was removed meanwhile moved the rest to lower positions."""
         self._steps += 1
         if self._steps > MOST_STEPS:
-            self._give_up(RESTLESS)
+            self._give_up(CHANGING)
         self._patience = IDLE + 2 * self._reach // max(1, self._longest - 1)
         self.position = max(0, self.position - self._reach)
         self._reach *= 4

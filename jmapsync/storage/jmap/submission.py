@@ -200,8 +200,8 @@ class Post:
         answer = response.get(call)
         if not (answer.get("created") or {}).get(_SEND):
             raise RefusedError("to send the message", set_errors(answer, "notCreated").get(_SEND, SetError("serverPartialFail")))
-        filed = [told for name, told in response.all(call) if name == "Email/set"]
-        return any(email_id in (told.get("updated") or {}) for told in filed)
+        filed = [result for name, result in response.all(call) if name == "Email/set"]
+        return any(email_id in (result.get("updated") or {}) for result in filed)
 
     async def file(self, desk: Desk, email_id: str) -> bool:
         """File a message that was sent, and return whether there is nothing more to do for it."""
@@ -216,7 +216,7 @@ class Post:
         newest = self._query("newest", {"undoStatus": "final"}, sort=[{"property": "sentAt", "isAscending": False}], limit=1)
         response = await self._call([state, of_message, newest])
         kept = _ids(response, newest)
-        return Baseline(_told(response, state).state, tuple(_ids(response, of_message)), kept[0] if kept else "")
+        return Baseline(_submissions_of(response, state).state, tuple(_ids(response, of_message)), kept[0] if kept else "")
 
     async def look(self, email_id: str, baseline: Baseline) -> Evidence:
         """Ask what became of a message."""
@@ -225,16 +225,16 @@ class Post:
         found = Call("EmailSubmission/get", {"accountId": self._account.id, "ids": query.ref("/ids")}, "found")
         emails = get_emails(self._account.id, [email_id], "email")
         response = await self._call([older, query, found, emails])
-        told = _told(response, older)
+        older_submissions = _submissions_of(response, older)
         try:
             new = [one for one in response.get_as(found, _Submissions).submissions if one.id not in baseline.of_message]
         except MethodError:  # a server that cannot look for submissions by their message
-            new, is_told = [], False
+            new, is_answered = [], False
         else:
-            is_told = bool(told.submissions)
+            is_answered = bool(older_submissions.submissions)
         email = next(iter(emails_of(response, emails).items), None)
-        is_still = told.state == baseline.state != ""
-        return Evidence(any(one.undo_status != "canceled" for one in new), is_told or is_still, email)
+        is_still = older_submissions.state == baseline.state != ""
+        return Evidence(any(one.undo_status != "canceled" for one in new), is_answered or is_still, email)
 
     async def give_up(self, desk: Desk, email_id: str, *, ours: bool) -> None:
         """Take away a draft that was made to be sent and will not be; one that is in other mailboxes too stays there.
@@ -314,7 +314,7 @@ def _roles_of(mailboxes: list[Mailbox]) -> dict[str, str]:
     return {folder.role: folder.ref for folder in (box.folder() for box in mailboxes) if folder.role}
 
 
-def _told(response: Response, get: Call) -> _Submissions:
+def _submissions_of(response: Response, get: Call) -> _Submissions:
     """Return what a server tells of submissions; nothing, not even a state, where it only takes them (James)."""
     try:
         return response.get_as(get, _Submissions)

@@ -106,10 +106,10 @@ class Identifier:
                 measured.append((folder, entry, one))
         return measured, False
 
-    def identify(self, measured: list[Measured], *, restless: bool = False) -> list[Seen]:
+    def identify(self, measured: list[Measured], *, changing: bool = False) -> list[Seen]:
         """Give each unknown file to the message whose bytes it has; return the messages nobody knew, digest by digest.
 
-        Where the folders are `restless`, new messages count only where they still are.
+        Where the folders are `changing`, new messages count only where they still are.
         """
         known = self._known(sorted({m.wire for _, _, m in measured} | {m.raw for _, _, m in measured}))
         fresh: dict[str, list[Place]] = {}
@@ -131,7 +131,7 @@ class Identifier:
                 fresh.setdefault(one.digest(one.form), []).append(_place(folder, entry, 0, one.form))
                 sizes[one.digest(one.form)] = one.size(one.form)
         self._split_all(fresh, sizes)
-        if restless:
+        if changing:
             fresh = {digest: still_there(self._tree, places) for digest, places in fresh.items()}
         agreed = self._agreed(fresh)
         return [self._new(digest, places, sizes[digest]) for digest, alike in fresh.items() for places in _messages(alike, agreed)]

@@ -16,7 +16,7 @@ from jmapsync.formats.names import KEYWORDS, LONGEST, TOP, escape
 from jmapsync.opening import read_regular
 from jmapsync.storage.files.atomic import replace_text, sync_directories, unfinished
 from jmapsync.storage.files.file_state import is_text
-from jmapsync.storage.files.filesystem import telling_refusals
+from jmapsync.storage.files.filesystem import naming_refusals
 from jmapsync.storage.files.root import MARKER
 from jmapsync.storage.files.tree import NOT_UTF8, Found, Listed
 from jmapsync.storage.maildir.file_names import INBOX, PARTS
@@ -154,7 +154,7 @@ class PlusPlusTree(Tree):
         done: list[tuple[str, str]] = []
         try:
             for source, target in renames:
-                with telling_refusals():
+                with naming_refusals():
                     (self.root / source).rename(self.root / target)
                 done.append((source, target))
         except OSError:

@@ -34,7 +34,7 @@ SLICE = 16_000
 """Files that nobody knew in one look: each takes some 3 KB of memory until it is in the ledger."""
 
 
-class MessageLook:
+class MessageScan:
     """One look at the messages of a tree."""
 
     def __init__(
@@ -115,7 +115,7 @@ class MessageLook:
             self._doubt(observation, missing_folders, counted, known)
             return observation
         calm = self._is_whole and not self.is_overtaken()
-        new, withheld = self._settle(measured, calm=calm, whole=calm and not more)
+        new, withheld = self._identify(measured, calm=calm, whole=calm and not more)
         observation = self._observe(new)
         observation.more, observation.withheld = more, withheld
         self._doubt(observation, missing_folders, counted, known)
@@ -139,7 +139,7 @@ class MessageLook:
         except OSError:
             return False
 
-    def _settle(self, measured: list[Measured], *, calm: bool, whole: bool) -> tuple[list[Seen], bool]:
+    def _identify(self, measured: list[Measured], *, calm: bool, whole: bool) -> tuple[list[Seen], bool]:
         """Decide which message each changed file is; return the messages nobody knew, and whether anything was withheld.
 
         It is `calm` where no folder changed meanwhile, nor may have before; `whole` where besides every file was seen.
@@ -150,7 +150,7 @@ class MessageLook:
             for place, entry in self._touched:
                 self._identifier.reread(place, entry)
             return self._identifier.identify(measured), False
-        new = self._identifier.identify(measured, restless=not calm)
+        new = self._identifier.identify(measured, changing=not calm)
         if not calm:
             drop_left(self._tree, self._ledger, self._traces)
         return new, withhold_losses(self._ledger, self._traces) or bool(self._touched)

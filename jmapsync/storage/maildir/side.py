@@ -22,7 +22,7 @@ from jmapsync.storage.maildir.file_names import key_in
 from jmapsync.storage.maildir.folders import look_folders
 from jmapsync.storage.maildir.identify import iterate_chunks, measure_without_tuid
 from jmapsync.storage.maildir.maildirpp import PlusPlusTree
-from jmapsync.storage.maildir.observe import SLICE, MessageLook
+from jmapsync.storage.maildir.observe import SLICE, MessageScan
 from jmapsync.storage.maildir.tree import Tree
 from jmapsync.storage.maildir.write import Writer
 from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
@@ -93,7 +93,7 @@ class MaildirSide:
         begun, stamps.fresh = stamps.fresh, False
         if not begun or not self.tree.is_loaded(ledger):
             self.tree.load(ledger)
-        if begun and stamps.is_settled(ledger, set(map(self.tree.place, self.tree.paths.values()))):
+        if begun and stamps.are_ingested(ledger, set(map(self.tree.place, self.tree.paths.values()))):
             self.tree.odd, self.tree.left_alone = [], ()
             return Observation(folders_whole=True, folders_same=True)
         if not self._dry and self._shed_marks(ledger):
@@ -112,7 +112,7 @@ class MaildirSide:
         known = sorted(folder.key for folder in look.folders if folder.key is not None)
         odd = tree.unsettled or tree.odd or tree.left_alone or tree.bare or look.detached
         whole = not odd and len(known) == len(look.folders) and known == sorted(tree.paths)
-        tree.stamps.settle(ledger, places, tree.unclear, whole=whole)
+        tree.stamps.keep_folders(ledger, places, tree.unclear, whole=whole)
 
     def look_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:
         """Return the messages that changed; look again where folders changed meanwhile so that it cannot be told what is gone.
@@ -128,11 +128,11 @@ class MaildirSide:
 
     def _look_items(self, ledger: Ledger, folders: Collection[str] | None) -> Observation:
         if folders is not None:
-            seen = MessageLook(self.tree, ledger, limit=self._limit, folders=folders).run()
+            seen = MessageScan(self.tree, ledger, limit=self._limit, folders=folders).run()
             if not seen.withheld:
                 return seen
         for _ in range(LOOKS):
-            seen = MessageLook(self.tree, ledger, limit=self._limit).run()
+            seen = MessageScan(self.tree, ledger, limit=self._limit).run()
             if seen.more or not seen.withheld:
                 break
         return seen

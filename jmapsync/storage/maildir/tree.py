@@ -21,7 +21,7 @@ from jmapsync.ledger.notes import BARE
 from jmapsync.opening import kind_of
 from jmapsync.storage.files.atomic import GROUP, prepare, replace_text, sync_directories, sync_files, unfinished_name
 from jmapsync.storage.files.file_state import is_text
-from jmapsync.storage.files.filesystem import telling_refusals
+from jmapsync.storage.files.filesystem import naming_refusals
 from jmapsync.storage.files.root import MARKER, marker_trouble, read_marker
 from jmapsync.storage.files.tree import NOT_UTF8, ContainerTree, Found, Listed
 from jmapsync.storage.maildir.file_names import INBOX, PARTS, key_in
@@ -308,7 +308,7 @@ class Tree(ContainerTree[Paths]):
             target = below.spot(path)
             if os.path.lexists(target):
                 raise FileExistsError(17, "File exists", target)
-            with telling_refusals():
+            with naming_refusals():
                 os.rename(below.spot(old), target)
             sync_directories([below.at(old.rpartition("/")[0]), below.at(path.rpartition("/")[0])])
         return self.moved(old, path)

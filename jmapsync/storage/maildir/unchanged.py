@@ -85,11 +85,11 @@ class Stamps:
         """Tell whether a folder that is as it was has no keyword table."""
         return place in self._same and self._rows[place].keywords == NONE
 
-    def is_settled(self, ledger: Ledger, places: Collection[str]) -> bool:
+    def are_ingested(self, ledger: Ledger, places: Collection[str]) -> bool:
         """Tell whether the ledger has taken in these folders, and the root, as they are, and nothing more is there."""
         return self._same.issuperset(places) and "" in self._same and bool(ledger.note(_NOTE))
 
-    def settle(self, ledger: Ledger, places: Collection[str], unsure: Collection[str], *, whole: bool) -> None:
+    def keep_folders(self, ledger: Ledger, places: Collection[str], unsure: Collection[str], *, whole: bool) -> None:
         """Keep the stamps of what was listed, and, if it is `whole`, that the folders are those of the ledger.
 
         Any change to the containers in the ledger takes that back by itself: see its migrations. Of the `unsure` nothing is kept.
@@ -102,12 +102,12 @@ class Stamps:
                 self._put(self._row(place)._replace(own=before[0], marker=before[1], keywords=before[2], tmp=before[3]))
                 self._same.add(place)
         gone = [place for place in self._rows if place and place not in places]
-        settled = whole and self._same.issuperset(places) and "" in self._same
-        if self._changed or gone or settled != bool(ledger.note(_NOTE)):
+        ingested = whole and self._same.issuperset(places) and "" in self._same
+        if self._changed or gone or ingested != bool(ledger.note(_NOTE)):
             with ledger.transaction():
                 ledger.drop_listed(MAIL.name, gone)
                 self.keep(ledger)
-                ledger.set_note(_NOTE, "1" if settled else "")
+                ledger.set_note(_NOTE, "1" if ingested else "")
         for place in gone:
             del self._rows[place]
 

@@ -71,7 +71,7 @@ class _Acts:
     """Places that are no longer there."""
 
 
-class TagLook:
+class TagScan:
     """One look at the messages of a database."""
 
     def __init__(

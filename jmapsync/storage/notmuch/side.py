@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.formats.tags import Tagging
 from jmapsync.storage.notmuch.database import Revision, opened
-from jmapsync.storage.notmuch.observe import TagLook, TagPage
+from jmapsync.storage.notmuch.observe import TagPage, TagScan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -76,7 +76,7 @@ class TagSide:
             if now == before and not again:
                 return
             renewed = before is None or now.uuid != before.uuid or now.number < before.number
-            look = TagLook(
+            look = TagScan(
                 self._tree,
                 ledger,
                 self._tagging(db.new_tags),

@@ -31,7 +31,7 @@ SLICE = 4000
 """Files that nobody knew taken up in one look: each takes some kilobytes of memory until it is in the ledger."""
 
 
-class ItemLook:
+class ItemScan:
     """One look at the items of a root."""
 
     def __init__(
@@ -71,13 +71,13 @@ class ItemLook:
     def _run(self, below: Below) -> Observation:
         observation = Observation(problems=self._problems, whole=True)
         observation.suspicious = self._scan(below)
-        restless = any(self._has_changed(below, key, one.since) for key, one in self._changes.items())
+        changing = any(self._has_changed(below, key, one.since) for key, one in self._changes.items())
         for place in self._vanished:
             self._traces.gone(place)
-        more = self._take_up(self._reread())
-        restless = restless or self._reader.overtaken or not self._is_whole
-        if restless or more:
-            observation.withheld = self._withhold(restless=restless)
+        more = self._identify_unknown(self._reread())
+        changing = changing or self._reader.overtaken or not self._is_whole
+        if changing or more:
+            observation.withheld = self._withhold(changing=changing)
         self._observe(observation)
         observation.problems += self.identifier.troubles()
         observation.held = self._traces.frozen
@@ -133,7 +133,7 @@ class ItemLook:
                 others.append(other)
         return others
 
-    def _take_up(self, others: list[Reading]) -> bool:
+    def _identify_unknown(self, others: list[Reading]) -> bool:
         """Read unknown files and give them to items, as many as one look takes up; return whether there are more."""
         unknown = iter([(key, entry) for key, changes in self._changes.items() for entry in changes.unknown])
         self.identifier.identify(others, ())
@@ -163,7 +163,7 @@ class ItemLook:
             return None
         return found
 
-    def _withhold(self, *, restless: bool) -> bool:
+    def _withhold(self, *, changing: bool) -> bool:
         """Leave items as they were that seem to have lost a file or, where directories do not rest, gained one.
 
         What was moved meanwhile is seen in two collections, or in none. Return whether there are any.
@@ -173,10 +173,10 @@ class ItemLook:
         for key, places in self._ledger.places_of(sorted(traces.touched)).items():
             before = {(place.folder, place.name) for place in places}
             after = {(place.folder, place.name) for place in traces.copies(key, places)}
-            if len(after) < len(before) or (restless and not after <= before):
+            if len(after) < len(before) or (changing and not after <= before):
                 traces.frozen.add(key)
                 withheld = True
-        if restless:
+        if changing:
             for uid in [uid for uid, readings in traces.fresh.items() if len(readings) > 1]:
                 del traces.fresh[uid]
                 withheld = True

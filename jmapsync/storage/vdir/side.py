@@ -19,7 +19,7 @@ from jmapsync.storage.files.root import claim
 from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.folders import look_folders
-from jmapsync.storage.vdir.observe import SLICE, ItemLook
+from jmapsync.storage.vdir.observe import SLICE, ItemScan
 from jmapsync.storage.vdir.read import Reader, align, convert, read_bytes, uid_of
 from jmapsync.storage.vdir.staged import recover
 from jmapsync.storage.vdir.tree import NotEmptyError, Tree
@@ -107,7 +107,7 @@ class VdirSide:
         return seen
 
     def _look(self, ledger: Ledger, reader: Reader, folders: Collection[str] | None) -> Observation:
-        look = ItemLook(self._kind.items.kind, self.tree, ledger, reader, limit=self._limit, folders=folders)
+        look = ItemScan(self._kind.items.kind, self.tree, ledger, reader, limit=self._limit, folders=folders)
         seen = look.run()
         self._writer.contested = set(look.identifier.alike)
         return seen

@@ -9,7 +9,7 @@ import pytest
 
 from jmapsync.jmap.wire import Call, decode_response
 from jmapsync.storage.jmap import paging
-from jmapsync.storage.jmap.paging import ENDLESS, NO_IDS, ONE_BY_ONE, RESTLESS, STUCK, WRONG_IDS, Page, Walk, read_page
+from jmapsync.storage.jmap.paging import CHANGING, ENDLESS, NO_IDS, ONE_BY_ONE, STUCK, WRONG_IDS, Page, Walk, read_page
 
 
 def page_of(answer: object) -> Page:
@@ -83,7 +83,7 @@ def test_a_server_that_gives_other_ids_always_is_given_up() -> None:
         if not walk.ended:
             number += 3
             walk.take(Page([f"e{number}", f"e{number + 1}", f"e{number + 2}"]))
-    assert (walk.ended, walk.why) == (True, RESTLESS)
+    assert (walk.ended, walk.why) == (True, CHANGING)
 
 
 def test_a_list_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,8 +63,8 @@ class Bodies:
         if self._batched and small:
             bodies = await self._in_batch(small)
         rest = [one for one in wanted if one.ref not in bodies]
-        told = await together(self._singly(one) for one in rest)
-        bodies.update({body.ref: body for body in told})
+        downloaded = await together(self._singly(one) for one in rest)
+        bodies.update({body.ref: body for body in downloaded})
         return bodies
 
     async def _in_batch(self, wanted: Sequence[Request]) -> dict[str, Body]:

@@ -15,7 +15,7 @@ from jmapsync.storage.port import Observation
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from jmapsync.storage.jmap.mail.get import RemoteLook
+    from jmapsync.storage.jmap.mail.get import EmailReader
 
 CALLS = 6
 """Calls of the request for the changes of mailboxes and emails together."""
@@ -24,23 +24,23 @@ _NAMES = {EMAIL: "emails", MAILBOX: "boxes"}
 """The ids of the calls for changes."""
 
 
-class ChangesLook:
+class MailChanges:
     """Observes what changed."""
 
-    def __init__(self, look: RemoteLook) -> None:
+    def __init__(self, reader: EmailReader) -> None:
         """Prepare."""
-        self._look = look
+        self._reader = reader
         self._limit = 0
         """Changes to ask for at a time."""
-        self.follower = Follower(look.call, self._calls)
+        self.follower = Follower(reader.call, self._calls)
 
     async def since(self, cursor: Cursor, besides: Sequence[Call] = ()) -> AsyncIterator[Observation]:
         """Yield what changed since a cursor, folders first; each page carries the cursor that covers it.
 
-        `besides` are calls to be answered first, together with the first page. Raises WholeLookNeededError.
+        `besides` are calls to be answered first, together with the first page. Raises FullListingNeededError.
         """
-        self._limit = await self._look.page()
-        together = (await self._look.limits()).max_calls_in_request >= CALLS + len(besides)
+        self._limit = await self._reader.page()
+        together = (await self._reader.limits()).max_calls_in_request >= CALLS + len(besides)
         stages = [[MAILBOX, EMAIL]] if together else [[MAILBOX], [EMAIL]]
         states = {MAILBOX: cursor.boxes, EMAIL: cursor.items.get(EMAIL, "")}
         async for page in self.follower.pages(states, stages, besides):
@@ -51,18 +51,18 @@ class ChangesLook:
             observation = Observation()
             if changes is not None:
                 listed_ids = [*changes.created, *changes.updated]
-                found = await self._look.collect(page.response, ("email-created", "email-updated"), listed_ids)
-                async for more in self._look.unknown_homes(found):
+                found = await self._reader.collect(page.response, ("email-created", "email-updated"), listed_ids)
+                async for more in self._reader.unknown_homes(found):
                     yield more
                 gone = set(changes.destroyed)
-                observation = self._look.seen(found, [ref for ref in listed_ids if ref not in gone])
-                observation.gone_refs = [*changes.destroyed, *(ref for ref in self._look.lost if ref not in gone)]
+                observation = self._reader.seen(found, [ref for ref in listed_ids if ref not in gone])
+                observation.gone_refs = [*changes.destroyed, *(ref for ref in self._reader.lost if ref not in gone)]
             observation.cursor = Cursor({EMAIL: page.states[EMAIL]}, page.states[MAILBOX], cursor.server).encode()
             yield observation
 
     def _calls(self, kind: str, state: str) -> list[Call]:
         """Return the calls for the changes of a type, and for the objects that they name."""
-        account = self._look.account
+        account = self._reader.account
         changes = self._changes(kind, state, _NAMES[kind])
         get, name = (get_emails, "email") if kind == EMAIL else (get_mailboxes, "box")
         return [
@@ -72,7 +72,7 @@ class ChangesLook:
         ]
 
     def _changes(self, kind: str, state: str, name: str) -> Call:
-        return Call(f"{kind}/changes", {"accountId": self._look.account, "sinceState": state, "maxChanges": self._limit}, name)
+        return Call(f"{kind}/changes", {"accountId": self._reader.account, "sinceState": state, "maxChanges": self._limit}, name)
 
     async def _mailboxes(self, page: ChangesPage) -> Observation:
         """Return the mailboxes that changed."""
@@ -82,15 +82,15 @@ class ChangesLook:
             try:
                 found.take(listed(page.response, Call("Mailbox/get", {}, name), Mailbox))
             except MethodError:
-                more = await self._look.mailboxes.some(ids)
+                more = await self._reader.mailboxes.some(ids)
                 found.folders |= more.folders
                 found.unread |= more.unread
                 found.flawed |= more.flawed
                 found.lost |= more.lost
         gone = set(changes.destroyed) | found.lost
-        known = self._look.boxes.keys.keys() | self._look.boxes.outside | found.folders.keys()
+        known = self._reader.boxes.keys.keys() | self._reader.boxes.outside | found.folders.keys()
         if any(folder.parent and folder.parent not in known for folder in found.folders.values()):
-            found = await self._look.mailboxes.all()  # a page may list a child before its parent
+            found = await self._reader.mailboxes.all()  # a page may list a child before its parent
             found.whole = False
         found.folders = {ref: folder for ref, folder in found.folders.items() if ref not in gone}
         observation = found.observation()
@@ -98,8 +98,8 @@ class ChangesLook:
         return observation
 
     async def destroyed_since(self, state: str) -> set[str]:
-        """Return the ids of the emails that were destroyed since a state. Raises WholeLookNeededError."""
-        self._limit = await self._look.page()
-        follower = Follower(self._look.call, lambda kind, state: [self._changes(kind, state, "since")])
+        """Return the ids of the emails that were destroyed since a state. Raises FullListingNeededError."""
+        self._limit = await self._reader.page()
+        follower = Follower(self._reader.call, lambda kind, state: [self._changes(kind, state, "since")])
         pages = follower.pages({EMAIL: state}, [[EMAIL]], most=IDLE)
         return {ref async for page in pages for ref in page.changes(EMAIL).destroyed}

@@ -27,7 +27,7 @@ PAGE = 4096
 _NAMING = ("id", "subject", "from")
 
 
-class RemoteLook(Caller):
+class EmailReader(Caller):
     """One look at an account. `boxes` is filled as folders are taken up."""
 
     def __init__(self, client: Client, account: Account, boxes: Boxes, *, selective: bool = False) -> None:
@@ -42,7 +42,7 @@ class RemoteLook(Caller):
         """Why the answer for an id asked for last cannot be read."""
         self.states: set[str] = set()
         """The states in which emails were read."""
-        self._strange: set[str] = set()
+        self._asked: set[str] = set()
         """Mailboxes asked for because an email is in them, and not to be had."""
 
     async def unanswered(self, ids: Sequence[str]) -> AsyncIterator[Observation]:
@@ -76,22 +76,22 @@ class RemoteLook(Caller):
 
     async def unknown_homes(self, found: dict[str, Email]) -> AsyncIterator[Observation]:
         """Read the mailboxes again when an email is in one that nobody told of; those that are not listed are asked for once."""
-        strange = self._strangers(found)
-        if not strange:
+        unknown = self._unknown_boxes(found)
+        if not unknown:
             return
         boxes = await self.mailboxes.all()
-        if rest := strange - boxes.folders.keys() - boxes.unread.keys():
+        if rest := unknown - boxes.folders.keys() - boxes.unread.keys():
             more = await self.mailboxes.some(rest)
             boxes.folders |= more.folders
             boxes.unread |= more.unread
         page = boxes.observation()
         page.folders_whole = False
         yield page
-        self._strange |= strange
+        self._asked |= unknown
 
-    def _strangers(self, found: dict[str, Email]) -> set[str]:
+    def _unknown_boxes(self, found: dict[str, Email]) -> set[str]:
         boxes = {box for email in found.values() for box in email.boxes}
-        return {box for box in boxes - self._strange if not self.boxes.know(box)}
+        return {box for box in boxes - self._asked if not self.boxes.know(box)}
 
     async def collect(self, response: Response, names: tuple[str, ...], ids: Sequence[str]) -> dict[str, Email]:
         """Return the emails that back-referenced calls gave, and ask again for those they left out (hard cases 24, 25).

@@ -242,20 +242,20 @@ class Importer:
                 held.update(await self._existing(missing))
         return held
 
-    def _created(self, job: Job, uploaded: Uploaded, told: dict[str, Any], held: Email | None) -> Receipt:
+    def _created(self, job: Job, uploaded: Uploaded, made: dict[str, Any], held: Email | None) -> Receipt:
         """Return the receipt of an email made, as the server was read to hold it.
 
         Only an equal blob id says that the server holds our very bytes (hard case 52).
         """
         order = job.order
-        size = int(told.get("size") or uploaded.size)
-        blob = str(told.get("blobId") or (held.blob_id if held is not None else ""))
+        size = int(made.get("size") or uploaded.size)
+        blob = str(made.get("blobId") or (held.blob_id if held is not None else ""))
         digest = order.source.sense if order.source is not None and blob == uploaded.blob_id else ""
         version = Version(blob, digest, order.tags, order.homes)
         if held is not None:
             seen = version_of(held, self._boxes)
             version = replace(version, tags=seen.tags, homes=seen.homes)
-        return Receipt(order.key, Outcome.DONE, version, ref=str(told["id"]), digest=digest, size=size, stamp=job.stamp)
+        return Receipt(order.key, Outcome.DONE, version, ref=str(made["id"]), digest=digest, size=size, stamp=job.stamp)
 
     def _bound(self, job: Job, email: Email) -> Receipt:
         version = version_of(email, self._boxes)

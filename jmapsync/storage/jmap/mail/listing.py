@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.wire import Call, MethodError, Response, batched
-from jmapsync.storage.jmap.changes import WENT_BACK, Cursor, WholeLookNeededError, first_of, resumed, went_back
+from jmapsync.storage.jmap.changes import WENT_BACK, Cursor, FullListingNeededError, first_of, resumed, went_back
 from jmapsync.storage.jmap.concurrent import begun
-from jmapsync.storage.jmap.mail.changes import EMAIL, ChangesLook
+from jmapsync.storage.jmap.mail.changes import EMAIL, MailChanges
 from jmapsync.storage.jmap.mail.emails import emails_of, get_emails, get_mailboxes
 from jmapsync.storage.jmap.paging import ENDLESS, MOST_PAGES, Page, read_page, walk_through
 from jmapsync.storage.port import Observation
@@ -22,7 +22,7 @@ from jmapsync.storage.port import Observation
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from jmapsync.storage.jmap.mail.get import RemoteLook
+    from jmapsync.storage.jmap.mail.get import EmailReader
     from jmapsync.storage.jmap.mail.mailboxes import Mailboxes
 
 FEW = 3
@@ -51,12 +51,12 @@ class _Listing:
     """Why the listing is not whole, or nothing."""
 
 
-class ListingLook:
+class MailListing:
     """Looks at everything."""
 
-    def __init__(self, look: RemoteLook) -> None:
+    def __init__(self, reader: EmailReader) -> None:
         """Prepare."""
-        self._look = look
+        self._reader = reader
         self._outside: list[str] = []
         """Mailboxes whose mail need not be listed."""
         self._sorted = True
@@ -71,16 +71,16 @@ class ListingLook:
         comes at the end of a listing that is whole, and of no other.
         """
         before = known()
-        state = get_emails(self._look.account, [], "state")
-        response, folders = await self._begin([state] if self._look.selective else [state, *await self._query(0)])
+        state = get_emails(self._reader.account, [], "state")
+        response, folders = await self._begin([state] if self._reader.selective else [state, *await self._query(0)])
         listing = _Listing(emails_of(response, state).state)
         cursor = Cursor({EMAIL: listing.state}, folders.state, server)
         yield folders.observation()
-        if self._look.selective:
-            self._outside = sorted(self._look.boxes.outside)
-        async for page in self._pages(listing, None if self._look.selective else response):
+        if self._reader.selective:
+            self._outside = sorted(self._reader.boxes.outside)
+        async for page in self._pages(listing, None if self._reader.selective else response):
             yield page
-        changes = ChangesLook(self._look)
+        changes = MailChanges(self._reader)
         replay, ahead = changes.since(cursor), None
         if not (listing.ended or listing.why or self._has_moved(listing)):
             # A total gave the end: that is proven together with the first of the changes.
@@ -89,7 +89,7 @@ class ListingLook:
             ahead = await first_of(replay)
             listing.ended = changes.follower.is_end(probe)
         if not listing.why and (not listing.ended or self._has_moved(listing)):
-            replay, ahead = ChangesLook(self._look).since(cursor), None
+            replay, ahead = MailChanges(self._reader).since(cursor), None
             async for page in self._list_again(listing):
                 yield page
         lower = since is not None and went_back(since.items.get(EMAIL, ""), listing.state)
@@ -102,15 +102,15 @@ class ListingLook:
 
     async def _begin(self, calls: list[Call]) -> tuple[Response, Mailboxes]:
         """Send the first request; return its response, and all mailboxes."""
-        boxes = get_mailboxes(self._look.account, None, "boxes")
+        boxes = get_mailboxes(self._reader.account, None, "boxes")
         try:
-            response = await self._look.call([boxes, *calls])
+            response = await self._reader.call([boxes, *calls])
         except RequestError as error:
             if error.type != "limit":
                 raise
             # Cyrus refuses the whole request where one of its calls would give too many objects.
-            return await self._look.call(calls), await self._look.mailboxes.paged()
-        return response, await self._look.mailboxes.all(response, boxes)
+            return await self._reader.call(calls), await self._reader.mailboxes.paged()
+        return response, await self._reader.mailboxes.all(response, boxes)
 
     async def _pages(self, listing: _Listing, response: Response | None) -> AsyncIterator[Observation]:
         """Yield the emails page by page; `response` may have the first one."""
@@ -124,14 +124,14 @@ class ListingLook:
             listing.every.update(page.ids)
             is_last = not fresh or (total is not None and position >= total)
             async with begun(None if is_last else self._page(position)) as following:  # the server is never idle
-                found = await self._look.collect(response, ("emails",), page.ids)
-                async for extra in self._look.unknown_homes(found):
+                found = await self._reader.collect(response, ("emails",), page.ids)
+                async for extra in self._reader.unknown_homes(found):
                     yield extra
                 # An id that is listed without an answer is there all the same.
-                listing.ids.update(set(page.ids).difference(self._look.lost))
-                yield self._look.seen(found, fresh)
+                listing.ids.update(set(page.ids).difference(self._reader.lost))
+                yield self._reader.seen(found, fresh)
                 listing.ended = not page.ids and not page.why
-                barren = barren + 1 if fresh and not (found or self._look.malformed) else 0
+                barren = barren + 1 if fresh and not (found or self._reader.malformed) else 0
                 if barren == BARREN:
                     listing.why = UNREAD
                 if listing.why or not fresh or (total is not None and total <= len(listing.every)):
@@ -143,7 +143,7 @@ class ListingLook:
         """Return a page with its emails, asked for in another way where the server does not know a filter or an order."""
         while True:
             query, emails = await self._query(position)
-            response = response or await self._look.call([query, emails])
+            response = response or await self._reader.call([query, emails])
             try:
                 return response, read_page(response, query)
             except MethodError as error:
@@ -156,7 +156,7 @@ class ListingLook:
             response = None
 
     async def _query(self, position: int, *, ascending: bool = True) -> tuple[Call, Call]:
-        account = self._look.account
+        account = self._reader.account
         query = Call(
             "Email/query",
             {
@@ -164,7 +164,7 @@ class ListingLook:
                 **({"filter": {"inMailboxOtherThan": self._outside}} if self._outside else {}),
                 **({"sort": [{"property": "receivedAt", "isAscending": ascending}]} if self._sorted else {}),
                 "position": position,
-                "limit": await self._look.page(),
+                "limit": await self._reader.page(),
                 "calculateTotal": position == 0,
             },
             "query",
@@ -173,7 +173,7 @@ class ListingLook:
 
     def _has_moved(self, listing: _Listing) -> bool:
         """Tell whether any email was read in another state than the one before the first page."""
-        return not listing.state or bool(self._look.states - {listing.state})
+        return not listing.state or bool(self._reader.states - {listing.state})
 
     # the proof
 
@@ -191,17 +191,17 @@ class ListingLook:
     async def _ids(self, position: int) -> Page:
         """Return a page of ids, the newest first: what arrives meanwhile comes where the walk has been already."""
         query, _ = await self._query(position, ascending=False)
-        return read_page(await self._look.call([query]), query)
+        return read_page(await self._reader.call([query]), query)
 
     async def _fetched(self, ids: list[str]) -> AsyncIterator[Observation]:
         """Yield emails by their ids; those that the server says it does not have are gone."""
-        for some in batched(ids, await self._look.page()):
-            self._look.forget()
-            found = await self._look.fetch(some)
-            async for extra in self._look.unknown_homes(found):
+        for some in batched(ids, await self._reader.page()):
+            self._reader.forget()
+            found = await self._reader.fetch(some)
+            async for extra in self._reader.unknown_homes(found):
                 yield extra
-            page = self._look.seen(found, some)
-            page.gone_refs = list(self._look.lost)
+            page = self._reader.seen(found, some)
+            page.gone_refs = list(self._reader.lost)
             yield page
 
     async def _conclude(self, listing: _Listing, before: set[str], *, went_back: bool) -> AsyncIterator[Observation]:
@@ -225,13 +225,13 @@ class ListingLook:
 
         Page by page, because a mailbox has to be taken up before the emails in it can be read.
         """
-        states = sorted(self._look.states - {listing.state})
+        states = sorted(self._reader.states - {listing.state})
         reached = ""
         try:
             async for page in changes:
                 reached, page.cursor = page.cursor or reached, ""
                 yield page
-        except WholeLookNeededError:
+        except FullListingNeededError:
             return  # the listing stands by itself
         if states:
             yield Observation(gone_refs=await self._passed_by(states, sorted(listing.every - before)))
@@ -242,8 +242,8 @@ class ListingLook:
         """Return what came and went during the listing: since the state before it, no change tells of such."""
         if len(states) <= MOST_STATES:
             try:
-                destroyed = {ref for state in states for ref in await ChangesLook(self._look).destroyed_since(state)}
-            except WholeLookNeededError:
+                destroyed = {ref for state in states for ref in await MailChanges(self._reader).destroyed_since(state)}
+            except FullListingNeededError:
                 pass
             else:
                 return sorted(destroyed.intersection(listed))

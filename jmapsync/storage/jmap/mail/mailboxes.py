@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
-    from jmapsync.storage.jmap.mail.get import RemoteLook
+    from jmapsync.storage.jmap.mail.get import EmailReader
 
 SILENTLY_CUT = 500
 """Stalwart cuts Foo/get with ids null at this number without a word."""
@@ -94,16 +94,16 @@ class Mailboxes:
 class MailboxReader:
     """Reads the mailboxes of the account of a look."""
 
-    def __init__(self, look: RemoteLook) -> None:
+    def __init__(self, reader: EmailReader) -> None:
         """Prepare."""
-        self._look = look
+        self._reader = reader
 
     async def all(self, response: Response | None = None, call: Call | None = None) -> Mailboxes:
         """Return every mailbox; `response` may have answered a call for all of them. Raises MethodError."""
         found = Mailboxes(whole=True)
         if response is None or call is None:
-            call = get_mailboxes(self._look.account, None, "boxes")
-            response = await self._look.call([call])
+            call = get_mailboxes(self._reader.account, None, "boxes")
+            response = await self._reader.call([call])
         refused: MethodError | None = None
         try:
             found.take(listed(response, call, Mailbox))
@@ -111,7 +111,7 @@ class MailboxReader:
             if error.type != "requestTooLarge":
                 raise
             refused = error
-        if refused is not None or len(found.folders) >= min(SILENTLY_CUT, (await self._look.limits()).max_objects_in_get):
+        if refused is not None or len(found.folders) >= min(SILENTLY_CUT, (await self._reader.limits()).max_objects_in_get):
             await self._page(found, refused)
         return await self._completed(found)
 
@@ -123,7 +123,7 @@ class MailboxReader:
 
     async def _completed(self, found: Mailboxes) -> Mailboxes:
         """Ask for what is known and not listed, and for the parents of what is: a list may be cut without a word."""
-        known = self._look.boxes.keys.keys() | self._look.boxes.outside
+        known = self._reader.boxes.keys.keys() | self._reader.boxes.outside
         await self._ask(found, known - found.folders.keys() - found.unread.keys())
         for _ in range(DEEPEST):  # a list that was cut may name children without their parents
             above = {folder.parent for folder in found.folders.values() if folder.parent}
@@ -131,34 +131,34 @@ class MailboxReader:
                 break
             await self._ask(found, missing)
         found.leave_out(known)
-        self._look.boxes.unread.clear()
-        self._look.boxes.unread.update(found.unread.keys() - known)
+        self._reader.boxes.unread.clear()
+        self._reader.boxes.unread.update(found.unread.keys() - known)
         return found
 
     async def some(self, refs: Iterable[str]) -> Mailboxes:
         """Return mailboxes by their ids."""
         found = Mailboxes()
         await self._ask(found, refs)
-        known = self._look.boxes.keys.keys() | self._look.boxes.outside
+        known = self._reader.boxes.keys.keys() | self._reader.boxes.outside
         found.leave_out(known)
-        self._look.boxes.unread.update(found.unread.keys() - known)
+        self._reader.boxes.unread.update(found.unread.keys() - known)
         return found
 
     async def _ask(self, found: Mailboxes, refs: Iterable[str]) -> None:
         async def ask(some: list[str]) -> None:
-            get = get_mailboxes(self._look.account, some, "boxes")
-            found.take(listed(await self._look.call([get]), get, Mailbox))
+            get = get_mailboxes(self._reader.account, some, "boxes")
+            found.take(listed(await self._reader.call([get]), get, Mailbox))
 
-        await self._look.in_batches(sorted(refs), ask)
+        await self._reader.in_batches(sorted(refs), ask)
 
     async def _page(self, found: Mailboxes, refused: MethodError | None) -> None:
         """Take in every mailbox by paging, where the server gives only so many at a time, or cuts the list silently."""
-        limit = (await self._look.limits()).max_objects_in_get
+        limit = (await self._reader.limits()).max_objects_in_get
 
         async def ask(position: int) -> Page:
-            arguments = {"accountId": self._look.account, "position": position, "limit": min(limit, SILENTLY_CUT)}
+            arguments = {"accountId": self._reader.account, "position": position, "limit": min(limit, SILENTLY_CUT)}
             query = Call("Mailbox/query", arguments, "query")
-            return read_page(await self._look.call([query]), query)
+            return read_page(await self._reader.call([query]), query)
 
         try:
             walk = await walk_through(ask)

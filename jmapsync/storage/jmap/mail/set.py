@@ -74,8 +74,8 @@ class Setter:
         most = min(limits.max_objects_in_set, limits.max_objects_in_get)
         state = batch.state
         for gone in split(batch.destroyed, most, limits.room, lambda job: len(str(job.ref)) + 3):
-            told, state = await self._destroy(gone, state)
-            receipts += told
+            some_receipts, state = await self._destroy(gone, state)
+            receipts += some_receipts
         for some in split(batch.patches, most, limits.room, _octets):
             receipts += await self._update(some)
         return receipts

@@ -11,13 +11,13 @@ from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.hosts import Origin
 from jmapsync.planner.model import Verb
 from jmapsync.storage.jmap.caller import raise_if_gone
-from jmapsync.storage.jmap.changes import Cursor, WholeLookNeededError
+from jmapsync.storage.jmap.changes import Cursor, FullListingNeededError
 from jmapsync.storage.jmap.mail.bodies import Bodies, Request
-from jmapsync.storage.jmap.mail.changes import ChangesLook
+from jmapsync.storage.jmap.mail.changes import MailChanges
 from jmapsync.storage.jmap.mail.emails import MAIL, Boxes
-from jmapsync.storage.jmap.mail.get import RemoteLook, names
+from jmapsync.storage.jmap.mail.get import EmailReader, names
 from jmapsync.storage.jmap.mail.imports import Importer
-from jmapsync.storage.jmap.mail.listing import ListingLook
+from jmapsync.storage.jmap.mail.listing import MailListing
 from jmapsync.storage.jmap.mail.mailboxes import MailboxSetter
 from jmapsync.storage.jmap.mail.set import Setter
 from jmapsync.storage.jmap.set import read_only
@@ -78,11 +78,11 @@ class MailSide:
                 try:
                     async for page in self._changes(since, again):
                         yield page
-                except WholeLookNeededError as needed:
+                except FullListingNeededError as needed:
                     suspicious = needed.why if needed.suspicious else ""
                 else:
                     return
-            async for page in ListingLook(self._look_anew()).everything(known, server, since):
+            async for page in MailListing(self._new_reader()).everything(known, server, since):
                 page.suspicious = page.suspicious or suspicious
                 yield page
         except MethodError as error:
@@ -90,20 +90,20 @@ class MailSide:
             raise
 
     async def _changes(self, since: Cursor, again: Sequence[str]) -> AsyncIterator[Observation]:
-        look = self._look_anew()
-        told: set[str] = set()
+        reader = self._new_reader()
+        seen_ids: set[str] = set()
         if self.unread:
-            yield (await look.mailboxes.all()).observation()
-        async for page in ChangesLook(look).since(since):
-            told.update(seen.ref for seen in page.items)
-            told.update(page.gone_refs)
+            yield (await reader.mailboxes.all()).observation()
+        async for page in MailChanges(reader).since(since):
+            seen_ids.update(seen.ref for seen in page.items)
+            seen_ids.update(page.gone_refs)
             yield page
-        if untold := [ref for ref in again if ref not in told]:
-            async for page in look.unanswered(untold):
+        if missing := [ref for ref in again if ref not in seen_ids]:
+            async for page in reader.unanswered(missing):
                 yield page
 
-    def _look_anew(self) -> RemoteLook:
-        return RemoteLook(self._client, self._account, self._boxes, selective=self._selective)
+    def _new_reader(self) -> EmailReader:
+        return EmailReader(self._client, self._account, self._boxes, selective=self._selective)
 
     async def read(self, wanted: Sequence[Record]) -> dict[int, Body]:
         """Return the bytes of emails by key; one that cannot be had says why."""
@@ -115,14 +115,14 @@ class MailSide:
         """Return the SHA-256 of emails by key where the server computes it (RFC 9404, 4.2), else nothing."""
         blobs = {one.remote.body: one.key for one in wanted if one.remote is not None}
         try:
-            told = await get_digests(self._client, self._account.id, list(blobs), "sha-256")
+            digests = await get_digests(self._client, self._account.id, list(blobs), "sha-256")
         except (UnsupportedError, MethodError):
             return {}
         except JmapsyncError as error:
             if error.scope is Scope.ACCOUNT:
                 raise
             return {}
-        by_blob = {blob: base64.b64encode(digest).decode("ascii") for blob, digest in told.items()}
+        by_blob = {blob: base64.b64encode(digest).decode("ascii") for blob, digest in digests.items()}
         return {one.key: by_blob[one.remote.body] for one in wanted if one.remote is not None and one.remote.body in by_blob}
 
     async def names(self, refs: Sequence[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.wire import Call
 from jmapsync.storage.jmap.caller import BATCH
-from jmapsync.storage.jmap.changes import WENT_BACK, Changes, Cursor, Follower, WholeLookNeededError, first_of, resumed
+from jmapsync.storage.jmap.changes import WENT_BACK, Changes, Cursor, Follower, FullListingNeededError, first_of, resumed
 from jmapsync.storage.jmap.decoding import SILENT, UNREADABLE
 from jmapsync.storage.jmap.objects.instances import NO_FILTER, is_instances, uid_query
 from jmapsync.storage.jmap.paging import Page, read_page, walk_through
@@ -36,7 +36,7 @@ FEW = 3
 """Objects an account may lose to the last one in one listing without a question."""
 
 
-class ObjectLook:
+class ObjectObserver:
     """One look at one kind."""
 
     def __init__(self, readers: Sequence[Reader], known: Callable[[], set[str]], *, unread: bool = False) -> None:
@@ -58,7 +58,7 @@ class ObjectLook:
     async def since(self, cursor: Cursor, besides: Sequence[Call] = ()) -> AsyncIterator[Observation]:
         """Yield what changed since a cursor, containers first; the last of each page of changes carries the cursor that covers it.
 
-        `besides` are calls to be answered first, together with the first page. Raises WholeLookNeededError.
+        `besides` are calls to be answered first, together with the first page. Raises FullListingNeededError.
         """
         first, container = self._reader, self._reader.dialect.container
         readers = {reader.dialect.type: reader for reader in self._readers}
@@ -138,8 +138,8 @@ class ObjectLook:
     def _seen(self, reader: Reader, found: Found, asked: Iterable[str]) -> tuple[Observation, set[str]]:
         """Return what was read, and the instances of one uid that have yet to be read together: one of each was met."""
         items, troubles = reader.seen(found)
-        told = {*(seen.ref for seen in items), *(trouble.ref for trouble in troubles)}
-        others = [ref for ref in found.items if ref not in told and not is_instances(ref)]
+        known = {*(seen.ref for seen in items), *(trouble.ref for trouble in troubles)}
+        others = [ref for ref in found.items if ref not in known and not is_instances(ref)]
         page = Observation(gone_refs=sorted(found.lost), problems=troubles, others=others)
         self._joined |= {*filter(is_instances, asked)}
         met: set[str] = set()
@@ -159,14 +159,14 @@ class ObjectLook:
         """Return the containers when an object is in one that nobody told of."""
         reader = self._reader  # groups are in the same
         boxes = {box for item in found.items.values() for box in reader.boxes(item)}
-        strange = boxes - reader.keys.keys() - self._asked
-        self._asked |= strange
-        if not strange:
+        unknown = boxes - reader.keys.keys() - self._asked
+        self._asked |= unknown
+        if not unknown:
             return None
         if not reader.dialect.container:
-            return Observation(folders=[reader.folders.unlisted(box) for box in sorted(strange)])
+            return Observation(folders=[reader.folders.unlisted(box) for box in sorted(unknown)])
         now = await reader.folders.all()
-        if rest := strange.difference(folder.ref for folder in now.folders):
+        if rest := unknown.difference(folder.ref for folder in now.folders):
             more = await reader.folders.some(sorted(rest))
             now.folders += more.folders
             now.troubles += more.troubles
@@ -219,7 +219,7 @@ class ObjectLook:
             async for changed in resumed(ahead, changes):
                 changed.cursor = "" if why else changed.cursor  # what a list skipped, no delta tells of
                 yield changed
-        except WholeLookNeededError:
+        except FullListingNeededError:
             return  # the listing stands by itself
 
 
@@ -277,10 +277,10 @@ def _state_call(reader: Reader) -> Call:
 
 
 def _state(cursor: Cursor, kind: str) -> str:
-    """Return the state that a data type was in. Raises WholeLookNeededError where none is known."""
+    """Return the state that a data type was in. Raises FullListingNeededError where none is known."""
     state = cursor.items.get(kind)
     if state is None:
-        raise WholeLookNeededError("what the server has besides was never listed")
+        raise FullListingNeededError("what the server has besides was never listed")
     return state
 
 

@@ -75,9 +75,9 @@ class ContainerReader:
             if error.type != "requestTooLarge":
                 raise
         else:
-            told = {folder.ref for folder in found.folders} | {trouble.ref for trouble in found.troubles}
-            found.cut = len(told) >= (await self._reader.limits()).max_objects_in_get
-            if self._reader.dialect.container and (missing := self._reader.keys.keys() - told):
+            given = {folder.ref for folder in found.folders} | {trouble.ref for trouble in found.troubles}
+            found.cut = len(given) >= (await self._reader.limits()).max_objects_in_get
+            if self._reader.dialect.container and (missing := self._reader.keys.keys() - given):
                 more = await self.some(sorted(missing))
                 found.folders += more.folders
                 found.troubles += more.troubles

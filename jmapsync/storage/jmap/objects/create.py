@@ -76,8 +76,8 @@ class Creator:
         except (MethodError, RequestError) as error:
             return await refused_batch(error, some, lambda one: one.job, self._send)
         errors = set_errors(answer, "notCreated")
-        told = answer.get("created") or {}
-        made = {name: self._reader.ref(str(one["id"])) for name, one in told.items() if isinstance(one, dict) and "id" in one}
+        created = answer.get("created") or {}
+        made = {name: self._reader.ref(str(one["id"])) for name, one in created.items() if isinstance(one, dict) and "id" in one}
         found = await self._sender.read_back(response, list(made.values()))
         receipts: list[Receipt] = []
         mistaken: list[Sent] = []

@@ -225,10 +225,10 @@ class Reader(Caller):
         items: list[Seen] = []
         troubles: list[Trouble] = []
         for ref, given in found.items.items():
-            wanted, told = self.dialect.wanted, type_of(given)
-            if wanted and told != wanted:
-                if wanted == TYPES[0] and told not in TYPES:
-                    troubles.append(self.trouble(ref, f"it is a {told}, of which nothing is known here"))
+            wanted, actual = self.dialect.wanted, type_of(given)
+            if wanted and actual != wanted:
+                if wanted == TYPES[0] and actual not in TYPES:
+                    troubles.append(self.trouble(ref, f"it is a {actual}, of which nothing is known here"))
                 continue
             try:
                 self._check_boxes(given)
@@ -267,8 +267,8 @@ class Reader(Caller):
         boxes = self.boxes(given)
         homes = frozenset(self.keys[box] for box in boxes if box in self.keys)
         sense = self._codec.sense(item)
-        strange = [box for box in boxes if box not in self.keys]
-        adrift = ADRIFT.format(", ".join(strange)) if strange else "" if boxes else HOMELESS
+        unknown = [box for box in boxes if box not in self.keys]
+        adrift = ADRIFT.format(", ".join(unknown)) if unknown else "" if boxes else HOMELESS
         version = Version(sense, sense, homes=homes)
         return Seen(ref, version, size=size, digest=item["uid"], content=content, file=file, adrift=adrift)
 

@@ -189,8 +189,8 @@ class ObjectSetter:
                 answer = (await self._reader.call([call], besides=[PRINCIPALS])).get(call)
             except MethodError:
                 answer = {}
-            told = [one for one in answer.get("list") or () if isinstance(one, dict)]
-            every = [one.get("calendarAddress") or (one.get("sendTo") or {}).get("imip") for one in told]
+            identities = [one for one in answer.get("list") or () if isinstance(one, dict)]
+            every = [one.get("calendarAddress") or (one.get("sendTo") or {}).get("imip") for one in identities]
             self._mine = frozenset(address for address in every if isinstance(address, str))
         return self._mine
 
@@ -255,8 +255,8 @@ class ObjectSetter:
                 except UnsentError as unsent:
                     receipts.append(unsent.receipt)
             if leaving:
-                told = await self._send(leaving, now, doomed)
-                receipts += [replace(one, version=None) if one.outcome is Outcome.DONE else one for one in told]
+                some = await self._send(leaving, now, doomed)
+                receipts += [replace(one, version=None) if one.outcome is Outcome.DONE else one for one in some]
             waiting = []
             receipts += await self._destroy(doomed, now.found.state, waiting)
             if not waiting:

@@ -11,9 +11,9 @@ from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.hosts import Origin
 from jmapsync.planner.model import Verb
 from jmapsync.storage.jmap.caller import raise_if_gone
-from jmapsync.storage.jmap.changes import Cursor, WholeLookNeededError
+from jmapsync.storage.jmap.changes import Cursor, FullListingNeededError
 from jmapsync.storage.jmap.decoding import SILENT
-from jmapsync.storage.jmap.objects.changes import ObjectLook
+from jmapsync.storage.jmap.objects.changes import ObjectObserver
 from jmapsync.storage.jmap.objects.containers import write_folder
 from jmapsync.storage.jmap.objects.data import Data, inlined
 from jmapsync.storage.jmap.objects.get import Reader
@@ -70,12 +70,12 @@ class ObjectSide:
                 try:
                     async for page in self._changes(since, known, again):
                         yield page
-                except WholeLookNeededError as needed:
+                except FullListingNeededError as needed:
                     suspicious = needed.why if needed.suspicious else ""
                 else:
                     await self._note_rights()
                     return
-            async for page in ObjectLook(self._readers, known).everything(server, since):
+            async for page in ObjectObserver(self._readers, known).everything(server, since):
                 page.suspicious = page.suspicious or suspicious
                 yield page
             await self._note_rights()
@@ -89,15 +89,15 @@ class ObjectSide:
         self.is_read_only = account.is_read_only if account is not None else self.is_read_only
 
     async def _changes(self, since: Cursor, known: Callable[[], set[str]], again: Sequence[str]) -> AsyncIterator[Observation]:
-        look, told = ObjectLook(self._readers, known, unread=self.unread), set[str]()
-        async for page in look.since(since):
-            told.update(seen.ref for seen in page.items)
-            told.update(trouble.ref for trouble in page.problems)
-            told.update(page.gone_refs)
+        observer, seen_ids = ObjectObserver(self._readers, known, unread=self.unread), set[str]()
+        async for page in observer.since(since):
+            seen_ids.update(seen.ref for seen in page.items)
+            seen_ids.update(trouble.ref for trouble in page.problems)
+            seen_ids.update(page.gone_refs)
             yield page
         overtaken = {ref for setter in self._setters for ref in setter.overtaken}
-        if untold := [ref for ref in dict.fromkeys([*again, *sorted(overtaken)]) if ref not in told]:
-            async for page in look.objects(untold):
+        if missing := [ref for ref in dict.fromkeys([*again, *sorted(overtaken)]) if ref not in seen_ids]:
+            async for page in observer.objects(missing):
                 yield page
         for setter in self._setters:
             setter.overtaken -= overtaken
