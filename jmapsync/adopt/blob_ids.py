@@ -56,7 +56,7 @@ def known_by_name(
 def _names(local: Local, record: Record, place: Place, bare: Measure | None, sizes: set[int]) -> Iterator[tuple[str, str]]:
     """Yield the SHA-1 beside the SHA-256 of what a file may be on the server, read only where something there has its size."""
     form = Form(place.form)
-    if record.size in sizes and form in {Form.LF, Form.RAW, Form.MENDED} and (whole := local.measure(place, "sha1")) is not None:
+    if record.size in sizes and form in {Form.LF, Form.RAW, Form.MIXED} and (whole := local.measure(place, "sha1")) is not None:
         yield whole.digest(form), record.digest
     if bare is not None and bare.wire_size in sizes and (shorter := local.measure_bare(place, "sha1")) is not None:
         yield shorter.wire, bare.wire

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from jmapsync.adopt.hard_links import dated
-from jmapsync.formats.message import Form, is_offlineimap, likeness, measure, retell
+from jmapsync.formats.message import Form, is_offlineimap, likeness, measure, offlineimap_form
 from jmapsync.ledger.intents import retire
 from jmapsync.planner import Candidate, match
 from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Side
@@ -100,7 +100,7 @@ class Retold:
                 digests[key] = body.digest
                 like[key] = likeness(_start(body, keep=True))
                 whole = body.data if body.path is None else body.path.read_bytes() if body.size <= LARGEST else None
-                file = retell(whole) if whole else None
+                file = offlineimap_form(whole) if whole else None
                 if file is not None:
                     measured = measure([file])
                     told[key] = measured.digest(measured.form)
@@ -112,7 +112,7 @@ class Retold:
         """Make one item of two; without a base, which only proof gives, the planner finds a conflict and shelves the file."""
         assert mine.local is not None  # noqa: S101 - the query asked for it
         assert other.remote is not None  # noqa: S101
-        places = [place._replace(key=other.key, form=Form.RETOLD.value) for place in places]
+        places = [place._replace(key=other.key, form=Form.OFFLINEIMAP.value) for place in places]
         self.ledger.put_places(places)
         self.ledger.save([retire(self.ledger, self.kind.items.kind, mine, str(other.ref), int(self.clock()))])
         local = dated(mine.local, places, other.stamp)

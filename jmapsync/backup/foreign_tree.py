@@ -39,19 +39,19 @@ async def meet(channel: Channel, stranger: Stranger) -> None:
 def take_as_they_lie(channel: Channel) -> None:
     """Take files of mixed line ends for the server's bytes, which are stored as they came where they have such (`formats.message`).
 
-    In the account's own mirror such a file is a message that somebody made here, and its line ends are mended.
+    In the account's own mirror such a file is a message that somebody made here, and its line ends are mixed.
     """
     after, kind = 0, channel.kind.items.kind
     while records := channel.ledger.all(kind, after=after, limit=PAGE):
         after = records[-1].key
         places = channel.ledger.places_of([record.key for record in records])
         for record in records:
-            mended = [place for place in places.get(record.key, ()) if place.form == Form.MENDED]
-            measured = channel.local.measure(mended[0]) if mended and record.remote is None else None
+            mixed = [place for place in places.get(record.key, ()) if place.form == Form.MIXED]
+            measured = channel.local.measure(mixed[0]) if mixed and record.remote is None else None
             if measured is None or record.local is None:
                 continue
             digest, size = measured.digest(Form.RAW), measured.size(Form.RAW)
             local = replace(record.local, body=digest, sense=digest)
             with channel.ledger.transaction():
-                channel.ledger.put_places(place._replace(form=Form.RAW.value) for place in mended)
+                channel.ledger.put_places(place._replace(form=Form.RAW.value) for place in mixed)
                 channel.ledger.save([replace(record, digest=digest, size=size, local=local)])

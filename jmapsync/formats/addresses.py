@@ -1,7 +1,7 @@
-"""Parse lists of addresses strictly (RFC 5322, 3.4; RFC 5321, 4.1.2): an address is taken as it is written, or not at all.
+"""Parse address lists strictly (RFC 5322, 3.4; RFC 5321, 4.1.2): an address is accepted as written, or not at all.
 
-The parser of Python's `email` joins what lies beside an address to it (`a@exam ple.com` becomes `a@example.com`) and recurses
-into comments. This one never changes an address, and takes time in proportion to the length of its input.
+The parser of Python's `email` joins adjacent tokens to an address (`a@exam ple.com` becomes `a@example.com`) and recurses into
+comments. This one never changes an address, and runs in linear time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 LONGEST = 320
-"""Octets of an address: 64 and 255 and the @ (RFC 5321, 4.5.3.1); longer local parts are in use, so only the sum counts."""
+"""Octets of an address: 64 and 255 and the @ (RFC 5321, 4.5.3.1); longer local parts are in use, so only the sum is checked."""
 _LONGEST_DOMAIN = 255
 _LONGEST_LABEL = 63
 _TOKENS = re.compile(
@@ -34,11 +34,11 @@ _GENERAL_LITERAL = re.compile(r"[A-Za-z0-9-]*[A-Za-z0-9]:[\x21-\x5a\x5e-\x7e]+")
 
 
 class Named(NamedTuple):
-    """One member of a list: how it was written, and the address that this is."""
+    """A member of an address list."""
 
     text: str
     address: str
-    """Nothing where it is not one."""
+    """Empty if the member is not a valid address."""
 
 
 class _Token(NamedTuple):
@@ -48,15 +48,15 @@ class _Token(NamedTuple):
 
 
 def addresses_in(value: str, *, plain: bool = False) -> list[Named]:
-    """Return the members of a list of addresses, those of its groups included; what is not an address has none.
+    """Return the members of an address list, those of groups included; an invalid member has no address.
 
-    `plain` refuses what only a header may hold: groups, routes, and comments or spaces inside an address.
+    `plain` rejects what only a header may contain: groups, routes, and comments or spaces within an address.
     """
     return list(_members(value, plain=plain))
 
 
 def is_address(text: str) -> bool:
-    """Return whether a text is one address with a domain, and nothing beside it."""
+    """Return whether a string is exactly one address with a domain."""
     found = addresses_in(text, plain=True)
     return len(found) == 1 and found[0].address == text != ""
 
@@ -75,7 +75,7 @@ def _tokens(value: str) -> Iterator[_Token]:
 
 
 def _end_of_comment(value: str, at: int) -> int:
-    """Return where a comment ends whose first parenthesis is before `at`; -1 where it does not."""
+    """Return the end of a comment whose first parenthesis is before `at`; -1 if it is not closed."""
     depth = 1
     for match in _COMMENT_PARTS.finditer(value, at):
         depth += {"(": 1, ")": -1}.get(match[0], 0)
@@ -149,7 +149,7 @@ def _address(tokens: Sequence[_Token], *, plain: bool) -> str:
 
 
 def _without_route(tokens: Sequence[_Token]) -> Sequence[_Token]:
-    """Return what follows a source route, which is to be ignored (RFC 5322, 4.4; RFC 5321, appendix C)."""
+    """Return the tokens after a source route, which is ignored (RFC 5322, 4.4; RFC 5321, appendix C)."""
     if not tokens or tokens[0].text != "@":
         return tokens
     colon = next((at for at, token in enumerate(tokens) if token.kind == "special" and token.text == ":"), None)
@@ -157,7 +157,7 @@ def _without_route(tokens: Sequence[_Token]) -> Sequence[_Token]:
 
 
 def _local_part(token: _Token) -> str:
-    """Return the part before the @ in its shortest quoting (RFC 5321, 4.1.2), or nothing."""
+    """Return the local part in its shortest quoting (RFC 5321, 4.1.2); empty if it is invalid."""
     if token.kind == "atom":
         return token.text if _ATOM.fullmatch(token.text) and token.text.isprintable() else ""
     if token.kind != "quoted":

@@ -1,10 +1,9 @@
-"""Give the entries of an object the keys that the same entries have in another: files keep no keys, or editors drop them.
+"""Match the entries of maps between two versions of an object, and give them equal keys: files have no keys, or editors drop them.
 
-An entry is the same by equal meaning, else by an equal main value (an address, a number, a name), else by its key, else by what it
-shares and by its place among those left of its kind. What is new keeps its key, or gets one that the reference never used.
+Entries match by equal meaning, else by an equal main value (an address, a number, a name), else by key, else by common properties
+and position among the rest of their kind. A new entry keeps its key, or gets one that the reference never used.
 
-Between two versions of one side's object a place proves nothing, for anybody may have reordered or removed entries there: see
-`Pairs`.
+Position proves nothing between two versions of a server's object, where anybody may have reordered or removed entries: see `Pairs`.
 """
 
 from __future__ import annotations
@@ -29,29 +28,29 @@ if TYPE_CHECKING:
     from jmapsync.formats.objects import Object
 
 Keys = dict[tuple[str, ...], dict[str, str]]
-"""New keys by old ones, for each map, known by its place in the object (with new keys on the way)."""
+"""New keys by old ones, for each map; a map is identified by its path in the object, new keys included."""
 
 
 class Pairs(enum.Enum):
-    """Which entries of two objects count as the same."""
+    """Which entries of two objects match."""
 
     LIKELY = "likely"
-    """Those that an edit may have made of each other: by meaning, value, key, then place."""
+    """Those that an edit may have made of each other: by meaning, value, key, then position."""
     PROVED = "proved"
     """By a key that is an id, then by meaning, then by value; nothing else."""
     NOTED = "noted"
-    """Those that were noted before; none is looked for."""
+    """Those that were recorded before; no others are matched."""
 
 
 class _Walk(NamedTuple):
-    """What is known on a walk through an object."""
+    """The state of one pass over an object."""
 
     keys: Keys
     pairs: Pairs
 
 
 _COUNTED = re.compile(r"(?:[A-Z]+-|k)[0-9]+", re.ASCII)
-"""A key that only counts the lines of a file (`PHONE-1`, as RFC 9555 does, or `k1`, as Stalwart 0.16 does): it is no id."""
+"""A key that only counts the lines of a file (`PHONE-1` in RFC 9555, `k1` in Stalwart 0.16): it identifies nothing."""
 _MAIN = (
     "address",
     "number",
@@ -71,11 +70,11 @@ _MAIN = (
     "full",
     "components",
 )
-"""Properties that tell an entry from its like, the first that it has."""
+"""Properties that identify an entry; the first that it has counts."""
 _COMPARED = 50
-"""Entries that one is compared with by what it shares with them: with all of thousands it would take minutes."""
+"""Entries that one entry is compared with property by property: with thousands of entries it would take minutes."""
 _DRESS = re.compile(r"(?:mailto|tel):|[\s()./-]", re.IGNORECASE)
-"""What a number or an address may be written with or without."""
+"""Decoration of numbers and addresses that does not count."""
 _KEYED_OF = {
     owner: {name for name, part in parts.items() if part.how == KEYED}
     | {path.partition("/")[0] for path, _ in REFERENCES.get(owner, ())}
@@ -84,9 +83,9 @@ _KEYED_OF = {
 
 
 def align(item: Object, reference: Object) -> Object:
-    """Return an item with the keys that its entries have in the reference; what refers to entries by key follows.
+    """Return an item whose entries have the keys of the matching entries in the reference; references by key are changed too.
 
-    An override or a localization that means the same as the reference's is written as the reference's is.
+    An override or a localization that means the same as the reference's is written like the reference's.
     """
     if item == reference:
         return item
@@ -97,9 +96,9 @@ def align(item: Object, reference: Object) -> Object:
 
 
 def keys_between(item: Object, reference: Object) -> Keys:
-    """Return the keys that the entries of an earlier version of an object have in a later one, where they are proved the same.
+    """Return the keys that entries of an earlier version of an object have in a later one, if their identity is certain.
 
-    Overrides and localizations are left out of it: what only they have, has keys of its own.
+    Overrides and localizations are not compared: entries that only they have keep their own keys.
     """
     keys: Keys = {}
     _rekeyed(type_of(item), _bare(item), reference, (), _Walk(keys, Pairs.PROVED))
@@ -107,16 +106,16 @@ def keys_between(item: Object, reference: Object) -> Keys:
 
 
 def likely_keys(item: Object, reference: Object) -> Keys:
-    """Return the keys that the entries of an object have in another one that holds the same in another form."""
+    """Return the keys that entries of an object have in another object with the same content in another form."""
     keys: Keys = {}
     _rekeyed(type_of(item), _bare(item), reference, (), _Walk(keys, Pairs.LIKELY))
     return keys
 
 
 def with_keys(item: Object, reference: Object, keys: Keys) -> Object:
-    """Return an object with new keys, which are noted for others with the same ones; an entry without one keeps its own.
+    """Return an object with the new keys of `keys`; an entry without a new key keeps its own.
 
-    Where the reference has that key for another entry it gets a new one, which is added to `keys`.
+    If the reference has that key for another entry, the entry gets a fresh one, which is added to `keys`.
     """
     return _with_keys(item, reference, _Walk(keys, Pairs.NOTED))
 
@@ -153,14 +152,14 @@ def _as_written(result: Object, reference: Object) -> Object:
 
 
 def _means(item: Object, name: str, key: str, patch: Any) -> Any:  # noqa: ANN401 # any JSON value
-    """Return the canonical form of an override or a localization of an item; None for one that does not fit it."""
+    """Return the canonical form of an override or a localization of an item; None if it does not fit."""
     return canonical({**item, name: {key: patch}}).get(name, {}).get(key) if _applied(item, patch) is not None else None
 
 
 def _patch(item: Object, result: Object, patch: Any, reference: Object, walk: _Walk, *, begin: Object) -> Any:  # noqa: ANN401 # JSON
-    """Return an override or a localization with keys as in the aligned item, and as the reference's for what it adds.
+    """Return an override or a localization with the keys of the aligned item, and the reference's keys for what it adds.
 
-    `begin` has the start of an instance whose override says nothing of it.
+    `begin` has the start of an instance whose override does not change it.
     """
     owner = type_of(item)
     if not isinstance(patch, dict) or not {path.partition("/")[0] for path in patch} & _KEYED_OF[owner]:
@@ -171,7 +170,7 @@ def _patch(item: Object, result: Object, patch: Any, reference: Object, walk: _W
     inner: Keys = {place: dict(known) for place, known in walk.keys.items()}
     aligned = _follow(owner, _rekeyed(owner, whole, reference, (), _Walk(inner, walk.pairs)), inner)
     if aligned == whole and _bare(result) == _bare(item):
-        return patch  # in whatever form it says so: another one would look like a change
+        return patch  # in whatever form it says so: another form would count as a change
     return diff({**_bare(result), **begin}, aligned)
 
 
@@ -180,7 +179,7 @@ def _bare(item: Object) -> Object:
 
 
 def _applied(item: Object, patch: Any) -> Object | None:  # noqa: ANN401 # any JSON value
-    """Return what an override or a localization makes of an item; None where it does not fit."""
+    """Return the item with an override or a localization applied; None if it does not fit."""
     try:
         return apply(_bare(item), patch) if isinstance(patch, dict) else None
     except UnfitPatchError:
@@ -188,7 +187,7 @@ def _applied(item: Object, patch: Any) -> Object | None:  # noqa: ANN401 # any J
 
 
 def _rekeyed(owner: str, value: Object, reference: Object, place: tuple[str, ...], walk: _Walk) -> Object:
-    """Return an object with new keys in its maps, and note them; those noted already stay."""
+    """Return an object with new keys in its maps, and record them; keys recorded before are used as they are."""
     result = dict(value)
     for name, part, inner in objects(owner, value):
         other = reference.get(name)
@@ -213,32 +212,32 @@ def _inside(owner: str, value: Any, reference: Any, place: tuple[str, ...], walk
 
 @dataclass(slots=True)
 class _Pairing:
-    """Entries and others that have not found each other yet."""
+    """Entries of two maps that are not matched yet."""
 
     entries: Object
     others: Object
     names: dict[str, str]
-    """The new key of each entry that has found its like."""
+    """The new key of each matched entry."""
     left: dict[str, None]
     free: dict[str, None]
 
-    def pair(self, tell: Callable[[str, Any], Any]) -> None:
-        """Pair what is told alike: what has the same key first, then in order. None tells nothing."""
+    def pair(self, mark_of: Callable[[str, Any], Any]) -> None:
+        """Match entries with an equal mark, those with the same key first, then in order. The mark None matches nothing."""
         if not self.left or not self.free:
             return
-        told: dict[Any, dict[str, None]] = {}
+        by_mark: dict[Any, dict[str, None]] = {}
         for other in self.free:
-            told.setdefault(tell(other, self.others[other]), {})[other] = None
-        told.pop(None, None)
-        alike = [(key, mark) for key in self.left if (mark := tell(key, self.entries[key])) in told]
-        for key, mark in sorted(alike, key=lambda found: found[0] not in told[found[1]]):
-            if candidates := told[mark]:
+            by_mark.setdefault(mark_of(other, self.others[other]), {})[other] = None
+        by_mark.pop(None, None)
+        alike = [(key, mark) for key in self.left if (mark := mark_of(key, self.entries[key])) in by_mark]
+        for key, mark in sorted(alike, key=lambda found: found[0] not in by_mark[found[1]]):
+            if candidates := by_mark[mark]:
                 other = key if key in candidates else next(iter(candidates))
                 del candidates[other]
                 self.found(key, other)
 
     def pair_by_place(self) -> None:
-        """Pair each entry with the one of its kind that shares most with it, in order."""
+        """Match each entry, in order, with the entry of its kind that it shares most properties with."""
         free: dict[Any, dict[str, None]] = {}
         for other in self.free:
             free.setdefault(_kind(self.others[other]), {})[other] = None
@@ -249,14 +248,14 @@ class _Pairing:
                 self.found(key, other)
 
     def found(self, key: str, other: str) -> None:
-        """Note what an entry's key is to be."""
+        """Record the new key of an entry."""
         self.names[key] = other
         del self.left[key]
         del self.free[other]
 
 
 def _match(owner: str, entries: Object, others: Object, names: dict[str, str], pairs: Pairs) -> dict[str, str]:
-    """Add the new key of every entry to `names`, and return it."""
+    """Add the new key of every entry to `names`, and return `names`."""
     taken = set(names.values())
     pairing = _Pairing(
         entries,
@@ -282,7 +281,7 @@ def _match(owner: str, entries: Object, others: Object, names: dict[str, str], p
 
 
 def _new_key(key: str, entry: Any, taken: set[str], numbers: dict[str, Iterator[int]]) -> str:  # noqa: ANN401 # any JSON value
-    """Return a key that is not taken; `numbers` goes on where a former entry of the same content left off."""
+    """Return an unused key; `numbers` continues the count of entries with the same content."""
     if key not in taken:
         return key
     made = "k" + hashlib.sha256(_text(entry).encode("utf-8", "surrogatepass")).hexdigest()[:12]
@@ -300,7 +299,7 @@ def _kind(entry: Any) -> Any:  # noqa: ANN401 # any JSON value
 
 
 def _main(entry: Any) -> Any:  # noqa: ANN401 # any JSON value
-    """Return what tells an entry from its like, without the dress of addresses and numbers; None where nothing does."""
+    """Return the property that identifies an entry, undecorated; None if it has none."""
     if not isinstance(entry, dict):
         return None
     name = next((name for name in _MAIN if entry.get(name)), None)
@@ -320,7 +319,7 @@ def _shared(one: Any, other: Any) -> int:  # noqa: ANN401 # any JSON value
 
 
 def _follow(owner: str, item: Object, keys: Keys) -> Object:
-    """Return an item whose references by key follow the new keys."""
+    """Return an item whose references by key have the new keys."""
     for path, target in REFERENCES.get(owner, ()):
         names = keys.get((target,), {})
         if any(old != new for old, new in names.items()):
@@ -344,7 +343,7 @@ def _refer(value: Any, path: list[str], names: dict[str, str]) -> Any:  # noqa: 
 
 
 def _pointer(path: str, keys: Keys) -> str:
-    """Return a JSON pointer that leads through new keys."""
+    """Return a JSON pointer with the new keys."""
     place: tuple[str, ...] = ()
     for name in split(path):
         place = (*place, keys.get(place, {}).get(name, name))

@@ -1,9 +1,7 @@
-"""Say in one way what a card, an event or a task means, and digest it.
+"""Reduce cards, events and tasks to a canonical form, compare them by it and digest it.
 
-Two objects that differ in defaults, in time stamps that servers and programs set, in the order of what has none, or in the form of
-a file they were read from have one canonical form. Two that differ besides only in keys that mean nothing have one sense.
-
-Give a part of a card, an event or a task the one form that says the same: without noise, defaults and any order of its own.
+Two objects have one canonical form if they differ only in defaults, in time stamps that servers and programs set, in the order of
+what is unordered, or in the form of the file they were read from. Their digests (`sense`) also ignore map keys that are arbitrary.
 """
 
 from __future__ import annotations
@@ -25,14 +23,14 @@ if TYPE_CHECKING:
     from jmapsync.formats.objects import Object, Patch
 
 _FIXED = frozenset({"recurrenceRule", "recurrenceOverrides", "recurrenceId", "recurrenceIdTimeZone", "localizations", "uid"})
-"""What an override or a localization cannot change (RFC 8984, 4.3.5)."""
+"""Properties that an override or a localization cannot change (RFC 8984, 4.3.5)."""
 
 
 def canonical(item: Object, beside: Object | None = None) -> Object:
-    """Return an object without what goes without saying; keys of maps stay as they are.
+    """Return the canonical form of an object. Keys of maps are kept.
 
-    Overrides and localizations become the narrowest patches of the canonical form that mean the same. What goes without saying
-    beside the title and the description, that is in the texts of alarms, is told by those of `beside`, if that is given.
+    Overrides and localizations become the narrowest patches of the canonical form. Alarm texts that only repeat the title or the
+    description are left out; `beside` is the object whose title and description count, if not this one.
     """
     if parts := instances(item):
         others = instances(beside or {})
@@ -45,9 +43,9 @@ def canonical(item: Object, beside: Object | None = None) -> Object:
 
 
 def sense(item: Object) -> str:
-    """Return the digest of what an object means: SHA-256 in base64 of its canonical form, keys that mean nothing left out.
+    """Return the digest of an object: SHA-256 in base64 of its canonical form without arbitrary map keys.
 
-    Large `data:` URIs count by the digest of their octets, so an object means the same with them in place and set aside.
+    Large `data:` URIs count by the digest of their octets, whether they are in place or set aside (formats.large_data).
     """
     if holds_data(encode(item)):
         item = set_aside(item)[0]
@@ -61,9 +59,9 @@ def sense(item: Object) -> str:
 
 
 def changes(before: Object, after: Object) -> Patch:
-    """Return the narrowest patch of what `after` means otherwise than `before`; the values are as `after` writes them.
+    """Return the narrowest patch from the canonical form of `before` to that of `after`; the values are as `after` writes them.
 
-    What it leaves out or has empty is null, which sets a property to its default (RFC 8620, 5.3).
+    A property that `after` lacks or has empty is null in the patch, which sets it to its default (RFC 8620, 5.3).
     """
     old, new = instances(before), instances(after)
     if old and new:
@@ -98,7 +96,7 @@ def _without_instances(item: Object) -> Object:
 
 
 def _fitted(before: Object, after: Object, patch: Patch) -> Patch:
-    """Return a patch whose overrides and localizations fit what it makes of `before`, which may lack what goes without saying."""
+    """Return a patch whose overrides and localizations apply to the patched `before`, which may lack defaults."""
     patches = {path: value for path, value in patch.items() if path.partition("/")[0] in PATCHES and value}
     if not patches:
         return patch
@@ -120,7 +118,7 @@ def _fitted(before: Object, after: Object, patch: Patch) -> Patch:
 
 
 def _still_says(after: Object, path: str, old: Any) -> bool:  # noqa: ANN401 # any JSON value
-    """Tell whether an override or a localization as it was says of the new item what the new one says."""
+    """Return whether the old patch of an override or a localization makes of the new item what its new patch makes."""
     name, key = split(path)
     one, other = _whole(after, name, key, old), _whole(after, name, key, at(after, path))
     return one is not None and other is not None and plain_item(one) == plain_item(other)
@@ -132,7 +130,7 @@ def _patches(item: Object, name: str) -> Object:
 
 
 def _whole(item: Object, name: str, key: str, patch: Any) -> Object | None:  # noqa: ANN401 # any JSON value
-    """Return what an override or a localization makes of the item; None where there is no such thing, or it does not fit."""
+    """Return the item with an override or a localization applied; None if there is none, or it does not fit."""
     if not isinstance(patch, dict) or patch.get("excluded") is True:
         return None
     base = _bare(item)
@@ -161,7 +159,7 @@ def _meaning(item: Object, name: str, key: str, patch: Any) -> Any:  # noqa: ANN
 
 
 def _content(item: Object) -> Object:
-    """Return the canonical form with every map whose keys mean nothing as the sorted list of its values."""
+    """Return the canonical form in which maps with arbitrary keys are sorted lists of their values."""
     plain = plain_item(item)
     owner = type_of(item)
     locations = plain.get("locations")
@@ -191,7 +189,7 @@ def _unkeyed(owner: str, value: Object) -> Object:
 
 
 def _pointer(owner: str, path: str) -> str:
-    """Return a pointer with `*` for a key that means nothing."""
+    """Return a pointer with `*` for an arbitrary key."""
     names = split(path)
     part = PARTS.get(owner, {}).get(names[0])
     if part is not None and part.how == KEYED and len(names) > 1:
@@ -200,7 +198,7 @@ def _pointer(owner: str, path: str) -> str:
 
 
 def _resolve(value: Any, names: list[str], targets: Any, kind: str) -> None:  # noqa: ANN401 # any JSON value
-    """Put the content of what is meant in the place of its key, or of the keys of a set."""
+    """Replace a reference by key, or a set of such references, by the content of the entries."""
     if not isinstance(value, dict) or not isinstance(targets, dict):
         return
     name, *rest = names
@@ -216,7 +214,7 @@ def _resolve(value: Any, names: list[str], targets: Any, kind: str) -> None:  # 
 
 
 def _meant(key: str, targets: Object, kind: str) -> str:
-    """Return a text for the entry that a key names: its calendar address, or itself without what it refers to in turn."""
+    """Return a text that stands for a referenced entry: its calendar address, or the entry without references of its own."""
     entry = targets.get(key)
     if not isinstance(entry, dict):
         return key
@@ -227,17 +225,17 @@ def _meant(key: str, targets: Object, kind: str) -> str:
 
 
 PATCHES = ("recurrenceOverrides", "localizations")
-"""The properties that hold patches of the item they are in."""
+"""Properties that hold patches of the item they are in."""
 _ITEMS = frozenset({"Card", "Event", "Task"})
 STAMPS = frozenset({"updated", "created", "prodId", "sequence", "version", "method"})
-"""Properties of an item that servers and programs set as they like."""
+"""Properties of an item that servers and programs set at will."""
 _NOISE = {
     **dict.fromkeys(_ITEMS, STAMPS),
     "Participant": frozenset({"scheduleSequence", "scheduleUpdated", "scheduleStatus", "scheduleForceSend"}),
     "ICalComponent": frozenset({"@type", "name"}),
     "ICalProperty": frozenset({"@type", "name", "valueType"}),
 }
-"""Properties that servers and programs set as they like, or that tell the form of a file only."""
+"""Properties that servers and programs set at will, or that describe the form of a file only."""
 _STAMP_LINES = frozenset(
     {
         "version",
@@ -254,12 +252,12 @@ _STAMP_LINES = frozenset(
         "x-jmap-usedefaultalerts",
     }
 )
-"""jCard and jCal properties of that sort (RFC 7095, RFC 7265); the last one Cyrus 3.12 writes into events that it changes."""
+"""The same of jCard and jCal properties (RFC 7095, RFC 7265); Cyrus 3.12 writes the last one into events that it changes."""
 _IDENTITY = frozenset({"uid", "x-wr-alarmuid"})
-"""What tells one alarm from another and means nothing, like a key."""
+"""Properties that only identify an alarm: like a map key, they have no other meaning."""
 _FORM_PARAMETERS = frozenset({"group", "jsid", "prop-id", "derived", "tzid", "value"})
 _BARE_CALENDAR = ["x-jmapsync-vcalendar", [], []]
-"""What is left of the lines of a VCALENDAR (formats.ical.kept) that all say nothing."""
+"""The component for the lines of a VCALENDAR (formats.ical.kept) when none of them counts."""
 _FILLERS = frozenset({"", "Reminder", "Alarm", "Event reminder", "This is an event reminder"})
 _UNORDERED = frozenset(
     {"byDay", "byMonth", "byMonthDay", "byYearDay", "byWeekNo", "byHour", "byMinute", "bySecond", "bySetPosition"}
@@ -272,17 +270,17 @@ _GEO = re.compile(r"^geo:([+-]?\d+(?:\.\d+)?),([+-]?\d+(?:\.\d+)?)\Z", re.ASCII)
 
 
 def plain_item(item: Object, beside: Object | None = None) -> Object:
-    """Return the canonical form of an item without its patches; `beside` tells the title and the description, if that is given."""
-    told = item if beside is None else beside
+    """Return the canonical form of an item without its patches; `beside` is as for `canonical`."""
+    holder = item if beside is None else beside
     result = plain_part(type_of(item), {name: value for name, value in item.items() if name not in PATCHES})
     if isinstance(alerts := result.get("alerts"), dict):
-        fillers = {*_FILLERS, *(text for text in (told.get("title"), told.get("description")) if isinstance(text, str))}
+        fillers = {*_FILLERS, *(text for text in (holder.get("title"), holder.get("description")) if isinstance(text, str))}
         result["alerts"] = {key: _without_filler(alert, fillers) for key, alert in alerts.items()}
     return result
 
 
 def plain_part(owner: str, value: Object) -> Object:
-    """Return the canonical form of an object inside an item: without noise, defaults and what its type implies."""
+    """Return the canonical form of an object inside an item: without noise, defaults and implied types."""
     result: Object = {}
     noise, parts = _NOISE.get(owner, frozenset()), PARTS.get(owner, {})
     for name, inner in value.items():
@@ -328,13 +326,13 @@ def _plain_value(owner: str, name: str, value: Any) -> Any:  # noqa: ANN401 # an
 
 
 def _plain_lines(lines: list[Any], noise: frozenset[str]) -> list[Any]:
-    """Return jCard or jCal properties without noise, by their meaning, in an order of their own."""
+    """Return jCard or jCal properties in canonical form, sorted, without time stamps and the like."""
     kept = [plain_line(line) for line in lines if not (_is_line(line) and line[0].lower() in noise)]
     return sorted(kept, key=text_key)
 
 
 def plain_line(line: Any) -> Any:  # noqa: ANN401 # any JSON value
-    """Return a jCard or jCal property, or a jCal component, by its meaning; lines of one meaning are the same."""
+    """Return the canonical form of a jCard or jCal property, or of a jCal component."""
     match line:
         case [str(name), dict(params), _, *_] if _is_line(line):
             return meaning([name, _without_form(params), *line[2:]])
@@ -345,13 +343,13 @@ def plain_line(line: Any) -> Any:  # noqa: ANN401 # any JSON value
 
 
 def _without_form(params: Object) -> Object:
-    """Return the parameters of a line without those that tell the form of its file only; one value is a list of one too."""
+    """Return the parameters of a line without those that describe the form of the file; a list of one value becomes the value."""
     kept = {key.lower(): value for key, value in params.items() if key.lower() not in _FORM_PARAMETERS}
     return {key: value[0] if isinstance(value, list) and len(value) == 1 else value for key, value in kept.items()}
 
 
 def _plain_components(components: list[Any]) -> list[Any]:
-    """Return jCal components in an order of their own; VTIMEZONE says nothing that the time zone's name does not (RFC 7809)."""
+    """Return jCal components in canonical form, sorted, without VTIMEZONE: the name of the zone is enough (RFC 7809)."""
     kept = []
     for component in components:
         match component:
@@ -388,7 +386,7 @@ def _text_of(line: list[Any]) -> str | None:
 
 
 def _without_filler(alert: Any, fillers: set[Any]) -> Any:  # noqa: ANN401 # any JSON value
-    """Return an alert without the DESCRIPTION that a VALARM must have, where a program filled it with what the event says."""
+    """Return an alert without the mandatory DESCRIPTION of its VALARM if that only repeats texts of the event."""
     if not isinstance(alert, dict) or "action" in alert or "iCalendar" not in alert:
         return alert
     component = _without_lines(alert["iCalendar"], lambda line: line[0] == "description" and _text_of(line) in fillers)
@@ -396,7 +394,7 @@ def _without_filler(alert: Any, fillers: set[Any]) -> Any:  # noqa: ANN401 # any
 
 
 def _plain_duration(text: str) -> str:
-    """Return a duration in days and seconds: a week is seven days, an hour 3600 seconds, but no day 24 hours (RFC 8984, 1.4.6)."""
+    """Return a duration in days and seconds: a week is seven days, an hour 3600 seconds, a day not 24 hours (RFC 8984, 1.4.6)."""
     match = _DURATION.match(text)
     if match is None:
         return text
@@ -407,5 +405,5 @@ def _plain_duration(text: str) -> str:
 
 
 def text_key(value: Any) -> str:  # noqa: ANN401 # any JSON value
-    """Return the text of a value, by which values are put in an order."""
+    """Return the sort key of a value."""
     return encode(value).decode("utf-8", "surrogatepass")

@@ -1,12 +1,10 @@
-"""Bound the work of a conversion by what is counted beforehand: lines, values, nesting, occurrences and changes of the clock.
+"""Reject files and objects that are too large to convert in bounded time, and values of a wrong type.
 
-Every count is of the input alone, so the same file is always taken or always refused, on any machine. The bounds lie far above what
-people and programs write, and low enough that a conversion, a comparison and a merge take seconds at most.
+Only the input is counted (lines, values, nesting, occurrences, time zone transitions), so a file is accepted or rejected alike on
+every machine. The bounds are far above what programs write, and keep a conversion, a comparison and a merge within seconds.
 
-Find what in a card, event or task has another type than JSContact or JSCalendar gives it.
-
-Else a number where a text belongs would be written to the file in some form, and the text that it stands for be taken for deleted.
-Properties that no table names are anybody's, and may be anything.
+A value of another type than JSContact or JSCalendar gives a property is not written to a file: reading it back would be an edit.
+Properties that no table names may have any type.
 """
 
 from __future__ import annotations
@@ -25,34 +23,34 @@ if TYPE_CHECKING:
 LINES: Final = 50_000
 """Unfolded lines of a file."""
 VALUES: Final = 50_000
-"""Values of an object: texts, numbers, and the objects and arrays that hold them."""
+"""Values of an object: strings, numbers, objects and arrays."""
 DEPTH: Final = 64
-"""Objects and arrays inside each other."""
+"""Nesting of objects and arrays."""
 OVERRIDES: Final = 5_000
-"""Occurrences of a series that differ, which are objects of their own."""
+"""Occurrences of a series that differ from it; each is an object."""
 CHANGES: Final = 10_000
-"""Changes of the clock that the VTIMEZONEs of a file are worked out to: what Outlook writes begins in 1601 and has some 900."""
+"""Time zone transitions computed for the VTIMEZONEs of a file: those of Outlook begin in 1601 and have some 900."""
 _PERIODS: Final = {"YEARLY": 1, "MONTHLY": 12, "WEEKLY": 53, "DAILY": 366}
 _WEEKS_OF_A_MONTH: Final = 5
 _FIRST: Final = 1970
 _YEARS_AHEAD: Final = 4
-"""Years after an object begins that a zone is known by (formats.ical.zones)."""
+"""Years after the start of an object in which a zone is compared (formats.ical.zones)."""
 _SEARCH: Final = 2_000
 _PLAIN = re.compile(
     r"FREQ=\w+|UNTIL=\w+|WKST=\w\w|INTERVAL=1|BYMONTH=\d{1,2}|BYDAY=(?:[+-]?[1-4])?[A-Z]{2}|BYMONTHDAY=(?:-1|[12]?\d)(?:,[12]?\d)*"
 )
-"""The parts of a rule that falls in every year, as those of all time zones do."""
+"""The parts of a rule that occurs every year, as those of all time zones do."""
 _FOLDED = re.compile(rb"\n[ \t]")
 
 
 def check_file(data: bytes) -> None:
-    """Raise MalformedError for a file with more lines than are converted."""
+    """Raise MalformedError for a file with more than LINES lines."""
     if data.count(b"\n") > LINES and data.count(b"\n") - len(_FOLDED.findall(data)) > LINES:
         raise MalformedError(f"It has more than the {LINES:,} lines that are converted.")
 
 
 def check_object(item: Any) -> None:  # noqa: ANN401 # any JSON value
-    """Raise MalformedError for an object that holds more than is converted, or holds it deeper."""
+    """Raise MalformedError for an object with more than VALUES values, or nested more than DEPTH levels."""
     if isinstance(item, dict) and isinstance(overrides := item.get("recurrenceOverrides"), dict):
         changed = sum(1 for patch in overrides.values() if patch and patch != {"excluded": True})
         if changed > OVERRIDES:
@@ -75,13 +73,13 @@ def check_object(item: Any) -> None:  # noqa: ANN401 # any JSON value
 
 
 class Clock:
-    """Counts the changes of the clock that the time zones of one file are worked out to."""
+    """Counts the time zone transitions computed for one file."""
 
     def __init__(self) -> None:
         self._changes = 0
 
     def check(self, lines: Iterable[str], year: int) -> None:
-        """Raise MalformedError for the lines of a VTIMEZONE whose rules, up to a year, change the clock too often."""
+        """Raise MalformedError if the rules of a VTIMEZONE, up to a year, have too many transitions."""
         first = _FIRST
         for line in lines:
             name, _, value = line.partition(":")
@@ -99,7 +97,7 @@ class Clock:
 
 
 def _each_year(rule: str) -> int:
-    """Return how often a rule falls in a year, at most; more than any bound for one that goes by hours or less."""
+    """Return how often a rule occurs in a year, at most; more than any bound for hourly and shorter frequencies."""
     parts = {name: value.split(",") for name, _, value in (part.partition("=") for part in rule.split(";"))}
     frequency = "".join(parts.get("FREQ", []))
     if frequency not in _PERIODS:
@@ -116,7 +114,7 @@ def _each_year(rule: str) -> int:
 
 
 def _searched(rule: str) -> int:
-    """Return what it costs to look for a day that may never come, such as 30 February: all years are gone through."""
+    """Return the cost of a rule that may never occur, such as 30 February: all years are searched."""
     return 0 if all(_PLAIN.fullmatch(part) for part in rule.split(";")) else _SEARCH
 
 
@@ -172,16 +170,16 @@ _FLAGS: dict[str, tuple[str, ...]] = {
     "Participant": ("expectReply",),
 }
 _SETS = ("contexts", "features", "keywords", "categories", "members", "roles")
-"""Properties that map words to true."""
+"""Properties that are sets: maps of names to true."""
 _TIMED = frozenset({"Event", "Task"})
 _PATCHES = ("recurrenceOverrides",)
-"""Properties of what is timed that hold patches; a plain name in one is a property of the whole."""
+"""Properties of events and tasks that hold patches; a plain name in one is a property of the item."""
 _LARGEST = (1 << 53) - 1
-"""Of the numbers that I-JSON holds exactly (RFC 7493, section 2.2)."""
+"""The largest integer that I-JSON represents exactly (RFC 7493, section 2.2)."""
 
 
 def flaw(item: Object) -> str:
-    """Return the path of the first property that has another type than it may have, or nothing."""
+    """Return the path of the first property with a value of a wrong type; empty if there is none."""
     return _flaw(type_of(item), item)
 
 
@@ -198,7 +196,7 @@ def _flaw(owner: str, value: Object) -> str:
 
 
 def _flaws(part: Part, held: Any) -> Iterator[str]:  # noqa: ANN401 # any JSON value
-    """Yield the path of what is wrong with each object that a property holds, an empty one for the property itself."""
+    """Yield the path of each wrong value within a property; empty for the property itself."""
     members: Iterable[tuple[str, Any]] = ()
     if held is None:
         return

@@ -96,7 +96,7 @@ def cut(line: str) -> tuple[str, str, str]:
 
 
 def read_params(text: str, *, decode: bool = True) -> Iterator[tuple[str, list[str] | None]]:
-    """Yield names and values of the parameters that `cut` returned; the values are None without an equals sign.
+    """Yield names and values of the parameters that `cut` returned; without an equals sign, the values are None.
 
     `decode` undoes the caret encoding of RFC 6868.
 

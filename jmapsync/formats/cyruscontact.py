@@ -1,10 +1,9 @@
-"""Say the lists and dates of a card as properties of Cyrus' Contact (imap/jmap_contact.c of 3.6 and 3.12).
+"""Convert cards to the Contact and ContactGroup objects of Cyrus' `https://cyrusimap.org/ns/jmap/contacts` (3.6 to 3.12).
 
-Write cards as the Contact and ContactGroup objects of Cyrus' own `https://cyrusimap.org/ns/jmap/contacts` (3.6 to 3.12).
-
-Contacts are read from their raw vCard; this is the way to the server alone. `Contact/set` edits the stored vCard in place: lines
-that no property stands for survive an update, but all EMAIL, TEL, ADR or URL and IMPP lines are written anew where `emails`,
-`phones`, `addresses` or `online` is sent. So only what changed is sent, and what a Contact cannot say is told (jmap_contact.c).
+Contacts are read from their raw vCard; only writing needs this. `Contact/set` edits the stored vCard in place: lines without a
+property of their own survive an update, but all EMAIL, TEL, ADR or URL and IMPP lines are rewritten if `emails`, `phones`,
+`addresses` or `online` is sent. So only changed properties are sent, and what a Contact cannot express is reported
+(imap/jmap_contact.c).
 """
 
 from __future__ import annotations
@@ -35,49 +34,49 @@ _SERVICES = {
     "ymsgr": "yahoo",
     "gtalk": "googletalk",
 }
-"""The services that Cyrus writes as IMPP, by the scheme of their URIs."""
+"""Services that Cyrus writes as IMPP, by the scheme of their URIs."""
 _MESSAGING = frozenset({*_SERVICES.values(), "facebook", "gadugadu", "qq", "twitter"})
 _FIRST_YEAR = 1605
-"""Years before are refused, 1604 being how iOS says that there is none."""
+"""Cyrus refuses earlier years; in iOS, 1604 means that the year is unknown."""
 _NO_DATE = "0000-00-00"
 
 
-class Said(NamedTuple):
-    """Properties of a Contact, and the part of the card that they say."""
+class Expressed(NamedTuple):
+    """Properties of a Contact, and the part of the card that they express."""
 
     properties: Object
     card: Object
 
 
-def emails(card: Object) -> Said:
-    """Say the email addresses; the one with the least `pref` is the default."""
-    found, said = [], {}
+def emails(card: Object) -> Expressed:
+    """Convert the email addresses; the one with the lowest `pref` is the default."""
+    found, shown = [], {}
     entries = _entries_with(card, "emails", "address")
     preferred = min((entry["pref"] for entry in entries.values() if isinstance(entry.get("pref"), int)), default=None)
     marked = next((key for key, entry in entries.items() if preferred is not None and entry.get("pref") == preferred), None)
     for key, entry in entries.items():
         context, kind = _type(entry, _EMAIL_TYPES)
         item = {"type": kind, "value": entry["address"], "isDefault": key == marked}
-        said[key] = {"address": entry["address"], **context, **_labelled(entry, item), **({"pref": 1} if key == marked else {})}
+        shown[key] = {"address": entry["address"], **context, **_labelled(entry, item), **({"pref": 1} if key == marked else {})}
         found.append(item)
-    return _list("emails", "emails", found, said)
+    return _list("emails", "emails", found, shown)
 
 
-def phones(card: Object) -> Said:
-    """Say the phone numbers: each has one type, a feature or a context."""
-    found, said = [], {}
+def phones(card: Object) -> Expressed:
+    """Convert the phone numbers: each has one type, a feature or a context."""
+    found, shown = [], {}
     for key, entry in _entries_with(card, "phones", "number").items():
         features = entry.get("features")
         feature = next((name for name in _PHONE_FEATURES if isinstance(features, dict) and features.get(name)), None)
-        told, kind = ({"features": {feature: True}}, feature) if feature else _type(entry, _PHONE_TYPES)
+        expressed, kind = ({"features": {feature: True}}, feature) if feature else _type(entry, _PHONE_TYPES)
         item = {"type": kind, "value": entry["number"]}
-        said[key] = {"number": entry["number"], **told, **_labelled(entry, item)}
+        shown[key] = {"number": entry["number"], **expressed, **_labelled(entry, item)}
         found.append(item)
-    return _list("phones", "phones", found, said)
+    return _list("phones", "phones", found, shown)
 
 
-def online(card: Object) -> Said:
-    """Say links and accounts: URL lines, IMPP lines for services that Cyrus knows, X-SOCIAL-PROFILE lines for others."""
+def online(card: Object) -> Expressed:
+    """Convert links and accounts: URL lines, IMPP lines for services that Cyrus knows, X-SOCIAL-PROFILE lines for others."""
     found: list[Object] = []
     links: Object = {}
     services: Object = {}
@@ -96,13 +95,13 @@ def online(card: Object) -> Said:
         found.append({"type": "username", "value": entry[attribute], **({"label": service} if isinstance(service, str) else {})})
         services[key] = {attribute: entry[attribute], **({"service": service} if "service" in entry else {})}
         services[key] |= {"vCardName": "impp"} if messaging else {}
-    said = {"links": links, "onlineServices": services}
-    return Said({"online": found}, {name: entries for name, entries in said.items() if entries})
+    shown = {"links": links, "onlineServices": services}
+    return Expressed({"online": found}, {name: entries for name, entries in shown.items() if entries})
 
 
-def addresses(card: Object) -> Said:
-    """Say the postal addresses: the street's parts as one text, PO boxes and apartments on lines before it, as Cyrus reads them."""
-    found, said = [], {}
+def addresses(card: Object) -> Expressed:
+    """Convert the postal addresses: the street is one text, with PO box and apartment on lines before it, as Cyrus parses it."""
+    found, shown = [], {}
     labels = _labels(card)
     listed = card.get("addresses")
     for key, entry in (listed if isinstance(listed, dict) else {}).items():
@@ -115,25 +114,25 @@ def addresses(card: Object) -> Said:
         street = "\n".join(line for line in lines if line) or (text if isinstance(text, str) and not parts else "")
         context, kind = _type(entry, _ADDRESS_TYPES)
         item = {"type": kind, "street": street, **{name: _joined(parts, name) for name in _PARTS}}
-        told: Object = dict(context)
+        expressed: Object = dict(context)
         if all(part.keys() <= {"kind", "value"} for part in parts) and [part.get("kind") for part in parts] == [
             name for name in ("name", *_PARTS) if any(part.get("kind") == name for part in parts)
         ]:
-            told["components"] = parts
+            expressed["components"] = parts
         if isinstance(code := entry.get("countryCode"), str):
             item["countryCode"] = code.lower()
-            told["countryCode"] = code
+            expressed["countryCode"] = code
         if label := labels.get(_group(entry)):
             item["label"] = label
-        said[key] = told
+        shown[key] = expressed
         found.append(item)
-    return _list("addresses", "addresses", found, said)
+    return _list("addresses", "addresses", found, shown)
 
 
-def dates(card: Object) -> Said:
-    """Say the birthday and the wedding day: `YYYY-MM-DD`, with zeros for parts that are not known."""
+def dates(card: Object) -> Expressed:
+    """Convert birthday and wedding day: `YYYY-MM-DD`, with zeros for unknown parts."""
     properties: Object = {"birthday": _NO_DATE, "anniversary": _NO_DATE}
-    said: Object = {}
+    shown: Object = {}
     listed = card.get("anniversaries")
     for key, entry in (listed if isinstance(listed, dict) else {}).items():
         name = {"birth": "birthday", "wedding": "anniversary"}.get(str(entry.get("kind"))) if isinstance(entry, dict) else None
@@ -143,8 +142,8 @@ def dates(card: Object) -> Said:
         parts = [date.get(part, 0) for part in ("year", "month", "day")]
         if all(isinstance(part, int) for part in parts) and any(parts) and not 0 < parts[0] < _FIRST_YEAR:
             properties[name] = f"{parts[0]:04}-{parts[1]:02}-{parts[2]:02}"
-            said[key] = {"kind": entry["kind"], "date": date}
-    return Said(properties, {"anniversaries": said} if said else {})
+            shown[key] = {"kind": entry["kind"], "date": date}
+    return Expressed(properties, {"anniversaries": shown} if shown else {})
 
 
 def _entries_with(card: Object, name: str, attribute: str) -> dict[str, Object]:
@@ -153,12 +152,12 @@ def _entries_with(card: Object, name: str, attribute: str) -> dict[str, Object]:
     return {key: entry for key, entry in entries if isinstance(entry, dict) and isinstance(entry.get(attribute), str)}
 
 
-def _list(name: str, target: str, found: list[Any], said: Object) -> Said:
-    return Said({target: found}, {name: said} if said else {})
+def _list(name: str, target: str, found: list[Any], shown: Object) -> Expressed:
+    return Expressed({target: found}, {name: shown} if shown else {})
 
 
 def _type(entry: Object, types: dict[str, str]) -> tuple[Object, str]:
-    """Return the context that a type says, and the type."""
+    """Return the context that a type expresses, and the type."""
     contexts = entry.get("contexts")
     for context, kind in types.items():
         if isinstance(contexts, dict) and contexts.get(context):
@@ -167,7 +166,7 @@ def _type(entry: Object, types: dict[str, str]) -> tuple[Object, str]:
 
 
 def _labelled(entry: Object, item: Object) -> Object:
-    """Put the label of an entry on its item, and return what that says."""
+    """Set the label of an entry on its item, and return the part of the entry that this expresses."""
     label = entry.get("label")
     if not isinstance(label, str) or not label:
         return {}
@@ -176,12 +175,12 @@ def _labelled(entry: Object, item: Object) -> Object:
 
 
 def _joined(parts: list[Any], field: str) -> str:
-    """Return the texts that belong into a field of ADR, in their order."""
+    """Return the texts of a field of ADR in order."""
     return " ".join(str(part.get("value", "")) for part in parts if ADDRESS.get(str(part.get("kind"))) == field).strip()
 
 
 def _labels(card: Object) -> dict[str, str]:
-    """Return the labels that are lines of their own, as those of addresses are, by the groups of lines that they label."""
+    """Return the labels that are separate lines, as those of addresses are, by the group that they label."""
     lines = card.get("vCardProps")
     return {
         str(line[1].get("group")).lower(): str(line[3])
@@ -204,29 +203,29 @@ _NAMES = {
     "lastName": ("surname", "surname2"),
     "suffix": ("credential", "generation"),
 }
-"""What says each kind of component of a name; Cyrus takes the first word of `firstName` for given, the rest for given2."""
+"""The components of a name in each property; Cyrus takes the first word of `firstName` for given, the rest for given2."""
 _BLOB = "urn:jmapsync:blob:"
 _UNSAID = frozenset({"@type", "version", "uid", "vCardProps"})
-"""What an update leaves as it is, or what a Contact has without saying it."""
+"""Properties that an update does not change, or that every Contact has."""
 
 
 class Contact(NamedTuple):
-    """What is sent for a card."""
+    """The properties to send for a card."""
 
     properties: Object
     """Properties of a Contact or ContactGroup for `/set`, without its id."""
     left_out: list[str]
-    """Paths of the card that say what cannot be sent."""
+    """Paths of the card that cannot be sent."""
 
     @property
-    def told(self) -> list[str]:
-        """Return what cannot be sent, in words."""
+    def unsent(self) -> list[str]:
+        """Return the parts that cannot be sent, in words."""
         return [describe(path) for path in self.left_out]
 
 
 def to_contact(card: Object, blob_ids: Mapping[str, str] | None = None) -> Contact:
-    """Return the Contact to create for a card; `blob_ids` has the ids of photos that were uploaded, by their URI."""
-    properties, said = _contact(card, blob_ids or {})
+    """Return the Contact to create for a card; `blob_ids` has the ids of uploaded photos by URI."""
+    properties, shown = _contact(card, blob_ids or {})
     empty = {"0000-00-00", "", None}
     kept = {
         name: value for name, value in properties.items() if value != [] and not (isinstance(value, str | None) and value in empty)
@@ -234,16 +233,16 @@ def to_contact(card: Object, blob_ids: Mapping[str, str] | None = None) -> Conta
     if isinstance(uid := card.get("uid"), str):
         kept["uid"] = uid
     whole = canonical(card)
-    lost = missing({name: whole[name] for name in whole.keys() - (_UNSAID - {"vCardProps"})}, said)
+    lost = missing({name: whole[name] for name in whole.keys() - (_UNSAID - {"vCardProps"})}, shown)
     return Contact(kept, sorted(lost))
 
 
 def contact_changes(before: Object, after: Object, blob_ids: Mapping[str, str] | None = None) -> Contact:
-    """Return what to send in an update for an edited card: only the properties that changed."""
+    """Return the update for an edited card: only the properties that changed."""
     old, _ = _contact(before, blob_ids or {})
-    new, said = _contact(after, blob_ids or {})
+    new, shown = _contact(after, blob_ids or {})
     patch = changes(before, after)
-    return Contact({name: value for name, value in new.items() if old[name] != value}, sorted(missing(patch, said)))
+    return Contact({name: value for name, value in new.items() if old[name] != value}, sorted(missing(patch, shown)))
 
 
 def to_group(card: Object, ids: Mapping[str, str]) -> Contact:
@@ -256,36 +255,36 @@ def to_group(card: Object, ids: Mapping[str, str]) -> Contact:
     properties: Object = {"name": full if isinstance(full, str) else "", "contactIds": list(known.values())}
     if isinstance(uid := card.get("uid"), str):
         properties["uid"] = uid
-    said = {"kind": "group", "name": {"full": properties["name"]}, "members": dict.fromkeys(known, True)}
+    shown = {"kind": "group", "name": {"full": properties["name"]}, "members": dict.fromkeys(known, True)}
     whole = canonical(card)
-    return Contact(properties, sorted(missing({each: whole[each] for each in whole.keys() - _UNSAID}, said)))
+    return Contact(properties, sorted(missing({each: whole[each] for each in whole.keys() - _UNSAID}, shown)))
 
 
 def group_changes(before: Object, after: Object, ids: Mapping[str, str]) -> Contact:
-    """Return what to send in an update for an edited group: only the properties that changed."""
+    """Return the update for an edited group: only the properties that changed."""
     old, new = to_group(before, ids), to_group(after, ids)
     changed = {name: value for name, value in new.properties.items() if old.properties.get(name) != value}
     return Contact(changed, [path for path in new.left_out if path not in old.left_out])
 
 
 def _contact(card: Object, blob_ids: Mapping[str, str]) -> tuple[Object, Object]:
-    """Return all properties of a Contact, and the part of the card that they say."""
+    """Return all properties of a Contact, and the part of the card that they express."""
     properties: Object = {}
-    said: Object = {}
+    shown: Object = {}
     for part in (
         _name(card),
         _texts(card),
         dates(card),
         _photo(card, blob_ids),
-        *(tell(card) for tell in (emails, phones, online, addresses)),
+        *(convert(card) for convert in (emails, phones, online, addresses)),
     ):
         properties |= part.properties
         for name, value in part.card.items():
-            said[name] = {**said.get(name, {}), **value}
-    return properties, said
+            shown[name] = {**shown.get(name, {}), **value}
+    return properties, shown
 
 
-def _name(card: Object) -> Said:
+def _name(card: Object) -> Expressed:
     name = card.get("name")
     name = name if isinstance(name, dict) else {}
     listed = name.get("components")
@@ -297,55 +296,55 @@ def _name(card: Object) -> Said:
     full = name.get("full")
     if not any(found.values()) and isinstance(full, str):
         found["lastName"] = full  # FN is made of these alone
-    said: Object = {"components": listed} if parts and _is_plain(parts) else {}
+    shown: Object = {"components": listed} if parts and _is_plain(parts) else {}
     if made := " ".join(found[each] for each in _NAMES if found[each]):
-        said["full"] = made
-    return Said(found, {"name": said} if said else {})
+        shown["full"] = made
+    return Expressed(found, {"name": shown} if shown else {})
 
 
 def _is_plain(parts: list[Any]) -> bool:
-    """Tell whether N says the same as the components: one of each kind, the given name a single word."""
+    """Return whether N expresses the components fully: one of each kind, the given name a single word."""
     kinds = [str(part.get("kind")) for part in parts]
     given = next((str(part.get("value")) for part in parts if part.get("kind") == "given"), "")
     plain = len(set(kinds)) == len(kinds) and {"title", "given", "given2", "surname", "credential"}.issuperset(kinds)
     return plain and " " not in given and all(part.keys() <= {"kind", "value", "@type"} for part in parts)
 
 
-def _texts(card: Object) -> Said:
-    """Return the nickname, the organization, the title and the note: several of a kind but organizations become one text."""
+def _texts(card: Object) -> Expressed:
+    """Convert nickname, organization, title and note; several nicknames or notes become one text."""
     properties: Object = {}
-    said: Object = {}
+    shown: Object = {}
     for name, attribute, target, between in (("nicknames", "name", "nickname", ", "), ("notes", "note", "notes", "\n\n")):
         texts = _texts_of(card, name, attribute)
         properties[target] = between.join(texts.values())
-        said[name] = {key: {attribute: text} for key, text in texts.items()} if len(texts) == 1 else {}
+        shown[name] = {key: {attribute: text} for key, text in texts.items()} if len(texts) == 1 else {}
     organizations = card.get("organizations")
     key, first = next(iter(organizations.items() if isinstance(organizations, dict) else ()), ("", {}))
     company = _text_of(first, "name")
     units = first.get("units") if isinstance(first, dict) else None
     department = _text_of(units[0], "name") if isinstance(units, list) and units else ""
     properties |= {"company": company, "department": department}
-    told = {"name": company, **({"units": [{"name": department}]} if department else {})}
-    said["organizations"] = {key: told} if key else {}
+    organization = {"name": company, **({"units": [{"name": department}]} if department else {})}
+    shown["organizations"] = {key: organization} if key else {}
     titles = {key: title for key, title in _entries(card, "titles").items() if title.get("kind", "title") == "title"}
     key, title = next(iter(titles.items()), ("", {}))
     properties["jobTitle"] = _text_of(title, "name")
-    said["titles"] = {key: {"name": properties["jobTitle"]}} if key else {}
-    return Said(properties, {name: value for name, value in said.items() if value})
+    shown["titles"] = {key: {"name": properties["jobTitle"]}} if key else {}
+    return Expressed(properties, {name: value for name, value in shown.items() if value})
 
 
-def _photo(card: Object, blob_ids: Mapping[str, str]) -> Said:
+def _photo(card: Object, blob_ids: Mapping[str, str]) -> Expressed:
     for key, entry in _entries(card, "media").items():
         uri = entry.get("uri")
         if entry.get("kind") != "photo" or not isinstance(uri, str):
             continue
         blob_id = uri.removeprefix(_BLOB) if uri.startswith(_BLOB) else blob_ids.get(uri)
         if blob_id is not None:
-            told = {name: entry[name] for name in ("kind", "uri", "mediaType") if name in entry}
+            photo = {name: entry[name] for name in ("kind", "uri", "mediaType") if name in entry}
             media_type = entry.get("mediaType")
             avatar = {"blobId": blob_id, **({"type": media_type} if isinstance(media_type, str) else {})}
-            return Said({"avatar": avatar}, {"media": {key: told}})
-    return Said({"avatar": None}, {})
+            return Expressed({"avatar": avatar}, {"media": {key: photo}})
+    return Expressed({"avatar": None}, {})
 
 
 def _entries(card: Object, name: str) -> Object:

@@ -1,11 +1,11 @@
-"""Read and write the flags of Maildir file names as JMAP keywords.
+"""Convert between the flags of Maildir file names and JMAP keywords (maildir(5); RFC 8621, 4.1.1).
 
-Letters: S $seen, R $answered, F $flagged, D $draft, P $forwarded; T marks a copy to be deleted and is no keyword. Lower-case
-letters stand for other keywords by a folder's table (the `dovecot-keywords` file: lines of `NUMBER KEYWORD`, 0 is a). A keyword
-beyond the table's 26 places has no letter: it lives in the ledger alone, and its absence from a name says nothing (hard case 60).
+Letters: S $seen, R $answered, F $flagged, D $draft, P $forwarded; T marks a copy to be deleted and is not a keyword. Lower-case
+letters stand for other keywords by a table of the folder (file `dovecot-keywords`: lines of `NUMBER KEYWORD`, 0 is a). A keyword
+beyond the 26 places of the table has no letter: it is in the ledger only, and its absence from a name means nothing.
 
-The flags begin with `:2,`. Where a file system takes no colon, other programs write `;2,` (NeoMutt's maildir_field_delimiter,
-mbsync's InfoDelimiter) or `!2,` (offlineimap, mu); some add an extension after the flags (`:2,S,ext`). A name keeps its form.
+Flags begin with `:2,`. On file systems without colons other programs write `;2,` (NeoMutt's maildir_field_delimiter, mbsync's
+InfoDelimiter) or `!2,` (offlineimap, mu); some add an extension after the flags (`:2,S,ext`). A name keeps its form.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LETTER_OF = {keyword: letter for letter, keyword in STANDARD.items()}
 TRASHED = "T"
 PLACES = 26
 SEPARATOR = ":"
-"""What stands between the unique part of a name and its info (maildir(5)) unless the file system takes no colon."""
+"""The separator of unique name and info (maildir(5)), unless the file system does not allow colons."""
 _INFO = re.compile(r"(?P<name>.*?)(?P<info>:2[A-Za-z]*|:2,[^,:]*(?:,[^:]*)?|[!;]2,[A-Za-z]*(?:,[^:!;]*)?)\Z", re.DOTALL)
 """An exclamation mark or a semicolon may be part of a unique name too: only letters after it are flags."""
 _PARTS = re.compile(r"(?P<separator>[:!;])2,?(?P<letters>[^,]*)(?P<extension>,.*)?\Z", re.DOTALL)
@@ -35,7 +35,7 @@ class FileName(NamedTuple):
     name: str
     """The unique part."""
     info: str
-    """The flags with their separator and extension (`:2,FS`), or nothing. Odd infos (`:2`) are kept as they are (hard case 5)."""
+    """The flags with separator and extension (`:2,FS`), or empty. Incomplete ones (`:2`) are kept."""
 
 
 def parse_name(text: str) -> FileName:
@@ -51,7 +51,7 @@ def letters(info: str) -> str:
 
 
 def with_letters(info: str, shown: Iterable[str], separator: str = SEPARATOR) -> str:
-    """Return an info in its own form with these letters; a new one gets `separator`."""
+    """Return an info of the same form with these letters; a new one gets `separator`."""
     wanted = "".join(sorted(set(shown)))
     if info and letters(info) == wanted:
         return info
@@ -61,20 +61,20 @@ def with_letters(info: str, shown: Iterable[str], separator: str = SEPARATOR) ->
 
 
 def valid_keyword(text: str) -> bool:
-    """Tell whether a text may be a JMAP keyword (RFC 8621, 4.1.1)."""
+    """Return whether a string is a valid JMAP keyword (RFC 8621, 4.1.1)."""
     return _KEYWORD.match(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class KeywordTable:
-    """The keywords that stand behind the lower-case letters of one folder."""
+    """The keywords of the lower-case letters of one folder."""
 
     keywords: tuple[str, ...] = ()
-    """By place; an empty string is a gap."""
+    """By position; an empty string is a gap."""
 
     @classmethod
     def parse(cls, text: str) -> KeywordTable:
-        """Read a `dovecot-keywords` file; lines that make no sense are passed over."""
+        """Parse a `dovecot-keywords` file; invalid lines are ignored."""
         found: dict[int, str] = {}
         for line in text.splitlines():
             number, _, keyword = line.partition(" ")
@@ -87,9 +87,9 @@ class KeywordTable:
         return "".join(f"{place} {keyword}\n" for place, keyword in enumerate(self.keywords) if keyword)
 
     def added_to(self, text: str) -> str:
-        """Return a `dovecot-keywords` file with the places it lacks added, its own lines kept as they are (hard case 60).
+        """Return the content of a `dovecot-keywords` file with missing places added and its own lines unchanged.
 
-        A file that names no keyword is spoilt, one that names a place otherwise contradicts this table: both are written anew.
+        A file without any keyword, or with another keyword at a place of this table, is rewritten.
         """
         there = dict(enumerate(KeywordTable.parse(text).keywords))
         mine = dict(enumerate(self.keywords))
@@ -99,7 +99,7 @@ class KeywordTable:
         return text + ("\n" if text and not text.endswith("\n") else "") + added
 
     def extended(self, tags: frozenset[str]) -> KeywordTable:
-        """Return the table with room made for keywords that have no letter yet, as far as the 26 places go."""
+        """Return the table with the keywords that have no letter yet added, up to 26."""
         missing = sorted(tags - set(self.keywords) - set(_LETTER_OF))
         if not missing or len(self.keywords) >= PLACES:
             return self
@@ -107,7 +107,7 @@ class KeywordTable:
 
     @property
     def shown(self) -> frozenset[str]:
-        """Return the keywords that a file name of the folder can show."""
+        """Return the keywords that file names of the folder can show."""
         return frozenset(keyword for keyword in self.keywords if keyword) | _LETTER_OF.keys()
 
     def read(self, info: str) -> frozenset[str]:
@@ -122,9 +122,9 @@ class KeywordTable:
         return frozenset(tags)
 
     def write(self, tags: frozenset[str], info: str, separator: str = SEPARATOR) -> str:
-        """Return the info that shows the keywords, nothing for none in a name that had no info.
+        """Return the info for keywords; empty if there are none and the name had no info.
 
-        Letters nobody here knows are kept from the old info, and so is its form; a new one gets `separator`.
+        Unknown letters and the form of the old info are kept; a new one gets `separator`.
         """
         known = set()
         for tag in tags:

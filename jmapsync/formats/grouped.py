@@ -1,6 +1,6 @@
-"""Hold the lines of a card that share a group with an entry inside that entry: a group's name means nothing, and servers change it.
+"""Move the grouped lines of a card into the entries of their group, and back: servers rename groups.
 
-Cyrus writes `item2.ADR` and its `item2.X-ABLABEL` as `adr0.ADR` and `adr0.X-ABLABEL`. As part of the entry a line stays with it.
+Cyrus writes `item2.ADR` and its `item2.X-ABLABEL` as `adr0.ADR` and `adr0.X-ABLABEL`. As part of the entry, a line stays with it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from jmapsync.formats.objects import Object
 
 LINES = "jmapsync:lines"
-"""The property of an entry that holds the jCard properties of its group."""
+"""The property of an entry for the jCard properties of its group."""
 _GROUP = "jmapsync:group"
-"""The name of a jCard property that stands for all lines of a group that no entry is in."""
+"""The name of a jCard property that contains all lines of a group without an entry."""
 
 
 def fold(card: Object) -> Object:
-    """Return a card whose grouped lines are part of the entries in their groups; those of other groups are one line each group."""
+    """Return a card whose grouped lines are part of the entries of their groups; the lines of any other group become one line."""
     lines = card.get("vCardProps")
     grouped = [line for line in lines if _group_of(line)] if isinstance(lines, list) else []
     if not grouped or not isinstance(lines, list):
@@ -43,9 +43,9 @@ def fold(card: Object) -> Object:
 
 
 def unfold(card: Object, *named: Object) -> Object:
-    """Return a card whose grouped lines are lines of their own again.
+    """Return a card whose grouped lines are separate lines again.
 
-    Groups keep the names that they have in the first of the other cards that has them, as long as nothing else uses the name.
+    Groups get the names that they have in the first of the other cards that has them, if nothing else uses the name.
     """
     names = {_text(found): group for other in reversed(named) for group, found in _groups(other).items()}
     result = dict(card)
@@ -75,14 +75,14 @@ def unfold(card: Object, *named: Object) -> Object:
 
 
 def _new_group(used: set[str]) -> str:
-    """Return the name of a group that nothing uses, which is then in use."""
+    """Return an unused group name, and mark it as used."""
     group = next(name for number in count(1) if (name := f"item{number}") not in used)
     used.add(group)
     return group
 
 
 def _entries(card: Object, *, every: bool = False) -> Iterator[tuple[str, str, str]]:
-    """Yield the property, the key and the group, in lower case, of the entries that are in one; with `every`, of all."""
+    """Yield property, key and group, in lower case, of the entries that have a group; of all entries with `every`."""
     for name, entries in card.items():
         for key, entry in entries.items() if isinstance(entries, dict) else ():
             if isinstance(entry, dict):
@@ -93,7 +93,7 @@ def _entries(card: Object, *, every: bool = False) -> Iterator[tuple[str, str, s
 
 
 def _groups(card: Object) -> dict[str, list[Any]]:
-    """Return the lines of the groups of a card, without the groups' names, by these."""
+    """Return the groups of a card by their lines."""
     found: dict[str, list[Any]] = {}
     for line in _list(card.get("vCardProps")):
         if group := _group_of(line):
@@ -106,7 +106,7 @@ def _is_group(line: Any) -> bool:  # noqa: ANN401 # any JSON value
 
 
 def _group_of(line: Any) -> str:  # noqa: ANN401 # any JSON value
-    """Return the group of a jCard property (RFC 7095, 3.3.1.1), in lower case; nothing where it has none."""
+    """Return the group of a jCard property (RFC 7095, 3.3.1.1) in lower case; empty if it has none."""
     params = line[1] if isinstance(line, list) and len(line) > 1 else None
     group = params.get("group") if isinstance(params, dict) else None
     return group.lower() if isinstance(group, str) else ""

@@ -1,8 +1,8 @@
-"""Renew what a server keeps beside converted properties when an edit changes them (jscalendar-icalendar, `convertedProperties`).
+"""Update `convertedProperties` of events and cards when an edit changes the converted values (jscalendar-icalendar).
 
-Beside `start` a server may keep that it came from `DTSTART;VALUE=DATE`, and Stalwart 0.16 writes it so whatever the value is by
-then: an all-day event that gets a time becomes `DTSTART;VALUE=DATE;TZID=Europe/Vienna`. So a patch that changes a property takes
-from the hint beside it what tells the form of the old value. What else a hint says (a language, a vendor's parameter) stays.
+Beside `start` a server may record that it came from `DTSTART;VALUE=DATE`. Stalwart 0.16 writes that parameter whatever the present
+value is: an all-day event that gets a time becomes `DTSTART;VALUE=DATE;TZID=Europe/Vienna`. So a patch that changes a property also
+removes the parameters of its old form. Other parameters (a language, a vendor's) are kept.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from jmapsync.formats.objects import Object, Patch
 
 HOLDERS: Final = ("iCalendar", "vCard")
-"""The properties that hold hints, of JSCalendar, and of Stalwart's cards."""
+"""Properties that hold `convertedProperties`: of JSCalendar, and of Stalwart's cards."""
 ENTRIES: Final = ("participants", "locations", "virtualLocations", "links", "alerts")
-"""The maps whose entries may have hints of their own."""
+"""Maps whose entries may have `convertedProperties`."""
 _CONVERTED: Final = "convertedProperties"
 _FORM: Final = frozenset({"value", "tzid", "encoding", "charset", "jscomps"})
-"""Parameters that tell the form of a value, and not what it means."""
+"""Parameters that describe the form of a value, not its meaning."""
 _TIMES: Final = frozenset({"start", "due", "duration", "estimatedDuration", "recurrenceId", "recurrenceOverrides"})
 _BESIDE_TIMES: Final = ("timeZone", "endTimeZone", "showWithoutTime")
 
 
 def is_whole_day(item: Mapping[str, Any], series: Mapping[str, Any] | None = None) -> bool:
-    """Tell whether an object has dates without times; an override says what differs from its series (jscalendarbis, 3.2)."""
+    """Return whether an object has dates without times; an override is combined with its series (jscalendarbis, 3.2)."""
     whole: Object = {**(series or {}), **item}
     moments = [whole[name] for name in ("start", "due") if isinstance(whole.get(name), str)]
     lengths = [whole[name] for name in ("duration", "estimatedDuration") if isinstance(whole.get(name), str)]
@@ -43,7 +43,7 @@ def is_whole_day(item: Mapping[str, Any], series: Mapping[str, Any] | None = Non
 
 
 def renewing(given: Object, patch: Patch) -> Patch:
-    """Return a patch of an object that also renews the hints beside what it changes."""
+    """Return a patch of an object that also updates the hints of what it changes."""
     if not _has_hints(given):
         return patch
     after = apply(given, patch)
@@ -52,7 +52,7 @@ def renewing(given: Object, patch: Patch) -> Patch:
 
 
 def renewed(before: Object, after: Object) -> Object:
-    """Return an object with its hints as they may be beside its values, `before` being the object before an edit."""
+    """Return an object with hints that fit its values; `before` is the object before the edit."""
     result: Object = _renewed(before, after, after)
     for name in ENTRIES:
         if isinstance(entries := result.get(name), dict):
@@ -83,7 +83,7 @@ def _renewed(before: Object, after: Any, series: Object) -> Any:  # noqa: ANN401
 
 
 def _renewed_override(before: Object, patch: Any, series_before: Object, series: Object) -> Any:  # noqa: ANN401 # any JSON value
-    """Return an override with renewed hints: whole ones, or those that it patches into the hints of its series."""
+    """Return an override with updated hints: complete ones, or those that it patches into the hints of its series."""
     if not isinstance(patch, dict) or not any(path.partition("/")[0] in HOLDERS for path in patch):
         return patch
     beside = dict.fromkeys(_BESIDE_TIMES)
@@ -102,7 +102,7 @@ def _renewed_override(before: Object, patch: Any, series_before: Object, series:
 
 
 def _left(hints: Object, old: Object, before: Object, after: Object, series: Object) -> Iterator[tuple[str, Any]]:
-    """Yield the hints that are left, by path."""
+    """Yield the remaining hints by path."""
     whole = is_whole_day(after, series)
     for path, hint in hints.items():
         steps = split(path)
@@ -122,12 +122,12 @@ def _left(hints: Object, old: Object, before: Object, after: Object, series: Obj
 
 
 def _says_date(hint: Object) -> bool:
-    told = (_object(hint.get("parameters")).get("value"), hint.get("valueType"))
-    return any(isinstance(kind, str) and kind.lower() == "date" for kind in told)
+    kinds = (_object(hint.get("parameters")).get("value"), hint.get("valueType"))
+    return any(isinstance(kind, str) and kind.lower() == "date" for kind in kinds)
 
 
 def _without_form(hint: Object, form: frozenset[str]) -> Object | None:
-    """Return a hint without what tells the form of a value; None where that is all that it says."""
+    """Return a hint without the parameters of form; None if nothing else remains."""
     params = {name: value for name, value in _object(hint.get("parameters")).items() if name.lower() not in form}
     rest = {name: value for name, value in hint.items() if name not in {"parameters", "valueType"}}
     plain = {**rest, "parameters": params} if params else rest
@@ -135,7 +135,7 @@ def _without_form(hint: Object, form: frozenset[str]) -> Object | None:
 
 
 def _has_hints(item: Object) -> bool:
-    """Tell whether an object, an entry of it or an override has hints."""
+    """Return whether an object, one of its entries or an override has hints."""
     if any(holder in item for holder in HOLDERS):
         return True
     parts = [part for name in (*ENTRIES, "recurrenceOverrides") for part in _object(item.get(name)).values()]
@@ -143,7 +143,7 @@ def _has_hints(item: Object) -> bool:
 
 
 def _composed(patch: Patch, more: Patch) -> Patch:
-    """Return one patch that does what two do one after the other; no path of it leads to another (RFC 8620, 5.3)."""
+    """Return the composition of two patches; none of its paths is the start of another (RFC 8620, 5.3)."""
     result = dict(patch)
     for path, value in more.items():
         above = next((each for each in result if path == each or path.startswith(f"{each}/")), None)

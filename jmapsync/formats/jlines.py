@@ -1,7 +1,7 @@
-"""Say what a jCal or jCard line means, in whichever of its forms a server or a file has it (RFC 7265, RFC 7095).
+"""Reduce jCal and jCard lines to a canonical form (RFC 7265, RFC 7095).
 
-A server may give a known property the type "unknown" (Stalwart gives it to every property of the default type), dates in the basic
-form of iCalendar, and several values as one array. Two lines of one meaning have one form here, which is never sent or written.
+A server may give a known property the type "unknown" (Stalwart does for every property of the default type), dates in the basic
+form of iCalendar, and several values as one array. The canonical form is only compared, never sent or written.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _BY_TYPE: Final = {
     "utc-offset": "TZOFFSETFROM TZOFFSETTO",
 }
 DEFAULT_TYPES: Final = {name: kind for kind, names in _BY_TYPE.items() for name in names.split()}
-"""The value type of an iCalendar property that has no VALUE parameter; any other has the type "unknown"."""
+"""The value type of an iCalendar property without VALUE; for any other property it is "unknown"."""
 LISTS: Final = frozenset({"CATEGORIES", "EXDATE", "FREEBUSY", "LOCATION-TYPE", "RDATE", "RESOURCES"})
-"""The iCalendar properties with several values, which commas part."""
+"""iCalendar properties with several values, separated by commas."""
 _STRUCTURED: Final = frozenset({"GEO", "REQUEST-STATUS"})
-"""The iCalendar properties whose one value has components, which semicolons part."""
+"""iCalendar properties with one value of several components, separated by semicolons."""
 TIMES: Final = frozenset({"date", "date-time", "time", "timestamp", "date-and-or-time", "period", "utc-offset"})
-"""The types that have a basic form and one with separators (ISO 8601)."""
+"""Types with a basic and an extended form (ISO 8601)."""
 _EXTENDED: Final = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)?(?P<time>T?\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(?P<zone>Z|[+-]\d\d(?::\d\d){0,2})?", re.ASCII
 )
@@ -42,9 +42,9 @@ _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
 def basic(text: str) -> str:
-    """Return a date, a time, a period or an offset in the basic form of ISO 8601, which iCalendar and vCard 4.0 have.
+    """Return a date, a time, a period or an offset in the basic form of ISO 8601.
 
-    What is not whole, such as the `1990-04` of a vCard, stays as it is: without its dash it would be another date.
+    Incomplete values, such as `1990-04` of a vCard, are unchanged: without the dash it would be another date.
     """
     return "/".join([_basic(part) for part in text.split("/")])
 
@@ -55,7 +55,7 @@ def _basic(text: str) -> str:
 
 
 def meaning(line: list[Any]) -> list[Any]:
-    """Return a line, which has a name, parameters, a type and values, in the one form of all lines that mean the same."""
+    """Return the canonical form of a line: name, parameters, type, values."""
     name, params, kind, *values = line
     upper, plain_kind = str(name).upper(), str(kind).lower()
     default = DEFAULT_TYPES.get(upper, "unknown")
@@ -73,7 +73,7 @@ def meaning(line: list[Any]) -> list[Any]:
 
 
 def _texts(value: Any) -> list[str]:  # noqa: ANN401 # any JSON value
-    """Return the values inside a value as texts."""
+    """Return the values within a value as strings."""
     if isinstance(value, list):
         return [text for part in value for text in _texts(part)]
     if isinstance(value, dict):
@@ -84,11 +84,11 @@ def _texts(value: Any) -> list[str]:  # noqa: ANN401 # any JSON value
 
 
 def _parted(name: str, text: str, *, alone: bool) -> list[str]:
-    """Return the values that stand in one text as in a file: those of a list, or the components of a structured value."""
+    """Return the values of one string of a file: the elements of a list, or the components of a structured value."""
     separator = "," if name in LISTS else ";" if name in _STRUCTURED else ""
     return split(text, separator) if separator and alone else [text]
 
 
 def _unescaped(text: str) -> str:
-    """Return a text without escapes: of the type "unknown", a value stands as in the file, and Stalwart unescapes it."""
+    """Return a text without escapes: a value of type "unknown" is as in the file, and Stalwart unescapes it."""
     return _ESCAPED.sub(lambda match: "\n" if match[1] in "nN" else match[1], text)

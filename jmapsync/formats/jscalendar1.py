@@ -1,12 +1,9 @@
-"""Translate a recurrence rule between JSCalendar (RFC 8984, 4.3.3) and jCal (RFC 7265, 3.6.10).
+"""Convert between JSCalendar 1.0 (RFC 8984), which Cyrus 3.8 to 3.12 implements, and JSCalendar 2.0.
 
-JSCalendar 2.0 has one rule; further ones and EXRULEs live on as the jCal lines `rrule` and `exrule` of the `iCalendar` property.
-
-Translate between JSCalendar 1.0 (RFC 8984), which Cyrus 3.8 to 3.12 speaks, and JSCalendar 2.0, which the rest of jmapsync does.
-
-What 2.0 has no property for (a location's description, a participant's language, localizations) stays where it is and goes back
-as it came. Cyrus sends null for what an event lacks, and `cyrusimap.org:iCalProps` for lines it cannot convert; from a client it
-refuses those lines and empty maps (imap/jmap_calendar.c of 3.12), so neither is ever sent.
+Properties that 2.0 lacks (a location's description, a participant's language, localizations) are kept and sent back unchanged. 2.0
+has one recurrence rule; further ones and EXRULEs become jCal lines `rrule` and `exrule` of the `iCalendar` property. Cyrus sends
+null for missing properties, and `cyrusimap.org:iCalProps` for lines it cannot convert; from a client it refuses those lines and
+empty maps (imap/jmap_calendar.c of 3.12), so neither is ever sent.
 """
 
 from __future__ import annotations
@@ -36,11 +33,11 @@ _LISTS = {
 _NAMES = {jcal: name for names in (_WORDS, _PLAIN, _LISTS) for name, jcal in names.items()}
 _NUMBER = re.compile(r"[+-]?\d{1,9}", re.ASCII)
 _DAY = 2
-"""Letters of a weekday."""
+"""Letters of an abbreviated weekday."""
 
 
 def to_jcal(rule: Object) -> Object:
-    """Return the jCal `recur` value of a rule. `until` stays in the time zone of the rule's event, as JSCalendar has it."""
+    """Return the jCal `recur` value of a rule (RFC 7265, 3.6.10). `until` stays in the time zone of the event."""
     result: Object = {jcal: str(rule[name]).upper() for name, jcal in _WORDS.items() if name in rule}
     result |= {jcal: rule[name] for name, jcal in _PLAIN.items() if name in rule}
     for name, jcal in _LISTS.items():
@@ -52,7 +49,7 @@ def to_jcal(rule: Object) -> Object:
 
 
 def from_jcal(recur: Object) -> Object:
-    """Return the rule of a jCal `recur` value; parts nobody knows are left out."""
+    """Return the rule of a jCal `recur` value without unknown parts."""
     rule: Object = {"@type": "RecurrenceRule"}
     for part, value in recur.items():
         name = _NAMES.get(part.lower())
@@ -74,7 +71,7 @@ def _day(text: str) -> dict[str, Any]:
 Convert = Callable[[str, Object], Object]
 """Converts an object of a type, or some of its properties."""
 _ONE_ADDRESS = {"replyTo": "organizerCalendarAddress", "sendTo": "calendarAddress"}
-"""Maps of addresses by method (RFC 8984, 4.4.4 and 4.4.6), and the one address that 2.0 has instead."""
+"""Maps of addresses by method (RFC 8984, 4.4.4 and 4.4.6), and the single address of 2.0."""
 _METHODS = {new: old for old, new in _ONE_ADDRESS.items()}
 _PEOPLE = ("delegatedTo", "delegatedFrom", "memberOf")
 """Sets of participants: by key in 1.0, by calendar address in 2.0."""
@@ -86,11 +83,11 @@ _COMPONENTS = {"Event": "vevent", "Task": "vtodo", "Group": "vcalendar", "Alert"
 _UNKNOWN = frozenset({"mainLocationId", "iCalendar", *_LINES})
 _MAPS = {name for parts in PARTS.values() for name in parts} | set(_ONE_ADDRESS)
 _END = "end"
-"""The key of a location that is made to tell the time zone of the end."""
+"""The key of the location that is added for the time zone of the end."""
 
 
 def from_v1(item: Object) -> Object:
-    """Return the JSCalendar 2.0 object of a 1.0 Event, Task or Group. Nothing of it is lost but nulls and the form."""
+    """Return the JSCalendar 2.0 object of a 1.0 Event, Task or Group. Only nulls are lost."""
     people = _people(item, lambda entry: _address(entry.get("sendTo"))[0])
 
     def up(owner: str, value: Object) -> Object:
@@ -116,8 +113,8 @@ def from_v1(item: Object) -> Object:
 def to_v1(item: Object, held: Object | None = None) -> Object:
     """Return the JSCalendar 1.0 object to send for a 2.0 Event, Task or Group.
 
-    `held` is the server's 1.0 object of it, if there is one: the key of the location that tells the end's time zone, which is no
-    location in 2.0, is taken from there. `iCalendar` and `mainLocationId` have no place and are left out, but for further rules.
+    `held` is the server's 1.0 object, if there is one: it has the key of the location with the time zone of the end, which 2.0
+    lacks. `iCalendar`, except further rules, and `mainLocationId` have no counterpart and are left out.
     """
     people = {address: key for key, address in _people(item, lambda entry: entry.get("calendarAddress")).items()}
 
@@ -146,16 +143,16 @@ def _object(value: Any) -> Object:  # noqa: ANN401 # any JSON value
 
 
 def _without_lines(patch: Any) -> Any:  # noqa: ANN401 # any JSON value
-    """Return an override without what it says of lines that no property stands for: 1.0 has no place for them either."""
+    """Return an override without changes of kept lines, which have no counterpart in 1.0."""
     if not isinstance(patch, dict):
         return patch
     return {path: value for path, value in patch.items() if path.partition("/")[0] != "iCalendar"}
 
 
 def patch_to_v1(patch: Patch, held: Object, held_v1: Object | None = None) -> Patch:
-    """Return the patch of a 1.0 object for the patch of the 2.0 object that stands for it.
+    """Return the patch of the 1.0 object for a patch of the 2.0 object.
 
-    `held` is what the server holds, in 2.0; `held_v1` the same as it came, if known: then paths fit it. Raises UnfitPatchError.
+    `held` is the server's object in 2.0, `held_v1` as received, if known: the paths fit it. Raise UnfitPatchError.
     """
     before, after = to_v1(held, held_v1), to_v1(apply(held, patch), held_v1)
     return diff(before, after) if held_v1 is None else merge(before, after, held_v1, held_v1).patch
@@ -167,7 +164,7 @@ def _owner(item: Object) -> str:
 
 
 def _people(item: Object, address: Callable[[Object], Any]) -> dict[str, str]:
-    """Return the calendar addresses of an item's participants by their keys."""
+    """Return the calendar addresses of participants by key."""
     participants = item.get("participants")
     if not isinstance(participants, dict):
         return {}
@@ -176,7 +173,7 @@ def _people(item: Object, address: Callable[[Object], Any]) -> dict[str, str]:
 
 
 def _up(owner: str, value: Object, people: dict[str, str], up: Convert) -> Object:
-    """Return an object, or some of its properties, in 2.0; `up` does the same with what lies inside."""
+    """Return an object, or some of its properties, in 2.0; `up` converts contained objects."""
     result = _up_lines(owner, value, up)
     for name, inner in value.items():
         if name in _ONE_ADDRESS:
@@ -195,7 +192,7 @@ def _up(owner: str, value: Object, people: dict[str, str], up: Convert) -> Objec
 
 
 def _up_lines(owner: str, value: Object, up: Convert) -> Object:
-    """Return the one rule that 2.0 has, and what it keeps as lines of iCalendar."""
+    """Return the rule of 2.0, and the lines of iCalendar for the others."""
     result: Object = {}
     lines: list[Any] = []
     for name, line in _RULES.items():
@@ -217,7 +214,7 @@ def _up_lines(owner: str, value: Object, up: Convert) -> Object:
 
 
 def _down(owner: str, value: Object, people: dict[str, str], entry: Convert) -> Object:
-    """Return an object, or some of its properties, in 1.0; `entry` converts what lies inside."""
+    """Return an object, or some of its properties, in 1.0; `entry` converts contained objects."""
     result: Object = {}
     rules: dict[str, list[Any]] = {name: [] for name in _RULES}
     for name, inner in value.items():
@@ -265,7 +262,7 @@ def _patch(item: Object, patch: Any, convert: Convert, entry: Convert) -> Any:  
             continue
         name, *below = rest
         for step in reversed(below):
-            value = {step: value}  # noqa: PLW2901 # what the path tells of the property
+            value = {step: value}  # noqa: PLW2901 # nested as the path is
         for new, inner in convert(owner, {name: value}).items():
             if new == name and below:
                 result[path] = patch[path]
@@ -275,7 +272,7 @@ def _patch(item: Object, patch: Any, convert: Convert, entry: Convert) -> Any:  
 
 
 def _locate(item: Object, names: list[str]) -> tuple[list[str], str, list[str]]:
-    """Return the place and the type of the innermost known object on a path, and the rest of the path from there."""
+    """Return path and type of the innermost known object on a path, and the rest of the path."""
     owner, at = _owner(item), 0
     while at < len(names):
         part = PARTS.get(owner, {}).get(names[at])
@@ -287,7 +284,7 @@ def _locate(item: Object, names: list[str]) -> tuple[list[str], str, list[str]]:
 
 
 def _address(methods: Any) -> tuple[str | None, Any]:  # noqa: ANN401 # any JSON value
-    """Return the address that 2.0 has, and the methods that stay beside it."""
+    """Return the address of 2.0, and the remaining methods."""
     for method in ("imip", "other"):
         address = methods.get(method) if isinstance(methods, dict) else None
         if isinstance(address, str) and method == _scheme(address):
@@ -296,7 +293,7 @@ def _address(methods: Any) -> tuple[str | None, Any]:  # noqa: ANN401 # any JSON
 
 
 def _scheme(address: str) -> str:
-    """Return the method under which Cyrus has an address (imap/jmap_ical.c of 3.12)."""
+    """Return the method under which Cyrus lists an address (imap/jmap_ical.c of 3.12)."""
     return "imip" if address[:7].lower() == "mailto:" else "other"
 
 
@@ -314,21 +311,21 @@ def _recur_lines(component: Any) -> list[Any]:  # noqa: ANN401 # any JSON value
 
 
 def _ends(item: Object) -> dict[str, Any]:
-    """Return the locations where an item ends (RFC 8984, 4.2.5), with their time zones."""
+    """Return the locations of the end (RFC 8984, 4.2.5) with their time zones."""
     locations = item.get("locations")
     entries = locations.items() if isinstance(locations, dict) else ()
     return {key: entry.get("timeZone") for key, entry in entries if isinstance(entry, dict) and entry.get("relativeTo") == "end"}
 
 
 def _ended(patch: Any, end: str | None) -> Any:  # noqa: ANN401 # any JSON value
-    """Return an override in 2.0 with the time zone of its end in its own property."""
+    """Return an override in 2.0, with `endTimeZone`."""
     if not isinstance(patch, dict) or end is None:
         return patch
     return {"endTimeZone" if path == f"locations/{escape(end)}/timeZone" else path: value for path, value in patch.items()}
 
 
 def _located(patch: Any, end: str) -> Any:  # noqa: ANN401 # any JSON value
-    """Return an override in 1.0 with the time zone of its end in the location that tells it."""
+    """Return an override in 1.0, with the time zone of the end in its location."""
     if not isinstance(patch, dict):
         return patch
     return {f"locations/{escape(end)}/timeZone" if path == "endTimeZone" else path: value for path, value in patch.items()}
@@ -347,7 +344,7 @@ def _sendable(entry: Object) -> Object:
 
 
 def _typed(owner: str, entry: Object) -> Object:
-    """Return an object with its type, which 1.0 demands (RFC 8984, 1.4)."""
+    """Return an object with `@type`, which 1.0 requires (RFC 8984, 1.4)."""
     if owner == "OffsetTrigger" and "when" in entry:
         owner = "AbsoluteTrigger"
     return {"@type": owner, **entry}

@@ -1,6 +1,6 @@
-"""Name messages, cards and calendar entries as people know them: by subject and sender, by name, by title and date.
+"""Describe messages, cards and calendar entries for users: by subject and sender, by name, by title and date.
 
-These names are for people to read; they come from others and are escaped where they leave the program (`jmapsync.text`).
+The texts come from others; they are escaped when they are printed (`jmapsync.text`).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 LONGEST = 80
 """Characters of a subject, a sender or a title."""
 HEAD = 1 << 16
-"""Octets of a message in which its subject and sender are looked for."""
+"""Octets of a message that are searched for subject and sender."""
 _LONGEST_READ = 1000
 _FIELD = re.compile(rb"^(subject|from)[ \t]*:[ \t]*((?:[^\r\n]|\r?\n[ \t])*)", re.IGNORECASE | re.MULTILINE)
 _END = re.compile(rb"\r?\n\r?\n")
 
 
 def shown(text: str) -> str:
-    """Return a header's text for people: decoded where that is possible, without control characters, cut."""
+    """Return the decoded text of a header field without control characters, truncated."""
     text = text[:_LONGEST_READ]
     with contextlib.suppress(ValueError, LookupError, email.errors.MessageError):
         text = str(email.header.make_header(email.header.decode_header(text)))
@@ -32,17 +32,17 @@ def shown(text: str) -> str:
 
 
 def cut(text: str) -> str:
-    """Return a text of at most LONGEST characters."""
+    """Return a text truncated to LONGEST characters."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def message_label(subject: str, sender: str) -> str:
-    """Return the name of a message of which subject and sender are known."""
+    """Return the description of a message with this subject and sender."""
     return (f'"{subject}"' if subject else "a message without a subject") + (f" from {sender}" if sender else "")
 
 
 def label_of_head(head: bytes) -> str:
-    """Return the name of a message by its first octets."""
+    """Return the description of a message that begins with these octets."""
     end = _END.search(head)
     fields: dict[bytes, str] = {}
     for match in _FIELD.finditer(head[: end.start() + 1 if end else len(head)]):
@@ -52,7 +52,7 @@ def label_of_head(head: bytes) -> str:
 
 
 def label_of_object(item: Mapping[str, Any]) -> str:
-    """Return the name of a card (RFC 9553), or the title and date of an event or task (RFC 8984); nothing where it has none."""
+    """Return the name of a card (RFC 9553), or title and date of an event or task (RFC 8984); empty without either."""
     title = _text(item.get("title"))
     moment = next((_text(item.get(name))[:10] for name in ("start", "due") if _text(item.get(name))), "")
     if title or moment:

@@ -1,7 +1,7 @@
-"""Set large data inside an object aside: its place is held by a name made of the data's SHA-256.
+"""Replace large `data:` URIs in objects by names that contain their SHA-256, and restore them.
 
-A photo of a card or an attachment of an event is a `data:` URI (RFC 2397). What the ledger keeps of the object names it as
-`urn:jmapsync:sha-256:<hex>` only; the digest is of the decoded octets, so the same photo has one name however it is written.
+A photo of a card or an attachment of an event is a `data:` URI (RFC 2397). The ledger keeps objects with names of the form
+`urn:jmapsync:sha-256:<hex>`; the digest is of the decoded octets, so a photo has one name however it is encoded.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ if TYPE_CHECKING:
 
 PREFIX = "urn:jmapsync:sha-256:"
 LARGEST = 256
-"""Characters of a `data:` URI that may stay in its place."""
+"""Characters of a `data:` URI that is not replaced."""
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _TYPE_BESIDE = {"uri": "mediaType", "href": "contentType"}
-"""The property beside a URI that tells the media type of what it names: JSContact's, JSCalendar's."""
+"""The property for the media type of a URI: JSContact's, JSCalendar's."""
 
 
 def set_aside(item: Object) -> tuple[Object, dict[str, bytes]]:
-    """Return the object with names for its large `data:` URIs, and the octets of each name.
+    """Return the object with its large `data:` URIs replaced, and the octets by name.
 
-    The media type stays in the property that the object has for it, which is added where it is missing; where there is no such
-    property it follows the name after a `#` (RFC 8141, 2.3.3). A URI that cannot be decoded stays as it is.
+    The media type goes into the property for it, which is added if missing; without such a property it follows the name after a `#`
+    (RFC 8141, 2.3.3). A URI that cannot be decoded is unchanged.
     """
     found: dict[str, bytes] = {}
     return _aside(item, found), found
 
 
 def bring_back(item: Object, find: Callable[[str], bytes | None]) -> Object:
-    """Return the object with the data in its place again, base64-encoded; `find` gives the octets of a name, or None.
+    """Return the object with its `data:` URIs restored, base64-encoded; `find` returns the octets of a name, or None.
 
-    A name whose octets are not to be found stays.
+    A name without octets is unchanged.
     """
     result: Object = _back(item, find)
     return result
 
 
 def decode(uri: str) -> tuple[str, bytes] | None:
-    """Return the media type and the octets of a `data:` URI (RFC 2397); None where it is none or cannot be decoded."""
+    """Return media type and octets of a `data:` URI (RFC 2397); None for other URIs and invalid data."""
     head, comma, text = uri.partition(",")
     if not comma or head[:5].lower() != "data:":
         return None
@@ -109,7 +109,7 @@ def _back(value: Any, find: Callable[[str], bytes | None]) -> Any:  # noqa: ANN4
 def _data(text: str, media_type: object, find: Callable[[str], bytes | None]) -> str:
     if not text.startswith(PREFIX):
         return text
-    name, _, told = text.partition("#")
+    name, _, suffix = text.partition("#")
     data = find(name)
-    kind = told or (media_type if isinstance(media_type, str) else "")
+    kind = suffix or (media_type if isinstance(media_type, str) else "")
     return text if data is None else f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"

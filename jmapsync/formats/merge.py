@@ -1,4 +1,4 @@
-"""Fit the edit of one side to what the other side did, and tell what of it was not kept (RFC 8620, 5.3)."""
+"""Merge the edits of both sides property by property, and find what was not kept of an edit (RFC 8620, 5.3)."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ _STATEMENTS = [
         (r"(anniversaries/[^/]*/date)/.*", r"\1"),
     )
 ]
-"""Properties that say one thing together: one side's change of a part cannot be put beside the other side's of another part."""
+"""Properties that are one statement: changes of both sides to parts of one are a conflict."""
 _LINES = re.compile(r"(?:^|/)(?:vCardProps|jmapsync:lines|iCalendar/(?:properties|components))\Z")
-"""Arrays that are sets: lines of vCard and iCalendar that have no property of their own, also folded into an entry."""
+"""Arrays that are sets: kept lines of vCard and iCalendar, those folded into entries (formats.grouped) among them."""
 _ONCE = frozenset({"action", "acknowledged", "description", "duration", "repeat", "summary", "trigger"})
-"""Lines of which an alarm has one (RFC 5545, 3.6.6; RFC 9074, 6.1); in events some of them have properties of their own."""
+"""Lines that an alarm has once (RFC 5545, 3.6.6; RFC 9074, 6.1)."""
 Lines = list[Any]
 
 
 class Merge(NamedTuple):
-    """What becomes of an edit once the other side's changes are known."""
+    """The result of merging an edit with the changes of the other side."""
 
     patch: Patch
-    """What can be sent, fitted to what the other side holds."""
+    """The changes to send: they apply to the other side's object."""
     conflicts: list[str]
-    """What both sides changed, in words, such as `recurrence overrides 2026-01-01T09:00:00`."""
+    """Properties that both sides changed, in words, such as `recurrence overrides 2026-01-01T09:00:00`."""
 
 
 def merge(base_local: Object, local: Object, base_remote: Object, remote: Object) -> Merge:
-    """Fit the edit `base_local` -> `local` to the other side, which went `base_remote` -> `remote`.
+    """Merge the edit `base_local` -> `local` into the other side's object, which changed `base_remote` -> `remote`.
 
-    Two changes overlap where one path is the other or leads to it, or where both are part of one statement (a start and its time
-    zone). What both changed alike, and what the other side already holds, is left out. Entries that both added to one map stand
-    side by side; under the same key, the local one gets a key that is free.
+    Two changes conflict if one path is the start of the other, or both belong to one statement (a start and its time zone). A
+    change that both sides made, or that the other side already has, is left out. Entries that both sides added to one map are both
+    kept; under the same key, the local one gets an unused key.
     """
     if all(instances(item) for item in (base_local, local, base_remote, remote)):
         return _merge_instances(base_local, local, base_remote, remote)
@@ -80,7 +80,7 @@ def _merge(base_local: Object, local: Object, base_remote: Object, remote: Objec
 
 
 def _merge_instances(base_local: Object, local: Object, base_remote: Object, remote: Object) -> Merge:
-    """Merge the instances that all four have one by one, and the others as values of a map; what both sides added may be alike."""
+    """Merge instances that all four objects have one by one, and the others as values of a map."""
     four = (base_local, local, base_remote, remote)
     common = set.intersection(*(set(instances(item)) for item in four))
     mine, theirs = instances(local), instances(remote)
@@ -96,9 +96,9 @@ def _merge_instances(base_local: Object, local: Object, base_remote: Object, rem
 
 
 def merge_lines(base_local: Lines, local: Lines, base_remote: Lines, remote: Lines) -> tuple[Lines, list[str]]:
-    """Return what jCard or jCal lines become of the other side's with ours, and the names of those that both sides changed.
+    """Return the merged jCard or jCal lines, and the names of the lines that both sides changed.
 
-    They are a set: what was added here is added there, what was removed here is removed there (RFC 7095, 3.3; RFC 7265, 3.3).
+    Lines are a set: additions and removals are replayed on the other side's lines (RFC 7095, 3.3; RFC 7265, 3.3).
     """
     removed, added = without_lines(base_local, local), without_lines(local, base_local)
     theirs = {_name(line) for line in without_lines(base_remote, remote) + without_lines(remote, base_remote)}
@@ -109,12 +109,12 @@ def merge_lines(base_local: Lines, local: Lines, base_remote: Lines, remote: Lin
 
 
 def is_lines(path: str) -> bool:
-    """Tell whether a path leads to an array of lines, which is a set."""
+    """Return whether the value at a path is an array of lines, which is a set."""
     return _LINES.search(path) is not None
 
 
 def without_lines(lines: Lines, others: Lines) -> Lines:
-    """Return the lines without the others, each of which takes one of its meaning away: their forms differ by server."""
+    """Return the lines minus the others. Each of the others removes one line of equal meaning: forms differ by server."""
     left = Counter(text_key(plain_line(line)) for line in others)
     kept = []
     for line in lines:
@@ -127,7 +127,7 @@ def without_lines(lines: Lines, others: Lines) -> Lines:
 
 
 def without_repeats(lines: Lines, others: Lines) -> Lines:
-    """Return the lines without those that may stand once and stand among the others."""
+    """Return the lines without those that may occur once and occur among the others."""
     once = {name for line in others if (name := _name(line)) in _ONCE}
     return [line for line in lines if _name(line) not in once] if once else lines
 
@@ -141,9 +141,9 @@ def _name(line: Any) -> str:  # noqa: ANN401 # any JSON value
 
 
 def missing(patch: Patch, item: Object) -> Patch:
-    """Return what of a patch that was sent an object does not show; the narrowest paths that say it.
+    """Return the part of a sent patch that the server's object does not show, with the narrowest paths.
 
-    What the object holds beside it is no loss, and neither is what goes without saying or means the same (formats.canonical).
+    Further properties of the object are no loss, nor are defaults and other forms of equal meaning (formats.canonical).
     """
     over = {path: value if value is None else _overlaid(path, at(item, path), value) for path, value in patch.items()}
     shown, unfit = apply_fitting(item, over)
@@ -152,7 +152,7 @@ def missing(patch: Patch, item: Object) -> Patch:
 
 
 def _overlaid(path: str, held: Any, wanted: Any) -> Any:  # noqa: ANN401 # any JSON value
-    """Return what is held with what is wanted put over it."""
+    """Return the held value with the wanted value laid over it."""
     if is_lines(path) and isinstance(held, list) and isinstance(wanted, list):
         added = without_lines(wanted, held)
         return without_repeats(held, added) + added
@@ -167,7 +167,7 @@ def _overlaid(path: str, held: Any, wanted: Any) -> Any:  # noqa: ANN401 # any J
 
 
 def _fitted(patch: Patch, base_local: Object, local: Object, remote: Object) -> Iterator[tuple[str, Any]]:
-    """Yield the changes with parents that the other side has: what lies below a missing one is sent with it (RFC 8620, 5.3)."""
+    """Yield the changes with parents that the other side has: values below a missing parent are sent with it (RFC 8620, 5.3)."""
     lifted: Patch = {}
     for path in sorted(patch):
         names = split(path)
@@ -180,7 +180,7 @@ def _fitted(patch: Patch, base_local: Object, local: Object, remote: Object) -> 
 
 
 def _spread(path: str, value: Any, base: Object, other: Object) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 # any JSON value
-    """Yield a map that was added or removed entry by entry, where the other side has entries in it that this one never saw."""
+    """Yield an added or removed map entry by entry if the other side's map has entries that this side never had."""
     known, there = at(base, path), at(other, path)
     names: Iterable[str] = ()
     if isinstance(there, dict) and not _is_entry(other, path):
@@ -195,21 +195,21 @@ def _spread(path: str, value: Any, base: Object, other: Object) -> Iterator[tupl
 
 
 def _is_entry(item: Object, path: str) -> bool:
-    """Tell whether what is at a path is one value beside others that have nothing to do with it."""
+    """Return whether the value at a path is independent of its siblings."""
     *place, _ = split(path)
     part = part_at(item, place)
     return (part is not None and part.how == KEYED) or place[-1:] in [[name] for name in (*MAPS_OF_PATCHES, INSTANCES)]
 
 
 def _is_added(path: str, value: Any, *bases: Object) -> bool:  # noqa: ANN401 # any JSON value
-    """Tell whether a value is an entry that neither base had, in a map with keys that mean nothing."""
+    """Return whether a value is an entry that neither base has, in a map with arbitrary keys."""
     *place, _ = split(path)
     part = part_at(bases[-1], place)
     return part is not None and part.how == KEYED and isinstance(value, dict) and all(at(base, path) is None for base in bases)
 
 
 def _free(path: str, *items: Object) -> str:
-    """Return the path if the other side lacks it, else one beside it that neither object uses."""
+    """Return the path if the other side lacks it, else the next path that neither object uses."""
     if at(items[0], path) is None:
         return path
     return next(free for free in (f"{path}-{number}" for number in count(2)) if all(at(item, free) is None for item in items))
@@ -220,7 +220,7 @@ def _leads(path: str, other: str) -> bool:
 
 
 class _Changed:
-    """The paths that the other side changed, kept so that thousands of them can be compared with thousands of ours."""
+    """The paths that the other side changed, indexed to compare thousands with thousands."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._paths = set(paths)
@@ -229,7 +229,7 @@ class _Changed:
         self._first = {statement.partition("/")[0] for statement in self._statements}
 
     def overlaps(self, path: str) -> bool:
-        """Tell whether a path is one of these, leads to one or lies below one, or is part of one statement with one."""
+        """Return whether a path is one of these, or above or below one, or part of one statement with one."""
         if path in self._paths or path in self._above or not self._paths.isdisjoint(_above(path)):
             return True
         statement = _statement(path)
@@ -239,7 +239,7 @@ class _Changed:
 
 
 def _above(path: str) -> list[str]:
-    """Return the paths that lead to a path."""
+    """Return the paths of all parents of a path."""
     return [path[: match.start()] for match in re.finditer("/", path)]
 
 

@@ -1,18 +1,13 @@
-"""Turn a message's line ends between the wire (CRLF) and the disk (LF), only where that is provably reversible.
+"""Convert messages between the server's octets and the files on disk, and recognise what mail programs change in files.
 
-A message whose every LF follows a CR, and which has no other CR, is stored with LF and restored exactly. Any other message
-is stored as it came. So a file without a CR was shortened, and one with a CR was not, unless the ledger says otherwise.
+Line ends: a message whose every LF follows a CR, and which has no other CR, is stored with LF and restored exactly; any other is
+stored unchanged. So a file without CR was converted and one with CR was not, unless the ledger says otherwise.
 
-Recognise the header lines that mail programs write into a message when they save it to a Maildir folder.
+Header lines: mutt and neomutt add `Content-Length` (some versions also `Lines`) to messages that they move or copy, mbsync adds
+`X-TUID`. If the file without those lines is the server's message, octet for octet, it is that message.
 
-Moving or copying a message mutt and neomutt add `Content-Length` (and, in some versions, `Lines`), mbsync adds `X-TUID` to what it
-brings, so that the file no longer is the message that was received. Without those lines it is again, to the byte: that, and
-nothing less, is taken as proof.
-
-Know the files of offlineimap, which parses every message with Python's email package and writes down what it understood.
-
-Most messages come out of that as they went in. The rest can be told by what the server holds: sent the same way, its bytes become
-the file's.
+offlineimap parses every message with Python's email package and writes the result. A file is recognised by doing the same with the
+server's message; its octets then replace those of the file.
 """
 
 from __future__ import annotations
@@ -30,24 +25,24 @@ if TYPE_CHECKING:
 
 
 class Form(enum.StrEnum):
-    """How a file's bytes relate to the bytes on the wire."""
+    """How the octets of a file relate to those on the server."""
 
     LF = "lf"
-    """Every LF of the file stands for a CRLF on the wire."""
+    """Every LF of the file is a CRLF on the server."""
     RAW = "raw"
-    """The file is the wire's bytes."""
+    """The file has the server's octets."""
     MARKED = "marked"
-    """As LF, with header lines that a mail program added when it saved the file (see `without_marks`): not part of the message."""
+    """As LF, plus header lines that mutt or neomutt added: they are not part of the message."""
     TUID = "tuid"
-    """As LF, with the header line that mbsync added: not part of the message either."""
-    RETOLD = "retold"
-    """As LF, and only what offlineimap made of the message (see `retell`): the wire's bytes are to take its place."""
-    MENDED = "mended"
-    """A local message with mixed line ends: its bare LFs become CRLF on the wire (RFC 8621, 4.8; Cyrus refuses them)."""
+    """As LF, plus the header line that mbsync added: it is not part of the message."""
+    OFFLINEIMAP = "retold"
+    """As LF, but written by offlineimap (see `offlineimap_form`): the server's octets replace it."""
+    MIXED = "mended"
+    """A local message with mixed line ends: bare LFs become CRLF on the server (RFC 8621, 4.8; Cyrus refuses bare ones)."""
 
 
 def digest_of(data: bytes | Iterable[bytes]) -> str:
-    """Return the SHA-256 of bytes, or of their pieces, in base64, as `Blob/get` writes `digest:sha-256` (RFC 9404, 4.2)."""
+    """Return the SHA-256 of octets, or of chunks of them, in base64, as `digest:sha-256` of `Blob/get` (RFC 9404, 4.2)."""
     hashed = hashlib.sha256()
     for piece in (data,) if isinstance(data, bytes) else data:
         hashed.update(piece)
@@ -55,10 +50,10 @@ def digest_of(data: bytes | Iterable[bytes]) -> str:
 
 
 def to_disk(data: bytes, *, keep_crlf: bool) -> tuple[bytes, Form]:
-    """Return the bytes to store for a message from the wire, and their form."""
+    """Return the octets to store for a message of the server, and their form."""
     if keep_crlf:
         return data, Form.RAW
-    # Python's own reader of text both turns line ends and tells which kinds it met: in half the time of any two steps.
+    # Python's newline decoder converts line ends and reports their kinds in one pass: half the time of two steps.
     reader = io.IncrementalNewlineDecoder(None, translate=True)
     text = reader.decode(data.decode("latin-1"), final=True)
     return (text.encode("latin-1"), Form.LF) if reader.newlines in {None, "\r\n"} else (data, Form.RAW)
@@ -66,46 +61,46 @@ def to_disk(data: bytes, *, keep_crlf: bool) -> tuple[bytes, Form]:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What reading a file once tells of it."""
+    """Digests and sizes of a file."""
 
     raw: str
-    """Digest of the bytes as they are."""
+    """Digest of the octets in the file."""
     wire: str
-    """Digest of the bytes with every bare LF turned into CRLF."""
+    """Digest of the octets with every bare LF turned into CRLF."""
     raw_size: int
     wire_size: int
     form: Form
-    """The form the bytes alone suggest."""
+    """The form that the octets suggest."""
 
     def digest(self, form: Form) -> str:
-        """Return the digest of the wire's bytes for a form."""
+        """Return the digest of the server's octets if the file has this form."""
         return self.raw if form is Form.RAW else self.wire
 
     def size(self, form: Form) -> int:
-        """Return the number of the wire's octets for a form."""
+        """Return the number of the server's octets if the file has this form."""
         return self.raw_size if form is Form.RAW else self.wire_size
 
 
 def measure(chunks: Iterable[bytes], algorithm: str = "sha256") -> Measure:
-    """Read a file's bytes once, in bounded memory, and return its digests, sizes and likely form.
+    """Read a file once, in bounded memory, and return its digests, sizes and likely form.
 
-    `algorithm` is hashlib's name of the digests' one.
+    `algorithm` is hashlib's name of the digest.
     """
     raw = hashlib.new(algorithm, usedforsecurity=False)
-    wire = raw  # until the two part: a message from the wire is hashed once
+    wire = raw  # one hash until the first bare LF: most messages have none
     raw_size = wire_size = 0
     has_cr = has_bare = False
-    for chunk, mended in _mend(chunks):
-        if len(mended) != len(chunk) and not has_bare:
+    for chunk, converted in _with_crlf(chunks):
+        if len(converted) != len(chunk) and not has_bare:
             has_bare = True
             wire = raw.copy()
         raw.update(chunk)
         raw_size += len(chunk)
         if has_bare:
-            wire.update(mended)
-        wire_size += len(mended)
+            wire.update(converted)
+        wire_size += len(converted)
         has_cr = has_cr or b"\r" in chunk
-    form = Form.LF if not has_cr else Form.MENDED if has_bare else Form.RAW
+    form = Form.LF if not has_cr else Form.MIXED if has_bare else Form.RAW
     return Measure(
         base64.b64encode(raw.digest()).decode("ascii"),
         base64.b64encode(wire.digest()).decode("ascii"),
@@ -116,7 +111,7 @@ def measure(chunks: Iterable[bytes], algorithm: str = "sha256") -> Measure:
 
 
 def to_wire(chunks: Iterable[bytes], form: Form) -> Iterator[bytes]:
-    """Yield the wire's bytes of a file of a form."""
+    """Yield the server's octets of a file of a form."""
     if form is Form.RAW:
         yield from chunks
         return
@@ -124,48 +119,48 @@ def to_wire(chunks: Iterable[bytes], form: Form) -> Iterator[bytes]:
         chunks = without_marks(chunks)
     elif form is Form.TUID:
         chunks = without_tuid(chunks)
-    for _, mended in _mend(chunks):
-        yield mended
+    for _, converted in _with_crlf(chunks):
+        yield converted
 
 
-def _mend(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Yield each chunk beside itself with bare LFs turned into CRLF, minding a CRLF cut between two chunks."""
+def _with_crlf(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield each chunk, and the chunk with bare LFs turned into CRLF. A CRLF may be split between chunks."""
     after_cr = False
     for chunk in chunks:
         if not chunk:
             continue
-        mended = chunk.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")  # a fifth of the time that a look-behind takes
+        converted = chunk.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")  # takes a fifth of the time of a regular expression
         if after_cr and chunk.startswith(b"\n"):
-            mended = mended[1:]
+            converted = converted[1:]
         after_cr = chunk.endswith(b"\r")
-        yield chunk, mended
+        yield chunk, converted
 
 
 _MARK = re.compile(rb"^(?:Content-Length|Lines):[^\n]*\n", re.IGNORECASE | re.MULTILINE)
 _TUID = re.compile(rb"^X-TUID: [A-Za-z0-9+/]{12}\r?\n", re.MULTILINE)
-"""As mbsync 1.3 to 1.5 write it (isync, src/sync_msg.c): once, twelve characters."""
+"""As written by mbsync 1.3 to 1.5 (isync, src/sync_msg.c): once, twelve characters."""
 _END = re.compile(rb"^\r?\n", re.MULTILINE)
 LONGEST_HEADER = 1 << 20
-"""Octets of a header that is searched; a longer one is left alone."""
+"""Octets of a header that is searched; a longer header is not changed."""
 
 
 def has_marks(start: bytes) -> bool:
-    """Tell whether the header at the start of a message has such lines."""
+    """Return whether the header at the start of a message has lines of mutt or neomutt."""
     return _MARK.search(_header(start)) is not None
 
 
 def has_tuid(start: bytes) -> bool:
-    """Tell whether the header at the start of a message has the line that mbsync adds."""
+    """Return whether the header at the start of a message has the line of mbsync."""
     return _TUID.search(_header(start)) is not None
 
 
 def without_tuid(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield a message's bytes without the first line that mbsync added to its header."""
+    """Yield a message without the first line that mbsync added to its header."""
     return _without(_TUID, chunks, 1)
 
 
 def without_marks(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield a message's bytes without the lines in its header that mutt and neomutt add."""
+    """Yield a message without the lines that mutt and neomutt added to its header."""
     return _without(_MARK, chunks, 0)
 
 
@@ -191,29 +186,29 @@ _FIELD = re.compile(rb"^(message-id|date|from|subject):((?:[^\n]*)(?:\n[ \t][^\n
 
 
 def is_offlineimap(name: str) -> bool:
-    """Tell whether offlineimap gave a file its name, with the UID that the message has on the server: it came from there."""
+    """Return whether a file name is one of offlineimap with the UID of the message on the server: it was downloaded from there."""
     return _NAME.search(name) is not None
 
 
-def retell(message: bytes) -> bytes | None:
-    """Return a message of the wire as offlineimap 8 writes it to a file; None where the package gives up.
+def offlineimap_form(message: bytes) -> bytes | None:
+    """Return the server's message as offlineimap 8 writes it to a file; None if the email package fails.
 
-    As `savemessage` and `_fetch_from_imap` of offlineimap3 do it: parsed and written with 8-bit content and unfolded headers.
+    As `savemessage` and `_fetch_from_imap` of offlineimap3: parsed, and written with 8-bit content and unfolded headers.
     """
-    from email import policy  # noqa: PLC0415 - 60 ms that only trees of offlineimap need
+    from email import policy  # noqa: PLC0415 - takes 60 ms; needed for offlineimap only
     from email.parser import BytesParser  # noqa: PLC0415
 
     read = policy.default.clone(cte_type="8bit", utf8=True, refold_source="none", linesep="\r\n")
     try:
         return BytesParser(policy=read).parsebytes(message).as_bytes(policy=read.clone(linesep="\n"))
-    except Exception:  # noqa: BLE001 - the package raises nearly anything at a damaged header
+    except Exception:  # noqa: BLE001 - the package raises many errors for malformed headers
         return None
 
 
 def likeness(message: bytes) -> tuple[bytes, ...]:
-    """Return what a message is likely to be known by however it is written down: its Message-ID, else date, author and subject.
+    """Return a key that different forms of a message are likely to share: Message-ID, else date, author and subject.
 
-    A hint, no proof. Nothing where it has neither.
+    It proves nothing. Empty if the message has none of them.
     """
     text = message.replace(b"\r\n", b"\n")
     found = {name.lower(): b" ".join(value.split()) for name, value in _FIELD.findall(text.partition(b"\n\n")[0])}

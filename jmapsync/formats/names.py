@@ -1,13 +1,9 @@
-"""Turn names the server gives into names of files and folders that cannot leave the root, and back.
+"""Map mailbox paths to folder names that cannot leave the root, and back; select mailboxes by pattern; decode modified UTF-7.
 
-Escaped with `%XX`: the slash, control characters, the percent sign before two hex digits, a leading dot or dash, a trailing dot or
-space, and the first letter of names that mean something else (`cur`, `new`, `tmp`, at the top `INBOX` and `lost+found`). A name
-too long for a file system, or equal to a sibling's under case folding and Unicode normalisation, ends in `%~` and a hash of its
-id: what it stands for is then known by the ledger and the folder's marker only (hard cases 13, 42, 43).
-
-Read mailbox names in IMAP's modified UTF-7 (RFC 3501, 5.1.3), as mbsync and offlineimap name folders.
-
-Choose mailboxes by the shell patterns of their paths (`include` and `exclude`).
+Escaped as `%XX`: the slash, control characters, the percent sign before two hex digits, a leading dot or dash, a trailing dot or
+space, and the first letter of reserved names (`cur`, `new`, `tmp`, at the top `INBOX` and `lost+found`). A name too long for the
+file system, or equal to a sibling's under case folding and Unicode normalisation, ends in `%~` and a hash of its id: only the
+ledger and the marker file of the folder know its mailbox.
 """
 
 from __future__ import annotations
@@ -26,29 +22,29 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
 LONGEST = 200
-"""Octets of a folder's name; file systems allow 255, encrypted ones less."""
+"""Octets of a folder name; file systems allow 255, encrypted ones less."""
 
 INSIDE = frozenset({"cur", "new", "tmp"})
-"""What a folder inside another Maildir folder may not be called, in any case."""
+"""Names that a subfolder cannot have, in any case."""
 KEYWORDS = "dovecot-keywords"
-"""The file in a Maildir folder that names its keywords."""
+"""The file of a Maildir folder that lists its keywords."""
 NESTED = INSIDE | {KEYWORDS}
-"""What a folder that lies as a directory in another one may not be called, in any case: these names have a use there."""
+"""Names that a subfolder which is a directory in its parent cannot have, in any case."""
 LOST_AND_FOUND = "lost+found"
-"""What a file system keeps for itself at its top, where a disk of its own is mounted as the root; only root can read it."""
+"""The directory of a file system for recovered files, where one is mounted as the root; only the superuser can read it."""
 KEPT = "DELETED"
-"""The folder at the top for what the server deleted and the disk is to keep."""
+"""The folder at the top for messages that the server deleted and the configuration keeps."""
 TOP = frozenset({"inbox", LOST_AND_FOUND, KEPT.casefold()})
-"""What a folder at the top may not be called, in any case, unless it is the inbox."""
+"""Names that a folder at the top cannot have, in any case, unless it is the inbox."""
 _ESCAPE = re.compile(r"[\x00-\x1f\x7f/]|%(?=[0-9A-Fa-f]{2}|~)")
 _ESCAPED = re.compile(r"%([0-9A-F]{2})")
 _SUFFIX = re.compile(r"%~[0-9a-f]{8}\Z")
 
 
 def escape(name: str, *, reserved: frozenset[str] = INSIDE, also: str = "") -> str:
-    """Return a folder name for a mailbox name. Never empty.
+    """Return the folder name for a mailbox name. Never empty.
 
-    `reserved` names (case-folded) are escaped as well, and the characters of `also`, which the file system does not hold.
+    `reserved` names (case-folded) are escaped too, and the characters of `also`, which the file system does not allow.
     """
     text = unicodedata.normalize("NFC", name)
     text = text.encode("utf-8", "replace").decode("utf-8")
@@ -64,7 +60,7 @@ def escape(name: str, *, reserved: frozenset[str] = INSIDE, also: str = "") -> s
 
 
 def unescape(text: str) -> str:
-    """Return the mailbox name of a folder name."""
+    """Return the mailbox name for a folder name."""
     if text == "%~":
         return ""
     text = _SUFFIX.sub("", text)
@@ -73,17 +69,17 @@ def unescape(text: str) -> str:
 
 
 def seen_path(path: str) -> str:
-    """Return the path of a mailbox, as people see it, for the path of its folder."""
+    """Return the path of a mailbox, as users see it, for the path of its folder."""
     return "/".join(unescape(name) for name in path.split("/"))
 
 
 def fold(text: str) -> str:
-    """Return what two names share that some file system would take for one."""
+    """Return a key that is equal for two names which some file system would treat as one."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
 
 
 def unique(text: str, identity: str, taken: Container[str], *, longest: int = LONGEST) -> str:
-    """Return the folder name, marked by its identity where it has more octets than `longest` or folds to a name that is taken."""
+    """Return the folder name; with a hash of its identity if it is longer than `longest` or folds to a name that is taken."""
     if len(text.encode()) <= longest and fold(text) not in taken:
         return text
     mark = f"%~{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
@@ -94,7 +90,7 @@ def unique(text: str, identity: str, taken: Container[str], *, longest: int = LO
 
 
 def is_marked(path: str) -> bool:
-    """Tell whether `unique` marked a folder's name."""
+    """Return whether `unique` added a hash to a folder name."""
     return _SUFFIX.search(path) is not None
 
 
@@ -110,7 +106,7 @@ _SHIFTED = re.compile(r"&([A-Za-z0-9+,]*)-")
 
 
 def from_utf7(text: str) -> str:
-    """Return the name that a text in modified UTF-7 stands for; the text itself where it is none."""
+    """Return the name that a string in modified UTF-7 (RFC 3501, 5.1.3) encodes; the string itself if it is not valid."""
     if not text.isascii() or "&" in _SHIFTED.sub("", text):
         return text
     try:
@@ -130,10 +126,10 @@ INBOX = "INBOX"
 
 
 class Patterns(Struct, frozen=True):
-    """Which mailboxes are mirrored: those that `include` names, without those that `exclude` names.
+    """The mailboxes to sync: those that `include` selects, without those that `exclude` selects.
 
-    A pattern stands for the mailboxes whose paths it matches and for all below them. `*` matches `/` too, as in `fnmatch`; the
-    case of letters counts, but for the inbox, whose name has none (RFC 3501, 5.1).
+    A pattern selects the mailboxes whose paths it matches, and all below them. `*` matches `/` too, as in `fnmatch`. Matching is
+    case-sensitive except for INBOX (RFC 3501, 5.1).
     """
 
     include: tuple[str, ...] = ("*",)
@@ -141,16 +137,16 @@ class Patterns(Struct, frozen=True):
 
     @property
     def is_all(self) -> bool:
-        """Tell whether nothing is left out, whatever it is called."""
+        """Return whether every mailbox is selected, whatever its name."""
         return "*" in self.include and not self.exclude
 
     def covers(self, path: str) -> bool:
-        """Tell whether a mailbox is mirrored; its path has the names that people see, joined by `/`, from the top or INBOX."""
+        """Return whether a mailbox is synced; its path has the names that users see, joined by `/`, from the top or INBOX."""
         lineage = [path[:end] for end in _ends(path)]
         return _match(lineage, self.include) and not _match(lineage, self.exclude)
 
     def to_text(self) -> str:
-        """Return it as text that differs where the patterns do."""
+        """Return a string that differs whenever the patterns do."""
         return repr((self.include, self.exclude))
 
 
@@ -158,12 +154,12 @@ EVERYTHING = Patterns()
 
 
 def above(paths: Iterable[str]) -> set[str]:
-    """Return the paths of all that these lie in."""
+    """Return the paths of all ancestors."""
     return {path[:end] for path in paths for end in _ends(path)[:-1]}
 
 
 def _ends(path: str) -> list[int]:
-    """Return where the paths of a mailbox's ancestors end in its own, and where that ends."""
+    """Return the offsets in a path at which the paths of its ancestors end, and its length."""
     return [*(position for position, letter in enumerate(path) if letter == "/"), len(path)]
 
 
@@ -174,6 +170,6 @@ def _match(lineage: list[str], patterns: tuple[str, ...]) -> bool:
 
 
 def _folded(path: str) -> str:
-    """Return a path with its first name in lower case."""
+    """Return a path with its first name in lower case: INBOX is case-insensitive."""
     head, slash, rest = path.partition("/")
     return f"{head.casefold()}{slash}{rest}"

@@ -1,9 +1,7 @@
-"""Say who sends a message to whom.
+"""Complete the header of a message that a program passes to sendmail, and determine its envelope.
 
-Make of what a program hands to sendmail a message that can be sent: its header completed, its envelope known.
-
-The body stays as it is. The header is kept line by line, save that recipients named in secret leave it (Cyrus 3.6 and 3.12
-pass `Bcc` on to everybody), and that a missing Date, Message-ID or From is added, as Postfix does for local mail.
+The body is unchanged. Header fields are unchanged, except that Bcc is removed (Cyrus 3.6 and 3.12 pass it on to all recipients) and
+missing Date, Message-ID and From are added, as Postfix does for local mail.
 """
 
 from __future__ import annotations
@@ -25,37 +23,37 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Who sends a message to whom."""
+    """Sender and recipients of a message (RFC 5321)."""
 
     sender: str
     recipients: tuple[str, ...]
     message_id: str
-    """With its angle brackets; it is how the message is found again on the server."""
+    """With its angle brackets; the message is found on the server by it."""
     subject: str = ""
 
 
 PIECE = 1 << 16
 MOST_HEADER = 1 << 20
-"""Octets; a header that is longer is no header."""
+"""Octets of a header."""
 _FIELD = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:(.*)", re.DOTALL)
 _SECRET = frozenset({"bcc", "resent-bcc", "return-path", "content-length"})
-"""What Postfix takes out of every message (its `message_drop_headers`)."""
+"""Fields that Postfix removes from every message (its `message_drop_headers`)."""
 _CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
 _LONGEST_NAME = 300
 _MOST_NAMED = 5
-"""Wrong addresses that one error names."""
+"""Invalid addresses listed in one error."""
 _END = frozenset({b".\n", b".\r\n", b"."})
 
 
 class OutgoingError(JmapsyncError):
-    """What is to be sent is no message, or nobody is to get it."""
+    """A message that cannot be sent: its header, sender or recipients are invalid."""
 
     exit_code = ExitCode.USAGE
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The header of a message as it came: each field with its continuation lines, without the last line's end."""
+    """The header of a message: each field with its continuation lines, without the last line break."""
 
     fields: tuple[bytes, ...]
     names: tuple[str, ...] = field(init=False)
@@ -77,7 +75,7 @@ def check_argument(text: str) -> None:
 
 
 def pieces_of(read_line: Callable[[int], bytes], *, dot_ends: bool) -> Iterator[bytes]:
-    """Yield what is read, a line or a part of a long one at a time; where `dot_ends`, a line with a single dot is the end."""
+    """Yield the input by lines, or parts of long ones; with `dot_ends`, a line with a single dot ends it."""
     fresh = True
     while piece := read_line(PIECE):
         if dot_ends and fresh and piece in _END:
@@ -87,9 +85,9 @@ def pieces_of(read_line: Callable[[int], bytes], *, dot_ends: bool) -> Iterator[
 
 
 def take_header(pieces: Iterator[bytes]) -> tuple[Header, list[bytes]]:
-    """Read the header, and return it with the first piece of the body if that was read too. Raises OutgoingError.
+    """Read the header, and return it with the first piece of the body if that was read too. Raise OutgoingError.
 
-    It ends with an empty line or, as for every sendmail, where a line is no field.
+    It ends at an empty line or, as in every sendmail, at a line that is not a field.
     """
     fields: list[list[bytes]] = []
     size = 0
@@ -97,7 +95,7 @@ def take_header(pieces: Iterator[bytes]) -> tuple[Header, list[bytes]]:
         line = piece.removesuffix(b"\n").removesuffix(b"\r")
         size += len(piece)
         if size > MOST_HEADER or (len(piece) == PIECE and not piece.endswith(b"\n") and not line.isspace()):
-            raise OutgoingError("The header of the message is too long for one.")
+            raise OutgoingError("The header of the message is too long.")
         if not line:
             return _header(fields), []
         if line[:1] in b" \t" and fields:
@@ -110,7 +108,7 @@ def take_header(pieces: Iterator[bytes]) -> tuple[Header, list[bytes]]:
 
 
 def _header(fields: list[list[bytes]]) -> Header:
-    """Return the header of these fields. Raises OutgoingError where one has what some server would take for the end of a line."""
+    """Return the header of these fields. Raise OutgoingError for a CR or NUL within a line: servers may end the line there."""
     for lines in fields:
         if any(b"\r" in line or b"\0" in line for line in lines):
             name = _parsed(lines[0])[0]
@@ -119,9 +117,9 @@ def _header(fields: list[list[bytes]]) -> Header:
 
 
 def sender_of(header: Header) -> str:
-    """Return the address that the message says it is from; nothing where it names none, or a user without a domain.
+    """Return the sender that the message names; empty if it names none, or only a user without a domain.
 
-    Raises OutgoingError where what it names has a domain and is not an address.
+    Raise OutgoingError if it has a domain and is not a valid address.
     """
     names = ("resent-from",) if _is_resent(header) else ("sender", "from")
     found = [one for value in header.values(*names) for one in addresses_in(value)]
@@ -133,9 +131,9 @@ def sender_of(header: Header) -> str:
 
 
 def recipients_of(header: Header) -> list[str]:
-    """Return the addresses that the message names as recipients: those of a resending, where it is one.
+    """Return the recipients that the message names; of a resent message, those of the Resent fields.
 
-    Raises OutgoingError where one of them is not an address: then nobody gets the message.
+    Raise OutgoingError if one of them is not a valid address: the message is then sent to nobody.
     """
     prefix = "resent-" if _is_resent(header) else ""
     values = header.values(f"{prefix}to", f"{prefix}cc", f"{prefix}bcc")
@@ -143,7 +141,7 @@ def recipients_of(header: Header) -> list[str]:
 
 
 def _recipients_in(arguments: Iterable[str]) -> list[str]:
-    """Return the addresses that a program names as recipients, with or without names. Raises OutgoingError."""
+    """Return the recipients that a program passes, with or without display names. Raise OutgoingError."""
     found: list[Named] = []
     for argument in arguments:
         members = [] if _CONTROL.search(argument) else addresses_in(argument, plain=True)
@@ -171,7 +169,7 @@ def complete(
 ) -> tuple[bytes, Envelope]:
     """Return the header to send, with CRLF and the empty line after it, and the envelope.
 
-    Raises OutgoingError where an address is none, or where there is no recipient.
+    Raise OutgoingError if an address is invalid, or if there is no recipient.
     """
     check_argument(full_name)
     alike: dict[str, str] = {}
@@ -182,19 +180,19 @@ def complete(
         raise OutgoingError("The message has no recipients.", advice="Name them, or use -t and name them in its header.")
     if not sender:
         advice = "Use -f ADDRESS, give the message a From, or set address in the account's configuration."
-        raise OutgoingError("Nothing says who sends the message.", advice=advice)
+        raise OutgoingError("The message names no sender.", advice=advice)
     if not is_address(sender):
         raise _refusal([sender])
-    told = next((value for value in header.values("message-id") if value), "")
-    message_id = told or email.utils.make_msgid(domain=sender.rpartition("@")[2])
+    given = next((value for value in header.values("message-id") if value), "")
+    message_id = given or email.utils.make_msgid(domain=sender.rpartition("@")[2])
     added = []
     if not header.values("from"):
         added.append(f"From: {_phrase(full_name)}<{sender}>".encode() if full_name else f"From: {sender}".encode())
     if not header.values("date"):
         added.append(f"Date: {email.utils.format_datetime(now)}".encode())
-    if not told:
+    if not given:
         added.append(f"Message-ID: {message_id}".encode())
-    left_out = _SECRET if told else {*_SECRET, "message-id"}
+    left_out = _SECRET if given else {*_SECRET, "message-id"}
     kept = [one for one, name in zip(header.fields, header.names, strict=True) if name not in left_out]
     text = b"".join(one + b"\r\n" for one in (*added, *kept)) + b"\r\n"
     subject = next(iter(header.values("subject")), "")
@@ -210,15 +208,15 @@ def _parsed(field: bytes) -> tuple[str, str]:
 
 
 def _same(address: str) -> str:
-    """Return what is equal for two spellings of one address: only the domain ignores case (RFC 5321, 2.4)."""
+    """Return a key that is equal for two spellings of one address: only the domain ignores case (RFC 5321, 2.4)."""
     local, _, domain = address.rpartition("@")
     return f"{local}@{domain.casefold()}"
 
 
 def _phrase(name: str) -> str:
-    """Return a display name as a header holds it, with a space after it. Raises OutgoingError."""
+    """Return a display name as in a header field, with a space after it. Raise OutgoingError."""
     if len(name) > _LONGEST_NAME or not name.isprintable():
-        raise OutgoingError(f"The name {_quoted(name)} is too long, or no text; nothing was sent.")
+        raise OutgoingError(f"The name {_quoted(name)} is too long or not printable; nothing was sent.")
     if not name.isascii():
         return email.header.Header(name, "utf-8", header_name="From").encode(linesep="\r\n") + " "
     escaped = name.replace("\\", r"\\").replace('"', r"\"")

@@ -1,8 +1,8 @@
-"""Put what a server left out of an object back on what it holds now, each part at the entry that it was left out of.
+"""Record what a server left out of an object, and reapply it to later versions of that object, entry by entry.
 
-Between two versions of a server's object others may have reordered, removed and edited entries, and a file has no keys by which to
-know them. So what was left out is a change of the object as the server held it then, and is merged with what became of that
-since: an entry is known by its id, else by its value. A part of an entry that is gone, or that says something else by now, is left.
+Others may reorder, remove and edit entries between two versions of a server's object, and a file has no keys to identify them. So
+what was left out is a change to the object as the server held it, and that change is merged into the later version. An entry is
+identified by its id, else by its value; what was left out of an entry that is gone or changed is dropped.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from jmapsync.formats.objects import Object, Patch
 
 _SERIES = ("start", "timeZone", "showWithoutTime", "due", "recurrenceRule")
-"""What makes an occurrence the one that its time names."""
+"""Properties that determine which occurrence a recurrence id names."""
 _JOINED = {"notes": "note", "nicknames": "name"}
-"""Maps of which Cyrus' Contact has one text: all texts of a card, joined."""
+"""Maps of which Cyrus' Contact keeps one text: all texts of a card, joined."""
 
 
 def left_out(wanted: Object, held: Object) -> Patch:
-    """Return what of an object the server does not hold, as a patch for `put_back`."""
+    """Return the part of an object that the server does not hold, as a patch for `put_back`."""
     whole, shown = fold(wanted), fold(held)
     if same(canonical(whole), canonical(shown)):
         return {}
@@ -36,7 +36,7 @@ def left_out(wanted: Object, held: Object) -> Patch:
 
 
 def put_back(now: Object, held: Object, lost: Patch) -> Object:
-    """Return what the server holds now with what it had left out of what it held then, as far as that still fits."""
+    """Return the server's present object with what it left out of its former object, as far as that still applies."""
     if not lost:
         return now
     before = fold(held)
@@ -49,9 +49,9 @@ def put_back(now: Object, held: Object, lost: Patch) -> Object:
 
 
 def _without_joined(whole: Object, held: Object, now: Object) -> Object:
-    """Return the whole object without texts that the server held as parts of one that says something else by now.
+    """Return the whole object without texts that the server held as parts of one text that has changed since.
 
-    They are in what it says now, or somebody took them out of it.
+    The new text contains them, or somebody removed them.
     """
     result = dict(whole)
     for name, attribute in _JOINED.items():
@@ -70,7 +70,7 @@ def _texts(item: Object, name: str, attribute: str) -> dict[str, str]:
 
 
 def _put_back(now: Object, held: Object, whole: Object) -> Object:
-    """Merge the change `held` -> `whole` into what the server holds now."""
+    """Merge the change `held` -> `whole` into the server's present object."""
     if parts := instances(now):
         old, new = instances(held), instances(whole)
         put = {key: _put_back(part, old[key], new[key]) if key in old and key in new else part for key, part in parts.items()}
@@ -84,7 +84,7 @@ def _put_back(now: Object, held: Object, whole: Object) -> Object:
 
 
 def _merged(now: Object, held: Object, whole: Object) -> Object:
-    """Return what the server holds now with the change `held` -> `whole` at the entries that are still the same."""
+    """Return the server's present object with the change `held` -> `whole` made at the entries that are unchanged."""
     keys = keys_between(held, now)
     before, after = with_keys(held, now, keys), with_keys(whole, now, keys)
     patch = merge(before, after, before, now).patch
@@ -99,9 +99,9 @@ def _merged(now: Object, held: Object, whole: Object) -> Object:
 
 
 def _lines(held: Lines, whole: Lines, now: Lines, title: str) -> Lines:
-    """Return the lines that the server has now with those that it left out; one that may stand once stands once.
+    """Return the server's present lines with those that it left out, without a second line where only one is allowed.
 
-    Where the server has another one instead, that counts if somebody wrote it since; Cyrus fills in the title.
+    A line that somebody wrote since wins over the one left out; one that Cyrus filled in from the title does not.
     """
     kept = without_lines(now, without_lines(held, whole))
     lost = without_lines(without_lines(whole, held), kept)
@@ -111,7 +111,7 @@ def _lines(held: Lines, whole: Lines, now: Lines, title: str) -> Lines:
 
 
 def _patches(name: str, result: Object, now: Object, held: Object, whole: Object) -> Object:
-    """Return the overrides or localizations of what is put back."""
+    """Return the overrides or localizations of the result."""
     old, new, found = (_map(item.get(name)) for item in (held, whole, now))
     is_series = name == "recurrenceOverrides"
     as_before = not is_series or all(same(now.get(each), held.get(each)) for each in _SERIES)
@@ -138,7 +138,7 @@ def _patches(name: str, result: Object, now: Object, held: Object, whole: Object
 
 
 def _occurrence(item: Object, patch: Any, key: str, is_series: bool) -> Object | None:  # noqa: ANN401 # any JSON value
-    """Return what an override or a localization makes of an item; None where there is none, or where it does not fit."""
+    """Return the item with an override or a localization applied; None if there is none, or it does not fit."""
     if not isinstance(patch, dict) or patch.get("excluded") is True:
         return None
     bare = {name: value for name, value in item.items() if name not in MAPS_OF_PATCHES}
@@ -150,7 +150,7 @@ def _occurrence(item: Object, patch: Any, key: str, is_series: bool) -> Object |
 
 
 def _without_dangling(item: Object) -> Object:
-    """Return an item without what is kept of the lines of converted properties that it does not have."""
+    """Return an item without the `convertedProperties` of properties that it lacks."""
     component = item.get("iCalendar")
     noted = component.get("convertedProperties") if isinstance(component, dict) else None
     if not isinstance(component, dict) or not isinstance(noted, dict):

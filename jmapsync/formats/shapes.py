@@ -1,7 +1,7 @@
-"""Tell what the parts of cards, events and tasks are: which keys of maps mean nothing, which types and values go without saying.
+"""List the types of cards, events and tasks: how they contain each other, which map keys are arbitrary, defaults, references.
 
-Cards: JSContact (RFC 9553). Events and tasks: JSCalendar 2.0 (draft-ietf-calext-jscalendarbis). What a table does not name is
-unknown here and left as it is by everyone who reads the tables.
+Cards: JSContact (RFC 9553). Events and tasks: JSCalendar 2.0 (draft-ietf-calext-jscalendarbis). Properties that no table names are
+unknown, and are kept unchanged.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jmapsync.formats.objects import Object
 
 ONE, LIST, KEYED, NAMED = "", "[", "{", "<"
-"""How a property holds objects: itself, in an array, in a map whose keys mean nothing, in a map whose keys mean something."""
+"""How a property contains objects: directly, in an array, in a map with arbitrary keys, in a map with meaningful keys."""
 
 _RICH = {"nicknames": "{Nickname", "organizations": "{Organization", "titles": "{Title", "emails": "{EmailAddress"}
 _TIMED = {
@@ -67,7 +67,7 @@ _SHAPES: dict[str, dict[str, str]] = {
     "ICalComponent": {"convertedProperties": "<ICalProperty"},
 }
 IMPLIED = {"PartialDate": ("PartialDate", "Timestamp"), "OffsetTrigger": ("OffsetTrigger", "AbsoluteTrigger")}
-"""Types that `@type` may tell in a place, where the other properties tell as much; elsewhere only the one of the table."""
+"""Types that `@type` may name where the other properties imply the type; elsewhere only the type of the table."""
 
 _EVENT: dict[str, Any] = {
     "title": "",
@@ -131,7 +131,7 @@ EMPTY = frozenset(
         "full",
     }
 )
-"""Properties that mean the same empty as left out."""
+"""Properties that mean the same empty as missing."""
 
 
 REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
@@ -147,11 +147,11 @@ REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
         ),
     ),
 }
-"""Properties that name entries of a map by their keys, and the map."""
+"""Properties that refer to entries of a map by key, and the map."""
 
 
 class Part(NamedTuple):
-    """A property that holds objects."""
+    """A property that contains objects."""
 
     how: str
     """ONE, LIST, KEYED or NAMED."""
@@ -165,17 +165,17 @@ PARTS: dict[str, dict[str, Part]] = {
     }
     for owner, properties in _SHAPES.items()
 }
-"""Properties that hold objects, by the type of their owner."""
+"""Properties that contain objects, by the type of their owner."""
 
 
 def type_of(item: Object) -> str:
-    """Return the type that rules a whole item: Event, Task or, where it says nothing else, Card."""
+    """Return the type of an item: Event, Task or, without either, Card."""
     name = item.get("@type")
     return name if name in ("Event", "Task") else "Card"  # what a server sends there may not be hashable
 
 
 def is_default(owner: str, name: str, value: Any) -> bool:  # noqa: ANN401 # any JSON value
-    """Tell whether a property says no more than its absence."""
+    """Return whether a value means the same as the absence of the property."""
     if value is None:
         return True
     if value in ("", {}, []) and (name in EMPTY or name in PARTS.get(owner, ())):
@@ -185,14 +185,14 @@ def is_default(owner: str, name: str, value: Any) -> bool:  # noqa: ANN401 # any
 
 
 def objects(owner: str, value: Object) -> Iterator[tuple[str, Part, Any]]:
-    """Yield the properties of an object that hold others, with how they do and what they hold."""
+    """Yield the properties of an object that contain objects, with their part and value."""
     for name, part in PARTS.get(owner, {}).items():
         if name in value:
             yield name, part, value[name]
 
 
 def part_at(item: Object, names: list[str]) -> Part | None:
-    """Return how the property at a path holds objects; None where it does not, as far as is known."""
+    """Return how the property at a path contains objects; None if it does not, or is unknown."""
     owner, part = type_of(item), None
     steps = iter(names)
     for name in steps:

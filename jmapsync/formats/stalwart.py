@@ -1,8 +1,8 @@
-"""Translate objects between their normal form and that of Stalwart (0.16.19, seen over JMAP and DAV; its library calcard 0.3).
+"""Convert between normal forms and the objects of Stalwart (0.16.19 over JMAP and DAV; its library calcard 0.3).
 
-Stalwart stores files and converts them on the way: what no property stands for is in `iCalendar` or, of a card, in `vCard`, where
-RFC 9555 has `vCardProps` and `vCardParams`. Of an override it writes what that says and nothing of the series: so it is sent whole.
-Dates are dates only where a hint says so.
+Stalwart stores files and converts them on request: lines without a property are in `iCalendar` or, of a card, in `vCard`, where RFC
+9555 has `vCardProps` and `vCardParams`. It writes an override without the properties of the series, so overrides are sent complete.
+Dates without times need a hint (formats.hints).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _MAIN: Final = {
     "personalInfo": "value",
     "preferredLanguages": "language",
 }
-"""The property of an entry that its line's value is, by map: hints are kept beside it."""
+"""The property of an entry that is the value of its line, by map; hints are recorded for it."""
 _FORM: Final = frozenset({"value", "tzid"})
 _NAMES: Final = {
     "start": "dtstart",
@@ -62,7 +62,7 @@ _NAMES: Final = {
     "action": "action",
     "acknowledged": "acknowledged",
 }
-"""The iCalendar property that a property comes from; Stalwart names it only where it is another one."""
+"""The iCalendar property of a property; Stalwart names it only if it is another one."""
 _NAMES_OF_ENTRIES: Final = {
     ("locations", "name"): "location",
     ("locations", "coordinates"): "geo",
@@ -74,15 +74,15 @@ _NOT_IN_OVERRIDES: Final = frozenset(
     {"@type", "uid", "recurrenceRule", "recurrenceOverrides", "recurrenceId", "recurrenceIdTimeZone", "prodId", "version", "method"}
 )
 _ONCE: Final = frozenset({"dtstart", "dtend", "due", "duration", "dtstamp", "uid"})
-"""Lines that a component has once, and that its object says."""
+"""Lines that occur once in a component and are converted."""
 _INHERITED: Final = frozenset({"timeZone", "endTimeZone", "showWithoutTime", "locale", "organizerCalendarAddress"})
-"""Properties that the override of a file has from its series, though its component does not say them."""
+"""Properties of a series that also apply to overrides in files, although their component does not have them."""
 _OWN: Final = frozenset({"version", "prodId"})
-"""Properties of an event that Stalwart has no place for but a JSPROP line."""
+"""Properties of an event that Stalwart can only store as JSPROP lines."""
 
 
 def is_of_stalwart(item: Object) -> bool:
-    """Tell whether an object that a server gave is in this form: a card has `vCard`, other components have no `@type`."""
+    """Return whether a server's object has this form: `vCard` in a card, other components without `@type`."""
     kept = item.get("iCalendar")
     return isinstance(item.get("vCard"), dict) or (isinstance(kept, dict) and "name" in kept and "@type" not in kept)
 
@@ -91,7 +91,7 @@ def is_of_stalwart(item: Object) -> bool:
 
 
 def up(item: Object) -> Object:
-    """Return the normal form of an object as Stalwart gives it."""
+    """Return the normal form of an object of Stalwart."""
     if _is_card(item):
         return _card_up(item)
     return _with_said_overrides(_with_icons(_owners(item, _component_up)))
@@ -102,7 +102,7 @@ def _is_card(item: Object) -> bool:
 
 
 def _owners(item: Object, turn: Any) -> Object:  # noqa: ANN401 # a function of an object and its holder
-    """Return an event or a task with what it keeps of lines turned, as well in its entries and overrides."""
+    """Return an event or a task with the kept lines converted, also in its entries and overrides."""
     result: Object = _turned(item, item, turn)
     for name in ENTRIES:
         if isinstance(entries := result.get(name), dict):
@@ -121,7 +121,7 @@ def _turned(owner: Any, item: Object, turn: Any) -> Any:  # noqa: ANN401 # any J
 
 
 def _with_icons(item: Object) -> Object:
-    """Return an event whose images are said to be icons: Stalwart knows them by `display` alone, and takes LINKREL for no more."""
+    """Return an event whose images have the rel `icon`: Stalwart marks them by `display` only, and does not read LINKREL."""
     links = item.get("links")
     if not isinstance(links, dict):
         return item
@@ -133,19 +133,19 @@ def _with_icons(item: Object) -> Object:
 
 
 def _with_said_overrides(item: Object) -> Object:
-    """Return an event whose overrides say what their instances lack: Stalwart gives a component of a file as it stands.
+    """Return an event whose overrides remove what their instances lack: Stalwart lists all properties of a file's component.
 
-    One that another client made over JMAP says less than a component must, and is taken for the patch that it is.
+    An override that another client made over JMAP has fewer properties than a component must have, and is already a patch.
     """
     overrides = item.get("recurrenceOverrides")
     if not isinstance(overrides, dict):
         return item
-    told = {name for name in item if name not in _NOT_IN_OVERRIDES | STAMPS | _INHERITED}
+    names = {name for name in item if name not in _NOT_IN_OVERRIDES | STAMPS | _INHERITED}
     result = {}
     for at, patch in overrides.items():
         whole = isinstance(patch, dict) and all(name in patch or name not in item for name in ("start", "duration", "title"))
         said = {name.partition("/")[0] for name in patch} if whole else set()
-        result[at] = {**patch, **dict.fromkeys(sorted(told - said))} if whole and patch else patch
+        result[at] = {**patch, **dict.fromkeys(sorted(names - said))} if whole and patch else patch
     return {**item, "recurrenceOverrides": result}
 
 
@@ -170,7 +170,7 @@ def _hint_up(path: str, hint: Object) -> tuple[str, Object]:
 
 
 def _natural(path: str) -> str:
-    """Return the name of the property that the value at a path comes from, as a rule."""
+    """Return the name of the iCalendar property that the value at a path usually comes from."""
     steps = split(path)
     return _NAMES_OF_ENTRIES.get((steps[0], steps[-1]), "") if len(steps) > 2 else _NAMES.get(steps[0], "")  # noqa: PLR2004 # in an entry
 
@@ -193,8 +193,8 @@ def _card_up(card: Object) -> Object:
         known = _FORM | ({"type"} if where == "media" else set())
         own_params = {name.lower(): value for name, value in params.items() if name.lower() not in known}
         if own_params:
-            told = entry.get("vCardParams")
-            entry = {**entry, "vCardParams": {**own_params, **(told if isinstance(told, dict) else {})}}
+            params_of_entry = entry.get("vCardParams")
+            entry = {**entry, "vCardParams": {**own_params, **(params_of_entry if isinstance(params_of_entry, dict) else {})}}
             result[where] = {**result[where], key: entry}
     return result
 
@@ -207,7 +207,7 @@ def _is_version(line: Any) -> bool:  # noqa: ANN401 # any JSON value
 
 
 def down(item: Object) -> Object:
-    """Return a normal form as Stalwart takes it."""
+    """Return an object of Stalwart for a normal form."""
     if _is_card(item):
         return _card_down(item)
     whole = _with_whole_overrides(_without_icons({name: value for name, value in item.items() if name not in _OWN}))
@@ -215,7 +215,7 @@ def down(item: Object) -> Object:
 
 
 def _without_icons(item: Object) -> Object:
-    """Return an event whose images are known by `display` alone."""
+    """Return an event whose images are marked by `display` only."""
     links = item.get("links")
     if not isinstance(links, dict):
         return item
@@ -240,12 +240,12 @@ def _component_down(kept: Object, owner: Object) -> Object:
 
 
 def _is_read_anew(line: Any) -> bool:  # noqa: ANN401 # any JSON value
-    """Tell whether a line, kept because it could not be converted, would say something else to Stalwart, which converts it."""
+    """Return whether Stalwart would convert a line that was kept because it could not be converted."""
     return isinstance(line, list) and bool(line) and isinstance(line[0], str) and line[0].lower() in _ONCE
 
 
 def _hints_down(hints: Object, owner: Object) -> Any:  # noqa: ANN401 # an iterator
-    """Yield hints as Stalwart takes them; those beside one of several entries of a map it would put beside another."""
+    """Yield hints for Stalwart, except those of one among several entries of a map: it would apply them to another."""
     for path, hint in hints.items():
         steps = split(path)
         entries = owner.get(steps[0])
@@ -254,18 +254,18 @@ def _hints_down(hints: Object, owner: Object) -> Any:  # noqa: ANN401 # an itera
         params = hint.get("parameters")
         plain = {name: value for name, value in params.items() if name not in _FORM} if isinstance(params, dict) else {}
         name = hint.get("name")
-        told = {"name": name} if name and name != _natural(path) and path == "duration" else {}
+        named = {"name": name} if name and name != _natural(path) and path == "duration" else {}
         if steps[0] == "keywords":
             words = owner.get("keywords")
             others = [hints.get(hint_path("keywords", word)) for word in (words if isinstance(words, dict) else ())]
             if not all(same(other, hint) for other in others):
                 continue
-        if plain or told:
-            yield "keywords" if steps[0] == "keywords" else path, {**told, **({"parameters": plain} if plain else {})}
+        if plain or named:
+            yield "keywords" if steps[0] == "keywords" else path, {**named, **({"parameters": plain} if plain else {})}
 
 
 def _with_whole_overrides(item: Object) -> Object:
-    """Return an event whose overrides say all of their instances, which has no other effect (jscalendarbis, 3.3.4)."""
+    """Return an event with complete overrides, which have the same effect (jscalendarbis, 3.3.4)."""
     overrides = item.get("recurrenceOverrides")
     if not isinstance(overrides, dict):
         return item
@@ -286,7 +286,7 @@ def _whole(series: Object, at: str, patch: Any) -> Any:  # noqa: ANN401 # any JS
 
 
 def _with_dates(item: Object, series: Object) -> Object:
-    """Return an event, a task or an override with the hints that make dates of its times where it has whole days."""
+    """Return an event, a task or an override with the hints that make its times dates if it has whole days."""
     result = dict(item)
     hints: Object = {}
     whole = is_whole_day(item, series)
@@ -313,9 +313,9 @@ def _with_dates(item: Object, series: Object) -> Object:
 
 
 def _dated(hint: Any) -> Object:  # noqa: ANN401 # any JSON value
-    told = hint if isinstance(hint, dict) else {}
-    params = told.get("parameters")
-    return {**told, "parameters": {**(params if isinstance(params, dict) else {}), "value": "DATE"}}
+    known = hint if isinstance(hint, dict) else {}
+    params = known.get("parameters")
+    return {**known, "parameters": {**(params if isinstance(params, dict) else {}), "value": "DATE"}}
 
 
 def _card_down(card: Object) -> Object:
@@ -340,22 +340,22 @@ def _card_down(card: Object) -> Object:
 
 
 def patch_down(patch: Patch, held: Object, given: Object) -> Patch:
-    """Return a patch of a normal form as Stalwart takes it, of the object as it gave it.
+    """Return the patch of an object of Stalwart for a patch of its normal form.
 
-    Only what the patch changes in Stalwart's form is sent. Hints that this form alone has stay, renewed where their values change.
+    Only what the patch changes in Stalwart's form is sent. Hints of this form are kept, and updated where values change.
     """
     target = given
     for path, value in diff(down(held), down(apply(held, patch))).items():
         target = _laid(target, split(path), value)
     lines = follow(given, ["vCard", "properties"])
-    told = [line for line in lines if _is_version(line)] if isinstance(lines, list) else []
-    if told and isinstance(after := follow(target, ["vCard", "properties"]), list) and not any(map(_is_version, after)):
-        target = _laid(target, ["vCard", "properties"], [*told, *after])
+    version = [line for line in lines if _is_version(line)] if isinstance(lines, list) else []
+    if version and isinstance(after := follow(target, ["vCard", "properties"]), list) and not any(map(_is_version, after)):
+        target = _laid(target, ["vCard", "properties"], [*version, *after])
     return diff(given, _untangled(renewed(given, target)))
 
 
 def _untangled(item: Object) -> Object:
-    """Return an event without the hint beside coordinates of a place that has a name: Stalwart would take the name for them."""
+    """Return an event without hints for coordinates of places with a name: Stalwart would write the name instead."""
     places = item.get("locations")
     hints = follow(item, ["iCalendar", "convertedProperties"])
     named = (
@@ -368,7 +368,7 @@ def _untangled(item: Object) -> Object:
 
 
 def _laid(item: Object, path: list[str], value: Any) -> Object:  # noqa: ANN401 # any JSON value
-    """Return an object with a value laid at a path, parents made on the way; None takes away what is there."""
+    """Return an object with a value set at a path, parents created; None removes the property."""
     name, *rest = path
     result = dict(item)
     inner = item.get(name)

@@ -1,8 +1,8 @@
-"""Translate kept lines between jCal or jCard and the form that Stalwart gives them, and takes them in (0.16.19, calcard 0.3).
+"""Convert kept lines between jCal or jCard and the form of Stalwart (0.16.19, calcard 0.3).
 
-There a line has one value, which is an array where the line has several values or components; texts come without escapes; and a
-property of its default type has the type "unknown". Dates are written into the file as they stand, and only the basic form makes
-a valid one (`COMPLETED:2026-11-30T04:04:22Z` is none).
+There a line has one value, which is an array if the line has several values or components; texts have no escapes; a property of its
+default type has the type "unknown". Dates are written to files unchanged, so they must be in basic form
+(`COMPLETED:2026-11-30T04:04:22Z` is invalid).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _is_line(line: Any) -> bool:  # noqa: ANN401 # any JSON value
 
 
 def ical_up(line: Any) -> Any:  # noqa: ANN401 # any JSON value
-    """Return the jCal of a line of Stalwart's; what is no line stays as it is."""
+    """Return the jCal of a line of Stalwart; other values are unchanged."""
     if not _is_line(line):
         return line
     name, given, kind, values = line[0].upper(), line[1], line[2].lower(), line[3:]
@@ -52,7 +52,7 @@ def ical_up(line: Any) -> Any:  # noqa: ANN401 # any JSON value
 
 
 def ical_down(line: Any) -> Any:  # noqa: ANN401 # any JSON value
-    """Return a line of jCal as Stalwart takes it; what is no line stays as it is."""
+    """Return a line of Stalwart for a line of jCal; other values are unchanged."""
     if not _is_line(line):
         return line
     name, kind, values = line[0].upper(), line[2].lower(), line[3:]
@@ -72,7 +72,7 @@ def ical_down(line: Any) -> Any:  # noqa: ANN401 # any JSON value
 
 
 def vcard_up(line: Any) -> Any:  # noqa: ANN401 # any JSON value
-    """Return the jCard of a line of Stalwart's; what is no line stays as it is."""
+    """Return the jCard of a line of Stalwart; other values are unchanged."""
     if not _is_line(line):
         return line
     kind, parts = line[2].lower(), _flat(line[3:])
@@ -94,12 +94,12 @@ def vcard_up(line: Any) -> Any:  # noqa: ANN401 # any JSON value
 
 
 def vcard_down(line: Any) -> Any:  # noqa: ANN401 # any JSON value
-    """Return a line of jCard as Stalwart takes it; what is no line stays as it is."""
+    """Return a line of Stalwart for a line of jCard; other values are unchanged."""
     written = preserved.write_property(line) if _is_line(line) else None
     if written is None:
         return line
-    told = written.params.get("value", [])
-    kind = told[0].lower() if len(told) == 1 else "unknown"
+    declared = written.params.get("value", [])
+    kind = declared[0].lower() if len(declared) == 1 else "unknown"
     parts: list[Any]
     if kind in _TEXTS:
         parts = [unescape(part) for part in split(written.value, ";")]
@@ -113,7 +113,7 @@ def vcard_down(line: Any) -> Any:  # noqa: ANN401 # any JSON value
 
 
 def components(value: Any, turn: Callable[[Any], Any]) -> Any:  # noqa: ANN401 # any JSON value
-    """Return jCal components with their lines turned by `ical_up` or `ical_down`; what is none stays as it is."""
+    """Return jCal components with their lines converted by `ical_up` or `ical_down`; other values are unchanged."""
     match value:
         case [str(name), list(lines), list(inner)]:
             return [name, [turn(line) for line in lines], [components(one, turn) for one in inner]]
@@ -122,14 +122,14 @@ def components(value: Any, turn: Callable[[Any], Any]) -> Any:  # noqa: ANN401 #
 
 
 def _raw_parts(name: str, default: str, raw: str) -> list[str]:
-    """Return the values of a value that stands as in a file."""
+    """Return the values of a raw value."""
     if name in LISTS:
         return split(raw, ",")
     return split(raw, ";") if default == "unknown" else [raw]
 
 
 def _flat(values: list[Any]) -> list[Any]:
-    """Return the values inside values, which may be arrays."""
+    """Return values with nested arrays flattened."""
     return [part for value in values for part in (_flat(value) if isinstance(value, list) else [value])]
 
 

@@ -1,6 +1,6 @@
-"""Say which notmuch tag stands for which keyword or mailbox, and which tags are notmuch's own affair (pure).
+"""Map notmuch tags to keywords and mailboxes, and back.
 
-Seen, flagged, answered, forwarded and draft are none of them: notmuch itself keeps these tags in step with the flags of the files
+notmuch itself keeps the tags for seen, flagged, answered, forwarded and draft equal to the flags of the files
 (`maildir.synchronize_flags`). Keywords are lower-case (RFC 8621, 4.1.1), tags are not: `ToDo` stands for the keyword `todo`.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FLAGS = frozenset({"unread", "flagged", "replied", "passed", "draft"})
 FOUND = frozenset({"attachment", "encrypted", "signed"})
-"""What notmuch sets by itself when it reads a message."""
+"""Tags that notmuch sets when it indexes a message."""
 INBOX = {"INBOX": "inbox"}
 _STANDARD = frozenset(STANDARD.values())
 LONGEST = 200
@@ -28,16 +28,16 @@ LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Tagging:
-    """What tags mean in one account."""
+    """The meaning of tags in one account."""
 
     mailboxes: Mapping[str, int]
     """Keys of the mailboxes that are tags, by tag."""
     renamed: Mapping[str, str]
-    """The tags of keywords that are called otherwise, by keyword."""
+    """Configured tags of keywords, by keyword."""
     private: frozenset[str]
-    """Tags that stay with notmuch."""
+    """Tags that are never synced."""
     new: frozenset[str]
-    """Tags that notmuch gives every message when it first reads it (`new.tags`)."""
+    """Tags that notmuch sets on every new message (`new.tags`)."""
 
     @classmethod
     def of(
@@ -48,9 +48,9 @@ class Tagging:
         private: Iterable[str],
         new: frozenset[str],
     ) -> Tagging:
-        """Put it together: `paths` of mailboxes by key, shell `patterns` of those that are tags, `names` that tags have instead.
+        """Return the mapping for mailboxes (`paths` by key), `patterns` of those that are tags, and configured `names` of tags.
 
-        What `new.tags` says of a message is no one's wish, so what of it is no mailbox is never a keyword (hard case 69).
+        A tag of `new.tags` is set on every message, so it is never a keyword; it may be a mailbox.
         """
         called = INBOX | dict(names)
         tags = {
@@ -64,25 +64,25 @@ class Tagging:
         return cls(mailboxes, renamed, frozenset(own), new)
 
     def keyword(self, tag: str) -> str:
-        """Return the keyword that a tag stands for; nothing if it stands for none (hard case 60)."""
+        """Return the keyword of a tag; empty if it has none."""
         if tag in self.mailboxes or tag in self.private:
             return ""
         keyword = next((one for one, name in self.renamed.items() if name == tag), tag.lower())
         return keyword if valid_keyword(keyword) and keyword not in _STANDARD else ""
 
     def plain(self, tag: str) -> str:
-        """Return the tag by which what a tag stands for is shown; nothing if it stands for nothing."""
+        """Return the normal tag for what a tag stands for; empty if it stands for nothing."""
         if tag in self.mailboxes:
             return tag
         keyword = self.keyword(tag)
         return self.renamed.get(keyword, keyword)
 
     def plain_of(self, tags: Iterable[str]) -> frozenset[str]:
-        """Return the tags by which all that tags stand for is shown."""
+        """Return the normal tags for what tags stand for."""
         return frozenset(map(self.plain, tags)) - {""}
 
     def shown_by(self, versions: Iterable[Version]) -> frozenset[str]:
-        """Return the tags that show the keywords and mailboxes of messages; what no tag can show is left out."""
+        """Return the tags for keywords and mailboxes of messages, except those that cannot be tags."""
         tags: set[str] = set()
         for version in versions:
             names = {self.renamed.get(keyword, keyword) for keyword in version.tags - _STANDARD}

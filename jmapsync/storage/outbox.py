@@ -110,7 +110,7 @@ class Outbox:
             handle = os.open(self.message(identity), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with open(handle, "wb") as file:
                 file.write(header)
-                file.writelines(to_wire(body, Form.MENDED))
+                file.writelines(to_wire(body, Form.MIXED))
                 file.flush()
                 os.fsync(file.fileno())
             self._put(waiting)

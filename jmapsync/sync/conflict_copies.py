@@ -53,7 +53,7 @@ class Shelver:
     def _shelve(self, work: Work) -> bool:
         key, version = work.change.key, work.record.local
         # A run that died may have given some copies the server's bytes; it is the others that are to be kept.
-        places = sorted(self.ledger.places_of([key]).get(key, ()), key=lambda place: place.form != Form.RETOLD)
+        places = sorted(self.ledger.places_of([key]).get(key, ()), key=lambda place: place.form != Form.OFFLINEIMAP)
         body = self.local.read(key, places)
         if body.data is None and body.path is None:
             return False

@@ -133,7 +133,7 @@ def test_the_account_is_that_of_the_sender(home: Home, server: DemoServer, sendm
         ((), MESSAGE, "no recipients"),
         (("-t",), b"Subject: x\nFrom: demo@example.com\n\nx\n", "no recipients"),
         (("bob",), MESSAGE, "'bob': not an address"),
-        (("bob@example.com",), b"Subject: cron\n\nx\n", "Nothing says who sends"),
+        (("bob@example.com",), b"Subject: cron\n\nx\n", "The message names no sender"),
         (("-bp",), MESSAGE, "jmapsync outbox"),
         (("-bs",), MESSAGE, "-bs is not there"),
         (("--unknown",), MESSAGE, "No such option"),

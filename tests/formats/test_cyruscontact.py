@@ -244,7 +244,7 @@ def test_an_edit_sends_what_changed(change: dict[str, Any], sent: dict[str, Any]
 
 
 def test_what_is_left_out_is_told_in_words() -> None:
-    assert to_contact({"@type": "Card", "speakToAs": {"grammaticalGender": "feminine"}}).told == ["speak to as"]
+    assert to_contact({"@type": "Card", "speakToAs": {"grammaticalGender": "feminine"}}).unsent == ["speak to as"]
 
 
 def test_a_group_names_its_members_by_their_ids() -> None:

@@ -37,7 +37,7 @@ def test_the_disk_gives_back_the_wires_bytes(content: bytes) -> None:
 @given(cut())
 def test_pieces_make_the_same_wire(case: tuple[bytes, list[bytes]]) -> None:
     content, pieces = case
-    for form in (Form.LF, Form.RAW, Form.MENDED):
+    for form in (Form.LF, Form.RAW, Form.MIXED):
         assert b"".join(to_wire(pieces, form)) == b"".join(to_wire([content], form))
 
 
@@ -45,7 +45,7 @@ def test_pieces_make_the_same_wire(case: tuple[bytes, list[bytes]]) -> None:
 def test_a_measure_is_what_the_bytes_are(case: tuple[bytes, list[bytes]]) -> None:
     content, pieces = case
     measured = measure(pieces)
-    wire = b"".join(to_wire([content], Form.MENDED))
+    wire = b"".join(to_wire([content], Form.MIXED))
     assert (measured.raw, measured.raw_size) == (digest_of(content), len(content))
     assert (measured.wire, measured.wire_size) == (digest_of(wire), len(wire))
 
@@ -59,7 +59,7 @@ def test_a_stored_file_is_known_again_without_the_ledger(content: bytes) -> None
 
 
 def test_a_mended_wire_has_no_bare_line_feed() -> None:
-    assert b"".join(to_wire([b"a\r", b"\nb\n", b"\nc\r\n"], Form.MENDED)) == b"a\r\nb\r\n\r\nc\r\n"
+    assert b"".join(to_wire([b"a\r", b"\nb\n", b"\nc\r\n"], Form.MIXED)) == b"a\r\nb\r\n\r\nc\r\n"
 
 
 def test_digests_are_written_as_blob_get_writes_them() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from jmapsync.formats.message import is_offlineimap, likeness, retell
+from jmapsync.formats.message import is_offlineimap, likeness, offlineimap_form
 
 PLAIN = b"Message-ID: <1@x>\r\nSubject: caf\xc3\xa9\r\n folded\r\n\r\nbody \xff\r\n"
 
@@ -22,11 +22,11 @@ def test_a_name_tells_whether_offlineimap_had_the_message_from_the_server(name: 
 
 class TestRetelling:
     def test_a_plain_message_only_gets_other_line_ends(self) -> None:
-        assert retell(PLAIN) == PLAIN.replace(b"\r\n", b"\n")
+        assert offlineimap_form(PLAIN) == PLAIN.replace(b"\r\n", b"\n")
 
     def test_a_part_that_is_not_closed_is_closed(self) -> None:
         start = b"Content-Type: multipart/mixed; boundary=x\r\nMIME-Version: 1.0\r\n\r\n--x\r\n\r\none\r\n"
-        told = retell(start)
+        told = offlineimap_form(start)
         assert told is not None
         assert told.rstrip().endswith(b"--x--")
 
@@ -35,7 +35,7 @@ class TestRetelling:
             raise LookupError
 
         monkeypatch.setattr("email.message.EmailMessage.as_bytes", give_up)
-        assert retell(PLAIN) is None
+        assert offlineimap_form(PLAIN) is None
 
 
 class TestLikeness:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jmapsync.formats.message import retell
+from jmapsync.formats.message import offlineimap_form
 from tests.sim.world import NOW, World, letter, local_letter
 
 Act = Callable[[World], None]
@@ -284,7 +284,7 @@ def fill_as_offlineimap(world: World) -> None:
     for uid, (word, homes) in enumerate({b"unclosed": ["INBOX", "Archive"], b"edited": ["Archive"]}.items(), 1):
         body = unclosed % (word, word, word)
         world.account.deliver(body, homes, ["$seen"], NOW - 7500 + uid)
-        written = retell(body) or b""
+        written = offlineimap_form(body) or b""
         for home in homes:
             file = world.drop(home, written.replace(b"[edited]", b"[edited here]"), sub="cur", info=":2,F")
             file.rename(file.with_name(name.format(uid=uid) + ":2,F"))

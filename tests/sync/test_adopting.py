@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.formats.message import retell
+from jmapsync.formats.message import offlineimap_form
 from tests.mirror import assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ NAME = "1795426872_0.18293.vm,U=10,FMD5=50a16f415160a7132a86a551fc34bdc9:2,S"
 
 
 def retold(message: bytes = UNCLOSED) -> bytes:
-    told = retell(message)
+    told = offlineimap_form(message)
     assert told not in {None, message.replace(b"\r\n", b"\n")}
     assert told is not None
     return told

@@ -1,4 +1,4 @@
-"""Convert iCalendar files to JSCalendar 2.0 objects and back (draft-ietf-calext-jscalendar-icalendar-25), losing nothing."""
+"""Convert between iCalendar files and JSCalendar 2.0 objects without loss (draft-ietf-calext-jscalendar-icalendar-25)."""
 
 from jmapsync.formats.ical.calendars import read_calendar, read_group, write_calendar, write_group
 

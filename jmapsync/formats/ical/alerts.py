@@ -82,7 +82,7 @@ def _read_trigger(line: Line) -> Object | None:
 
 
 def read_relation(reading: Reading, line: Line) -> None:
-    """Convert a RELATED-TO; several of one uid are one Relation."""
+    """Convert a RELATED-TO; several with one UID are one Relation."""
     uid = unescape(line.value)
     relations = reading.item.setdefault("relatedTo", {})
     relation = relations.setdefault(uid, {"@type": "Relation"})
@@ -95,7 +95,7 @@ def read_relation(reading: Reading, line: Line) -> None:
 
 
 def write_relations(item: Object, writing: Writing, uids: dict[str, str] | None = None) -> None:
-    """Write the relations, one line each; `uids` says which UID a key stands for, where keys are no UIDs."""
+    """Write the relations, one line each; `uids` maps keys to UIDs where they differ."""
     relations = item.get("relatedTo")
     if not isinstance(relations, dict):
         writing.leave("relatedTo", relations)
@@ -119,7 +119,7 @@ def write_relations(item: Object, writing: Writing, uids: dict[str, str] | None 
 
 
 def write_alerts(item: Object, writing: Writing, title: str) -> None:
-    """Write the alerts as components of an entry; `title` is what an alarm without a text shows: the format demands one."""
+    """Write the alerts as components of an entry; `title` is the mandatory text of an alarm without one."""
     alerts = item.get("alerts")
     if not isinstance(alerts, dict):
         writing.leave("alerts", alerts)

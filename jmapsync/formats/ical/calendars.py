@@ -1,4 +1,4 @@
-"""Convert whole files: VCALENDAR to Group and back, and the files of a vdir, which hold the objects of one uid.
+"""Convert iCalendar files: VCALENDAR to Group and back, and files of one UID, as in a vdir, to objects and back.
 
 Draft: draft-ietf-calext-jscalendar-icalendar, iCalendar Objects, Recurring Components, Group.
 """
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from jmapsync.formats.objects import Object
 
 PRODID: Final = "-//jmapsync//jmapsync//EN"
-"""The PRODID of an object that has none; it is not taken for one when it is read."""
+"""The PRODID of an object without one; it is not converted when it is read."""
 _VERSION: Final = "2.0"
 _PLAIN: Final = {"VERSION": _VERSION, "CALSCALE": "GREGORIAN"}
-"""Lines that say nothing that goes without saying."""
+"""Lines that only state defaults."""
 _GROUP: Final = by_name(GROUP)
 _GROUP_KNOWN: Final = {
     *[
@@ -70,7 +70,7 @@ def _value(calendar: Component, name: str) -> str | None:
 
 
 def _read_entries(calendar: Component, source: Source) -> list[Object]:
-    """Return the objects of a calendar: main objects with their overrides, and the instances that have no main object."""
+    """Return the objects of a calendar: main objects with their overrides, and instances without a main object."""
     components = [component for component in calendar.components if component.name in TYPES]
     source.start(line for component in components for line in component.lines if line.name == "DTSTART")
     common: Object = {}
@@ -120,7 +120,7 @@ def _read_override(component: Component, source: Source, main: Object, series: S
 
 
 def read_group(data: bytes) -> Object:
-    """Return the Group of an iCalendar file, whatever it holds. Raises MalformedError."""
+    """Return the Group of any iCalendar file. Raise MalformedError."""
     calendar = _calendar(data)
     reading = Reading("vcalendar", "Group")
     plain: list[Line] = []
@@ -148,7 +148,7 @@ def read_group(data: bytes) -> Object:
 
 
 def write_group(group: Object) -> bytes:
-    """Return the iCalendar file of a Group. Raises MalformedError."""
+    """Return the iCalendar file of a Group. Raise MalformedError."""
     entries = group.get("entries")
     objects = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     writing = Writing(group.get("iCalendar"), "vcalendar")
@@ -171,9 +171,9 @@ def write_group(group: Object) -> bytes:
 
 
 def read_calendar(data: bytes) -> list[Object]:
-    """Return the objects of a file that holds those of one uid: the main object with its overrides, or its lone instances in order.
+    """Return the objects of a file of one UID: the main object with its overrides, or instances without a main object, in order.
 
-    The properties of its VCALENDAR are kept in the first of them. Raises MalformedError.
+    The properties of the VCALENDAR are kept in the first object. Raise MalformedError.
     """
     calendar = _calendar(data)
     if _value(calendar, "VERSION") == "1.0":
@@ -205,7 +205,7 @@ def read_calendar(data: bytes) -> list[Object]:
 
 
 def write_calendar(objects: list[Object]) -> bytes:
-    """Return the file of the objects of one uid; the same objects give the same bytes. Raises MalformedError."""
+    """Return the file of the objects of one UID; equal objects give equal octets. Raise MalformedError."""
     if not objects or any(item.get("@type") not in TYPES.values() for item in objects):
         raise MalformedError("Only events and tasks can be written.")
     if any(item["@type"] == "Event" and not is_local(item.get("start")) for item in objects):
@@ -241,7 +241,7 @@ def _kept_calendars(item: Object) -> list[Any]:
 
 
 def _write_object(item: Object, target: Target, *, one_line: bool) -> list[str]:
-    """Return the lines of an object: its component, and those of its overrides in order."""
+    """Return the lines of an object: its component, then those of its overrides in order."""
     overrides = item.get("recurrenceOverrides")
     keys = [at for at in overrides if is_local(at)] if isinstance(overrides, dict) else []
     dates = Form("date", None, None)

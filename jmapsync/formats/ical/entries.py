@@ -41,7 +41,7 @@ _LINES: Final = {
 }
 _COMPONENTS: Final = frozenset({"VALARM", "PARTICIPANT", "VLOCATION"})
 NO_STAMP: Final = "1970-01-01T00:00:00Z"
-"""The DTSTAMP of an object that does not say when it was changed: the same object is to give the same bytes."""
+"""The DTSTAMP of an object without `updated`: equal objects give equal octets."""
 _KNOWN: Final = frozenset(
     [
         "@type",
@@ -82,7 +82,7 @@ _ALL_KNOWN: Final = {name: _KNOWN | {field.path for field in fields} for name, f
 def read_entry(  # noqa: C901  # a step a group of properties
     component: Component, source: Source, series: Series | None = None
 ) -> tuple[Object, Series]:
-    """Return the object of a VEVENT or VTODO, and how it tells the time; `series` is that of its main component."""
+    """Return the object of a VEVENT or VTODO, and the form of its times; `series` is that of its main component."""
     reading = Reading(component.name, TYPES[component.name])
     fields = _BY_NAME[component.name]
     times: Times = {}
@@ -124,7 +124,7 @@ def read_entry(  # noqa: C901  # a step a group of properties
 
 
 def _read_done(reading: Reading, component: Component) -> None:
-    """Take a task that says when it was completed, but gives no status, for completed."""
+    """Set the status of a task that has a completion time but no status."""
     if component.name == "VTODO" and "progress" not in reading.item and component.first("STATUS") is None:
         done = component.first("COMPLETED")
         if done is not None:
@@ -135,9 +135,9 @@ def _read_done(reading: Reading, component: Component) -> None:
 def write_entry(
     item: Object, target: Target, *, dates: Form | None, recurrence_id: Form | None = None, one_line: bool = True
 ) -> tuple[list[str], Form, dict[str, Patch]]:
-    """Return the lines of an object, the form of its start, and the overrides that need a component of their own.
+    """Return the lines of an object, the form of its start, and the overrides that need components.
 
-    `dates` is the form of its moments where all are dates; `recurrence_id` that of the start of the main object, for an override.
+    `dates` is the form of its times if all are dates; `recurrence_id`, for an override, is the form of the main object's start.
     """
     name = "VTODO" if item.get("@type") == "Task" else "VEVENT"
     uid = item.get("uid")

@@ -1,7 +1,4 @@
-"""Read and write dates, times and durations in the notations of iCalendar and JSCalendar (RFC 5545, 3.3; jscalendarbis, 1.5).
-
-The properties that convert one to one: a table (draft-ietf-calext-jscalendar-icalendar, sections of these names).
-"""
+"""Convert dates, times, durations and simple properties by a table (draft-ietf-calext-jscalendar-icalendar; RFC 5545, 3.3)."""
 
 from __future__ import annotations
 
@@ -28,11 +25,11 @@ _EXACT_SPAN = re.compile(
 )  # what both grammars allow
 MIDNIGHT: Final = "T00:00:00"
 DAY: Final = 86_400
-"""Seconds of a day."""
+"""Seconds of a day of 24 hours."""
 
 
 def to_local(value: str) -> tuple[str, str] | None:
-    """Return a DATE or DATE-TIME as a LocalDateTime and its form: "date", "local" or "utc"; nothing for what is neither."""
+    """Return a DATE or DATE-TIME as a LocalDateTime and its form ("date", "local" or "utc"); None for other values."""
     match = _MOMENT.fullmatch(value.strip().upper())
     if match is None:
         return None
@@ -46,13 +43,13 @@ def to_local(value: str) -> tuple[str, str] | None:
 
 
 def to_utc(value: str) -> str | None:
-    """Return a DATE-TIME as a UTCDateTime; one without a zone is taken as UTC, which the properties that use this demand."""
+    """Return a DATE-TIME as a UTCDateTime; without a zone it is UTC, which the properties that use this require."""
     found = to_local(value)
     return None if found is None or found[1] == "date" else f"{found[0]}Z"
 
 
 def is_local(value: object) -> bool:
-    """Tell whether a value is a LocalDateTime that exists."""
+    """Return whether a value is an existing LocalDateTime."""
     if not isinstance(value, str) or not _LOCAL.fullmatch(value):
         return False
     try:
@@ -63,7 +60,7 @@ def is_local(value: object) -> bool:
 
 
 def is_utc(value: object) -> bool:
-    """Tell whether a value is a UTCDateTime."""
+    """Return whether a value is a UTCDateTime."""
     return isinstance(value, str) and value.endswith("Z") and is_local(value[:-1])
 
 
@@ -98,7 +95,7 @@ def days_between(first: str, last: str) -> int:
 
 
 def span(value: object) -> tuple[int, int, int] | None:
-    """Return a duration of either notation as sign, nominal days and exact seconds; nothing where it is none, or has fractions."""
+    """Return a duration as sign, nominal days and exact seconds; None for other values and for fractions of a second."""
     match = _SPAN.fullmatch(value) if isinstance(value, str) else None
     if match is None or value[-1] in "PT":  # type: ignore[index]  # it is text where it matched
         return None
@@ -108,7 +105,7 @@ def span(value: object) -> tuple[int, int, int] | None:
 
 
 def duration(sign: int, days: int, seconds: int) -> str:
-    """Return a duration in the notation that both formats share."""
+    """Return a duration in the notation common to iCalendar and JSCalendar."""
     text = "-P" if sign < 0 else "P"
     if days:
         text += f"{days}D"
@@ -126,7 +123,7 @@ def duration(sign: int, days: int, seconds: int) -> str:
 
 
 def common_duration(value: object, *, signed: bool = False) -> str | None:
-    """Return a duration of either format as text that both allow, unchanged where it is; nothing for what neither can express."""
+    """Return a duration in a notation that both formats allow, unchanged if it is one; None if neither can express it."""
     if not isinstance(value, str):
         return None
     if _EXACT_SPAN.fullmatch(value):
@@ -140,7 +137,7 @@ def common_duration(value: object, *, signed: bool = False) -> str | None:
 
 
 def plus(local: str, days: int, seconds: int = 0) -> str | None:
-    """Return a LocalDateTime moved on the clock on the wall; nothing where it leaves the years that can be written."""
+    """Return a LocalDateTime plus days and seconds of local time; None outside the years 1 to 9999."""
     try:
         return shown(at(local) + timedelta(days=days, seconds=seconds))
     except OverflowError:
@@ -148,23 +145,23 @@ def plus(local: str, days: int, seconds: int = 0) -> str | None:
 
 
 Read = "Callable[[str], object | None]"
-"""Converts the value of a line; nothing where it has no counterpart."""
+"""Converts the value of a line; None if it has no counterpart."""
 Write = "Callable[[object], str | None]"
-"""Converts it back; nothing where it cannot be said."""
+"""Converts a property to the value of a line; None if that is impossible."""
 
 _NUMBER = re.compile(r"\+?(\d{1,15})", re.ASCII)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Field(NamedTuple):
-    """One property of iCalendar and the property of JSCalendar that it is."""
+    """A property of iCalendar and its counterpart in JSCalendar."""
 
     name: str
     path: str
     read: Callable[[str], object | None]
     write: Callable[[object], str | None]
     value: str = ""
-    """The VALUE parameter that the line has, because the property has no default type."""
+    """The VALUE parameter of the line, if the property has no default type."""
 
 
 def _text(value: object) -> str | None:
@@ -182,7 +179,7 @@ def write_utc(value: object) -> str | None:
 
 
 def write_uri(value: object) -> str | None:
-    """Return a URI as the value of a line, on which it stands as it is."""
+    """Return a URI as the value of a line; None if a line cannot contain it."""
     return value if isinstance(value, str) and value and not _CONTROLS.search(value) else None
 
 
@@ -198,7 +195,7 @@ def _number(low: int, high: int) -> tuple[Callable[[str], object | None], Callab
 
 
 def enum(values: Iterable[tuple[str, str]]) -> tuple[Callable[[str], object | None], Callable[[object], str | None]]:
-    """Return the two conversions of a table of values, those of iCalendar first."""
+    """Return both conversions of a table of values, iCalendar's first."""
     to_json = dict(values)
     to_ical = {value: name for name, value in to_json.items()}
     return (lambda value: to_json.get(value.strip().upper())), (
@@ -207,7 +204,7 @@ def enum(values: Iterable[tuple[str, str]]) -> tuple[Callable[[str], object | No
 
 
 def lowered(names: str) -> list[tuple[str, str]]:
-    """Return a table of values that are the same in lower case."""
+    """Return a table of values that JSCalendar has in lower case."""
     return [(name, name.lower()) for name in names.split()]
 
 
@@ -242,7 +239,7 @@ GROUP: Final = (
     Field("SOURCE", "source", lambda value: value or None, write_uri, "URI"),
 )
 LOCALE: Final = {"SUMMARY", "NAME"}
-"""The lines whose LANGUAGE is the `locale` of the object."""
+"""Lines whose LANGUAGE is the `locale` of the object."""
 _LANGUAGE: Final = ("LANGUAGE",)
 
 
@@ -273,7 +270,7 @@ _TYPES_OF: Final = {
 
 
 def write_fields(fields: Iterable[Field], item: Object, writing: Writing) -> None:
-    """Write the lines of the table; a value that no line can say is left to JSPROP."""
+    """Write the lines of the table; a value that no line can express goes to a JSPROP line."""
     for field in fields:
         value = item.get(field.path)
         if value is None:

@@ -1,6 +1,6 @@
-"""Convert lines and components to jCal and back (RFC 7265), for what of a file has no counterpart in JSCalendar.
+"""Convert lines and components to jCal and back (RFC 7265), for the parts of a file without a counterpart in JSCalendar.
 
-Where a value is not what its type demands, it is kept as it stands, with the type "unknown": nothing is lost over a fault.
+A value that does not fit its type is kept unchanged with the type "unknown".
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def from_params(params: Params) -> dict[str, Any]:
 
 
 def to_params(value: object) -> dict[str, list[str]]:
-    """Return parameters of jCal for a line; what is none is left out."""
+    """Return the parameters of a line for those of jCal; invalid ones are left out."""
     if not isinstance(value, dict):
         return {}
     return {
@@ -58,7 +58,7 @@ def from_line(line: Line) -> list[Any]:
 
 
 def to_line(value: object) -> str | None:
-    """Return the unfolded line of jCal; nothing for what is none."""
+    """Return the unfolded line of jCal; None if it is invalid."""
     match value:
         case [str(name), dict(given), str(kind), *values] if values and re.fullmatch(r"[A-Za-z0-9_.-]+", name):
             pass
@@ -84,7 +84,7 @@ def from_component(component: Component) -> list[Any]:
 
 
 def to_lines(value: object) -> Iterator[str]:
-    """Yield the unfolded lines of a component in jCal; nothing for what is none."""
+    """Yield the unfolded lines of a component in jCal; none if it is invalid."""
     match value:
         case [str(name), list(properties), list(components)] if re.fullmatch(r"[A-Za-z0-9_.-]+", name):
             yield f"BEGIN:{name.upper()}"
@@ -97,7 +97,7 @@ def to_lines(value: object) -> Iterator[str]:
 
 
 def _decode(name: str, kind: str, raw: str) -> list[Any] | None:  # noqa: PLR0911  # a return a type
-    """Return the values of a wire value in jCal, nothing where they would not give the same wire value back."""
+    """Return the values of a raw value in jCal; None if they would not give the same raw value."""
     if kind == "text":
         if name in LISTS:
             return split_text(raw) or None
@@ -170,7 +170,7 @@ def _number(raw: str) -> int | float | None:
 
 
 def number_text(value: object) -> str:
-    """Return a number as a line has it; one that came as a text stands as it is. Raises TypeError for what is none."""
+    """Return a number as in a line; a string is unchanged. Raise TypeError for other values."""
     if isinstance(value, str):
         return _verbatim(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -196,7 +196,7 @@ def _read_recur(raw: str) -> dict[str, Any] | None:
 
 
 def recur_text(value: dict[str, Any] | str) -> str:
-    """Return the text of a recurrence rule in jCal; one that came as a text stands as it is (Stalwart)."""
+    """Return the RRULE value of a recurrence rule in jCal; a string (Stalwart) is unchanged."""
     if isinstance(value, str):
         return _verbatim(value)
     parts = []

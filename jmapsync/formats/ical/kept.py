@@ -1,8 +1,6 @@
-"""Make the keys of entries that a file gives none, always the same (draft-ietf-calext-jscalendar-icalendar, JSCalendar Ids).
+"""Collect the object of a component and the parts without counterpart: in `iCalendar` when reading, in JSPROP when writing.
 
-Gather what a component becomes, and what of it is kept aside: the `iCalendar` property one way, JSPROP the other.
-
-Draft: draft-ietf-calext-jscalendar-icalendar, "iCalendar" (property of JSCalendar), JSPROP, JSID.
+Draft: draft-ietf-calext-jscalendar-icalendar, "iCalendar" (property of JSCalendar), JSPROP, JSID, JSCalendar Ids.
 """
 
 from __future__ import annotations
@@ -26,17 +24,17 @@ if TYPE_CHECKING:
 _NAMESPACE = UUID("7f1e1965-ae73-4454-b088-232c90730ce2").bytes
 """The namespace of the draft."""
 _TRIES = 32
-"""Numbers that are tried in turn; then greater steps are taken, for a file may hold the same line many thousand times."""
+"""Numbers tried in turn; after them the steps grow, for a file may repeat a line many thousand times."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
 def is_id(value: object) -> bool:
-    """Tell whether a value may be a key (Id, jscalendarbis, 1.5.1)."""
+    """Return whether a value is valid as a key (Id, jscalendarbis, 1.5.1)."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def hashed(value: str) -> str:
-    """Return the UUID version 5 of a value as it stands on the wire: text with its escapes, binary as its base64."""
+    """Return the UUID version 5 of a raw value: text with its escapes, binary as base64."""
     digest = bytearray(sha1(_NAMESPACE + value.encode("utf-8", "replace"), usedforsecurity=False).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x50
     digest[8] = digest[8] & 0x3F | 0x80
@@ -45,12 +43,12 @@ def hashed(value: str) -> str:
 
 
 def hashed_object(value: Object) -> str:
-    """Return the key of an entry that has no value of its own to make one from: that of its JSON."""
+    """Return the key of an entry without a value of its own: that of its JSON."""
     return hashed(json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")))
 
 
 def chosen(params: Params, value: str, taken: Collection[str]) -> str:
-    """Return the key of a line: its JSID where it has a usable one, else the hash of its value, else of value and number."""
+    """Return the key of a line: its JSID if usable, else the hash of its value, else of value and number."""
     given = params.get("JSID")
     if given and is_id(given[0]) and given[0] not in taken:
         return given[0]
@@ -58,7 +56,7 @@ def chosen(params: Params, value: str, taken: Collection[str]) -> str:
 
 
 def free(key: str, taken: Collection[str]) -> str:
-    """Return a key, or where it is taken one made from it."""
+    """Return a key, or a derived one if it is taken."""
     number, found = 1, key
     while found in taken:
         number += 1 if number < _TRIES else len(taken)
@@ -68,17 +66,17 @@ def free(key: str, taken: Collection[str]) -> str:
 
 _TIMES: Final = "CREATED DTEND DTSTAMP DTSTART DUE DURATION ESTIMATED-DURATION RECURRENCE-ID"
 WON: Final = frozenset(f"CLASS PERCENT-COMPLETE PRIORITY SEQUENCE STATUS TRANSP UID ACTION TRIGGER ACKNOWLEDGED {_TIMES}".split())
-"""Lines that a component has once: where the object now says it, one that was kept because it could not be converted is stale."""
+"""Lines that occur once in a component: a kept one is stale if the object has the property by now."""
 OF_CALENDAR: Final = "x-jmapsync-vcalendar"
-"""The component in which an object keeps the properties of the VCALENDAR that it came in."""
+"""The component that keeps the properties of the VCALENDAR."""
 _RESERVED: Final = frozenset({"iCalendar", "@type", "uid", "recurrenceId"})
-"""What a JSPROP may not set: the identity of an object, and what is kept of its file."""
+"""Properties that a JSPROP cannot set: the identity of an object, and the kept parts of its file."""
 _COMPONENT: Final = "ICalComponent"
 _PROPERTY: Final = "ICalProperty"
 
 
 class Reading:
-    """One component while it is read: the object that it becomes, and what is kept aside of it."""
+    """A component being read: the resulting object, and the kept parts."""
 
     __slots__ = ("_components", "_converted", "_jsprops", "_properties", "item", "name")
 
@@ -91,24 +89,24 @@ class Reading:
         self._jsprops: list[Line] = []
 
     def keep(self, line: Line) -> None:
-        """Keep a line that has no counterpart."""
+        """Keep a line without a counterpart."""
         self._properties.append(jcal.from_line(line))
 
     def kept_zones(self) -> set[str]:
-        """Return the TZIDs that the kept lines name."""
+        """Return the TZIDs of the kept lines."""
         return {tzid for _, params, *_ in self._properties if isinstance(tzid := params.get("tzid"), str)}
 
     def keep_component(self, component: Component) -> None:
-        """Keep a component that has no counterpart."""
+        """Keep a component without a counterpart."""
         self._components.append(jcal.from_component(component))
 
     def keep_jcal(self, component: list[Any]) -> None:
-        """Keep a component that is jCal already, once."""
+        """Keep a component in jCal, once."""
         if component not in self._components:
             self._components.append(component)
 
     def note(self, path: str, name: str, params: Params | None = None, kind: str | None = None) -> None:
-        """Note from which line, with which further parameters, the value at a path came."""
+        """Record the line, and its further parameters, that the value at a path came from."""
         found: Object = {"@type": _PROPERTY, "name": name.lower()}
         if params:
             found["parameters"] = jcal.from_params(params)
@@ -117,12 +115,12 @@ class Reading:
         self._converted[path] = found
 
     def note_extra(self, path: str, line: Line, known: Collection[str] = ()) -> None:
-        """Note the parameters of a line that say more than the object does."""
+        """Record the parameters of a line that are not converted."""
         if line.params and (params := extra(line, known)):
             self.note(path, line.name, params)
 
     def set(self, path: str, value: object, line: Line, known: Collection[str] = ()) -> None:
-        """Set a property that a line converts to; where it cannot be converted, or is set already, keep the line."""
+        """Set a converted property; keep the line if it cannot be converted or is set already."""
         if value is None or path in self.item:
             self.keep(line)
             return
@@ -131,11 +129,11 @@ class Reading:
             self.note_extra(path, line, known)
 
     def set_later(self, line: Line) -> None:
-        """Note a JSPROP, which is applied when all else is."""
+        """Record a JSPROP, which is applied after all other lines."""
         self._jsprops.append(line)
 
     def finished(self, *, always: bool = False) -> Object:
-        """Return the object with all that is kept; `always` with the name of the component, even where nothing is."""
+        """Return the object with all kept parts; with `always`, also with the name of the component if nothing is kept."""
         for line in self._jsprops:
             self._apply(line)
         kept: Object = {}
@@ -166,7 +164,7 @@ class Reading:
 
 
 def keep_in(item: Object, what: str, value: list[Any]) -> None:
-    """Keep a property or component, in jCal, in an object that is read already."""
+    """Keep a property or component, in jCal, in a converted object."""
     name = "vtodo" if item.get("@type") == "Task" else "vevent"
     kept = dict(item.get("iCalendar") or {"@type": _COMPONENT, "name": name})
     kept[what] = [*kept.get(what, []), value]
@@ -187,12 +185,12 @@ def _refuse(text: str) -> None:
 
 
 def extra(line: Line, known: Collection[str] = ()) -> Params:
-    """Return the parameters of a line but VALUE, JSID and those that are converted."""
+    """Return the parameters of a line except VALUE, JSID and converted ones."""
     return {name: values for name, values in line.params.items() if name not in known and name not in ("VALUE", "JSID")}
 
 
 class Writing:
-    """One component while it is written: its lines so far, and what of the object no line can say."""
+    """A component being written: its lines so far, and the parts of the object that no line can express."""
 
     __slots__ = ("_kept", "_noted", "_pointed", "lines", "nested", "rest", "tzids", "written")
 
@@ -207,19 +205,19 @@ class Writing:
         self._pointed: set[str] = set()
         self.written: set[str] = set()
         self.tzids: set[str] = set()
-        """The zones that kept lines name."""
+        """TZIDs of the kept lines."""
 
     def noted(self, path: str, *names: str) -> Mapping[str, Any]:
-        """Return what is noted of the line that the value at a path came from, if it is one of some names."""
+        """Return the record of the line that the value at a path came from, if it has one of these names."""
         found = self._noted.get(path)
         return found if isinstance(found, dict) and found.get("name") in names else {}
 
     def noted_params(self, path: str, name: str) -> dict[str, list[str]]:
-        """Return the noted parameters of a line."""
+        """Return the recorded parameters of a line."""
         return jcal.to_params(self.noted(path, name.lower()).get("parameters")) if path in self._noted else {}
 
     def add(self, name: str, value: str, params: Mapping[str, str | list[str]] | None = None, path: str = "") -> None:
-        """Add a line; parameters noted for `path` are added to those given, and TZID is never taken from a note."""
+        """Add a line; parameters recorded for `path` are added to those given, except TZID."""
         all_params = params
         if path in self._noted and (more := self.noted_params(path, name)):
             more.pop("TZID", None)
@@ -228,13 +226,13 @@ class Writing:
         self.lines.append(f"{name}{write_params(all_params)}:{value}" if all_params else f"{name}:{value}")
 
     def leave(self, path: str, value: object) -> None:
-        """Leave a value, at a path from the object that the component stands for, to a JSPROP line."""
+        """Leave a value, at a path from the component's object, to a JSPROP line."""
         if value is not None:
             self.rest[path] = value
             self._pointed.update(split(path))
 
     def leave_entries(self, path: str, entries: Object, count: int) -> None:
-        """Leave those of the entries of a map that no line can say; all of the map where those are all that it has."""
+        """Leave entries of a map that no line can express to JSPROP lines; the map if those are all of its entries."""
         if entries and len(entries) == count:
             self.leave(path, entries)
         else:
@@ -242,17 +240,17 @@ class Writing:
                 self.leave(f"{path}/{join(key)}", value)
 
     def is_pointed(self, key: str) -> bool:
-        """Tell whether a key is part of the path of a JSPROP, so that it has to be written."""
+        """Return whether a key is part of the path of a JSPROP, so that it has to be written."""
         return key in self._pointed
 
     def noted_kept(self, name: str) -> list[Any]:
-        """Return the kept properties of a name, in jCal."""
+        """Return the kept properties with a name, in jCal."""
         found = self._kept.get("properties")
         properties = found if isinstance(found, list) else []
         return [value for value in properties if isinstance(value, list) and value and value[0] == name.lower()]
 
     def add_kept(self, left_out: Collection[str] = ()) -> None:
-        """Add the lines and components that were kept, those out that the object now says otherwise."""
+        """Add kept lines and components except those that the object has as properties by now."""
         properties, components = self._kept.get("properties"), self._kept.get("components")
         for value in properties if isinstance(properties, list) else ():
             line = jcal.to_line(value)
@@ -276,7 +274,7 @@ class Writing:
 
 
 def leave_unknown(writing: Writing, item: Mapping[str, Any], known: Collection[str], *path: str) -> None:
-    """Leave every property of an object that no line can say to JSPROP lines, at a path from the object of the component."""
+    """Leave unknown properties of an object to JSPROP lines; `path` is that of the object within the component's object."""
     for name, value in item.items():
         if name not in known:
             writing.leave(join(*path, name), value)

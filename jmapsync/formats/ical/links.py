@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 NAMES: Final = frozenset({"ATTACH", "IMAGE", "LINK", "URL"})
 _TITLES: Final = {"ATTACH": "FILENAME", "IMAGE": "FILENAME", "LINK": "LABEL", "URL": "LABEL"}
-"""Which parameter holds the title."""
+"""The parameter with the title."""
 _KNOWN: Final = {
     "ATTACH": ("FMTTYPE", "FILENAME", "SIZE", "ENCODING"),
     "IMAGE": ("FMTTYPE", "FILENAME", "SIZE", "DISPLAY", "ENCODING"),
     "LINK": ("FMTTYPE", "LABEL", "LINKREL"),
     "URL": ("FMTTYPE", "LABEL"),
 }
-"""The parameters that convert."""
+"""Converted parameters."""
 _RELS: Final = {"enclosure": "ATTACH", "icon": "IMAGE", "describedby": "URL"}
 _DATA = re.compile(r"data:([^;,]*);base64,([A-Za-z0-9+/]*={0,2})", re.ASCII)
 _TYPES: Final = ("URI", "BINARY")
 
 
 def read_link(reading: Reading, line: Line) -> None:
-    """Convert a line to a Link object, or keep it: a LINK that is no URI, data that are no base64."""
+    """Convert a line to a Link object, or keep it: a LINK that is not a URI, data that are not base64."""
     params = line.params
     kind = params["VALUE"][0].upper() if "VALUE" in params else "URI"
     if not line.value.strip() and not params.keys() - {"VALUE"}:
@@ -150,7 +150,7 @@ def _write_link(key: str, link: Object, href: str, writing: Writing) -> None:  #
 
 
 def names_of(value: object) -> list[str]:
-    """Return the members of a set (an object of names that are true), in order; none where it is no such set."""
+    """Return the sorted members of a set (an object whose values are true); empty for other values."""
     if isinstance(value, dict) and all(name and name == name.lower() and held is True for name, held in value.items()):
         return sorted(value)
     return []

@@ -1,4 +1,4 @@
-"""Read and write moments: DATE, floating, UTC and zoned ones (draft-ietf-calext-jscalendar-icalendar, 2.1.4, 2.1.5)."""
+"""Convert date-times: dates, floating, UTC and zoned ones (draft-ietf-calext-jscalendar-icalendar, 2.1.4, 2.1.5)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Moment(NamedTuple):
-    """What a line says of a moment."""
+    """The date-time of a line."""
 
     local: str
     """A LocalDateTime."""
@@ -28,11 +28,11 @@ class Moment(NamedTuple):
     zone: str | None
     """The IANA name of its zone."""
     tzid: str | None
-    """The TZID, where it is no IANA name."""
+    """The TZID, if it is not an IANA name."""
 
 
 class Source:
-    """The time zones of a file that is read."""
+    """The time zones of a file being read."""
 
     __slots__ = ("_clock", "_known", "_year", "vtimezones")
 
@@ -46,26 +46,26 @@ class Source:
         self._year = 0
 
     def start(self, lines: Iterable[Line]) -> None:
-        """Take from the first start of the file from which year on its zones have to be understood."""
+        """Set the year from which the zones of the file are compared: that of its first start."""
         for line in lines:
             found = to_local(line.value)
             if found is not None and not self._year:
                 self._year = int(found[0][:4])
 
     def zone(self, tzid: str) -> str | None:
-        """Return the IANA zone of a TZID: by its name, by the place its VTIMEZONE names, by the rules that this gives."""
+        """Return the IANA zone of a TZID: by its name, by X-LIC-LOCATION of its VTIMEZONE, or by its rules."""
         if tzid not in self._known:
             component = self.vtimezones.get(tzid)
             self._known[tzid] = zone_of_tzid(tzid, None if component is None else list(_lines(component)), self._year, self._clock)
         return self._known[tzid]
 
     def keep(self, reading: Reading, tzid: str) -> None:
-        """Keep the VTIMEZONE of a TZID that is no IANA name."""
+        """Keep the VTIMEZONE of a TZID that is not an IANA name."""
         if (component := self.vtimezones.get(tzid)) is not None:
             reading.keep_jcal(jcal.from_component(component))
 
     def keep_all(self, reading: Reading) -> None:
-        """Keep the VTIMEZONEs of the lines that are kept."""
+        """Keep the VTIMEZONEs of the kept lines."""
         for tzid in sorted(reading.kept_zones()):
             if self.zone(tzid) != tzid:
                 self.keep(reading, tzid)
@@ -81,9 +81,9 @@ def _lines(component: Component) -> Iterable[str]:
 
 
 def zone_of_tzid(tzid: str, lines: list[str] | None, year: int, clock: Clock) -> str | None:
-    """Return the IANA zone of a TZID, with the lines of its VTIMEZONE where there is one.
+    """Return the IANA zone of a TZID; `lines` are those of its VTIMEZONE, if there is one.
 
-    Raises MalformedError where its rules change the clock too often.
+    Raise MalformedError if its rules have too many transitions.
     """
     by_name = zone_of_name(tzid)
     if by_name is not None or lines is None:
@@ -97,7 +97,7 @@ def zone_of_tzid(tzid: str, lines: list[str] | None, year: int, clock: Clock) ->
 
 
 def read_moment(line: Line, source: Source, text: str | None = None) -> Moment | None:
-    """Return the moment of a line, or of one of the values of a line; nothing where it is none."""
+    """Return the date-time of a line, or of one of its values; None if it is invalid."""
     found = to_local(line.value if text is None else text)
     if found is None:
         return None
@@ -114,7 +114,7 @@ def read_moment(line: Line, source: Source, text: str | None = None) -> Moment |
 
 
 class Target:
-    """The time zones of a file that is written: those that its lines name, and the years for which."""
+    """The time zones of a file being written, and the years to cover."""
 
     __slots__ = ("_clock", "_kept", "_used", "_year", "_zones", "endless", "moments")
 
@@ -143,7 +143,7 @@ class Target:
             self._year = int(start[:4])
 
     def tzid(self, zone: str | None, noted: object) -> str | None:
-        """Return the TZID to write for a zone: the one that the file had, where it still stands for this zone."""
+        """Return the TZID to write for a zone: the file's own if it still stands for this zone."""
         if not isinstance(noted, str) or not noted:
             return zone
         if noted not in self._zones:
@@ -151,11 +151,11 @@ class Target:
         return noted if self._zones[noted] == zone else zone
 
     def use(self, tzid: str) -> None:
-        """Note that a line names a zone."""
+        """Record that a line uses a zone."""
         self._used[tzid] = None
 
     def vtimezones(self) -> list[str]:
-        """Return the lines of the components of all zones that are named: those kept, and those of IANA zones."""
+        """Return the lines of the VTIMEZONEs of all used zones: the kept ones, and those of IANA zones."""
         first, last = years(self.moments, endless=self.endless)
         lines: list[str] = []
         for tzid in sorted(self._used):
@@ -164,7 +164,7 @@ class Target:
 
 
 class Form(NamedTuple):
-    """How the moments of an entry are written."""
+    """How the date-times of an entry are written."""
 
     kind: str
     """"date", "local" or "utc"."""
@@ -172,7 +172,7 @@ class Form(NamedTuple):
     tzid: str | None
 
     def write(self, local: str, target: Target) -> tuple[str, dict[str, str | list[str]]]:
-        """Return the value and the parameters of a line that names a moment."""
+        """Return value and parameters of a line for a date-time."""
         target.moments.append(local)
         if self.kind == "date":
             return basic_date(local), {"VALUE": "DATE"}
@@ -185,7 +185,7 @@ class Form(NamedTuple):
 
 
 def form_of(zone: object, writing: Writing, path: str, names: tuple[str, ...], target: Target) -> Form:
-    """Return the form of a moment in a zone that is no date, with the TZID noted for the line that it came from."""
+    """Return the form of a date-time in a zone, with the TZID recorded for the line that it came from."""
     name = zone if isinstance(zone, str) else None
     if name == UTC_ZONE:
         return Form("utc", name, None)
@@ -194,9 +194,9 @@ def form_of(zone: object, writing: Writing, path: str, names: tuple[str, ...], t
 
 
 def as_of(moment: Moment, zone: str | None, *, whole_days: bool, time: str = MIDNIGHT) -> str | None:
-    """Return a moment as a LocalDateTime of an object: in its zone, by days where it has no times; a date takes its time of day.
+    """Return a date-time as a LocalDateTime of an object: in its zone; as a day if it has no times; a date gets its time of day.
 
-    Nothing where the two cannot be compared, or the same local time comes twice and this is the second.
+    None if the two cannot be compared, or for the second of two equal local times.
     """
     if whole_days:
         return f"{moment.local[:10]}{MIDNIGHT}" if moment.form == "date" or moment.local.endswith(MIDNIGHT) else None

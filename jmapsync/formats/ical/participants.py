@@ -1,9 +1,4 @@
-"""Name what ATTENDEE, ORGANIZER and PARTICIPANT say of somebody, on both sides of the conversion.
-
-Read ATTENDEE, ORGANIZER and PARTICIPANT as participants (draft-ietf-calext-jscalendar-icalendar, Participant).
-
-Write participants as ATTENDEE, ORGANIZER and PARTICIPANT (draft-ietf-calext-jscalendar-icalendar, Participant).
-"""
+"""Convert ATTENDEE, ORGANIZER and PARTICIPANT to participants and back (draft-ietf-calext-jscalendar-icalendar, Participant)."""
 
 from __future__ import annotations
 
@@ -30,7 +25,7 @@ ROLES: Final = [
     ("OPT-PARTICIPANT", "optional"),
     ("NON-PARTICIPANT", "informational"),
 ]
-"""Roles, the one that says most first: a line has one only."""
+"""Roles by rank: a line has only one."""
 _KINDS: Final = [("INDIVIDUAL", "individual"), ("GROUP", "group"), ("RESOURCE", "resource"), ("ROOM", "location")]
 _STATUS: Final = lowered("NEEDS-ACTION ACCEPTED DECLINED TENTATIVE DELEGATED")
 _PROGRESS: Final = lowered("COMPLETED IN-PROCESS FAILED")
@@ -39,7 +34,7 @@ read_kind, write_kind = enum(_KINDS)
 read_status, write_status = enum(_STATUS)
 read_progress, write_progress = enum(_PROGRESS)
 TEXTS: Final = {"CN": "name", "EMAIL": "email", "SENT-BY": "sentBy"}
-"""The parameters that ATTENDEE and ORGANIZER share."""
+"""Parameters that ATTENDEE and ORGANIZER share."""
 SETS: Final = {"DELEGATED-FROM": "delegatedFrom", "DELEGATED-TO": "delegatedTo", "MEMBER": "memberOf"}
 
 
@@ -47,7 +42,7 @@ _BOOLEAN: Final = {"TRUE": True, "FALSE": False}
 
 
 def read_people(reading: Reading, attendees: list[Line], organizers: list[Line], components: list[Component]) -> None:
-    """Convert the lines and components that say who; those of one address are one participant."""
+    """Convert lines and components to participants; those with one address are one participant."""
     if not (attendees or organizers or components):
         return
     found: Object = {}
@@ -184,9 +179,9 @@ def _component_key(component: Component, address: str, taken: Object) -> str:
 
 
 _LINE: Final = {"@type", "calendarAddress", "roles", *TEXTS.values()}
-"""What an ORGANIZER line says of a participant."""
+"""Properties that an ORGANIZER line expresses."""
 _COMPONENT: Final = {"description", "descriptionContentType", "links", "percentComplete"}
-"""What only a PARTICIPANT component says."""
+"""Properties that only a PARTICIPANT component expresses."""
 _ATTENDEE: Final = {"kind", "participationStatus", "progress", "expectReply", *SETS.values()}
 
 
@@ -211,7 +206,7 @@ def write_people(item: Object, writing: Writing, *, task: bool) -> None:
 
 
 def _owner(people: Object, organizer: str | None) -> str | None:
-    """Return the key of the participant that is the organizer."""
+    """Return the key of the participant who is the organizer."""
     if organizer is None:
         return None
     same = [key for key, person in people.items() if str(person.get("calendarAddress", "")).casefold() == organizer.casefold()]
@@ -219,7 +214,7 @@ def _owner(people: Object, organizer: str | None) -> str | None:
 
 
 def _is_restored(person: Object, people: Object, key: str) -> bool:
-    """Tell whether a reader of the ORGANIZER line gives its participant the role of an owner."""
+    """Return whether a reader of the ORGANIZER line gives its participant the role of an owner."""
     if any(isinstance(person.get(path), str) for path in TEXTS.values()):
         return True
     return not any(
@@ -243,7 +238,7 @@ def _write_organizer(item: Object, organizer: str, owner: str | None, people: Ob
 
 
 def _is_covered(person: Object) -> bool:
-    """Tell whether the ORGANIZER line says all of a participant."""
+    """Return whether the ORGANIZER line expresses a participant fully."""
     roles = person.get("roles", {"owner": True})
     return (
         person.keys() <= _LINE

@@ -1,4 +1,4 @@
-"""Convert LOCATION, GEO, VLOCATION, CONFERENCE (draft-ietf-calext-jscalendar-icalendar, sections of these names)."""
+"""Convert LOCATION, GEO, VLOCATION and CONFERENCE (draft-ietf-calext-jscalendar-icalendar, sections of these names)."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _VLOCATION: Final = {"@type", "name", "locationTypes", "coordinates", "links", "
 
 
 def is_derived(line: Line) -> bool:
-    """Tell whether a line only repeats what another one says (DERIVED, RFC 9073, 5.3)."""
+    """Return whether a line is derived from another one (DERIVED, RFC 9073, 5.3)."""
     return line.params.get("DERIVED", [""])[0].upper() == "TRUE"
 
 
 def read_places(reading: Reading, locations: list[Line], points: list[Line], components: list[Component]) -> None:
-    """Convert the lines and components that say where; a second LOCATION or GEO is kept."""
+    """Convert lines and components to locations; a second LOCATION or GEO is kept."""
     found: Object = {}
     main: str | None = None
     derived: Line | None = None
@@ -109,20 +109,20 @@ def _read_location(component: Component, taken: Object) -> tuple[str, Object]:
 
 
 def is_made(component: Component) -> bool:
-    """Tell whether the UID of a component only repeats its key: then a writer added it because the format demands one."""
+    """Return whether the UID of a component equals its key: then a writer added it because the format requires one."""
     uid, jsid = component.first("UID"), component.first("JSID")
     return uid is not None and jsid is not None and uid.value == jsid.value
 
 
 def keep_but_derived(reading: Reading, line: Line, component: Component) -> None:
-    """Keep a line, unless a writer added it for the format only: a UID that repeats the key, a text said to be derived."""
+    """Keep a line, unless a writer added it because the format requires it: a UID equal to the key, a derived text."""
     if (line.name == "UID" and is_made(component)) or (line.name in ("DESCRIPTION", "SUMMARY") and is_derived(line)):
         return
     reading.keep(line)
 
 
 def component_key(component: Component, item: Object, taken: Object) -> str:
-    """Return the key of what a component becomes: its JSID, else its UID, else the hash of its content."""
+    """Return the key for a component: its JSID, else its UID, else the hash of its content."""
     for name in ("JSID", "UID"):
         line = component.first(name)
         if line is not None and is_id(unescape(line.value)):
@@ -132,9 +132,9 @@ def component_key(component: Component, item: Object, taken: Object) -> str:
 
 
 def add_identity(writing: Writing, key: str, made: str | None, *, uid: bool) -> None:
-    """Add the key to a component where it does not follow from the rest of it; `made` is the key that would.
+    """Add the key to a component unless it follows from the content; `made` is the key that does.
 
-    With `uid` a UID is added too, which the format demands and which no file gave.
+    With `uid`, also add the UID that the format requires.
     """
     kept = [value[3] for value in writing.noted_kept("uid") if len(value) > 3]  # noqa: PLR2004  # name, parameters, type, value
     if uid and not kept:
@@ -145,7 +145,7 @@ def add_identity(writing: Writing, key: str, made: str | None, *, uid: bool) -> 
 
 
 def write_places(item: Object, writing: Writing) -> None:
-    """Write the locations: one as LOCATION and GEO where that says all of it, the others as components."""
+    """Write the locations: one as LOCATION and GEO if these express it fully, the others as components."""
     places = item.get("locations")
     main = item.get("mainLocationId")
     entries = places if isinstance(places, dict) else {}
@@ -168,7 +168,7 @@ def write_places(item: Object, writing: Writing) -> None:
 
 
 def _line_key(places: Object, main: object, writing: Writing) -> str | None:
-    """Return the key of the location that a line says completely; the main one if it is one, else the first."""
+    """Return the key of the location that lines express fully: the main one if it is one, else the first."""
     able = [key for key, place in places.items() if _is_line(key, place, writing)]
     if isinstance(main, str) and main in places:
         return main if main in able else None
@@ -198,7 +198,7 @@ def _write_line(key: str, place: Object, writing: Writing) -> None:
 
 
 def _write_derived(places: Object, main: object, writing: Writing) -> str | None:
-    """Repeat the main location for programs that know no VLOCATION; return the key that a reader finds by its name."""
+    """Repeat the main location for programs without VLOCATION; return the key that a reader finds by its name."""
     if writing.noted_kept("location"):
         return None
     named = [key for key, place in places.items() if isinstance(place.get("name"), str) and place["name"]]
@@ -243,7 +243,7 @@ def _write_location(key: str, place: Object) -> list[str]:
 
 
 def read_conference(reading: Reading, line: Line) -> None:
-    """Convert a CONFERENCE, or keep one that is no URI."""
+    """Convert a CONFERENCE; keep one that is not a URI."""
     uri = write_uri(line.value)
     if uri is None or line.params.get("VALUE", ["URI"])[0].upper() != "URI":
         reading.keep(line)

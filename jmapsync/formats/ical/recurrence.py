@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from jmapsync.formats.objects import Object, Patch
 
 _UNTIL: Final = "X-JMAPSYNC-UNTIL"
-"""Notes the text of an UNTIL that does not come back from the LocalDateTime: another form, or the second of two equal times."""
+"""The parameter that records an UNTIL which the LocalDateTime does not restore: another form, or the second of equal times."""
 FIXED: Final = frozenset(
     [
         "@type",
@@ -40,14 +40,14 @@ FIXED: Final = frozenset(
         "recurrenceRule",
     ]
 )
-"""What an override cannot change (jscalendarbis, 3.3.4)."""
+"""Properties that an override cannot change (jscalendarbis, 3.3.4)."""
 _LINES_OF: Final = {"organizerCalendarAddress": "ORGANIZER", "privacy": "CLASS"}
-"""The lines of an override that are kept where they differ from those of the main component, for the patch cannot say it."""
+"""Lines of an override that are kept if they differ from the main component's, because the patch cannot express them."""
 _TZID: Final = ("TZID",)
 
 
 def read_recurrence(reading: Reading, times: Times, source: Source, series: Series | None) -> None:
-    """Convert the rule and the dates of a main component; an instance has none, so its lines are kept."""
+    """Convert rule and dates of a main component; the lines of an instance are kept."""
     rules, dates = times.get("RRULE", []), [*times.get("RDATE", []), *times.get("EXDATE", [])]
     clock = None if series is None or ("start" not in reading.item and "due" not in reading.item) else series.clock
     for line in rules:
@@ -111,7 +111,7 @@ def _length(line: Line, first: str, last: str, source: Source) -> str | None:
 
 
 def base_of(main: Object, at: str) -> Object:
-    """Return the instance of a main object that no override changes: what a patch is made from, and applied to."""
+    """Return the unchanged instance of a main object, which patches are made from and applied to."""
     base = {name: value for name, value in main.items() if name not in ("recurrenceRule", "recurrenceOverrides")}
     start, due = main.get("start"), main.get("due")
     if "start" in base:
@@ -129,7 +129,7 @@ def base_of(main: Object, at: str) -> Object:
 
 
 def _of_instance(kept: Any) -> Any:  # noqa: ANN401  # a value of JSON
-    """Return what is kept of a main component without what is of its calendar and of its rule."""
+    """Return the kept parts of a main component without those of its calendar and its rule."""
     if not isinstance(kept, dict):
         return kept
     found = dict(kept)
@@ -146,7 +146,7 @@ def _of_instance(kept: Any) -> Any:  # noqa: ANN401  # a value of JSON
 
 
 def read_override(main: Object, instance: Object, lines: list[Line]) -> Patch:
-    """Return the patch that makes the instance of a main object the one that a component with RECURRENCE-ID became."""
+    """Return the patch of a main object's instance for a component with RECURRENCE-ID."""
     base = base_of(main, instance["recurrenceId"])
     after = dict(instance)
     for name, line_name in _LINES_OF.items():
@@ -169,7 +169,7 @@ def read_override(main: Object, instance: Object, lines: list[Line]) -> Patch:
 
 
 def keep_date(main: Object, at: str, series: Series) -> None:
-    """Keep, in an object, the RDATE or EXDATE of a moment that has an override too: the patch can say only one of the two."""
+    """Keep the RDATE or EXDATE of an occurrence with an override: the patch can express only one of the two."""
     patch = main["recurrenceOverrides"][at]
     name = "exdate" if patch.get("excluded") is True else "rdate"
     zone = series.clock.zone
@@ -181,7 +181,7 @@ def keep_date(main: Object, at: str, series: Series) -> None:
 
 
 def instance_of(main: Object, at: str, patch: Patch) -> tuple[Object, Patch]:
-    """Return the object of an override, and what of its patch could not be applied."""
+    """Return the object of an override, and the part of its patch that does not apply."""
     allowed = {path: value for path, value in patch.items() if path and split(path)[0] not in FIXED}
     instance, failed = apply_fitting(base_of(main, at), allowed)
     if "" in patch:
@@ -201,7 +201,7 @@ def instance_of(main: Object, at: str, patch: Patch) -> tuple[Object, Patch]:
 
 
 def write_recurrence(item: Object, writing: Writing, target: Target, form: Form) -> dict[str, Patch]:
-    """Write the rule and the dates of a main object and return the overrides that need a component."""
+    """Write rule and dates of a main object, and return the overrides that need a component."""
     clock = Clock(form.zone, form.kind == "date")
     rule = item.get("recurrenceRule")
     if rule is not None:

@@ -31,7 +31,7 @@ _LISTS: Final = {
     "BYSECOND": "bySecond",
     "BYSETPOS": "bySetPosition",
 }
-"""Parts that are lists, in the order in which they are applied and written (RFC 5545, 3.3.10)."""
+"""Parts that are lists, in the order of evaluation and writing (RFC 5545, 3.3.10)."""
 _BOUNDS: Final = {
     "byWeekNo": (-53, 53),
     "byYearDay": (-366, 366),
@@ -45,14 +45,14 @@ KNOWN: Final = frozenset({"@type", "frequency", "interval", "count", "until", "f
 
 
 class Clock(NamedTuple):
-    """How an object tells the time: as whole days, or by the clock of a zone; floating time has none."""
+    """The time scale of an object: whole days, or the clock of a zone; None is floating time."""
 
     zone: str | None
     whole_days: bool
 
 
 def read_rule(text: str, clock: Clock) -> Object | None:
-    """Return the rule of an RRULE value; nothing where it is none, or says what a RecurrenceRule cannot."""
+    """Return the rule of an RRULE value; None if it is invalid or a RecurrenceRule cannot express it."""
     parts: dict[str, str] = {}
     for part in text.strip().strip(";").split(";"):
         name, mark, value = part.strip().upper().partition("=")
@@ -110,8 +110,7 @@ def _read_item(key: str, text: str) -> object:
 def read_until(text: str, clock: Clock) -> str | None:
     """Return UNTIL as a LocalDateTime of the object.
 
-    Programs write it in other forms than the format asks for: a date bounds a time by the whole of its day, and whole days are
-    bounded by the date of whatever is written.
+    Programs write other forms than the format requires: a date includes all of its day, and of whole days only the date counts.
     """
     found = to_local(text)
     if found is None:
@@ -136,7 +135,7 @@ def write_until(local: str, clock: Clock) -> str:
 
 
 def write_rule(rule: Object, clock: Clock, until: str | None = None) -> str | None:  # noqa: C901  # a branch a part
-    """Return the RRULE value of a rule, with the text of UNTIL that it came from; nothing where it cannot be said."""
+    """Return the RRULE value of a rule, with `until` as the text of UNTIL if given; None if RRULE cannot express it."""
     frequency = rule.get("frequency")
     if frequency not in _FREQUENCIES or not rule.keys() <= KNOWN:
         return None
@@ -175,7 +174,7 @@ def _write_items(key: str, items: object) -> list[str] | None:
 
 
 def is_same(rule: Object, text: str, clock: Clock) -> bool:
-    """Tell whether an RRULE value reads as a rule."""
+    """Return whether an RRULE value reads as a rule."""
     again = read_rule(text, clock)
     return again is not None and _plain(again) == _plain(rule)
 

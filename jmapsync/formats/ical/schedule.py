@@ -1,4 +1,4 @@
-"""Convert DTSTART, DTEND, DUE, DURATION, RECURRENCE-ID (draft-ietf-calext-jscalendar-icalendar, sections of these names)."""
+"""Convert DTSTART, DTEND, DUE, DURATION and RECURRENCE-ID (draft-ietf-calext-jscalendar-icalendar, sections of these names)."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from jmapsync.formats.objects import Object
 
 Times = dict[str, list["Line"]]
-"""The lines of an entry that say when it is, by name."""
+"""Lines with times, by name."""
 NAMES = frozenset({"DTSTART", "DTEND", "DUE", "DURATION", "RECURRENCE-ID", "RRULE", "RDATE", "EXDATE", "SHOW-WITHOUT-TIME"})
 _TZID = ("TZID",)
 
 
 class Series(NamedTuple):
-    """The main object of overrides: how it tells the time, and at what time of the day it begins."""
+    """The time scale and the time of day of a main object, for its overrides."""
 
     clock: Clock
     time: str
@@ -34,7 +34,7 @@ class Series(NamedTuple):
 def read_schedule(  # noqa: C901  # a branch a form of time
     reading: Reading, times: Times, source: Source, series: Series | None
 ) -> Series:
-    """Convert the moments of an entry and return how it tells the time; `series` is that of its main object."""
+    """Convert the times of an entry, and return its time scale; `series` is that of its main object."""
     item, task = reading.item, reading.name == "VTODO"
     start = _only(reading, times, "DTSTART", source)
     due = _only(reading, times, "DUE", source) if task else None
@@ -77,7 +77,7 @@ def read_schedule(  # noqa: C901  # a branch a form of time
 
 
 def _only(reading: Reading, times: Times, name: str, source: Source) -> Moment | None:
-    """Return the moment of the first line of a name; further lines, and one that names no moment, are kept."""
+    """Return the date-time of the first line with a name; further lines, and an invalid one, are kept."""
     lines = times.get(name)
     if not lines:
         return None
@@ -88,7 +88,7 @@ def _only(reading: Reading, times: Times, name: str, source: Source) -> Moment |
 
 
 def _note(reading: Reading, path: str, lines: list[Line] | None, moment: Moment, source: Source, *, whole_days: bool) -> None:
-    """Note what of the line of a moment the object does not say: its own TZID, that it is a date among times."""
+    """Record what the object does not express of a line: its own TZID, a date among times."""
     if not lines:
         return
     params = extra(lines[0], _TZID) if path != "start" or lines[0].name == "DTSTART" else {}
@@ -156,7 +156,7 @@ def _read_end(reading: Reading, line: Line, start: Moment, source: Source) -> bo
 
 
 def seconds_between(first: str, zone: str | None, last: str, end_zone: str | None) -> int | None:
-    """Return the seconds from one local time to another; by the clock on the wall where both are of one zone that nobody knows."""
+    """Return the seconds between two local times; within one unknown zone, those of local time."""
     begin, end = to_utc(first, zone), to_utc(last, end_zone)
     if begin is not None and end is not None:
         return int((end - begin).total_seconds())
@@ -164,7 +164,7 @@ def seconds_between(first: str, zone: str | None, last: str, end_zone: str | Non
 
 
 def has_whole_days(item: Object, more: list[str]) -> bool:
-    """Tell whether an entry is written with dates (draft, Event and Task); `more` are further moments that it names."""
+    """Return whether an entry is written with dates (draft, Event and Task); `more` are further date-times of it."""
     if item.get("showWithoutTime") is not True or item.get("timeZone") is not None:
         return False
     names = ["start", "due", *(["recurrenceId"] if item.get("recurrenceIdTimeZone") is None else [])]  # else it is of another form
@@ -179,7 +179,7 @@ def has_whole_days(item: Object, more: list[str]) -> bool:
 
 
 def write_schedule(item: Object, writing: Writing, target: Target, dates: Form | None) -> Form:
-    """Write the moments of an entry and return the form of its start; `dates` is the form in which all are dates."""
+    """Write the times of an entry, and return the form of its start; `dates` is the form if all are dates."""
     zone = item.get("timeZone")
     if zone is not None and not is_zone(zone):
         writing.leave("timeZone", zone)
@@ -229,7 +229,7 @@ def _write_span(item: Object, writing: Writing, target: Target, form: Form) -> N
 
 
 def _end(item: Object, form: Form, end_zone: Any) -> str | None:  # noqa: ANN401  # a value of JSON
-    """Return the local time of the end, if a reader of it finds the same duration."""
+    """Return the local time of the end, if a reader of it gets the same duration."""
     parts = span(item.get("duration", "PT0S"))
     if parts is None or (end_zone is not None and (not is_zone(end_zone) or end_zone == form.zone or form.zone is None)):
         return None

@@ -1,4 +1,4 @@
-"""Convert DESCRIPTION, STYLED-DESCRIPTION, CATEGORIES, CONCEPT (draft-ietf-calext-jscalendar-icalendar, of these names)."""
+"""Convert DESCRIPTION, STYLED-DESCRIPTION, CATEGORIES and CONCEPT (draft-ietf-calext-jscalendar-icalendar, of these names)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _is_rich(line: Line) -> bool:
 
 
 def write_descriptions(item: Mapping[str, Any], writing: Writing) -> None:
-    """Write the description; of a styled one a plain text too, for the programs that know no other."""
+    """Write the description; with a styled one also a plain text, for programs without STYLED-DESCRIPTION."""
     text, kind = item.get("description"), item.get("descriptionContentType")
     if text is None or not isinstance(text, str):
         writing.leave("description", text)
@@ -72,13 +72,13 @@ def write_descriptions(item: Mapping[str, Any], writing: Writing) -> None:
 
 
 def to_plain(text: str) -> str:
-    """Return the words of HTML: breaks as line breaks, no tags."""
+    """Return the text of HTML, with line breaks and without tags."""
     bare = _TAG.sub("", _BREAK.sub("\n", _HIDDEN.sub("", text)))
     return html.unescape(bare).strip()
 
 
 def read_words(reading: Reading, line: Line) -> None:
-    """Convert CATEGORIES to keywords, each of its parameters noted for each of them."""
+    """Convert CATEGORIES to keywords; the parameters are recorded for each of them."""
     words = split_text(line.value)
     if not words:
         return
@@ -99,9 +99,9 @@ def read_concept(reading: Reading, line: Line) -> None:
 
 
 def write_words(item: Object, writing: Writing, *, one_line: bool) -> None:
-    """Write keywords and categories; with `one_line` all keywords without parameters as one list.
+    """Write keywords and categories; with `one_line`, all keywords without parameters on one line.
 
-    A repeated CATEGORIES makes todoman 4.7 fail and khal 0.14 show none, so files have one; the draft's examples have one each.
+    With a repeated CATEGORIES todoman 4.7 fails and khal 0.14 shows none, so files have one line. The draft's examples repeat it.
     """
     for name, path in (("CATEGORIES", "keywords"), ("CONCEPT", "categories")):
         found = item.get(path)

@@ -1,11 +1,8 @@
-"""Name time zones as the IANA database does, and convert between their local time and UTC.
+"""Find the IANA zone of a TZID, convert between local time and UTC, and write VTIMEZONE components (RFC 5545, 3.6.5).
 
-The rules come from the system's IANA database; the VTIMEZONE components of others are understood by the icalendar library.
-
-Write VTIMEZONE components of IANA zones, for the years that an object needs (RFC 5545, 3.6.5).
-
-Not by the icalendar library: what its 7.3 makes begins summer time an hour late (the onset is in the offset that it changes to,
-where the format wants the offset that it changes from), and lists each change of the clock of what recurs without end.
+The rules come from the system's IANA database; the icalendar library reads the VTIMEZONE components of files. It does not write
+them: those of version 7.3 begin summer time an hour late (onset in the offset after the transition, where the format requires the
+offset before it), and list every transition of a rule without end.
 """
 
 from __future__ import annotations
@@ -34,7 +31,7 @@ _LAST_YEAR = 9999
 
 @lru_cache(maxsize=1024)
 def zone_info(name: str) -> ZoneInfo | None:
-    """Return the rules of a zone of the IANA database, nothing for any other name."""
+    """Return the rules of a zone of the IANA database; None for any other name."""
     if not _WORD.fullmatch(name) or name in _NO_ZONES:
         return None
     try:
@@ -44,13 +41,13 @@ def zone_info(name: str) -> ZoneInfo | None:
 
 
 def is_zone(name: object) -> bool:
-    """Tell whether a name is one of the IANA database, or has the form of one that this system may be too old to know."""
+    """Return whether a name is in the IANA database, or has the form of a newer name than this system knows."""
     return isinstance(name, str) and (zone_info(name) is not None or _SHAPE.fullmatch(name) is not None)
 
 
 @lru_cache(maxsize=1024)
 def zone_of_name(tzid: str) -> str | None:
-    """Return the IANA name that a TZID stands for by its name alone: its own, after a vendor's prefix, Windows', a plain offset."""
+    """Return the IANA name for the name of a TZID: itself, without a vendor's prefix, for a Windows name, or a plain offset."""
     if zone_info(tzid) is not None:
         return tzid
     parts = tzid.strip('"').split("/")
@@ -73,7 +70,7 @@ def _names_of_windows() -> dict[str, str]:
 
 
 def to_utc(local: str, zone: str | None) -> datetime | None:
-    """Return the instant of a LocalDateTime, the earlier of two; nothing for floating time, unknown zones, the ends of time."""
+    """Return the instant of a LocalDateTime, the earlier of two; None for floating time, unknown zones, the ends of time."""
     info = UTC if zone == UTC_ZONE else None if zone is None else zone_info(zone)
     if info is None:
         return None
@@ -84,7 +81,7 @@ def to_utc(local: str, zone: str | None) -> datetime | None:
 
 
 def to_zone(moment: datetime, zone: str) -> str | None:
-    """Return the local time of an instant in a zone as a LocalDateTime; nothing for unknown zones and the ends of time."""
+    """Return the LocalDateTime of an instant in a zone; None for unknown zones and the ends of time."""
     info = UTC if zone == UTC_ZONE else zone_info(zone)
     if info is None:
         return None
@@ -95,7 +92,7 @@ def to_zone(moment: datetime, zone: str) -> str | None:
 
 
 def moved(local: str, zone: str | None, to: str | None) -> str | None:
-    """Return a local time of one zone as that of another; nothing where that cannot be known, or not be taken back."""
+    """Return a local time of one zone as that of another; None if that is unknown or not reversible."""
     if zone == to:
         return local
     instant = to_utc(local, zone)
@@ -107,7 +104,7 @@ def moved(local: str, zone: str | None, to: str | None) -> str | None:
 
 @lru_cache(maxsize=256)
 def zone_of_rules(text: str, year: int) -> str | None:
-    """Return the IANA zone whose clock goes as a VTIMEZONE says, from a year on, the best known zones first."""
+    """Return the IANA zone with the rules of a VTIMEZONE from a year on, common zones first."""
     from icalendar import Timezone  # noqa: PLC0415  # as above
 
     try:
@@ -140,17 +137,17 @@ def _candidates() -> tuple[str, ...]:
 
 
 FOREVER: Final = 2037
-"""The last year looked at for what recurs without end; what goes on regularly until then goes on."""
+"""The last year compared with a rule without end; a rule that holds until then is written without end."""
 _WEEK: Final = timedelta(days=7)
 _DAYS: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _REGULAR: Final = 12
-"""In how many years a rule by the day of the week has fallen on each of its seven days of the month, so that it is known."""
+"""Years after which a rule by weekday has fallen on each of its seven days of the month, so that it is certain."""
 _FIRST: Final = 1901
-"""No zone had an offset that programs can read before it had standard time."""
+"""No zone had an offset in whole minutes before it had standard time."""
 
 
 class _State(NamedTuple):
-    """How the clock of a zone stands."""
+    """An offset of a zone."""
 
     offset: timedelta
     name: str
@@ -158,7 +155,7 @@ class _State(NamedTuple):
 
 
 class _Change(NamedTuple):
-    """A change of the clock: its local time before it."""
+    """A transition: its local time before it."""
 
     onset: datetime
     before: timedelta
@@ -166,7 +163,7 @@ class _Change(NamedTuple):
 
 
 def years(moments: Iterable[str], *, endless: bool) -> tuple[int, int]:
-    """Return the first and the last year that a VTIMEZONE has to cover, of the local times that an object names."""
+    """Return the first and the last year that a VTIMEZONE has to cover for the local times of an object."""
     found = [int(moment[:4]) for moment in moments]
     first, last = min(found, default=FOREVER), max(found, default=FOREVER)
     return max(first, _FIRST), max(last, FOREVER, first + _REGULAR + 1) if endless else max(last, _FIRST)
@@ -174,7 +171,7 @@ def years(moments: Iterable[str], *, endless: bool) -> tuple[int, int]:
 
 @lru_cache(maxsize=4096)
 def vtimezone(tzid: str, first: int, last: int) -> tuple[str, ...]:
-    """Return the unfolded lines of the VTIMEZONE of an IANA zone, for the changes of some years; none for another name."""
+    """Return the unfolded lines of the VTIMEZONE of an IANA zone for some years; none for another name."""
     info = zone_info(tzid)
     if info is None:
         return ()
@@ -201,7 +198,7 @@ def _state(info: ZoneInfo, instant: datetime) -> _State:
 
 
 def _changes(info: ZoneInfo, first: int, last: int) -> Iterator[_Change]:
-    """Yield the changes of the clock of some years, in order. No zone changes its clock twice in a week."""
+    """Yield the transitions of some years, in order. No zone has two in a week."""
     place, end = datetime(first, 1, 1, tzinfo=UTC), datetime(last + 1, 1, 1, tzinfo=UTC)
     state = _state(info, place)
     while place < end:
@@ -217,7 +214,7 @@ def _changes(info: ZoneInfo, first: int, last: int) -> Iterator[_Change]:
 
 
 def _rule(onsets: list[datetime], last: int) -> tuple[int, str]:
-    """Return how many of the last changes follow one rule, by the day of the week, to the last year and beyond, and that rule."""
+    """Return how many of the last transitions follow one rule by weekday to the last year and beyond, and that rule."""
     final, days, count = onsets[-1], {onsets[-1].day}, 0
     for number, onset in enumerate(reversed(onsets)):
         same = (onset.month, onset.weekday(), onset.time()) == (final.month, final.weekday(), final.time())

@@ -1,7 +1,7 @@
-"""Take back what known programs do to a file that they rewrite, beside what they were asked to change.
+"""Undo known faults of programs that rewrite files, and keep the edits made with them.
 
-Each rule is a function of the normal form of the file before, and of the one after with the keys of the one before (formats.align);
-it returns the one after without its damage. Its docstring names the program and the version in which it was seen.
+Each rule is a function of the normal forms before and after, with equal keys (formats.align), and returns the second without one
+fault. Its docstring names the program and the version in which the fault was observed.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def take_back(before: Object, after: Object) -> Object:
-    """Return an edited object, with the keys of the one before, without the known damage.
+    """Return an edited object without known faults; it has the keys of the object before.
 
-    A program that rewrites a whole file gives it a new time stamp. Where there was one and it is still the same, a hand edited the
-    file: what is missing then was meant to go, and only what no hand would write is taken back.
+    A program that rewrites a file sets a new time stamp. If the time stamp is unchanged, the file was edited by hand: deletions are
+    then intended, and only changes that nobody makes by hand are undone.
     """
     if parts := instances(after):
         old = instances(before)

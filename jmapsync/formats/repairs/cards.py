@@ -1,7 +1,4 @@
-"""Give the components of a name or an address back what the fields of an old N or ADR do not say.
-
-Take back what khard 0.22.0 (with vobject 0.9.9) does to the cards that it edits; all of it seen.
-"""
+"""Undo the faults of khard 0.22.0 (with vobject 0.9.9) in cards, all observed; restore components of names and addresses."""
 
 from __future__ import annotations
 
@@ -22,21 +19,21 @@ NAME = {
     "credential": "credential",
     "generation": "credential",
 }
-"""The field of a five-field N that says each kind of component, by the kind that the field alone is read as (RFC 9554, 2.2)."""
+"""The field of a five-field N for each kind of component, by the kind that the field alone is read as (RFC 9554, 2.2)."""
 ADDRESS = {
     **dict.fromkeys(("room", "floor", "apartment", "building"), "apartment"),
     **dict.fromkeys(("number", "name", "block", "direction", "landmark", "subdistrict", "district"), "name"),
     **{kind: kind for kind in ("postOfficeBox", "locality", "region", "postcode", "country")},
 }
-"""The same of a seven-field ADR (RFC 9554, 2.1)."""
+"""The field of a seven-field ADR for each kind of component (RFC 9554, 2.1)."""
 _WORD = re.compile(r"\w+")
 _SAID_BESIDE = ("sortAs", "isOrdered", "defaultSeparator", "phoneticSystem", "phoneticScript")
 
 
 def with_kinds(before: Object, after: Object, fields: dict[str, str]) -> Object:
-    """Return a name or an address with the components of the one before in every field that has the same words.
+    """Return a name or an address with the former components of every field that has the same words.
 
-    One that has kinds of components which the old fields cannot say was written by a program that knows them: it stays.
+    If it has components that the old fields cannot express, the program supports them: it is unchanged.
     """
     old, new = before.get("components"), after.get("components")
     if not isinstance(old, list) or not isinstance(new, list) or old == new:
@@ -84,7 +81,7 @@ _REWRITTEN = {
     "addresses": "components",
     "anniversaries": "date",
 }
-"""What khard rewrites, and the value that it keeps."""
+"""Maps that khard rewrites, and the property of an entry that it keeps."""
 _FORGOTTEN = {
     "links": ("contexts", "mediaType"),
     "organizations": ("sortAs",),
@@ -92,7 +89,7 @@ _FORGOTTEN = {
     "notes": ("created", "author"),
     "addresses": ("countryCode", "coordinates", "timeZone", "full"),
 }
-"""What khard then leaves out, beside parameters that nobody knows."""
+"""Properties that khard then drops, beside unknown parameters."""
 _OF_THE_COUNTRY = ("countryCode", "timeZone")
 _FORM = frozenset({"group", "prop-id"})
 _DATES = ("anniversary", "bday", "deathdate")
@@ -101,7 +98,7 @@ _SPELLING = re.compile(r"^tel:|\\")
 
 
 def stand_in_years(before: Object, after: Object) -> Object:
-    """Take the year off a birthday that had none: 1900 by khard 0.22, 1604 where it dropped X-APPLE-OMIT-YEAR (khard#134)."""
+    """Remove the year of a birthday without one: 1900 by khard 0.22, 1604 where it dropped X-APPLE-OMIT-YEAR (khard#134)."""
     for key, old, new in pairs(before, after, "anniversaries"):
         date, now = old.get("date"), new.get("date")
         if isinstance(date, dict) and isinstance(now, dict) and "year" not in date and now.get("year") in _STAND_IN_YEARS:
@@ -111,18 +108,18 @@ def stand_in_years(before: Object, after: Object) -> Object:
 
 
 def cut_data(before: Object, after: Object) -> Object:
-    """Put back the photo that vobject 0.9.9 cut at `;base64,` of its `data:` URI in a vCard 4.0 (skarim/vobject#87)."""
+    """Restore the photo that vobject 0.9.9 cut at `;base64,` of its `data:` URI in a vCard 4.0 (skarim/vobject#87)."""
     for name, attribute in _WITH_DATA.items():
         for key, old, new in pairs(before, after, name):
             uri = new.get(attribute)
             if isinstance(uri, str) and uri[:5].lower() == "data:" and not uri.partition(",")[2] and attribute in old:
-                told = {property_: old[property_] for property_ in (attribute, "mediaType") if property_ in old}
-                after = with_entry(after, name, key, {**new, **told})
+                restored = {property_: old[property_] for property_ in (attribute, "mediaType") if property_ in old}
+                after = with_entry(after, name, key, {**new, **restored})
     return after
 
 
 def respelled_numbers(before: Object, after: Object) -> Object:
-    r"""Put back a number that khard 0.22 wrote with or without `tel:`, or with a `\` before the semicolon of an extension."""
+    r"""Restore a number that khard 0.22 wrote with or without `tel:`, or with a `\` before the semicolon of an extension."""
     for key, old, new in pairs(before, after, "phones"):
         number, now = old.get("number"), new.get("number")
         if isinstance(number, str) and isinstance(now, str) and _SPELLING.sub("", number) == _SPELLING.sub("", now):
@@ -131,7 +128,7 @@ def respelled_numbers(before: Object, after: Object) -> Object:
 
 
 def added_types(before: Object, after: Object) -> Object:
-    """Take off the TYPE=X-Boat that khard 0.22 adds to what has the label Boat, and the TYPE=internet it adds to an EMAIL."""
+    """Remove the TYPE=X-Boat that khard 0.22 adds to a line with the label Boat, and the TYPE=internet it adds to EMAIL."""
     lines = [line for line in _lines(after) if _is(line, "x-ablabel")]
     for name in _LABELLED:
         for key, old, new in pairs(before, after, name):
@@ -143,7 +140,7 @@ def added_types(before: Object, after: Object) -> Object:
 
 
 def respelled_dates(before: Object, after: Object) -> Object:
-    """Put back a date of a line without a property: khard 0.22 reads 14:30 as 14:03:00, and writes offsets with a colon."""
+    """Restore a date of an unconverted line: khard 0.22 reads 14:30 as 14:03:00, and writes offsets with a colon."""
     lines, known = _lines(after), _lines(before)
     if not lines or not known:
         return after
@@ -193,23 +190,23 @@ def _without_types(entry: Object, unwanted: set[str]) -> Object:
 
 
 def flattened_name(before: Object, after: Object) -> Object:
-    """Put back what the five fields of N do not say: kinds, order, phonetics and SORT-AS, for every field that is the same."""
+    """Restore what the five fields of N cannot express (kinds, order, phonetics, SORT-AS) for every unchanged field."""
     name, now = before.get("name"), after.get("name")
     return {**after, "name": with_kinds(name, now, NAME)} if isinstance(name, dict) and isinstance(now, dict) else after
 
 
 def flattened_addresses(before: Object, after: Object) -> Object:
-    """Put back what the seven fields of ADR do not say: kinds, order and phonetics, for every field that is the same."""
+    """Restore what the seven fields of ADR cannot express (kinds, order, phonetics) for every unchanged field."""
     for key, old, new in pairs(before, after, "addresses"):
         after = with_entry(after, "addresses", key, with_kinds(old, new, ADDRESS))
     return after
 
 
 def forgotten_parameters(before: Object, after: Object) -> Object:
-    """Put back the parameters that khard 0.22 drops from every line it writes, where the value of the line is the same.
+    """Restore the parameters that khard 0.22 drops from every line it writes, if the value of the line is unchanged.
 
     TYPE of URL; SORT-AS, MEDIATYPE, CREATED, AUTHOR, CC, GEO, TZ, LABEL, the group that ties a TITLE to its ORG, and X-parameters.
-    Of an address that was changed the country's code and time zone are put back if the country is the same.
+    The country code and time zone of a changed address are restored if the country is unchanged.
     """
     for name, attribute in _REWRITTEN.items():
         for key, old, new in pairs(before, after, name):
@@ -228,13 +225,13 @@ def forgotten_parameters(before: Object, after: Object) -> Object:
 
 
 def dropped_dates(before: Object, after: Object) -> Object:
-    """Put back an anniversary without a day, which khard 0.22 deletes from a vCard 4.0 since it cannot read it."""
-    told = entries(after, "anniversaries")
+    """Restore an anniversary without a day: khard 0.22 cannot read it and deletes it from a vCard 4.0."""
+    left = entries(after, "anniversaries")
     for key, entry in entries(before, "anniversaries").items():
         date = entry.get("date")
-        if not isinstance(date, dict) or "day" in date or "utc" in date or key in told:
+        if not isinstance(date, dict) or "day" in date or "utc" in date or key in left:
             continue
-        if all(other.get("kind") != entry.get("kind") for other in told.values()):
+        if all(other.get("kind") != entry.get("kind") for other in left.values()):
             after = with_entry(after, "anniversaries", key, entry)
     return after
 
@@ -249,6 +246,6 @@ def _country(address: Object) -> Any:  # noqa: ANN401 # any JSON value
 
 
 CARD_RULES = (stand_in_years, cut_data, respelled_numbers, respelled_dates, added_types)
-"""What no hand would write."""
+"""Rules for changes that nobody makes by hand."""
 REWRITER_RULES = (flattened_name, flattened_addresses, forgotten_parameters, dropped_dates)
-"""What a hand might as well do."""
+"""Rules for changes that may also be made by hand."""

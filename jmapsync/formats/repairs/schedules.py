@@ -1,4 +1,4 @@
-"""Take back what todoman 4.7.0 does to tasks and khal 0.14.1 to events that they edit; all of it seen."""
+"""Undo the faults of todoman 4.7.0 in tasks and of khal 0.14.1 in events, all of them observed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _UTC = "Etc/UTC"
 _MOMENTS = ("start", "due", "recurrenceId")
 """Local times in the time zone of the item."""
 _FARTHEST, _STEP = timedelta(hours=14), timedelta(minutes=15)
-"""Offsets from UTC: the largest that is in use, and what all are multiples of."""
+"""The largest UTC offset in use, and the unit of all offsets."""
 
 
 def utc_for_zone(before: Object, after: Object) -> Object:
-    """Put back the time zone of a task: todoman 4.7 writes DTSTART and DUE in UTC (todoman#263).
+    """Restore the time zone of a task: todoman 4.7 writes DTSTART and DUE in UTC (todoman#263).
 
-    An edited time keeps its instant. The times of a task that floats are given back where only one offset can be that of the
-    machine, by which todoman moved both; an event's zone is put back only if it starts at the same instant.
+    An edited time keeps its instant. Floating times are restored if only one offset can be that of the machine, by which todoman
+    moved both. The zone of an event is restored only if it starts at the same instant.
     """
     name = before.get("timeZone")
     if after.get("timeZone") != _UTC or name == _UTC or before.get("showWithoutTime") is True:
@@ -47,7 +47,7 @@ def utc_for_zone(before: Object, after: Object) -> Object:
 
 
 def repeated_master(before: Object, after: Object) -> Object:
-    """Put back the overrides of a task that todoman wrote the master over (todoman#304): they repeat it, and said more before."""
+    """Restore the overrides that todoman replaced by the main component (todoman#304): they are now empty."""
     overrides, now = before.get("recurrenceOverrides"), after.get("recurrenceOverrides")
     if after.get("@type") != "Task" or not isinstance(overrides, dict) or not isinstance(now, dict):
         return after
@@ -56,7 +56,7 @@ def repeated_master(before: Object, after: Object) -> Object:
 
 
 def copied_location(before: Object, after: Object) -> Object:
-    """Rename the main location where khal 0.14 wrote over the LOCATION that was but the copy of its name (DERIVED=TRUE)."""
+    """Rename the main location if khal 0.14 edited the LOCATION that is a derived copy of its name (DERIVED=TRUE)."""
     main, now = str(before.get("mainLocationId")), str(after.get("mainLocationId"))
     old, places = entries(before, "locations"), entries(after, "locations")
     if (
@@ -74,9 +74,9 @@ def copied_location(before: Object, after: Object) -> Object:
 
 
 def stale_copies(before: Object, after: Object) -> Object:
-    """Let the overrides of a series follow it: khal 0.14 edits the main component alone, and each override is a copy of all of it.
+    """Apply the edit of a series to its overrides: khal 0.14 edits the main component only, and each override is a copy of it.
 
-    What an override had no word of its own for, and now says as the series did before it changed, is such a copy.
+    A property that the override did not change, with the former value of the series, is such a copy.
     """
     old, new = entries(before, "recurrenceOverrides"), entries(after, "recurrenceOverrides")
     for key in old.keys() & new.keys():
@@ -109,7 +109,7 @@ def _offset(one: Any, other: Any) -> timedelta | None:  # noqa: ANN401 # any JSO
 
 
 def _moved(item: Object, move: Callable[[str], str]) -> Object | None:
-    """Return an item with every local time moved, those of its rule and overrides too; None where one is no time."""
+    """Return an item with all local times moved, those of rule and overrides included; None if one is invalid."""
     try:
         result = {name: move(value) if name in _MOMENTS and isinstance(value, str) else value for name, value in item.items()}
         rule, overrides = item.get("recurrenceRule"), item.get("recurrenceOverrides")

@@ -1,27 +1,27 @@
-"""Convert contact cards between vCard files and JSContact (RFC 6350, 2426, 9553, 9554, 9555). Pure, and deterministic to the byte.
+"""Convert contact cards between vCard files and JSContact (RFC 6350, 2426, 9553, 9554, 9555). Pure and deterministic.
 
-vCard 2.1, 3.0 and 4.0 are read; 3.0 and 4.0 are written. What JSContact has no place for goes to vCardProps and vCardParams, what
-vCard has none for to JSPROP lines. Through 4.0 a card comes back as it was, up to defaults (see `residue`).
+vCard 2.1, 3.0 and 4.0 are read; 3.0 and 4.0 are written. Lines without a counterpart in JSContact go to vCardProps and vCardParams,
+properties without one in vCard to JSPROP lines. Version 4.0 restores a card completely, up to defaults (see `residue`).
 
-Through 3.0, read by itself, the following of a card is lost. It is all still on the server: an edited file is compared with the
-file as it was before, both read by this module, and only the differences are sent.
+Version 3.0 loses the following when a file is read alone. An edited file is compared with the file before the edit, both read by
+this module, and only the differences are sent to the server, which still has all of it.
 
-- keys of maps (no PROP-ID: khard takes it off), order and separators of components (no JSCOMPS: it garbles iOS);
+- keys of maps (no PROP-ID: khard removes it), order and separators of components (no JSCOMPS: iOS garbles it);
 - the kinds of components beyond the 5 fields of N and the 7 of ADR: second surnames become surnames, generations credentials, the
-  parts of a street one `name`, those of a building one `apartment`, other kinds of names nothing;
+  parts of a street one `name`, those of a building one `apartment`; other kinds of names are dropped;
 - phonetics of all but the first surname, given and second given name; phonetics of addresses;
 - `sortAs` of all but the surname, and of organizations and units;
-- `countryCode` of addresses; `coordinates` and `timeZone` of those that have components or `full`, but for the first;
+- `countryCode` of addresses; `coordinates` and `timeZone` of those that have components or `full`, except the first;
 - `pref` from 2 to 100, contexts and features that have no TYPE; `tel:` before a number;
-- contexts, `pref`, vCardParams and group of what khard writes anew without them: names, nicknames, organizations, titles, links,
-  notes, birthdays, weddings; vCardParams other than `type` of telephones, mail and postal addresses and IMPP;
+- contexts, `pref`, vCardParams and group of lines that khard rewrites without them: names, nicknames, organizations, titles,
+  links, notes, birthdays, weddings; vCardParams other than `type` of telephones, mail and postal addresses and IMPP;
 - `mediaType` of resources that are not inline, and other spellings of an inline one's data; `listAs`;
-- author and creation of notes; the organization in which a title is held; the place of a wedding, `calendarScale`;
-- vendor-specific and unknown properties inside an entry of a map (those of the card and of its name are kept);
-- whether a full name was given or is derived: FN must be there, and is read as `full`; which of IMPP and SOCIALPROFILE was meant.
+- author and creation of notes; the organization of a title; the place of a wedding, `calendarScale`;
+- vendor-specific and unknown properties of map entries (those of the card and of its name are kept);
+- whether a full name was given or is derived: FN is mandatory, and is read as `full`; whether IMPP or SOCIALPROFILE was used.
 
-Lost in every version, since no object could hold it: PREF of MEMBER and CATEGORIES, the marks around Apple's own labels, lines
-without a value, LANGUAGE of alternatives that say the same, TYPE=INTERNET of an address, lines marked as derived from N, folding,
+Lost in every version, as JSContact cannot express it: PREF of MEMBER and CATEGORIES, the marks around Apple's own labels, lines
+without a value, LANGUAGE of alternatives with equal values, TYPE=INTERNET of an address, lines marked as derived from N, folding,
 the case of names, and the difference between CR and LF in texts.
 """
 
@@ -47,7 +47,7 @@ __all__ = ["CardCodec", "Version", "apply_pending", "read_card", "write_card"]
 
 
 def read_card(data: bytes) -> Object:
-    """Return the Card of a vCard file. Raises MalformedError for a file that is not exactly one vCard."""
+    """Return the Card of a vCard file. Raise MalformedError for a file that is not exactly one vCard."""
     lines = read_lines(data)
     card = read_object(lines)
     if any(line.name == "JSPROP" and _points_to_name(line) for line in lines):
@@ -60,9 +60,9 @@ def _points_to_name(line: Line) -> bool:
 
 
 def _with_edited_name(card: Object, lines: list[Line]) -> Object:
-    """Return a card with what its FN and N say otherwise than they would beside the name of a JSPROP line: somebody edited them.
+    """Return a card with the edits of FN and N applied to the name of a JSPROP line.
 
-    A file must have both lines (RFC 2426, 3.1), so they are there although all of the name is in a JSPROP line.
+    Both lines are mandatory (RFC 2426, 3.1), so they are in the file although the JSPROP line has the whole name.
     """
     said = read_object([line for line in lines if line.name != "JSPROP"]).get("name", {})
     try:
@@ -78,7 +78,7 @@ def _with_edited_name(card: Object, lines: list[Line]) -> Object:
 
 
 def write_card(card: Object, version: Version = "3.0") -> bytes:
-    """Return the vCard file of a Card. Raises MalformedError for what is no Card."""
+    """Return the vCard file of a Card. Raise MalformedError for an invalid Card."""
     return write_lines([_BEGIN, *write_object(card, four=version == "4.0"), _END])
 
 

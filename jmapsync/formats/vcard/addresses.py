@@ -1,4 +1,4 @@
-"""Convert addresses: ADR with its parameters, and the lines that stand beside it, LABEL, GEO and TZ (RFC 9555, 2.6.1 and 2.8)."""
+"""Convert addresses: ADR with its parameters, and the lines LABEL, GEO and TZ (RFC 9555, 2.6.1 and 2.8)."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _EMPTY = ";" * 17
 _EMPTY_3 = ";" * 6
 _PREFIX = "ADDR"
 _MOST = 2_000
-"""Lines of one card: each LABEL, GEO and TZ is compared with every address."""
+"""Lines of one card that are converted: each LABEL, GEO and TZ is compared with every address."""
 
 
 def read_addresses(reading: Reading, lines: list[Line], spoken: list[tuple[Line, Line]]) -> None:
-    """Read all ADR, LABEL, GEO and TZ lines of a card in their order; `spoken` pairs an ADR line with its pronunciation."""
+    """Read all ADR, LABEL, GEO and TZ lines of a card in order; `spoken` pairs an ADR line with its pronunciation."""
     sounds = {id(main): line for main, line in spoken}
     made: list[tuple[Line, Object]] = []
     if len(lines) > _MOST:
@@ -66,7 +66,7 @@ def _read_adr(reading: Reading, line: Line, sound: Line | None) -> Object | None
 
 
 def _read_params(address: Object, params: Params) -> bool:
-    """Read CC, LABEL, GEO and TZ of an ADR line; false where a place cannot be converted and is to be kept as it is."""
+    """Read CC, LABEL, GEO and TZ of an ADR line; return False if a place cannot be converted, so that the line keeps it."""
     if "cc" in params:
         address["countryCode"] = ",".join(params["cc"])
     if "label" in params and any(params["label"]):
@@ -88,7 +88,7 @@ def _types(line: Line) -> frozenset[str]:
 
 
 def _read_label(reading: Reading, line: Line, made: list[tuple[Line, Object]]) -> None:
-    """Read LABEL of vCard 2.1 and 3.0: the delivery text of the next address of the same types, or else an address of its own."""
+    """Read LABEL of vCard 2.1 and 3.0: the delivery text of the next address of the same types, or else a separate address."""
     text = unescape(line.value)
     if not text:
         return
@@ -97,14 +97,14 @@ def _read_label(reading: Reading, line: Line, made: list[tuple[Line, Object]]) -
             address["full"] = text
             return
     address = {"full": text}
-    reading.settle(line.group)
+    reading.mark_converted(line.group)
     read_common(reading, line, address, contexts=_CONTEXTS)
     reading.add(line, "addresses", _PREFIX, address)
     made.append((line, address))
 
 
 def _read_place(reading: Reading, line: Line, made: list[tuple[Line, Object]]) -> None:
-    """Read GEO or TZ: into the address of the same group, or of none, that has no such place yet (RFC 9555, 2.8.3)."""
+    """Read GEO or TZ into the first address of the same group, or of none, that lacks it (RFC 9555, 2.8.3)."""
     text = unescape(line.value).strip()
     attribute = "coordinates" if line.name == "GEO" else "timeZone"
     if line.name == "GEO":
@@ -120,17 +120,17 @@ def _read_place(reading: Reading, line: Line, made: list[tuple[Line, Object]]) -
     for other, address in made:
         if bare and attribute not in address and other.group == line.group:
             address[attribute] = value
-            reading.settle(line.group)
+            reading.mark_converted(line.group)
             return
     address = {attribute: value}
-    reading.settle(line.group)
+    reading.mark_converted(line.group)
     read_common(reading, line, address, contexts=_CONTEXTS)
     reading.add(line, "addresses", _PREFIX, address)
     made.append((line, address))
 
 
 def write_address(draft: Draft, key: str, address: Object) -> None:
-    """Write an address: one ADR line; in vCard 3.0 also LABEL, or GEO and TZ where they are all that there is."""
+    """Write an address: one ADR line; in vCard 3.0 also LABEL, or GEO and TZ if it has nothing else."""
     structured = write_components(address, ADDRESS, short=not draft.four) if "components" in address else None
     if structured is None and "components" in address and draft.four:
         return
@@ -174,7 +174,7 @@ def _write_three(draft: Draft, key: str, address: Object, params: Params, struct
 
 
 def _write_place(draft: Draft, key: str, address: Object, group: str) -> None:
-    """Write GEO and TZ: of an address that is nothing else, in a group of their own, and of the first other one."""
+    """Write GEO and TZ: of an address with nothing else, in a group of their own, and of the first other one."""
     place, zone = address.get("coordinates"), address.get("timeZone")
     params = keyed(key) if group else {}
     pair = place.removeprefix("geo:").split(",") if isinstance(place, str) else ()

@@ -1,4 +1,4 @@
-"""Convert dates of a life: BDAY, DEATHDATE, ANNIVERSARY, their places, and Apple's X-ABDATE (RFC 9555, 2.5.1; RFC 6474)."""
+"""Convert BDAY, DEATHDATE, ANNIVERSARY, their places, and Apple's X-ABDATE (RFC 9555, 2.5.1; RFC 6474)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OMIT_YEAR = "x-apple-omit-year"
 
 
 def read_anniversary(reading: Reading, line: Line) -> None:
-    """Read a date; text, times without a zone, a day or a month alone are kept as they are (RFC 9555, 2.2.2)."""
+    """Read a date; text, times without a zone, a day or a month alone are kept as lines (RFC 9555, 2.2.2)."""
     value = unescape(line.value)
     if not value:
         return
@@ -50,12 +50,12 @@ def read_anniversary(reading: Reading, line: Line) -> None:
     if params or line.group:
         read_common(reading, line, entry, used=frozenset(used))
     if line.name == APPLE_DATE:
-        reading.settle(line.group)
+        reading.mark_converted(line.group)
     reading.add(line, "anniversaries", _PREFIX, entry)
 
 
 def _labelled(reading: Reading, line: Line) -> str:
-    """Return the kind that the label of an X-ABDATE line tells, if JSContact has it or a vendor's name is given."""
+    """Return the kind named by the label of an X-ABDATE line, if it is one of JSContact or a vendor's."""
     label = reading.label_of(line)[0]
     return _LABELS.get(label.lower()) or (label if _VENDOR.match(label) else "")
 
@@ -68,7 +68,7 @@ def _date(value: str) -> dict[str, Any] | None:
 
 
 def read_place(reading: Reading, line: Line) -> None:
-    """Read BIRTHPLACE or DEATHPLACE, the dates being known: text or a `geo:` URI, for the date of its PROP-ID or the first."""
+    """Read BIRTHPLACE or DEATHPLACE after the dates: text or a `geo:` URI, for the date of its PROP-ID or the first."""
     kind = PLACES[line.name]
     entries = reading.card.get("anniversaries", {})
     matching = [key for key in entries if entries[key]["kind"] == kind and "place" not in entries[key]]
@@ -125,7 +125,7 @@ def write_anniversaries(draft: Draft, entries: Object, keys: list[str]) -> None:
 
 
 def _unsaid(entry: Object) -> int:
-    """Count what the lines of a date leave unsaid: of several dates of one kind, that with the least of it gets the property."""
+    """Return how many properties of a date no line can express: of several of one kind, that with the fewest gets the line."""
     date = entry.get("date")
     said = {"@type", "kind", "date", *(("place",) if entry.get("kind") in ("birth", "death") else ())}
     unsaid = [name for name, value in entry.items() if name not in said and value != {}]
@@ -133,7 +133,7 @@ def _unsaid(entry: Object) -> int:
 
 
 def _value(draft: Draft, date: dict[str, Any], params: Params) -> str:
-    """Return the value of a date. vCard 3.0 gets no year alone: khal would invent a day, and khard delete it."""
+    """Return the value of a date; none for a year alone in vCard 3.0: khal would invent a day, and khard delete it."""
     if date.get("@type") == "Timestamp":
         return write_stamp(date.get("utc"), dashes=not draft.four)
     if not draft.four and "day" not in date:

@@ -1,6 +1,6 @@
 """Convert the components of names and addresses to and from the structured values N and ADR (RFC 9555, 2.5.5, 2.6.1, 3.3.1).
 
-RFC 9554 added fields to both; their values are repeated in an old field for old readers. JSCOMPS tells order and separators.
+RFC 9554 added fields to both; their values are repeated in an old field for old readers. JSCOMPS has order and separators.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ class Structure(NamedTuple):
     """A structured property."""
 
     kinds: tuple[str, ...]
-    """The kind of component in each field."""
+    """The kind of component of each field."""
     duplicates: Callable[[list[list[str]]], set[Place]]
-    """Finds the values of the old fields that only repeat those of the new ones."""
+    """Finds values of the old fields that repeat those of the new ones."""
 
 
 class Structured(NamedTuple):
-    """A structured value and what goes with it."""
+    """A structured value with its JSCOMPS and pronunciation."""
 
     value: str
     jscomps: str | None
     phonetic: str | None
-    """The value of the second property, that tells the pronunciation."""
+    """The value of the second property, with the pronunciation."""
 
 
 def _name_duplicates(found: list[list[str]]) -> set[Place]:
@@ -53,7 +53,7 @@ def _name_duplicates(found: list[list[str]]) -> set[Place]:
 
 
 def _repeated(found: list[list[str]], old: int, new: int, *, from_end: bool) -> set[Place]:
-    """Return the places in an old field that hold a value of the new one; each value of the new one stands for one of them."""
+    """Return the indexes in an old field that repeat values of the new one, one each."""
     if len(found) <= new:
         return set()
     left = Counter(text for text in found[new] if text)
@@ -85,7 +85,7 @@ _FIELD_OF = {id(structure): {kind: index for index, kind in enumerate(structure.
 
 
 def read_components(value: str, structure: Structure, jscomps: str | None, phonetic: str | None) -> dict[str, Any]:
-    """Return `components`, `isOrdered` and `defaultSeparator` of a structured value, those of them that it has."""
+    """Return `components`, `isOrdered` and `defaultSeparator` of a structured value, as far as it has them."""
     found = fields(value)
     kinds = structure.kinds
     repeated = structure.duplicates(found) if len(found) > _OLD_NAME else ()
@@ -114,7 +114,7 @@ def _component(kind: str, text: str, spoken: list[list[str]], place: Place) -> d
 def _order(
     jscomps: str, found: list[list[str]], made: dict[Place, dict[str, Any]], kinds: tuple[str, ...], spoken: list[list[str]]
 ) -> dict[str, Any] | None:
-    """Return the ordered components, or nothing where JSCOMPS is not valid (RFC 9555, 3.3.1)."""
+    """Return the ordered components; None if JSCOMPS is invalid (RFC 9555, 3.3.1)."""
     entries = split(jscomps, ";")
     result: dict[str, Any] = {"isOrdered": True}
     if entries[0].startswith("s,"):
@@ -143,9 +143,9 @@ def _order(
 
 
 def write_components(item: dict[str, Any], structure: Structure, *, short: bool) -> Structured | None:
-    """Return the structured value of a Name or an Address; `short` for that of vCard 3.0, with 5 or 7 fields and no JSCOMPS.
+    """Return the structured value of a Name or an Address; with `short`, that of vCard 3.0, with 5 or 7 fields and no JSCOMPS.
 
-    Nothing where the components cannot be expressed: a kind nobody knows, an empty value, separators where no order is.
+    None if it cannot express the components: an unknown kind, an empty value, separators without order.
     """
     components = item.get("components")
     if not isinstance(components, list):
@@ -192,7 +192,7 @@ def _jscomps(item: dict[str, Any], order: list[Place | str], generations: int) -
 
 
 def _verbatim(text: str) -> str:
-    """Escape a separator as RFC 6350, 3.4 does, but for line ends, which the parameter's own encoding takes care of."""
+    """Escape a separator as in RFC 6350, 3.4, except line breaks, which the parameter encoding escapes."""
     return text.replace("\\", "\\\\").replace(",", "\\,").replace(";", "\\;")
 
 
@@ -201,7 +201,7 @@ def _join(texts: list[list[str]]) -> str:
 
 
 def _join_name(texts: list[list[str]], *, short: bool) -> str:
-    """Join the fields of N, second surnames and generations repeated where old readers look for them (RFC 9554, 2.2)."""
+    """Join the fields of N, with second surnames and generations repeated for old readers (RFC 9554, 2.2)."""
     whole = list(texts)
     whole[SURNAME] = texts[SURNAME] + texts[SURNAME2]
     whole[CREDENTIAL] = texts[GENERATION] + texts[CREDENTIAL]
@@ -209,7 +209,7 @@ def _join_name(texts: list[list[str]], *, short: bool) -> str:
 
 
 def _join_address(item: dict[str, Any], texts: list[list[str]], *, short: bool) -> str:
-    """Join the fields of ADR, the new ones combined into the two old ones (RFC 9554, 2.1)."""
+    """Join the fields of ADR, with the new ones combined into the two old ones (RFC 9554, 2.1)."""
     by_kind = {kind: texts[index] for kind, index in _FIELD_OF[id(ADDRESS)].items()}
     whole = list(texts)
     for field, kinds in ((_EXTENDED, _EXTENDED_KINDS), (_STREET, _STREET_KINDS)):
@@ -222,7 +222,7 @@ def _join_address(item: dict[str, Any], texts: list[list[str]], *, short: bool) 
 
 
 def _line_of(item: dict[str, Any], kinds: tuple[str, ...]) -> str:
-    """Return the components of some kinds as one line: in their own order and with their separators if they have one."""
+    """Return the components of some kinds as one line: in their own order and with their separators, if ordered."""
     components: Components = item["components"]
     if item.get("isOrdered") is not True:
         return " ".join(component["value"] for kind in kinds for component in components if component["kind"] == kind)

@@ -1,4 +1,4 @@
-"""Hold what is known while a card is written: its lines so far, what each of them stands for, and the names of groups in use."""
+"""Collect the lines of a card being written, which property each of them expresses, and the group names in use."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from jmapsync.formats.objects import Object
 
 Tag = tuple[str, str]
-"""What a line stands for: a property of the card and, in a map, a key."""
+"""The property that a line expresses: a property of the card and, in a map, a key."""
 TYPE_OF_CONTEXT = {"private": "home", "work": "work"}
 
 TYPED = frozenset({"TEL", "EMAIL", "ADR", "IMPP"})
-"""What khard writes anew when anything in a card is edited, with TYPE and no other parameter."""
+"""Lines that khard rewrites when anything in a card is edited, with TYPE and no other parameter."""
 REWRITTEN = TYPED | {"FN", "N", "NICKNAME", "ORG", "TITLE", "ROLE", "URL", "NOTE", "BDAY", "X-ANNIVERSARY"}
-"""What khard writes anew, the others without any parameter. In vCard 3.0 they get none that an edit would then seem to remove."""
+"""Lines that khard rewrites, the others without any parameter. In vCard 3.0 they get no parameters that an edit would remove."""
 
 
 class Draft:
@@ -31,13 +31,13 @@ class Draft:
         self.card = card
         self.four = four
         self.hidden = hidden
-        """What must not be written as lines, because they would be read as something else."""
+        """Properties that must not be written as lines, because the lines would be read as something else."""
         self.lines: list[Line] = []
         self.tags: list[Tag] = []
         self.shared: dict[str, str] = {}
-        """The group of each organization in which titles are held, by its key."""
+        """The group of each organization with titles, by its key."""
         self.placed = False
-        """Whether an address has been written that GEO and TZ of vCard 3.0 belong to."""
+        """Whether an address was written that GEO and TZ of vCard 3.0 belong to."""
         self._counts = 0
         self._alternatives: dict[tuple[str, str], str] = {}
         self._groups = _groups_in(card)
@@ -50,17 +50,17 @@ class Draft:
         self._foreign = _groups_in({"vCardProps": shown})
 
     def add(self, line: Line, where: str, key: str = "") -> None:
-        """Add a line that stands for something."""
+        """Add a line, and record the property that it expresses."""
         self.lines.append(line)
         self.tags.append((where, key))
 
     def alternative(self, name: str, key: str = "") -> str:
-        """Return the ALTID that the lines of one property have in common (RFC 6350, 5.4)."""
+        """Return the common ALTID of the lines of a property (RFC 6350, 5.4)."""
         used = sum(known == name for known, _ in self._alternatives)
         return self._alternatives.setdefault((name, key), str(used + 1))
 
     def new_group(self) -> str:
-        """Return the name of a group that nothing else uses."""
+        """Return an unused group name."""
         while True:
             self._counts += 1
             name = f"item{self._counts}"
@@ -68,13 +68,13 @@ class Draft:
                 return name
 
     def group_of(self, entry: Object) -> str:
-        """Return the name of the group that an entry keeps, if it can be one."""
+        """Return the group name that an entry keeps, if it is valid."""
         kept = entry.get("vCardParams")
         named = kept.get("group") if isinstance(kept, dict) else None
         return named if isinstance(named, str) and named in self._groups else ""
 
     def put(self, name: str, value: str, params: Params, entry: Object, tag: Tag, *, group: str = "") -> None:
-        """Add the line of an entry, with its kept parameters and its group, and the line of its label."""
+        """Add the line of an entry, with its kept parameters, its group and its label."""
         label = entry.get("label")
         kept = entry.get("vCardParams")
         if isinstance(kept, dict):
@@ -94,7 +94,7 @@ class Draft:
 
 
 def _groups_in(card: Object) -> dict[str, int]:
-    """Return how many lines will carry each group's name that the card itself keeps."""
+    """Return the number of lines for each group name that the card keeps."""
     found: dict[str, int] = {}
     for entries in card.values():
         if isinstance(entries, dict):
@@ -115,7 +115,7 @@ def _count(found: dict[str, int], params: object) -> None:
 
 
 def keyed(key: str) -> Params:
-    """Return parameters that begin with the entry's key. In vCard 3.0 they are taken off again before the file is made."""
+    """Return parameters that begin with the key of the entry. In vCard 3.0 it is removed before the file is made."""
     return {"prop-id": [key]}
 
 
@@ -128,7 +128,7 @@ def write_common(
     types: Mapping[str, str] = TYPE_OF_CONTEXT,
     features: Mapping[str, str] | None = None,
 ) -> None:
-    """Add TYPE and PREF for contexts, features and preference: those that the version of the format has for the property."""
+    """Add TYPE and PREF for contexts, features and preference, as far as this version has them."""
     if not draft.four and name in REWRITTEN - TYPED:
         return
     listed = _known(entry.get("contexts"), types)

@@ -1,4 +1,4 @@
-"""Convert the properties that become one entry of a map each: a table for both directions (RFC 9555, 2.4 to 2.13)."""
+"""Convert properties that become one entry of a map each, by a table for both directions (RFC 9555, 2.4 to 2.13)."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 
 class Entry(NamedTuple):
-    """A vCard property and the JSContact object that it becomes."""
+    """A vCard property and its JSContact object."""
 
     name: str
     where: str
     """The map of the card."""
     prefix: str
-    """Of keys where PROP-ID gives none; the examples of RFC 9555 count so."""
+    """Prefix of keys without PROP-ID, as in the examples of RFC 9555."""
     attribute: str
-    """The object's property that holds the value."""
+    """The property for the value."""
     kind: str = ""
-    """The object's `kind`, where the property's name tells it."""
+    """The `kind` that the name of the property implies."""
     uri: bool = False
     labelled: bool = False
     params: tuple[str, ...] = ()
-    """Parameters that have a property of their own; see `_PARAMS`."""
+    """Parameters with a property of their own; see `_PARAMS`."""
     three: bool = True
-    """Whether vCard 3.0, or common practice with it, has the property; what it has not goes to JSPROP."""
+    """Whether vCard 3.0, or common practice with it, has the property; otherwise it goes to JSPROP."""
 
 
 FEATURES = {
@@ -47,13 +47,13 @@ FEATURES = {
     "textphone": "textphone",
     "main-number": "main-number",
 }
-"""RFC 9555, 2.7.6; `mobile` is what some write instead."""
+"""RFC 9555, 2.7.6; `mobile` is used by some programs."""
 FEATURES_3 = {**FEATURES, "msg": "text", "main": "main-number"}
 """As `FEATURES`, with the words of RFC 2426, 3.3.1 and of Apple."""
 TYPE_OF_FEATURE = {feature: kind for kind, feature in FEATURES.items() if kind != "mobile"}
 TYPE_OF_FEATURE_3 = {**TYPE_OF_FEATURE, "text": "msg", "main-number": "main"}
 _TEL = "tel:"
-"""What khard takes off a number when it edits a card, and nobody wants to read; vCard 3.0 goes without it."""
+"""The prefix that khard removes from a number when it edits a card; vCard 3.0 does not have it."""
 _LEVELS = {"beginner": "low", "average": "medium", "expert": "high"}
 _LEVEL_OF = {level: word for word, level in _LEVELS.items()}
 
@@ -85,7 +85,7 @@ BY_KIND = {(entry.where, entry.kind): entry for entry in ENTRIES}
 
 
 def read_entry(reading: Reading, line: Line) -> None:
-    """Read a line of one of the table's properties."""
+    """Read a line of a property of the table."""
     spec = BY_NAME[line.name]
     if not reading.understands(line):
         reading.keep(line)
@@ -115,7 +115,7 @@ def _add(reading: Reading, line: Line, spec: Entry, text: str) -> None:
 
 
 def _read_param(spec: Entry, entry: Object, name: str, values: list[str]) -> bool:
-    """Read a parameter that has a property of its own; tell whether it was understood."""
+    """Read a parameter with a property of its own; return whether it was valid."""
     value = ",".join(values)
     if name == "mediatype":
         entry["mediaType"] = value
@@ -138,7 +138,7 @@ def _read_param(spec: Entry, entry: Object, name: str, values: list[str]) -> boo
 
 
 def write_entry(draft: Draft, where: str, key: str, entry: Object) -> None:
-    """Write an entry of one of the table's maps, if the version of the format has a property for its kind."""
+    """Write an entry of a map of the table, if this version has a property for its kind."""
     kind = entry.get("kind", "title" if where == "titles" else "")
     spec = BY_KIND.get((where, kind)) if isinstance(kind, str) else None
     if spec is None and where in {"emails", "phones", "nicknames", "notes", "preferredLanguages", "schedulingAddresses"}:

@@ -1,8 +1,8 @@
-"""Apply and make JSPROP lines: what has no vCard property travels as JSON with a pointer (RFC 9555, 3.2.1; RFC 9553, 1.4.3).
+"""Read and write JSPROP lines: JSON values with a pointer, for properties without a vCard property (RFC 9555, 3.2.1).
 
-Unlike the RFC, each JSPROP line is judged alone: a file whose owner deleted one telephone with an editor must not lose what all the
-other lines say. A line that points nowhere is kept in vCardProps. Where another line says what a JSPROP line says, somebody wrote
-that line after it (`BDAY` into a file that had the birthday in a JSPROP line), and it wins.
+Unlike in the RFC, each JSPROP line is valid or invalid alone: if one telephone is deleted with an editor, the other lines still
+count. A line that points nowhere is kept in vCardProps. If another line has the property of a JSPROP line, it was written later
+(`BDAY` into a file with the birthday in a JSPROP line), and it wins.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from jmapsync.formats.vcard.state import Reading
 
 _DEEPEST = 64
-"""Levels of JSON in one JSPROP line; what goes deeper is kept unread."""
+"""Nesting of JSON in a JSPROP line; a deeper one is kept unread."""
 _MISSING = object()
 _MADE = frozenset({"name", "version"})
-"""Properties that a card has although no line may say them as they are: every file has FN and N; see `vcard.read_card`."""
+"""Properties that every file has although the card may not: FN and N are mandatory; see `vcard.read_card`."""
 _ONCE = frozenset({"birth", "death"})
 """Kinds of anniversaries that a person has once (RFC 6350, 6.2.5; RFC 6474, 2.3)."""
 
 
 def read_patch(reading: Reading, line: Line) -> None:
-    """Apply a JSPROP line to the card, all other lines having been read; keep it where that cannot be."""
+    """Apply a JSPROP line to the card after all other lines; keep it if it is invalid."""
     pointer = line.params.get("jsptr")
     value = _json(unescape(line.value))
     path = parse(",".join(pointer)) if pointer else ()
@@ -42,10 +42,10 @@ def read_patch(reading: Reading, line: Line) -> None:
 
 
 def apply_pending(card: Object) -> Object:
-    """Return a card with the JSPROP lines applied that it keeps because they pointed nowhere when it was read, but do so now.
+    """Return a card with those kept JSPROP lines applied that pointed nowhere when the file was read, but do so now.
 
-    khard takes PROP-ID off what it writes anew, so that the pointers of a vCard 4.0 miss. Once the keys of the maps have been
-    chosen as in the card that was stored, they meet again.
+    khard removes PROP-ID from the lines that it rewrites, so the pointers of a vCard 4.0 miss. After the keys of the maps were
+    aligned with those of the stored card, they fit again.
     """
     if not any(entry[0] == "jsprop" for entry in card.get("vCardProps", ()) if isinstance(entry, list) and entry):
         return card
@@ -64,7 +64,7 @@ def _applied(card: Object, entry: Json) -> bool:
 
 
 def filled_by(line: Line) -> list[tuple[str, str]]:
-    """Return the maps and keys of entries that a JSPROP line brings."""
+    """Return the maps and keys of the entries of a JSPROP line."""
     path = parse(",".join(line.params.get("jsptr", ())))
     if len(path) == 2:  # noqa: PLR2004 (a map and a key)
         return [(path[0], path[1])]
@@ -113,10 +113,10 @@ def _set(card: Object, path: Path, value: Json) -> bool:
 
 
 def _beside(said: Object, entries: Object) -> Object:
-    """Return the entries of a map that lines say, with those of a JSPROP line.
+    """Return the entries of a map from lines, with those of a JSPROP line.
 
-    Where that has the whole map, no line said any entry of it when it was written: those are new ones. Of what a person has once
-    (a birth), a new one takes the place of the old one.
+    If the JSPROP line has the whole map, no other line expressed an entry when it was written: the others are new. Of what a person
+    has once (a birth), a new entry replaces the old one.
     """
     once = {entry.get("kind") for entry in said.values() if isinstance(entry, dict)} & _ONCE
     left = {

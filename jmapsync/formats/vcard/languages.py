@@ -1,7 +1,7 @@
-"""Read LANGUAGE and ALTID as localizations; find which lines tell how to pronounce which (RFC 9555, 2.3.1, 2.3.11, 2.3.15).
+"""Read LANGUAGE and ALTID as localizations; pair lines with their pronunciations (RFC 9555, 2.3.1, 2.3.11, 2.3.15).
 
-A line in another language is an alternative of the line that it shares ALTID with, or, for properties of which there is but one, of
-that one. Without such a line it stands for itself, its LANGUAGE kept in vCardParams.
+A line in another language is an alternative of the line with the same ALTID or, for properties that occur once, of that property.
+Without such a line it is a line of its own, with LANGUAGE in vCardParams.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ _NO_MAPS = frozenset({"@type", "version", "uid", "vCardProps", "language", "name
 
 
 class Sorted(NamedTuple):
-    """The lines of a card by what language they are in."""
+    """The lines of a card by language."""
 
     main: list[Line]
     spoken: list[tuple[Line, Line]]
-    """A line and the one that tells how to pronounce it."""
+    """A line and its pronunciation."""
     others: dict[str, list[tuple[Line, Line]]]
-    """By language: the line that is localized, and its alternative."""
+    """By language: a line, and its alternative."""
     language: str | None
-    """The card's language, where only FN tells it."""
+    """The language of the card, if only FN has it."""
 
 
 def sort_languages(lines: list[Line]) -> Sorted:
-    """Tell apart the lines in the card's own language, their pronunciations and their alternatives in other languages."""
+    """Separate the lines in the language of the card, their pronunciations, and their alternatives in other languages."""
     if not any("language" in line.params or "altid" in line.params for line in lines):
         return Sorted(lines, [], {}, None)
     named = next((line.value for line in lines if line.name == "LANGUAGE" and line.value), None)
@@ -60,7 +60,7 @@ def sort_languages(lines: list[Line]) -> Sorted:
 
 
 def _pair(lines: list[Line], own: str) -> tuple[list[Line], list[tuple[Line, Line]]]:
-    """Return the lines that stand for themselves, and the others beside those that they are alternatives of."""
+    """Return the independent lines, and the others with the lines that they are alternatives of."""
     partners: dict[tuple[str, str], Line] = {}
     for wanted in ("", own):
         for line in lines:
@@ -98,7 +98,7 @@ def _keys(line: Line) -> tuple[tuple[str, str], ...]:
 
 
 def _without(line: Line, own: str, *, alternative: bool) -> Line:
-    """Take off the parameters that have been understood."""
+    """Remove the parameters that were converted."""
     params = line.params
     drop = {"altid"} if alternative else set()
     if "language" in params and _tag(line) == own:
@@ -107,7 +107,7 @@ def _without(line: Line, own: str, *, alternative: bool) -> Line:
 
 
 def read_localizations(reading: Reading, found: Sorted, read: Callable[[list[Line], list[tuple[Line, Line]]], Object]) -> None:
-    """Set `localizations`, each patch as narrow as the lines allow; `read` makes a card of lines and of their pronunciations."""
+    """Set `localizations` with the narrowest patches; `read` makes a card of lines and their pronunciations."""
     for language, pairs in found.others.items():
         patch: Patch = {}
         lines: list[Line] = []

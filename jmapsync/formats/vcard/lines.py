@@ -89,7 +89,7 @@ def _decoded(raw: bytes, number: int, octets: bytes) -> str:
 
 
 def _begin(texts: list[str], octets: bytes) -> int:
-    """Return how many lines there are up to BEGIN:VCARD, with that."""
+    """Return the number of lines up to and including BEGIN:VCARD."""
     for number, text in enumerate(texts, 1):
         if text and not text.isspace():
             if text.strip().upper() != "BEGIN:VCARD":
@@ -105,7 +105,7 @@ def _end(texts: list[str], start: int, octets: bytes) -> None:
 
 
 def _embed(texts: list[str], start: int, lines: list[Line], octets: bytes) -> int:
-    """Put a card inside a card (AGENT of vCard 2.1) into its line as one text value, as vCard 3.0 has it; return where it ends."""
+    """Put a nested card (AGENT of vCard 2.1) into its line as one text value, as in vCard 3.0; return where it ends."""
     if not lines or lines[-1].name != "AGENT" or lines[-1].value.strip():
         raise _malformed(octets, start, "begins another vCard: a file holds one vCard only")
     depth = 0
@@ -174,7 +174,7 @@ def _escape_21(match: re.Match[str]) -> str:
 
 
 def _transferred(value: str, params: Params) -> str:
-    """Undo QUOTED-PRINTABLE and CHARSET, and drop the parameters that say so; base64 stays, named `encoding=b`."""
+    """Decode QUOTED-PRINTABLE and CHARSET, and remove their parameters; base64 stays, as `encoding=b`."""
     encoding = params.pop("encoding", [""])[-1].strip().upper()
     charset = params.pop("charset", ["utf-8"])[-1].strip() or "utf-8"
     if encoding in {"BASE64", "B"}:
@@ -191,7 +191,7 @@ def _transferred(value: str, params: Params) -> str:
 
 
 def _malformed(octets: bytes, logical: int, complaint: str) -> MalformedError:
-    """Return the error for a line, counted from 1 after unfolding, with the number that an editor shows."""
+    """Return the error for a line, counted from 1 after unfolding, with its number in the file."""
     seen = 0
     for number, line in enumerate(octets.split(b"\n"), 1):
         seen += number == 1 or line[:1] not in {b" ", b"\t"}

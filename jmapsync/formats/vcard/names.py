@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jmapsync.formats.vcard.state import Reading
 
 SCRIPT = "script"
-"""The value of PHONETIC for a system that nobody knows (RFC 9554, 4.6)."""
+"""The value of PHONETIC for an unknown system (RFC 9554, 4.6)."""
 _SPOKEN = {"X-PHONETIC-LAST-NAME": "surname", "X-PHONETIC-FIRST-NAME": "given", "X-PHONETIC-MIDDLE-NAME": "given2"}
 _SCRIPTS = {"LATIN": "Latn", "KATAKANA": "Kana", "HIRAGANA": "Hira", "HANGUL": "Hang", "CJK": "Hani", "BOPOMOFO": "Bopo"}
 _OTHER_SCRIPT = "Zyyy"
@@ -34,13 +34,13 @@ def read_names(reading: Reading, full: list[Line], structured: list[Line], spoke
     else:
         for line in spoken:
             reading.keep(line)
-    told = [line for line in full if line.value and not ("components" in name and is_derived(line))]
-    if told:
-        chosen = min(told, key=lambda line: len(line.params))
+    given = [line for line in full if line.value and not ("components" in name and is_derived(line))]
+    if given:
+        chosen = min(given, key=lambda line: len(line.params))
         name["full"] = unescape(chosen.value)
         if chosen.params.keys() - {"value", "derived"}:
             _keep_params(name, chosen.params)
-        for line in told:
+        for line in given:
             if line is not chosen:
                 reading.keep(line)
     if name:
@@ -48,7 +48,7 @@ def read_names(reading: Reading, full: list[Line], structured: list[Line], spoke
 
 
 def is_derived(line: Line) -> bool:
-    """Tell whether a line says that its value was made from other lines (RFC 9554, 4.4)."""
+    """Return whether the value of a line is derived from other lines (RFC 9554, 4.4)."""
     return line.params.get("derived", [""])[0].lower() == "true"
 
 
@@ -96,7 +96,7 @@ def write_phonetics(item: Object) -> Params:
 
 
 def read_legacy(reading: Reading, line: Line) -> None:
-    """Read SORT-STRING and X-PHONETIC lines, when the name is known already; what says nothing of it is kept."""
+    """Read SORT-STRING and X-PHONETIC lines after the name; lines that do not apply to it are kept."""
     name = reading.card.get("name", {})
     text = unescape(line.value)
     kind = _SPOKEN.get(line.name, "surname")
@@ -113,7 +113,7 @@ def read_legacy(reading: Reading, line: Line) -> None:
 
 
 def _script(text: str) -> str:
-    """Return the script of the first letter of a text: what X-PHONETIC is written in is told nowhere else."""
+    """Return the script of the first letter of a text: X-PHONETIC has no parameter for it."""
     for character in text:
         word = unicodedata.name(character, "").partition(" ")[0]
         if word in _SCRIPTS:
@@ -122,7 +122,7 @@ def _script(text: str) -> str:
 
 
 def write_name(draft: Draft) -> None:
-    """Write FN, which must be, and N; a full name that is not given is derived from what else there is."""
+    """Write FN, which is mandatory, and N; a missing full name is derived from other properties."""
     name = draft.card.get("name")
     item: Object = name if isinstance(name, dict) else {}
     structured = write_components(item, NAME, short=not draft.four) if ("name", "") not in draft.hidden else None
@@ -164,7 +164,7 @@ def _write_n(draft: Draft, item: Object, structured: Structured) -> None:
 
 
 def _write_legacy(draft: Draft, item: Object) -> None:
-    """Write how a name is sorted and spoken as vCard 3.0 and Apple have it: by surname, one word for each kind."""
+    """Write sort order and phonetics as in vCard 3.0 and by Apple: the surname, one line for each kind."""
     sort_as = item.get("sortAs")
     surname = sort_as.get("surname") if isinstance(sort_as, dict) else None
     if isinstance(surname, str) and surname:
@@ -184,7 +184,7 @@ def _sort_as(sort_as: object) -> str:
 
 
 def full_name(name: Object) -> str:
-    """Return the full name that the components make (RFC 9555, 3.1): in their order, or title, given names, surnames, suffixes."""
+    """Return the full name of the components (RFC 9555, 3.1): in their order, or title, given names, surnames, suffixes."""
     components = name.get("components")
     if not isinstance(components, list):
         return ""
@@ -205,7 +205,7 @@ def full_name(name: Object) -> str:
 
 
 def _stand_in(card: Object) -> str:
-    """Return what to show for a card without a name: readers of vCard 3.0 list it by FN and nothing else."""
+    """Return a full name for a card without a name: readers of vCard 3.0 list cards by FN only."""
     for where, attribute in (("organizations", "name"), ("nicknames", "name"), ("emails", "address"), ("phones", "number")):
         entries = card.get(where)
         for key in sorted(entries) if isinstance(entries, dict) else ():

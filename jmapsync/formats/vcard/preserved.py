@@ -1,4 +1,4 @@
-"""Keep what JSContact has no place for: vCardProps in jCard's form, and vCardParams (RFC 9555, 2.15; RFC 7095, 3.3 to 3.5)."""
+"""Convert lines without a counterpart to vCardProps in jCard's form and back, and vCardParams (RFC 9555, 2.15; RFC 7095)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _GROUP = re.compile(r"[A-Za-z0-9_.-]+\Z")
 _TYPE = re.compile(r"[A-Za-z0-9-]+\Z")
 _FRAMING = frozenset({"begin", "end", "version"})
 _TRANSFER = frozenset({"encoding", "charset"})
-"""Parameters that a value would be decoded by; only base64 is left alone (see contentline)."""
+"""Parameters of transfer encodings; only base64 is not decoded (see vcard.lines)."""
 _PLAIN = "unknown"
-"""The type of a value nobody looked into: it stands as in the file, backslashes and all."""
+"""The type of an unparsed value: it is as in the file, with backslashes."""
 _RECOGNISED = frozenset({"text", "uri", "date", "date-time", "date-and-or-time", "timestamp", "time", "integer", "utc-offset"})
 _DEFAULT_TYPES = {"gender": "text", "xml": "text", "fn": "text", "clientpidmap": "text"}
-"""Types of properties that RFC 6350 defines and RFC 9555 leaves unconverted; others are unknown unless VALUE tells."""
+"""Types of properties that RFC 6350 defines and RFC 9555 does not convert; others are unknown without VALUE."""
 
 
 def read_property(line: Line) -> list[Any]:
@@ -29,9 +29,9 @@ def read_property(line: Line) -> list[Any]:
     name = line.name.lower()
     params = read_params(line.params)
     kind = _DEFAULT_TYPES.get(name, _PLAIN)
-    told = line.params.get("value", ())
-    if len(told) == 1 and _TYPE.match(told[0]):
-        kind = told[0].lower()
+    declared = line.params.get("value", ())
+    if len(declared) == 1 and _TYPE.match(declared[0]):
+        kind = declared[0].lower()
         del params["value"]
     if line.group:
         params["group"] = line.group
@@ -52,12 +52,12 @@ def _texts(value: str) -> list[Any]:
 
 
 def read_params(params: Params) -> dict[str, Any]:
-    """Return parameters as jCard has them: a text for one value, a list for more."""
+    """Return parameters as in jCard: a string for one value, a list for more."""
     return {name: values[0] if len(values) == 1 else list(values) for name, values in params.items()}
 
 
 def write_property(entry: object) -> Line | None:
-    """Return the line of a jCard property; nothing for what is none, or would begin or end the card."""
+    """Return the line of a jCard property; None if it is invalid, or would begin or end the card."""
     if not isinstance(entry, list) or len(entry) < 4:  # noqa: PLR2004 (RFC 7095, 3.3)
         return None
     name, params, kind, *values = entry
@@ -75,7 +75,7 @@ def write_property(entry: object) -> Line | None:
 
 
 def _value(kind: str, values: list[Any]) -> str | None:
-    """Return values as a line has them; one of a type that nobody looked into stands as it is."""
+    """Return values as in a line; one of an unparsed type is unchanged."""
     first = values[0]
     single = len(values) == 1 and isinstance(first, str) and "\n" not in first and "\r" not in first
     if kind not in _RECOGNISED:
@@ -98,7 +98,7 @@ def _text(item: object) -> str:
 
 
 def write_params(params: Params, kept: Mapping[str, object], skipped: Iterable[str] = ()) -> bool:
-    """Add kept parameters to those of a line, which win; tell whether all of them could be written."""
+    """Add kept parameters to those of a line, which win; return whether all could be written."""
     whole = True
     for name, value in kept.items():
         values = value if isinstance(value, list) else [value]

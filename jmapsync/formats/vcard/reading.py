@@ -1,4 +1,4 @@
-"""Read the lines of a vCard 2.1, 3.0 or 4.0 as a JSContact Card (RFC 9555, 2)."""
+"""Convert the lines of a vCard 2.1, 3.0 or 4.0 to a JSContact Card (RFC 9555, 2)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _read_stamp(reading: Reading, line: Line) -> None:
 
 
 def is_kind(kind: str) -> bool:
-    """Tell whether a text is a kind of card: one that RFC 9553, 2.1.4 lists, or a vendor's."""
+    """Return whether a string is a valid kind of card: one of RFC 9553, 2.1.4, or a vendor's."""
     return kind.lower() in KINDS_OF_CARD or _VENDOR.match(kind) is not None
 
 
@@ -109,11 +109,11 @@ _LATER = {
     **dict.fromkeys(("ADR", "LABEL", "GEO", "TZ"), "ADR"),
     **dict.fromkeys(_LAST, ""),
 }
-"""Lines that are read when those have been read that they belong to, by what they are read with."""
+"""Lines that are read after the lines that they belong to, and their readers."""
 
 
 def read_object(lines: list[Line]) -> Object:
-    """Return the Card of a file's lines. Raises MalformedError for a version of vCard that nobody knows."""
+    """Return the Card of the lines of a file. Raise MalformedError for an unknown version."""
     version = next((line.value.strip() for line in lines if line.name == "VERSION"), "3.0")
     if version not in _VERSIONS:
         raise MalformedError(f"The file is a vCard of version {version[:20]!r}; known are 2.1, 3.0 and 4.0.")
@@ -159,6 +159,6 @@ def _read(found: Sorted, version: str) -> Reading:
 
 
 def _uid_of(lines: list[Line]) -> str:
-    """Return the uid of a card that has none: the same for the same lines (RFC 9555, 2.1.1)."""
+    """Return the uid for a card without one: equal for equal lines (RFC 9555, 2.1.1)."""
     text = "\n".join(f"{line.name}:{line.value}" for line in lines)
     return uuid.uuid5(uuid.NAMESPACE_URL, f"text/vcard:{text}").urn

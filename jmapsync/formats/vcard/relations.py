@@ -1,4 +1,4 @@
-"""Convert sets and relations: ORG, RELATED, MEMBER, CATEGORIES and Apple's names for them (RFC 9555, 2.9.3 to 2.9.5, 2.11.1)."""
+"""Convert ORG, RELATED, MEMBER, CATEGORIES and Apple's names for them (RFC 9555, 2.9.3 to 2.9.5, 2.11.1)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RELATIONS = frozenset(
         *("friend", "kin", "me", "met", "muse", "neighbor", "parent", "sibling", "spouse", "sweetheart"),
     }
 )
-"""RFC 9553, 2.1.8, as TYPE of RELATED has them."""
+"""Relations of RFC 9553, 2.1.8, as TYPE of RELATED."""
 _SORT = frozenset({"sort-as"})
 _RELATED_USED = frozenset({"type", "value", "prop-id"})
 MEMBER_3, RELATED_3 = "X-ADDRESSBOOKSERVER-MEMBER", "X-ABRELATEDNAMES"
@@ -58,11 +58,11 @@ def link_titles(reading: Reading, lines: list[Line]) -> None:
         keys = by_group.get(line.group, ()) if line.group and line.name in {"TITLE", "ROLE"} else ()
         if len(keys) == 1 and id(line) in reading.places:
             reading.card["titles"][reading.places[id(line)][1]]["organizationId"] = keys[0]
-            reading.settle(line.group)
+            reading.mark_converted(line.group)
 
 
 def write_organization(draft: Draft, key: str, entry: Object) -> None:
-    """Write an organization; titles that are held in it will share its group, in vCard 4.0 (khard takes groups apart)."""
+    """Write an organization; in vCard 4.0 its titles share its group (khard separates groups)."""
     name, units = entry.get("name", ""), entry.get("units", [])
     if not isinstance(name, str) or not isinstance(units, list):
         return
@@ -91,7 +91,7 @@ def write_organization(draft: Draft, key: str, entry: Object) -> None:
 
 
 def read_related(reading: Reading, line: Line) -> None:
-    """Read RELATED, or Apple's X-ABRELATEDNAMES, whose label tells the relation."""
+    """Read RELATED, or Apple's X-ABRELATEDNAMES, whose label names the relation."""
     text = unescape(line.value)
     if not text:
         return
@@ -103,7 +103,7 @@ def read_related(reading: Reading, line: Line) -> None:
             if not known:
                 del reading.card["relatedTo"]
             return
-        reading.settle(line.group)
+        reading.mark_converted(line.group)
         relation: Object = known.setdefault(text, {}).setdefault("relation", {})
         if label in RELATIONS:
             relation[label] = True
@@ -141,7 +141,7 @@ def write_related(draft: Draft, key: str, entry: Object) -> None:
 
 
 def read_member(reading: Reading, line: Line) -> None:
-    """Read MEMBER, or X-ADDRESSBOOKSERVER-MEMBER of vCard 3.0. Its preference has no home (RFC 9555, 2.9.3)."""
+    """Read MEMBER, or X-ADDRESSBOOKSERVER-MEMBER of vCard 3.0. PREF has no counterpart (RFC 9555, 2.9.3)."""
     if line.value:
         reading.card.setdefault("members", {})[unescape(line.value)] = True
 
@@ -155,7 +155,7 @@ def write_members(draft: Draft, members: Object) -> None:
 
 
 def read_keywords(reading: Reading, line: Line) -> None:
-    """Read CATEGORIES. Its preference has no home (RFC 9555, 2.11.1)."""
+    """Read CATEGORIES. PREF has no counterpart (RFC 9555, 2.11.1)."""
     found = [text for text in texts(line.value) if text]
     if "language" in line.params or "altid" in line.params:
         reading.keep(line)

@@ -1,8 +1,8 @@
-"""Find what the lines written for a card do not say: the card is compared with what those lines would be read as.
+"""Find the parts of a card that its written lines do not express, by reading those lines and comparing the result.
 
-So nothing can be lost by an oversight of the writer: what is missing goes into JSPROP lines, and what would be read as something
-else is not written as lines at all, but whole into JSPROP. Two cards are the same up to defaults, `@type` where it is implied, the
-order of components that have none, properties that are null, CR beside LF in texts, and the form of localization patches.
+So nothing is lost by an omission of the writer: missing parts go into JSPROP lines, and parts that would be read as something else
+are written as JSPROP lines only. Two cards are equal up to defaults, implied `@type`, the order of unordered components, null
+properties, CR and LF in texts, and the form of localization patches.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ _SPOKEN = frozenset({"phoneticSystem", "phoneticScript"})
 _SINGLE = frozenset({"name", "speakToAs"})
 _LISTED = frozenset({"vCardProps", "localizations"})
 _OPEN = frozenset({("speakToAs",), ("speakToAs", "pronouns")})
-"""What may hold more than the card does: parts that are hidden because something else in them is."""
+"""Properties that may have more parts in the lines than in the card, because other parts of them are hidden."""
 
 
 class Residue(NamedTuple):
-    """What the lines do not say."""
+    """Parts that the lines do not express."""
 
     missing: list[tuple[Path, Json]]
     wrong: set[Tag]
-    """What the lines say otherwise, so that they must not be written."""
+    """Lines that express something else, so that they must not be written."""
 
 
 def find_residue(card: Object, view: Object, draft: Draft) -> Residue:
-    """Compare a card with what its lines would be read as."""
+    """Compare a card with the card that its lines are read as."""
     comparison = _Comparison(card, draft)
     for name, value in card.items():
         if name not in _LISTED and value != view.get(name):
@@ -65,7 +65,7 @@ class _Comparison:
         self._tags = set(draft.tags)
 
     def compare_property(self, name: str, value: Json, view: Object) -> None:
-        """Compare a property of the card that is not the same."""
+        """Compare a property that is not equal."""
         seen = view.get(name)
         if name not in view:
             self._absent((name,), value)
@@ -83,7 +83,7 @@ class _Comparison:
             self._compare_short(name, value, seen)
 
     def _absent(self, path: Path, value: Json) -> None:
-        """Note what no line is read as; lines that were written for it are read as something else."""
+        """Record a missing part; if lines were written for it, they are read as something else."""
         steps = ("/".join(path[:2]), *path[2:]) if path[:2] == ("speakToAs", "pronouns") else path
         tags = {tag for tag in self._tags if tag[0] == steps[0]} if len(steps) == 1 else set()
         if len(steps) == len(("where", "key")) and (steps[0], steps[1]) in self._tags:
@@ -95,7 +95,7 @@ class _Comparison:
             self.missing.append((path, value))
 
     def _compare_short(self, name: str, value: Object, seen: Object) -> None:
-        """Compare a name with that of vCard 3.0: what is a vendor's, and the system of the phonetics that are shown."""
+        """Compare a name with that of vCard 3.0: vendor-specific properties, and the system of the phonetics in it."""
         shown = any("phonetic" in part for part in seen.get("components", ()))
         for key, item in value.items():
             if item != seen.get(key) and ((":" in key and key not in seen) or (key in _SPOKEN and shown)):
@@ -114,7 +114,7 @@ class _Comparison:
                 self._absent((*path, key), self._given((*path, key)))
 
     def _differ(self, path: Path, wanted: Json) -> None:
-        """Note a difference: the lines are to be hidden, or, where there are none or they are hidden, overruled by JSPROP."""
+        """Record a difference: its lines are hidden or, if there are none or they are hidden already, overruled by JSPROP."""
         where, *keys = path
         if path[:2] == ("speakToAs", "pronouns"):
             where, keys = "speakToAs/pronouns", list(path[2:])
@@ -137,7 +137,7 @@ class _Comparison:
         return value
 
     def compare_kept(self, wanted: Json, seen: list[Json]) -> None:
-        """Find the kept properties whose lines would not be kept again: those that the reader converts, and malformed ones."""
+        """Find kept properties whose lines would not be kept again: those that the reader converts, and invalid ones."""
         if not isinstance(wanted, list):
             self.missing.append((("vCardProps",), wanted))
             return
@@ -163,7 +163,7 @@ class _Comparison:
             self.missing.append((("vCardProps",), unseen))
 
     def compare_localizations(self, wanted: Json, seen: Object) -> None:
-        """Compare what each localization makes of the card."""
+        """Compare the localized cards."""
         if not isinstance(wanted, dict):
             self.missing.append((("localizations",), wanted))
             return
@@ -186,7 +186,7 @@ class _Comparison:
 
 
 def plain(value: Json) -> Json:  # a condition for each sort of what means the same
-    """Return a value without defaults, and with what has no order in one; see the module's text."""
+    """Return a value without defaults, and with unordered arrays sorted."""
     if isinstance(value, str):
         return value.replace("\r\n", "\n").replace("\r", "\n") if "\r" in value else value
     if isinstance(value, list):

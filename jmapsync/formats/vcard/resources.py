@@ -1,8 +1,7 @@
-"""Convert resources whose data may stand in the file itself: PHOTO, LOGO, SOUND and KEY (RFC 9555, 2.5.7, 2.9.2, 2.11.7, 2.12.1).
+"""Convert inline resources (PHOTO, LOGO, SOUND, KEY) and online services (IMPP, SOCIALPROFILE and their predecessors).
 
-vCard 4.0 holds them as `data:` URIs, vCard 2.1 and 3.0 as base64 with a word for the media type.
-
-Convert online services: IMPP and SOCIALPROFILE, and what was used before there were such (RFC 9555, 2.7.2, 2.7.5; RFC 4770).
+RFC 9555, 2.5.7, 2.7.2, 2.7.5, 2.9.2, 2.11.7, 2.12.1; RFC 4770. vCard 4.0 has data as `data:` URIs, vCard 2.1 and 3.0 as base64 with
+a word for the media type.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class _Resource(NamedTuple):
     prefix: str
     kind: str
     family: str
-    """The type that goes with the subtype that TYPE of vCard 3.0 names."""
+    """The media type for the subtype in TYPE of vCard 3.0."""
 
 
 _RESOURCES = {
@@ -49,7 +48,7 @@ _MEDIA_TYPES = {
 _KNOWN = frozenset(
     {*_MEDIA_TYPES, *("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "SVG+XML", "HEIC", "BASIC", "MPEG", "OGG", "WAV")}
 )
-"""Words that name a media type, where TYPE has others too."""
+"""Words for media types, where TYPE has other values too."""
 _WORDS = {"image/jpeg": "JPEG", "application/pgp-keys": "PGP", "application/pkix-cert": "X509"}
 _DATA = re.compile(r"data:([^;,]*)((?:;[^;,]*)*),", re.IGNORECASE)
 _SUBTYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]*\Z")
@@ -58,7 +57,7 @@ _UNNAMED = "application/octet-stream"
 
 
 def read_resource(reading: Reading, line: Line) -> None:
-    """Read a line of one of the resources' properties. Base64 that is none is kept as it is."""
+    """Read a line of a resource. Invalid base64 is kept."""
     resource = _RESOURCES[line.name]
     entry: Object = {"kind": resource.kind} if resource.kind else {}
     params = line.params
@@ -84,7 +83,7 @@ def read_resource(reading: Reading, line: Line) -> None:
 
 
 def _inline(line: Line, resource: _Resource, used: set[str]) -> str:
-    """Return the `data:` URI of base64 in the line, its media type from MEDIATYPE or TYPE; nothing where it is no base64."""
+    """Return the `data:` URI of base64 in the line, its media type from MEDIATYPE or TYPE; None for invalid base64."""
     value = "".join(line.value.replace("\\n", "").split())
     if line.params["encoding"] != ["b"]:
         return ""
@@ -109,7 +108,7 @@ def _text_key(text: str) -> str:
 
 
 def _word(media_type: str) -> str:
-    """Return the word for a media type, or nothing where it would be read as another one."""
+    """Return the word for a media type; None if it would be read as another one."""
     subtype = media_type.partition("/")[2]
     return _WORDS.get(media_type.lower(), subtype.upper() if _SUBTYPE.match(subtype) else "")
 
@@ -147,7 +146,7 @@ def write_resource(draft: Draft, where: str, key: str, entry: Object) -> None:
 
 
 def _base64(uri: str) -> str | None:
-    """Return the data of a `data:` URI in base64; nothing for other URIs and for data that is damaged."""
+    """Return the base64 of a `data:` URI; None for other URIs and invalid data."""
     match = _DATA.match(uri[:200])
     if match is None:
         return None
@@ -179,10 +178,10 @@ OLD_SERVICES = {
     "X-TWITTER": "Twitter",
     "X-YAHOO": "Yahoo",
 }
-"""Properties of Apple, Evolution, KDE and Android that hold a user's name; they are written back under the same name."""
+"""Properties of Apple, Evolution, KDE and Android with a user name; they are written back under the same name."""
 PROFILE, OLD_PROFILE = "SOCIALPROFILE", "X-SOCIALPROFILE"
 CYRUS_PROFILE = "X-SOCIAL-PROFILE"
-"""What Cyrus makes of every service that it does not know, with all of the value in X-USER; it is read, but never written."""
+"""The property that Cyrus writes for unknown services, with the whole value in X-USER; it is read, but never written."""
 _SCHEMES = frozenset({"aim", "gadugadu", "gg", "gtalk", "icq", "im", "irc", "matrix", "msnim", "sip", "skype", "xmpp", "ymsgr"})
 _PREFIX = "OS"
 _USED = frozenset({"service-type", "username"})
@@ -191,7 +190,7 @@ _NOT_SERVICES = frozenset({*CONTEXTS, "pref", "other"})
 
 
 def read_service(reading: Reading, line: Line) -> None:
-    """Read a line of any of the properties."""
+    """Read a line of an online service."""
     if line.name == CYRUS_PROFILE:
         if line.value or not any(line.params.get("x-user", ())):
             reading.keep(line)
@@ -226,7 +225,7 @@ def read_service(reading: Reading, line: Line) -> None:
 
 
 def _in_full(line: Line) -> Line:
-    """Return a line of Cyrus as one of Apple that has its value where it belongs."""
+    """Return a line of Cyrus as one of Apple with its value in the right place."""
     params = {name: values for name, values in line.params.items() if name != "x-user"}
     return line._replace(name=OLD_PROFILE, params=params, value=escape(",".join(line.params["x-user"])))
 
@@ -247,7 +246,7 @@ def _read_old(line: Line, entry: Object) -> Line:
 
 
 def write_service(draft: Draft, key: str, entry: Object) -> None:
-    """Write a service under the name that it came with, or else the one that the version of the format has for it."""
+    """Write a service under the name that it was read from, or else that of this version."""
     uri, user, service = entry.get("uri"), entry.get("user"), entry.get("service")
     named = entry.get("vCardName")
     name = named.upper() if isinstance(named, str) else ""

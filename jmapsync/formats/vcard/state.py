@@ -1,4 +1,4 @@
-"""Hold what is known while a card is read: the object so far, its keys, labels and groups."""
+"""Collect the object, keys, labels and groups of a card while its lines are read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}\Z")
 _APPLE_LABEL = re.compile(r"_\$!<(.*)>!\$_\Z", re.DOTALL)
 CONTEXTS = {"home": "private", "work": "work"}
-"""RFC 9555, 2.3.22."""
+"""Contexts by TYPE (RFC 9555, 2.3.22)."""
 LABEL = "X-ABLABEL"
 _PREFERENCES = range(1, 101)
 _VALUE_TYPES = frozenset(
@@ -31,25 +31,25 @@ _VALUE_TYPES = frozenset(
 class Reading:
     """A card being read."""
 
-    __slots__ = ("_counts", "_foreign", "_labels", "_members", "_more", "_settled", "card", "four", "places", "reserved")
+    __slots__ = ("_converted", "_counts", "_foreign", "_labels", "_members", "_more", "card", "four", "places", "reserved")
 
     def __init__(self, version: str) -> None:
         self.card: Object = {"@type": "Card", "version": "1.0"}
         self.four = version == "4.0"
         self.places: dict[int, tuple[str, str]] = {}
-        """The map and the key that the entry of a line went to, by the line's identity."""
+        """Map and key of the entry of a line, by the identity of the line."""
         self.reserved: set[tuple[str, str]] = set()
-        """Maps and keys that JSPROP lines will fill, so that no other entry may get them."""
+        """Maps and keys that JSPROP lines will set, so that no other entry gets them."""
         self._counts: dict[str, int] = {}
         self._labels: dict[str, Line] = {}
         self._more: list[Line] = []
-        """Labels of groups that have one, which are kept behind it: in this order they are read again."""
+        """Further labels of groups that have one; they are kept after it, in the order of reading."""
         self._members: dict[str, list[Object]] = {}
-        self._settled: set[str] = set()
+        self._converted: set[str] = set()
         self._foreign: set[str] = set()
 
     def note_label(self, line: Line) -> bool:
-        """Remember what labels a group, before any line of the group is read; tell whether the line is such a label."""
+        """Record the label of a group before any line of the group is read; return whether the line is a label."""
         if line.name != LABEL or not line.group:
             return False
         if line.group in self._labels:
@@ -59,7 +59,7 @@ class Reading:
         return True
 
     def label_of(self, line: Line) -> tuple[str, bool]:
-        """Return the text that labels a line, and whether it is one of Apple's own, which come in marks (taken off here)."""
+        """Return the label of a line, and whether it is one of Apple's own (its marks are removed)."""
         labelled = self._labels.get(line.group) if line.group else None
         if labelled is None:
             return "", False
@@ -67,23 +67,23 @@ class Reading:
         match = _APPLE_LABEL.match(text)
         return (match[1], True) if match else (text, False)
 
-    def settle(self, group: str) -> None:
-        """Say that what a group tells has gone into the objects of its lines, so that its name need not be kept."""
-        self._settled.add(group)
+    def mark_converted(self, group: str) -> None:
+        """Mark the label and the name of a group as converted, so that they are not kept."""
+        self._converted.add(group)
 
     def keep(self, line: Line) -> None:
-        """Keep a line that nothing stands for in vCardProps."""
+        """Keep a line without a counterpart in vCardProps."""
         self.card.setdefault("vCardProps", []).append(read_property(line))
         if line.group:
             self._foreign.add(line.group)
 
     def understands(self, line: Line) -> bool:
-        """Tell whether the type of a line's value is one that some RFC defines (RFC 9555, 2.3.25)."""
+        """Return whether the value type of a line is defined by an RFC (RFC 9555, 2.3.25)."""
         value = line.params.get("value")
         return value is None or (len(value) == 1 and value[0].lower() in _VALUE_TYPES)
 
     def add(self, line: Line, where: str, prefix: str, entry: Object, *, into: Object | None = None) -> str:
-        """Put an entry into a map of the card, or of `into`, and return its key: PROP-ID, or one counted by its prefix."""
+        """Add an entry to a map of the card, or of `into`, and return its key: PROP-ID, or one counted by its prefix."""
         entries: Object = (self.card if into is None else into).setdefault(where, {})
         named = line.params.get("prop-id")
         key = named[0] if named and _ID.match(named[0]) else ""
@@ -99,14 +99,14 @@ class Reading:
         return key
 
     def finish(self) -> None:
-        """Keep labels that label nothing, and the names of groups that say more than the objects do (RFC 9555, 2.3.9)."""
+        """Keep unused labels, and the names of groups that are not converted (RFC 9555, 2.3.9)."""
         for group, label in self._labels.items():
-            if group not in self._settled:
+            if group not in self._converted:
                 self.keep(label)
         for label in self._more:
             self.keep(label)
         for group, entries in self._members.items():
-            if group not in self._settled or group in self._foreign:
+            if group not in self._converted or group in self._foreign:
                 for entry in entries:
                     entry.setdefault("vCardParams", {})["group"] = group
 
@@ -124,7 +124,7 @@ def read_common(
     labelled: bool = False,
     used: Mapping[str, object] | frozenset[str] = frozenset(),
 ) -> None:
-    """Set what every entry may have: contexts, pref, label, vCardParams; `used` are parameters that the caller has read."""
+    """Set contexts, pref, label and vCardParams of an entry; `used` are parameters that the caller has read."""
     kept: dict[str, Any] = {}
     label, apple = reading.label_of(line) if labelled and line.group else ("", False)
     for name, values in line.params.items():
@@ -143,7 +143,7 @@ def read_common(
     if kept:
         entry["vCardParams"] = read_params(kept)
     if label:
-        reading.settle(line.group)
+        reading.mark_converted(line.group)
         if apple and label.lower() in contexts:
             entry.setdefault("contexts", {})[contexts[label.lower()]] = True
         elif apple and features is not None and label.lower() in features:
@@ -153,7 +153,7 @@ def read_common(
 
 
 def _read_types(entry: Object, values: list[str], contexts: Mapping[str, str], features: Mapping[str, str] | None) -> list[str]:
-    """Set contexts, features and preference by the values of TYPE; return those that nobody knows."""
+    """Set contexts, features and preference by the values of TYPE; return the unknown ones."""
     unknown = []
     for listed in values:
         for text in listed.split(",") if "," in listed else (listed,):

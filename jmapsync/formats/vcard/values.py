@@ -1,4 +1,4 @@
-"""Convert single values between vCard and JSContact: text, lists, dates, time stamps, time zones (RFC 6350, 3.4 and 4)."""
+"""Convert values between vCard and JSContact: text, lists, dates, time stamps, time zones (RFC 6350, 3.4 and 4)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jmapsync.formats import contentline
 from jmapsync.formats.contentline import escape, split
 
 Json = Any
-"""Any value that JSON can hold."""
+"""Any JSON value."""
 _NUMBER = re.compile(r"\d{1,18}\Z", re.ASCII)
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+\Z")
 _DATE = re.compile(r"(?:(\d{4})(?:-?(\d\d)-?(\d\d)|-(\d\d))?|--(\d\d)-?(\d\d))\Z")
@@ -43,22 +43,22 @@ def fields(value: str) -> list[list[str]]:
 
 
 def read_number(text: str) -> int | None:
-    """Return a number without sign; nothing for what is none, or has more digits than any that means something."""
+    """Return a number without sign; None for other strings and for more than 18 digits."""
     return int(text) if _NUMBER.match(text) else None
 
 
 def is_uri(text: str) -> bool:
-    """Tell whether a text has the form of a URI: a scheme, a colon, no white space."""
+    """Return whether a string has the form of a URI: a scheme, a colon, no white space."""
     return _URI.match(text) is not None
 
 
 def uri_value(uri: str, *, bare: bool) -> str:
-    """Return a URI as a value: as it is where the format says so (4.0), else escaped, for vobject cuts values at commas."""
+    """Return a URI as a value: unescaped in 4.0, else escaped, because vobject cuts values at commas."""
     return uri if bare and "\\" not in uri and "\n" not in uri and "\r" not in uri else escape(uri)
 
 
 def read_date(value: str) -> dict[str, Any] | None:
-    """Return the PartialDate of a DATE (RFC 6350, 4.3.1; ISO 8601 with dashes too); nothing for a day or a month alone."""
+    """Return the PartialDate of a DATE (RFC 6350, 4.3.1; ISO 8601 with dashes too); None for a day or a month alone."""
     match = _DATE.match(value)
     if match is None or not value.isascii():
         return None
@@ -71,7 +71,7 @@ def read_date(value: str) -> dict[str, Any] | None:
 
 
 def write_date(date: dict[str, Any], *, dashes: bool) -> str:
-    """Return a DATE for a PartialDate, or nothing where there is none; full dates with dashes for vCard 3.0 (khal, khard)."""
+    """Return a DATE for a PartialDate, empty if there is none; full dates with dashes for vCard 3.0 (khal, khard)."""
     year, month, day = date.get("year"), date.get("month"), date.get("day")
     if not all(number is None or (type(number) is int and number >= 0) for number in (year, month, day)):
         return ""
@@ -102,7 +102,7 @@ def read_stamp(value: str) -> str | None:
 
 
 def write_stamp(utc: object, *, dashes: bool = False) -> str:
-    """Return a TIMESTAMP for a UTCDateTime, or nothing where it has fractions of a second or is none at all."""
+    """Return a TIMESTAMP for a UTCDateTime; empty for other values and for fractions of a second."""
     match = _UTC.match(utc) if isinstance(utc, str) else None
     if match is None:
         return ""
@@ -110,7 +110,7 @@ def write_stamp(utc: object, *, dashes: bool = False) -> str:
 
 
 def read_zone(value: str) -> str | None:
-    """Return the name of a time zone for a TZ value; nothing for what no name stands for (RFC 9555, 2.8.2)."""
+    """Return the name of a time zone for a TZ value; None if it has no name (RFC 9555, 2.8.2)."""
     match = _OFFSET.match(value)
     if match is None:
         return value if _ZONE.match(value) else None

@@ -1,4 +1,4 @@
-"""Write a JSContact Card as the lines of a vCard 3.0 or 4.0 (RFC 9555, 3)."""
+"""Convert a JSContact Card to the lines of a vCard 3.0 or 4.0 (RFC 9555, 3)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MAPS = (
     *("anniversaries", "notes", "preferredLanguages", "speakToAs/pronouns", "personalInfo", "relatedTo", "calendars"),
     *("schedulingAddresses", "directories", "cryptoKeys"),
 )
-"""The order in which a file has them."""
+"""The order in a file."""
 _DIGITS = re.compile(r"(\d+)")
 _VERSION_LINE = {True: Line("VERSION", "4.0", {}), False: Line("VERSION", "3.0", {})}
 _ONCE = frozenset({"N", "PRODID", "PROFILE"})
@@ -39,7 +39,7 @@ _NOT_IN_THREE = ("prop-id",)
 
 
 def write_object(card: Json, *, four: bool) -> list[Line]:
-    """Return the lines of a Card. Raises MalformedError for what is no Card, or no JSON."""
+    """Return the lines of a Card. Raise MalformedError for an invalid Card."""
     if not isinstance(card, dict) or card.get("@type", "Card") != "Card" or not _is_uid(card.get("uid")):
         raise MalformedError("The object is no contact card: it needs the type Card and a uid.")
     hidden: set[Tag] = set()
@@ -58,7 +58,7 @@ def _is_uid(value: object) -> bool:
 
 
 def sorted_missing(missing: list[tuple[tuple[str, ...], Any]]) -> list[tuple[tuple[str, ...], Any]]:
-    """Return what goes into JSPROP lines in the order of its paths."""
+    """Return the values for JSPROP lines in the order of their paths."""
     return sorted(missing, key=lambda entry: entry[0])
 
 
@@ -69,7 +69,7 @@ def _without_key(line: Line) -> Line:
 
 
 def _natural(key: str) -> tuple[Any, ...]:
-    """Order keys so that 10 comes after 9."""
+    """Return a sort key by which 10 comes after 9."""
     parts = [(len(part.lstrip("0")), part.lstrip("0")) if part.isdecimal() else (-1, part) for part in _DIGITS.split(key)]
     return (*parts, (-1, key))
 
@@ -167,9 +167,9 @@ def _write_tail(draft: Draft) -> None:
 
 
 def _suits_three(line: Line) -> bool:
-    """Tell whether vobject, which khard reads with, takes a kept line, and khard writes it again as it was.
+    """Return whether vobject accepts a kept line, and khard, which uses it, writes it back unchanged.
 
-    There is one N; base64 is some; groups have no dots; text is escaped, for it is cut at a comma that is not.
+    N occurs once; base64 is valid; groups have no dots; text is escaped, because vobject cuts it at an unescaped comma.
     """
     if line.name in _ONCE or "." in line.group:
         return False
@@ -183,7 +183,7 @@ def _suits_three(line: Line) -> bool:
 
 
 def _write_language(draft: Draft, language: str, patch: Json) -> None:
-    """Write the lines of one localization, each an alternative of a line that is there already."""
+    """Write the lines of a localization, each an alternative of an existing line."""
     other = localized(draft.card, patch) if isinstance(patch, dict) else None
     if other is None or not language:
         return
@@ -224,7 +224,7 @@ def _touched(patch: Object, other: Object) -> list[Tag]:
 
 
 def _mark(draft: Draft, tag: Tag, name: str) -> list[str]:
-    """Return the ALTID of the line that is localized, giving it one if need be; nothing where there is no such line."""
+    """Return the ALTID of the localized line, which gets one if needed; empty if there is no such line."""
     for place, line in enumerate(draft.lines):
         if line.name == name and draft.tags[place] == tag:
             if "altid" not in line.params:

@@ -64,7 +64,7 @@ class Identifier:
         if measured.digest(form) != held:
             form = measured.form
         sense = record.remote.sense if record is not None and record.remote is not None else ""
-        if place.form == Form.RETOLD and measured.digest(form) == sense:
+        if place.form == Form.OFFLINEIMAP and measured.digest(form) == sense:
             # The server's bytes took this copy's place, and the run died before it wrote that down.
             self._retaken[place.key] = (sense, measured.size(form))
             held = sense
@@ -121,7 +121,7 @@ class Identifier:
                 continue
             if self._is_restored(folder, entry, one):
                 continue
-            for form in dict.fromkeys((one.form, Form.RAW, Form.MENDED)):
+            for form in dict.fromkeys((one.form, Form.RAW, Form.MIXED)):
                 if self._give(known.get(one.digest(form), []), folder, entry, form):
                     break
             else:
@@ -158,7 +158,7 @@ class Identifier:
         record = self._ledger.records([key]).get(key) if key else None
         if record is None or record.base is None or record.remote is None or record.digest == record.remote.sense:
             return False
-        form = next((form for form in (measured.form, Form.RAW, Form.MENDED) if measured.digest(form) == record.remote.sense), None)
+        form = next((form for form in (measured.form, Form.RAW, Form.MIXED) if measured.digest(form) == record.remote.sense), None)
         if form is None:
             return False
         place = _place(folder, entry, key, form)
@@ -216,7 +216,7 @@ class Identifier:
     def _split_all(self, fresh: dict[str, list[Place]], sizes: dict[str, int]) -> None:
         """Decide what every edited file is; an unknown file with the bytes of a message's new body is a copy of that message."""
         for key, retaken in self._retaken.items():
-            if all(place.form != Form.RETOLD for place in self._current(key)):
+            if all(place.form != Form.OFFLINEIMAP for place in self._current(key)):
                 self.bodies[key] = retaken
         for key, rewritten in self._rewritten.items():
             self._split(key, rewritten, fresh, sizes)

@@ -177,7 +177,7 @@ def check_dialects(item: Object, before: Object) -> None:
             with suppress(MalformedError):
                 jscalendar1.patch_to_v1(canonical.changes(up, before), up, each)
         return
-    cyruscontact.to_contact(item).told  # noqa: B018  # it is computed
+    cyruscontact.to_contact(item).unsent  # noqa: B018  # it is computed
     cyruscontact.contact_changes(before, item)
     cyruscontact.to_group(item, {"u": "1"})
     cyruscontact.group_changes(item, before, {})
