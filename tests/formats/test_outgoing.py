@@ -136,9 +136,9 @@ def test_the_subject_that_people_see_is_one_that_a_terminal_and_a_note_can_bear(
     assert msgspec.json.decode(msgspec.json.encode(envelope), type=type(envelope)) == envelope
 
 
-def test_nobody_who_sends_is_refused() -> None:
+def test_a_message_without_sender_is_refused() -> None:
     header, _ = take_header(iter([b"A: 1\n"]))
-    with pytest.raises(OutgoingError, match="who sends"):
+    with pytest.raises(OutgoingError, match="no sender"):
         complete(header, sender="", recipients=["b@example.com"], now=NOW)
 
 
