@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import time
@@ -14,6 +15,10 @@ from jmapsync.text import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_MOST_AT_ONCE = 100
+"""Reports that one process writes in one second."""
 
 
 class CrashError(JmapsyncError):
@@ -35,18 +40,27 @@ def report_crash(error: BaseException, folder: Path) -> CrashError:
             "",
         )
     )
-    path = folder / f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(
-            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8", errors="backslashreplace"
-        ) as file:
+        path, handle = _create(folder, f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}")
+        with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except OSError as refused:
         advice = f"No report could be written to {folder}: {refused.strerror}."
     else:
         advice = f"A report for the developers, without secrets, is in {path}."
     return CrashError(f"Something unexpected happened ({type(error).__name__}).", advice=advice)
+
+
+def _create(folder: Path, name: str) -> tuple[Path, int]:
+    """Make a file that is new, and return its path and handle: two accounts may fail in the same second. Raises OSError."""
+    for number in range(2, _MOST_AT_ONCE + 1):
+        path = folder / f"{name}.txt"
+        try:
+            return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            name = f"{name.partition('.')[0]}.{number}"
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(folder / f"{name}.txt"))
 
 
 def _describe(error: BaseException) -> list[str]:

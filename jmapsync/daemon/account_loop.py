@@ -46,6 +46,8 @@ SIGN_IN_PAUSE = 3600.0
 """The same once a person has to sign in: hosts ban addresses that go on with a wrong password."""
 REFUSALS = 2
 """So many refusals in a row, by the approved server itself, mean that a person has to sign in."""
+BARE_REFUSALS = 12
+"""So many of any kind mean it too, which takes most of an hour: some servers refuse a secret in neither HTTP's form nor JMAP's."""
 REST = 5.0
 """Seconds without a look after which memory is given back."""
 MOST_LOGGED = 20
@@ -129,6 +131,9 @@ class AccountLoop:
     """What was told last; being at work is no news."""
     _failures: int = 0
     _refusals: int = 0
+    """In a row, by the approved server itself."""
+    _bare_refusals: int = 0
+    """In a row, by whomever."""
     _exit_code: ExitCode = ExitCode.FAILED
     """Of what is wrong."""
     _aftermath: Aftermath = field(init=False)
@@ -208,7 +213,7 @@ class AccountLoop:
         except JmapsyncError as error:
             self._fail(error)
         except Exception as error:  # noqa: BLE001  # a fault of ours in one account must not end the others
-            self._exit_code, self._refusals = ExitCode.FAILED, 0
+            self._exit_code, self._refusals, self._bare_refusals = ExitCode.FAILED, 0, 0
             self._turn(Standing.TROUBLE, str(self.crashed(error)))
             self._try_again(CRASH_PAUSE, full=self.hints.drop().full)
         finally:
@@ -221,13 +226,14 @@ class AccountLoop:
         """Say what took the account down, and when to try again.
 
         Only what the approved server itself refuses needs a person, and only if it does so again: a captive portal or a sign-in
-        service that is down refuses too.
+        service that is down refuses too, but not for long.
         """
         self._exit_code = error.exit_code
         is_refusal = isinstance(error, SignInError | HostRefusedError) and error.remedy is Remedy.HUMAN
         self._refusals = self._refusals + 1 if is_refusal else 0
+        self._bare_refusals = self._bare_refusals + 1 if isinstance(error, SignInError) else 0
         full = self.hints.drop().full
-        if self._refusals < REFUSALS:
+        if self._refusals < REFUSALS and self._bare_refusals < BARE_REFUSALS:
             self._turn(Standing.TROUBLE, str(error))
             self._try_again(self._pause(), full=full)
         else:
@@ -336,7 +342,7 @@ class AccountLoop:
             if report.exit_code is ExitCode.SIGN_IN:
                 refusal.remedy = report.remedy
             raise refusal
-        self._refusals = 0
+        self._refusals = self._bare_refusals = 0
         if code in {ExitCode.IN_SYNC, ExitCode.HELD_BACK, ExitCode.USAGE}:
             self._failures = 0
             self._turn(Standing.IN_STEP, why)

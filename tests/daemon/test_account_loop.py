@@ -167,6 +167,18 @@ async def test_a_refusal_that_need_not_be_the_server_s_is_tried_again_and_again(
         assert report.exit_code == ExitCode.SIGN_IN
 
 
+async def test_a_bare_refusal_that_lasts_needs_a_person_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LONGEST_PAUSE", PAUSE / 10)
+    error = SignInError("No.")
+    error.remedy = Remedy.LATER
+    closed = Closed(error)
+    async with kept(closed) as loop:
+        await until(lambda: loop.standing is Standing.SIGN_IN)
+        assert closed.tries == module.BARE_REFUSALS
+        assert loop.hints.due is not None
+        assert loop.hints.due - asyncio.get_running_loop().time() > module.SIGN_IN_PAUSE - 60
+
+
 async def test_a_refusal_within_a_run_counts_by_who_refused(tmp_path: Path) -> None:
     account = Resting(tmp_path)
     report = AccountReport("home", error="No.", exit_code=ExitCode.SIGN_IN, remedy=Remedy.LATER)
