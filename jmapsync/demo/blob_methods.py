@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
+import time
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
 from jmapsync.demo.content import read_content
-from jmapsync.demo.problems import JsonObject, SetError
+from jmapsync.demo.problems import JsonObject, MethodError, SetError, invalid_properties
+from jmapsync.demo.records import format_utc_date
 from jmapsync.demo.standard import check_size, checked_properties, requested_ids
 from jmapsync.demo.wire import Arguments
 
@@ -20,13 +23,15 @@ if TYPE_CHECKING:
 
 _HASHES = {"digest:md5": "md5", "digest:sha": "sha1", "digest:sha-256": "sha256"}
 _PROPERTIES = ("id", "data", "data:asText", "data:asBase64", "size")
+UPLOADS_LAST = 86_400
+"""Seconds for which Cyrus says that it keeps an upload."""
 _UPLOADABLE = frozenset({"data", "type"})
 
 
 class BlobGetArguments(Arguments):
     """The arguments of `Blob/get`; `offset` and `length` in octets, and for all ids."""
 
-    ids: list[str]
+    ids: list[str] | None
     properties: list[str] | None = None
     offset: Annotated[int, Meta(ge=0)] | None = None
     length: Annotated[int, Meta(ge=0)] | None = None
@@ -43,8 +48,13 @@ def get_blobs(context: Context, arguments: BlobGetArguments) -> JsonObject:
     account = context.account(arguments.account_id)
     digests = [f"digest:{name}" for name in account.dialect.blob_details.get("supportedDigestAlgorithms", [])]
     wanted = ["data", "size"] if arguments.properties is None else arguments.properties
-    names = checked_properties(wanted, [*_PROPERTIES, *digests])
+    if arguments.ids is None:
+        raise MethodError("requestTooLarge" if account.dialect.repeats_objects else "invalidArguments", "ids must be specified")
+    known = [name for name in _PROPERTIES if name != "id" or not account.dialect.repeats_objects]
+    names = checked_properties(wanted, [*known, *digests])
     ids, not_found = requested_ids(context, arguments.ids)
+    if account.dialect.repeats_objects:
+        ids = [one for name in arguments.ids if (one := context.resolve_id(name)) is not None]
     found = []
     for blob_id in ids:
         content = account.blobs.get(blob_id)
@@ -95,10 +105,38 @@ def upload_blobs(context: Context, arguments: BlobUploadArguments) -> JsonObject
         blob_id = account.add_blob(data)
         context.created_ids[key] = blob_id
         created[key] = {"id": blob_id, "type": wish.get("type") or "application/octet-stream", "size": len(data)}
+        if account.dialect.upload_rules == "cyrus":
+            created[key] |= {"blobId": blob_id, "expires": format_utc_date(int(time.time()) + UPLOADS_LAST)}
+    if account.dialect.upload_rules == "cyrus":
+        return {"accountId": account.id, "created": created or None, "notCreated": refused or None}
     return {"accountId": account.id, "created": created, "notCreated": refused}
 
 
+def _assemble_as_cyrus(context: Context, account: Account, wish: JsonObject) -> bytes:
+    """Join parts as Cyrus does: what is no Base64 is nothing, as are missing data, and no limit is kept."""
+    if unknown := sorted(wish.keys() - _UPLOADABLE):
+        raise invalid_properties(*unknown)
+    parts = []
+    for source in wish.get("data") or []:
+        match source:
+            case {"data:asText": str() as text}:
+                parts.append(text.encode())
+            case {"data:asBase64": str() as text}:
+                with contextlib.suppress(binascii.Error):
+                    parts.append(base64.b64decode(text, validate=True))
+            case {"blobId": str() as name}:
+                content = account.blobs.get(context.resolve_id(name) or "")
+                start, length = source.get("offset") or 0, source.get("length")
+                data = b"" if content is None else read_content(content)
+                if content is None or start + (length or 0) > len(data):
+                    raise SetError("blobNotFound")
+                parts.append(data[start:] if length is None else data[start : start + length])
+    return b"".join(parts)
+
+
 def _assemble(context: Context, account: Account, wish: JsonObject) -> bytes:
+    if account.dialect.upload_rules == "cyrus":
+        return _assemble_as_cyrus(context, account, wish)
     sources = wish.get("data")
     if wish.keys() - _UPLOADABLE or not isinstance(sources, list):
         raise SetError("invalidProperties", properties=["data"])

@@ -109,6 +109,8 @@ class _CollectionRun(SetRun):
         if not self.store.may_create:
             raise SetError("forbidden")
         values = {name: one for name, one in value.items() if name not in self.dropped}
+        if self.of_cyrus and values.get("isSubscribed") is False:
+            raise invalid_properties("isSubscribed")
         self._check({"name": None, **values})
         whole = self.store.add_collection(values)
         shown = collection_object(self.account, self.model, whole)
@@ -123,6 +125,9 @@ class _CollectionRun(SetRun):
             raise SetError("notFound" if self.of_cyrus else "willDestroy")
         if before is None:
             raise SetError("notFound")
+        if self.of_cyrus:
+            patch = {path: value for path, value in patch.items() if not self._is_passed_over(path, value)}
+            patch = {path: value or before["id"] if path == "name" else value for path, value in patch.items()}
         after = apply_patch(before, {path: value for path, value in patch.items() if split_path(path)[0] not in self.dropped})
         for name, (default, _) in self.model.collection_properties.items():
             after.setdefault(name, default)
@@ -134,6 +139,10 @@ class _CollectionRun(SetRun):
         if after != before:
             self.store.put_collection(after)
         self.updated[key] = None
+
+    def _is_passed_over(self, path: str, value: object) -> bool:
+        """Tell whether Cyrus takes a change of a calendar without a word and makes none."""
+        return path in ("name", "color") and value is None
 
     def remove(self, key: str, *, empties: bool) -> None:
         """Destroy one collection."""

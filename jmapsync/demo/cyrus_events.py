@@ -30,8 +30,12 @@ _DEFAULTS: JsonObject = {
     "title": "",
     "descriptionContentType": "text/plain",
     "freeBusyStatus": "busy",
+    "duration": "PT0S",
     "useDefaultAlerts": False,
 }
+_STATUSES = frozenset({"confirmed", "cancelled", "tentative"})
+_FREQUENCIES = frozenset({"yearly", "monthly", "weekly", "daily", "hourly", "minutely", "secondly"})
+_FORGOTTEN = frozenset({"localizations", "categories", "locale"})
 _ALWAYS = frozenset({"id", "uid", "@type"})
 _NOT_OVERRIDDEN = frozenset(
     {"@type", "id", "uid", "calendarIds", "isDraft", "isOrigin", "recurrenceId", "recurrenceIdTimeZone"}
@@ -51,18 +55,30 @@ def unknown_names(properties: Collection[str], *, files: bool) -> list[str]:
 
 def shown_event(event: JsonObject, properties: Collection[str] | None) -> JsonObject:
     """Return an event as `/get` gives it: with defaults that it does not have, and a uid and type nobody asked for."""
-    whole = _DEFAULTS | event | ({"duration": "PT0S"} if is_early(event) else {})
+    defaults = _DEFAULTS
+    if "recurrenceId" in event:
+        defaults = {name: one for name, one in _DEFAULTS.items() if name != "recurrenceOverrides"} | {"recurrenceIdTimeZone": None}
+    whole = defaults | event | ({"duration": "PT0S"} if is_early(event) else {})
     return whole if properties is None else {name: one for name, one in whole.items() if name in properties or name in _ALWAYS}
 
 
 def is_early(event: JsonObject) -> bool:
     """Tell whether an event begins before the times that the server counts from: it shows no duration of it."""
-    return str(event.get("start", "")) < "1970"
+    return str(event.get("start", "")) < "1902"
 
 
 def made_event(event: JsonObject) -> JsonObject:
     """Return what becomes of a new event: without its recurrence id, where that is a day."""
     return {name: one for name, one in event.items() if name != "recurrenceId"} if event.get("showWithoutTime") else event
+
+
+def created_event(told: JsonObject, whole: JsonObject) -> JsonObject:
+    """Return what the answer tells of a new event, its place among the files of CalDAV too."""
+    home = next(iter(whole["calendarIds"]))
+    name = hashlib.sha1(whole["uid"].encode(), usedforsecurity=False).hexdigest()[:24]
+    more = {"uid": whole["uid"], "x-href": f"/dav/calendars/user/demo/{home}/{name}.ics"}
+    passed_over = {"sequence"} if whole["isOrigin"] else {"sequence", "created", "updated"}
+    return {name: one for name, one in told.items() if name not in passed_over} | more
 
 
 def changed_event(event: JsonObject, patch: JsonObject) -> JsonObject:
@@ -107,7 +123,20 @@ def fold_instance(base: JsonObject, moment: str, instance: JsonObject) -> JsonOb
 
 def refused_values(event: JsonObject) -> set[str]:
     """Return the properties whose values Cyrus refuses although the specification allows them."""
-    wrong = {name for name in ("alerts", "participants") if event.get(name) == {}}
+    wrong = {name for name in ("alerts", "participants", "locations") if event.get(name) == {}}
+    if event.get("status", "confirmed") not in _STATUSES:
+        wrong.add("status")
+    wrong |= {
+        f"{name}/(null)[{index}]/frequency"
+        for name in ("recurrenceRules", "excludedRecurrenceRules")
+        for index, rule in enumerate(event.get(name) or ())
+        if rule.get("frequency") not in _FREQUENCIES
+    }
+    wrong |= {
+        f"recurrenceOverrides/{moment}"
+        for moment, patch in (event.get("recurrenceOverrides") or {}).items()
+        if patch.get("excluded") and len(patch) > 1
+    }
     if event.get("descriptionContentType", "text/plain") != "text/plain":
         wrong.add("descriptionContentType")
     return wrong | ({"timeZones", "progress"} & event.keys())
@@ -116,19 +145,20 @@ def refused_values(event: JsonObject) -> set[str]:
 def complete_event(account: Account, event: JsonObject) -> JsonObject:
     """Return an event as the server keeps it.
 
-    It adds an owner and defaults inside of rules, participants and alerts; without a word it leaves out localizations,
+    It adds an owner and defaults inside of rules, participants and alerts; it leaves out localizations, categories, a locale,
     control characters in the title, and values that say nothing.
     """
-    event = {name: one for name, one in event.items() if name != "localizations" and one not in ({}, [])}
+    event = {name: one for name, one in event.items() if name not in _FORGOTTEN and one not in ({}, [])}
     if event.get("privacy") == "public":
         del event["privacy"]
     if "title" in event:
         event["title"] = _CONTROL.sub("", event["title"])
-    if event.get("recurrenceRules"):
-        event["recurrenceRules"] = [_RULE | rule for rule in event["recurrenceRules"]]
+    for name in ("recurrenceRules", "excludedRecurrenceRules"):
+        if event.get(name):
+            event[name] = [_RULE | rule for rule in event[name]]
     if people := event.get("participants"):
         if not any(one.get("roles", {}).get("owner") for one in people.values()):
-            address = account.calendar_addresses[0]
+            address = (event.get("replyTo") or {}).get("imip", account.calendar_addresses[0])
             owner = {"@type": "Participant", "sendTo": {"imip": address}, "roles": {"owner": True}}
             people = {**people, hashlib.sha1(address.encode(), usedforsecurity=False).hexdigest(): owner}
         fixed = {"@type": "Participant", "participationStatus": "needs-action", "expectReply": False}
@@ -139,8 +169,10 @@ def complete_event(account: Account, event: JsonObject) -> JsonObject:
 
 
 def counts_as_change(former: JsonObject, event: JsonObject) -> bool:
-    """Tell whether another value of `recurrenceOverrides` raises the sequence: not if entries only come or go."""
+    """Tell whether another value of `recurrenceOverrides` raises the sequence: not if entries only come or go, save exclusions."""
     old, new = (one.get("recurrenceOverrides") or {} for one in (former, event))
+    if new.keys() - old.keys() and any(new[moment].get("excluded") for moment in new.keys() - old.keys()):
+        return True
     return any(old[moment] != new[moment] for moment in old.keys() & new.keys())
 
 

@@ -23,6 +23,8 @@ WEBSOCKET = "urn:ietf:params:jmap:websocket"
 CONTACTS = "urn:ietf:params:jmap:contacts"
 CALENDARS = "urn:ietf:params:jmap:calendars"
 CYRUS_CALENDARS = "https://cyrusimap.org/ns/jmap/calendars"
+ABSENT = object()
+"""The value of a member that a server leaves out."""
 CYRUS_BLOB = "https://cyrusimap.org/ns/jmap/blob"
 
 
@@ -72,17 +74,41 @@ class Dialect:
     """The session's state never changes (Cyrus: `0`)."""
     event_source: bool = True
     """False: the advertised eventSourceUrl answers 204 (Cyrus 3.6)."""
+    pushes_counts: bool = True
+    """False: push reports no state of Mailbox where only counts of mailboxes changed (Cyrus 3.12)."""
     websocket: bool = False
     """Requests and push over a WebSocket are offered (RFC 8887; Cyrus only when built with libwslay, Debian's is not)."""
     wrong_content_type_status: int = 400
     too_large_request_status: int = 400
+    json_type: str = "application/json"
+    """The media type of answers."""
+    uploads_expire: bool = False
+    """The answer to an upload says when it goes (Cyrus)."""
+    upload_types: Literal["as sent", "bare"] = "as sent"
+    """The media type in the answer to an upload: with its parameters, or without, and never empty (Cyrus 3.12)."""
+    takes_nul: bool = True
+    """False: NUL in a string makes the request `notJSON` (Cyrus)."""
+    account_defaults: bool = False
+    """A call without an accountId means the primary account (Cyrus)."""
+    account_members: tuple[str, ...] = ()
+    """More members of an account in the session (Cyrus: `isPrimary`)."""
+    core_of_account: bool = False
+    """The core capability is among those of an account."""
+    mail_details: JsonObject = dataclasses.field(default_factory=dict)
+    """What differs in the mail capability's value in an account; `ABSENT`: a member that is missing."""
     enforce_concurrency: bool = True
     """Requests past the advertised concurrency are refused (Cyrus does not)."""
     object_limits: Literal["method", "request"] = "method"
     """Too many objects in `/get` or `/set` refuse the call by requestTooLarge, or the request by `limit` (Cyrus)."""
     result_reference_error: str = "invalidResultReference"
+    lenient_references: bool = False
+    """The path of a reference needs no slash in front (Cyrus)."""
+    primary_of_vendor: bool = True
+    """False: no primary account is named for the core capability and Cyrus' form of `Blob/get` (Cyrus)."""
     version: str = ""
     """What the first media type of Accept has to name; all else is answered by 404 (James 3.8)."""
+    query_changes: Literal["rfc", "cyrus"] = "rfc"
+    """Cyrus: `/queryChanges` repeats the query, has the total unasked and counts all that changed as removed; not of mailboxes."""
     query_rules: Literal["rfc", "james"] = "rfc"
     """James: `/query` takes no anchor, and `Mailbox/query` only a filter by role."""
     ways: Freedoms = NONE
@@ -107,9 +133,6 @@ class Dialect:
     mailbox_destruction_ends_states: bool = False
     """After a mailbox is destroyed, earlier Email states cannot be calculated from (Cyrus)."""
 
-    mail_details: Literal["rfc", "cyrus"] = "rfc"
-    """Cyrus: the capability of mail bounds keywords, not names and depth of mailboxes, and names sorts as the draft did."""
-
     # Messages
     email_sorts: tuple[str, ...] = (
         *("receivedAt", "size", "from", "to", "subject", "sentAt"),
@@ -127,6 +150,14 @@ class Dialect:
     """A bare LF in an imported message is `invalidEmail` (Cyrus, Stalwart)."""
     masks_8bit_headers: bool = False
     """Octets over 127 in the header of an imported message become `X`, without a word (Cyrus)."""
+    import_date: Literal["now", "header"] = "now"
+    """What receivedAt of an imported message is without one: the present, or the moment in its Date field (Cyrus 3.12)."""
+    import_seconds: Literal["any", "unsigned"] = "any"
+    """`unsigned`: receivedAt is kept in 32 bits, of which 0 is none (Cyrus)."""
+    import_is_limited: bool = True
+    """`maxObjectsInSet` holds for `Email/import` (not on Cyrus)."""
+    import_results: Literal["null", "empty"] = "null"
+    """What `Email/import` has where nothing was created, or nothing refused (Cyrus: an empty object)."""
     import_tells_states: bool = True
     """False: `Email/import` has no oldState, newState and ifInState (Cyrus 3.6)."""
     null_ids_of_email: Literal["limit", "refuse"] = "limit"
@@ -196,8 +227,13 @@ class Dialect:
     it is refused, and URIs stay as they are (Stalwart)."""
     item_form: Literal["sent", "stalwart"] = "sent"
     """How cards, events and tasks are kept: as they were sent, or as Stalwart gives them back; see `stalwart_items`."""
-    totals: Literal["every", "first"] = "every"
-    """Which pages of a listing tell the total that was asked for (Stalwart: those from position 0)."""
+    totals: Literal["every", "first", "known"] = "every"
+    """Which pages of a listing have the total that was asked for (Stalwart: those from position 0); `known`: so have those
+    from which it follows, unasked (Cyrus)."""
+    echoes_queries: bool = False
+    """The answer to `/query` repeats its filter and its sort (Cyrus)."""
+    before_includes: bool = False
+    """`before` in a filter of emails includes the moment itself (Cyrus)."""
     position_past_end: Literal["told", "zero"] = "told"
     """The position that is told of a page past the end of a listing (Stalwart: 0)."""
     cuts_null_ids: bool = False
@@ -210,6 +246,10 @@ class Dialect:
     # Blobs
     blob_capability: str | None = BLOB
     """What `Blob/get` needs in `using`; None: no such method."""
+    upload_rules: Literal["rfc", "cyrus"] = "rfc"
+    """Cyrus: `Blob/upload` keeps no limit, takes data that are missing or no Base64 for none, and has a blobId in its answer."""
+    offers_cyrus_blob: bool = False
+    """The capability of Cyrus' form of `Blob/get` is there beside that of RFC 9404 (Cyrus 3.12)."""
     blob_details: JsonObject = dataclasses.field(
         default_factory=lambda: {
             "maxSizeBlobSet": 4_000_000,
@@ -222,6 +262,11 @@ class Dialect:
 
 
 RFC = Dialect(name="rfc")
+
+_CYRUS_SORTS = [
+    *("receivedAt", "sentAt", "from", "id", "emailstate", "size", "subject", "to", "hasKeyword", "someInThreadHaveKeyword"),
+    *("addedDates", "threadSize", "spamScore", "snoozedUntil"),
+]
 
 CYRUS_312 = Dialect(
     name="cyrus312",
@@ -242,6 +287,32 @@ CYRUS_312 = Dialect(
     relative_urls=True,
     fixed_session_state="0",
     wrong_content_type_status=415,
+    json_type="application/json; charset=utf-8",
+    uploads_expire=True,
+    upload_types="bare",
+    takes_nul=False,
+    account_defaults=True,
+    account_members=("isPrimary",),
+    core_of_account=True,
+    mail_details={
+        "maxKeywordsPerEmail": 100,
+        "maxSizeAttachmentsPerEmail": 10_485_760,
+        "emailsListSortOptions": _CYRUS_SORTS,  # Cyrus spells it so
+        "maxMailboxDepth": ABSENT,
+        "maxSizeMailboxName": ABSENT,
+        "emailQuerySortOptions": ABSENT,
+    },
+    totals="known",
+    lenient_references=True,
+    primary_of_vendor=False,
+    pushes_counts=False,
+    echoes_queries=True,
+    query_changes="cyrus",
+    before_includes=True,
+    import_date="header",
+    import_seconds="unsigned",
+    import_is_limited=False,
+    import_results="empty",
     too_large_request_status=413,
     enforce_concurrency=False,
     object_limits="request",
@@ -264,7 +335,6 @@ CYRUS_312 = Dialect(
         strict_header=True,
         empty_uploads=False,
     ),
-    mail_details="cyrus",
     email_sorts=("receivedAt", "sentAt", "from", "id", "size", "subject", "to", "hasKeyword", "someInThreadHaveKeyword"),
     submissions="forgotten",
     identity="",
@@ -289,6 +359,8 @@ CYRUS_312 = Dialect(
         "shareesActAs": "self",
     },
     tasks=False,
+    offers_cyrus_blob=True,
+    upload_rules="cyrus",
     blob_details={
         "maxSizeBlobSet": 4096,
         "maxdataSources": 100,  # Cyrus spells it so
@@ -301,6 +373,8 @@ CYRUS_36 = dataclasses.replace(
     CYRUS_312,
     name="cyrus36",
     event_source=False,
+    upload_types="as sent",
+    import_date="now",
     garbage_state="invalidArguments",
     result_reference_error="resultReference",
     import_tells_states=False,
@@ -314,6 +388,7 @@ CYRUS_36 = dataclasses.replace(
     created_mailbox=("id", "isSubscribed", "isSeenShared", "sortOrder", "showAsLabel"),
     calendars=None,
     blob_capability=CYRUS_BLOB,
+    offers_cyrus_blob=False,
     blob_details={},
 )
 

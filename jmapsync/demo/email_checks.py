@@ -24,7 +24,8 @@ def checked_keywords(context: Context, keywords: Iterable[str], present: frozens
     lowered = frozenset(keyword.lower() for keyword in keywords)
     limit = context.service.limits.max_keywords_per_email
     if limit is not None and len(lowered) > limit:
-        raise SetError("tooManyKeywords", maxKeywords=limit)
+        error = SetError("tooManyKeywords", maxKeywords=limit)
+        raise error if context.service.dialect.strict_updates else SetError("tooManyKeywords")
     return lowered
 
 
@@ -66,13 +67,15 @@ def may_add(account: Account, homes: Iterable[str]) -> None:
         raise SetError("forbidden")
 
 
-def given_keywords(wish: JsonObject, default: frozenset[str] = frozenset()) -> frozenset[str]:
+def given_keywords(wish: JsonObject, default: frozenset[str] = frozenset(), *, members: bool = False) -> frozenset[str]:
     """Return the keywords that a new message is to have; raise SetError for what is no set."""
-    return default if wish.get("keywords") is None else read_set(wish["keywords"], "keywords")
+    return default if wish.get("keywords") is None else read_set(wish["keywords"], "keywords", members=members)
 
 
-def read_set(value: object, name: str) -> frozenset[str]:
-    """Return the members of a JSON set; raise SetError for a value other than true."""
+def read_set(value: object, name: str, *, members: bool = False) -> frozenset[str]:
+    """Return the members of a JSON set; raise SetError for a value other than true, that names the `members` at fault."""
+    if members and isinstance(value, dict) and (wrong := [key for key, marker in value.items() if marker is not True]):
+        raise invalid_properties(*(f"{name}/{key}" for key in wrong))
     if not isinstance(value, dict) or any(marker is not True for marker in value.values()):
         raise invalid_properties(name)
     return frozenset(value)

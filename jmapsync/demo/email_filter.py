@@ -32,6 +32,8 @@ _METADATA: dict[str, tuple[type, Callable[[Email, Any], bool]]] = {
 def compile_filter(account: Account, condition: JsonObject) -> Callable[[Email], bool]:
     """Return the test a filter stands for; raise MethodError for one that is not offered."""
     if (operator := condition.get("operator")) is not None:
+        if "conditions" not in condition and account.dialect.unknown_filter == "invalidArguments":
+            raise MethodError("invalidArguments", arguments=["filter/conditions"])
         parts = [compile_filter(account, part) for part in condition.get("conditions", [])]
         if operator == "AND":
             return lambda message: all(part(message) for part in parts)
@@ -92,6 +94,8 @@ def _compile_one(account: Account, name: str, value: object) -> Callable[[Email]
             parse_utc_date(value)
         except ValueError:
             raise MethodError("invalidArguments", f"{name!r} takes a UTCDate.") from None
+    if name == "before" and account.dialect.before_includes:
+        return lambda message: message.received_at <= parse_utc_date(value)
     return lambda message: about(message, value)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import email.parser
+import email.policy
+import email.utils
 import re
+import time
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.content import blob_id_of, mask_8bit_header, read_content
@@ -31,11 +35,7 @@ def import_emails(context: Context, arguments: ImportArguments) -> JsonObject:
     """Answer `Email/import`."""
     account = context.writable_account(arguments.account_id)
     faults = context.service.faults
-    check_size(context, len(arguments.emails), "maxObjectsInSet")
-    if arguments.if_in_state is not None and not account.dialect.import_tells_states:
-        raise MethodError("invalidArguments", arguments=["ifInState"])
-    if account.dialect.import_rules == "james":
-        _check_as_james(account, arguments.emails)
+    _check_call(context, account, arguments)
     created: dict[str, JsonObject] = {}
     refused: dict[str, JsonObject] = {}
     with account.transaction():
@@ -58,7 +58,18 @@ def import_emails(context: Context, arguments: ImportArguments) -> JsonObject:
     if left is not None:
         raise MethodError("serverPartialFail")
     states = {"oldState": old_state, "newState": account.state("Email")} if account.dialect.import_tells_states else {}
-    return {"accountId": account.id, **states, "created": created or None, "notCreated": refused or None}
+    empty: JsonObject | None = {} if account.dialect.import_results == "empty" else None
+    return {"accountId": account.id, **states, "created": created or empty, "notCreated": refused or empty}
+
+
+def _check_call(context: Context, account: Account, arguments: ImportArguments) -> None:
+    """Raise where a server refuses the whole call."""
+    if account.dialect.import_is_limited:
+        check_size(context, len(arguments.emails), "maxObjectsInSet")
+    if arguments.if_in_state is not None and not account.dialect.import_tells_states:
+        raise MethodError("invalidArguments", arguments=["ifInState"])
+    if account.dialect.import_rules == "james":
+        _check_as_james(account, arguments.emails)
 
 
 def _check_as_james(account: Account, emails: dict[str, JsonObject]) -> None:
@@ -77,25 +88,44 @@ def _import_one(context: Context, account: Account, wish: JsonObject) -> JsonObj
         context.service.shape.check_creation()
     if account.dialect.strict_updates and (unknown := wish.keys() - {"blobId", "mailboxIds", "keywords", "receivedAt"}):
         raise invalid_properties(*sorted(unknown))
+    of_cyrus = not account.dialect.strict_updates
+    homes = checked_mailboxes(context, account, _read_homes(wish.get("mailboxIds"), any_value=of_cyrus))
     content = account.blobs.get(str(wish.get("blobId")))
     if content is None:
         raise invalid_properties("blobId")
-    homes = checked_mailboxes(context, account, read_set(wish.get("mailboxIds"), "mailboxIds"))
     if account.dialect.import_rules == "james" and len(homes) > 1:
         raise SetError("invalidArguments", "Email/import so far only supports a single mailboxId")
-    keywords = checked_keywords(context, given_keywords(wish))
+    keywords = checked_keywords(context, given_keywords(wish, members=of_cyrus))
     moment = received_at(wish)
     may_add(account, homes)
     message = read_content(content)
     check_message(message, account.dialect.refusals, bare_newlines=account.dialect.bare_newlines == "accept")
+    if wish.get("receivedAt") is None and account.dialect.import_date == "header":
+        moment = _date_of(message, moment)
+    if account.dialect.import_seconds == "unsigned":
+        moment = moment % (1 << 32) or int(time.time())
     if (rewrite := context.service.faults.rewrite_imports.take()) is not None:
         message = rewrite(message)
     elif account.dialect.masks_8bit_headers:
         message = mask_8bit_header(message)
     if account.dialect.duplicates == "alreadyExists" and (present := account.emails_of_blob(blob_id_of(message))):
         raise SetError("alreadyExists", existingId=present[0])
-    email = account.add_email(message, homes, keywords, moment)
-    return {"id": email.id, "blobId": email.blob_id, "threadId": email.thread_id, "size": email.size}
+    made = account.add_email(message, homes, keywords, moment)
+    return {"id": made.id, "blobId": made.blob_id, "threadId": made.thread_id, "size": made.size}
+
+
+def _read_homes(value: object, *, any_value: bool) -> frozenset[str]:
+    """Return the mailboxes of an import; with `any_value` false and 1 are as good as true (Cyrus)."""
+    return frozenset(value) if any_value and isinstance(value, dict) else read_set(value, "mailboxIds")
+
+
+def _date_of(message: bytes, moment: int) -> int:
+    """Return the moment in the Date field of a message; the one given where there is none."""
+    text = email.parser.BytesHeaderParser(policy=email.policy.compat32).parsebytes(message).get("Date")
+    try:
+        return int(email.utils.parsedate_to_datetime(str(text)).timestamp())
+    except (TypeError, ValueError):
+        return moment
 
 
 def check_message(message: bytes, refusals: Refusals, *, bare_newlines: bool = False) -> None:

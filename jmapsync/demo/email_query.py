@@ -40,7 +40,10 @@ def query_emails(context: Context, arguments: EmailQueryArguments) -> JsonObject
             cached = (account.version, listing)
             context.service.listings = {wish: cached}
         calculates = "Email/queryChanges" in context.service.methods and not arguments.collapse_threads
-        return query_window(context, arguments, cached[1], "Email", account.state("Email"), calculates=calculates)
+        if account.dialect.query_changes == "cyrus":
+            calculates = _calculable(arguments.filter or {})
+        result = query_window(context, arguments, cached[1], "Email", account.state("Email"), calculates=calculates)
+        return result | ({"collapseThreads": arguments.collapse_threads} if account.dialect.echoes_queries else {})
 
 
 def change_email_query(context: Context, arguments: EmailQueryChangesArguments) -> JsonObject:
@@ -50,7 +53,13 @@ def change_email_query(context: Context, arguments: EmailQueryChangesArguments) 
         raise MethodError("cannotCalculateChanges")
     with account.lock:
         listing = _list_emails(account, arguments.filter, arguments.sort, collapse=False)
-        return run_query_changes(context, arguments, listing, "Email")
+        result = run_query_changes(context, arguments, listing, "Email")
+        return result | ({"collapseThreads": False} if account.dialect.echoes_queries else {})
+
+
+def _calculable(condition: JsonObject) -> bool:
+    """Tell whether Cyrus says of a filter that its changes can be calculated."""
+    return not condition.keys() & {"operator", "hasKeyword", "notKeyword", "inMailboxOtherThan"}
 
 
 def _list_emails(account: Account, condition: JsonObject | None, sort: list[dict[str, Any]] | None, *, collapse: bool) -> list[str]:

@@ -46,7 +46,10 @@ class _EmailRun(SetRun):
         if message is None:
             raise SetError("notFound")
         faults = self.context.service.faults
-        patch = {name.removeprefix("/"): value for name, value in patch.items()}
+        if dialect.strict_updates:
+            patch = {name.removeprefix("/"): value for name, value in patch.items()}
+        elif patch.get("keywords", ...) is None:
+            patch = {**patch, "keywords": {}}
         if any("/" in name for name in patch) and faults.refuse_patches.shows(("Email",)):
             raise SetError("invalidPatch", "No paths are taken.")
         _check_patch(message, patch, strict=dialect.strict_updates)
@@ -81,6 +84,13 @@ class _EmailRun(SetRun):
         return self.account.emails.get(email_id or "")
 
 
+_OF_CONTENT = frozenset(
+    {"messageId", "inReplyTo", "references", "sender", "from", "to", "cc", "bcc", "replyTo", "subject", "sentAt"}
+    | {"bodyStructure", "bodyValues", "textBody", "htmlBody", "attachments", "hasAttachment", "preview"}
+)
+"""Properties that follow from a message's content; an update that names one is passed over where updates are not strict."""
+
+
 def _immutable(message: Email) -> JsonObject:
     """Return the properties that an update may name only with the values they have (RFC 8620, section 5.3)."""
     return {
@@ -100,7 +110,9 @@ def _check_patch(message: Email, patch: JsonObject, *, strict: bool) -> None:
         if head in ("keywords", "mailboxIds"):
             if strict and ("/" in rest or (rest and head in patch)):
                 raise SetError("invalidPatch", f"The path {name!r} leads nowhere.")
-        elif name not in fixed or (strict and fixed[name] != value):
+        elif not strict and (name in _OF_CONTENT or (name in fixed and name != "id")):
+            continue
+        elif name not in fixed or fixed[name] != value:
             raise invalid_properties(name)
 
 
@@ -112,7 +124,7 @@ def _mailboxes_named(patch: JsonObject) -> set[str]:
 def _patched(present: frozenset[str], patch: JsonObject, name: str, *, unescape: bool) -> frozenset[str]:
     """Return a set (an object whose values are all true) after a patch of it; paths are unescaped as RFC 6901 says."""
     if name in patch:
-        return read_set(patch[name], name)
+        return read_set(patch[name], name, members=not unescape)
     members = set(present)
     for path, value in patch.items():
         head, separator, rest = path.partition("/")

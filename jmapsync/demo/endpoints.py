@@ -8,6 +8,7 @@ import binascii
 import contextlib
 import re
 import secrets
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,12 +19,14 @@ from starlette.applications import Starlette
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 
+from jmapsync.demo.blob_methods import UPLOADS_LAST
 from jmapsync.demo.content import mask_8bit_header, read_content
 from jmapsync.demo.faults import HTML
 from jmapsync.demo.forms import in_form
 from jmapsync.demo.journal import HttpRequest
 from jmapsync.demo.problems import RequestProblem
 from jmapsync.demo.push import Broadcast, known_states, stream_events
+from jmapsync.demo.records import format_utc_date
 from jmapsync.demo.shaping import own_blob_id
 from jmapsync.demo.turning import check_url, turn_session
 from jmapsync.demo.websocket import serve_socket
@@ -232,12 +235,14 @@ class Endpoints:
                 shape.check_request()
                 if shape.is_turning():
                     turn_session(self.service, shape.chance)
+            if not self.service.dialect.takes_nul and b"\\u0000" in request.state.body:
+                raise RequestProblem("notJSON", "There is NUL in a string.")
             response = run_request(self.service, decode_request(request.state.body))
             if (octets := self.service.faults.padding.take(("api",))) is not None:
                 return StreamingResponse(_pad(msgspec.json.encode(response), octets), media_type="application/json")
             if (rewrite := self.service.faults.rewrite_body.take()) is not None:
                 return Response(rewrite(msgspec.json.encode(response)), media_type="application/json")
-            return _json(response)
+            return _json(response, media_type=self.service.dialect.json_type)
 
     async def _upload(self, request: Request, note: HttpRequest) -> Response:
         account = self.service.accounts.get(request.path_params["account"])
@@ -256,7 +261,12 @@ class Endpoints:
         blob_id = account.add_blob(data)
         if self.service.shape is not None:
             blob_id = self.service.shape.upload_blob_id(blob_id)
-        return _json({"accountId": account.id, "blobId": blob_id, "type": kind, "size": len(data)}, 201)
+        told = {"accountId": account.id, "blobId": blob_id, "type": kind, "size": len(data)}
+        if account.dialect.upload_types == "bare":
+            told["type"] = kind.partition(";")[0].strip() or "application/octet-stream"
+        if account.dialect.uploads_expire:
+            told["expires"] = format_utc_date(int(time.time()) + UPLOADS_LAST)
+        return _json(told, 201)
 
     async def _download(self, request: Request, note: HttpRequest) -> Response:
         account = self.service.accounts.get(request.path_params["account"])

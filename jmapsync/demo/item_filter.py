@@ -82,12 +82,21 @@ def compile_filter(model: Model, dialect: Dialect, condition: JsonObject) -> Cal
         homes = set(condition["inCalendars"])
         rest = compile_filter(model, dialect, {name: value for name, value in condition.items() if name != "inCalendars"})
         return lambda item: not homes.isdisjoint(item["calendarIds"]) and rest(item)
+    if dialect.event_rules == "cyrus" and condition.keys() & {"after", "before"}:
+        rest = compile_filter(model, dialect, {name: value for name, value in condition.items() if name not in ("after", "before")})
+        after, before = str(condition.get("after", "")), str(condition.get("before", "9"))
+        return lambda item: _within(item, after, before) and rest(item)
     unknown = condition.keys() - tests.keys() | ({"inCalendar"} & condition.keys() if dialect.event_rules == "cyrus" else set())
     if unknown:
         raise MethodError(dialect.unknown_filter, f"There is no filter by {min(unknown)!r}.")
     if not all(isinstance(value, str) for value in condition.values()):
         raise MethodError("invalidArguments", "A filter's value is of the wrong type.")
     return lambda item: all(tests[name](item, value) for name, value in condition.items())
+
+
+def _within(item: JsonObject, after: str, before: str) -> bool:
+    """Tell whether an event is in a span of time, by its start, and as if it had no recurrences."""
+    return after <= str(item.get("start", "")) < before
 
 
 def sort_key(model: Model, comparator: JsonObject) -> Callable[[JsonObject], str]:

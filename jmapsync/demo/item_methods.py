@@ -58,6 +58,8 @@ def get_items(context: Context, arguments: GetArguments, model: Model) -> JsonOb
         store = store_of(account, model)
         items = store.items
         ids, not_found = requested_ids(context, arguments.ids, model.item, items)
+        if of_cyrus and arguments.ids is not None:
+            ids = [one for name in arguments.ids if (one := context.resolve_id(name)) is not None]
         found = []
         for item_id in ids:
             if (item := items.get(item_id)) is None:
@@ -88,7 +90,7 @@ def query_items(context: Context, arguments: QueryArguments, model: Model) -> Js
             chosen.sort(key=sort_key(model, comparator), reverse=comparator.get("isAscending") is False)
         result = query_window(context, arguments, [item["id"] for item in chosen], model.item, account.state(model.item))
         if follows_cyrus(model, account.dialect):
-            result |= {"position": 0, "total": len(chosen)}
+            result |= {"position": 0, "total": len(chosen), "canCalculateChanges": False}
         return result
 
 

@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.attachments import check_blobs
-from jmapsync.demo.cyrus_events import TOLD, changed_event, is_doubled, made_event, refused_values
+from jmapsync.demo.cyrus_events import TOLD, changed_event, created_event, is_doubled, made_event, refused_values
 from jmapsync.demo.event_rights import check_event_rights
 from jmapsync.demo.item_methods import offers_files, store_of
 from jmapsync.demo.models import CALENDAR_MODEL, Model, follows_cyrus, wrong_properties
@@ -72,6 +72,8 @@ class _ItemRun(SetRun):
         self._send("create", whole)
         told = {"id"} if self.of_stalwart else {name for name in whole if self._is_told(name)}
         self.created[key] = {name: one for name, one in whole.items() if one != value.get(name) and name in told}
+        if self.of_cyrus:
+            self.created[key] = created_event(self.created[key], whole)
         self.context.created_ids[key] = whole["id"]
 
     def change(self, key: str, patch: JsonObject) -> None:  # each check is one of the specification's, or a server's
@@ -94,7 +96,7 @@ class _ItemRun(SetRun):
             raise invalid_properties(*changed)
         after[self.model.homes] = self._resolve_homes(after.get(self.model.homes))
         wanted, after = after, self._rewritten(after)
-        if after != before or (patch and self.account.dialect.unchanged_moves_state):
+        if after != before or self.of_cyrus or (patch and self.account.dialect.unchanged_moves_state):
             self._check(after, before)
             moved = after.get("recurrenceId") != before.get("recurrenceId")
             if moved and self.store.twin(after) not in (None, before["id"]):

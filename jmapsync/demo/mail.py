@@ -46,6 +46,8 @@ class MailStore:
         """Grows with every change of a message, and is never set back."""
         self.listeners: list[Callable[[], None]] = []
         """Called after each transaction that changed something, in the thread that made it."""
+        self.mailboxes_modseq = 0
+        """That of the latest change of a mailbox other than of its counts."""
         self._by_blob: dict[str, list[str]] = {}
         self._modseq = 0
         self._serial = 0
@@ -165,7 +167,7 @@ class MailStore:
     def note_mailbox(self, mailbox: Mailbox) -> None:
         """Record that a mailbox's properties were changed."""
         with self.transaction():
-            mailbox.changed = self.record("Mailbox", mailbox.id)
+            mailbox.changed = self.mailboxes_modseq = self.record("Mailbox", mailbox.id)
 
     def remove_mailbox(self, mailbox_id: str) -> None:
         """Destroy a mailbox, and the messages that are nowhere else."""
@@ -178,7 +180,7 @@ class MailStore:
                 else:
                     self.remove_email(email.id, silent=self.dialect.mailbox_destruction == "silent")
             del self.mailboxes[mailbox_id]
-            modseq = self.record("Mailbox", mailbox_id, dead=True)
+            modseq = self.mailboxes_modseq = self.record("Mailbox", mailbox_id, dead=True)
             if self.dialect.mailbox_destruction_ends_states:
                 self.logs["Email"].floor = modseq
 

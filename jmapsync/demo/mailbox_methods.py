@@ -114,7 +114,10 @@ def query_mailboxes(context: Context, arguments: MailboxQueryArguments) -> JsonO
             ids = _as_tree(account, _list_mailboxes(account, None, arguments.sort), set(ids))
         is_tree = arguments.filter_as_tree or arguments.sort_as_tree
         calculates = "Mailbox/queryChanges" in context.service.methods and not is_tree
-        return query_window(context, arguments, ids, "Mailbox", account.state("Mailbox"), calculates=calculates)
+        result = query_window(context, arguments, ids, "Mailbox", account.state("Mailbox"), calculates=calculates)
+        if account.dialect.mailbox_rules == "cyrus" and not result["ids"]:
+            result["position"] = 0
+        return result
 
 
 def change_mailbox_query(context: Context, arguments: MailboxQueryChangesArguments) -> JsonObject:
@@ -182,13 +185,13 @@ def _matches(account: Account, mailbox: Mailbox, condition: JsonObject) -> bool:
     tests: dict[str, Callable[[object], bool]] = {
         "parentId": lambda value: mailbox.parent_id == value,
         "name": lambda value: str(value).casefold() in mailbox.name.casefold(),
-        "role": lambda value: account.role_of(mailbox) == value,
+        "role": lambda value: (mailbox.role if account.dialect.mailbox_rules == "cyrus" else account.role_of(mailbox)) == value,
         "hasAnyRole": lambda value: (account.role_of(mailbox) is not None) == value,
         "isSubscribed": lambda value: mailbox.is_subscribed == value,
     }
     for name, value in condition.items():
         if name not in tests:
-            raise MethodError("unsupportedFilter", f"Mailboxes of {account.id} cannot be filtered by {name!r}.")
+            raise MethodError(account.dialect.unknown_filter, f"Mailboxes of {account.id} cannot be filtered by {name!r}.")
         if not tests[name](value):
             return False
     return True

@@ -259,6 +259,7 @@ def wrong_properties(model: Model, dialect: Dialect, item: JsonObject) -> list[s
         return wrong
     wrong = _mistyped(item, ENTRY_1 if dialect.calendars == "1.0" else _ENTRY_2)
     if follows_cyrus(model, dialect):
+        wrong = [name for name in wrong if not _loose(name, item[name])]
         wrong += item.keys() - ENTRY_1.keys() - _OF_JMAP
     wrong += _FOREIGN_TO[dialect.calendars or "2.0"] & item.keys()
     if item["@type"] == "Event":
@@ -266,6 +267,13 @@ def wrong_properties(model: Model, dialect: Dialect, item: JsonObject) -> list[s
     elif item["@type"] != "Task" or not dialect.tasks:
         wrong.append("@type")
     return list(dict.fromkeys(wrong))
+
+
+def _loose(name: str, value: object) -> bool:
+    """Tell whether Cyrus takes a value that the specification does not allow: a duration below 0, a priority above 9."""
+    return (name == "duration" and isinstance(value, str) and _duration(value.removeprefix("-"))) or (
+        name == "priority" and _unsigned(value)
+    )
 
 
 def known_names(model: Model) -> frozenset[str]:

@@ -15,6 +15,7 @@ from jmapsync.demo.freedoms import NONE
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
+    from jmapsync.demo.account import Account
     from jmapsync.demo.service import Service
 
 States = dict[str, dict[str, str]]
@@ -166,10 +167,16 @@ def _chosen(service: Service, types: frozenset[str]) -> list[str]:
 
 def _states(service: Service, types: list[str]) -> States:
     return {
-        account.id: {name: account.state(name) for name in types}
+        account.id: {name: _pushed(account, name) for name in types}
         for account in service.accounts.values()
         if not service.is_vanished(account.id)
     }
+
+
+def _pushed(account: Account, name: str) -> str:
+    if name == "Mailbox" and not account.dialect.pushes_counts:
+        return str(account.mailboxes_modseq)
+    return account.state(name)
 
 
 def state_id(service: Service) -> str:

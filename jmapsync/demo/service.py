@@ -26,10 +26,12 @@ from jmapsync.demo.collection_methods import (
 )
 from jmapsync.demo.copy_methods import BlobCopyArguments, CopyArguments, copy_blobs, copy_emails
 from jmapsync.demo.dialect import (
+    ABSENT,
     BLOB,
     CALENDARS,
     CONTACTS,
     CORE,
+    CYRUS_BLOB,
     CYRUS_CALENDARS,
     MAIL,
     SIEVE,
@@ -145,6 +147,8 @@ class Service:
             offered[CYRUS_CALENDARS] = {"isRFC": True}
         if self.dialect.blob_capability is not None:
             offered[self.dialect.blob_capability] = {}
+        if self.dialect.offers_cyrus_blob:
+            offered[CYRUS_BLOB] = {}
         if self.dialect.websocket:
             offered[WEBSOCKET] = {}
         if self.dialect.program:
@@ -164,6 +168,7 @@ class Service:
                 "isReadOnly": account.is_read_only,
                 "accountCapabilities": self._details(account, offered),
             }
+            | dict.fromkeys(self.dialect.account_members, account.is_personal)
             for account in self.accounts.values()
             if not self.is_vanished(account.id)
         }
@@ -171,7 +176,7 @@ class Service:
         session: JsonObject = {
             "capabilities": offered,
             "accounts": accounts,
-            "primaryAccounts": dict.fromkeys(accounts[primary]["accountCapabilities"], primary) if primary else {},
+            "primaryAccounts": self._primary(accounts) if primary else {},
             "username": self.user,
             **self._urls(origin),
         }
@@ -183,6 +188,12 @@ class Service:
 
     def _withdrawn_now(self) -> set[str]:
         return set() if self.shape is not None and self.shape.quiet else self.withdrawn
+
+    def _primary(self, accounts: dict[str, JsonObject]) -> dict[str, str]:
+        """Return the primary account by capability: the first of all."""
+        primary, details = next(iter(accounts.items()))
+        left_out = () if self.dialect.primary_of_vendor else (CORE, CYRUS_BLOB)
+        return {name: primary for name in details["accountCapabilities"] if name not in left_out}
 
     def _details(self, account: Account, offered: Collection[str]) -> dict[str, JsonObject]:
         """Return the capabilities of an account with their values in it."""
@@ -204,19 +215,16 @@ class Service:
             },
             CYRUS_CALENDARS: {},
         }
+        if self.dialect.core_of_account:
+            details[CORE] = {}
+        if self.dialect.offers_cyrus_blob:
+            details[CYRUS_BLOB] = {}
+        details[MAIL] = {name: value for name, value in details[MAIL].items() if value is not ABSENT}
         return {name: details[name] for name in offered if name in details}
 
     def _mail_details(self) -> JsonObject:
         """Return the value of the capability of mail in an account (RFC 8621, section 1.3.1)."""
         limits = self.limits
-        if self.dialect.mail_details == "cyrus":
-            return {
-                "maxMailboxesPerEmail": limits.max_mailboxes_per_email,
-                "maxKeywordsPerEmail": limits.max_keywords_per_email,
-                "maxSizeAttachmentsPerEmail": 10_485_760,
-                "emailsListSortOptions": list(self.dialect.email_sorts),
-                "mayCreateTopLevelMailbox": True,
-            }
         return {
             "maxMailboxesPerEmail": limits.max_mailboxes_per_email,
             "maxMailboxDepth": limits.max_mailbox_depth,
@@ -224,6 +232,7 @@ class Service:
             "maxSizeAttachmentsPerEmail": limits.max_size_upload,
             "emailQuerySortOptions": list(self.dialect.email_sorts),
             "mayCreateTopLevelMailbox": self.dialect.refusals.top_level,
+            **self.dialect.mail_details,
         }
 
     def session_state(self) -> str:

@@ -47,7 +47,7 @@ def _stamp_event(account: Account, item: JsonObject, before: JsonObject | None, 
     if before is None:
         item = {"created": now, "sequence": 0, **item}
     if not item["isOrigin"]:
-        return item
+        return {"updated": now, **item} if account.dialect.event_rules == "cyrus" else item
     item = {**item, "updated": now, "created": min(item.get("created", now), now) if before is None else item.get("created", now)}
     changed = {name for name in item.keys() | former.keys() if item.get(name) != former.get(name)}
     if account.dialect.event_rules == "cyrus" and not counts_as_change(former, item):

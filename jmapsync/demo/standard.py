@@ -127,11 +127,16 @@ def query_window(
         "position": 0 if dialect.position_past_end == "zero" and position >= len(ids) else position,
         "ids": page,
     }
-    told = dialect.totals == "every" or position == 0
-    if arguments.calculate_total and told and not faults.missing_total.shows(scopes):
+    complete = not shown or position + shown > len(ids) or arguments.position != 0 or arguments.anchor is not None
+    told = arguments.calculate_total and (dialect.totals != "first" or position == 0)
+    told = told or (dialect.totals == "known" and complete)
+    if told and not faults.missing_total.shows(scopes):
         result["total"] = len(ids)
     if clamped:
         result["limit"] = limit
+    if dialect.echoes_queries:
+        asked = {"filter": arguments.filter, "sort": arguments.sort}
+        result |= {name: value for name, value in asked.items() if value is not None and value != []}
     return result
 
 
@@ -148,7 +153,9 @@ class SetRun:
         self.context, self.account, self.type_name = context, account, type_name
         self.create = arguments.create or {}
         self.update = arguments.update or {}
-        self.destroy = list(dict.fromkeys(arguments.destroy or []))
+        self.destroy = list(arguments.destroy or [])
+        if type_name != "Email" or account.dialect.unknown_destroy == "notFound":
+            self.destroy = list(dict.fromkeys(self.destroy))
         check_size(context, len(self.create) + len(self.update) + len(self.destroy), "maxObjectsInSet")
         self.old_state = account.state(type_name)
         if arguments.if_in_state is not None and arguments.if_in_state != self.old_state:

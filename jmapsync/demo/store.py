@@ -163,7 +163,9 @@ class Store:
 
     def exclude(self, item_id: str) -> bool:
         """Exclude the occurrence of an event that an id stands for; tell whether it stands for one (Cyrus)."""
-        uid, moment = parse_instance(item_id) or ("", "")
+        if (instance := parse_instance(item_id)) is None:
+            return False
+        uid, moment = instance
         base_id = self._ids.get(uid, {}).get(None)
         if base_id is None:
             return False

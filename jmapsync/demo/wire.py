@@ -125,7 +125,7 @@ def run_request(service: Service, request: Request) -> JsonObject:
     for name, arguments, call_id in request.method_calls:
         try:
             try:
-                resolved = resolve_references(arguments, responses)
+                resolved = resolve_references(arguments, responses, lenient=service.dialect.lenient_references)
             except _BadReferenceError as error:
                 raise MethodError(service.dialect.result_reference_error, str(error)) from None
             service.journal.note_call(name, resolved)
@@ -155,6 +155,8 @@ def _call(context: Context, name: str, arguments: JsonObject) -> JsonObject:
     shape = context.service.shape
     own = arguments if shape is None else shape.read_arguments(name, arguments)
     try:
+        if method.arguments is not None and context.service.dialect.account_defaults:
+            own = {"accountId": next(iter(context.service.accounts)), **own}
         decoded = own if method.arguments is None else msgspec.convert(own, method.arguments)
     except msgspec.ValidationError as error:
         raise MethodError("invalidArguments", str(error)) from None
@@ -166,8 +168,8 @@ def _call(context: Context, name: str, arguments: JsonObject) -> JsonObject:
     return result if shape is None else shape.write_result(name, arguments, result)
 
 
-def resolve_references(arguments: JsonObject, responses: list[tuple[str, JsonObject, str]]) -> JsonObject:
-    """Return the arguments with each `#name` replaced by the earlier result it points to."""
+def resolve_references(arguments: JsonObject, responses: list[tuple[str, JsonObject, str]], *, lenient: bool = False) -> JsonObject:
+    """Return the arguments with each `#name` replaced by the earlier result it points to; `lenient` takes a path without slash."""
     if not any(name.startswith("#") for name in arguments):
         return arguments
     resolved: JsonObject = {}
@@ -181,18 +183,19 @@ def resolve_references(arguments: JsonObject, responses: list[tuple[str, JsonObj
             reference = msgspec.convert(value, ResultReference)
         except msgspec.ValidationError as error:
             raise _BadReferenceError(str(error)) from None
-        resolved[name[1:]] = _look_up(reference, responses)
+        resolved[name[1:]] = _look_up(reference, responses, lenient=lenient)
     return resolved
 
 
-def _look_up(reference: ResultReference, responses: list[tuple[str, JsonObject, str]]) -> object:
+def _look_up(reference: ResultReference, responses: list[tuple[str, JsonObject, str]], *, lenient: bool) -> object:
     for name, result, call_id in responses:
         if call_id == reference.result_of:
             if name != reference.name:
                 raise _BadReferenceError(f"The result of {call_id!r} is {name}.")
-            if reference.path and not reference.path.startswith("/"):
+            path = f"/{reference.path.removeprefix('/')}" if lenient else reference.path
+            if path and not path.startswith("/"):
                 raise _BadReferenceError("A path begins with a slash.")
-            tokens = [token.replace("~1", "/").replace("~0", "~") for token in reference.path.split("/")[1:]]
+            tokens = [token.replace("~1", "/").replace("~0", "~") for token in path.split("/")[1:]]
             return _evaluate(result, tokens)
     raise _BadReferenceError(f"There is no result of {reference.result_of!r}.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _MISSING = "(not reached)"
 _ABSENT = "(absent)"
+_PLACES = 8
 _SHOWN = 300
 """How much of an answer is shown."""
 
@@ -60,29 +62,39 @@ class Comparison:
         lines[0] += f" ({known} with a known reason)"
         lines += [f"  {one.probe}: {one.reason}" for one in self.differences if one.reason]
         for one in self.unexplained:
-            lines += [f"  DIFFERS {one.probe}", *(f"    {place}" for place in one.places)]
+            lines += [f"  DIFFERS {one.probe}", *(f"    {place}" for place in one.places[:_PLACES])]
         return "\n".join(lines + [f"  OUTDATED {probe}" for probe in self.outdated])
 
 
 def compare(profile: str, open_real: Opener, only: str = "") -> Comparison:
     """Run all scripts, or those whose names contain a word, on a real server and on the embedded one."""
     found = Comparison(profile)
-    for one in scripts():
-        if only not in one.name:
-            continue
-        with open_real() as real:
-            if one.needs and one.needs not in real.using:
+    with ThreadPoolExecutor(1) as side:  # both at a time: each waits for its server
+        for one in scripts():
+            if only not in one.name:
                 continue
-            theirs = _run(one, real)
-        with embedded_account(profile) as embedded:
-            ours = _run(one, embedded)
-        for label in [*theirs, *(label for label in ours if label not in theirs)]:
-            found.probes += 1
-            if theirs.get(label, _MISSING) != ours.get(label, _MISSING):
-                probe = f"{one.name}: {label}"
-                places = tuple(_apart("", theirs.get(label, _MISSING), ours.get(label, _MISSING)))
-                found.differences.append(Difference(probe, places, KNOWN[profile].get(probe, "")))
+            with open_real() as real:
+                if one.needs and one.needs not in real.using:
+                    continue
+                running = side.submit(_run_embedded, one, profile)
+                theirs = _run(one, real)
+            _note(found, one, theirs, running.result())
     return found
+
+
+def _note(found: Comparison, one: Script, theirs: dict[str, Json], ours: dict[str, Json]) -> None:
+    """Compare what came of one script."""
+    for label in [*theirs, *(label for label in ours if label not in theirs)]:
+        found.probes += 1
+        there, here = theirs.get(label, _MISSING), ours.get(label, _MISSING)
+        if there != here:
+            probe = f"{one.name}: {label}"
+            found.differences.append(Difference(probe, tuple(_apart("", there, here)), KNOWN[found.profile].get(probe, "")))
+
+
+def _run_embedded(one: Script, profile: str) -> dict[str, Json]:
+    with embedded_account(profile) as account:
+        return _run(one, account)
 
 
 def _run(one: Script, account: Account) -> dict[str, Json]:

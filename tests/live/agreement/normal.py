@@ -17,9 +17,10 @@ _ID_MAPS = frozenset(
 _STATE_KEYS = frozenset({"state", "oldState", "newState", "queryState", "oldQueryState", "newQueryState", "sessionState"})
 _NAMING = frozenset({"properties"})
 """Lists of an error that name properties, in which ids may stand as steps of a path."""
-_HUMAN = frozenset({"description", "detail", "title", "arguments"})
-"""Texts for people in errors (RFC 8620, 3.6), and a member that Cyrus adds to them: the names of wrong arguments."""
+_HUMAN = frozenset({"description", "detail", "title", "arguments", "sort"})
+"""Texts for people in errors (RFC 8620, 3.6), and what Cyrus adds to them: the names of wrong arguments."""
 _UTC = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z")
+_PATHS_OF_CYRUS = re.compile(r"(/dav/calendars/).+")
 _RECENT = dt.timedelta(days=2)
 
 
@@ -30,6 +31,8 @@ class Names:
         self._ids: dict[str, str] = {}
         self._unnamed: dict[str, str] = {}
         self._seen: set[str] = set()
+        self._queries: set[str] = set()
+        """The queryStates that were seen, which have nothing to do with the states of objects."""
         self._latest: dict[str, str] = {}
         """The state that was seen last, by data type."""
 
@@ -61,7 +64,7 @@ class Names:
         """
         fresh: dict[str, str] = {}
         told = self._value(value, "", type_name, fresh)
-        self._seen |= fresh.keys()
+        (self._queries if isinstance(value, dict) and "queryState" in value else self._seen).update(fresh)
         if isinstance(value, dict):
             for key in ("queryState", "newQueryState", "state", "newState"):
                 if isinstance(value.get(key), str):
@@ -91,7 +94,7 @@ class Names:
         own = f"{type_name} query" if "uery" in key else type_name
         if value == self._latest.get(own):
             return "<as it was>"
-        if value not in self._seen:
+        if value not in (self._queries if own.endswith("query") else self._seen):
             return fresh.setdefault(value, f"<new {len(fresh) + 1}>")
         others = sorted(other for other, latest in self._latest.items() if latest == value)
         return f"<that of {others[0]}>" if others else "<an older one>"
@@ -103,6 +106,7 @@ class Names:
             moment = dt.datetime.fromisoformat(match[1]).replace(tzinfo=dt.UTC)
             if abs(moment - dt.datetime.now(dt.UTC)) < _RECENT:
                 return f"<now{' with a fraction' if match[2] else ''}>"
+        value = _PATHS_OF_CYRUS.sub(r"\1<path>", value)
         return self._ids.get(value, value) if len(value) > 1 else value
 
     def _id(self, value: str) -> str:

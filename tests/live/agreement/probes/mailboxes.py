@@ -68,7 +68,7 @@ def mailbox_roles(a: Account) -> None:
     for role in ("important", "all", "flagged", "subscribed", "memos", "scheduled", "snoozed", "nothing", "INBOX", "", "inbox"):
         a.ask(f"create with role {role!r}", ("Mailbox/set", {"create": {f"role-{role}": {"name": f"Role {role}", "role": role}}}))
     a.ask("a role that another has", ("Mailbox/set", {"create": {"trash2": {"name": "Bin", "role": "trash"}}}))
-    a.ask("who has it", ("Mailbox/query", {"filter": {"role": "trash"}}))
+    a.ask("who has it", ("Mailbox/query", {"filter": {"role": "trash"}, "sort": [{"property": "name"}]}))
     plain = a.create_box("Plain")
     a.ask("give a role", ("Mailbox/set", {"update": {plain: {"role": "important"}}}))
     a.ask("give another role", ("Mailbox/set", {"update": {plain: {"role": "junk"}}}))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tests.live.agreement.account import Account
 
-_PATIENCE = 15.0
+_PATIENCE = 4.0
 
 
 def _stream_url(a: Account, types: str, close_after: str, ping: str) -> str:
@@ -25,7 +25,7 @@ def _stream_url(a: Account, types: str, close_after: str, ping: str) -> str:
 
 
 def _events(
-    a: Account, act: Callable[[], None], *, types: str, close_after: str = "state", ping: str = "0", last: str = ""
+    a: Account, act: Callable[[], object], *, types: str, close_after: str = "state", ping: str = "0", last: str = ""
 ) -> object:
     """Open a stream, act once it is open, and return what the first event says, or the status where there is none."""
     headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last} if last else {})
@@ -59,6 +59,13 @@ def event_stream(a: Account) -> None:
     a.record("a ping", _shape(told))
     a.record("after a delivery", _shape(_events(a, lambda: _deliver(a, "second"), types="*")))
     a.record("of one type", _shape(_events(a, lambda: _deliver(a, "third"), types="Email")))
+    mail = a.deliver("fourth")
+    acts: dict[str, Callable[[], object]] = {
+        "a mailbox": lambda: a.create_box("Fresh"),
+        "a keyword": lambda: a.call("Email/set", update={mail: {"keywords/work": True}}),
+    }
+    for label, act in acts.items():
+        a.record(f"after {label}", _shape(_events(a, act, types="*")))
 
 
 def _deliver(a: Account, name: str) -> None:
