@@ -253,9 +253,9 @@ class Endpoints:
         with self._slot("upload", self.service.limits.max_concurrent_upload, "maxConcurrentUpload"):
             data = await self._read_body(request, "upload", self.service.limits.max_size_upload)
         note.received = len(data)
-        if not (data or account.dialect.refusals.empty_uploads):
-            return _problem(500, "There is nothing in the upload.")
         kind = request.headers.get("content-type", "application/octet-stream")
+        if not (data or account.dialect.refusals.empty_uploads) and kind.startswith("message/rfc822"):
+            return _problem(500, "There is nothing in the upload.")
         if account.dialect.masks_8bit_headers and kind.startswith("message/rfc822"):
             data = mask_8bit_header(data)
         blob_id = account.add_blob(data)

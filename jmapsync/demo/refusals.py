@@ -70,7 +70,7 @@ class Refusals:
     largest_email: int | None = None
     """More octets of a message are tooLarge, although the upload takes them."""
     empty_uploads: bool = True
-    """False: an upload of nothing is answered by 500 (Cyrus)."""
+    """False: an upload of nothing that calls itself a message is answered by 500 (Cyrus)."""
 
     def check_name(self, draft: Mailbox, path: str) -> None:
         """Raise SetError for a name that a mailbox must not have; `path` joins it with those it is in."""

@@ -23,7 +23,6 @@ _CYRUS = {
             *("by two conditions", "past the end"),
         )
     },
-    "malformed messages: nothing, message/rfc822": _CRASH,
     "query windows: anchor and offset past the end": _GARBAGE,
     "email changes: since missing": _NO_SINCE,
     "mailbox changes: from the start, a page of one": _PAGE,
