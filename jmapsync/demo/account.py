@@ -11,6 +11,7 @@ from jmapsync.demo.content import Content, SyntheticMessage, mail_like_size, rea
 from jmapsync.demo.cyrus_mailboxes import sort_order
 from jmapsync.demo.freedoms import NONE
 from jmapsync.demo.identity_methods import VACATION_DEFAULTS
+from jmapsync.demo.james import FOLDERS, INBOX_ORDER
 from jmapsync.demo.mail import MailStore
 from jmapsync.demo.models import CALENDAR_MODEL, CONTACT_MODEL
 from jmapsync.demo.store import Backup, Store
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
     from jmapsync.demo.records import Email, Mailbox
 
 _FOLDERS = (
-    ("Drafts", "drafts"),
-    ("Sent", "sent"),
-    ("Trash", "trash"),
-    ("Junk", "junk"),
-    ("Archive", "archive"),
+    ("Drafts", "drafts", 0),
+    ("Sent", "sent", 0),
+    ("Trash", "trash", 0),
+    ("Junk", "junk", 0),
+    ("Archive", "archive", 0),
 )
 
 
@@ -81,8 +82,12 @@ class Account(MailStore):
         self._hidden: dict[str, Email] = {}
         inbox = self.add_mailbox(dialect.inbox_name, None, "inbox")
         inbox.rights |= {"mayRename": False, "mayDelete": False}
-        for folder, role in _FOLDERS:
-            self.create_mailbox(folder, role=role)
+        of_james = dialect.mailbox_rules == "james"
+        for folder, role, order in FOLDERS if of_james else _FOLDERS:
+            self.add_mailbox(folder, None, role, order)
+        if of_james:
+            inbox.sort_order = INBOX_ORDER
+            inbox.rights |= {"mayRename": True, "mayDelete": True}
         if dialect.mailbox_rules == "cyrus":
             for mailbox in self.mailboxes.values():
                 mailbox.rights["mayAdmin"] = True

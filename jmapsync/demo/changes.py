@@ -55,6 +55,7 @@ def run_changes(context: Context, arguments: ChangesArguments, type_name: str) -
             newest_first=span.downward,
             brief_lives=_brief_lives(account, type_name),
             omitted_count=account.dialect.omitted_fill_pages,
+            created_too=type_name == "Email" and account.dialect.moved_is_created,
         )
     if not page.has_more:
         new_state = str(span.final)

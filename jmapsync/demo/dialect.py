@@ -92,8 +92,8 @@ class Dialect:
     """A call without an accountId means the primary account (Cyrus)."""
     account_members: tuple[str, ...] = ()
     """More members of an account in the session (Cyrus: `isPrimary`)."""
-    core_of_account: bool = False
-    """The core capability is among those of an account."""
+    core_of_account: Literal["no", "empty", "whole"] = "no"
+    """The core capability is among those of an account, as an empty object (Cyrus), or whole (James)."""
     mail_details: JsonObject = dataclasses.field(default_factory=dict)
     """What differs in the mail capability's value in an account; `ABSENT`: a member that is missing."""
     enforce_concurrency: bool = True
@@ -115,6 +115,22 @@ class Dialect:
     """What it chooses of the things that the RFCs leave open."""
     refusals: Refusals = NO_MORE
     """What it refuses beyond what they say."""
+
+    set_errors: Literal["rfc", "james"] = "rfc"
+    """What SetErrors are called (James: invalidArguments, invalidPatch and serverFail)."""
+    checks_states: bool = True
+    """False: `ifInState` has no effect (James)."""
+    results_by_id: bool = False
+    """The answer to `/set` names objects by their ids where the call had their creation ids (James)."""
+    problem_type: str = "application/problem+json"
+    """The media type of a problem (James: `application/json`)."""
+    any_content_type: bool = False
+    """A request may have any media type, or none (James)."""
+    limits_requests: bool = True
+    """False: `maxCallsInRequest`, `maxSizeRequest` and the limits of objects are advertised and not kept (James)."""
+    known_arguments: bool = True
+    """False: arguments and members of objects that are not known are passed over (James)."""
+    returns_created_ids: bool = True
 
     # States
     shared_states: bool = False
@@ -141,6 +157,15 @@ class Dialect:
     """What `Email/query` sorts by, as the session tells; the default is Stalwart's."""
     email_ids: Literal["serial", "content"] = "serial"
     """`content`: the id follows from the message's digest, so equal content is one Email (Cyrus)."""
+    stores_messages: Literal["as sent", "james"] = "as sent"
+    """James: what is no header field in a header is lost, without a word."""
+    blob_is_email: bool = False
+    """The blob of a message has the message's id, and is gone with it; the first message of a thread gives it its id (James)."""
+    moved_is_created: bool = False
+    """`Email/changes` lists a message that came into a mailbox as created, though it was there before; and what was changed
+    after it was created as updated too (James)."""
+    last_mailbox: Literal["refuse", "destroy"] = "refuse"
+    """A message that is taken out of its last mailbox: refused, or destroyed (James)."""
     import_rules: Literal["rfc", "james"] = "rfc"
     """James: `keywords`, of which there is one at least, and `receivedAt` have to be given, else the call is refused; and a message
     goes into one mailbox."""
@@ -160,8 +185,8 @@ class Dialect:
     """What `Email/import` has where nothing was created, or nothing refused (Cyrus: an empty object)."""
     import_tells_states: bool = True
     """False: `Email/import` has no oldState, newState and ifInState (Cyrus 3.6)."""
-    null_ids_of_email: Literal["limit", "refuse"] = "limit"
-    """`Email/get` of `ids: null`: within maxObjectsInGet, or never (Cyrus)."""
+    null_ids_of_email: Literal["limit", "refuse", "invalid"] = "limit"
+    """`Email/get` of `ids: null`: within maxObjectsInGet, or never: requestTooLarge (Cyrus), or invalidArguments (James)."""
     repeats_objects: bool = False
     """An id that is asked for twice is answered twice by `Email/get` (Cyrus)."""
     strict_updates: bool = True
@@ -185,9 +210,10 @@ class Dialect:
     inbox_name: str = "INBOX"
     inbox_renaming: Literal["refuse", "do", "ignore"] = "refuse"
     """mayRename is false on the inbox; Cyrus 3.6 renames it nevertheless, 3.12 says so and does not."""
-    mailbox_rules: Literal["rfc", "cyrus"] = "rfc"
+    mailbox_rules: Literal["rfc", "cyrus", "james"] = "rfc"
     """Cyrus: a taken name is invalidProperties, a slash in it serverFail, a role may be given to several of
-    which the first by name shows it, names are made NFC, and new mailboxes are not subscribed; see `cyrus_mailboxes`."""
+    which the first by name shows it, names are made NFC, and new mailboxes are not subscribed; see `cyrus_mailboxes`. James: names
+    are not exchanged, and members that are null are left out; see `james`."""
     renamed_children: Literal["unchanged", "after", "before"] = "unchanged"
     """`Mailbox/changes` lists the mailboxes inside one that was renamed or moved too: after it or (Cyrus 3.6) before it."""
     changed_signs: str = ""
@@ -233,7 +259,9 @@ class Dialect:
     echoes_queries: bool = False
     """The answer to `/query` repeats its filter and its sort (Cyrus)."""
     before_includes: bool = False
-    """`before` in a filter of emails includes the moment itself (Cyrus)."""
+    """`before` in a filter of emails includes the moment itself (Cyrus, James)."""
+    after_excludes: bool = False
+    """`after` does not (James)."""
     position_past_end: Literal["told", "zero"] = "told"
     """The position that is told of a page past the end of a listing (Stalwart: 0)."""
     cuts_null_ids: bool = False
@@ -293,7 +321,7 @@ CYRUS_312 = Dialect(
     takes_nul=False,
     account_defaults=True,
     account_members=("isPrimary",),
-    core_of_account=True,
+    core_of_account="empty",
     mail_details={
         "maxKeywordsPerEmail": 100,
         "maxSizeAttachmentsPerEmail": 10_485_760,
@@ -419,12 +447,33 @@ JAMES = dataclasses.replace(
     version="jmapVersion=rfc-8621",
     query_rules="james",
     email_sorts=("receivedAt", "sentAt", "size", "from", "to", "subject"),
-    ways=Freedoms(state_form="opaque", total="never", query_state="page", past_the_end="as asked", blob_ids="apart"),
+    ways=Freedoms(state_form="opaque", total="never", past_the_end="as asked"),
+    set_errors="james",
+    checks_states=False,
+    results_by_id=True,
+    problem_type="application/json",
+    any_content_type=True,
+    limits_requests=False,
+    known_arguments=False,
+    returns_created_ids=False,
+    lenient_references=True,
+    core_of_account="whole",
+    mail_details={"maxSizeAttachmentsPerEmail": 20_000_000},
+    stores_messages="james",
+    blob_is_email=True,
+    moved_is_created=True,
+    before_includes=True,
+    after_excludes=True,
+    last_mailbox="destroy",
+    unknown_filter="invalidArguments",
+    renamed_children="after",
+    null_ids_of_email="invalid",
+    mailbox_rules="james",
     garbage_state="invalidArguments",
     mailbox_destruction="silent",
     import_rules="james",
     refusals=Refusals(
-        name_signs=".%*&#",
+        name_signs=".%*",
         name_error="invalidArguments",
         longest_path=200,
         inbox_in_any_case=True,

@@ -90,13 +90,19 @@ def _compile_one(account: Account, name: str, value: object) -> Callable[[Email]
     if name == "inMailbox" and value not in account.mailboxes and account.dialect.unknown_filter == "invalidArguments":
         raise MethodError("invalidArguments", arguments=["filter/inMailbox"])
     if name in ("before", "after"):
-        try:
-            parse_utc_date(value)
-        except ValueError:
-            raise MethodError("invalidArguments", f"{name!r} takes a UTCDate.") from None
-    if name == "before" and account.dialect.before_includes:
-        return lambda message: message.received_at <= parse_utc_date(value)
+        return _by_time(account, name, value)
     return lambda message: about(message, value)
+
+
+def _by_time(account: Account, name: str, value: object) -> Callable[[Email], bool]:
+    """Return the test for when a message was received; raise MethodError for what is no date."""
+    try:
+        moment = parse_utc_date(value)
+    except ValueError:
+        raise MethodError("invalidArguments", f"{name!r} takes a UTCDate.") from None
+    if name == "before":
+        return lambda message: message.received_at < moment + account.dialect.before_includes
+    return lambda message: message.received_at >= moment + account.dialect.after_excludes
 
 
 def _field_contains(account: Account, message: Email, header: str, text: str) -> bool:

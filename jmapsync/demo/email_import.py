@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 from jmapsync.demo.content import blob_id_of, mask_8bit_header, read_content
 from jmapsync.demo.email_checks import checked_keywords, checked_mailboxes, given_keywords, may_add, read_set
 from jmapsync.demo.email_create import received_at
+from jmapsync.demo.james import check_import, stored
 from jmapsync.demo.problems import JsonObject, MethodError, SetError, invalid_properties
 from jmapsync.demo.standard import check_size
 from jmapsync.demo.wire import Arguments
 
 if TYPE_CHECKING:
     from jmapsync.demo.account import Account
+    from jmapsync.demo.dialect import Dialect
     from jmapsync.demo.refusals import Refusals
     from jmapsync.demo.wire import Context
 
@@ -40,7 +42,7 @@ def import_emails(context: Context, arguments: ImportArguments) -> JsonObject:
     refused: dict[str, JsonObject] = {}
     with account.transaction():
         old_state = account.state("Email")
-        if arguments.if_in_state is not None and arguments.if_in_state != old_state:
+        if account.dialect.checks_states and arguments.if_in_state not in (None, old_state):
             raise MethodError("stateMismatch")
         left = faults.partial_fail.take(("Email/import",))
         for key, wish in arguments.emails.items():
@@ -69,49 +71,49 @@ def _check_call(context: Context, account: Account, arguments: ImportArguments) 
     if arguments.if_in_state is not None and not account.dialect.import_tells_states:
         raise MethodError("invalidArguments", arguments=["ifInState"])
     if account.dialect.import_rules == "james":
-        _check_as_james(account, arguments.emails)
-
-
-def _check_as_james(account: Account, emails: dict[str, JsonObject]) -> None:
-    """Raise MethodError where James refuses the whole call for one of its messages."""
-    for key, wish in emails.items():
-        for name in ("keywords", "receivedAt"):
-            if name not in wish:
-                raise MethodError("invalidArguments", f"obj.emails.{key}.{name}: error.path.missing")
-        if not wish["keywords"]:
-            raise MethodError("invalidArguments", "Does not allow to update 'Deleted' or 'Recent' flag")
-        account.dialect.refusals.check_keywords(wish["keywords"], whole_call=True)
+        check_import(arguments.emails, {*account.mailboxes, *(f"#{key}" for key in context.created_ids)})
+        for wish in arguments.emails.values():
+            account.dialect.refusals.check_keywords(wish["keywords"], whole_call=True)
 
 
 def _import_one(context: Context, account: Account, wish: JsonObject) -> JsonObject:
+    dialect = account.dialect
     if context.service.shape is not None:
         context.service.shape.check_creation()
-    if account.dialect.strict_updates and (unknown := wish.keys() - {"blobId", "mailboxIds", "keywords", "receivedAt"}):
+    unknown = wish.keys() - {"blobId", "mailboxIds", "keywords", "receivedAt"}
+    if unknown and dialect.strict_updates and dialect.known_arguments:
         raise invalid_properties(*sorted(unknown))
-    of_cyrus = not account.dialect.strict_updates
+    if dialect.import_rules == "james" and len(wish["mailboxIds"]) != 1:
+        raise SetError("invalidArguments", "Email/import so far only supports a single mailboxId")
+    of_cyrus = not dialect.strict_updates
     homes = checked_mailboxes(context, account, _read_homes(wish.get("mailboxIds"), any_value=of_cyrus))
     content = account.blobs.get(str(wish.get("blobId")))
     if content is None:
-        raise invalid_properties("blobId")
-    if account.dialect.import_rules == "james" and len(homes) > 1:
-        raise SetError("invalidArguments", "Email/import so far only supports a single mailboxId")
+        raise SetError("notFound") if dialect.import_rules == "james" else invalid_properties("blobId")
     keywords = checked_keywords(context, given_keywords(wish, members=of_cyrus))
     moment = received_at(wish)
     may_add(account, homes)
     message = read_content(content)
-    check_message(message, account.dialect.refusals, bare_newlines=account.dialect.bare_newlines == "accept")
-    if wish.get("receivedAt") is None and account.dialect.import_date == "header":
+    if wish.get("receivedAt") is None and dialect.import_date == "header":
         moment = _date_of(message, moment)
-    if account.dialect.import_seconds == "unsigned":
+    if dialect.import_seconds == "unsigned":
         moment = moment % (1 << 32) or int(time.time())
-    if (rewrite := context.service.faults.rewrite_imports.take()) is not None:
-        message = rewrite(message)
-    elif account.dialect.masks_8bit_headers:
-        message = mask_8bit_header(message)
-    if account.dialect.duplicates == "alreadyExists" and (present := account.emails_of_blob(blob_id_of(message))):
+    message = _kept(context, dialect, message)
+    if dialect.duplicates == "alreadyExists" and (present := account.emails_of_blob(blob_id_of(message))):
         raise SetError("alreadyExists", existingId=present[0])
     made = account.add_email(message, homes, keywords, moment)
     return {"id": made.id, "blobId": made.blob_id, "threadId": made.thread_id, "size": made.size}
+
+
+def _kept(context: Context, dialect: Dialect, message: bytes) -> bytes:
+    """Return the bytes that a server keeps of a message; raise SetError for one that it refuses."""
+    if dialect.stores_messages == "james":
+        message = stored(message)
+    else:
+        check_message(message, dialect.refusals, bare_newlines=dialect.bare_newlines == "accept")
+    if (rewrite := context.service.faults.rewrite_imports.take()) is not None:
+        return rewrite(message)
+    return mask_8bit_header(message) if dialect.masks_8bit_headers else message
 
 
 def _read_homes(value: object, *, any_value: bool) -> frozenset[str]:

@@ -42,6 +42,8 @@ def get_emails(context: Context, arguments: EmailGetArguments) -> JsonObject:
     with account.lock:
         if arguments.ids is None and account.dialect.null_ids_of_email == "refuse":
             raise MethodError("requestTooLarge", "ids must be specified")
+        if arguments.ids is None and account.dialect.null_ids_of_email == "invalid":
+            raise MethodError("invalidArguments", "obj.ids: error.path.missing")
         ids, not_found = requested_ids(context, arguments.ids, "Email", account.emails)
         if account.dialect.repeats_objects and arguments.ids is not None:
             ids = [one for name in arguments.ids if (one := context.resolve_id(name)) is not None]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.demo.email_checks import check_rights, checked_keywords, checked_mailboxes, read_set
 from jmapsync.demo.email_create import create_email
+from jmapsync.demo.james import check_patch
 from jmapsync.demo.problems import JsonObject, SetError, invalid_properties
 from jmapsync.demo.records import format_utc_date
 from jmapsync.demo.standard import SetArguments, SetRun
@@ -46,9 +47,9 @@ class _EmailRun(SetRun):
         if message is None:
             raise SetError("notFound")
         faults = self.context.service.faults
-        if dialect.strict_updates:
+        if dialect.strict_updates and dialect.set_errors == "rfc":
             patch = {name.removeprefix("/"): value for name, value in patch.items()}
-        elif patch.get("keywords", ...) is None:
+        elif not dialect.strict_updates and patch.get("keywords", ...) is None:
             patch = {**patch, "keywords": {}}
         if any("/" in name for name in patch) and faults.refuse_patches.shows(("Email",)):
             raise SetError("invalidPatch", "No paths are taken.")
@@ -57,6 +58,12 @@ class _EmailRun(SetRun):
             raise invalid_properties("mailboxIds", description=f"There is no mailbox {min(unknown)!r}.")
         keywords = _patched(message.keywords, patch, "keywords", unescape=dialect.strict_updates)
         homes = _patched(message.mailbox_ids, patch, "mailboxIds", unescape=dialect.strict_updates)
+        if dialect.set_errors == "james":
+            check_patch(patch, keywords, self.account.mailboxes)
+        if not homes and dialect.last_mailbox == "destroy":
+            self.account.remove_email(message.id)
+            self.updated[key] = None
+            return
         keywords = checked_keywords(self.context, keywords, message.keywords)
         homes = checked_mailboxes(self.context, self.account, homes, message.mailbox_ids)
         check_rights(self.account, message, homes, keywords)

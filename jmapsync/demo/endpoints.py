@@ -165,7 +165,7 @@ class Endpoints:
                 response = refusal or await handle(request, note)
             except RequestProblem as problem:
                 headers = None if problem.retry_after is None else {"Retry-After": problem.retry_after}
-                response = _json(problem.body, problem.status, "application/problem+json", headers)
+                response = _json(problem.body, problem.status, self.service.dialect.problem_type, headers)
             response = self._formed(response)
             if faults.drop_after.shows(scopes):
                 return DroppedConnection()
@@ -193,9 +193,9 @@ class Endpoints:
         parts, size = [], 0
         async for part in request.stream():
             size += len(part)
-            if size <= limit:
+            if size <= limit or (kind == "api" and not self.service.dialect.limits_requests):
                 parts.append(part)
-        if size > limit:
+        if size > limit and (kind != "api" or self.service.dialect.limits_requests):
             name = "maxSizeRequest" if kind == "api" else "maxSizeUpload"
             status = self.service.dialect.too_large_request_status if kind == "api" else 413
             raise RequestProblem("limit", f"More than {limit} octets.", limit=name, status=status)
@@ -227,7 +227,7 @@ class Endpoints:
             if (wait := request.state.latency) > 0:
                 await asyncio.sleep(wait)
             kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if kind != "application/json":
+            if kind != "application/json" and not self.service.dialect.any_content_type:
                 if (status := self.service.dialect.wrong_content_type_status) != 400:  # noqa: PLR2004 - HTTP
                     return Response(HTML, status, {"Content-Type": "text/html"})
                 raise RequestProblem("notJSON", "The content type is not application/json.")

@@ -87,11 +87,13 @@ class ChangeLog:
         newest_first: bool = False,
         brief_lives: BriefLives = "omitted",
         omitted_count: bool = False,
+        created_too: bool = False,
     ) -> ChangePage:
         """Return what changed after `since` (and not after `until`), at most `limit` ids.
 
         With `newest_first` the page holds the latest changes and its `position` is where the earlier ones end. `brief_lives`
-        says how a record is listed that was made and destroyed since; `omitted_count`: it counts even where it is not listed.
+        says how a record is listed that was made and destroyed since; `omitted_count`: it counts even where it is not listed;
+        `created_too`: one that was changed after it was created stands in both lists.
         """
         until = self.state if until is None else until
         first = bisect.bisect_right(self._modseqs, since)
@@ -120,6 +122,8 @@ class ChangeLog:
                 continue
             gone = dead and not (brief and brief_lives == "created")
             (page.destroyed if gone else page.updated if old else page.created).append(record_id)
+            if created_too and not old and not dead and self._born[record_id] != modseq:
+                page.updated.append(record_id)
             if twice:
                 page.created.append(record_id)
         return page

@@ -91,7 +91,7 @@ class MailStore:
     def add_blob(self, data: bytes) -> str:
         """Store bytes and return their blob id."""
         with self.transaction():
-            blob_id = blob_id_of(data)
+            blob_id = self._next_id("upload") if self.dialect.blob_is_email else blob_id_of(data)
             self.blobs.setdefault(blob_id, data)
             if self.dialect.upload_moves_state:
                 self._dirty = True
@@ -120,6 +120,8 @@ class MailStore:
                     return present
             else:
                 email_id = self._next_id("e")
+            if self.dialect.blob_is_email:
+                blob_id = email_id
             email = Email(email_id, blob_id, len(data), received_at, frozenset(mailbox_ids), frozenset(keywords))
             self.blobs.setdefault(blob_id, content)
             self._insert(email, data)
@@ -140,10 +142,14 @@ class MailStore:
             raise ValueError("a message is in at least one mailbox")
         with self.transaction():
             if touched or mailbox_ids != email.mailbox_ids or keywords != email.keywords:
+                is_new = self.dialect.moved_is_created and bool(mailbox_ids - email.mailbox_ids)
+                is_left = is_new and bool(email.mailbox_ids - mailbox_ids)
                 self._count(email, -1)
                 email.mailbox_ids, email.keywords = mailbox_ids, keywords
                 self._count(email, 1)
-                self.record("Email", email.id)
+                self.record("Email", email.id, anew=is_new)
+                if is_left:
+                    self.record("Email", email.id)
 
     def remove_email(self, email_id: str, *, silent: bool = False) -> None:
         """Destroy a message; its blob stays downloadable, as servers keep it for a while. `silent`: no log tells of it."""
@@ -151,6 +157,8 @@ class MailStore:
             email = self.emails.pop(email_id)
             self._by_blob[email.blob_id].remove(email_id)
             self._count(email, -1)
+            if self.dialect.blob_is_email:
+                del self.blobs[email.blob_id]
             is_last = self.threads.remove(email_id, email.thread_id)
             if not silent:
                 modseq = self.record("Email", email_id, dead=True)
@@ -174,15 +182,22 @@ class MailStore:
         with self.transaction():
             for email in [email for email in self.emails.values() if mailbox_id in email.mailbox_ids]:
                 if others := email.mailbox_ids - {mailbox_id}:
-                    counted = set(self._counts_changed)
-                    self.update_email(email, mailbox_ids=others)
-                    self._counts_changed = counted  # in the others nothing was counted anew
+                    self._take_out(email, others)
                 else:
                     self.remove_email(email.id, silent=self.dialect.mailbox_destruction == "silent")
             del self.mailboxes[mailbox_id]
             modseq = self.mailboxes_modseq = self.record("Mailbox", mailbox_id, dead=True)
             if self.dialect.mailbox_destruction_ends_states:
                 self.logs["Email"].floor = modseq
+
+    def _take_out(self, email: Email, others: frozenset[str]) -> None:
+        """Leave a message in the other mailboxes only, in which nothing is counted anew."""
+        counted = set(self._counts_changed)
+        if self.dialect.mailbox_destruction == "silent":
+            email.mailbox_ids = others
+        else:
+            self.update_email(email, mailbox_ids=others)
+        self._counts_changed = counted
 
     def mailbox(self, name: str) -> Mailbox:
         """Return a mailbox by id or by path, `INBOX` being the inbox whatever its name; raise KeyError without one."""
@@ -230,6 +245,8 @@ class MailStore:
     def _new_thread_id(self, email_id: str) -> str:
         if self.dialect.email_ids == "content":
             return "T" + email_id[1:17]
+        if self.dialect.blob_is_email:
+            return email_id
         return form_id(self.freedoms.id_form, "t", self._serial)
 
     def _count(self, email: Email, step: int) -> None:

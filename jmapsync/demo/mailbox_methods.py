@@ -51,7 +51,7 @@ class MailboxQueryChangesArguments(QueryChangesArguments):
 
 def mailbox_object(account: Account, mailbox: Mailbox, *, roles: bool = True) -> JsonObject:
     """Return a mailbox as the wire has it, but for its threads, which cost a pass over all messages."""
-    return {
+    whole = {
         "id": mailbox.id,
         "name": mailbox.name,
         "parentId": mailbox.parent_id,
@@ -64,6 +64,9 @@ def mailbox_object(account: Account, mailbox: Mailbox, *, roles: bool = True) ->
         "unreadThreads": 0,
         "myRights": dict(mailbox.rights),
     }
+    if account.dialect.mailbox_rules == "james":
+        return {name: value for name, value in whole.items() if value is not None}
+    return whole
 
 
 def get_mailboxes(context: Context, arguments: GetArguments) -> JsonObject:
@@ -83,7 +86,7 @@ def get_mailboxes(context: Context, arguments: GetArguments) -> JsonObject:
                 not_found.append(mailbox_id)
             else:
                 whole = mailbox_object(account, mailbox, roles=roles) | threads.get(mailbox_id, {})
-                found.append({name: whole[name] for name in names})
+                found.append({name: whole[name] for name in names if name in whole})
         return get_result(context, account, "Mailbox", found, not_found)
 
 

@@ -7,6 +7,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.cyrus_mailboxes import check_as_cyrus, check_role, created_properties, rights, sort_order
+from jmapsync.demo.james import OTHER_ORDER, check_name
 from jmapsync.demo.mailbox_methods import mailbox_object
 from jmapsync.demo.problems import JsonObject, SetError, invalid_properties
 from jmapsync.demo.records import ROLES, Mailbox
@@ -58,6 +59,10 @@ class _MailboxRun(SetRun):
     def run_creations(self) -> None:
         """Create parents before children, whatever the order they are given in."""
         waiting = dict(self.create)
+        while waiting and self._of_james:
+            key, value = next(iter(waiting.items()))
+            del waiting[key]
+            self.attempt("create", key, lambda key=key, value=value: self._create(key, value))  # type: ignore[misc]
         while waiting:
             ready = [key for key, value in waiting.items() if str(value.get("parentId") or "").removeprefix("#") not in waiting]
             for key in ready or list(waiting):
@@ -75,13 +80,17 @@ class _MailboxRun(SetRun):
                 del waiting[mailbox_id]
             if not done:
                 break
-        if waiting and self._apply(waiting) is not None:
+        if waiting and (self._of_james or self._apply(waiting) is not None):
             for mailbox_id, patch in waiting.items():
                 if (error := self._apply({mailbox_id: patch})) is not None:
-                    self.refused["update"][mailbox_id] = error.body
+                    self.refuse("update", mailbox_id, error)
 
     def run_destructions(self, *, remove_emails: bool) -> None:
         """Destroy children before parents, whatever the order they are given in."""
+        if self._of_james:
+            for name in self.destroy:
+                self.attempt("destroy", name, lambda name=name: self._destroy(name, remove_emails=remove_emails))  # type: ignore[misc]
+            return
         known = [name for name in self.destroy if name in self.account.mailboxes]
         depth = {name: self.account.path(self.account.mailboxes[name]).count("/") for name in known}
         for name in sorted(self.destroy, key=lambda name: -depth.get(name, 0)):
@@ -96,6 +105,10 @@ class _MailboxRun(SetRun):
             draft.role = draft.role or None
             check_role(self.account.dialect.mailbox_roles, draft.role, None)
             draft.sort_order = value.get("sortOrder", sort_order(draft.role))
+        if self._of_james:
+            if "sortOrder" in value:
+                raise invalid_properties("sortOrder")
+            draft.sort_order = OTHER_ORDER
         if draft.role is not None:
             self._refusals.check_guard(None, {"role"})
         parent = self.account.mailboxes.get(draft.parent_id or "")
@@ -121,13 +134,16 @@ class _MailboxRun(SetRun):
             raise SetError("notFound")
         current = mailbox_object(self.account, mailbox)
         patch = {name.removeprefix("/"): value for name, value in patch.items()}
+        known = _FIELDS.keys() - ({"sortOrder"} if self._of_james else set())
+        if self._of_james and (fixed := [name for name in patch if name not in known]):
+            raise invalid_properties(*fixed)
         if unknown := [name for name in patch if name not in _FIELDS and patch[name] != current.get(name, ...)]:
             raise invalid_properties(*(name.partition("/")[0] if self._of_cyrus else name for name in unknown))
         if self._of_cyrus:
             current["role"] = mailbox.role
             patch = {name: value for name, value in patch.items() if name != "name" or value is not None}
             check_role(self.account.dialect.mailbox_roles, patch.get("role", mailbox.role), mailbox.role)
-        patch = {name: value for name, value in patch.items() if name in _FIELDS and not _same(value, current[name])}
+        patch = {name: value for name, value in patch.items() if name in _FIELDS and not _same(value, current.get(name))}
         if mailbox.role == "inbox" and self.account.dialect.inbox_renaming == "ignore":
             patch.pop("name", None)
         free = mailbox.role == "inbox" and self.account.dialect.inbox_renaming != "refuse"
@@ -154,7 +170,7 @@ class _MailboxRun(SetRun):
             for attribute in _FIELDS.values():
                 setattr(mailbox, attribute, getattr(draft, attribute))
             self._note(mailbox, patches[draft.id])
-            self.updated[draft.id] = None
+            self.updated[draft.id] = {} if self._of_james else None
         return None
 
     def _note(self, mailbox: Mailbox, patch: JsonObject) -> None:
@@ -202,6 +218,10 @@ class _MailboxRun(SetRun):
             draft.name = unicodedata.normalize("NFC", draft.name).translate(table)
 
     @property
+    def _of_james(self) -> bool:
+        return self.account.dialect.mailbox_rules == "james"
+
+    @property
     def _of_cyrus(self) -> bool:
         return self.account.dialect.mailbox_rules == "cyrus"
 
@@ -216,7 +236,10 @@ class _MailboxRun(SetRun):
             if self._of_cyrus:
                 check_as_cyrus(draft, tree)
             else:
-                _check_name(draft.name, self.context.service.limits.max_size_mailbox_name)
+                if self._of_james:
+                    check_name(draft.name)
+                else:
+                    _check_name(draft.name, self.context.service.limits.max_size_mailbox_name)
                 if draft.sort_order < 0:
                     raise invalid_properties("sortOrder")
             if draft.role is not None and draft.role not in ROLES:

@@ -215,8 +215,8 @@ class Service:
             },
             CYRUS_CALENDARS: {},
         }
-        if self.dialect.core_of_account:
-            details[CORE] = {}
+        if self.dialect.core_of_account != "no":
+            details[CORE] = self.capabilities().get(CORE, {}) if self.dialect.core_of_account == "whole" else {}
         if self.dialect.offers_cyrus_blob:
             details[CYRUS_BLOB] = {}
         details[MAIL] = {name: value for name, value in details[MAIL].items() if value is not ABSENT}
@@ -314,6 +314,8 @@ def _methods(dialect: Dialect) -> dict[str, Method]:
         "EmailSubmission/query": Method(SUBMISSION, QueryArguments, query_submissions),
         "EmailSubmission/set": Method(SUBMISSION, SubmissionSetArguments, set_submissions),
     }
+    if dialect.query_rules == "james":
+        del methods["Email/queryChanges"], methods["Mailbox/queryChanges"]
     if dialect.submission_methods == "set":
         del methods["EmailSubmission/get"], methods["EmailSubmission/changes"], methods["EmailSubmission/query"]
     methods = {name: method for name, method in methods.items() if name not in dialect.refusals.lacking}

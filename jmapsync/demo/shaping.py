@@ -95,10 +95,8 @@ class Shape:
         ):
             raise MethodError("cannotCalculateChanges")
         read: JsonObject = {key: self._read_state(value) if key in _STATE_ARGUMENTS else value for key, value in arguments.items()}
-        if kind == "import":
-            read["emails"] = {
-                key: wish | {"blobId": own_blob_id(str(wish.get("blobId")))} for key, wish in dict(read["emails"]).items()
-            }
+        if kind == "import" and isinstance(read.get("emails"), dict):
+            read["emails"] = {key: _with_own_blob(wish) for key, wish in read["emails"].items()}
         elif name == "Blob/get" and isinstance(read.get("ids"), list):
             read["ids"] = [own_blob_id(str(one)) for one in read["ids"]]
         elif kind == "queryChanges" and isinstance(read.get("sinceQueryState"), str):
@@ -299,3 +297,9 @@ def _renamed(members: object) -> object:
 def own_blob_id(blob_id: str) -> str:
     """Return the server's own name of a blob, which only `blob_ids` "apart" hides."""
     return _APART.sub("", blob_id)
+
+
+def _with_own_blob(wish: Any) -> Any:  # noqa: ANN401 # any JSON value, which the method checks
+    if not isinstance(wish, dict) or not isinstance(wish.get("blobId"), str):
+        return wish
+    return wish | {"blobId": own_blob_id(wish["blobId"])}

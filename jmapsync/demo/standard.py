@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Meta
 
+from jmapsync.demo.james import set_error
 from jmapsync.demo.problems import JsonObject, MethodError, RequestProblem, SetError
 from jmapsync.demo.wire import Arguments, Context
 
@@ -49,6 +50,8 @@ class SetArguments(Arguments):
 def check_size(context: Context, count: int, limit: Literal["maxObjectsInGet", "maxObjectsInSet"]) -> None:
     """Raise when a call names more objects than a limit allows: MethodError, on some servers RequestProblem."""
     limits = context.service.limits
+    if not context.service.dialect.limits_requests:
+        return
     if count > (limits.max_objects_in_get if limit == "maxObjectsInGet" else limits.max_objects_in_set):
         if context.service.dialect.object_limits == "request":
             raise RequestProblem("limit", f"More objects than {limit}.", limit=limit)
@@ -95,13 +98,13 @@ def get_result(context: Context, account: Account, type_name: str, found: list[J
     return {"accountId": account.id, "state": account.state(type_name), "list": found, "notFound": not_found}
 
 
-def query_window(
-    context: Context, arguments: QueryArguments, ids: Sequence[str], type_name: str, state: str, *, calculates: bool = False
-) -> JsonObject:
-    """Return the page of a listing that `/query` was asked for (RFC 8620, section 5.5); `calculates`: `/queryChanges` is there."""
-    faults, scopes = context.service.faults, (type_name,)
-    if arguments.anchor is not None and context.service.dialect.query_rules == "james":
-        raise MethodError("invalidArguments", "The following parameter anchor is syntactically valid, but is not supported.")
+def _start_of_window(context: Context, arguments: QueryArguments, ids: Sequence[str]) -> int:
+    """Return the position of the first id of a page; raise MethodError for one that is not to be had."""
+    if context.service.dialect.query_rules == "james":
+        if arguments.position < 0 or arguments.limit == 0:
+            raise MethodError("invalidArguments", "The position must not be negative, nor the limit 0.")
+        if arguments.anchor is not None:
+            raise MethodError("invalidArguments", "The following parameter anchor is syntactically valid, but is not supported.")
     if arguments.anchor is not None:
         anchor = context.resolve_id(arguments.anchor)
         if anchor not in ids:
@@ -109,7 +112,15 @@ def query_window(
         position = max(0, ids.index(anchor) + arguments.anchor_offset)
     else:
         position = arguments.position if arguments.position >= 0 else max(0, len(ids) + arguments.position)
-    position = min(position, len(ids))
+    return min(position, len(ids))
+
+
+def query_window(
+    context: Context, arguments: QueryArguments, ids: Sequence[str], type_name: str, state: str, *, calculates: bool = False
+) -> JsonObject:
+    """Return the page of a listing that `/query` was asked for (RFC 8620, section 5.5); `calculates`: `/queryChanges` is there."""
+    faults, scopes = context.service.faults, (type_name,)
+    position = _start_of_window(context, arguments, ids)
     cap = context.service.limits.max_query_limit
     limit = arguments.limit
     clamped = cap is not None and (limit is None or limit > cap)
@@ -132,6 +143,8 @@ def query_window(
     told = told or (dialect.totals == "known" and complete)
     if told and not faults.missing_total.shows(scopes):
         result["total"] = len(ids)
+    if dialect.query_rules == "james":
+        result["queryState"] = digest_of(page)  # so each page has its own, which no change of a keyword alters
     if clamped:
         result["limit"] = limit
     if dialect.echoes_queries:
@@ -158,7 +171,7 @@ class SetRun:
             self.destroy = list(dict.fromkeys(self.destroy))
         check_size(context, len(self.create) + len(self.update) + len(self.destroy), "maxObjectsInSet")
         self.old_state = account.state(type_name)
-        if arguments.if_in_state is not None and arguments.if_in_state != self.old_state:
+        if account.dialect.checks_states and arguments.if_in_state not in (None, self.old_state):
             raise MethodError("stateMismatch")
         self.created: dict[str, JsonObject] = {}
         self.updated: dict[str, JsonObject | None] = {}
@@ -183,12 +196,20 @@ class SetRun:
                 self.context.service.shape.check_creation()
             work()
         except SetError as error:
-            self.refused[act][key] = error.body
+            self.refuse(act, key, error)
+
+    def refuse(self, act: str, key: str, error: SetError) -> None:
+        """Keep a refusal, in the words of the server."""
+        of_james = self.account.dialect.set_errors == "james"
+        self.refused[act][key] = set_error(self.type_name, act, key, error.body) if of_james else error.body
 
     def result(self) -> JsonObject:
         """Return the answer to `/set`; raise MethodError `serverPartialFail` where that fault is armed."""
         if self._left is not None:
             raise MethodError("serverPartialFail")
+        if self.context.service.dialect.results_by_id:
+            self.updated = {self.context.resolve_id(key) or key: one for key, one in self.updated.items()}
+            self.destroyed = [self.context.resolve_id(key) or key for key in self.destroyed]
         answer = {
             "accountId": self.account.id,
             "oldState": self.old_state,

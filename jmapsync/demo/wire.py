@@ -118,7 +118,7 @@ def run_request(service: Service, request: Request) -> JsonObject:
         if capability not in known:
             raise RequestProblem("unknownCapability", f"The server does not know {capability!r}.")
     limit = service.limits.max_calls_in_request
-    if len(request.method_calls) > limit:
+    if len(request.method_calls) > limit and service.dialect.limits_requests:
         raise RequestProblem("limit", f"A request has at most {limit} calls.", limit="maxCallsInRequest")
     context = Context(service, frozenset(request.using), dict(request.created_ids or {}))
     responses: list[tuple[str, JsonObject, str]] = []
@@ -136,7 +136,7 @@ def run_request(service: Service, request: Request) -> JsonObject:
         except MethodError as error:
             responses.append(("error", error.body, call_id))
     response: JsonObject = {"methodResponses": responses, "sessionState": service.session_state()}
-    if request.created_ids is not None:
+    if request.created_ids is not None and service.dialect.returns_created_ids:
         response["createdIds"] = context.created_ids
     return response
 
@@ -157,6 +157,9 @@ def _call(context: Context, name: str, arguments: JsonObject) -> JsonObject:
     try:
         if method.arguments is not None and context.service.dialect.account_defaults:
             own = {"accountId": next(iter(context.service.accounts)), **own}
+        if method.arguments is not None and not context.service.dialect.known_arguments:
+            fields = {field.encode_name for field in msgspec.structs.fields(method.arguments)}
+            own = {key: value for key, value in own.items() if key in fields}
         decoded = own if method.arguments is None else msgspec.convert(own, method.arguments)
     except msgspec.ValidationError as error:
         raise MethodError("invalidArguments", str(error)) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import json
 import ssl
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urljoin
@@ -42,7 +43,7 @@ class Account:
         self.base = str(answer.url)
         self.id: str = self.session["primaryAccounts"][MAIL]
         self.using = [name for name in _WANTED if name in self.session["capabilities"]]
-        self.names = Names()
+        self.names = Names(shared_states=not self.headers)
         self.names.name(self.id, "account")
         self.steps: dict[str, Json] = {}
         """What was recorded, by label."""
@@ -73,7 +74,8 @@ class Account:
         kept = []
         for name, one, _ in answers:
             self.names.name_created(one)
-            kept.append([name, self.names.normal(_without_nulls(name, one), name.partition("/")[0])])
+            told = self.names.normal(_without_nulls(name, one), name.partition("/")[0])
+            kept.append([name, _in_order(told) if self.headers else told])
         self._keep(label, kept)
         return [one for _, one, _ in answers] + [{}] * (len(calls) - len(answers))
 
@@ -151,9 +153,9 @@ class Account:
         """Return the id of the mailbox of a role, named after it."""
         if role not in self._boxes:
             for one in self.call("Mailbox/get", ids=None)["list"]:
-                self._boxes.setdefault(one["role"] or one["name"], one["id"])
-                self.names.name(one["id"], one["role"] or one["name"])
-        return self._boxes[role]
+                self._boxes.setdefault(one.get("role") or one["name"], one["id"])
+                self.names.name(one["id"], one.get("role") or one["name"])
+        return self._boxes[role] if role in self._boxes else self._boxes["spam"]  # as James calls its junk
 
     def create_box(self, name: str, **more: Json) -> str:
         """Create a mailbox; its creation id is its name."""
@@ -170,6 +172,13 @@ class Account:
             "receivedAt": f"2026-01-{day:02}T00:00:00Z",
         }
         return str(self.call("Email/import", emails={name: wish})["created"][name]["id"])
+
+
+def _in_order(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer with its lists of ids and objects sorted, where they are sets to the server (James)."""
+    names = ("created", "updated", "destroyed", "notFound")
+    told = {key: sorted(one) if key in names and isinstance(one, list) else one for key, one in answer.items()}
+    return told | ({"list": sorted(told["list"], key=json.dumps)} if isinstance(told.get("list"), list) else {})
 
 
 def _without_nulls(name: str, answer: dict[str, Any]) -> dict[str, Any]:

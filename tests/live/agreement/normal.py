@@ -27,7 +27,9 @@ _RECENT = dt.timedelta(days=2)
 class Names:
     """Names given to opaque strings of one server, the same ones on each server where they play the same part."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared_states: bool = True) -> None:
+        """Make names; without `shared_states` it means nothing that states of two types are equal."""
+        self.shared_states = shared_states
         self._ids: dict[str, str] = {}
         self._unnamed: dict[str, str] = {}
         self._seen: set[str] = set()
@@ -94,6 +96,8 @@ class Names:
         own = f"{type_name} query" if "uery" in key else type_name
         if value == self._latest.get(own):
             return "<as it was>"
+        if not self.shared_states and value in self._latest.values():
+            return fresh.setdefault(value, f"<new {len(fresh) + 1}>")
         if value not in (self._queries if own.endswith("query") else self._seen):
             return fresh.setdefault(value, f"<new {len(fresh) + 1}>")
         others = sorted(other for other, latest in self._latest.items() if latest == value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,3 +42,8 @@ def scripts() -> list[Script]:
     for topic in _TOPICS:
         importlib.import_module(f"{__name__}.{topic}")
     return list(_scripts)
+
+
+def key_of(label: str) -> str:
+    """Return a creation id made of a label (RFC 8620, 1.2 and 5.3: an Id)."""
+    return re.sub(r"[^A-Za-z0-9]", "-", label)

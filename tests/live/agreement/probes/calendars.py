@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.live.agreement.account import CALENDARS
-from tests.live.agreement.probes import script
+from tests.live.agreement.probes import key_of, script
 
 if TYPE_CHECKING:
     from tests.live.agreement.account import Account
@@ -59,7 +59,7 @@ def calendar_collections(a: Account) -> None:
         "with rights": {"name": "Rights", "myRights": {}},
         "with a time zone": {"name": "Zone", "timeZone": "Europe/Berlin"},
     }.items():
-        a.ask(f"create {label}", ("Calendar/set", {"create": {f"cal {label}": wish}}))
+        a.ask(f"create {label}", ("Calendar/set", {"create": {key_of(f"cal {label}"): wish}}))
     work = a.call("Calendar/set", create={"other": {"name": "Other"}})["created"]["other"]["id"]
     shown = ("Calendar/get", {"ids": [work], "properties": ["name", "color", "sortOrder", "isSubscribed", "isVisible"]})
     for label, patch in {
@@ -215,7 +215,7 @@ def events_created(a: Account) -> None:
         "a title of 5,000 characters": {"title": "t" * 5_000, **_START},
     }
     for number, (label, wish) in enumerate(wishes.items()):
-        key = f"event {label}"
+        key = key_of(f"event {label}")
         whole = {"@type": "Event", "uid": f"uid-{number:03}", "calendarIds": {calendar: True}, **wish}
         answer = a.ask(f"create {label}", ("CalendarEvent/set", {"create": {key: whole}}))[0]
         if created := (answer.get("created") or {}).get(key):
@@ -265,7 +265,7 @@ def events_changed(a: Account) -> None:
     nameless = a.call("CalendarEvent/set", create={"nouid": base})["created"]["nouid"]
     a.record("no uid", [sorted(nameless), bool(nameless["uid"])])
     for uid in ("with blank", "a@example.com", "ü", "x" * 300, "a/b"):
-        a.ask(f"uid {uid[:20]!r}", ("CalendarEvent/set", {"create": {f"uid {uid[:20]}": {**base, "uid": uid}}}))
+        a.ask(f"uid {uid[:20]!r}", ("CalendarEvent/set", {"create": {key_of(f"uid {uid[:20]}"): {**base, "uid": uid}}}))
     a.ask("no calendar", ("CalendarEvent/set", {"create": {"nocal": {**base, "uid": "nocal", "calendarIds": {}}}}))
     a.ask(
         "no calendarIds",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.live.agreement.account import CORE
-from tests.live.agreement.probes import script
+from tests.live.agreement.probes import key_of, script
 
 if TYPE_CHECKING:
     from tests.live.agreement.account import Account
@@ -67,7 +67,7 @@ def the_last_mailbox(a: Account) -> None:
         "false by a path": {f"mailboxIds/{inbox}": False},
         "false": {"mailboxIds": {inbox: False}},
     }.items():
-        mail = a.deliver(name)
+        mail = a.deliver(key_of(name))
         state = a.state()
         a.ask(name, ("Email/set", {"update": {mail: patch}}), ("Email/get", {"ids": [mail], **_SHOWN}))
         a.ask(f"changes of: {name}", ("Email/changes", {"sinceState": state}))

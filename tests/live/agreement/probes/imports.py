@@ -32,7 +32,7 @@ def imports(a: Account) -> None:
     a.ask("changes of it", ("Email/changes", {"sinceState": before}))
     a.ask("again", ("Email/import", {"emails": {"two": _wish(a, blobId=blob)}}))
     a.ask("again into another mailbox", ("Email/import", {"emails": {"three": _wish(a, blobId=blob, mailboxIds={archive: True})}}))
-    a.ask("what there is then", ("Email/query", {"sort": [{"property": "receivedAt"}], "calculateTotal": True}))
+    a.record("how many there are then", len(a.call("Email/query")["ids"]))
     blob = a.upload(a.message(), name="upload2")
     a.ask(
         "into two mailboxes",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from typing import TYPE_CHECKING
 
-from tests.live.agreement.probes import script
+from tests.live.agreement.probes import key_of, script
 
 if TYPE_CHECKING:
     from tests.live.agreement.account import Account
@@ -65,7 +65,7 @@ def mailbox_names(a: Account) -> None:
     a.record("each sign of ASCII", {sign: _outcome(a, f"p{sign}q") for sign in string.punctuation})
     a.record("lengths that are kept", {length: _outcome(a, "n" * length) for length in (400, 460, 480, 485, 520)})
     for label, name in _NAMES.items():
-        response = a.send([("Mailbox/set", {"create": {f"box {label}": {"name": name}}})])
+        response = a.send([("Mailbox/set", {"create": {key_of(label): {"name": name}}})])
         if not response.is_success:
             a.record(label, a.told(response))
             continue
@@ -74,9 +74,9 @@ def mailbox_names(a: Account) -> None:
             a.record(label, answer.get("notCreated"))
             continue
         a.names.name_created(answer)
-        box = answer["created"][f"box {label}"]["id"]
+        box = answer["created"][key_of(label)]["id"]
         (kept,) = a.call("Mailbox/get", ids=[box], properties=["name", "parentId", "role"])["list"]
-        a.record(label, ["kept", kept["name"] if kept["name"] != name else "as it is", kept["parentId"], kept["role"]])
+        a.record(label, ["kept", kept["name"] if kept["name"] != name else "as it is", kept.get("parentId"), kept.get("role")])
         a.call("Mailbox/set", destroy=[box])
 
 

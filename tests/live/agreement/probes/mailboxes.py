@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.live.agreement.probes import script
+from tests.live.agreement.probes import key_of, script
 
 if TYPE_CHECKING:
     from tests.live.agreement.account import Account
@@ -20,11 +20,13 @@ def mailboxes_read(a: Account) -> None:
     a.deliver("draft", "drafts", keywords=("$draft",))
     a.ask("all of the inbox", ("Mailbox/get", {"ids": [inbox]}))
     whole = a.call("Mailbox/get", ids=None)["list"]
-    a.record("names and roles", sorted((one["name"], one["role"] or "") for one in whole))
-    a.record("subscribed and sort order", [[one["role"], one["isSubscribed"], one["sortOrder"]] for one in whole])
+    a.record("names and roles", sorted((one["name"], one.get("role") or "") for one in whole))
+    a.record("subscribed and sort order", [[one.get("role"), one["isSubscribed"], one["sortOrder"]] for one in whole])
     a.record("members", sorted(whole[0]))
-    a.record("rights of the drafts", next(one["myRights"] for one in whole if one["role"] == "drafts"))
-    a.record("counts of the drafts", next([one["totalEmails"], one["unreadEmails"]] for one in whole if one["role"] == "drafts"))
+    a.record("rights of the drafts", next(one["myRights"] for one in whole if one.get("role") == "drafts"))
+    a.record(
+        "counts of the drafts", next([one["totalEmails"], one["unreadEmails"]] for one in whole if one.get("role") == "drafts")
+    )
     a.ask("an unknown id", ("Mailbox/get", {"ids": [inbox, "nobody"], "properties": ["name"]}))
     a.ask("an id twice", ("Mailbox/get", {"ids": [inbox, inbox], "properties": ["name"]}))
     a.ask("no ids", ("Mailbox/get", {"ids": []}))
@@ -66,7 +68,10 @@ def mailbox_creation(a: Account) -> None:
 def mailbox_roles(a: Account) -> None:
     a.box("inbox")
     for role in ("important", "all", "flagged", "subscribed", "memos", "scheduled", "snoozed", "nothing", "INBOX", "", "inbox"):
-        a.ask(f"create with role {role!r}", ("Mailbox/set", {"create": {f"role-{role}": {"name": f"Role {role}", "role": role}}}))
+        a.ask(
+            f"create with role {role!r}",
+            ("Mailbox/set", {"create": {key_of(f"role-{role}"): {"name": f"Role {role}", "role": role}}}),
+        )
     a.ask("a role that another has", ("Mailbox/set", {"create": {"trash2": {"name": "Bin", "role": "trash"}}}))
     a.ask("who has it", ("Mailbox/query", {"filter": {"role": "trash"}, "sort": [{"property": "name"}]}))
     plain = a.create_box("Plain")
@@ -80,7 +85,7 @@ def mailbox_roles(a: Account) -> None:
     a.ask("take the inbox's role away", ("Mailbox/set", {"update": {a.box("inbox"): {"role": None}}}))
     a.ask("give an unknown role", ("Mailbox/set", {"update": {plain: {"role": "nothing"}}}))
     a.ask("take the drafts' role away", ("Mailbox/set", {"update": {a.box("drafts"): {"role": None}}}))
-    roles = [[one["name"], one["role"]] for one in a.call("Mailbox/get", ids=None)["list"]]
+    roles = [[one["name"], one.get("role")] for one in a.call("Mailbox/get", ids=None)["list"]]
     a.record("roles in the end", sorted(roles, key=str))
 
 
