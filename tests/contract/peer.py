@@ -66,7 +66,7 @@ class Peer(Jmap):
         return str(self.one(f"{type_name}/get", {"ids": []})["state"])
 
     def mailbox_id(self, role: str) -> str:
-        return next(str(box["id"]) for box in self.mailboxes().values() if box["role"] == role)
+        return next(str(box["id"]) for box in self.mailboxes().values() if box.get("role") == role)
 
     def create_mailbox(self, name: str, **more: object) -> str:
         answer = self.one("Mailbox/set", {"create": {"new": {"name": name, **more}}})

@@ -73,7 +73,7 @@ class Jmap:
         by_id = {mailbox["id"]: mailbox for mailbox in self.one("Mailbox/get", {"ids": None})["list"]}
 
         def path(mailbox: Json) -> str:
-            parent = mailbox["parentId"]
+            parent = mailbox.get("parentId")
             return (path(by_id[parent]) + "/" if parent else "") + str(mailbox["name"])
 
         return {path(mailbox): mailbox for mailbox in by_id.values()}
