@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tests.sim.world import World
 
-STANDARD = frozenset({"INBOX", "Archive", "Drafts", "Sent", "Trash", "Junk"})
+STANDARD = frozenset({"INBOX", "Archive", "Drafts", "Sent", "Trash", "Junk", "Outbox", "Spam"})
 PARTS = ("cur", "new", "tmp")
 
 
