@@ -323,7 +323,10 @@ class Remote(Protocol):
         """Carry out orders on items; receipts come in any order."""
 
     async def finish(self) -> None:
-        """Complete what an interrupted run was seen to have left half done; called at the end of a run that may write."""
+        """Complete what an interrupted run was seen to have left half done; called in runs that may write.
+
+        That is before an observation is recorded, as a run that dies after it sees the same no more, and at the end.
+        """
 
     async def write_folder(self, job: Job) -> Receipt:
         """Carry out one order on a container."""

@@ -156,6 +156,8 @@ class Observer:
         async for page in pages:
             self._is_listed = self._is_listed or page.whole
             seen.update(page.gone_folders, (folder.ref for folder in page.folders))
+            if not channel.options.dry:
+                await channel.remote.finish()  # before the page is recorded: no later one shows again what it shows
             try:
                 # In a thread, so that the server's next answer comes in at the same time.
                 await complete(self._ingest_page, page)

@@ -145,6 +145,15 @@ JAMES: dict[str, tuple[dict[str, Any], int, int, list[tuple[str, int]]]] = {
     "a draft that has to say when it was received": ({}, 1, 1, [("send", 829468109)]),
     "a mailbox that is removed with its mail": ({}, 7, 2, [("run", 0), ("remove_there", 335406409)]),
     "a restore where blobs have another name in an email": ({}, 280, 1, [("run", 0), ("restore", 508436123)]),
+    "the keyword of an import stays on no message though two runs died": (
+        {},
+        209,
+        6,
+        [
+            *[("run", 0), ("write", 671753521), ("make_there", 348466351), ("flag", 406736465), ("die", 59)],
+            *[("deliver", 571524306), ("write", 17250084), ("flag_there", 316710613), ("edit", 853881961), ("die", 125)],
+        ],
+    ),
 }
 """Scripts of what once failed on James, found by the generator: what it chooses besides, seed, messages, acts."""
 
