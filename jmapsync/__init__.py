@@ -1,1 +1,1 @@
-"""Keep a JMAP account and local files the same, both ways."""
+"""Keep JMAP accounts and local files in sync, both ways."""

@@ -1,4 +1,4 @@
-"""Name every failure by its remedy (who can mend it, when) and its scope (how much of the run it takes down).
+"""Classify every failure by its remedy (who can fix it, and when) and its scope (how much of the run it ends).
 
 Every error that may reach a user derives from `JmapsyncError`: its text is a plain sentence, `advice` says what to do next,
 and neither ever contains a secret. Foreign exceptions are translated into these at one border module each.
@@ -11,20 +11,20 @@ from typing import ClassVar
 
 
 class Remedy(enum.Enum):
-    """Who can mend a failure, and when."""
+    """Who can fix a failure, and when."""
 
     NOW = "now"
-    """Trying again at once, after a fresh look, may succeed."""
+    """Observing and trying again at once may succeed."""
     LATER = "later"
-    """Time mends it: the network, the server or the disk has to recover."""
+    """Retry later: the network, the server or the disk has to recover."""
     HUMAN = "human"
-    """Somebody has to act: sign in, free space, mend the configuration."""
+    """Somebody has to act: sign in, free space, fix the configuration."""
     NEVER = "never"
-    """This content will never be taken; it is held back by name."""
+    """This content is never accepted; it is quarantined by name."""
 
 
 class Scope(enum.Enum):
-    """How much of a run a failure takes down."""
+    """How much of a run a failure ends."""
 
     ITEM = "item"
     KIND = "kind"
@@ -44,7 +44,7 @@ class ExitCode(enum.IntEnum):
 
 
 class JmapsyncError(Exception):
-    """A failure told in a plain sentence, with advice on what to do next."""
+    """A failure as a message for users, with advice on what to do next."""
 
     remedy: Remedy = Remedy.HUMAN
     scope: Scope = Scope.ACCOUNT
@@ -89,7 +89,7 @@ class HostRefusedError(JmapsyncError):
 
 
 class DiscoveryError(JmapsyncError):
-    """No JMAP server was found for an address, or what answered is none."""
+    """No JMAP server was found for an address, or what answered is not one."""
 
 
 class NetworkError(JmapsyncError):
@@ -99,7 +99,7 @@ class NetworkError(JmapsyncError):
 
 
 class ServerError(JmapsyncError):
-    """The server answered something that the protocol does not allow, or that it is in trouble."""
+    """The server answered something that the protocol does not allow, or that it is failing."""
 
     remedy = Remedy.LATER
 
@@ -134,13 +134,13 @@ class RootError(JmapsyncError):
 
 
 class LayoutError(RootError):
-    """The folders of a root lie in another way than the configuration says; looking for them elsewhere would miss them all."""
+    """The folders of a root have another layout than the configured one; in that one, none of them would be found."""
 
     exit_code = ExitCode.USAGE
 
 
 class SuspendedError(JmapsyncError):
-    """The guard held a plan back before any write."""
+    """The guard suspended a plan before any write."""
 
     scope = Scope.KIND
     exit_code = ExitCode.SUSPENDED
@@ -154,7 +154,7 @@ class BusyError(JmapsyncError):
 
 
 class LedgerError(JmapsyncError):
-    """The ledger cannot be used: damaged, or written by a newer version."""
+    """The ledger cannot be used: corrupt, or written by a newer version."""
 
 
 class InterruptedRunError(JmapsyncError):

@@ -26,7 +26,7 @@ _HANDED_OVER = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/", "/proc/thread-self/f
 
 
 def kind_of(mode: int) -> str:
-    """Return what kind of file a mode tells of, with its article."""
+    """Return the kind of file of a mode, with its article."""
     return _KINDS.get(stat.S_IFMT(mode), "no regular file")
 
 

@@ -1,9 +1,9 @@
-"""Send what waits in the outbox, each message once, whenever and wherever the last try ended.
+"""Send the messages of the outbox, each once, wherever the last attempt ended.
 
-Each step is noted before it is taken, and where an answer was lost the server is asked what became of the message before
-anything is asked again (hard case 64). A server that keeps no submissions (Cyrus, unless told otherwise) still counts them:
-while its state of submissions is the one from before, nothing was sent; and one that still has an older submission keeps them.
-Where even that leaves doubt a person decides.
+Each step is recorded before it is taken, and if an answer was lost the server is asked what became of the message before
+any request is repeated. A server that keeps no submissions (Cyrus, unless configured to) still counts them: while its state
+of submissions is unchanged, nothing was sent; and one that still has an older submission keeps them. If doubt remains, the
+user decides.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Fate(enum.Enum):
     REFUSED = enum.auto()
     """The server does not take it."""
     UNSURE = enum.auto()
-    """It may have been sent, and nobody can tell."""
+    """It may have been sent; the server does not show whether."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +102,12 @@ class Sender:
         self.outbox.remove(waiting.id)
 
     async def _judge(self, waiting: Waiting) -> Waiting:
-        """Tell by what the server knows how far a message got that it may have been asked to send."""
+        """Find out from the server how far a message got that it may have been asked to send."""
         evidence, desk = await self.post.look(waiting.email_id, waiting.baseline), await self._get_desk()
         if evidence.submitted or (evidence.email is not None and desk.has_filed(evidence.email)):
             return replace(waiting, stage=Stage.SENT)
         if not evidence.unsent:
-            why = "the server may have sent it, and keeps no record; look for it in Sent before you send it again"
+            why = "the server may have sent it, and keeps no record; check Sent before you send it again"
             return replace(waiting, held=True, why=why)
         if evidence.email is None:
             return replace(waiting, held=True, why="its draft was taken away on the server before it was sent")
@@ -153,7 +153,7 @@ class Sender:
 
 
 def _is_surely_unsent(error: JmapsyncError) -> bool:
-    """Tell whether a failed request to send can have sent nothing."""
+    """Return whether a failed request certainly sent nothing."""
     if isinstance(error, RefusedError | MethodError):
         return error.remedy in {Remedy.HUMAN, Remedy.NEVER}
     return isinstance(error, UnreachedError | RequestError | SignInError)
