@@ -152,8 +152,8 @@ def unescape(value: str, *, colon: bool = False) -> str:
 def split(value: str, separator: str) -> list[str]:
     r"""Return the parts of a value between separators that are not escaped; the parts are still escaped, and may be empty.
 
-    >>> split(r"a\\,b,c", ",")
-    ['a\\\\,b', 'c']
+    >>> split(r"a\,b,c", ",")
+    ['a\\,b', 'c']
     """
     if "\\" not in value:
         return value.split(separator)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from jmapsync.formats.flags import STANDARD, valid_keyword
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from jmapsync.planner.model import Version
 
 FLAGS = frozenset({"unread", "flagged", "replied", "passed", "draft"})
 FOUND = frozenset({"attachment", "encrypted", "signed"})
@@ -24,6 +23,18 @@ INBOX = {"INBOX": "inbox"}
 _STANDARD = frozenset(STANDARD.values())
 LONGEST = 200
 """Octets of a tag (NOTMUCH_TAG_MAX)."""
+
+
+class Tagged(Protocol):
+    """A version of a message, as far as its tags are concerned."""
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """Return its keywords."""
+
+    @property
+    def kept(self) -> frozenset[int]:
+        """Return the keys of its mailboxes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +92,7 @@ class Tagging:
         """Return the normal tags for what tags stand for."""
         return frozenset(map(self.plain, tags)) - {""}
 
-    def shown_by(self, versions: Iterable[Version]) -> frozenset[str]:
+    def shown_by(self, versions: Iterable[Tagged]) -> frozenset[str]:
         """Return the tags for keywords and mailboxes of messages, except those that cannot be tags."""
         tags: set[str] = set()
         for version in versions:

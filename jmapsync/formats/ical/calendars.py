@@ -204,12 +204,20 @@ def read_calendar(data: bytes) -> list[Object]:
     return found
 
 
+def check_writable(item: Object) -> None:
+    """Raise MalformedError for an object that is not an event or task, or an event without a start, which no reader accepts."""
+    if item.get("@type") not in TYPES.values():
+        raise MalformedError("Only events and tasks can be written.")
+    if item["@type"] == "Event" and not is_local(item.get("start")):
+        raise MalformedError("The event has no start.")
+
+
 def write_calendar(objects: list[Object]) -> bytes:
     """Return the file of the objects of one UID; equal objects give equal octets. Raise MalformedError."""
-    if not objects or any(item.get("@type") not in TYPES.values() for item in objects):
+    if not objects:
         raise MalformedError("Only events and tasks can be written.")
-    if any(item["@type"] == "Event" and not is_local(item.get("start")) for item in objects):
-        raise MalformedError("The event has no start.")  # nobody could read the file, not even we
+    for item in objects:
+        check_writable(item)
     if len({str(item.get("uid")) for item in objects}) > 1:
         raise MalformedError("The objects of one file must have one uid.")
     objects = sorted(objects, key=lambda item: str(item.get("recurrenceId") or ""))
