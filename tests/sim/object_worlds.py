@@ -77,7 +77,7 @@ def acts_of(chance: random.Random) -> list[Act]:
 def play_objects(server: LegalServer, acts: Sequence[Act]) -> None:
     """Play a world of objects to its end. Raises AssertionError where something does not hold, and what a run raises."""
     with scratch() as base:
-        world = ObjectWorld(base, flavour_of(server), freedoms=server.freedoms())
+        world = ObjectWorld(base, flavour_of(server), freedoms=server.freedoms(), holder=server.holder)
         somebody = LegalSomebody(world, server.seed, single=world.server.limits.max_collections_per_item == 1)
         somebody.populate(FEW)
         is_denied = _deny(world, server)
@@ -103,7 +103,7 @@ def _deny(world: ObjectWorld, server: LegalServer) -> bool:
     denied = {kind: server.denied_of("contacts" if kind == "contacts" else "calendars") for kind in world.flavour.kinds}
     for kind, rights in denied.items():
         world.store(kind).set_rights("", **rights)
-    return any(denied.values())
+    return any(denied.values()) or world.account.is_read_only
 
 
 def _assert_rest(world: ObjectWorld, somebody: LegalSomebody, problems: list[Problem]) -> None:
@@ -117,6 +117,8 @@ def _assert_rest(world: ObjectWorld, somebody: LegalSomebody, problems: list[Pro
     assert somebody.safe <= kept, f"lost: {sorted(somebody.safe - kept)}"
     assert world.leftovers() == []
     assert world.account.calendars.sent == []
+    written = [name for name in world.server.requests.counts if name.endswith("/set")]
+    assert not (world.account.is_read_only and written), f"a mirror that may only read wrote: {written}"
     counts = []
     for _ in range(2):
         report = world.sync()

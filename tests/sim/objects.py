@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 from unittest import mock
 
@@ -38,13 +39,14 @@ from jmapsync.sync.options import Options
 from jmapsync.sync.report import Silent
 from tests.sim import virtual
 from tests.sim.fate import DiedError, Fate
-from tests.sim.world import NOW, OTHER_HOSTS
+from tests.sim.world import NOW, OTHER_HOSTS, account_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from jmapsync.demo import Dialect, Store
+    from jmapsync.demo.account import Account
     from jmapsync.demo.freedoms import Freedoms
     from jmapsync.formats.objects import Object
     from jmapsync.kinds import Kind
@@ -88,13 +90,21 @@ class ObjectWorld:
     """One account on an embedded server and one mirror of its contacts, calendars and tasks."""
 
     def __init__(
-        self, base: Path, flavour: Flavour = RFC_WORLD, server: DemoServer | None = None, freedoms: Freedoms = NONE
+        self,
+        base: Path,
+        flavour: Flavour = RFC_WORLD,
+        server: DemoServer | None = None,
+        *,
+        freedoms: Freedoms = NONE,
+        holder: str = "own",
     ) -> None:
-        """Make a world with a server of its own, or with one that other worlds have too."""
+        """Make a world with a server of its own, or with one that other worlds have too; `holder` is as in `World`."""
         self.base = base
         self.flavour = flavour
         self.server = server or DemoServer(dialect=flavour.dialect, freedoms=freedoms)
-        self.account = self.server.account
+        self.account = account_of(self.server, holder, partial(_add_twins, flavour=flavour))
+        self.account_id = "" if self.account is self.server.account else self.account.id
+        """The account that the configuration names."""
         if flavour.files:
             self.account.calendars.render = _file_of_cyrus
         elif flavour.dialect.event_rules == "cyrus":
@@ -127,7 +137,7 @@ class ObjectWorld:
 
     def _sides(self, name: str, client: Client, session: Session, fate: Fate | None) -> Sides:
         kind, codec = KINDS[name]
-        theirs = session.account_for(CAPABILITIES[name][0])
+        theirs = session.account_for(CAPABILITIES[name][0], self.account_id)
         local = VdirSide(self.base / name, name, codec, clock=_much_later, token=lambda: f"{next(self._tokens):08x}")
         remote = ObjectSide(client, theirs, dialect_for(name, session, theirs), codec)
         if fate is None:
@@ -236,6 +246,22 @@ class ObjectWorld:
         assert (report.changed, self.requests) == ([], 1)
         assert self.leftovers() == []
         assert self.account.calendars.sent == []
+
+
+def _add_twins(account: Account, flavour: Flavour) -> None:
+    """Give an account items of the same uids as this world's own first ones."""
+    for number in (1, 2):
+        if "contacts" in flavour.kinds:
+            account.contacts.add({"uid": f"u{number}", "name": {"full": "another"}})
+        if "calendars" in flavour.kinds:
+            event = {
+                "@type": "Event",
+                "uid": f"u{number}",
+                "title": "another",
+                "start": "2026-12-07T10:00:00",
+                "timeZone": "Etc/UTC",
+            }
+            account.calendars.add(event)
 
 
 def words_in(content: bytes) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from jmapsync.demo.dialect import DIALECTS
 from tests.sim import worlds
 from tests.sim.instant import seldom_collected
-from tests.sim.legal import ACCOUNTS, CATALOGUE, FURTHER, ITEM_RIGHTS, OBJECTS, PROFILES, PUSH, RIGHTS
+from tests.sim.legal import CATALOGUE, FURTHER, ITEM_RIGHTS, OBJECTS, PROFILES, PUSH, REFUSALS, RIGHTS
 from tests.sim.legal_player import FOLDERS, MAIL, SELDOM, SWAPS
 from tests.sim.reach import Arcs, measured, summary
 from tests.sim.worlds import WAYS, Script, failure_of, run_script, script_of, shrink
@@ -138,7 +138,7 @@ def unreached(reached: Counter[str], catalogue: Mapping[str, tuple[Any, ...]] = 
 
 def never(reached: Counter[str], *, objects: bool) -> list[str]:
     """Return what no world of this kind had: values of freedoms, ways of a mirror, profiles, acts."""
-    others = {**RIGHTS, **FURTHER, **PUSH, **ACCOUNTS} if objects else {**OBJECTS, **ITEM_RIGHTS}
+    others = {**RIGHTS, **FURTHER, **PUSH, **REFUSALS} if objects else {**OBJECTS, **ITEM_RIGHTS}
     catalogue = {key: values for key, values in CATALOGUE.items() if key not in others}
     if objects:
         return unreached(reached, catalogue)

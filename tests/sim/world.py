@@ -103,9 +103,9 @@ class World:
         self.exclude = ways.exclude
         """The mailboxes that the configuration leaves out."""
         self.server = server or DemoServer(dialect=dialect, freedoms=freedoms)
-        self.account_id = ""
+        self.account = account_of(self.server, holder, _deliver_twins)
+        self.account_id = "" if self.account is self.server.account else self.account.id
         """The account that the configuration names."""
-        self.account = self._account_of(holder)
         self._app = self.server.endpoints.application()
         self._app.state.http_version = self.server.freedoms.http_version
         self._url = f"http://127.0.0.1:1{self.server.service.dialect.session_path}"
@@ -113,21 +113,6 @@ class World:
         self._tokens = itertools.count(1)
         self._names = itertools.count(1)
         self._processes = itertools.count(1001)
-
-    def _account_of(self, holder: str) -> Account:
-        """Return the account of this world; there are others beside it unless it is the only one of the user."""
-        own = self.server.account
-        if holder == "own":
-            return own
-        if holder == "read only":
-            own.is_read_only = True
-            return own
-        other = self.server.add_account("a2", name="other@example.com", personal=False)
-        mine, theirs = (own, other) if holder == "beside others" else (other, own)
-        for word in ("w1", "w2"):  # the same messages are there too
-            theirs.deliver(letter(word), received_at=NOW)
-        self.account_id = "" if mine is own else mine.id
-        return mine
 
     @property
     def root(self) -> Path:
@@ -384,6 +369,24 @@ class World:
     def email(self, word: bytes) -> str:
         """Return the id of the email that has a word in it."""
         return next(ref for ref in self.account.emails if word in self.account.raw(ref))
+
+
+def account_of(server: DemoServer, holder: str, fill: Callable[[Account], None]) -> Account:
+    """Return a world's account, with others beside it unless `holder` says that it is the user's only one; `fill` fills those."""
+    own = server.account
+    if holder in {"own", "read only"}:
+        own.is_read_only = holder == "read only"
+        return own
+    other = server.add_account("a2", name="other@example.com", personal=False)
+    mine, theirs = (own, other) if holder == "beside others" else (other, own)
+    fill(theirs)
+    return mine
+
+
+def _deliver_twins(account: Account) -> None:
+    """Give an account messages of the same bytes as this world's own first ones."""
+    for word in ("w1", "w2"):
+        account.deliver(letter(word), received_at=NOW)
 
 
 def writes(report: KindReport) -> int:
