@@ -39,6 +39,8 @@ class MailStore:
         self.lock = threading.RLock()
         self.emails: dict[str, Email] = {}
         self.mailboxes: dict[str, Mailbox] = {}
+        self._by_path: dict[str, str] = {}
+        """Ids of mailboxes that were asked for by path; they may lie elsewhere by now."""
         self.blobs: dict[str, Content] = {}
         self.threads = Threads()
         self.logs = {name: ChangeLog(history) for family in _FAMILIES for name in family}
@@ -203,10 +205,19 @@ class MailStore:
         """Return a mailbox by id or by path, `INBOX` being the inbox whatever its name; raise KeyError without one."""
         if name in self.mailboxes:
             return self.mailboxes[name]
+        known = self.mailboxes.get(self._by_path.get(name, ""))
+        if known is not None and self._is_called(known, name):
+            return known
         for mailbox in self.mailboxes.values():
-            if self.path(mailbox) == name or (name == "INBOX" and mailbox.role == "inbox"):
+            if self._is_called(mailbox, name):
+                self._by_path[name] = mailbox.id
                 return mailbox
         raise KeyError(name)
+
+    def _is_called(self, mailbox: Mailbox, name: str) -> bool:
+        if name == "INBOX" and mailbox.role == "inbox":
+            return True
+        return name.endswith(mailbox.name) and self.path(mailbox) == name
 
     def path(self, mailbox: Mailbox) -> str:
         """Return the names of a mailbox and its parents, joined by slashes."""
