@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 ENVELOPE = 2_000
 """Octets of a request that are not its objects: capabilities, method names, arguments; a generous guess."""
 
+SILENTLY_CUT = 500
+"""Stalwart cuts Foo/get with ids null at this number without a word."""
+
 
 class Limits(msgspec.Struct, frozen=True):
     """The limits of the core capability; what is absent or 0 is RFC 8620's suggested minimum (section 2)."""

@@ -11,12 +11,12 @@ import msgspec
 from jmapsync.errors import JmapsyncError, Remedy, UnsupportedError
 from jmapsync.jmap.blobs import upload
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
+from jmapsync.jmap.session import SILENTLY_CUT
 from jmapsync.jmap.wire import Call
 from jmapsync.storage.jmap.caller import Caller
 from jmapsync.storage.jmap.decoding import listed
 from jmapsync.storage.jmap.mail.emails import MAIL, Email, Mailbox, emails_of, get_emails, get_mailboxes, utc_date
 from jmapsync.storage.jmap.mail.imports import MEDIA_TYPE
-from jmapsync.storage.jmap.mail.mailboxes import SILENTLY_CUT
 from jmapsync.storage.outbox import Baseline
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jmapsync.jmap.failures import MethodError, set_errors
+from jmapsync.jmap.session import SILENTLY_CUT
 from jmapsync.jmap.wire import Call, Response
 from jmapsync.planner.model import Verb
 from jmapsync.storage.jmap.caller import Caller
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from jmapsync.jmap.session import Account
     from jmapsync.storage.jmap.mail.get import EmailReader
 
-SILENTLY_CUT = 500
-"""Stalwart cuts Foo/get with ids null at this number without a word."""
 DEEPEST = 100
 """Levels of parents that are asked for by their ids."""
 BELOW = "the mailbox that it lies in cannot be read"

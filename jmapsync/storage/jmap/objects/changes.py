@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jmapsync.jmap.failures import MethodError
+from jmapsync.jmap.session import SILENTLY_CUT
 from jmapsync.jmap.wire import Call
 from jmapsync.storage.jmap.caller import BATCH
 from jmapsync.storage.jmap.changes import WENT_BACK, Changes, Cursor, Follower, FullListingNeededError, first_of, resumed
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from jmapsync.storage.jmap.objects.containers import Containers
     from jmapsync.storage.jmap.objects.get import Reader
 
-SILENTLY_CUT = 500
-"""Stalwart cuts Foo/get with ids null at this number without a word."""
 LISTED = 4096
 """Ids a page of a listing: Cyrus 3.12 takes 0.2 s for each page of contacts, however long it is."""
 CUT = "the server's list lacks items that it has"

@@ -12,6 +12,7 @@ import webcolors
 
 from jmapsync.errors import Remedy
 from jmapsync.jmap.failures import MethodError
+from jmapsync.jmap.session import SILENTLY_CUT
 from jmapsync.jmap.shapes import UNREADABLE
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
@@ -66,8 +67,7 @@ class ContainerReader:
 
         Those that are known and not listed are asked for by their ids: Stalwart cuts the list without a word.
 
-        Neither RFC 9610 nor the draft of calendars has a `/query` that would list the others: those that hold an object are found
-        by that.
+        What they do not list is found by an object that is in it.
         """
         try:
             found = self.take(response or await self._reader.call(self.calls(name)), name)
@@ -76,7 +76,10 @@ class ContainerReader:
                 raise
         else:
             given = {folder.ref for folder in found.folders} | {trouble.ref for trouble in found.troubles}
-            found.cut = len(given) >= (await self._reader.limits()).max_objects_in_get
+            limit = (await self._reader.limits()).max_objects_in_get
+            found.cut = len(given) >= limit
+            if self._reader.dialect.container and len(given) in {limit, SILENTLY_CUT}:
+                found.troubles.append(self._unlisted_ones(f"the server gives {len(given):,}, and lists no more at once"))
             if self._reader.dialect.container and (missing := self._reader.keys.keys() - given):
                 more = await self.some(sorted(missing))
                 found.folders += more.folders
@@ -84,9 +87,13 @@ class ContainerReader:
             return found
         found = await self.some(sorted(self._reader.keys))
         found.cut = True
-        why = "the server refuses to list so many; one that nothing is in may be missing here"
-        found.troubles.append(Trouble(f"the list of each {self._reader.dialect.container}", why, container=True))
+        found.troubles.append(self._unlisted_ones("the server refuses to list so many"))
         return found
+
+    def _unlisted_ones(self, why: str) -> Trouble:
+        """Return the trouble with a list that may not be all: neither RFC 9610 nor the draft has a `/query` that would tell."""
+        named = f"the list of each {self._reader.dialect.container}"
+        return Trouble(named, f"{why}; one that nothing is in may be missing here", container=True)
 
     async def some(self, refs: Sequence[str]) -> Containers:
         """Return containers by their ids."""
