@@ -12,7 +12,7 @@ from jmapsync.formats.ical.kept import chosen, extra, hashed, is_id, leave_unkno
 from jmapsync.formats.pointer import join
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from jmapsync.formats.contentline import Line
     from jmapsync.formats.ical.kept import Reading, Writing
@@ -31,6 +31,8 @@ _KNOWN: Final = {
 _RELS: Final = {"enclosure": "ATTACH", "icon": "IMAGE", "describedby": "URL"}
 _DATA = re.compile(r"data:([^;,]*);base64,([A-Za-z0-9+/]*={0,2})", re.ASCII)
 _TYPES: Final = ("URI", "BINARY")
+_INLINE: Final = ("ATTACH", "IMAGE")
+"""Lines that can hold data."""
 
 
 def read_link(reading: Reading, line: Line) -> None:
@@ -100,53 +102,63 @@ def write_links(item: Mapping[str, Any], writing: Writing) -> None:
     writing.leave_entries("links", left, len(links))
 
 
-def _write_link(key: str, link: Object, href: str, writing: Writing) -> None:  # noqa: C901  # a branch a kind of line
-    path = join("links", key, "href")
-    rel = link.get("rel")
-    name = _RELS.get("enclosure" if rel is None else str(rel), "LINK")
-    noted = str(writing.noted(path, *(name.lower() for name in NAMES)).get("name", "")).upper()
-    if noted and (
-        rel in (None, "enclosure") if noted == "ATTACH" else rel == {"IMAGE": "icon", "URL": "describedby"}.get(noted, rel)
-    ):
-        name = noted
-    elif name == "URL" and "URL" in writing.written:
-        name = "LINK"
+def _write_link(key: str, link: Object, href: str, writing: Writing) -> None:
+    path, rel = join("links", key, "href"), link.get("rel")
+    name = _line_name(rel, path, writing)
     known = {"@type", "href"} if rel is not None and not isinstance(rel, str) else {"@type", "href", "rel"}
-    params: dict[str, str | list[str]] = {}
-    if name in ("LINK", "IMAGE"):
-        params["VALUE"] = "URI"
+    params: dict[str, str | list[str]] = {"VALUE": "URI"} if name in ("LINK", "IMAGE") else {}
     if name == "LINK" and isinstance(rel, str):
         params["LINKREL"] = rel
     value = href
-    if (content_type := link.get("contentType")) is not None and isinstance(content_type, str):
-        params["FMTTYPE"] = content_type
-        known.add("contentType")
-    if (
-        name in ("ATTACH", "IMAGE")
-        and (data := _DATA.fullmatch(href))
-        and data[1] == params.get("FMTTYPE", "")
-        and len(data[2]) % 4 == 0
-    ):
-        params |= {"ENCODING": "BASE64", "VALUE": "BINARY"}
-        value = data[2]
-    if isinstance(title := link.get("title"), str):
-        params[_TITLES[name]] = title
-        known.add("title")
-    if (
-        name in ("ATTACH", "IMAGE")
-        and isinstance(size := link.get("size"), int)
-        and not isinstance(size, bool)
-        and 0 <= size < 10**15
-    ):
-        params["SIZE"] = str(size)
-        known.add("size")
-    if name == "IMAGE" and (shown := names_of(link.get("display"))):
-        params["DISPLAY"] = [value.upper() for value in shown]
-        known.add("display")
+    for attribute, parameters, convert in _WRITTEN:
+        found = convert(link.get(attribute)) if name in parameters else None
+        if found is not None:
+            params[parameters[name]] = found
+            known.add(attribute)
+        if attribute == "contentType" and (data := _inline(name, href, params)) is not None:
+            params |= {"ENCODING": "BASE64", "VALUE": "BINARY"}
+            value = data
     leave_unknown(writing, link, known, "links", key)
     if key != hashed(value) or writing.is_pointed(key):
         params["JSID"] = key
     writing.add(name, value, params, path)
+
+
+def _line_name(rel: object, path: str, writing: Writing) -> str:
+    """Return the name of the line for a link: that of the line it came from if it still fits the `rel`, else that of the `rel`."""
+    noted = str(writing.noted(path, *(name.lower() for name in NAMES)).get("name", "")).upper()
+    fits = rel in (None, "enclosure") if noted == "ATTACH" else rel == {"IMAGE": "icon", "URL": "describedby"}.get(noted, rel)
+    if noted and fits:
+        return noted
+    name = _RELS.get("enclosure" if rel is None else str(rel), "LINK")
+    return "LINK" if name == "URL" and "URL" in writing.written else name  # of several descriptions one is the URL
+
+
+def _inline(name: str, href: str, params: Mapping[str, str | list[str]]) -> str | None:
+    """Return the base64 of a `data:` URI that an ATTACH or IMAGE line with these parameters can hold."""
+    data = _DATA.fullmatch(href) if name in _INLINE else None
+    return data[2] if data and data[1] == params.get("FMTTYPE", "") and len(data[2]) % 4 == 0 else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _size(value: object) -> str | None:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**15 else None
+
+
+def _display(value: object) -> list[str] | None:
+    return [name.upper() for name in names_of(value)] or None
+
+
+_WRITTEN: Final[tuple[tuple[str, Mapping[str, str], Callable[[object], str | list[str] | None]], ...]] = (
+    ("contentType", dict.fromkeys(NAMES, "FMTTYPE"), _text),
+    ("title", _TITLES, _text),
+    ("size", dict.fromkeys(_INLINE, "SIZE"), _size),
+    ("display", {"IMAGE": "DISPLAY"}, _display),
+)
+"""Properties of a Link, with the parameter of each line that expresses them, and their conversion."""
 
 
 def names_of(value: object) -> list[str]:

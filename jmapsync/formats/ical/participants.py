@@ -14,6 +14,8 @@ from jmapsync.formats.ical.texts import read_descriptions, write_descriptions
 from jmapsync.formats.pointer import join
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jmapsync.formats.contentline import Line
     from jmapsync.formats.ical.lines import Component
     from jmapsync.formats.objects import Object
@@ -122,51 +124,56 @@ def _read_organizer(reading: Reading, line: Line, found: Object, by_address: dic
         reading.note("organizerCalendarAddress", line.name, params)
 
 
-def _read_component(  # noqa: C901  # a branch a property
-    component: Component, found: Object, by_address: dict[str, str]
-) -> None:
+def _read_component(component: Component, found: Object, by_address: dict[str, str]) -> None:
     reading = Reading("participant", "Participant")
-    item = reading.item
     address: Line | None = None
-    plain: list[Line] = []
-    styled: list[Line] = []
+    descriptions: dict[str, list[Line]] = {"DESCRIPTION": [], "STYLED-DESCRIPTION": []}
     for line in component.lines:
         if line.name == "CALENDAR-ADDRESS" and address is None and line.value.strip():
             address = line
         elif line.name == "SUMMARY" and "VALUE" not in line.params:
             reading.set("name", unescape(line.value), line)
-        elif line.name in LINKS:
-            read_link(reading, line)
-        elif line.name == "PERCENT-COMPLETE":
-            value = line.value.strip()
-            reading.set("percentComplete", int(value) if value.isascii() and value.isdecimal() and len(value) < 4 else None, line)  # noqa: PLR2004
-        elif line.name == "DESCRIPTION":
-            plain.append(line)
-        elif line.name == "STYLED-DESCRIPTION":
-            styled.append(line)
-        elif line.name == "JSPROP":
-            reading.set_later(line)
+        elif line.name in descriptions:
+            descriptions[line.name].append(line)
+        elif line.name in _OF_COMPONENT:
+            _OF_COMPONENT[line.name](reading, line)
         elif line.name != "JSID":
             keep_but_derived(reading, line, component)
-    read_descriptions(reading, plain, styled)
+    read_descriptions(reading, *descriptions.values())
     for inner in component.components:
         reading.keep_component(inner)
-    made = is_made(component)
-    if address is None:
-        found[_component_key(component, "", found)] = reading.finished(always=not made)
+    _add_component(reading, component, address, found, by_address)
+
+
+def _read_percent(reading: Reading, line: Line) -> None:
+    value = line.value.strip()
+    valid = value.isascii() and value.isdecimal() and len(value) <= len("100")
+    reading.set("percentComplete", int(value) if valid else None, line)
+
+
+_OF_COMPONENT: Final[dict[str, Callable[[Reading, Line], None]]] = {
+    **dict.fromkeys(LINKS, read_link),
+    "PERCENT-COMPLETE": _read_percent,
+    "JSPROP": Reading.set_later,
+}
+"""Readers of the lines of a PARTICIPANT component."""
+
+
+def _add_component(reading: Reading, component: Component, address: Line | None, found: Object, by_address: dict[str, str]) -> None:
+    """Add the participant of a component, or add it to the one with the same address."""
+    always = not is_made(component)
+    value = "" if address is None else address.value.strip()
+    key = by_address.get(value.casefold()) if address is not None else None
+    if key is not None:
+        again = reading.finished(always=always)
+        found[key] = again | found[key] | ({"iCalendar": again["iCalendar"]} if "iCalendar" in again else {})
         return
-    value = address.value.strip()
-    key = by_address.get(value.casefold())
-    if key is None:
-        item["calendarAddress"] = value
+    key = _component_key(component, value, found)
+    if address is not None:
+        reading.item["calendarAddress"] = value
         reading.note("calendarAddress", "CALENDAR-ADDRESS", extra(address))
-        key = _component_key(component, value, found)
         by_address[value.casefold()] = key
-        found[key] = reading.finished(always=not made)
-        return
-    person = found[key]
-    again = reading.finished(always=not made)
-    found[key] = again | person | ({"iCalendar": again["iCalendar"]} if "iCalendar" in again else {})
+    found[key] = reading.finished(always=always)
 
 
 def _component_key(component: Component, address: str, taken: Object) -> str:
