@@ -17,7 +17,7 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jmapsync.formats.canonical import canonical, plain_part
-from jmapsync.formats.objects import INSTANCES, instances
+from jmapsync.formats.objects import INSTANCES, as_object, instances
 from jmapsync.formats.patch import MAPS_OF_PATCHES, UnfitPatchError, apply, diff
 from jmapsync.formats.pointer import escape, split
 from jmapsync.formats.shapes import KEYED, NAMED, ONE, PARTS, REFERENCES, objects, type_of
@@ -126,7 +126,7 @@ def _with_keys(item: Object, reference: Object, walk: _Walk) -> Object:
     for name in MAPS_OF_PATCHES & item.keys():
         patches, theirs = item[name], reference.get(name)
         if isinstance(patches, dict):
-            known = theirs if isinstance(theirs, dict) else {}
+            known = as_object(theirs)
             with_theirs = {key: _applied(reference, known.get(key, {})) or reference for key in patches}
             moves = name == "recurrenceOverrides" and item.get("start") is not None
             patches = {
@@ -193,7 +193,7 @@ def _rekeyed(owner: str, value: Object, reference: Object, place: tuple[str, ...
         other = reference.get(name)
         here = (*place, name)
         if part.how in {KEYED, NAMED} and isinstance(inner, dict):
-            others = other if isinstance(other, dict) else {}
+            others = as_object(other)
             known = walk.keys.setdefault(here, {})
             names = _match(part.of, inner, others, known, walk.pairs) if part.how == KEYED else {key: key for key in inner}
             result[name] = {
@@ -207,7 +207,7 @@ def _rekeyed(owner: str, value: Object, reference: Object, place: tuple[str, ...
 def _inside(owner: str, value: Any, reference: Any, place: tuple[str, ...], walk: _Walk) -> Any:  # noqa: ANN401 # any JSON value
     if not isinstance(value, dict) or owner not in PARTS:
         return value
-    return _rekeyed(owner, value, reference if isinstance(reference, dict) else {}, place, walk)
+    return _rekeyed(owner, value, as_object(reference), place, walk)
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jmapsync.formats.canonical import canonical, changes
 from jmapsync.formats.merge import missing
+from jmapsync.formats.objects import as_object, entries
 from jmapsync.formats.pointer import describe
 from jmapsync.formats.repairs.cards import ADDRESS
 
@@ -85,7 +86,7 @@ def online(card: Object) -> Expressed:
         links[key] = {"uri": entry["uri"], **_labelled(entry, item)}
         found.append(item)
     listed = card.get("onlineServices")
-    for key, entry in (listed if isinstance(listed, dict) else {}).items():
+    for key, entry in as_object(listed).items():
         uri, user = (entry.get("uri"), entry.get("user")) if isinstance(entry, dict) else (None, None)
         if not isinstance(uri, str) and not isinstance(user, str):
             continue
@@ -104,7 +105,7 @@ def addresses(card: Object) -> Expressed:
     found, shown = [], {}
     labels = _labels(card)
     listed = card.get("addresses")
-    for key, entry in (listed if isinstance(listed, dict) else {}).items():
+    for key, entry in as_object(listed).items():
         if not isinstance(entry, dict):
             continue
         components = entry.get("components")
@@ -134,7 +135,7 @@ def dates(card: Object) -> Expressed:
     properties: Object = {"birthday": _NO_DATE, "anniversary": _NO_DATE}
     shown: Object = {}
     listed = card.get("anniversaries")
-    for key, entry in (listed if isinstance(listed, dict) else {}).items():
+    for key, entry in as_object(listed).items():
         name = {"birth": "birthday", "wedding": "anniversary"}.get(str(entry.get("kind"))) if isinstance(entry, dict) else None
         date = entry.get("date") if name else None
         if name is None or not isinstance(date, dict) or properties[name] != _NO_DATE or "calendarScale" in date:
@@ -250,7 +251,7 @@ def to_group(card: Object, ids: Mapping[str, str]) -> Contact:
     name = card.get("name")
     full = name.get("full") if isinstance(name, dict) else None
     members = card.get("members")
-    wanted = [uid for uid, there in (members if isinstance(members, dict) else {}).items() if there]
+    wanted = [uid for uid, there in as_object(members).items() if there]
     known = {uid: ids[uid] for uid in sorted(wanted) if uid in ids}
     properties: Object = {"name": full if isinstance(full, str) else "", "contactIds": list(known.values())}
     if isinstance(uid := card.get("uid"), str):
@@ -286,7 +287,7 @@ def _contact(card: Object, blob_ids: Mapping[str, str]) -> tuple[Object, Object]
 
 def _name(card: Object) -> Expressed:
     name = card.get("name")
-    name = name if isinstance(name, dict) else {}
+    name = as_object(name)
     listed = name.get("components")
     parts = [part for part in (listed if isinstance(listed, list) else []) if isinstance(part, dict)]
     found = {
@@ -326,7 +327,7 @@ def _texts(card: Object) -> Expressed:
     properties |= {"company": company, "department": department}
     organization = {"name": company, **({"units": [{"name": department}]} if department else {})}
     shown["organizations"] = {key: organization} if key else {}
-    titles = {key: title for key, title in _entries(card, "titles").items() if title.get("kind", "title") == "title"}
+    titles = {key: title for key, title in entries(card, "titles").items() if title.get("kind", "title") == "title"}
     key, title = next(iter(titles.items()), ("", {}))
     properties["jobTitle"] = _text_of(title, "name")
     shown["titles"] = {key: {"name": properties["jobTitle"]}} if key else {}
@@ -334,7 +335,7 @@ def _texts(card: Object) -> Expressed:
 
 
 def _photo(card: Object, blob_ids: Mapping[str, str]) -> Expressed:
-    for key, entry in _entries(card, "media").items():
+    for key, entry in entries(card, "media").items():
         uri = entry.get("uri")
         if entry.get("kind") != "photo" or not isinstance(uri, str):
             continue
@@ -347,16 +348,11 @@ def _photo(card: Object, blob_ids: Mapping[str, str]) -> Expressed:
     return Expressed({"avatar": None}, {})
 
 
-def _entries(card: Object, name: str) -> Object:
-    found = card.get(name)
-    return {key: entry for key, entry in found.items() if isinstance(entry, dict)} if isinstance(found, dict) else {}
-
-
 def _text_of(entry: Any, name: str) -> str:  # noqa: ANN401 # any JSON value
     value = entry.get(name) if isinstance(entry, dict) else None
     return value if isinstance(value, str) else ""
 
 
 def _texts_of(card: Object, name: str, attribute: str) -> dict[str, str]:
-    texts = {key: _text_of(entry, attribute) for key, entry in _entries(card, name).items()}
+    texts = {key: _text_of(entry, attribute) for key, entry in entries(card, name).items()}
     return {key: text for key, text in texts.items() if text}

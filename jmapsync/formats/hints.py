@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from jmapsync.formats.objects import same
+from jmapsync.formats.objects import as_object, same
 from jmapsync.formats.patch import apply, diff
-from jmapsync.formats.pointer import escape, follow, split
+from jmapsync.formats.pointer import follow, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,12 +57,12 @@ def renewed(before: Object, after: Object) -> Object:
     for name in ENTRIES:
         if isinstance(entries := result.get(name), dict):
             former = before.get(name)
-            others = former if isinstance(former, dict) else {}
-            result[name] = {key: _renewed(_object(others.get(key)), entry, after) for key, entry in entries.items()}
+            others = as_object(former)
+            result[name] = {key: _renewed(as_object(others.get(key)), entry, after) for key, entry in entries.items()}
     if isinstance(overrides := result.get("recurrenceOverrides"), dict):
-        former = _object(before.get("recurrenceOverrides"))
+        former = as_object(before.get("recurrenceOverrides"))
         result["recurrenceOverrides"] = {
-            key: _renewed_override(_object(former.get(key)), patch, before, after) for key, patch in overrides.items()
+            key: _renewed_override(as_object(former.get(key)), patch, before, after) for key, patch in overrides.items()
         }
     return result
 
@@ -72,10 +72,10 @@ def _renewed(before: Object, after: Any, series: Object) -> Any:  # noqa: ANN401
         return after
     result = dict(after)
     for holder in HOLDERS:
-        kept = _object(after.get(holder))
+        kept = as_object(after.get(holder))
         hints = kept.get(_CONVERTED)
         if isinstance(hints, dict):
-            old = _object(_object(before.get(holder)).get(_CONVERTED))
+            old = as_object(as_object(before.get(holder)).get(_CONVERTED))
             left = dict(_left(hints, old, before, after, series))
             rest = {name: value for name, value in kept.items() if name != _CONVERTED}
             result[holder] = {**rest, _CONVERTED: left} if left else rest
@@ -96,7 +96,7 @@ def _renewed_override(before: Object, patch: Any, series_before: Object, series:
         if steps[0] in HOLDERS and steps[1:2] == [_CONVERTED]:
             hints = patch[path] if len(steps) == 2 else {"/".join(steps[2:]): patch[path]}  # noqa: PLR2004 # the map itself
             if isinstance(hints, dict):
-                left = dict(_left(hints, _object(before.get(path)), before, {**series, **after}, series))
+                left = dict(_left(hints, as_object(before.get(path)), before, {**series, **after}, series))
                 result[path] = left if len(steps) == 2 else next(iter(left.values()), None)  # noqa: PLR2004 # as above
     return {name: value for name, value in result.items() if name in patch}
 
@@ -122,13 +122,13 @@ def _left(hints: Object, old: Object, before: Object, after: Object, series: Obj
 
 
 def _says_date(hint: Object) -> bool:
-    kinds = (_object(hint.get("parameters")).get("value"), hint.get("valueType"))
+    kinds = (as_object(hint.get("parameters")).get("value"), hint.get("valueType"))
     return any(isinstance(kind, str) and kind.lower() == "date" for kind in kinds)
 
 
 def _without_form(hint: Object, form: frozenset[str]) -> Object | None:
     """Return a hint without the parameters of form; None if nothing else remains."""
-    params = {name: value for name, value in _object(hint.get("parameters")).items() if name.lower() not in form}
+    params = {name: value for name, value in as_object(hint.get("parameters")).items() if name.lower() not in form}
     rest = {name: value for name, value in hint.items() if name not in {"parameters", "valueType"}}
     plain = {**rest, "parameters": params} if params else rest
     return plain if plain.keys() - {"@type"} else None
@@ -138,7 +138,7 @@ def _has_hints(item: Object) -> bool:
     """Return whether an object, one of its entries or an override has hints."""
     if any(holder in item for holder in HOLDERS):
         return True
-    parts = [part for name in (*ENTRIES, "recurrenceOverrides") for part in _object(item.get(name)).values()]
+    parts = [part for name in (*ENTRIES, "recurrenceOverrides") for part in as_object(item.get(name)).values()]
     return any(isinstance(part, dict) and any(path.partition("/")[0] in HOLDERS for path in part) for part in parts)
 
 
@@ -156,12 +156,3 @@ def _composed(patch: Patch, more: Patch) -> Patch:
             inner = path[len(above) + 1 :]
             result[above] = apply(result[above], {inner: value}) if isinstance(result[above], dict) else result[above]
     return result
-
-
-def _object(value: Any) -> Object:  # noqa: ANN401 # any JSON value
-    return value if isinstance(value, dict) else {}
-
-
-def hint_path(*names: str) -> str:
-    """Return the path by which a hint is known."""
-    return "/".join(map(escape, names))

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jmapsync.formats.merge import merge
-from jmapsync.formats.objects import Object, Patch
+from jmapsync.formats.objects import Object, Patch, as_object
 from jmapsync.formats.patch import apply, diff
 from jmapsync.formats.pointer import escape, split
 from jmapsync.formats.shapes import EMPTY, KEYED, LIST, NAMED, ONE, PARTS
@@ -139,7 +139,7 @@ def to_v1(item: Object, held: Object | None = None) -> Object:
 
 
 def _object(value: Any) -> Object:  # noqa: ANN401 # any JSON value
-    return value if isinstance(value, dict) else {}
+    return as_object(value)
 
 
 def _without_lines(patch: Any) -> Any:  # noqa: ANN401 # any JSON value
@@ -221,7 +221,7 @@ def _down(owner: str, value: Object, people: dict[str, str], entry: Convert) -> 
         if name in _METHODS:
             methods = _METHODS[name]
             others = value.get(methods)
-            given = others if isinstance(others, dict) else {}
+            given = as_object(others)
             result[methods] = {**given, _scheme(inner): inner} if isinstance(inner, str) else inner
         elif name == "recurrenceRule" and isinstance(inner, dict):
             rules["recurrenceRules"].insert(0, entry("RecurrenceRule", inner))

@@ -13,7 +13,7 @@ from jmapsync.formats.align import keys_between, with_keys
 from jmapsync.formats.canonical import canonical
 from jmapsync.formats.grouped import fold, unfold
 from jmapsync.formats.merge import is_lines, merge, missing, without_lines, without_repeats
-from jmapsync.formats.objects import INSTANCES, instances, same
+from jmapsync.formats.objects import INSTANCES, as_object, instances, same
 from jmapsync.formats.patch import MAPS_OF_PATCHES, UnfitPatchError, apply, apply_fitting, diff
 from jmapsync.formats.pointer import at, follow, split
 
@@ -59,14 +59,14 @@ def _without_joined(whole: Object, held: Object, now: Object) -> Object:
         edited = {key: text for key, text in old.items() if new.get(key) != text and text not in found.values()}
         gone = {key for key, text in new.items() if key not in old and any(text in one for one in edited.values())}
         if gone:
-            kept = {key: entry for key, entry in _map(whole[name]).items() if key not in gone}
+            kept = {key: entry for key, entry in as_object(whole[name]).items() if key not in gone}
             result[name] = {**kept, **{key: held[name][key] for key in edited}}
     return result
 
 
 def _texts(item: Object, name: str, attribute: str) -> dict[str, str]:
-    entries = _map(item.get(name)).items()
-    return {key: text for key, entry in entries if isinstance(text := _map(entry).get(attribute), str)}
+    entries = as_object(item.get(name)).items()
+    return {key: text for key, entry in entries if isinstance(text := as_object(entry).get(attribute), str)}
 
 
 def _put_back(now: Object, held: Object, whole: Object) -> Object:
@@ -112,7 +112,7 @@ def _lines(held: Lines, whole: Lines, now: Lines, title: str) -> Lines:
 
 def _patches(name: str, result: Object, now: Object, held: Object, whole: Object) -> Object:
     """Return the overrides or localizations of the result."""
-    old, new, found = (_map(item.get(name)) for item in (held, whole, now))
+    old, new, found = (as_object(item.get(name)) for item in (held, whole, now))
     is_series = name == "recurrenceOverrides"
     as_before = not is_series or all(same(now.get(each), held.get(each)) for each in _SERIES)
     patches: Object = {}
@@ -132,7 +132,7 @@ def _patches(name: str, result: Object, now: Object, held: Object, whole: Object
         else:
             patches[key] = diff(base, _merged(*(one or {} for one in three)))
     for key in new.keys() - old.keys() - found.keys() if as_before else ():
-        if _occurrence(result, new[key], key, is_series=is_series) is not None or _map(new[key]).get("excluded") is True:
+        if _occurrence(result, new[key], key, is_series=is_series) is not None or as_object(new[key]).get("excluded") is True:
             patches[key] = new[key]
     return patches
 
@@ -157,7 +157,3 @@ def _without_dangling(item: Object) -> Object:
         return item
     kept = {path: value for path, value in noted.items() if len(split(path)) == 1 or follow(item, split(path)[:2]) is not None}
     return item if len(kept) == len(noted) else {**item, "iCalendar": {**component, "convertedProperties": kept}}
-
-
-def _map(value: Any) -> Object:  # noqa: ANN401 # any JSON value
-    return value if isinstance(value, dict) else {}

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from jmapsync.formats.canonical import STAMPS
-from jmapsync.formats.hints import ENTRIES, hint_path, is_whole_day, renewed
-from jmapsync.formats.objects import same
+from jmapsync.formats.hints import ENTRIES, is_whole_day, renewed
+from jmapsync.formats.objects import as_object, same
 from jmapsync.formats.patch import UnfitPatchError, apply, diff
-from jmapsync.formats.pointer import follow, split
+from jmapsync.formats.pointer import follow, join, split
 from jmapsync.formats.shapes import KEYED, PARTS
 from jmapsync.formats.stalwartlines import components, ical_down, ical_up, vcard_down, vcard_up
 
@@ -158,7 +158,7 @@ def _component_up(kept: Object, owner: Object) -> Object:
     if isinstance(hints := kept.get("convertedProperties"), dict):
         result["convertedProperties"] = dict(_hint_up(path, hint) for path, hint in hints.items() if isinstance(hint, dict))
         if (words := result["convertedProperties"].pop("keywords", None)) and isinstance(owner.get("keywords"), dict):
-            result["convertedProperties"] |= {hint_path("keywords", word): words for word in owner["keywords"]}
+            result["convertedProperties"] |= {join("keywords", word): words for word in owner["keywords"]}
     return result
 
 
@@ -194,7 +194,7 @@ def _card_up(card: Object) -> Object:
         own_params = {name.lower(): value for name, value in params.items() if name.lower() not in known}
         if own_params:
             params_of_entry = entry.get("vCardParams")
-            entry = {**entry, "vCardParams": {**own_params, **(params_of_entry if isinstance(params_of_entry, dict) else {})}}
+            entry = {**entry, "vCardParams": {**own_params, **as_object(params_of_entry)}}
             result[where] = {**result[where], key: entry}
     return result
 
@@ -257,7 +257,7 @@ def _hints_down(hints: Object, owner: Object) -> Any:  # noqa: ANN401 # an itera
         named = {"name": name} if name and name != _natural(path) and path == "duration" else {}
         if steps[0] == "keywords":
             words = owner.get("keywords")
-            others = [hints.get(hint_path("keywords", word)) for word in (words if isinstance(words, dict) else ())]
+            others = [hints.get(join("keywords", word)) for word in (words if isinstance(words, dict) else ())]
             if not all(same(other, hint) for other in others):
                 continue
         if plain or named:
@@ -291,7 +291,7 @@ def _with_dates(item: Object, series: Object) -> Object:
     hints: Object = {}
     whole = is_whole_day(item, series)
     former = follow(item, ["iCalendar", "convertedProperties"])
-    known: Object = former if isinstance(former, dict) else {}
+    known: Object = as_object(former)
     if whole:
         hints |= {name: _dated(known.get(name)) for name in ("start", "due") if item.get(name) is not None}
         if isinstance(known.get("duration"), dict) and known["duration"].get("name") == "dtend":
@@ -299,7 +299,7 @@ def _with_dates(item: Object, series: Object) -> Object:
     if isinstance(overrides := item.get("recurrenceOverrides"), dict):
         plain = {at for at, patch in overrides.items() if not patch or (isinstance(patch, dict) and patch.get("excluded") is True)}
         if whole:
-            hints |= {hint_path("recurrenceOverrides", at): _dated(None) for at in sorted(plain)}
+            hints |= {join("recurrenceOverrides", at): _dated(None) for at in sorted(plain)}
         result["recurrenceOverrides"] = {
             at: _with_dates(patch, item) if isinstance(patch, dict) and at not in plain else patch
             for at, patch in overrides.items()
@@ -313,9 +313,9 @@ def _with_dates(item: Object, series: Object) -> Object:
 
 
 def _dated(hint: Any) -> Object:  # noqa: ANN401 # any JSON value
-    known = hint if isinstance(hint, dict) else {}
+    known = as_object(hint)
     params = known.get("parameters")
-    return {**known, "parameters": {**(params if isinstance(params, dict) else {}), "value": "DATE"}}
+    return {**known, "parameters": {**as_object(params), "value": "DATE"}}
 
 
 def _card_down(card: Object) -> Object:
@@ -333,7 +333,7 @@ def _card_down(card: Object) -> Object:
                     **result[where],
                     key: {name: value for name, value in entry.items() if name != "vCardParams"},
                 }
-                hints[hint_path(where, key, _MAIN[where])] = {"parameters": params}
+                hints[join(where, key, _MAIN[where])] = {"parameters": params}
     if hints:
         kept["convertedProperties"] = hints
     return {**result, "vCard": kept} if kept else result
@@ -361,7 +361,7 @@ def _untangled(item: Object) -> Object:
     named = (
         {key for key, place in places.items() if isinstance(place, dict) and "name" in place} if isinstance(places, dict) else ()
     )
-    wrong = [path for key in named if (path := hint_path("locations", key, "coordinates")) in (hints or ())]
+    wrong = [path for key in named if (path := join("locations", key, "coordinates")) in (hints or ())]
     for path in wrong:
         item = _laid(item, ["iCalendar", "convertedProperties", path], None)
     return item
@@ -374,7 +374,7 @@ def _laid(item: Object, path: list[str], value: Any) -> Object:  # noqa: ANN401 
     inner = item.get(name)
     if rest:
         if value is not None or isinstance(inner, dict):
-            result[name] = _laid(inner if isinstance(inner, dict) else {}, rest, value)
+            result[name] = _laid(as_object(inner), rest, value)
     elif value is None:
         result.pop(name, None)
     elif name in ("iCalendar", "vCard") and isinstance(inner, dict) and isinstance(value, dict):

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from jmapsync.formats.contentline import Line, Params, escape, unescape, write_params
 from jmapsync.formats.ical import jcal
+from jmapsync.formats.objects import as_object
 from jmapsync.formats.pointer import follow, join, split
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ class Writing:
     def __init__(self, kept: object, name: str) -> None:
         known = kept if isinstance(kept, dict) and kept.get("name", name.lower()) == name.lower() else {}
         noted = known.get("convertedProperties")
-        self._noted: Object = noted if isinstance(noted, dict) else {}
+        self._noted: Object = as_object(noted)
         self._kept: Object = known
         self.lines: list[str] = []
         self.nested: list[list[str]] = []

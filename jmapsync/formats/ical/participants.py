@@ -11,6 +11,7 @@ from jmapsync.formats.ical.links import NAMES as LINKS
 from jmapsync.formats.ical.links import names_of, read_link, write_links
 from jmapsync.formats.ical.places import add_identity, is_made, keep_but_derived
 from jmapsync.formats.ical.texts import read_descriptions, write_descriptions
+from jmapsync.formats.objects import as_object
 from jmapsync.formats.pointer import join
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def write_people(item: Object, writing: Writing, *, task: bool) -> None:
     organizer = write_uri(item.get("organizerCalendarAddress"))
     if organizer is None:
         writing.leave("organizerCalendarAddress", item.get("organizerCalendarAddress"))
-    entries = people if isinstance(people, dict) else {}
+    entries = as_object(people)
     if people is not None and not isinstance(people, dict):
         writing.leave("participants", people)
     usable = {key: person for key, person in sorted(entries.items()) if isinstance(person, dict) and is_id(key)}

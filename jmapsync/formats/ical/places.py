@@ -11,6 +11,7 @@ from jmapsync.formats.ical.kept import Reading, Writing, chosen, extra, free, ha
 from jmapsync.formats.ical.lines import split_text
 from jmapsync.formats.ical.links import NAMES as LINKS
 from jmapsync.formats.ical.links import names_of, read_link, write_links
+from jmapsync.formats.objects import as_object
 from jmapsync.formats.pointer import join
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def write_places(item: Object, writing: Writing) -> None:
     """Write the locations: one as LOCATION and GEO if these express it fully, the others as components."""
     places = item.get("locations")
     main = item.get("mainLocationId")
-    entries = places if isinstance(places, dict) else {}
+    entries = as_object(places)
     usable = {key: place for key, place in sorted(entries.items()) if isinstance(place, dict) and is_id(key)}
     left = {key: place for key, place in entries.items() if key not in usable}
     if places is not None and not isinstance(places, dict):

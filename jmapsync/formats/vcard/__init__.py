@@ -30,7 +30,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from jmapsync.formats.contentline import Line
-from jmapsync.formats.objects import MalformedError
+from jmapsync.formats.objects import MalformedError, as_object
 from jmapsync.formats.pointer import parse
 from jmapsync.formats.vcard.jsprop import apply_pending
 from jmapsync.formats.vcard.lines import read_lines, write_lines
@@ -74,7 +74,7 @@ def _with_edited_name(card: Object, lines: list[Line]) -> Object:
     if not edited:
         return card
     name = card.get("name")
-    return {**card, "name": {**(name if isinstance(name, dict) else {}), **edited}}
+    return {**card, "name": {**as_object(name), **edited}}
 
 
 def write_card(card: Object, version: Version = "3.0") -> bytes:

@@ -6,6 +6,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from jmapsync.formats.contentline import Line, Params, escape, split
+from jmapsync.formats.objects import as_object
 from jmapsync.formats.vcard.components import NAME, read_components, write_components
 from jmapsync.formats.vcard.preserved import read_params, write_params
 from jmapsync.formats.vcard.values import unescape
@@ -124,7 +125,7 @@ def _script(text: str) -> str:
 def write_name(draft: Draft) -> None:
     """Write FN, which is mandatory, and N; a missing full name is derived from other properties."""
     name = draft.card.get("name")
-    item: Object = name if isinstance(name, dict) else {}
+    item: Object = as_object(name)
     structured = write_components(item, NAME, short=not draft.four) if ("name", "") not in draft.hidden else None
     kept = item.get("vCardParams")
     full = item.get("full")

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.formats.contentline import Line, escape
-from jmapsync.formats.objects import MalformedError
+from jmapsync.formats.objects import MalformedError, as_object
 from jmapsync.formats.patch import localized
 from jmapsync.formats.pointer import parse
 from jmapsync.formats.vcard.addresses import write_address
@@ -32,6 +32,12 @@ _MAPS = (
     *("schedulingAddresses", "directories", "cryptoKeys"),
 )
 """The order in a file."""
+_WRITERS = {
+    "addresses": write_address,
+    "organizations": write_organization,
+    "onlineServices": write_service,
+    "relatedTo": write_related,
+}
 _DIGITS = re.compile(r"(\d+)")
 _VERSION_LINE = {True: Line("VERSION", "4.0", {}), False: Line("VERSION", "3.0", {})}
 _ONCE = frozenset({"N", "PRODID", "PROFILE"})
@@ -101,20 +107,14 @@ def _entries(card: Object, where: str) -> Object:
     value: Any = card
     for step in where.split("/"):
         value = value.get(step) if isinstance(value, dict) else None
-    return value if isinstance(value, dict) else {}
+    return as_object(value)
 
 
 def _write_one(draft: Draft, where: str, key: str, entry: Object) -> None:
-    if where == "addresses":
-        write_address(draft, key, entry)
-    elif where == "organizations":
-        write_organization(draft, key, entry)
+    if where in _WRITERS:
+        _WRITERS[where](draft, key, entry)
     elif where in {"media", "cryptoKeys"}:
         write_resource(draft, where, key, entry)
-    elif where == "onlineServices":
-        write_service(draft, key, entry)
-    elif where == "relatedTo":
-        write_related(draft, key, entry)
     elif where == "anniversaries":
         write_anniversaries(draft, {key: entry}, [key])
     else:
