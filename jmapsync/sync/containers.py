@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 NOTHING_TO_DO = Plan((), (), ())
 TOGETHER = 500
 """Folders made here before they are made durable and written down."""
+_TAKEN = "the server has another mailbox of this name there by now; give the folder another name"
 LODGED = "it stays on the server: something in it has a file here that cannot be taken as it is"
 
 
@@ -149,8 +150,15 @@ class Containers:
         planned = self.plan()
         with self.ledger.transaction():
             for change in planned.found.changes:
-                if change.key in self.stale:
-                    self.holding.hold_back_stale(planned.records[change.key], change.orders, self.stale[change.key])
+                if change.key not in self.stale:
+                    continue
+                record = planned.records[change.key]
+                if any(
+                    order.side is Side.REMOTE and order.verb is not Verb.DELETE and self._is_taken(order) for order in change.orders
+                ):
+                    self.holding.hold_back(record, change.orders, _TAKEN, Remedy.HUMAN)
+                else:
+                    self.holding.hold_back_stale(record, change.orders, self.stale[change.key])
 
     def _make_here(self, orders: list[Order]) -> None:
         """Make folders none of which lies in another: each by itself costs some fsyncs, and there may be thousands."""
@@ -173,7 +181,7 @@ class Containers:
         """Give containers names on the server that others of them still have; these are to be looked at again."""
         receipts = await self.remote.rename_folders([Job(order, record.ref, 0) for order, record in crossed]) if crossed else []
         for (order, record), receipt in zip(crossed, receipts, strict=True):
-            self._conclude(order, record, receipt)
+            self._conclude(order, record, self._explained(order, receipt))
             self.stale[record.key] = receipt.why
 
     def _has_parent(self, order: Order) -> bool:
@@ -240,14 +248,16 @@ class Containers:
         if order.side is Side.LOCAL:
             receipt = self.local.write_folder(job, roles.get(str(record.ref), ""), self.ledger)
         else:
-            receipt = await self.remote.write_folder(job)
-            # Cyrus refuses a taken name as `invalidProperties` of `name`, without a word on why.
-            refused = receipt.outcome is Outcome.REFUSED or (receipt.outcome is Outcome.STALE and order.verb is Verb.CREATE)
-            if refused and order.verb is not Verb.DELETE and self._is_taken(order):
-                why = "the server has another mailbox of this name there by now; give the folder another name"
-                receipt = Receipt(order.key, Outcome.REFUSED, why=why, remedy=Remedy.HUMAN)
+            receipt = self._explained(order, await self.remote.write_folder(job))
         self._conclude(order, record, receipt)
         return receipt
+
+    def _explained(self, order: Order, receipt: Receipt) -> Receipt:
+        """Return a refusal for the sake of a taken name as one: Cyrus says `invalidProperties` of `name`, and not why."""
+        refused = receipt.outcome is Outcome.REFUSED or (receipt.outcome is Outcome.STALE and order.verb is Verb.CREATE)
+        if not refused or order.verb is Verb.DELETE or not self._is_taken(order):
+            return receipt
+        return Receipt(order.key, Outcome.REFUSED, why=_TAKEN, remedy=Remedy.HUMAN)
 
     def _conclude(self, order: Order, record: Record, receipt: Receipt) -> None:
         if receipt.outcome is Outcome.DONE:

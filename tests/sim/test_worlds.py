@@ -113,6 +113,21 @@ FOUND: dict[str, tuple[LegalServer, list[tuple[str, int]], int, dict[str, Any]]]
         6,
         {"include": ("INBOX", "Lists")},
     ),
+    "two swaps of folders around two deaths, after which two mailboxes want one name": (
+        LegalServer("stalwart", {}, 5550),
+        [
+            *(("run", 0), ("swap", 121192215), ("make", 654726052), ("make_there", 941945340)),
+            *(("die", 47), ("swap", 425500739), ("die", 42)),
+        ],
+        6,
+        {},
+    ),
+    "two folders that want each other's names where the server changes one mailbox at a time": (
+        LegalServer("rfc", {"max_objects_in_set": 1, "object_limits": "request"}, 100066),
+        [("make", 602172362), ("full", 407411477), ("swap", 1026062956)],
+        1,
+        {},
+    ),
     **{
         f"an edit that is undone by a run that dies at step {step}": (
             LegalServer("rfc", {}, 204),

@@ -87,7 +87,8 @@ def _is_well(report: KindReport, player: LegalPlayer, server: LegalServer) -> bo
     """Tell whether a report names nothing but what this server cannot do, or what it let nobody do."""
     expected = ["no Trash mailbox"] if not server.choices.get("roles", True) else []
     expected += ["does not allow", "forbidden"] if server.denied() else []  # a restore asks the server itself
-    expected += ["the server has another mailbox of this name there by now"] if player.swapped else []
+    asked = ["the server has another mailbox of this name there by now", "they want each other's names"]
+    expected += asked if player.swapped else []
     expected += server.refused()
     problems = [one for one in report.problems if not any(words in one.why for words in expected)]
     return not problems and report.state.value == "synced" and (report.exit_code == 0 or bool(report.conflicts or report.problems))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from jmapsync.errors import Remedy
 from jmapsync.jmap.failures import MethodError, set_errors
 from jmapsync.jmap.session import SILENTLY_CUT
 from jmapsync.jmap.wire import Call, Response
@@ -196,6 +197,9 @@ class MailboxSetter:
 
     async def rename(self, jobs: Sequence[Job], ids: Mapping[int, str]) -> list[Receipt]:
         """Rename mailboxes by one call: so Cyrus takes names that others of them still have, which it refuses one by one."""
+        if len(jobs) > (most := (await self._caller.limits()).max_objects_in_set):
+            why = f"the server changes no more than {most:,} at once, and they want each other's names; give one another name first"
+            return [Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER) for job in jobs]
         update = {str(job.ref): _body(job, ids) for job in jobs}
         call = Call("Mailbox/set", {"accountId": self._account, "update": update}, "set")
         try:
