@@ -76,6 +76,8 @@ class Account(MailStore):
         self.identities: list[JsonObject] = [{"id": "i1", "name": "", "email": dialect.identity, "mayDelete": False}]
         """Whom the user may send as."""
         self.vacation: JsonObject = dict(VACATION_DEFAULTS)
+        self.unreadable: frozenset[str] = frozenset()
+        """Ids of mailboxes of which the user may read nothing."""
         self.submissions: dict[str, JsonObject] = {}
         self.sent: list[SentMessage] = []
         """What left, the oldest first."""
@@ -179,6 +181,7 @@ class Account(MailStore):
             record = self.mailbox(mailbox)
             record.rights.update(rights)
             self.note_mailbox(record)
+            self.unreadable = frozenset(box.id for box in self.mailboxes.values() if not box.rights["mayReadItems"])
 
     def raw(self, email_id: str) -> bytes:
         """Return a message's bytes."""

@@ -10,6 +10,7 @@ from jmapsync.demo.email_object import DEFAULTS, BodyArguments, checked_names, r
 from jmapsync.demo.problems import JsonObject, MethodError
 from jmapsync.demo.records import format_utc_date
 from jmapsync.demo.standard import get_result, requested_ids
+from jmapsync.demo.visibility import show_changes, show_emails
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,9 +60,9 @@ def get_emails(context: Context, arguments: EmailGetArguments) -> JsonObject:
                 data = read_content(account.blobs[message.blob_id])
                 record |= read_content_properties(account, data, content, arguments)
             found.append(record)
-        return get_result(context, account, "Email", found, not_found)
+        return get_result(context, account, "Email", show_emails(account, found, not_found), not_found)
 
 
 def change_emails(context: Context, arguments: ChangesArguments) -> JsonObject:
     """Answer `Email/changes`."""
-    return run_changes(context, arguments, "Email")
+    return show_changes(context.account(arguments.account_id), run_changes(context, arguments, "Email"))

@@ -11,6 +11,7 @@ from jmapsync.demo.email_sort import sort_emails
 from jmapsync.demo.problems import JsonObject, MethodError
 from jmapsync.demo.query_changes import QueryChangesArguments, run_query_changes
 from jmapsync.demo.standard import QueryArguments, query_window
+from jmapsync.demo.visibility import is_visible
 
 if TYPE_CHECKING:
     from jmapsync.demo.account import Account
@@ -65,7 +66,8 @@ def _calculable(condition: JsonObject) -> bool:
 def _list_emails(account: Account, condition: JsonObject | None, sort: list[dict[str, Any]] | None, *, collapse: bool) -> list[str]:
     """Return the ids that a filter leaves, sorted; with `collapse` the first one of each thread only."""
     matches = compile_filter(account, condition) if condition else lambda _: True
-    chosen = sort_emails(account, [message for message in account.emails.values() if matches(message)], sort)
+    visible = [message for message in account.emails.values() if is_visible(account, message)]
+    chosen = sort_emails(account, [message for message in visible if matches(message)], sort)
     if not collapse:
         return [message.id for message in chosen]
     first: dict[str, str] = {}

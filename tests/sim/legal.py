@@ -137,10 +137,12 @@ REFUSALS: dict[str, tuple[Any, ...]] = {
 }
 """What servers refuse beyond what the RFCs say; in worlds of mail."""
 
+_RIGHTS_TO_CHANGE = ("mayAddItems", "mayRemoveItems", "maySetSeen", "maySetKeywords", "mayCreateChild", "mayRename", "mayDelete")
 RIGHTS: dict[str, tuple[Any, ...]] = {
     f"{right} {path}": (False,)
-    for right in ("mayAddItems", "mayRemoveItems", "maySetSeen", "maySetKeywords", "mayCreateChild", "mayRename", "mayDelete")
+    for right in (*_RIGHTS_TO_CHANGE, "maySubmit", "mayReadItems")
     for path in ("INBOX", "Archive", "Lists", "Lists/python")
+    if (right, path) != ("mayReadItems", "INBOX")
 }
 """What a mailbox's `myRights` may deny (RFC 8621, 2), each right of each mailbox by itself."""
 
@@ -241,7 +243,10 @@ class LegalServer:
 
     def denied(self) -> list[tuple[str, str]]:
         """Return the rights that mailboxes deny: a mailbox's path, the right's name."""
-        return [(key.partition(" ")[2], key.partition(" ")[0]) for key in RIGHTS if key in self.choices]
+        denied = [(key.partition(" ")[2], key.partition(" ")[0]) for key in RIGHTS if key in self.choices]
+        # Whoever may not read a mailbox, such as the parent of a shared one, may do nothing else in it.
+        unread = [path for path, right in denied if right == "mayReadItems"]
+        return denied + [(path, right) for path in unread for right in _RIGHTS_TO_CHANGE]
 
     def denied_of(self, kind: str) -> dict[str, bool]:
         """Return the rights that the default address book or calendar denies."""

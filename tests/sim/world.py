@@ -238,7 +238,7 @@ class World:
         boxes = self._boxes()
         return sorted(
             (
-                tuple(sorted(boxes[home] for home in email.mailbox_ids)),
+                tuple(sorted(boxes[home] for home in email.mailbox_ids - self.account.unreadable)),
                 self.account.raw(email.id),
                 tuple(sorted(email.keywords)),
                 email.received_at,
