@@ -1,4 +1,4 @@
-"""Addresses are taken as they are written, or not at all, however the list is built."""
+"""Addresses in lists are accepted as written, or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys of entries that files do not keep (pim.md, 6.10-2 in the notes of the project: value, then key, then place)."""
+"""Matching entries get equal keys: by value, then key, then position."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from jmapsync.formats import align as align_module
 from jmapsync.formats.align import align
 from jmapsync.formats.canonical import changes, sense
 from jmapsync.formats.patch import diff
@@ -132,3 +133,36 @@ def test_a_change_to_a_default_is_null() -> None:
     assert changes({"@type": "Event", "priority": 1}, {"@type": "Event", "priority": 0}) == {"priority": 0}
     assert changes({"@type": "Event", "priority": 1}, {"@type": "Event"}) == {"priority": None}
     assert changes({"@type": "Event", "updated": "a"}, {"@type": "Event", "updated": "b"}) == {}
+
+
+def test_thousands_of_like_entries_are_compared_with_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[None] = []
+    shared = align_module._shared  # what is counted
+
+    def count(one: object, other: object) -> int:
+        compared.append(None)
+        return shared(one, other)
+
+    monkeypatch.setattr(align_module, "_shared", count)
+    one, other = ({"nicknames": {f"{key}{n}": {"name": f"{key}{n // 2}"} for n in range(2000)}} for key in "ab")
+    assert len(align(one, other)["nicknames"]) == len(one["nicknames"])
+    assert len(compared) < 60 * len(one["nicknames"])
+
+
+def test_new_keys_of_thousands_of_equal_entries_are_all_different() -> None:
+    held = {"nicknames": {f"n{number}": {"name": "x"} for number in range(10)}}
+    found = align({"nicknames": {f"n{number}": {"name": "a"} for number in range(3000)}}, held)
+    assert len(found["nicknames"]) == 3000
+
+
+def test_an_instance_moved_to_the_start_of_its_series_stays_there_when_keys_change() -> None:
+    moved = {"start": "2026-01-01T10:00:00", "participants": {"a": {"calendarAddress": "mailto:a"}}}
+    item = {"@type": "Event", "uid": "u", "start": "2026-01-01T10:00:00", "recurrenceOverrides": {"2026-01-02T10:00:00": moved}}
+    aligned = align(item, {"@type": "Event", "uid": "u", "participants": {"b": {"calendarAddress": "mailto:b"}}})
+    assert aligned["recurrenceOverrides"]["2026-01-02T10:00:00"]["start"] == "2026-01-01T10:00:00"
+
+
+def test_an_instance_is_written_as_it_was_only_where_that_fits() -> None:
+    overrides = {"2026-01-02T10:00:00": {"title": "x", "iCalendar/properties": []}}
+    item = {"@type": "Event", "uid": "u", "recurrenceOverrides": {"2026-01-02T10:00:00": {"title": "x"}}}
+    assert align(item, {**item, "iCalendar": {"convertedProperties": {}}, "recurrenceOverrides": overrides}) == item

@@ -1,4 +1,4 @@
-"""The canonical form of cards, events and tasks, and what they mean."""
+"""The canonical form of cards, events and tasks, and its digest."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jmapsync.formats.align import align
-from jmapsync.formats.canonical import canonical, sense
+from jmapsync.formats.canonical import canonical, changes, sense
+from jmapsync.formats.patch import apply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from jmapsync.formats.objects import Object
 
 CARD: dict[str, Any] = {
     "@type": "Card",
@@ -307,3 +310,49 @@ def test_whatever_a_server_sends_has_a_sense(value: dict[str, Any], kind: str) -
 def test_the_canonical_form_of_any_object_is_its_own(value: dict[str, Any], kind: str) -> None:
     item = {**value, "@type": kind}
     assert canonical(canonical(item)) == canonical(item)
+
+
+@pytest.mark.parametrize(
+    ("junk", "plain"),
+    [
+        ({"phones": {"p": {"features": {"mobile": None}}}}, {"phones": {"p": {}}}),
+        ({"@type": "Event", "recurrenceOverrides": {"2026-01-02T00:00:00": None}}, {"@type": "Event"}),
+        (
+            {"@type": "Event", "alerts": {"a": {}}, "recurrenceOverrides": {"2026-01-02T00:00:00": {"@type": "ICalComponent"}}},
+            {"@type": "Event", "alerts": {"a": {}}, "recurrenceOverrides": {"2026-01-02T00:00:00": {}}},
+        ),
+        (
+            {"@type": "Event", "iCalendar": {"components": [["x-jmapsync-vcalendar", [["version", {}, "text", "1"]], []]]}},
+            {"@type": "Event"},
+        ),
+    ],
+)
+def test_missing_and_empty_values_are_equal(junk: Object, plain: Object) -> None:
+    assert sense(junk) == sense(plain)
+
+
+def test_an_alarm_keeps_what_is_empty_but_what_is_kept_of_its_file() -> None:
+    alert = {"example.com:x": {}, "iCalendar": {"properties": [["description", {}, "text", "Reminder"]]}}
+    assert canonical({"@type": "Event", "alerts": {"a": alert}})["alerts"] == {"a": {"example.com:x": {}}}
+
+
+def test_an_alarm_that_repeats_the_title_is_sent_with_a_new_title() -> None:
+    """A program writes the title into the DESCRIPTION that a VALARM must have; the server's would go on to say the old one."""
+
+    def titled(title: str) -> Object:
+        alert = {"trigger": {"offset": "-PT5M"}, "iCalendar": {"properties": [["description", {}, "text", title]]}}
+        return {"@type": "Event", "uid": "u", "start": "2026-01-01T10:00:00", "title": title, "alerts": {"a": alert}}
+
+    assert sense(apply(titled("old"), changes(titled("old"), titled("new")))) == sense(titled("new"))
+
+
+def test_a_patch_of_an_instance_fits_the_event_that_it_is_sent_for() -> None:
+    """What goes without saying is not sent with it, so nothing may lie inside of that (RFC 8984, 1.4.9)."""
+    before: Object = {"@type": "Event", "uid": "u", "start": "2026-01-01T10:00:00"}
+    noted = {"convertedProperties": {"duration": {"name": "dtend"}}}
+    instance = {"iCalendar/convertedProperties/recurrenceId": {"name": "recurrence-id", "parameters": {"x": "1"}}}
+    after = {**before, "iCalendar": noted, "recurrenceOverrides": {"2026-01-02T10:00:00": instance}}
+    patched = apply(before, changes(before, after))
+    assert sense(patched) == sense(after)
+    for patch in patched["recurrenceOverrides"].values():
+        assert apply(patched, patch)

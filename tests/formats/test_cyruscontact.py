@@ -176,7 +176,7 @@ def test_an_empty_card_has_no_properties_that_cyrus_refuses() -> None:
         ),
     ],
 )
-def test_what_a_contact_cannot_say_is_told(more: dict[str, Any], left_out: list[str]) -> None:
+def test_parts_that_a_contact_cannot_express_are_reported(more: dict[str, Any], left_out: list[str]) -> None:
     assert to_contact({**CARD, **more}).left_out == left_out
 
 
@@ -243,7 +243,7 @@ def test_an_edit_sends_what_changed(change: dict[str, Any], sent: dict[str, Any]
     assert contact_changes(CARD, {**CARD, **change}) == (sent, left_out)
 
 
-def test_what_is_left_out_is_told_in_words() -> None:
+def test_unsent_parts_are_described() -> None:
     assert to_contact({"@type": "Card", "speakToAs": {"grammaticalGender": "feminine"}}).unsent == ["speak to as"]
 
 

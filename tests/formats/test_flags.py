@@ -1,4 +1,4 @@
-"""Maildir flags and keywords (hard cases 5, 59, 60)."""
+"""Flags of Maildir file names and JMAP keywords."""
 
 from __future__ import annotations
 
@@ -99,3 +99,7 @@ def test_a_table_of_another_program_is_read_as_it_is() -> None:
 @pytest.mark.parametrize("word", ["", "a b", "a(b", 'a"b', "a%b", "a*b", "a\\b", "a]b", "a{b", "\N{SNOWMAN}", "x" * 256])
 def test_what_is_no_keyword(word: str) -> None:
     assert not valid_keyword(word)
+
+
+def test_a_place_in_the_keywords_file_may_have_any_number_of_digits() -> None:
+    assert KeywordTable.parse(f"{'9' * 5000} far\n1 near\n").keywords == ("", "near")

@@ -1,4 +1,4 @@
-"""Instances of a series without it: one file, one item, and an algebra of objects that works on each of them."""
+"""Instances without a main object are one file and one item; merging and aligning work on each of them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_one_alone_is_an_item_of_the_same_form() -> None:
     assert list(instances(found)) == [ONE]
 
 
-def test_two_versions_of_one_are_held_back() -> None:
+def test_two_versions_of_one_instance_are_refused() -> None:
     with pytest.raises(MalformedError, match="two versions"):
         CODEC.read(FILE.replace(b"RECURRENCE-ID:20261208", b"RECURRENCE-ID:20261207"))
     with pytest.raises(MalformedError, match="two versions"):

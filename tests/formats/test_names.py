@@ -1,4 +1,4 @@
-"""Folder names: reversible, unique to any file system, never out of the root (hard cases 13, 42, 43; invariant E12)."""
+"""Folder names (reversible, unique on any file system, within the root), mailbox patterns and modified UTF-7."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jmapsync.formats.names import INSIDE, LONGEST, TOP, escape, fold, unescape, unique
+from jmapsync.formats.names import EVERYTHING, INSIDE, LONGEST, TOP, Patterns, above, escape, fold, from_utf7, unescape, unique
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.sampled_from(
     [
@@ -70,12 +70,59 @@ def test_siblings_stay_apart_where_case_and_normalisation_do_not_count(names: li
         ("", "%~"),
     ],
 )
-def test_what_names_look_like_on_disk(name: str, text: str) -> None:
+def test_names_on_disk(name: str, text: str) -> None:
     assert escape(name) == text
 
 
-def test_a_long_name_is_cut_and_told_apart_by_its_id() -> None:
+def test_a_long_name_is_truncated_and_marked_by_its_id() -> None:
     long = "\N{PILE OF POO}" * 75
     first, second = (unique(escape(long), identity, set()) for identity in ("a", "b"))
     assert first != second
     assert len(first.encode()) <= LONGEST
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Projekt &ANY-dland", "Projekt Ödland"),
+        ("&U,BTFw-", "台北"),
+        ("a&-b", "a&b"),
+        ("plain", "plain"),
+    ],
+)
+def test_a_name_in_utf7_is_read(text: str, name: str) -> None:
+    assert from_utf7(text) == name
+
+
+@pytest.mark.parametrize("text", ["R&D", "Ödland &ANY-", "&A-", "&2D0-", "a & b-c"])
+def test_invalid_utf7_is_unchanged(text: str) -> None:
+    assert from_utf7(text) == text
+
+
+@pytest.mark.parametrize(
+    ("patterns", "inside", "outside"),
+    [
+        (EVERYTHING, ["INBOX", "a", "a/b"], []),
+        (Patterns(exclude=("Lists",)), ["Lists2", "Work/Lists", "lists"], ["Lists", "Lists/python", "Lists/python/dev"]),
+        (Patterns(exclude=("Lists/*",)), ["Lists", "Listserv"], ["Lists/python", "Lists/python/dev"]),
+        (Patterns(exclude=("*/old",)), ["old", "a/older"], ["a/old", "a/b/old", "a/b/old/c"]),
+        (Patterns(include=("a?[0-9]",)), ["ab1", "ab1/c"], ["ab", "abc", "x/ab1"]),
+        (Patterns(include=("*",), exclude=("*",)), [], ["INBOX", "a"]),
+        (Patterns(include=("inbox",)), ["INBOX", "INBOX/sub"], ["inboxes", "x/inbox"]),
+        (Patterns(exclude=("Inbox/Sub",)), ["INBOX", "INBOX/sub"], ["INBOX/Sub", "INBOX/Sub/x"]),
+        (Patterns(include=("INBOX*",)), ["INBOX", "INBOX/x"], ["Work"]),
+    ],
+)
+def test_covers(patterns: Patterns, inside: list[str], outside: list[str]) -> None:
+    assert [path for path in inside + outside if patterns.covers(path)] == inside
+
+
+def test_patterns_that_select_everything_are_recognised() -> None:
+    assert EVERYTHING.is_all
+    assert Patterns(("INBOX", "*")).is_all
+    assert not Patterns(("INBOX",)).is_all
+    assert not Patterns(exclude=("x",)).is_all
+
+
+def test_above_returns_every_ancestor() -> None:
+    assert above(["a/b/c", "d"]) == {"a", "a/b"}

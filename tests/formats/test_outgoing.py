@@ -1,4 +1,4 @@
-"""What a program hands to sendmail becomes a message and an envelope, as every sendmail would have it."""
+"""Header and envelope of messages that programs pass to sendmail."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_header_ends_with_an_empty_line_or_where_a_line_is_no_field(data: by
 
 
 @pytest.mark.parametrize("end", [b".\n", b".\r\n", b"."])
-def test_a_line_with_a_single_dot_ends_the_message_unless_told_otherwise(end: bytes) -> None:
+def test_a_line_with_a_single_dot_ends_the_message_if_asked_for(end: bytes) -> None:
     data = b"A: 1\n\none\n..\n. \n" + end
     assert read(data + b"two\n" * (end != b"."), dot_ends=True)[1] == b"one\n..\n. \n"
     assert read(data + b"two\n")[1] == b"one\n..\n. \n" + end + b"two\n"

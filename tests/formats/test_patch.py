@@ -128,7 +128,7 @@ def test_entries_added_on_both_sides_stand_side_by_side() -> None:
     assert merge(base, local, base, remote) == ({"emails/1-2": {"address": "mine@x"}}, [])
 
 
-def test_words_of_a_set_added_on_both_sides_are_united() -> None:
+def test_members_of_a_set_added_on_both_sides_are_all_kept() -> None:
     assert merge({}, {"keywords": {"a": True}}, {}, {"keywords": {"b": True}}) == ({"keywords/a": True}, [])
 
 
@@ -137,7 +137,7 @@ def test_the_same_change_on_both_sides_is_not_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("local", "remote", "told"),
+    ("local", "remote", "conflicts"),
     [
         ({"title": "mine"}, {"title": "theirs"}, "title"),
         ({"start": "2026-01-01T10:00:00"}, {"timeZone": "Europe/Rome"}, "start"),
@@ -149,7 +149,7 @@ def test_the_same_change_on_both_sides_is_not_sent() -> None:
         ),
     ],
 )
-def test_one_statement_changed_twice_is_a_conflict(local: dict[str, Any], remote: dict[str, Any], told: str | None) -> None:
+def test_one_statement_changed_twice_is_a_conflict(local: dict[str, Any], remote: dict[str, Any], conflicts: str | None) -> None:
     base = {
         "title": "a",
         "start": "2026-01-01T09:00:00",
@@ -159,7 +159,7 @@ def test_one_statement_changed_twice_is_a_conflict(local: dict[str, Any], remote
     }
     found = merge(base, {**base, **local}, base, {**base, **remote})
     assert found.patch == {}
-    assert found.conflicts == [told or "recurrence rule count"]
+    assert found.conflicts == [conflicts or "recurrence rule count"]
 
 
 def test_an_edit_below_what_the_other_side_removed_is_a_conflict() -> None:
@@ -176,7 +176,7 @@ def test_a_change_below_what_the_other_side_never_had_is_sent_with_its_parent() 
 
 
 @pytest.mark.parametrize(
-    ("sides", "merged", "told"),
+    ("sides", "merged", "conflicts"),
     [
         (("ab", "abc", "ab", "abd"), "abdc", []),
         (("ab", "a", "ab", "abd"), "ad", []),
@@ -187,13 +187,13 @@ def test_a_change_below_what_the_other_side_never_had_is_sent_with_its_parent() 
         (("ab", "", "ab", "ab"), "", []),
     ],
 )
-def test_lines_without_a_property_are_merged_one_by_one(sides: tuple[str, ...], merged: str | None, told: list[str]) -> None:
+def test_lines_without_a_property_are_merged_one_by_one(sides: tuple[str, ...], merged: str | None, conflicts: list[str]) -> None:
     def card(names: str) -> dict[str, Any]:
         return {"vCardProps": [[name.lower(), {}, "unknown", name] for name in names]} if names else {}
 
     expected = {} if merged is None else {"vCardProps": card(merged).get("vCardProps")}
     base_local, local, base_remote, remote = map(card, sides)
-    assert merge(base_local, local, base_remote, remote) == (expected, told)
+    assert merge(base_local, local, base_remote, remote) == (expected, conflicts)
 
 
 def test_what_a_file_never_showed_is_neither_replaced_nor_removed() -> None:

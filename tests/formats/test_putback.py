@@ -1,4 +1,4 @@
-"""What a server leaves out is put back at the entry that it was left out of, whatever others did to the entries meanwhile."""
+"""Parts of an object that a server left out are restored at their entries, whatever others edit in between."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SEEDS = range(15)
 
 
 def word(text: str) -> str:
-    """Return the part of a made-up value that tells whose it is."""
+    """Return the part of a made-up value that identifies its owner."""
     return f"of-{text}-"
 
 

@@ -1,4 +1,4 @@
-"""Lines and hints in the forms of several servers: what means the same is the same, and no hint outlives the value beside it."""
+"""Lines and hints in the forms of several servers: equal meanings are equal, and no hint outlives its value."""
 
 from __future__ import annotations
 

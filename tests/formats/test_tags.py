@@ -1,4 +1,4 @@
-"""What notmuch's tags stand for (hard cases 60 and 69)."""
+"""Keywords and mailboxes of notmuch tags."""
 
 from __future__ import annotations
 

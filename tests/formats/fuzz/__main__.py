@@ -17,18 +17,18 @@ from tests.formats.fuzz.seeds import gather
 
 
 def main() -> int:
-    """Run as told; return 1 where there was a fault."""
+    """Run the command; return 1 if there was a fault."""
     parser = argparse.ArgumentParser(prog="python -m tests.formats.fuzz")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--corpus", action="append", default=[], help="a directory with more .ics, .vcf and .vcard files")
     parser.add_argument("--faults", default="/tmp/fuzz/faults")
     parser.add_argument("--replay", nargs="+", default=[])
-    told = parser.parse_args()
-    if told.replay:
-        return replay(told.replay)
-    run = Run(gather(told.corpus), told.seed, told.faults)
-    run.go(told.minutes * 60)
+    args = parser.parse_args()
+    if args.replay:
+        return replay(args.replay)
+    run = Run(gather(args.corpus), args.seed, args.faults)
+    run.go(args.minutes * 60)
     print(run.report())
     return 1 if run.faults or run.has_grown() else 0
 

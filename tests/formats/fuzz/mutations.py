@@ -1,4 +1,4 @@
-"""Spoil files and objects the way that programs, disks and transfers do, and worse ways."""
+"""Corrupt files and objects as programs, disks and transfers do, and worse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Say what must hold of whatever is converted; a broken promise is an AssertionError in words."""
+"""Check the properties that every conversion must have; a violation is an AssertionError."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def read_any(data: bytes, family: str) -> tuple[Codec, Object]:
 
 
 def check_file(data: bytes, family: str, before: Object) -> bool:
-    """Tell whether a file was converted or refused. Raises AssertionError, or whatever a converter raises."""
+    """Return whether a file was converted or refused. Raises AssertionError, or whatever a converter raises."""
     try:
         codec, item = read_any(data, family)
     except MalformedError:
@@ -54,7 +54,7 @@ def check_file(data: bytes, family: str, before: Object) -> bool:
 
 
 def check_object(item: Object, before: Object) -> bool:
-    """Tell whether an object of a server was converted or refused. Raises AssertionError, or whatever a converter raises."""
+    """Return whether an object of a server was converted or refused. Raises AssertionError, or whatever a converter raises."""
     codec = codec_of(item)
     converted = False
     for each in CARDS.values() if codec is CARDS["4.0"] else [codec]:
@@ -90,7 +90,7 @@ def check_fixed_point(codec: Codec, item: Object, *, at_once: bool) -> None:
 
 
 def _has_twins(item: Object) -> bool:
-    """Tell whether two participants have one address."""
+    """Return whether two participants have one address."""
     text = str(item.get("participants")).lower()
     found = re.findall(r"'calendaraddress': ('[^']*')", text)
     return len(set(found)) < len(found)
@@ -150,7 +150,7 @@ def _sound(item: Object) -> Object:
 
 
 def _dangling(item: Object) -> bool:
-    """Tell whether something refers to an entry that there is not: a new key may be what it names."""
+    """Return whether something refers to an entry that there is not: a new key may be what it names."""
     text = str(item)
     return any(
         str(key) not in str(item.get(target))

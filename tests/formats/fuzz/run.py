@@ -1,4 +1,4 @@
-"""Run the converters on one spoilt input after the other, and keep account of faults, time and memory."""
+"""Run the converters on corrupted inputs, and count failures, time and memory."""
 
 # ruff: noqa: T201  # a report for people
 
@@ -43,7 +43,7 @@ class HangError(BaseException):
 
 
 class Run:
-    """One run: what it feeds the converters is told by its seeds and the number of the input alone."""
+    """A run: seeds and the number of an input determine the input."""
 
     def __init__(self, seeds: Seeds, seed: int, faults: str) -> None:
         self.seeds, self.seed, self.place = seeds, seed, Path(faults)
@@ -68,7 +68,7 @@ class Run:
         self.resident.append(_resident())
 
     def has_grown(self) -> bool:
-        """Tell whether there is more memory in use than after the first quarter, by more than caches take."""
+        """Return whether there is more memory in use than after the first quarter, by more than caches take."""
         return self.resident[-1] - self.resident[0] > GROWTH
 
     def report(self) -> str:
@@ -101,7 +101,7 @@ class Run:
         signal.setitimer(signal.ITIMER_PROF, LONGEST)
         try:
             self.converted += check()
-        except (Exception, HangError) as error:  # noqa: BLE001  # whatever it is, it is what we look for
+        except (Exception, HangError) as error:  # noqa: BLE001  # every error is a finding
             signal.setitimer(signal.ITIMER_PROF, 0)
             self._note(kind, data, error)
         finally:
@@ -117,11 +117,11 @@ class Run:
         self.faults[mark] += 1
         if self.faults[mark] == 1:
             name = self._leave(f"{hashlib.sha256(mark.encode()).hexdigest()[:8]}.{kind}", data)
-            told = "".join(traceback.format_exception(error, limit=-6))
-            print(f"FAULT {mark}\nseed {self.seed}, input {self.inputs}: {name}\n{data[:3000]!r}\n{told}", flush=True)
+            text = "".join(traceback.format_exception(error, limit=-6))
+            print(f"FAULT {mark}\nseed {self.seed}, input {self.inputs}: {name}\n{data[:3000]!r}\n{text}", flush=True)
 
     def _leave(self, name: str, data: bytes) -> Path:
-        """Write an input to where it can be looked at."""
+        """Write an input to a file."""
         self.place.mkdir(parents=True, exist_ok=True)
         path = self.place / name.replace(" ", ".")
         path.write_bytes(data)
@@ -179,7 +179,7 @@ def _pair(item: Item, held: Item) -> bytes:
 
 
 def _signature(kind: str, error: BaseException) -> str:
-    """Return what tells one kind of fault from another: the error, and where in our code it was raised."""
+    """Return the kind of a fault: the error, and where in our code it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     inner = [frame for frame in frames if f"{os.sep}jmapsync{os.sep}formats" in frame.filename] or frames
     text = re.sub(r"\d+", "N", str(error))[:160] if isinstance(error, AssertionError) else ""

@@ -1,4 +1,4 @@
-"""Gather what is mutated: real files, and the lines and objects that the tests of the formats are written with."""
+"""Collect the inputs to corrupt: real files, and the lines and objects of the tests."""
 
 from __future__ import annotations
 

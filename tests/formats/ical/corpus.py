@@ -60,7 +60,7 @@ def split(data: bytes) -> list[bytes]:
     return [b"\n".join(header) + b"\n" + b"".join(texts) + b"END:VCALENDAR\n" for texts in blocks.values()]
 
 
-def mended(data: bytes) -> bytes:
+def repaired(data: bytes) -> bytes:
     """Return what is only a part of a file as a whole one: with a VCALENDAR, a UID and a start."""
     data = re.sub(rb"\r\n?", b"\n", data)
     if data.upper().startswith((b"BEGIN:VEVENT", b"BEGIN:VTODO", b"BEGIN:VALARM")):
@@ -69,7 +69,7 @@ def mended(data: bytes) -> bytes:
         data = b"BEGIN:VCALENDAR\n" + data.strip() + b"\nEND:VCALENDAR\n"
 
     def complete(match: re.Match[bytes]) -> bytes:
-        more = b"" if re.search(rb"\nUID[:;]", match[0], re.IGNORECASE) else b"UID:mended\n"
+        more = b"" if re.search(rb"\nUID[:;]", match[0], re.IGNORECASE) else b"UID:repaired\n"
         if match[2].upper() == b"VEVENT" and not re.search(rb"\nDTSTART[:;]", match[0], re.IGNORECASE):
             more += b"DTSTART:20200101T120000Z\n"
         return match[1] + more + match[3]
@@ -167,7 +167,7 @@ def main(arguments: list[str]) -> int:
     for name in names:
         with open(name, "rb") as file:
             data = file.read()
-        for part in map(mended, split(data)):
+        for part in map(repaired, split(data)):
             counts["objects"] += 1
             for problem in problems(part, counts):
                 print(f"{name}: {problem}")

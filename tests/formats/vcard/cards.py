@@ -1,4 +1,4 @@
-"""Say what vCards and Cards look like in tests, and when two Cards are the same."""
+"""Write vCards and Cards for tests, and compare Cards."""
 
 from __future__ import annotations
 

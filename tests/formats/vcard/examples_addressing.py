@@ -1,4 +1,4 @@
-"""Examples of RFC 9555, 2.3 to 2.6, written down from the RFC."""
+"""Examples of RFC 9555, 2.3 to 2.6, copied from the RFC."""
 
 from __future__ import annotations
 

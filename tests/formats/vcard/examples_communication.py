@@ -1,4 +1,4 @@
-"""Examples of RFC 9555, 2.7 to 3.3, written down from the RFC."""
+"""Examples of RFC 9555, 2.7 to 3.3, copied from the RFC."""
 
 from __future__ import annotations
 

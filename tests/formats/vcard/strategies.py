@@ -1,4 +1,4 @@
-"""Make Cards and vCards at random."""
+"""Generate Cards and vCards at random."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from jmapsync.formats.vcard.components import Structure
 
-# Text as people and their programs write it: what has a meaning in vCard comes up often. CR is not told from LF (see the package).
+# Text as people and their programs write it: what has a meaning in vCard comes up often. CR counts as LF (see the package).
 SIGNS = "\\,;:\n\"^'=. \tnNaZ0é漢😀\u2028\x0b_-/~<>$!"
 texts = st.text(
     st.one_of(st.sampled_from(SIGNS), st.characters(exclude_categories=["Cs"], exclude_characters="\r")), min_size=1, max_size=20

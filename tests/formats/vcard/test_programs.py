@@ -1,4 +1,4 @@
-"""What Apple, Google, Android, Outlook, KDE, Evolution and khard write is understood, or kept."""
+"""vCards of Apple, Google, Android, Outlook, KDE, Evolution and khard are converted, or kept."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_an_export_of_android() -> None:
     assert found["vCardProps"] == [["x-android-custom", {}, "unknown", "vnd.android.cursor.item/nickname;Joe;1;;;"]]
 
 
-def test_outlook_tells_languages_that_nothing_is_an_alternative_of() -> None:
+def test_languages_of_outlook_without_alternatives_are_kept() -> None:
     found = read(
         "FN;LANGUAGE=de:Jörg", "N;LANGUAGE=de:Müller;Jörg", "NOTE;LANGUAGE=en-us:x", "TITLE;LANGUAGE=de:Chef", version="4.0"
     )

@@ -1,4 +1,4 @@
-"""What holds of every card and of every file."""
+"""Properties of all cards and all vCard files."""
 
 from __future__ import annotations
 

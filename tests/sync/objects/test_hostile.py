@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.formats.test_budget import IN_BERLIN, nested, zone
-from tests.formats.test_budget import event as made
+from tests.formats.test_checks import IN_BERLIN, nested, zone
+from tests.formats.test_checks import event as made
 from tests.sync.objects.samples import card, event
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""vCard 3.0 as khard, khal, mutt and telephones want it (RFC 2426, RFC 2739, RFC 4770, and common practice)."""
+"""vCard 3.0 as khard, khal, mutt and phones need it (RFC 2426, RFC 2739, RFC 4770, and common practice)."""
 
 from __future__ import annotations
 

@@ -1,18 +1,20 @@
-"""Hostile files and objects are converted within a bound or refused by name, and what people write is far below every bound."""
+"""Bounds of files and objects, and types of values: what exceeds them is refused quickly, legitimate input is far below."""
 
 from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
+from time import process_time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jmapsync.formats.checks import DEPTH, LINES, OVERRIDES, VALUES, Clock, check_object
+from jmapsync.formats.checks import DEPTH, LINES, OVERRIDES, VALUES, Clock, check_object, flaw
 from jmapsync.formats.codec import cards, schedules
-from jmapsync.formats.merge import missing
+from jmapsync.formats.merge import merge, missing
 from jmapsync.formats.objects import MalformedError
 from jmapsync.formats.patch import diff
+from tests.formats.fuzz.properties import read_any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -112,7 +114,7 @@ TAKEN: dict[str, tuple[FileCodec, Callable[[], bytes]]] = {
 
 
 @pytest.mark.parametrize("name", TAKEN)
-def test_what_is_large_and_meant_is_taken_in_seconds(name: str) -> None:
+def test_large_legitimate_files_are_converted_in_seconds(name: str) -> None:
     """Reading, writing, comparing and merging it."""
     codec, make = TAKEN[name]
     data = make()
@@ -174,3 +176,91 @@ def test_the_rules_of_real_zones_cost_little(rule: str) -> None:
     clock = Clock()
     for _ in range(10):
         clock.check(zone(rule, rule), 2026)
+
+
+CARD: dict[str, Any] = {
+    "@type": "Card",
+    "uid": "u",
+    "name": {"full": "A", "components": [{"kind": "given", "value": "A"}], "isOrdered": True, "sortAs": {"surname": "a"}},
+    "phones": {"p": {"number": "1", "features": {"voice": True}, "pref": 1}},
+    "anniversaries": {"b": {"kind": "birth", "date": {"year": 1970, "month": 2}}},
+    "organizations": {"o": {"name": "x", "units": [{"name": "y"}]}},
+    "x-own": [[7]],
+}
+EVENT: dict[str, Any] = {
+    "@type": "Event",
+    "uid": "u",
+    "title": "t",
+    "start": "2026-01-01T00:00:00",
+    "sequence": 3,
+    "showWithoutTime": False,
+    "recurrenceRule": {"frequency": "weekly", "count": 3, "byDay": [{"day": "mo", "nthOfPeriod": 1}]},
+    "recurrenceOverrides": {"2026-01-08T00:00:00": {"title": "other", "locations/l/name": "x"}, "2026-01-15T00:00:00": None},
+    "alerts": {"a": {"trigger": {"offset": "-PT5M"}, "action": "display"}},
+    "keywords": {"k": True},
+    "color": None,
+}
+
+
+@pytest.mark.parametrize("item", [CARD, EVENT, {**EVENT, "@type": "Task", "due": "2026-01-01T00:00:00", "percentComplete": 7}, {}])
+def test_valid_items_have_no_flaw(item: dict[str, Any]) -> None:
+    assert flaw(item) == ""
+
+
+@pytest.mark.parametrize(
+    ("item", "change", "path"),
+    [
+        (CARD, {"uid": 7}, "uid"),
+        (CARD, {"name": "A"}, "name"),
+        (CARD, {"name": {"full": ["A"]}}, "name/full"),
+        (CARD, {"name": {"components": {"a": {}}}}, "name/components"),
+        (CARD, {"name": {"components": [{"kind": "given", "value": 7}]}}, "name/components/0/value"),
+        (CARD, {"phones": []}, "phones"),
+        (CARD, {"phones": {"p": 7}}, "phones/p"),
+        (CARD, {"phones": {"p": {"number": -(2**70)}}}, "phones/p/number"),
+        (CARD, {"phones": {"p": {"number": "1", "features": ["voice"]}}}, "phones/p/features"),
+        (CARD, {"phones": {"p": {"number": "1", "pref": "1"}}}, "phones/p/pref"),
+        (CARD, {"anniversaries": {"b": {"date": {"year": 2**70}}}}, "anniversaries/b/date/year"),
+        (CARD, {"organizations": {"o": {"units": [None, {"name": []}]}}}, "organizations/o/units/1/name"),
+        (EVENT, {"title": 1.5}, "title"),
+        (EVENT, {"start": None, "sequence": True}, "sequence"),
+        (EVENT, {"showWithoutTime": "yes"}, "showWithoutTime"),
+        (EVENT, {"recurrenceRule": [[[]]]}, "recurrenceRule"),
+        (EVENT, {"recurrenceRule": {"frequency": 7}}, "recurrenceRule/frequency"),
+        (EVENT, {"recurrenceOverrides": {"2026-01-08T00:00:00": {"title": {}}}}, "recurrenceOverrides/2026-01-08T00:00:00/title"),
+        (EVENT, {"alerts": {"a": {"trigger": {"offset": 5}}}}, "alerts/a/trigger/offset"),
+        (EVENT, {"keywords": {"k": 7}}, "keywords"),
+    ],
+)
+def test_a_property_of_another_type_is_found(item: dict[str, Any], change: dict[str, Any], path: str) -> None:
+    assert flaw({**item, **change}) == path
+
+
+@pytest.mark.parametrize("data", [card("FN:a\0"), event("DTSTART:20240701", "SUMMARY:\0")])
+def test_a_file_with_nul_characters_is_refused(data: bytes) -> None:
+    with pytest.raises(MalformedError, match="NUL"):
+        read_any(data, "card" if b"VCARD" in data else "schedule")
+
+
+@pytest.mark.parametrize(
+    ("family", "data"),
+    [
+        ("card", card(*["N:;;;;", "FN:x", "X-A:1"] * 500)),
+        ("schedule", event("DTSTART:20260105T100000", *["ATTACH:http://x"] * 4000)),
+    ],
+    ids=["lines of a card", "links of an event"],
+)
+def test_thousands_of_equal_lines_are_converted_in_linear_time(family: str, data: bytes) -> None:
+    begin = process_time()
+    codec, item = read_any(data, family)
+    codec.write(item)
+    assert process_time() - begin < 3
+
+
+def test_thousands_of_changes_on_both_sides_are_merged_in_linear_time() -> None:
+    base: dict[str, Any] = {"@type": "Card", "uid": "u", "emails": {}}
+    local, remote = ({**base, "emails": {f"{side}{number}": {"address": "x"} for number in range(3000)}} for side in "lr")
+    begin = process_time()
+    merged = merge(base, local, base, remote)
+    assert (len(merged.patch), merged.conflicts) == (3000, [])
+    assert process_time() - begin < 3

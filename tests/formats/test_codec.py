@@ -1,4 +1,4 @@
-"""Which files of a server may stand on the disk as they are: those in the form that everything here is written in."""
+"""Files of a server that are stored unchanged: those in the form that jmapsync writes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEAD, TAIL = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n", b"END:VCALENDAR\r\n"
 CALENDAR = HEAD + ZONE + EVENT + TAIL
 
 
-def test_what_cyrus_keeps_is_fit() -> None:
+def test_files_of_cyrus_are_stored_unchanged() -> None:
     assert cards("3.0").is_fit(CARD)
     assert schedules("Event").is_fit(CALENDAR)
 

@@ -1,4 +1,4 @@
-"""Line ends: what goes to disk comes back byte for byte, whatever it is and however it is cut."""
+"""Line ends and header lines of messages: files restore the octets of the server; forms of mutt, mbsync and offlineimap."""
 
 from __future__ import annotations
 
@@ -6,10 +6,24 @@ import hashlib
 from base64 import b64encode
 from itertools import pairwise
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jmapsync.formats.message import Form, digest_of, has_marks, has_tuid, measure, to_disk, to_wire, without_marks, without_tuid
+from jmapsync.formats.message import (
+    Form,
+    digest_of,
+    has_marks,
+    has_tuid,
+    is_offlineimap,
+    likeness,
+    measure,
+    offlineimap_form,
+    to_disk,
+    to_wire,
+    without_marks,
+    without_tuid,
+)
 
 MESSAGES = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b"\0", b"\xff", b"Lines: 3\n", b": "]), max_size=40).map(b"".join)
 
@@ -27,7 +41,7 @@ def cut(draw: st.DrawFn, contents: st.SearchStrategy[bytes] = MESSAGES) -> tuple
 @example(b"a\r\r\nb")
 @example(b"a\nb\r\n")
 @example(b"\r\n\r")
-def test_the_disk_gives_back_the_wires_bytes(content: bytes) -> None:
+def test_files_restore_the_octets_of_the_server(content: bytes) -> None:
     stored, form = to_disk(content, keep_crlf=False)
     assert b"".join(to_wire([stored], form)) == content
     assert (form is Form.LF) == (content.replace(b"\r\n", b"").count(b"\r") + content.replace(b"\r\n", b"").count(b"\n") == 0)
@@ -35,14 +49,14 @@ def test_the_disk_gives_back_the_wires_bytes(content: bytes) -> None:
 
 
 @given(cut())
-def test_pieces_make_the_same_wire(case: tuple[bytes, list[bytes]]) -> None:
+def test_chunks_give_the_same_octets(case: tuple[bytes, list[bytes]]) -> None:
     content, pieces = case
     for form in (Form.LF, Form.RAW, Form.MIXED):
         assert b"".join(to_wire(pieces, form)) == b"".join(to_wire([content], form))
 
 
 @given(cut())
-def test_a_measure_is_what_the_bytes_are(case: tuple[bytes, list[bytes]]) -> None:
+def test_measures_are_those_of_the_octets(case: tuple[bytes, list[bytes]]) -> None:
     content, pieces = case
     measured = measure(pieces)
     wire = b"".join(to_wire([content], Form.MIXED))
@@ -51,14 +65,14 @@ def test_a_measure_is_what_the_bytes_are(case: tuple[bytes, list[bytes]]) -> Non
 
 
 @given(MESSAGES)
-def test_a_stored_file_is_known_again_without_the_ledger(content: bytes) -> None:
+def test_the_form_of_a_stored_file_is_found_without_the_ledger(content: bytes) -> None:
     stored, form = to_disk(content, keep_crlf=False)
     measured = measure([stored])
     assert digest_of(content) in {measured.raw, measured.wire}
     assert measured.digest(form) == digest_of(content)
 
 
-def test_a_mended_wire_has_no_bare_line_feed() -> None:
+def test_mixed_line_ends_become_crlf() -> None:
     assert b"".join(to_wire([b"a\r", b"\nb\n", b"\nc\r\n"], Form.MIXED)) == b"a\r\nb\r\n\r\nc\r\n"
 
 
@@ -87,3 +101,48 @@ class TestTheLineThatMbsyncAdds:
 
     def test_is_not_one_of_another_length(self) -> None:
         assert not has_tuid(b"X-TUID: short\n\n")
+
+
+PLAIN = b"Message-ID: <1@x>\r\nSubject: caf\xc3\xa9\r\n folded\r\n\r\nbody \xff\r\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [
+        ("1795426872_0.18293.vm,U=10,FMD5=50a16f415160a7132a86a551fc34bdc9", True),
+        ("1795426872_0.18293.vm,U=-10,FMD5=50a16f415160a7132a86a551fc34bdc9", False),  # not on the server yet
+        ("1795426872_0.18293.vm,U=10", False),  # mbsync's
+        ("1795426872.J10R0a0b0c0d.vm", False),
+    ],
+)
+def test_a_name_of_offlineimap_shows_that_the_message_came_from_the_server(name: str, *, theirs: bool) -> None:
+    assert is_offlineimap(name) is theirs
+
+
+class TestOfflineimapForm:
+    def test_a_plain_message_only_gets_other_line_ends(self) -> None:
+        assert offlineimap_form(PLAIN) == PLAIN.replace(b"\r\n", b"\n")
+
+    def test_a_part_that_is_not_closed_is_closed(self) -> None:
+        start = b"Content-Type: multipart/mixed; boundary=x\r\nMIME-Version: 1.0\r\n\r\n--x\r\n\r\none\r\n"
+        written = offlineimap_form(start)
+        assert written is not None
+        assert written.rstrip().endswith(b"--x--")
+
+    def test_a_message_that_the_package_cannot_write_has_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def give_up(*_: object, **__: object) -> bytes:
+            raise LookupError
+
+        monkeypatch.setattr("email.message.EmailMessage.as_bytes", give_up)
+        assert offlineimap_form(PLAIN) is None
+
+
+class TestLikeness:
+    def test_it_is_the_message_id_whatever_the_line_ends(self) -> None:
+        assert likeness(PLAIN) == likeness(PLAIN.replace(b"\r\n", b"\n")) == (b"<1@x>",)
+
+    def test_without_one_it_is_date_author_and_subject(self) -> None:
+        assert likeness(b"Subject: a\n b\nFrom: c\n\nDate: none\n") == (b"", b"c", b"a b")
+
+    def test_nothing_is_like_nothing(self) -> None:
+        assert not any(likeness(b"X-Other: 1\n\nSubject: body\n"))

@@ -1,4 +1,4 @@
-"""What khard 0.22.0 and todoman 4.7.0 were seen to do to files that they edit, taken back."""
+"""Faults of khard 0.22.0, todoman 4.7.0 and khal 0.14.1 in edited files are undone, and edits are kept."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_a_nickname_changed_in_khard_is_a_nickname_and_nothing_else() -> None:
         ),
     ],
 )
-def test_what_was_edited_is_no_damage(change: dict[str, Any], patch: dict[str, Any]) -> None:
+def test_edits_are_kept(change: dict[str, Any], patch: dict[str, Any]) -> None:
     assert edit(CARD, {**KHARD, "nicknames": {"1": {"name": "Annie"}}, **change}) == patch
 
 
@@ -203,12 +203,12 @@ def test_an_address_edited_in_khard_keeps_its_country_but_not_its_place_on_the_m
     }
 
 
-def test_components_that_old_fields_cannot_say_are_no_damage() -> None:
+def test_components_that_old_fields_cannot_express_are_kept() -> None:
     after = {**KHARD, "name": {"components": [{"kind": "surname", "value": "Lee"}, {"kind": "surname2", "value": "Smith"}]}}
     assert edit(CARD, after)["name/components"] == after["name"]["components"]
 
 
-def test_what_a_hand_took_out_of_a_file_was_meant_to_go() -> None:
+def test_deletions_by_hand_are_kept() -> None:
     after = copy.deepcopy(CARD)
     del after["links"]["l"]["contexts"], after["anniversaries"]["d"], after["addresses"]["a"]["timeZone"]
     assert edit(CARD, after) == {"links/l/contexts": None, "anniversaries/d": None, "addresses/a/timeZone": None}
@@ -229,7 +229,7 @@ def test_a_priority_set_in_todoman_is_a_priority_and_nothing_else() -> None:
     assert kept == [TASK, TODOMAN]
 
 
-def test_a_due_date_set_in_todoman_is_told_in_the_zone_of_the_task() -> None:
+def test_a_due_date_set_in_todoman_is_in_the_zone_of_the_task() -> None:
     assert edit(TASK, {**TODOMAN, "priority": 0, "due": "2026-07-06T10:00:00"}) == {"due": "2026-07-06T12:00:00"}
 
 
@@ -300,8 +300,8 @@ EVENT: dict[str, Any] = {
 def test_a_location_written_over_its_copy_in_khal_is_the_main_one_renamed() -> None:
     after = {**EVENT, "locations": {**EVENT["locations"], "new": {"name": "Elsewhere"}}, "mainLocationId": "new"}
     assert edit(EVENT, after) == {"locations/l/name": "Elsewhere"}
-    told = {**after, "locations": {**EVENT["locations"], "new": {"name": "Elsewhere", "coordinates": "geo:3,4"}}}
-    assert edit(EVENT, told).keys() == {"mainLocationId", "locations/new"}
+    renamed = {**after, "locations": {**EVENT["locations"], "new": {"name": "Elsewhere", "coordinates": "geo:3,4"}}}
+    assert edit(EVENT, renamed).keys() == {"mainLocationId", "locations/new"}
     assert edit(EVENT, {**EVENT, "mainLocationId": "m"}) == {"mainLocationId": "m"}
 
 

@@ -103,7 +103,7 @@ def test_a_card_inside_a_card_is_the_text_of_its_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "sentence"),
+    ("data", "message"),
     [
         (b"", "The file is empty: it has no BEGIN:VCARD."),
         (b"\n\n", "The file is empty: it has no BEGIN:VCARD."),
@@ -121,10 +121,10 @@ def test_a_card_inside_a_card_is_the_text_of_its_line() -> None:
         (b"BEGIN:VCARD\nAGENT:\nBEGIN:VCARD\n", "The file ends before END:VCARD: it is cut short."),
     ],
 )
-def test_what_is_no_vcard_is_refused_with_a_sentence(data: bytes, sentence: str) -> None:
+def test_what_is_not_a_vcard_is_refused_with_the_line(data: bytes, message: str) -> None:
     with pytest.raises(MalformedError) as fault:
         read_lines(data)
-    assert str(fault.value) == sentence
+    assert str(fault.value) == message
 
 
 def test_lines_are_folded_at_75_octets_without_cutting_a_code_point() -> None:
