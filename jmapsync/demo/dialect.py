@@ -225,7 +225,7 @@ class Dialect:
     brief_mailboxes: BriefLives = "omitted"
     """Cyrus 3.6: a mailbox that was created and destroyed since a state is listed as created."""
     created_mailbox: tuple[str, ...] = ()
-    """What `Mailbox/set` reports of a new mailbox on Cyrus."""
+    """What `Mailbox/set` reports of a new mailbox; empty: all that the client did not give."""
 
     # Contacts, calendars, tasks
     contacts: bool = True
@@ -256,6 +256,8 @@ class Dialect:
     totals: Literal["every", "first", "known"] = "every"
     """Which pages of a listing have the total that was asked for (Stalwart: those from position 0); `known`: so have those
     from which it follows, unasked (Cyrus)."""
+    repeats_limit: bool = False
+    """The answer to `/query` has the limit that was asked for (Stalwart)."""
     echoes_queries: bool = False
     """The answer to `/query` repeats its filter and its sort (Cyrus)."""
     before_includes: bool = False
@@ -433,6 +435,8 @@ STALWART = dataclasses.replace(
     item_form="stalwart",
     totals="first",
     position_past_end="zero",
+    repeats_limit=True,
+    created_mailbox=("id",),
     cuts_null_ids=True,
     program="Stalwart v1.0.0",
 )

@@ -101,6 +101,8 @@ def change_mailboxes(context: Context, arguments: ChangesArguments) -> JsonObjec
             and not result["created"]
             and all(account.mailboxes[mailbox_id].changed <= since for mailbox_id in result["updated"])
         )
+        if not only_counts and account.dialect.item_form == "stalwart":
+            return result
         return result | {"updatedProperties": list(_COUNTS) if only_counts else None}
 
 

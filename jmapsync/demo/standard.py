@@ -145,7 +145,7 @@ def query_window(
         result["total"] = len(ids)
     if dialect.query_rules == "james":
         result["queryState"] = digest_of(page)  # so each page has its own, which no change of a keyword alters
-    if clamped:
+    if clamped or (dialect.repeats_limit and limit is not None):
         result["limit"] = limit
     if dialect.echoes_queries:
         asked = {"filter": arguments.filter, "sort": arguments.sort}

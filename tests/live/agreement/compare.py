@@ -89,7 +89,7 @@ def _note(found: Comparison, one: Script, theirs: dict[str, Json], ours: dict[st
         there, here = theirs.get(label, _MISSING), ours.get(label, _MISSING)
         if there != here:
             probe = f"{one.name}: {label}"
-            found.differences.append(Difference(probe, tuple(_apart("", there, here)), KNOWN[found.profile].get(probe, "")))
+            found.differences.append(Difference(probe, places_apart(there, here), KNOWN[found.profile].get(probe, "")))
 
 
 def _run_embedded(one: Script, profile: str) -> dict[str, Json]:
@@ -103,6 +103,11 @@ def _run(one: Script, account: Account) -> dict[str, Json]:
     except Exception as error:  # noqa: BLE001 # the script could not go on: that differs, or does so on both
         account.steps["the script ends here"] = f"{type(error).__name__}: {str(error)[:500]}"
     return account.steps
+
+
+def places_apart(theirs: Json, ours: Json) -> tuple[str, ...]:
+    """Return the places in which two answers differ: a path, what the first has there, what the second."""
+    return tuple(_apart("", theirs, ours))
 
 
 def _apart(path: str, theirs: Json, ours: Json) -> Iterator[str]:
