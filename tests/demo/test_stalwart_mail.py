@@ -20,9 +20,9 @@ KNOWN = {
     "email-import 1": "the same",
     "email-set 1": "keywords keep their case there",
     "email-set 3": "a keyword with a blank is taken there",
-    "email-set 4": "the message that was not changed there for its keyword was here",
+    "email-set 4": "the order of messages that were created one after the other",
     "email-set 5": "a state that is none is taken for one there",
-    "mailbox-set-errors 0": "a slash in a name is taken there by another rule, and the length is another",
+    "mailbox-set-errors 0": "the inbox is called Inbox there, so that its name is taken as any other",
     "mailbox-set-errors 3": "the mailboxes that each account has from the start are others there",
     "blob-get 0": "the order of messages of one moment",
 }
