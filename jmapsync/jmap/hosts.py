@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -30,6 +31,7 @@ class Origin:
     port: int
 
     @classmethod
+    @lru_cache(maxsize=64)
     def of(cls, url: str) -> Origin:
         """Return the origin of a URL; raise `HostRefusedError` unless a credential may travel by it at all.
 

@@ -9,6 +9,7 @@ import os
 import sqlite3
 import stat
 from contextlib import closing
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
 from jmapsync.errors import LedgerError
@@ -88,9 +89,13 @@ class Database(sqlite3.Connection):
             raise _told(error, self.path) from error
 
     def executemany(self, *arguments: Any) -> sqlite3.Cursor:  # noqa: ANN401 - whatever SQLite takes
-        """Run one statement for many rows. Raises LedgerError."""
+        """Run one statement for many rows; nothing is run for none. Raises LedgerError."""
+        statement, rows = arguments
+        rows = iter(rows)
+        if (first := next(rows, None)) is None:
+            return super().cursor(Rows)
         try:
-            return super().executemany(*arguments)
+            return super().executemany(statement, chain([first], rows))
         except _OURS:
             raise
         except sqlite3.Error as error:

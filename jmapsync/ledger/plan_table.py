@@ -55,45 +55,65 @@ def _steps(change: Change) -> tuple[Step, ...]:
 
 
 class PlanTable:
-    """The plan of the round under way."""
+    """The plan of the round under way: in memory while it is small, in the table from then on."""
 
     def __init__(self, db: Database) -> None:
-        """Wrap an open connection; the table is made when the first plan is kept."""
+        """Wrap an open connection; the table is made when a plan first needs it."""
         self._db = db
+        self._rows: dict[Step, dict[int, Planned]] = {}
+        self._stored: set[Step] = set()
+        """The steps with rows in the table."""
         self._is_made = False
 
     def clear(self) -> None:
         """Begin a plan."""
-        if self._is_made:
+        self._rows = {}
+        if self._stored:
             self._db.execute("DELETE FROM temp.plan")
+            self._stored = set()
 
     def add(self, page: Plan, due: Iterable[Change]) -> None:
         """Keep a page of the plan; of its changes those that are to be carried out now."""
-        rows = [
-            *((Step.AGREED, Planned(key)) for key in page.settled),
-            *((Step.FORGOTTEN, Planned(key)) for key in page.forgotten),
-            *((Step.HIDDEN, Planned(one.key, reason=one.reason)) for one in page.hidden),
-            *((step, Planned(change.key, change)) for change in due for step in _steps(change)),
-        ]
-        if not rows:
-            return
+        for key in page.settled:
+            self._put(Step.AGREED, Planned(key))
+        for key in page.forgotten:
+            self._put(Step.FORGOTTEN, Planned(key))
+        for one in page.hidden:
+            self._put(Step.HIDDEN, Planned(one.key, reason=one.reason))
+        for change in due:
+            for step in _steps(change):
+                self._put(step, Planned(change.key, change))
+        if self._stored or sum(map(len, self._rows.values())) > PAGE:
+            self._store()
+
+    def _put(self, step: Step, row: Planned) -> None:
+        self._rows.setdefault(step, {})[row.key] = row
+
+    def _store(self) -> None:
         if not self._is_made:
             self._db.execute("CREATE TEMP TABLE plan (step INTEGER, key INTEGER, row BLOB, PRIMARY KEY (step, key)) WITHOUT ROWID")
             self._is_made = True
-        self._db.executemany("INSERT INTO temp.plan VALUES (?, ?, ?)", ((int(step), row.key, _ENCODE(row)) for step, row in rows))
+        every = ((int(step), row.key, _ENCODE(row)) for step, rows in self._rows.items() for row in rows.values())
+        self._db.executemany("INSERT INTO temp.plan VALUES (?, ?, ?)", every)
+        self._stored.update(self._rows)
+        self._rows = {}
 
     def has_work(self) -> bool:
         """Tell whether anything is to be written on either side."""
-        if not self._is_made:
-            return False
-        return self._db.execute("SELECT 1 FROM temp.plan WHERE step >= ? LIMIT 1", (int(Step.WRITE),)).fetchone() is not None
+        return not self._stored.union(self._rows).isdisjoint((Step.WRITE, Step.DELETE))
 
     def pages(self, step: Step) -> Iterator[list[Planned]]:
         """Yield the rows of a step in the order of their keys, a page at a time."""
+        if step in self._rows:
+            yield [row for _, row in sorted(self._rows[step].items())]
         after = 0
-        while self._is_made and (rows := self._page(step, after)):
+        while step in self._stored:
+            rows = self._page(step, after)
+            if rows:
+                yield rows
+            if len(rows) < PAGE:
+                return
             after = rows[-1].key
-            yield rows
 
     def _page(self, step: Step, after: int) -> list[Planned]:
         found = self._db.execute(

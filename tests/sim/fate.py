@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import functools
 import inspect
 import io
 import os
@@ -99,6 +100,12 @@ class Fate:
             yield self
 
 
+@functools.cache
+def _shape_of(function: Any) -> tuple[bool, bool]:
+    """Return whether a function yields pages, and whether it is to be awaited."""
+    return inspect.isasyncgenfunction(function), inspect.iscoroutinefunction(function)
+
+
 class _Watched:
     def __init__(self, part: Any, fate: Fate) -> None:
         self._part = part
@@ -113,9 +120,10 @@ class _Watched:
         label = f"{type(self._part).__name__}.{name}"
         if name == "transaction":
             return lambda: self._transaction(label)
-        if inspect.isasyncgenfunction(found):
+        is_pages, is_awaited = _shape_of(found.__func__)
+        if is_pages:
             return lambda *a, **k: self._pages(label, found(*a, **k))
-        if inspect.iscoroutinefunction(found):
+        if is_awaited:
             return lambda *a, **k: self._awaited(label, found, a, k)
         return lambda *a, **k: self._called(label, found, a, k)
 
