@@ -15,10 +15,13 @@ import stat
 from typing import TYPE_CHECKING
 
 from jmapsync.opening import kind_of, open_regular
+from jmapsync.storage.files.file_state import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from jmapsync.storage.files.file_state import State
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _SYNCFS = getattr(_LIBC, "syncfs", None)
@@ -118,6 +121,27 @@ def copy_file(source: str, target: str, mtime: int) -> None:
         shutil.copyfileobj(old, new, 1 << 20)
         new.flush()
         os.utime(new.fileno(), ns=(mtime, mtime))
+
+
+def link_or_copy(source: str, target: str, temporary: str, mtime: int, root: Path, *, over: bool = False) -> State | None:
+    """Give a file a second name, `over` another file; where there are no hard links, a durable copy. Return the copy's state.
+
+    `temporary` is a name in the same file system as the target. Raises OSError.
+    """
+    try:
+        os.link(source, temporary if over else target)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+    else:
+        if over:
+            os.rename(temporary, target)
+        return None
+    copy_file(source, temporary, mtime)
+    sync_files(root, [temporary])
+    state = state_of(os.lstat(temporary))  # under its name it may be another's by the time it is examined
+    os.rename(temporary, target)
+    return state
 
 
 def unfinished(path: Path) -> Path:

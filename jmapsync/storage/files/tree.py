@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from jmapsync.errors import LocalError
 from jmapsync.opening import kind_of
-from jmapsync.storage.files.container_paths import Whereabouts
 from jmapsync.storage.files.directories import Below
 from jmapsync.storage.files.file_state import may_be_folder
 from jmapsync.storage.files.filesystem import USUAL
@@ -17,10 +17,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-P = TypeVar("P", bound=Whereabouts)
-
 LINK = "it is a symbolic link, which is not followed; nothing in it counts as deleted"
 NOT_UTF8 = "its name is not valid UTF-8; rename it"
+
+
+class Whereabouts(dict[int, str]):
+    """Paths by container. One that is missing raises FileNotFoundError, not KeyError.
+
+    A folder may be renamed or removed at any moment of a run, here or by another client: what is to be done in it is then stale,
+    as it is where the file itself is gone.
+    """
+
+    def __missing__(self, key: int) -> str:
+        """Raise FileNotFoundError."""
+        raise FileNotFoundError(errno.ENOENT, "its folder was renamed or removed meanwhile", f"folder {key}")
+
+
+P = TypeVar("P", bound=Whereabouts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def still_there(tree: Tree, places: Iterable[Place]) -> list[Place]:
 
 def _is_there(tree: Tree, below: Below, place: Place) -> bool:
     try:
-        state = os.lstat(f"{below.at(tree.inside(place.folder, place.sub))}/{place.name}{place.info}")
+        state = os.lstat(tree.path(below, place))
     except FileNotFoundError:
         return False
     except OSError:

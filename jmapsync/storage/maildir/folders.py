@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from jmapsync.formats.names import EVERYTHING, Patterns, above, seen_path
+from jmapsync.formats.message import is_offlineimap
+from jmapsync.formats.names import EVERYTHING, Patterns, above, from_utf7, seen_path
 from jmapsync.kinds import MAIL
 from jmapsync.ledger.notes import BOXES, OUTSIDE
-from jmapsync.storage.maildir.file_names import INBOX, PARTS
-from jmapsync.storage.maildir.foreign_names import decoded_name
+from jmapsync.opening import open_directory
+from jmapsync.storage.maildir.file_names import INBOX, PARTS, SUBS
 from jmapsync.storage.maildir.tree import name_of
 from jmapsync.storage.port import Folder, Observation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from jmapsync.ledger import Ledger, Record
     from jmapsync.storage.files.tree import Found
     from jmapsync.storage.maildir.tree import Tree
@@ -118,7 +123,7 @@ class _Folders:
                 name = record.local.body
         elif not one.container:
             root = self._tree.root
-            name = decoded_name(name, f"{root}/{one.path}", (f"{root}/{other.path}" for other in self._found))
+            name = _decoded_name(name, f"{root}/{one.path}", (f"{root}/{other.path}" for other in self._found))
         parent = one.path.rpartition("/")[0]
         role = "inbox" if one.path == INBOX else ""
         return Folder(ref=one.path, name=name, parent=parent, role=role, key=key, marker=self._marker(one), bare=bare)
@@ -147,3 +152,34 @@ def _follow(tree: Tree, known: dict[int, str], present: set[str], shut: set[str]
     for key, path in old.items():
         if key not in known and tree.paths[key] in taken:
             tree.paths[key] = f"{path}/{GONE}"
+
+
+def _decoded_name(name: str, folder: str, others: Iterable[str]) -> str:
+    """Return the mailbox name that a program meant by a folder's name; `others` are all folders below the same root.
+
+    mbsync and offlineimap write IMAP's modified UTF-7 (RFC 3501, 5.1.3). mbsync leaves files of its own in each folder; offlineimap
+    shows by the names of messages in any of them.
+    """
+    meant = from_utf7(name)
+    if meant == name or _is_mbsync(folder):
+        return meant
+    return meant if _is_filled_by_offlineimap(others) else name
+
+
+def _is_mbsync(folder: str) -> bool:
+    """Return whether mbsync keeps its own files in a folder."""
+    return os.path.lexists(f"{folder}/.uidvalidity") or os.path.lexists(f"{folder}/.mbsyncstate")
+
+
+def _is_filled_by_offlineimap(folders: Iterable[str]) -> bool:
+    """Return whether offlineimap named a file in any of some folders."""
+    for folder in folders:
+        for sub in SUBS:
+            with contextlib.suppress(OSError):
+                handle = open_directory(f"{folder}/{sub}")
+                try:
+                    if any(is_offlineimap(name) for name in os.listdir(handle)):
+                        return True
+                finally:
+                    os.close(handle)
+    return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jmapsync.formats.names import fold, is_marked
-from jmapsync.storage.files.container_paths import Whereabouts
+from jmapsync.storage.files.tree import Whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

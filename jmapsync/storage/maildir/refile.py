@@ -1,13 +1,14 @@
-"""File a message into another folder, move it there, or mark a copy of it to leave one, as a mail program would."""
+"""Move single files of messages: into another folder, to DELETED/, or marked as deleted, as a mail program would."""
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING
 
 from jmapsync.formats.flags import TRASHED, letters, with_letters
-from jmapsync.storage.files.atomic import NO_LINKS, copy_file, sync_directories, sync_files
-from jmapsync.storage.files.file_state import state_of
+from jmapsync.formats.names import KEPT
+from jmapsync.storage.files.atomic import copy_file, link_or_copy, sync_directories, sync_files
 from jmapsync.storage.maildir.file_names import own_name
 
 if TYPE_CHECKING:
@@ -28,18 +29,10 @@ def file_into(tree: Tree, source: Place, folder: int, tags: Tags, token: Callabl
     if dry:
         return place
     with tree.reach() as below:
-        path = _path(tree, below, place)
-        try:
-            os.link(_path(tree, below, source), path)
-        except OSError as error:
-            if error.errno not in NO_LINKS:
-                raise
-            temporary = f"{below.at(tree.inside(folder, 'tmp'))}/{place.name}"
-            copy_file(_path(tree, below, source), temporary, source.mtime)
-            sync_files(tree.root, [temporary])
-            ino, size, mtime = state_of(os.lstat(temporary))
+        path, temporary = tree.path(below, place), f"{below.at(tree.inside(folder, 'tmp'))}/{place.name}"
+        if state := link_or_copy(tree.path(below, source), path, temporary, source.mtime, tree.root):
+            ino, size, mtime = state
             place = place._replace(ino=ino, size=size, mtime=mtime)
-            os.rename(temporary, path)
         sync_directories([os.path.dirname(path)])
     return place
 
@@ -49,7 +42,7 @@ def move_into(tree: Tree, source: Place, folder: int, tags: Tags, token: Callabl
     place = _placed(tree, source, folder, tags, token)
     if not dry:
         with tree.reach() as below:
-            old, new = _path(tree, below, source), _path(tree, below, place)
+            old, new = tree.path(below, source), tree.path(below, place)
             os.rename(old, new)
             sync_directories([os.path.dirname(new), os.path.dirname(old)])
     return place
@@ -61,14 +54,41 @@ def mark(tree: Tree, place: Place, *, leaving: bool, dry: bool) -> Place:
     marked = place._replace(info=with_letters(place.info, shown, tree.holds.separator), sub="cur")
     if not dry and marked != place:
         with tree.reach() as below:
-            os.rename(_path(tree, below, place), _path(tree, below, marked))
+            os.rename(tree.path(below, place), tree.path(below, marked))
     return marked
+
+
+def keep(tree: Tree, below: Below, place: Place, token: Callable[[], str]) -> tuple[str, str]:
+    """Move the file of a message that the server deleted below DELETED/; return the directory there and its name. Raises OSError.
+
+    That is a Maildir that nobody mirrors, an offline backup (`keep_deleted = true`): where a message was is its path there, when it
+    came is its mtime, and when it was deleted is the ctime of its file.
+    """
+    folder = KEPT
+    below.make(folder)
+    for name in tree.paths[place.folder].split("/"):
+        folder = f"{folder}/{name}"
+        below.make(folder)
+    for part in ("cur", "new", "tmp"):
+        below.make(f"{folder}/{part}")
+    old = tree.path(below, place)
+    where, file = below.at(f"{folder}/{place.sub}"), f"{place.name}{place.info}"
+    if os.path.lexists(f"{where}/{file}"):
+        file = f"{place.name}R{token()}{place.info}"
+    new = f"{where}/{file}"
+    try:
+        os.rename(old, new)
+    except OSError as error:
+        if error.errno != errno.EXDEV:  # the folder lies on another disk
+            raise
+        copy = f"{below.at(f'{folder}/tmp')}/{place.name}R{token()}"
+        copy_file(old, copy, place.mtime)
+        sync_files(tree.root, [copy])
+        os.rename(copy, new)
+        os.unlink(old)
+    return f"{folder}/{place.sub}", file
 
 
 def _placed(tree: Tree, source: Place, folder: int, tags: Tags, token: Callable[[], str]) -> Place:
     name = own_name(source.stamp, source.key, token())
     return source._replace(folder=folder, name=name, info=tree.tables[folder].write(tags, f"{tree.holds.separator}2,"), sub="cur")
-
-
-def _path(tree: Tree, below: Below, place: Place) -> str:
-    return f"{below.at(tree.inside(place.folder, place.sub))}/{place.name}{place.info}"

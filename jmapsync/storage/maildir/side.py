@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.ledger import Ledger, Place
-    from jmapsync.storage.files.directories import Below
 
 CHUNK = 1 << 20
 LARGE = 4 << 20
@@ -142,7 +141,7 @@ class MaildirSide:
         why = "its file was renamed or removed meanwhile"
         for place in places:
             try:
-                with self.tree.reach() as below, open_regular(self._path(below, place), follow=False) as file:
+                with self.tree.reach() as below, open_regular(self.tree.path(below, place), follow=False) as file:
                     body = self._read(key, place, file)
                     if state_of(os.fstat(file.fileno())) == place.state:
                         return body
@@ -170,7 +169,7 @@ class MaildirSide:
         """Return the digests of one file, by hashlib's name of an algorithm; None when it cannot be read."""
         try:
             with self.tree.reach() as below:
-                return measure(iterate_chunks(self._path(below, place)), algorithm)
+                return measure(iterate_chunks(self.tree.path(below, place)), algorithm)
         except OSError:
             return None
 
@@ -178,20 +177,17 @@ class MaildirSide:
         """Return the digests of one file without the line that mbsync added; None when it has none or cannot be read."""
         try:
             with self.tree.reach() as below:
-                return measure_without_tuid(self._path(below, place), algorithm)
+                return measure_without_tuid(self.tree.path(below, place), algorithm)
         except OSError:
             return None
 
     def head(self, place: Place) -> bytes:
         """Return the first octets of one file; nothing when it cannot be read."""
         try:
-            with self.tree.reach() as below, open_regular(self._path(below, place), follow=False) as file:
+            with self.tree.reach() as below, open_regular(self.tree.path(below, place), follow=False) as file:
                 return file.read(HEAD)
         except OSError:
             return b""
-
-    def _path(self, below: Below, place: Place) -> str:
-        return f"{below.at(self.tree.inside(place.folder, place.sub))}/{place.name}{place.info}"
 
     def key_in(self, place: Place) -> int:
         """Return the key of the message that a file was made for, as far as its name tells; 0 for others' files."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from jmapsync.ledger import Ledger
+    from jmapsync.ledger import Ledger, Place
     from jmapsync.storage.files.directories import Below
 
 
@@ -105,6 +105,10 @@ class Tree(ContainerTree[Paths]):
         """Return the path below the root of one of a container's directories; see `Below.at`."""
         place = self.place(self.paths[key])
         return f"{place}/{sub}" if place else sub
+
+    def path(self, below: Below, place: Place) -> str:
+        """Return a path that leads to a file through no link, good for the next step. Raises OSError."""
+        return f"{below.at(self.inside(place.folder, place.sub))}/{place.name}{place.info}"
 
     def is_otherwise(self) -> bool:
         """Tell whether a root without a marker holds mail in the other layout: it is a Maildir itself."""

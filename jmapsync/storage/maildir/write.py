@@ -18,7 +18,7 @@ from jmapsync.formats.message import Form, is_offlineimap, without_marks, withou
 from jmapsync.formats.names import fold
 from jmapsync.ledger import Place
 from jmapsync.planner.model import Verb, Version
-from jmapsync.storage.files.atomic import NO_LINKS, copy_file, put_back, sync_files
+from jmapsync.storage.files.atomic import link_or_copy, put_back, sync_files
 from jmapsync.storage.files.batch import BatchWriter
 from jmapsync.storage.files.disk_errors import StaleError, refused
 from jmapsync.storage.files.file_state import state_of
@@ -26,7 +26,7 @@ from jmapsync.storage.files.filesystem import refuses_name
 from jmapsync.storage.files.swap import check, take_away
 from jmapsync.storage.maildir.file_names import own_name
 from jmapsync.storage.maildir.identify import iterate_chunks
-from jmapsync.storage.maildir.kept_deletions import keep
+from jmapsync.storage.maildir.refile import keep
 from jmapsync.storage.maildir.stage import Staged, fill, set_mtime
 from jmapsync.storage.port import Job, Outcome, Receipt
 
@@ -194,22 +194,12 @@ class Writer(BatchWriter):
 
     def _link(self, source: Place, target: Place, *, over: bool = False) -> Place:
         """Make a second name for a file, `over` one that has it; a copy of it where there are no hard links (hard case 16)."""
-        path = self._path(target)
-        temporary = self._in_tmp(target.folder, self._name_aside(target.key))
+        path, temporary = self._path(target), self._in_tmp(target.folder, self._name_aside(target.key))
         self._dirty.add(self._directory(target))
-        try:
-            os.link(self._path(source), temporary if over else path)
-        except OSError as error:
-            if error.errno not in NO_LINKS:
-                raise
-        else:
-            if over:
-                os.rename(temporary, path)
+        state = link_or_copy(self._path(source), path, temporary, source.mtime, self._tree.root, over=over)
+        if state is None:
             return target
-        copy_file(self._path(source), temporary, source.mtime)
-        sync_files(self._tree.root, [temporary])
-        ino, size, mtime = state_of(os.lstat(temporary))  # under its name it may be another's by the time it is looked at
-        os.rename(temporary, path)
+        ino, size, mtime = state
         return target._replace(ino=ino, size=size, mtime=mtime)
 
     def _rename(self, places: list[Place], job: Job, done: _Done) -> None:
@@ -300,7 +290,7 @@ class Writer(BatchWriter):
 
     def _path(self, place: Place) -> str:
         """Return a path that leads to a file through no link, good for the next step. Raises OSError."""
-        return f"{self._below.at(self._directory(place))}/{place.name}{place.info}"
+        return self._tree.path(self._below, place)
 
     def _staged(self, one: Staged) -> str:
         return self._in_tmp(one.folder, one.name)

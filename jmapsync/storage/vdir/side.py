@@ -19,9 +19,9 @@ from jmapsync.storage.files.root import claim
 from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.folders import look_folders
+from jmapsync.storage.vdir.names import recover
 from jmapsync.storage.vdir.observe import SLICE, ItemScan
 from jmapsync.storage.vdir.read import Reader, align, convert, read_bytes, uid_of
-from jmapsync.storage.vdir.staged import recover
 from jmapsync.storage.vdir.tree import NotEmptyError, Tree
 from jmapsync.storage.vdir.write import Writer
 

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 
 from jmapsync.formats.names import LONGEST, LOST_AND_FOUND, escape, fold, unescape, unique
 from jmapsync.storage.files.atomic import sync_directories
-from jmapsync.storage.files.container_paths import Whereabouts
 from jmapsync.storage.files.file_state import is_text, printable
-from jmapsync.storage.files.tree import NOT_UTF8, ContainerTree, Found, Listed
+from jmapsync.storage.files.tree import NOT_UTF8, ContainerTree, Found, Listed, Whereabouts
 from jmapsync.storage.vdir import metadata
-from jmapsync.storage.vdir.staged import digest_in, staged_name
+from jmapsync.storage.vdir.names import digest_in, staged_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

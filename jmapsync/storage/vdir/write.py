@@ -24,9 +24,8 @@ from jmapsync.storage.files.disk_errors import RefusedError, StaleError, refused
 from jmapsync.storage.files.file_state import state_of
 from jmapsync.storage.files.swap import check, displace, take_away
 from jmapsync.storage.port import Body, Job, Outcome, Receipt
-from jmapsync.storage.vdir.names import new_name
+from jmapsync.storage.vdir.names import Staged, displaced_name, new_name, short_digest, staged_name, write_staged
 from jmapsync.storage.vdir.read import convert, read_bytes, render, uid_of
-from jmapsync.storage.vdir.staged import Staged, displaced_name, short_digest, staged_name, write_staged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
