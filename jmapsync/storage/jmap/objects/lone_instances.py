@@ -83,8 +83,6 @@ class InstanceSetter:
         self._reader = reader
         self._sender = sender
         self._respect = respect
-        self.overtaken: set[str] = set()
-        """Ids of items that the next look has to show."""
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Carry out orders, one after the other: such items are few."""
@@ -133,24 +131,15 @@ class InstanceSetter:
 
     async def _read(self, job: Job) -> tuple[Found, Object]:
         """Return an item as the server holds it, and its normal form. Raises UnsentError where it is not what was expected."""
-        ref, order, reader = str(job.ref), job.order, self._reader
-        found = await reader.fetch([ref])
-        if ref in found.lost:
-            if order.verb is Verb.DELETE:
-                raise UnsentError(Receipt(order.key, Outcome.DONE))
-            raise UnsentError.stale(job, "it was deleted on the server meanwhile")
-        if ref not in found.items:
-            raise UnsentError.stale(job, "the server does not answer for it")
+        found = await self._reader.fetch([str(job.ref)])
+        form = self._sender.form(job, found)
         try:
-            form, version = reader.normal_form(ref, found), reader.one(ref, found).version
+            version = self._reader.one(str(job.ref), found).version
         except MalformedError as error:
             why = f"what the server holds of it cannot be converted: {error}"
             raise UnsentError.refused(job, why, Remedy.LATER) from error
-        if order.expect is not None and version.body != order.expect.body:
-            raise self._overtaken(job, "it was edited on the server meanwhile")
-        fit = {order.homes} if order.verb is not Verb.DELETE else set()
-        if order.expect is not None and version.homes not in fit | {order.expect.homes}:
-            raise self._overtaken(job, "it was moved on the server meanwhile")
+        self._sender.check_body(job, version)
+        self._sender.check_homes(job, version.homes, *([] if job.order.verb is Verb.DELETE else [job.order.homes]))
         return found, form
 
     async def _given(self, found: Found, ref: str) -> dict[str, Object]:
@@ -164,19 +153,13 @@ class InstanceSetter:
             raise _OtherwiseError
         return {str(one["id"]): one for one in answer.get("list") or () if isinstance(one, dict) and "id" in one}
 
-    def _overtaken(self, job: Job, why: str) -> UnsentError:
-        self.overtaken.add(str(job.ref))
-        return UnsentError.stale(job, why)
-
     def _remove(self, job: Job, acts: _Acts, found: Found) -> None:
         """Destroy all objects of an item; those in a container that nobody mirrors only leave the others."""
-        reader = self._reader
         for id_, part in found.parts[str(job.ref)].items():
-            boxes = reader.boxes(part)
-            if all(box in reader.keys for box in boxes):
+            paths = self._sender.leaving(self._reader.boxes(part))
+            if paths is None:
                 acts.destroy.append(id_)
             else:
-                paths = {f"{reader.dialect.member}/{escape(box)}": None for box in boxes if box in reader.keys}
                 acts.update[id_] = Sent(job, paths)
 
     async def _edit(self, job: Job, acts: _Acts, forms: dict[str, Object], ids: dict[str, str]) -> None:

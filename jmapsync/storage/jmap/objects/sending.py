@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jmapsync.formats.objects import Object, Patch
+    from jmapsync.planner.model import Version
     from jmapsync.storage.jmap.objects.data import Data
     from jmapsync.storage.jmap.objects.get import Reader
 
@@ -97,6 +98,8 @@ class Sender:
         """True once the server turned out to speak the older dialect."""
         self._inline = False
         """True once it turned out to take data in its place only."""
+        self.overtaken: set[str] = set()
+        """Ids of objects that the next run has to read: `/changes` may be silent about them."""
 
     async def most(self) -> int:
         """Return how many objects to write at a time."""
@@ -113,6 +116,41 @@ class Sender:
         dialect = self._reader.dialect
         expected = {"ifInState": state} if state else {}
         return Call(f"{dialect.type}/set", {"accountId": self._reader.account, **dialect.arguments, **expected, **arguments}, "set")
+
+    # what is there
+
+    def form(self, job: Job, found: Found) -> Object:
+        """Return the normal form of the object that the server was read to hold. Raises UnsentError where there is none."""
+        ref, order = str(job.ref), job.order
+        if ref in found.lost and order.verb is Verb.DELETE:
+            raise UnsentError(Receipt(order.key, Outcome.DONE))
+        if ref in found.lost:
+            raise UnsentError.stale(job, "it was deleted on the server meanwhile")
+        if ref not in found.items:
+            raise UnsentError.stale(job, "the server does not answer for it")
+        try:
+            return self._reader.normal_form(ref, found)
+        except MalformedError as error:
+            raise UnsentError.refused(job, f"what the server holds of it cannot be converted: {error}", Remedy.LATER) from error
+
+    def check_body(self, job: Job, version: Version) -> None:
+        """Raise UnsentError, and have the object read again, if it was edited since it was last seen."""
+        if job.order.expect is not None and version.body != job.order.expect.body:
+            self.overtaken.add(str(job.ref))
+            raise UnsentError.stale(job, "it was edited on the server meanwhile")
+
+    def check_homes(self, job: Job, homes: frozenset[int], *others: frozenset[int]) -> None:
+        """Raise UnsentError, and have the object read again, if it lies elsewhere than where it was last seen, or in `others`."""
+        if job.order.expect is not None and homes not in (job.order.expect.homes, *others):
+            self.overtaken.add(str(job.ref))
+            raise UnsentError.stale(job, "it was moved on the server meanwhile")
+
+    def leaving(self, boxes: list[str]) -> dict[str, Any] | None:
+        """Return the patch that takes an object out of the mirrored ones of some containers; None where all of them are."""
+        reader = self._reader
+        if all(box in reader.keys for box in boxes):
+            return None
+        return {f"{reader.dialect.member}/{pointer.escape(box)}": None for box in boxes if box in reader.keys}
 
     # what is sent
 

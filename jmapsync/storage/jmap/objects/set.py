@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from jmapsync.errors import Remedy
-from jmapsync.formats.objects import INSTANCES, MalformedError
-from jmapsync.formats.pointer import escape
+from jmapsync.formats.objects import INSTANCES
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
@@ -64,15 +62,13 @@ class ObjectSetter:
         self._sender = Sender(reader, data)
         self._creator = Creator(reader, self._sender)
         self._mine: frozenset[str] | None = None
-        self.overtaken: set[str] = set()
-        """Ids of objects that the next look has to show: `/changes` may keep silent about them."""
+        self.overtaken = self._sender.overtaken
         self._instances = InstanceSetter(reader, self._sender, self.respect)
 
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Carry out orders and return a receipt for each, in no particular order."""
         several = [job for job in jobs if holds_instances(job)]
         receipts = await self._instances.write(several)
-        self.overtaken |= self._instances.overtaken
         jobs = [job for job in jobs if job not in several]
         new = [job for job in jobs if job.order.verb is Verb.CREATE]
         if new:
@@ -137,40 +133,22 @@ class ObjectSetter:
     async def _sent(self, job: Job, now: _Now) -> Sent:
         """Return what is to be sent for a job. Raises UnsentError where nothing is."""
         ref, order, reader = str(job.ref), job.order, self._reader
-        form = self._form(job, now)
+        form = self._sender.form(job, now.found)
         body: dict[str, Any] = {}
         if order.verb is Verb.REPLACE and job.patch is None:
             raise UnsentError.stale(job, "its file could not be read")
         if job.patch and INSTANCES in job.patch:
             raise UnsentError.refused(job, "its file holds instances of a series now, and the server holds the series")
-        if order.expect is not None and reader.one(ref, now.found).version.body != order.expect.body:
-            raise self._overtaken(job, "it was edited on the server meanwhile")
+        self._sender.check_body(job, reader.one(ref, now.found).version)
         if job.patch:
             patch = fitted_patch(job.patch, json.loads(job.held or b"{}"), form)
             await self.respect(job, patch, form, now.raw(ref))
             body = await self._sender.patch(job, patch, form, now.raw(ref))
         homes = frozenset(reader.keys[box] for box in reader.boxes(now.found.items[ref]) if box in reader.keys)
         if order.added_homes or order.removed_homes:
-            if order.expect is not None and homes not in (order.expect.homes, order.homes):
-                raise self._overtaken(job, "it was moved on the server meanwhile")
+            self._sender.check_homes(job, homes, order.homes)
             body |= self._sender.members(job) if reader.dialect.whole_members else self._sender.member_paths(job)
         return Sent(job, body)
-
-    def _overtaken(self, job: Job, why: str) -> UnsentError:
-        """Return the error of a job for an object that is another one than was last seen, and have it looked at."""
-        self.overtaken.add(str(job.ref))
-        return UnsentError.stale(job, why)
-
-    def _form(self, job: Job, now: _Now) -> Object:
-        ref = str(job.ref)
-        if ref in now.found.lost:
-            raise UnsentError.stale(job, "it was deleted on the server meanwhile")
-        if ref not in now.found.items:
-            raise UnsentError.stale(job, "the server does not answer for it")
-        try:
-            return self._reader.normal_form(ref, now.found)
-        except MalformedError as error:
-            raise UnsentError.refused(job, f"what the server holds of it cannot be converted: {error}", Remedy.LATER) from error
 
     async def respect(self, job: Job, patch: Patch, form: Object, given: Object) -> None:
         """Raise UnsentError for an edit of somebody else's event that goes beyond what is the user's."""
@@ -268,19 +246,12 @@ class ObjectSetter:
 
         Raises UnsentError where it is gone, or is another one than was last seen.
         """
-        ref, expect, reader = str(job.ref), job.order.expect, self._reader
-        if ref in now.found.lost:
-            raise UnsentError(Receipt(job.order.key, Outcome.DONE))
-        self._form(job, now)
+        ref, reader = str(job.ref), self._reader
+        self._sender.form(job, now.found)
         version = reader.one(ref, now.found).version
-        if expect is not None and version.body != expect.body:
-            raise self._overtaken(job, "it was edited on the server meanwhile")
-        if expect is not None and version.homes != expect.homes:
-            raise self._overtaken(job, "it was moved on the server meanwhile")
-        boxes = reader.boxes(now.found.items[ref])
-        if not version.homes or all(box in reader.keys for box in boxes):
-            return {}
-        return {f"{reader.dialect.member}/{escape(box)}": None for box in boxes if box in reader.keys}
+        self._sender.check_body(job, version)
+        self._sender.check_homes(job, version.homes)
+        return (self._sender.leaving(reader.boxes(now.found.items[ref])) if version.homes else None) or {}
 
     async def _destroy(self, doomed: list[Job], state: str, again: list[Job]) -> list[Receipt]:
         """Destroy objects in a state and return receipts, and add to `again` the jobs that met another one."""
