@@ -1,1 +1,1 @@
-"""The two sides behind one port: look at what is there, read bodies, carry out orders."""
+"""The two sides behind one port: observe what is there, read bodies, write what is ordered."""

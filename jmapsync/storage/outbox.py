@@ -1,7 +1,7 @@
 """Keep messages that wait to be sent, each in two files: the message as it will leave, and a note of how far it got.
 
 A message is in the outbox once its note is there, which comes last and in one step. Every step of sending is noted, durably,
-before it is taken: whoever finds the note after a crash knows what may have happened already (hard case 64).
+before it is taken: whoever finds the note after a crash knows what may have happened already.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NOTE, _MESSAGE, _LOCK = ".json", ".eml", "lock"
 _LONGEST_NOTE = 1 << 26
 """Octets: it names every recipient."""
 _UNFINISHED_SECONDS = 86_400.0
-"""A message without a note was left by a program that ended before it was told that its message is safe."""
+"""A message without a note was left by a program that ended before it knew that its message is safe."""
 
 
 class Stage(enum.StrEnum):

@@ -215,7 +215,7 @@ def test_case_08_a_file_still_being_written_waits(server: DemoServer, mirror: Mi
     writer.start()
     started.wait()
     report = mirror.sync()
-    assert [one.why for one in report.problems] == ["it is still being written; it is taken up once it rests"]
+    assert [one.why for one in report.problems] == ["it is still being written; it is read once it is left alone"]
     assert len(server.account.emails) == 0
     writer.join()
     mirror.sync()

@@ -1,4 +1,4 @@
-"""Make files durable in groups, replace small ones in one step, and give and swap names so that no file is ever lost.
+"""Make files durable in groups, replace small ones in one step, and rename, link and exchange files without losing any.
 
 One `syncfs` makes a whole batch durable at a seventh of the cost of an fsync a file; where the C library has none, each
 file is synced by itself. Directories are synced after their entries changed.
@@ -56,7 +56,7 @@ def sync_files(root: Path, paths: Iterable[str]) -> None:
 
 
 def sync_directories(paths: Iterable[str]) -> None:
-    """Make the entries of directories durable. A directory that is gone meanwhile needs none."""
+    """Make the entries of directories durable. A directory that is gone by then needs none."""
     for path in sorted(set(paths)):
         try:
             _fsync(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -191,7 +191,7 @@ def put_back(aside: str, path: str, beside: str) -> None:
         os.link(aside, path)
     except FileExistsError:
         os.rename(aside, beside)
-    except OSError:  # there are no hard links here (hard case 16)
+    except OSError:  # there are no hard links here
         os.rename(aside, path)
     else:
         os.unlink(aside)

@@ -54,7 +54,7 @@ class BatchWriter:
             receipts[key] = Receipt(key, Outcome.REFUSED, why=str(error), remedy=error.remedy)
         except OSError as error:
             if isinstance(error, FileNotFoundError) and not refuses_name(error):
-                receipts[key] = Receipt(key, Outcome.STALE, why="a file or folder was renamed or removed meanwhile")
+                receipts[key] = Receipt(key, Outcome.STALE, why="a file or folder was renamed or removed during the run")
                 return
             if error.errno in FULL:
                 self._full = error
@@ -82,6 +82,6 @@ class BatchWriter:
     def _sync(self) -> None:
         """Make every change of a directory durable."""
         for path in sorted(self._dirty):
-            with contextlib.suppress(FileNotFoundError):  # gone meanwhile, and with it what was to be durable
+            with contextlib.suppress(FileNotFoundError):  # gone by now, and with it what was to be durable
                 sync_directories([self._below.at(path)])
         self._dirty.clear()

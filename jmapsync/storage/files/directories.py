@@ -1,4 +1,4 @@
-"""Reach the directories below a root without following a symbolic link, in a race neither.
+"""Open the directories below a root without following a symbolic link, not even in a race.
 
 A path is walked name by name, each opened relative to the directory before it and with O_NOFOLLOW. What is then done in the
 directory goes by its handle (`/proc/self/fd`, proc(5)), so it stays what it is whatever becomes of the names that led there. The

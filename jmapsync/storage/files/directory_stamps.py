@@ -1,9 +1,9 @@
-"""Tell by its stamp whether a directory has the entries that it had when it was listed.
+"""Detect by stamps of directories which of them have the entries that they had when they were listed.
 
 An entry that is added, removed or renamed changes a directory's mtime and ctime; nobody can set the ctime. Two changes in one tick
-of the clock look alike, so a stamp is trusted only if it was `OLD` when the directory was listed, as git does with its index
-(hard case 3). File systems of other machines keep time by their clocks and show stamps late, and FAT counts in steps of two
-seconds: on those, and on any that is not known to be better, no stamp is trusted.
+of the clock cannot be distinguished, so a stamp is trusted only if it was `OLD` when the directory was listed, as git does with
+its index. File systems of other machines keep time by their clocks and show stamps late, and FAT counts in steps of two seconds:
+on those, and on any that is not known to be better, no stamp is trusted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _pack = _STAMP.pack
 
 
 def stamp_at(path: str) -> bytes:
-    """Return the stamp of what has a name, of a link itself; `NONE` for nothing. Raises OSError where it cannot be told."""
+    """Return the stamp of what has a name, of a link itself; `NONE` for nothing. Raises OSError where it cannot be examined."""
     try:
         return stamp_of(os.lstat(path))
     except (FileNotFoundError, NotADirectoryError):
@@ -44,7 +44,7 @@ def stamp_of(state: os.stat_result) -> bytes:
 
 
 def is_old(stamp: bytes, device: int, moment: int) -> bool:
-    """Tell whether a stamp seen at a moment (nanoseconds since 1970) changes with each later change, on the device of the root.
+    """Return whether a stamp seen at a moment (nanoseconds since 1970) changes with each later change, on the device of the root.
 
     Where the ctime has no fraction of a second, the file system may keep none: ext4 with small inodes does not.
     """
@@ -62,12 +62,12 @@ def mtime_in(stamp: bytes) -> int:
 
 
 def is_directory(stamp: bytes) -> bool:
-    """Tell whether a stamp is that of a directory."""
+    """Return whether a stamp is that of a directory."""
     return len(stamp) > 1 and stat.S_ISDIR(_STAMP.unpack(stamp)[5])
 
 
 def are_exact(folder: str, mounts: str = "/proc/self/mountinfo") -> bool:
-    """Tell whether the file system on which a folder lies keeps exact times by this machine's clock; no, if that is not known."""
+    """Return whether the file system on which a folder lies keeps exact times by this machine's clock; no, if that is not known."""
     try:
         path = os.path.realpath(folder)
         with open(mounts, encoding="utf-8", errors="surrogateescape") as file:

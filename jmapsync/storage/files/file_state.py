@@ -43,20 +43,20 @@ def wait_until_quiet(mtime: int, clock: Callable[[], float]) -> None:
 
 
 def may_be_directory(path: str) -> bool:
-    """Tell whether anything lies where a directory is to be: a link may hide one, and a file may stand for one put elsewhere."""
+    """Return whether anything lies where a directory is to be: a link may hide one, and a file may stand for one put elsewhere."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except OSError:  # one that may not be looked at may be there
+    except OSError:  # what may not be examined may be there
         return True
     return True
 
 
 def may_be_folder(entry: os.DirEntry[str], *, known: bool) -> bool:
-    """Tell whether an entry is a directory; a link whose end cannot be looked at may be one.
+    """Return whether an entry is a directory; a link whose target cannot be examined may be one.
 
-    Whatever lies in the place of a `known` folder stands for it: what was there may be elsewhere, or not mounted.
+    Whatever lies where a `known` folder was stands for it: what was there may be elsewhere, or not mounted.
     """
     try:
         return known or entry.is_dir()
@@ -74,7 +74,7 @@ def oddity(name: str, state: os.stat_result, what: str) -> str:
 
 
 def is_text(name: str) -> bool:
-    """Tell whether a name read from the disk is valid UTF-8."""
+    """Return whether a name read from the disk is valid UTF-8."""
     try:
         name.encode()
     except UnicodeEncodeError:

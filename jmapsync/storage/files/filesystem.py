@@ -1,6 +1,6 @@
-"""Find out which names the file system of a root holds: FAT and exFAT take no colon, some tell no case apart, some have no links.
+"""Find out which names the file system of a root holds: FAT and exFAT take no colon, some ignore case, some have no links.
 
-It is tried out when a root is made, and again when the root lies on another file system than before. Nothing tells it beforehand:
+It is tried out when a root is made, and again when the root lies on another file system than before. Nothing shows it beforehand:
 the same driver may be mounted with other options, or by FUSE.
 """
 
@@ -60,7 +60,7 @@ class FileSystem:
         if not self.marks:
             found.append(f"holds none of {' '.join(_MARKS)} in names: they are escaped as %XX in the names of folders")
         if not self.case:
-            found.append("does not tell upper from lower case: folders whose names differ in that only get a suffix")
+            found.append("does not distinguish upper from lower case: folders whose names differ in that only get a suffix")
         if not self.links:
             found.append("has no hard links: a message in several mailboxes takes its room several times")
         if self.longest < _USUAL:
@@ -94,7 +94,7 @@ def examine(directory: Path) -> FileSystem:
 
 def peculiarities_at(path: Path) -> list[str]:
     """Return what the file system does otherwise on which a root lies, or is to be made; nothing where nothing can be tried."""
-    at = next((one for one in (path, *path.parents) if os.path.isdir(one)), None)  # Path.is_dir raises where it may not look
+    at = next((one for one in (path, *path.parents) if os.path.isdir(one)), None)  # Path.is_dir raises where it may not list
     if at is None:
         return []
     with contextlib.suppress(OSError):
@@ -126,7 +126,7 @@ def file_system_of(root: Path, ledger: Ledger, kind: str, *, dry: bool) -> FileS
 
 
 def _kept(text: str) -> tuple[int | None, FileSystem]:
-    """Return the device that a note is of, and what it holds; None for a note of another version, or a damaged one."""
+    """Return the device that a note is of, and what it holds; None for a note of another version, or a malformed one."""
     try:
         found = json.loads(text or "{}")
         return found.pop("device", None), FileSystem(**found)
@@ -135,7 +135,7 @@ def _kept(text: str) -> tuple[int | None, FileSystem]:
 
 
 def refuses_name(error: FileNotFoundError, *, making: bool = False) -> bool:
-    """Tell whether a file system answered "no such file" to a new name that it cannot hold, as exFAT by FUSE does.
+    """Return whether a file system answered "no such file" to a new name that it cannot hold, as exFAT by FUSE does.
 
     So it is where a file that is there was to get a name in a directory that is there, or a directory was `making` one.
     """
@@ -160,7 +160,7 @@ def naming_refusals(*, making: bool = False) -> Iterator[None]:
 
 
 def _is_held(path: str) -> bool:
-    """Tell whether a file can be made under a name, and is then there under that very name."""
+    """Return whether a file can be made under a name, and is then there under that very name."""
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except OSError:

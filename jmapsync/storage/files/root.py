@@ -29,7 +29,7 @@ def claim(root: Path, ledger: Ledger, account: str, kind: str, *, dry: bool, lay
     """Check that the root is this mirror's, or make it so, unless `dry`.
 
     Raises RootError when the root that a ledger knows is gone, unmarked, or marked for something else: then nothing may be
-    read as deleted (hard case 12). `layout` is how folders lie in it, where that is not the usual one; LayoutError when they lie
+    read as deleted. `layout` is how folders lie in it, where that is not the usual one; LayoutError when they lie
     otherwise. Raises LocalError when it cannot be made.
     """
     known = ledger.note(f"root:{kind}")
@@ -81,7 +81,7 @@ def read_marker(folder: Path) -> dict[str, Any] | None:
 
 
 def marker_trouble(folder: Path) -> str:
-    """Return why what lies in the place of a marker cannot be read, in words; nothing where nothing lies there, or a file does."""
+    """Return why what has the name of a marker cannot be read; nothing where nothing lies there, or a file does."""
     try:
         read_regular(folder / MARKER, _LONGEST, follow=False)
     except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""List the files of a folder so that one renamed meanwhile is neither missed nor reported as deleted, and compare with the ledger.
+"""List the files of a folder so that one renamed at that time is neither missed nor reported as deleted; compare with the ledger.
 
 A directory that changes while it is read may skip or repeat an entry (readdir(3)). A listing counts only when no directory's mtime
 moved during it; absence counts only when a second such listing, begun after the first ended, confirms it. File systems keep time in
@@ -32,7 +32,7 @@ class Rules(NamedTuple):
     subs: tuple[str, ...]
     """The directories of a folder that files lie in, in the order in which they are listed; "" is the folder itself."""
     is_item: Callable[[str], bool]
-    """Tells by its name whether a file holds an item; any other file is ignored."""
+    """Decides by its name whether a file holds an item; any other file is ignored."""
     split: Callable[[str], tuple[str, str]]
     """Splits a file name into the part that stays for life and the part that changes with the item."""
     what: str
@@ -76,7 +76,7 @@ class Changes:
     """The same name with another inode, size or mtime: the content has to be read."""
     vanished: list[Place] = field(default_factory=list)
     odd: list[tuple[str, str]] = field(default_factory=list)
-    """Entries named like items that are none, by path below the folder, and why."""
+    """Entries named like items that cannot be items, by path below the folder, and why."""
     replaced: list[Place] = field(default_factory=list)
     """Known files in whose place such an entry lies."""
     count: int = 0
@@ -118,8 +118,8 @@ class Traces:
 def scan(folder: str, known: Iterable[Place], rules: Rules) -> Changes:
     """Compare a folder with what was known of it. Raises OSError when it cannot be listed.
 
-    Nearly every file is as it was: those cost a stat, two look-ups and no object. A `known` file whose absence is not confirmed
-    counts as still there.
+    Nearly every file is as it was: those cost a stat and no object. A `known` file whose absence is not
+    confirmed counts as still there.
     """
     since = _mtimes(folder, rules.subs)
     leave_tick(max(since))
@@ -164,7 +164,7 @@ def has_changed(folder: str, since: tuple[int, ...], rules: Rules) -> bool:
 
 
 def _list(folder: str, rules: Rules, *, proving: bool = False) -> tuple[Listing, bool]:
-    """Return the files of all directories, and whether no change of them was seen meanwhile.
+    """Return the files of all directories, and whether no change of them was seen during that.
 
     When `proving`, there was none.
     """

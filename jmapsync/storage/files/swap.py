@@ -12,7 +12,7 @@ from jmapsync.storage.files.atomic import exchange, put_back
 from jmapsync.storage.files.disk_errors import StaleError
 from jmapsync.storage.files.file_state import State, state_of
 
-_CHANGED = "its file was changed meanwhile"
+_CHANGED = "its file was changed since it was scanned"
 
 
 def check(path: str, state: State) -> None:
@@ -20,7 +20,7 @@ def check(path: str, state: State) -> None:
     try:
         found = state_of(os.lstat(path))
     except FileNotFoundError:
-        raise StaleError("its file was renamed or removed meanwhile") from None
+        raise StaleError("its file was renamed or removed since it was scanned") from None
     if found != state:
         raise StaleError(_CHANGED)
 

@@ -1,4 +1,4 @@
-"""Know the directories below a root and which containers they are; what is done in them goes through no symbolic link."""
+"""Map containers to the directories below a root; what is done in these goes through no symbolic link."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Whereabouts(dict[int, str]):
 
     def __missing__(self, key: int) -> str:
         """Raise FileNotFoundError."""
-        raise FileNotFoundError(errno.ENOENT, "its folder was renamed or removed meanwhile", f"folder {key}")
+        raise FileNotFoundError(errno.ENOENT, "its folder was renamed or removed since it was scanned", f"folder {key}")
 
 
 P = TypeVar("P", bound=Whereabouts)
@@ -106,7 +106,7 @@ class Listed:
 
 
 def _obstacle(entry: os.DirEntry[str]) -> str:
-    """Return why nothing in the place of a container is listed; nothing where a directory lies there, or may."""
+    """Return why nothing is listed where a container lay; nothing where a directory lies there, or may."""
     try:
         if entry.is_symlink():
             return LINK

@@ -1,1 +1,1 @@
-"""The remote side of mail: mailboxes and emails of one account on a JMAP server (RFC 8621)."""
+"""The remote sides on a JMAP server: mail, and the objects of contacts, calendars and tasks."""

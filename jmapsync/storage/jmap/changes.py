@@ -204,17 +204,17 @@ def believed(response: Response, call: Call, since: str) -> Changes:
         if error.type in {"accountNotFound", "accountReadOnly", "forbidden", "serverUnavailable"}:
             raise
         # Cyrus also answers serverFail or invalidArguments where cannotCalculateChanges is meant (cyrus-imapd 3687).
-        raise FullListingNeededError(f"the server cannot tell what changed ({error.type})") from error
+        raise FullListingNeededError(f"the server cannot calculate what changed ({error.type})") from error
     except ServerError as error:
         raise FullListingNeededError("the server's list of changes is malformed") from error
     if changes.old_state != since:
-        raise FullListingNeededError("the server told the changes since another state than ours")
+        raise FullListingNeededError("the server sent the changes since another state than ours")
     if went_back(since, changes.new_state):
         raise FullListingNeededError(WENT_BACK, suspicious=True)
     if changes.has_more_changes and changes.new_state == since:
-        raise FullListingNeededError("the server's list of changes does not move on")
+        raise FullListingNeededError("the server's list of changes does not advance")
     if not changes.new_state:
-        raise ServerError("The server told changes without a new state.")
+        raise ServerError("The server sent changes without a new state.")
     return changes
 
 

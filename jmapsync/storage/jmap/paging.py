@@ -1,9 +1,9 @@
-"""Walk through the pages of a `/query`, and prove that nothing was skipped without trusting what the server says of the listing.
+"""Page through a `/query`, and prove that nothing was skipped without trusting `queryState` and `total`.
 
 `queryState` and `total` may be missing, differ from page to page, or be wrong (RFC 8620, 5.5, makes both optional in part; James
 gives one state for each page and no total). What has to hold is the one rule about order: it is the same for each call. So pages
 overlap by one id: where a page begins with an id that was listed before, nothing between the two was skipped, whatever was added or
-removed meanwhile; where it does not, the walk steps back. The listing ends where a page holds nothing but that one id.
+removed during the walk; where it does not, the walk steps back. The listing ends where a page holds nothing but that one id.
 """
 
 from __future__ import annotations
@@ -99,11 +99,11 @@ class Walk:
 
     @property
     def whole(self) -> bool:
-        """Tell whether everything was listed that was there from the first page to the last."""
+        """Return whether everything was listed that was there from the first page to the last."""
         return self.ended and not self.why
 
     def take(self, page: Page) -> None:
-        """Take in the page that was asked for."""
+        """Add the page that was asked for."""
         self._pages += 1
         self.why = self.why or page.why
         self._longest = max(self._longest, len(page.ids))
@@ -142,7 +142,7 @@ class Walk:
             self._give_up(STUCK)
 
     def _step_back(self) -> None:
-        """Ask for an earlier page: what was removed meanwhile moved the rest to lower positions."""
+        """Ask for an earlier page: what was removed during the walk moved the rest to lower positions."""
         self._steps += 1
         if self._steps > MOST_STEPS:
             self._give_up(CHANGING)

@@ -34,7 +34,7 @@ _SEND = "send"
 
 
 class RefusedError(JmapsyncError):
-    """The server refused a message; `remedy` says whether time may mend that."""
+    """The server refused a message; `remedy` says whether time may fix that."""
 
     def __init__(self, what: str, error: SetError) -> None:
         """Name what was refused, in the server's words."""
@@ -47,10 +47,10 @@ class Identity(msgspec.Struct):
 
     id: str
     email: str = ""
-    """Nothing where the server does not tell (Cyrus), `*@domain` for all of a domain."""
+    """Nothing where the server does not say (Cyrus), `*@domain` for all of a domain."""
 
     def fits(self, address: str) -> int:
-        """Tell how well it fits an address: the more the better, 0 not at all."""
+        """Return how well it fits an address: the more the better, 0 not at all."""
         mine, theirs = self.email.casefold(), address.casefold()
         if not mine:
             return 1
@@ -90,7 +90,7 @@ class Desk:
         return max(self.identities, key=lambda one: one.fits(address))
 
     def has_filed(self, email: Email) -> bool:
-        """Tell whether an email was filed as sent: the server does that together with the sending."""
+        """Return whether an email was filed as sent: the server does that together with the sending."""
         moved = self.sent in {"", self.drafts} or self.drafts not in email.boxes
         return moved and "$draft" not in email.keywords
 
@@ -163,7 +163,7 @@ class Post:
 
     async def make_draft(self, desk: Desk, blob_id: str) -> tuple[str, bool]:
         """Make a draft of an upload; return its id, and whether it is new. Raises RefusedError, OutcomeUnknownError."""
-        # The default of receivedAt is the present (RFC 8621, 4.8), but James wants to be told.
+        # The default of receivedAt is the present (RFC 8621, 4.8), but James requires it.
         email = {
             "blobId": blob_id,
             "mailboxIds": {desk.drafts: True},
@@ -228,7 +228,7 @@ class Post:
         older_submissions = _submissions_of(response, older)
         try:
             new = [one for one in response.get_as(found, _Submissions).submissions if one.id not in baseline.of_message]
-        except MethodError:  # a server that cannot look for submissions by their message
+        except MethodError:  # a server that cannot search for submissions by their message
             new, is_answered = [], False
         else:
             is_answered = bool(older_submissions.submissions)
@@ -315,7 +315,7 @@ def _roles_of(mailboxes: list[Mailbox]) -> dict[str, str]:
 
 
 def _submissions_of(response: Response, get: Call) -> _Submissions:
-    """Return what a server tells of submissions; nothing, not even a state, where it only takes them (James)."""
+    """Return what a server returns of submissions; nothing, not even a state, where it only takes them (James)."""
     try:
         return response.get_as(get, _Submissions)
     except MethodError as error:

@@ -1,8 +1,8 @@
-"""Correct what a look saw of folders that changed while it went from one to the next: what moved was seen twice, or nowhere.
+"""Correct a scan of folders that changed while it went from one to the next: what moved was seen twice, or nowhere.
 
-A message moved into a folder not yet listed seems to be in two places; whether it is shows when both are looked at once more.
-One moved into a folder listed already seems gone from where it was. Nothing tells that from a deletion but a look that nothing
-overtakes, so until then a message that seems to have lost a place without another one found stays as it was (hard case 1).
+A message moved into a folder not yet listed seems to be in two places; whether it is shows when both are examined once more.
+One moved into a folder listed already seems gone from where it was. Only a scan during which nothing changes can distinguish
+that from a deletion, so until then a message that seems to have lost a place without another one found stays as it was.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def drop_left(tree: Tree, ledger: Ledger, traces: Traces) -> None:
-    """Take the places for gone that messages have left meanwhile, of those that were found in a place they were not known in."""
+    """Treat the places as gone that messages have left by now, of those that were found in a place they were not known in."""
     found = {place.key for place in traces.updated.values() if place is not None}
     known = ledger.places_of(sorted(found))
     current = {spot: place for places in known.values() for place in places if (spot := _spot(place)) not in traces.updated}
@@ -51,7 +51,7 @@ def withhold_losses(ledger: Ledger, traces: Traces) -> bool:
 
 
 def still_there(tree: Tree, places: Iterable[Place]) -> list[Place]:
-    """Return the places that were there all the while that every one of them was looked at; two may be one that moves."""
+    """Return the places that were there while every one of them was examined; two may be one that moves."""
     there = list(places)
     with tree.reach() as below:
         for _ in range(2):
@@ -65,7 +65,7 @@ def _is_there(tree: Tree, below: Below, place: Place) -> bool:
     except FileNotFoundError:
         return False
     except OSError:
-        return True  # it cannot be told: what is there stays there
+        return True  # it cannot be examined: what is there stays there
     return state.st_ino == place.ino
 
 

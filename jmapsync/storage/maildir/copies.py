@@ -33,9 +33,9 @@ def read_copy(now: Place, table: KeywordTable, before: Place | None, before_tabl
 
 
 def follow(tags: Tags, readings: Iterable[Reading]) -> Tags:
-    """Return a message's keywords after what its changed copies gained and lost since they were last looked at.
+    """Return a message's keywords after what its changed copies gained and lost since they were last scanned.
 
-    Keywords belong to the message, flags to each file (hard case 39): what any copy gained or lost is what the message did. So a
+    Keywords belong to the message, flags to each file: what any copy gained or lost is what the message did. So a
     letter that comes to stand for a keyword, because a folder's table grew, is no gain, and one not written yet no loss. A copy
     never seen before speaks for its flags; of other keywords it only says which it has.
     """
@@ -62,12 +62,12 @@ def combine(digest: str, copies: Sequence[Place], tables: Mapping[int, KeywordTa
 
 
 def is_trashed(copy: Place) -> bool:
-    """Tell whether a copy is marked to be deleted."""
+    """Return whether a copy is marked to be deleted."""
     return TRASHED in letters(copy.info)
 
 
 def shows_wrongly(copy: Place, table: KeywordTable, tags: Tags) -> bool:
-    """Tell whether a copy shows other keywords than the message has, shows them where no reader looks, or has lines added."""
+    """Return whether a copy shows other keywords than the message has, shows them where no reader searches, or has lines added."""
     if copy.form in {Form.MARKED, Form.TUID}:
         return True
     shown = tags & table.extended(tags).shown

@@ -13,7 +13,7 @@ INBOX = "INBOX"
 PARTS = ("cur", "new", "tmp")
 """The directories of a folder."""
 SUBS = ("new", "cur")
-"""Those that messages lie in: one moves from `new` to `cur`, so in this order one that moves meanwhile is listed at least once."""
+"""Those that messages lie in: in this order one that moves from `new` to `cur` while they are listed is listed at least once."""
 MESSAGES = Rules(SUBS, lambda name: name[0] != ".", parse_name, "a message")
 HOST = re.sub(r"[^A-Za-z0-9._-]", "_", socket.gethostname())
 """The host in a file name, in characters that every file system holds; the Maildir specification wants no slash and no colon."""

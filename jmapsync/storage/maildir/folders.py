@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 GONE = ".gone"
-"""The name of a folder that cannot be there: what begins with a dot is none."""
+"""The name of a folder that cannot be there: what begins with a dot is no folder."""
 
 
 def look_folders(tree: Tree, ledger: Ledger, patterns: Patterns = EVERYTHING) -> Observation:

@@ -1,4 +1,4 @@
-"""Tell which message a file of a Maildir is, by its bytes: a copy of a known one, its new body, or a message nobody knew."""
+"""Identify which message a file of a Maildir is, by its bytes: a copy of a known one, its new body, or a message nobody knew."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ Measured = tuple[int, "Entry", Measure]
 
 
 class Identifier:
-    """Gives the files of one look whose bytes are unknown or changed to messages."""
+    """Gives the files of one scan whose bytes are unknown or changed to messages."""
 
     def __init__(
         self, tree: Tree, ledger: Ledger, clock: Callable[[], float], traces: Traces, problems: list[Trouble], *, below: Below
     ) -> None:
-        """Prepare; `below` opens the tree's directories, `traces` and `problems` are the look's own and grow with what is found."""
+        """Prepare; `below` opens the tree's directories, `traces` and `problems` are the scan's own and grow with what is found."""
         self._tree = tree
         self._below = below
         self._ledger = ledger
@@ -73,7 +73,7 @@ class Identifier:
             self._rewritten.setdefault(place.key, []).append((_place(place.folder, entry, place.key, form), measured))
 
     def _measure(self, folder: int, entry: Entry) -> Measure | None:
-        """Read a file, or hold it back by name when it is unreadable or still being written."""
+        """Read a file, or report it by name when it is unreadable or still being written."""
         label = f"{self._tree.paths[folder]}/{entry.file}"
         try:
             wait_until_quiet(entry.mtime, self._clock)
@@ -86,7 +86,7 @@ class Identifier:
             self._problems.append(Trouble(label, f"it cannot be read: {error.strerror}"))
             return None
         if state_of(state)[1:] != (entry.size, entry.mtime):
-            self._problems.append(Trouble(label, "it is still being written; it is taken up once it rests"))
+            self._problems.append(Trouble(label, "it is still being written; it is read once it is left alone"))
             return None
         return measured
 
@@ -145,7 +145,7 @@ class Identifier:
         return self._ledger.by_digest(MAIL.items.kind, digests)
 
     def _is_awaited(self, folder: int, entry: Entry, measured: Measure) -> bool:
-        """Tell whether a file is what a killed run delivered for a message still without one, not a copy of its twin."""
+        """Return whether a file is what a killed run delivered for a message still without one, not a copy of its twin."""
         key = key_in(entry.name)
         record = self._ledger.records([key]).get(key) if key else None
         if record is None or record.local is not None or record.base is not None or record.remote is None:
@@ -195,7 +195,7 @@ class Identifier:
         return f"{self._below.at(self._tree.inside(folder, entry.sub))}/{entry.name}{entry.info}"
 
     def _owner(self, owners: list[Record], folder: int, entry: Entry) -> Record:
-        """Choose among messages of equal bytes (hard case 62): the one this very file was a copy of, else one that lacks a copy."""
+        """Choose among messages of equal bytes: the one this very file was a copy of, else one that lacks a copy."""
         if len(owners) == 1:
             return owners[0]
         places = self._ledger.places_of([record.key for record in owners])
@@ -253,7 +253,7 @@ class Identifier:
 
 
 def _messages(alike: list[Place], agreed: Collection[int]) -> Iterator[list[Place]]:
-    """Yield the files of each message among files of equal bytes, which may be several messages (hard case 62).
+    """Yield the files of each message among files of equal bytes, which may be several messages.
 
     Hard links belong together. Files we did not make do as well, as long as they lie in different folders: somebody copied
     a new message. Of those that a killed run delivered, the server knows which is which; `agreed` are the keys of others.

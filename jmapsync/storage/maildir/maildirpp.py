@@ -1,4 +1,4 @@
-"""Know the folders of a Maildir++ tree: all side by side in the root, which is the inbox itself.
+"""Map mailboxes to the folders of a Maildir++ tree: all side by side in the root, which is the inbox itself.
 
 `.Lists.python` in the root is the folder `Lists/python`. Dots part the names of a path, so a dot in a mailbox's name is `%2E`, and
 names are UTF-8: the form of Dovecot's plugin listescape with `%` as its `listescape_char`, and what mutt shows as it is. Everywhere
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOVING = ".jmapsync-moving"
-"""The file that tells of folders being renamed one after the other, so that a killed run's rename is finished."""
+"""The file that records folders being renamed one after the other, so that a killed run's rename is finished."""
 _FOREIGN = frozenset({".git", ".notmuch", ".mu", ".snapshot", ".zfs"})
 """Directories of other programs that may be in the root, and empty."""
 _LONGEST_NOTE = 1 << 16
@@ -44,7 +44,7 @@ class PlusPlusTree(Tree):
         return place_of(path)
 
     def is_otherwise(self) -> bool:
-        """Tell whether a root without a marker holds mail in the other layout: Maildirs whose names begin with no dot."""
+        """Return whether a root without a marker holds mail in the other layout: Maildirs whose names begin with no dot."""
         try:
             names = [name for name in os.listdir(self.root) if name[0] != "." and name not in PARTS]
         except OSError:
@@ -92,7 +92,7 @@ class PlusPlusTree(Tree):
                 yield self._found(below, path, linked=path in links)
 
     def _holds_mail(self, name: str) -> bool:
-        """Tell whether a directory is a folder of mail, or an empty one that is to become one, and no other program's."""
+        """Return whether a directory is a folder of mail, or an empty one that is to become one, and no other program's."""
         if name in _FOREIGN:
             return False
         try:
@@ -173,7 +173,7 @@ class PlusPlusTree(Tree):
         return [(name, after + name[len(before) :]) for name in names if name == before or name.startswith(f"{before}.")]
 
     def clear_unfinished(self) -> None:
-        """Remove what a killed run left, and finish its rename: half of it would look like new folders."""
+        """Remove what a killed run left, and finish its rename: half of it would be taken for new folders."""
         unfinished(self.root / MOVING).unlink(missing_ok=True)
         try:
             old, new = json.loads(read_regular(self.root / MOVING, _LONGEST_NOTE, follow=False))

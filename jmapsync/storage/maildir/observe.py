@@ -1,4 +1,4 @@
-"""Look at the messages of a Maildir tree: which changed since the ledger last saw them."""
+"""Observe the messages of a Maildir tree: which changed since the ledger last saw them."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from jmapsync.storage.maildir.tree import Tree
 
 FEW = 3
-"""Messages a tree may lose to the last one in one look without a question."""
+"""Messages a tree may lose to the last one in one scan without a question."""
 SLICE = 16_000
-"""Files that nobody knew in one look: each takes some 3 KB of memory until it is in the ledger."""
+"""Files that nobody knew in one scan: each takes some 3 KB of memory until it is in the ledger."""
 
 
 class MessageScan:
-    """One look at the messages of a tree."""
+    """One scan of the messages of a tree."""
 
     def __init__(
         self,
@@ -46,9 +46,9 @@ class MessageScan:
         limit: int = SLICE,
         folders: Collection[str] | None = None,
     ) -> None:
-        """Prepare; `clock` returns seconds since the epoch, `limit` is the number of unknown files to take up.
+        """Prepare; `clock` returns seconds since the epoch, `limit` is the number of unknown files to read.
 
-        `folders` are the paths of those to look at. In the others everything counts as it was, so that it cannot be told what
+        `folders` are the paths of those to scan. In the others everything counts as it was, so that it is not known what
         is gone, nor, as files may have several names, what was edited.
         """
         paths = {key: tree.directory(key) for key in tree.paths if key not in tree.bare}
@@ -69,7 +69,7 @@ class MessageScan:
     def run(self) -> Observation:
         """Return what changed. A folder that cannot be listed is a problem, and nothing in it counts as gone.
 
-        Where there is more than one look takes up, it says so; then, and where folders changed meanwhile, it tells neither of
+        Where there is more than one scan reads, it says so; then, and where folders changed during it, it reports neither
         edits nor of what is gone: among the files that it has not seen may be the ones that moved.
         """
         with self._below:
@@ -130,7 +130,7 @@ class MessageScan:
             observation.suspicious = "every message disappeared at once"
 
     def _are_untouched(self, key: int) -> bool:
-        """Tell whether each known file of a folder lies where it lay, as it was."""
+        """Return whether each known file of a folder lies where it lay, as it was."""
         folder = self._folders[key]
         try:
             return all(
@@ -142,7 +142,7 @@ class MessageScan:
     def _identify(self, measured: list[Measured], *, calm: bool, whole: bool) -> tuple[list[Seen], bool]:
         """Decide which message each changed file is; return the messages nobody knew, and whether anything was withheld.
 
-        It is `calm` where no folder changed meanwhile, nor may have before; `whole` where besides every file was seen.
+        It is `calm` where no folder changed during the scan, nor may have before; `whole` where besides every file was seen.
         """
         for place in self._vanished:
             self._traces.gone(place)
@@ -156,11 +156,11 @@ class MessageScan:
         return new, withhold_losses(self._ledger, self._traces) or bool(self._touched)
 
     def is_overtaken(self) -> bool:
-        """Tell whether a folder changed after it was listed."""
+        """Return whether a folder changed after it was listed."""
         return any(has_changed(self._folders[key], since, MESSAGES) for key, since in self._listed.items())
 
     def _is_missing(self, path: str) -> bool:
-        """Tell whether a folder, or a directory that messages lie in, is not there; what a link or a file stands for may be."""
+        """Return whether a folder, or a directory that messages lie in, is not there; what a link or a file stands for may be."""
         try:
             return not is_complete(self._below.at(self._tree.place(path)))
         except FileNotFoundError:
@@ -169,7 +169,7 @@ class MessageScan:
             return False
 
     def _scan(self, key: int, path: str, known: Iterator[Place]) -> Changes | None:
-        """Take in how a folder differs from what was known of it; None when it cannot be listed."""
+        """Note how a folder differs from what was known of it; None when it cannot be listed."""
         try:
             changes = scan(self._below.at(self._tree.place(path)), known, MESSAGES)
         except OSError as error:
@@ -220,7 +220,7 @@ class MessageScan:
     def _readings(self, copies: list[Place], known: list[Place], *, marked: bool) -> Iterator[Reading]:
         """Yield what the changed copies of a message show, those marked to be deleted only if `marked`.
 
-        `known` are its copies as they were last looked at.
+        `known` are its copies as they were last scanned.
         """
         for copy in copies:
             if (is_trashed(copy) and not marked) or self._traces.updated.get((copy.folder, copy.name)) is None:
@@ -230,7 +230,7 @@ class MessageScan:
             yield read_copy(copy, table, before, self._tree.tables.get(before.folder, table) if before is not None else table)
 
     def _copies_of(self, known: dict[int, list[Place]]) -> dict[int, list[Place]]:
-        """Return the copies of messages as this look leaves them, in one pass; `known` are the copies as they were."""
+        """Return the copies of messages as this scan leaves them, in one pass; `known` are the copies as they were."""
         copies: dict[int, list[Place]] = {}
         for key, places in known.items():
             copies[key] = [place for place in places if (place.folder, place.name) not in self._traces.updated]
@@ -250,7 +250,7 @@ def _last_known(record: Record) -> Tags:
 
 
 def _origin(copy: Place, known: list[Place]) -> Place | None:
-    """Return what a copy was when last looked at: the same file, else the one in another folder whose letters it bears."""
+    """Return what a copy was when last scanned: the same file, else the one in another folder whose letters it bears."""
     custom = _custom(copy)
     for place in known:
         if (place.folder, place.name) == (copy.folder, copy.name):

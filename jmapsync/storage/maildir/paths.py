@@ -1,4 +1,4 @@
-"""Keep where containers lie below a Maildir root, and know which names are taken in a folder without reading all of them."""
+"""Keep the paths of containers below a Maildir root, with indexes of the names that are taken in each folder."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ class Paths(Whereabouts):
             self._marked.discard(key)
 
     def has_name(self, parent: str, folded: str, but: int) -> bool:
-        """Tell whether a container other than `but` lies in a folder under a name that folds to this one."""
+        """Return whether a container other than `but` lies in a folder under a name that folds to this one."""
         if self._names is None:
             self._names = Names(self.values())
         return self._names.has(parent, folded, but=self.get(but))
 
     def marked(self) -> Iterator[int]:
-        """Yield the containers whose names had to be told from others' by a mark, as they are now."""
+        """Yield the containers whose names had to be distinguished from others' by a mark, as they are now."""
         if self._marked is None:
             self._marked = {key for key, path in self.items() if is_marked(path)}
         return iter(sorted(self._marked))
@@ -85,7 +85,7 @@ class Names:
             del counts[fold(name)]
 
     def has(self, parent: str, folded: str, *, but: str | None = None) -> bool:
-        """Tell whether a folder has a name, apart from one of the path `but`."""
+        """Return whether a folder has a name, apart from one of the path `but`."""
         count = self._counts.get(parent, {}).get(folded, 0)
         above, _, name = (but or "").rpartition("/")
         return count > (but is not None and above == parent and fold(name) == folded)

@@ -252,7 +252,7 @@ class MaildirSide:
     def _shed_marks(self, ledger: Ledger, but: int = 0) -> bool:
         """Give folders that had to be marked, because others had their names, these names where they are free by now.
 
-        So two mailboxes that swapped their names end with plain ones (hard case 41). Folders whose names have a use of their own
+        So two mailboxes that swapped their names end with plain ones. Folders whose names have a use of their own
         where they lie get others. Return whether any got another name; `but` is one whose name just changes.
         """
         found = False

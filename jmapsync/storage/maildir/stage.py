@@ -63,7 +63,7 @@ def set_mtime(path: str | int, stamp: int) -> None:
 
 
 def _only_crlf(path: Path) -> bool:
-    """Tell whether every CR of a file is followed by LF."""
+    """Return whether every CR of a file is followed by LF."""
     pending = False
     for chunk in iterate_chunks(os.fspath(path)):
         if pending and not chunk.startswith(b"\n"):

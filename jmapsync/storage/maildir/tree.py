@@ -1,4 +1,4 @@
-"""Know the folders of a Maildir tree: the root and its marker, where each container lies, and its keyword table.
+"""Map mailboxes to the folders of a Maildir tree; make, rename and remove folders.
 
 `nested` layout: `PATH/INBOX`, `PATH/Lists/python`, each with cur, new and tmp; `plusplus` has the other one. The root's marker
 `.jmapsync` says whose mirror it is; a folder's marker names its mailbox, so that `mv` is a rename and a lost ledger finds its
@@ -86,7 +86,7 @@ class Tree(ContainerTree[Paths]):
                     self.load_table(below, key, KeywordTable.parse(keywords))
 
     def is_loaded(self, ledger: Ledger) -> bool:
-        """Tell whether what was read still stands: nothing was written to the ledger since, and there are no tables to change."""
+        """Return whether what was read still stands: nothing was written to the ledger since, and there are no tables to change."""
         return self._loaded == ledger.writes and not any(table.keywords for table in self.tables.values())
 
     def load_table(self, below: Below, key: int, kept: KeywordTable) -> None:
@@ -111,7 +111,7 @@ class Tree(ContainerTree[Paths]):
         return f"{below.at(self.inside(place.folder, place.sub))}/{place.name}{place.info}"
 
     def is_otherwise(self) -> bool:
-        """Tell whether a root without a marker holds mail in the other layout: it is a Maildir itself."""
+        """Return whether a root without a marker holds mail in the other layout: it is a Maildir itself."""
         return all(os.path.isdir(self.root / part) for part in PARTS)
 
     def clear_unfinished(self) -> None:
@@ -172,7 +172,7 @@ class Tree(ContainerTree[Paths]):
                         waiting.append((inner, linked or name in obstacles))
 
     def _is_folder(self, path: str, obstacle: str) -> bool:
-        """Tell whether what lies at a path counts as a folder, and note what is odd about it."""
+        """Return whether what lies at a path counts as a folder, and note what is odd about it."""
         if not is_text(path):
             self.odd.append((path, NOT_UTF8))
             return False
@@ -194,7 +194,7 @@ class Tree(ContainerTree[Paths]):
             return Found(path, linked=True)
         try:
             folder = below.path(self.place(path))
-        except OSError:  # gone meanwhile, or a link by now: the scan of its messages says what is wrong
+        except OSError:  # gone, or a link by now: the scan of its messages says what is wrong
             return Found(path)
         marker = read_marker(folder)
         if marker is None and (why := marker_trouble(folder)):
@@ -242,7 +242,7 @@ class Tree(ContainerTree[Paths]):
         self.tables.setdefault(key, KeywordTable())
 
     def lacks(self, path: str) -> set[str]:
-        """Return which of the three directories a folder has not, as far as can be told; where anything else lies it is odd."""
+        """Return which of the three directories a folder has not, as far as can be examined; where anything else lies it is odd."""
         missing: set[str] = set()
         for part in PARTS:
             mode = _mode(f"{self._top}/{self.place(path)}/{part}")
@@ -308,7 +308,7 @@ class Tree(ContainerTree[Paths]):
         if old == path:
             return []
         with self.reach() as below:
-            below.at(old)  # never a link in the place of the folder
+            below.at(old)  # never a link that has the folder's name
             target = below.spot(path)
             if os.path.lexists(target):
                 raise FileExistsError(17, "File exists", target)
@@ -365,13 +365,13 @@ class _Taken:
     key: int
 
     def __contains__(self, folded: object) -> bool:
-        """Tell whether another container, or a folder that is left alone, has a name."""
+        """Return whether another container, or a folder that is left alone, has a name."""
         name = str(folded)
         return self.paths.has_name(self.parent, name, self.key) or self.left_alone.has(self.parent, name)
 
 
 def _mode(path: str) -> int:
-    """Return the mode of what has a name, 0 where nothing has it, that of a directory where it cannot be told."""
+    """Return the mode of what has a name, 0 where nothing has it, that of a directory where it cannot be examined."""
     try:
         return os.lstat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):

@@ -1,7 +1,7 @@
-"""Know which directories of a Maildir tree are as they were when they were listed last, so that they need not be listed again.
+"""Detect which directories of a Maildir tree are as they were when they were last listed, and need not be listed again.
 
 What is kept of each folder are the stamps of its directories and of its marker (`storage.stamps`), all of them as they were both
-before and after the listing. That a file's content is as it was is never told from a directory.
+before and after the listing. That a file's content is as it was never follows from a directory.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Stamps:
         self._device = -1
         self._moment = 0
         self.fresh = False
-        """Whether the folders were looked at since the run began, and not yet told of."""
+        """Whether the folders were examined since the run began, and not yet reported."""
 
     def begin(self, ledger: Ledger, places: Iterable[str]) -> None:
         """Find out which folders below the root are as they were; the root itself is the place of no name."""
@@ -66,7 +66,7 @@ class Stamps:
                 self._same.add(place)
 
     def _own(self, place: str, known: Listed | None) -> _Own | None:
-        """Return the stamps of a folder; what was not in it when it had the stamp that it still has is not looked for."""
+        """Return the stamps of a folder; what was not in it when it had the stamp that it still has is not searched for."""
         path = f"{self._top}/{place}" if place else self._top
         try:
             own = stamp_at(path) if place else stamp_of(os.stat(path))
@@ -78,15 +78,15 @@ class Stamps:
             return None
 
     def is_same(self, place: str) -> bool:
-        """Tell whether a folder has the entries, the marker, and the entries of `tmp` that it had."""
+        """Return whether a folder has the entries, the marker, and the entries of `tmp` that it had."""
         return place in self._same
 
     def has_no_keywords(self, place: str) -> bool:
-        """Tell whether a folder that is as it was has no keyword table."""
+        """Return whether a folder that is as it was has no keyword table."""
         return place in self._same and self._rows[place].keywords == NONE
 
     def are_ingested(self, ledger: Ledger, places: Collection[str]) -> bool:
-        """Tell whether the ledger has taken in these folders, and the root, as they are, and nothing more is there."""
+        """Return whether the ledger has these folders, and the root, as they are, and nothing more is there."""
         return self._same.issuperset(places) and "" in self._same and bool(ledger.note(_NOTE))
 
     def keep_folders(self, ledger: Ledger, places: Collection[str], unsure: Collection[str], *, whole: bool) -> None:
@@ -128,7 +128,7 @@ class Stamps:
         return row.files if now is not None and row is not None and (row.new, row.cur) == now else None
 
     def note_messages(self, place: str, before: tuple[bytes, bytes] | None, files: int, moment: int) -> None:
-        """Take note of a folder that was listed after a moment at which it had these stamps, and whose files are all known."""
+        """Note a folder that was listed after a moment at which it had these stamps, and whose files are all known."""
         if before is None or not all(is_old(one, self._device, moment) and is_directory(one) for one in before):
             return
         if self.messages(place) == before:

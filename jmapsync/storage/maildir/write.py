@@ -1,4 +1,4 @@
-"""Carry out orders on a Maildir: deliver, rename, link, unlink, each batch made durable as a group.
+"""Write to a Maildir: deliver, rename, link and unlink files, each batch made durable as a group.
 
 Every file is examined again right before it is renamed or unlinked; one that is not as the ledger knows it makes its order
 stale, and nothing of it is done. Readers see the old file or the new one, never half of one.
@@ -159,7 +159,7 @@ class Writer(BatchWriter):
     def _deliver(self, one: Staged, done: _Done, kept: Mapping[int, Place]) -> None:
         """Give a staged message its names: renamed into its first folder, linked into the others.
 
-        In the place of a `kept` file it gets that one's name: offlineimap takes a file that is gone for a deletion.
+        Where it replaces a `kept` file it gets that one's name: offlineimap takes a file that is gone for a deletion.
         """
         order = one.job.order
         ino, size, mtime = state_of(os.lstat(self._staged(one)))
@@ -193,7 +193,7 @@ class Writer(BatchWriter):
             done.places.append(self._link(source, place))
 
     def _link(self, source: Place, target: Place, *, over: bool = False) -> Place:
-        """Make a second name for a file, `over` one that has it; a copy of it where there are no hard links (hard case 16)."""
+        """Make a second name for a file, `over` one that has it; a copy of it where there are no hard links."""
         path, temporary = self._path(target), self._in_tmp(target.folder, self._name_aside(target.key))
         self._dirty.add(self._directory(target))
         state = link_or_copy(self._path(source), path, temporary, source.mtime, self._tree.root, over=over)
@@ -236,7 +236,7 @@ class Writer(BatchWriter):
 
     def _replace(self, old: Place, new: Place) -> None:
         is_same = (new.folder, new.sub) == (old.folder, old.sub) and fold(new.name + new.info) == fold(old.name + old.info)
-        # Where case tells no names apart, the file's own name is in the way when it gets a letter in the other case.
+        # Where case does not distinguish names, the file's own name is in the way when it gets a letter in the other case.
         if os.path.lexists(self._path(new)) and not (is_same and not self._tree.holds.case):
             raise StaleError("another file has the name it was to get")
         try:
@@ -244,7 +244,7 @@ class Writer(BatchWriter):
         except FileNotFoundError as error:
             if refuses_name(error):
                 raise
-            raise StaleError("its file was renamed or removed meanwhile") from None
+            raise StaleError("its file was renamed or removed since it was scanned") from None
         self._dirty |= {self._directory(old), self._directory(new)}
 
     def _unlink(self, places: list[Place], done: _Done) -> None:
@@ -263,7 +263,7 @@ class Writer(BatchWriter):
                 kept, path = f"{self._below.at(directory)}/{name}", self._path(place)
                 if state_of(os.lstat(kept))[1:] != (place.size, place.mtime):  # a copy on another disk has another inode
                     put_back(kept, path, f"{path}R{self._token()}")
-                    raise StaleError("its file was changed meanwhile")
+                    raise StaleError("its file was changed since it was scanned")
                 self._dirty.add(directory)
             self._dirty.add(self._directory(place))
             done.moved.append((place.folder, place.name))

@@ -42,7 +42,7 @@ class Revision:
     """A moment of a database."""
 
     uuid: str
-    """Another one after a restore or a compaction: then numbers tell nothing (hard case 69)."""
+    """Another one after a restore or a compaction: then numbers tell nothing."""
     number: int
 
 
@@ -182,7 +182,7 @@ def _xapian(db: Any) -> str:  # noqa: ANN401 # the binding has no types
 
 
 def is_locked(folder: str) -> bool:
-    """Tell whether a program has a Xapian database open for writing; it holds a lock on `flintlock` (fcntl(2), F_GETLK)."""
+    """Return whether a program has a Xapian database open for writing; it holds a lock on `flintlock` (fcntl(2), F_GETLK)."""
     try:
         descriptor = os.open(f"{folder}/flintlock", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

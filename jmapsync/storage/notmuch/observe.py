@@ -1,7 +1,7 @@
 """Tell which messages' tags somebody changed in notmuch since they were last looked at, and take up what that means here.
 
 A tag that was given or taken off is a keyword given or taken off, or the message filed into a folder or taken out of it. What
-notmuch does not know, or knows only since it read the message anew, says nothing about what is *not* there (hard case 69).
+notmuch does not know, or knows only since it read the message anew, says nothing about what is *not* there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Look at the collections of a vdir root: which there are, which containers they are, and what they show."""
+"""Observe the collections of a vdir root: which there are, which containers they are, and what they show."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _shown(tree: Tree, found: Found, known: Version | None, *, stays: bool) -> t
     """Return the name and the colour that a collection shows.
 
     One without a `displayname` is called as its directory is; where nobody renamed that, as it was. A name that a line cannot show
-    as it is, a colour written in other letters and one that is none stay what they were.
+    as it is, a colour written in other letters and an invalid one stay what they were.
     """
     name, color = "", None
     with contextlib.suppress(OSError), tree.reach() as below:

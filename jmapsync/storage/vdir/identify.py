@@ -1,4 +1,4 @@
-"""Tell which item each unknown or changed file of a vdir is: by its place, else by its uid."""
+"""Identify which item each unknown or changed file of a vdir is: by its place, else by its uid."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ class ItemTraces(Traces):
 
 
 class Identifier:
-    """Gives the files of one look to items."""
+    """Gives the files of one scan to items."""
 
     def __init__(self, kind: str, tree: Tree, ledger: Ledger, codec: Codec, traces: ItemTraces) -> None:
-        """Prepare; `traces` are the look's own and grow with what is found."""
+        """Prepare; `traces` are the scan's own and grow with what is found."""
         self._kind = kind
         self._tree = tree
         self._ledger = ledger
@@ -83,7 +83,7 @@ class Identifier:
         return None
 
     def identify(self, readings: Sequence[Reading], vanished: Iterable[Place]) -> int:
-        """Give files to the items of their uids, and return how many were taken up; those of one uid in one collection wait."""
+        """Give files to the items of their uids, and return how many found one; those of one uid in one collection wait."""
         renamed = {place.state: place for place in vanished}
         groups: dict[str, list[Reading]] = {}
         for one in readings:

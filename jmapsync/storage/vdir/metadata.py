@@ -1,4 +1,4 @@
-"""Read and write what a vdir collection says of itself: `displayname`, `color`, and the marker that names its container."""
+"""Read and write the metadata of a vdir collection: `displayname`, `color`, and the marker that names its container."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def new_name(uid: str, suffix: str, taken: Container[str], longest: int = 255) -
 
 
 def is_item(name: str, suffix: str) -> bool:
-    """Tell whether a file of this name is an item: not hidden, and with the ending of its kind in any case."""
+    """Return whether a file of this name is an item: not hidden, and with the ending of its kind in any case."""
     return len(name) > len(suffix) and name.lower().endswith(suffix) and not name.startswith(".")
 
 

@@ -1,7 +1,7 @@
-"""Look at the items of a vdir: which changed since the ledger last saw them.
+"""Observe the items of a vdir: which changed since the ledger last saw them.
 
-Only files are read whose inode, size or time differ. What cannot be told for sure is left as it was: an item with a file that
-cannot be read, and, while directories change under the look, every item that seems to have lost a file or to have gained one.
+Only files are read whose inode, size or time differ. What is not certain is left as it was: an item with a file that
+cannot be read, and, while directories change under the scan, every item that seems to have lost a file or to have gained one.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from jmapsync.storage.vdir.tree import Tree
 
 FEW = 3
-"""Items a root may lose to the last one in one look without a question."""
+"""Items a root may lose to the last one in one scan without a question."""
 SLICE = 4000
-"""Files that nobody knew taken up in one look: each takes some kilobytes of memory until it is in the ledger."""
+"""Files that nobody knew that one scan reads: each takes some kilobytes of memory until it is in the ledger."""
 
 
 class ItemScan:
-    """One look at the items of a root."""
+    """One scan of the items of a root."""
 
     def __init__(
         self,
@@ -44,9 +44,9 @@ class ItemScan:
         limit: int = SLICE,
         folders: Collection[str] | None = None,
     ) -> None:
-        """Prepare; `kind` is the ledger's name of the items, `limit` the number of unknown files to take up.
+        """Prepare; `kind` is the ledger's name of the items, `limit` the number of unknown files to read.
 
-        `folders` are the names of the collections to look at. In the others everything counts as it was, so that it cannot be told
+        `folders` are the names of the collections to scan. In the others everything counts as it was, so that it is not known
         what was moved, and what is gone.
         """
         self._tree = tree
@@ -92,7 +92,7 @@ class ItemScan:
             return True
 
     def _scan(self, below: Below) -> str:
-        """Take in how the collections differ from what was known, and return why a loss must not be believed."""
+        """Note how the collections differ from what was known, and return why a loss must not be believed."""
         counted = known = 0
         missing = []
         for key, path in self._folders.items():
@@ -134,7 +134,7 @@ class ItemScan:
         return others
 
     def _identify_unknown(self, others: list[Reading]) -> bool:
-        """Read unknown files and give them to items, as many as one look takes up; return whether there are more."""
+        """Read unknown files and give them to items, as many as one scan reads; return whether there are more."""
         unknown = iter([(key, entry) for key, changes in self._changes.items() for entry in changes.unknown])
         self.identifier.identify(others, ())
         taken, more = 0, True
@@ -144,7 +144,7 @@ class ItemScan:
         return more
 
     def _next(self, unknown: Iterator[tuple[int, Entry]], limit: int) -> tuple[list[Reading], bool]:
-        """Read so many of the unknown files, and tell whether any may be left."""
+        """Read so many of the unknown files, and return whether any may be left."""
         some: list[Reading] = []
         for folder, entry in unknown:
             reading = self._read(folder, entry)
@@ -166,7 +166,7 @@ class ItemScan:
     def _withhold(self, *, changing: bool) -> bool:
         """Leave items as they were that seem to have lost a file or, where directories do not rest, gained one.
 
-        What was moved meanwhile is seen in two collections, or in none. Return whether there are any.
+        What was moved during the scan is seen in two collections, or in none. Return whether there are any.
         """
         traces = self._traces
         withheld = False
@@ -241,7 +241,7 @@ class ItemScan:
         return self._as_seen(complete, record.key, reference, edits)
 
     def _is_contested(self, readings: Sequence[Reading], edits: Collection[str]) -> bool:
-        """Tell whether copies of an item were edited in different ways, and name them: writing one over the other loses an edit."""
+        """Return whether copies of an item were edited in different ways, and name them: writing one over another loses an edit."""
         if len(edits) <= 1:
             return False
         spots = {f"{self._tree.paths[one.folder]}/{one.entry.name}" for one in readings if one.sense in edits}

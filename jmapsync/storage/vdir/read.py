@@ -1,4 +1,4 @@
-"""Read a file of a collection as the normal form of its item, large data set aside; hold it back by name where that fails."""
+"""Read a file of a collection as the normal form of its item, large data set aside; report it by name where that fails."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Reading(NamedTuple):
 
 
 class Reader:
-    """Reads the files of one mirror; what was read once, in one look or its repetition, is not read again."""
+    """Reads the files of one mirror; what was read once, in one scan or its repetition, is not read again."""
 
     def __init__(self, tree: Tree, codec: Codec, clock: Callable[[], float]) -> None:
         """Prepare; `clock` returns seconds since the epoch."""
@@ -53,7 +53,7 @@ class Reader:
         """Whether a file was changed or removed while it was to be read."""
 
     def read(self, folder: int, entry: Entry) -> Reading | Trouble | None:
-        """Return what a file holds or why it is held back; None when it is gone."""
+        """Return what a file holds or why it is skipped; None when it is gone."""
         found = self._read.get((folder, entry))
         if found is not None:
             return found
@@ -68,7 +68,7 @@ class Reader:
                 data, state = read_bytes(f"{below.at(self._tree.paths[folder])}/{entry.name}")
             if state != entry.state:
                 self.overtaken = True
-                return Trouble(label, "it is still being written; it is taken up once it rests")
+                return Trouble(label, "it is still being written; it is read once it is left alone")
             kept, _ = set_aside(convert(self.codec, data))
             result = Reading(folder, entry, uid_of(kept), self.codec.sense(kept), encode(kept))
         except FileNotFoundError:
@@ -122,7 +122,7 @@ def align(codec: Codec, item: Object, reference: bytes) -> Object:
 
 
 def uid_of(item: Object) -> str:
-    """Return the uid of an item, nothing where it has none. Raises MalformedError for one that is no text."""
+    """Return the uid of an item, nothing where it has none. Raises MalformedError for one that is not valid text."""
     uid = item.get("uid")
     if isinstance(uid, str) and not is_text(uid):
         raise MalformedError("its UID holds half a character")

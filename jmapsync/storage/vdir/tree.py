@@ -1,8 +1,8 @@
-"""Know the collections of a vdir root: where each container lies, and how one is made, renamed and removed.
+"""Map containers to the collections of a vdir root; make, rename and remove collections.
 
 A root holds collections, one level deep, and a collection holds items. Its directory keeps its name for life; what people call it
 is in `displayname`. Its marker names its container, so that `mv` is no deletion and a lost ledger finds its collections again.
-khal, khard, todoman and vdirsyncer look at no hidden file.
+khal, khard, todoman and vdirsyncer ignore hidden files.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Tree(ContainerTree[Whereabouts]):
         """Return a collection with what its marker says, and note which of its metadata files cannot be read."""
         try:
             folder = below.path(name)
-        except OSError:  # gone meanwhile, or not to be opened: the scan of its items says what is wrong
+        except OSError:  # gone, or not to be opened: the scan of its items says what is wrong
             return Found(name)
         self.odd += [(name, why) for why in metadata.troubles(folder)]
         return Found(name, metadata.container_of(folder))
@@ -168,5 +168,5 @@ def _clear(below: Below, path: str) -> None:
 
 
 def name_of(path: str) -> str:
-    """Return the name that a directory stands for where no `displayname` tells another one."""
+    """Return the name that a directory stands for where no `displayname` gives another one."""
     return unescape(path)

@@ -1,4 +1,4 @@
-"""Carry out orders on a vdir: make, replace, copy and remove files, each batch made durable as a group.
+"""Write to a vdir: make, replace, copy and remove files, each batch made durable as a group.
 
 Readers see the old file or the new one, never half of one; a file that is not as the ledger knows it makes its order stale, and
 nothing of it is done. An item whose bytes are there already is not written again.
@@ -175,7 +175,7 @@ class Writer(BatchWriter):
         for place in sorted(mine, key=lambda place: (place.mtime, place.folder), reverse=True):
             data, state = read_bytes(self._path(place))
             if state != place.state:
-                raise StaleError("its file was changed meanwhile")
+                raise StaleError("its file was changed since it was scanned")
             if not untidy or self._codec.sense(set_aside(convert(self._codec, data))[0]) == body:
                 return data
         raise StaleError("none of its files is as it was seen")
@@ -207,7 +207,7 @@ class Writer(BatchWriter):
         while draft.staged:
             one = draft.staged[0]
             path = self._in(one.folder, one.temporary)
-            state = state_of(os.lstat(path))  # once readers see it, it may be another file by the time it is looked at
+            state = state_of(os.lstat(path))  # once readers see it, it may be another file by the time it is examined
             if one.replaces is not None:
                 old, token = self._path(one.replaces), self._token()
                 aside = displaced_name(token, one.digest)

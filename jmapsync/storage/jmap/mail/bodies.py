@@ -1,7 +1,7 @@
 """Read the bytes of emails: many in one request by Blob/get where it is offered, else one download each.
 
-A body whose length is not the one the server told is asked for again, as a download. It is believed only when both ways give the
-very same bytes: a portal or proxy that answers 200 with a page of its own must never be stored as mail (hard case 55).
+A body that has not the announced length is asked for again, as a download. It is believed only when both ways give the very same
+bytes: a portal or proxy that answers 200 with a page of its own must never be stored as mail.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Request:
     ref: str
     blob: str
     size: int
-    """Octets, as the server tells them."""
+    """Octets, as the server announces them."""
 
 
 class Bodies:
@@ -52,7 +52,7 @@ class Bodies:
         self._spool = spool
         self._batched: bool | None = None
         self._odd: dict[str, str] = {}
-        """Digests of what Blob/get gave in another length than told, by email id."""
+        """Digests of what Blob/get gave in another length than announced, by email id."""
 
     async def read(self, wanted: Sequence[Request]) -> dict[str, Body]:
         """Return the bodies by email id. One that cannot be had says why; raises only what stops everything."""
@@ -106,7 +106,7 @@ class Bodies:
             return Body(one.ref, why=answer.malformed[one.ref], remedy=Remedy.LATER)
         emails = answer.items
         if not emails:
-            return Body(one.ref, vanished=True, why="it was deleted on the server meanwhile")
+            return Body(one.ref, vanished=True, why="it was deleted on the server since it was listed")
         try:
             return await self._download(Request(one.ref, emails[0].blob_id, emails[0].size))
         except BlobNotFoundError:

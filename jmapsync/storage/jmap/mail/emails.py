@@ -1,4 +1,4 @@
-"""Read emails and mailboxes as the server writes them, and the calls that ask for them (RFC 8621, sections 2 and 4)."""
+"""Decode emails and mailboxes, and build the calls that ask for them (RFC 8621, sections 2 and 4)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
 
 @dataclass(frozen=True, slots=True)
 class Boxes:
-    """The mailboxes of an account; the engine fills it as containers are taken up."""
+    """The mailboxes of an account; the engine fills it as containers are ingested."""
 
     keys: dict[str, int] = field(default_factory=dict)
     """Container key by mailbox id."""
@@ -63,7 +63,7 @@ class Boxes:
         return frozenset(self.keys[box] for box in boxes if box in self.keys and box not in self.outside)
 
     def know(self, box: str) -> bool:
-        """Tell whether a mailbox was told of."""
+        """Return whether a mailbox is known."""
         return box in self.keys or box in self.outside
 
 
@@ -165,14 +165,14 @@ def seen_email(email: Email, boxes: Boxes) -> Seen:
         boxes.unfinished.add(email.id)
     outside = not boxes.outside.isdisjoint(email.boxes)
     version = version_of(email, boxes)
-    # All mailboxes were read again when an email was in one that nobody told of.
+    # All mailboxes were read again when an email was in an unknown one.
     unread = boxes.unread.intersection(email.boxes) | {box for box in email.boxes if not boxes.know(box)}
     adrift = ADRIFT.format(", ".join(sorted(unread))) if unread else "" if email.boxes else HOMELESS
     return Seen(email.id, version, size=email.size, stamp=seconds(email.received_at), outside=outside, adrift=adrift)
 
 
 def seconds(text: str) -> int:
-    """Return a UTCDate as seconds since the epoch; 0 for one that cannot be read (hard case 61)."""
+    """Return a UTCDate as seconds since the epoch; 0 for one that cannot be read."""
     try:
         return int(datetime.fromisoformat(text).timestamp())
     except (ValueError, OverflowError):

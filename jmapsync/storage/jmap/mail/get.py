@@ -1,4 +1,4 @@
-"""Ask an account on the server for emails by their ids, and never take silence, or what cannot be read, for absence."""
+"""Get emails by their ids; one that the server does not answer for, or whose answer cannot be read, does not count as gone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NAMING = ("id", "subject", "from")
 
 
 class EmailReader(Caller):
-    """One look at an account. `boxes` is filled as folders are taken up."""
+    """Reads emails of an account in one run. `boxes` is filled as mailboxes are ingested."""
 
     def __init__(self, client: Client, account: Account, boxes: Boxes, *, selective: bool = False) -> None:
         """Prepare; `selective` says that mailboxes may be left out, so that they have to be known before any email is listed."""
@@ -46,7 +46,7 @@ class EmailReader(Caller):
         """Mailboxes asked for because an email is in them, and not to be had."""
 
     async def unanswered(self, ids: Sequence[str]) -> AsyncIterator[Observation]:
-        """Yield emails that an earlier look got no answer for."""
+        """Yield emails that an earlier run got no answer for."""
         self.forget()
         found = await self.fetch(list(ids))
         async for folders in self.unknown_homes(found):
@@ -75,7 +75,7 @@ class EmailReader(Caller):
         return Trouble(f"email {ref}", why, ref)
 
     async def unknown_homes(self, found: dict[str, Email]) -> AsyncIterator[Observation]:
-        """Read the mailboxes again when an email is in one that nobody told of; those that are not listed are asked for once."""
+        """Read the mailboxes again when an email is in an unknown one; those that are not listed are asked for once."""
         unknown = self._unknown_boxes(found)
         if not unknown:
             return
@@ -94,7 +94,7 @@ class EmailReader(Caller):
         return {box for box in boxes - self._asked if not self.boxes.know(box)}
 
     async def collect(self, response: Response, names: tuple[str, ...], ids: Sequence[str]) -> dict[str, Email]:
-        """Return the emails that back-referenced calls gave, and ask again for those they left out (hard cases 24, 25).
+        """Return the emails that back-referenced calls gave, and ask again for those they left out.
 
         `lost` and `malformed` are then about these ids alone.
         """

@@ -1,7 +1,7 @@
-"""Bring local messages to the server byte for byte, by upload and Email/import (RFC 8621, section 4.8).
+"""Import local messages byte for byte, by upload and Email/import (RFC 8621, section 4.8).
 
 An import is the one write that must not be repeated blindly: the caller writes an intent down first, and where the answer is
-lost, looks for the message instead of sending it again.
+lost, searches for the message instead of sending it again.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class Importer:
         return await refused_batch(error, some, lambda one: one[0], again_in_part, {TOO_LARGE, "invalidArguments"})
 
     def _is_too_many(self, job: Job, error: SetError | None) -> bool:
-        """Tell whether a message may have been refused because it was to go into several mailboxes."""
+        """Return whether a message may have been refused because it was to go into several mailboxes."""
         if error is None or self._single or len(self._boxes.ids(job.order.homes)) == 1:
             return False
         return error.type in {"invalidArguments", "invalidProperties", "tooManyMailboxes"}
@@ -196,7 +196,7 @@ class Importer:
     async def _complete(self, made: Sequence[tuple[Job, str]], held: dict[str, Email]) -> dict[str, Email]:
         """Give messages what they could not be imported with, and return them as they are then.
 
-        Where that fails they are as they were made: the next look shows what they lack.
+        Where that fails they are as they were made: the next run shows what they lack.
         """
         changes: dict[str, dict[str, Any]] = {}
         for job, ref in made:
@@ -245,7 +245,7 @@ class Importer:
     def _created(self, job: Job, uploaded: Uploaded, made: dict[str, Any], held: Email | None) -> Receipt:
         """Return the receipt of an email made, as the server was read to hold it.
 
-        Only an equal blob id says that the server holds our very bytes (hard case 52).
+        Only an equal blob id says that the server holds our very bytes.
         """
         order = job.order
         size = int(made.get("size") or uploaded.size)
@@ -262,7 +262,7 @@ class Importer:
         return Receipt(job.order.key, Outcome.BOUND, version, ref=email.id, size=email.size, stamp=seconds(email.received_at))
 
     async def _existing(self, refs: Sequence[str]) -> dict[str, Email]:
-        """Read emails, such as those that the server says hold the same content already (hard case 51)."""
+        """Read emails, such as those that the server says have the same content already."""
         found: dict[str, Email] = {}
 
         async def ask(some: list[str]) -> None:
@@ -282,7 +282,7 @@ class Importer:
         try:
             (await self._caller.call([update])).get(update)
         except MethodError:
-            return {}  # as they are, they are held back by name
+            return {}  # as they are, they are skipped by name
         return await self._existing([ref for _, ref in apart])
 
 

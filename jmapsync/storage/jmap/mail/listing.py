@@ -1,4 +1,4 @@
-"""List all that an account on the server holds, page by page, and prove the listing whole before its cursor is kept.
+"""List all mail of an account, page by page, and prove the listing complete before its cursor is kept.
 
 The proof trusts neither `queryState` nor `total`, which may be missing, differ from page to page, or be wrong. Where every page
 was read in the state known before the first, nothing moved; else the ids are listed once more by pages that overlap (`paging`).
@@ -52,7 +52,7 @@ class _Listing:
 
 
 class MailListing:
-    """Looks at everything."""
+    """Lists everything."""
 
     def __init__(self, reader: EmailReader) -> None:
         """Prepare."""
@@ -67,7 +67,7 @@ class MailListing:
     ) -> AsyncIterator[Observation]:
         """Yield all there is: folders, then pages of emails, then what a cursor taken before the listing shows to have changed.
 
-        `known` returns the ids the ledger believes to be on the server. `since` is where the last look had come to. The cursor
+        `known` returns the ids the ledger believes to be on the server. `since` is the cursor of the last run. The cursor
         comes at the end of a listing that is whole, and of no other.
         """
         before = known()
@@ -172,13 +172,13 @@ class MailListing:
         return query, get_emails(account, query.ref("/ids"), "emails")
 
     def _has_moved(self, listing: _Listing) -> bool:
-        """Tell whether any email was read in another state than the one before the first page."""
+        """Return whether any email was read in another state than the one before the first page."""
         return not listing.state or bool(self._reader.states - {listing.state})
 
     # the proof
 
     async def _list_again(self, listing: _Listing) -> AsyncIterator[Observation]:
-        """List the ids once more, by pages that overlap, and yield the emails that were skipped (hard case 26)."""
+        """List the ids once more, by pages that overlap, and yield the emails that were skipped."""
         walk = await walk_through(self._ids)
         listing.ended, listing.why = True, walk.why
         listing.ids = {*walk.ids, *walk.strays}
@@ -189,7 +189,7 @@ class MailListing:
         listing.every |= listing.ids
 
     async def _ids(self, position: int) -> Page:
-        """Return a page of ids, the newest first: what arrives meanwhile comes where the walk has been already."""
+        """Return a page of ids, the newest first: what arrives during the walk comes where it has been already."""
         query, _ = await self._query(position, ascending=False)
         return read_page(await self._reader.call([query]), query)
 
@@ -223,7 +223,7 @@ class MailListing:
     async def _replay(self, listing: _Listing, before: set[str], changes: AsyncIterator[Observation]) -> AsyncIterator[Observation]:
         """Yield what changed since before a listing, and at its end the cursor, unless the next run has to list again.
 
-        Page by page, because a mailbox has to be taken up before the emails in it can be read.
+        Page by page, because a mailbox has to be ingested before the emails in it can be read.
         """
         states = sorted(self._reader.states - {listing.state})
         reached = ""
@@ -239,7 +239,7 @@ class MailListing:
             yield Observation(cursor=reached)
 
     async def _passed_by(self, states: list[str], listed: list[str]) -> list[str]:
-        """Return what came and went during the listing: since the state before it, no change tells of such."""
+        """Return what came and went during the listing: the changes since the state before it do not list such."""
         if len(states) <= MOST_STATES:
             try:
                 destroyed = {ref for state in states for ref in await MailChanges(self._reader).destroyed_since(state)}

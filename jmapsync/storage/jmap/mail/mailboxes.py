@@ -56,7 +56,7 @@ class Mailboxes:
     """Whether all were asked for, and nothing was left out."""
 
     def take(self, answer: Listed[Mailbox]) -> None:
-        """Take in an answer."""
+        """Add what an answer holds."""
         self.state = self.state or answer.state
         self.folders |= {box.id: box.folder() for box in answer.items}
         self.flawed |= {box.id: box.flaw for box in answer.items if box.flaw}
@@ -92,7 +92,7 @@ class Mailboxes:
 
 
 class MailboxReader:
-    """Reads the mailboxes of the account of a look."""
+    """Reads the mailboxes of an account."""
 
     def __init__(self, reader: EmailReader) -> None:
         """Prepare."""
@@ -152,7 +152,7 @@ class MailboxReader:
         await self._reader.in_batches(sorted(refs), ask)
 
     async def _page(self, found: Mailboxes, refused: MethodError | None) -> None:
-        """Take in every mailbox by paging, where the server gives only so many at a time, or cuts the list silently."""
+        """Add every mailbox by paging, where the server gives only so many at a time, or cuts the list silently."""
         limit = (await self._reader.limits()).max_objects_in_get
 
         async def ask(position: int) -> Page:

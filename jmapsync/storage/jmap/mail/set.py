@@ -1,4 +1,4 @@
-"""Carry out orders on the server: patches and removals by Email/set, new messages by Email/import.
+"""Change and destroy emails by Email/set; remove the old versions of edited ones.
 
 Every result is checked id by id, and what was written is read back in the same request, because a server may accept a change
 and not keep it. Patches name single keywords and mailboxes, so what other clients do at the same time stays.
@@ -136,7 +136,7 @@ class Setter:
         version = version_of(now, self._boxes)
         mirrored = version.homes
         if mirrored != expected:
-            batch.receipts.append(Receipt(order.key, Outcome.STALE, why="it was moved on the server meanwhile"))
+            batch.receipts.append(Receipt(order.key, Outcome.STALE, why="it was moved on the server since it was last read"))
             return
         leave = self._boxes.ids(mirrored)
         elsewhere = [box for box in now.boxes if box not in leave]
@@ -149,7 +149,7 @@ class Setter:
             batch.destroyed.append(job)
         elif trash is None:
             why = 'the server has no Trash mailbox; make one, or set on_delete = "destroy" or "keep"'
-            # Any change of the configuration or the account may mend it, and finding out costs next to nothing.
+            # Any change of the configuration or the account may fix it, and finding out costs next to nothing.
             batch.receipts.append(Receipt(order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER))
         else:
             batch.patches.append((job, patch((), (), [trash], [box for box in leave if box != trash])))
@@ -201,12 +201,12 @@ class Setter:
         return Receipt(order.key, Outcome.DONE, version)
 
     async def _replace(self, job: Job) -> Receipt:
-        """Write keywords and mailboxes whole, guarded by ifInState, for a server that refuses patches (hard case 40)."""
+        """Write keywords and mailboxes whole, guarded by ifInState, for a server that refuses patches."""
         account, ref, order = self._account, str(job.ref), job.order
         now = get_emails(account, [ref], "now", READ_BACK)
         answer = emails_of(await self._call([now]), now, READ_BACK)
         if not answer.items:
-            return Receipt(order.key, Outcome.STALE, why="it was deleted on the server meanwhile")
+            return Receipt(order.key, Outcome.STALE, why="it was deleted on the server since it was last read")
         email = answer.items[0]
         words = {word for word, held in email.keywords.items() if held}
         boxes = {box for box, held in email.mailbox_ids.items() if held}
@@ -249,7 +249,7 @@ class Setter:
 
 
 def _is_old_draft(job: Job) -> bool:
-    """Tell whether an email is a draft that an edited one takes the place of."""
+    """Return whether an email is a draft that an edited one replaces."""
     return (job.superseded or job.order.verb is Verb.REPLACE) and job.order.expect is not None and "$draft" in job.order.expect.tags
 
 

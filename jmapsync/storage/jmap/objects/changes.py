@@ -1,7 +1,7 @@
-"""Look at what an account on the server holds of one kind: what changed since a cursor, in one request where it is little, or all.
+"""Observe the objects of one kind in an account: what changed since a cursor, in one request where it is little, or all.
 
-The loop over `/changes` trusts nothing; what cannot be had or believed leads to a whole look. Nothing vanishes but by the server's
-word for each id: by `/changes`, or by `/get` for what a listing lacks (RFC 8620, 5.1, 5.2 and 5.5).
+The loop over `/changes` trusts nothing; what cannot be had or believed leads to a full listing. Nothing counts as gone but
+by what the server says of each id: by `/changes`, or by `/get` for what a listing lacks (RFC 8620, 5.1, 5.2 and 5.5).
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ FEW = 3
 
 
 class ObjectObserver:
-    """One look at one kind."""
+    """Observes one kind in one run."""
 
     def __init__(self, readers: Sequence[Reader], known: Callable[[], set[str]], *, unread: bool = False) -> None:
-        """Prepare; each reader is for one data type, the first one tells of the containers.
+        """Prepare; each reader is for one data type, the first one reads the containers.
 
-        `known` returns the ids that the ledger believes to be on the server; `unread` says that an earlier look met containers that
-        could not be read: no delta tells when they can.
+        `known` returns the ids that the ledger believes to be on the server; `unread` says that an earlier run met containers that
+        could not be read: no delta shows when they can.
         """
         self._unread = unread
         self._readers = readers
@@ -85,9 +85,9 @@ class ObjectObserver:
         return [Call(f"{kind}/changes", {"accountId": self._reader.account, "sinceState": state, "maxChanges": BATCH}, kind)]
 
     async def _changed(self, reader: Reader, changes: Changes) -> AsyncIterator[Observation]:
-        """Yield the objects that a page of changes tells of.
+        """Yield the objects that a page of changes lists.
 
-        One that is told to be destroyed and to be there is asked for: where the id is the uid (Cyrus), it may have come back. What
+        One that is listed as destroyed and as there is asked for: where the id is the uid (Cyrus), it may have come back. What
         is gone comes first, because another client may have made it anew, with another id and the same uid.
         """
         listed = [reader.ref(one) for one in dict.fromkeys([*changes.created, *changes.updated])]
@@ -98,7 +98,7 @@ class ObjectObserver:
             yield page
 
     def _bereft(self, gone: set[str]) -> list[str]:
-        """Return the instances of one uid that may have lost some of them: an id does not tell of what it was."""
+        """Return the instances of one uid that may have lost some of them: an id does not show what it was."""
         if not gone or not self._reader.dialect.wanted:
             return []
         known = self._known()
@@ -114,7 +114,7 @@ class ObjectObserver:
                 yield page
 
     async def _objects(self, reader: Reader, refs: Sequence[str]) -> AsyncIterator[Observation]:
-        """Yield objects page by page; the next page is under way while one is taken in."""
+        """Yield objects page by page; the next page is requested while one is converted."""
         at = 0
         reading = asyncio.ensure_future(reader.page(refs, at)) if refs else None
         try:
@@ -155,7 +155,7 @@ class ObjectObserver:
         return page, met - self._joined
 
     async def _unknown_homes(self, found: Found) -> Observation | None:
-        """Return the containers when an object is in one that nobody told of."""
+        """Return the containers when an object is in an unknown one."""
         reader = self._reader  # groups are in the same
         boxes = {box for item in found.items.values() for box in reader.boxes(item)}
         unknown = boxes - reader.keys.keys() - self._asked
@@ -172,7 +172,7 @@ class ObjectObserver:
         return Observation(folders=now.folders, problems=now.troubles)
 
     async def everything(self, server: str, since: Cursor | None = None) -> AsyncIterator[Observation]:
-        """Yield all there is: containers, then pages of objects, then what changed meanwhile.
+        """Yield all there is: containers, then pages of objects, then what changed during that.
 
         What the ledger believes to be on the server and is neither listed nor got is gone.
         """
@@ -189,7 +189,7 @@ class ObjectObserver:
         lists = [await _list(reader, response) for reader in self._readers]
         refs = dict.fromkeys(ref for one in lists for ref in one.refs)
         lost, unlisted = set[str](), set[str]()
-        async for page in self.objects(sorted(before.difference(refs))):  # a listing may be cut (hard case 23)
+        async for page in self.objects(sorted(before.difference(refs))):  # a listing may be cut
             lost.update(page.gone_refs)
             page.gone_refs = []
             unlisted.update(seen.ref for seen in page.items if not is_instances(seen.ref))
@@ -216,14 +216,14 @@ class ObjectObserver:
         yield Observation(whole=not why, unlisted=why, cursor="" if why else cursor.encode())
         try:
             async for changed in resumed(ahead, changes):
-                changed.cursor = "" if why else changed.cursor  # what a list skipped, no delta tells of
+                changed.cursor = "" if why else changed.cursor  # what a list skipped, no delta lists
                 yield changed
         except FullListingNeededError:
             return  # the listing stands by itself
 
 
 def _are_all(found: Containers) -> bool:
-    """Tell whether there are no other containers than those that were read."""
+    """Return whether these are all containers."""
     return not found.troubles and not found.cut and len(found.folders) < SILENTLY_CUT
 
 
@@ -243,7 +243,7 @@ class _Listing:
     why: str = ""
     """Why it is not whole, or nothing."""
     probe: Call | None = None
-    """What asks for more behind an end that a total told."""
+    """What asks for more behind an end that a total gave."""
 
 
 async def _list(reader: Reader, first: Response) -> _Listing:
@@ -270,7 +270,7 @@ def _query(reader: Reader, position: int) -> Call:
 
 
 def _state_call(reader: Reader) -> Call:
-    """Return the call that tells the state of a data type, and nothing else."""
+    """Return the call that returns the state of a data type, and nothing else."""
     kind = reader.dialect.type
     return Call(f"{kind}/get", {"accountId": reader.account, "ids": [], "properties": ["id"]}, f"{kind}-state")
 
@@ -284,7 +284,7 @@ def _state(cursor: Cursor, kind: str) -> str:
 
 
 async def siblings(reader: Reader, uids: Iterable[str]) -> dict[str, set[str]]:
-    """Return the ids of all objects of the given uids; nothing where the server cannot look for them."""
+    """Return the ids of all objects of the given uids; nothing where the server cannot search for them."""
     wanted = sorted(uids)
     found: dict[str, set[str]] = {}
     for start in range(0, len(wanted), BATCH):

@@ -188,7 +188,7 @@ def _flaw(raw: dict[str, Any]) -> str:
 
 
 def as_rgb(color: str) -> str:
-    """Return a colour, also one with a CSS name, as `#RRGGBB` with capitals, all that a vdir can say; nothing for what is none."""
+    """Return a colour, also one with a CSS name, as `#RRGGBB` with capitals, all that a vdir can say; nothing for anything else."""
     try:
         return str(webcolors.normalize_hex(color[:7]) if color.startswith("#") else webcolors.name_to_hex(color)).upper()
     except ValueError:

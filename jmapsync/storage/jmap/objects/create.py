@@ -1,6 +1,6 @@
 """Create cards, events and tasks on the server.
 
-A create must not be repeated blindly: where its answer is lost, the next look tells by the uid whether it was done. A server has
+A create must not be repeated blindly: where its answer is lost, the next run shows by the uid whether it was done. A server has
 each uid once, and what is there under one already is never overwritten.
 """
 
@@ -106,7 +106,7 @@ class Creator:
         return receipts + (await self._send(sent) if sent else [])
 
     async def _refused(self, one: Sent, error: SetError) -> list[Receipt]:
-        """Send an object once more without what the server does not take of it, or tell why it cannot be made."""
+        """Send an object once more without what the server does not take of it, or return why it cannot be made."""
         if error.type == "alreadyExists" or (error.type == "invalidProperties" and "uid" in error.properties):
             why = "the server has something else under its uid, or had it a moment ago"
             return [Receipt(one.job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER)]

@@ -1,4 +1,4 @@
-"""Move the data of objects: blobs that a normal form names into its place, and data that a server takes as blobs only out of it."""
+"""Download the blobs that a normal form names into it, and upload the data that a server takes as blobs only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FIRST = 20
 """Blobs of the first request: photos may have some 100 KB each."""
 _TYPES = ("mediaType", "contentType")
-"""The property beside a URI that tells the media type: JSContact's, JSCalendar's."""
+"""The property beside a URI with the media type: JSContact's, JSCalendar's."""
 
 
 class Data:

@@ -74,7 +74,7 @@ class Dialect:
     uploads: bool = False
     """True where data has to be uploaded before anything can refer to it; else only what is too large for a request is."""
     prefix: str = ""
-    """What the ids of objects are told apart by from those of another data type of the same kind."""
+    """The prefix that distinguishes the ids of objects from those of another data type of the same kind."""
     groups: Dialect | None = None
     """How contact groups are offered, where they are a data type of their own (Cyrus' vendor contacts)."""
     older: Dialect | None = None
@@ -95,7 +95,7 @@ class Dialect:
         return max(account.limit_of(self.using[0], name) for name in ("maxAddressBooksPerCard", "maxCalendarsPerEvent"))
 
     def speaks_older(self, item: Object) -> bool:
-        """Tell whether an object that the server gave is one of the older dialect."""
+        """Return whether an object that the server gave is one of the older dialect."""
         return self.older is not None and any(item.get(name) is not None for name in _V1_ONLY)
 
     def met(self, items: Iterable[Object]) -> Dialect:

@@ -1,4 +1,4 @@
-"""Tell a normal form from what a server adds to it: JMAP's own properties, and blobs in the places of data (pure).
+"""Separate a normal form from what a server adds to it: JMAP's own properties, and blobs in the places of data (pure).
 
 A photo or an attachment that the server keeps as a blob is named in a normal form by `urn:jmapsync:blob:<id>`, in the property that
 would hold its `data:` URI: `uri` of a Media (RFC 9553, 2.6.4), `href` of a Link (RFC 8984, 1.4.11).

@@ -1,4 +1,4 @@
-"""Read cards, events and tasks from the server, by id, in their normal form, and never take silence for absence."""
+"""Get cards, events and tasks by id, in their normal form; one that the server does not answer for does not count as gone."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Reader(Caller):
     """Reads the objects of one kind."""
 
     def __init__(self, client: Client, account: Account, dialect: Dialect, codec: Codec, keys: dict[str, int]) -> None:
-        """Prepare; `keys` maps the ids of containers to their keys and is filled as they are taken up."""
+        """Prepare; `keys` maps the ids of containers to their keys and is filled as they are ingested."""
         super().__init__(client, account)
         self.dialect = dialect
         self._codec = codec
@@ -64,7 +64,7 @@ class Reader(Caller):
     # calls
 
     def owns(self, ref: str) -> bool:
-        """Tell whether an object is of this data type."""
+        """Return whether an object is of this data type."""
         return ref.startswith(self.dialect.prefix)
 
     def id(self, ref: object) -> str:
@@ -76,7 +76,7 @@ class Reader(Caller):
         return self.dialect.prefix + id_
 
     async def gets(self, refs: Sequence[str] | Ref, name: str) -> list[Call]:
-        """Return the calls that read objects: their files with them, and what some servers tell only by name."""
+        """Return the calls that read objects: their files with them, and what some servers return only by name."""
         kind, ids = self.dialect.type, refs if isinstance(refs, Ref) else [self.id(ref) for ref in refs]
         calls = [Call(f"{kind}/get", self._arguments(ids, self.dialect.properties()), name)]
         if self.dialect.raw and blob_capability(await self._client.session(), self._account):
@@ -100,7 +100,7 @@ class Reader(Caller):
     # objects
 
     async def page(self, refs: Sequence[str], at: int) -> Found:
-        """Return the objects of ids from a place on, as many as memory bears; `asked` tells how many."""
+        """Return the objects of ids from a place on, as many as memory bears; `asked` says how many."""
         while True:
             limit = (await self.limits()).max_objects_in_get
             some = list(refs[at : at + self._pace.count(limit)])
@@ -122,7 +122,7 @@ class Reader(Caller):
         return found
 
     async def _read(self, ids: list[str], found: Found) -> None:
-        """Ask for objects, and once more for those left out of the answer: some servers do that (hard case 24)."""
+        """Ask for objects, and once more for those left out of the answer: some servers do that."""
         for _ in range(2):
             asked = [ref for ref in ids if ref not in found.items and ref not in found.lost]
             if single := [ref for ref in asked if not is_instances(ref)]:
@@ -131,7 +131,7 @@ class Reader(Caller):
                 await read_instances(self, several, found)
 
     async def take(self, response: Response, name: str, found: Found) -> None:
-        """Take in what the calls of `gets` answered. Raises MethodError."""
+        """Add what the calls of `gets` answered. Raises MethodError."""
         kind = self.dialect.type
         answer = response.get(Call(f"{kind}/get", {}, name))
         found.state = found.state or answer.get("state", "")
@@ -162,7 +162,7 @@ class Reader(Caller):
                 found.items[self.ref(item["id"])] |= {key: value for key, value in item.items() if value is not None}
 
     def _take_files(self, response: Response, name: str, found: Found) -> None:
-        """Take in files that came along; what is wrong with them shows when they are downloaded."""
+        """Add files that came along; what is wrong with them shows when they are downloaded."""
         try:
             files = response.get_as(Call("Blob/get", {}, name), _Files).files
         except MethodError:
@@ -174,7 +174,7 @@ class Reader(Caller):
                 found.files[ref] = content
 
     async def _download(self, found: Found) -> None:
-        """Download the files that did not come along; one that is gone meanwhile is left out."""
+        """Download the files that did not come along; one that is gone by then is left out."""
         blobs = {str(item["blobId"]) for ref, item in found.items.items() if ref not in found.files and item.get("blobId")}
         for blob_id, data in zip(sorted(blobs), await together(self._file(blob_id) for blob_id in sorted(blobs)), strict=True):
             if data is not None:
@@ -199,7 +199,7 @@ class Reader(Caller):
         if not item.get("uid"):
             item["uid"] = given.get("uid") or self.id(ref)  # such cards are met, and a file needs one
         if not isinstance(item["uid"], str):
-            raise MalformedError("Its uid is no text.")
+            raise MalformedError("Its uid is not a string.")
         return item
 
     def form_of(self, id_: str, given: Object, found: Found) -> Object:

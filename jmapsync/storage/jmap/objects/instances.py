@@ -1,4 +1,4 @@
-"""Read the instances of a series without it as one item: on the server each is an object of its own, of the uid that they share."""
+"""Group recurrences that have no master event into one item, by UID: on the server each is an object of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _INSTANCES = "instances/"
 NO_FILTER = frozenset({"unsupportedFilter", "invalidArguments", "invalidResultReference", "resultReference"})
-"""What a server answers that cannot look for a uid."""
+"""What a server answers that cannot search for a uid."""
 
 
 def instances_of(uid: str) -> str:
@@ -26,7 +26,7 @@ def instances_of(uid: str) -> str:
 
 
 def is_instances(ref: str | None) -> bool:
-    """Tell whether an id here is of such an item."""
+    """Return whether an id here is of such an item."""
     return ref is not None and ref.startswith(_INSTANCES)
 
 
@@ -36,7 +36,7 @@ def uid_of(ref: str) -> str:
 
 
 def uid_query(reader: Reader, uids: Sequence[str]) -> Call:
-    """Return the call that looks for all objects of some uids."""
+    """Return the call that searches for all objects of some uids."""
     conditions: list[dict[str, Any]] = [{"uid": uid} for uid in uids]
     filter_ = {"operator": "OR", "conditions": conditions} if len(conditions) > 1 else conditions[0]
     return Call(f"{reader.dialect.type}/query", {"accountId": reader.account, "filter": filter_, "calculateTotal": True}, "uids")

@@ -1,4 +1,4 @@
-"""Write instances of a series without it: they are one item here, and an object for each on the server."""
+"""Write recurrences that have no master event: they are one item here, and an object each on the server."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Respect = Callable[[Job, Patch, Object, Object], Awaitable[None]]
 
 TRIES = 3
-"""Times an item is read and written anew when something else on the server changes meanwhile."""
+"""Times an item is read and written anew when something else on the server changes during that."""
 _UTC = "Etc/UTC"
 _PROPERTY = f'"{INSTANCES}":'.encode()
 _LOST = (
@@ -44,7 +44,7 @@ _DOUBLED = (
 
 
 def holds_instances(job: Job) -> bool:
-    """Tell whether a job is about instances of a series without it."""
+    """Return whether a job is about instances of a series without it."""
     if job.order.verb is Verb.CREATE:
         return job.body is not None and _PROPERTY in (job.body.data or b"")
     return is_instances(job.ref)
@@ -163,7 +163,7 @@ class InstanceSetter:
                 acts.update[id_] = Sent(job, paths)
 
     async def _edit(self, job: Job, acts: _Acts, forms: dict[str, Object], ids: dict[str, str]) -> None:
-        """Take up what of an edit goes to which object. Raises UnsentError."""
+        """Assign the parts of an edit to objects. Raises UnsentError."""
         held = instances(json.loads(job.held or b"{}"))
         inner: dict[str, Patch] = {}
         for path, value in (job.patch or {}).items():
@@ -199,7 +199,7 @@ class InstanceSetter:
     async def _check_made(self, job: Job, made: dict[str, str], found: Found, ref: str) -> None:
         """Take back what a server made of instances where it lost which ones they are. Raises UnsentError then.
 
-        Cyrus 3.12 does so where RECURRENCE-ID is a DATE; what it keeps looks like an edit of somebody else's.
+        Cyrus 3.12 does so where RECURRENCE-ID is a DATE; what it keeps cannot be distinguished from somebody else's edit.
         """
         if ref in found.items and len(found.parts.get(ref, ())) >= len(instances(_item(job))):
             return
@@ -248,7 +248,7 @@ class InstanceSetter:
             raise UnsentError(too_much(job, error)) from error
 
     async def _once_more(self, job: Job, acts: _Acts, errors: dict[str, SetError], made: dict[str, str]) -> Receipt:
-        """Send what was refused as the server takes it, or tell that it does not; what it took in part is taken back."""
+        """Send what was refused as the server takes it, or return that it does not; what it took in part is taken back."""
         sent = {name: acts.create.get(name) or acts.update.get(name) for name in errors}
         otherwise = [one for name, one in sent.items() if one is not None and self._sender.turns_out_otherwise(one, errors[name])]
         again = _Acts(destroy=acts.destroy, given=acts.given)

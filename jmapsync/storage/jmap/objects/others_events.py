@@ -1,4 +1,4 @@
-"""Tell what of an edit somebody else's event does not take: only one's own answer and properties that each user has for himself.
+"""Find what of an edit a guest may not change in somebody else's event: all but the own answer and per-user properties.
 
 draft-ietf-jmap-calendars, 5.1: where `isOrigin` is false, clients must not let users change anything else.
 """

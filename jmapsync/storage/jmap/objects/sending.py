@@ -1,4 +1,4 @@
-"""Prepare what is sent for orders on objects, and judge what came of it."""
+"""Build what is sent for orders on objects, and turn what the server answers into receipts."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Sent:
     narrowed: int = 0
     """How many times the server refused it and it was sent again with less."""
     otherwise: bool = False
-    """True when it was made anew after the server told how it wants such objects."""
+    """True when it was made anew after the server showed how it wants such objects."""
     octets: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -125,7 +125,7 @@ class Sender:
         if ref in found.lost and order.verb is Verb.DELETE:
             raise UnsentError(Receipt(order.key, Outcome.DONE))
         if ref in found.lost:
-            raise UnsentError.stale(job, "it was deleted on the server meanwhile")
+            raise UnsentError.stale(job, "it was deleted on the server since it was last read")
         if ref not in found.items:
             raise UnsentError.stale(job, "the server does not answer for it")
         try:
@@ -137,13 +137,13 @@ class Sender:
         """Raise UnsentError, and have the object read again, if it was edited since it was last seen."""
         if job.order.expect is not None and version.body != job.order.expect.body:
             self.overtaken.add(str(job.ref))
-            raise UnsentError.stale(job, "it was edited on the server meanwhile")
+            raise UnsentError.stale(job, "it was edited on the server since it was last read")
 
     def check_homes(self, job: Job, homes: frozenset[int], *others: frozenset[int]) -> None:
         """Raise UnsentError, and have the object read again, if it lies elsewhere than where it was last seen, or in `others`."""
         if job.order.expect is not None and homes not in (job.order.expect.homes, *others):
             self.overtaken.add(str(job.ref))
-            raise UnsentError.stale(job, "it was moved on the server meanwhile")
+            raise UnsentError.stale(job, "it was moved on the server since it was last read")
 
     def leaving(self, boxes: list[str]) -> dict[str, Any] | None:
         """Return the patch that takes an object out of the mirrored ones of some containers; None where all of them are."""
@@ -186,7 +186,7 @@ class Sender:
             raise UnsentError.refused(job, error.message, error.remedy) from error
 
     def members(self, job: Job) -> dict[str, Any]:
-        """Return the containers that an object is to be in, whole. Raises UnsentError where they cannot be told."""
+        """Return the containers that an object is to be in, whole. Raises UnsentError where they are not known."""
         member = self._reader.dialect.member
         boxes = sorted(box for box, key in self._reader.keys.items() if key in job.order.homes)
         if not boxes:
@@ -212,7 +212,7 @@ class Sender:
     # what came of it
 
     def turns_out_otherwise(self, one: Sent, error: SetError) -> bool:
-        """Tell whether a refusal shows how the server wants an object to be sent: it is so sent from now on.
+        """Return whether a refusal shows how the server wants an object to be sent: it is so sent from now on.
 
         It may speak the older dialect, or take data in its place only (Stalwart: blobIds in media are not supported).
         """
@@ -236,8 +236,8 @@ class Sender:
     def narrower(self, one: Sent, error: SetError, given: Object) -> Sent | None:
         """Return what to send in place of what was refused; None where that is the server's last word.
 
-        Properties that the server names and that an object can do without are left out: what it does not keep is told by reading
-        back. A patch may have nothing left: then the server keeps nothing of the edit, and the item is not held back for it. Paths
+        Properties that the server names and that an object can do without are left out: what it does not keep shows when it is read
+        back. A patch may have nothing left: then the server keeps nothing of the edit, and the item is not skipped for it. Paths
         that it does not take go as whole properties (RFC 8620, 5.3: invalidPatch).
         """
         if one.narrowed >= NARROWINGS:
@@ -259,7 +259,7 @@ class Sender:
         return Sent(one.job, rest, narrowed=one.narrowed + 1) if left and len(rest) < len(one.body) else None
 
     async def read_back(self, response: Any, refs: list[str]) -> Found:  # noqa: ANN401 # a Response
-        """Return objects as they are after a write; what the same request did not tell is asked for."""
+        """Return objects as they are after a write; what the same request did not return is asked for."""
         found = Found()
         try:
             await self._reader.take(response, "back", found)

@@ -1,4 +1,4 @@
-"""Carry out orders on cards, events and tasks: new ones, patches, moves, removals. Every result is checked id by id and read back.
+"""Create, patch, move and destroy cards, events and tasks. Every result is checked id by id and read back.
 
 What is to be changed or removed is read first, and written only in the state that it was read in (`ifInState`, RFC 8620, 5.3): an
 edit that nobody here has seen is never overwritten. A patch names what was edited and nothing else, so what other clients do to the
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from jmapsync.storage.jmap.objects.get import Reader
 
 TRIES = 3
-"""Times a batch is read and sent anew when something else on the server changes meanwhile."""
+"""Times a batch is read and sent anew when something else on the server changes during that."""
 
 
 @dataclass(slots=True)
@@ -213,7 +213,7 @@ class ObjectSetter:
         if other is None:
             return refusal(one.job, refused)
         receipts = await self._send([other], now, [])
-        return receipts[0] if receipts else Receipt(one.job.order.key, Outcome.STALE, why="the server changed meanwhile")
+        return receipts[0] if receipts else Receipt(one.job.order.key, Outcome.STALE, why="the server changed during the write")
 
     # removals
 
