@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.errors import ExitCode
-from jmapsync.storage.jmap.objects import changes as look
+from jmapsync.storage.jmap.objects import listing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ QUERIES = {"ContactCard/query", "CalendarEvent/query"}
 
 @pytest.fixture(autouse=True)
 def _short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(look, "LISTED", 7)
+    monkeypatch.setattr(listing, "LISTED", 7)
 
 
 def told(**values: object) -> Callable[[JsonObject], JsonObject]:

@@ -1,4 +1,4 @@
-"""Observe the objects of one kind in an account: what changed since a cursor, in one request where it is little, or all.
+"""Observe the objects of one kind in an account: what changed since a cursor, in one request where it is little.
 
 The loop over `/changes` trusts nothing; what cannot be had or believed leads to a full listing. Nothing counts as gone but
 by what the server says of each id: by `/changes`, or by `/get` for what a listing lacks (RFC 8620, 5.1, 5.2 and 5.5).
@@ -7,32 +7,23 @@ by what the server says of each id: by `/changes`, or by `/get` for what a listi
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.session import SILENTLY_CUT
 from jmapsync.jmap.wire import Call
 from jmapsync.storage.jmap.caller import BATCH
-from jmapsync.storage.jmap.changes import WENT_BACK, Changes, Cursor, Follower, FullListingNeededError, first_of, resumed
+from jmapsync.storage.jmap.changes import Changes, Cursor, Follower, FullListingNeededError
 from jmapsync.storage.jmap.decoding import SILENT, UNREADABLE
 from jmapsync.storage.jmap.objects.instances import NO_FILTER, is_instances, uid_query
-from jmapsync.storage.jmap.paging import Page, read_page, walk_through
 from jmapsync.storage.port import Observation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
-    from jmapsync.jmap.wire import Response
     from jmapsync.storage.jmap.objects.answer import Found
     from jmapsync.storage.jmap.objects.containers import Containers
     from jmapsync.storage.jmap.objects.get import Reader
-
-LISTED = 4096
-"""Ids a page of a listing: Cyrus 3.12 takes 0.2 s for each page of contacts, however long it is."""
-CUT = "the server's list lacks items that it has"
-FEW = 3
-"""Objects an account may lose to the last one in one listing without a question."""
 
 
 class ObjectObserver:
@@ -50,7 +41,7 @@ class ObjectObserver:
         self._reader = readers[0]
         self._asked: set[str] = set()
         """Containers that the server was asked about because an object is in them."""
-        self._follower = Follower(self._reader.call, self._changes)
+        self.follower = Follower(self._reader.call, self._changes)
         self._joined: set[str] = set()
         """The instances of one uid that were read together."""
 
@@ -64,7 +55,7 @@ class ObjectObserver:
         states = {container: cursor.boxes} if container else {}
         states |= {kind: _state(cursor, kind) for kind in readers}
         # The objects themselves are asked for once there are any: so the changes of all kinds fit into one request.
-        async for page in self._follower.pages(states, [list(states)], besides):
+        async for page in self.follower.pages(states, [list(states)], besides):
             if container in page.asked:
                 boxes = page.changes(container)
                 if self._unread or not boxes.empty or boxes.has_more_changes:
@@ -73,7 +64,7 @@ class ObjectObserver:
                     page.end(container, now.state)
                     here = {folder.ref for folder in now.folders} | {trouble.ref for trouble in now.troubles}
                     gone = [ref for ref in boxes.destroyed if ref not in here]
-                    yield Observation(folders=now.folders, folders_whole=_are_all(now), gone_folders=gone, problems=now.troubles)
+                    yield Observation(folders=now.folders, folders_whole=are_all(now), gone_folders=gone, problems=now.troubles)
             changes = {kind: page.changes(kind) for kind in readers if kind in page.asked}
             for kind, one in changes.items():
                 async for observation in self._changed(readers[kind], one):
@@ -171,108 +162,10 @@ class ObjectObserver:
             now.troubles += more.troubles
         return Observation(folders=now.folders, problems=now.troubles)
 
-    async def everything(self, server: str, since: Cursor | None = None) -> AsyncIterator[Observation]:
-        """Yield all there is: containers, then pages of objects, then what changed during that.
 
-        What the ledger believes to be on the server and is neither listed nor got is gone.
-        """
-        first, before = self._reader, self._known()
-        states = [_state_call(reader) for reader in self._readers]
-        queries = [_query(reader, 0) for reader in self._readers]
-        response = await first.call([*first.folders.calls("all"), *states, *queries])
-        boxes = await first.folders.all(response, "all")
-        items = {call.id.partition("-")[0]: response.get(call).get("state", "") for call in states}
-        cursor = Cursor(items, boxes.state, server)
-        yield Observation(
-            folders=boxes.folders, folders_whole=bool(first.dialect.container) and _are_all(boxes), problems=boxes.troubles
-        )
-        lists = [await _list(reader, response) for reader in self._readers]
-        refs = dict.fromkeys(ref for one in lists for ref in one.refs)
-        lost, unlisted = set[str](), set[str]()
-        async for page in self.objects(sorted(before.difference(refs))):  # a listing may be cut
-            lost.update(page.gone_refs)
-            page.gone_refs = []
-            unlisted.update(seen.ref for seen in page.items if not is_instances(seen.ref))
-            yield page
-        if unlisted:
-            lists = [one if one.probe is None else await _walk(one.reader) for one in lists]
-            refs.update((ref, None) for one in lists for ref in one.refs if ref not in unlisted)
-            if not unlisted.issubset(ref for one in lists for ref in one.refs):
-                lists[0].why = lists[0].why or CUT
-        gone = Observation(gone_refs=sorted(before & lost))
-        gone.suspicious = _doubt(gone, before, since, cursor)
-        yield gone
-        async for page in self.objects(refs):
-            yield page
-        changes = self.since(cursor, [one.probe for one in lists if one.probe is not None])
-        ahead = await first_of(changes)
-        for one in lists:
-            if one.probe is not None and not self._follower.is_end(one.probe):
-                more = await _walk(one.reader)
-                one.why = one.why or more.why
-                async for page in self.objects(ref for ref in more.refs if ref not in refs):
-                    yield page
-        why = next((one.why for one in lists if one.why), "")
-        yield Observation(whole=not why, unlisted=why, cursor="" if why else cursor.encode())
-        try:
-            async for changed in resumed(ahead, changes):
-                changed.cursor = "" if why else changed.cursor  # what a list skipped, no delta lists
-                yield changed
-        except FullListingNeededError:
-            return  # the listing stands by itself
-
-
-def _are_all(found: Containers) -> bool:
+def are_all(found: Containers) -> bool:
     """Return whether these are all containers."""
     return not found.troubles and not found.cut and len(found.folders) < SILENTLY_CUT
-
-
-def _doubt(page: Observation, before: set[str], since: Cursor | None, now: Cursor) -> str:
-    """Return why what is gone by a listing may be the server's loss, or nothing."""
-    if since is not None and since.went_back_to(now):
-        return WENT_BACK
-    return "every item disappeared from the server at once" if len(page.gone_refs) == len(before) > FEW else ""
-
-
-@dataclass(slots=True)
-class _Listing:
-    """The objects of one data type that a server lists."""
-
-    reader: Reader
-    refs: list[str]
-    why: str = ""
-    """Why it is not whole, or nothing."""
-    probe: Call | None = None
-    """What asks for more behind an end that a total gave."""
-
-
-async def _list(reader: Reader, first: Response) -> _Listing:
-    """Return every id; `first` answers the first page."""
-    page = read_page(first, _query(reader, 0))
-    if page.why or page.total is None or page.total > len(page.ids):
-        return await _walk(reader, page)
-    refs = [reader.ref(one) for one in page.ids]
-    return _Listing(reader, refs, probe=_query(reader, len(page.ids)) if refs else None)
-
-
-async def _walk(reader: Reader, first: Page | None = None) -> _Listing:
-    async def ask(position: int) -> Page:
-        query = _query(reader, position)
-        return read_page(await reader.call([query]), query)
-
-    walk = await walk_through(ask, first)
-    return _Listing(reader, [reader.ref(one) for one in (*walk.ids, *walk.strays)], walk.why)
-
-
-def _query(reader: Reader, position: int) -> Call:
-    arguments = {"accountId": reader.account, "position": position, "limit": LISTED, "calculateTotal": position == 0}
-    return Call(f"{reader.dialect.type}/query", arguments, f"{reader.dialect.type}-query")
-
-
-def _state_call(reader: Reader) -> Call:
-    """Return the call that returns the state of a data type, and nothing else."""
-    kind = reader.dialect.type
-    return Call(f"{kind}/get", {"accountId": reader.account, "ids": [], "properties": ["id"]}, f"{kind}-state")
 
 
 def _state(cursor: Cursor, kind: str) -> str:

@@ -17,6 +17,7 @@ from jmapsync.storage.jmap.objects.changes import ObjectObserver
 from jmapsync.storage.jmap.objects.containers import write_folder
 from jmapsync.storage.jmap.objects.data import Data, inlined
 from jmapsync.storage.jmap.objects.get import Reader
+from jmapsync.storage.jmap.objects.listing import ObjectListing
 from jmapsync.storage.jmap.objects.set import ObjectSetter
 from jmapsync.storage.jmap.set import read_only
 from jmapsync.storage.port import Body
@@ -75,7 +76,7 @@ class ObjectSide:
                 else:
                     await self._note_rights()
                     return
-            async for page in ObjectObserver(self._readers, known).everything(server, since):
+            async for page in ObjectListing(ObjectObserver(self._readers, known), self._readers, known).everything(server, since):
                 page.suspicious = page.suspicious or suspicious
                 yield page
             await self._note_rights()
