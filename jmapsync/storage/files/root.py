@@ -34,33 +34,19 @@ def claim(root: Path, ledger: Ledger, account: str, kind: str, *, dry: bool, lay
     """
     known = ledger.note(f"root:{kind}")
     marker = read_marker(root)
-    if marker is None and not known and (why := trouble_with(root)):
-        raise LocalError(f"The folder {root} cannot be used: {why}.", advice="Fix that, or choose another path.")
-    if marker is None and (why := marker_trouble(root)):
-        raise RootError(
-            f"The folder {root} cannot be used, so nothing is synchronised and nothing is deleted: {why}.",
-            advice=f"Put its own {MARKER} back, or remove what lies there if this folder was never a mirror.",
-        )
+    if marker is None:
+        _check_unmarked(root, known)
     if known and (marker is None or marker.get("id") != known):
         what = "is not there" if not os.path.isdir(root) else "no longer holds its mirror's marker file .jmapsync"
         raise RootError(
             f"The folder {root} {what}, so nothing is synchronised and nothing is deleted.",
             advice="Mount it or put it back. To start anew with an empty folder, move the account's state folder away.",
         )
-    if marker is not None and (marker.get("account"), marker.get("kind")) != (account, kind):
-        raise RootError(
-            f"The folder {root} is the mirror of {marker.get('kind')} of another account ({marker.get('account')}).",
-            advice="Choose another path for this one.",
-        )
-    if marker is not None and marker.get("layout", "") != layout:
-        raise LayoutError(
-            f'The folder {root} holds its mail in the layout "{marker.get("layout") or USUAL}", not "{layout or USUAL}"; '
-            "nothing was synchronised.",
-            advice="Set layout back, or start a new mirror: another account name and another path.",
-        )
-    if marker is None and dry:
+    if marker is not None:
+        _check_marker(root, marker, account, kind, layout)
+    elif dry:
         return
-    if marker is None:
+    else:
         marker = {"account": account, "kind": kind, "id": secrets.token_hex(16)} | ({"layout": layout} if layout else {})
         try:
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -69,6 +55,32 @@ def claim(root: Path, ledger: Ledger, account: str, kind: str, *, dry: bool, lay
             raise LocalError(f"The folder {root} cannot be made: {error.strerror}.") from error
     if not known:
         ledger.set_note(f"root:{kind}", str(marker["id"]))
+
+
+def _check_unmarked(root: Path, known: str) -> None:
+    """Raise LocalError for a new root that cannot be used, RootError where what has the marker's name cannot be read."""
+    if not known and (why := trouble_with(root)):
+        raise LocalError(f"The folder {root} cannot be used: {why}.", advice="Fix that, or choose another path.")
+    if why := marker_trouble(root):
+        raise RootError(
+            f"The folder {root} cannot be used, so nothing is synchronised and nothing is deleted: {why}.",
+            advice=f"Put its own {MARKER} back, or remove what lies there if this folder was never a mirror.",
+        )
+
+
+def _check_marker(root: Path, marker: dict[str, Any], account: str, kind: str, layout: str) -> None:
+    """Raise RootError for a root of something else, LayoutError for one whose folders lie otherwise."""
+    if (marker.get("account"), marker.get("kind")) != (account, kind):
+        raise RootError(
+            f"The folder {root} is the mirror of {marker.get('kind')} of another account ({marker.get('account')}).",
+            advice="Choose another path for this one.",
+        )
+    if marker.get("layout", "") != layout:
+        raise LayoutError(
+            f'The folder {root} holds its mail in the layout "{marker.get("layout") or USUAL}", not "{layout or USUAL}"; '
+            "nothing was synchronised.",
+            advice="Set layout back, or start a new mirror: another account name and another path.",
+        )
 
 
 def read_marker(folder: Path) -> dict[str, Any] | None:

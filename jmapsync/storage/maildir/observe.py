@@ -65,69 +65,75 @@ class MessageScan:
         """`Changes.since` of each folder."""
         self._vanished: list[Place] = []
         self._touched: list[tuple[Place, Entry]] = []
+        self._unknown: list[tuple[int, Entry]] = []
+        """Files that nobody knew, by folder."""
+        self._missing_folders: list[str] = []
+        """Paths of folders that are gone with the messages in them."""
+        self._counted = 0
+        """Files that are there."""
+        self._known = 0
+        """Files that were there."""
 
     def run(self) -> Observation:
         """Return what changed. A folder that cannot be listed is a problem, and nothing in it counts as gone.
 
-        Where there is more than one scan reads, it says so; then, and where folders changed during it, it reports neither
-        edits nor of what is gone: among the files that it has not seen may be the ones that moved.
+        Where there is more than one scan reads, it says so; then, and where folders changed during it, it reports neither edits
+        nor what is gone: among the files that it has not seen may be the ones that moved.
         """
         with self._below:
             return self._run()
 
     def _run(self) -> Observation:
-        unknown: list[tuple[int, Entry]] = []
-        counted, known = 0, 0
-        missing_folders = []
-        stamps, moment, held = self._tree.stamps, time.time_ns(), self._ledger.files_by_folder()
+        moment, held = time.time_ns(), self._ledger.files_by_folder()
         for key in self._folders:
-            path = self._tree.paths[key]
-            place = self._tree.place(path)
-            now = stamps.messages(place)
-            files = stamps.files_in(place, now)
-            if now is not None and files is not None and files == held.get(key, 0) and (not files or self._are_untouched(key)):
-                counted, known = counted + files, known + files
-                self._listed[key] = mtimes(now)
-                continue
-            if not self._tree.tables[key].keywords:  # another program may have made one since
-                with contextlib.suppress(OSError):
-                    self._tree.load_table(self._below, key, self._tree.tables[key])
-            before = self._ledger.places_in(key)
-            if self._is_missing(path):
-                lost = list(before)
-                self._vanished += lost
-                known += len(lost)
-                if lost:
-                    missing_folders.append(path)
-                continue
-            changes = self._scan(key, path, before)
-            if changes is None:
-                continue
-            counted += changes.count
-            known += changes.count - len(changes.unknown) + len(changes.vanished)
-            taken = self._ledger.taken_names(key, [entry.name for entry in changes.unknown])
-            unknown += [(key, entry.alone() if entry.name in taken else entry) for entry in changes.unknown]
-            if changes.are_none and changes.count == held.get(key, 0):
-                stamps.note_messages(place, now, changes.count, moment)
-        measured, more = self._identifier.measure(unknown, self._limit)
+            self._scan_folder(key, held.get(key, 0), moment)
+        measured, more = self._identifier.measure(self._unknown, self._limit)
         if not (measured or more or self._vanished or self._touched or self._traces.updated):
             observation = self._observe([])
-            self._doubt(observation, missing_folders, counted, known)
-            return observation
-        calm = self._is_whole and not self.is_overtaken()
-        new, withheld = self._identify(measured, calm=calm, whole=calm and not more)
-        observation = self._observe(new)
-        observation.more, observation.withheld = more, withheld
-        self._doubt(observation, missing_folders, counted, known)
+        else:
+            calm = self._is_whole and not self.is_overtaken()
+            new, withheld = self._identify(measured, calm=calm, whole=calm and not more)
+            observation = self._observe(new)
+            observation.more, observation.withheld = more, withheld
+        observation.suspicious = self._doubt()
         return observation
 
-    @staticmethod
-    def _doubt(observation: Observation, missing: list[str], counted: int, known: int) -> None:
-        """Say why what vanished may not have been deleted."""
-        if missing:
-            observation.suspicious = f"the folder {missing[0]} disappeared with the messages in it"
-        elif counted == 0 and known > FEW:
-            observation.suspicious = "every message disappeared at once"
+    def _scan_folder(self, key: int, held: int, moment: int) -> None:
+        """Note what changed in a folder, of which the ledger has so many files; `moment` is when the scan began."""
+        stamps, path = self._tree.stamps, self._tree.paths[key]
+        place = self._tree.place(path)
+        now = stamps.messages(place)
+        files = stamps.files_in(place, now)
+        if now is not None and files is not None and files == held and (not files or self._are_untouched(key)):
+            self._counted += files
+            self._known += files
+            self._listed[key] = mtimes(now)
+            return
+        if not self._tree.tables[key].keywords:  # another program may have made one since
+            with contextlib.suppress(OSError):
+                self._tree.load_table(self._below, key, self._tree.tables[key])
+        before = self._ledger.places_in(key)
+        if self._is_missing(path):
+            lost = list(before)
+            self._vanished += lost
+            self._known += len(lost)
+            self._missing_folders += [path] if lost else []
+            return
+        changes = self._scan(key, path, before)
+        if changes is None:
+            return
+        self._counted += changes.count
+        self._known += changes.count - len(changes.unknown) + len(changes.vanished)
+        taken = self._ledger.taken_names(key, [entry.name for entry in changes.unknown])
+        self._unknown += [(key, entry.alone() if entry.name in taken else entry) for entry in changes.unknown]
+        if changes.are_none and changes.count == held:
+            stamps.note_messages(place, now, changes.count, moment)
+
+    def _doubt(self) -> str:
+        """Return why what vanished may not have been deleted, or nothing."""
+        if self._missing_folders:
+            return f"the folder {self._missing_folders[0]} disappeared with the messages in it"
+        return "every message disappeared at once" if self._counted == 0 and self._known > FEW else ""
 
     def _are_untouched(self, key: int) -> bool:
         """Return whether each known file of a folder lies where it lay, as it was."""
