@@ -29,26 +29,6 @@ if TYPE_CHECKING:
 
 Keys = dict[tuple[str, ...], dict[str, str]]
 """New keys by old ones, for each map; a map is identified by its path in the object, new keys included."""
-
-
-class Pairs(enum.Enum):
-    """Which entries of two objects match."""
-
-    LIKELY = "likely"
-    """Those that an edit may have made of each other: by meaning, value, key, then position."""
-    PROVED = "proved"
-    """By a key that is an id, then by meaning, then by value; nothing else."""
-    NOTED = "noted"
-    """Those that were recorded before; no others are matched."""
-
-
-class _Walk(NamedTuple):
-    """The state of one pass over an object."""
-
-    keys: Keys
-    pairs: Pairs
-
-
 _COUNTED = re.compile(r"(?:[A-Z]+-|k)[0-9]+", re.ASCII)
 """A key that only counts the lines of a file (`PHONE-1` in RFC 9555, `k1` in Stalwart 0.16): it identifies nothing."""
 _MAIN = (
@@ -80,6 +60,24 @@ _KEYED_OF = {
     | {path.partition("/")[0] for path, _ in REFERENCES.get(owner, ())}
     for owner, parts in PARTS.items()
 }
+
+
+class Pairs(enum.Enum):
+    """Which entries of two objects match."""
+
+    LIKELY = "likely"
+    """Those that an edit may have made of each other: by meaning, value, key, then position."""
+    PROVED = "proved"
+    """By a key that is an id, then by meaning, then by value; nothing else."""
+    NOTED = "noted"
+    """Those that were recorded before; no others are matched."""
+
+
+class _Walk(NamedTuple):
+    """The state of one pass over an object."""
+
+    keys: Keys
+    pairs: Pairs
 
 
 def align(item: Object, reference: Object) -> Object:

@@ -24,6 +24,49 @@ if TYPE_CHECKING:
 
 _FIXED = frozenset({"recurrenceRule", "recurrenceOverrides", "recurrenceId", "recurrenceIdTimeZone", "localizations", "uid"})
 """Properties that an override or a localization cannot change (RFC 8984, 4.3.5)."""
+PATCHES = ("recurrenceOverrides", "localizations")
+"""Properties that hold patches of the item they are in."""
+_ITEMS = frozenset({"Card", "Event", "Task"})
+STAMPS = frozenset({"updated", "created", "prodId", "sequence", "version", "method"})
+"""Properties of an item that servers and programs set at will."""
+_NOISE = {
+    **dict.fromkeys(_ITEMS, STAMPS),
+    "Participant": frozenset({"scheduleSequence", "scheduleUpdated", "scheduleStatus", "scheduleForceSend"}),
+    "ICalComponent": frozenset({"@type", "name"}),
+    "ICalProperty": frozenset({"@type", "name", "valueType"}),
+}
+"""Properties that servers and programs set at will, or that describe the form of a file only."""
+_STAMP_LINES = frozenset(
+    {
+        "version",
+        "prodid",
+        "rev",
+        "calscale",
+        "method",
+        "dtstamp",
+        "created",
+        "last-modified",
+        "sequence",
+        "x-kind",
+        "x-lic-location",
+        "x-jmap-usedefaultalerts",
+    }
+)
+"""The same of jCard and jCal properties (RFC 7095, RFC 7265); Cyrus 3.12 writes the last one into events that it changes."""
+_IDENTITY = frozenset({"uid", "x-wr-alarmuid"})
+"""Properties that only identify an alarm: like a map key, they have no other meaning."""
+_FORM_PARAMETERS = frozenset({"group", "jsid", "prop-id", "derived", "tzid", "value"})
+_BARE_CALENDAR = ["x-jmapsync-vcalendar", [], []]
+"""The component for the lines of a VCALENDAR (formats.ical.kept) when none of them counts."""
+_FILLERS = frozenset({"", "Reminder", "Alarm", "Event reminder", "This is an event reminder"})
+_UNORDERED = frozenset(
+    {"byDay", "byMonth", "byMonthDay", "byYearDay", "byWeekNo", "byHour", "byMinute", "bySecond", "bySetPosition"}
+)
+_DURATIONS = frozenset({"duration", "estimatedDuration", "offset"})
+_DURATION = re.compile(
+    r"([+-]?)P(?:(\d{1,18})W)?(?:(\d{1,18})D)?(?:T(?:(\d{1,18})H)?(?:(\d{1,18})M)?(?:(\d{1,18})(?:\.0+)?S)?)?\Z", re.ASCII
+)
+_GEO = re.compile(r"^geo:([+-]?\d+(?:\.\d+)?),([+-]?\d+(?:\.\d+)?)\Z", re.ASCII)
 
 
 def canonical(item: Object, beside: Object | None = None) -> Object:
@@ -222,51 +265,6 @@ def _meant(key: str, targets: Object, kind: str) -> str:
         return str(entry["calendarAddress"])
     plain = {name: inner for name, inner in entry.items() if name not in {"delegatedTo", "delegatedFrom", "memberOf", "relatedTo"}}
     return text_key(_unkeyed(PARTS["Event" if kind in PARTS["Event"] else "Card"][kind].of, plain))
-
-
-PATCHES = ("recurrenceOverrides", "localizations")
-"""Properties that hold patches of the item they are in."""
-_ITEMS = frozenset({"Card", "Event", "Task"})
-STAMPS = frozenset({"updated", "created", "prodId", "sequence", "version", "method"})
-"""Properties of an item that servers and programs set at will."""
-_NOISE = {
-    **dict.fromkeys(_ITEMS, STAMPS),
-    "Participant": frozenset({"scheduleSequence", "scheduleUpdated", "scheduleStatus", "scheduleForceSend"}),
-    "ICalComponent": frozenset({"@type", "name"}),
-    "ICalProperty": frozenset({"@type", "name", "valueType"}),
-}
-"""Properties that servers and programs set at will, or that describe the form of a file only."""
-_STAMP_LINES = frozenset(
-    {
-        "version",
-        "prodid",
-        "rev",
-        "calscale",
-        "method",
-        "dtstamp",
-        "created",
-        "last-modified",
-        "sequence",
-        "x-kind",
-        "x-lic-location",
-        "x-jmap-usedefaultalerts",
-    }
-)
-"""The same of jCard and jCal properties (RFC 7095, RFC 7265); Cyrus 3.12 writes the last one into events that it changes."""
-_IDENTITY = frozenset({"uid", "x-wr-alarmuid"})
-"""Properties that only identify an alarm: like a map key, they have no other meaning."""
-_FORM_PARAMETERS = frozenset({"group", "jsid", "prop-id", "derived", "tzid", "value"})
-_BARE_CALENDAR = ["x-jmapsync-vcalendar", [], []]
-"""The component for the lines of a VCALENDAR (formats.ical.kept) when none of them counts."""
-_FILLERS = frozenset({"", "Reminder", "Alarm", "Event reminder", "This is an event reminder"})
-_UNORDERED = frozenset(
-    {"byDay", "byMonth", "byMonthDay", "byYearDay", "byWeekNo", "byHour", "byMinute", "bySecond", "bySetPosition"}
-)
-_DURATIONS = frozenset({"duration", "estimatedDuration", "offset"})
-_DURATION = re.compile(
-    r"([+-]?)P(?:(\d{1,18})W)?(?:(\d{1,18})D)?(?:T(?:(\d{1,18})H)?(?:(\d{1,18})M)?(?:(\d{1,18})(?:\.0+)?S)?)?\Z", re.ASCII
-)
-_GEO = re.compile(r"^geo:([+-]?\d+(?:\.\d+)?),([+-]?\d+(?:\.\d+)?)\Z", re.ASCII)
 
 
 def plain_item(item: Object, beside: Object | None = None) -> Object:

@@ -41,6 +41,64 @@ _PLAIN = re.compile(
 )
 """The parts of a rule that occurs every year, as those of all time zones do."""
 _FOLDED = re.compile(rb"\n[ \t]")
+_RESOURCE = ("kind", "uri", "mediaType", "label")
+_EVENT = (
+    *("uid", "title", "description", "descriptionContentType", "start", "duration", "timeZone", "endTimeZone", "status", "privacy"),
+    *("freeBusyStatus", "color", "created", "updated", "prodId", "method", "recurrenceId", "recurrenceIdTimeZone", "locale"),
+)
+_TEXTS: dict[str, tuple[str, ...]] = {
+    "Card": ("uid", "created", "updated", "kind", "language", "prodId"),
+    "Name": ("full", "defaultSeparator", "phoneticSystem", "phoneticScript"),
+    "NameComponent": ("kind", "value", "phonetic"),
+    "Nickname": ("name",),
+    "Organization": ("name", "sortAs"),
+    "OrgUnit": ("name", "sortAs"),
+    "Title": ("name", "kind", "organizationId"),
+    "EmailAddress": ("address", "label"),
+    "Phone": ("number", "label"),
+    "OnlineService": ("service", "uri", "user", "label"),
+    "LanguagePref": ("language",),
+    **dict.fromkeys(("Calendar", "SchedulingAddress", "CryptoKey", "Directory", "Media"), _RESOURCE),
+    "Link": (*_RESOURCE, "href", "contentType", "rel", "title"),
+    "Address": ("full", "countryCode", "coordinates", "timeZone", "defaultSeparator"),
+    "AddressComponent": ("kind", "value", "phonetic"),
+    "Anniversary": ("kind",),
+    "PartialDate": ("calendarScale", "utc"),
+    "Note": ("note", "created"),
+    "Author": ("name", "uri"),
+    "PersonalInfo": ("kind", "value", "level", "label"),
+    "SpeakToAs": ("grammaticalGender",),
+    "Pronouns": ("pronouns",),
+    "Event": _EVENT,
+    "Task": (*_EVENT, "due", "progress", "progressUpdated", "estimatedDuration"),
+    "Location": ("name", "description", "coordinates", "timeZone"),
+    "VirtualLocation": ("name", "description", "uri"),
+    "RecurrenceRule": ("frequency", "until", "rscale", "skip", "firstDayOfWeek"),
+    "NDay": ("day",),
+    "Participant": ("name", "email", "calendarAddress", "kind", "participationStatus", "description", "language"),
+    "Alert": ("action",),
+    "OffsetTrigger": ("offset", "relativeTo", "when"),
+}
+_NUMBERS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("EmailAddress", "Phone", "OnlineService", "Address", "LanguagePref"), ("pref",)),
+    "PartialDate": ("year", "month", "day"),
+    "Event": ("sequence", "priority"),
+    "Task": ("sequence", "priority", "percentComplete"),
+    "RecurrenceRule": ("interval", "count"),
+    "NDay": ("nthOfPeriod",),
+}
+_FLAGS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("Event", "Task"), ("showWithoutTime",)),
+    **dict.fromkeys(("Name", "Address"), ("isOrdered",)),
+    "Participant": ("expectReply",),
+}
+_SETS = ("contexts", "features", "keywords", "categories", "members", "roles")
+"""Properties that are sets: maps of names to true."""
+_TIMED = frozenset({"Event", "Task"})
+_PATCHES = ("recurrenceOverrides",)
+"""Properties of events and tasks that hold patches; a plain name in one is a property of the item."""
+_LARGEST = (1 << 53) - 1
+"""The largest integer that I-JSON represents exactly (RFC 7493, section 2.2)."""
 
 
 def check_file(data: bytes) -> None:
@@ -116,66 +174,6 @@ def _each_year(rule: str) -> int:
 def _searched(rule: str) -> int:
     """Return the cost of a rule that may never occur, such as 30 February: all years are searched."""
     return 0 if all(_PLAIN.fullmatch(part) for part in rule.split(";")) else _SEARCH
-
-
-_RESOURCE = ("kind", "uri", "mediaType", "label")
-_EVENT = (
-    *("uid", "title", "description", "descriptionContentType", "start", "duration", "timeZone", "endTimeZone", "status", "privacy"),
-    *("freeBusyStatus", "color", "created", "updated", "prodId", "method", "recurrenceId", "recurrenceIdTimeZone", "locale"),
-)
-_TEXTS: dict[str, tuple[str, ...]] = {
-    "Card": ("uid", "created", "updated", "kind", "language", "prodId"),
-    "Name": ("full", "defaultSeparator", "phoneticSystem", "phoneticScript"),
-    "NameComponent": ("kind", "value", "phonetic"),
-    "Nickname": ("name",),
-    "Organization": ("name", "sortAs"),
-    "OrgUnit": ("name", "sortAs"),
-    "Title": ("name", "kind", "organizationId"),
-    "EmailAddress": ("address", "label"),
-    "Phone": ("number", "label"),
-    "OnlineService": ("service", "uri", "user", "label"),
-    "LanguagePref": ("language",),
-    **dict.fromkeys(("Calendar", "SchedulingAddress", "CryptoKey", "Directory", "Media"), _RESOURCE),
-    "Link": (*_RESOURCE, "href", "contentType", "rel", "title"),
-    "Address": ("full", "countryCode", "coordinates", "timeZone", "defaultSeparator"),
-    "AddressComponent": ("kind", "value", "phonetic"),
-    "Anniversary": ("kind",),
-    "PartialDate": ("calendarScale", "utc"),
-    "Note": ("note", "created"),
-    "Author": ("name", "uri"),
-    "PersonalInfo": ("kind", "value", "level", "label"),
-    "SpeakToAs": ("grammaticalGender",),
-    "Pronouns": ("pronouns",),
-    "Event": _EVENT,
-    "Task": (*_EVENT, "due", "progress", "progressUpdated", "estimatedDuration"),
-    "Location": ("name", "description", "coordinates", "timeZone"),
-    "VirtualLocation": ("name", "description", "uri"),
-    "RecurrenceRule": ("frequency", "until", "rscale", "skip", "firstDayOfWeek"),
-    "NDay": ("day",),
-    "Participant": ("name", "email", "calendarAddress", "kind", "participationStatus", "description", "language"),
-    "Alert": ("action",),
-    "OffsetTrigger": ("offset", "relativeTo", "when"),
-}
-_NUMBERS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("EmailAddress", "Phone", "OnlineService", "Address", "LanguagePref"), ("pref",)),
-    "PartialDate": ("year", "month", "day"),
-    "Event": ("sequence", "priority"),
-    "Task": ("sequence", "priority", "percentComplete"),
-    "RecurrenceRule": ("interval", "count"),
-    "NDay": ("nthOfPeriod",),
-}
-_FLAGS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("Event", "Task"), ("showWithoutTime",)),
-    **dict.fromkeys(("Name", "Address"), ("isOrdered",)),
-    "Participant": ("expectReply",),
-}
-_SETS = ("contexts", "features", "keywords", "categories", "members", "roles")
-"""Properties that are sets: maps of names to true."""
-_TIMED = frozenset({"Event", "Task"})
-_PATCHES = ("recurrenceOverrides",)
-"""Properties of events and tasks that hold patches; a plain name in one is a property of the item."""
-_LARGEST = (1 << 53) - 1
-"""The largest integer that I-JSON represents exactly (RFC 7493, section 2.2)."""
 
 
 def flaw(item: Object) -> str:

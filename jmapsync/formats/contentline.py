@@ -15,20 +15,6 @@ if TYPE_CHECKING:
 
 Params = dict[str, list[str]]
 """Decoded parameter values by name: the names are in lower case for vCard, in upper case for iCalendar."""
-
-
-class Line(NamedTuple):
-    """One unfolded content line."""
-
-    name: str
-    """In upper case."""
-    value: str
-    """As in the file, escapes included."""
-    params: Params
-    group: str = ""
-    """vCard only (RFC 6350, 3.3)."""
-
-
 WIDTH = 75
 """Octets of a line before it is folded, its line break not counted."""
 BOM = b"\xef\xbb\xbf"
@@ -49,6 +35,18 @@ _ESCAPE = re.compile(r"[\\,;\n]|\r\n?")
 _ESCAPED = {"\\": "\\\\", ",": "\\,", ";": "\\;", "\n": "\\n", "\r": "\\n", "\r\n": "\\n"}
 _UNESCAPE = re.compile(r"\\([\\,;nN])")
 _UNESCAPE_COLON = re.compile(r"\\([\\,;:nN])")
+
+
+class Line(NamedTuple):
+    """One unfolded content line."""
+
+    name: str
+    """In upper case."""
+    value: str
+    """As in the file, escapes included."""
+    params: Params
+    group: str = ""
+    """vCard only (RFC 6350, 3.3)."""
 
 
 def unfold(octets: bytes) -> bytes:

@@ -40,6 +40,16 @@ _MESSAGING = frozenset({*_SERVICES.values(), "facebook", "gadugadu", "qq", "twit
 _FIRST_YEAR = 1605
 """Cyrus refuses earlier years; in iOS, 1604 means that the year is unknown."""
 _NO_DATE = "0000-00-00"
+_NAMES = {
+    "prefix": ("title",),
+    "firstName": ("given", "given2"),
+    "lastName": ("surname", "surname2"),
+    "suffix": ("credential", "generation"),
+}
+"""The components of a name in each property; Cyrus takes the first word of `firstName` for given, the rest for given2."""
+_BLOB = "urn:jmapsync:blob:"
+_UNSAID = frozenset({"@type", "version", "uid", "vCardProps"})
+"""Properties that an update does not change, or that every Contact has."""
 
 
 class Expressed(NamedTuple):
@@ -196,18 +206,6 @@ def _labels(card: Object) -> dict[str, str]:
 def _group(entry: Object) -> str:
     params = entry.get("vCardParams")
     return str(params.get("group", "")).lower() if isinstance(params, dict) else ""
-
-
-_NAMES = {
-    "prefix": ("title",),
-    "firstName": ("given", "given2"),
-    "lastName": ("surname", "surname2"),
-    "suffix": ("credential", "generation"),
-}
-"""The components of a name in each property; Cyrus takes the first word of `firstName` for given, the rest for given2."""
-_BLOB = "urn:jmapsync:blob:"
-_UNSAID = frozenset({"@type", "version", "uid", "vCardProps"})
-"""Properties that an update does not change, or that every Contact has."""
 
 
 class Contact(NamedTuple):

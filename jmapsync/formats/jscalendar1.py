@@ -34,6 +34,22 @@ _NAMES = {jcal: name for names in (_WORDS, _PLAIN, _LISTS) for name, jcal in nam
 _NUMBER = re.compile(r"[+-]?\d{1,9}", re.ASCII)
 _DAY = 2
 """Letters of an abbreviated weekday."""
+Convert = Callable[[str, Object], Object]
+"""Converts an object of a type, or some of its properties."""
+_ONE_ADDRESS = {"replyTo": "organizerCalendarAddress", "sendTo": "calendarAddress"}
+"""Maps of addresses by method (RFC 8984, 4.4.4 and 4.4.6), and the single address of 2.0."""
+_METHODS = {new: old for old, new in _ONE_ADDRESS.items()}
+_PEOPLE = ("delegatedTo", "delegatedFrom", "memberOf")
+"""Sets of participants: by key in 1.0, by calendar address in 2.0."""
+_RULES = {"recurrenceRules": "rrule", "excludedRecurrenceRules": "exrule"}
+_RULE_OF = {line: name for name, line in _RULES.items()}
+_RECUR = ("name", "parameters", "type")
+_LINES = ("cyrusimap.org:iCalProps", "iCalProps", "iCalComponent")
+_COMPONENTS = {"Event": "vevent", "Task": "vtodo", "Group": "vcalendar", "Alert": "valarm"}
+_UNKNOWN = frozenset({"mainLocationId", "iCalendar", *_LINES})
+_MAPS = {name for parts in PARTS.values() for name in parts} | set(_ONE_ADDRESS)
+_END = "end"
+"""The key of the location that is added for the time zone of the end."""
 
 
 def to_jcal(rule: Object) -> Object:
@@ -66,24 +82,6 @@ def from_jcal(recur: Object) -> Object:
 def _day(text: str) -> dict[str, Any]:
     number, day = text[:-_DAY], text[-_DAY:].lower()
     return {"@type": "NDay", "day": day, **({"nthOfPeriod": int(number)} if _NUMBER.fullmatch(number) else {})}
-
-
-Convert = Callable[[str, Object], Object]
-"""Converts an object of a type, or some of its properties."""
-_ONE_ADDRESS = {"replyTo": "organizerCalendarAddress", "sendTo": "calendarAddress"}
-"""Maps of addresses by method (RFC 8984, 4.4.4 and 4.4.6), and the single address of 2.0."""
-_METHODS = {new: old for old, new in _ONE_ADDRESS.items()}
-_PEOPLE = ("delegatedTo", "delegatedFrom", "memberOf")
-"""Sets of participants: by key in 1.0, by calendar address in 2.0."""
-_RULES = {"recurrenceRules": "rrule", "excludedRecurrenceRules": "exrule"}
-_RULE_OF = {line: name for name, line in _RULES.items()}
-_RECUR = ("name", "parameters", "type")
-_LINES = ("cyrusimap.org:iCalProps", "iCalProps", "iCalComponent")
-_COMPONENTS = {"Event": "vevent", "Task": "vtodo", "Group": "vcalendar", "Alert": "valarm"}
-_UNKNOWN = frozenset({"mainLocationId", "iCalendar", *_LINES})
-_MAPS = {name for parts in PARTS.values() for name in parts} | set(_ONE_ADDRESS)
-_END = "end"
-"""The key of the location that is added for the time zone of the end."""
 
 
 def from_v1(item: Object) -> Object:

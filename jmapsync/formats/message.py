@@ -23,6 +23,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+_MARK = re.compile(rb"^(?:Content-Length|Lines):[^\n]*\n", re.IGNORECASE | re.MULTILINE)
+_TUID = re.compile(rb"^X-TUID: [A-Za-z0-9+/]{12}\r?\n", re.MULTILINE)
+"""As written by mbsync 1.3 to 1.5 (isync, src/sync_msg.c): once, twelve characters."""
+_END = re.compile(rb"^\r?\n", re.MULTILINE)
+LONGEST_HEADER = 1 << 20
+"""Octets of a header that is searched; a longer header is not changed."""
+_NAME = re.compile(r",U=[1-9][0-9]*,FMD5=[0-9a-f]{32}")
+_FIELD = re.compile(rb"^(message-id|date|from|subject):((?:[^\n]*)(?:\n[ \t][^\n]*)*)", re.IGNORECASE | re.MULTILINE)
+
 
 class Form(enum.StrEnum):
     """How the octets of a file relate to those on the server."""
@@ -136,14 +145,6 @@ def _with_crlf(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
         yield chunk, converted
 
 
-_MARK = re.compile(rb"^(?:Content-Length|Lines):[^\n]*\n", re.IGNORECASE | re.MULTILINE)
-_TUID = re.compile(rb"^X-TUID: [A-Za-z0-9+/]{12}\r?\n", re.MULTILINE)
-"""As written by mbsync 1.3 to 1.5 (isync, src/sync_msg.c): once, twelve characters."""
-_END = re.compile(rb"^\r?\n", re.MULTILINE)
-LONGEST_HEADER = 1 << 20
-"""Octets of a header that is searched; a longer header is not changed."""
-
-
 def has_marks(start: bytes) -> bool:
     """Return whether the header at the start of a message has lines of mutt or neomutt."""
     return _MARK.search(_header(start)) is not None
@@ -179,10 +180,6 @@ def _without(mark: re.Pattern[bytes], chunks: Iterable[bytes], count: int) -> It
 def _header(start: bytes) -> bytes:
     end = _END.search(start)
     return start[: end.start()] if end else start
-
-
-_NAME = re.compile(r",U=[1-9][0-9]*,FMD5=[0-9a-f]{32}")
-_FIELD = re.compile(rb"^(message-id|date|from|subject):((?:[^\n]*)(?:\n[ \t][^\n]*)*)", re.IGNORECASE | re.MULTILINE)
 
 
 def is_offlineimap(name: str) -> bool:

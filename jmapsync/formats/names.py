@@ -39,6 +39,8 @@ TOP = frozenset({"inbox", LOST_AND_FOUND, KEPT.casefold()})
 _ESCAPE = re.compile(r"[\x00-\x1f\x7f/]|%(?=[0-9A-Fa-f]{2}|~)")
 _ESCAPED = re.compile(r"%([0-9A-F]{2})")
 _SUFFIX = re.compile(r"%~[0-9a-f]{8}\Z")
+_SHIFTED = re.compile(r"&([A-Za-z0-9+,]*)-")
+INBOX = "INBOX"
 
 
 def escape(name: str, *, reserved: frozenset[str] = INSIDE, also: str = "") -> str:
@@ -102,9 +104,6 @@ def _hex(character: str) -> str:
     return "".join(f"%{octet:02X}" for octet in character.encode())
 
 
-_SHIFTED = re.compile(r"&([A-Za-z0-9+,]*)-")
-
-
 def from_utf7(text: str) -> str:
     """Return the name that a string in modified UTF-7 (RFC 3501, 5.1.3) encodes; the string itself if it is not valid."""
     if not text.isascii() or "&" in _SHIFTED.sub("", text):
@@ -120,9 +119,6 @@ def _decode(shifted: str) -> str:
         return "&"
     padding = "=" * (-len(shifted) % 4)
     return base64.b64decode(shifted.replace(",", "/") + padding, validate=True).decode("utf-16-be")
-
-
-INBOX = "INBOX"
 
 
 class Patterns(Struct, frozen=True):

@@ -20,18 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """Sender and recipients of a message (RFC 5321)."""
-
-    sender: str
-    recipients: tuple[str, ...]
-    message_id: str
-    """With its angle brackets; the message is found on the server by it."""
-    subject: str = ""
-
-
 PIECE = 1 << 16
 MOST_HEADER = 1 << 20
 """Octets of a header."""
@@ -43,6 +31,17 @@ _LONGEST_NAME = 300
 _MOST_NAMED = 5
 """Invalid addresses listed in one error."""
 _END = frozenset({b".\n", b".\r\n", b"."})
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Sender and recipients of a message (RFC 5321)."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    message_id: str
+    """With its angle brackets; the message is found on the server by it."""
+    subject: str = ""
 
 
 class OutgoingError(JmapsyncError):

@@ -11,11 +11,14 @@ from msgspec.structs import replace
 from jmapsync.planner.model import Rules, Side
 
 Needed = tuple[frozenset[str], ...]
-"""What it takes to do something in a container: one right of each of these."""
+"""The rights that an operation in a container needs: one of each set."""
+_ADD, _REMOVE = frozenset({"mayAddItems"}), frozenset({"mayRemoveItems"})
+_MAY_WRITE = frozenset({"mayWrite"})
+_WRITE = frozenset({"mayWriteAll", "mayWriteOwn"})
 
 
 class RightNames(Struct, frozen=True):
-    """The names of rights in `myRights` of a container; what needs none may always be tried."""
+    """The names of rights in `myRights` of a container, by operation; an operation without names needs none."""
 
     read: str
     """The right to list the container's items. Without it, nothing else in `myRights` is relied on."""
@@ -37,29 +40,28 @@ class Kind(Struct, frozen=True):
     items: Rules
     containers: Rules
     rights: RightNames
-    """What may not be done on the server is taken back here."""
+    """A local change that the rights forbid is undone on disk."""
 
     @property
     def kept(self) -> str:
-        """Return the ledger's name for items that stay on the server and are no longer mirrored."""
+        """Return the ledger's name for items that stay on the server and are no longer synced."""
         return f"{self.items.kind}:kept"
 
     @property
     def detached(self) -> str:
-        """Return the ledger's name for what is known of items in containers that are no longer mirrored."""
+        """Return the ledger's name for records of items in containers that are no longer synced."""
         return f"{self.items.kind}:detached"
 
     def limited(self, most_homes: int) -> Kind:
-        """Return the kind for a server that has an item in so many containers at most; 0: in any number."""
+        """Return the kind for a server that allows an item in at most `most_homes` containers; 0 is any number."""
         return self if most_homes == self.items.most_homes else replace(self, items=replace(self.items, most_homes=most_homes))
 
     def pulled_only(self) -> Kind:
-        """Return the kind with the server left unwritten."""
+        """Return the kind for syncing from the server only."""
         only = frozenset({Side.LOCAL})
         return replace(self, items=replace(self.items, writable=only), containers=replace(self.containers, writable=only))
 
 
-_ADD, _REMOVE = frozenset({"mayAddItems"}), frozenset({"mayRemoveItems"})
 MAIL = Kind(
     name="mail",
     items=Rules(kind="mail"),
@@ -78,7 +80,6 @@ MAIL = Kind(
 )
 
 
-_MAY_WRITE = frozenset({"mayWrite"})
 CONTACTS = Kind(
     name="contacts",
     items=Rules(kind="contacts", mergeable=True),
@@ -89,7 +90,6 @@ CONTACTS = Kind(
 )
 
 
-_WRITE = frozenset({"mayWriteAll", "mayWriteOwn"})
 OF_CALENDARS = RightNames(
     read="mayReadItems",
     add=(_WRITE,),
@@ -97,7 +97,7 @@ OF_CALENDARS = RightNames(
     edit=(_WRITE | {"mayUpdatePrivate", "mayRSVP"},),
     delete=(frozenset({"mayDelete"}),),
 )
-"""Draft-ietf-jmap-calendars, section 4; which edits `mayRSVP` covers is the server's to say."""
+"""Draft-ietf-jmap-calendars, section 4; the server decides which edits `mayRSVP` covers."""
 CALENDARS = Kind(
     name="calendars",
     items=Rules(kind="calendars", mergeable=True),

@@ -49,6 +49,7 @@ _GROUP_KNOWN: Final = {
     ],
     *(field.path for field in GROUP),
 }
+_GROUP_LINES: Final = {"CATEGORIES": read_words, "CONCEPT": read_concept, "JSPROP": Reading.set_later}
 
 
 def _calendar(data: bytes) -> Component:
@@ -260,6 +261,3 @@ def _write_object(item: Object, target: Target, *, one_line: bool) -> list[str]:
         whole = dates if has_whole_days(own, [at] if form.kind == "date" else []) else None
         lines.extend(write_entry(instance, target, dates=whole, recurrence_id=form, one_line=one_line)[0])
     return lines
-
-
-_GROUP_LINES: Final = {"CATEGORIES": read_words, "CONCEPT": read_concept, "JSPROP": Reading.set_later}

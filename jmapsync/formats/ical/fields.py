@@ -26,6 +26,22 @@ _EXACT_SPAN = re.compile(
 MIDNIGHT: Final = "T00:00:00"
 DAY: Final = 86_400
 """Seconds of a day of 24 hours."""
+Read = "Callable[[str], object | None]"
+"""Converts the value of a line; None if it has no counterpart."""
+Write = "Callable[[object], str | None]"
+"""Converts a property to the value of a line; None if that is impossible."""
+_NUMBER = re.compile(r"\+?(\d{1,15})", re.ASCII)
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+PRIVACY: Final = [("PUBLIC", "public"), ("PRIVATE", "private"), ("CONFIDENTIAL", "secret")]
+LOCALE: Final = {"SUMMARY", "NAME"}
+"""Lines whose LANGUAGE is the `locale` of the object."""
+_LANGUAGE: Final = ("LANGUAGE",)
+_TYPES_OF: Final = {
+    **dict.fromkeys(("DTSTAMP", "CREATED", "LAST-MODIFIED"), ("DATE-TIME",)),
+    **dict.fromkeys(("SEQUENCE", "PRIORITY", "PERCENT-COMPLETE"), ("INTEGER",)),
+    "ESTIMATED-DURATION": ("DURATION",),
+    "SOURCE": ("URI",),
+}
 
 
 def to_local(value: str) -> tuple[str, str] | None:
@@ -144,15 +160,6 @@ def plus(local: str, days: int, seconds: int = 0) -> str | None:
         return None
 
 
-Read = "Callable[[str], object | None]"
-"""Converts the value of a line; None if it has no counterpart."""
-Write = "Callable[[object], str | None]"
-"""Converts a property to the value of a line; None if that is impossible."""
-
-_NUMBER = re.compile(r"\+?(\d{1,15})", re.ASCII)
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
-
-
 class Field(NamedTuple):
     """A property of iCalendar and its counterpart in JSCalendar."""
 
@@ -212,7 +219,6 @@ _SEQUENCE = _number(0, 2**31 - 1)
 _TEXT = (unescape, _text)
 _UTC = (read_utc, write_utc)
 _DURATION = (common_duration, common_duration)
-PRIVACY: Final = [("PUBLIC", "public"), ("PRIVATE", "private"), ("CONFIDENTIAL", "secret")]
 _ENTRY: Final = (
     Field("DTSTAMP", "updated", *_UTC),
     Field("CREATED", "created", *_UTC),
@@ -238,9 +244,6 @@ GROUP: Final = (
     Field("COLOR", "color", *_TEXT),
     Field("SOURCE", "source", lambda value: value or None, write_uri, "URI"),
 )
-LOCALE: Final = {"SUMMARY", "NAME"}
-"""Lines whose LANGUAGE is the `locale` of the object."""
-_LANGUAGE: Final = ("LANGUAGE",)
 
 
 def by_name(fields: Iterable[Field]) -> dict[str, Field]:
@@ -259,14 +262,6 @@ def read_field(field: Field, reading: Reading, line: Line) -> None:
         reading.set(field.path, field.read(line.value), line, _LANGUAGE)
     else:
         reading.set(field.path, field.read(line.value), line)
-
-
-_TYPES_OF: Final = {
-    **dict.fromkeys(("DTSTAMP", "CREATED", "LAST-MODIFIED"), ("DATE-TIME",)),
-    **dict.fromkeys(("SEQUENCE", "PRIORITY", "PERCENT-COMPLETE"), ("INTEGER",)),
-    "ESTIMATED-DURATION": ("DURATION",),
-    "SOURCE": ("URI",),
-}
 
 
 def write_fields(fields: Iterable[Field], item: Object, writing: Writing) -> None:

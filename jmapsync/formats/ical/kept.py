@@ -27,6 +27,15 @@ _NAMESPACE = UUID("7f1e1965-ae73-4454-b088-232c90730ce2").bytes
 _TRIES = 32
 """Numbers tried in turn; after them the steps grow, for a file may repeat a line many thousand times."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_TIMES: Final = "CREATED DTEND DTSTAMP DTSTART DUE DURATION ESTIMATED-DURATION RECURRENCE-ID"
+WON: Final = frozenset(f"CLASS PERCENT-COMPLETE PRIORITY SEQUENCE STATUS TRANSP UID ACTION TRIGGER ACKNOWLEDGED {_TIMES}".split())
+"""Lines that occur once in a component: a kept one is stale if the object has the property by now."""
+OF_CALENDAR: Final = "x-jmapsync-vcalendar"
+"""The component that keeps the properties of the VCALENDAR."""
+_RESERVED: Final = frozenset({"iCalendar", "@type", "uid", "recurrenceId"})
+"""Properties that a JSPROP cannot set: the identity of an object, and the kept parts of its file."""
+_COMPONENT: Final = "ICalComponent"
+_PROPERTY: Final = "ICalProperty"
 
 
 def is_id(value: object) -> bool:
@@ -63,17 +72,6 @@ def free(key: str, taken: Collection[str]) -> str:
         number += 1 if number < _TRIES else len(taken)
         found = hashed(f"{key} {number}")
     return found
-
-
-_TIMES: Final = "CREATED DTEND DTSTAMP DTSTART DUE DURATION ESTIMATED-DURATION RECURRENCE-ID"
-WON: Final = frozenset(f"CLASS PERCENT-COMPLETE PRIORITY SEQUENCE STATUS TRANSP UID ACTION TRIGGER ACKNOWLEDGED {_TIMES}".split())
-"""Lines that occur once in a component: a kept one is stale if the object has the property by now."""
-OF_CALENDAR: Final = "x-jmapsync-vcalendar"
-"""The component that keeps the properties of the VCALENDAR."""
-_RESERVED: Final = frozenset({"iCalendar", "@type", "uid", "recurrenceId"})
-"""Properties that a JSPROP cannot set: the identity of an object, and the kept parts of its file."""
-_COMPONENT: Final = "ICalComponent"
-_PROPERTY: Final = "ICalProperty"
 
 
 class Reading:

@@ -42,6 +42,11 @@ SETS: Final = {"DELEGATED-FROM": "delegatedFrom", "DELEGATED-TO": "delegatedTo",
 
 
 _BOOLEAN: Final = {"TRUE": True, "FALSE": False}
+_LINE: Final = {"@type", "calendarAddress", "roles", *TEXTS.values()}
+"""Properties that an ORGANIZER line expresses."""
+_COMPONENT: Final = {"description", "descriptionContentType", "links", "percentComplete"}
+"""Properties that only a PARTICIPANT component expresses."""
+_ATTENDEE: Final = {"kind", "participationStatus", "progress", "expectReply", *SETS.values()}
 
 
 def read_people(reading: Reading, attendees: list[Line], organizers: list[Line], components: list[Component]) -> None:
@@ -184,13 +189,6 @@ def _component_key(component: Component, address: str, taken: Object) -> str:
             return free(unescape(line.value), taken)
     uid = component.first("UID")
     return free(hashed(address or (uid.value if uid else "")), taken)
-
-
-_LINE: Final = {"@type", "calendarAddress", "roles", *TEXTS.values()}
-"""Properties that an ORGANIZER line expresses."""
-_COMPONENT: Final = {"description", "descriptionContentType", "links", "percentComplete"}
-"""Properties that only a PARTICIPANT component expresses."""
-_ATTENDEE: Final = {"kind", "participationStatus", "progress", "expectReply", *SETS.values()}
 
 
 def write_people(item: Object, writing: Writing, *, task: bool) -> None:

@@ -27,6 +27,14 @@ _OFFSET = re.compile(r"\(?(?:UTC|GMT) ?([+-])(\d\d?)(?::?00)?\)?(?![^+-]*[+-]\d)
 _NO_ZONES = frozenset({"localtime", "posixrules", "Factory"})
 _SAMPLED_YEARS = 3
 _LAST_YEAR = 9999
+FOREVER: Final = 2037
+"""The last year compared with a rule without end; a rule that holds until then is written without end."""
+_WEEK: Final = timedelta(days=7)
+_DAYS: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_REGULAR: Final = 12
+"""Years after which a rule by weekday has fallen on each of its seven days of the month, so that it is certain."""
+_FIRST: Final = 1901
+"""No zone had an offset in whole minutes before it had standard time."""
 
 
 @lru_cache(maxsize=1024)
@@ -134,16 +142,6 @@ def _candidates() -> tuple[str, ...]:
         dict.fromkeys(["Etc/UTC", *sorted(_names_of_windows().values(), key=lambda name: (not name.startswith("Europe/"), name))])
     )
     return (*known, *sorted(available_timezones() - set(known) - _NO_ZONES))
-
-
-FOREVER: Final = 2037
-"""The last year compared with a rule without end; a rule that holds until then is written without end."""
-_WEEK: Final = timedelta(days=7)
-_DAYS: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-_REGULAR: Final = 12
-"""Years after which a rule by weekday has fallen on each of its seven days of the month, so that it is certain."""
-_FIRST: Final = 1901
-"""No zone had an offset in whole minutes before it had standard time."""
 
 
 class _State(NamedTuple):

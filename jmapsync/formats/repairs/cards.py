@@ -28,6 +28,35 @@ ADDRESS = {
 """The field of a seven-field ADR for each kind of component (RFC 9554, 2.1)."""
 _WORD = re.compile(r"\w+")
 _SAID_BESIDE = ("sortAs", "isOrdered", "defaultSeparator", "phoneticSystem", "phoneticScript")
+_STAND_IN_YEARS = frozenset({1900, 1604})
+_WITH_DATA = {"media": "uri", "cryptoKeys": "uri", "links": "uri", "calendars": "uri", "directories": "uri"}
+_LABELLED = ("phones", "emails", "addresses", "links")
+_REWRITTEN = {
+    "emails": "address",
+    "phones": "number",
+    "links": "uri",
+    "onlineServices": "uri",
+    "notes": "note",
+    "titles": "name",
+    "organizations": "name",
+    "nicknames": "name",
+    "addresses": "components",
+    "anniversaries": "date",
+}
+"""Maps that khard rewrites, and the property of an entry that it keeps."""
+_FORGOTTEN = {
+    "links": ("contexts", "mediaType"),
+    "organizations": ("sortAs",),
+    "titles": ("organizationId",),
+    "notes": ("created", "author"),
+    "addresses": ("countryCode", "coordinates", "timeZone", "full"),
+}
+"""Properties that khard then drops, beside unknown parameters."""
+_OF_THE_COUNTRY = ("countryCode", "timeZone")
+_FORM = frozenset({"group", "prop-id"})
+_DATES = ("anniversary", "bday", "deathdate")
+_MINUTES = re.compile(r"^(\d{8}T\d\d)(\d)(\d)((?:\d{4}|Z)?)\Z", re.ASCII)
+_SPELLING = re.compile(r"^tel:|\\")
 
 
 def with_kinds(before: Object, after: Object, fields: dict[str, str]) -> Object:
@@ -64,37 +93,6 @@ def _kind(part: Any) -> str:  # noqa: ANN401 # any JSON value
 def _words(components: list[Any], field: str, fields: dict[str, str]) -> list[str]:
     texts = [str(part.get("value")) for part in components if isinstance(part, dict) and fields.get(_kind(part)) == field]
     return sorted(word for text in texts for word in _WORD.findall(text))
-
-
-_STAND_IN_YEARS = frozenset({1900, 1604})
-_WITH_DATA = {"media": "uri", "cryptoKeys": "uri", "links": "uri", "calendars": "uri", "directories": "uri"}
-_LABELLED = ("phones", "emails", "addresses", "links")
-_REWRITTEN = {
-    "emails": "address",
-    "phones": "number",
-    "links": "uri",
-    "onlineServices": "uri",
-    "notes": "note",
-    "titles": "name",
-    "organizations": "name",
-    "nicknames": "name",
-    "addresses": "components",
-    "anniversaries": "date",
-}
-"""Maps that khard rewrites, and the property of an entry that it keeps."""
-_FORGOTTEN = {
-    "links": ("contexts", "mediaType"),
-    "organizations": ("sortAs",),
-    "titles": ("organizationId",),
-    "notes": ("created", "author"),
-    "addresses": ("countryCode", "coordinates", "timeZone", "full"),
-}
-"""Properties that khard then drops, beside unknown parameters."""
-_OF_THE_COUNTRY = ("countryCode", "timeZone")
-_FORM = frozenset({"group", "prop-id"})
-_DATES = ("anniversary", "bday", "deathdate")
-_MINUTES = re.compile(r"^(\d{8}T\d\d)(\d)(\d)((?:\d{4}|Z)?)\Z", re.ASCII)
-_SPELLING = re.compile(r"^tel:|\\")
 
 
 def stand_in_years(before: Object, after: Object) -> Object:

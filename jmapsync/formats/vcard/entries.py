@@ -15,27 +15,6 @@ if TYPE_CHECKING:
     from jmapsync.formats.contentline import Line, Params
     from jmapsync.formats.objects import Object
 
-
-class Entry(NamedTuple):
-    """A vCard property and its JSContact object."""
-
-    name: str
-    where: str
-    """The map of the card."""
-    prefix: str
-    """Prefix of keys without PROP-ID, as in the examples of RFC 9555."""
-    attribute: str
-    """The property for the value."""
-    kind: str = ""
-    """The `kind` that the name of the property implies."""
-    uri: bool = False
-    labelled: bool = False
-    params: tuple[str, ...] = ()
-    """Parameters with a property of their own; see `_PARAMS`."""
-    three: bool = True
-    """Whether vCard 3.0, or common practice with it, has the property; otherwise it goes to JSPROP."""
-
-
 FEATURES = {
     "voice": "voice",
     "cell": "mobile",
@@ -56,6 +35,27 @@ _TEL = "tel:"
 """The prefix that khard removes from a number when it edits a card; vCard 3.0 does not have it."""
 _LEVELS = {"beginner": "low", "average": "medium", "expert": "high"}
 _LEVEL_OF = {level: word for word, level in _LEVELS.items()}
+
+
+class Entry(NamedTuple):
+    """A vCard property and its JSContact object."""
+
+    name: str
+    where: str
+    """The map of the card."""
+    prefix: str
+    """Prefix of keys without PROP-ID, as in the examples of RFC 9555."""
+    attribute: str
+    """The property for the value."""
+    kind: str = ""
+    """The `kind` that the name of the property implies."""
+    uri: bool = False
+    labelled: bool = False
+    params: tuple[str, ...] = ()
+    """Parameters with a property of their own; see `_PARAMS`."""
+    three: bool = True
+    """Whether vCard 3.0, or common practice with it, has the property; otherwise it goes to JSPROP."""
+
 
 ENTRIES = (
     Entry("NICKNAME", "nicknames", "NICK", "name"),

@@ -40,6 +40,16 @@ _VERSIONS = frozenset({"2.1", "3.0", "4.0"})
 _TEXTS = {"UID": "uid", "PRODID": "prodId", "LANGUAGE": "language"}
 _STAMPS = {"CREATED": "created", "REV": "updated"}
 _KIND_NAMES = frozenset({"KIND", "X-KIND", "X-ADDRESSBOOKSERVER-KIND"})
+_LAST: dict[str, Callable[[Reading, Line], None]] = {
+    **dict.fromkeys(PLACES, read_place),
+    **dict.fromkeys(("SORT-STRING", "X-PHONETIC-FIRST-NAME", "X-PHONETIC-LAST-NAME", "X-PHONETIC-MIDDLE-NAME"), read_legacy),
+}
+_LATER = {
+    **{name: name for name in ("FN", "N", "VERSION", "JSPROP")},
+    **dict.fromkeys(("ADR", "LABEL", "GEO", "TZ"), "ADR"),
+    **dict.fromkeys(_LAST, ""),
+}
+"""Lines that are read after the lines that they belong to, and their readers."""
 
 
 def _read_text(reading: Reading, line: Line) -> None:
@@ -100,16 +110,6 @@ _FIRST: dict[str, Callable[[Reading, Line], None]] = {
     "GRAMGENDER": _read_gender,
     "ORG": read_organization,
 }
-_LAST: dict[str, Callable[[Reading, Line], None]] = {
-    **dict.fromkeys(PLACES, read_place),
-    **dict.fromkeys(("SORT-STRING", "X-PHONETIC-FIRST-NAME", "X-PHONETIC-LAST-NAME", "X-PHONETIC-MIDDLE-NAME"), read_legacy),
-}
-_LATER = {
-    **{name: name for name in ("FN", "N", "VERSION", "JSPROP")},
-    **dict.fromkeys(("ADR", "LABEL", "GEO", "TZ"), "ADR"),
-    **dict.fromkeys(_LAST, ""),
-}
-"""Lines that are read after the lines that they belong to, and their readers."""
 
 
 def read_object(lines: list[Line]) -> Object:

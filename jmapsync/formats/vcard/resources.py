@@ -21,6 +21,49 @@ if TYPE_CHECKING:
     from jmapsync.formats.contentline import Line, Params
     from jmapsync.formats.objects import Object
 
+_MEDIA_TYPES = {
+    "JPG": "image/jpeg",
+    "WAVE": "audio/wav",
+    "PGP": "application/pgp-keys",
+    "GPG": "application/pgp-keys",
+    "X509": "application/pkix-cert",
+}
+_KNOWN = frozenset(
+    {*_MEDIA_TYPES, *("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "SVG+XML", "HEIC", "BASIC", "MPEG", "OGG", "WAV")}
+)
+"""Words for media types, where TYPE has other values too."""
+_WORDS = {"image/jpeg": "JPEG", "application/pgp-keys": "PGP", "application/pkix-cert": "X509"}
+_DATA = re.compile(r"data:([^;,]*)((?:;[^;,]*)*),", re.IGNORECASE)
+_SUBTYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]*\Z")
+_NO_SUBTYPES = frozenset({"home", "work", "pref", "internet", "voice"})
+_UNNAMED = "application/octet-stream"
+OLD_SERVICES = {
+    "X-AIM": "AIM",
+    "X-GADUGADU": "Gadu-Gadu",
+    "X-GADU-GADU": "Gadu-Gadu",
+    "X-GOOGLE-TALK": "Google Talk",
+    "X-GROUPWISE": "GroupWise",
+    "X-GTALK": "Google Talk",
+    "X-ICQ": "ICQ",
+    "X-JABBER": "Jabber",
+    "X-MASTODON": "Mastodon",
+    "X-MSN": "MSN",
+    "X-QQ": "QQ",
+    "X-SKYPE": "Skype",
+    "X-SKYPE-USERNAME": "Skype",
+    "X-TWITTER": "Twitter",
+    "X-YAHOO": "Yahoo",
+}
+"""Properties of Apple, Evolution, KDE and Android with a user name; they are written back under the same name."""
+PROFILE, OLD_PROFILE = "SOCIALPROFILE", "X-SOCIALPROFILE"
+CYRUS_PROFILE = "X-SOCIAL-PROFILE"
+"""The property that Cyrus writes for unknown services, with the whole value in X-USER; it is read, but never written."""
+_SCHEMES = frozenset({"aim", "gadugadu", "gg", "gtalk", "icq", "im", "irc", "matrix", "msnim", "sip", "skype", "xmpp", "ymsgr"})
+_PREFIX = "OS"
+_USED = frozenset({"service-type", "username"})
+_USED_OLD = frozenset({"x-service-type", "x-user"})
+_NOT_SERVICES = frozenset({*CONTEXTS, "pref", "other"})
+
 
 class _Resource(NamedTuple):
     where: str
@@ -38,22 +81,6 @@ _RESOURCES = {
 }
 NAMES = tuple(_RESOURCES)
 _NAME_OF = {(resource.where, resource.kind): name for name, resource in _RESOURCES.items()}
-_MEDIA_TYPES = {
-    "JPG": "image/jpeg",
-    "WAVE": "audio/wav",
-    "PGP": "application/pgp-keys",
-    "GPG": "application/pgp-keys",
-    "X509": "application/pkix-cert",
-}
-_KNOWN = frozenset(
-    {*_MEDIA_TYPES, *("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "SVG+XML", "HEIC", "BASIC", "MPEG", "OGG", "WAV")}
-)
-"""Words for media types, where TYPE has other values too."""
-_WORDS = {"image/jpeg": "JPEG", "application/pgp-keys": "PGP", "application/pkix-cert": "X509"}
-_DATA = re.compile(r"data:([^;,]*)((?:;[^;,]*)*),", re.IGNORECASE)
-_SUBTYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]*\Z")
-_NO_SUBTYPES = frozenset({"home", "work", "pref", "internet", "voice"})
-_UNNAMED = "application/octet-stream"
 
 
 def read_resource(reading: Reading, line: Line) -> None:
@@ -159,34 +186,6 @@ def _base64(uri: str) -> str | None:
         return data or None
     octets = urllib.parse.unquote_to_bytes(data)
     return base64.b64encode(octets).decode("ascii") or None
-
-
-OLD_SERVICES = {
-    "X-AIM": "AIM",
-    "X-GADUGADU": "Gadu-Gadu",
-    "X-GADU-GADU": "Gadu-Gadu",
-    "X-GOOGLE-TALK": "Google Talk",
-    "X-GROUPWISE": "GroupWise",
-    "X-GTALK": "Google Talk",
-    "X-ICQ": "ICQ",
-    "X-JABBER": "Jabber",
-    "X-MASTODON": "Mastodon",
-    "X-MSN": "MSN",
-    "X-QQ": "QQ",
-    "X-SKYPE": "Skype",
-    "X-SKYPE-USERNAME": "Skype",
-    "X-TWITTER": "Twitter",
-    "X-YAHOO": "Yahoo",
-}
-"""Properties of Apple, Evolution, KDE and Android with a user name; they are written back under the same name."""
-PROFILE, OLD_PROFILE = "SOCIALPROFILE", "X-SOCIALPROFILE"
-CYRUS_PROFILE = "X-SOCIAL-PROFILE"
-"""The property that Cyrus writes for unknown services, with the whole value in X-USER; it is read, but never written."""
-_SCHEMES = frozenset({"aim", "gadugadu", "gg", "gtalk", "icq", "im", "irc", "matrix", "msnim", "sip", "skype", "xmpp", "ymsgr"})
-_PREFIX = "OS"
-_USED = frozenset({"service-type", "username"})
-_USED_OLD = frozenset({"x-service-type", "x-user"})
-_NOT_SERVICES = frozenset({*CONTEXTS, "pref", "other"})
 
 
 def read_service(reading: Reading, line: Line) -> None:

@@ -26,6 +26,7 @@ _VALUE_TYPES = frozenset(
         *("utc-offset", "language-tag", "phone-number", "vcard", "binary", "inline", "cid", "content-id", "unknown"),
     }
 )
+_NOT_KEPT = frozenset({"prop-id", "value"})
 
 
 class Reading:
@@ -109,9 +110,6 @@ class Reading:
             if group not in self._converted or group in self._foreign:
                 for entry in entries:
                     entry.setdefault("vCardParams", {})["group"] = group
-
-
-_NOT_KEPT = frozenset({"prop-id", "value"})
 
 
 def read_common(
