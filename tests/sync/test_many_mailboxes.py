@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.demo import DemoServer
+from jmapsync.demo import DemoServer, MethodError
 from jmapsync.errors import ExitCode
 from tests.contract.peer import message
 from tests.mirror import Mirror, assert_converges
@@ -61,3 +61,20 @@ def test_what_a_shorter_list_lacks_is_asked_for_by_its_id(tmp_path: Path) -> Non
         assert (report.exit_code, report.to_disk.total) == (ExitCode.IN_SYNC, 0)
         assert_converges(server.account, mirror)
         assert len(list(mirror.root.rglob("cur"))) == 27
+
+
+@pytest.mark.parametrize("dialect", ["rfc", "stalwart"])
+def test_a_list_that_could_not_be_completed_for_now_is_listed_again(dialect: str, tmp_path: Path) -> None:
+    """No list of changes tells of what was made before the state that a list was read in."""
+    with DemoServer(dialect=dialect) as server:
+        server.limits.max_objects_in_get = 10
+        fill(server, 20)
+        mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state", max_wait=0)
+        assert_converges(server.account, mirror)
+        server.account.create_mailbox("Empty")
+        server.faults.method_error.arm(MethodError("serverUnavailable"), only={"Mailbox/query"})
+        assert mirror.sync(full=True).state.value == "failed"
+        server.faults.clear()
+        mirror.sync()
+        assert_converges(server.account, mirror)
+        assert (mirror.root / "Empty" / "cur").is_dir()

@@ -163,6 +163,8 @@ class MailboxReader:
         try:
             walk = await walk_through(ask)
         except MethodError as error:
+            if error.remedy in {Remedy.LATER, Remedy.NOW}:  # it passes: what is not listed now would be in no list of changes
+                raise
             if refused is not None:
                 raise refused from error
             # James asks for a role. A list of another length than such a limit was not cut by it.
