@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.sync.report import State
 from tests.sim.chance import word_in
-from tests.sim.world import writes
+from tests.sim.world import Ways, writes
 
 if TYPE_CHECKING:
     from jmapsync.sync.report import KindReport
@@ -49,6 +49,8 @@ def assert_rest(world: World, player: LegalPlayer, server: LegalServer, *, prove
     problems = reports[-1].problems
     if not problems:
         _assert_same(world)
+        if world.ways == Ways():
+            world.assert_same_folders()
     assert_unwritten(world)
     found = Counter(word_in(data) for _, data, _, _ in world.on_server())
     kept = found.keys() | {word_in(file.read_bytes()) for file in (world.state / "shelf").glob("*")}

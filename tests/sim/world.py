@@ -277,6 +277,17 @@ class World:
         edited = {one for one in ours if one[1] == EDITED}
         assert self.ways.direction == "pull" or ours - edited <= {(to_disk(data), at) for _, data, _, at in server}
 
+    def assert_same_folders(self) -> None:
+        """Fail unless there is a folder for each mailbox that is mirrored, and no other; one without mail too."""
+        patterns = Patterns(self.ways.include, self.exclude)
+        here = {self.path_of(folder) for folder in maildirs(os.fspath(self.root))}
+        there = set(self._boxes().values())
+        missing, extra = (
+            {path for path in there - here if patterns.covers(path)},
+            {path for path in here - there if patterns.is_all},
+        )
+        assert (missing, extra) == (set(), set()), f"folders missing here: {sorted(missing)}; only here: {sorted(extra)}"
+
     def leftovers(self) -> list[str]:
         """Return files that only a run under way may have."""
         found = []
