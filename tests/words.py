@@ -75,7 +75,7 @@ RETIRED = (
         (PROSE,),
     ),
     Word(r"sentences?", "message, description", (NAME,)),
-    Word(r"hard cases?", "state the case, or name its test"),
+    Word(r"(?:hard )?cases? \d+|hard cases?", "state the case, or name its test"),
     Word(r"damag(?:e|es|ed|ing)", "name the fault: truncated, malformed, editor_repairs"),
     Word(r"restless|aftermath|errands?|keepers?", "the operation: concurrent_renames, hook_runner, retry_policy"),
     Word(

@@ -1,6 +1,6 @@
 """Make one message of files that were one by their names: a copy of a tree has lost its hard links.
 
-Files of equal bytes whose names tell of several messages stay several (hard case 62).
+Files of equal bytes whose names tell of several messages stay several.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class Adopter:
         return joined
 
     def _edited(self, but: set[int]) -> Iterator[Record]:
-        """Yield edited items with their wire size: a ledger from a backup does not know what was sent since (hard case 66)."""
+        """Yield edited items with their wire size: a ledger from a backup does not know what was sent since."""
         edited = [record for record in self.ledger.edited(self.kind.items.kind) if record.key not in but]
         places = self.ledger.places_of([record.key for record in edited])
         for record in edited:

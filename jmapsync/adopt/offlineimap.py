@@ -133,7 +133,7 @@ def _start(body: Body, *, keep: bool = False) -> bytes:
 
 
 def _one_to_one(mine: dict[int, tuple[bytes, ...]], others: dict[int, tuple[bytes, ...]]) -> dict[int, int]:
-    """Return the pairs of those that are alike and like nothing else: a Message-ID may be used twice (hard case 50)."""
+    """Return the pairs of those that are alike and like nothing else: a Message-ID may be used twice."""
     by_likeness: defaultdict[tuple[bytes, ...], tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
     for position, side in enumerate((mine, others)):
         for key, like in side.items():

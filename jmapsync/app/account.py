@@ -110,7 +110,7 @@ class AccountRun:
             self.ledger.record_run(kind, int(self.clock()), self.report.kinds[kind].to_json())
 
     def _pin(self, kind: str, account_id: str) -> None:
-        """Check that the server still means the same account as ever (hard case 30). Raises SuspendedError."""
+        """Check that the server still means the same account as ever. Raises SuspendedError."""
         note = "account" if kind == "mail" else f"account:{kind}"
         known = self.ledger.note(note)
         if known and known != account_id:

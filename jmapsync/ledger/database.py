@@ -156,7 +156,7 @@ def make_private(path: Path) -> None:
 def copy_into(target: Database, path: Path) -> None:
     """Fill a ledger in memory from a file, and leave no trace beside it unless somebody is writing it. Raises LedgerError.
 
-    A reader of a file in WAL mode makes two files beside it, and cannot remove them (hard case 71). A file that nobody writes can
+    A reader of a file in WAL mode makes two files beside it, and cannot remove them. A file that nobody writes can
     be read without; whether it was so is seen afterwards.
     """
     try:

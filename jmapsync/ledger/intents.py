@@ -1,7 +1,7 @@
 """Remember what was about to be imported, because an import must not be repeated blindly; what was; which item an edit succeeded.
 
 An edited message is a new email on the server, after which the old one goes. A run that dies in between leaves both: the next
-look proves by content that the new one is there, and the old one is retired, not sent again (hard cases 57 and 63).
+look proves by content that the new one is there, and the old one is retired, not sent again.
 
 An email that was made and destroyed since a state need not be told of by `/changes` (RFC 8620, 5.2). So one that we made has to be
 in the next delta; if it is not, it is asked for by its id.

@@ -55,7 +55,7 @@ class Ledger(Items, Places, Pending):
     def open_readonly(cls, path: Path) -> Self | None:
         """Open for reading while another process writes; None when there is no ledger yet.
 
-        Nothing is written, not even a migration (hard case 71): an older file is read as a copy in memory.
+        Nothing is written, not even a migration: an older file is read as a copy in memory.
         """
         if not is_there(path):
             return None

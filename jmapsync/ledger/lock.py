@@ -1,4 +1,4 @@
-"""Let one run at a time hold an account, by a lock the kernel drops when the process dies (hard case 67)."""
+"""Let one run at a time hold an account, by a lock the kernel drops when the process dies."""
 
 from __future__ import annotations
 

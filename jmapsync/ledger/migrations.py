@@ -86,7 +86,7 @@ VERSION = BASELINE + len(STEPS)
 def migrate(db: sqlite3.Connection) -> None:
     """Create the schema in an empty file, or step an older one up to `VERSION`.
 
-    Raises LedgerError for a file that a newer jmapsync wrote: guessing at its meaning could lose mail (hard case 66).
+    Raises LedgerError for a file that a newer jmapsync wrote: guessing at its meaning could lose mail.
     """
     found: int = db.execute("PRAGMA user_version").fetchone()[0]
     refuse_newer(found)

@@ -237,7 +237,7 @@ class Committer:
         return Base(local, remote)
 
     def _bind(self, record: Record, receipt: Receipt) -> None:
-        """Make one item of a local message and the email that the server says holds its content (hard case 51)."""
+        """Make one item of a local message and the email that the server says holds its content."""
         assert receipt.ref is not None  # noqa: S101 - a bound receipt names it
         self.ledger.drop_intents([record.key])
         self.stale[record.key] = "the server says that it holds it already, and does not keep to it"

@@ -382,7 +382,7 @@ def _container(folder: Folder, parent: int | None) -> Version:
 def _refuse_other_mail(known: dict[str, Record], items: Sequence[Seen]) -> None:
     """Raise SuspendedError where many ids stand for other content than before: an email's never changes (RFC 8621, 4.1.1).
 
-    So it looks when an account was moved to another server that counts its emails in the same way (hard case 29).
+    So it looks when an account was moved to another server that counts its emails in the same way.
     """
     strange = [
         seen.ref
@@ -401,7 +401,7 @@ def _refuse_other_mail(known: dict[str, Record], items: Sequence[Seen]) -> None:
 
 
 def _taken_for_inbox(folder: Folder) -> Folder:
-    """Return a folder with the role that its name gives it where no mailbox has that role (hard case 46)."""
+    """Return a folder with the role that its name gives it where no mailbox has that role."""
     is_inbox = not folder.role and not folder.parent and folder.name.casefold() == "inbox"
     return replace(folder, role="inbox") if is_inbox else folder
 

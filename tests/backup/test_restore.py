@@ -219,7 +219,7 @@ def test_mail_that_is_there_under_another_id_is_known_by_its_bytes(filled: Accou
     assert_converges(filled, mirror)
 
 
-def test_case_62_messages_of_equal_bytes_stay_as_many_as_they_were(tmp_path: Path) -> None:
+def test_messages_of_equal_bytes_stay_as_many_as_they_were(tmp_path: Path) -> None:
     with DemoServer(dialect="stalwart") as server, DemoServer(dialect="stalwart") as other:
         mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")
         for mailbox in ("INBOX", "INBOX", "Archive"):
@@ -360,7 +360,7 @@ def test_what_was_agreed_on_stays_but_for_what_the_server_lacks() -> None:
         (b"Subject: \xff alone\r\n", b"Subject: X alone\r\n"),
     ],
 )
-def test_case_52_only_the_header_is_rewritten(sent: bytes, kept: bytes) -> None:
+def test_only_the_header_is_rewritten(sent: bytes, kept: bytes) -> None:
     assert as_rewritten(sent) == kept
 
 

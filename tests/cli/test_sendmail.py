@@ -300,7 +300,7 @@ def started(home: Home) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def test_case_64_killed_while_the_server_sends(home: Home, server: DemoServer, jmapsync: Command) -> None:
+def test_killed_while_the_server_sends(home: Home, server: DemoServer, jmapsync: Command) -> None:
     """The server takes the message and does not answer; the program is killed; the next run finds it sent and filed."""
     answers = threading.Event()
     server.faults.after_call.arm(waiting_for(answers), only=["EmailSubmission/set"], times=1)
@@ -316,7 +316,7 @@ def test_case_64_killed_while_the_server_sends(home: Home, server: DemoServer, j
     assert outbox(home) == []
 
 
-def test_case_64_an_interrupted_program_that_may_have_sent_it_keeps_it(home: Home, server: DemoServer, jmapsync: Command) -> None:
+def test_an_interrupted_program_that_may_have_sent_it_keeps_it(home: Home, server: DemoServer, jmapsync: Command) -> None:
     """Who hears of a failure sends it again, and this one is on its way."""
     answers = threading.Event()
     server.faults.after_call.arm(waiting_for(answers), only=["EmailSubmission/set"], times=1)
@@ -333,7 +333,7 @@ def test_case_64_an_interrupted_program_that_may_have_sent_it_keeps_it(home: Hom
     assert outbox(home) == []
 
 
-def test_case_64_a_disk_that_is_full_after_the_message_was_sent_is_no_failure_to_send_it(
+def test_a_disk_that_is_full_after_the_message_was_sent_is_no_failure_to_send_it(
     home: Home, server: DemoServer, jmapsync: Command, sendmail: Sendmail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put = Outbox._put

@@ -144,7 +144,7 @@ async def test_nothing_is_hinted_while_nothing_happens(server: DemoServer) -> No
         assert server.requests.count("events") + server.requests.count("websocket") == 1
 
 
-async def test_hard_case_34_pings_that_a_server_spaces_out_are_waited_for(stream: DemoServer) -> None:
+async def test_pings_that_a_server_spaces_out_are_waited_for(stream: DemoServer) -> None:
     stream.faults.clamped_pings.arm(PING * 1.6)
     async with account(stream.url) as one:
         await one.connected()
@@ -153,7 +153,7 @@ async def test_hard_case_34_pings_that_a_server_spaces_out_are_waited_for(stream
         assert one.listener.state.connected
 
 
-async def test_hard_case_34_changes_of_other_accounts_and_types_are_nobodys_concern(server: DemoServer) -> None:
+async def test_changes_of_other_accounts_and_types_are_nobodys_concern(server: DemoServer) -> None:
     other = server.add_account("a2")
     async with account(server.url) as one:
         await listened(server)
@@ -206,7 +206,7 @@ async def test_a_server_that_stops_and_starts_is_found_again() -> None:
         again.stop()
 
 
-async def test_hard_case_34_a_connection_that_went_dead_is_replaced(server: DemoServer, way: str) -> None:
+async def test_a_connection_that_went_dead_is_replaced(server: DemoServer, way: str) -> None:
     async with cabled(server) as (one, cable):
         await one.connected()
         await asyncio.sleep(PING * 1.5)
@@ -216,7 +216,7 @@ async def test_hard_case_34_a_connection_that_went_dead_is_replaced(server: Demo
         assert one.listener.state.mode == way
 
 
-async def test_hard_case_34_a_network_that_went_is_not_taken_for_a_proxy_that_buffers(server: DemoServer, way: str) -> None:
+async def test_a_network_that_went_is_not_taken_for_a_proxy_that_buffers(server: DemoServer, way: str) -> None:
     async with cabled(server) as (one, cable):
         await one.connected()
         await asyncio.sleep(PING * 1.5)
@@ -396,7 +396,7 @@ async def test_an_event_stream_without_template_variables_is_used(stream: DemoSe
         assert one.listener.state.connected
 
 
-async def test_hard_case_34_a_proxy_that_buffers_means_polling(stream: DemoServer) -> None:
+async def test_a_proxy_that_buffers_means_polling(stream: DemoServer) -> None:
     stream.faults.held_events.arm()
     async with account(stream.url) as one:
         assert "holding it back" in await one.polls()

@@ -1,4 +1,4 @@
-"""The timetable: what is due runs once, and a jump of the clocks or a suspend makes one look, no storm (hard cases 17 and 68)."""
+"""The timetable: what is due runs once, and a jump of the clocks or a suspend makes one look, no storm."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def test_a_job_runs_again_and_again_until_it_is_dropped() -> None:
     told.timetable.stop()
 
 
-async def test_case_68_a_jump_of_the_clock_is_told_once_and_every_job_is_reckoned_anew() -> None:
+async def test_a_jump_of_the_clock_is_told_once_and_every_job_is_reckoned_anew() -> None:
     told = Told()
     told.timetable.every("poll", 600, told.count)
     told.timetable.start()

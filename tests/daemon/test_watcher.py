@@ -123,7 +123,7 @@ class TestMessages:
             act(inbox)
             assert await ear.silence() == []
 
-    async def test_case_8_a_message_written_in_place_is_told_until_its_writer_has_closed_it(self, root: Path, inbox: Path) -> None:
+    async def test_a_message_written_in_place_is_told_until_its_writer_has_closed_it(self, root: Path, inbox: Path) -> None:
         async with Ear(root) as ear:
             with (inbox / "cur/slow:2,").open("w") as file:
                 await ear.wait_for(inbox)
@@ -133,7 +133,7 @@ class TestMessages:
                 await ear.silence()
             assert await ear.silence() == [inbox]
 
-    async def test_case_10_a_message_moved_away_is_told_at_once_not_when_the_other_half_of_the_move_is_missed(
+    async def test_a_message_moved_away_is_told_at_once_not_when_the_other_half_of_the_move_is_missed(
         self, root: Path, inbox: Path, tmp_path: Path
     ) -> None:
         took = []
@@ -147,7 +147,7 @@ class TestMessages:
                 took.append(time.monotonic() - started)
         assert min(took) < 0.25, "watchdog's own emitter waits for half a second, each time"
 
-    async def test_case_10_a_message_moved_between_folders_is_told_of_both(self, root: Path, inbox: Path) -> None:
+    async def test_a_message_moved_between_folders_is_told_of_both(self, root: Path, inbox: Path) -> None:
         async with Ear(root) as ear:
             (inbox / "cur/a:2,S").rename(root / "Lists/python/cur/a:2,S")
             assert await ear.silence() == [inbox, root / "Lists/python"]
@@ -179,9 +179,7 @@ class TestMessages:
 
 
 class TestFolders:
-    async def test_case_10_a_folder_filled_before_it_could_be_watched_is_told_of_and_watched(
-        self, root: Path, tmp_path: Path
-    ) -> None:
+    async def test_a_folder_filled_before_it_could_be_watched_is_told_of_and_watched(self, root: Path, tmp_path: Path) -> None:
         source = tmp_path / "copy"
         for number in range(30):
             make_maildir(source / f"{number % 3}/{number}")
@@ -213,7 +211,7 @@ class TestFolders:
             put_in_place(root / "Groups/python")
             assert await ear.silence() == [root / "Groups/python"]
 
-    async def test_case_41_folders_that_swap_their_names_are_each_told_by_the_right_one(self, root: Path) -> None:
+    async def test_folders_that_swap_their_names_are_each_told_by_the_right_one(self, root: Path) -> None:
         make_maildir(root / "A")
         make_maildir(root / "B")
         async with Ear(root) as ear:
@@ -260,7 +258,7 @@ class TestFolders:
             (inbox / name).write_text("")
             assert await ear.silence() == []
 
-    async def test_case_69_what_notmuch_writes_into_its_database_wakes_nobody(self, root: Path) -> None:
+    async def test_what_notmuch_writes_into_its_database_wakes_nobody(self, root: Path) -> None:
         (root / ".notmuch/xapian").mkdir(parents=True)
         async with Ear(root) as ear:
             (root / ".notmuch/xapian/docdata.glass").write_text("")
@@ -380,7 +378,7 @@ class TestRoots:
             put_in_place(inbox)
             assert await ear.silence() == [inbox]
 
-    async def test_case_12_a_removed_root_is_told_and_the_empty_one_in_its_place_too(self, root: Path) -> None:
+    async def test_a_removed_root_is_told_and_the_empty_one_in_its_place_too(self, root: Path) -> None:
         async with Ear(root) as ear:
             shutil.rmtree(root)
             assert f"The folder {root} was removed." in await ear.loss()

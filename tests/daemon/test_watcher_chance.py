@@ -64,7 +64,7 @@ def worth_watching(root: Path) -> set[int]:
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_case_10_after_any_acts_on_folders_exactly_those_that_are_there_are_watched(tmp_path: Path, seed: int) -> None:
+async def test_after_any_acts_on_folders_exactly_those_that_are_there_are_watched(tmp_path: Path, seed: int) -> None:
     root = tmp_path / "mail"
     root.mkdir()
     chance = random.Random(seed)

@@ -49,7 +49,7 @@ def mount_mail(disk: Path, root: Path) -> str:
 
 
 class TestDroppedEvents:
-    def test_case_10_a_queue_that_ran_over_asks_for_a_whole_look_and_for_new_watches(self, root: Path, inbox: Path) -> None:
+    def test_a_queue_that_ran_over_asks_for_a_whole_look_and_for_new_watches(self, root: Path, inbox: Path) -> None:
         with FarEar(root) as ear:
             ear.process.send_signal(signal.SIGSTOP)
             for number in range(QUEUE + 1000):
@@ -70,7 +70,7 @@ class TestDroppedEvents:
 
 
 class TestLimits:
-    def test_case_10_too_few_watches_at_the_start_mean_polling(self, root: Path, inbox: Path) -> None:
+    def test_too_few_watches_at_the_start_mean_polling(self, root: Path, inbox: Path) -> None:
         with FarEar(root, setup="echo 3 > /proc/sys/user/max_inotify_watches") as ear:
             assert ear.state.startswith("polling: The kernel watches no more than ")
             assert "Raise fs.inotify.max_user_watches" in ear.state
@@ -78,7 +78,7 @@ class TestLimits:
             deliver(inbox)
             ear.wait_for("changed", os.fspath(inbox))
 
-    def test_case_10_watches_that_run_out_later_mean_polling_and_it_is_said_once(self, root: Path, inbox: Path) -> None:
+    def test_watches_that_run_out_later_mean_polling_and_it_is_said_once(self, root: Path, inbox: Path) -> None:
         with FarEar(root, setup="echo 6 > /proc/sys/user/max_inotify_watches") as ear:
             assert ear.state == "inotify: "
             for name in ("A", "B", "C"):
@@ -125,9 +125,9 @@ class TestLimits:
 
 
 class TestMounts:
-    """Hard case 12, the watcher's side: a disk that goes is told before anybody could take its emptiness for deletions."""
+    """The watcher's side: a disk that goes is told before anybody could take its emptiness for deletions."""
 
-    def test_case_12_a_root_that_is_unmounted_is_told_and_one_mounted_again_too(self, root: Path, inbox: Path) -> None:
+    def test_a_root_that_is_unmounted_is_told_and_one_mounted_again_too(self, root: Path, inbox: Path) -> None:
         with FarEar(root, setup=mount_mail(root, root)) as ear:
             ear.run("umount", root)
             ear.wait_for("lost")

@@ -62,7 +62,7 @@ def make_maildir(folder: Path) -> None:
 
 class TestFileSystems:
     @pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse", "fuse.sshfs", "virtiofs", "ceph"])
-    def test_case_17_what_other_machines_write_to_is_known_by_its_type(self, table: Path, kind: str) -> None:
+    def test_what_other_machines_write_to_is_known_by_its_type(self, table: Path, kind: str) -> None:
         table.write_text(f"{LOCAL}\n40 22 0:50 / /home rw shared:9 master:1 - {kind} box:/home rw\n")
         assert mounts.shared_file_system("/home/alice/Mail") == kind
         assert mounts.shared_file_system("/homely") == ""
@@ -97,7 +97,7 @@ class TestFileSystems:
 
 @pytest.mark.usefixtures("shared")
 class TestLooking:
-    async def test_case_17_a_root_from_the_network_is_looked_at_and_the_state_says_so(self, root: Path, inbox: Path) -> None:
+    async def test_a_root_from_the_network_is_looked_at_and_the_state_says_so(self, root: Path, inbox: Path) -> None:
         async with Ear(root) as ear:
             assert ear.watcher.state == WatchState(
                 WatchMode.POLLING,
@@ -125,7 +125,7 @@ class TestLooking:
             (inbox / "tmp/b").write_text("Subject: b\n\n")
             assert await ear.silence() == []
 
-    async def test_case_3_a_change_in_the_same_tick_as_a_look_is_found_when_the_tick_is_over(
+    async def test_a_change_in_the_same_tick_as_a_look_is_found_when_the_tick_is_over(
         self, root: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(polling, "_YOUNG", 0.5)

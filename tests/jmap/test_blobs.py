@@ -138,13 +138,13 @@ async def test_an_empty_blob_has_no_bytes(peer: Peer) -> None:
         assert await content_of(c, "G1") == b""
 
 
-async def test_hard_case_55_a_blob_that_is_gone_is_told_by_id(peer: Peer) -> None:
+async def test_a_blob_that_is_gone_is_told_by_id(peer: Peer) -> None:
     async with client(peer) as c:
         with pytest.raises(BlobNotFoundError, match="G404"):
             await content_of(c, "G404")
 
 
-async def test_hard_case_55_a_download_that_was_cut_is_continued_without_a_doubled_byte(peer: Peer) -> None:
+async def test_a_download_that_was_cut_is_continued_without_a_doubled_byte(peer: Peer) -> None:
     peer.on(
         "/download/alice/G1/blob",
         Answer(body=CONTENT, sent=300_000),

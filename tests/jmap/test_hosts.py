@@ -37,7 +37,7 @@ async def test_a_redirect_within_the_origin_keeps_the_credential(peer: Peer) -> 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_hard_case_74_a_redirect_elsewhere_is_not_followed(peer: Peer, stranger: Peer, status: int) -> None:
+async def test_a_redirect_elsewhere_is_not_followed(peer: Peer, stranger: Peer, status: int) -> None:
     peer.on("/session", redirect(f"{stranger.url}/session", status))
     async with client(f"{peer.url}/session") as c:
         with pytest.raises(HostRefusedError, match=f'{stranger.host}.*add "{stranger.host}" to trusted_hosts'):
@@ -95,7 +95,7 @@ async def test_redirects_in_circles_end(peer: Peer) -> None:
 
 
 @pytest.mark.anyio
-async def test_hard_case_74_an_api_at_another_host_is_refused_by_name(peer: Peer, stranger: Peer) -> None:
+async def test_an_api_at_another_host_is_refused_by_name(peer: Peer, stranger: Peer) -> None:
     """Stalwart names its configured public host, whichever one was asked."""
     peer.offer_session(apiUrl=f"{stranger.url}/api")
     async with client(f"{peer.url}/session") as c:
@@ -105,7 +105,7 @@ async def test_hard_case_74_an_api_at_another_host_is_refused_by_name(peer: Peer
 
 
 @pytest.mark.anyio
-async def test_hard_case_74_downloads_and_uploads_at_another_host_are_refused(peer: Peer, stranger: Peer) -> None:
+async def test_downloads_and_uploads_at_another_host_are_refused(peer: Peer, stranger: Peer) -> None:
     peer.offer_session(downloadUrl=f"{stranger.url}/d/{{blobId}}", uploadUrl=f"{stranger.url}/u/")
     async with client(f"{peer.url}/session") as c:
         with pytest.raises(HostRefusedError, match="downloads"):

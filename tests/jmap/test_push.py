@@ -301,7 +301,7 @@ async def test_a_server_that_is_gone_is_unreached(server: DemoServer, way: type[
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_hard_case_34_a_connection_that_went_dead_is_noticed(server: DemoServer, way: type[Push]) -> None:
+async def test_a_connection_that_went_dead_is_noticed(server: DemoServer, way: type[Push]) -> None:
     """After a suspend or a NAT time-out neither end is told: only the missing pings tell."""
     async with Cable(server.url) as cable:
         server.faults.session_urls.arm("foreign")
@@ -315,7 +315,7 @@ async def test_hard_case_34_a_connection_that_went_dead_is_noticed(server: DemoS
             assert caught.value.proven
 
 
-async def test_hard_case_34_a_proxy_that_buffers_is_noticed(server: DemoServer) -> None:
+async def test_a_proxy_that_buffers_is_noticed(server: DemoServer) -> None:
     server.faults.held_events.arm()
     async with listening(server.url, EventSource) as changes:
         with pytest.raises(SilentError) as caught:
@@ -324,7 +324,7 @@ async def test_hard_case_34_a_proxy_that_buffers_is_noticed(server: DemoServer) 
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_hard_case_34_a_proxy_that_keeps_back_even_the_head_is_noticed(server: DemoServer, way: type[Push]) -> None:
+async def test_a_proxy_that_keeps_back_even_the_head_is_noticed(server: DemoServer, way: type[Push]) -> None:
     async with Cable(server.url) as cable, client(cable.url) as c:
         server.faults.session_urls.arm("foreign")
         server.faults.foreign_origin = cable.origin
@@ -339,7 +339,7 @@ async def test_hard_case_34_a_proxy_that_keeps_back_even_the_head_is_noticed(ser
 # Who gets the credential
 
 
-async def test_hard_case_74_an_event_stream_at_another_host_is_refused_by_name(peer: Peer, stranger: Peer) -> None:
+async def test_an_event_stream_at_another_host_is_refused_by_name(peer: Peer, stranger: Peer) -> None:
     peer.offer_session(eventSourceUrl=f"{stranger.url}/push")
     with pytest.raises(HostRefusedError, match=f'the wait for changes to {stranger.host}.*add "{stranger.host}"'):
         async with listening(f"{peer.url}/session", EventSource):
@@ -347,7 +347,7 @@ async def test_hard_case_74_an_event_stream_at_another_host_is_refused_by_name(p
     assert not stranger.seen
 
 
-async def test_hard_case_74_an_event_stream_is_not_redirected_elsewhere(peer: Peer, stranger: Peer) -> None:
+async def test_an_event_stream_is_not_redirected_elsewhere(peer: Peer, stranger: Peer) -> None:
     peer.on("/push", redirect(f"{stranger.url}/push"))
     with pytest.raises(HostRefusedError):
         async with listening(f"{peer.url}/session", EventSource):
@@ -364,7 +364,7 @@ async def test_an_event_stream_at_a_trusted_host_gets_the_credential(peer: Peer,
 
 
 @pytest.mark.parametrize("redirected", [False, True])
-async def test_hard_case_74_a_websocket_at_another_host_is_refused(peer: Peer, stranger: Peer, redirected: bool) -> None:
+async def test_a_websocket_at_another_host_is_refused(peer: Peer, stranger: Peer, redirected: bool) -> None:
     foreign = stranger.url.replace("http", "ws")
     url = peer.url.replace("http", "ws") if redirected else foreign
     peer.on("/ws", redirect(f"{foreign}/ws"))

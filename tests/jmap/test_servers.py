@@ -187,7 +187,7 @@ async def faulty() -> AsyncIterator[tuple[DemoServer, Client]]:
 
 
 @pytest.mark.anyio
-async def test_hard_case_33_an_answer_lost_after_the_server_acted_is_of_unknown_outcome() -> None:
+async def test_an_answer_lost_after_the_server_acted_is_of_unknown_outcome() -> None:
     async with faulty() as (demo, c):
         account, using = await mail(c)
         create: dict[str, Any] = {"accountId": account.id, "create": {"m": {"name": "Made"}}}
@@ -199,7 +199,7 @@ async def test_hard_case_33_an_answer_lost_after_the_server_acted_is_of_unknown_
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("answer", [Answer.unavailable("0"), Answer.too_many_requests("0"), Answer.html()])
-async def test_hard_case_33_trouble_that_passes_is_waited_out(answer: Answer) -> None:
+async def test_trouble_that_passes_is_waited_out(answer: Answer) -> None:
     async with faulty() as (demo, c):
         _, using = await mail(c)
         demo.faults.answer.arm(answer, times=1, only={"api"})
@@ -208,7 +208,7 @@ async def test_hard_case_33_trouble_that_passes_is_waited_out(answer: Answer) ->
 
 
 @pytest.mark.anyio
-async def test_hard_case_55_a_body_cut_short_is_asked_for_again() -> None:
+async def test_a_body_cut_short_is_asked_for_again() -> None:
     async with faulty() as (demo, c):
         account, _ = await mail(c)
         blob_id = (await upload(c, account.id, b"x" * 5000, "text/plain")).blob_id
@@ -218,7 +218,7 @@ async def test_hard_case_55_a_body_cut_short_is_asked_for_again() -> None:
 
 
 @pytest.mark.anyio
-async def test_hard_case_31_a_session_that_never_settles_is_not_read_in_a_loop() -> None:
+async def test_a_session_that_never_settles_is_not_read_in_a_loop() -> None:
     async with faulty() as (demo, c):
         _, using = await mail(c)
         demo.faults.flapping_session_state.arm()

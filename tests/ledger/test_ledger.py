@@ -176,7 +176,7 @@ class TestFiles:
 
 
 class TestTheLock:
-    def test_case_67_goes_with_the_process_that_held_it(self, tmp_path: Path) -> None:
+    def test_goes_with_the_process_that_held_it(self, tmp_path: Path) -> None:
         held = subprocess.Popen(
             [
                 sys.executable,

@@ -1,4 +1,4 @@
-"""One run at a time holds an account, by a lock that dies with its process (hard case 67, invariant E14)."""
+"""One run at a time holds an account, by a lock that dies with its process."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def another_process(path: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def test_case_67_a_second_run_is_refused_and_told_who_is_at_work(tmp_path: Path) -> None:
+def test_a_second_run_is_refused_and_told_who_is_at_work(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with another_process(path) as other:
         with pytest.raises(BusyError, match=f"process {other.pid} on {os.uname().nodename}") as told, AccountLock(path, "home"):
@@ -46,7 +46,7 @@ def test_case_67_a_second_run_is_refused_and_told_who_is_at_work(tmp_path: Path)
         assert told.value.exit_code == ExitCode.BUSY
 
 
-def test_case_67_a_lock_left_by_a_killed_process_or_a_power_loss_holds_nobody_up(tmp_path: Path) -> None:
+def test_a_lock_left_by_a_killed_process_or_a_power_loss_holds_nobody_up(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with another_process(path) as other:
         other.send_signal(signal.SIGKILL)
@@ -56,7 +56,7 @@ def test_case_67_a_lock_left_by_a_killed_process_or_a_power_loss_holds_nobody_up
         assert path.read_text().startswith(f"process {os.getpid()}")
 
 
-def test_case_67_the_lock_is_free_again_after_a_run_that_failed(tmp_path: Path) -> None:
+def test_the_lock_is_free_again_after_a_run_that_failed(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with pytest.raises(RuntimeError), AccountLock(path, "home"):
         raise RuntimeError

@@ -1,4 +1,4 @@
-"""The ledger's file: transactions, schemas, readers beside a writer, copies, damage, a full disk (hard cases 14, 66, 71)."""
+"""The ledger's file: transactions, schemas, readers beside a writer, copies, damage, a full disk."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ with ledger.transaction():
         with closing(Ledger.open(path)) as ledger:
             assert (ledger.note("kept"), ledger.note("lost")) == ("1", "")
 
-    def test_case_14_on_a_full_disk_fail_in_a_plain_sentence_and_keep_what_was(self, tmp_path: Path) -> None:
+    def test_on_a_full_disk_fail_in_a_plain_sentence_and_keep_what_was(self, tmp_path: Path) -> None:
         with small_disk(tmp_path / "small", "1m") as place, closing(Ledger.open(place / "ledger.sqlite")) as ledger:
             ledger.set_cursor("mail", Side.REMOTE, "s1")
 
@@ -157,7 +157,7 @@ class TestSchemas:
                 ("ref E1", "email E1", None, 5),
             ]
 
-    def test_case_71_an_older_one_is_read_without_being_touched(self, old: Path) -> None:
+    def test_an_older_one_is_read_without_being_touched(self, old: Path) -> None:
         content = old.read_bytes()
         reader = Ledger.open_readonly(old)
         assert reader is not None
@@ -165,7 +165,7 @@ class TestSchemas:
             assert [one.item for one in reader.problems()] == ["INBOX/cur/x", "drafts", "email E1"]
         assert (old.read_bytes(), version_of(old)) == (content, 1)
 
-    def test_case_66_a_newer_one_is_refused_and_not_touched(self, path: Path) -> None:
+    def test_a_newer_one_is_refused_and_not_touched(self, path: Path) -> None:
         Ledger.open(path).close()
         set_version(path, migrations.VERSION + 1)
         before = path.read_bytes()
@@ -174,7 +174,7 @@ class TestSchemas:
                 opened(path)
         assert path.read_bytes() == before
 
-    def test_case_71_reading_an_older_one_migrates_a_copy_at_most(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_reading_an_older_one_migrates_a_copy_at_most(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with closing(Ledger.open(path)) as ledger:
             ledger.set_note("x", "1")
         before = migrations.VERSION
@@ -219,7 +219,7 @@ class TestACopy:
             assert copy.refs("mail") == {"E1", "E2"}
         assert ledger.refs("mail") == {"E1"}
 
-    def test_case_71_leaves_no_trace_beside_the_file(self, path: Path) -> None:
+    def test_leaves_no_trace_beside_the_file(self, path: Path) -> None:
         with closing(Ledger.open(path)) as ledger:
             ledger.set_note("x", "1")
         before = {file.name: state_of(file.stat()) for file in path.parent.iterdir()}

@@ -31,9 +31,7 @@ def test_a_tree_of_mbsync_is_adopted_without_a_download_and_stays_readable_by_it
 
 @pytest.mark.parametrize("cyrus", ["3.12"], indirect=True)
 @pytest.mark.parametrize("program", ["offlineimap", "offlineimap-utf7"])
-def test_case_15_a_tree_of_offlineimap_is_adopted_and_offlineimap_goes_on_with_it(
-    account: Account, program: str, tmp_path: Path
-) -> None:
+def test_a_tree_of_offlineimap_is_adopted_and_offlineimap_goes_on_with_it(account: Account, program: str, tmp_path: Path) -> None:
     seed(account.imap, 60)
     uids = [message.uid for message in account.imap.messages("INBOX")]
     account.imap.copy("INBOX", uids[:3], "Archive")
@@ -51,9 +49,7 @@ RETOLD = [
 
 
 @pytest.mark.parametrize("cyrus", ["3.12"], indirect=True)
-def test_case_15_what_offlineimap_wrote_otherwise_gets_the_servers_bytes_and_is_no_new_message(
-    account: Account, tmp_path: Path
-) -> None:
+def test_what_offlineimap_wrote_otherwise_gets_the_servers_bytes_and_is_no_new_message(account: Account, tmp_path: Path) -> None:
     account.imap.append("INBOX", [Draft(one, ("\\Seen",)) for one in RETOLD])
     account.imap.append("Archive", [Draft(b"Message-ID: <1@x>\r\nSubject: edited\r\n\r\nbody\r\n")])
     offlineimap = Offlineimap(tmp_path / "offlineimap", account.server, account.user, account.password)

@@ -100,7 +100,6 @@ class TestHere:
         assert ids(account) == before
 
     def test_two_folders_that_swap_their_names(self, account: Account, mirror: Mirror) -> None:
-        """Hard case 41."""
         there, before = on_server(account), ids(account)
         (mirror.root / "Work").rename(mirror.root / "between")
         (mirror.root / "Lists").rename(mirror.root / "Work")
@@ -180,7 +179,6 @@ class TestBoth:
         agree(account, mirror, moved(TREE, "Work", "Job"))
 
     def test_two_different_renames_leave_one_folder_with_the_server_s_name(self, account: Account, mirror: Mirror) -> None:
-        """Hard case 41."""
         before = ids(account)
         (mirror.root / "Work").rename(mirror.root / "Mine")
         account.imap.rename_folder("Work", "Theirs")
@@ -195,7 +193,7 @@ class TestBoth:
         assert ids(account) == before
 
     def test_a_parent_deleted_there_while_its_child_is_renamed_here(self, account: Account, mirror: Mirror) -> None:
-        """Hard case 41: nobody's mail is lost; the child that is wanted here stays."""
+        """Nobody's mail is lost; the child that is wanted here stays."""
         before = sorted(message[0] for messages in on_server(account).values() for message in messages)
         (mirror.root / "Lists/python/dev").rename(mirror.root / "Lists/python/core")
         account.imap.delete_folder("Lists/python/dev")
@@ -207,7 +205,6 @@ class TestBoth:
         assert set(before) - set(after) <= {letter(1).replace(b"\r\n", b"\n"), letter(2).replace(b"\r\n", b"\n")}
 
     def test_mail_put_into_a_folder_that_is_deleted_there_is_rescued(self, account: Account, mirror: Mirror) -> None:
-        """Hard case 44."""
         mirror.drop("Work", b"Subject: precious\n\nnobody else has it\n")
         account.imap.delete_folder("Work")
         for _ in range(3):
@@ -226,7 +223,6 @@ class TestBoth:
         assert len(on_server(account)["Plans"]) == 2
 
     def test_names_that_differ_by_case_or_normalisation_only(self, account: Account, mirror: Mirror) -> None:
-        """Hard case 13."""
         composed, decomposed = (unicodedata.normalize(form, "Bücher") for form in ("NFC", "NFD"))
         account.imap.create_folder("work")
         account.imap.append("work", [Draft(letter(70), received=1_700_000_070)])

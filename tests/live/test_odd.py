@@ -37,7 +37,7 @@ def mirror(account: Account, tmp_path: Path) -> Mirror:
     return found
 
 
-def test_case_56_odd_local_messages_arrive_or_are_held_back_by_name(account: Account, mirror: Mirror) -> None:
+def test_odd_local_messages_arrive_or_are_held_back_by_name(account: Account, mirror: Mirror) -> None:
     for content in GOOD.values():
         mirror.drop("INBOX", content)
     refused = {mirror.drop("INBOX", content).name: content for content in REFUSED.values()}
@@ -56,7 +56,7 @@ def test_case_56_odd_local_messages_arrive_or_are_held_back_by_name(account: Acc
     assert account.jmap.one("Email/query", {"calculateTotal": True})["total"] == before
 
 
-def test_case_52_a_message_that_cyrus_rewrites_is_sent_once_and_keeps_its_bytes_here(account: Account, mirror: Mirror) -> None:
+def test_a_message_that_cyrus_rewrites_is_sent_once_and_keeps_its_bytes_here(account: Account, mirror: Mirror) -> None:
     content = b"Subject: caf\xe9 \xff\nFrom: a@example.com\n\nbody\n"
     file = mirror.drop("INBOX", content)
     assert mirror.sync().to_server.created == 1
@@ -70,7 +70,7 @@ def test_case_52_a_message_that_cyrus_rewrites_is_sent_once_and_keeps_its_bytes_
     assert content in {one.read_bytes() for one in mirror.files("INBOX")}
 
 
-def test_case_56_odd_messages_of_the_server_come_byte_for_byte(account: Account, mirror: Mirror) -> None:
+def test_odd_messages_of_the_server_come_byte_for_byte(account: Account, mirror: Mirror) -> None:
     drafts = [
         b"Subject: bare cr\r\n\r\na\rb\r\n",
         b"\r\nno header but a blank line\r\n",
@@ -82,7 +82,7 @@ def test_case_56_odd_messages_of_the_server_come_byte_for_byte(account: Account,
     assert_same(account, mirror)
 
 
-def test_case_43_mailboxes_with_odd_names_stay_inside_the_root(account: Account, mirror: Mirror, tmp_path: Path) -> None:
+def test_mailboxes_with_odd_names_stay_inside_the_root(account: Account, mirror: Mirror, tmp_path: Path) -> None:
     names = [
         "..",
         ".",

@@ -185,7 +185,7 @@ def test_what_is_sent_leaves_once_without_its_secret_recipients_and_lies_among_s
 
 
 def test_the_embedded_server_counts_and_forgets_what_was_sent_as_cyrus_does(desk: Desk, out: Relay, record: str) -> None:
-    """All that tells what became of a message whose answer was lost (hard case 64)."""
+    """All that tells what became of a message whose answer was lost."""
     jmap, using = desk.account.jmap, [CORE, MAIL, SUBMISSION]
 
     def ask(email: str) -> tuple[str, int]:
@@ -204,7 +204,7 @@ def test_the_embedded_server_counts_and_forgets_what_was_sent_as_cyrus_does(desk
     assert kept == (record == "keeps")
 
 
-def test_case_64_killed_at_any_moment_nothing_is_sent_twice_and_nothing_that_was_taken_is_lost(
+def test_killed_at_any_moment_nothing_is_sent_twice_and_nothing_that_was_taken_is_lost(
     desk: Desk, out: Relay, office: Cyrus, record: str
 ) -> None:
     if record == "keeps":  # else there is no older record to tell by that they are kept
@@ -249,7 +249,7 @@ def test_case_64_killed_at_any_moment_nothing_is_sent_twice_and_nothing_that_was
     assert "sending" in stages, "else nothing was tried"
 
 
-def test_case_64_what_is_sent_meanwhile_raises_no_doubt_where_cyrus_keeps_records(desk: Desk, out: Relay, record: str) -> None:
+def test_what_is_sent_meanwhile_raises_no_doubt_where_cyrus_keeps_records(desk: Desk, out: Relay, record: str) -> None:
     """The state of submissions moves with the next message; the older record that is still there tells that none is missing."""
     assert send(desk, "before") == (0, "")
     assert send(desk, "asked", DYING_BEFORE_IT_ASKS) == (9, "")

@@ -1,1 +1,1 @@
-"""The planner, specified: the table cell by cell, the hard cases, the properties, and mutants that prove these can fail."""
+"""The planner, specified: the table cell by cell, the conflicts, the properties, and mutants that prove these can fail."""

@@ -1,4 +1,4 @@
-"""What may not be done on the server is taken back here (hard case 47): the cells of the table that rights change."""
+"""What may not be done on the server is taken back here: the cells of the table that rights change."""
 
 from __future__ import annotations
 
@@ -52,21 +52,21 @@ AGREED = Base(version(), version())
         (version("b", homes=(2,)), Rights(no_remove=frozenset({1}), no_edit=frozenset({1})), ["local replace [1] shelve"]),
     ],
 )
-def test_case_47_an_act_on_a_message_of_the_server(local: Version | None, rights: Rights, expected: list[str]) -> None:
+def test_an_act_on_a_message_of_the_server(local: Version | None, rights: Rights, expected: list[str]) -> None:
     assert told(Pair(9, local, version(), AGREED), rights) == expected
 
 
-def test_case_47_a_new_message() -> None:
+def test_a_new_message() -> None:
     rights = Rights(no_add=frozenset({1}))
     assert told(Pair(9, version(), None, None), rights) == ["local delete [] shelve"]
     assert told(Pair(9, version(homes=(1, 2)), None, None), rights) == ["local update [2]", "remote create [2]"]
 
 
-def test_case_47_what_the_server_deleted_and_was_edited_here() -> None:
+def test_what_the_server_deleted_and_was_edited_here() -> None:
     assert told(Pair(9, version("b"), None, AGREED), Rights(no_add=frozenset({1}))) == ["local delete [] shelve"]
 
 
-def test_case_47_what_the_server_does_needs_no_right() -> None:
+def test_what_the_server_does_needs_no_right() -> None:
     every = frozenset({1, 2, 3})
     rights = Rights(every, every, every, every, every, every, every, no_top=True)
     there = version(tags="x", homes=(2,))
@@ -85,7 +85,7 @@ def test_case_47_what_the_server_does_needs_no_right() -> None:
         (None, Rights(no_delete=frozenset({9})), ["local create []"]),
     ],
 )
-def test_case_47_an_act_on_a_mailbox(local: Version | None, rights: Rights, expected: list[str]) -> None:
+def test_an_act_on_a_mailbox(local: Version | None, rights: Rights, expected: list[str]) -> None:
     old = version("old", homes=())
     pairs = [Pair(9, local, old, Base(old, old)), Pair(1, old, old, Base(old, old))]
     found = plan(pairs, BOXES, EVERYWHERE, rights=rights).changes
@@ -93,7 +93,7 @@ def test_case_47_an_act_on_a_mailbox(local: Version | None, rights: Rights, expe
     assert orders == expected
 
 
-def test_case_47_a_folder_that_may_not_be_made() -> None:
+def test_a_folder_that_may_not_be_made() -> None:
     pair, rights = Pair(9, version("new", homes=()), None, None), Rights(no_top=True)
     assert told(pair, rights, BOXES) == ["local delete []"]
     found = plan([pair], BOXES, EVERYWHERE, needed=frozenset({9}), rights=rights)
@@ -121,7 +121,7 @@ BARRED = st.builds(
 def test_nothing_forbidden_is_ever_ordered_and_it_comes_to_rest(
     local: Version | None, remote: Version | None, before: Version | None, rights: Rights
 ) -> None:
-    """P1 and P6 with rights: each order is allowed, a body edited here is on a side or the shelf, and three rounds are enough."""
+    """With rights: each order is allowed, a body edited here is on a side or the shelf, and three rounds are enough."""
     base = Base(before, before) if before is not None else None
     pair = Pair(9, local, remote, base)
     shelf: set[str] = set()

@@ -1,6 +1,6 @@
 """The outbox is emptied: each message is sent once and filed once, wherever a try ends and whatever the server forgets.
 
-Hard case 64: killed between EmailSubmission and the move to Sent.
+Killed between EmailSubmission and the move to Sent.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def test_several_leave_in_their_order(office: Office) -> None:
     assert [one.content.split(b"<")[1][:1] for one in office.server.account.sent] == [b"0", b"1", b"2"]
 
 
-# Hard case 64: dying
+# Dying
 
 
 def dying(step: int, *, after: bool) -> Callable[[Sender], None]:
@@ -149,7 +149,7 @@ def dying(step: int, *, after: bool) -> Callable[[Sender], None]:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_case_64_dying_at_any_step_sends_once_and_files_once(office: Office, *, after: bool) -> None:
+def test_dying_at_any_step_sends_once_and_files_once(office: Office, *, after: bool) -> None:
     """The server did what it was asked, or was never asked; the process dies again in each of its next lives."""
     folder = office.outbox.folder
     for first in range(12):
@@ -175,7 +175,7 @@ def test_case_64_dying_at_any_step_sends_once_and_files_once(office: Office, *, 
 
 @pytest.mark.parametrize("method", ["upload", "Identity/get", "Email/import", "EmailSubmission/get", "EmailSubmission/set"])
 @pytest.mark.parametrize("fault", ["drop_before", "drop_after", "cut_body"])
-def test_case_64_an_answer_that_is_lost_is_no_reason_to_send_again(office: Office, method: str, fault: str) -> None:
+def test_an_answer_that_is_lost_is_no_reason_to_send_again(office: Office, method: str, fault: str) -> None:
     office.add()
     getattr(office.server.faults, fault).arm(times=1, only=[method])
     for _ in range(2):
@@ -185,7 +185,7 @@ def test_case_64_an_answer_that_is_lost_is_no_reason_to_send_again(office: Offic
     office.assert_sent_once()
 
 
-def test_case_64_a_server_that_was_asked_and_has_not_begun_is_given_time(office: Office) -> None:
+def test_a_server_that_was_asked_and_has_not_begun_is_given_time(office: Office) -> None:
     """A slow way out: were it asked again now, the message would leave twice."""
     office.add()
     office.server.faults.drop_before.arm(times=1, only=["EmailSubmission/set"])
@@ -198,7 +198,7 @@ def test_case_64_a_server_that_was_asked_and_has_not_begun_is_given_time(office:
     office.assert_sent_once()
 
 
-def test_case_64_the_same_bytes_sent_again_to_others_are_no_proof(office: Office) -> None:
+def test_the_same_bytes_sent_again_to_others_are_no_proof(office: Office) -> None:
     """Cyrus and the RFC's server hold them once: the first submission is of the same email."""
     office.add()
     office.send()
@@ -213,9 +213,7 @@ def test_case_64_the_same_bytes_sent_again_to_others_are_no_proof(office: Office
 
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["after-another-one", "the-first-ever"])
-def test_case_64_another_message_that_was_sent_meanwhile_is_no_doubt_where_submissions_are_kept(
-    office: Office, *, is_known: bool
-) -> None:
+def test_another_message_that_was_sent_meanwhile_is_no_doubt_where_submissions_are_kept(office: Office, *, is_known: bool) -> None:
     """The state of submissions has moved; an older submission that is still there says that this one would be there too."""
     if is_known:
         office.add_named("old")
@@ -232,7 +230,7 @@ def test_case_64_another_message_that_was_sent_meanwhile_is_no_doubt_where_submi
     assert [b"<one@" in one.content for one in office.server.account.sent].count(True) == is_sure
 
 
-def test_case_64_the_same_bytes_are_not_lost_because_others_were_sent_before_and_after(office: Office) -> None:
+def test_the_same_bytes_are_not_lost_because_others_were_sent_before_and_after(office: Office) -> None:
     """An older submission of the same email and a state that moved are no proof together."""
     office.add()
     office.send()
@@ -246,7 +244,7 @@ def test_case_64_the_same_bytes_are_not_lost_because_others_were_sent_before_and
     assert (told.fate is Fate.SENT) == is_sent == (office.server.account.dialect.submissions == "kept")
 
 
-def test_case_64_a_server_that_tells_nothing_of_submissions_sends_and_leaves_doubts_to_a_person(office: Office) -> None:
+def test_a_server_that_tells_nothing_of_submissions_sends_and_leaves_doubts_to_a_person(office: Office) -> None:
     """James takes them and has no other method for them."""
     unknown = ["EmailSubmission/get", "EmailSubmission/query"]
     office.server.faults.method_error.arm(MethodError("unknownMethod"), only=unknown)
@@ -260,7 +258,7 @@ def test_case_64_a_server_that_tells_nothing_of_submissions_sends_and_leaves_dou
     assert (told.fate, told.waiting.held) == (Fate.UNSURE, True)
 
 
-def test_case_64_a_server_that_died_before_it_filed_what_it_sent_leaves_the_decision_to_a_person(office: Office) -> None:
+def test_a_server_that_died_before_it_filed_what_it_sent_leaves_the_decision_to_a_person(office: Office) -> None:
     """Where submissions are kept they prove it; where they are not, the moved state says that something was sent."""
     office.add()
     office.server.faults.method_error.arm(times=1, only=["Email/set"])

@@ -1,4 +1,4 @@
-"""E1, E2, E4: die at every step, live on, and end as without the death: nothing missing, doubled or damaged (hard cases 63, 65)."""
+"""Die at every step, live on, and end as without the death: nothing missing, doubled or damaged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""P14 and E1 with folders: both sides make, rename, move, swap and remove them at random, with mail in them, and runs die."""
+"""Folders at random: both sides make, rename, move, swap and remove them at random, with mail in them, and runs die."""
 
 from __future__ import annotations
 

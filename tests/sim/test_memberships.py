@@ -1,4 +1,4 @@
-"""A message stays in all its mailboxes through every act on it (hard cases 36 to 38), one by one and at random."""
+"""A message stays in all its mailboxes through every act on it, one by one and at random."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""E1, E2, E4 for cards and events: die at any step of a run that does everything, live on, and end as without the death."""
+"""Cards and events: die at any step of a run that does everything, live on, and end as without the death."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold in every run: E3 to E6, E9, E11, E14, E16 and E17 of the design."""
+"""What must hold in every run: edits survive, keywords and names stay, old ledgers are read, nothing is written twice."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def keywords(world: World, word: bytes) -> frozenset[str]:
 
 
 class TestAnEditSlippedIn:
-    """E3: at whatever step somebody else edits, the edit survives."""
+    """At whatever step somebody else edits, the edit survives."""
 
     @staticmethod
     def everywhere(act: Callable[[World], None], slip: Callable[[World], None], check: Callable[[World], None]) -> None:
@@ -112,7 +112,6 @@ class TestAnEditSlippedIn:
 class TestALook:
     @pytest.mark.parametrize("name", list(STORIES))
     def test_of_the_changes_equals_a_look_at_everything(self, base: Path, name: str) -> None:
-        """E6."""
         world = begin(STORIES[name], base)
         world.settle()
         delta = world.trees()
@@ -120,7 +119,7 @@ class TestALook:
         assert world.trees() == delta
 
     def test_finds_no_echo_of_keywords_that_no_file_name_can_show(self, base: Path) -> None:
-        """E5: there are 26 letters."""
+        """There are 26 letters."""
         world = World(base, TOLERANT)
         email = world.account.deliver(letter("many"), keywords=[f"k{number:02}" for number in range(40)], received_at=NOW - 9)
         world.settle()
@@ -141,7 +140,6 @@ class TestALook:
 
     @pytest.mark.parametrize("damage", ["empty", "directory", "dangling link", "no cur"])
     def test_takes_nothing_unreadable_for_deleted(self, base: Path, damage: str) -> None:
-        """E11."""
         world = begin(acts.Story("damage", lambda _: None, acts.populate), base)
         before = world.on_server()
         file = world.file(b"[alpha]")
@@ -162,7 +160,7 @@ class TestALook:
 class TestReaders:
     @pytest.mark.parametrize("name", ["first pull", "flag on server", "move on server", "edit here, move there", "everything"])
     def test_see_the_old_file_or_the_new_one(self, base: Path, name: str) -> None:
-        """E9: somebody reads everything before every single step."""
+        """Somebody reads everything before every single step."""
         world = begin(STORIES[name], base)
         whole = {to_disk(data) for _, data, _, _ in world.on_server()}
         whole |= {file.read_bytes() for file in world.files()} if world.root.exists() else set()
@@ -195,7 +193,6 @@ class TestReaders:
 
 class TestTwoRuns:
     def test_exclude_each_other_and_leave_the_ledger_readable(self, base: Path) -> None:
-        """E14."""
         world = begin(STORIES["everything"], base)
         seen = []
 
@@ -222,7 +219,7 @@ class TestTwoRuns:
 
 
 class TestAnOldLedger:
-    """E16: a ledger as version 1 of the schema left it, beside its files."""
+    """A ledger as version 1 of the schema left it, beside its files."""
 
     def test_is_migrated_and_finds_nothing_to_do(self, base: Path) -> None:
         world = World(base, TOLERANT)
@@ -255,8 +252,6 @@ class TestAnOldLedger:
 
 
 class TestASecret:
-    """E17."""
-
     SECRET = "hunter2-Tr0ub4dor"
 
     def spoken(self, base: Path, told: str) -> list[str]:

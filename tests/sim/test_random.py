@@ -1,4 +1,4 @@
-"""E1, E2, E8: worlds at random, deaths at random, others' edits in the middle of a run; each seed is a world of its own."""
+"""Worlds at random, deaths at random, others' edits in the middle of a run; each seed is a world of its own."""
 
 from __future__ import annotations
 

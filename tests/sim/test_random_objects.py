@@ -1,4 +1,4 @@
-"""E1, E2, E4, E8 for contacts, calendars and tasks: worlds and deaths at random, on servers of several kinds."""
+"""Contacts, calendars and tasks at random: worlds and deaths at random, on servers of several kinds."""
 
 from __future__ import annotations
 

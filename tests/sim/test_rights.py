@@ -1,4 +1,4 @@
-"""E1 and P6 with rights: a run that undoes what may not be done dies at every step, and nothing that a person wrote is lost."""
+"""Rights: a run that undoes what may not be done dies at every step, and nothing that a person wrote is lost."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def shelf(world: World) -> set[bytes]:
 
 
 @pytest.mark.parametrize("start", range(1, STRIDE + 1, max(1, STRIDE // 3)))
-def test_case_47_a_death_at_any_step_loses_nothing_that_was_written(start: int) -> None:
+def test_a_death_at_any_step_loses_nothing_that_was_written(start: int) -> None:
     with scratch() as base:
         world = forbid(base)
         there = world.on_server()

@@ -1,4 +1,4 @@
-"""What every local side has to do, whatever it stores (invariants E5, E9, E10 and E3): the port's promises as tests."""
+"""What every local side has to do, whatever it stores: the port's promises as tests."""
 
 from __future__ import annotations
 

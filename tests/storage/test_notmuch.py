@@ -1,4 +1,4 @@
-"""What is asked of a notmuch database, and what of its answers is not believed (hard case 69)."""
+"""What is asked of a notmuch database, and what of its answers is not believed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def notmuch(tmp_path: Path) -> Notmuch:
     return Notmuch.over(tmp_path / "mail")
 
 
-def test_case_69_a_list_that_ends_early_is_not_believed() -> None:
+def test_a_list_that_ends_early_is_not_believed() -> None:
     with pytest.raises(TagsError, match="changed while it was read"):
         list(TagDatabase(Stub()).since(1))
 

@@ -64,18 +64,18 @@ class TestPlaces:
             ("cur", ".%63ur"),
         ],
     )
-    def test_case_13_a_name_comes_back_as_it_was(self, name: str, place: str, room: Room) -> None:
+    def test_a_name_comes_back_as_it_was(self, name: str, place: str, room: Room) -> None:
         key = room.folder(name)
         assert maildirs(room) == {place}
         room.ledger.drop_folder(key)  # a lost ledger knows names by their folders only
         assert list(seen(room).values()) == [name]
 
-    def test_case_42_names_that_differ_by_case_or_normalisation_only(self, room: Room) -> None:
+    def test_names_that_differ_by_case_or_normalisation_only(self, room: Room) -> None:
         for name in ("Caf\u00e9", "CAFE\u0301", "caf\u00e9"):
             room.folder(name)
         assert len({place.casefold() for place in maildirs(room)}) == 3
 
-    def test_case_43_a_path_fits_into_one_file_name_or_is_refused(self, room: Room) -> None:
+    def test_a_path_fits_into_one_file_name_or_is_refused(self, room: Room) -> None:
         first = room.folder("a" * 300)
         second = room.folder("b" * 300, parent=first)
         assert all(len(place.encode()) <= 255 for place in maildirs(room))

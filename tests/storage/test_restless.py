@@ -1,4 +1,4 @@
-"""A mail program moves messages while the folders are listed (hard case 1): no look takes a move for a deletion or a copy."""
+"""A mail program moves messages while the folders are listed: no look takes a move for a deletion or a copy."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def storm(folder: Path, names: list[str], doomed: list[str] = []) -> Iterator[No
 
 class TestAbsence:
     @pytest.mark.parametrize("count", [4, 300])
-    def test_case_02_no_file_renamed_during_the_listing_is_taken_for_deleted(self, folder: Path, count: int) -> None:
+    def test_no_file_renamed_during_the_listing_is_taken_for_deleted(self, folder: Path, count: int) -> None:
         known = [put(folder, f"m{number}:2,") for number in range(count)]
         with storm(folder, [place.name for place in known]):
             end = time.monotonic() + 1.5
@@ -89,7 +89,7 @@ class TestAbsence:
                 assert {entry.name for entry in changes.unknown} <= {place.name for place in known}
 
     @pytest.mark.parametrize("count", [4, 300])
-    def test_case_03_a_listing_that_is_to_prove_absence_is_complete_even_within_a_tick(
+    def test_a_listing_that_is_to_prove_absence_is_complete_even_within_a_tick(
         self, folder: Path, count: int, slow_ticks: None
     ) -> None:
         known = [put(folder, f"m{number}:2,") for number in range(count)]
@@ -101,7 +101,7 @@ class TestAbsence:
                 found = {text.partition(":2,")[0] for entries in listing.values() for text in entries}
                 assert not proves or found == names
 
-    def test_case_02_a_file_deleted_in_the_storm_is_found_to_be_gone_once_it_is_over(self, folder: Path) -> None:
+    def test_a_file_deleted_in_the_storm_is_found_to_be_gone_once_it_is_over(self, folder: Path) -> None:
         known = [put(folder, f"m{number}:2,") for number in range(40)]
         doomed = [place.name for place in known[30:]]
         with storm(folder, [place.name for place in known[:30]], doomed):

@@ -55,7 +55,7 @@ def test_a_look_takes_up_so_many_new_files_and_the_next_ones_the_rest(room: Room
 
 
 def test_files_of_equal_bytes_are_seen_together(room: Room) -> None:
-    """Hard case 62: the copies of one new message in two folders are one message, not two."""
+    """The copies of one new message in two folders are one message, not two."""
     room.folder("INBOX")
     room.folder("Lists")
     for number in range(4):

@@ -1,4 +1,4 @@
-"""Writing into a Maildir where the disk, other programs or the names get in the way (hard cases 1, 9, 14 to 16, 60, 61)."""
+"""Writing into a Maildir where the disk, other programs or the names get in the way."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def left_in_tmp(room: Room) -> list[Path]:
 
 
 class TestOtherFileSystems:
-    def test_case_15_copies_in_a_folder_on_another_disk_are_files_of_their_own(self, room: Room, inbox: int) -> None:
+    def test_copies_in_a_folder_on_another_disk_are_files_of_their_own(self, room: Room, inbox: int) -> None:
         (room.root / "Archive").mkdir()
         with other_disk(room.root / "Archive"):
             archive = room.folder("Archive")
@@ -77,7 +77,7 @@ class TestOtherFileSystems:
             assert_silent(room)
 
     @pytest.mark.parametrize("number", [errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP])
-    def test_case_16_without_hard_links_copies_are_made(
+    def test_without_hard_links_copies_are_made(
         self, room: Room, inbox: int, archive: int, monkeypatch: pytest.MonkeyPatch, number: int
     ) -> None:
         refuse_links(monkeypatch, number)
@@ -89,7 +89,7 @@ class TestOtherFileSystems:
         assert left_in_tmp(room) == []
         assert_silent(room)
 
-    def test_case_14_on_a_full_disk_what_fits_is_whole_and_the_rest_is_refused(self, room: Room, inbox: int) -> None:
+    def test_on_a_full_disk_what_fits_is_whole_and_the_rest_is_refused(self, room: Room, inbox: int) -> None:
         with other_disk(room.side.tree.folder(inbox), "400k"):
             room.side.tree.complete("INBOX", {"cur", "new", "tmp"})
             receipts = room.write(*(room.to_create(b"x" * 30_000 + b"%d\r\n" % number, [inbox]) for number in range(40)))
@@ -116,7 +116,7 @@ class TestOtherFileSystems:
 
 class TestOtherPrograms:
     @pytest.mark.parametrize("links", [True, False])
-    def test_case_01_what_is_saved_over_a_file_in_the_moment_it_is_to_go_survives(
+    def test_what_is_saved_over_a_file_in_the_moment_it_is_to_go_survives(
         self, room: Room, inbox: int, monkeypatch: pytest.MonkeyPatch, links: bool
     ) -> None:
         key = room.create(BODY, [inbox])
@@ -147,7 +147,7 @@ class TestOtherPrograms:
         assert receipt.outcome is Outcome.DONE
         assert there == [True, False]
 
-    def test_case_01_what_is_saved_twice_in_that_moment_survives_twice(
+    def test_what_is_saved_twice_in_that_moment_survives_twice(
         self, room: Room, inbox: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         key = room.create(BODY, [inbox])
@@ -182,7 +182,7 @@ class TestOtherPrograms:
         room.write(room.to_update(key, tags=["$flagged"]))
         assert room.paths(key)[0].name.partition(":")[2] == "2,FXz"
 
-    def test_case_09_only_our_own_unfinished_files_are_removed(self, room: Room, inbox: int) -> None:
+    def test_only_our_own_unfinished_files_are_removed(self, room: Room, inbox: int) -> None:
         temporary = room.side.tree.folder(inbox) / "tmp"
         (temporary / "1700000000.J7R0123abcd.host").write_bytes(b"half")
         (temporary / "1700000000.M1P2.host").write_bytes(b"somebody's, being delivered")
@@ -202,7 +202,7 @@ class TestOtherPrograms:
 
 
 class TestKeywords:
-    def test_case_60_all_keywords_are_kept_though_only_26_have_letters(self, room: Room, inbox: int) -> None:
+    def test_all_keywords_are_kept_though_only_26_have_letters(self, room: Room, inbox: int) -> None:
         words = {f"word{number:02}" for number in range(PLACES + 10)}
         key = room.create(BODY, [inbox], words)
         assert room.version(key).tags == words
@@ -245,7 +245,7 @@ class TestKeywords:
 
 class TestDates:
     @pytest.mark.parametrize("stamp", [1, STAMP, 2**31 - 1, 2**32, 253_402_300_799])
-    def test_case_61_a_file_shows_when_its_message_was_received(self, room: Room, inbox: int, archive: int, stamp: int) -> None:
+    def test_a_file_shows_when_its_message_was_received(self, room: Room, inbox: int, archive: int, stamp: int) -> None:
         key = room.create(BODY, [inbox, archive], stamp=stamp)
         shown = {int(path.stat().st_mtime) for path in room.paths(key)}
         probe = room.root / "probe"
@@ -256,7 +256,7 @@ class TestDates:
         assert_silent(room)
 
     @pytest.mark.parametrize("stamp", [-1, -(2**40), 2**62, 2**70])
-    def test_case_61_a_date_that_no_file_can_show_is_no_obstacle(self, room: Room, inbox: int, stamp: int) -> None:
+    def test_a_date_that_no_file_can_show_is_no_obstacle(self, room: Room, inbox: int, stamp: int) -> None:
         job = room.to_create(BODY, [inbox])
         job = type(job)(job.order, job.ref, stamp, job.body)
         [receipt] = room.write(job)
@@ -270,7 +270,7 @@ class TestLargeMessages:
     @pytest.mark.parametrize(
         ("start", "shortened"), [(b"a\r\n", True), (b"a\n", False), (b"a\r", False), (b"x" * (CHUNK - 1) + b"\r\n", True)]
     )
-    def test_case_54_a_message_in_a_file_of_its_own_is_stored_as_a_small_one(
+    def test_a_message_in_a_file_of_its_own_is_stored_as_a_small_one(
         self, room: Room, inbox: int, tmp_path: Path, start: bytes, shortened: bool
     ) -> None:
         content = start + b"line\r\n" * 400_000

@@ -39,7 +39,7 @@ def fill(server: DemoServer, mirror: Mirror, line: bytes = b"") -> None:
         (cur / f"{number}.theirs:2,S").write_bytes(line.replace(b"?", b"A") + letter(number).replace(b"\r\n", b"\n"))
 
 
-class TestCase15ATreeIsAdoptedWithoutADownload:
+class TestATreeIsAdoptedWithoutADownload:
     def test_blob_ids_that_spell_the_files_sha_1_are_proof_without_a_question(self, server: DemoServer, mirror: Mirror) -> None:
         fill(server, mirror)
         assert (mirror.sync().to_server.created, server.requests.count("Blob/get")) == (0, 0)
@@ -92,7 +92,7 @@ def retold(message: bytes = UNCLOSED) -> bytes:
     return told
 
 
-class TestCase15FilesThatOfflineimapWroteOtherwise:
+class TestFilesThatOfflineimapWroteOtherwise:
     def test_a_proven_retelling_gets_the_servers_bytes_under_its_name_and_nothing_is_shelved(
         self, server: DemoServer, mirror: Mirror
     ) -> None:
@@ -127,7 +127,7 @@ class TestCase15FilesThatOfflineimapWroteOtherwise:
         assert [file.read_bytes() for file in mirror.state.rglob("*") if file.is_file() and b"two" in file.read_bytes()]
         assert_mirrored(server.account, mirror)
 
-    def test_case_50_a_message_id_that_two_files_have_says_nothing(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_a_message_id_that_two_files_have_says_nothing(self, server: DemoServer, mirror: Mirror) -> None:
         server.account.deliver(UNCLOSED)
         cur = tree(mirror)
         for number, word in enumerate((b"two", b"six")):
@@ -149,7 +149,7 @@ class TestCase15FilesThatOfflineimapWroteOtherwise:
         assert_converges(server.account, mirror)
 
 
-def test_case_43_folders_that_offlineimap_named_in_utf_7_are_the_mailboxes_they_mean(server: DemoServer, mirror: Mirror) -> None:
+def test_folders_that_offlineimap_named_in_utf_7_are_the_mailboxes_they_mean(server: DemoServer, mirror: Mirror) -> None:
     for path in ("Ärzte", "Ärzte/Böse"):
         server.account.create_mailbox(path)
     server.account.deliver(letter(1), ["Ärzte/Böse"], ["$seen"])
@@ -161,13 +161,13 @@ def test_case_43_folders_that_offlineimap_named_in_utf_7_are_the_mailboxes_they_
     assert (mirror.sync().to_server.total, len(server.account.mailboxes)) == (0, before)
 
 
-def test_case_43_a_folder_of_such_a_name_that_nobody_filled_so_is_called_that(server: DemoServer, mirror: Mirror) -> None:
+def test_a_folder_of_such_a_name_that_nobody_filled_so_is_called_that(server: DemoServer, mirror: Mirror) -> None:
     tree(mirror, "&AMQ-rzte")
     mirror.sync()
     assert server.account.mailbox("&AMQ-rzte").name == "&AMQ-rzte"
 
 
-class TestCase15ATreeOfMujmap:
+class TestATreeOfMujmap:
     """One Maildir of all mail, its files named by the ids of email and blob; flags in the names, mailboxes nowhere."""
 
     def lay(self, server: DemoServer, mirror: Mirror, ref: str, letters: str = "S") -> None:

@@ -160,7 +160,7 @@ class TestOddMail:
         assert len(full.account.emails) == 11
 
     @pytest.mark.parametrize("stamp", [-1, 0, 1, -(10**9), 253402300799, 4_000_000_000])
-    def test_case_61_dates_before_the_epoch_and_far_in_the_future(self, full: DemoServer, mirror: Mirror, stamp: int) -> None:
+    def test_dates_before_the_epoch_and_far_in_the_future(self, full: DemoServer, mirror: Mirror, stamp: int) -> None:
         full.account.deliver(message(), received_at=stamp)
         report = mirror.sync()
         assert (report.to_disk.created, report.problems) == (1, [])

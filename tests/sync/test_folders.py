@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.mirror import Mirror
 
 
-def test_case_41_mailboxes_that_swapped_their_names_there_end_with_plain_names(server: DemoServer, mirror: Mirror) -> None:
+def test_mailboxes_that_swapped_their_names_there_end_with_plain_names(server: DemoServer, mirror: Mirror) -> None:
     account = server.account
     for path in ("Work", "Lists", "Lists/python"):
         account.deliver(f"Subject: {path}\r\n\r\nin {path}\r\n".encode(), [account.create_mailbox(path)])
@@ -24,7 +24,7 @@ def test_case_41_mailboxes_that_swapped_their_names_there_end_with_plain_names(s
     assert mirror.folder("Work/python").is_dir()
 
 
-def test_case_41_a_ring_of_three(server: DemoServer, mirror: Mirror) -> None:
+def test_a_ring_of_three(server: DemoServer, mirror: Mirror) -> None:
     account = server.account
     for path in ("A", "B", "C"):
         account.deliver(f"Subject: {path}\r\n\r\n".encode(), [account.create_mailbox(path)])
@@ -36,7 +36,7 @@ def test_case_41_a_ring_of_three(server: DemoServer, mirror: Mirror) -> None:
     assert subjects == {"A": b"Subject: C", "B": b"Subject: A", "C": b"Subject: B"}
 
 
-def test_case_13_a_name_given_up_by_one_of_another_case_is_taken(server: DemoServer, mirror: Mirror) -> None:
+def test_a_name_given_up_by_one_of_another_case_is_taken(server: DemoServer, mirror: Mirror) -> None:
     account = server.account
     account.create_mailbox("work")
     account.create_mailbox("Work")
@@ -49,7 +49,7 @@ def test_case_13_a_name_given_up_by_one_of_another_case_is_taken(server: DemoSer
     assert mirror.folder(marked[0].partition("%~")[0]).is_dir()
 
 
-def test_case_41_folders_that_swapped_their_names_here_are_renamed_there(server: DemoServer, mirror: Mirror) -> None:
+def test_folders_that_swapped_their_names_here_are_renamed_there(server: DemoServer, mirror: Mirror) -> None:
     account = server.account
     for path in ("Work", "Lists", "Lists/python"):
         account.deliver(f"Subject: {path}\r\n\r\n".encode(), [account.create_mailbox(path)])
@@ -66,7 +66,7 @@ def test_case_41_folders_that_swapped_their_names_here_are_renamed_there(server:
     assert {email.id: email.mailbox_ids for email in account.emails.values()} == emails
 
 
-def test_case_41_a_child_that_takes_its_parent_s_place(server: DemoServer, mirror: Mirror) -> None:
+def test_a_child_that_takes_its_parent_s_place(server: DemoServer, mirror: Mirror) -> None:
     account = server.account
     for path in ("Lists", "Lists/python"):
         account.deliver(f"Subject: {path}\r\n\r\n".encode(), [account.create_mailbox(path)])
@@ -79,9 +79,7 @@ def test_case_41_a_child_that_takes_its_parent_s_place(server: DemoServer, mirro
     assert len(account.emails) == 2
 
 
-def test_case_44_a_folder_whose_name_another_mailbox_took_meanwhile_is_held_back_by_name(
-    server: DemoServer, mirror: Mirror
-) -> None:
+def test_a_folder_whose_name_another_mailbox_took_meanwhile_is_held_back_by_name(server: DemoServer, mirror: Mirror) -> None:
     account = server.account
     work, lists = account.create_mailbox("Work"), account.create_mailbox("Lists")
     account.deliver(b"Subject: one\r\n\r\n", [lists])
@@ -97,7 +95,7 @@ def test_case_44_a_folder_whose_name_another_mailbox_took_meanwhile_is_held_back
     assert kept or any("another mailbox of this name" in why for why in told)
 
 
-def test_case_44_mail_moved_there_out_of_a_folder_that_both_sides_removed_comes_back_where_it_went(
+def test_mail_moved_there_out_of_a_folder_that_both_sides_removed_comes_back_where_it_went(
     server: DemoServer, mirror: Mirror
 ) -> None:
     account = server.account

@@ -1,4 +1,4 @@
-"""Keywords and mailboxes as tags of a real notmuch database, both ways (hard cases 41, 43, 46, 49, 59, 60, 69 and 70)."""
+"""Keywords and mailboxes as tags of a real notmuch database, both ways."""
 
 from __future__ import annotations
 
@@ -175,8 +175,8 @@ class TestKeywords:
         assert keywords(server, ref) == {"todo", "there", "work"}
 
 
-class TestCase60:
-    def test_case_60_a_tag_that_can_be_no_keyword_stays_here(self, server: DemoServer, mirror: Mirror, notmuch: Notmuch) -> None:
+class TestTagsThatAreNoKeywords:
+    def test_a_tag_that_can_be_no_keyword_stays_here(self, server: DemoServer, mirror: Mirror, notmuch: Notmuch) -> None:
         ref = deliver(server, 1)
         read(mirror, notmuch)
         odd = ["two words", "a(b", "100%", "b*c", "gr\N{LATIN SMALL LETTER U WITH DIAERESIS}n", "mine", "signed"]
@@ -186,9 +186,7 @@ class TestCase60:
         assert notmuch.tags() == {"inbox", "unread", "plain", *odd}
         assert_at_rest(server, mirror, notmuch)
 
-    def test_case_60_tags_and_files_that_are_no_text_are_passed_over(
-        self, server: DemoServer, mirror: Mirror, notmuch: Notmuch
-    ) -> None:
+    def test_tags_and_files_that_are_no_text_are_passed_over(self, server: DemoServer, mirror: Mirror, notmuch: Notmuch) -> None:
         ref = deliver(server, 1, "a")
         read(mirror, notmuch)
         notmuch.run("tag", "--batch", text="+a%0ab +plain -- *\n")
@@ -204,9 +202,7 @@ class TestCase60:
         assert mirror.sync().problems == []
         assert_at_rest(server, mirror, notmuch)
 
-    def test_case_60_a_tag_in_capitals_is_a_keyword_in_small_letters(
-        self, server: DemoServer, mirror: Mirror, notmuch: Notmuch
-    ) -> None:
+    def test_a_tag_in_capitals_is_a_keyword_in_small_letters(self, server: DemoServer, mirror: Mirror, notmuch: Notmuch) -> None:
         ref = deliver(server, 1)
         read(mirror, notmuch)
         notmuch.tag("+ToDo")
@@ -217,7 +213,7 @@ class TestCase60:
         mirror.sync()
         assert notmuch.tags() - FLAGS == {"inbox"}
 
-    def test_case_60_more_tags_than_letters_travel_both_ways(self, server: DemoServer, mirror: Mirror, notmuch: Notmuch) -> None:
+    def test_more_tags_than_letters_travel_both_ways(self, server: DemoServer, mirror: Mirror, notmuch: Notmuch) -> None:
         words = {f"word{number:02}" for number in range(40)}
         ref = deliver(server, 1, *words)
         read(mirror, notmuch)
@@ -229,8 +225,8 @@ class TestCase60:
         assert keywords(server, ref) == words - {"word39", "word00"} | {"word40"}
 
 
-class TestCase69:
-    def test_case_69_the_tags_of_new_messages_are_nobodys_wish(self, server: DemoServer, mirror: Mirror) -> None:
+class TestDatabasesThatLostOrGainedMessages:
+    def test_the_tags_of_new_messages_are_nobodys_wish(self, server: DemoServer, mirror: Mirror) -> None:
         notmuch = Notmuch.over(mirror.root, new_tags="unread;inbox;new;todo")
         ref = deliver(server, 1, "$seen")
         read(mirror, notmuch)
@@ -241,7 +237,7 @@ class TestCase69:
         assert keywords(server, ref) == {"$seen", "sorted"}
         assert_at_rest(server, mirror, notmuch)
 
-    def test_case_69_what_notmuch_does_not_know_yet_has_no_tags_taken_off(
+    def test_what_notmuch_does_not_know_yet_has_no_tags_taken_off(
         self, server: DemoServer, mirror: Mirror, notmuch: Notmuch
     ) -> None:
         deliver(server, 1)
@@ -254,7 +250,7 @@ class TestCase69:
         mirror.sync()
         assert (keywords(server, ref), notmuch.count("tag:todo")) == ({"todo"}, 1)
 
-    def test_case_69_what_notmuch_forgot_and_read_anew_keeps_its_keywords(
+    def test_what_notmuch_forgot_and_read_anew_keeps_its_keywords(
         self, server: DemoServer, mirror: Mirror, notmuch: Notmuch
     ) -> None:
         refs = [deliver(server, number, "todo") for number in range(3)]
@@ -276,9 +272,7 @@ class TestCase69:
         assert notmuch.count("tag:todo") == 3
         assert_at_rest(server, mirror, notmuch)
 
-    def test_case_69_a_database_made_anew_gets_the_tags_and_takes_none(
-        self, server: DemoServer, mirror: Mirror, notmuch: Notmuch
-    ) -> None:
+    def test_a_database_made_anew_gets_the_tags_and_takes_none(self, server: DemoServer, mirror: Mirror, notmuch: Notmuch) -> None:
         refs = [deliver(server, number, "todo") for number in range(3)]
         read(mirror, notmuch)
         shutil.rmtree(mirror.root / ".notmuch")
@@ -290,7 +284,7 @@ class TestCase69:
         assert notmuch.count("tag:todo") == 3
         assert_at_rest(server, mirror, notmuch)
 
-    def test_case_69_a_restored_database_takes_off_no_tag_that_was_given_since(
+    def test_a_restored_database_takes_off_no_tag_that_was_given_since(
         self, server: DemoServer, mirror: Mirror, notmuch: Notmuch
     ) -> None:
         ref = deliver(server, 1, "todo")
@@ -305,7 +299,7 @@ class TestCase69:
         assert notmuch.tags() - FLAGS == {"inbox", "todo", "work"}
         assert_at_rest(server, mirror, notmuch)
 
-    def test_case_69_a_compacted_database_is_the_same(self, server: DemoServer, mirror: Mirror, notmuch: Notmuch) -> None:
+    def test_a_compacted_database_is_the_same(self, server: DemoServer, mirror: Mirror, notmuch: Notmuch) -> None:
         ref = deliver(server, 1, "todo")
         read(mirror, notmuch)
         notmuch.run("compact", "--quiet")
@@ -314,9 +308,7 @@ class TestCase69:
         assert keywords(server, ref) == {"todo", "work"}
         assert_at_rest(server, mirror, notmuch)
 
-    def test_case_69_a_locked_database_is_untouched_and_tried_again(
-        self, server: DemoServer, mirror: Mirror, notmuch: Notmuch
-    ) -> None:
+    def test_a_locked_database_is_untouched_and_tried_again(self, server: DemoServer, mirror: Mirror, notmuch: Notmuch) -> None:
         ref = deliver(server, 1, "todo")
         read(mirror, notmuch)
         server.account.set_keyword(ref, "there")
@@ -439,7 +431,7 @@ class TestMailboxes:
         folders.sync()
         assert_at_rest(server, folders, notmuch)
 
-    def test_case_46_without_an_archive_the_last_mailbox_stays(self, server: DemoServer, folders: Mirror, notmuch: Notmuch) -> None:
+    def test_without_an_archive_the_last_mailbox_stays(self, server: DemoServer, folders: Mirror, notmuch: Notmuch) -> None:
         ref = deliver(server, 1)
         server.account.destroy_mailbox("Archive")
         read(folders, notmuch)
@@ -448,7 +440,7 @@ class TestMailboxes:
         assert (boxes(server, ref), notmuch.tags()) == ({"INBOX"}, {"inbox", "unread"})
         assert_at_rest(server, folders, notmuch)
 
-    def test_case_69_inbox_among_the_tags_of_new_messages_files_nothing_there(
+    def test_inbox_among_the_tags_of_new_messages_files_nothing_there(
         self, server: DemoServer, folders: Mirror, notmuch: Notmuch
     ) -> None:
         server.account.create_mailbox("Lists")
@@ -457,7 +449,7 @@ class TestMailboxes:
         assert (boxes(server, ref), notmuch.tags()) == ({"Lists"}, {"Lists", "unread"})
         assert_at_rest(server, folders, notmuch)
 
-    def test_case_41_a_renamed_mailbox_renames_its_tag(self, server: DemoServer, folders: Mirror, notmuch: Notmuch) -> None:
+    def test_a_renamed_mailbox_renames_its_tag(self, server: DemoServer, folders: Mirror, notmuch: Notmuch) -> None:
         server.account.create_mailbox("Lists")
         ref = deliver(server, 1, "todo", mailbox="Lists")
         read(folders, notmuch)
@@ -468,9 +460,7 @@ class TestMailboxes:
         assert (boxes(server, ref), keywords(server, ref)) == ({"Groups"}, {"todo"})
         assert notmuch.tags() - FLAGS == {"Groups", "todo"}
 
-    def test_case_43_a_mailbox_of_an_odd_name_is_a_tag_all_the_same(
-        self, server: DemoServer, folders: Mirror, notmuch: Notmuch
-    ) -> None:
+    def test_a_mailbox_of_an_odd_name_is_a_tag_all_the_same(self, server: DemoServer, folders: Mirror, notmuch: Notmuch) -> None:
         name = "Caf\N{LATIN SMALL LETTER E WITH ACUTE} (50 %) & more"
         server.account.create_mailbox(name)
         ref = deliver(server, 1)
@@ -482,9 +472,7 @@ class TestMailboxes:
         folders.sync()
         assert_at_rest(server, folders, notmuch)
 
-    def test_case_44_a_mailbox_destroyed_there_takes_its_tag_along(
-        self, server: DemoServer, folders: Mirror, notmuch: Notmuch
-    ) -> None:
+    def test_a_mailbox_destroyed_there_takes_its_tag_along(self, server: DemoServer, folders: Mirror, notmuch: Notmuch) -> None:
         server.account.create_mailbox("Lists")
         ref = deliver(server, 1, "todo")
         server.account.copy(ref, "Lists")
@@ -498,7 +486,7 @@ class TestMailboxes:
         assert notmuch.tags() - FLAGS == {"inbox", "todo"}
         assert_at_rest(server, folders, notmuch)
 
-    def test_case_47_a_tag_of_a_mailbox_that_takes_nothing_is_taken_back(
+    def test_a_tag_of_a_mailbox_that_takes_nothing_is_taken_back(
         self, server: DemoServer, folders: Mirror, notmuch: Notmuch
     ) -> None:
         server.account.create_mailbox("Shared")
@@ -516,16 +504,14 @@ class TestMailboxes:
         assert notmuch.tags() - FLAGS == {"inbox", "todo"}
         assert_at_rest(server, folders, notmuch)
 
-    def test_case_48_a_folder_that_is_only_on_the_way_is_no_tag(
-        self, server: DemoServer, folders: Mirror, notmuch: Notmuch
-    ) -> None:
+    def test_a_folder_that_is_only_on_the_way_is_no_tag(self, server: DemoServer, folders: Mirror, notmuch: Notmuch) -> None:
         server.account.create_mailbox("Lists")
         server.account.create_mailbox("Lists/python")
         ref = deliver(server, 1, mailbox="Lists/python")
         read(folders, notmuch)
         assert (boxes(server, ref), notmuch.tags() - FLAGS) == ({"Lists/python"}, {"Lists/python"})
 
-    def test_case_42_mailboxes_whose_names_differ_by_case_have_a_tag_each(
+    def test_mailboxes_whose_names_differ_by_case_have_a_tag_each(
         self, server: DemoServer, folders: Mirror, notmuch: Notmuch
     ) -> None:
         server.account.create_mailbox("Lists")
@@ -538,7 +524,7 @@ class TestMailboxes:
         folders.sync()
         assert (boxes(server, first), boxes(server, second)) == ({"lists"}, {"lists"})
 
-    def test_case_59_a_copy_marked_to_go_is_no_keyword(self, server: DemoServer, folders: Mirror, notmuch: Notmuch) -> None:
+    def test_a_copy_marked_to_go_is_no_keyword(self, server: DemoServer, folders: Mirror, notmuch: Notmuch) -> None:
         server.account.create_mailbox("Lists")
         ref = deliver(server, 1)
         read(folders, notmuch)
@@ -557,7 +543,7 @@ class TestMailboxes:
         assert any("on the server" in sentence for sentence in report.sentences)
         assert (folders.tree(), boxes(server, ref)) == (before, {"INBOX"})
 
-    def test_case_70_many_tags_at_once_are_no_deletion(self, server: DemoServer, folders: Mirror, notmuch: Notmuch) -> None:
+    def test_many_tags_at_once_are_no_deletion(self, server: DemoServer, folders: Mirror, notmuch: Notmuch) -> None:
         folders.limits = Limits(2, 0)
         refs = [deliver(server, number, "todo") for number in range(12)]
         read(folders, notmuch)
@@ -565,7 +551,7 @@ class TestMailboxes:
         assert folders.sync().exit_code == ExitCode.IN_SYNC
         assert {frozenset(boxes(server, ref) | keywords(server, ref)) for ref in refs} == {frozenset({"Archive", "done"})}
 
-    def test_case_70_many_taken_out_of_one_of_their_mailboxes_wait_for_a_word(
+    def test_many_taken_out_of_one_of_their_mailboxes_wait_for_a_word(
         self, server: DemoServer, folders: Mirror, notmuch: Notmuch
     ) -> None:
         folders.limits = Limits(2, 0)
@@ -582,9 +568,7 @@ class TestMailboxes:
         folders.sync(allow_deletes=True)
         assert all(boxes(server, ref) == {"Lists"} for ref in refs)
 
-    def test_case_70_a_slip_of_many_is_undone_by_giving_the_tags_back(
-        self, server: DemoServer, folders: Mirror, notmuch: Notmuch
-    ) -> None:
+    def test_a_slip_of_many_is_undone_by_giving_the_tags_back(self, server: DemoServer, folders: Mirror, notmuch: Notmuch) -> None:
         folders.limits = Limits(2, 0)
         server.account.create_mailbox("Lists")
         refs = [deliver(server, number) for number in range(12)]

@@ -51,7 +51,7 @@ def test_messages_change_folders_both_ways(server: DemoServer, flat: Mirror) -> 
 
 
 @pytest.mark.parametrize("way", ["mkdir", "maildirmake"])
-def test_case_41_a_folder_made_here_is_made_there_with_its_parent(server: DemoServer, flat: Mirror, way: str) -> None:
+def test_a_folder_made_here_is_made_there_with_its_parent(server: DemoServer, flat: Mirror, way: str) -> None:
     if way == "mkdir":
         flat.folder("New/below").mkdir()
     else:
@@ -60,7 +60,7 @@ def test_case_41_a_folder_made_here_is_made_there_with_its_parent(server: DemoSe
     assert {"New", "New/below"} <= paths(server)
 
 
-def test_case_41_a_folder_renamed_here_is_renamed_there(server: DemoServer, flat: Mirror) -> None:
+def test_a_folder_renamed_here_is_renamed_there(server: DemoServer, flat: Mirror) -> None:
     ref = server.account.mailbox("Work").id
     flat.folder("Work").rename(flat.folder("Lists/job"))
     assert_converges(server.account, flat)
@@ -70,7 +70,7 @@ def test_case_41_a_folder_renamed_here_is_renamed_there(server: DemoServer, flat
     assert server.account.path(server.account.mailboxes[ref]) == "Job"
 
 
-def test_case_41_folders_renamed_here_one_by_one_stay_the_same_mailboxes(server: DemoServer, flat: Mirror) -> None:
+def test_folders_renamed_here_one_by_one_stay_the_same_mailboxes(server: DemoServer, flat: Mirror) -> None:
     before = {box.id for box in server.account.mailboxes.values()}
     for path in ("Lists/python/dev", "Lists/python", "Lists"):
         flat.folder(path).rename(flat.folder(path.replace("Lists", "Old")))
@@ -79,14 +79,14 @@ def test_case_41_folders_renamed_here_one_by_one_stay_the_same_mailboxes(server:
     assert {"Old", "Old/python", "Old/python/dev"} <= paths(server)
 
 
-def test_case_41_swapped_names(server: DemoServer, flat: Mirror) -> None:
+def test_swapped_names(server: DemoServer, flat: Mirror) -> None:
     flat.folder("Work").rename(flat.root / ".x")
     flat.folder("Lists/python").rename(flat.folder("Work"))
     (flat.root / ".x").rename(flat.folder("Lists/python"))
     assert_converges(server.account, flat)
 
 
-def test_case_41_a_mailbox_renamed_there_takes_along_what_lies_below(server: DemoServer, flat: Mirror) -> None:
+def test_a_mailbox_renamed_there_takes_along_what_lies_below(server: DemoServer, flat: Mirror) -> None:
     inodes = {file.stat().st_ino for file in flat.files()}
     server.account.rename_mailbox("Lists", "Old")
     assert_converges(server.account, flat)

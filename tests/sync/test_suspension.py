@@ -125,7 +125,7 @@ class TestAllowDeletes:
 
 
 class TestARootThatIsNotThere:
-    def test_case_12_an_unmounted_root(self, server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
+    def test_an_unmounted_root(self, server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
         mirror.root.rename(tmp_path / "elsewhere")
         server.requests.clear()
         report = mirror.sync()
@@ -136,14 +136,14 @@ class TestARootThatIsNotThere:
         (tmp_path / "elsewhere").rename(mirror.root)
         assert mirror.sync().to_disk.total == 0
 
-    def test_case_12_an_empty_folder_in_place_of_the_root(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_an_empty_folder_in_place_of_the_root(self, server: DemoServer, mirror: Mirror) -> None:
         shutil.rmtree(mirror.root)
         mirror.root.mkdir()
         assert mirror.sync().exit_code == ExitCode.SUSPENDED
         assert list(mirror.root.iterdir()) == []
         assert len(server.account.emails) == COUNT
 
-    def test_case_12_a_root_of_another_account(self, server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
+    def test_a_root_of_another_account(self, server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
         other = Mirror(server.url, "demo", "demo", mirror.root, tmp_path / "other")
         (mirror.root / ".jmapsync").write_text('{"account": "someone", "kind": "mail", "id": "x"}')
         assert other.sync().exit_code == ExitCode.SUSPENDED
@@ -183,7 +183,7 @@ class TestAFolderThatIsGone:
 
 
 class TestAnotherAccount:
-    def test_case_30_a_replaced_account_is_not_synchronised(self, server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
+    def test_a_replaced_account_is_not_synchronised(self, server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
         before = mirror.tree()
         with DemoServer(account_id="b2") as other:
             mirror.url, mirror.session = other.url, None
@@ -193,7 +193,7 @@ class TestAnotherAccount:
 
     @pytest.mark.parametrize("dialect", ["cyrus36", "cyrus312"])
     @pytest.mark.parametrize("full", [False, True])
-    def test_case_66_a_server_restored_from_an_older_backup(self, tmp_path: Path, dialect: str, full: bool) -> None:
+    def test_a_server_restored_from_an_older_backup(self, tmp_path: Path, dialect: str, full: bool) -> None:
         with DemoServer(dialect=dialect) as server:
             server.account.deliver(b"Subject: early\r\n\r\nbody\r\n")
             backup = server.account.snapshot()

@@ -114,7 +114,7 @@ class InotifyTree:
     def add(self, top: str) -> set[str]:
         """Watch a new directory and all below it, and return the folders they belong to.
 
-        Watch first, then list: what appears between the two is seen twice, never missed (hard case 10).
+        Watch first, then list: what appears between the two is seen twice, never missed.
         """
         with self._lock:
             if not self._active:

@@ -60,7 +60,7 @@ class DirectoryPoller(PollingEmitter):
 def _stat(path: str) -> os.stat_result:
     """Return the state of a directory; a young mtime turned negative, so that the same one counts as new when it is old.
 
-    A change in the same tick as a look would never be seen otherwise (hard case 3).
+    A change in the same tick as a look would never be seen otherwise.
     """
     found = os.stat(path)
     if abs(time.time() - found.st_mtime) < _YOUNG:

@@ -1,4 +1,4 @@
-"""Dying at every step of a batch: each file is the old one or the new one, nothing is lost, and the next run ends it (E3)."""
+"""Dying at every step of a batch: each file is the old one or the new one, nothing is lost, and the next run ends it."""
 
 from __future__ import annotations
 

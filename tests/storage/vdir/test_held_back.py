@@ -246,7 +246,7 @@ class TestWhatIsMissing:
     def test_absence_counts_only_when_a_second_listing_confirms_it(
         self, room: Room, work: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A directory that changes while it is read may skip an entry (hard case 2)."""
+        """A directory that changes while it is read may skip an entry."""
         room.create(item("one"), work)
         listed = scan._read
         skips = iter([True])

@@ -1,4 +1,4 @@
-"""Writing items into a vdir (vdirsyncer docs/vdir.rst; invariants E3, E5, E9, E10)."""
+"""Writing items into a vdir (vdirsyncer docs/vdir.rst)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What servers do wrong, over contacts and events (hard cases 18 to 33, 63): nothing lost, nothing twice, both sides equal."""
+"""What servers do wrong, over contacts and events: nothing lost, nothing twice, both sides equal."""
 
 from __future__ import annotations
 

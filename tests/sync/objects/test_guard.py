@@ -1,4 +1,4 @@
-"""Losses that nobody may have meant, of cards and of events (hard cases 12, 29, 30, 70): exit 4, and nothing is written."""
+"""Losses that nobody may have meant, of cards and of events: exit 4, and nothing is written."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class TestAMassDelete:
 
 
 class TestARoot:
-    def test_case_12_that_is_not_mounted_is_no_deletion(self, full: Full) -> None:
+    def test_that_is_not_mounted_is_no_deletion(self, full: Full) -> None:
         elsewhere = full.root.rename(full.root.with_name("elsewhere"))
         with_nothing = full.root
         for mount_point in (False, True):
@@ -155,7 +155,7 @@ class TestARoot:
         full.desk.settle()
         assert len(full.store.items) == MANY
 
-    def test_case_12_whose_files_are_all_gone_is_doubted(self, full: Full) -> None:
+    def test_whose_files_are_all_gone_is_doubted(self, full: Full) -> None:
         full.delete_here(MANY)
         full.assert_suspended()
 
@@ -187,7 +187,7 @@ class TestARoot:
 
 
 class TestAnAccount:
-    def test_case_30_that_was_replaced_is_not_synchronised(self, full: Full) -> None:
+    def test_that_was_replaced_is_not_synchronised(self, full: Full) -> None:
         before = full.disk()
         other = full.server.add_account("b2", name="shared")
         full.server.service.accounts = {"b2": other, "a1": full.server.account}
@@ -199,7 +199,7 @@ class TestAnAccount:
         full.desk.session = None
         full.desk.settle()
 
-    def test_case_29_on_another_server_is_no_reason_to_delete_or_overwrite(self, full: Full) -> None:
+    def test_on_another_server_is_no_reason_to_delete_or_overwrite(self, full: Full) -> None:
         before, url = full.disk(), full.desk.url
         with DemoServer() as empty:
             empty.account.logs[full.store.model.item].forget()
@@ -211,7 +211,7 @@ class TestAnAccount:
         full.desk.settle()
         assert full.disk() == before
 
-    def test_case_30_that_vanished_leaves_the_files_alone(self, full: Full) -> None:
+    def test_that_vanished_leaves_the_files_alone(self, full: Full) -> None:
         before = full.disk()
         full.delete_here(1)
         full.server.faults.vanished_account.arm("")

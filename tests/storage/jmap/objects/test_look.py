@@ -95,7 +95,7 @@ def test_a_move_shows_as_another_home(case: Case, store: Store, room: Room) -> N
 
 
 def test_a_listing_cut_short_makes_nothing_vanish(case: Case, server: DemoServer, store: Store, room: Room) -> None:
-    """Hard case 23: a server gives fewer ids than it has, without a word."""
+    """A server gives fewer ids than it has, without a word."""
     ids = fill(store, case[0], 8)
     room.look()
     server.faults.truncated_query.arm(2, only={store.model.item})
@@ -105,7 +105,7 @@ def test_a_listing_cut_short_makes_nothing_vanish(case: Case, server: DemoServer
 
 
 def test_objects_left_out_of_an_answer_are_asked_for_again(case: Case, server: DemoServer, store: Store, room: Room) -> None:
-    """Hard case 24: `/get` leaves ids out, and says nothing of them."""
+    """`/get` leaves ids out, and says nothing of them."""
     ids = fill(store, case[0], 4)
     server.faults.missing_in_get.arm(1, only={store.model.item}, times=1)
     look = room.look()

@@ -38,7 +38,7 @@ def test_a_new_object_is_made_and_told_as_the_server_holds_it(case: Case, store:
     assert title_of(case[0], held(store, ref)) == "Tea"
     assert title_of(case[0], room.content(ref)) == "Tea"
     assert room.held[ref].version.homes == {room.home()}
-    assert room.look().is_empty  # our own write is no news (E5)
+    assert room.look().is_empty  # our own write is no news
 
 
 def test_what_was_read_back_equals_what_a_look_shows(case: Case, store: Store, room: Room) -> None:
@@ -81,7 +81,7 @@ def test_an_edit_goes_as_a_patch_and_leaves_what_others_did(case: Case, store: S
 def test_an_edit_survives_that_came_between_reading_and_writing(
     case: Case, server: DemoServer, store: Store, room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """E3: what another client does in the very moment before our write is neither overwritten nor a reason to give up."""
+    """What another client does in the very moment before our write is neither overwritten nor a reason to give up."""
     ref = one(store, room)
     other = store.add(added(case[0], "uid-other"))
     room.look()
@@ -225,7 +225,7 @@ def test_an_object_in_a_container_that_is_not_mirrored_only_leaves_the_others(
 def test_a_lost_answer_to_a_create_leads_to_a_look_and_not_to_a_second_object(
     case: Case, store: Store, room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Hard case 57: the uid tells that it is there."""
+    """The uid tells that it is there."""
     room.look()
     room.done(room.to_create(thing(case[0], "uid-0")))
     real = type(room.client).call

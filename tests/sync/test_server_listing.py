@@ -1,4 +1,4 @@
-"""Listings that move, are cut short or pass a limit (hard cases 25 to 27, 29, 35): complete, or nothing vanishes."""
+"""Listings that move, are cut short or pass a limit: complete, or nothing vanishes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def early(server: DemoServer, folder: str = "INBOX") -> str:
 
 
 class TestLimits:
-    def test_case_25_a_thousand_messages_where_get_takes_a_hundred(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_a_thousand_messages_where_get_takes_a_hundred(self, server: DemoServer, mirror: Mirror) -> None:
         server.limits.max_objects_in_get = 100
         server.limits.max_objects_in_set = 100
         server.account.populate(1000, mailboxes=FOLDERS)
@@ -34,7 +34,7 @@ class TestLimits:
         assert all("work" in keywords for _, keywords in server.account.listing().values())
 
     @pytest.mark.parametrize("dialect", ["rfc", "cyrus312"])
-    def test_case_25_requests_are_split_by_their_size(self, dialect: str, tmp_path: Path) -> None:
+    def test_requests_are_split_by_their_size(self, dialect: str, tmp_path: Path) -> None:
         with DemoServer(dialect=dialect) as server:
             server.limits.max_size_request = 20_000
             mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")
@@ -49,7 +49,7 @@ class TestLimits:
             assert sum("Archive" in homes and keywords == {"$seen", "$flagged"} for homes, keywords in listing) == 400
             assert len(listing) == 1500
 
-    def test_case_25_the_deletion_of_many_is_split_by_size_too(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_the_deletion_of_many_is_split_by_size_too(self, server: DemoServer, mirror: Mirror) -> None:
         server.limits.max_size_request = 5_000
         server.account.populate(900, size=500)
         assert_converges(server.account, mirror)
@@ -58,7 +58,7 @@ class TestLimits:
         assert_converges(server.account, mirror)
         assert server.account.mailbox("Trash").total == 150
 
-    def test_case_25_few_calls_in_a_request(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_few_calls_in_a_request(self, server: DemoServer, mirror: Mirror) -> None:
         server.limits.max_calls_in_request = 4
         server.account.populate(20, mailboxes=FOLDERS)
         mirror.sync()
@@ -69,7 +69,7 @@ class TestLimits:
         assert_mirrored(server.account, mirror)
 
     @pytest.mark.parametrize("dialect", ["rfc", "cyrus312"])
-    def test_case_25_a_limit_lowered_while_a_kept_session_names_the_old_one(self, dialect: str, tmp_path: Path) -> None:
+    def test_a_limit_lowered_while_a_kept_session_names_the_old_one(self, dialect: str, tmp_path: Path) -> None:
         with DemoServer(dialect=dialect) as server:
             mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")
             server.account.populate(300)
@@ -111,18 +111,14 @@ class TestListingsThatMove:
 
     @pytest.mark.parametrize("act", ["arrive", "vanish", "both", "edit", "move"])
     @pytest.mark.parametrize("times", [1, None])
-    def test_case_26_mail_changes_during_the_first_listing(
-        self, paged: DemoServer, mirror: Mirror, act: str, times: int | None
-    ) -> None:
+    def test_mail_changes_during_the_first_listing(self, paged: DemoServer, mirror: Mirror, act: str, times: int | None) -> None:
         change: Callable[[DemoServer], None] = getattr(self, act)
         paged.faults.before_call.arm(lambda: change(paged), only={"Email/query"}, skip=1, times=times)
         mirror.sync()
         paged.faults.clear()
         assert_converges(paged.account, mirror)
 
-    def test_case_26_mail_vanishing_during_a_later_whole_look_takes_nothing_else_along(
-        self, paged: DemoServer, mirror: Mirror
-    ) -> None:
+    def test_mail_vanishing_during_a_later_whole_look_takes_nothing_else_along(self, paged: DemoServer, mirror: Mirror) -> None:
         assert_converges(paged.account, mirror)
         before = len(mirror.files())
         paged.faults.before_call.arm(lambda: self.vanish(paged), only={"Email/query"}, skip=1, times=4)
@@ -132,9 +128,7 @@ class TestListingsThatMove:
         assert_converges(paged.account, mirror)
         assert len(mirror.files()) == before - 4
 
-    def test_case_26_a_message_in_a_mailbox_made_between_the_mailboxes_and_the_emails(
-        self, server: DemoServer, mirror: Mirror
-    ) -> None:
+    def test_a_message_in_a_mailbox_made_between_the_mailboxes_and_the_emails(self, server: DemoServer, mirror: Mirror) -> None:
         server.account.populate(5)
 
         def appear() -> None:
@@ -146,7 +140,7 @@ class TestListingsThatMove:
         assert_mirrored(server.account, mirror)
         assert len(mirror.files("Sudden")) == 1
 
-    def test_case_26_a_message_in_a_mailbox_made_between_the_two_changes(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_a_message_in_a_mailbox_made_between_the_two_changes(self, server: DemoServer, mirror: Mirror) -> None:
         server.account.populate(5)
         assert_converges(server.account, mirror)
 
@@ -159,7 +153,7 @@ class TestListingsThatMove:
         assert_mirrored(server.account, mirror)
         assert_converges(server.account, mirror)
 
-    def test_case_26_a_mailbox_destroyed_in_the_middle_of_the_listing(self, paged: DemoServer, mirror: Mirror) -> None:
+    def test_a_mailbox_destroyed_in_the_middle_of_the_listing(self, paged: DemoServer, mirror: Mirror) -> None:
         paged.faults.before_call.arm(lambda: paged.account.destroy_mailbox("Sent"), only={"Email/query"}, skip=2, times=1)
         mirror.sync()
         assert_converges(paged.account, mirror)
@@ -167,14 +161,14 @@ class TestListingsThatMove:
 
 
 class TestCountsThatAreMissing:
-    def test_case_27_no_total(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_no_total(self, server: DemoServer, mirror: Mirror) -> None:
         server.account.populate(40)
         server.faults.missing_total.arm()
         assert_converges(server.account, mirror)
         assert server.faults.missing_total.fired
 
     @pytest.mark.parametrize("total", [True, False])
-    def test_case_27_a_page_shorter_than_asked_for_is_not_the_end(self, server: DemoServer, mirror: Mirror, total: bool) -> None:
+    def test_a_page_shorter_than_asked_for_is_not_the_end(self, server: DemoServer, mirror: Mirror, total: bool) -> None:
         server.account.populate(40)
         server.faults.truncated_query.arm(7)
         if not total:
@@ -184,7 +178,7 @@ class TestCountsThatAreMissing:
         assert mirror.sync(full=True).to_disk.total == 0
         assert mirror.tree() == before
 
-    def test_case_27_a_listing_that_ends_before_its_total_deletes_nothing(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_a_listing_that_ends_before_its_total_deletes_nothing(self, server: DemoServer, mirror: Mirror) -> None:
         server.account.populate(40)
         assert_converges(server.account, mirror)
         before = mirror.tree()
@@ -197,7 +191,7 @@ class TestCountsThatAreMissing:
 
 
 class TestMailThatComesBack:
-    def test_case_35_a_message_marked_deleted_over_imap_vanishes_and_returns(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_a_message_marked_deleted_over_imap_vanishes_and_returns(self, server: DemoServer, mirror: Mirror) -> None:
         server.account.populate(3)
         email = next(iter(server.account.emails))
         assert_converges(server.account, mirror)
@@ -208,7 +202,7 @@ class TestMailThatComesBack:
         assert_converges(server.account, mirror)
         assert len(mirror.files()) == 3
 
-    def test_case_35_it_returns_with_the_flags_it_got_here_meanwhile(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_it_returns_with_the_flags_it_got_here_meanwhile(self, server: DemoServer, mirror: Mirror) -> None:
         server.account.populate(3)
         email = next(iter(server.account.emails))
         assert_converges(server.account, mirror)

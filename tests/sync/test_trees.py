@@ -1,4 +1,4 @@
-"""Hard cases of folders and of whole trees: odd names, lost directories, a ledger that is gone or old, a mail program at work."""
+"""Sync whole trees: odd names, missing directories, a lost or restored ledger, a mail program at work during the runs."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class TestOddNames:
                 server.account.deliver(letter(f"{parent} {number}"), [box])
         return server
 
-    def test_case_43_mailboxes_of_any_name_lie_inside_the_root_each_in_a_folder_of_its_own(
+    def test_mailboxes_of_any_name_lie_inside_the_root_each_in_a_folder_of_its_own(
         self, odd: DemoServer, mirror: Mirror, tmp_path: Path
     ) -> None:
         report = mirror.sync()
@@ -81,7 +81,7 @@ class TestOddNames:
         assert len({str(folder).casefold() for folder in folders}) == len(folders)
 
     @pytest.mark.parametrize("lost", [False, True])
-    def test_case_43_odd_names_come_back_as_they_were(self, odd: DemoServer, mirror: Mirror, lost: bool) -> None:
+    def test_odd_names_come_back_as_they_were(self, odd: DemoServer, mirror: Mirror, lost: bool) -> None:
         mirror.sync()
         before = (odd.account.listing(), mirror.tree())
         if lost:
@@ -93,9 +93,7 @@ class TestOddNames:
         assert (odd.account.listing(), mirror.tree()) == before
         assert (mirror.sync().folders.total, mirror.requests) == (0, 1)
 
-    def test_case_43_names_too_long_for_a_path_are_held_back_by_name_and_the_rest_goes_on(
-        self, server: DemoServer, mirror: Mirror
-    ) -> None:
+    def test_names_too_long_for_a_path_are_held_back_by_name_and_the_rest_goes_on(self, server: DemoServer, mirror: Mirror) -> None:
         path = "/".join("x" * 180 for _ in range(30))
         for depth in range(1, 31):
             server.account.create_mailbox("/".join(path.split("/")[:depth]))
@@ -127,7 +125,7 @@ class TestDirectoriesThatAreGone:
         mirror.sync()
         return server
 
-    def test_case_12_a_folder_on_a_disk_that_is_not_mounted(self, full: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
+    def test_a_folder_on_a_disk_that_is_not_mounted(self, full: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
         (mirror.root / "Archive").rename(tmp_path / "elsewhere")
         (mirror.root / "Archive").mkdir()
         for _ in range(2):
@@ -140,12 +138,12 @@ class TestDirectoriesThatAreGone:
         assert_converges(full.account, mirror)
         assert full.account.mailbox("Archive").total == 5
 
-    def test_case_12_a_directory_that_had_all_the_messages(self, full: DemoServer, mirror: Mirror) -> None:
+    def test_a_directory_that_had_all_the_messages(self, full: DemoServer, mirror: Mirror) -> None:
         shutil.rmtree(mirror.root / "Archive" / "cur")
         assert mirror.sync().exit_code == ExitCode.SUSPENDED
         assert full.account.mailbox("Archive").total == 5
 
-    def test_case_16_a_tree_that_came_back_without_its_empty_directories(self, full: DemoServer, mirror: Mirror) -> None:
+    def test_a_tree_that_came_back_without_its_empty_directories(self, full: DemoServer, mirror: Mirror) -> None:
         for directory in sorted(mirror.root.rglob("*"), reverse=True):
             if directory.is_dir() and not any(directory.iterdir()):
                 directory.rmdir()
@@ -193,7 +191,7 @@ class TestTheLedger:
         assert server.account.listing() == before
         assert (mirror.sync().to_disk.total, mirror.requests) == (0, 1)
 
-    def test_case_66_from_an_older_backup_it_changes_neither_side(self, server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
+    def test_from_an_older_backup_it_changes_neither_side(self, server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
         ids = fill(server, 12)
         mirror.sync()
         shutil.copytree(mirror.state, tmp_path / "backup")
@@ -218,7 +216,7 @@ class TestTheLedger:
 
     @pytest.mark.parametrize("keywords", [(), ("$draft",)])
     @pytest.mark.parametrize("dialect", [RFC, dataclasses.replace(RFC, duplicates="copy")], ids=["refuses", "copies"])
-    def test_case_66_from_an_older_backup_it_sends_no_edit_twice_and_destroys_no_old_version(
+    def test_from_an_older_backup_it_sends_no_edit_twice_and_destroys_no_old_version(
         self, tmp_path: Path, dialect: Dialect, keywords: tuple[str, ...]
     ) -> None:
         with DemoServer(dialect=dialect) as server:
@@ -237,7 +235,7 @@ class TestTheLedger:
             assert (mirror.sync().to_disk.total, mirror.requests) == (0, 1)
 
 
-def test_case_01_a_mail_program_at_work_during_many_runs_loses_no_message_and_no_flag(server: DemoServer, mirror: Mirror) -> None:
+def test_a_mail_program_at_work_during_many_runs_loses_no_message_and_no_flag(server: DemoServer, mirror: Mirror) -> None:
     fill(server, 60)
     mirror.sync()
     dice = random.Random(1)

@@ -1,4 +1,4 @@
-"""Hard cases of folders that both sides change at once (41), and of names that one directory cannot hold twice (42)."""
+"""Merge changes of folders on both sides, and names that one directory cannot hold twice."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def paths(server: DemoServer) -> set[str]:
     return {account.path(box) for box in account.mailboxes.values() if not box.role}
 
 
-class TestCase41FoldersThatBothSidesChange:
+class TestFoldersThatBothSidesChange:
     def test_renamed_on_both_sides_it_has_the_servers_name_and_all_mail(self, server: DemoServer, mirror: Mirror) -> None:
         prepare(server, mirror, "Lists")
         mirror.folder("Lists").rename(mirror.folder("Here"))
@@ -76,7 +76,7 @@ class TestCase41FoldersThatBothSidesChange:
         assert paths(server) == {"Inner", "Inner/Outer"}
 
 
-class TestCase42NamesThatMeetInOneDirectory:
+class TestNamesThatMeetInOneDirectory:
     def test_siblings_by_case_have_folders_of_their_own_for_good(self, server: DemoServer, mirror: Mirror) -> None:
         for path in ("Work", "work", "WORK"):
             server.account.create_mailbox(path)

@@ -1,4 +1,4 @@
-"""What users of other synchronisers lost mail to, as far as it is the planner's to get right."""
+"""Plan changes of both sides to the same messages, flags and containers: nothing is lost, and the result is deterministic."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_a_mark_on_a_side_that_may_not_be_written_does_not_become_the_base() -> 
 
 
 PROBE = """
-from tests.planner.test_hard_cases import specimens
+from tests.planner.test_conflicts import specimens
 print("\\n".join(specimens()))
 """
 

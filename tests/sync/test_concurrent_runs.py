@@ -1,4 +1,4 @@
-"""Two runs, two clients, dry runs, mass edits (hard cases 65 to 72), and how few requests they take."""
+"""Two runs, two clients, dry runs, mass edits, and how few requests they take."""
 
 from __future__ import annotations
 
@@ -68,13 +68,13 @@ def step(line: str) -> tuple[str, str]:
 
 
 class TestTwoRuns:
-    def test_case_67_a_second_run_at_the_same_time_is_told_that_it_is_busy(self, full: DemoServer, mirror: Mirror) -> None:
+    def test_a_second_run_at_the_same_time_is_told_that_it_is_busy(self, full: DemoServer, mirror: Mirror) -> None:
         with AccountLock(mirror.state / "lock", "other"), pytest.raises(BusyError) as told:
             mirror.sync()
         assert told.value.exit_code == ExitCode.BUSY
         assert_converges(full.account, mirror)
 
-    def test_case_67_a_lock_left_by_a_process_that_died_holds_nobody_up(self, full: DemoServer, mirror: Mirror) -> None:
+    def test_a_lock_left_by_a_process_that_died_holds_nobody_up(self, full: DemoServer, mirror: Mirror) -> None:
         holding = (
             "import os, sys, pathlib; from jmapsync.ledger import AccountLock;"
             " AccountLock(pathlib.Path(sys.argv[1]), 'dead').__enter__(); print('held', flush=True); os.kill(os.getpid(), 9)"
@@ -85,7 +85,7 @@ class TestTwoRuns:
         assert (done.returncode, done.stdout) == (-9, "held\n")
         assert_converges(full.account, mirror)
 
-    def test_case_67_runs_that_start_together_do_the_work_once(self, full: DemoServer, mirror: Mirror) -> None:
+    def test_runs_that_start_together_do_the_work_once(self, full: DemoServer, mirror: Mirror) -> None:
         for _ in range(5):
             mirror.drop("INBOX", message().replace(b"\r\n", b"\n"))
         full.faults.latency.arm(0.05)
@@ -141,7 +141,7 @@ class TestTwoClients:
 
 
 class TestDryRuns:
-    def test_case_71_a_dry_run_tells_what_a_run_does_and_writes_nothing(self, full: DemoServer, mirror: Mirror) -> None:
+    def test_a_dry_run_tells_what_a_run_does_and_writes_nothing(self, full: DemoServer, mirror: Mirror) -> None:
         edit_everything(full, mirror)
         before, there = picture(mirror.root, mirror.state), full.account.listing()
         full.requests.clear()
@@ -158,12 +158,12 @@ class TestDryRuns:
         assert done.folders.total == sum(count for (verb, _), count in steps.items() if verb.endswith(" folder"))
         assert_converges(full.account, mirror)
 
-    def test_case_71_a_dry_run_of_nothing_to_do_says_nothing(self, full: DemoServer, mirror: Mirror) -> None:
+    def test_a_dry_run_of_nothing_to_do_says_nothing(self, full: DemoServer, mirror: Mirror) -> None:
         before = picture(mirror.root, mirror.state)
         assert (mirror.sync(dry=True).sentences, mirror.requests) == ([], 1)
         assert picture(mirror.root, mirror.state) == before
 
-    def test_case_71_a_dry_run_of_a_suspended_plan_does_not_use_up_the_permission(self, full: DemoServer, mirror: Mirror) -> None:
+    def test_a_dry_run_of_a_suspended_plan_does_not_use_up_the_permission(self, full: DemoServer, mirror: Mirror) -> None:
         for file in [*mirror.files("INBOX"), *mirror.files("Archive")]:
             file.unlink()
         assert mirror.sync(dry=True).exit_code == ExitCode.SUSPENDED
@@ -173,7 +173,7 @@ class TestDryRuns:
         assert mirror.sync(allow_deletes=True).to_server.deleted == 40
         assert_converges(full.account, mirror)
 
-    def test_case_71_a_dry_run_does_not_wait_for_a_run(self, full: DemoServer, mirror: Mirror) -> None:
+    def test_a_dry_run_does_not_wait_for_a_run(self, full: DemoServer, mirror: Mirror) -> None:
         full.account.deliver(message())
         with AccountLock(mirror.state / "lock", "daemon"):
             assert len(mirror.sync(dry=True).sentences) == 1
@@ -216,9 +216,7 @@ class TestFewRequests:
             assert (mirror.sync().to_disk.updated, mirror.requests) == (1000, 1)
             assert_mirrored(server.account, mirror)
 
-    def test_case_70_a_mass_edit_on_purpose_goes_through_and_a_mass_delete_explains_itself(
-        self, full: DemoServer, mirror: Mirror
-    ) -> None:
+    def test_a_mass_edit_on_purpose_goes_through_and_a_mass_delete_explains_itself(self, full: DemoServer, mirror: Mirror) -> None:
         for file in mirror.files():
             mirror.flag(file, "S")
         assert_converges(full.account, mirror)

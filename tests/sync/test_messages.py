@@ -1,4 +1,4 @@
-"""Hard cases of messages, keywords and the ledger; real files beside the embedded server."""
+"""Sync the identity and content of messages, drafts, keywords and the ledger; real files beside the embedded server."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def twin(copying: DemoServer, tmp_path: Path) -> Mirror:
 
 
 class TestIdentity:
-    def test_case_50_a_message_id_that_repeats_or_is_missing_joins_nothing(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_a_message_id_that_repeats_or_is_missing_joins_nothing(self, server: DemoServer, mirror: Mirror) -> None:
         mirror.sync()
         for number in range(3):
             mirror.drop("INBOX", letter(number, message_id="same@example.com"))
@@ -62,7 +62,7 @@ class TestIdentity:
         assert_converges(server.account, mirror)
         assert len(server.account.emails) == 6
 
-    def test_case_51_content_that_the_server_has_already_is_bound_not_sent_twice(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_content_that_the_server_has_already_is_bound_not_sent_twice(self, server: DemoServer, mirror: Mirror) -> None:
         mirror.sync()
         for _ in range(2):
             mirror.drop("Archive", letter(1))
@@ -77,7 +77,7 @@ class TestIdentity:
         assert server.account.listing()[ref][0] == {"Archive", "Sent"}
         assert (mirror.sync().to_server.total, mirror.requests) == (0, 1)
 
-    def test_case_62_the_same_content_delivered_twice_is_two_messages(self, copying: DemoServer, twin: Mirror) -> None:
+    def test_the_same_content_delivered_twice_is_two_messages(self, copying: DemoServer, twin: Mirror) -> None:
         first, second = (copying.account.deliver(wire(letter(1))) for _ in range(2))
         assert first != second
         twin.sync()
@@ -89,7 +89,7 @@ class TestIdentity:
         assert_converges(copying.account, twin)
         assert sorted(map(sorted, (copying.account.listing()[ref][0] for ref in (first, second)))) == [["INBOX"], ["Trash"]]
 
-    def test_case_63_an_import_whose_answer_was_lost_is_not_repeated(self, copying: DemoServer, twin: Mirror) -> None:
+    def test_an_import_whose_answer_was_lost_is_not_repeated(self, copying: DemoServer, twin: Mirror) -> None:
         twin.sync()
         for number in range(5):
             twin.drop("INBOX", letter(number))
@@ -101,7 +101,7 @@ class TestIdentity:
 
 class TestContent:
     @pytest.mark.parametrize("size", [0, 100_000, 9_000_000])
-    def test_case_54_56_bytes_come_and_go_unchanged_whatever_they_are(self, server: DemoServer, mirror: Mirror, size: int) -> None:
+    def test_bytes_come_and_go_unchanged_whatever_they_are(self, server: DemoServer, mirror: Mirror, size: int) -> None:
         odd = [
             b"Subject: bare lf\nand crlf\r\n\r\nbody\n",
             b"Subject: bare cr\r\n\r\na\rb\r\n",
@@ -123,7 +123,7 @@ class TestContent:
         assert {ref: server.account.raw(ref) for ref in server.account.emails} == refs
         assert all(paths == {"Archive"} for paths, _ in server.account.listing().values())
 
-    def test_case_53_a_file_with_lf_goes_out_with_crlf_and_stays_as_it_is(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_a_file_with_lf_goes_out_with_crlf_and_stays_as_it_is(self, server: DemoServer, mirror: Mirror) -> None:
         mirror.sync()
         file = mirror.drop("INBOX", letter(1))
         mirror.sync()
@@ -138,11 +138,11 @@ class TestContent:
         assert sorted(file.read_bytes() for file in mirror.files()) == [wire(letter(number)) for number in range(4)]
 
     @pytest.mark.parametrize("stamp", [0, 1, 4_102_444_800])
-    def test_case_61_odd_dates_are_kept_and_never_looped_over(self, server: DemoServer, mirror: Mirror, stamp: int) -> None:
+    def test_odd_dates_are_kept_and_never_looped_over(self, server: DemoServer, mirror: Mirror, stamp: int) -> None:
         server.account.deliver(wire(letter(1)), received_at=stamp)
         assert_converges(server.account, mirror)
 
-    def test_case_61_a_date_that_no_file_system_holds_is_not_looped_over(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_a_date_that_no_file_system_holds_is_not_looped_over(self, server: DemoServer, mirror: Mirror) -> None:
         server.account.deliver(wire(letter(1)), received_at=253_402_300_799)
         assert mirror.sync().to_disk.created == 1
         assert (mirror.sync().to_disk.total, mirror.requests) == (0, 1)
@@ -158,15 +158,13 @@ class TestDrafts:
         mirror.sync()
         return ref
 
-    def test_case_57_a_draft_edited_on_the_server_replaces_the_file(self, server: DemoServer, mirror: Mirror, draft: str) -> None:
+    def test_a_draft_edited_on_the_server_replaces_the_file(self, server: DemoServer, mirror: Mirror, draft: str) -> None:
         server.account.deliver(wire(letter(2)), ["Drafts"], ["$draft"])
         server.account.destroy(draft)
         assert_converges(server.account, mirror)
         assert [file.read_bytes() for file in mirror.files("Drafts")] == [letter(2)]
 
-    def test_case_57_a_draft_edited_here_is_imported_before_the_old_one_goes(
-        self, server: DemoServer, mirror: Mirror, draft: str
-    ) -> None:
+    def test_a_draft_edited_here_is_imported_before_the_old_one_goes(self, server: DemoServer, mirror: Mirror, draft: str) -> None:
         mirror.files("Drafts")[0].write_bytes(letter(2))
         server.requests.clear()
         mirror.sync()
@@ -176,7 +174,7 @@ class TestDrafts:
         assert keywords(server, ref) == {"$draft"}
         assert_converges(server.account, mirror)
 
-    def test_case_57_a_draft_edited_on_both_sides_is_kept_twice(self, server: DemoServer, mirror: Mirror, draft: str) -> None:
+    def test_a_draft_edited_on_both_sides_is_kept_twice(self, server: DemoServer, mirror: Mirror, draft: str) -> None:
         mirror.files("Drafts")[0].write_bytes(letter(2))
         server.account.deliver(wire(letter(3)), ["Drafts"], ["$draft"])
         server.account.destroy(draft)
@@ -194,7 +192,7 @@ class TestDrafts:
 
 
 class TestKeywords:
-    def test_case_60_more_keywords_than_letters_are_all_kept(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_more_keywords_than_letters_are_all_kept(self, server: DemoServer, mirror: Mirror) -> None:
         words = {f"word{number:02}" for number in range(40)}
         ref = server.account.deliver(wire(letter(1)), keywords=sorted(words))
         mirror.sync()
@@ -207,7 +205,7 @@ class TestKeywords:
         assert keywords(server, ref) == (words - {"word39"}) | {"$flagged", "another"}
         assert (mirror.sync().to_server.total, mirror.requests) == (0, 1)
 
-    def test_case_60_a_letter_taken_off_takes_its_keyword_off_and_no_other(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_a_letter_taken_off_takes_its_keyword_off_and_no_other(self, server: DemoServer, mirror: Mirror) -> None:
         ref = server.account.deliver(wire(letter(1)), keywords=["$junk", "a/b~c", "todo"])
         mirror.sync()
         table = dict(line.split() for line in (mirror.root / "INBOX" / "dovecot-keywords").read_text().splitlines())
@@ -273,9 +271,7 @@ class TestTheLedger:
         assert_converges(server.account, mirror)
         assert set(server.account.emails) == set(refs)
 
-    def test_case_66_restored_from_an_older_backup_it_loses_nothing(
-        self, server: DemoServer, mirror: Mirror, tmp_path: Path
-    ) -> None:
+    def test_restored_from_an_older_backup_it_loses_nothing(self, server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
         fill(server, 3)
         mirror.sync()
         shutil.copytree(mirror.state, tmp_path / "backup")
@@ -289,7 +285,7 @@ class TestTheLedger:
         assert_converges(server.account, mirror)
         assert len(server.account.emails) == 5
 
-    def test_case_66_files_restored_from_an_older_backup_are_not_taken_for_deletions(
+    def test_files_restored_from_an_older_backup_are_not_taken_for_deletions(
         self, server: DemoServer, mirror: Mirror, tmp_path: Path
     ) -> None:
         fill(server, 30)
@@ -303,7 +299,7 @@ class TestTheLedger:
         assert mirror.sync().exit_code == ExitCode.SUSPENDED
         assert len(server.account.emails) == 90
 
-    def test_case_66_written_by_a_newer_version_it_is_refused_and_left_alone(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_written_by_a_newer_version_it_is_refused_and_left_alone(self, server: DemoServer, mirror: Mirror) -> None:
         fill(server, 1)
         mirror.sync()
         path = mirror.state / "ledger.sqlite"
@@ -315,7 +311,7 @@ class TestTheLedger:
         with pytest.raises(LedgerError, match="newer"):
             Ledger.open_readonly(path)
 
-    def test_case_66_damaged_it_says_what_to_do(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_damaged_it_says_what_to_do(self, server: DemoServer, mirror: Mirror) -> None:
         fill(server, 1)
         mirror.sync()
         for file in mirror.state.glob("ledger.sqlite*"):
@@ -323,14 +319,14 @@ class TestTheLedger:
         with pytest.raises(LedgerError, match="move it away"):
             mirror.sync()
 
-    def test_case_67_a_second_run_is_told_who_is_at_work(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_a_second_run_is_told_who_is_at_work(self, server: DemoServer, mirror: Mirror) -> None:
         mirror.sync()
         with AccountLock(mirror.state / "lock", "test"), pytest.raises(BusyError, match=r"process \d+"):
             mirror.sync()
         assert mirror.sync().exit_code == ExitCode.IN_SYNC
 
 
-def test_case_60_a_table_of_letters_that_somebody_removed_or_cut_short_is_written_anew(server: DemoServer, mirror: Mirror) -> None:
+def test_a_table_of_letters_that_somebody_removed_or_cut_short_is_written_anew(server: DemoServer, mirror: Mirror) -> None:
     server.account.deliver(b"Subject: one\r\n\r\n", keywords=["later", "work"])
     assert_converges(server.account, mirror)
     table = mirror.folder("INBOX") / "dovecot-keywords"

@@ -1,4 +1,4 @@
-"""What servers make of our writes (hard cases 33, 40, 51 to 53, 63): nothing twice, nothing lost, nothing for ever."""
+"""What servers make of our writes: nothing twice, nothing lost, nothing for ever."""
 
 from __future__ import annotations
 
@@ -55,9 +55,7 @@ def drop(mirror: Mirror, count: int = 3) -> set[bytes]:
 
 class TestAnswersThatAreLost:
     @pytest.mark.parametrize("fault", ["drop_after", "cut_body", "html_after"])
-    def test_case_63_an_import_whose_answer_is_lost_is_not_made_twice(
-        self, anywhere: tuple[DemoServer, Mirror], fault: str
-    ) -> None:
+    def test_an_import_whose_answer_is_lost_is_not_made_twice(self, anywhere: tuple[DemoServer, Mirror], fault: str) -> None:
         server, mirror = anywhere
         texts = drop(mirror)
         if fault == "cut_body":
@@ -123,7 +121,7 @@ class TestAnswersThatAreLost:
 
 
 class TestImports:
-    def test_case_51_content_that_the_account_holds_already_is_bound_to_it(self, full: DemoServer, mirror: Mirror) -> None:
+    def test_content_that_the_account_holds_already_is_bound_to_it(self, full: DemoServer, mirror: Mirror) -> None:
         text = message()
         mirror.drop("Archive", text.replace(b"\r\n", b"\n"), sub="cur", info=":2,S")
         late: list[str] = []
@@ -135,7 +133,7 @@ class TestImports:
         assert set(full.account.listing()[late[0]][0]) == {"Archive", "Sent"}
         assert len(full.account.emails) == 11
 
-    def test_case_51_the_same_message_in_two_folders_is_one_email(self, anywhere: tuple[DemoServer, Mirror]) -> None:
+    def test_the_same_message_in_two_folders_is_one_email(self, anywhere: tuple[DemoServer, Mirror]) -> None:
         server, mirror = anywhere
         text = message().replace(b"\r\n", b"\n")
         mirror.drop("Archive", text)
@@ -143,7 +141,7 @@ class TestImports:
         assert_converges(server.account, mirror)
         assert len(server.account.emails) == 11
 
-    def test_case_52_a_message_that_the_server_repairs_is_uploaded_once_and_stays_here_as_written(
+    def test_a_message_that_the_server_repairs_is_uploaded_once_and_stays_here_as_written(
         self, full: DemoServer, mirror: Mirror
     ) -> None:
         texts = drop(mirror, 2)
@@ -152,7 +150,7 @@ class TestImports:
         assert full.faults.rewrite_imports.fired == 2
         self.assert_kept_apart(full, mirror, texts)
 
-    def test_case_52_the_answer_of_a_repairing_import_is_lost(self, full: DemoServer, mirror: Mirror) -> None:
+    def test_the_answer_of_a_repairing_import_is_lost(self, full: DemoServer, mirror: Mirror) -> None:
         texts = drop(mirror, 2)
         full.faults.rewrite_imports.arm()
         full.faults.drop_after.arm(only={"Email/import"}, times=1)
@@ -179,7 +177,7 @@ class TestImports:
         assert mirror.sync().to_server.updated == 2
         assert sum("$flagged" in keywords for _, keywords in server.account.listing().values()) >= 2
 
-    def test_case_53_lf_here_and_crlf_there_are_the_same_message(self, anywhere: tuple[DemoServer, Mirror]) -> None:
+    def test_lf_here_and_crlf_there_are_the_same_message(self, anywhere: tuple[DemoServer, Mirror]) -> None:
         server, mirror = anywhere
         texts = drop(mirror)
         assert_converges(server.account, mirror)
@@ -235,7 +233,7 @@ class TestRefusals:
         mirror.sync(full=True)
         assert_converges(full.account, mirror)
 
-    def test_case_40_a_keyword_write_that_is_dropped_is_told_and_does_not_loop(self, full: DemoServer, mirror: Mirror) -> None:
+    def test_a_keyword_write_that_is_dropped_is_told_and_does_not_loop(self, full: DemoServer, mirror: Mirror) -> None:
         full.faults.drop_keyword_writes.arm()
         mirror.flag(mirror.files("INBOX")[0], "FRS")
         report = mirror.sync()
@@ -259,7 +257,7 @@ class TestRefusals:
         assert_converges(full.account, mirror)
         assert len(mirror.files()) == 9
 
-    def test_case_33_a_rate_limit_in_the_middle_is_waited_out_by_a_later_run(self, full: DemoServer, mirror: Mirror) -> None:
+    def test_a_rate_limit_in_the_middle_is_waited_out_by_a_later_run(self, full: DemoServer, mirror: Mirror) -> None:
         full.faults.set_error.arm(SetError("rateLimit"), only={"Email/import"}, skip=1)
         drop(mirror, 4)
         assert mirror.sync().exit_code == 3

@@ -1,4 +1,4 @@
-"""Hard cases of the disk: files that move, half files, odd files, copies, links; real files beside the embedded server."""
+"""Sync files as they are found on disk: files that move, half files, odd files, copies, links."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def folders(server: DemoServer, ref: str) -> set[str]:
     return set(server.account.listing()[ref][0])
 
 
-def test_case_01_a_file_renamed_just_before_our_rename_keeps_both_changes(
+def test_a_file_renamed_just_before_our_rename_keeps_both_changes(
     server: DemoServer, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [ref] = fill(server, 1)
@@ -60,9 +60,7 @@ def test_case_01_a_file_renamed_just_before_our_rename_keeps_both_changes(
     assert keywords(server, ref) == {"$flagged", "$seen"}
 
 
-def test_case_02_a_file_that_readdir_skips_once_is_not_deleted(
-    server: DemoServer, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_readdir_skips_once_is_not_deleted(server: DemoServer, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     refs = fill(server)
     mirror.sync()
     read = scan._read
@@ -82,7 +80,7 @@ def test_case_02_a_file_that_readdir_skips_once_is_not_deleted(
     assert set(server.account.emails) == set(refs)
 
 
-def test_case_02_a_directory_that_never_rests_proves_no_deletion(
+def test_a_directory_that_never_rests_proves_no_deletion(
     server: DemoServer, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(server)
@@ -95,7 +93,7 @@ def test_case_02_a_directory_that_never_rests_proves_no_deletion(
     assert mirror.sync().to_server.deleted == 1
 
 
-def test_case_03_a_change_in_the_instant_after_a_scan_is_seen_by_the_next(server: DemoServer, mirror: Mirror) -> None:
+def test_a_change_in_the_instant_after_a_scan_is_seen_by_the_next(server: DemoServer, mirror: Mirror) -> None:
     fill(server, 1)
     mirror.sync()
     for number in range(100, 110):
@@ -106,7 +104,7 @@ def test_case_03_a_change_in_the_instant_after_a_scan_is_seen_by_the_next(server
     assert len(server.account.emails) == 11
 
 
-def test_case_04_a_message_that_moves_from_new_to_cur_during_the_listing_is_one(
+def test_a_message_that_moves_from_new_to_cur_during_the_listing_is_one(
     server: DemoServer, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(server, 1)
@@ -138,7 +136,7 @@ def test_case_04_a_message_that_moves_from_new_to_cur_during_the_listing_is_one(
         ("1.e.h,U=7:2,R", "cur", {"$answered"}),
     ],
 )
-def test_case_05_odd_infos_are_read_and_unknown_letters_kept(
+def test_odd_infos_are_read_and_unknown_letters_kept(
     server: DemoServer, mirror: Mirror, name: str, sub: str, expected: set[str]
 ) -> None:
     mirror.sync()
@@ -154,7 +152,7 @@ def test_case_05_odd_infos_are_read_and_unknown_letters_kept(
     assert (mirror.sync().to_disk.total, mirror.requests) == (0, 1)
 
 
-def test_case_06_a_copied_file_is_a_membership_not_a_new_message(server: DemoServer, mirror: Mirror) -> None:
+def test_a_copied_file_is_a_membership_not_a_new_message(server: DemoServer, mirror: Mirror) -> None:
     [ref] = fill(server, 1)
     mirror.sync()
     [file] = mirror.files("INBOX")
@@ -167,7 +165,7 @@ def test_case_06_a_copied_file_is_a_membership_not_a_new_message(server: DemoSer
     assert (mirror.sync().to_server.total, mirror.requests) == (0, 1)
 
 
-def test_case_07_what_is_no_message_is_named_and_left_alone(server: DemoServer, mirror: Mirror) -> None:
+def test_what_is_no_message_is_named_and_left_alone(server: DemoServer, mirror: Mirror) -> None:
     mirror.sync()
     cur = mirror.root / "INBOX" / "cur"
     (cur / "folder").mkdir()
@@ -189,7 +187,7 @@ def test_case_07_what_is_no_message_is_named_and_left_alone(server: DemoServer, 
     assert len(server.account.emails) == 2
 
 
-def test_case_07_a_message_that_was_emptied_is_not_deleted(server: DemoServer, mirror: Mirror) -> None:
+def test_a_message_that_was_emptied_is_not_deleted(server: DemoServer, mirror: Mirror) -> None:
     [ref] = fill(server, 1)
     mirror.sync()
     mirror.files("INBOX")[0].write_bytes(b"")
@@ -197,7 +195,7 @@ def test_case_07_a_message_that_was_emptied_is_not_deleted(server: DemoServer, m
     assert list(server.account.emails) == [ref]
 
 
-def test_case_08_a_file_still_being_written_waits(server: DemoServer, mirror: Mirror) -> None:
+def test_a_file_still_being_written_waits(server: DemoServer, mirror: Mirror) -> None:
     mirror.sync()
     file = mirror.root / "INBOX" / "cur" / "slow"
     started = threading.Event()
@@ -223,7 +221,7 @@ def test_case_08_a_file_still_being_written_waits(server: DemoServer, mirror: Mi
     assert server.account.raw(ref).replace(b"\r\n", b"\n") == file.read_bytes()
 
 
-def test_case_09_files_of_others_in_tmp_stay(server: DemoServer, mirror: Mirror) -> None:
+def test_files_of_others_in_tmp_stay(server: DemoServer, mirror: Mirror) -> None:
     mirror.sync()
     stale = mirror.root / "INBOX" / "tmp" / "somebody's"
     stale.write_bytes(b"half")
@@ -233,9 +231,7 @@ def test_case_09_files_of_others_in_tmp_stay(server: DemoServer, mirror: Mirror)
     assert os.listdir(mirror.root / "INBOX" / "tmp") == ["somebody's"]
 
 
-def test_case_13_names_that_differ_by_case_or_normalisation_only_get_folders_of_their_own(
-    server: DemoServer, mirror: Mirror
-) -> None:
+def test_names_that_differ_by_case_or_normalisation_only_get_folders_of_their_own(server: DemoServer, mirror: Mirror) -> None:
     names = ["Work", "work", "WORK", "stra\N{LATIN SMALL LETTER SHARP S}e", "STRASSE"]
     for number, name in enumerate(names):
         server.account.create_mailbox(name)
@@ -247,7 +243,7 @@ def test_case_13_names_that_differ_by_case_or_normalisation_only_get_folders_of_
     assert mirror.sync(full=True).folders.total == 0
 
 
-def test_case_16_hard_links_cut_by_a_backup_tool_change_nothing(server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
+def test_hard_links_cut_by_a_backup_tool_change_nothing(server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
     [ref] = fill(server, 1)
     server.account.copy(ref, "Archive")
     mirror.sync()
@@ -263,7 +259,7 @@ def test_case_16_hard_links_cut_by_a_backup_tool_change_nothing(server: DemoServ
     assert folders(server, ref) == {"INBOX"}
 
 
-def test_case_16_without_hard_links_copies_are_made(server: DemoServer, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_hard_links_copies_are_made(server: DemoServer, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     [ref] = fill(server, 1)
     server.account.copy(ref, "Archive")
 
@@ -276,7 +272,7 @@ def test_case_16_without_hard_links_copies_are_made(server: DemoServer, mirror: 
     assert len({file.stat().st_ino for file in mirror.files()}) == 2
 
 
-def test_case_49_a_mailbox_called_inbox_beside_the_inbox(server: DemoServer, mirror: Mirror) -> None:
+def test_a_mailbox_called_inbox_beside_the_inbox(server: DemoServer, mirror: Mirror) -> None:
     server.account.rename_mailbox("INBOX", "Posteingang")
     server.account.create_mailbox("inbox")
     server.account.deliver(letter(1), ["Posteingang"])
@@ -287,7 +283,7 @@ def test_case_49_a_mailbox_called_inbox_beside_the_inbox(server: DemoServer, mir
     assert mirror.sync(full=True).folders.total == 0
 
 
-def test_case_59_the_flag_t_deletes_that_copy_only(server: DemoServer, mirror: Mirror) -> None:
+def test_the_flag_t_deletes_that_copy_only(server: DemoServer, mirror: Mirror) -> None:
     [ref] = fill(server, 1)
     server.account.copy(ref, "Archive")
     mirror.sync()

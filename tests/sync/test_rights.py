@@ -1,4 +1,4 @@
-"""Mailboxes that may not be written, roles that are not there, containers that go (hard cases 44 to 48)."""
+"""Mailboxes that may not be written, roles that are not there, containers that go."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def text() -> bytes:
 
 
 class TestRights:
-    """Hard case 47: what may not be done on the server is undone here, and nothing that a person wrote is lost."""
+    """What may not be done on the server is undone here, and nothing that a person wrote is lost."""
 
     @pytest.fixture(autouse=True)
     def email(self, shared: DemoServer, mirror: Mirror) -> str:
@@ -90,7 +90,7 @@ class TestRights:
         return next(file for file in mirror.files("Shared") if file.stat().st_mtime == 1_700_000_003)
 
     @pytest.mark.parametrize(("letters", "right"), [("", "maySetSeen"), ("FRS", "maySetKeywords"), ("aS", "maySetKeywords")])
-    def test_case_47_a_flag_that_may_not_be_changed_is_turned_back(
+    def test_a_flag_that_may_not_be_changed_is_turned_back(
         self, shared: DemoServer, mirror: Mirror, letters: str, right: str
     ) -> None:
         (mirror.folder("Shared") / "dovecot-keywords").write_text("0 urgent\n")
@@ -99,7 +99,7 @@ class TestRights:
         assert_undone(shared, mirror)
         assert self.file(mirror).name.endswith(":2,S")
 
-    def test_case_47_of_two_flags_the_one_that_may_be_set_is_set(self, shared: DemoServer, mirror: Mirror, email: str) -> None:
+    def test_of_two_flags_the_one_that_may_be_set_is_set(self, shared: DemoServer, mirror: Mirror, email: str) -> None:
         shared.account.set_rights("Shared", maySetSeen=False)
         mirror.flag(self.file(mirror), "F")
         [sentence] = mirror.sync().sentences
@@ -107,23 +107,21 @@ class TestRights:
         assert shared.account.emails[email].keywords == {"$seen", "$flagged"}
         assert_converges(shared.account, mirror)
 
-    def test_case_47_a_flag_of_a_message_in_two_mailboxes_needs_both_rights(
-        self, shared: DemoServer, mirror: Mirror, email: str
-    ) -> None:
+    def test_a_flag_of_a_message_in_two_mailboxes_needs_both_rights(self, shared: DemoServer, mirror: Mirror, email: str) -> None:
         shared.account.copy(email, "Drafts")
         shared.account.set_rights("Shared", maySetKeywords=False)
         mirror.sync()
         mirror.flag(mirror.files("Drafts")[0], "FS")
         assert_undone(shared, mirror)
 
-    def test_case_47_a_message_that_may_not_be_added_goes_to_the_shelf(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_a_message_that_may_not_be_added_goes_to_the_shelf(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.set_rights("Shared", mayAddItems=False)
         content = text()
         mirror.drop("Shared", content, sub="cur", info=":2,F")
         assert_undone(shared, mirror, shelved=1)
         assert shelf(mirror) == {content: "new here, which the server does not allow: taken back, the one here is shelved"}
 
-    def test_case_47_many_that_may_not_be_added_go_there_without_a_question(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_many_that_may_not_be_added_go_there_without_a_question(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.set_rights("Shared", mayAddItems=False)
         for _ in range(40):
             mirror.drop("Shared", text())
@@ -132,7 +130,7 @@ class TestRights:
         assert " and 39 others: new here" in report.sentences[0]
         assert_mirrored(shared.account, mirror)
 
-    def test_case_47_a_new_message_in_another_folder_too_is_added_there(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_a_new_message_in_another_folder_too_is_added_there(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.set_rights("Shared", mayAddItems=False)
         file = mirror.drop("Shared", text())
         os.link(file, mirror.folder("Drafts") / "cur" / f"{file.name}:2,")
@@ -140,14 +138,14 @@ class TestRights:
         assert_converges(shared.account, mirror)
         assert (shared.account.mailbox("Shared").total, shared.account.mailbox("Drafts").total) == (4, 1)
 
-    def test_case_47_a_copy_that_may_not_be_added_goes_and_its_message_stays(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_a_copy_that_may_not_be_added_goes_and_its_message_stays(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.set_rights("Shared", mayAddItems=False)
         file = mirror.files("INBOX")[0]
         shutil.copy2(file, mirror.folder("Shared") / file.parent.name / file.name)
         assert_undone(shared, mirror)
 
     @pytest.mark.parametrize("act", ["delete", "mark", "move"])
-    def test_case_47_a_message_that_may_not_be_removed_comes_back(self, shared: DemoServer, mirror: Mirror, act: str) -> None:
+    def test_a_message_that_may_not_be_removed_comes_back(self, shared: DemoServer, mirror: Mirror, act: str) -> None:
         shared.account.set_rights("Shared", mayRemoveItems=False)
         file = self.file(mirror)
         if act == "delete":
@@ -159,13 +157,13 @@ class TestRights:
         assert_undone(shared, mirror)
         assert mirror.files("Drafts") == []
 
-    def test_case_47_a_message_moved_where_none_may_be_added_goes_back(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_a_message_moved_where_none_may_be_added_goes_back(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.set_rights("Shared", mayAddItems=False)
         file = mirror.files("INBOX")[0]
         file.rename(mirror.folder("Shared") / file.parent.name / file.name)
         assert_undone(shared, mirror)
 
-    def test_case_47_an_edited_message_is_shelved_and_the_servers_comes_back(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_an_edited_message_is_shelved_and_the_servers_comes_back(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.set_rights("Shared", mayAddItems=False, mayRemoveItems=False)
         file, content = self.file(mirror), text()
         file.with_name("saved").write_bytes(content)
@@ -173,7 +171,7 @@ class TestRights:
         assert_undone(shared, mirror, shelved=1)
         assert list(shelf(mirror)) == [content]
 
-    def test_case_47_everything_deleted_at_once_comes_back_without_a_question(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_everything_deleted_at_once_comes_back_without_a_question(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.populate(60, mailboxes=("Shared",))
         shared.account.set_rights("Shared", mayRemoveItems=False)
         mirror.sync()
@@ -185,7 +183,7 @@ class TestRights:
         assert mirror.tree() == before
         assert_converges(shared.account, mirror)
 
-    def test_case_47_what_the_server_did_meanwhile_stays(self, shared: DemoServer, mirror: Mirror, email: str) -> None:
+    def test_what_the_server_did_meanwhile_stays(self, shared: DemoServer, mirror: Mirror, email: str) -> None:
         shared.account.set_rights("Shared", mayRemoveItems=False, maySetKeywords=False)
         flagged = mirror.flag(self.file(mirror), "FS")
         flagged.rename(mirror.folder("Drafts") / "cur" / flagged.name)
@@ -196,7 +194,7 @@ class TestRights:
         assert [one.name.partition(":2,")[2] for one in mirror.files("Archive")] == ["RS"]
         assert mirror.files("Drafts") == []
 
-    def test_case_47_an_edit_of_what_the_server_deleted_is_shelved(self, shared: DemoServer, mirror: Mirror, email: str) -> None:
+    def test_an_edit_of_what_the_server_deleted_is_shelved(self, shared: DemoServer, mirror: Mirror, email: str) -> None:
         shared.account.set_rights("Shared", mayAddItems=False)
         file, content = self.file(mirror), text()
         file.with_name("saved").write_bytes(content)
@@ -207,9 +205,7 @@ class TestRights:
         assert_mirrored(shared.account, mirror)
         assert list(shelf(mirror)) == [content]
 
-    def test_case_47_a_file_that_vanishes_before_it_is_shelved_leaves_nothing_behind(
-        self, shared: DemoServer, mirror: Mirror
-    ) -> None:
+    def test_a_file_that_vanishes_before_it_is_shelved_leaves_nothing_behind(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.set_rights("Shared", mayAddItems=False)
         file = mirror.drop("Shared", text())
         mirror.wrap = lambda part: Thief(part, file) if isinstance(part, MaildirSide) else part
@@ -218,7 +214,7 @@ class TestRights:
         mirror.wrap = lambda part: part
         assert_converges(shared.account, mirror)
 
-    def test_case_47_a_dry_run_tells_and_touches_nothing(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_a_dry_run_tells_and_touches_nothing(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.set_rights("Shared", mayAddItems=False)
         file = mirror.drop("Shared", text())
         [sentence] = mirror.sync(dry=True).sentences
@@ -227,13 +223,13 @@ class TestRights:
         assert "which the server does not allow: taken back, the one here is shelved" in sentence
         assert file.exists()
 
-    def test_case_47_an_empty_folder_that_may_not_be_made_is_removed(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_an_empty_folder_that_may_not_be_made_is_removed(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.set_rights("Shared", mayCreateChild=False)
         make(mirror.folder("Shared/below"))
         assert_undone(shared, mirror)
         assert not mirror.folder("Shared/below").exists()
 
-    def test_case_47_a_folder_with_mail_that_may_not_be_made_stays_and_is_named(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_a_folder_with_mail_that_may_not_be_made_stays_and_is_named(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.set_rights("Shared", mayCreateChild=False)
         make(mirror.folder("Shared/below"))
         content = text()
@@ -248,7 +244,7 @@ class TestRights:
         assert_converges(shared.account, mirror)
         assert shared.account.mailbox("Shared/below").total == 1
 
-    def test_case_47_a_folder_with_mail_that_may_not_be_made_is_no_problem_once_it_is_gone(
+    def test_a_folder_with_mail_that_may_not_be_made_is_no_problem_once_it_is_gone(
         self, shared: DemoServer, mirror: Mirror
     ) -> None:
         shared.account.set_rights("Shared", mayCreateChild=False)
@@ -260,21 +256,21 @@ class TestRights:
         mirror.sync()
         assert_converges(shared.account, mirror)
 
-    def test_case_47_a_mailbox_that_may_not_be_renamed_gets_its_name_back(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_a_mailbox_that_may_not_be_renamed_gets_its_name_back(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.set_rights("Shared", mayRename=False)
         mirror.sync()
         mirror.folder("Shared").rename(mirror.folder("Ours"))
         assert_undone(shared, mirror)
         assert len(mirror.files("Shared")) == 4
 
-    def test_case_47_a_mailbox_that_may_take_no_other_in_gives_it_back(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_a_mailbox_that_may_take_no_other_in_gives_it_back(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.create_mailbox("Work")
         shared.account.set_rights("Shared", mayCreateChild=False)
         mirror.sync()
         mirror.folder("Work").rename(mirror.folder("Shared/Work"))
         assert_undone(shared, mirror)
 
-    def test_case_47_a_mailbox_that_may_not_be_deleted_comes_back(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_a_mailbox_that_may_not_be_deleted_comes_back(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.create_mailbox("Shared/empty")
         shared.account.set_rights("Shared/empty", mayDelete=False)
         mirror.sync()
@@ -282,7 +278,7 @@ class TestRights:
         assert_undone(shared, mirror)
         assert (mirror.folder("Shared/empty") / "cur").is_dir()
 
-    def test_case_47_a_mailbox_comes_back_with_its_mail(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_a_mailbox_comes_back_with_its_mail(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.set_rights("Shared", mayDelete=False, mayRemoveItems=False)
         mirror.sync()
         before = mirror.tree()
@@ -291,7 +287,7 @@ class TestRights:
         assert_converges(shared.account, mirror)
         assert mirror.tree() == before
 
-    def test_case_47_an_account_that_is_read_only(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_an_account_that_is_read_only(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.is_read_only = True
         mirror.session = None
         before, content = mirror.tree(), text()
@@ -312,7 +308,7 @@ class TestRights:
         assert {path: mirror.tree()[path] for path in before} == before
         assert_mirrored(shared.account, mirror)
 
-    def test_case_47_an_account_that_may_be_written_again_is_written_at_once(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_an_account_that_may_be_written_again_is_written_at_once(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.is_read_only = True
         mirror.sync()
         mirror.sync()
@@ -325,7 +321,7 @@ class TestRights:
         assert_converges(shared.account, mirror)
         assert shared.account.mailbox("Drafts").total == 1
 
-    def test_case_47_what_the_server_forbids_although_its_rights_allow_it_is_not_tried_by_every_run(
+    def test_what_the_server_forbids_although_its_rights_allow_it_is_not_tried_by_every_run(
         self, shared: DemoServer, mirror: Mirror
     ) -> None:
         shared.faults.set_error.arm(SetError("forbidden"), only={"Email/set"})
@@ -356,7 +352,7 @@ class Thief:
 
 
 class TestRoles:
-    def test_case_46_no_roles_at_all(self, tmp_path: Path) -> None:
+    def test_no_roles_at_all(self, tmp_path: Path) -> None:
         with DemoServer() as server:
             server.faults.no_roles.arm()
             server.account.populate(4, mailboxes=("INBOX", "Archive"))
@@ -373,7 +369,7 @@ class TestRoles:
             assert_converges(server.account, mirror)
             assert server.account.mailbox("Trash").total == 1
 
-    def test_case_46_the_trash_role_moves_to_another_mailbox(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_the_trash_role_moves_to_another_mailbox(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.mailbox("Trash").role = None
         shared.account.note_mailbox(shared.account.mailbox("Trash"))
         shared.account.create_mailbox("Bin", role="trash")
@@ -383,7 +379,7 @@ class TestRoles:
         assert_converges(shared.account, mirror)
         assert (shared.account.mailbox("Bin").total, shared.account.mailbox("Trash").total) == (2, 0)
 
-    def test_case_46_the_inbox_role_is_not_what_the_folder_hangs_on(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_the_inbox_role_is_not_what_the_folder_hangs_on(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.create_mailbox("Inbox")
         shared.account.deliver(message(), ["Inbox"])
         mirror.sync()
@@ -396,7 +392,7 @@ class TestRoles:
 
 
 class TestMailboxesThatGo:
-    def test_case_44_a_mailbox_destroyed_there_takes_only_what_was_mirrored_along(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_a_mailbox_destroyed_there_takes_only_what_was_mirrored_along(self, shared: DemoServer, mirror: Mirror) -> None:
         text = message().replace(b"\r\n", b"\n")
         mirror.drop("Shared", text)
         kept = next(email for email, (homes, _) in shared.account.listing().items() if "Shared" in homes)
@@ -407,7 +403,7 @@ class TestMailboxesThatGo:
         assert len(mirror.files("Archive")) == 1
         assert len(shared.account.emails) == 5
 
-    def test_case_44_a_message_moved_here_into_a_mailbox_destroyed_there(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_a_message_moved_here_into_a_mailbox_destroyed_there(self, shared: DemoServer, mirror: Mirror) -> None:
         file = mirror.files("INBOX")[0]
         text = file.read_bytes()
         file.rename(mirror.folder("Shared") / "cur" / f"{file.name.partition(':2,')[0]}:2,")
@@ -416,7 +412,7 @@ class TestMailboxesThatGo:
         assert text in {one.read_bytes() for one in mirror.files()}
         assert len(shared.account.emails) == 3
 
-    def test_case_44_a_mailbox_destroyed_between_our_look_and_our_import(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_a_mailbox_destroyed_between_our_look_and_our_import(self, shared: DemoServer, mirror: Mirror) -> None:
         text = message().replace(b"\r\n", b"\n")
         mirror.drop("Shared", text)
         shared.faults.before_call.arm(lambda: shared.account.destroy_mailbox("Shared"), only={"Email/import"}, times=1)
@@ -426,7 +422,7 @@ class TestMailboxesThatGo:
         assert [file.read_bytes() for file in mirror.files("Shared")] == [text]
 
     @pytest.mark.parametrize("inside", ["mail", "child"])
-    def test_case_45_a_mailbox_that_got_something_inside_before_it_was_removed_stays(
+    def test_a_mailbox_that_got_something_inside_before_it_was_removed_stays(
         self, server: DemoServer, mirror: Mirror, inside: str
     ) -> None:
         server.account.create_mailbox("Work")
@@ -471,7 +467,7 @@ class TestMailboxesThatGo:
         assert_converges(server.account, mirror)
         assert server.account.mailbox("Mine").total == 1
 
-    def test_case_48_every_folder_on_disk_is_a_mailbox_and_the_other_way_round(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_every_folder_on_disk_is_a_mailbox_and_the_other_way_round(self, server: DemoServer, mirror: Mirror) -> None:
         for path in ("Lists", "Lists/python", "Lists/python/dev", "Archive/2025"):
             server.account.create_mailbox(path)
         server.account.deliver(message(), ["Lists/python/dev"])

@@ -1,4 +1,4 @@
-"""A message in several mailboxes, edited here and there (hard cases 36 to 40 and 58): every edit meets the others."""
+"""A message in several mailboxes, edited here and there: every edit meets the others."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def move(mirror: Mirror, source: str, target: str, letters: str = "") -> None:
 
 
 class TestLocalActs:
-    def test_case_36_deleting_one_of_two_files_takes_the_message_out_of_that_mailbox_only(
+    def test_deleting_one_of_two_files_takes_the_message_out_of_that_mailbox_only(
         self, server: DemoServer, mirror: Mirror, email: str
     ) -> None:
         server.account.copy(email, "Archive")
@@ -47,9 +47,7 @@ class TestLocalActs:
         assert_converges(server.account, mirror)
         assert shown(server, email) == ({"Archive"}, set())
 
-    def test_case_36_deleting_the_last_file_puts_the_message_into_the_trash(
-        self, server: DemoServer, mirror: Mirror, email: str
-    ) -> None:
+    def test_deleting_the_last_file_puts_the_message_into_the_trash(self, server: DemoServer, mirror: Mirror, email: str) -> None:
         server.account.copy(email, "Archive")
         assert_converges(server.account, mirror)
         mirror.files("INBOX")[0].unlink()
@@ -58,7 +56,7 @@ class TestLocalActs:
         assert shown(server, email) == ({"Trash"}, set())
         assert len(mirror.files("Trash")) == 1
 
-    def test_case_36_deleting_it_from_the_trash_destroys_it(self, server: DemoServer, mirror: Mirror, email: str) -> None:
+    def test_deleting_it_from_the_trash_destroys_it(self, server: DemoServer, mirror: Mirror, email: str) -> None:
         mirror.files("INBOX")[0].unlink()
         assert_converges(server.account, mirror)
         mirror.files("Trash")[0].unlink()
@@ -66,7 +64,7 @@ class TestLocalActs:
         assert email not in server.account.listing()
 
     @pytest.mark.parametrize(("method", "ends_in"), [("Email/get", {"Work"}), ("Email/set", {"Work", "Trash"})])
-    def test_case_36_put_into_another_mailbox_right_before_its_last_file_is_deleted(
+    def test_put_into_another_mailbox_right_before_its_last_file_is_deleted(
         self, server: DemoServer, mirror: Mirror, email: str, method: str, ends_in: set[str]
     ) -> None:
         mirror.files("INBOX")[0].unlink()
@@ -76,22 +74,20 @@ class TestLocalActs:
         assert_converges(server.account, mirror)
         assert shown(server, email) == (ends_in, set())
 
-    def test_case_37_moved_here_with_the_third_mailbox_untouched(self, server: DemoServer, mirror: Mirror, email: str) -> None:
+    def test_moved_here_with_the_third_mailbox_untouched(self, server: DemoServer, mirror: Mirror, email: str) -> None:
         server.account.copy(email, "Work")
         assert_converges(server.account, mirror)
         move(mirror, "INBOX", "Archive", "S")
         assert_converges(server.account, mirror)
         assert shown(server, email) == ({"Archive", "Work"}, {"$seen"})
 
-    def test_case_37_moved_here_while_put_into_a_third_mailbox_there(self, server: DemoServer, mirror: Mirror, email: str) -> None:
+    def test_moved_here_while_put_into_a_third_mailbox_there(self, server: DemoServer, mirror: Mirror, email: str) -> None:
         move(mirror, "INBOX", "Archive")
         server.account.copy(email, "Work")
         assert_converges(server.account, mirror)
         assert shown(server, email) == ({"Archive", "Work"}, set())
 
-    def test_case_37_put_into_a_third_mailbox_between_our_look_and_our_write(
-        self, server: DemoServer, mirror: Mirror, email: str
-    ) -> None:
+    def test_put_into_a_third_mailbox_between_our_look_and_our_write(self, server: DemoServer, mirror: Mirror, email: str) -> None:
         move(mirror, "INBOX", "Archive")
         server.faults.before_call.arm(lambda: server.account.copy(email, "Work"), only={"Email/set"}, times=1)
         mirror.sync()
@@ -101,26 +97,26 @@ class TestLocalActs:
 
 
 class TestBothSides:
-    def test_case_38_deleted_here_in_one_mailbox_while_moved_on_there(self, server: DemoServer, mirror: Mirror, email: str) -> None:
+    def test_deleted_here_in_one_mailbox_while_moved_on_there(self, server: DemoServer, mirror: Mirror, email: str) -> None:
         mirror.files("INBOX")[0].unlink()
         server.account.move(email, "INBOX", "Work")
         assert_converges(server.account, mirror)
         assert shown(server, email) == ({"Work"}, set())
 
-    def test_case_38_moved_on_there_between_our_look_and_our_write(self, server: DemoServer, mirror: Mirror, email: str) -> None:
+    def test_moved_on_there_between_our_look_and_our_write(self, server: DemoServer, mirror: Mirror, email: str) -> None:
         mirror.files("INBOX")[0].unlink()
         server.faults.before_call.arm(lambda: server.account.move(email, "INBOX", "Work"), only={"Email/set"}, times=1)
         mirror.sync()
         assert_converges(server.account, mirror)
         assert shown(server, email)[0] >= {"Work"}
 
-    def test_case_38_moved_to_different_mailboxes_on_both_sides(self, server: DemoServer, mirror: Mirror, email: str) -> None:
+    def test_moved_to_different_mailboxes_on_both_sides(self, server: DemoServer, mirror: Mirror, email: str) -> None:
         move(mirror, "INBOX", "Archive", "F")
         server.account.move(email, "INBOX", "Work")
         assert_converges(server.account, mirror)
         assert shown(server, email) == ({"Archive", "Work"}, {"$flagged"})
 
-    def test_case_39_two_files_of_one_message_with_different_flags(self, server: DemoServer, mirror: Mirror, email: str) -> None:
+    def test_two_files_of_one_message_with_different_flags(self, server: DemoServer, mirror: Mirror, email: str) -> None:
         server.account.copy(email, "Archive")
         server.account.set_keyword(email, "$answered")
         assert_converges(server.account, mirror)
@@ -129,7 +125,7 @@ class TestBothSides:
         assert_converges(server.account, mirror)
         assert shown(server, email) == ({"INBOX", "Archive"}, {"$seen", "$flagged"})
 
-    def test_case_39_flags_of_the_two_files_and_of_the_server_at_once(self, server: DemoServer, mirror: Mirror, email: str) -> None:
+    def test_flags_of_the_two_files_and_of_the_server_at_once(self, server: DemoServer, mirror: Mirror, email: str) -> None:
         server.account.copy(email, "Archive")
         assert_converges(server.account, mirror)
         mirror.flag(mirror.files("INBOX")[0], "S")
@@ -138,9 +134,7 @@ class TestBothSides:
         assert_converges(server.account, mirror)
         assert shown(server, email) == ({"INBOX", "Archive"}, {"$seen", "$answered", "work"})
 
-    def test_case_58_different_keywords_on_both_sides_are_merged_one_by_one(
-        self, server: DemoServer, mirror: Mirror, email: str
-    ) -> None:
+    def test_different_keywords_on_both_sides_are_merged_one_by_one(self, server: DemoServer, mirror: Mirror, email: str) -> None:
         server.account.set_keyword(email, "$flagged")
         server.account.set_keyword(email, "old")
         assert_converges(server.account, mirror)
@@ -150,7 +144,7 @@ class TestBothSides:
         assert_converges(server.account, mirror)
         assert shown(server, email) == ({"INBOX"}, {"$seen", "new"})
 
-    def test_case_58_the_same_keyword_on_both_sides_is_no_conflict(self, server: DemoServer, mirror: Mirror, email: str) -> None:
+    def test_the_same_keyword_on_both_sides_is_no_conflict(self, server: DemoServer, mirror: Mirror, email: str) -> None:
         mirror.flag(mirror.files("INBOX")[0], "S")
         server.account.set_keyword(email, "$seen")
         assert_converges(server.account, mirror)
@@ -158,7 +152,7 @@ class TestBothSides:
 
     @pytest.mark.parametrize("moment", ["before_call", "after_call"])
     @pytest.mark.parametrize("method", ["Email/changes", "Email/get", "Email/set"])
-    def test_case_58_edits_on_both_sides_in_the_middle_of_a_cycle(
+    def test_edits_on_both_sides_in_the_middle_of_a_cycle(
         self, server: DemoServer, mirror: Mirror, email: str, moment: str, method: str
     ) -> None:
         mirror.flag(mirror.files("INBOX")[0], "S")
@@ -175,7 +169,7 @@ class TestBothSides:
         assert shown(server, email) == ({"INBOX", "Work"}, {"$seen", "$flagged", "$answered"})
 
     @pytest.mark.parametrize("method", ["Email/changes", "Email/get", "Email/set"])
-    def test_case_58_moved_here_and_deleted_there_in_the_middle_of_a_cycle(
+    def test_moved_here_and_deleted_there_in_the_middle_of_a_cycle(
         self, server: DemoServer, mirror: Mirror, email: str, method: str
     ) -> None:
         mirror.flag(mirror.files("INBOX")[0], "S")
@@ -197,15 +191,13 @@ class TestPatchesThatAreRefused:
         assert_converges(server.account, mirror)
         move(mirror, "INBOX", "Archive", "S")
 
-    def test_case_40_a_server_without_patches_gets_whole_sets(self, server: DemoServer, mirror: Mirror, email: str) -> None:
+    def test_a_server_without_patches_gets_whole_sets(self, server: DemoServer, mirror: Mirror, email: str) -> None:
         self.acts(server, mirror, email)
         server.faults.refuse_patches.arm()
         assert_converges(server.account, mirror)
         assert shown(server, email) == ({"Archive", "Work"}, {"$seen"})
 
-    def test_case_40_a_mailbox_added_right_before_the_whole_set_is_not_lost(
-        self, server: DemoServer, mirror: Mirror, email: str
-    ) -> None:
+    def test_a_mailbox_added_right_before_the_whole_set_is_not_lost(self, server: DemoServer, mirror: Mirror, email: str) -> None:
         self.acts(server, mirror, email)
         server.faults.refuse_patches.arm()
 
@@ -219,7 +211,7 @@ class TestPatchesThatAreRefused:
         assert_converges(server.account, mirror)
         assert shown(server, email) == ({"Archive", "Work", "Drafts"}, {"$seen", "$flagged"})
 
-    def test_case_40_deleting_the_last_file_without_patches(self, server: DemoServer, mirror: Mirror, email: str) -> None:
+    def test_deleting_the_last_file_without_patches(self, server: DemoServer, mirror: Mirror, email: str) -> None:
         server.faults.refuse_patches.arm()
         mirror.files("INBOX")[0].unlink()
         assert_converges(server.account, mirror)

@@ -1,4 +1,4 @@
-"""Hard cases of safety: echoes, folders that hold mail, bodies that do not come, clocks, dry runs, secrets."""
+"""Sync safely: echoes, folders that hold mail, bodies that do not come, clocks, dry runs, secrets."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def picture(folder: Path) -> list[tuple[str, int, int, int]]:
     return found
 
 
-def test_case_11_our_own_writes_come_back_as_nothing(server: DemoServer, mirror: Mirror) -> None:
+def test_our_own_writes_come_back_as_nothing(server: DemoServer, mirror: Mirror) -> None:
     refs = fill(server, 20)
     mirror.sync()
     for file in mirror.files("INBOX")[:5]:
@@ -54,7 +54,7 @@ def test_case_11_our_own_writes_come_back_as_nothing(server: DemoServer, mirror:
     assert picture(mirror.root) == before
 
 
-def test_case_45_a_mailbox_that_still_holds_mail_is_never_removed_by_force(server: DemoServer, mirror: Mirror) -> None:
+def test_a_mailbox_that_still_holds_mail_is_never_removed_by_force(server: DemoServer, mirror: Mirror) -> None:
     server.account.create_mailbox("Work")
     mirror.sync()
     for sub in ("cur", "new", "tmp"):
@@ -75,7 +75,7 @@ def _deliver(server: DemoServer, folder: str) -> None:
     server.account.deliver(b"Subject: into it\r\n\r\nbody\r\n", [folder])
 
 
-def test_case_44_local_mail_in_a_mailbox_that_the_server_removed_is_kept(server: DemoServer, mirror: Mirror) -> None:
+def test_local_mail_in_a_mailbox_that_the_server_removed_is_kept(server: DemoServer, mirror: Mirror) -> None:
     box = server.account.create_mailbox("Work")
     mirror.sync()
     mirror.drop("Work", b"Subject: mine\n\nbody\n")
@@ -85,7 +85,7 @@ def test_case_44_local_mail_in_a_mailbox_that_the_server_removed_is_kept(server:
     assert [file.read_bytes() for file in mirror.files("Work")] == [b"Subject: mine\n\nbody\n"]
 
 
-def test_case_46_without_a_trash_mailbox_a_deleted_message_stays_and_is_named(tmp_path: Path) -> None:
+def test_without_a_trash_mailbox_a_deleted_message_stays_and_is_named(tmp_path: Path) -> None:
     with DemoServer() as server:
         server.account.destroy_mailbox("Trash")
         fill(server, 2)
@@ -103,7 +103,7 @@ def test_case_46_without_a_trash_mailbox_a_deleted_message_stays_and_is_named(tm
         assert len(server.account.emails) == 1
 
 
-def test_case_48_a_parent_that_is_a_mailbox_has_the_three_directories(server: DemoServer, mirror: Mirror) -> None:
+def test_a_parent_that_is_a_mailbox_has_the_three_directories(server: DemoServer, mirror: Mirror) -> None:
     server.account.create_mailbox("Lists")
     server.account.create_mailbox("Lists/python")
     mirror.sync()
@@ -112,7 +112,7 @@ def test_case_48_a_parent_that_is_a_mailbox_has_the_three_directories(server: De
 
 
 @pytest.mark.parametrize("batched", [True, False])
-def test_case_55_a_body_that_does_not_come_is_held_back_by_name_and_fetched_later(tmp_path: Path, batched: bool) -> None:
+def test_a_body_that_does_not_come_is_held_back_by_name_and_fetched_later(tmp_path: Path, batched: bool) -> None:
     dialect = RFC if batched else dataclasses.replace(RFC, blob_capability=None)
     with DemoServer(dialect=dialect) as server:
         refs = fill(server, 5)
@@ -129,7 +129,7 @@ def test_case_55_a_body_that_does_not_come_is_held_back_by_name_and_fetched_late
         assert_converges(server.account, mirror)
 
 
-def test_case_55_a_page_of_a_captive_portal_is_never_stored_as_mail(tmp_path: Path) -> None:
+def test_a_page_of_a_captive_portal_is_never_stored_as_mail(tmp_path: Path) -> None:
     with DemoServer(dialect=dataclasses.replace(RFC, blob_capability=None)) as server:
         fill(server, 3)
         mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state", max_wait=0.5)
@@ -140,7 +140,7 @@ def test_case_55_a_page_of_a_captive_portal_is_never_stored_as_mail(tmp_path: Pa
         assert_converges(server.account, mirror)
 
 
-def test_case_58_the_same_and_opposite_changes_of_flags_merge(server: DemoServer, mirror: Mirror) -> None:
+def test_the_same_and_opposite_changes_of_flags_merge(server: DemoServer, mirror: Mirror) -> None:
     same, opposite = fill(server, 2)
     server.account.set_keyword(opposite, "$flagged")
     mirror.sync()
@@ -157,7 +157,7 @@ def test_case_58_the_same_and_opposite_changes_of_flags_merge(server: DemoServer
 
 
 @pytest.mark.parametrize("shift", [-86_400 * 400, 86_400 * 400])
-def test_case_68_a_clock_that_jumps_between_runs_changes_nothing(
+def test_a_clock_that_jumps_between_runs_changes_nothing(
     server: DemoServer, mirror: Mirror, monkeypatch: pytest.MonkeyPatch, shift: float
 ) -> None:
     import time  # noqa: PLC0415 - patched for this test only
@@ -173,7 +173,7 @@ def test_case_68_a_clock_that_jumps_between_runs_changes_nothing(
     assert_mirrored(server.account, mirror)
 
 
-def test_case_70_marking_very_many_as_read_needs_no_word_but_emptying_the_trash_does(tmp_path: Path) -> None:
+def test_marking_very_many_as_read_needs_no_word_but_emptying_the_trash_does(tmp_path: Path) -> None:
     with DemoServer() as server:
         server.account.populate(3000, mailboxes=("INBOX", "Trash"), size=200)
         mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")
@@ -191,7 +191,7 @@ def test_case_70_marking_very_many_as_read_needs_no_word_but_emptying_the_trash_
         assert len(server.account.emails) == 3000 - len(trashed)
 
 
-def test_case_71_a_dry_run_says_what_a_run_does_and_writes_nothing(server: DemoServer, mirror: Mirror) -> None:
+def test_a_dry_run_says_what_a_run_does_and_writes_nothing(server: DemoServer, mirror: Mirror) -> None:
     refs = fill(server, 6)
     mirror.sync()
     server.account.set_keyword(refs[0], "$flagged")
@@ -213,14 +213,14 @@ def test_case_71_a_dry_run_says_what_a_run_does_and_writes_nothing(server: DemoS
         assert verbs.count(("update", here)) == counts.updated
 
 
-def test_case_71_a_first_dry_run_leaves_no_trace(server: DemoServer, mirror: Mirror) -> None:
+def test_a_first_dry_run_leaves_no_trace(server: DemoServer, mirror: Mirror) -> None:
     fill(server)
     told = mirror.sync(dry=True).sentences
     assert len(told) >= 4
     assert not mirror.root.exists()
 
 
-def test_case_73_no_secret_stands_in_the_ledger_or_in_the_folders(server: DemoServer, tmp_path: Path) -> None:
+def test_no_secret_stands_in_the_ledger_or_in_the_folders(server: DemoServer, tmp_path: Path) -> None:
     server.credentials.password = "s3cr3t-p4ssw0rd"
     fill(server)
     mirror = Mirror(server.url, "demo", "s3cr3t-p4ssw0rd", tmp_path / "mail", tmp_path / "state")

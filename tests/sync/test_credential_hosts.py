@@ -1,4 +1,4 @@
-"""Where the credential goes (hard cases 73 and 74): to the server the user named, and nowhere else."""
+"""Where the credential goes: to the server the user named, and nowhere else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SECRET = "s3cret-of-hard-case-73"
+SECRET = "s3cret-of-this-test"
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def assert_never_heard_of(stranger: DemoServer) -> None:
 
 
 class TestForeignUrls:
-    def test_case_74_urls_on_another_host_are_refused(self, home: DemoServer, stranger: DemoServer, mine: Mirror) -> None:
+    def test_urls_on_another_host_are_refused(self, home: DemoServer, stranger: DemoServer, mine: Mirror) -> None:
         home.faults.foreign_origin = stranger.origin
         home.faults.session_urls.arm("foreign")
         home.account.deliver(message())
@@ -59,7 +59,7 @@ class TestForeignUrls:
         home.faults.clear()
         assert_converges(home.account, mine)
 
-    def test_case_74_urls_that_move_to_another_host_while_a_session_is_kept(
+    def test_urls_that_move_to_another_host_while_a_session_is_kept(
         self, home: DemoServer, stranger: DemoServer, mine: Mirror
     ) -> None:
         home.faults.foreign_origin = stranger.origin
@@ -74,7 +74,7 @@ class TestForeignUrls:
 
     @pytest.mark.parametrize("status", [302, 307])
     @pytest.mark.parametrize("endpoint", ["session", "api", "upload", "download"])
-    def test_case_74_redirects_to_another_host_are_not_followed(
+    def test_redirects_to_another_host_are_not_followed(
         self, home: DemoServer, stranger: DemoServer, mine: Mirror, endpoint: str, status: int
     ) -> None:
         home.faults.answer.arm(Answer.redirect(stranger.url, status), only={endpoint})
@@ -91,7 +91,7 @@ class TestForeignUrls:
         mine.sync(full=True)
         assert_converges(home.account, mine)
 
-    def test_case_74_the_session_url_of_an_unencrypted_host_is_refused(self, home: DemoServer, mine: Mirror) -> None:
+    def test_the_session_url_of_an_unencrypted_host_is_refused(self, home: DemoServer, mine: Mirror) -> None:
         home.faults.foreign_origin = "http://mail.example.org"
         home.faults.session_urls.arm("foreign")
         mine.session = None
@@ -101,7 +101,7 @@ class TestForeignUrls:
 
 class TestSecrets:
     @pytest.mark.parametrize("trouble", ["none", "password", "html", "refused"])
-    def test_case_73_no_secret_in_logs_files_or_sentences(
+    def test_no_secret_in_logs_files_or_sentences(
         self, home: DemoServer, mine: Mirror, trouble: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.DEBUG)

@@ -1,4 +1,4 @@
-"""What servers make of /changes, /get and /query (hard cases 18 to 28): nothing is lost, and the next run finds the rest."""
+"""What servers make of /changes, /get and /query: nothing is lost, and the next run finds the rest."""
 
 from __future__ import annotations
 
@@ -64,28 +64,26 @@ class TestChangesThatCannotBeHadOrBelieved:
         edit_both_sides(server, mirror, ids)
         return ids
 
-    def test_case_18_cannot_calculate_changes_ends_in_a_whole_look_that_keeps_local_edits(
+    def test_cannot_calculate_changes_ends_in_a_whole_look_that_keeps_local_edits(
         self, server: DemoServer, mirror: Mirror, ids: list[str]
     ) -> None:
         server.account.logs["Email"].forget()
         assert_converges(server.account, mirror)
         assert_edits_arrived(server, ids)
 
-    def test_case_18_cannot_calculate_changes_of_mailboxes(self, server: DemoServer, mirror: Mirror, ids: list[str]) -> None:
+    def test_cannot_calculate_changes_of_mailboxes(self, server: DemoServer, mirror: Mirror, ids: list[str]) -> None:
         server.account.logs["Mailbox"].forget()
         assert_converges(server.account, mirror)
         assert_edits_arrived(server, ids)
 
     @pytest.mark.parametrize("error", ["serverFail", "invalidArguments", "tooManyChanges"])
-    def test_case_18_another_error_than_the_one_that_is_meant(
-        self, server: DemoServer, mirror: Mirror, ids: list[str], error: str
-    ) -> None:
+    def test_another_error_than_the_one_that_is_meant(self, server: DemoServer, mirror: Mirror, ids: list[str], error: str) -> None:
         server.faults.method_error.arm(MethodError(error), only={"Email/changes"}, times=1)
         assert_converges(server.account, mirror)
         assert_edits_arrived(server, ids)
         assert server.faults.method_error.fired == 1
 
-    def test_case_18_a_whole_look_that_breaks_off_in_the_middle_deletes_nothing(
+    def test_a_whole_look_that_breaks_off_in_the_middle_deletes_nothing(
         self, server: DemoServer, mirror: Mirror, ids: list[str]
     ) -> None:
         server.account.logs["Email"].forget()
@@ -101,7 +99,7 @@ class TestChangesThatCannotBeHadOrBelieved:
         assert_edits_arrived(server, ids)
 
     @pytest.mark.parametrize("kind", ["Email", "Mailbox"])
-    def test_case_19_has_more_changes_with_an_unchanged_state_ends_in_a_whole_look(
+    def test_has_more_changes_with_an_unchanged_state_ends_in_a_whole_look(
         self, server: DemoServer, mirror: Mirror, ids: list[str], kind: str
     ) -> None:
         server.faults.stuck_changes.arm(only={kind}, times=1)
@@ -109,7 +107,7 @@ class TestChangesThatCannotBeHadOrBelieved:
         assert_edits_arrived(server, ids)
         assert server.faults.stuck_changes.fired == 1
 
-    def test_case_19_a_server_that_stays_stuck_ends_the_run_in_bounded_requests(
+    def test_a_server_that_stays_stuck_ends_the_run_in_bounded_requests(
         self, server: DemoServer, mirror: Mirror, ids: list[str]
     ) -> None:
         server.faults.stuck_changes.arm()
@@ -120,7 +118,7 @@ class TestChangesThatCannotBeHadOrBelieved:
         assert_edits_arrived(server, ids)
 
     @pytest.mark.parametrize("kind", ["Email", "Mailbox"])
-    def test_case_19_an_old_state_that_is_not_ours_is_not_the_range_asked_for(
+    def test_an_old_state_that_is_not_ours_is_not_the_range_asked_for(
         self, server: DemoServer, mirror: Mirror, ids: list[str], kind: str
     ) -> None:
         server.faults.foreign_old_state.arm("another", only={kind}, times=1)
@@ -128,7 +126,7 @@ class TestChangesThatCannotBeHadOrBelieved:
         assert_edits_arrived(server, ids)
         assert server.faults.foreign_old_state.fired == 1
 
-    def test_case_20_destroyed_wins_over_created_and_updated(self, server: DemoServer, mirror: Mirror, ids: list[str]) -> None:
+    def test_destroyed_wins_over_created_and_updated(self, server: DemoServer, mirror: Mirror, ids: list[str]) -> None:
         brief = server.account.deliver(message())
         server.account.destroy(brief)
         server.faults.created_and_destroyed.arm([ids[3], brief])
@@ -136,7 +134,7 @@ class TestChangesThatCannotBeHadOrBelieved:
         assert_edits_arrived(server, ids)
         assert server.faults.created_and_destroyed.fired
 
-    def test_case_20_an_id_in_two_lists_of_two_pages(self, server: DemoServer, mirror: Mirror, ids: list[str]) -> None:
+    def test_an_id_in_two_lists_of_two_pages(self, server: DemoServer, mirror: Mirror, ids: list[str]) -> None:
         late = server.account.deliver(message())
         server.limits.max_changes = 1
 
@@ -149,7 +147,7 @@ class TestChangesThatCannotBeHadOrBelieved:
         assert_converges(server.account, mirror)
         assert_edits_arrived(server, ids)
 
-    def test_case_21_pages_that_begin_with_the_newest_changes(self, server: DemoServer, mirror: Mirror, ids: list[str]) -> None:
+    def test_pages_that_begin_with_the_newest_changes(self, server: DemoServer, mirror: Mirror, ids: list[str]) -> None:
         server.limits.max_changes = 2
         server.faults.newest_first.arm()
         server.account.rename_mailbox("Lists", "Readings")
@@ -161,21 +159,21 @@ class TestChangesThatCannotBeHadOrBelieved:
         assert_mirrored(server.account, mirror)
         assert_edits_arrived(server, ids)
 
-    def test_case_22_mail_between_changes_and_get_is_not_skipped(self, server: DemoServer, mirror: Mirror, ids: list[str]) -> None:
+    def test_mail_between_changes_and_get_is_not_skipped(self, server: DemoServer, mirror: Mirror, ids: list[str]) -> None:
         late: list[str] = []
         server.faults.before_call.arm(lambda: late.append(server.account.deliver(message())), only={"Email/get"}, times=1)
         mirror.sync()
         assert_converges(server.account, mirror)
         assert set(server.account.listing()) > set(late) != set()
 
-    def test_case_24_destroyed_between_changes_and_get(self, server: DemoServer, mirror: Mirror, ids: list[str]) -> None:
+    def test_destroyed_between_changes_and_get(self, server: DemoServer, mirror: Mirror, ids: list[str]) -> None:
         server.faults.before_call.arm(lambda: server.account.destroy(ids[2]), only={"Email/get"}, times=1)
         report = mirror.sync()
         assert report.problems == []
         assert_converges(server.account, mirror)
         assert ids[2] not in server.account.listing()
 
-    def test_case_24_a_get_that_names_an_object_neither_found_nor_missing_is_asked_again(
+    def test_a_get_that_names_an_object_neither_found_nor_missing_is_asked_again(
         self, server: DemoServer, mirror: Mirror, ids: list[str]
     ) -> None:
         server.faults.missing_in_get.arm(1, only={"Email"}, times=2)
@@ -183,7 +181,7 @@ class TestChangesThatCannotBeHadOrBelieved:
         assert_edits_arrived(server, ids)
         assert server.faults.missing_in_get.fired == 2
 
-    def test_case_24_an_object_that_is_not_answered_for_is_held_back_by_name_and_asked_for_again(
+    def test_an_object_that_is_not_answered_for_is_held_back_by_name_and_asked_for_again(
         self, server: DemoServer, mirror: Mirror, ids: list[str]
     ) -> None:
         server.faults.missing_in_get.arm(1, only={"Email"})
@@ -196,7 +194,7 @@ class TestChangesThatCannotBeHadOrBelieved:
         assert_converges(server.account, mirror)
         assert_edits_arrived(server, ids)
 
-    def test_case_24_an_object_that_a_listing_names_without_an_answer_is_not_gone(
+    def test_an_object_that_a_listing_names_without_an_answer_is_not_gone(
         self, server: DemoServer, mirror: Mirror, ids: list[str]
     ) -> None:
         mirror.sync()
@@ -216,7 +214,7 @@ class TestChangesThatCannotBeHadOrBelieved:
         assert_mirrored(server.account, mirror)
         assert_edits_arrived(server, ids)
 
-    def test_case_28_changes_that_the_server_forgot_to_tell_are_found_by_a_full_run(
+    def test_changes_that_the_server_forgot_to_tell_are_found_by_a_full_run(
         self, server: DemoServer, mirror: Mirror, ids: list[str]
     ) -> None:
         server.faults.omit_destroyed.arm()
@@ -230,7 +228,7 @@ class TestChangesThatCannotBeHadOrBelieved:
 
 class TestAServerSetBack:
     @pytest.mark.parametrize("dialect", ["rfc", "cyrus312"])
-    def test_case_66_a_backup_restored_on_the_server_deletes_nothing_here(self, dialect: str, tmp_path: Path) -> None:
+    def test_a_backup_restored_on_the_server_deletes_nothing_here(self, dialect: str, tmp_path: Path) -> None:
         with DemoServer(dialect=dialect) as server:
             mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")
             fill(server)
@@ -254,7 +252,7 @@ class TestAServerSetBack:
 
 
 class TestOwnWrites:
-    def test_case_23_another_clients_write_right_after_ours_is_seen(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_another_clients_write_right_after_ours_is_seen(self, server: DemoServer, mirror: Mirror) -> None:
         ids = fill(server)
         assert_converges(server.account, mirror)
         mirror.flag(mirror.files("INBOX")[0], "S")
@@ -263,7 +261,7 @@ class TestOwnWrites:
         assert_converges(server.account, mirror)
         assert server.account.listing()[ids[4]][1] == {"$flagged"}
 
-    def test_case_23_another_clients_write_right_before_ours_is_seen(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_another_clients_write_right_before_ours_is_seen(self, server: DemoServer, mirror: Mirror) -> None:
         ids = fill(server)
         assert_converges(server.account, mirror)
         mirror.flag(mirror.files("INBOX")[0], "S")

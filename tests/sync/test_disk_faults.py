@@ -1,4 +1,4 @@
-"""A disk that refuses: full, read-only, unreadable. A clear sentence, nothing lost, the rest synchronised (hard case 14)."""
+"""A disk that refuses: full, read-only, unreadable. A clear sentence, nothing lost, the rest synchronised."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def problems(mirror: Mirror) -> list[tuple[str, str]]:
         return [(one.item, one.why) for one in ledger.problems()]
 
 
-def test_case_14_on_a_full_disk_what_fits_comes_the_rest_is_named_and_the_next_run_goes_on(
+def test_on_a_full_disk_what_fits_comes_the_rest_is_named_and_the_next_run_goes_on(
     server: DemoServer, mirror: Mirror, small_disk: Path
 ) -> None:
     refs = fill(server, 40, 100_000)
@@ -82,9 +82,7 @@ def test_case_14_on_a_full_disk_what_fits_comes_the_rest_is_named_and_the_next_r
     assert_converges(server.account, mirror)
 
 
-def test_case_14_a_full_disk_does_not_keep_local_changes_from_the_server(
-    server: DemoServer, mirror: Mirror, small_disk: Path
-) -> None:
+def test_a_full_disk_does_not_keep_local_changes_from_the_server(server: DemoServer, mirror: Mirror, small_disk: Path) -> None:
     [ref] = fill(server, 1)
     mirror.root = small_disk / "mail"
     mirror.sync()
@@ -94,7 +92,7 @@ def test_case_14_a_full_disk_does_not_keep_local_changes_from_the_server(
     assert set(server.account.listing()[ref][1]) == {"$flagged"}
 
 
-def test_case_14_a_disk_that_turned_read_only_deletes_nothing(server: DemoServer, mirror: Mirror, small_disk: Path) -> None:
+def test_a_disk_that_turned_read_only_deletes_nothing(server: DemoServer, mirror: Mirror, small_disk: Path) -> None:
     refs = fill(server, 3)
     mirror.root = small_disk / "mail"
     mirror.sync()
@@ -193,7 +191,7 @@ def test_a_folder_of_that_name_that_an_older_version_made_stays_mail(server: Dem
     assert ref in server.account.emails
 
 
-def test_case_07_an_unreadable_new_file_is_held_back_by_name_and_the_rest_goes_on(
+def test_an_unreadable_new_file_is_held_back_by_name_and_the_rest_goes_on(
     server: DemoServer, mirror: Mirror, tmp_path: Path
 ) -> None:
     mirror.sync()

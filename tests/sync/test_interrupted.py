@@ -1,4 +1,4 @@
-"""Hard cases 65 and 72: dying between the disk and the ledger, and asking nobody where nobody is."""
+"""Die between the write to the disk and the ledger; never wait for a password that nobody types."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def die(*_: object) -> NoReturn:
     raise DeathError
 
 
-def test_case_65_dying_between_the_rename_and_the_ledger_fetches_and_makes_nothing_twice(
+def test_dying_between_the_rename_and_the_ledger_fetches_and_makes_nothing_twice(
     server: DemoServer, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(10):
@@ -42,7 +42,7 @@ def test_case_65_dying_between_the_rename_and_the_ledger_fetches_and_makes_nothi
     assert not [call for call in server.requests.calls("Blob/get") if "data:asBase64" in str(call)]
 
 
-def test_case_65_dying_after_the_server_took_a_change_and_before_the_ledger_did(
+def test_dying_after_the_server_took_a_change_and_before_the_ledger_did(
     server: DemoServer, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.account.deliver(b"Subject: there\r\n\r\nbody\r\n")
@@ -57,7 +57,7 @@ def test_case_65_dying_after_the_server_took_a_change_and_before_the_ledger_did(
     assert len(server.account.emails) == 2
 
 
-def test_case_72_a_command_for_the_secret_that_waits_for_a_person_is_not_waited_for() -> None:
+def test_a_command_for_the_secret_that_waits_for_a_person_is_not_waited_for() -> None:
     started = time.monotonic()
     with pytest.raises(SignInError):
         asyncio.run(from_command("read answer < /dev/tty; sleep 30", seconds=1))
