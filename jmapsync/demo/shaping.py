@@ -37,6 +37,8 @@ _DEFAULTS: dict[str, JsonObject] = {
 """What an object has where nothing is said of it (RFC 8621, 2; RFC 9610, 2; draft-ietf-jmap-calendars, 4)."""
 _RETRY_AFTER = {"zero": "0", "second": "1", "date": "Fri, 01 Jan 2021 00:00:00 GMT", "none": None}
 _MOST_SORT_ORDERS = 1 << 31
+_STAMPS = ("created", "updated")
+_WHOLE_SECONDS = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 _HOURS = re.compile("PT([0-9]+)H")
 _PRESERVED = frozenset({"vCardProps", "vCardParams", "iCalendar"})
 """What carries lines that have no property of their own."""
@@ -197,6 +199,9 @@ class Shape:
             hours = _HOURS.fullmatch(str(item.get("duration") or "PT0H"))
             end = datetime.fromisoformat(str(item["start"])) + timedelta(hours=int(hours[1]) if hours else 0)
             item = {**item, "utcStart": f"{item['start']}Z", "utcEnd": f"{end.isoformat()}Z"}
+        if self.freedoms.fractional_dates:
+            stamps = {name: f"{item[name][:-1]}.25Z" for name in _STAMPS if re.fullmatch(_WHOLE_SECONDS, str(item.get(name)))}
+            item = {**item, **stamps}
         return item if self.freedoms.member_order == "as kept" else self._reordered(item)
 
     def _reordered(self, value: Any) -> Any:  # noqa: ANN401 # any JSON value

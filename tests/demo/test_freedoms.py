@@ -182,6 +182,13 @@ def test_the_utc_times_of_an_event_come_where_no_properties_are_named() -> None:
         assert set(named) == {"id", "start"}
 
 
+def test_the_stamps_of_an_object_may_have_fractions() -> None:
+    with peer_of(fractional_dates=True) as (server, peer):
+        server.account.contacts.add({"uid": "u", "updated": "2026-12-07T10:00:00Z"})
+        [shown] = peer.one("ContactCard/get", {"ids": None})["list"]
+        assert shown["updated"].endswith(":00.25Z")
+
+
 def test_what_goes_silently_with_its_mailbox_may_be_imported_again() -> None:
     account = DemoServer(dialect=dataclasses.replace(CYRUS_312, mailbox_destruction="silent")).account
     account.create_mailbox("Lists")
