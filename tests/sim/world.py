@@ -271,7 +271,7 @@ class World:
         expected = sorted((home, _lf(data), words) for homes, data, words, _ in server for home in homes if patterns.covers(home))
         here = sorted((home, _lf(data), words) for home, data, words in self.on_disk() if patterns.covers(home))
         if self.ways.direction == "pull":
-            here = [one for one in here if one in expected]  # what is only here stays here
+            here = sorted({one for one in here if one in expected})  # what is only here stays here, copies too
         assert here == expected, f"only here: {_named(here, expected)}; only there: {_named(expected, here)}"
         ours = {(file.read_bytes(), int(file.stat().st_mtime)) for file in self.files() if OURS.match(file.name)}
         edited = {one for one in ours if one[1] == EDITED}
