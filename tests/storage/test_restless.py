@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.storage.files.scan import scan
+from jmapsync.storage.files.scan import SCANS, scan
 from jmapsync.storage.maildir import observe as look
-from jmapsync.storage.maildir.side import LOOKS
 from tests.storage.room import Room
 
 if TYPE_CHECKING:
@@ -135,7 +134,7 @@ def test_a_folder_that_never_rests_holds_up_deletions_and_nothing_else(
     seen = room.look()
     assert not seen.gone
     assert room.version(flagged).tags == {"$flagged"}
-    assert len([one for one in seen.items if one.key is None]) == LOOKS - 1, "what lies there is taken up all the same"
+    assert len([one for one in seen.items if one.key is None]) == SCANS - 1, "what lies there is taken up all the same"
     after("Second", lambda _: None)
     assert room.look().gone == [deleted]
 

@@ -16,14 +16,17 @@ from jmapsync.opening import open_directory
 from jmapsync.storage.files.file_state import State, leave_tick, oddity, state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from jmapsync.ledger import Place
+    from jmapsync.storage.port import Observation
 
     Listing = dict[str, dict[str, State]]
     """The state of each file, by directory and by name."""
 
 _TRIES = 8
+SCANS = 5
+"""Scans at most until one comes to its end with no folder changed."""
 
 
 class Rules(NamedTuple):
@@ -153,6 +156,23 @@ def scan(folder: str, known: Iterable[Place], rules: Rules) -> Changes:
             changes.vanished = [place for place in missing if place.name not in present]
     changes.unknown = sorted(entries.values())
     return changes
+
+
+def scan_until_calm(scan: Callable[[Collection[str] | None], Observation], folders: Collection[str] | None) -> Observation:
+    """Return what a scan of some folders observes, or of all of them; scan again where so much changed that losses are not certain.
+
+    In folders that change all the time nothing counts as gone until they do not. What vanished from some `folders` may lie in
+    another one.
+    """
+    if folders is not None:
+        seen = scan(folders)
+        if not seen.withheld:
+            return seen
+    for _ in range(SCANS):
+        seen = scan(None)
+        if seen.more or not seen.withheld:
+            break
+    return seen
 
 
 def has_changed(folder: str, since: tuple[int, ...], rules: Rules) -> bool:

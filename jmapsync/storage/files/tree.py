@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from jmapsync.errors import LocalError
 from jmapsync.opening import kind_of
 from jmapsync.storage.files.directories import Below
+from jmapsync.storage.files.disk_errors import reason
 from jmapsync.storage.files.file_state import may_be_folder
 from jmapsync.storage.files.filesystem import USUAL
 
@@ -81,6 +82,19 @@ class ContainerTree(Generic[P]):
         for key, path in found.items():
             self.paths[key] = new + path[len(old) :]
         return list(found)
+
+    def mark(self, key: int, ref: str) -> None:
+        """Write into a directory which container of the server it is. Raises OSError."""
+        raise NotImplementedError
+
+    def mark_adopted(self, key: int, ref: str) -> None:
+        """Mark a directory that was met on the disk; one that cannot be marked is odd."""
+        try:
+            self.mark(key, ref)
+        except FileNotFoundError:  # somebody renames or removes it in this moment: the next scan shows
+            return
+        except OSError as error:
+            self.odd.append((self.paths[key], f"its marker cannot be written: {reason(error)}"))
 
     def unlistable(self, error: OSError) -> LocalError:
         """Return the error of a root that cannot be listed."""

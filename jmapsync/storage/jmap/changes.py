@@ -13,11 +13,15 @@ from msgspec.structs import replace
 
 from jmapsync.errors import ServerError
 from jmapsync.jmap.failures import MethodError
+from jmapsync.jmap.hosts import Origin
+from jmapsync.storage.jmap.caller import raise_if_gone
 from jmapsync.storage.jmap.paging import read_page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
+    from jmapsync.jmap.client import Client
+    from jmapsync.jmap.session import Account
     from jmapsync.jmap.wire import Call, Response
     from jmapsync.storage.port import Observation
 
@@ -178,6 +182,41 @@ class Follower:
         except MethodError:
             return False
         return page is not None and not page.why and self.created.get(probe.name.partition("/")[0], set()).issuperset(page.ids)
+
+
+async def changes_or_listing(
+    client: Client,
+    account: Account,
+    cursor: str,
+    changes: Callable[[Cursor], AsyncIterator[Observation]],
+    listing: Callable[[str, Cursor | None], AsyncIterator[Observation]],
+    *,
+    whole: bool,
+) -> AsyncIterator[Observation]:
+    """Yield what changed since a cursor; everything there is when `whole`, or when the changes cannot be had or believed.
+
+    `listing` is given the server that the states of its cursor are of, and the last cursor of that server, if there is one. Raises
+    AccountGoneError when the server no longer has the account.
+    """
+    server = str(Origin.of((await client.session()).api_url))
+    kept = Cursor.decode(cursor)
+    since = kept.of_server(server) if kept is not None else None
+    suspicious = ""
+    try:
+        if since is not None and not whole:
+            try:
+                async for page in changes(since):
+                    yield page
+            except FullListingNeededError as needed:
+                suspicious = needed.why if needed.suspicious else ""
+            else:
+                return
+        async for page in listing(server, since):
+            page.suspicious = page.suspicious or suspicious
+            yield page
+    except MethodError as error:
+        raise_if_gone(client, account, error)
+        raise
 
 
 async def first_of(pages: AsyncIterator[Observation]) -> Observation | None:

@@ -14,10 +14,11 @@ from jmapsync.formats.message import Form, Measure, measure, to_wire
 from jmapsync.formats.names import EVERYTHING, Patterns
 from jmapsync.opening import open_regular
 from jmapsync.planner.model import Verb
-from jmapsync.storage.files.disk_errors import reason, refused
+from jmapsync.storage.files.disk_errors import refused
 from jmapsync.storage.files.file_state import state_of
 from jmapsync.storage.files.filesystem import file_system_of
 from jmapsync.storage.files.root import USUAL, claim, read_marker
+from jmapsync.storage.files.scan import scan_until_calm
 from jmapsync.storage.maildir.file_names import key_in
 from jmapsync.storage.maildir.folders import look_folders
 from jmapsync.storage.maildir.identify import iterate_chunks, measure_without_tuid
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20
 LARGE = 4 << 20
 """Octets on disk from which a message is uploaded from a file instead of from memory."""
-
-LOOKS = 5
-"""Looks at most until one comes to its end with no folder changed."""
 
 
 class MaildirSide:
@@ -126,15 +124,10 @@ class MaildirSide:
         return seen
 
     def _look_items(self, ledger: Ledger, folders: Collection[str] | None) -> Observation:
-        if folders is not None:
-            seen = MessageScan(self.tree, ledger, limit=self._limit, folders=folders).run()
-            if not seen.withheld:
-                return seen
-        for _ in range(LOOKS):
-            seen = MessageScan(self.tree, ledger, limit=self._limit).run()
-            if seen.more or not seen.withheld:
-                break
-        return seen
+        def scan(some: Collection[str] | None) -> Observation:
+            return MessageScan(self.tree, ledger, limit=self._limit, folders=some).run()
+
+        return scan_until_calm(scan, folders)
 
     def read(self, key: int, places: Sequence[Place]) -> Body:
         """Return the wire's bytes of a message, in memory when it is small; a file that is no longer the one known has none."""
@@ -279,12 +272,7 @@ class MaildirSide:
         table = self.tree.tables.setdefault(key, KeywordTable())
         ledger.put_folder(key, path, table.render())
         if mailbox and not self._dry:
-            try:
-                self.tree.mark(key, mailbox)
-            except FileNotFoundError:  # somebody renames or removes it in this moment: the next look tells
-                return
-            except OSError as error:
-                self.tree.odd.append((path, f"its marker cannot be written: {reason(error)}"))
+            self.tree.mark_adopted(key, mailbox)
 
 
 def clear_spool(spool: Path) -> None:

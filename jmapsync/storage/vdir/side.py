@@ -13,9 +13,10 @@ from jmapsync.formats.large_data import set_aside
 from jmapsync.formats.objects import MalformedError, encode
 from jmapsync.kinds import CALENDARS, CONTACTS, TASKS
 from jmapsync.planner.model import Verb
-from jmapsync.storage.files.disk_errors import reason, refused
+from jmapsync.storage.files.disk_errors import refused
 from jmapsync.storage.files.filesystem import file_system_of
 from jmapsync.storage.files.root import claim
+from jmapsync.storage.files.scan import scan_until_calm
 from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.folders import look_folders
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from jmapsync.storage.files.file_state import State
 
 KINDS = {kind.name: kind for kind in (CONTACTS, CALENDARS, TASKS)}
-LOOKS = 5
-"""Looks at most until one comes to its end with no directory changed."""
 
 
 class VdirSide:
@@ -95,16 +94,12 @@ class VdirSide:
         """
         self._load(ledger)
         reader = Reader(self.tree, self._codec, self._clock)
-        if folders is not None:
-            seen = self._look(ledger, reader, folders)
-            if not seen.withheld:
-                return seen
-        for _ in range(LOOKS):
+
+        def scan(some: Collection[str] | None) -> Observation:
             reader.overtaken = False
-            seen = self._look(ledger, reader, None)
-            if seen.more or not seen.withheld:
-                break
-        return seen
+            return self._look(ledger, reader, some)
+
+        return scan_until_calm(scan, folders)
 
     def _look(self, ledger: Ledger, reader: Reader, folders: Collection[str] | None) -> Observation:
         look = ItemScan(self._kind.items.kind, self.tree, ledger, reader, limit=self._limit, folders=folders)
@@ -218,13 +213,7 @@ class VdirSide:
         self.tree.paths[key] = path
         ledger.put_folder(key, path, "")
         if ref and not self._dry:
-            try:
-                with self.tree.reach() as below:
-                    metadata.write_marker(below.path(self.tree.paths[key]), ref)
-            except FileNotFoundError:  # moved or removed meanwhile: the next look sees what it is now
-                return
-            except OSError as error:
-                self.tree.odd.append((path, f"its marker cannot be written: {reason(error)}"))
+            self.tree.mark_adopted(key, ref)
 
 
 def _is_known(ledger: Ledger, folder: int, state: State) -> bool:

@@ -115,6 +115,11 @@ class Tree(ContainerTree[Whereabouts]):
             sync_directories([below.at("")])
         self.paths[key] = path
 
+    def mark(self, key: int, ref: str) -> None:
+        """Write into a collection which container of the server it is. Raises OSError."""
+        with self.reach() as below:
+            metadata.write_marker(below.path(self.paths[key]), ref)
+
     def remove(self, key: int) -> None:
         """Remove an empty collection with its metadata.
 

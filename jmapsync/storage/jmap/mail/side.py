@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import base64
+from functools import partial
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import JmapsyncError, Scope, UnsupportedError
 from jmapsync.jmap.blobs import get_digests
 from jmapsync.jmap.failures import MethodError
-from jmapsync.jmap.hosts import Origin
 from jmapsync.planner.model import Verb
-from jmapsync.storage.jmap.caller import raise_if_gone
-from jmapsync.storage.jmap.changes import Cursor, FullListingNeededError
+from jmapsync.storage.jmap.changes import changes_or_listing
 from jmapsync.storage.jmap.mail.bodies import Bodies, Request
 from jmapsync.storage.jmap.mail.changes import MailChanges
 from jmapsync.storage.jmap.mail.emails import MAIL, Boxes
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
     from jmapsync.ledger import Record
+    from jmapsync.storage.jmap.changes import Cursor
     from jmapsync.storage.port import Body, Job, Observation, Receipt
 
 
@@ -60,34 +60,13 @@ class MailSide:
 
         Raises AccountGoneError when the server no longer has the account.
         """
-        async for page in self._look(cursor, known, again, whole=whole):
+        changes = partial(self._changes, again=again)
+        listing = partial(MailListing(self._new_reader()).everything, known)
+        async for page in changes_or_listing(self._client, self._account, cursor, changes, listing, whole=whole):
             yield page
         # The Session that was kept may be older than what was just read: whether it may be written decides what is undone here.
         account = (await self._client.session()).accounts.get(self._account.id)
         self.is_read_only = account.is_read_only if account is not None else self.is_read_only
-
-    async def _look(
-        self, cursor: str, known: Callable[[], set[str]], again: Sequence[str], *, whole: bool
-    ) -> AsyncIterator[Observation]:
-        server = str(Origin.of((await self._client.session()).api_url))
-        kept = Cursor.decode(cursor)
-        since = kept.of_server(server) if kept is not None else None
-        suspicious = ""
-        try:
-            if since is not None and not whole:
-                try:
-                    async for page in self._changes(since, again):
-                        yield page
-                except FullListingNeededError as needed:
-                    suspicious = needed.why if needed.suspicious else ""
-                else:
-                    return
-            async for page in MailListing(self._new_reader()).everything(known, server, since):
-                page.suspicious = page.suspicious or suspicious
-                yield page
-        except MethodError as error:
-            raise_if_gone(self._client, self._account, error)
-            raise
 
     async def _changes(self, since: Cursor, again: Sequence[str]) -> AsyncIterator[Observation]:
         reader = self._new_reader()

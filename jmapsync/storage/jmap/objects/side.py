@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import Remedy
 from jmapsync.formats.objects import MalformedError, encode
-from jmapsync.jmap.failures import MethodError
-from jmapsync.jmap.hosts import Origin
 from jmapsync.planner.model import Verb
-from jmapsync.storage.jmap.caller import raise_if_gone
-from jmapsync.storage.jmap.changes import Cursor, FullListingNeededError
+from jmapsync.storage.jmap.changes import changes_or_listing
 from jmapsync.storage.jmap.decoding import SILENT
 from jmapsync.storage.jmap.objects.changes import ObjectObserver
 from jmapsync.storage.jmap.objects.containers import write_folder
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
     from jmapsync.ledger import Record
+    from jmapsync.storage.jmap.changes import Cursor
     from jmapsync.storage.jmap.objects.answer import Found
     from jmapsync.storage.jmap.objects.dialect import Dialect
     from jmapsync.storage.port import Job, Observation, Receipt
@@ -62,27 +61,11 @@ class ObjectSide:
 
         Raises AccountGoneError when the server no longer has the account.
         """
-        server = str(Origin.of((await self._client.session()).api_url))
-        kept = Cursor.decode(cursor)
-        since = kept.of_server(server) if kept is not None else None
-        suspicious = ""
-        try:
-            if since is not None and not whole:
-                try:
-                    async for page in self._changes(since, known, again):
-                        yield page
-                except FullListingNeededError as needed:
-                    suspicious = needed.why if needed.suspicious else ""
-                else:
-                    await self._note_rights()
-                    return
-            async for page in ObjectListing(ObjectObserver(self._readers, known), self._readers, known).everything(server, since):
-                page.suspicious = page.suspicious or suspicious
-                yield page
-            await self._note_rights()
-        except MethodError as error:
-            raise_if_gone(self._client, self._account, error)
-            raise
+        changes = partial(self._changes, known=known, again=again)
+        listing = ObjectListing(ObjectObserver(self._readers, known), self._readers, known).everything
+        async for page in changes_or_listing(self._client, self._account, cursor, changes, listing, whole=whole):
+            yield page
+        await self._note_rights()
 
     async def _note_rights(self) -> None:
         """Note whether the account may be written; the Session that was kept may be older than what was just read."""
