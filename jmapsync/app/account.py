@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from jmapsync.app.state_paths import CONFLICT_COPIES
 from jmapsync.backup.restore import Restorer
 from jmapsync.backup.verify import Proof, Verifier
 from jmapsync.errors import ExitCode, JmapsyncError, Scope, SuspendedError
@@ -91,7 +92,7 @@ class AccountRun:
                     self.ledger.begin_run(kind, int(self.clock()))
 
     def skip(self, kind: str, why: JmapsyncError) -> None:
-        """Report and record that a kind cannot be synchronised."""
+        """Report and record that a kind cannot be synchronized."""
         self.report.kinds[kind] = KindReport(sentences=[str(why)])
         self.report.kinds[kind].fail(str(why), why.exit_code, State.SKIPPED)
         self._record(kind)
@@ -115,7 +116,7 @@ class AccountRun:
         known = self.ledger.note(note)
         if known and known != account_id:
             raise SuspendedError(
-                f"The server now offers account {account_id} where this mirror is of {known}; nothing was synchronised.",
+                f"The server now offers account {account_id} where this mirror is of {known}; nothing was synchronized.",
                 advice="If the provider moved your mail, set account_id; for a new mirror, give it a new path and name.",
             )
         if not known and not self.options.dry:
@@ -124,7 +125,7 @@ class AccountRun:
     async def run(self, kinds: Sequence[Sides], together: Together) -> None:
         """Bring kinds to agree, one after the other; the server is asked about all of them at once.
 
-        A failure is told in the report of its kind, and what takes the account down is raised.
+        A failure becomes part of the report of its kind; one that concerns the whole account is raised.
         """
         try:
             for sides in kinds:
@@ -141,7 +142,7 @@ class AccountRun:
             raise
 
     async def verify(self, kinds: Sequence[Sides]) -> dict[str, Proof]:
-        """Prove kinds complete, one after the other, in a dry run; a failure is told in the report of its kind."""
+        """Prove kinds complete, one after the other, in a dry run; a failure becomes part of the report of its kind."""
         found = {}
         for sides in kinds:
             name = sides.kind.name
@@ -156,12 +157,12 @@ class AccountRun:
                     raise
         return found
 
-    async def restore(self, sides: Sides, selection: Selection, stranger: Stranger | None) -> Restored | None:
-        """Put one kind back on the server; a failure is told in its report. `stranger` is given for what is no mirror of it."""
+    async def restore(self, sides: Sides, selection: Selection, foreign: Stranger | None) -> Restored | None:
+        """Put one kind back on the server; a failure becomes part of its report. `foreign` describes another tree."""
         try:
-            if stranger is None:
+            if foreign is None:
                 self._pin(sides.kind.name, sides.account_id)
-            return await Restorer(self._channel(sides), selection, stranger).run()
+            return await Restorer(self._channel(sides), selection, foreign).run()
         except JmapsyncError as error:
             report = self.report.kinds.setdefault(sides.kind.name, KindReport())
             report.state, report.exit_code = State.FAILED, error.exit_code
@@ -184,7 +185,7 @@ class AccountRun:
             self.options,
             self.progress,
             self.clock,
-            Shelver(self.ledger, self.state / "shelf", sides.kind.name, sides.local, sides.codec, self.clock).shelve,
+            Shelver(self.ledger, self.state / CONFLICT_COPIES, sides.kind.name, sides.local, sides.codec, self.clock).shelve,
             sides.codec,
             sides.patterns,
             sides.tags,

@@ -14,7 +14,7 @@ def test_reports_of_one_second_lie_in_files_of_their_own(tmp_path: Path) -> None
     advice = [report_crash(kind("a secret"), tmp_path).advice for kind in (ValueError, KeyError, TypeError, OSError)]
     files = sorted(tmp_path.iterdir())
     assert len(files) == 4
-    assert all(any(str(file) in told for told in advice) for file in files)
+    assert all(any(str(file) in reported for reported in advice) for file in files)
     texts = [file.read_text() for file in files]
     assert [sum(name in text for text in texts) for name in ("ValueError", "KeyError", "TypeError", "OSError")] == [1, 1, 1, 1]
     assert "secret" not in "".join(texts)
