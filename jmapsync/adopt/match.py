@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger, Place, Record
-    from jmapsync.storage.port import Local, Remote
+    from jmapsync.storage.port import Context, Local, Remote
 
 BATCH = 400
 """Local items a round of questions, and those of the last one's size."""
@@ -40,6 +40,7 @@ class Adopter:
     ledger: Ledger
     local: Local
     remote: Remote
+    context: Context
     clock: Callable[[], float]
     _raw: dict[int, str] = field(default_factory=dict)
     """Digest of a local item's file as it lies there, where the server may hold it with the disk's line ends."""
@@ -144,7 +145,7 @@ class Adopter:
         assert other.remote is not None  # noqa: S101
         form = Form.TUID if digest == self._bare.get(mine.key) else Form.RAW if digest != mine.digest else None
         self.ledger.put_places(place._replace(key=other.key, form=form.value if form else place.form) for place in places)
-        trash = self.remote.keys.get(self.remote.roles.get("trash", ""))
+        trash = self.context.keys.get(self.context.roles.get("trash", ""))
         sent = mine.key in self.ledger.intents(self.kind.items.kind)  # by a run that did not hear what came of it
         if mine.remote is not None and mine.remote.homes == {trash}:
             self.ledger.save([let_rest(mine)])

@@ -20,12 +20,12 @@ PAGE = 1000
 
 async def meet(channel: Channel, stranger: Stranger) -> None:
     """Take in the folders: their markers name mailboxes of another account, or none that is there still."""
-    seen = await complete(channel.local.look_folders, channel.ledger)
+    seen = await complete(channel.local.observe_folders, channel.ledger)
     seen.folders = [replace(folder, marker="") for folder in seen.folders]
-    channel.absorber.take_local_folders(seen)
+    channel.ingester.ingest_local_folders(seen)
     theirs: dict[str, str] = {}
     if stranger.roles:
-        pages = channel.remote.look("", set, whole=True)
+        pages = channel.remote.observe("", set, whole=True)
         first = await anext(pages)
         theirs = {folder.role or DEFAULT: folder.ref for folder in first.folders if folder.role or folder.default}
     with channel.ledger.transaction():

@@ -128,7 +128,7 @@ class Restorer:
             if self.stranger is not None and not self.stranger.has_ledger:
                 await complete(take_as_they_lie, channel)
             await complete(unite, channel.kind.items.kind, channel.ledger, channel.local)
-            await Adopter(channel.kind, channel.ledger, channel.local, channel.remote, channel.clock).run()
+            await Adopter(channel.kind, channel.ledger, channel.local, channel.remote, channel.context, channel.clock).run()
             for page in self._pages():
                 new = [record for record in page if record.remote is None]
                 await join_rewritten(channel.kind.items.kind, channel.ledger, channel.local, channel.remote, new)
@@ -230,7 +230,7 @@ class Restorer:
     # sending
 
     def _works(self) -> Iterator[Work]:
-        there = frozenset(self.channel.remote.keys.values())
+        there = frozenset(self.channel.context.keys.values())
         for page in self._pages():
             for record in page:
                 order = self._order(record)
@@ -254,7 +254,7 @@ class Restorer:
 
     async def _mend(self) -> None:
         """Give emails that are there the mailboxes and keywords that they lack, and nothing else."""
-        there = frozenset(self.channel.remote.keys.values())
+        there = frozenset(self.channel.context.keys.values())
         waiting: list[tuple[Record, Order]] = []
         for page in self._pages():
             for record in page:

@@ -16,7 +16,8 @@ from jmapsync.errors import Remedy
 from jmapsync.formats.message import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from jmapsync.errors import LocalError
@@ -228,10 +229,10 @@ class Local(Protocol):
     def open(self, ledger: Ledger, account: str) -> None:
         """Check that the root is this mirror's, or make it so. Raises RootError, LocalError."""
 
-    def look_folders(self, ledger: Ledger) -> Observation:
+    def observe_folders(self, ledger: Ledger) -> Observation:
         """Return every folder. Raises LocalError."""
 
-    def look_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:
+    def observe_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:
         """Return the items that changed since the ledger last saw them. Raises LocalError.
 
         `folders` names those in which alone anything may have changed, by path.
@@ -274,7 +275,7 @@ class Local(Protocol):
 class TagIndex(Protocol):
     """A database beside the disk side in which keywords and containers of items are tags."""
 
-    def look(self, ledger: Ledger, archive: int | None) -> Iterator[TagPage]:
+    def observe(self, ledger: Ledger, archive: int | None) -> Iterator[TagPage]:
         """Yield what somebody changed there since it was last looked at. Raises TagsError.
 
         `archive` is the container for items that are taken out of their last one, if there is one.
@@ -284,17 +285,29 @@ class TagIndex(Protocol):
         """Write there what changed here since. Raises TagsError."""
 
 
+class Context(Protocol):
+    """What the engine knows of the server's containers. A side only reads it; it follows what was ingested."""
+
+    @property
+    def keys(self) -> Mapping[str, int]:
+        """Return the ledger's key of each container by the server's id."""
+
+    @property
+    def roles(self) -> Mapping[str, str]:
+        """Return the server's id of a container by its role."""
+
+    @property
+    def outside(self) -> AbstractSet[str]:
+        """Return the server's ids of the containers that are left out by the user's wish."""
+
+    @property
+    def has_unread(self) -> bool:
+        """Return whether an earlier run met containers that could not be read, so that all are asked for again."""
+
+
 class Remote(Protocol):
     """The server side of one kind."""
 
-    keys: dict[str, int]
-    """Container key by the server's id, kept by the engine as folders are taken up."""
-    roles: dict[str, str]
-    """The server's id of a container by its role, kept by the engine."""
-    outside: set[str]
-    """The server's ids of the containers that are left out by the user's wish, kept by the engine."""
-    unread: bool
-    """Whether an earlier look met containers that could not be read, so that all are asked for again; kept by the engine."""
     is_read_only: bool
     """Whether the server takes no writes at all."""
     most_homes: int
@@ -302,7 +315,10 @@ class Remote(Protocol):
     policy: str
     """What of the configuration decides how orders are carried out: a refusal under another one is worth another try."""
 
-    def look(
+    def open(self, context: Context) -> None:
+        """Begin a run: from now on the containers are those of the context."""
+
+    def observe(
         self, cursor: str, known: Callable[[], set[str]], again: Sequence[str] = (), *, whole: bool = False
     ) -> AsyncIterator[Observation]:
         """Yield what changed since a cursor; everything there is when `whole`, or when the cursor is empty or cannot be used.

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from jmapsync.formats.names import EVERYTHING, Patterns
 from jmapsync.sync.containers import Containers
+from jmapsync.sync.context import ContainerContext
 from jmapsync.sync.guard import Guard
-from jmapsync.sync.ingest import Absorber
+from jmapsync.sync.ingest import Ingester
 from jmapsync.sync.item_names import Names
 from jmapsync.sync.mailbox_filter import Scope
 from jmapsync.sync.quarantine import Holding
@@ -54,9 +55,11 @@ class Channel:
     report: KindReport = field(default_factory=KindReport)
     held: set[int] = field(default_factory=set)
     """Keys of items with a file that the last scan could not read: nothing is written for them on either side."""
+    context: ContainerContext = field(default_factory=ContainerContext)
+    """What is known of the server's containers."""
     names: Names = field(init=False)
     holding: Holding = field(init=False)
-    absorber: Absorber = field(init=False)
+    ingester: Ingester = field(init=False)
     scope: Scope = field(init=False)
     permits: Permits = field(init=False)
     guard: Guard = field(init=False)
@@ -70,14 +73,14 @@ class Channel:
         self.holding = Holding(
             self.kind.name, self.ledger, self.clock, self.remote.policy, full=self.options.full, name=self.names.of
         )
-        self.permits = Permits(self.kind, self.ledger, self.remote)
-        self.scope = Scope(self.kind, self.ledger, self.remote, self.patterns, self.report.sentences)
-        self.absorber = Absorber(self.kind, self.ledger, self.remote, self.holding, self._adopt_folder, self.scope)
+        self.permits = Permits(self.kind, self.ledger, self.remote, self.context)
+        self.scope = Scope(self.kind, self.ledger, self.context, self.patterns, self.report.sentences)
+        self.ingester = Ingester(self.kind, self.ledger, self.context, self.holding, self._adopt_folder, self.scope)
         self.guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
         self.containers = Containers(
-            self.kind, self.ledger, self.local, self.remote, self.report, self.holding, self.permits, self.held
+            self.kind, self.ledger, self.local, self.remote, self.context, self.report, self.holding, self.permits, self.held
         )
-        self.tagger = Tagger(self.tags, self.ledger, self.remote, self.report) if self.tags is not None else None
+        self.tagger = Tagger(self.tags, self.ledger, self.context, self.report) if self.tags is not None else None
 
     def _adopt_folder(self, key: int, path: str, ref: str) -> None:
         self.local.adopt_folder(key, path, ref, self.ledger)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jmapsync.ledger import Ledger, Record
     from jmapsync.planner.model import Change
     from jmapsync.storage.port import Local, Remote
+    from jmapsync.sync.context import ContainerContext
     from jmapsync.sync.quarantine import Holding
     from jmapsync.sync.report import KindReport
     from jmapsync.sync.server_rights import Permits
@@ -59,6 +60,7 @@ class Containers:
     ledger: Ledger
     local: Local
     remote: Remote
+    context: ContainerContext
     report: KindReport
     holding: Holding
     permits: Permits
@@ -168,7 +170,7 @@ class Containers:
             for order in orders
             if order.key in records and all(home in records and records[home].local is not None for home in order.homes)
         ]
-        roles = {ref: role for role, ref in self.remote.roles.items()}
+        roles = {ref: role for role, ref in self.context.roles.items()}
         jobs = [(Job(order, records[order.key].ref, 0), roles.get(str(records[order.key].ref), "")) for order in orders]
         with self.ledger.transaction():
             receipts = self.local.make_folders(jobs, self.ledger)
@@ -231,7 +233,7 @@ class Containers:
 
     def _needed(self) -> frozenset[int]:
         """Return the containers that may not go: those with a role, and those that some open item is to live in."""
-        needed = {self.remote.keys[ref] for ref in self.remote.roles.values() if ref in self.remote.keys}
+        needed = {self.context.keys[ref] for ref in self.context.roles.values() if ref in self.context.keys}
         for records in self._open_items():
             needed |= needed_homes([record.pair for record in records], self.kind.items, self.permits.rights())
         return frozenset(needed)
@@ -243,7 +245,7 @@ class Containers:
             yield records
 
     async def _carry_out(self, order: Order, record: Record) -> Receipt:
-        roles = {ref: role for role, ref in self.remote.roles.items()}
+        roles = {ref: role for role, ref in self.context.roles.items()}
         job = Job(order, record.ref, 0)
         if order.side is Side.LOCAL:
             receipt = self.local.write_folder(job, roles.get(str(record.ref), ""), self.ledger)
@@ -288,7 +290,7 @@ class Containers:
                 if order.verb is Verb.CREATE:
                     cursor = self.ledger.cursor(self.kind.name, Side.REMOTE)
                     note_made(self.ledger, self.kind.containers.kind, [receipt.ref], cursor)
-                self.remote.keys[receipt.ref] = record.key
+                self.context.keys[receipt.ref] = record.key
                 path = self.ledger.folder_path(record.key)
                 self.local.adopt_folder(record.key, path, receipt.ref, self.ledger)
         self.report.folders.add(order.verb)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from jmapsync.kinds import Kind
-    from jmapsync.storage.port import Folder, Observation, Remote, Seen
+    from jmapsync.storage.port import Folder, Observation, Seen
+    from jmapsync.sync.context import ContainerContext
     from jmapsync.sync.mailbox_filter import Scope
     from jmapsync.sync.quarantine import Holding
 
@@ -42,12 +43,12 @@ PERCENT = 20
 
 
 @dataclass(slots=True)
-class Absorber:
+class Ingester:
     """Takes observations of one kind into the ledger."""
 
     kind: Kind
     ledger: Ledger
-    remote: Remote
+    context: ContainerContext
     holding: Holding
     adopt_folder: Callable[[int, str, str], None]
     """Told the key, path and server id of a local folder when they become known."""
@@ -55,8 +56,8 @@ class Absorber:
 
     def load(self) -> None:
         """Give the remote side the containers and roles known from earlier looks."""
-        self.remote.keys.update(self.ledger.keys_by_ref(self.kind.containers.kind))
-        self.remote.roles.update(json.loads(self.ledger.note(note_of(ROLES, self.kind.name)) or "{}"))
+        self.context.keys.update(self.ledger.keys_by_ref(self.kind.containers.kind))
+        self.context.roles.update(json.loads(self.ledger.note(note_of(ROLES, self.kind.name)) or "{}"))
         self.scope.load()
 
     # the server's side
@@ -84,7 +85,7 @@ class Absorber:
 
     def unanswered(self) -> list[str]:
         """Begin a look and return the ids that an earlier one got no answer for, or has not told of yet."""
-        self.remote.unread = self.holding.has_unread_containers()
+        self.context.has_unread = self.holding.has_unread_containers()
         return sorted(self.holding.unanswered() | self._out_of_sight() | made(self.ledger, self.kind.items.kind))
 
     def _out_of_sight(self) -> set[str]:
@@ -92,7 +93,7 @@ class Absorber:
         records = self.ledger.records(list(self.holding.problems())).values()
         return {str(one.ref) for one in records if one.remote is not None and one.ref is not None and not one.remote.homes}
 
-    def take_remote(self, page: Observation) -> None:
+    def ingest_remote(self, page: Observation) -> None:
         """Take in one page of a look at the server."""
         with self.ledger.transaction():
             if page.folders or page.gone_folders or page.folders_whole:
@@ -111,7 +112,7 @@ class Absorber:
         gone = set(page.gone_folders)
         if page.folders_whole:
             gone |= self.ledger.refs(kind) - {folder.ref for folder in page.folders} - page.unread
-        roles = {role: ref for role, ref in self.remote.roles.items() if ref not in gone}
+        roles = {role: ref for role, ref in self.context.roles.items() if ref not in gone}
         told = {folder.role for folder in page.folders}
         folders: list[Folder] = []
         for one in parents_first(page.folders):
@@ -120,17 +121,17 @@ class Absorber:
             if folder.role:
                 roles[folder.role] = folder.ref
             folders.append(folder)
-        self.remote.roles.clear()
-        self.remote.roles.update(roles)
+        self.context.roles.clear()
+        self.context.roles.update(roles)
         taken = parents_first(self.scope.take(folders, gone, whole=page.folders_whole and not page.unread))
         known = self.ledger.by_ref(kind, [folder.ref for folder in taken])
         waiting = Waiting(self.ledger, kind, Side.LOCAL, roles)
         for folder in taken:
-            self.remote.keys[folder.ref] = self._remote_folder(folder, known.get(folder.ref), waiting)
+            self.context.keys[folder.ref] = self._remote_folder(folder, known.get(folder.ref), waiting)
         records = self.ledger.by_ref(kind, sorted(gone))
         self.ledger.save(replace(record, remote=None) for record in records.values())
         for ref in gone:
-            self.remote.keys.pop(ref, None)
+            self.context.keys.pop(ref, None)
         if lost := {record.key for record in records.values() if record.remote is not None}:
             self.ledger.set_note(note_of(GONE, self.kind.name), json.dumps(sorted(lost | self._gone())))
         self.ledger.set_note(note_of(ROLES, self.kind.name), json.dumps(roles, sort_keys=True))
@@ -148,7 +149,7 @@ class Absorber:
     def _remote_folder(self, folder: Folder, known: Record | None, waiting: Waiting) -> int:
         """Take in one mailbox; one that nobody knew is a local folder of the same place, if there is one."""
         kind = self.kind.containers.kind
-        parent = self.remote.keys.get(folder.parent)
+        parent = self.context.keys.get(folder.parent)
         version = _container(folder, parent)
         if known is None:
             known = waiting.take(folder, parent)
@@ -255,14 +256,14 @@ class Absorber:
 
     # the disk's side
 
-    def take_local_folders(self, page: Observation) -> None:
+    def ingest_local_folders(self, page: Observation) -> None:
         """Take in the folders of the disk."""
         if page.folders_same:
             return
         kind = self.kind.containers.kind
         with self.ledger.transaction():
             keys: dict[str, int] = {}
-            waiting = Waiting(self.ledger, kind, Side.REMOTE, self.remote.roles)
+            waiting = Waiting(self.ledger, kind, Side.REMOTE, self.context.roles)
             records = self.ledger.records([folder.key for folder in page.folders if folder.key is not None])
             lie = {key: path for key, (path, _) in self.ledger.folders(kind).items()}
             for folder in parents_first(page.folders):
@@ -300,7 +301,7 @@ class Absorber:
             self.adopt_folder(key, folder.ref, str(known.ref) if known is not None and known.ref and fresh else "")
         return key
 
-    def take_local_items(self, look: Observation) -> None:
+    def ingest_local_items(self, look: Observation) -> None:
         """Take in a look at the messages of the disk."""
         kind = self.kind.items.kind
         with self.ledger.transaction():

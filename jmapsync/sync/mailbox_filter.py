@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger, Record
-    from jmapsync.storage.port import Remote, Seen
+    from jmapsync.storage.port import Seen
+    from jmapsync.sync.context import ContainerContext
 
 PAGE = 1000
 
@@ -35,7 +36,7 @@ class Scope:
 
     kind: Kind
     ledger: Ledger
-    remote: Remote
+    context: ContainerContext
     patterns: Patterns
     sentences: list[str]
     """Where a run tells people what became of their folders."""
@@ -109,7 +110,7 @@ class Scope:
         """Take in the server's containers; return those of them that are mirrored, and those that came in by another's rename."""
         if self.patterns.is_all and not self._note(SELECTION):
             return list(folders)
-        left_out = set(self.remote.outside)
+        left_out = set(self.context.outside)
         if whole:
             self._boxes = {}
         for ref in gone:
@@ -117,11 +118,11 @@ class Scope:
         self._boxes |= {folder.ref: folder for folder in folders}
         self._set(BOXES, {one.ref: (one.name, one.parent, one.role) for one in self._boxes.values()})
         self._divide()
-        entered = {ref for ref in self._boxes if ref in left_out and ref not in self.remote.outside}
+        entered = {ref for ref in self._boxes if ref in left_out and ref not in self.context.outside}
         if entered and not whole:
             self._set(LISTING, sorted(entered))
         taken = {folder.ref for folder in folders} | entered | self._bare
-        shut = self.remote.outside - self._bare
+        shut = self.context.outside - self._bare
         return [folder for ref, folder in self._boxes.items() if ref in taken - shut]
 
     def _divide(self) -> None:
@@ -130,8 +131,8 @@ class Scope:
         mirrored = {ref for ref, path in paths.items() if self.patterns.covers(path)}
         needed = above([*(paths[ref] for ref in mirrored), *self._made_here()])
         self._bare = {ref for ref, path in paths.items() if ref not in mirrored and path in needed}
-        self.remote.outside.clear()
-        self.remote.outside.update(paths.keys() - mirrored)
+        self.context.outside.clear()
+        self.context.outside.update(paths.keys() - mirrored)
         left = {ref: path for ref, path in self.detached.items() if ref not in mirrored | self._bare}
         self.must_look = self.must_look or left.keys() != self.detached.keys()
         self._set(DETACHED, left)
@@ -149,7 +150,7 @@ class Scope:
         names: list[str] = []
         at = self._boxes.get(ref)
         while at is not None and len(names) <= len(self._boxes):  # a server's tree may have a loop
-            is_inbox = not at.parent and at.ref == self.remote.roles.get("inbox")
+            is_inbox = not at.parent and at.ref == self.context.roles.get("inbox")
             names.insert(0, INBOX if is_inbox else at.name)
             at = self._boxes.get(at.parent)
         return "/".join(names)
@@ -170,21 +171,21 @@ class Scope:
                     detached[record.ref] = path
                 self.sentences.append(f"The folder {path} stays as it is, detached: it is left out of the mirror now.")
         self._set(DETACHED, detached)
-        self._set(OUTSIDE, sorted((self.remote.outside - self._bare) | detached.keys()))
+        self._set(OUTSIDE, sorted((self.context.outside - self._bare) | detached.keys()))
         self.must_look = self.must_look or bool(shut)
         leaving = {record.key for record in shut} | (bare - self.bare)
         if leaving:
             self._leave(frozenset(leaving))
         for record in shut:
             self.ledger.drop_folder(record.key)
-            self.remote.keys.pop(str(record.ref), None)
+            self.context.keys.pop(str(record.ref), None)
         self.ledger.save(replace(record, local=None, remote=None, base=None) for record in shut)
         self._set(BARE, sorted(bare))
 
     def _is_out(self, record: Record, path: str) -> bool:
         """Tell whether a known container is left out: by its path on the server, or here where only the disk has it."""
         if record.ref is not None and record.ref in self._boxes:
-            return record.ref in self.remote.outside and record.ref not in self._bare
+            return record.ref in self.context.outside and record.ref not in self._bare
         if record.remote is not None or not path or not self._boxes or record.key in self.bare:
             return False
         return not self.patterns.covers(seen_path(path))

@@ -43,7 +43,8 @@ class Observer:
             if channel.options.full:
                 channel.ledger.forget_listed(channel.kind.name)
             channel.local.open(channel.ledger, channel.account_id)
-            channel.absorber.load()
+            channel.remote.open(channel.context)
+            channel.ingester.load()
             self._is_open = True
 
     async def ask_ahead(self) -> None:
@@ -70,7 +71,7 @@ class Observer:
 
     def _have_folders_changed(self) -> bool:
         channel = self.channel
-        seen = channel.local.look_folders(channel.ledger)
+        seen = channel.local.observe_folders(channel.ledger)
         if seen.folders_same:
             return False
         places = channel.ledger.folders()
@@ -111,7 +112,7 @@ class Observer:
 
     async def _observe_folders(self) -> None:
         channel = self.channel
-        channel.absorber.take_local_folders(await complete(channel.local.look_folders, channel.ledger))
+        channel.ingester.ingest_local_folders(await complete(channel.local.observe_folders, channel.ledger))
 
     async def _identify(self) -> None:
         """Find out which items of the two sides are the same."""
@@ -121,7 +122,7 @@ class Observer:
             await complete(Objects(channel.ledger, channel.codec).adopt, kind)
             forget_made(channel.ledger, kind, self._cursor())
             return
-        await Adopter(channel.kind, channel.ledger, channel.local, channel.remote, channel.clock).run()
+        await Adopter(channel.kind, channel.ledger, channel.local, channel.remote, channel.context, channel.clock).run()
 
     # the server
 
@@ -130,15 +131,15 @@ class Observer:
         channel = self.channel
         doubtful = channel.ledger.records(sorted(self.doubtful)).values() if self.doubtful else ()
         refs = {one.ref for one in doubtful if one.ref is not None and one.remote is not None}
-        again = sorted(refs.union(channel.absorber.unanswered()))
-        return channel.remote.look(self._cursor(), self._known, again, whole=full or bool(channel.scope.must_list()))
+        again = sorted(refs.union(channel.ingester.unanswered()))
+        return channel.remote.observe(self._cursor(), self._known, again, whole=full or bool(channel.scope.must_list()))
 
     async def _ask_for_bereft(self) -> None:
         """Ask for the items whose containers are gone on the server, where no change named them: James 3.8 names none."""
-        refs = await complete(self.channel.absorber.bereft)
+        refs = await complete(self.channel.ingester.bereft)
         if refs:
-            await self._ingest_pages(self.channel.remote.look(self._cursor(), self._known, refs))
-        self.channel.absorber.forget_bereft()
+            await self._ingest_pages(self.channel.remote.observe(self._cursor(), self._known, refs))
+        self.channel.ingester.forget_bereft()
 
     def _cursor(self) -> str:
         """Return how far the server was seen."""
@@ -171,7 +172,7 @@ class Observer:
         with self.channel.ledger.transaction():
             if page.suspicious and page.gone_refs:
                 self.channel.guard.doubt(Side.REMOTE, page.suspicious)
-            self.channel.absorber.take_remote(page)
+            self.channel.ingester.ingest_remote(page)
 
     # the disk
 
@@ -183,7 +184,7 @@ class Observer:
         """Scan the disk and ingest it; return whether it holds anything that the ledger does not."""
         channel, found, more = self.channel, False, True
         while more:
-            seen = channel.local.look_items(channel.ledger, folders)
+            seen = channel.local.observe_items(channel.ledger, folders)
             channel.report.withheld, more = seen.withheld, seen.more
             channel.held.clear()
             channel.held.update(seen.held)
@@ -191,7 +192,7 @@ class Observer:
             with channel.ledger.transaction():
                 if seen.suspicious:
                     channel.guard.doubt(Side.LOCAL, seen.suspicious)
-                channel.absorber.take_local_items(seen)
+                channel.ingester.ingest_local_items(seen)
         if channel.tagger is not None:
             found = channel.tagger.take() or found
         return found

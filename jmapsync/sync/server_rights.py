@@ -12,7 +12,7 @@ from jmapsync.sync.quarantine import RIGHTS, note_of
 if TYPE_CHECKING:
     from jmapsync.kinds import Kind, Needed
     from jmapsync.ledger import Ledger
-    from jmapsync.storage.port import Remote
+    from jmapsync.storage.port import Context, Remote
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Permits:
     kind: Kind
     ledger: Ledger
     remote: Remote
+    context: Context
 
     def rights(self) -> Rights:
         """Return what may not be done, as it was last told."""
@@ -31,7 +32,7 @@ class Permits:
         told: dict[str, list[str]] = json.loads(self.ledger.note(note_of(RIGHTS, self.kind.name)) or "{}")
         names = self.kind.rights
         known = {
-            self.remote.keys[ref]: frozenset(held) for ref, held in told.items() if ref in self.remote.keys and names.read in held
+            self.context.keys[ref]: frozenset(held) for ref, held in told.items() if ref in self.context.keys and names.read in held
         }
         found = Rights(
             no_add=_without(names.add, known),

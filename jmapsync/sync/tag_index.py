@@ -16,7 +16,7 @@ from jmapsync.storage.notmuch.database import TagsError
 if TYPE_CHECKING:
     from jmapsync.ledger import Ledger
     from jmapsync.storage.notmuch.observe import TagPage
-    from jmapsync.storage.port import Remote, TagIndex
+    from jmapsync.storage.port import Context, TagIndex
     from jmapsync.sync.report import KindReport
 
 DUE = "notmuch:due"
@@ -29,7 +29,7 @@ class Tagger:
 
     index: TagIndex
     ledger: Ledger
-    remote: Remote
+    context: Context
     report: KindReport
     _writes: int = field(init=False)
     _failed: bool = False
@@ -43,9 +43,9 @@ class Tagger:
         changed = False
         if self._failed:
             return changed
-        archive = self.remote.keys.get(self.remote.roles.get("archive", ""))
+        archive = self.context.keys.get(self.context.roles.get("archive", ""))
         try:
-            for page in self.index.look(self.ledger, archive):
+            for page in self.index.observe(self.ledger, archive):
                 changed = changed or bool(page.versions)
                 self._keep(page)
         except TagsError as error:

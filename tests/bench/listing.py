@@ -25,7 +25,7 @@ def main() -> None:
     seconds, cpu = [], []
     for _ in range(LOOKS):
         started, used = time.monotonic(), time.process_time()
-        look = side.look_items(ledger)
+        look = side.observe_items(ledger)
         seconds.append(time.monotonic() - started)
         cpu.append(time.process_time() - used)
         differences = len(look.items) + len(look.gone) + len(look.problems) + len(look.moved)

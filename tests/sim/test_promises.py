@@ -284,9 +284,9 @@ def test_every_call_of_every_port_is_a_place_to_die(base: Path) -> None:
     world = begin(STORIES["everything"], base)
     trace = world.die(0, every_call=True).trace
     calls = {step.split(" ")[0] for step in trace}
-    ports = {"open", "look_folders", "look_items", "read", "write", "write_folder"}
+    ports = {"open", "observe_folders", "observe_items", "read", "write", "write_folder"}
     assert {f"MaildirSide.{name}" for name in ports} <= calls
-    assert {f"MailSide.{name}" for name in ("look", "read", "write")} <= calls
+    assert {f"MailSide.{name}" for name in ("observe", "read", "write")} <= calls
     assert {"rename", "link", "unlink", "mkdir", "open", "write", "fsync", "replace", "send", "answer"} <= calls
     assert {"Ledger.transaction about to commit", "Ledger.transaction committed"} <= set(trace)
     assert isinstance(Fate().wrap(Ledger.copy_of(None)).note("nothing"), str)

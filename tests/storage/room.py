@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import time
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -16,7 +15,8 @@ from jmapsync.planner import Side
 from jmapsync.planner.model import Order, Verb, Version
 from jmapsync.storage.maildir.side import MaildirSide
 from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
-from jmapsync.sync.ingest import Absorber
+from jmapsync.sync.context import ContainerContext
+from jmapsync.sync.ingest import Ingester
 from jmapsync.sync.mailbox_filter import Scope
 from jmapsync.sync.quarantine import Holding
 from tests.storage.ledgers import open_ledger
@@ -38,9 +38,9 @@ class Room:
         self.side.open(self.ledger, "a1")
         self._numbers = itertools.count(1)
         holding = Holding(MAIL.name, self.ledger, time.time)
-        remote = SimpleNamespace(keys={}, roles={}, outside=set())
-        scope = Scope(MAIL, self.ledger, remote, EVERYTHING, [])
-        self._absorber = Absorber(MAIL, self.ledger, remote, holding, self._adopt, scope)
+        context = ContainerContext()
+        scope = Scope(MAIL, self.ledger, context, EVERYTHING, [])
+        self._ingester = Ingester(MAIL, self.ledger, context, holding, self._adopt, scope)
 
     def _adopt(self, key: int, path: str, ref: str) -> None:
         self.side.adopt_folder(key, path, ref, self.ledger)
@@ -103,9 +103,9 @@ class Room:
 
     def look(self, *folders: str) -> Observation:
         """Look at the disk, or at some folders of it, and take in what is seen."""
-        self._absorber.take_local_folders(self.side.look_folders(self.ledger))
-        seen = self.side.look_items(self.ledger, self.paths_of(*folders) if folders else None)
-        self._absorber.take_local_items(seen)
+        self._ingester.ingest_local_folders(self.side.observe_folders(self.ledger))
+        seen = self.side.observe_items(self.ledger, self.paths_of(*folders) if folders else None)
+        self._ingester.ingest_local_items(seen)
         return seen
 
     def paths_of(self, *folders: str) -> set[str]:

@@ -46,8 +46,8 @@ def test_a_message_that_the_server_deleted_is_kept_where_its_path_tells(room: Ro
 def test_what_is_kept_is_no_folder_and_no_mail(room: Room) -> None:
     inbox = room.folder("INBOX")
     room.write(room.to_delete(room.create(BODY, [inbox])))
-    assert [folder.ref for folder in room.side.look_folders(room.ledger).folders] == ["INBOX"]
-    look = room.side.look_items(room.ledger)
+    assert [folder.ref for folder in room.side.observe_folders(room.ledger).folders] == ["INBOX"]
+    look = room.side.observe_items(room.ledger)
     assert (look.items, look.gone, look.problems) == ([], [], [])
 
 

@@ -36,7 +36,7 @@ def drop(room: Room, folder: str, content: bytes) -> Path:
 def test_only_the_folders_named_are_looked_at(room: Room) -> None:
     drop(room, "INBOX", b"Subject: one\n\n")
     drop(room, "Lists", b"Subject: two\n\n")
-    assert not room.side.look_items(room.ledger, set()).items
+    assert not room.side.observe_items(room.ledger, set()).items
     assert [seen.ref for seen in room.look("INBOX").items] == ["INBOX/cur/INBOX14:2,"]
     assert [seen.ref for seen in room.look().items] == ["Lists/cur/Lists14:2,"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.mirror import Mirror
 
 LETTER = b"Subject: one\r\n\r\nbody\r\n"
-METHODS = ("look_folders", "look_items", "read", "write", "write_folder", "make_folders")
+METHODS = ("observe_folders", "observe_items", "read", "write", "write_folder", "make_folders")
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -71,7 +71,7 @@ class Listings:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folders = 0
         self.walks = 0
-        one_folder, look_folders = scan.scan, tree.Tree._found
+        one_folder, observe_folders = scan.scan, tree.Tree._found
 
         def scanned(*arguments: Any) -> Any:  # noqa: ANN401 # whatever they are
             self.folders += 1
@@ -79,7 +79,7 @@ class Listings:
 
         def found(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 # whatever they are
             self.walks += 1
-            return look_folders(*arguments, **named)
+            return observe_folders(*arguments, **named)
 
         monkeypatch.setattr(look, "scan", scanned)
         monkeypatch.setattr(tree.Tree, "_found", found)

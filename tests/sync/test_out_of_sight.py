@@ -29,10 +29,10 @@ class Veiled:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the side has
         return getattr(self._side, name)
 
-    async def look(
+    async def observe(
         self, cursor: str, known: Callable[[], set[str]], again: Sequence[str] = (), *, whole: bool = False
     ) -> AsyncIterator[Observation]:
-        async for page in self._side.look(cursor, known, again, whole=whole):
+        async for page in self._side.observe(cursor, known, again, whole=whole):
             page.folders = [folder for folder in page.folders if folder.name != SECRET]
             yield page
 

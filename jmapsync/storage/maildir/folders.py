@@ -29,7 +29,7 @@ GONE = ".gone"
 """The name of a folder that cannot be there: what begins with a dot is no folder."""
 
 
-def look_folders(tree: Tree, ledger: Ledger, patterns: Patterns = EVERYTHING) -> Observation:
+def observe_folders(tree: Tree, ledger: Ledger, patterns: Patterns = EVERYTHING) -> Observation:
     """Return the folders below the root; renamed ones are known by their markers. Those that are left out are left alone.
 
     Raises LocalError when the root cannot be listed.

@@ -20,7 +20,7 @@ from jmapsync.storage.files.filesystem import file_system_of
 from jmapsync.storage.files.root import USUAL, claim, read_marker
 from jmapsync.storage.files.scan import scan_until_calm
 from jmapsync.storage.maildir.file_names import key_in
-from jmapsync.storage.maildir.folders import look_folders
+from jmapsync.storage.maildir.folders import observe_folders
 from jmapsync.storage.maildir.identify import iterate_chunks, measure_without_tuid
 from jmapsync.storage.maildir.maildirpp import PlusPlusTree
 from jmapsync.storage.maildir.observe import SLICE, MessageScan
@@ -84,7 +84,7 @@ class MaildirSide:
         if not self._dry:
             self.tree.clear_unfinished()
 
-    def look_folders(self, ledger: Ledger) -> Observation:
+    def observe_folders(self, ledger: Ledger) -> Observation:
         """Return every folder, or that they are as they were when a run began."""
         stamps = self.tree.stamps
         begun, stamps.fresh = stamps.fresh, False
@@ -95,7 +95,7 @@ class MaildirSide:
             return Observation(folders_whole=True, folders_same=True)
         if not self._dry and self._shed_marks(ledger):
             self.tree.load(ledger)
-        look = look_folders(self.tree, ledger, self._patterns)
+        look = observe_folders(self.tree, ledger, self._patterns)
         if not self._dry:
             self.tree.restore_keywords()
         if begun and not self._dry:
@@ -111,19 +111,19 @@ class MaildirSide:
         whole = not odd and len(known) == len(look.folders) and known == sorted(tree.paths)
         tree.stamps.keep_folders(ledger, places, tree.unclear, whole=whole)
 
-    def look_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:
+    def observe_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:
         """Return the messages that changed; look again where folders changed meanwhile so that it cannot be told what is gone.
 
         In folders that do not rest at all nothing is, until they do. What vanished from some `folders` may lie in another one.
         """
         if not self.tree.is_loaded(ledger):
             self.tree.load(ledger)
-        seen = self._look_items(ledger, folders)
+        seen = self._observe_items(ledger, folders)
         if not self._dry:
             self.tree.stamps.keep(ledger)
         return seen
 
-    def _look_items(self, ledger: Ledger, folders: Collection[str] | None) -> Observation:
+    def _observe_items(self, ledger: Ledger, folders: Collection[str] | None) -> Observation:
         def scan(some: Collection[str] | None) -> Observation:
             return MessageScan(self.tree, ledger, limit=self._limit, folders=some).run()
 

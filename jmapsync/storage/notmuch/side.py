@@ -65,7 +65,7 @@ class TagSide:
         self._tree, self._mark, self._rules = tree, mark, rules
         self._dry, self._token = dry, token
 
-    def look(self, ledger: Ledger, archive: int | None) -> Iterator[TagPage]:
+    def observe(self, ledger: Ledger, archive: int | None) -> Iterator[TagPage]:
         """Yield what changed since the last look; nothing at all where the database's revision is the one of then.
 
         `archive` is the key of the mailbox of that role. Raises TagsError.

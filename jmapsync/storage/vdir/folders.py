@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jmapsync.storage.vdir.tree import Tree
 
 
-def look_folders(tree: Tree, ledger: Ledger, kind: str) -> Observation:
+def observe_folders(tree: Tree, ledger: Ledger, kind: str) -> Observation:
     """Return the collections below the root as containers of a kind; moved directories are known by their markers.
 
     Raises LocalError when the root cannot be listed.

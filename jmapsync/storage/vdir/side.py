@@ -19,7 +19,7 @@ from jmapsync.storage.files.root import claim
 from jmapsync.storage.files.scan import scan_until_calm
 from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
 from jmapsync.storage.vdir import metadata
-from jmapsync.storage.vdir.folders import look_folders
+from jmapsync.storage.vdir.folders import observe_folders
 from jmapsync.storage.vdir.names import recover
 from jmapsync.storage.vdir.observe import SLICE, ItemScan
 from jmapsync.storage.vdir.read import Reader, align, convert, read_bytes, uid_of
@@ -82,12 +82,12 @@ class VdirSide:
         self._ledger = ledger
         self.tree.load(ledger, self._kind.containers.kind)
 
-    def look_folders(self, ledger: Ledger) -> Observation:
+    def observe_folders(self, ledger: Ledger) -> Observation:
         """Return every collection."""
         self._load(ledger)
-        return look_folders(self.tree, ledger, self._kind.containers.kind)
+        return observe_folders(self.tree, ledger, self._kind.containers.kind)
 
-    def look_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:
+    def observe_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:
         """Return the items that changed; look again where directories changed meanwhile so that it cannot be told what is gone.
 
         In directories that do not rest at all nothing is, until they do. What vanished from some `folders` may lie in another one.
@@ -101,7 +101,7 @@ class VdirSide:
 
         return scan_until_calm(scan, folders)
 
-    def _look(self, ledger: Ledger, reader: Reader, folders: Collection[str] | None) -> Observation:
+    def _observe(self, ledger: Ledger, reader: Reader, folders: Collection[str] | None) -> Observation:
         look = ItemScan(self._kind.items.kind, self.tree, ledger, reader, limit=self._limit, folders=folders)
         seen = look.run()
         self._writer.contested = set(look.identifier.alike)

@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import time
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -18,7 +17,8 @@ from jmapsync.planner import Side
 from jmapsync.planner.model import NO_TAGS, NOTHING, Order, Verb, Version
 from jmapsync.storage.port import Body, Folder, Job, Observation, Outcome, Receipt
 from jmapsync.storage.vdir.side import VdirSide
-from jmapsync.sync.ingest import Absorber
+from jmapsync.sync.context import ContainerContext
+from jmapsync.sync.ingest import Ingester
 from jmapsync.sync.mailbox_filter import Scope
 from jmapsync.sync.quarantine import Holding
 from tests.storage.ledgers import open_ledger
@@ -52,11 +52,11 @@ class Room:
         """Begin anew with what lies on the disk and in the ledger."""
         self.side = VdirSide(self.root, "calendars", self.codec, **self._options)
         self.side.open(self.ledger, "a1")
-        self.remote = SimpleNamespace(keys={}, roles={}, outside=set())
+        self.context = ContainerContext()
         holding = Holding(CALENDARS.name, self.ledger, time.time)
-        scope = Scope(CALENDARS, self.ledger, self.remote, EVERYTHING, [])
-        self.absorber = Absorber(CALENDARS, self.ledger, self.remote, holding, self._adopt, scope)
-        self.absorber.load()
+        scope = Scope(CALENDARS, self.ledger, self.context, EVERYTHING, [])
+        self.ingester = Ingester(CALENDARS, self.ledger, self.context, holding, self._adopt, scope)
+        self.ingester.load()
 
     def lose_ledger(self) -> None:
         """Begin anew with what lies on the disk only."""
@@ -90,10 +90,10 @@ class Room:
             self.ledger.save([replace(record, local=version, base=None)])
         return receipt
 
-    def look_folders(self) -> list[Folder]:
+    def observe_folders(self) -> list[Folder]:
         """Look at the collections and take in what is seen."""
-        seen = self.side.look_folders(self.ledger)
-        self.absorber.take_local_folders(seen)
+        seen = self.side.observe_folders(self.ledger)
+        self.ingester.ingest_local_folders(seen)
         return seen.folders
 
     def directory(self, key: int) -> Path:
@@ -155,9 +155,9 @@ class Room:
 
     def look(self) -> Observation:
         """Look at the disk and take in what is seen."""
-        self.look_folders()
-        seen = self.side.look_items(self.ledger)
-        self.absorber.take_local_items(seen)
+        self.observe_folders()
+        seen = self.side.observe_items(self.ledger)
+        self.ingester.ingest_local_items(seen)
         return seen
 
     def read(self, key: int) -> Object | None:

@@ -170,7 +170,7 @@ def test_dying_while_a_collection_changes_leaves_the_old_or_the_new_one(tmp_path
         with contextlib.suppress(DiedError), fate.over(room.root):
             ACTS[act](room)
         room.enter()
-        shown = {(folder.ref, folder.name, folder.color) for folder in room.look_folders()}
+        shown = {(folder.ref, folder.name, folder.color) for folder in room.observe_folders()}
         old, new = ("Old", "Old", "#FF0000"), ("New", "New", "#00FF00")
         allowed = {
             "make": [{old}, {old, new}],

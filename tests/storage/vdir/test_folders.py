@@ -34,7 +34,7 @@ def version(name: str, *colors: str) -> Version:
 
 
 def shown(room: Room) -> dict[str, tuple[str, str]]:
-    return {folder.ref: (folder.name, folder.color) for folder in room.look_folders()}
+    return {folder.ref: (folder.name, folder.color) for folder in room.observe_folders()}
 
 
 class TestMade:
@@ -208,7 +208,7 @@ class TestChangedHere:
         shutil.copytree(room.directory(work), room.root / "Copy")
         (room.root / "Copy" / "displayname").unlink()
         seen = room.look()
-        assert {folder.ref: folder.key == work for folder in room.look_folders()} == {"Work": True, "Copy": False}
+        assert {folder.ref: folder.key == work for folder in room.observe_folders()} == {"Work": True, "Copy": False}
         assert [(one.key, len(one.version.homes)) for one in seen.items] == [(key, 2)]
         assert_silent(room)
 
@@ -282,7 +282,7 @@ class TestLostLedger:
         key = room.ledger.add(Record(0, "calendar", "C9", "Work", remote=version("Work")))
         room.side.tree.make(key, "Work%~12345678", "C9", version("Work", "#FF0000").body, "#FF0000")
         room.enter()
-        assert [(folder.key, folder.name) for folder in room.look_folders()] == [(key, "Work")]
+        assert [(folder.key, folder.name) for folder in room.observe_folders()] == [(key, "Work")]
         assert room.side.tree.paths == {key: "Work%~12345678"}
 
 
@@ -300,19 +300,19 @@ class TestRoot:
         with pytest.raises(RootError, match="is not there"):
             room.enter()
         with pytest.raises(LocalError, match="cannot be listed"):
-            room.side.look_folders(room.ledger)
+            room.side.observe_folders(room.ledger)
 
     def test_a_dry_run_touches_nothing(self, room: Room, work: int, tmp_path: Path) -> None:
         (room.directory(work) / ".jmapsync-0123.tmp").write_text("half")
         side = VdirSide(room.root, "calendars", Tiny(), dry=True)
         side.open(room.ledger, "a1")
-        side.look_folders(room.ledger)
+        side.observe_folders(room.ledger)
         side.adopt_folder(work, "Work", "C7", room.ledger)
         assert (room.directory(work) / ".jmapsync-0123.tmp").exists()
         assert "C7" not in (room.directory(work) / ".jmapsync").read_text()
         other = VdirSide(tmp_path / "other", "tasks", Tiny(), dry=True)
         other.open(room.ledger, "a1")
-        assert other.look_folders(room.ledger).folders == []
+        assert other.observe_folders(room.ledger).folders == []
         assert not (tmp_path / "other").exists()
 
     def test_only_our_own_unfinished_files_are_removed(self, room: Room, work: int) -> None:
@@ -328,8 +328,8 @@ class TestRoot:
         room.create(item("one"), work)
         tasks = VdirSide(tmp_path / "tasks", "tasks", Tiny())
         tasks.open(room.ledger, "a1")
-        assert tasks.look_folders(room.ledger).folders == []
-        seen = tasks.look_items(room.ledger)
+        assert tasks.observe_folders(room.ledger).folders == []
+        seen = tasks.observe_items(room.ledger)
         assert (seen.gone, seen.suspicious) == ([], "")
         assert_silent(room)
 
@@ -337,6 +337,6 @@ class TestRoot:
         room.create(item("one"), work)
         mail = MaildirSide(tmp_path / "mail", tmp_path / "spool")
         mail.open(room.ledger, "a1")
-        assert mail.look_folders(room.ledger).folders == []
-        seen = mail.look_items(room.ledger)
+        assert mail.observe_folders(room.ledger).folders == []
+        seen = mail.observe_items(room.ledger)
         assert (seen.gone, seen.suspicious, seen.problems) == ([], "", [])

@@ -240,7 +240,7 @@ class TestSomeCollections:
             return scanned(directory, *arguments)
 
         monkeypatch.setattr(look, "scan", note)
-        seen = room.side.look_items(room.ledger, {"Work"})
+        seen = room.side.observe_items(room.ledger, {"Work"})
         assert listed == ["Work"]
         assert [(one.key, one.digest) for one in seen.items] == [(key, "one"), (None, "new")]
         assert not seen.withheld
@@ -249,7 +249,7 @@ class TestSomeCollections:
     def test_what_moved_is_found_wherever_it_went(self, room: Room, work: int, home: int, told: str) -> None:
         key = room.create(item("one"), work)
         room.paths(key)[0].rename(room.directory(home) / "one.ics")
-        seen = room.side.look_items(room.ledger, {told})
+        seen = room.side.observe_items(room.ledger, {told})
         assert (seen.gone, seen.withheld) == ([], False)
         assert [(one.key, one.version.homes) for one in seen.items] == [(key, frozenset({home}))]
 
@@ -257,17 +257,17 @@ class TestSomeCollections:
         room.create(item("two"), home)
         key = room.create(item("one"), work)
         room.paths(key)[0].unlink()
-        assert room.side.look_items(room.ledger, {"Work"}).gone == [key]
+        assert room.side.observe_items(room.ledger, {"Work"}).gone == [key]
 
     def test_a_copy_edited_elsewhere_too_is_looked_at_as_well(self, room: Room, work: int, home: int) -> None:
         key = room.create(item("one"), work, home)
         first, second = room.paths(key)
         room.save(first, item("one", "older"))
         room.save(second, item("one", "newer"))
-        seen = room.side.look_items(room.ledger, {"Work"})
+        seen = room.side.observe_items(room.ledger, {"Work"})
         assert (sorted(problem.item for problem in seen.problems), seen.items) == (["Home/one.ics", "Work/one.ics"], [])
         room.save(second, item("one", "older"))
-        seen = room.side.look_items(room.ledger, {"Work"})
+        seen = room.side.observe_items(room.ledger, {"Work"})
         assert (seen.problems, [(one.key, one.version.untidy) for one in seen.items]) == ([], [(key, False)])
 
 

@@ -17,7 +17,8 @@ from jmapsync.storage.jmap.decoding import Listed, listed
 from jmapsync.storage.port import Folder, Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from jmapsync.jmap.wire import Response
 
@@ -37,15 +38,15 @@ Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
 """An UnsignedInt (RFC 8620, 1.3)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Boxes:
-    """The mailboxes of an account; the engine fills it as containers are ingested."""
+    """The mailboxes of an account: those of the context of a run, and what was met besides."""
 
-    keys: dict[str, int] = field(default_factory=dict)
+    keys: Mapping[str, int] = field(default_factory=dict)
     """Container key by mailbox id."""
-    roles: dict[str, str] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
     """Mailbox id by role."""
-    outside: set[str] = field(default_factory=set)
+    outside: AbstractSet[str] = field(default_factory=frozenset)
     """Ids of mailboxes whose mail is not mirrored by the user's wish; one that others lie in has a key all the same."""
 
     unread: set[str] = field(default_factory=set)

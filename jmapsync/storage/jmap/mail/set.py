@@ -141,7 +141,7 @@ class Setter:
         leave = self._boxes.ids(mirrored)
         elsewhere = [box for box in now.boxes if box not in leave]
         trash = self._boxes.roles.get("trash")
-        if _is_old_draft(job) and "$draft" in version.tags and not self._boxes.outside.intersection(elsewhere):
+        if _is_old_draft(job) and "$draft" in version.tags and self._boxes.outside.isdisjoint(elsewhere):
             batch.destroyed.append(job)
         elif elsewhere:
             batch.patches.append((job, patch((), (), (), leave)))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from jmapsync.jmap.session import Account
     from jmapsync.ledger import Record
     from jmapsync.storage.jmap.changes import Cursor
-    from jmapsync.storage.port import Body, Job, Observation, Receipt
+    from jmapsync.storage.port import Body, Context, Job, Observation, Receipt
 
 
 class MailSide:
@@ -38,10 +38,9 @@ class MailSide:
     def __init__(self, client: Client, account: Account, spool: Path, *, on_delete: str = "trash", selective: bool = False) -> None:
         """Prepare; `on_delete` says what deleting the last copy here does there, `selective` that mailboxes may be left out."""
         boxes = self._boxes = Boxes()
-        self.keys, self.roles, self.outside = boxes.keys, boxes.roles, boxes.outside
         self.policy = on_delete
         self.is_read_only = account.is_read_only
-        self.unread = False
+        self._context: Context | None = None
         self.most_homes = account.limit_of(MAIL, "maxMailboxesPerEmail")
         self._selective = selective
         self._client = client
@@ -51,7 +50,12 @@ class MailSide:
         self._importer = Importer(client, account, boxes)
         self._folders = MailboxSetter(client, account)
 
-    async def look(
+    def open(self, context: Context) -> None:
+        """Begin a run with the mailboxes that are known."""
+        self._boxes.keys, self._boxes.roles, self._boxes.outside = context.keys, context.roles, context.outside
+        self._context = context
+
+    async def observe(
         self, cursor: str, known: Callable[[], set[str]], again: Sequence[str] = (), *, whole: bool = False
     ) -> AsyncIterator[Observation]:
         """Yield what changed since a cursor; everything there is when `whole`, or when the changes cannot be had or believed.
@@ -71,7 +75,7 @@ class MailSide:
     async def _changes(self, since: Cursor, again: Sequence[str]) -> AsyncIterator[Observation]:
         reader = self._new_reader()
         seen_ids: set[str] = set()
-        if self.unread:
+        if self._context is not None and self._context.has_unread:
             yield (await reader.mailboxes.all()).observation()
         async for page in MailChanges(reader).since(since):
             seen_ids.update(seen.ref for seen in page.items)
@@ -129,10 +133,10 @@ class MailSide:
         """Change one mailbox."""
         if self.is_read_only:
             return read_only(job)
-        return await self._folders.write(job, {key: box for box, key in self.keys.items()})
+        return await self._folders.write(job, {key: box for box, key in self._boxes.keys.items()})
 
     async def rename_folders(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Rename mailboxes at once."""
         if self.is_read_only:
             return [read_only(job) for job in jobs]
-        return await self._folders.rename(jobs, {key: box for box, key in self.keys.items()})
+        return await self._folders.rename(jobs, {key: box for box, key in self._boxes.keys.items()})

@@ -24,7 +24,7 @@ from jmapsync.storage.jmap.objects.instances import instances_of, is_instances, 
 from jmapsync.storage.port import Seen, Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from jmapsync.formats.codec import Codec
     from jmapsync.formats.objects import Object
@@ -52,12 +52,12 @@ class _Files(msgspec.Struct):
 class Reader(Caller):
     """Reads the objects of one kind."""
 
-    def __init__(self, client: Client, account: Account, dialect: Dialect, codec: Codec, keys: dict[str, int]) -> None:
-        """Prepare; `keys` maps the ids of containers to their keys and is filled as they are ingested."""
+    def __init__(self, client: Client, account: Account, dialect: Dialect, codec: Codec) -> None:
+        """Prepare; `keys` maps the ids of containers to their keys and is replaced as a run begins."""
         super().__init__(client, account)
         self.dialect = dialect
         self._codec = codec
-        self.keys = keys
+        self.keys: Mapping[str, int] = {}
         self._pace = Pace()
         self.folders = ContainerReader(self)
 

@@ -18,7 +18,7 @@ from jmapsync.storage.jmap.objects.get import Reader
 from jmapsync.storage.jmap.objects.listing import ObjectListing
 from jmapsync.storage.jmap.objects.set import ObjectSetter
 from jmapsync.storage.jmap.set import read_only
-from jmapsync.storage.port import Body
+from jmapsync.storage.port import Body, Context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from jmapsync.storage.jmap.changes import Cursor
     from jmapsync.storage.jmap.objects.answer import Found
     from jmapsync.storage.jmap.objects.dialect import Dialect
-    from jmapsync.storage.port import Job, Observation, Receipt
+    from jmapsync.storage.port import Context, Job, Observation, Receipt
 
 
 class ObjectSide:
@@ -39,20 +39,23 @@ class ObjectSide:
 
     def __init__(self, client: Client, account: Account, dialect: Dialect, codec: Codec) -> None:
         """Prepare."""
-        self.keys: dict[str, int] = {}
-        self.outside: set[str] = set()
         self.is_read_only = account.is_read_only
-        self.unread = False
+        self._context: Context | None = None
         self.most_homes = dialect.most_homes(account)
-        self.roles: dict[str, str] = {}
         self.policy = ""
         self._client = client
         self._account = account
         self._data = Data(client, account)
-        self._readers = [Reader(client, account, each, codec, self.keys) for each in (dialect, dialect.groups) if each is not None]
+        self._readers = [Reader(client, account, each, codec) for each in (dialect, dialect.groups) if each is not None]
         self._setters = [ObjectSetter(reader, self._data) for reader in self._readers]
 
-    async def look(
+    def open(self, context: Context) -> None:
+        """Begin a run with the collections that are known."""
+        self._context = context
+        for reader in self._readers:
+            reader.keys = context.keys
+
+    async def observe(
         self, cursor: str, known: Callable[[], set[str]], again: Sequence[str] = (), *, whole: bool = False
     ) -> AsyncIterator[Observation]:
         """Yield what changed since a cursor; everything there is when `whole`, or when the changes cannot be had or believed.
@@ -73,7 +76,10 @@ class ObjectSide:
         self.is_read_only = account.is_read_only if account is not None else self.is_read_only
 
     async def _changes(self, since: Cursor, known: Callable[[], set[str]], again: Sequence[str]) -> AsyncIterator[Observation]:
-        observer, seen_ids = ObjectObserver(self._readers, known, unread=self.unread), set[str]()
+        observer, seen_ids = (
+            ObjectObserver(self._readers, known, unread=self._context is not None and self._context.has_unread),
+            set[str](),
+        )
         async for page in observer.since(since):
             seen_ids.update(seen.ref for seen in page.items)
             seen_ids.update(trouble.ref for trouble in page.problems)

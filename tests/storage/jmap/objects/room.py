@@ -18,6 +18,7 @@ from jmapsync.ledger import Record
 from jmapsync.planner.model import NO_TAGS, NOTHING, Order, Side, Verb, Version
 from jmapsync.storage.jmap.objects import ObjectSide, dialect_for
 from jmapsync.storage.port import Body, Folder, Job, Observation, Outcome, Receipt, Seen, Trouble
+from jmapsync.sync.context import ContainerContext
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Collection, Iterable
@@ -67,6 +68,8 @@ class Room:
         self.account: Account = session.account_for(offered)
         self.codec: Codec = cards("3.0") if kind == "contacts" else schedules("Task" if kind == "tasks" else "Event")
         self.side = ObjectSide(self.client, self.account, dialect_for(kind, session, self.account), self.codec)
+        self.context = ContainerContext()
+        self.side.open(self.context)
         self.cursor = ""
         self.held: dict[str, Seen] = {}
         """What the ledger believes to be on the server, by id."""
@@ -92,7 +95,7 @@ class Room:
         look, before = Look(), self.client.requests
 
         async def take() -> None:
-            async for page in self.side.look(self.cursor, lambda: set(self.held), list(again), whole=whole):
+            async for page in self.side.observe(self.cursor, lambda: set(self.held), list(again), whole=whole):
                 self._take(page, look)
 
         self.run(take())
@@ -101,18 +104,18 @@ class Room:
 
     def _take(self, page: Observation, look: Look) -> None:
         for folder in page.folders:
-            self.side.keys.setdefault(folder.ref, next(self._numbers))
+            self.context.keys.setdefault(folder.ref, next(self._numbers))
             look.folders[folder.ref] = self.folders[folder.ref] = folder
         if page.folders_whole:
             told = {folder.ref for folder in page.folders}
             for ref in [ref for ref in self.folders if ref not in told]:
                 look.gone_folders.append(ref)
                 del self.folders[ref]
-                self.side.keys.pop(ref)
+                self.context.keys.pop(ref)
         for ref in page.gone_folders:
             if self.folders.pop(ref, None) is not None:
                 look.gone_folders.append(ref)
-                self.side.keys.pop(ref)
+                self.context.keys.pop(ref)
         for whole in page.items:
             seen = replace(whole, file=b"")  # the server's file may say when it was written
             assert seen.digest == json.loads(seen.content)["uid"]
@@ -142,11 +145,11 @@ class Room:
 
     def key(self, name: str) -> int:
         """Return the key of the container with a name."""
-        return next(self.side.keys[folder.ref] for folder in self.folders.values() if folder.name == name)
+        return next(self.context.keys[folder.ref] for folder in self.folders.values() if folder.name == name)
 
     def home(self) -> int:
         """Return the key of any container."""
-        return self.side.keys[next(iter(self.folders))]
+        return self.context.keys[next(iter(self.folders))]
 
     # reading
 

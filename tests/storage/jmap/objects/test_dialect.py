@@ -198,7 +198,7 @@ def test_a_look_that_is_given_up_leaves_nothing_under_way(
         with Room(server.url, "contacts") as room:
 
             async def give_up() -> None:
-                async for page in room.side.look("", set):
+                async for page in room.side.observe("", set):
                     if page.items:
                         raise KeyError
 

@@ -156,7 +156,7 @@ class TestWriting:
         add(store, DAYS[0], "One")
         add(store, DAYS[1], "Two")
         room.look()
-        room.done(room.to_move(REF, room.side.keys[work]))
+        room.done(room.to_move(REF, room.context.keys[work]))
         assert {tuple(one["calendarIds"]) for one in store.items.values()} == {(work,)}
 
     def test_all_go_together(self, store: Store, room: Room) -> None:

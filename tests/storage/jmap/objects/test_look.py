@@ -205,7 +205,7 @@ def test_what_was_made_anew_under_its_uid_is_told_after_what_is_gone(case: Case,
     order: list[str] = []
 
     async def take() -> None:
-        async for page in room.side.look(room.cursor, lambda: set(room.held), whole=whole):
+        async for page in room.side.observe(room.cursor, lambda: set(room.held), whole=whole):
             order.extend(seen.ref for seen in page.items)
             order.extend(page.gone_refs)
             assert not page.problems

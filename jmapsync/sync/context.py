@@ -1,0 +1,19 @@
+"""Keep what is known of the server's containers while a run ingests pages; the sides read it as `storage.port.Context`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class ContainerContext:
+    """The containers of one kind of one account, as far as they were ingested."""
+
+    keys: dict[str, int] = field(default_factory=dict)
+    """The ledger's key of a container by the server's id."""
+    roles: dict[str, str] = field(default_factory=dict)
+    """The server's id of a container by its role."""
+    outside: set[str] = field(default_factory=set)
+    """The server's ids of the containers that are left out by the user's wish."""
+    has_unread: bool = False
+    """Whether an earlier run met containers that could not be read, so that all are asked for again."""
