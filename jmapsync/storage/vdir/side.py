@@ -97,7 +97,7 @@ class VdirSide:
 
         def scan(some: Collection[str] | None) -> Observation:
             reader.overtaken = False
-            return self._look(ledger, reader, some)
+            return self._observe(ledger, reader, some)
 
         return scan_until_calm(scan, folders)
 
