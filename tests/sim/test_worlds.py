@@ -135,7 +135,7 @@ FOUND: dict[str, tuple[LegalServer, list[tuple[str, int]], int, dict[str, Any]]]
             6,
             {"direction": "pull"},
         )
-        for step in (47, 48, 49)
+        for step in range(35, 43)
     },
 }
 """Scripts of what the search once found: the server, the acts, the messages, the ways of the mirror."""

@@ -161,6 +161,10 @@ class Identifier:
         form = next((form for form in (measured.form, Form.RAW, Form.MIXED) if measured.digest(form) == record.remote.sense), None)
         if form is None:
             return False
+        if any(place.folder == folder for place in self._current(key)):
+            why = "a run that died laid it beside the edited file whose place it takes; the next run tells them apart"
+            self._problems.append(Trouble(f"{self._tree.paths[folder]}/{entry.file}", why))
+            return True
         place = _place(folder, entry, key, form)
         self._traces.put(place)
         self._rewritten.setdefault(key, []).append((place, measured))

@@ -26,6 +26,7 @@ from jmapsync.storage.files.filesystem import refuses_name
 from jmapsync.storage.files.swap import check, take_away
 from jmapsync.storage.maildir.file_names import own_name
 from jmapsync.storage.maildir.identify import iterate_chunks
+from jmapsync.storage.maildir.leftovers import Leftovers
 from jmapsync.storage.maildir.refile import keep
 from jmapsync.storage.maildir.stage import Staged, fill, set_mtime
 from jmapsync.storage.port import Job, Outcome, Receipt
@@ -59,6 +60,7 @@ class Writer(BatchWriter):
         self._tree = tree
         self._keep_crlf = keep_crlf
         self._token = token
+        self._leftovers = Leftovers(tree, self._below)
 
     def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Carry out orders and return their receipts in the same order; raises nothing for a single message."""
@@ -67,6 +69,7 @@ class Writer(BatchWriter):
 
     def _write(self, jobs: Sequence[Job]) -> list[Receipt]:
         self.fatal = self._full = None
+        self._leftovers = Leftovers(self._tree, self._below)
         receipts: dict[int, Receipt] = {}
         staged: dict[int, Staged] = {}
         for job in jobs:
@@ -126,6 +129,8 @@ class Writer(BatchWriter):
         if one is not None:
             kept = {place.folder: place for place in places if is_offlineimap(place.name) and place.folder in order.homes}
             obsolete = [place for place in places if kept.get(place.folder) != place]
+            if order.verb is Verb.REPLACE:
+                obsolete += self._leftovers.of(one, self._staged(one), places)
             result = _Done(Version(one.digest, one.digest, order.tags, order.homes), one, obsolete=obsolete)
             self._deliver(one, result, kept)
             del staged[order.key]
