@@ -137,6 +137,15 @@ FOUND: dict[str, tuple[LegalServer, list[tuple[str, int]], int, dict[str, Any]]]
         )
         for step in range(35, 43)
     },
+    **{
+        f"an edit whose file is still there when a run that undoes it dies at step {step}": (
+            LegalServer("rfc", {}, 129),
+            [("run", 0), ("edit", 260434899), ("copy", 409853927), ("die", step)],
+            6,
+            {"direction": "pull"},
+        )
+        for step in (38, 39, 40)
+    },
 }
 """Scripts of what the search once found: the server, the acts, the messages, the ways of the mirror."""
 

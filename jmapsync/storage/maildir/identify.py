@@ -46,6 +46,8 @@ class Identifier:
         self._problems = problems
         self._rewritten: dict[int, list[tuple[Place, Measure]]] = {}
         """Known files with other bytes than their message had, by its key."""
+        self._restored: dict[int, list[Place]] = {}
+        """Files with the server's bytes by which a run that died was to undo an edit, by the message's key."""
         self._retaken: dict[int, tuple[str, int]] = {}
         """The server's digest and wire size, by key, of messages some of whose copies the server's bytes took the place of."""
         self.bodies: dict[int, tuple[str, int]] = {}
@@ -168,6 +170,7 @@ class Identifier:
         place = _place(folder, entry, key, form)
         self._traces.put(place)
         self._rewritten.setdefault(key, []).append((place, measured))
+        self._restored.setdefault(key, []).append(place)
         return True
 
     def _give(self, owners: list[Record], folder: int, entry: Entry, form: Form) -> bool:
@@ -223,10 +226,29 @@ class Identifier:
             if all(place.form != Form.OFFLINEIMAP for place in self._current(key)):
                 self.bodies[key] = retaken
         for key, rewritten in self._rewritten.items():
-            self._split(key, rewritten, fresh, sizes)
+            self._split(key, self._without_undone(key, rewritten, fresh, sizes), fresh, sizes)
         for key, (digest, _) in self.bodies.items():
             for place in fresh.pop(digest, []):
                 self._traces.put(place._replace(key=key))
+
+    def _without_undone(
+        self, key: int, rewritten: list[tuple[Place, Measure]], fresh: dict[str, list[Place]], sizes: dict[str, int]
+    ) -> list[tuple[Place, Measure]]:
+        """Make edited files, beside which a run that died put the server's version back, messages of their own.
+
+        So the message is what the server has, once: its restored file would else be a second message of the same bytes.
+        Returns the rest of the rewritten files. Nothing is done where a folder has no restored file, or a file is unreadable.
+        """
+        restored = self._restored.get(key, [])
+        edited = [place for place in self._current(key) if place not in restored]
+        if not restored or not {place.folder for place in edited} <= {place.folder for place in restored}:
+            return rewritten
+        try:
+            measures = [(place, measure(iterate_chunks(self._tree.path(self._below, place)))) for place in edited]
+        except OSError:
+            return rewritten
+        self._detach(measures, fresh, sizes)
+        return [one for one in rewritten if one[0] in restored]
 
     def _split(
         self, key: int, rewritten: list[tuple[Place, Measure]], fresh: dict[str, list[Place]], sizes: dict[str, int]
@@ -237,7 +259,11 @@ class Identifier:
         if len(rewritten) == len(current) and len(digests) == 1:
             self.bodies[key] = (digests.pop(), rewritten[0][1].size(Form(rewritten[0][0].form)))
             return
-        for place, measured in rewritten:
+        self._detach(rewritten, fresh, sizes)
+
+    def _detach(self, files: list[tuple[Place, Measure]], fresh: dict[str, list[Place]], sizes: dict[str, int]) -> None:
+        """Take files from their messages: what they hold is a message that nobody knew."""
+        for place, measured in files:
             digest = measured.digest(Form(place.form))
             self._traces.updated[place.folder, place.name] = None
             fresh.setdefault(digest, []).append(place._replace(key=0))
