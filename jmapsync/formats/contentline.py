@@ -105,8 +105,10 @@ def read_params(text: str, *, decode: bool = True) -> Iterator[tuple[str, list[s
         name, equals, listed = item.partition("=")
         if not equals:
             yield name, None
-            continue
-        yield name, read_values(listed, decode=decode)
+        elif '"' in listed or "^" in listed:
+            yield name, read_values(listed, decode=decode)
+        else:
+            yield name, listed.split(",")
 
 
 def read_values(listed: str, *, decode: bool = True) -> list[str]:

@@ -11,7 +11,7 @@ import quopri
 import re
 from typing import TYPE_CHECKING
 
-from jmapsync.formats.contentline import BOM, Line, Params, cut, escape, fold, read_params, read_values, unfold, write_params
+from jmapsync.formats.contentline import BOM, WIDTH, Line, Params, cut, escape, fold, read_params, read_values, unfold, write_params
 from jmapsync.formats.objects import MalformedError
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def write_lines(lines: Iterable[Line]) -> bytes:
         text = f"{head}{write_params(params)}:{value}" if params else f"{head}:{value}"
         if "\n" in text or "\r" in text:
             raise MalformedError(f"The property {name[:40]!r} holds a line end where none can be.")
-        texts.append(fold(text))
+        texts.append(text if len(text) <= WIDTH and text.isascii() else fold(text))
     texts.append("")
     try:
         return "\r\n".join(texts).encode()

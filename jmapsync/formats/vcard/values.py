@@ -25,7 +25,7 @@ _MONTHS, _DAYS = 12, 31
 
 def unescape(value: str) -> str:
     """Return the text of a value."""
-    return contentline.unescape(value, colon=True)
+    return contentline.unescape(value, colon=True) if "\\" in value else value
 
 
 def texts(value: str) -> list[str]:
