@@ -20,7 +20,6 @@ WIDTH = 75
 BOM = b"\xef\xbb\xbf"
 _LEADING, _CONTINUATION = 0xC0, 0x80
 """Mask and value of the octets of a UTF-8 character after the first."""
-_FOLD = re.compile(rb"\n[ \t]")
 _HEAD = re.compile(r'((?:[^":]|"[^"]*")*):')
 _PARAM = re.compile(r'(?:^|;)((?:[^";]|"[^"]*")*)')
 _VALUE = re.compile(r'\s*"([^"]*)"[^,]*(?:,|\Z)|([^,]*)(?:,|\Z)')
@@ -51,7 +50,7 @@ class Line(NamedTuple):
 
 def unfold(octets: bytes) -> bytes:
     r"""Return a file whose line breaks are `\n` without its folds. A fold may lie within a character: decode afterwards."""
-    return _FOLD.sub(b"", octets)
+    return octets.replace(b"\n ", b"").replace(b"\n\t", b"")
 
 
 def fold(line: str) -> str:
