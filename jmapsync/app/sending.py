@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
     from jmapsync.config import AccountConfig, Config
-    from jmapsync.formats.outgoing import Envelope
+    from jmapsync.formats.envelope import Envelope
     from jmapsync.jmap.client import Client
     from jmapsync.send.deliver import Sender
     from jmapsync.sync.report import AccountReport

@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from jmapsync.formats.contentline import split
-
 _BY_TYPE: Final = {
     "text": "ACTION CALSCALE CATEGORIES CLASS COLOR COMMENT CONTACT DESCRIPTION JSID JSPROP LOCATION LOCATION-TYPE METHOD NAME"
     " PARTICIPANT-TYPE PRODID PROXIMITY REASON REFID RELATED-TO REQUEST-STATUS RESOURCES STATUS SUBSTATE SUMMARY TASK-MODE TRANSP"
@@ -85,6 +83,8 @@ def _texts(value: Any) -> list[str]:  # noqa: ANN401 # any JSON value
 
 def _parted(name: str, text: str, *, alone: bool) -> list[str]:
     """Return the values of one string of a file: the elements of a list, or the components of a structured value."""
+    from jmapsync.formats.contentline import split  # noqa: PLC0415  # the patterns there cost every start of the program 2 ms
+
     separator = "," if name in LISTS else ";" if name in _STRUCTURED else ""
     return split(text, separator) if separator and alone else [text]
 

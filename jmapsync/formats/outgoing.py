@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import ExitCode, JmapsyncError
 from jmapsync.formats.addresses import Named, addresses_in, is_address
+from jmapsync.formats.envelope import Envelope
 from jmapsync.formats.labels import cut, shown
 
 if TYPE_CHECKING:
@@ -31,17 +32,6 @@ _LONGEST_NAME = 300
 _MOST_NAMED = 5
 """Invalid addresses listed in one error."""
 _END = frozenset({b".\n", b".\r\n", b"."})
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """Sender and recipients of a message (RFC 5321)."""
-
-    sender: str
-    recipients: tuple[str, ...]
-    message_id: str
-    """With its angle brackets; the message is found on the server by it."""
-    subject: str = ""
 
 
 class OutgoingError(JmapsyncError):

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jmapsync.errors import LocalError
+from jmapsync.formats.envelope import Envelope
 from jmapsync.formats.message import Form, to_wire
-from jmapsync.formats.outgoing import Envelope
 from jmapsync.opening import read_regular
 from jmapsync.storage.files.atomic import replace_bytes, sync_directories
 

@@ -15,7 +15,7 @@ import pytest
 from jmapsync.demo import CYRUS_36, CYRUS_312, RFC, STALWART, Answer, DemoServer, MethodError, SetError
 from jmapsync.demo.dialect import Dialect, Limits
 from jmapsync.errors import OutcomeUnknownError, SignInError, UnsupportedError
-from jmapsync.formats.outgoing import Envelope
+from jmapsync.formats.envelope import Envelope
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
 from jmapsync.send.deliver import PATIENCE, Fate, Sender, Sent

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 from jmapsync.errors import JmapsyncError
-from jmapsync.formats.outgoing import Envelope
+from jmapsync.formats.envelope import Envelope
 from jmapsync.send.deliver import PATIENCE, Sender
 from jmapsync.storage.jmap.submission import SUBMISSION, Post
 from jmapsync.storage.outbox import Outbox, Stage

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from jmapsync.errors import LocalError
-from jmapsync.formats.outgoing import Envelope
+from jmapsync.formats.envelope import Envelope
 from jmapsync.storage.outbox import Baseline, Outbox, Stage
 
 if TYPE_CHECKING:

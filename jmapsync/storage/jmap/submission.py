@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from jmapsync.formats.outgoing import Envelope
+    from jmapsync.formats.envelope import Envelope
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account
     from jmapsync.jmap.wire import Response

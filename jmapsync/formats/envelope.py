@@ -1,0 +1,16 @@
+"""Define the envelope of a message (RFC 5321, 2.3.1). A module of its own: the outbox needs no parser of headers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Sender and recipients of a message (RFC 5321)."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    message_id: str
+    """With its angle brackets; the message is found on the server by it."""
+    subject: str = ""
