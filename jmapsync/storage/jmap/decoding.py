@@ -45,7 +45,7 @@ class _Raw(msgspec.Struct, rename="camel"):
 def listed(response: Response, call: Call, kind: type[T]) -> Listed[T]:
     """Return the objects that a call gave, as structs of a kind that have an `id`.
 
-    Raise MethodError, and ServerError where there is no list: that is not an empty list.
+    Raise MethodError, and ServerError where the list is missing, which does not mean an empty one.
     """
     together: Any = _Answer[kind]  # type: ignore[valid-type]
     try:

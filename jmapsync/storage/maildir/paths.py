@@ -1,4 +1,4 @@
-"""Keep the paths of containers below a Maildir root, with indexes of the names that are taken in each folder."""
+"""Keep the paths of containers below a Maildir root, with indexes of the names that are used in each folder."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class MaildirSide:
         token: Callable[[], str] = lambda: secrets.token_hex(4),
         patterns: Patterns = EVERYTHING,
     ) -> None:
-        """Prepare; `spool` is a folder for large messages on their way; `dry` writes nothing at all; `limit` as of a look.
+        """Prepare; `spool` is a folder for large messages on their way; `dry` writes nothing at all; `limit` as of a scan.
 
         New folders are those that `patterns` covers. With `keep_deleted` files of messages that the server deleted go below
         DELETED/.
@@ -112,7 +112,7 @@ class MaildirSide:
         tree.stamps.keep_folders(ledger, places, tree.unclear, whole=whole)
 
     def observe_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:
-        """Return the messages that changed; look again where folders changed meanwhile so that it cannot be told what is gone.
+        """Return the messages that changed; scan again where folders changed during it so that losses are not certain.
 
         In folders that do not rest at all nothing is, until they do. What vanished from some `folders` may lie in another one.
         """
@@ -131,7 +131,7 @@ class MaildirSide:
 
     def read(self, key: int, places: Sequence[Place]) -> Body:
         """Return the wire's bytes of a message, in memory when it is small; a file that is no longer the one known has none."""
-        why = "its file was renamed or removed meanwhile"
+        why = "its file was renamed or removed since it was scanned"
         for place in places:
             try:
                 with self.tree.reach() as below, open_regular(self.tree.path(below, place), follow=False) as file:
@@ -144,7 +144,7 @@ class MaildirSide:
                 return Body(str(key), why=f"it cannot be read: {error.strerror}", remedy=Remedy.LATER)
             if body.path is not None:
                 body.path.unlink()
-            why = "its file was changed meanwhile"
+            why = "its file was changed since it was scanned"
         return Body(str(key), why=why, vanished=True)
 
     def _read(self, key: int, place: Place, file: BinaryIO) -> Body:
@@ -183,7 +183,7 @@ class MaildirSide:
             return b""
 
     def key_in(self, place: Place) -> int:
-        """Return the key of the message that a file was made for, as far as its name tells; 0 for others' files."""
+        """Return the key of the message that a file was made for, as far as its name says; 0 for others' files."""
         return key_in(place.name)
 
     def write(self, jobs: Sequence[Job], ledger: Ledger) -> list[Receipt]:
@@ -237,7 +237,7 @@ class MaildirSide:
                 self._put_folders(ledger, self.tree.move(key, path))
                 self._shed_marks(ledger, but=key)
         except FileNotFoundError:
-            return Receipt(key, Outcome.STALE, why="a folder was renamed or removed meanwhile")
+            return Receipt(key, Outcome.STALE, why="a folder was renamed or removed during the run")
         except OSError as error:
             return refused(key, error, Remedy.HUMAN)
         return Receipt(key, Outcome.DONE, named)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MARK = "jmapsync"
-"""The property that a message is given: it goes when notmuch forgets the message, and so tells one that was read anew."""
+"""The property that a message is given: it goes when notmuch forgets the message, and so distinguishes one that was read anew."""
 _FLOCK = "hhqqi0q"
 """Linux' `struct flock`."""
 
@@ -42,7 +42,7 @@ class Revision:
     """A moment of a database."""
 
     uuid: str
-    """Another one after a restore or a compaction: then numbers tell nothing."""
+    """Another one after a restore or a compaction: then numbers mean nothing."""
     number: int
 
 
@@ -54,7 +54,7 @@ class Message:
     tags: frozenset[str]
     """Those that are one line of text."""
     files: tuple[str, ...]
-    """Absolute paths, as they were when notmuch last looked at the disk; only those that are UTF-8, as all of a mirror are."""
+    """Absolute paths, as they were when notmuch last scanned the disk; only those that are UTF-8, as all of a mirror are."""
     marks: frozenset[str]
     """The values of our property."""
 
@@ -88,7 +88,7 @@ class TagDatabase:
             if is_text(message.id):
                 yield message
         if missing > 0:  # what Xapian refuses in the middle of a list just ends it
-            raise TagsError("The notmuch database changed while it was read; its tags are taken up with the next run.")
+            raise TagsError("The notmuch database changed while it was read; its tags are read in the next run.")
 
     def find(self, message: str) -> Message | None:
         """Return a message by its id; None when notmuch does not know it."""
@@ -134,7 +134,7 @@ def opened(config: Path | None, *, write: bool = False) -> Iterator[TagDatabase]
     """Open the database of a notmuch configuration, or of the one that notmuch finds itself.
 
     Raises TagsError when there is none, when another program writes it, or when it cannot be read; also for what fails inside.
-    To open a locked one for writing would wait without limit (libnotmuch retries), so the lock is looked at first.
+    To open a locked one for writing would wait without limit (libnotmuch retries), so the lock is tested first.
     """
     notmuch2 = _binding()
     where = notmuch2.Database.CONFIG.SEARCH if config is None else config

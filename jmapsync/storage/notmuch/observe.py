@@ -1,4 +1,4 @@
-"""Tell which messages' tags somebody changed in notmuch since they were last looked at, and take up what that means here.
+"""Observe which messages' tags somebody changed in notmuch since they were last read, and change their files accordingly.
 
 A tag that was given or taken off is a keyword given or taken off, or the message filed into a folder or taken out of it. What
 notmuch does not know, or knows only since it read the message anew, says nothing about what is *not* there.
@@ -72,7 +72,7 @@ class _Acts:
 
 
 class TagScan:
-    """One look at the messages of a database."""
+    """One scan of the messages of a database."""
 
     def __init__(
         self,
@@ -159,7 +159,7 @@ class TagScan:
             filed = change.filed if key in leaving or not leaving else frozenset[int]()
             try:
                 version, acts = self._apply(record, change._replace(filed=filed), places.get(key, []))
-            except OSError:  # its file was renamed meanwhile, or the disk refuses; the message itself stays as it is
+            except OSError:  # its file was renamed since it was scanned, or the disk refuses; the message itself stays as it is
                 self.again.append(message.id)
                 return
             done.append((key, version, acts))
@@ -194,7 +194,7 @@ class TagScan:
     def _apply(self, record: Record, change: _Change, places: list[Place]) -> tuple[Version, _Acts]:
         """Return the version that a message has by a change, and what was done to its files. Raises OSError."""
         local = record.local
-        assert local is not None, "only what is here has tags"  # noqa: S101 # the caller looked
+        assert local is not None, "only what is here has tags"  # noqa: S101 # the caller checked
         tags = (local.tags | change.given) - change.taken
         staying = [place for place in places if not is_trashed(place)]
         wanted = (local.kept | change.filed) - change.left

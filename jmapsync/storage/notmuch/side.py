@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from jmapsync.storage.notmuch.database import Message, TagDatabase
 
 AT = "notmuch:at"
-"""The ledger's note of the revision that was looked at last."""
+"""The ledger's note of the revision that was read last."""
 AGAIN = "notmuch:again"
-"""The ledger's note of messages to look at again."""
+"""The ledger's note of messages to read again."""
 RULES = "notmuch:rules"
 """The ledger's note of what the configuration says about tags."""
 BOXES = "notmuch:boxes"
 """The ledger's note of the mailboxes that were tags when tags were written last."""
 MANY = 1000
-"""Messages to look at again at most."""
+"""Messages to read again at most."""
 BATCH = 2000
 """Messages that are written before the database is closed, which makes them durable."""
 
@@ -61,12 +61,12 @@ class TagSide:
         dry: bool = False,
         token: Callable[[], str] = lambda: secrets.token_hex(4),
     ) -> None:
-        """Name the tree of folders; `mark` tells this mirror from others in the same database; `dry` writes nothing."""
+        """Name the tree of folders; `mark` distinguishes this mirror from others in the same database; `dry` writes nothing."""
         self._tree, self._mark, self._rules = tree, mark, rules
         self._dry, self._token = dry, token
 
     def observe(self, ledger: Ledger, archive: int | None) -> Iterator[TagPage]:
-        """Yield what changed since the last look; nothing at all where the database's revision is the one of then.
+        """Yield what changed since the last run; nothing at all where the database's revision is the one of then.
 
         `archive` is the key of the mailbox of that role. Raises TagsError.
         """
@@ -118,7 +118,7 @@ class TagSide:
                     held = db.find(message)
                     if held is None:
                         gone += [row.key for row in known]
-                    elif not known[0].marked or self._mark in held.marks:  # else it was read anew: the next look tells
+                    elif not known[0].marked or self._mark in held.marks:  # else it was read anew: the next run shows
                         rows += self._show(ledger, db, tagging, held, known, removing=removing)
             after = db.revision
         self._note(ledger, gone, rows, before, after)
@@ -128,7 +128,7 @@ class TagSide:
         with ledger.transaction():
             ledger.tagged.drop(gone)
             ledger.tagged.put(rows, due=False)
-            if _revision(ledger.note(AT)) == before:  # nobody else wrote meanwhile: what there is to see is our own
+            if _revision(ledger.note(AT)) == before:  # nobody else wrote during that: what there is to see is our own
                 ledger.set_note(AT, f"{after.uuid} {after.number}")
 
     def _show(

@@ -54,7 +54,7 @@ class VdirSide:
         clock: Callable[[], float] = time.time,
         token: Callable[[], str] = lambda: secrets.token_hex(8),
     ) -> None:
-        """Prepare; `kind` is a name in `KINDS`; `dry` writes nothing at all; `limit` as of a look."""
+        """Prepare; `kind` is a name in `KINDS`; `dry` writes nothing at all; `limit` as of a scan."""
         self.tree = Tree(root, dry=dry)
         self._kind = KINDS[kind]
         self._codec = codec
@@ -75,7 +75,7 @@ class VdirSide:
         self.tree.clear_unfinished()
         with self.tree.reach() as below:
             for key, path in self.tree.paths.items():
-                with contextlib.suppress(OSError):  # gone, or a link by now: the look says so
+                with contextlib.suppress(OSError):  # gone, or a link by now: the scan says so
                     recover(below.at(path), self._codec.suffix, partial(_is_known, ledger, key), self._token)
 
     def _load(self, ledger: Ledger) -> None:
@@ -88,7 +88,7 @@ class VdirSide:
         return observe_folders(self.tree, ledger, self._kind.containers.kind)
 
     def observe_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:
-        """Return the items that changed; look again where directories changed meanwhile so that it cannot be told what is gone.
+        """Return the items that changed; scan again where directories changed during it so that losses are not certain.
 
         In directories that do not rest at all nothing is, until they do. What vanished from some `folders` may lie in another one.
         """
@@ -110,9 +110,9 @@ class VdirSide:
     def read(self, key: int, places: Sequence[Place]) -> Body:
         """Return the normal form of an item, its data in place, with the keys that the ledger's has.
 
-        Of copies that differ it is the one that counted in the last look. A file that is no longer the one known has none.
+        Of copies that differ it is the one that counted in the last scan. A file that is no longer the one known has none.
         """
-        assert self._ledger is not None  # noqa: S101 - it was looked at before anything is read
+        assert self._ledger is not None  # noqa: S101 - it is scanned before anything is read
         record = self._ledger.records([key]).get(key) if len(places) > 1 else None
         counted = record.local.sense if record is not None and record.local is not None and record.local.untidy else ""
         why = "it has no file"
@@ -125,18 +125,18 @@ class VdirSide:
                     if not counted or self._codec.sense(set_aside(item)[0]) == counted:
                         return Body(str(key), encode(self._as_known(key, item)))
             except FileNotFoundError:
-                why = "its file was renamed or removed meanwhile"
+                why = "its file was renamed or removed since it was scanned"
                 continue
             except OSError as error:
                 return Body(str(key), why=f"it cannot be read: {error.strerror}", remedy=Remedy.LATER)
             except MalformedError as error:
                 return Body(str(key), why=str(error), remedy=Remedy.NEVER)
-            why = "its file was changed meanwhile"
+            why = "its file was changed since it was scanned"
         return Body(str(key), why=why, vanished=True)
 
     def _as_known(self, key: int, item: Object) -> Object:
         """Return what a file holds with the keys, and if need be the uid, that the ledger knows of it."""
-        assert self._ledger is not None  # noqa: S101 - it was looked at before anything is read
+        assert self._ledger is not None  # noqa: S101 - it is scanned before anything is read
         record = self._ledger.records([key]).get(key)
         if not uid_of(item) and record is not None:
             item["uid"] = record.digest

@@ -60,7 +60,7 @@ class MailSide:
     ) -> AsyncIterator[Observation]:
         """Yield what changed since a cursor; everything there is when `whole`, or when the changes cannot be had or believed.
 
-        Emails of `again` are asked for besides if need be: an earlier look got no answer for them, or they were just made.
+        Emails of `again` are asked for besides if need be: an earlier run got no answer for them, or they were just made.
 
         Raises AccountGoneError when the server no longer has the account.
         """

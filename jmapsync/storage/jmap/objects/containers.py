@@ -91,7 +91,7 @@ class ContainerReader:
         return found
 
     def _unlisted_ones(self, why: str) -> Trouble:
-        """Return the trouble with a list that may not be all: neither RFC 9610 nor the draft has a `/query` that would tell."""
+        """Return the trouble with a list that may not be all: neither RFC 9610 nor the draft has a `/query` to find out."""
         named = f"the list of each {self._reader.dialect.container}"
         return Trouble(named, f"{why}; one that nothing is in may be missing here", container=True)
 

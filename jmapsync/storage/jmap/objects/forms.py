@@ -129,9 +129,9 @@ def rekeyed_patch(patch: Patch, held: Object, now: Object) -> Patch:
 
 def type_of(item: Object) -> str:
     """Return the `@type` of an object in a calendar; one that a server left without (Stalwart) is known by its properties."""
-    told = item.get("@type")
-    if isinstance(told, str):
-        return told
+    given = item.get("@type")
+    if isinstance(given, str):
+        return given
     return "Task" if any(item.get(name) is not None for name in _OF_TASKS) else "Event"
 
 

@@ -248,7 +248,7 @@ class InstanceSetter:
             raise UnsentError(too_much(job, error)) from error
 
     async def _once_more(self, job: Job, acts: _Acts, errors: dict[str, SetError], made: dict[str, str]) -> Receipt:
-        """Send what was refused as the server takes it, or return that it does not; what it took in part is taken back."""
+        """Send what was refused as the server takes it, or return that it does not; what it made of it is destroyed."""
         sent = {name: acts.create.get(name) or acts.update.get(name) for name in errors}
         otherwise = [one for name, one in sent.items() if one is not None and self._sender.turns_out_otherwise(one, errors[name])]
         again = _Acts(destroy=acts.destroy, given=acts.given)

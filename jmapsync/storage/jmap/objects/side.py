@@ -60,7 +60,7 @@ class ObjectSide:
     ) -> AsyncIterator[Observation]:
         """Yield what changed since a cursor; everything there is when `whole`, or when the changes cannot be had or believed.
 
-        Objects of `again` are asked for besides if need be: an earlier look got no answer for them, or they were just made.
+        Objects of `again` are asked for besides if need be: an earlier run got no answer for them, or they were just made.
 
         Raises AccountGoneError when the server no longer has the account.
         """
@@ -170,7 +170,7 @@ class ObjectSide:
 def _form(reader: Reader, ref: str, key: int, found: Found) -> Object | Body:
     """Return the normal form of an object, or why there is none."""
     if ref in found.lost:
-        return Body(str(key), why="it was deleted on the server meanwhile", vanished=True)
+        return Body(str(key), why="it was deleted on the server since it was listed", vanished=True)
     if ref not in found.items:
         return Body(str(key), why=SILENT, remedy=Remedy.LATER)
     try:
