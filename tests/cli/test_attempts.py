@@ -65,7 +65,7 @@ def test_an_interrupted_pull_is_no_success(
         code, found = account(jmapsync, "status")
         assert (found["running"], found["last_success"]) == (True, None)
         process.send_signal(number)
-        assert process.wait(20) != 0
+        assert process.wait(50) != 0
     code, found = account(jmapsync, "status")
     assert (code, found["last_success"]) == (1, None)
     assert found["last_attempt"] is not None

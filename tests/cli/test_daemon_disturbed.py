@@ -14,7 +14,7 @@ import pytest
 from jmapsync.demo import Answer, DemoServer
 from jmapsync.demo.sample import fill_sample
 from tests.cli.conftest import SECRET
-from tests.cli.daemons import QUIET, running, wait_for
+from tests.cli.daemons import PATIENCE, PROMPT, QUIET, running, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -220,7 +220,7 @@ class TestAccounts:
         with running(home) as daemon:
             wait_for(lambda: "work: in trouble" in daemon.status)
             server.account.deliver(LETTER)
-            wait_for(lambda: holds(home, "Subject: hello"), 2)
+            wait_for(lambda: holds(home, "Subject: hello"))
             assert "home: in step" in daemon.status
 
 
@@ -259,7 +259,7 @@ class TestConfigurations:
     def test_one_that_is_broken_at_the_start_ends_it_with_2(self, home: Home) -> None:
         home.configure(more="[daemon]\npol = 3\n")
         with running(home, ready=False) as daemon:
-            assert daemon.process.wait(10) == 2
+            assert daemon.process.wait(PATIENCE) == 2
             assert "pol" in daemon.log
 
 
@@ -319,7 +319,7 @@ class TestEnding:
         with running(home, ready=False) as daemon:
             wait_for((home.state / "ledger.sqlite").exists)
             time.sleep(0.5)
-            assert daemon.end() < 5
+            assert daemon.end() < PROMPT
 
     def test_while_the_server_hangs_takes_no_time(self, home: Home, server: DemoServer) -> None:
         with running(home) as daemon:
@@ -327,7 +327,7 @@ class TestEnding:
             server.faults.latency.arm(60.0)
             server.account.deliver(LETTER)
             time.sleep(1)
-            assert daemon.end() < 5
+            assert daemon.end() < PROMPT
 
     def test_while_a_name_is_looked_up_by_a_thread_that_cannot_be_ended_takes_no_time(self, home: Home) -> None:
         site = home.path / "site"
@@ -337,13 +337,13 @@ class TestEnding:
         with running(home, ready=False, environment={"PYTHONPATH": str(site)}) as daemon:
             wait_for((home.state / "ledger.sqlite").exists)
             time.sleep(0.5)
-            assert daemon.end() < 5
+            assert daemon.end() < PROMPT
 
     def test_in_the_middle_of_a_first_pull_loses_nothing(self, home: Home, server: DemoServer, jmapsync: Command) -> None:
         server.account.populate(5_000, size=500)
         with running(home, ready=False) as daemon:
             wait_for(lambda: len(list(home.mail.glob("INBOX/new/*"))) > 100)
-            assert daemon.end() < 5
+            assert daemon.end() < PROMPT
         assert jmapsync("sync").code == 0
         assert len(home.inbox()) == 5_006
         assert jmapsync("sync").out.startswith("home mail: nothing to do")

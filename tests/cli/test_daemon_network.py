@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Home
 
 pytestmark = pytest.mark.live
-RECOVERY = 90.0
-"""Seconds after which at the latest a connection that died without a word is noticed: two and a half pings, and a pause."""
+RECOVERY = 240.0
+"""Seconds to wait for both edits: a connection that died without a word is noticed after two and a half pings and a pause."""
 
 
 @pytest.mark.parametrize("way", ["with a word", "without a word"])

@@ -176,7 +176,7 @@ class TestTriggers:
         home.configure(more='[daemon]\npush = false\npoll = "500ms"\nsettle = "200ms"\n')
         with running(home):
             server.account.deliver(LETTER)
-            wait_for(lambda: here(home), 5)
+            wait_for(lambda: here(home))
 
     def test_a_full_sync_needs_no_trigger(self, home: Home, server: DemoServer) -> None:
         home.configure(more='[daemon]\npush = false\npoll = "1h"\nfull = "1s"\nsettle = "200ms"\n')

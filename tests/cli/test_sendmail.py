@@ -280,7 +280,7 @@ def test_what_is_held_can_be_tried_again_or_thrown_away(
 
 def waiting_for(event: threading.Event) -> Callable[[], None]:
     def wait() -> None:
-        assert event.wait(20)
+        assert event.wait(90)
 
     return wait
 
@@ -323,7 +323,7 @@ def test_an_interrupted_program_that_may_have_sent_it_keeps_it(home: Home, serve
     with started(home) as process:
         wait_for(lambda: server.account.sent)
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        assert process.wait(90) == 0
         assert process.stderr is not None
         assert b"interrupted while the server was being asked" in process.stderr.read()
     answers.set()
@@ -359,7 +359,7 @@ def test_an_interrupted_program_that_sent_nothing_leaves_nothing_behind(home: Ho
     with started(home) as process:
         wait_for(lambda: server.requests.count("session"))
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        assert process.wait(90) == 130
         assert process.stderr is not None
         assert b"interrupted" in process.stderr.read()
     assert outbox(home) == []

@@ -61,7 +61,7 @@ class Account:
         self.listener = Listener(client, account_id, self.hints.append, timing=timing, crashed=crashed)
         self.task = asyncio.ensure_future(self.listener.run())
 
-    async def until(self, true: Callable[[Account], object], seconds: float = 30.0) -> None:
+    async def until(self, true: Callable[[Account], object], seconds: float = 90.0) -> None:
         async with asyncio.timeout(seconds):
             while not true(self):
                 if self.task.done():
@@ -71,7 +71,7 @@ class Account:
     async def connected(self) -> None:
         await self.until(lambda one: one.listener.state.connected)
 
-    async def polls(self, seconds: float = 30.0) -> str:
+    async def polls(self, seconds: float = 90.0) -> str:
         """Wait until it settles for polling; return why."""
         await self.until(lambda one: one.listener.state.mode == "poll" and "yet to be" not in one.listener.state.why, seconds)
         return self.listener.state.why
@@ -109,7 +109,7 @@ def listeners(server: DemoServer) -> int:
 
 
 async def listened(server: DemoServer, count: int = 1) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while listeners(server) != count:  # noqa: ASYNC110  # they are another thread's
             await asyncio.sleep(0.005)
 
@@ -168,7 +168,7 @@ async def test_changes_of_other_accounts_and_types_are_nobodys_concern(server: D
         server.account.add_mailbox("Ignored", None, None)
         await asyncio.sleep(0.1)
         server.account.deliver(message())
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while len(hints) < 2:  # noqa: ASYNC110  # it is a list
                 await asyncio.sleep(0.005)
         assert hints == [LOOK, "push tells of Email"]
@@ -421,7 +421,7 @@ async def test_push_is_tested_the_more_seldom_the_longer_there_is_none(stream: D
     monkeypatch.setattr("jmapsync.daemon.push_listener.asyncio.sleep", sleep)
     stream.faults.event_source_url.arm("")
     async with account(stream.url, timing=dataclasses.replace(HASTE, first_retest=900, longest_retest=6000)) as one:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while len(pauses) < 5:
                 await asyncio.wait([one.task], timeout=0.01)
     assert pauses[:5] == [900, 1800, 3600, 6000, 6000]

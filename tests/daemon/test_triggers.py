@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from jmapsync.daemon.triggers import RESTLESS, Hints, Look
+from tests.sim.instant import InstantLoop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -17,8 +18,9 @@ SETTLE = 0.05
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Run in a loop whose clock goes by timers only: what the test measures does not depend on the machine."""
+    return "asyncio", {"loop_factory": InstantLoop}
 
 
 async def timed(waiting: Awaitable[Look]) -> tuple[Look, float]:

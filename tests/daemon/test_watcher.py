@@ -136,16 +136,16 @@ class TestMessages:
     async def test_a_message_moved_away_is_told_at_once_not_when_the_other_half_of_the_move_is_missed(
         self, root: Path, inbox: Path, tmp_path: Path
     ) -> None:
-        took = []
         async with Ear(root) as ear:
-            for number in range(5):
+            for number in range(40):  # a busy machine may be slow at some of them
                 (inbox / f"cur/moved{number}:2,").write_text("Subject: moved\n\n")
                 await ear.silence()
                 started = time.monotonic()
                 (inbox / f"cur/moved{number}:2,").rename(tmp_path / f"elsewhere{number}")
                 await ear.wait_for(inbox)
-                took.append(time.monotonic() - started)
-        assert min(took) < 0.25, "watchdog's own emitter waits for half a second, each time"
+                if time.monotonic() - started < 0.25:
+                    return
+        pytest.fail("watchdog's own emitter waits for half a second, each time")
 
     async def test_a_message_moved_between_folders_is_told_of_both(self, root: Path, inbox: Path) -> None:
         async with Ear(root) as ear:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-PATIENCE = 5.0
+PATIENCE = 60.0
 """Seconds until what should come is missed."""
 SILENCE = 0.12
 """Seconds without a word that count as silence; a hint takes a thousandth of a second."""

@@ -108,7 +108,7 @@ async def test_a_command_that_hangs_is_ended_with_all_its_children() -> None:
     begin = time.monotonic()
     with pytest.raises(SignInError, match=r"no answer within 0\.2 seconds"):
         await from_command("sleep 30 | cat", seconds=0.2)
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 25  # less than the command lasts
 
 
 @pytest.mark.anyio
@@ -134,7 +134,7 @@ async def test_a_command_ends_with_whoever_gives_up_on_it_even_while_it_starts(t
     for _ in range(turns):
         await asyncio.sleep(0)
     waiting.cancel()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(90):
         await asyncio.wait([waiting])
     assert waiting.cancelled()
 
@@ -361,7 +361,7 @@ async def test_the_secret_is_taken_when_the_command_itself_has_ended(
 ) -> None:
     monkeypatch.setenv("LEFT_BEHIND_BY", str(tmp_path))
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             assert (await from_command(command)).reveal() == "sesame"
     finally:
         end_all_with(f"LEFT_BEHIND_BY={tmp_path}\0".encode())
@@ -380,7 +380,7 @@ def end_all_with(variable: bytes) -> None:
     "command", ["yes", "yes >&2", "cat /dev/zero", "echo sesame; yes", ["cat", "/dev/zero"], "trap '' PIPE; yes"]
 )
 async def test_a_command_that_writes_without_end_is_ended(command: str | list[str]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         with pytest.raises(SignInError, match="writes without end"):
             await from_command(command)
 

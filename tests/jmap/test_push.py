@@ -59,13 +59,13 @@ async def connected(c: Client, way: type[Push]) -> AsyncIterator[AsyncGenerator[
 
 
 async def told(changes: AsyncGenerator[StateChange, None]) -> dict[str, Any]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         return dict((await anext(changes)).changed)
 
 
 async def comes_true(condition: Callable[[], bool]) -> None:
     """Wait for what another task or the server's thread does in its own time."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not condition():  # noqa: ASYNC110  # nothing tells of it
             await asyncio.sleep(0.005)
 

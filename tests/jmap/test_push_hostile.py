@@ -38,7 +38,7 @@ class Ear:
         self.task = asyncio.ensure_future(self.listener.run())
 
     async def until(self, true: Callable[[], object]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while not true():  # noqa: ASYNC110  # what is waited for has no event
                 await asyncio.sleep(0.005)
 

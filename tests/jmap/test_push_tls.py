@@ -38,7 +38,7 @@ EVENT = f"event: state\ndata: {CHANGE}\n\n".encode()
 async def first(url: str, way: type[Push], *trusted_hosts: str) -> StateChange:
     async with Client(f"{url}/session", BearerCredential("fmu1-sesame"), trusted_hosts=trusted_hosts) as c:
         push = way(c.exchange, ping=PING)  # type: ignore[call-arg]
-        async with asyncio.timeout(30), push.connect(await c.session()) as changes:
+        async with asyncio.timeout(90), push.connect(await c.session()) as changes:
             return await anext(changes)
 
 

@@ -82,7 +82,7 @@ def letter(subject: str) -> Draft:
     return Draft(f"From: a@example.com\r\nMessage-ID: <{subject}@example.com>\r\nSubject: {subject}\r\n\r\nHello.\r\n".encode())
 
 
-def until(condition: Callable[[], object], seconds: float = 15.0) -> float:
+def until(condition: Callable[[], object], seconds: float = 90.0) -> float:
     """Wait for a condition; return the seconds it took, or fail."""
     begun = time.monotonic()
     while not condition():

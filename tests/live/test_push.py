@@ -41,7 +41,7 @@ class Ear:
         self.task = asyncio.ensure_future(self.listener.run())
 
     async def until(self, true: Callable[[], object]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while not true():
                 if self.task.done():
                     self.task.result()

@@ -60,7 +60,7 @@ def test_mutt_lists_the_folders_marks_and_moves_and_synchronises_by_a_key(progra
         screen.keys("s", "C-u", "=Archive", "Enter")
         desk.account.imap.store("INBOX", [desk.uid("INBOX", "letter 0")], "+", ["\\Flagged"])
         screen.keys("S")
-        screen.wait_for("Press any key", 30)
+        screen.wait_for("Press any key", 90)
         assert desk.on_server()["Archive"] == {"letter 2": ("", NOBODY)}
         screen.keys("Enter")
         until = time.monotonic() + 10
@@ -81,7 +81,7 @@ def test_aerc_reads_flags_and_moves_and_synchronises_by_check_mail(layout: str, 
         lines = lines.replace("maildir://", "maildirpp://")
     desk.write(".config/aerc/accounts.conf", lines)
     with on_screen(["aerc"], desk.environment) as screen:
-        screen.wait_for("letter 3", 20)
+        screen.wait_for("letter 3", 90)
         assert "Archive" in screen.text()
         screen.keys(":", "search letter 1", "Enter")
         screen.keys(":", "flag", "Enter", ":", "search letter 2", "Enter", ":", "move Archive", "Enter")
@@ -92,7 +92,7 @@ def test_aerc_reads_flags_and_moves_and_synchronises_by_check_mail(layout: str, 
             time.sleep(0.2)
         desk.account.imap.append("INBOX", [Draft(b"From: a@example.com\r\nSubject: fresh\r\n\r\nNew.\r\n")])
         screen.keys(":", "check-mail", "Enter")
-        screen.wait_for("fresh", 20)
+        screen.wait_for("fresh", 90)
         screen.keys(":", "quit", "Enter")
         screen.wait_for_end()
     desk.run("jmapsync", "-q", "sync")

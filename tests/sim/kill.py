@@ -138,7 +138,8 @@ class Campaign:
         self._home = base
         self._committed: set[str] = set()
         self._seen: Counter[str] = Counter()
-        self._seconds = 1.0
+        self._octets = {"pull": 0, "push": 0}
+        """What a run of each kind that is not killed moves, as far as is known: a kill comes after a part of it."""
         self._sizes: dict[str, int] = {}
         self._blobs: dict[str, str] = {}
         self._unlinked: set[str] = set()
@@ -150,13 +151,15 @@ class Campaign:
             self._begin()
             emails = self._jmap.emails(["id", "blobId", "size"]).values()
             self._sizes = {email["blobId"]: email["size"] for email in emails}
-            self._until_done(kills, len(emails))
+            whole = sum(self._sizes.values())
+            self._octets = {"pull": max(self._octets["pull"], whole), "push": max(self._octets["push"], whole // 10)}
+            self._until_done("pull", kills, len(emails))
             self.tally.pulls += 1
             self._compare("first pull")
             if self.tally.kills >= kills:
                 break
             expected = self._edit()
-            self._until_done(kills)
+            self._until_done("push", kills)
             self.tally.pushes += 1
             self._compare("push", expected)
             shutil.rmtree(self._home)
@@ -183,46 +186,48 @@ class Campaign:
     def root(self) -> Path:
         return self._home / "mail"
 
-    def _until_done(self, kills: int, whole: int = 0) -> None:
+    def _until_done(self, chapter: str, kills: int, whole: int = 0) -> None:
         """Synchronise, killing at random moments, until a run comes to its end; after the last kill, let it."""
         for attempt in itertools.count():
             # Later and later, so that every chapter comes to its end after a dozen kills or so.
-            latest = self._seconds * (0.3 + 0.08 * attempt)
+            latest = self._octets[chapter] * (0.3 + 0.08 * attempt)
             mortal = self.tally.kills < kills
             killed, code, told = self._sync(self._chance.uniform(0.0, latest) if mortal else None)
+            moved = self._relay.octets
             self._count_bodies(killed=killed)
             if killed:
                 self.tally.kills += 1
                 if whole:
                     self.tally.progress.append(100 * len(self._files()) // whole)
             else:
+                self._octets[chapter] = int(max(moved, self._octets[chapter] * 0.8))
                 if code:
                     self._fault(f"exit code {code}: {told}")
                 return
 
     def _sync(self, mortal_for: float | None) -> tuple[bool, int, str]:
-        """Run the command; kill it so many seconds after its first request. Return whether that came in time."""
+        """Run the command; kill it once so many octets went to and fro. Return whether that came before its end.
+
+        Not after some seconds: how far it is by then depends on what else the machine does.
+        """
         command = [str(Path(sys.executable).with_name("jmapsync")), "-c", str(self._home / "config.toml"), "sync"]
         self.tally.runs += 1
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             killed = False
             while not self._relay.called.wait(0.01) and process.poll() is None:
                 continue
-            begun = time.monotonic()
             if mortal_for is not None:
-                try:
-                    process.wait(mortal_for)
-                except subprocess.TimeoutExpired:
+                while not (reached := self._relay.wait_for(int(mortal_for), 0.01)) and process.poll() is None:
+                    continue
+                if reached:
+                    time.sleep(self._chance.uniform(0.0, 0.02))  # between two answers, too
                     os.kill(process.pid, signal.SIGKILL)
                     killed = process.wait() == -signal.SIGKILL
             told, _ = process.communicate(timeout=_PATIENCE)
-        if not killed:
-            self._seconds = max(0.3, time.monotonic() - begun, self._seconds * 0.8)
         return killed, process.returncode, told
 
     def _count_bodies(self, *, killed: bool) -> None:
         """Count the bodies that the run asked for; one that an earlier run had kept must not be among them."""
-        time.sleep(0.02)  # the relay hears a dead client's last bytes a moment later
         asked = Counter(self._relay.take())
         self.tally.fetched += asked.total()
         again = {blob for blob in asked if self._seen[blob]} | {blob for blob, times in asked.items() if times > 1}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _CHUNK = 1 << 16
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 _DOWNLOAD = re.compile(r"/download/[^/]+/([^/]+)/")
 
@@ -29,6 +29,9 @@ class Relay:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._heard: list[bytearray] = []
         self._threads: list[threading.Thread] = []
+        self._passing = threading.Condition()
+        self.octets = 0
+        """What passed in either direction since the last `take`."""
         self.called = threading.Event()
         """Set by the first connection since the last `take`."""
         self._threads.append(threading.Thread(target=self._accept, daemon=True))
@@ -48,10 +51,20 @@ class Relay:
         for thread in self._threads:
             thread.join(_PATIENCE)
 
+    def wait_for(self, octets: int, seconds: float) -> bool:
+        """Wait until so many octets have passed since the last `take`, or for some seconds; return whether they have."""
+        with self._passing:
+            return self._passing.wait_for(lambda: self.octets >= octets, seconds)
+
     def take(self) -> list[str]:
-        """Return the ids of the blobs asked for since the last call, in order, and forget them."""
+        """Return the ids of the blobs asked for since the last call, in order, and forget them. Every client has to be gone."""
+        accepting, *serving = self._threads
+        for thread in serving:  # until a dead client's last octets have come through
+            thread.join(_PATIENCE)
+        self._threads = [accepting]
         heard, self._heard = self._heard, []
         self.called.clear()
+        self.octets = 0
         return [blob for stream in heard for blob in _blobs_in(bytes(stream))]
 
     def _accept(self) -> None:
@@ -71,22 +84,24 @@ class Relay:
         with client, socket.create_connection(self._target) as server:
             for one in (client, server):
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            back = threading.Thread(target=_pass_on, args=(server, client, None), daemon=True)
+            back = threading.Thread(target=self._pass_on, args=(server, client), daemon=True)
             back.start()
-            _pass_on(client, server, stream)
+            self._pass_on(client, server, stream)
             back.join()
 
-
-def _pass_on(source: socket.socket, target: socket.socket, heard: bytearray | None) -> None:
-    """Pass everything on until either end goes away, and keep it where that is wanted."""
-    with contextlib.suppress(OSError):
-        while data := source.recv(_CHUNK):
-            if heard is not None:
-                heard += data
-            target.sendall(data)
-    for one in (source, target):
+    def _pass_on(self, source: socket.socket, target: socket.socket, heard: bytearray | None = None) -> None:
+        """Pass everything on until either end goes away, and keep it where that is wanted."""
         with contextlib.suppress(OSError):
-            one.shutdown(socket.SHUT_RDWR)
+            while data := source.recv(_CHUNK):
+                if heard is not None:
+                    heard += data
+                target.sendall(data)
+                with self._passing:
+                    self.octets += len(data)
+                    self._passing.notify_all()
+        for one in (source, target):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
 
 
 def _blobs_in(stream: bytes) -> list[str]:

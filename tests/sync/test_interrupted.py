@@ -61,4 +61,4 @@ def test_a_command_for_the_secret_that_waits_for_a_person_is_not_waited_for() ->
     started = time.monotonic()
     with pytest.raises(SignInError):
         asyncio.run(from_command("read answer < /dev/tty; sleep 30", seconds=1))
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 25  # less than the command lasts

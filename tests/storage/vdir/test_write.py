@@ -212,7 +212,7 @@ class TestWhatIsWritten:
 
         reader = threading.Thread(target=read)
         reader.start()
-        met.wait(10)
+        met.wait(90)
         for number in range(30):
             room.write(room.to_replace(key, item("one", f"{number}" * 200_000)))
         over.set()
