@@ -13,7 +13,7 @@ from jmapsync.formats.jlines import meaning
 from jmapsync.formats.large_data import set_aside
 from jmapsync.formats.message import digest_of
 from jmapsync.formats.objects import INSTANCES, encode, holds_data, instances
-from jmapsync.formats.patch import UnfitPatchError, apply, diff
+from jmapsync.formats.patch import apply, diff, instance
 from jmapsync.formats.pointer import at, escape, split
 from jmapsync.formats.shapes import IMPLIED, KEYED, LIST, NAMED, ONE, PARTS, REFERENCES, Part, is_default, objects, type_of
 
@@ -176,16 +176,8 @@ def _whole(item: Object, name: str, key: str, patch: Any) -> Object | None:  # n
     """Return the item with an override or a localization applied; None if there is none, or it does not fit."""
     if not isinstance(patch, dict) or patch.get("excluded") is True:
         return None
-    base = _bare(item)
     changes = {path: value for path, value in patch.items() if path.partition("/")[0] not in _FIXED | {"@type", "excluded"}}
-    try:
-        return apply({**base, "start": key} if name == "recurrenceOverrides" and base.get("start") is not None else base, changes)
-    except UnfitPatchError:
-        return None
-
-
-def _bare(item: Object) -> Object:
-    return {name: value for name, value in item.items() if name not in _FIXED}
+    return instance(item, name, key, changes, without=_FIXED)
 
 
 def _narrowest(item: Object, name: str, key: str, patch: Any) -> Any:  # noqa: ANN401 # any JSON value

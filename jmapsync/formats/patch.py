@@ -13,7 +13,7 @@ from jmapsync.formats.objects import MalformedError, Object, Patch, same
 from jmapsync.formats.pointer import describe, escape, parse, split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 MAPS_OF_PATCHES = frozenset({"recurrenceOverrides", "localizations"})
 """Properties whose values are PatchObjects."""
@@ -95,6 +95,22 @@ def apply_fitting(item: Object, patch: Patch) -> tuple[Object, Patch]:
             except UnfitPatchError:
                 unfit[path] = patch[path]
         return item, unfit
+
+
+def instance(item: Object, name: str, key: str, patch: Any, without: Collection[str] = MAPS_OF_PATCHES) -> Object | None:  # noqa: ANN401 # any JSON value
+    """Return the item with the override or localization `key` of the map `name` applied; None if it is excluded or does not fit.
+
+    The result lacks the properties `without`; an instance starts at its recurrence id (RFC 8984, 4.3.5).
+    """
+    if not isinstance(patch, dict) or patch.get("excluded") is True:
+        return None
+    base = {each: value for each, value in item.items() if each not in without}
+    if name == "recurrenceOverrides" and base.get("start") is not None:
+        base["start"] = key
+    try:
+        return apply(base, patch)
+    except UnfitPatchError:
+        return None
 
 
 def localized(card: Object, patch: Patch) -> Object | None:

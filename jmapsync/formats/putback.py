@@ -7,14 +7,14 @@ identified by its id, else by its value; what was left out of an entry that is g
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jmapsync.formats.align import keys_between, with_keys
 from jmapsync.formats.canonical import canonical
 from jmapsync.formats.grouped import fold, unfold
 from jmapsync.formats.merge import is_lines, merge, missing, without_lines, without_repeats
 from jmapsync.formats.objects import INSTANCES, as_object, instances, same
-from jmapsync.formats.patch import MAPS_OF_PATCHES, UnfitPatchError, apply, apply_fitting, diff
+from jmapsync.formats.patch import MAPS_OF_PATCHES, apply, apply_fitting, diff, instance
 from jmapsync.formats.pointer import at, follow, split
 
 if TYPE_CHECKING:
@@ -113,40 +113,24 @@ def _lines(held: Lines, whole: Lines, now: Lines, title: str) -> Lines:
 def _patches(name: str, result: Object, now: Object, held: Object, whole: Object) -> Object:
     """Return the overrides or localizations of the result."""
     old, new, found = (as_object(item.get(name)) for item in (held, whole, now))
-    is_series = name == "recurrenceOverrides"
-    as_before = not is_series or all(same(now.get(each), held.get(each)) for each in _SERIES)
+    as_before = name != "recurrenceOverrides" or all(same(now.get(each), held.get(each)) for each in _SERIES)
     patches: Object = {}
     for key, patch in found.items():
         if same(old.get(key), new.get(key)):
             patches[key] = patch
             continue
-        three = [
-            _occurrence(item, one, key, is_series=is_series)
-            for item, one in ((now, patch), (held, old.get(key)), (whole, new.get(key)))
-        ]
-        base = _occurrence(result, {}, key, is_series=is_series)
+        three = [instance(item, name, key, one) for item, one in ((now, patch), (held, old.get(key)), (whole, new.get(key)))]
+        base = instance(result, name, key, {})
         if base is None or any(one is None for one in three):
             # It does not fit what the server has: it may fit that with what is put back.
-            is_whole = same(patch, old.get(key)) and _occurrence(result, new.get(key), key, is_series=is_series) is not None
+            is_whole = same(patch, old.get(key)) and instance(result, name, key, new.get(key)) is not None
             patches[key] = new[key] if is_whole else patch
         else:
             patches[key] = diff(base, _merged(*(one or {} for one in three)))
     for key in new.keys() - old.keys() - found.keys() if as_before else ():
-        if _occurrence(result, new[key], key, is_series=is_series) is not None or as_object(new[key]).get("excluded") is True:
+        if instance(result, name, key, new[key]) is not None or as_object(new[key]).get("excluded") is True:
             patches[key] = new[key]
     return patches
-
-
-def _occurrence(item: Object, patch: Any, key: str, is_series: bool) -> Object | None:  # noqa: ANN401 # any JSON value
-    """Return the item with an override or a localization applied; None if there is none, or it does not fit."""
-    if not isinstance(patch, dict) or patch.get("excluded") is True:
-        return None
-    bare = {name: value for name, value in item.items() if name not in MAPS_OF_PATCHES}
-    begin = {"start": key} if is_series and item.get("start") is not None else {}
-    try:
-        return apply({**bare, **begin}, patch)
-    except UnfitPatchError:
-        return None
 
 
 def _without_dangling(item: Object) -> Object:
