@@ -15,7 +15,7 @@ from jmapsync.adopt.blob_ids import known_by_name
 from jmapsync.adopt.hard_links import dated, together
 from jmapsync.adopt.offlineimap import Retold
 from jmapsync.formats.message import Form
-from jmapsync.ledger.intents import let_rest, retire, sent_again, settle_intents
+from jmapsync.ledger.intents import let_rest, resolve_intents, retire, sent_again
 from jmapsync.planner import Candidate, match, unmarked
 from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Side
 
@@ -59,7 +59,7 @@ class Adopter:
             joined += await self._join_some(some)
         joined += await Retold(self.kind, self.ledger, self.local, self.remote, self.clock).run()
         with self.ledger.transaction():
-            settle_intents(self.ledger, kind, self.ledger.cursor(self.kind.name, Side.REMOTE))
+            resolve_intents(self.ledger, kind, self.ledger.cursor(self.kind.name, Side.REMOTE))
         return joined
 
     def _edited(self, but: set[int]) -> Iterator[Record]:

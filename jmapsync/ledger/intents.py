@@ -48,7 +48,7 @@ def sent_again(ledger: Ledger, kind: str) -> list[Record]:
     ]
 
 
-def settle_intents(ledger: Ledger, kind: str, cursor: str) -> None:
+def resolve_intents(ledger: Ledger, kind: str, cursor: str) -> None:
     """Forget the imports whose outcome a look has told: what it did not find did not happen. `cursor` is how far it saw."""
     waiting = superseded(ledger, kind)
     ledger.drop_intents([key for key in ledger.intents(kind) if key not in waiting])

@@ -74,7 +74,7 @@ class PlanTable:
 
     def add(self, page: Plan, due: Iterable[Change]) -> None:
         """Keep a page of the plan; of its changes those that are to be carried out now."""
-        for key in page.settled:
+        for key in page.agreed:
             self._put(Step.AGREED, Planned(key))
         for key in page.forgotten:
             self._put(Step.FORGOTTEN, Planned(key))

@@ -94,7 +94,7 @@ from jmapsync.planner.model import (
     Version,
     Wanted,
 )
-from jmapsync.planner.orders import agree, settle, unmarked
+from jmapsync.planner.orders import agree, agreed_base, ordered, unmarked
 from jmapsync.planner.plan import needed_homes, plan
 
 __all__ = [
@@ -123,13 +123,14 @@ __all__ = [
     "Version",
     "Wanted",
     "agree",
+    "agreed_base",
     "decide",
     "judge",
     "losses",
     "match",
     "needed_homes",
+    "ordered",
     "plan",
     "replay",
-    "settle",
     "unmarked",
 ]

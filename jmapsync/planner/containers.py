@@ -44,9 +44,9 @@ def _decide_together(
     """
     held_back: frozenset[int] = frozenset()
     # Deciding is what takes time, and of thousands of containers most agree: those stay as they are, needed or not.
-    settled = {key: as_it_is(pair) for key, pair in trees.items() if agree(pair)} if rules.writable == BOTH else {}
+    agreed = {key: as_it_is(pair) for key, pair in trees.items() if agree(pair)} if rules.writable == BOTH else {}
     while True:
-        decisions = {key: settled.get(key) or permit(pair, rules, rights, needed=key in needed) for key, pair in trees.items()}
+        decisions = {key: agreed.get(key) or permit(pair, rules, rights, needed=key in needed) for key, pair in trees.items()}
         decisions |= {key: _hold_back(decisions[key], trees[key], rules) for key in held_back}
         parents = {side: _parents(decisions, side) for side in SIDES}
         wider = needed.union(*parents[Side.LOCAL].values(), *parents[Side.REMOTE].values())

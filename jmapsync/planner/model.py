@@ -234,7 +234,7 @@ class Plan(Struct, frozen=True):
 
     changes: tuple[Change, ...]
     """Changes with orders, in the order of their stages; within a stage any order gives the same end."""
-    settled: tuple[int, ...]
+    agreed: tuple[int, ...]
     """Keys whose sides agree already: the base follows without a write."""
     forgotten: tuple[int, ...]
     """Keys gone from both sides."""

@@ -39,15 +39,23 @@ def agree(pair: Pair) -> bool:
     return not (local.leaving or local.untidy or remote.leaving or remote.untidy)
 
 
-def settle(pair: Pair, local: Version | None, remote: Version | None) -> Base | None:
-    """Return the base of an item once *every* order for it is done, from what each side was then seen to hold.
+def agreed_base(pair: Pair, local: Version | None, remote: Version | None) -> Base | None:
+    """Return the base of an item: what each side holds by agreement, as it was seen where nothing was ordered, else as `ordered`.
 
-    It is the pair that was seen, never the pair that was wanted: a side that cannot hold some tag is thereby known not to.
     An item that only one side may hold keeps the base it had; one that is gone has none.
     """
     if local is None and remote is None:
         return None
     return pair.base if local is None or remote is None else Base(unmarked(local), unmarked(remote))
+
+
+def ordered(order: Order, seen: Version | None) -> Version | None:
+    """Return what a side holds by agreement once an order for it is done: the body that was seen, with what was ordered.
+
+    Others may have changed tags and homes while it was written. That is no agreement: the other side has not got it. Against this
+    base it shows as their change and is carried over; in the base it would never be noticed again.
+    """
+    return None if order.verb is Verb.DELETE or seen is None else Version(seen.body, seen.sense, order.tags, order.homes)
 
 
 def unmarked(version: Version) -> Version:
@@ -69,13 +77,13 @@ class Draft(Struct, frozen=True):
         return any(order.verb is Verb.DELETE for order in self.orders)
 
     @property
-    def settled(self) -> bool:
+    def agreed(self) -> bool:
         """Tell whether both sides keep the item as wanted and only the base has to follow.
 
         What a side that may not be written marked to go is not agreed upon: as a base, it would undo an edit of the other.
         """
         kept = not any(means_gone(self.pair.of(side), self.rules) for side in SIDES)
-        return kept and not self.orders and settle(self.pair, self.pair.local, self.pair.remote) != self.pair.base
+        return kept and not self.orders and agreed_base(self.pair, self.pair.local, self.pair.remote) != self.pair.base
 
     @property
     def forgotten(self) -> bool:
@@ -93,7 +101,7 @@ class Draft(Struct, frozen=True):
                 continue
             made = Version(source.body, source.sense, order.tags, order.homes)
             after = replace(pair, local=made) if order.side is Side.LOCAL else replace(pair, remote=made)
-            return draft(replace(after, base=settle(after, after.local, after.remote)), self.rules, rights=rights).orders
+            return draft(replace(after, base=agreed_base(after, after.local, after.remote)), self.rules, rights=rights).orders
         return ()
 
     def missing(self, side: Side, there: AbstractSet[int]) -> bool:

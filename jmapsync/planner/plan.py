@@ -54,7 +54,7 @@ def needed_homes(pairs: Iterable[Pair], rules: Rules, rights: Rights = ALLOWED) 
 
 def _arrange(drafts: Iterable[Draft], stages: Mapping[int, int], blocked: Mapping[int, str], rules: Rules, rights: Rights) -> Plan:
     """Sort drafts into a plan."""
-    changes, settled, forgotten, hidden = [], [], [], []
+    changes, agreed, forgotten, hidden = [], [], [], []
     for item in drafts:
         key = item.pair.key
         side = hidden_on(item.pair, rules)
@@ -70,9 +70,9 @@ def _arrange(drafts: Iterable[Draft], stages: Mapping[int, int], blocked: Mappin
             changes.append(Change(key, item.orders, decision.reason, decision.shelve, stages[key], decision.undone, then))
         elif item.forgotten:
             forgotten.append(key)
-        elif item.settled and rules.writable:
-            settled.append(key)
+        elif item.agreed and rules.writable:
+            agreed.append(key)
     changes.sort(key=lambda change: (change.stage, change.key))
     waiting = tuple(Blocked(key, blocked[key]) for key in sorted(blocked))
     hidden.sort(key=lambda one: one.key)
-    return Plan(tuple(changes), tuple(sorted(settled)), tuple(sorted(forgotten)), waiting, tuple(hidden))
+    return Plan(tuple(changes), tuple(sorted(agreed)), tuple(sorted(forgotten)), waiting, tuple(hidden))

@@ -17,7 +17,7 @@ from jmapsync.adopt.hard_links import dated, together
 from jmapsync.formats.objects import encode
 from jmapsync.ledger.contents import NOW, Tree
 from jmapsync.ledger.intents import note_made, retire
-from jmapsync.planner import unmarked
+from jmapsync.planner import agreed_base, ordered, unmarked
 from jmapsync.planner.model import Base, Side, Verb, Version
 from jmapsync.storage.port import Outcome, Receipt
 from jmapsync.sync.merge_objects import told
@@ -89,7 +89,7 @@ class Committer:
     _records: list[Record] = field(default_factory=list)
     _moved: list[tuple[int, str]] = field(default_factory=list)
     _places: list[Place] = field(default_factory=list)
-    _settled: list[Record] = field(default_factory=list)
+    _finished: list[Record] = field(default_factory=list)
     """Records whose intents and problems are over."""
     _made: list[str] = field(default_factory=list)
     """Ids of new items."""
@@ -114,11 +114,11 @@ class Committer:
                 note_made(self.ledger, self.kind.items.kind, self._made, cursor)
             if self.objects is not None:
                 self._keep_contents(self.objects, works)
-            self.ledger.drop_intents(record.key for record in self._settled)
-            self.holding.release(record.key for record in self._settled)
+            self.ledger.drop_intents(record.key for record in self._finished)
+            self.holding.release(record.key for record in self._finished)
             for record, receipt in bound:  # at last, because the email may be one that this very batch made or changed
                 self._bind(record, receipt)
-        for kept in (self._records, self._moved, self._places, self._settled, self._made):
+        for kept in (self._records, self._moved, self._places, self._finished, self._made):
             kept.clear()
 
     def _doubt_ids(self, works: Sequence[Work]) -> None:
@@ -167,7 +167,7 @@ class Committer:
             if base is not None and seen is not None and work.brings_body:
                 seen = base.remote if seen == work.record.remote else replace(seen, sense=base.remote.sense)
             after = replace(after, remote=seen, base=base)
-            self._settled.append(after)
+            self._finished.append(after)
             if work.change.undone:
                 self.report.take_back(work.change.reason, self.holding.label(work.record))
         elif succeeded:
@@ -196,14 +196,14 @@ class Committer:
                 contents[NOW[side]][key] = receipt.content
         for tree, values in contents.items():
             self.ledger.contents.put(tree, values)
-        settled = [record.key for record in self._settled]
+        finished = [record.key for record in self._finished]
         sent = {work.change.key: work.remote_receipt.content for work in works if work.remote_receipt is not None}
         unseen = {
             work.change.key: objects.before_theirs(work, sent.get(work.change.key, b""))
             for work in works
-            if work.merges and work.change.key in settled
+            if work.merges and work.change.key in finished
         }
-        self.ledger.contents.agree(settled)
+        self.ledger.contents.agree(finished)
         self.ledger.contents.put("base_remote", unseen)
 
     def _seen_after(self, work: Work) -> Record:
@@ -224,17 +224,19 @@ class Committer:
         return after
 
     def _agreed(self, work: Work) -> Base | None:
-        """Return the base that was meant: what others changed meanwhile then shows as a difference to it."""
-        here = work.record.local
-        local = (unmarked(here) if here is not None else None) if work.local is None else _meant(work.local, work.local_receipt)
-        remote = work.record.remote if work.remote is None else _meant(work.remote, work.remote_receipt)
+        """Return what both sides agree on after their orders (`planner.orders.ordered`); None where one is to hold nothing."""
+        here, there = work.record.local, work.record.remote
+        local = unmarked(here) if here is not None else None
+        if work.local is not None:
+            local = ordered(work.local, _seen(work.local_receipt))
+        remote = there if work.remote is None else ordered(work.remote, _seen(work.remote_receipt))
         if local is None or remote is None or work.change.deletes:
             return None
         if work.remote is not None and work.sends_body and work.remote_receipt is not None:
             local, remote = (_without_lost(one, work.remote, work.remote_receipt.version) for one in (local, remote))
         if work.brings_body:
             remote = Version(remote.body, local.sense, remote.tags, remote.homes)
-        return Base(local, remote)
+        return agreed_base(work.record.pair, local, remote)
 
     def _bind(self, record: Record, receipt: Receipt) -> None:
         """Make one item of a local message and the email that the server says holds its content."""
@@ -274,8 +276,5 @@ def _without_lost(version: Version, order: Order, made: Version | None) -> Versi
     return replace(version, tags=version.tags - (order.tags - made.tags), homes=version.homes - (order.homes - made.homes))
 
 
-def _meant(order: Order, receipt: Receipt | None) -> Version | None:
-    """Return the version an order was to bring about."""
-    if order.verb is Verb.DELETE or receipt is None or receipt.version is None:
-        return None
-    return Version(receipt.version.body, receipt.version.sense, order.tags, order.homes)
+def _seen(receipt: Receipt | None) -> Version | None:
+    return receipt.version if receipt is not None else None

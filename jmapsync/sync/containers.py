@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from jmapsync.errors import Remedy
 from jmapsync.ledger.intents import note_made
-from jmapsync.planner import Present, Side, needed_homes, plan, settle
-from jmapsync.planner.model import Order, Plan, Verb, Version
+from jmapsync.planner import Present, Side, agreed_base, needed_homes, ordered, plan
+from jmapsync.planner.model import Order, Plan, Verb
 from jmapsync.storage.port import Job, Outcome, Receipt
 from jmapsync.sync.threads import complete
 
@@ -103,9 +103,9 @@ class Containers:
             return
         found, records = planned.found, planned.records
         with self.ledger.transaction():
-            for key in found.settled:
+            for key in found.agreed:
                 record = records[key]
-                self.ledger.save([replace(record, base=settle(record.pair, record.local, record.remote))])
+                self.ledger.save([replace(record, base=agreed_base(record.pair, record.local, record.remote))])
             # One in which files are known waits until it was seen what became of them.
             empty = [key for key in found.forgotten if next(self.ledger.places_in(key), None) is None]
             self.ledger.save(replace(records[key], base=None) for key in empty)
@@ -275,13 +275,10 @@ class Containers:
         return any(other is not None and (other.body, other.homes) == (name, order.homes) for other in others)
 
     def _commit(self, order: Order, record: Record, receipt: Receipt) -> None:
-        version = None
-        if order.verb is not Verb.DELETE and receipt.version is not None:
-            version = Version(receipt.version.body, receipt.version.sense, order.tags, order.homes)
-        changed = replace(record.with_side(order.side, version), ref=receipt.ref or record.ref)
+        changed = replace(record.with_side(order.side, ordered(order, receipt.version)), ref=receipt.ref or record.ref)
         if changed.local is not None and changed.remote is not None:
             if changed.local.body == changed.remote.body and changed.local.homes == changed.remote.homes:
-                changed = replace(changed, base=settle(changed.pair, changed.local, changed.remote))
+                changed = replace(changed, base=agreed_base(changed.pair, changed.local, changed.remote))
         elif order.verb is Verb.DELETE:
             changed = replace(changed, base=None)
         with self.ledger.transaction():

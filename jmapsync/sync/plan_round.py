@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from jmapsync.errors import Remedy
 from jmapsync.ledger.plan_table import Step
-from jmapsync.planner import Present, Side, Tally, plan, settle
+from jmapsync.planner import Present, Side, Tally, agreed_base, plan
 from jmapsync.planner.model import SIDES
 from jmapsync.sync.commit import Work
 from jmapsync.sync.containers import ContainerPlan
@@ -178,7 +178,7 @@ def _is_as_planned(record: Record, change: Change) -> bool:
 
 def agreed(record: Record) -> Record:
     """Return the record with what both sides hold now as its base."""
-    return replace(record, base=settle(record.pair, record.local, record.remote))
+    return replace(record, base=agreed_base(record.pair, record.local, record.remote))
 
 
 def where(side: Side) -> str:

@@ -30,7 +30,7 @@ MUTANTS = (
     Mutant(
         "what is settled already is settled again and again",
         "orders",
-        "settle(self.pair, self.pair.local, self.pair.remote) != self.pair.base",
+        "agreed_base(self.pair, self.pair.local, self.pair.remote) != self.pair.base",
         "True",
         ("p1_ends_in_a_fixed_point", "p3_planning_again_yields_nothing"),
     ),

@@ -54,7 +54,7 @@ def line(order: Order) -> str:
 def lines(made: Plan) -> list[str]:
     """Return a whole plan as lines."""
     found = [line(order) for change in made.changes for order in change.orders]
-    found += ["settle" for _ in made.settled] + ["forget" for _ in made.forgotten]
+    found += ["settle" for _ in made.agreed] + ["forget" for _ in made.forgotten]
     found += [f"hidden: {hidden.reason}" for hidden in made.hidden]
     return found + [f"wait: {blocked.reason}" for blocked in made.blocked]
 

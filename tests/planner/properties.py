@@ -209,7 +209,7 @@ def p8_swapping_sides_mirrors_the_plan(planner: Planner, world: World, seed: int
     )
     for make in (container_plan, item_plan):
         plan, other = make(planner, world, seed), make(planner, mirrored, seed)
-        assert (plan.settled, plan.forgotten) == (other.settled, other.forgotten)
+        assert (plan.agreed, plan.forgotten) == (other.agreed, other.forgotten)
         assert [blocked.key for blocked in plan.blocked] == [blocked.key for blocked in other.blocked]
         assert [_wordless_change(change) for change in plan.changes] == [_mirror_change(change) for change in other.changes]
 

@@ -27,7 +27,7 @@ class Planner:
     plan: Any
     needed_homes: Any
     agree: Any
-    settle: Any
+    agreed_base: Any
     replay: Any
     Tally: Any
     Limits: Any
@@ -63,7 +63,7 @@ REAL = Planner(
     plan=jmapsync.planner.plan,
     needed_homes=jmapsync.planner.needed_homes,
     agree=jmapsync.planner.agree,
-    settle=jmapsync.planner.settle,
+    agreed_base=jmapsync.planner.agreed_base,
     replay=jmapsync.planner.replay,
     Tally=jmapsync.planner.Tally,
     Limits=jmapsync.planner.Limits,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jmapsync.planner import Base, Pair, Present, Rights, Rules, Side, Verb, Version, needed_homes, plan, settle
+from jmapsync.planner import Base, Pair, Present, Rights, Rules, Side, Verb, Version, agreed_base, needed_homes, plan
 from jmapsync.planner.model import NO_TAGS, NOTHING
 
 MAIL = Rules(kind="mail")
@@ -143,7 +143,7 @@ def test_nothing_forbidden_is_ever_ordered_and_it_comes_to_rest(
             body = order.source.body if order.source is not None else found.body if found is not None else ""
             sides[order.side] = None if order.verb is Verb.DELETE else Version(body, body, order.tags, order.homes)
         here, there = sides[Side.LOCAL], sides[Side.REMOTE]
-        pair = Pair(9, here, there, settle(pair, here, there))
+        pair = Pair(9, here, there, agreed_base(pair, here, there))
     if local is not None and (before is None or local.body != before.body):
         assert local.body in shelf | {one.body for one in (pair.local, pair.remote) if one is not None}
 

@@ -137,10 +137,10 @@ class World:
                 done = [self._try(order, trees, dice) for order in dice.sample(change.orders, len(change.orders))]
                 if all(done):
                     pair = trees[change.key]
-                    trees[change.key] = replace(pair, base=planner.settle(pair, pair.local, pair.remote))
-        for key in plan.settled if not deletes else ():
+                    trees[change.key] = replace(pair, base=planner.agreed_base(pair, pair.local, pair.remote))
+        for key in plan.agreed if not deletes else ():
             pair = trees[key]
-            trees[key] = replace(pair, base=planner.settle(pair, pair.local, pair.remote))
+            trees[key] = replace(pair, base=planner.agreed_base(pair, pair.local, pair.remote))
         for key in plan.forgotten if not deletes else ():
             del trees[key]
         if deletes is not False:
@@ -174,7 +174,7 @@ class World:
         mail = planner.plan(shuffled(self.items.values(), dice), self.item_rules, self.present())
         self.execute(planner, mail, self.items, dice)
         self.execute(planner, folders, self.containers, dice, deletes=True)
-        quiet = not any((folders.changes, folders.settled, folders.forgotten, mail.changes, mail.settled, mail.forgotten))
+        quiet = not any((folders.changes, folders.agreed, folders.forgotten, mail.changes, mail.agreed, mail.forgotten))
         assert len(self.writes) == before or not quiet
         return not quiet
 
