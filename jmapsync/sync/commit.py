@@ -92,7 +92,7 @@ class Committer:
     _finished: list[Record] = field(default_factory=list)
     """Records whose intents and problems are over."""
     _made: list[str] = field(default_factory=list)
-    """Ids of new items."""
+    """Ids of items that are new, or new to a mailbox."""
     objects: Objects | None = None
     """Knows the bodies of a kind that are objects."""
 
@@ -219,6 +219,8 @@ class Committer:
                 size, stamp = receipt.size or after.size, receipt.stamp or after.stamp
                 after = replace(after, ref=receipt.ref, size=size, stamp=stamp)
                 self._made.append(receipt.ref)
+            elif side is Side.REMOTE and order.verb is Verb.UPDATE and order.added_homes and after.ref:
+                self._made.append(after.ref)  # James tells of it as created then, and not at all once it is destroyed
             counts = self.report.to_disk if side is Side.LOCAL else self.report.to_server
             counts.add(order.verb)
         return after

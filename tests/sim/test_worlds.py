@@ -101,6 +101,12 @@ FOUND: dict[str, tuple[LegalServer, list[tuple[str, int]], int, dict[str, Any]]]
         4,
         {},
     ),
+    "a message that was filed in a mailbox more and then destroyed there, of which James lists nothing": (
+        LegalServer("james", {}, 500348),
+        [("run", 0), ("copy", 324598114), ("run", 0), ("destroy_there", 754521148), ("destroy_there", 844310185)],
+        6,
+        {},
+    ),
     "an edited message that was moved and copied": (
         LegalServer("james", {"version": ""}, 414),
         [("run", 0), ("edit", 950221043), ("move", 901064401), ("copy", 965994252)],
