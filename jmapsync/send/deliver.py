@@ -103,7 +103,7 @@ class Sender:
 
     async def _judge(self, waiting: Waiting) -> Waiting:
         """Find out from the server how far a message got that it may have been asked to send."""
-        evidence, desk = await self.post.look(waiting.email_id, waiting.baseline), await self._get_desk()
+        evidence, desk = await self.post.evidence(waiting.email_id, waiting.baseline), await self._get_desk()
         if evidence.submitted or (evidence.email is not None and desk.has_filed(evidence.email)):
             return replace(waiting, stage=Stage.SENT)
         if not evidence.unsent:

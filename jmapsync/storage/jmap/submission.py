@@ -218,7 +218,7 @@ class Post:
         kept = _ids(response, newest)
         return Baseline(_submissions_of(response, state).state, tuple(_ids(response, of_message)), kept[0] if kept else "")
 
-    async def look(self, email_id: str, baseline: Baseline) -> Evidence:
+    async def evidence(self, email_id: str, baseline: Baseline) -> Evidence:
         """Ask what became of a message."""
         older = self._submissions([baseline.newest] if baseline.newest else [])
         query = self._query("of-message", {"emailIds": [email_id]})

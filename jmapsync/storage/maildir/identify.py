@@ -164,7 +164,7 @@ class Identifier:
         if form is None:
             return False
         if any(place.folder == folder for place in self._current(key)):
-            why = "a run that died laid it beside the edited file whose place it takes; the next run tells them apart"
+            why = "a run that died laid it beside the edited file whose place it takes; the next run distinguishes them"
             self._problems.append(Trouble(f"{self._tree.paths[folder]}/{entry.file}", why))
             return True
         place = _place(folder, entry, key, form)

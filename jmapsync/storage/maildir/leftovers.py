@@ -24,7 +24,7 @@ _Names = dict[tuple[int, str], list[str]]
 
 
 class Leftovers:
-    """Looks for them in the folders of one batch, each of which is listed once."""
+    """Searches for them in the folders of one batch, each of which is listed once."""
 
     def __init__(self, tree: Tree, below: Below) -> None:
         """List nothing yet."""
@@ -52,7 +52,7 @@ class Leftovers:
     def _names(self, folder: int, sub: str) -> list[str]:
         if (folder, sub) not in self._ours:
             listed: list[str] = []
-            with contextlib.suppress(OSError):  # a folder that cannot be listed is told of by the look
+            with contextlib.suppress(OSError):  # a folder that cannot be listed is reported by the scan
                 listed = os.listdir(self._below.at(self._tree.inside(folder, sub)))
             self._ours[folder, sub] = [text for text in listed if key_in(text)]
         return self._ours[folder, sub]

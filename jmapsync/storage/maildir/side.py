@@ -95,20 +95,20 @@ class MaildirSide:
             return Observation(folders_whole=True, folders_same=True)
         if not self._dry and self._shed_marks(ledger):
             self.tree.load(ledger)
-        look = observe_folders(self.tree, ledger, self._patterns)
+        observed = observe_folders(self.tree, ledger, self._patterns)
         if not self._dry:
             self.tree.restore_keywords()
         if begun and not self._dry:
-            self._keep_stamps(ledger, look)
-        return look
+            self._keep_stamps(ledger, observed)
+        return observed
 
-    def _keep_stamps(self, ledger: Ledger, look: Observation) -> None:
+    def _keep_stamps(self, ledger: Ledger, observed: Observation) -> None:
         """Take note of folders that have just been listed."""
         tree = self.tree
         places = set(map(tree.place, tree.paths.values()))
-        known = sorted(folder.key for folder in look.folders if folder.key is not None)
-        odd = tree.unsettled or tree.odd or tree.left_alone or tree.bare or look.detached
-        whole = not odd and len(known) == len(look.folders) and known == sorted(tree.paths)
+        known = sorted(folder.key for folder in observed.folders if folder.key is not None)
+        odd = tree.unsettled or tree.odd or tree.left_alone or tree.bare or observed.detached
+        whole = not odd and len(known) == len(observed.folders) and known == sorted(tree.paths)
         tree.stamps.keep_folders(ledger, places, tree.unclear, whole=whole)
 
     def observe_items(self, ledger: Ledger, folders: Collection[str] | None = None) -> Observation:

@@ -76,7 +76,7 @@ class TagSide:
             if now == before and not again:
                 return
             renewed = before is None or now.uuid != before.uuid or now.number < before.number
-            look = TagScan(
+            tags = TagScan(
                 self._tree,
                 ledger,
                 self._tagging(db.new_tags),
@@ -87,8 +87,8 @@ class TagSide:
                 dry=self._dry,
             )
             messages = db.since(0 if before is None or renewed else before.number)
-            yield from look.pages(chain(messages, _found(db, again)))
-        notes = {AT: f"{now.uuid} {now.number}", AGAIN: json.dumps(sorted(set(look.again))[:MANY])}
+            yield from tags.pages(chain(messages, _found(db, again)))
+        notes = {AT: f"{now.uuid} {now.number}", AGAIN: json.dumps(sorted(set(tags.again))[:MANY])}
         yield TagPage(notes=notes)
 
     def show(self, ledger: Ledger) -> None:

@@ -102,9 +102,9 @@ class VdirSide:
         return scan_until_calm(scan, folders)
 
     def _observe(self, ledger: Ledger, reader: Reader, folders: Collection[str] | None) -> Observation:
-        look = ItemScan(self._kind.items.kind, self.tree, ledger, reader, limit=self._limit, folders=folders)
-        seen = look.run()
-        self._writer.contested = set(look.identifier.alike)
+        items = ItemScan(self._kind.items.kind, self.tree, ledger, reader, limit=self._limit, folders=folders)
+        seen = items.run()
+        self._writer.contested = set(items.identifier.alike)
         return seen
 
     def read(self, key: int, places: Sequence[Place]) -> Body:
