@@ -142,7 +142,7 @@ def dying(step: int, *, after: bool) -> Callable[[Sender], None]:
     def act(sender: Sender) -> None:
         for name in ("note", "remove"):
             setattr(sender.outbox, name, dying_at(getattr(sender.outbox, name)))
-        for name in ("desk", "upload", "find_draft", "make_draft", "baseline", "submit", "file", "look"):
+        for name in ("desk", "upload", "find_draft", "make_draft", "baseline", "submit", "file", "evidence"):
             setattr(sender.post, name, dying_at(getattr(sender.post, name)))
 
     return act
