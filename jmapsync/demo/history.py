@@ -41,6 +41,8 @@ class ChangeLog:
         self._ids: list[str] = []
         self._latest: dict[str, int] = {}
         self._born: dict[str, int] = {}
+        self._known: dict[str, int] = {}
+        """When a record that counts as created anew was in fact created."""
         self._dead: set[str] = set()
 
     def record(self, record_id: str, modseq: int, *, dead: bool = False, anew: bool = False) -> None:
@@ -52,6 +54,7 @@ class ChangeLog:
         self._ids.append(record_id)
         self._latest[record_id] = modseq
         if anew:
+            self._known.setdefault(record_id, self._born.get(record_id, modseq))
             self._born[record_id] = modseq
         self._born.setdefault(record_id, modseq)
         if dead:
@@ -76,6 +79,7 @@ class ChangeLog:
             if record_id in self._dead and self._latest[record_id] == modseq:
                 self._dead.discard(record_id)
                 del self._latest[record_id], self._born[record_id]
+                self._known.pop(record_id, None)
         del self._ids[:count], self._modseqs[:count]
 
     def page(
@@ -108,19 +112,21 @@ class ChangeLog:
                 continue
             dead, old = record_id in self._dead, self._born[record_id] <= since
             brief = dead and not old
-            if brief and brief_lives == "omitted" and not omitted_count:
+            known = brief and self._known.get(record_id, modseq) <= since
+            lives: BriefLives = "both" if known else brief_lives  # James omits nothing that was there before
+            if brief and lives == "omitted" and not omitted_count:
                 continue
             # Twice in one page, unless that alone were too much for it.
-            twice = brief and brief_lives == "both" and limit != 1
+            twice = brief and lives == "both" and limit != 1
             if limit is not None and len(page) + omitted + twice >= limit:
                 page.has_more = True
                 page.position = last
                 break
             last = modseq - 1 if newest_first else modseq
-            if brief and brief_lives == "omitted":
+            if brief and lives == "omitted":
                 omitted += 1
                 continue
-            gone = dead and not (brief and brief_lives == "created")
+            gone = dead and not (brief and lives == "created")
             (page.destroyed if gone else page.updated if old else page.created).append(record_id)
             if created_too and not old and not dead and self._born[record_id] != modseq:
                 page.updated.append(record_id)

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 BLOB = "urn:ietf:params:jmap:blob"
 CYRUS_BLOB = "https://cyrusimap.org/ns/jmap/blob"
 
+_MOST_ADDRESSES = 5
+"""Addresses for uploads that a server may name in turn, and withdraw, before an upload fails."""
+
 T = TypeVar("T")
 
 
@@ -78,10 +81,7 @@ async def upload(client: Client, account_id: str, source: bytes | Path, media_ty
     Raise `RequestError` with the limit `maxSizeUpload` before anything is sent, `LocalError` if the file cannot be read or
     changes meanwhile, `ServerError` if the server kept another number of octets, and what `Exchange.ask` raises.
     """
-    session = await client.session()
     size = len(source) if isinstance(source, bytes) else _size_of(source)
-    if size > session.limits.max_size_upload:
-        raise RequestError.too_large("maxSizeUpload", size, session.limits.max_size_upload)
 
     def read(reply: Reply) -> Uploaded:
         uploaded = _uploaded(reply)
@@ -89,16 +89,32 @@ async def upload(client: Client, account_id: str, source: bytes | Path, media_ty
             raise ServerError(f"The server kept {uploaded.size} of {size} octets of an upload.")
         return uploaded
 
-    return await client.exchange.ask(
-        "POST",
-        _usable(session.upload_url, "uploads", accountId=account_id),
-        read,
-        purpose="uploads",
-        lanes=client.upload_lanes,
-        headers={"Content-Type": media_type, "Content-Length": str(size), "Accept": JSON},
-        content=lambda: source if isinstance(source, bytes) else _contents(source, size),
-        size_limit="maxSizeUpload",
-    )
+    asked = ""
+    for _ in range(_MOST_ADDRESSES):
+        session = await client.session()
+        if size > session.limits.max_size_upload:
+            raise RequestError.too_large("maxSizeUpload", size, session.limits.max_size_upload)
+        url = _usable(session.upload_url, "uploads", accountId=account_id)
+        if url == asked:
+            break
+        asked = url
+        try:
+            return await client.exchange.ask(
+                "POST",
+                url,
+                read,
+                purpose="uploads",
+                lanes=client.upload_lanes,
+                headers={"Content-Type": media_type, "Content-Length": str(size), "Accept": JSON},
+                content=lambda: source if isinstance(source, bytes) else _contents(source, size),
+                size_limit="maxSizeUpload",
+            )
+        except RequestError as error:
+            if error.type != "notFound":
+                raise
+            withdrawn = error
+            client.expire_session()  # another session may name another address
+    raise withdrawn
 
 
 async def download(

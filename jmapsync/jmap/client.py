@@ -184,6 +184,8 @@ class Client:
             offered = [name for name in using if name == CORE or name in session.capabilities]
             response = await self._post(session, encode_request(calls, offered), repeatable=repeatable)
         self._note(session, response.session_state)
+        if response.session_state not in {"", session.state} and response.has_error("requestTooLarge"):
+            self._stale = True  # a limit may be lower now, however lately the Session was read
         return response
 
     async def _post(self, session: Session, body: bytes, *, repeatable: bool) -> Response:

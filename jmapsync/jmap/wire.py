@@ -148,6 +148,11 @@ class Response:
         """Return the name and arguments of every result of this call; side effects give extra ones (RFC 8620, 5.4)."""
         return [(name, _decode(raw, dict[str, Any], name)) for name, raw, id_ in self._results if id_ == call.id]
 
+    def has_error(self, type_name: str) -> bool:
+        """Tell whether any call failed with a type of error."""
+        failed = (raw for name, raw, _ in self._results if name == "error")
+        return any(MethodError.parse(arguments(raw, "error"), "").type == type_name for raw in failed)
+
     def _find(self, call: Call) -> msgspec.Raw:
         for name, raw, id_ in self._results:
             if id_ != call.id:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.demo import CYRUS_312, DemoServer
+from jmapsync.demo.dialect import RFC
 from jmapsync.demo.freedoms import Freedoms, form_id
 from jmapsync.demo.shaping import keep_item
 from tests.contract.peer import Peer, message
@@ -65,6 +66,18 @@ def test_changes_list_ids_in_every_legal_way() -> None:
         server.account.destroy(brief)
         created, updated, destroyed = peer.listed(before)
         assert (set(created), set(updated), set(destroyed)) == ({new, brief}, {new, brief, old}, {old, brief})
+
+
+def test_james_lists_a_known_message_that_was_copied_and_destroyed_as_created_and_as_destroyed() -> None:
+    dialect = dataclasses.replace(RFC, moved_is_created=True)
+    with DemoServer(dialect=dialect) as server, Peer(server.url, "demo", "demo", "rfc") as peer:
+        ref = server.account.deliver(message())
+        box = next(box.id for box in server.account.mailboxes.values() if box.role == "archive")
+        before = peer.state()
+        peer.one("Email/set", {"update": {ref: {f"mailboxIds/{box}": True}}})
+        server.account.destroy(ref)
+        created, _, destroyed = peer.listed(before)
+        assert (created, destroyed) == ([ref], [ref])
 
 
 def test_a_page_of_changes_is_as_small_as_the_server_likes() -> None:

@@ -77,6 +77,25 @@ async def test_an_upload_that_failed_is_sent_again_as_a_whole(peer: Peer, tmp_pa
         assert (await upload(c, "alice", tmp_path / "mail", "message/rfc822")).size == len(CONTENT)
 
 
+async def test_an_upload_to_an_address_that_was_withdrawn_is_sent_to_the_new_one_at_once(peer: Peer) -> None:
+    peer.on("/upload/alice/", Answer(404))
+    peer.on("/moved/alice/", Answer(404))
+    peer.on("/moved/again/alice/", stored)
+    async with client(peer) as c:
+        await c.session()
+        later = iter([session_object(uploadUrl=f"/{path}/{{accountId}}/") for path in ("moved", "moved/again")])
+        peer.on("/session", lambda _: Answer.json(next(later)))
+        assert (await upload(c, "alice", CONTENT, "message/rfc822")).size == len(CONTENT)
+
+
+async def test_an_upload_that_is_refused_at_the_same_address_again_fails(peer: Peer) -> None:
+    peer.on("/upload/alice/", Answer(404))
+    async with client(peer) as c:
+        with pytest.raises(RequestError, match="nothing at /upload"):
+            await upload(c, "alice", CONTENT, "message/rfc822")
+    assert len(peer.seen_at("/upload/alice/")) == 1
+
+
 @pytest.mark.parametrize("as_file", [True, False])
 async def test_too_large_a_file_is_not_sent(peer: Peer, tmp_path: Path, as_file: bool) -> None:
     (tmp_path / "mail").write_bytes(CONTENT)

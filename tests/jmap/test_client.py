@@ -297,6 +297,18 @@ async def test_a_flapping_state_is_looked_at_once(peer: Peer) -> None:
     assert len(peer.seen_at("/session")) == 2
 
 
+async def test_a_limit_that_was_lowered_is_read_again_though_the_session_was_read_just_before(peer: Peer) -> None:
+    failed = Answer.json({"methodResponses": [["error", {"type": "requestTooLarge"}, ECHO_CALL.id]], "sessionState": "s2"})
+    peer.on("/api", result(ECHO, state="s1"), failed)
+    async with client(peer) as c:
+        await echo(c)
+        await c.session()
+        await echo(c)
+        assert c.session_changed
+        peer.offer_session(state="s2", capabilities={CORE: {"maxObjectsInGet": 1}, MAIL: {}})
+        assert (await c.session()).limits.max_objects_in_get == 1
+
+
 async def test_an_api_that_moved_is_found_again(peer: Peer) -> None:
     session = await kept_session(peer)
     peer.offer_session(apiUrl="/moved")
