@@ -135,7 +135,7 @@ def test_the_account_is_that_of_the_sender(home: Home, server: DemoServer, sendm
         (("bob",), MESSAGE, "'bob': not an address"),
         (("bob@example.com",), b"Subject: cron\n\nx\n", "The message names no sender"),
         (("-bp",), MESSAGE, "jmapsync outbox"),
-        (("-bs",), MESSAGE, "-bs is not there"),
+        (("-bs",), MESSAGE, "-bs is not supported"),
         (("--unknown",), MESSAGE, "No such option"),
         (("-F", "N\r\nBcc: x@example.com", "bob@example.com"), MESSAGE, "has a control character"),
         (("-f", "a@example.com\nX: y", "bob@example.com"), MESSAGE, "has a control character"),
