@@ -13,7 +13,7 @@ from jmapsync.app import App
 from jmapsync.config import load
 from jmapsync.demo import DemoServer
 from jmapsync.errors import ExitCode
-from tests.pim import Pim, change
+from tests.kit.pim import Pim, change
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from jmapsync.app import App
 from jmapsync.config import load
 from jmapsync.demo import DemoServer
 from jmapsync.demo.dialect import CYRUS_CALENDARS
-from tests.pim import Kind, Pim, change
+from tests.kit.pim import Kind, Pim, change
 from tests.storage.jmap.objects.conftest import render
 
 if TYPE_CHECKING:

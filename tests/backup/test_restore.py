@@ -28,7 +28,7 @@ from jmapsync.sync import execute
 from jmapsync.sync.commit import Committer
 from jmapsync.sync.options import Options
 from jmapsync.sync.report import Silent
-from tests.mirror import Mirror, assert_converges
+from tests.kit.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

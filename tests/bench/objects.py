@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.bench.ours import Jmapsync, precompile
+from tests.kit.vdirsyncer import Vdirsyncer
 from tests.live.cyrus import Cyrus
 from tests.live.jmapraw import CORE, Jmap
-from tests.vdirsyncer import Vdirsyncer
 
 if TYPE_CHECKING:
     from tests.bench.measure import Cost

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.daemons import QUIET, running, wait_for
-from tests.notmuch import Notmuch
+from tests.kit.notmuch import Notmuch
 
 if TYPE_CHECKING:
     from jmapsync.demo import DemoServer

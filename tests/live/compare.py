@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tests.kit.mirror import Mirror
     from tests.live.conftest import Account
     from tests.live.imap import Message
-    from tests.mirror import Mirror
 
 LETTERS = {"\\Seen": "S", "\\Answered": "R", "\\Flagged": "F", "\\Draft": "D", "$Forwarded": "P"}
 Shown = tuple[bytes, str, frozenset[str], int]

@@ -9,9 +9,9 @@ import pytest
 from tests.bench.adopt import adopt
 from tests.bench.offlineimap import Offlineimap
 from tests.bench.seed import seed
+from tests.kit.mirror import Mirror
 from tests.live.compare import assert_same
 from tests.live.imap import Draft
-from tests.mirror import Mirror
 
 if TYPE_CHECKING:
     from pathlib import Path

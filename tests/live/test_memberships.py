@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.mirror import Mirror
+from tests.kit.mirror import Mirror
 from tests.sim.memberships import on_cyrus
 from tests.sim.triple import ACTS, Act, Triple, play
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.kit.mirror import Mirror
 from tests.live.compare import assert_same, on_server
 from tests.live.imap import Draft
 from tests.live.screen import on_screen
-from tests.mirror import Mirror
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.kit.mirror import Mirror, places_of
 from tests.live.compare import assert_same, on_server
 from tests.live.imap import Draft
-from tests.mirror import Mirror, places_of
 
 if TYPE_CHECKING:
     from pathlib import Path

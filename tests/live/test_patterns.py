@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.kit.mirror import Mirror
 from tests.live.compare import assert_same, on_disk, on_server
 from tests.live.imap import Draft
-from tests.mirror import Mirror
 
 if TYPE_CHECKING:
     from collections.abc import Callable

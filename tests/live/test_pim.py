@@ -11,7 +11,7 @@ import pytest
 
 from jmapsync.app import App
 from jmapsync.config import load
-from tests.pim import Dav, Kind, Pim, change
+from tests.kit.pim import Dav, Kind, Pim, change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,7 +15,7 @@ import pytest
 
 from jmapsync.demo import DemoServer
 from jmapsync.formats.codec import schedules
-from tests.pim import Dav, Pim
+from tests.kit.pim import Dav, Pim
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

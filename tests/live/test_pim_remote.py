@@ -11,7 +11,7 @@ import pytest
 from jmapsync.formats.objects import INSTANCES, gathered, instances
 from jmapsync.planner.model import Verb
 from jmapsync.storage.port import Outcome
-from tests.pim import DAV, Dav, Pim, change
+from tests.kit.pim import DAV, Dav, Pim, change
 from tests.storage.jmap.objects.room import PHOTO, PNG, Room
 from tests.storage.jmap.objects.things import thing
 

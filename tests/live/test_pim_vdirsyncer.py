@@ -8,10 +8,10 @@ import pytest
 
 from jmapsync.formats.codec import cards, schedules
 from tests.bench.objects import fill
+from tests.kit.pim import Dav, Pim, change
+from tests.kit.vdirsyncer import Vdirsyncer
 from tests.live.jmapraw import Jmap
 from tests.live.test_pim import CARD, EVENT
-from tests.pim import Dav, Pim, change
-from tests.vdirsyncer import Vdirsyncer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

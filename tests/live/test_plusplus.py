@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.kit.mirror import Mirror
 from tests.live.imap import Draft
 from tests.live.test_mail import letter, synced
-from tests.mirror import Mirror
 
 if TYPE_CHECKING:
     from pathlib import Path

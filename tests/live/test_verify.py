@@ -11,8 +11,8 @@ import pytest
 from jmapsync.app import App
 from jmapsync.config import load
 from tests.app.test_verify_objects import FILES, TITLE
+from tests.kit.pim import Dav, Kind, Pim, change
 from tests.live.imap import Draft
-from tests.pim import Dav, Kind, Pim, change
 
 if TYPE_CHECKING:
     from pathlib import Path

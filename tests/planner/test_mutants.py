@@ -25,6 +25,12 @@ HUNT = settings(
 SOUND = load("sound", read_sources())
 
 
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.bug for mutant in MUTANTS])
+def test_the_mutant_can_still_be_made(mutant: Mutant) -> None:
+    mutant.grow()
+
+
+@pytest.mark.campaign
 @pytest.mark.parametrize(("mutant", "case"), KILLS, ids=[f"{case.name}: {mutant.bug}" for mutant, case in KILLS])
 def test_the_property_kills_the_mutant(mutant: Mutant, case: Case) -> None:
     with pytest.raises((AssertionError, RefusedError)):

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.kit.mirror import Mirror
     from tests.live.jmapraw import Jmap
-    from tests.mirror import Mirror
 
 MESSAGES = 60
 MOST = 100

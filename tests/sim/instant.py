@@ -13,7 +13,7 @@ import httpx
 from starlette.requests import Request
 from starlette.routing import Match, Route
 
-from tests.sim.virtual import StuckError
+from tests.kit.virtual import StuckError
 
 if TYPE_CHECKING:
     import socket

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jmapsync.demo import DemoServer
+from tests.kit.mirror import Mirror
 from tests.live.cyrus import FLAVOURS, Cyrus
 from tests.live.imap import Imap
 from tests.live.jmapraw import Jmap
-from tests.mirror import Mirror
 from tests.sim.game import Game, word_in
 
 if TYPE_CHECKING:

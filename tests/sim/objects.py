@@ -37,7 +37,7 @@ from jmapsync.storage.vdir.side import VdirSide
 from jmapsync.storage.vdir.tree import name_of
 from jmapsync.sync.options import Options
 from jmapsync.sync.report import Silent
-from tests.sim import virtual
+from tests.kit import virtual
 from tests.sim.fate import DiedError, Fate
 from tests.sim.world import NOW, OTHER_HOSTS, account_of
 

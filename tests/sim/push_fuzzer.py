@@ -26,7 +26,8 @@ from jmapsync.jmap.client import Client
 from jmapsync.jmap.transport import Transport
 from jmapsync.jmap.websocket import CAPABILITY
 from tests.jmap.peer import CORE, MAIL, session_object
-from tests.sim import mutation, push_mutation, stand, virtual
+from tests.kit import virtual
+from tests.sim import mutation, push_mutation, stand
 from tests.sim.altering import Altering, Case, Mutation
 from tests.sim.fuzzer import Verdict
 from tests.sim.push_mutation import ACCOUNT, End, Sent

@@ -25,7 +25,7 @@ from jmapsync.demo import DemoServer
 from jmapsync.demo.dialect import BLOB
 from jmapsync.errors import ExitCode, JmapsyncError
 from jmapsync.jmap.client import Client
-from tests.sim import virtual
+from tests.kit import virtual
 from tests.sim.objects import WORD, Flavour, ObjectWorld, words_in
 from tests.sim.world import World, letter, local_letter
 

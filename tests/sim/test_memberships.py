@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.demo import DemoServer
+from tests.kit.mirror import Mirror
 from tests.live.jmapraw import Jmap
-from tests.mirror import Mirror
 from tests.sim.memberships import embedded
 from tests.sim.triple import ACTS, Act, Triple, play
 

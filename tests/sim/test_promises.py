@@ -16,7 +16,7 @@ import pytest
 from jmapsync.demo import DemoServer, MethodError
 from jmapsync.errors import BusyError, SignInError
 from jmapsync.ledger import AccountLock, Ledger
-from tests.mirror import Mirror
+from tests.kit.mirror import Mirror
 from tests.sim import acts
 from tests.sim.fate import Fate
 from tests.sim.sweep import TOLERANT, assert_at_rest, begin

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.kit.mirror import Mirror
     from tests.live.jmapraw import Jmap, Json
-    from tests.mirror import Mirror
 
 MESSAGE = b"Message-ID: <three@x>\r\nSubject: three\r\n\r\nbody\r\n"
 HOMES = frozenset({"INBOX", "Archive", "Lists"})

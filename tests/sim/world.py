@@ -19,7 +19,7 @@ from jmapsync.errors import UnsupportedError
 from jmapsync.formats.names import Patterns
 from jmapsync.ledger import Ledger
 from jmapsync.storage.maildir import unchanged
-from tests.mirror import Mirror
+from tests.kit.mirror import Mirror
 from tests.sim.fate import DiedError, Fate
 from tests.sim.instant import DirectTransport, replaced, run_at_once
 

@@ -11,7 +11,7 @@ import pytest
 
 from jmapsync.ledger import Ledger
 from jmapsync.storage.files.filesystem import USUAL, FileSystem, examine, file_system_of, peculiarities_at, refuses_name
-from tests.disks import like_exfat, refuse_names
+from tests.kit.disks import like_exfat, refuse_names
 
 if TYPE_CHECKING:
     from pathlib import Path

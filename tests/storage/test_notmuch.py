@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.storage.notmuch.database import TagDatabase, TagsError, folder_of, is_locked, opened
-from tests.notmuch import Notmuch
+from tests.kit.notmuch import Notmuch
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.formats.message import offlineimap_form
-from tests.mirror import assert_converges, assert_mirrored
+from tests.kit.mirror import assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.demo import DemoServer
-    from tests.mirror import Mirror
+    from tests.kit.mirror import Mirror
 
 MANY = 900
 """More than the adoption takes up at a time, and all of one size: each round's questions are about the same messages."""

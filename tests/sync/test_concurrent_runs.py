@@ -17,7 +17,7 @@ from jmapsync.errors import BusyError, ExitCode
 from jmapsync.ledger import AccountLock
 from jmapsync.sync.report import Counts
 from tests.contract.peer import message
-from tests.mirror import Mirror, assert_converges, assert_mirrored
+from tests.kit.mirror import Mirror, assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.demo import DemoServer
-from tests.mirror import Mirror, assert_converges
+from tests.kit.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
     from pathlib import Path

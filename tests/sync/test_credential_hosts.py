@@ -11,7 +11,7 @@ import pytest
 from jmapsync.demo import Answer, DemoServer
 from jmapsync.errors import ExitCode, HostRefusedError, SignInError
 from tests.contract.peer import message
-from tests.mirror import Mirror, assert_converges
+from tests.kit.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ import pytest
 
 from jmapsync.errors import ExitCode
 from jmapsync.ledger import Ledger
-from tests.mirror import Mirror, assert_converges
+from tests.kit.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.mirror import assert_mirrored
+from tests.kit.mirror import assert_mirrored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jmapsync.demo import DemoServer
-    from tests.mirror import Mirror
+    from tests.kit.mirror import Mirror
 
 LETTER = b"Subject: hello\n\nhello\n"
 

@@ -13,7 +13,7 @@ from jmapsync.errors import ExitCode
 from jmapsync.kinds import MAIL
 from jmapsync.ledger import Ledger
 from tests.contract.peer import message
-from tests.mirror import Mirror, assert_converges, assert_mirrored
+from tests.kit.mirror import Mirror, assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
     from pathlib import Path

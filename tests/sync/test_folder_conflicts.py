@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import ExitCode
 from tests.contract.peer import message
-from tests.mirror import assert_converges
+from tests.kit.mirror import assert_converges
 
 if TYPE_CHECKING:
     from jmapsync.demo import DemoServer
-    from tests.mirror import Mirror
+    from tests.kit.mirror import Mirror
 
 
 def prepare(server: DemoServer, mirror: Mirror, *paths: str) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from tests.mirror import assert_converges
+from tests.kit.mirror import assert_converges
 
 if TYPE_CHECKING:
     from jmapsync.demo import DemoServer
-    from tests.mirror import Mirror
+    from tests.kit.mirror import Mirror
 
 
 def test_mailboxes_that_swapped_their_names_there_end_with_plain_names(server: DemoServer, mirror: Mirror) -> None:

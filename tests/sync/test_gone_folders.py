@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.storage.maildir.side import MaildirSide
-from tests.mirror import assert_converges
+from tests.kit.mirror import assert_converges
 
 if TYPE_CHECKING:
     from jmapsync.demo import DemoServer
-    from tests.mirror import Mirror
+    from tests.kit.mirror import Mirror
 
 LETTER = b"Subject: one\r\n\r\nbody\r\n"
 METHODS = ("observe_folders", "observe_items", "read", "write", "write_folder", "make_folders")

@@ -10,7 +10,7 @@ import pytest
 
 from jmapsync.demo import CYRUS_312, DemoServer
 from jmapsync.ledger import HeldBack, Ledger
-from tests.mirror import Mirror, assert_converges
+from tests.kit.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
     from pathlib import Path

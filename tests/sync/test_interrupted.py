@@ -11,7 +11,7 @@ import pytest
 from jmapsync.errors import SignInError
 from jmapsync.jmap.auth import from_command
 from jmapsync.sync.commit import Committer
-from tests.mirror import Mirror, assert_converges
+from tests.kit.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
     from jmapsync.demo import DemoServer

@@ -11,7 +11,7 @@ from jmapsync.demo.freedoms import Freedoms
 from jmapsync.demo.problems import MethodError
 from jmapsync.errors import ExitCode
 from tests.contract.peer import message
-from tests.mirror import Mirror, assert_converges, assert_mirrored
+from tests.kit.mirror import Mirror, assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

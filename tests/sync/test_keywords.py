@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.mirror import Mirror, assert_converges
+from tests.kit.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
     from pathlib import Path

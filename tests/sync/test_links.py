@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.errors import ExitCode, RootError
-from tests.mirror import Mirror, assert_converges
+from tests.kit.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
     from jmapsync.demo import DemoServer

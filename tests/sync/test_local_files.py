@@ -12,7 +12,7 @@ import pytest
 
 from jmapsync.errors import ExitCode
 from jmapsync.storage.files import scan
-from tests.mirror import Mirror, assert_converges, assert_mirrored
+from tests.kit.mirror import Mirror, assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
     from collections.abc import Callable

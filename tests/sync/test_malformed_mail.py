@@ -8,7 +8,7 @@ import pytest
 
 from jmapsync.errors import ExitCode
 from tests.contract.peer import message
-from tests.mirror import Mirror, assert_converges, places_of
+from tests.kit.mirror import Mirror, assert_converges, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,14 +17,14 @@ from jmapsync.storage.maildir import observe as look
 from jmapsync.storage.maildir import tree
 from jmapsync.storage.maildir import unchanged as listed
 from tests.contract.peer import message
-from tests.mirror import assert_converges, assert_mirrored
+from tests.kit.mirror import assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.demo import DemoServer
     from jmapsync.demo.account import Account
-    from tests.mirror import Mirror
+    from tests.kit.mirror import Mirror
 
 TICKS = 40_000_000
 """Nanoseconds within which a file system may give two changes the same time, and some."""

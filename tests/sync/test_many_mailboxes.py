@@ -9,7 +9,7 @@ import pytest
 from jmapsync.demo import DemoServer, MethodError
 from jmapsync.errors import ExitCode
 from tests.contract.peer import message
-from tests.mirror import Mirror, assert_converges
+from tests.kit.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from jmapsync.demo.dialect import CYRUS_312, RFC, Dialect
 from jmapsync.errors import ExitCode
 from jmapsync.kinds import MAIL
 from jmapsync.ledger import Ledger
-from tests.mirror import Mirror, assert_converges, assert_mirrored
+from tests.kit.mirror import Mirror, assert_converges, assert_mirrored
 from tests.sim.sweep import TOLERANT
 
 LAYOUTS = ("nested", "maildir++")

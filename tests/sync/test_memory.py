@@ -12,7 +12,7 @@ from jmapsync.sync.execute import BATCH_OCTETS
 
 if TYPE_CHECKING:
     from jmapsync.demo import DemoServer
-    from tests.mirror import Mirror
+    from tests.kit.mirror import Mirror
 
 MESSAGE = b"Subject: large\n\n" + b"0123456789\n" * 100_000
 

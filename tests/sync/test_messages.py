@@ -12,7 +12,7 @@ import pytest
 from jmapsync.demo import RFC, DemoServer
 from jmapsync.errors import BusyError, ExitCode, LedgerError
 from jmapsync.ledger import AccountLock, Ledger
-from tests.mirror import Mirror, assert_converges, assert_mirrored
+from tests.kit.mirror import Mirror, assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.demo import DemoServer
-    from tests.mirror import Mirror
+    from tests.kit.mirror import Mirror
 
 SUBJECT = "=?utf-8?q?=C3=9Cber_engines?="
 MESSAGE = f"From: Ada Lovelace <ada@example.com>\r\nSubject: {SUBJECT}\r\n\r\nx\r\n".encode()

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.ledger import Ledger
-from tests.disks import like_exfat, refuse_names
-from tests.mirror import assert_converges
+from tests.kit.disks import like_exfat, refuse_names
+from tests.kit.mirror import assert_converges
 
 if TYPE_CHECKING:
     from jmapsync.demo import DemoServer
-    from tests.mirror import Mirror
+    from tests.kit.mirror import Mirror
 
 LAYOUTS = ("nested", "maildir++")
 

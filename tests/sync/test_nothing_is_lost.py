@@ -10,7 +10,7 @@ import pytest
 
 from jmapsync.demo import RFC, Answer, DemoServer
 from jmapsync.errors import ExitCode
-from tests.mirror import Mirror, assert_converges, assert_mirrored, places_of
+from tests.kit.mirror import Mirror, assert_converges, assert_mirrored, places_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,8 @@ from jmapsync.errors import ExitCode
 from jmapsync.kinds import MAIL
 from jmapsync.planner import Limits
 from jmapsync.storage.notmuch.side import TagRules
-from tests.mirror import Mirror, assert_mirrored
-from tests.notmuch import Notmuch
+from tests.kit.mirror import Mirror, assert_mirrored
+from tests.kit.notmuch import Notmuch
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ import pytest
 
 from jmapsync.planner import Limits
 from jmapsync.storage.notmuch.side import TagRules, TagSide
-from tests.mirror import Mirror, assert_mirrored
-from tests.notmuch import Notmuch
+from tests.kit.mirror import Mirror, assert_mirrored
+from tests.kit.notmuch import Notmuch
 
 if TYPE_CHECKING:
     from pathlib import Path

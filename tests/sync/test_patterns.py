@@ -8,7 +8,7 @@ import pytest
 
 from jmapsync.demo import CYRUS_312, STALWART, DemoServer, MethodError, SetError
 from tests.contract.peer import message
-from tests.mirror import Mirror
+from tests.kit.mirror import Mirror
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

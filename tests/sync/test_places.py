@@ -12,7 +12,7 @@ import pytest
 from jmapsync.demo import RFC, DemoServer
 from jmapsync.storage.files.scan import Changes, Rules, scan
 from jmapsync.storage.maildir import observe as look
-from tests.mirror import Mirror, assert_converges, assert_mirrored
+from tests.kit.mirror import Mirror, assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

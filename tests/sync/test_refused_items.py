@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.demo import CYRUS_312, DemoServer
-from tests.mirror import Mirror, assert_converges
+from tests.kit.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

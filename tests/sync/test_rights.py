@@ -13,7 +13,7 @@ from jmapsync.demo import DemoServer, MethodError, SetError
 from jmapsync.ledger import Ledger
 from jmapsync.storage.maildir.side import MaildirSide
 from tests.contract.peer import message
-from tests.mirror import Mirror, assert_converges, assert_mirrored
+from tests.kit.mirror import Mirror, assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jmapsync.demo import DemoServer
     from jmapsync.planner import Tally
     from jmapsync.storage.port import Job, Receipt
-    from tests.mirror import Mirror
+    from tests.kit.mirror import Mirror
 
 
 @pytest.fixture

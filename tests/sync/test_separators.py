@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.mirror import assert_mirrored
+from tests.kit.mirror import assert_mirrored
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.demo import DemoServer
-    from tests.mirror import Mirror
+    from tests.kit.mirror import Mirror
 
 FORMS = ["!2,{}", ";2,{}", ":2,{},ext", ";2,{},a=1,b", "!2,{},W=5"]
 

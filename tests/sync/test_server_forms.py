@@ -13,7 +13,7 @@ import pytest
 
 from jmapsync.demo import DemoServer
 from jmapsync.demo.freedoms import Freedoms
-from tests.mirror import Mirror, assert_converges
+from tests.kit.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

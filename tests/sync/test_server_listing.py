@@ -8,7 +8,7 @@ import pytest
 
 from jmapsync.demo import DemoServer
 from tests.contract.peer import message
-from tests.mirror import Mirror, assert_converges, assert_mirrored
+from tests.kit.mirror import Mirror, assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
     from collections.abc import Callable

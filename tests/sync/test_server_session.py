@@ -12,7 +12,7 @@ import pytest
 from jmapsync.demo import RFC, Answer, DemoServer
 from jmapsync.errors import AccountGoneError, ExitCode, NetworkError, ServerError, SuspendedError, UnsupportedError
 from tests.contract.peer import message
-from tests.mirror import Mirror, assert_converges
+from tests.kit.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import pytest
 
 from jmapsync.demo import RFC, DemoServer, MethodError, SetError
 from tests.contract.peer import message
-from tests.mirror import Mirror, assert_converges, assert_mirrored, places_of
+from tests.kit.mirror import Mirror, assert_converges, assert_mirrored, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

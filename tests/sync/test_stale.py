@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.demo import SetError
-from tests.mirror import assert_converges
+from tests.kit.mirror import assert_converges
 from tests.sync.objects.desk import Desk, change
 from tests.sync.objects.samples import ADA, WEEKLY
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jmapsync.demo import DemoServer
     from jmapsync.demo.problems import JsonObject
     from jmapsync.sync.report import KindReport
-    from tests.mirror import Mirror
+    from tests.kit.mirror import Mirror
 
 MESSAGE = b"From: Ada <ada@example.com>\r\nSubject: engines\r\n\r\nx\r\n"
 

@@ -9,7 +9,7 @@ import pytest
 
 from jmapsync.demo import DemoServer
 from jmapsync.errors import ExitCode, SuspendedError
-from tests.mirror import Mirror
+from tests.kit.mirror import Mirror
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ import pytest
 
 from jmapsync.demo import RFC, DemoServer, Dialect
 from jmapsync.errors import ExitCode
-from tests.mirror import Mirror, assert_converges
+from tests.kit.mirror import Mirror, assert_converges
 
 NAMES = [
     *("../../etc", "con/..", "..", ".", "a/b", "cur", "new", "tmp", "CUR", "con", "-rf", ".hidden", "trailing.", "trailing ", " "),

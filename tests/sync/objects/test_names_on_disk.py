@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.disks import like_exfat, refuse_names
+from tests.kit.disks import like_exfat, refuse_names
 from tests.sync.objects.samples import card, event
 
 if TYPE_CHECKING:

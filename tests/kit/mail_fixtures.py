@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.demo import DemoServer
-from tests.mirror import Mirror
+from tests.kit.mirror import Mirror
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
