@@ -36,7 +36,7 @@ def unite(kind: str, ledger: Ledger, local: Local) -> None:
 
 
 def _are_apart(one: Record, other: Record) -> bool:
-    """Tell whether two local messages share no folder."""
+    """Return whether two local messages share no folder."""
     assert one.local is not None  # noqa: S101 - chosen for it
     assert other.local is not None  # noqa: S101
     return one.local.homes.isdisjoint(other.local.homes)

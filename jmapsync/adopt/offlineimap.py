@@ -143,12 +143,12 @@ def _one_to_one(mine: dict[int, tuple[bytes, ...]], others: dict[int, tuple[byte
 
 
 def _near(mine: Record, other: Record) -> bool:
-    """Tell whether a file may be a retelling of a message: in a folder of it, and of about its size."""
+    """Return whether a file may be a retelling of a message: in a folder of it, and of about its size."""
     return bool(_homes(mine) & _homes(other)) and _holds([mine.size], other)
 
 
 def _holds(sizes: Sequence[int], other: Record) -> bool:
-    """Tell whether one of some sizes, in order, is about that of a message."""
+    """Return whether one of some sizes, in order, is about that of a message."""
     slack = SLACK + other.size // 10
     first = bisect_left(sizes, other.size - slack)
     return first < len(sizes) and sizes[first] <= other.size + slack

@@ -68,7 +68,7 @@ class ObjectProof:
 
 
 def _is_alike(record: Record) -> bool:
-    """Tell whether both sides of an object are known to say the same."""
+    """Return whether both sides of an object are known to say the same."""
     assert record.local is not None  # noqa: S101 - both sides hold it
     assert record.remote is not None  # noqa: S101
     base = record.base

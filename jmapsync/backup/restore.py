@@ -168,7 +168,7 @@ class Restorer:
         return record.name
 
     def _is_meant(self, places: Sequence[Place]) -> bool:
-        """Tell whether any file of an item is meant: the item then is, with all its folders."""
+        """Return whether any file of an item is meant: the item then is, with all its folders."""
         return any(self.selection.has(self._paths.get(place.folder, ""), place.name) for place in places)
 
     def _forget_agreements(self) -> None:
@@ -373,13 +373,13 @@ def _proven(record: Record) -> Record:
 
 
 def _is_in_doubt(record: Record) -> bool:
-    """Tell whether the server took a message that was sent, and it is not known which bytes of it it holds."""
+    """Return whether the server took a message that was sent, and it is not known which bytes of it it holds."""
     base, seen = record.base, record.remote
     return base is not None and seen is not None and seen.body == base.remote.body and not base.remote.sense
 
 
 def _only_marks(order: Order) -> bool:
-    """Tell whether an order does nothing but give keywords to files."""
+    """Return whether an order does nothing but give keywords to files."""
     taken = order.removed_tags or order.removed_homes or order.added_homes
     return order.side is Side.LOCAL and order.verb is Verb.UPDATE and not taken
 

@@ -19,15 +19,15 @@ class Selection:
     """The path of the folder and the unique name of a file."""
 
     def is_whole(self) -> bool:
-        """Tell whether everything is meant."""
+        """Return whether everything is meant."""
         return not (self.folders or self.files) or "" in self.folders
 
     def has_folder(self, path: str) -> bool:
-        """Tell whether a whole folder is meant."""
+        """Return whether a whole folder is meant."""
         return self.is_whole() or any(path == one or path.startswith(f"{one}/") for one in self.folders)
 
     def has(self, path: str, name: str) -> bool:
-        """Tell whether a file is meant, by its folder and its unique name."""
+        """Return whether a file is meant, by its folder and its unique name."""
         return self.has_folder(path) or (path, name) in self.files
 
 

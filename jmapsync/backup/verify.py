@@ -118,7 +118,7 @@ class Verifier:
                 self._differs(path, f"the server has it as {record.remote.body}, or elsewhere")
 
     def _is_on_both(self, record: Record) -> bool:
-        """Tell whether both sides hold an item, and name where and how they differ but for its content."""
+        """Return whether both sides hold an item, and name where and how they differ but for its content."""
         here, there = record.local, record.remote
         if here is None and there is None:
             return False
@@ -234,7 +234,7 @@ class Verifier:
 
 
 def _is_due(record: Record, now: float) -> bool:
-    """Tell whether the body of an item is fetched today: every item's is within SHARE days."""
+    """Return whether the body of an item is fetched today: every item's is within SHARE days."""
     return (zlib.crc32(str(record.ref).encode()) + int(now // 86_400)) % SHARE == 0
 
 

@@ -181,7 +181,7 @@ class AccountLoop:
         self.hints.wake(why, full=full)
 
     def is_stuck(self) -> bool:
-        """Tell whether a look has made no progress for so long that it must be hung."""
+        """Return whether a look has made no progress for so long that it must be hung."""
         if self.standing is not Standing.AT_WORK:
             return False
         received = self._opened.client.received if self._opened is not None else 0

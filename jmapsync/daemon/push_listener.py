@@ -170,7 +170,7 @@ class Listener:
             raise NetworkError("The server does not answer.") from error
 
     async def _answers(self) -> bool:
-        """Tell whether the server answers another request."""
+        """Return whether the server answers another request."""
         self._client.expire_session()
         try:
             await self._session()

@@ -71,5 +71,5 @@ def options_for(look: Look, demands: Sequence[Demand], folders: frozenset[str] |
 
 
 def is_by_hook(look: Look, demands: Sequence[Demand]) -> bool:
-    """Tell whether nothing but our own hook had a run take place."""
+    """Return whether nothing but our own hook had a run take place."""
     return look.by_hook or (bool(demands) and all(demand.by_hook for demand in demands))

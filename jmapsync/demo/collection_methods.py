@@ -141,7 +141,7 @@ class _CollectionRun(SetRun):
         self.updated[key] = None
 
     def _is_passed_over(self, path: str, value: object) -> bool:
-        """Tell whether Cyrus takes a change of a calendar without a word and makes none."""
+        """Return whether Cyrus takes a change of a calendar without a word and makes none."""
         return path in ("name", "color") and value is None
 
     def remove(self, key: str, *, empties: bool) -> None:

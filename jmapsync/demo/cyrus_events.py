@@ -63,7 +63,7 @@ def shown_event(event: JsonObject, properties: Collection[str] | None) -> JsonOb
 
 
 def is_early(event: JsonObject) -> bool:
-    """Tell whether an event begins before the times that the server counts from: it shows no duration of it."""
+    """Return whether an event begins before the times that the server counts from: it shows no duration of it."""
     return str(event.get("start", "")) < "1902"
 
 
@@ -89,7 +89,7 @@ def changed_event(event: JsonObject, patch: JsonObject) -> JsonObject:
 
 
 def is_doubled(event: JsonObject) -> bool:
-    """Tell whether a change of an instance leaves the old version beside the new one in the file."""
+    """Return whether a change of an instance leaves the old version beside the new one in the file."""
     return event.get("recurrenceId") is not None and (
         event.get("recurrenceIdTimeZone") == "Etc/UTC" or event.get("showWithoutTime") is True
     )
@@ -169,7 +169,7 @@ def complete_event(account: Account, event: JsonObject) -> JsonObject:
 
 
 def counts_as_change(former: JsonObject, event: JsonObject) -> bool:
-    """Tell whether another value of `recurrenceOverrides` raises the sequence: not if entries only come or go, save exclusions."""
+    """Return whether another value of `recurrenceOverrides` raises the sequence: not if entries only come or go, save exclusions."""
     old, new = (one.get("recurrenceOverrides") or {} for one in (former, event))
     if new.keys() - old.keys() and any(new[moment].get("excluded") for moment in new.keys() - old.keys()):
         return True

@@ -52,13 +52,13 @@ def read_fields(account: Account, message: Email) -> Fields:
 
 
 def has_keyword_in_thread(account: Account, message: Email, keyword: str, *, every: bool) -> bool:
-    """Tell whether some message of a thread has a keyword, or every one of it."""
+    """Return whether some message of a thread has a keyword, or every one of it."""
     found = [keyword in account.emails[one].keywords for one in account.threads.members(message.thread_id)]
     return all(found) if every else any(found)
 
 
 def contains(text: str, wish: str) -> bool:
-    """Tell whether a text contains what a client searches for: each word of it, or the whole of it in quotation marks."""
+    """Return whether a text contains what a client searches for: each word of it, or the whole of it in quotation marks."""
     text, wish = text.casefold(), wish.casefold().strip()
     if wish.startswith(('"', "'")) and wish.endswith(wish[0]):
         return wish.strip(wish[0]) in text

@@ -59,7 +59,7 @@ def change_email_query(context: Context, arguments: EmailQueryChangesArguments) 
 
 
 def _calculable(condition: JsonObject) -> bool:
-    """Tell whether Cyrus says of a filter that its changes can be calculated."""
+    """Return whether Cyrus says of a filter that its changes can be calculated."""
     return not condition.keys() & {"operator", "hasKeyword", "notKeyword", "inMailboxOtherThan"}
 
 

@@ -55,7 +55,7 @@ class Credentials:
     token: str
 
     def accept(self, authorization: str) -> bool:
-        """Tell whether an Authorization header names the user (Basic) or the token (Bearer)."""
+        """Return whether an Authorization header names the user (Basic) or the token (Bearer)."""
         scheme, _, value = authorization.partition(" ")
         if scheme.lower() == "bearer":
             return bool(self.token) and secrets.compare_digest(value.strip().encode(), self.token.encode())

@@ -80,7 +80,7 @@ def _deep(old: object, new: object, depth: int) -> Iterator[tuple[str, ...]]:
 
 
 def _is_answer(account: Account, event: JsonObject, path: tuple[str, ...]) -> bool:
-    """Tell whether a path leads to what a participant who is the user answers an invitation with."""
+    """Return whether a path leads to what a participant who is the user answers an invitation with."""
     if len(path) != _PARTICIPANT_DEPTH or path[0] != "participants" or path[2] not in _ANSWER:
         return False
     return _is_user(account, event.get("participants", {}).get(path[1], {}))
@@ -92,6 +92,6 @@ def _is_user(account: Account, participant: JsonObject) -> bool:
 
 
 def _is_owner(account: Account, event: JsonObject) -> bool:
-    """Tell whether the user owns an event, or nobody does."""
+    """Return whether the user owns an event, or nobody does."""
     owners = [one for one in (event.get("participants") or {}).values() if one.get("roles", {}).get("owner")]
     return not owners or any(_is_user(account, one) for one in owners)

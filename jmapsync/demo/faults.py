@@ -100,7 +100,7 @@ class Switch(Generic[T]):
             return self._value if self._left != 0 else None
 
     def shows(self, scopes: Iterable[str] = ()) -> bool:
-        """Tell whether the fault is to show now, and count it."""
+        """Return whether the fault is to show now, and count it."""
         return self.take(scopes) is not None
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _contains(value: object, text: str) -> bool:
-    """Tell whether all words of a text stand somewhere in a value, whatever their case."""
+    """Return whether all words of a text stand somewhere in a value, whatever their case."""
     whole = "\n".join(_strings(value)).casefold()
     return all(word in whole for word in text.casefold().split())
 
@@ -95,7 +95,7 @@ def compile_filter(model: Model, dialect: Dialect, condition: JsonObject) -> Cal
 
 
 def _within(item: JsonObject, after: str, before: str) -> bool:
-    """Tell whether an event is in a span of time, by its start, and as if it had no recurrences."""
+    """Return whether an event is in a span of time, by its start, and as if it had no recurrences."""
     return after <= str(item.get("start", "")) < before
 
 

@@ -40,7 +40,7 @@ def store_of(account: Account, model: Model) -> Store:
 
 
 def offers_files(context: Context) -> bool:
-    """Tell whether a request wants to hear of the files behind events (Cyrus: if `using` names its own capability)."""
+    """Return whether a request wants to hear of the files behind events (Cyrus: if `using` names its own capability)."""
     return CYRUS_CALENDARS in context.using
 
 

@@ -181,7 +181,7 @@ def _count_threads(account: Account) -> dict[str, dict[str, int]]:
 
 
 def _matches(account: Account, mailbox: Mailbox, condition: JsonObject) -> bool:
-    """Tell whether a mailbox meets a FilterCondition (RFC 8621, section 2.3)."""
+    """Return whether a mailbox meets a FilterCondition (RFC 8621, section 2.3)."""
     if (operator := condition.get("operator")) is not None:
         found = [_matches(account, mailbox, part) for part in condition.get("conditions", [])]
         if operator not in _OPERATORS:

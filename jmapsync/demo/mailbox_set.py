@@ -267,7 +267,7 @@ class _MailboxRun(SetRun):
 
 
 def _same(value: object, present: object) -> bool:
-    """Tell whether two JSON values are equal; 1 and true are not, though Python thinks so."""
+    """Return whether two JSON values are equal; 1 and true are not, though Python thinks so."""
     return type(value) is type(present) and value == present
 
 

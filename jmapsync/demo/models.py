@@ -238,12 +238,12 @@ MODELS = (CONTACT_MODEL, CALENDAR_MODEL)
 
 
 def is_offered(model: Model, dialect: Dialect) -> bool:
-    """Tell whether servers of a dialect have this model at all."""
+    """Return whether servers of a dialect have this model at all."""
     return dialect.contacts if model is CONTACT_MODEL else dialect.calendars is not None
 
 
 def follows_cyrus(model: Model, dialect: Dialect) -> bool:
-    """Tell whether objects of this model are those of Cyrus' calendars, which leave the draft in many points."""
+    """Return whether objects of this model are those of Cyrus' calendars, which leave the draft in many points."""
     return model is CALENDAR_MODEL and dialect.event_rules == "cyrus"
 
 
@@ -270,7 +270,7 @@ def wrong_properties(model: Model, dialect: Dialect, item: JsonObject) -> list[s
 
 
 def _loose(name: str, value: object) -> bool:
-    """Tell whether Cyrus takes a value that the specification does not allow: a duration below 0, a priority above 9."""
+    """Return whether Cyrus takes a value that the specification does not allow: a duration below 0, a priority above 9."""
     return (name == "duration" and isinstance(value, str) and _duration(value.removeprefix("-"))) or (
         name == "priority" and _unsigned(value)
     )

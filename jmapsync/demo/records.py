@@ -58,7 +58,7 @@ class Email:
 
 
 def is_keyword(text: str) -> bool:
-    """Tell whether `text` may be a keyword (RFC 8621, section 4.1.1)."""
+    """Return whether `text` may be a keyword (RFC 8621, section 4.1.1)."""
     return _KEYWORD.fullmatch(text) is not None and _KEYWORD_FORBIDDEN.search(text) is None
 
 

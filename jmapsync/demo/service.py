@@ -123,7 +123,7 @@ class Service:
         self._flaps = itertools.count(1)
 
     def is_vanished(self, account_id: str) -> bool:
-        """Tell whether a fault hides this account."""
+        """Return whether a fault hides this account."""
         vanished = self.faults.vanished_account.standing()
         return vanished is not None and vanished in ("", account_id)
 

@@ -59,6 +59,6 @@ def _stamp_event(account: Account, item: JsonObject, before: JsonObject | None, 
 
 
 def is_origin(account: Account, event: JsonObject) -> bool:
-    """Tell whether scheduling of an event starts in this account."""
+    """Return whether scheduling of an event starts in this account."""
     organizer = event.get("organizerCalendarAddress") or (event.get("replyTo") or {}).get("imip")
     return organizer is None or organizer in account.calendar_addresses

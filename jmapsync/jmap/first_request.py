@@ -39,7 +39,7 @@ class Bundle:
 
     @property
     def is_open(self) -> bool:
-        """Tell whether calls can still be put in."""
+        """Return whether calls can still be put in."""
         return self.askers > 0
 
     async def call(self, calls: Sequence[Call], using: Sequence[str]) -> Response:

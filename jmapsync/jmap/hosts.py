@@ -59,7 +59,7 @@ class Origin:
 
     @property
     def is_loopback(self) -> bool:
-        """Tell whether this is the machine itself."""
+        """Return whether this is the machine itself."""
         return is_loopback(self.host)
 
     def __str__(self) -> str:
@@ -69,7 +69,7 @@ class Origin:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address means this machine."""
+    """Return whether a host name or address means this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -88,11 +88,11 @@ class Approval:
         self._home = Origin.of(url)
 
     def trusts(self, origin: Origin) -> bool:
-        """Tell whether the user named this host; `host` means its standard port, `host:port` another one."""
+        """Return whether the user named this host; `host` means its standard port, `host:port` another one."""
         return str(origin).lower() in self._trusted
 
     def approves(self, url: str) -> bool:
-        """Tell whether the credential may be sent to a URL."""
+        """Return whether the credential may be sent to a URL."""
         origin = Origin.of(url)
         return origin == self._home or self.trusts(origin)
 
@@ -121,7 +121,7 @@ class Approval:
 
 
 def belongs_to(host: str, domain: str) -> bool:
-    """Tell whether a host is the domain itself or inside it."""
+    """Return whether a host is the domain itself or inside it."""
     host, domain = host.lower().rstrip("."), domain.lower().rstrip(".")
     return host == domain or host.endswith(f".{domain}")
 

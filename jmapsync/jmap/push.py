@@ -108,7 +108,7 @@ class Push(Protocol):
         ...
 
     def offered(self, session: Session) -> bool:
-        """Tell whether the session names this way."""
+        """Return whether the session names this way."""
         ...
 
     def connect(self, session: Session) -> AbstractAsyncContextManager[AsyncGenerator[StateChange, None]]:
@@ -135,7 +135,7 @@ class EventSource:
         self._last_id = ""
 
     def offered(self, session: Session) -> bool:
-        """Tell whether the session has an eventSourceUrl."""
+        """Return whether the session has an eventSourceUrl."""
         return session.event_source_url is not None
 
     @contextlib.asynccontextmanager

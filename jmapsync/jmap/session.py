@@ -79,7 +79,7 @@ class Account(msgspec.Struct, frozen=True):
         return limit if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0 else 0
 
     def offers(self, capability: str) -> bool:
-        """Tell whether the capability can be used in this account."""
+        """Return whether the capability can be used in this account."""
         return capability in self.capabilities
 
 
@@ -200,7 +200,7 @@ class Session(msgspec.Struct, frozen=True):
 
 
 def _is_flawed(raw: dict[str, Any]) -> bool:
-    """Tell whether a Session object has a property of another type than RFC 8620, section 2, gives it."""
+    """Return whether a Session object has a property of another type than RFC 8620, section 2, gives it."""
     texts = ("username", "apiUrl", "downloadUrl", "uploadUrl", "eventSourceUrl", "state")
     if not all(isinstance(raw.get(name, ""), str) for name in texts):
         return True

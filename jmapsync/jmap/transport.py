@@ -376,7 +376,7 @@ def _translated(url: str, proxy: Proxy | None, bounds: Bounds) -> Iterator[None]
 
 
 def _breaks_http_2(error: BaseException | None) -> bool:
-    """Tell whether h2 refused what the server sent: httpcore calls that a mistake of this side."""
+    """Return whether h2 refused what the server sent: httpcore calls that a mistake of this side."""
     while error is not None and not type(error).__module__.startswith("h2."):
         error = error.__cause__ or error.__context__
     return error is not None

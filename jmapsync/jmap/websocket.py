@@ -88,7 +88,7 @@ class WebSocket:
         self._certificates: Certificates | None = None
 
     def offered(self, session: Session) -> bool:
-        """Tell whether the session offers push over a WebSocket, not only requests."""
+        """Return whether the session offers push over a WebSocket, not only requests."""
         offer = session.capabilities.get(CAPABILITY)
         return isinstance(offer, dict) and offer.get("supportsPush") is True and isinstance(offer.get("url"), str)
 

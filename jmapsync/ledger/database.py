@@ -135,7 +135,7 @@ def connect(path: Path | None, *, mode: str = "rwc") -> Database:
 
 
 def is_there(path: Path) -> bool:
-    """Tell whether there is a ledger. Raises LedgerError where that cannot be told."""
+    """Return whether there is a ledger. Raises LedgerError where that cannot be told."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -212,7 +212,7 @@ def _told(error: sqlite3.Error, path: Path | None) -> LedgerError:
 
 
 def _is_full(path: Path | None) -> bool:
-    """Tell whether the disk of a file has no room left: SQLite reports that as an input or output error in places."""
+    """Return whether the disk of a file has no room left: SQLite reports that as an input or output error in places."""
     try:
         found = os.statvfs(path.parent if path is not None else "/tmp")
     except OSError:

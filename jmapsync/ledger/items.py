@@ -142,7 +142,7 @@ class Items:
         return dict(rows.fetchall())
 
     def are_agreed(self, kind: str) -> bool:
-        """Tell whether both sides agree on every item of a kind."""
+        """Return whether both sides agree on every item of a kind."""
         return self._db.execute("SELECT 1 FROM item WHERE kind = ? AND agreed = 0 LIMIT 1", (kind,)).fetchone() is None
 
     def counts(self, kind: str) -> tuple[int, int, int]:

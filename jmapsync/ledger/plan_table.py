@@ -99,7 +99,7 @@ class PlanTable:
         self._rows = {}
 
     def has_work(self) -> bool:
-        """Tell whether anything is to be written on either side."""
+        """Return whether anything is to be written on either side."""
         return not self._stored.union(self._rows).isdisjoint((Step.WRITE, Step.DELETE))
 
     def pages(self, step: Step) -> Iterator[list[Planned]]:

@@ -25,7 +25,7 @@ class Limits:
     max_delete_percent: int
 
     def passed(self, count: int, total: int) -> bool:
-        """Tell whether deleting `count` of `total` items passes both limits."""
+        """Return whether deleting `count` of `total` items passes both limits."""
         return count > self.max_deletes and count * 100 > self.max_delete_percent * total
 
 
@@ -64,7 +64,7 @@ def losses(change: Change) -> Iterator[Loss]:
 
 
 def _loses(order: Order) -> bool:
-    """Tell whether an order takes away without giving; a container at the top has no home to lose and is lost as well."""
+    """Return whether an order takes away without giving; a container at the top has no home to lose and is lost as well."""
     return order.verb is Verb.DELETE or (bool(order.removed_homes) and not order.added_homes)
 
 

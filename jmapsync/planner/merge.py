@@ -43,7 +43,7 @@ def hidden_on(pair: Pair, rules: Rules) -> Side | None:
 
 
 def means_gone(version: Version | None, rules: Rules) -> bool:
-    """Tell whether a side means the item to be gone: it is absent, or every copy is marked to go."""
+    """Return whether a side means the item to be gone: it is absent, or every copy is marked to go."""
     return version is None or not (rules.homeless or version.kept)
 
 
@@ -107,13 +107,13 @@ class Body(Struct, frozen=True):
 
 
 def same_sense(pair: Pair) -> bool:
-    """Tell whether both sides are known to mean the same."""
+    """Return whether both sides are known to mean the same."""
     local, remote = held(pair, Side.LOCAL), held(pair, Side.REMOTE)
     return local.sense != "" and local.sense == remote.sense
 
 
 def means_other(version: Version, base: Version) -> bool:
-    """Tell whether a body changed in more than its form, as far as is known."""
+    """Return whether a body changed in more than its form, as far as is known."""
     return version.body != base.body and not (version.sense != "" and version.sense == base.sense)
 
 

@@ -195,7 +195,7 @@ class Change(Struct, frozen=True):
 
     @property
     def deletes(self) -> bool:
-        """Tell whether any order takes the item off a side."""
+        """Return whether any order takes the item off a side."""
         return any(order.verb is Verb.DELETE for order in self.orders)
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def agree(pair: Pair) -> bool:
-    """Tell whether the three trees agree on an item: each side holds what the base says, and nothing waits to be tidied."""
+    """Return whether the three trees agree on an item: each side holds what the base says, and nothing waits to be tidied."""
     local, remote, base = pair.local, pair.remote, pair.base
     if local is None or remote is None or base is None or local != base.local or remote != base.remote:
         return False
@@ -73,12 +73,12 @@ class Draft(Struct, frozen=True):
 
     @property
     def deletes(self) -> bool:
-        """Tell whether an order takes the item off a side."""
+        """Return whether an order takes the item off a side."""
         return any(order.verb is Verb.DELETE for order in self.orders)
 
     @property
     def agreed(self) -> bool:
-        """Tell whether both sides keep the item as wanted and only the base has to follow.
+        """Return whether both sides keep the item as wanted and only the base has to follow.
 
         What a side that may not be written marked to go is not agreed upon: as a base, it would undo an edit of the other.
         """
@@ -87,7 +87,7 @@ class Draft(Struct, frozen=True):
 
     @property
     def forgotten(self) -> bool:
-        """Tell whether the item is gone from both sides; one merely out of sight (in no home) was never agreed upon."""
+        """Return whether the item is gone from both sides; one merely out of sight (in no home) was never agreed upon."""
         wanted = self.decision.local is not None or self.decision.remote is not None
         seen = self.pair.local is not None or self.pair.remote is not None
         return not wanted and not self.orders and (self.pair.base is not None or not seen)
@@ -105,7 +105,7 @@ class Draft(Struct, frozen=True):
         return ()
 
     def missing(self, side: Side, there: AbstractSet[int]) -> bool:
-        """Tell whether an order would put the item into a container that is not there."""
+        """Return whether an order would put the item into a container that is not there."""
         return any(order.side is side and not order.added_homes <= there for order in self.orders)
 
 

@@ -24,12 +24,12 @@ _PASSING = ("~", ".tmp", ".swp", ".swx", ".lock", ".part")
 
 
 def is_maildir(folder: str) -> bool:
-    """Tell whether a directory has all three parts of a Maildir."""
+    """Return whether a directory has all three parts of a Maildir."""
     return all(os.path.isdir(f"{folder}/{part}") for part in PARTS)
 
 
 def holds_messages(root: str, path: str) -> bool:
-    """Tell whether a directory is the `cur` or `new` of a folder. In a root that is no Maildir, these are folders like others."""
+    """Return whether a directory is the `cur` or `new` of a folder. In a root that is no Maildir, these are folders like others."""
     folder, name = os.path.split(path)
     return name in _FILLED and path != root and (folder != root or is_maildir(root))
 
@@ -40,7 +40,7 @@ def folder_of(root: str, path: str) -> str:
 
 
 def is_worth_watching(root: str, path: str, name: str) -> bool:
-    """Tell whether a directory `name` in the watched folder `path` is to be watched as well.
+    """Return whether a directory `name` in the watched folder `path` is to be watched as well.
 
     Hidden directories are other programs' (`.notmuch`, `.git`), but the folders of a Maildir++ root.
     """
@@ -65,7 +65,7 @@ def subdirectories(root: str, path: str) -> Iterator[os.DirEntry[str]]:
 
 
 def tells_of_change(name: str, *, in_maildir: bool) -> bool:
-    """Tell whether a file of this name in a folder, beside `cur` and `new`, matters to the mirror."""
+    """Return whether a file of this name in a folder, beside `cur` and `new`, matters to the mirror."""
     if name in _TOLD:
         return True
     return not (in_maildir or name.startswith((".", "#")) or name.endswith(_PASSING) or name == "4913")

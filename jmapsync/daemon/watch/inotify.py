@@ -108,7 +108,7 @@ class InotifyTree:
                 self._drop(path)
 
     def __contains__(self, path: str) -> bool:
-        """Tell whether a directory is watched."""
+        """Return whether a directory is watched."""
         return path in self._directories
 
     def add(self, top: str) -> set[str]:
