@@ -37,7 +37,7 @@ class ExitCode(enum.IntEnum):
     IN_SYNC = 0
     FAILED = 1
     USAGE = 2
-    HELD_BACK = 3
+    QUARANTINED = 3
     SUSPENDED = 4
     SIGN_IN = 5
     BUSY = 6

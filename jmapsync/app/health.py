@@ -73,10 +73,10 @@ class KindHealth:
             codes.append(ExitCode.USAGE)
         if self.suspended:
             codes.append(ExitCode.SUSPENDED)
-        if self.last_code is not ExitCode.HELD_BACK:  # what is quarantined is counted by what is there now
+        if self.last_code is not ExitCode.QUARANTINED:  # what is quarantined is counted by what is there now
             codes.append(self.last_code)
         if self.problems or self.conflicts:
-            codes.append(ExitCode.HELD_BACK)
+            codes.append(ExitCode.QUARANTINED)
         return worst(codes)
 
     @property
@@ -130,7 +130,7 @@ class AccountHealth:
         if self.live is not None:
             codes.append(_LIVE.get(self.live["standing"], ExitCode.IN_SYNC))
         if self.outbox:
-            codes.append(ExitCode.HELD_BACK)
+            codes.append(ExitCode.QUARANTINED)
         return worst(codes)
 
     @property
@@ -213,7 +213,7 @@ def _fill_runs(found: KindHealth, at: int, report: dict[str, Any], *, running: b
     if "state" in report:
         found.last_run, found.last_state = datetime.fromtimestamp(at, UTC), str(report["state"])
         found.last_code = ExitCode(report.get("exit_code", ExitCode.FAILED if report["state"] == "failed" else ExitCode.IN_SYNC))
-        found.why = str(report.get("reason", "")) if found.last_code not in {ExitCode.IN_SYNC, ExitCode.HELD_BACK} else ""
+        found.why = str(report.get("reason", "")) if found.last_code not in {ExitCode.IN_SYNC, ExitCode.QUARANTINED} else ""
     if found.unfinished and not running:
         found.last_run, found.last_state = found.last_attempt, "failed"
         found.last_code, found.why = ExitCode.FAILED, _KILLED

@@ -144,7 +144,7 @@ async def send_waiting(account: AccountConfig, client: Client, report: AccountRe
     kind = report.kinds.get("mail") or next(iter(report.kinds.values()), None)
     if problems and kind is not None:
         kind.problems += problems
-        kind.exit_code = worst([kind.exit_code, ExitCode.HELD_BACK])
+        kind.exit_code = worst([kind.exit_code, ExitCode.QUARANTINED])
 
 
 async def _empty(account: AccountConfig, outbox: Outbox, client: Client) -> list[Problem]:

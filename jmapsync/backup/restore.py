@@ -332,7 +332,7 @@ class Restorer:
                     report.problems.append(Problem(record.name, "the server keeps it with other bytes than these"))
         report.problems += [Problem(one, "nothing of that name is mirrored") for one in self._not_found()]
         if report.problems:
-            report.exit_code = ExitCode.HELD_BACK
+            report.exit_code = ExitCode.QUARANTINED
 
     def _is_named(self, item: str) -> bool:
         folder, _, name = item.rpartition("/")

@@ -31,7 +31,7 @@ def verify(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> i
 
     found = asyncio.run(settings.app().verify(accounts, progress=settings.progress()))
     different = any(proof.differences for _, proofs in found.values() for proof in proofs.values())
-    code = worst([ExitCode.HELD_BACK if different else ExitCode.IN_SYNC, *(report.worst for report, _ in found.values())])
+    code = worst([ExitCode.QUARANTINED if different else ExitCode.IN_SYNC, *(report.worst for report, _ in found.values())])
     if as_json:
         say_json({"ok": code == 0, "accounts": {name: _object(*one) for name, one in found.items()}})
     for name, (report, proofs) in found.items():

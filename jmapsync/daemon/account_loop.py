@@ -343,7 +343,7 @@ class AccountLoop:
                 refusal.remedy = report.remedy
             raise refusal
         self._refusals = self._bare_refusals = 0
-        if code in {ExitCode.IN_SYNC, ExitCode.HELD_BACK, ExitCode.USAGE}:
+        if code in {ExitCode.IN_SYNC, ExitCode.QUARANTINED, ExitCode.USAGE}:
             self._failures = 0
             self._turn(Standing.IN_STEP, why)
         elif code is ExitCode.SUSPENDED:

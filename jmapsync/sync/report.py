@@ -248,7 +248,7 @@ def counted(count: int, noun: str, several: str = "") -> str:
 
 _SEVERITY = (
     ExitCode.IN_SYNC,
-    ExitCode.HELD_BACK,
+    ExitCode.QUARANTINED,
     ExitCode.BUSY,
     ExitCode.FAILED,
     ExitCode.SIGN_IN,

@@ -115,7 +115,7 @@ async def _conclude(channel: Channel) -> KindReport:
     report.problems = problems_of(channel.ledger, kind)
     report.conflicts = len(channel.ledger.shelf(kind))
     if report.problems or report.conflicts:
-        report.exit_code = ExitCode.HELD_BACK
+        report.exit_code = ExitCode.QUARANTINED
     report.tell_taken_back()
     report.detached = sorted(channel.scope.detached.values())
     report.state = State.SYNCED

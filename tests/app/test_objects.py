@@ -140,7 +140,7 @@ class TestEdits:
         change(file, "NOTE:first", "NOTE:here")
         before = file.read_bytes()
         found = run(pim)["contacts"]
-        assert (found.conflicts, found.exit_code) == (1, ExitCode.HELD_BACK)
+        assert (found.conflicts, found.exit_code) == (1, ExitCode.QUARANTINED)
         assert "NOTE:there" in file.read_text()
         assert cards.by_uid("ada")["notes"]["n1"]["note"] == "there"
         [conflict_copy] = (pim.base / "state").glob("**/shelf/*")

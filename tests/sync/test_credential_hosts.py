@@ -84,7 +84,7 @@ class TestForeignUrls:
             mine.session = None
         if endpoint == "download":
             home.faults.hidden_capabilities.arm([str(home.service.dialect.blob_capability)])
-        assert mine.run_whatever_comes() in {ExitCode.FAILED, ExitCode.SIGN_IN, ExitCode.HELD_BACK}
+        assert mine.run_whatever_comes() in {ExitCode.FAILED, ExitCode.SIGN_IN, ExitCode.QUARANTINED}
         assert_never_heard_of(stranger)
         home.faults.clear()
         mine.session = None

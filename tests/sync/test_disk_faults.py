@@ -72,7 +72,7 @@ def test_on_a_full_disk_what_fits_comes_the_rest_is_named_and_the_next_run_goes_
     refs = fill(server, 40, 100_000)
     mirror.root = small_disk / "mail"
     report = mirror.sync()
-    assert report.exit_code == ExitCode.HELD_BACK
+    assert report.exit_code == ExitCode.QUARANTINED
     assert 0 < report.to_disk.created < 40
     assert len(report.problems) == 40 - report.to_disk.created
     assert all("No space left" in why for _, why in problems(mirror))
@@ -114,7 +114,7 @@ def test_a_folder_that_may_not_be_written_holds_back_its_messages_only(server: D
     for sub in ("new", "cur", "tmp"):
         (mirror.root / "Archive" / sub).chmod(0o500)
     code = as_nobody(mirror, tmp_path)
-    assert code == ExitCode.HELD_BACK
+    assert code == ExitCode.QUARANTINED
     assert len(mirror.files("Sent")) == 1
     assert mirror.files("Archive") == []
     for sub in ("new", "cur", "tmp"):
@@ -135,7 +135,7 @@ def test_a_folder_that_may_not_be_listed_is_named_and_not_taken_for_empty(
     new = server.account.deliver(b"Subject: new\r\n\r\n", ["Archive"])
     for path in closed:
         (mirror.root / path).chmod(mode)
-    assert as_nobody(mirror, tmp_path) == ExitCode.HELD_BACK
+    assert as_nobody(mirror, tmp_path) == ExitCode.QUARANTINED
     assert problems(mirror)[0][0] == "INBOX"
     assert {ref: server.account.listing()[ref] for ref in refs} == before
     assert len(mirror.files("Archive")) == 1
@@ -151,7 +151,7 @@ def test_a_foreign_folder_that_may_not_be_listed_is_named_and_the_rest_goes_on(
     mirror.sync()
     (mirror.root / "private").mkdir(mode=0o000)
     fill(server, 2)
-    assert as_nobody(mirror, tmp_path) == ExitCode.HELD_BACK
+    assert as_nobody(mirror, tmp_path) == ExitCode.QUARANTINED
     assert problems(mirror) == [("private", "the folder cannot be listed: Permission denied")]
     assert len(mirror.files("INBOX")) == 2
     assert "private" not in {box.name for box in server.account.mailboxes.values()}
@@ -197,7 +197,7 @@ def test_an_unreadable_new_file_is_held_back_by_name_and_the_rest_goes_on(
     mirror.sync()
     mirror.drop("INBOX", b"Subject: good\n\nbody\n")
     mirror.drop("INBOX", b"Subject: bad\n\nbody\n").chmod(0o000)
-    assert as_nobody(mirror, tmp_path) == ExitCode.HELD_BACK
+    assert as_nobody(mirror, tmp_path) == ExitCode.QUARANTINED
     assert len(server.account.emails) == 1
     assert len(mirror.files("INBOX")) == 2
 

@@ -79,7 +79,7 @@ def test_what_the_server_refuses_is_of_the_size_and_date_of_what_it_still_has(
 ) -> None:
     edit(mirror.files("INBOX")[0], LONGER)
     server.faults.set_error.arm(SetError("forbidden"), only={"Email/import"})
-    assert mirror.sync().exit_code is ExitCode.HELD_BACK
+    assert mirror.sync().exit_code is ExitCode.QUARANTINED
     assert known(mirror) == held(server)
 
 
@@ -87,7 +87,7 @@ def test_a_message_that_is_only_here_is_of_the_size_and_date_of_its_file(server:
     mirror.sync()
     file = mirror.drop("INBOX", message().replace(b"\r\n", b"\n"))
     server.faults.set_error.arm(SetError("invalidEmail"), only={"Email/import"}, times=1)
-    assert mirror.sync().exit_code is ExitCode.HELD_BACK
+    assert mirror.sync().exit_code is ExitCode.QUARANTINED
     edit(file, LONGER)
     assert_converges(server.account, mirror)
     [(ref, other)] = server.account.emails.items()

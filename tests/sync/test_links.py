@@ -98,7 +98,7 @@ def test_nothing_is_read_or_changed_through_a_link_and_the_rest_goes_on(
     emails = set(server.account.emails)
     for is_dry in (True, False):
         report = mirror.sync(dry=is_dry)
-        assert report.exit_code == ExitCode.HELD_BACK
+        assert report.exit_code == ExitCode.QUARANTINED
         assert any(one.item == folder and "symbolic link" in one.why for one in report.problems), report.problems
     assert set(server.account.emails) == emails
     change_everything(server, refs)
@@ -149,7 +149,7 @@ def test_a_known_folder_stays_whatever_the_link_in_its_place_leads_to(
     emails = server.account.listing()
     for _ in range(2):
         report = mirror.sync()
-        assert report.exit_code == ExitCode.HELD_BACK
+        assert report.exit_code == ExitCode.QUARANTINED
         assert any(one.item == folder and "symbolic link" in one.why for one in report.problems), report.problems
         assert not any("still holds" in one.why or "disk refused" in one.why for one in report.problems), report.problems
     assert {box.id: (box.name, box.parent_id) for box in server.account.mailboxes.values()} == before
@@ -202,7 +202,7 @@ def test_a_known_folder_in_whose_place_lies_no_directory_is_named_and_not_delete
     emails = server.account.listing()
     for _ in range(2):
         report = mirror.sync()
-        assert report.exit_code == ExitCode.HELD_BACK
+        assert report.exit_code == ExitCode.QUARANTINED
         named = [one for one in report.problems if one.item == folder]
         assert len(named) == 1, report.problems
         assert "nothing" in named[0].why

@@ -189,7 +189,7 @@ def test_a_position_that_is_ignored_is_said_and_deletes_nothing(server: DemoServ
     ids = [first, *sorted(server.account.emails)[:5]]
     server.faults.rewrite_result.arm(told(ids=ids, position=0, total=None), only={"Email/query"})
     report = mirror.sync(full=True)
-    assert (report.exit_code, [one.item for one in report.problems]) == (ExitCode.HELD_BACK, ["the server's list"])
+    assert (report.exit_code, [one.item for one in report.problems]) == (ExitCode.QUARANTINED, ["the server's list"])
     assert (report.to_disk.deleted, len(mirror.files())) == (0, 31)
     server.faults.clear()
     assert_converges(server.account, mirror)
@@ -228,7 +228,7 @@ def test_an_empty_list_of_a_full_account_deletes_nothing(server: DemoServer, mir
     assert_converges(server.account, mirror)
     server.faults.rewrite_result.arm(told(ids=[], total=0), only={"Email/query"})
     report = mirror.sync(full=True)
-    assert (report.exit_code, report.to_disk.total, len(mirror.files())) == (ExitCode.HELD_BACK, 0, 20)
+    assert (report.exit_code, report.to_disk.total, len(mirror.files())) == (ExitCode.QUARANTINED, 0, 20)
     server.faults.clear()
     assert_converges(server.account, mirror)
 
@@ -245,7 +245,7 @@ def test_what_a_wrong_list_said_to_be_gone_comes_back_by_the_next_run(server: De
     mirror.sync()
     server.faults.rewrite_result.arm(lacking, only={"Email/get"})
     first = mirror.sync(full=True)
-    assert (first.exit_code, len(first.problems)) == (ExitCode.HELD_BACK, 1)
+    assert (first.exit_code, len(first.problems)) == (ExitCode.QUARANTINED, 1)
     assert "listed again by the next run" in first.problems[0].why
     server.faults.clear()
     mirror.sync()
@@ -318,7 +318,7 @@ def test_a_restore_says_that_a_list_is_not_whole(server: DemoServer, mirror: Mir
     server.faults.rewrite_result.arm(told(ids=None), only={"Email/query"})
     restored = mirror.restore()
     assert "the server's list" in {one.item for one in restored.report.problems}
-    assert restored.report.exit_code is ExitCode.HELD_BACK
+    assert restored.report.exit_code is ExitCode.QUARANTINED
     assert len(server.account.emails) == 10  # what it says of each id that is known is believed all the same
 
 

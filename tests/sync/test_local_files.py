@@ -177,7 +177,7 @@ def test_what_is_no_message_is_named_and_left_alone(server: DemoServer, mirror: 
     (cur / "arbitrary name ünicode").write_bytes(letter(3))
     before = sorted(os.listdir(os.fsencode(cur)))
     report = mirror.sync()
-    assert report.exit_code == ExitCode.HELD_BACK
+    assert report.exit_code == ExitCode.QUARANTINED
     assert {one.item.rpartition("/")[2] for one in report.problems} == {"folder", "empty", "pipe", "link", r"bad\xff"}
     assert len(server.account.emails) == 1
     assert sorted(os.listdir(os.fsencode(cur))) == before
@@ -191,7 +191,7 @@ def test_a_message_that_was_emptied_is_not_deleted(server: DemoServer, mirror: M
     [ref] = fill(server, 1)
     mirror.sync()
     mirror.files("INBOX")[0].write_bytes(b"")
-    assert mirror.sync().exit_code == ExitCode.HELD_BACK
+    assert mirror.sync().exit_code == ExitCode.QUARANTINED
     assert list(server.account.emails) == [ref]
 
 

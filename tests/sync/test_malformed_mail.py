@@ -68,7 +68,7 @@ def test_a_malformed_email_is_named_and_comes_as_soon_as_it_is_well(
     for _ in range(2):
         report = mirror.sync()
         assert places_of(report.problems) == [f"email {ref}"]
-        assert report.exit_code is ExitCode.HELD_BACK
+        assert report.exit_code is ExitCode.QUARANTINED
         assert len(mirror.files()) == 4
     server.faults.clear()
     assert_converges(server.account, mirror)
@@ -107,7 +107,7 @@ def test_a_malformed_mailbox_is_named_and_the_others_are_mirrored(
     server.faults.rewrite_result.arm(spoil(box, name, value), only={"Mailbox/get"})
     for _ in range(2):
         report = mirror.sync()
-        assert report.exit_code is ExitCode.HELD_BACK
+        assert report.exit_code is ExitCode.QUARANTINED
         assert f"mailbox {box}" in set(places_of(report.problems))
         assert {f"email {inside}", f"email {below}"} <= set(places_of(report.problems)) or known
         assert len(mirror.files("INBOX")) == 1
@@ -178,13 +178,13 @@ def test_a_page_without_a_list_of_ids_is_named_and_nothing_is_taken_for_deleted(
     server.account.populate(3)
     server.faults.rewrite_result.arm(lambda result: {**result, "ids": value}, only={"Email/query"})
     report = mirror.sync()
-    assert report.exit_code is ExitCode.HELD_BACK
+    assert report.exit_code is ExitCode.QUARANTINED
     assert [one.item for one in report.problems] == ["the server's list"]
     server.faults.clear()
     assert_converges(server.account, mirror)
     server.faults.rewrite_result.arm(lambda result: {**result, "ids": value}, only={"Email/query"})
     report = mirror.sync(full=True)
-    assert (report.exit_code, report.to_disk.total, len(mirror.files())) == (ExitCode.HELD_BACK, 0, 3)
+    assert (report.exit_code, report.to_disk.total, len(mirror.files())) == (ExitCode.QUARANTINED, 0, 3)
     server.faults.clear()
     assert_converges(server.account, mirror)
 
@@ -207,7 +207,7 @@ def test_a_deletion_of_an_email_whose_answer_is_malformed_waits(server: DemoServ
     file.unlink()
     server.faults.rewrite_result.arm(spoil(ref, "mailboxIds", None), only={"Email/get"})
     report = mirror.sync()
-    assert report.exit_code is ExitCode.HELD_BACK
+    assert report.exit_code is ExitCode.QUARANTINED
     assert server.account.listing()[ref][0] == {"INBOX"}
     server.faults.clear()
     assert_converges(server.account, mirror)

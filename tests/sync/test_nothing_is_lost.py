@@ -94,7 +94,7 @@ def test_without_a_trash_mailbox_a_deleted_message_stays_and_is_named(tmp_path: 
         mirror.files("INBOX")[0].unlink()
         mirror.flag(mirror.files("INBOX")[0], "F")
         report = mirror.sync()
-        assert report.exit_code == ExitCode.HELD_BACK
+        assert report.exit_code == ExitCode.QUARANTINED
         assert "no Trash mailbox" in report.problems[0].why
         assert len(server.account.emails) == 2
         assert sum("$flagged" in words for _, words in server.account.listing().values()) == 1
@@ -122,7 +122,7 @@ def test_a_body_that_does_not_come_is_held_back_by_name_and_fetched_later(tmp_pa
         server.account.set_keyword(refs[0], "$flagged")
         server.faults.missing_blob.arm()
         report = mirror.sync()
-        assert report.exit_code == ExitCode.HELD_BACK
+        assert report.exit_code == ExitCode.QUARANTINED
         assert places_of(report.problems) == [f"email {late}"]
         assert [file.name.rpartition(":2,")[2] for file in mirror.files("INBOX")].count("F") == 1
         server.faults.clear()

@@ -57,7 +57,7 @@ def test_a_message_that_went_out_of_sight_keeps_its_file_and_is_named(server: De
     server.account.move(email, "INBOX", SECRET)
     for full in (False, False, True):
         report = mirror.sync(full=full)
-        assert report.exit_code is ExitCode.HELD_BACK
+        assert report.exit_code is ExitCode.QUARANTINED
         assert places_of(report.problems) == [f"email {email}"]
         assert "in no folder that can be seen on the server" in report.problems[0].why
         assert (report.to_disk.total, report.to_server.total) == (0, 0)
@@ -115,7 +115,7 @@ def test_a_message_that_goes_out_of_sight_between_our_look_and_our_write_keeps_i
 ) -> None:
     mirror.flag(mirror.files("INBOX")[0], "F")
     server.faults.before_call.arm(lambda: server.account.move(email, "INBOX", SECRET), only={"Email/set"}, times=1)
-    assert mirror.sync().exit_code is ExitCode.HELD_BACK
+    assert mirror.sync().exit_code is ExitCode.QUARANTINED
     assert server.account.emails[email].keywords == {"$flagged"}
     assert len(mirror.files("INBOX")) == 1
 
@@ -143,7 +143,7 @@ def test_a_message_in_no_mailbox_that_is_shown_is_named(server: DemoServer, mirr
     server.account.create_mailbox(SECRET)
     server.account.deliver(message(), [SECRET])
     report = mirror.sync()
-    assert (report.exit_code, len(report.problems), mirror.files()) == (ExitCode.HELD_BACK, 1, [])
+    assert (report.exit_code, len(report.problems), mirror.files()) == (ExitCode.QUARANTINED, 1, [])
     assert "mailbox" in report.problems[0].why
 
 
@@ -152,9 +152,9 @@ def test_a_message_that_goes_out_of_sight_before_it_was_fetched_is_named(server:
     mirror.sync()
     ref = server.account.deliver(message())
     server.faults.missing_blob.arm()
-    assert mirror.sync().exit_code is ExitCode.HELD_BACK
+    assert mirror.sync().exit_code is ExitCode.QUARANTINED
     server.faults.clear()
     server.account.move(ref, "INBOX", SECRET)
     report = mirror.sync()
-    assert (report.exit_code, len(report.problems), mirror.files()) == (ExitCode.HELD_BACK, 1, [])
+    assert (report.exit_code, len(report.problems), mirror.files()) == (ExitCode.QUARANTINED, 1, [])
     assert "mailbox" in report.problems[0].why

@@ -100,7 +100,7 @@ class TestOddNames:
         deep = server.account.deliver(letter("deep"), [path])
         fill(server, 2)
         report = mirror.sync()
-        assert report.exit_code == ExitCode.HELD_BACK
+        assert report.exit_code == ExitCode.QUARANTINED
         assert "File name too long" in report.problems[0].why
         assert len(mirror.files("INBOX")) == 2
         assert mirror.sync().to_server.total == 0

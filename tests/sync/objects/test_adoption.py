@@ -40,7 +40,7 @@ def test_files_that_say_something_else_go_to_the_shelf_and_the_servers_is_in_pla
     change(desk.file("contacts", "ada"), "NOTE:first", "NOTE:here")
     change(desk.file("calendars", "weekly"), "SUMMARY:Weekly\r", "SUMMARY:Here\r")
     found = desk.sync()
-    assert (found["contacts"].exit_code, found["calendars"].exit_code) == (ExitCode.HELD_BACK, ExitCode.HELD_BACK)
+    assert (found["contacts"].exit_code, found["calendars"].exit_code) == (ExitCode.QUARANTINED, ExitCode.QUARANTINED)
     assert (cards.by_uid("ada")["notes"]["n1"]["note"], events.by_uid("weekly")["title"]) == ("first", "Weekly")
     assert b"NOTE:first\r\n" in desk.file("contacts", "ada").read_bytes()
     assert b"SUMMARY:Weekly\r\n" in desk.file("calendars", "weekly").read_bytes()

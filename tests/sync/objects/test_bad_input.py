@@ -58,7 +58,7 @@ def test_a_file_that_is_no_item_is_named_and_left_alone_and_the_rest_goes_on(des
     for created in (1, 0):
         found = desk.sync()[kind]
         assert [problem.item for problem in found.problems] == [f"{file.parent.name}/{file.name}"]
-        assert (found.to_server.created, found.to_server.total, found.exit_code) == (created, created, ExitCode.HELD_BACK)
+        assert (found.to_server.created, found.to_server.total, found.exit_code) == (created, created, ExitCode.QUARANTINED)
     assert file.read_bytes() == content
 
 
@@ -140,7 +140,7 @@ def test_an_object_that_no_file_can_hold_is_named_and_the_rest_comes(  # noqa: P
         found = desk.sync()[kind]
         assert len(found.problems) == 1
         assert found.problems[0].why
-        assert (found.to_disk.created, found.to_disk.total, found.exit_code) == (created, created, ExitCode.HELD_BACK)
+        assert (found.to_disk.created, found.to_disk.total, found.exit_code) == (created, created, ExitCode.QUARANTINED)
     assert {file: file.read_bytes() for file in desk.files(kind) if file in files} == files
     assert server.requests.calls("ContactCard/set") == server.requests.calls("CalendarEvent/set") == []
 

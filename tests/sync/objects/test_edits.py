@@ -133,7 +133,7 @@ class TestEditsOnBothSides:
         file = desk.file("calendars", "weekly")
         change(file, "SUMMARY:Weekly\r", "SUMMARY:Here\r")
         found = desk.sync()["calendars"]
-        assert (found.conflicts, found.exit_code) == (1, ExitCode.HELD_BACK)
+        assert (found.conflicts, found.exit_code) == (1, ExitCode.QUARANTINED)
         assert events.by_uid("weekly")["title"] == "There"
         assert "SUMMARY:There\r\n" in file.read_bytes().decode()
         [(shelved, content)] = desk.shelf()

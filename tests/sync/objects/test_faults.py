@@ -153,7 +153,7 @@ def test_what_is_refused_is_held_back_by_name_and_the_rest_goes_on(scene: Scene)
     scene.server.faults.set_error.arm(SetError("forbidden"), only={f"{scene.type}/set"}, times=1)
     found = scene.sync()
     assert isinstance(found, KindReport)
-    assert (found.exit_code, len(found.problems)) == (ExitCode.HELD_BACK, 1), found.problems
+    assert (found.exit_code, len(found.problems)) == (ExitCode.QUARANTINED, 1), found.problems
     scene.assert_nothing_lost()
     assert len(scene.desk.sync()[scene.kind].problems) == 1
     scene.desk.sync(full=True)
@@ -167,7 +167,7 @@ def test_what_is_never_answered_for_is_held_back_by_name_and_not_gone(scene: Sce
     for _ in range(2):
         found = scene.sync()
         assert isinstance(found, KindReport)
-        assert found.exit_code is ExitCode.HELD_BACK
+        assert found.exit_code is ExitCode.QUARANTINED
         assert found.problems
         assert here <= scene.here().keys()
         scene.assert_nothing_lost()

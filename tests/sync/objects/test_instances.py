@@ -40,7 +40,7 @@ class TestInstancesMadeHere:
         drop(desk, component(MONDAY, "One"))
         events.add({"uid": "lone", "title": "The series", "start": "2026-12-07T10:00:00", "timeZone": "Europe/Berlin"})
         report = desk.sync()["calendars"]
-        assert report.exit_code is ExitCode.HELD_BACK
+        assert report.exit_code is ExitCode.QUARANTINED
         assert events.by_uid("lone")["title"] == "The series"
         assert b"SUMMARY:One" in b"".join(
             [*(each.read_bytes() for each in desk.files("calendars")), *(found for _, found in desk.shelf())]

@@ -54,7 +54,7 @@ def test_metadata_that_is_no_file_is_named_and_changes_nothing(desk: Desk, cards
     ODD[kind](book / name)
     state = (book / name).lstat()
     report = desk.sync()["contacts"]
-    assert report.exit_code == ExitCode.HELD_BACK
+    assert report.exit_code == ExitCode.QUARANTINED
     assert [one.item for one in report.problems] == [book.name]
     assert name in report.problems[0].why
     assert [(one["name"], one.get("color")) for one in cards.collections.values()] == before
@@ -100,7 +100,7 @@ def test_an_address_book_stays_whatever_the_link_in_its_place_leads_to(
         book.symlink_to(target)
         for _ in range(2):
             report = desk.sync()["contacts"]
-            assert report.exit_code == ExitCode.HELD_BACK
+            assert report.exit_code == ExitCode.QUARANTINED
             assert any(one.item == book.name and "symbolic link" in one.why for one in report.problems)
             assert not any("still holds" in one.why for one in report.problems), report.problems
         assert sorted(one["name"] for one in cards.collections.values()) == before
@@ -117,7 +117,7 @@ def test_a_link_in_the_place_of_a_card_is_not_written_through(desk: Desk, cards:
     before = (tmp_path / "ada.vcf").read_bytes()
     cards.edit(cards.by_uid("ada")["id"], {"name/full": "Ada King"})
     report = desk.sync()["contacts"]
-    assert report.exit_code == ExitCode.HELD_BACK
+    assert report.exit_code == ExitCode.QUARANTINED
     assert (tmp_path / "ada.vcf").read_bytes() == before
     assert file.is_symlink()
     assert len(cards.items) == 1

@@ -81,7 +81,7 @@ def test_a_page_without_a_list_of_ids_is_named_and_deletes_nothing(
     desk.settle()
     server.faults.rewrite_result.arm(told(ids=ids), only=QUERIES)
     report = desk.sync(full=True)["contacts"]
-    assert (report.exit_code, len(desk.files("contacts"))) == (ExitCode.HELD_BACK, 6)
+    assert (report.exit_code, len(desk.files("contacts"))) == (ExitCode.QUARANTINED, 6)
     assert [one.item for one in report.problems] == ["the server's list"]
     server.faults.clear()
     desk.settle()
@@ -103,7 +103,7 @@ def test_a_card_in_no_address_book_is_named_and_comes_when_it_is_in_one(
     server.faults.rewrite_result.arm(spoil, only={"ContactCard/get"})
     for _ in range(2):
         report = desk.sync()["contacts"]
-        assert (report.exit_code, len(report.problems), len(desk.files("contacts"))) == (ExitCode.HELD_BACK, 1, 3)
+        assert (report.exit_code, len(report.problems), len(desk.files("contacts"))) == (ExitCode.QUARANTINED, 1, 3)
     server.faults.clear()
     desk.settle()
     assert len(desk.files("contacts")) == 4
@@ -118,7 +118,7 @@ def test_address_books_are_found_by_what_they_hold_where_there_are_too_many(desk
         report = desk.sync(full=full)["contacts"]
         assert (report.to_disk.deleted, len(desk.files("contacts"))) == (0, 10)
         # One without a card may be missing, whether the server refuses to list them all or cuts the list without a word (Stalwart).
-        assert report.exit_code is ExitCode.HELD_BACK
+        assert report.exit_code is ExitCode.QUARANTINED
         assert [one.item for one in report.problems] == ["the list of each AddressBook"]
         assert "may be missing here" in report.problems[0].why
     server.limits.max_objects_in_get = 500

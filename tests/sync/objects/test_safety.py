@@ -82,7 +82,7 @@ class TestAFileThatCannotBeTaken:
         file.write_bytes(content)
         found = desk.sync()[kind]
         assert [problem.item for problem in found.problems] == [f"{file.parent.name}/{file.name}"]
-        assert found.exit_code is ExitCode.HELD_BACK
+        assert found.exit_code is ExitCode.QUARANTINED
         assert file.read_bytes() == content
         assert untouched(server)
         file.write_bytes(whole)
@@ -109,7 +109,7 @@ class TestARightThatIsMissing:
         change(file, "SUMMARY:Weekly\r", "SUMMARY:Here\r")
         for _ in range(2):
             found = desk.sync()["calendars"]
-            assert found.exit_code is ExitCode.HELD_BACK
+            assert found.exit_code is ExitCode.QUARANTINED
             assert len(found.problems) == 1
             assert "weekly" in found.problems[0].item
         assert b"SUMMARY:Here\r\n" in file.read_bytes()

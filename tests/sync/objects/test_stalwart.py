@@ -306,7 +306,7 @@ class TestOneUid:
         for full in (False, False, False, True, False):
             found = desk.sync(full=full)[kind]
             assert len(desk.files(kind)) == 1
-            assert found.exit_code is ExitCode.HELD_BACK
+            assert found.exit_code is ExitCode.QUARANTINED
             assert len(found.problems) == 3
             assert all("several objects of this uid" in problem.why for problem in found.problems)
         [file] = desk.files(kind)
