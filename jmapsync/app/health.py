@@ -14,7 +14,7 @@ from jmapsync.app.ledger_check import checking_ledger
 from jmapsync.app.sending import outbox_of, waiting_in
 from jmapsync.app.state_paths import LEDGER, LOCK
 from jmapsync.app.unsupported_config import missing_for_account, missing_for_kind
-from jmapsync.daemon.account_state import Standing
+from jmapsync.daemon.account_state import AccountState
 from jmapsync.errors import ExitCode, JmapsyncError, LocalError
 from jmapsync.ledger import Ledger
 from jmapsync.ledger.notes import DETACHED
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 _KILLED = "the last run did not end: it was killed, the machine stopped, or its end could not be recorded"
 _LIVE: dict[str, ExitCode] = {
-    Standing.SIGN_IN: ExitCode.SIGN_IN,
-    Standing.TROUBLE: ExitCode.FAILED,
-    Standing.SUSPENDED: ExitCode.SUSPENDED,
+    AccountState.SIGN_IN: ExitCode.SIGN_IN,
+    AccountState.TROUBLE: ExitCode.FAILED,
+    AccountState.SUSPENDED: ExitCode.SUSPENDED,
 }
 """The exit code of an account's state in the daemon."""
 

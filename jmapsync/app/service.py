@@ -23,7 +23,7 @@ from jmapsync.app.sources import sources_of
 from jmapsync.app.unsupported_config import missing_for_account, missing_for_kind, possible_kinds
 from jmapsync.app.wiring import open_account
 from jmapsync.daemon.account_loop import LOOP, AccountLoop, Settings
-from jmapsync.daemon.account_state import Standing
+from jmapsync.daemon.account_state import AccountState
 from jmapsync.daemon.supervision import keep_running
 from jmapsync.daemon.timetable import Timetable
 from jmapsync.errors import ConfigError, ExitCode, JmapsyncError
@@ -43,7 +43,7 @@ STOP_SECONDS = 4.0
 """How long a running batch, or anything else, may take to end."""
 SPREAD = 0.1
 """Polls come up to so much of their period later, so that many daemons do not ask in the same second."""
-_TROUBLE = frozenset({Standing.SIGN_IN, Standing.SUSPENDED})
+_TROUBLE = frozenset({AccountState.SIGN_IN, AccountState.SUSPENDED})
 
 _log = logging.getLogger(__name__)
 
@@ -138,11 +138,11 @@ class Service:
         loop = AccountLoop(
             account.name,
             partial(open_account, account, config.safety, possible_kinds(account), meter),
-            Settings(push=daemon.push, settle=daemon.settle, full=daemon.full),
+            Settings(push=daemon.push, debounce=daemon.settle, full=daemon.full),
             meter,
             partial(self._after, account.name),
             partial(report_crash, folder=account.state_dir),
-            self._on_turn,
+            self._on_state_change,
         )
         doors = AsyncExitStack()
         try:
@@ -193,10 +193,10 @@ class Service:
         for kept in self._kept.values():
             tidy(kept.account.state_dir)
 
-    def _on_turn(self, loop: AccountLoop) -> None:
-        level = logging.WARNING if loop.standing in {*_TROUBLE, Standing.TROUBLE} else logging.INFO
-        _log.log(level, "%s: %s", loop.name, f"{loop.standing}{f': {loop.why}' if loop.why else ''}")
-        if loop.standing in _TROUBLE:
+    def _on_state_change(self, loop: AccountLoop) -> None:
+        level = logging.WARNING if loop.state in {*_TROUBLE, AccountState.TROUBLE} else logging.INFO
+        _log.log(level, "%s: %s", loop.name, f"{loop.state}{f': {loop.why}' if loop.why else ''}")
+        if loop.state in _TROUBLE:
             self._do(run_on_trouble(self._config.hooks, loop.name, loop.why))
 
     async def _after(self, name: str, report: AccountReport) -> None:
@@ -253,7 +253,7 @@ class Service:
         same = all(getattr(config, part) == getattr(self._config, part) for part in ("daemon", "safety", "hooks"))
         self._config = config
         for name, kept in list(self._kept.items()):
-            if not same or accounts.get(name) != kept.account or kept.loop.standing is Standing.SIGN_IN:
+            if not same or accounts.get(name) != kept.account or kept.loop.state is AccountState.SIGN_IN:
                 await self._release(name)
         for name, account in accounts.items():
             if name not in self._kept:
@@ -264,7 +264,7 @@ class Service:
     async def _greet(self) -> None:
         """Notify that the daemon is ready once every account was synchronized, or could not be."""
         for kept in list(self._kept.values()):
-            await kept.loop.first_look.wait()
+            await kept.loop.first_run.wait()
         self._is_up = True
         self.manager.ready()
 
@@ -283,10 +283,10 @@ class Service:
 
     def _line(self, kept: _Kept) -> str:
         loop = kept.loop
-        words = f"{loop.name}: {loop.standing}"
+        words = f"{loop.name}: {loop.state}"
         for one in loop.meter.to_json():
             words += f", {one['what']} {one['done']:,} of {one['of']:,}, {one['per_second']:,.0f}/s"
-        return f"{words} ({loop.why})" if loop.why and loop.standing is not Standing.AT_WORK else words
+        return f"{words} ({loop.why})" if loop.why and loop.state is not AccountState.AT_WORK else words
 
     # what is asked
 
@@ -306,7 +306,7 @@ class Service:
         try:
             [account] = App(self._config).select([ask.account])
             sources = sources_of(account, [config for name, config in account.kinds.items() if name in ask.kinds], ask.paths)
-            return Answer(restored=await loop.lend(partial(restore_opened, account, sources)))
+            return Answer(restored=await loop.run_task(partial(restore_opened, account, sources)))
         except asyncio.CancelledError:
             return Answer(error="The daemon is ending.")
         except JmapsyncError as error:
@@ -318,11 +318,11 @@ class Service:
         poll, full = self._timetable.due(f"poll {loop.name}"), self._timetable.due(f"full {loop.name}")
         push, watch = loop.push, loop.watch
         return {
-            "standing": loop.standing.value,
+            "standing": loop.state.value,
             "why": loop.why,
             "process": os.getpid(),
-            "looks": loop.looks,
-            "looked_at": loop.looked_at,
+            "looks": loop.runs,
+            "looked_at": loop.last_run_at,
             "look_due_in": max(0.0, round(due - now, 1)) if due is not None else None,
             "next_poll": poll.isoformat() if poll else None,
             "next_full": full.isoformat() if full else None,

@@ -1,1 +1,1 @@
-"""Run while time passes: account loops, triggers, watching, push, the timetable."""
+"""The daemon: account loops, triggers, file watching, push connections and the scheduler."""

@@ -1,7 +1,7 @@
-"""Keep one account in step: wait for hints, look, and wait again, through whatever befalls the account.
+"""Run one account's sync loop: wait for a trigger, sync, retry with back-off.
 
-Nothing here knows what is synchronised. What goes wrong is reported in the state and tried again: at once when somebody asks,
-after a while when time mends it, and seldom when a person has to act.
+Nothing here knows what is synchronized. A failure is reported in the state and retried: at once on request, with back-off when it
+may be temporary, and about once an hour when a person has to act.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jmapsync.daemon.account_state import Standing
-from jmapsync.daemon.hook_runner import Aftermath
+from jmapsync.daemon.account_state import AccountState
+from jmapsync.daemon.hook_runner import HookRunner
 from jmapsync.daemon.push_listener import Listener, PushState
-from jmapsync.daemon.request_queue import Demands, is_by_hook, options_for
+from jmapsync.daemon.request_queue import RequestQueue, is_by_hook, options_for
 from jmapsync.daemon.supervision import keep_running
-from jmapsync.daemon.tasks import Errands
-from jmapsync.daemon.triggers import RESTLESS, Hints, Look
+from jmapsync.daemon.tasks import TaskQueue
+from jmapsync.daemon.triggers import MAX_DEBOUNCES, Hints, Trigger
 from jmapsync.daemon.watch.watcher import Watcher, WatchMode
 from jmapsync.errors import ExitCode, HostRefusedError, JmapsyncError, Remedy, SignInError
 from jmapsync.sync.report import AccountReport
@@ -39,30 +39,30 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE = 5.0
 LONGEST_PAUSE = 600.0
-"""Seconds between two tries when the account is in trouble: at random up to a limit that doubles from the first to the longest."""
+"""Seconds between two attempts after a failure: random, with a limit that doubles from the first to the longest."""
 CRASH_PAUSE = 300.0
-"""The same after a fault of ours, which may well come again."""
+"""The same after an unexpected exception, which is likely to recur."""
 SIGN_IN_PAUSE = 3600.0
-"""The same once a person has to sign in: hosts ban addresses that go on with a wrong password."""
+"""The same while a person has to sign in: servers ban addresses that repeat a wrong password."""
 REFUSALS = 2
-"""So many refusals in a row, by the approved server itself, mean that a person has to sign in."""
+"""Consecutive refusals by the approved server after which a person has to sign in."""
 BARE_REFUSALS = 12
-"""So many of any kind mean it too, which takes most of an hour: some servers refuse a secret in neither HTTP's form nor JMAP's."""
+"""The same for refusals of any form, about an hour's worth: some servers refuse a secret in neither HTTP's form nor JMAP's."""
 REST = 5.0
-"""Seconds without a look after which memory is given back."""
+"""Idle seconds after which memory is released."""
 MOST_LOGGED = 20
 """Quarantined items that one run logs by name."""
 STUCK = 900.0
-"""Seconds without any progress after which a look counts as hung."""
+"""Seconds without any progress after which a run counts as hung."""
 
 PUSH, HOOKS, LOOP = "the push connection", "the hooks", "the account"
-"""The parts that are begun anew when they end."""
+"""The parts that are restarted when they end."""
 
 _log = logging.getLogger(__name__)
 
 
 class Opened(Protocol):
-    """An account at hand, which can be run again and again."""
+    """An opened account, which can be synchronized repeatedly."""
 
     client: Client
 
@@ -72,31 +72,31 @@ class Opened(Protocol):
 
     @property
     def audited(self) -> float:
-        """Return when everything was looked at last, in seconds since 1970."""
+        """Return the time of the last full sync, in seconds since 1970."""
 
     @property
     def types(self) -> frozenset[str]:
-        """Return the names of the data types whose changes are worth a look."""
+        """Return the names of the data types whose changes start a run."""
 
     async def account_id(self) -> str:
         """Return the server's id of the account."""
 
     async def run(self, options: Options) -> AccountReport:
-        """Synchronise once."""
+        """Synchronize once."""
 
     def rest(self) -> None:
-        """Give back memory until the next run."""
+        """Release memory until the next run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """When an account is looked at; times in seconds."""
+    """When an account is synchronized; times in seconds."""
 
     push: bool = True
-    settle: float = 1.0
-    """How long the disk has to rest before it is looked at."""
+    debounce: float = 1.0
+    """Debounce for local changes."""
     full: float = 604_800.0
-    """How old the last look at everything may be when the daemon starts."""
+    """Age of the last full sync above which the daemon starts with another one."""
 
 
 @dataclass(slots=True)
@@ -108,81 +108,81 @@ class AccountLoop:
     settings: Settings
     meter: Meter
     after: Callable[[AccountReport], Awaitable[None]]
-    """Called, one at a time and outside of any look, for a run that changed anything."""
+    """Called after a run that changed anything; one call at a time, and never during a run."""
     crashed: Callable[[Exception], JmapsyncError]
-    """Makes a report of a fault of ours."""
-    turned: Callable[[AccountLoop], None]
-    """Told when the standing changed."""
-    standing: Standing = Standing.STARTING
+    """Writes a crash report for an unexpected exception and returns the error to show."""
+    state_changed: Callable[[AccountLoop], None]
+    """Called when the state changed."""
+    state: AccountState = AccountState.STARTING
     why: str = ""
-    """What is wrong, in sentences."""
-    looks: int = 0
-    looked_at: float | None = None
-    """When the last look ended, in seconds since 1970."""
+    """Description of the failure, in sentences."""
+    runs: int = 0
+    last_run_at: float | None = None
+    """When the last run ended, in seconds since 1970."""
     last: AccountReport | None = None
     faults: dict[str, str] = field(default_factory=dict)
-    """What ended unforeseen and was begun anew, and why it ended the last time."""
+    """Parts that ended unexpectedly and were restarted, with the latest reason."""
     hints: Hints = field(init=False)
-    first_look: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the first look came to its end, or could not be."""
-    _demands: Demands = field(default_factory=Demands)
-    _errands: Errands = field(default_factory=Errands)
-    _told: tuple[Standing, str] = (Standing.STARTING, "")
-    """What was told last; being at work is no news."""
+    first_run: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the first run has ended or has failed to start."""
+    _requests: RequestQueue = field(default_factory=RequestQueue)
+    _tasks: TaskQueue = field(default_factory=TaskQueue)
+    _reported: tuple[AccountState, str] = (AccountState.STARTING, "")
+    """The state reported last; `AT_WORK` is not reported."""
     _failures: int = 0
     _refusals: int = 0
-    """In a row, by the approved server itself."""
+    """Consecutive ones by the approved server."""
     _bare_refusals: int = 0
-    """In a row, by whomever."""
+    """Consecutive ones of any origin."""
     _exit_code: ExitCode = ExitCode.FAILED
-    """Of what is wrong."""
-    _aftermath: Aftermath = field(init=False)
+    """Exit code of the failure."""
+    _hook_runner: HookRunner = field(init=False)
     _listener: Listener | None = None
     _push_down: PushState | None = None
-    """Why nothing listens although it should."""
+    """Set while the push listener has failed and waits for its restart."""
     _watcher: Watcher | None = None
     _opened: Opened | None = None
     _received: int = 0
 
     def __post_init__(self) -> None:
         """Begin to collect hints."""
-        self.hints = Hints(self.settings.settle)
-        self._aftermath = Aftermath(self.name, self.settings.settle, self.after, self._watch_what_is_new)
+        self.hints = Hints(self.settings.debounce)
+        self._hook_runner = HookRunner(self.name, self.settings.debounce, self.after, self._watch_what_is_new)
 
     @property
     def push(self) -> PushState | None:
-        """Return how the server reports changes; None while nothing listens."""
+        """Return the state of push; None while no listener runs."""
         return self._push_down or (self._listener.state if self._listener is not None else None)
 
     @property
     def watch(self) -> WatchState | None:
-        """Return how the disk is watched; None while it is not."""
+        """Return how the folders are watched; None while they are not."""
         return self._watcher.state if self._watcher is not None else None
 
     def request(self, options: Options, *, by_hook: bool = False) -> asyncio.Future[AccountReport]:
-        """Have the account run at once and return the report to come."""
+        """Request a run at once and return a future of its report."""
         self.hints.wake("somebody asked for it")
-        return self._demands.add(options, by_hook=by_hook)
+        return self._requests.add(options, by_hook=by_hook)
 
-    def lend(self, act: Callable[[Any], Awaitable[Any]]) -> asyncio.Future[Any]:
-        """Have something done with the account at hand before the next look, and return the result to come.
+    def run_task(self, act: Callable[[Any], Awaitable[Any]]) -> asyncio.Future[Any]:
+        """Run a task with the opened account before the next run, and return a future of its result.
 
         `act` is given the opened account. The result raises what opening it, or the act, raises.
         """
         self.hints.wake("somebody asked for it")
-        return self._errands.add(act)
+        return self._tasks.add(act)
 
     def tick(self, why: str, *, full: bool = False, renew: bool = False) -> None:
-        """Look because time passed; `renew` the push connection too, as after a suspend. Not while a person has to sign in."""
-        if self.standing is Standing.SIGN_IN:
+        """Request a run on schedule; `renew` the push connection too, as after a suspend. Not while a person has to sign in."""
+        if self.state is AccountState.SIGN_IN:
             return
         if renew and self._listener is not None:
             self._listener.renew()
         self.hints.wake(why, full=full)
 
     def is_stuck(self) -> bool:
-        """Return whether a look has made no progress for so long that it must be hung."""
-        if self.standing is not Standing.AT_WORK:
+        """Return whether a run has made no progress for `STUCK` seconds."""
+        if self.state is not AccountState.AT_WORK:
             return False
         received = self._opened.client.received if self._opened is not None else 0
         if received != self._received:
@@ -191,39 +191,39 @@ class AccountLoop:
         return self.meter.silence() > STUCK
 
     async def run(self) -> None:
-        """Keep the account in step until cancelled."""
-        hooks = asyncio.create_task(keep_running(self._aftermath.run, partial(self.note_fault, HOOKS)))
+        """Run the loop until cancelled."""
+        hooks = asyncio.create_task(keep_running(self._hook_runner.run, partial(self.note_fault, HOOKS)))
         try:
             self.hints.wake("the daemon started")
             while True:
-                await self._hold()
+                await self._run_until_failure()
         finally:
-            self.standing = Standing.STOPPED
+            self.state = AccountState.STOPPED
             hooks.cancel()
-            self._demands.cancel()
-            self._errands.cancel()
+            self._requests.cancel()
+            self._tasks.cancel()
             with suppress(asyncio.CancelledError):
                 await hooks
 
-    async def _hold(self) -> None:
-        """Open the account and serve it until something is wrong with it; then wait until trying again is worth it."""
+    async def _run_until_failure(self) -> None:
+        """Open the account and serve it until it fails; then wait for the next trigger."""
         try:
             async with self.open() as self._opened:
                 await self._serve(self._opened)
         except JmapsyncError as error:
             self._fail(error)
-        except Exception as error:  # noqa: BLE001  # a fault of ours in one account must not end the others
+        except Exception as error:  # noqa: BLE001  # an exception in one account must not end the others
             self._exit_code, self._refusals, self._bare_refusals = ExitCode.FAILED, 0, 0
-            self._turn(Standing.TROUBLE, str(self.crashed(error)))
-            self._try_again(CRASH_PAUSE, full=self.hints.drop().full)
+            self._set_state(AccountState.TROUBLE, str(self.crashed(error)))
+            self._retry(CRASH_PAUSE, full=self.hints.drop().full)
         finally:
             self._opened = None
-        self.first_look.set()
-        self._fail_demands()
+        self.first_run.set()
+        self._fail_requests()
         self.hints.give_back(await self.hints.next())
 
     def _fail(self, error: JmapsyncError) -> None:
-        """Say what took the account down, and when to try again.
+        """Set the state after a failure and schedule the retry.
 
         Only what the approved server itself refuses needs a person, and only if it does so again: a captive portal or a sign-in
         service that is down refuses too, but not for long.
@@ -234,29 +234,29 @@ class AccountLoop:
         self._bare_refusals = self._bare_refusals + 1 if isinstance(error, SignInError) else 0
         full = self.hints.drop().full
         if self._refusals < REFUSALS and self._bare_refusals < BARE_REFUSALS:
-            self._turn(Standing.TROUBLE, str(error))
-            self._try_again(self._pause(), full=full)
+            self._set_state(AccountState.TROUBLE, str(error))
+            self._retry(self._pause(), full=full)
         else:
-            self._turn(Standing.SIGN_IN, str(error))
-            self._try_again(SIGN_IN_PAUSE * random.uniform(1.0, 1.5), full=full)  # noqa: S311  # no secret
+            self._set_state(AccountState.SIGN_IN, str(error))
+            self._retry(SIGN_IN_PAUSE * random.uniform(1.0, 1.5), full=full)  # noqa: S311  # no secret
 
-    def _fail_demands(self) -> None:
-        """Tell those who asked for a run why there was none."""
+    def _fail_requests(self) -> None:
+        """Answer pending requests and tasks with the failure."""
         code = self._exit_code
-        self._demands.answer(AccountReport(self.name, error=self.why, exit_code=code))
-        self._errands.fail((SignInError if code is ExitCode.SIGN_IN else JmapsyncError)(self.why))
+        self._requests.answer(AccountReport(self.name, error=self.why, exit_code=code))
+        self._tasks.fail((SignInError if code is ExitCode.SIGN_IN else JmapsyncError)(self.why))
 
     async def _serve(self, opened: Opened) -> None:
-        """Look whenever a hint says so."""
+        """Run whenever a trigger is due."""
         self._watcher = Watcher(opened.roots, self._on_disk, self._on_lost)
         listening: asyncio.Task[None] | None = None
         try:
             if time.time() - opened.audited > self.settings.full:
-                self.hints.wake("it is time for the whole look", full=True)
-            await complete(self._watcher.start)  # before the first look: what changes after it is then told of
+                self.hints.wake("it is time for a full sync", full=True)
+            await complete(self._watcher.start)  # before the first run, so that later changes are reported
             while True:
-                await self._look(opened, await self._next_look(opened))
-                if listening is None and self.settings.push and self.standing is not Standing.TROUBLE:
+                await self._run_once(opened, await self._next_trigger(opened))
+                if listening is None and self.settings.push and self.state is not AccountState.TROUBLE:
                     listening = asyncio.create_task(keep_running(partial(self._listen, opened), partial(self.note_fault, PUSH)))
         finally:
             if listening is not None:
@@ -266,8 +266,8 @@ class AccountLoop:
             self._watcher.stop()
             self._watcher = None
 
-    async def _next_look(self, opened: Opened) -> Look:
-        """Wait for the next look; before a long wait, give back what the last one needed."""
+    async def _next_trigger(self, opened: Opened) -> Trigger:
+        """Wait for the next trigger; release memory before a long wait."""
         try:
             async with asyncio.timeout(REST):
                 return await self.hints.next()
@@ -276,7 +276,7 @@ class AccountLoop:
             return await self.hints.next()
 
     async def _listen(self, opened: Opened) -> None:
-        """Take the server's hints. Nothing that happens to push takes the account down."""
+        """Listen to the server's push. A failure of push does not affect the account's state."""
         self._listener = Listener(
             opened.client,
             await opened.account_id(),
@@ -288,54 +288,54 @@ class AccountLoop:
         await self._listener.run()
 
     def note_fault(self, what: str, error: Exception) -> None:
-        """Take note of what ended a part of the daemon that is begun anew; a fault of ours is reported."""
+        """Record why a part of the daemon ended and is restarted; write a crash report for an unexpected exception."""
         known = isinstance(error, JmapsyncError)
         why = str(error if known else self.crashed(error))
         if self.faults.get(what) != why:
-            _log.warning("%s: %s ended and is begun anew: %s", self.name, what, why)
+            _log.warning("%s: %s ended and is restarted: %s", self.name, what, why)
         self.faults[what] = why
         if what == PUSH:
             self._push_down = PushState("poll", connected=False, why=why, since=time.time())
 
-    async def _look(self, opened: Opened, look: Look) -> None:
-        """Run the account once, for a hint and for everybody who asked."""
-        demands = self._demands.now()
-        options = options_for(look, demands, self._folders(look))
-        _log.debug("%s: looking, because %s", self.name, "; ".join(look.reasons))
+    async def _run_once(self, opened: Opened, trigger: Trigger) -> None:
+        """Run the account once for a trigger, and answer all pending requests."""
+        requests = self._requests.now()
+        options = options_for(trigger, requests, self._folders(trigger))
+        _log.debug("%s: run starts: %s", self.name, "; ".join(trigger.reasons))
         self.meter.beat()
-        self._turn(Standing.AT_WORK, self.why)
-        await self._errands.run(opened)
+        self._set_state(AccountState.AT_WORK, self.why)
+        await self._tasks.run(opened)
         report = await opened.run(options)
-        self.looks += 1
+        self.runs += 1
         self._log_problems(report)
-        self.looked_at, self.last = time.time(), report
-        self._demands.answer(report, demands)
+        self.last_run_at, self.last = time.time(), report
+        self._requests.answer(report, requests)
         for kind in report.changed:
             _log.info("%s %s: %s", self.name, kind, report.kinds[kind].summary)
-        self._judge(report, look)
+        self._update_state(report, trigger)
         if report.withheld:
-            self.hints.wake("folders changed while they were looked at", after=RESTLESS * self.settings.settle)
-        self.first_look.set()
-        if report.changed and not is_by_hook(look, demands):
-            self._aftermath.add(report)
+            self.hints.wake("folders changed during the run", after=MAX_DEBOUNCES * self.settings.debounce)
+        self.first_run.set()
+        if report.changed and not is_by_hook(trigger, requests):
+            self._hook_runner.add(report)
 
     def _log_problems(self, report: AccountReport) -> None:
-        """Log what was not quarantined before, the first of it by name."""
+        """Log newly quarantined items, the first `MOST_LOGGED` by name."""
         new = report.new_problems(self.last)
         for kind, problem in new[:MOST_LOGGED]:
             _log.warning("%s %s: quarantined: %s: %s", self.name, kind, problem.item, problem.why)
         if len(new) > MOST_LOGGED:
             _log.warning("%s: %s more quarantined; see: jmapsync status", self.name, f"{len(new) - MOST_LOGGED:,}")
 
-    def _folders(self, look: Look) -> frozenset[str] | None:
-        """Return the folders of the disk to look at; all of them unless the kernel told of every change since the last look."""
-        told = self.looks and self._watcher is not None and self._watcher.state.mode is WatchMode.INOTIFY
-        return frozenset(look.folders) if told and look.folders is not None and not look.full else None
+    def _folders(self, trigger: Trigger) -> frozenset[str] | None:
+        """Return the local folders to scan; None, for all of them, unless inotify has reported every change since the last run."""
+        complete_hints = self.runs and self._watcher is not None and self._watcher.state.mode is WatchMode.INOTIFY
+        return frozenset(trigger.folders) if complete_hints and trigger.folders is not None and not trigger.full else None
 
-    def _judge(self, report: AccountReport, look: Look) -> None:
-        """Say how the account stands after a run, and when to try again."""
-        sentences = [sentence for kind in report.kinds.values() if kind.exit_code for sentence in kind.sentences]
-        why = report.error or " ".join(dict.fromkeys(sentences))
+    def _update_state(self, report: AccountReport, trigger: Trigger) -> None:
+        """Set the state after a run, and schedule a retry where it failed."""
+        reasons = [reason for kind in report.kinds.values() if kind.exit_code for reason in kind.sentences]
+        why = report.error or " ".join(dict.fromkeys(reasons))
         code = report.worst_tried
         if code is ExitCode.SIGN_IN:
             refusal = SignInError(why)
@@ -345,41 +345,41 @@ class AccountLoop:
         self._refusals = self._bare_refusals = 0
         if code in {ExitCode.IN_SYNC, ExitCode.QUARANTINED, ExitCode.USAGE}:
             self._failures = 0
-            self._turn(Standing.IN_STEP, why)
+            self._set_state(AccountState.IN_STEP, why)
         elif code is ExitCode.SUSPENDED:
             self._failures = 0
-            self._turn(Standing.SUSPENDED, why)
+            self._set_state(AccountState.SUSPENDED, why)
         else:
-            self._turn(Standing.TROUBLE, why)
-            self._try_again(self._pause(), full=look.full)
+            self._set_state(AccountState.TROUBLE, why)
+            self._retry(self._pause(), full=trigger.full)
 
-    def _turn(self, standing: Standing, why: str) -> None:
-        self.standing, self.why = standing, why
-        if standing is not Standing.AT_WORK and self._told != (standing, why):
-            self._told = (standing, why)
-            self.turned(self)
+    def _set_state(self, state: AccountState, why: str) -> None:
+        self.state, self.why = state, why
+        if state is not AccountState.AT_WORK and self._reported != (state, why):
+            self._reported = (state, why)
+            self.state_changed(self)
 
     def _pause(self) -> float:
-        """Return how long to wait before the next try."""
+        """Return the back-off before the next attempt, in seconds."""
         limit = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._failures, 16))
         self._failures += 1
         return limit * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
 
-    def _try_again(self, after: float, *, full: bool = False) -> None:
+    def _retry(self, after: float, *, full: bool = False) -> None:
         self.hints.wake("it is time to try again", after=after, full=full)
 
     async def _watch_what_is_new(self) -> None:
-        """Watch what the hook made: the first `notmuch new` makes the database."""
+        """Watch directories that the hook created: the first `notmuch new` creates the database."""
         opened, watcher = self._opened, self._watcher
         if opened is not None and watcher is not None:
             watcher.include(await complete(lambda: opened.roots))
 
-    # what the disk says
+    # events of the watcher
 
     def _on_disk(self, folder: Path) -> None:
-        self.hints.touch(os.fspath(folder), by_hook=self._aftermath.is_running)
+        self.hints.touch(os.fspath(folder), by_hook=self._hook_runner.is_running)
 
     def _on_lost(self, why: str) -> None:
-        told = self._watcher is not None and self._watcher.state.mode is WatchMode.INOTIFY
-        _log.log(logging.INFO if told else logging.WARNING, "%s: %s", self.name, why)
+        watched = self._watcher is not None and self._watcher.state.mode is WatchMode.INOTIFY
+        _log.log(logging.INFO if watched else logging.WARNING, "%s: %s", self.name, why)
         self.hints.wake(why)

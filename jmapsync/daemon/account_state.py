@@ -1,12 +1,12 @@
-"""Name how an account stands with the daemon."""
+"""Define the states of an account in the daemon."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
 
-class Standing(StrEnum):
-    """How an account stands with the daemon."""
+class AccountState(StrEnum):
+    """State of an account in the daemon, as `jmapsync status` shows it."""
 
     STARTING = "starting"
     AT_WORK = "at work"

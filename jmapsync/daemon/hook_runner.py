@@ -1,4 +1,4 @@
-"""Call the hook of one account for runs that changed anything, one call at a time and outside of any run."""
+"""Run one account's hook after runs that changed anything, one call at a time."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Aftermath:
-    """What follows the runs of one account."""
+class HookRunner:
+    """Queue of hook calls of one account."""
 
     name: str
-    """The account's."""
-    settle: float
-    """Seconds until the disk's hints of what the hook did have come."""
+    """The account's name."""
+    debounce: float
+    """Seconds after the hook's end in which events of the disk still count as its own."""
     call: Callable[[AccountReport], Awaitable[None]]
     then: Callable[[], Awaitable[None]]
     """Called after each call."""
     is_running: bool = False
-    """What changes on the disk now is the hook's work, which does not call it again."""
+    """Whether local changes count as the hook's own, which do not start it again."""
     _reports: asyncio.Queue[AccountReport] = field(default_factory=asyncio.Queue)
 
     def add(self, report: AccountReport) -> None:
-        """Have the hook called for a run; where several wait, for the last only."""
+        """Queue a hook call for a run; of several in the queue, only the last is made."""
         self._reports.put_nowait(report)
 
     async def run(self) -> None:
-        """Call it whenever there is a reason, until cancelled; that it failed is logged."""
+        """Call the hook for queued runs until cancelled; log failures."""
         while True:
             report = await self._reports.get()
             while not self._reports.empty():
@@ -46,7 +46,7 @@ class Aftermath:
             try:
                 await self.call(report)
                 await self.then()
-                await asyncio.sleep(self.settle)
+                await asyncio.sleep(self.debounce)
             except JmapsyncError as error:
                 _log.warning("%s: %s", self.name, error)
             finally:

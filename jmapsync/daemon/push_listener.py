@@ -1,4 +1,4 @@
-"""Keep one connection to an account's push open, and say when a look at the server is worth it."""
+"""Keep one push connection of an account open, and call back when the server reports changes."""
 
 from __future__ import annotations
 
@@ -24,36 +24,36 @@ if TYPE_CHECKING:
 MAIL_TYPES = frozenset({"Mailbox", "Email"})
 _MOST_DOUBLINGS = 16
 _SILENT_CONNECTIONS = 2
-"""So many connections in a row on which nothing comes while requests are answered: something between holds it back.
+"""Consecutive connections without any data, while requests are answered, after which a proxy is assumed to buffer the stream.
 
-One may be a server that had just hung."""
+A single one may be a server that hung for a moment."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The listener's patience, in seconds."""
+    """Timeouts and pauses of the listener, in seconds."""
 
     ping: float = PING_SECONDS
-    """How often a sign of life is asked for; 30 to 300 is what every server has to grant (RFC 8620, section 7.3)."""
+    """Requested interval of pings; every server has to grant 30 to 300 (RFC 8620, section 7.3)."""
     first_pause: float = 1.0
     longest_pause: float = 60.0
-    """Pauses after trouble are chosen at random from 0 to a limit that doubles from the first to the longest."""
+    """Pauses after a failure: random from 0 to a limit that doubles from the first to the longest."""
     first_retest: float = 900.0
     longest_retest: float = 6 * 3600.0
-    """A server without push is asked again after so long, at first and in the end."""
+    """Interval after which a server without push is tested again: the first and the longest."""
 
 
 @dataclass(frozen=True, slots=True)
 class PushState:
-    """How an account is told of changes at present."""
+    """How the server reports changes of an account."""
 
     mode: Literal[Mode, "poll"]
-    """`poll`: not at all, so that only the slow poll notices them."""
+    """`poll`: there is no push; changes are found by polling."""
     connected: bool
     why: str
-    """Why not, in a sentence; empty while connected."""
+    """Why it is not connected, in a sentence; empty while connected."""
     since: float
     """When mode or connection last changed, in seconds since 1970."""
 
@@ -73,13 +73,13 @@ class Listener:
     ) -> None:
         """Prepare to call `changed` with a reason for each change of these data types, and after every connection.
 
-        The latter because nothing is told of what changed between two connections. `crashed` is called with what nobody foresaw;
-        the way of push that raised it is then left alone until the next test.
+        The latter because changes between two connections are not reported. `crashed` is called with an unexpected exception;
+        the transport that raised it is not used until the next test.
         """
         self.timing = timing or Timing()
         self.state = PushState("poll", connected=False, why="The connection is yet to be opened.", since=time.time())
-        self.told: dict[str, str] = {}
-        """The latest state that the server told of, by data type."""
+        self.states: dict[str, str] = {}
+        """The latest state that the server reported, by data type."""
         self._client = client
         self._account_id = account_id
         self._changed = changed
@@ -88,14 +88,14 @@ class Listener:
         ways: list[Push] = [way(client.exchange, ping=self.timing.ping) for way in (WebSocket, EventSource)]
         self._ways = ways
         self._refused: dict[str, str] = {}
-        """Why a way is of no use at present, by its mode."""
+        """Why a transport is not used at present, by its mode."""
         self._silent = 0
         self._failures = 0
         self._retests = 0
         self._present: asyncio.Timeout | None = None
 
     async def run(self) -> Never:
-        """Listen until cancelled. Whatever a server does to push is trouble of push alone; `state` says which."""
+        """Listen until cancelled. Failures of push are shown in `state` and never raised."""
         while True:
             try:
                 async with asyncio.timeout(None) as present:
@@ -106,27 +106,27 @@ class Listener:
                     raise
                 self._failures = self._retests = self._silent = 0
                 self._refused.clear()
-                self._set(self.state.mode, why="The connection is being opened anew.")
+                self._set(self.state.mode, why="Reconnecting.")
             except asyncio.CancelledError:
-                self._set(self.state.mode, why="Nobody listens any more.")
+                self._set(self.state.mode, why="The listener has stopped.")
                 raise
             finally:
                 self._present = None
 
     def renew(self) -> None:
-        """Give up the present connection or pause and connect at once, as after a suspend or when the network is back."""
+        """Reconnect at once, as after a suspend or when the network is back."""
         if self._present is not None and not self._present.expired():
             self._present.reschedule(asyncio.get_running_loop().time())
 
     async def _listen(self) -> float:
-        """Hold one connection as long as it lasts; return how many seconds to wait before the next."""
+        """Follow one connection until it ends; return the seconds to wait before the next."""
         mode: Literal[Mode, "poll"] = "poll"
         opened: float | None = None
         retry_after: float | None = None
         silent, self._silent = self._silent, 0
         try:
             if self._retests:
-                self._client.expire_session()  # it may name another way by now
+                self._client.expire_session()  # it may name another URL by now
             session = await self._session()
             way = self._choose([way for way in self._ways if way.offered(session)])
             mode = way.mode
@@ -141,17 +141,17 @@ class Listener:
             why = error.message
             if not error.proven:
                 opened = None
-                # Whoever is down or cut off holds nothing back.
+                # A server that is down is not a buffering proxy.
                 self._silent = silent + 1 if await self._answers() else 0
             if self._silent >= _SILENT_CONNECTIONS:
-                return self._refuse(mode, f"{why} Something between may be holding it back.")
+                return self._refuse(mode, f"{why} A proxy may be buffering the event stream.")
         except Setback as setback:
             why, retry_after = setback.error.message, setback.retry_after
         except JmapsyncError as error:
             why = error.message
-        except Exception as error:  # noqa: BLE001  # what a server can raise in a library is without end
+        except Exception as error:  # noqa: BLE001  # a hostile answer may raise anything in a library
             self._crashed(error)
-            return self._refuse(mode, f"Something unexpected happened ({type(error).__name__}).")
+            return self._refuse(mode, f"An unexpected error occurred ({type(error).__name__}).")
         lived = 0.0 if opened is None else time.monotonic() - opened
         return self._back_off(mode, why, lived, retry_after)
 
@@ -159,10 +159,10 @@ class Listener:
         self._set(mode, connected=True)
         self._changed("push is connected")
         async for change in changes:
-            self._tell(change.changed.get(self._account_id, {}))
+            self._report_change(change.changed.get(self._account_id, {}))
 
     async def _session(self) -> Session:
-        """Return the session, without the patience of a request that somebody waits for."""
+        """Return the session, with a shorter timeout than a sync run has."""
         try:
             async with asyncio.timeout(2 * self.timing.ping):
                 return await self._client.session()
@@ -179,26 +179,26 @@ class Listener:
         return True
 
     def _choose(self, offered: list[Push]) -> Push:
-        """Return the best way that is not refused; raise `NoPushError` saying why there is none."""
+        """Return the first transport that is not refused; raise `NoPushError` with the reasons if there is none."""
         for way in offered:
             if way.mode not in self._refused:
                 return way
         raise NoPushError(" ".join(self._refused.values()) or "The server offers no push.")
 
-    def _tell(self, states: Mapping[str, str]) -> None:
-        """Pass on a change of our account; what is told of others, or of types that are not mirrored, is nobody's concern."""
+    def _report_change(self, states: Mapping[str, str]) -> None:
+        """Pass on a change of this account; ignore other accounts and types that are not synchronized."""
         ours = {name: state for name, state in states.items() if name in self._types}
-        self.told |= ours
+        self.states |= ours
         if ours:
-            self._changed(f"push tells of {', '.join(sorted(ours))}")
+            self._changed(f"push reports {', '.join(sorted(ours))}")
 
     def _note_refusal(self, error: JmapsyncError) -> None:
-        """Have a look show whether it is the endpoint of push alone that refuses the credential."""
+        """Start a run to find out whether only the push endpoint refuses the credential."""
         if isinstance(error, SignInError) and not isinstance(error, ForbiddenError):
             self._changed("push was refused")
 
     def _refuse(self, mode: Literal[Mode, "poll"], why: str) -> float:
-        """Leave a way alone and go on to the next at once, or, when there is none, to polling until the next test."""
+        """Stop using a transport: try the next at once or, when there is none, poll until the next test."""
         self._silent = 0
         if mode != "poll":
             self._refused[mode] = why
@@ -210,7 +210,7 @@ class Listener:
         return pause * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
 
     def _back_off(self, mode: Literal[Mode, "poll"], why: str, lived: float, retry_after: float | None) -> float:
-        """Return a random pause that is the longer the more connections failed; one that lived for long starts anew."""
+        """Return a random pause that grows with consecutive failures; a connection that lasted long resets it."""
         if lived > 2 * self.timing.ping:
             self._failures = self._retests = 0
         if lived > self.timing.first_retest:
@@ -226,6 +226,6 @@ class Listener:
             return
         same = (before.mode, before.connected) == (mode, connected)
         self.state = PushState(mode, connected, why, before.since if same else time.time())
-        # A connection that comes and goes is nothing to fill a journal with.
+        # Do not fill the journal with a connection that comes and goes.
         level = logging.INFO if mode == "poll" or mode != before.mode else logging.DEBUG
         _log.log(level, "push of %s: %s", self._account_id, f"connected ({mode})" if connected else why)

@@ -1,4 +1,4 @@
-"""Collect the runs that somebody asks a daemon for, make one run of them, and tell each what came of it."""
+"""Queue requested runs, merge them into one run, and answer each with its report."""
 
 from __future__ import annotations
 
@@ -11,65 +11,65 @@ from jmapsync.sync.options import Options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jmapsync.daemon.triggers import Look
+    from jmapsync.daemon.triggers import Trigger
     from jmapsync.sync.report import AccountReport
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
-    """A run that somebody waits for."""
+class RunRequest:
+    """A requested run whose report a client waits for."""
 
     options: Options
     by_hook: bool
-    """Whether our own hook asked: it is not called again for what this run changes."""
+    """Whether the hook requested it: it is not called again for the changes of this run."""
     done: asyncio.Future[AccountReport]
 
 
 @dataclass(slots=True)
-class Demands:
-    """The runs of one account that somebody waits for."""
+class RequestQueue:
+    """The requested runs of one account."""
 
-    _waiting: list[Demand] = field(default_factory=list)
+    _waiting: list[RunRequest] = field(default_factory=list)
 
     def add(self, options: Options, *, by_hook: bool) -> asyncio.Future[AccountReport]:
-        """Take one on and return the report to come."""
+        """Add a request and return a future of its report."""
         done: asyncio.Future[AccountReport] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Demand(options, by_hook, done))
+        self._waiting.append(RunRequest(options, by_hook, done))
         return done
 
-    def now(self) -> tuple[Demand, ...]:
-        """Return those that the run about to begin is for."""
+    def now(self) -> tuple[RunRequest, ...]:
+        """Return the requests that the next run answers."""
         return tuple(self._waiting)
 
-    def answer(self, report: AccountReport, demands: Sequence[Demand] | None = None) -> None:
-        """Tell some what came of their run, or all."""
-        told = self.now() if demands is None else demands
-        self._waiting = [demand for demand in self._waiting if demand not in told]
-        for demand in told:
-            if not demand.done.done():
-                demand.done.set_result(report)
+    def answer(self, report: AccountReport, requests: Sequence[RunRequest] | None = None) -> None:
+        """Set the report of some requests, or of all, and remove them."""
+        answered = self.now() if requests is None else requests
+        self._waiting = [request for request in self._waiting if request not in answered]
+        for request in answered:
+            if not request.done.done():
+                request.done.set_result(report)
 
     def cancel(self) -> None:
-        """Run nothing of what waits."""
-        for demand in self._waiting:
-            demand.done.cancel()
+        """Cancel all requests."""
+        for request in self._waiting:
+            request.done.cancel()
 
 
-def options_for(look: Look, demands: Sequence[Demand], folders: frozenset[str] | None) -> Options:
-    """Return what a run is asked for by a hint and by all who wait for it.
+def options_for(trigger: Trigger, requests: Sequence[RunRequest], folders: frozenset[str] | None) -> Options:
+    """Return the options of a run that serves a trigger and all requests.
 
-    Deletions are let through for the kinds that were named with that, for all where somebody named none.
+    Deletions are allowed for the kinds named by the requests that allow them; for all kinds where such a request names none.
     """
-    allowed = [demand.options.kinds for demand in demands if demand.options.allow_deletes]
+    allowed = [request.options.kinds for request in requests if request.options.allow_deletes]
     return Options(
-        full=look.full or any(demand.options.full for demand in demands),
+        full=trigger.full or any(request.options.full for request in requests),
         allow_deletes=bool(allowed),
         kinds=frozenset().union(*allowed) if all(allowed) else frozenset(),
-        disk_only=look.disk_only,
+        disk_only=trigger.disk_only,
         folders=folders,
     )
 
 
-def is_by_hook(look: Look, demands: Sequence[Demand]) -> bool:
-    """Return whether nothing but our own hook had a run take place."""
-    return look.by_hook or (bool(demands) and all(demand.by_hook for demand in demands))
+def is_by_hook(trigger: Trigger, requests: Sequence[RunRequest]) -> bool:
+    """Return whether the hook alone caused a run."""
+    return trigger.by_hook or (bool(requests) and all(request.by_hook for request in requests))

@@ -1,4 +1,4 @@
-"""Run a task that is not to end for as long as its owner lives: begin it anew, after a pause that grows, whenever it ended."""
+"""Restart a coroutine whenever it ends, with back-off."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE = 2.0
 LONGEST_PAUSE = 300.0
-"""Seconds between two beginnings: at random up to a limit that doubles from the first to the longest."""
+"""Seconds between two starts: random, with a limit that doubles from the first to the longest."""
 _MOST_DOUBLINGS = 16
 
 
 async def keep_running(act: Callable[[], Awaitable[object]], failed: Callable[[Exception], object]) -> Never:
-    """Run something until cancelled; call `failed` with each exception that ended it.
+    """Run and restart `act` until cancelled; call `failed` with each exception that ended it.
 
-    One that ran longer than the longest pause begins with the shortest pause again.
+    After a run that lasted longer than the longest pause, the back-off starts again at the shortest.
     """
     failures = 0
     while True:
         began = time.monotonic()
         try:
             await act()
-        except Exception as error:  # noqa: BLE001  # whatever it is, the task has to live on
+        except Exception as error:  # noqa: BLE001  # whatever it is, the task is restarted
             failed(error)
         if time.monotonic() - began > LONGEST_PAUSE:
             failures = 0

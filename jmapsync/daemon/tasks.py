@@ -1,4 +1,4 @@
-"""Do what somebody wants done with an account at hand, one thing after the other, between its looks."""
+"""Queue tasks that need an opened account, and run them one at a time between its sync runs."""
 
 from __future__ import annotations
 
@@ -13,53 +13,53 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
-    """One thing that somebody waits for."""
+class AccountTask:
+    """A task whose result a client waits for."""
 
     act: Callable[[Any], Awaitable[Any]]
-    """Given the opened account."""
+    """Called with the opened account."""
     done: asyncio.Future[Any]
 
 
 @dataclass(slots=True)
-class Errands:
-    """What waits to be done."""
+class TaskQueue:
+    """The tasks of one account."""
 
-    _waiting: list[Errand] = field(default_factory=list)
+    _waiting: list[AccountTask] = field(default_factory=list)
 
     def add(self, act: Callable[[Any], Awaitable[Any]]) -> asyncio.Future[Any]:
-        """Take something on and return the result to come; it raises what the act raises."""
-        errand = Errand(act, asyncio.get_running_loop().create_future())
-        self._waiting.append(errand)
-        return errand.done
+        """Add a task and return a future of its result; the future raises what the task raises."""
+        task = AccountTask(act, asyncio.get_running_loop().create_future())
+        self._waiting.append(task)
+        return task.done
 
     async def run(self, opened: object) -> None:
-        """Do all that waits; a failure is for who asked, a fault of ours is raised here."""
+        """Run all tasks; pass a `JmapsyncError` to the client, raise any other exception here."""
         while self._waiting:
-            errand = self._waiting.pop(0)
+            task = self._waiting.pop(0)
             try:
-                result = await errand.act(opened)
+                result = await task.act(opened)
             except JmapsyncError as error:
-                _fail(errand, error)
+                _fail(task, error)
             except BaseException:
-                errand.done.cancel()
+                task.done.cancel()
                 raise
             else:
-                if not errand.done.done():
-                    errand.done.set_result(result)
+                if not task.done.done():
+                    task.done.set_result(result)
 
     def fail(self, error: JmapsyncError) -> None:
-        """Tell those who wait why nothing can be done."""
+        """Fail all tasks with an error."""
         waiting, self._waiting = self._waiting, []
-        for errand in waiting:
-            _fail(errand, error)
+        for task in waiting:
+            _fail(task, error)
 
     def cancel(self) -> None:
-        """Do nothing of what waits."""
-        for errand in self._waiting:
-            errand.done.cancel()
+        """Cancel all tasks."""
+        for task in self._waiting:
+            task.done.cancel()
 
 
-def _fail(errand: Errand, error: JmapsyncError) -> None:
-    if not errand.done.done():
-        errand.done.set_exception(error)
+def _fail(task: AccountTask, error: JmapsyncError) -> None:
+    if not task.done.done():
+        task.done.set_exception(error)

@@ -1,4 +1,4 @@
-"""Drive what time asks for: the slow poll, the audit, the tidying; one look, no storm, after a suspend or a jump of the clock."""
+"""Schedule periodic jobs (poll, full sync, cleanup); each runs once, not repeatedly, after a suspend or a jump of the clock."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 JUMP = 60.0
-"""Seconds that the clocks may drift apart between two looks before that counts as a jump or a suspend."""
+"""Difference of the clocks between two readings, in seconds, above which it counts as a jump or a suspend."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """What three clocks show, in seconds: the wall's, the one that stands still in a suspend, and the one that does not."""
+    """Readings of three clocks in seconds: CLOCK_REALTIME, CLOCK_MONOTONIC (stops in a suspend) and CLOCK_BOOTTIME (does not)."""
 
     wall: float
     running: float
@@ -31,7 +31,7 @@ class Clocks:
         return cls(time.time(), time.monotonic(), time.clock_gettime(time.CLOCK_BOOTTIME))
 
     def difference(self, later: Clocks) -> str:
-        """Return what happened between two readings, in words; nothing when time just passed."""
+        """Return a description of the jump between two readings; empty when there was none."""
         if (later.since_boot - self.since_boot) - (later.running - self.running) > JUMP:
             return "the machine was suspended"
         if abs((later.wall - self.wall) - (later.since_boot - self.since_boot)) > JUMP:
@@ -42,10 +42,10 @@ class Clocks:
 
 
 class Timetable:
-    """The jobs of one daemon. A job that was late runs once; jobs never overlap themselves."""
+    """The periodic jobs of the daemon. A late job runs once; a job never overlaps itself."""
 
     def __init__(self, jumped: Callable[[str], None], *, read: Callable[[], Clocks] = Clocks.read) -> None:
-        """`jumped` is told in words what befell the clocks."""
+        """`jumped` is called with a description of each jump of the clocks."""
         self._jumped = jumped
         self._read = read
         self._clocks = read()
@@ -55,16 +55,16 @@ class Timetable:
         )
 
     def start(self) -> None:
-        """Begin, in the running event loop."""
+        """Start in the running event loop."""
         self._scheduler.start()
 
     def stop(self) -> None:
-        """End; no job begins any more."""
+        """Stop; no further job starts."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
     def every(self, name: str, seconds: float, act: Callable[[], None], *, spread: float = 0.0) -> None:
-        """Do something every so many seconds, each time up to `spread` seconds later; a job of the same name is replaced."""
+        """Call `act` every so many seconds plus a random delay of up to `spread`; replace a job of the same name."""
         self._periods[name] = seconds
         trigger = IntervalTrigger(seconds=max(seconds, 0.001), jitter=spread or None, timezone=UTC)
 
@@ -74,19 +74,19 @@ class Timetable:
         self._scheduler.add_job(run, trigger, id=name, replace_existing=True)
 
     def drop(self, name: str) -> None:
-        """Forget a job, if it is there."""
+        """Remove a job if it exists."""
         if self._periods.pop(name, None) is not None:
             self._scheduler.remove_job(name)
 
     def due(self, name: str) -> datetime | None:
-        """Return when a job runs next."""
+        """Return the next time of a job."""
         job = self._scheduler.get_job(name)
         return getattr(job, "next_run_time", None)
 
     def watch_clocks(self) -> None:
-        """Notice a jump of the clocks; to be called every few seconds, and not by a job: jobs wait for the wall clock's time.
+        """Detect a jump of the clocks; to be called every few seconds, and not by a job: jobs wait for the wall clock's time.
 
-        Every job is then reckoned from now on, for none may wait for a date that is far away.
+        After a jump every job is scheduled anew from now, so that none waits for a date that is far away.
         """
         before, self._clocks = self._clocks, self._read()
         what = before.difference(self._clocks)

@@ -1,6 +1,6 @@
-"""Collect what wakes an account, so that ten thousand hints make one look.
+"""Collect hints and merge them into one trigger of a sync run, with a debounce for local changes.
 
-A hint says that a look is worth it, and how soon; it never says what changed.
+A hint says that something may have changed, and how soon to run; it never says what changed.
 """
 
 from __future__ import annotations
@@ -9,108 +9,108 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-RESTLESS = 10
-"""A folder that never rests is looked at after so many settle times all the same."""
+MAX_DEBOUNCES = 10
+"""Upper limit of the debounce, in debounce times: a folder that changes without a pause is still scanned."""
 _REMEMBERED = 8
 """Reasons kept for the log; a burst has thousands of the same."""
 
 
 @dataclass(slots=True)
-class Look:
-    """What one look is asked for."""
+class Trigger:
+    """What the next run is asked to do."""
 
     full: bool = False
-    """Look at everything instead of what changed."""
+    """Run a full sync instead of fetching changes."""
     disk_only: bool = True
-    """Whether nothing but the disk gave a hint: where it shows no change, the server need not be asked."""
+    """Whether all hints came from the disk: where it shows no change, no request is sent."""
     by_hook: bool = True
-    """Whether all of it came from the disk while our own hook ran."""
+    """Whether all hints came from the disk while the hook ran."""
     folders: set[str] | None = field(default_factory=set)
-    """The folders of the disk that may have changed; None when any may have."""
+    """The local folders that may have changed; None when any may have."""
     reasons: list[str] = field(default_factory=list)
 
 
 class Hints:
-    """The hints to one account since its last look. All methods belong to the event loop's thread."""
+    """The hints for one account since its last run. All methods must be called in the event loop's thread."""
 
-    def __init__(self, settle: float) -> None:
-        """`settle` is how many seconds the disk has to rest before a look at it."""
-        self._settle = settle
-        self._look: Look | None = None
-        self._asked: float | None = None
-        """When a look is due that was asked for, by the loop's clock."""
-        self._rested: float | None = None
-        """When one is due because the disk changed."""
-        self._latest = 0.0
+    def __init__(self, debounce: float) -> None:
+        """`debounce`: seconds without a local change before a run starts."""
+        self._debounce = debounce
+        self._pending: Trigger | None = None
+        self._requested_at: float | None = None
+        """When a requested run is due, by the loop's clock."""
+        self._quiet_at: float | None = None
+        """When a run for local changes is due."""
+        self._deadline = 0.0
         self._woken = asyncio.Event()
 
     @property
     def due(self) -> float | None:
-        """When the next look is due, by the loop's clock; None while nothing asks for one."""
-        return min((due for due in (self._asked, self._rested) if due is not None), default=None)
+        """When the next run is due, by the loop's clock; None while there is no hint."""
+        return min((due for due in (self._requested_at, self._quiet_at) if due is not None), default=None)
 
     def wake(self, reason: str, *, full: bool = False, after: float = 0.0, server_only: bool = False) -> None:
-        """Ask for a look in so many seconds; one that is due earlier does as well.
+        """Request a run in `after` seconds, or earlier if one is already due.
 
-        Where it is the server's change alone, the disk is looked at no further than it gave hints itself.
+        With `server_only`, only the local folders that gave hints themselves are scanned.
         """
-        look = self._note(reason)
+        trigger = self._note(reason)
         if not server_only:
-            look.folders = None
-        look.disk_only = look.by_hook = False
-        look.full = look.full or full
+            trigger.folders = None
+        trigger.disk_only = trigger.by_hook = False
+        trigger.full = trigger.full or full
         due = asyncio.get_running_loop().time() + after
-        self._asked = due if self._asked is None else min(self._asked, due)
+        self._requested_at = due if self._requested_at is None else min(self._requested_at, due)
         self._woken.set()
 
     def touch(self, folder: str, *, by_hook: bool = False) -> None:
-        """Ask for a look at a folder once the disk has come to rest."""
+        """Request a run for a changed folder after the debounce."""
         now = asyncio.get_running_loop().time()
-        look = self._note(f"{folder} changed")
-        if look.folders is not None:
-            look.folders.add(folder)
-        look.by_hook = look.by_hook and by_hook
-        if self._rested is None:
-            self._latest = now + RESTLESS * self._settle
-        self._rested = min(now + self._settle, self._latest)
+        trigger = self._note(f"{folder} changed")
+        if trigger.folders is not None:
+            trigger.folders.add(folder)
+        trigger.by_hook = trigger.by_hook and by_hook
+        if self._quiet_at is None:
+            self._deadline = now + MAX_DEBOUNCES * self._debounce
+        self._quiet_at = min(now + self._debounce, self._deadline)
         self._woken.set()
 
-    def give_back(self, look: Look) -> None:
-        """Take a look back that could not be had: it is due at once."""
-        new = self._look
+    def give_back(self, trigger: Trigger) -> None:
+        """Put a trigger back whose run could not start; it is due at once."""
+        new = self._pending
         if new is not None:
-            look = Look(
-                look.full or new.full,
-                look.disk_only and new.disk_only,
-                look.by_hook and new.by_hook,
-                look.folders | new.folders if look.folders is not None and new.folders is not None else None,
-                list(dict.fromkeys(look.reasons + new.reasons))[:_REMEMBERED],
+            trigger = Trigger(
+                trigger.full or new.full,
+                trigger.disk_only and new.disk_only,
+                trigger.by_hook and new.by_hook,
+                trigger.folders | new.folders if trigger.folders is not None and new.folders is not None else None,
+                list(dict.fromkeys(trigger.reasons + new.reasons))[:_REMEMBERED],
             )
-        self._look = look
-        self._asked = asyncio.get_running_loop().time()
+        self._pending = trigger
+        self._requested_at = asyncio.get_running_loop().time()
         self._woken.set()
 
-    async def next(self) -> Look:
-        """Wait until a look is due, and return what it is asked for."""
+    async def next(self) -> Trigger:
+        """Wait until a run is due, and return its trigger."""
         loop = asyncio.get_running_loop()
         while True:
             self._woken.clear()
             due = self.due
-            if self._look is not None and due is not None and due <= loop.time():
+            if self._pending is not None and due is not None and due <= loop.time():
                 return self.drop()
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(due):
                     await self._woken.wait()
 
-    def drop(self) -> Look:
-        """Return what the next look is asked for, due or not, and ask for none."""
-        look, self._look = self._look or Look(), None
-        self._asked = self._rested = None
-        return look
+    def drop(self) -> Trigger:
+        """Return the pending trigger, due or not, and clear it."""
+        trigger, self._pending = self._pending or Trigger(), None
+        self._requested_at = self._quiet_at = None
+        return trigger
 
-    def _note(self, reason: str) -> Look:
-        if self._look is None:
-            self._look = Look()
-        if reason not in self._look.reasons and len(self._look.reasons) < _REMEMBERED:
-            self._look.reasons.append(reason)
-        return self._look
+    def _note(self, reason: str) -> Trigger:
+        if self._pending is None:
+            self._pending = Trigger()
+        if reason not in self._pending.reasons and len(self._pending.reasons) < _REMEMBERED:
+            self._pending.reasons.append(reason)
+        return self._pending

@@ -169,7 +169,7 @@ def complete_event(account: Account, event: JsonObject) -> JsonObject:
 
 
 def counts_as_change(former: JsonObject, event: JsonObject) -> bool:
-    """Return whether another value of `recurrenceOverrides` raises the sequence: not if entries only come or go, save exclusions."""
+    """Return whether another value of `recurrenceOverrides` raises `sequence`: new or removed entries do not, exclusions do."""
     old, new = (one.get("recurrenceOverrides") or {} for one in (former, event))
     if new.keys() - old.keys() and any(new[moment].get("excluded") for moment in new.keys() - old.keys()):
         return True

@@ -12,7 +12,7 @@ import pytest
 from jmapsync.daemon import account_loop as module
 from jmapsync.daemon import supervision
 from jmapsync.daemon.account_loop import AccountLoop, Settings
-from jmapsync.daemon.account_state import Standing
+from jmapsync.daemon.account_state import AccountState
 from jmapsync.errors import (
     BusyError,
     ExitCode,
@@ -104,7 +104,7 @@ async def kept(
     settings: Settings = Settings(),  # noqa: B008 - a value
     *,
     after: Callable[[AccountReport], Awaitable[None]] = never,
-    turned: Callable[[AccountLoop], None] = lambda _: None,
+    state_changed: Callable[[AccountLoop], None] = lambda _: None,
 ) -> AsyncIterator[AccountLoop]:
     open_: Any = closed.open  # as much of an account as a loop needs here
     loop = AccountLoop(
@@ -114,10 +114,10 @@ async def kept(
         Meter(),
         after,
         lambda error: JmapsyncError(str(error)),
-        turned,
+        state_changed,
     )
     task = asyncio.create_task(loop.run())
-    await asyncio.wait_for(loop.first_look.wait(), 5)
+    await asyncio.wait_for(loop.first_run.wait(), 5)
     yield loop
     task.cancel()
     await asyncio.wait([task])
@@ -127,7 +127,7 @@ async def kept(
 async def test_what_time_may_mend_is_tried_again_after_a_pause_that_grows(error: Exception) -> None:
     closed = Closed(error)
     async with kept(closed) as loop:
-        assert loop.standing is Standing.TROUBLE
+        assert loop.state is AccountState.TROUBLE
         await asyncio.sleep(PAUSE * 4)
         assert 2 <= closed.tries <= 8
 
@@ -136,10 +136,10 @@ async def test_what_time_may_mend_is_tried_again_after_a_pause_that_grows(error:
 async def test_a_refusal_needs_a_person_once_it_was_repeated_and_is_then_seldom_tried(error: JmapsyncError) -> None:
     closed = Closed(error)
     async with kept(closed) as loop:
-        assert (loop.standing, loop.why) == (Standing.TROUBLE, error.message)
-        await until(lambda: loop.standing is Standing.SIGN_IN)
+        assert (loop.state, loop.why) == (AccountState.TROUBLE, error.message)
+        await until(lambda: loop.state is AccountState.SIGN_IN)
         assert closed.tries == module.REFUSALS
-        loop.tick("it is time for the slow look")
+        loop.tick("it is time for the slow poll")
         await asyncio.sleep(PAUSE * 2)
         assert closed.tries == module.REFUSALS
         assert loop.hints.due is not None
@@ -149,11 +149,11 @@ async def test_a_refusal_needs_a_person_once_it_was_repeated_and_is_then_seldom_
 async def test_a_refusal_is_tried_again_from_time_to_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SIGN_IN_PAUSE", PAUSE)
     closed = Closed(SignInError("No."))
-    turns: list[Standing] = []
-    async with kept(closed, turned=lambda loop: turns.append(loop.standing)):
+    turns: list[AccountState] = []
+    async with kept(closed, state_changed=lambda loop: turns.append(loop.state)):
         await until(lambda: closed.tries >= module.REFUSALS + 2)
-    assert turns[:2] == [Standing.TROUBLE, Standing.SIGN_IN]
-    assert turns.count(Standing.SIGN_IN) == 1, "nobody needs to read it twice"
+    assert turns[:2] == [AccountState.TROUBLE, AccountState.SIGN_IN]
+    assert turns.count(AccountState.SIGN_IN) == 1, "nobody needs to read it twice"
 
 
 @pytest.mark.parametrize("error", [SignInError("A page."), ForbiddenError("Another."), HostRefusedError("Sign in at the hotel.")])
@@ -162,7 +162,7 @@ async def test_a_refusal_that_need_not_be_the_server_s_is_tried_again_and_again(
     closed = Closed(error)
     async with kept(closed) as loop:
         await until(lambda: closed.tries >= 4)
-        assert (loop.standing, loop.why) == (Standing.TROUBLE, error.message)
+        assert (loop.state, loop.why) == (AccountState.TROUBLE, error.message)
         report = await asyncio.wait_for(loop.request(Options()), 5)
         assert report.exit_code == ExitCode.SIGN_IN
 
@@ -173,7 +173,7 @@ async def test_a_bare_refusal_that_lasts_needs_a_person_too(monkeypatch: pytest.
     error.remedy = Remedy.LATER
     closed = Closed(error)
     async with kept(closed) as loop:
-        await until(lambda: loop.standing is Standing.SIGN_IN)
+        await until(lambda: loop.state is AccountState.SIGN_IN)
         assert closed.tries == module.BARE_REFUSALS
         assert loop.hints.due is not None
         assert loop.hints.due - asyncio.get_running_loop().time() > module.SIGN_IN_PAUSE - 60
@@ -184,11 +184,11 @@ async def test_a_refusal_within_a_run_counts_by_who_refused(tmp_path: Path) -> N
     report = AccountReport("home", error="No.", exit_code=ExitCode.SIGN_IN, remedy=Remedy.LATER)
     account.reports = [report] * 4
     async with kept(account, Settings(push=False)) as loop:
-        await until(lambda: loop.standing is Standing.IN_STEP)
+        await until(lambda: loop.state is AccountState.IN_STEP)
         assert len(account.acts) >= 5
         account.reports = [dataclasses.replace(report, remedy=Remedy.HUMAN)] * 2
         loop.tick("it is time")
-        await until(lambda: loop.standing is Standing.SIGN_IN)
+        await until(lambda: loop.state is AccountState.SIGN_IN)
 
 
 async def test_a_refusal_that_was_followed_by_a_good_run_does_not_count(tmp_path: Path) -> None:
@@ -196,10 +196,10 @@ async def test_a_refusal_that_was_followed_by_a_good_run_does_not_count(tmp_path
     refused = AccountReport("home", error="No.", exit_code=ExitCode.SIGN_IN, remedy=Remedy.HUMAN)
     account.reports = [refused, AccountReport("home"), refused, AccountReport("home")]
     async with kept(account, Settings(push=False)) as loop:
-        await until(lambda: loop.standing is Standing.IN_STEP)
+        await until(lambda: loop.state is AccountState.IN_STEP)
         loop.tick("it is time")
         await until(lambda: not account.reports)
-        await until(lambda: loop.standing is Standing.IN_STEP)
+        await until(lambda: loop.state is AccountState.IN_STEP)
 
 
 async def test_push_that_cannot_even_begin_is_begun_anew_and_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +220,7 @@ async def test_push_that_cannot_even_begin_is_begun_anew_and_stops_nothing(tmp_p
         report = await asyncio.wait_for(loop.request(Options()), 5)
         assert report.exit_code == ExitCode.IN_SYNC
         assert account.acts.count("run") == runs + 1
-        assert loop.standing is Standing.IN_STEP
+        assert loop.state is AccountState.IN_STEP
         assert module.PUSH in loop.faults
         assert loop.push is not None
         assert (loop.push.mode, loop.push.connected) == ("poll", False)
@@ -240,12 +240,12 @@ async def test_a_hook_that_fails_in_an_unforeseen_way_is_called_again_for_the_ne
 
     changed = AccountReport("home", kinds={"mail": KindReport(to_disk=Counts(created=1))})
     account.reports = [changed, changed]
-    async with kept(account, Settings(push=False, settle=0.01), after=after) as loop:
+    async with kept(account, Settings(push=False, debounce=0.01), after=after) as loop:
         await until(lambda: len(calls) == 1)
         await loop.request(Options())
         await until(lambda: len(calls) == 2)
         assert "Argument list too long" in loop.faults[module.HOOKS]
-        assert loop.standing is Standing.IN_STEP
+        assert loop.state is AccountState.IN_STEP
 
 
 async def test_somebody_who_asks_has_it_tried_once_and_is_told() -> None:
@@ -273,20 +273,20 @@ async def test_what_somebody_wants_done_is_done_before_the_next_look_and_fails_a
     resting = Resting(tmp_path)
 
     async def good(opened: Resting) -> str:
-        opened.acts.append("errand")
+        opened.acts.append("task")
         return "done"
 
     async def bad(opened: Resting) -> str:
         raise BusyError("Not now.")
 
     async with kept(resting, Settings(push=False)) as loop:
-        failing, done = loop.lend(bad), loop.lend(good)
+        failing, done = loop.run_task(bad), loop.run_task(good)
         assert await asyncio.wait_for(done, 90) == "done"
         with pytest.raises(BusyError):
             await failing
         await loop.request(Options())
-        assert loop.standing is Standing.IN_STEP
-        assert resting.acts[:3] == ["run", "errand", "run"]
+        assert loop.state is AccountState.IN_STEP
+        assert resting.acts[:3] == ["run", "task", "run"]
 
 
 async def test_what_somebody_wants_done_with_an_account_that_cannot_be_opened_says_why() -> None:
@@ -295,7 +295,7 @@ async def test_what_somebody_wants_done_with_an_account_that_cannot_be_opened_sa
 
     async with kept(Closed(SignInError("No."))) as loop:
         with pytest.raises(SignInError, match="No"):
-            await asyncio.wait_for(loop.lend(act), 5)
+            await asyncio.wait_for(loop.run_task(act), 5)
     async with kept(Closed(LocalError("The disk refuses."))) as loop:
         with pytest.raises(JmapsyncError, match="The disk refuses"):
-            await asyncio.wait_for(loop.lend(act), 5)
+            await asyncio.wait_for(loop.run_task(act), 5)

@@ -131,8 +131,8 @@ async def test_a_change_is_hinted_with_what_it_led_to(server: DemoServer) -> Non
         await one.connected()
         server.account.deliver(message())
         await one.until(lambda one: len(one.hints) > 1)
-        assert one.hints[1] == "push tells of Email, Mailbox"
-        assert one.listener.told == {name: server.account.state(name) for name in ("Email", "Mailbox")}
+        assert one.hints[1] == "push reports Email, Mailbox"
+        assert one.listener.states == {name: server.account.state(name) for name in ("Email", "Mailbox")}
 
 
 async def test_nothing_is_hinted_while_nothing_happens(server: DemoServer) -> None:
@@ -160,7 +160,7 @@ async def test_changes_of_other_accounts_and_types_are_nobodys_concern(server: D
         other.deliver(message())
         await asyncio.sleep(0.1)
         assert one.hints == [LOOK]
-        assert not one.listener.told
+        assert not one.listener.states
     async with Client(server.url, BasicCredential("demo", "demo")) as client:
         hints: list[str] = []
         task = asyncio.ensure_future(Listener(client, "a1", hints.append, types={"Email"}, timing=HASTE).run())
@@ -171,7 +171,7 @@ async def test_changes_of_other_accounts_and_types_are_nobodys_concern(server: D
         async with asyncio.timeout(90):
             while len(hints) < 2:  # noqa: ASYNC110  # it is a list
                 await asyncio.sleep(0.005)
-        assert hints == [LOOK, "push tells of Email"]
+        assert hints == [LOOK, "push reports Email"]
         task.cancel()
 
 
@@ -179,7 +179,7 @@ async def test_changes_of_other_accounts_and_types_are_nobodys_concern(server: D
 
 
 async def test_after_each_reconnect_one_look_is_asked_for(server: DemoServer) -> None:
-    """What changed while no connection was open is never told."""
+    """What changed while no connection was open is never reported."""
     async with cabled(server) as (one, cable):
         for count in range(1, 4):
             await one.until(lambda one, count=count: len(one.hints) == count)  # type: ignore[misc]
@@ -351,7 +351,7 @@ async def test_flapping_leaves_nothing_behind(server: DemoServer) -> None:
         await listened(server)
         count = len(one.hints)
         server.account.deliver(message())
-        await one.until(lambda one: "push tells of Email, Mailbox" in one.hints[count:])
+        await one.until(lambda one: "push reports Email, Mailbox" in one.hints[count:])
 
 
 def _resident() -> int:
@@ -399,7 +399,7 @@ async def test_an_event_stream_without_template_variables_is_used(stream: DemoSe
 async def test_a_proxy_that_buffers_means_polling(stream: DemoServer) -> None:
     stream.faults.held_events.arm()
     async with account(stream.url) as one:
-        assert "holding it back" in await one.polls()
+        assert "buffering" in await one.polls()
         assert one.hints == [LOOK, LOOK]
         assert stream.requests.count("events") == 2
 

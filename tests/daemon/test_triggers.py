@@ -1,4 +1,4 @@
-"""Hints: however many come, one look follows; the disk's wait until it rests, everybody else's do not."""
+"""Hints: many hints lead to one run; those from the disk are debounced, all others run at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jmapsync.daemon.triggers import RESTLESS, Hints, Look
+from jmapsync.daemon.triggers import MAX_DEBOUNCES, Hints, Trigger
 from tests.sim.instant import InstantLoop
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
     return "asyncio", {"loop_factory": InstantLoop}
 
 
-async def timed(waiting: Awaitable[Look]) -> tuple[Look, float]:
+async def timed(waiting: Awaitable[Trigger]) -> tuple[Trigger, float]:
     loop = asyncio.get_running_loop()
     begun = loop.time()
     return await waiting, loop.time() - begun
@@ -42,9 +42,9 @@ async def test_ten_thousand_hints_make_one_look() -> None:
     for number in range(10_000):
         hints.wake(f"push {number}")
         hints.touch("INBOX")
-    look = await hints.next()
-    assert not look.disk_only
-    assert len(look.reasons) < 20
+    trigger = await hints.next()
+    assert not trigger.disk_only
+    assert len(trigger.reasons) < 20
     assert await is_silent(hints, 3 * SETTLE)
 
 
@@ -52,9 +52,9 @@ async def test_the_server_is_heard_at_once() -> None:
     hints = Hints(SETTLE)
     hints.touch("INBOX")
     hints.wake("push")
-    look, seconds = await timed(hints.next())
+    trigger, seconds = await timed(hints.next())
     assert seconds < SETTLE / 2
-    assert look.reasons == ["INBOX changed", "push"]
+    assert trigger.reasons == ["INBOX changed", "push"]
 
 
 async def test_the_disk_is_looked_at_when_it_rests() -> None:
@@ -63,9 +63,9 @@ async def test_the_disk_is_looked_at_when_it_rests() -> None:
     for _ in range(4):
         hints.touch("INBOX")
         await asyncio.sleep(SETTLE / 2)
-    look, seconds = await waiting
-    assert look.disk_only
-    assert 2 * SETTLE < seconds < RESTLESS * SETTLE
+    trigger, seconds = await waiting
+    assert trigger.disk_only
+    assert 2 * SETTLE < seconds < MAX_DEBOUNCES * SETTLE
 
 
 async def test_a_disk_that_never_rests_is_looked_at_all_the_same() -> None:
@@ -75,7 +75,7 @@ async def test_a_disk_that_never_rests_is_looked_at_all_the_same() -> None:
         hints.touch("INBOX")
         await asyncio.sleep(SETTLE / 5)
     _, seconds = await waiting
-    assert RESTLESS * SETTLE * 0.9 < seconds < 2 * RESTLESS * SETTLE
+    assert MAX_DEBOUNCES * SETTLE * 0.9 < seconds < 2 * MAX_DEBOUNCES * SETTLE
 
 
 async def test_a_look_for_later_comes_earlier_when_anything_happens() -> None:
@@ -83,9 +83,9 @@ async def test_a_look_for_later_comes_earlier_when_anything_happens() -> None:
     hints.wake("try again", after=60, full=True)
     assert await is_silent(hints, 2 * SETTLE)
     hints.touch("INBOX")
-    look = await hints.next()
-    assert look.full
-    assert not look.disk_only
+    trigger = await hints.next()
+    assert trigger.full
+    assert not trigger.disk_only
     assert hints.due is None
 
 
@@ -101,9 +101,9 @@ async def test_what_the_hook_touched_is_told_apart_from_what_others_touched() ->
 async def test_a_look_that_could_not_be_had_is_due_again_with_all_it_was_asked_for() -> None:
     hints = Hints(SETTLE)
     hints.wake("audit", full=True)
-    look = await hints.next()
+    trigger = await hints.next()
     hints.touch("INBOX")
-    hints.give_back(look)
+    hints.give_back(trigger)
     again, seconds = await timed(hints.next())
     assert seconds < SETTLE / 2
     assert again.full
@@ -112,7 +112,7 @@ async def test_a_look_that_could_not_be_had_is_due_again_with_all_it_was_asked_f
 
 
 class TestFolders:
-    """The disk's hints name the folders to look at, as long as nothing asks for more."""
+    """The disk's hints name the folders to trigger at, as long as nothing asks for more."""
 
     async def test_a_hint_of_the_disk_names_its_folder(self) -> None:
         hints = Hints(SETTLE)
@@ -128,17 +128,17 @@ class TestFolders:
     async def test_who_asks_for_a_look_gets_a_look_at_every_folder(self) -> None:
         hints = Hints(SETTLE)
         hints.touch("INBOX")
-        hints.wake("it is time for the slow look")
+        hints.wake("it is time for the slow trigger")
         hints.wake("push", server_only=True)
         assert (await hints.next()).folders is None
 
     async def test_folders_are_remembered_when_a_look_is_given_back(self) -> None:
         hints = Hints(SETTLE)
         hints.touch("INBOX")
-        look = await hints.next()
+        trigger = await hints.next()
         hints.touch("Lists")
-        hints.give_back(look)
+        hints.give_back(trigger)
         assert (await hints.next()).folders == {"INBOX", "Lists"}
-        hints.give_back(look)
-        hints.wake("it is time for the slow look")
+        hints.give_back(trigger)
+        hints.wake("it is time for the slow trigger")
         assert (await hints.next()).folders is None

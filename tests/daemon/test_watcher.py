@@ -422,7 +422,7 @@ class TestRoots:
             path = os.fsencode(inbox / "cur")
             wd = next(wd for wd, watch in kernel._watch_for_wd.items() if watch._initial_creation_path == path)
             inotify_rm_watch(kernel._inotify_fd, wd)
-            assert await ear.loss() == f"The kernel gave up its watch on {inbox}/cur."
+            assert await ear.loss() == f"The kernel removed its watch on {inbox}/cur."
             (inbox / "cur/a:2,S").unlink()
             assert await ear.silence() == [inbox]
 
@@ -444,7 +444,7 @@ class TestTheEnd:
             monkeypatch.setattr(Kernel, "read_events", fail)
             put_in_place(inbox)  # wakes the thread for the last time
             assert await ear.loss() == (
-                "Watching by inotify ended: OSError(5, 'Input/output error'). So the directories are looked at every 0.03 s."
+                "Watching by inotify ended: OSError(5, 'Input/output error'). So the directories are polled every 0.03 s."
             )
             assert ear.watcher.state.mode is WatchMode.POLLING
             (inbox / "new/b").unlink()

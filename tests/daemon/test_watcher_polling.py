@@ -101,8 +101,8 @@ class TestLooking:
         async with Ear(root) as ear:
             assert ear.watcher.state == WatchState(
                 WatchMode.POLLING,
-                f"{root} lies on nfs4, which others may change without this kernel's knowing. "
-                "So the directories are looked at every 0.03 s.",
+                f"{root} is on nfs4, which other machines may change without this kernel's noticing. "
+                "So the directories are polled every 0.03 s.",
             )
             (inbox / "new/b").write_text("Subject: b\n\n")
             assert await ear.silence() == [inbox]
@@ -143,7 +143,7 @@ class TestLooking:
             assert f"The folder {root} is not there." in await ear.loss()
             assert ear.watcher.state.mode is WatchMode.OFF
             (tmp_path / "away").rename(root)
-            assert (await ear.loss()).startswith(f"The folder {root} is there now. {root} lies on nfs4, ")
+            assert (await ear.loss()).startswith(f"The folder {root} is there now. {root} is on nfs4, ")
             (inbox / "new/b").touch()
             await ear.wait_for(inbox)
 

@@ -74,7 +74,7 @@ async def test_each_delivery_is_told(account: Account) -> None:
             await ear.until(lambda count=count: len(ear.hints) == count)  # type: ignore[misc]
             assert time.monotonic() - began < PUSH_POLL + 1
             assert "Email" in ear.hints[-1]
-            assert ear.listener.told["Email"] == account.jmap.one("Email/get", {"ids": []})["state"]
+            assert ear.listener.states["Email"] == account.jmap.one("Email/get", {"ids": []})["state"]
 
 
 @with_push

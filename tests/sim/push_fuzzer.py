@@ -314,7 +314,7 @@ async def _listen(script: Script) -> tuple[list[str], str]:
     crashes: list[Exception] = []
 
     def hint(reason: str) -> None:
-        state = listener.told.get("Email")
+        state = listener.states.get("Email")
         heard.append((reason, state))
         if state == LATER:
             again.set()
@@ -338,8 +338,8 @@ async def _listen(script: Script) -> tuple[list[str], str]:
                 faults.append(f"what follows on the same connection is not understood: {heard[:3]!r}"[:300])
             if "push is connected" not in {reason for reason, _ in heard}:
                 faults.append("nobody asks for a run after a connection")
-            if not all(name in MAIL_TYPES and isinstance(state, str) for name, state in listener.told.items()):
-                faults.append(f"it believes to be told of {listener.told!r}"[:300])
+            if not all(name in MAIL_TYPES and isinstance(state, str) for name, state in listener.states.items()):
+                faults.append(f"it believes to be told of {listener.states!r}"[:300])
             task.cancel()
             waiting.cancel()
             await asyncio.gather(task, waiting, return_exceptions=True)

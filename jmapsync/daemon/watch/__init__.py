@@ -1,1 +1,1 @@
-"""Notice what changes below the roots: by inotify where the kernel reports changes, by polling directories where it does not."""
+"""Watch the root folders for changes: by inotify(7), or by polling directories where the kernel reports no changes."""

@@ -1,7 +1,6 @@
-"""Carry hints from threads into the event loop: the first of a burst at once, all that follow it in a few handfuls.
+"""Pass change hints from threads to the event loop: the first of a burst at once, the rest in batches.
 
-Ten thousand changed files enter the loop as one call from the thread that saw them, and cost it no memory but the names of
-the folders they lie in.
+Ten thousand changed files become one call into the loop, and take no memory but the names of their folders.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PAUSE = 0.02
-"""Seconds between two deliveries while a burst lasts."""
+"""Seconds between two batches during a burst."""
 
 
 class Burst:
-    """Hints on their way into one event loop."""
+    """Thread-safe queue of hints for one event loop."""
 
     def __init__(self, changed: Callable[[Path], None], lost: Callable[[str], None]) -> None:
-        """Name whom to call in the running loop. Raises RuntimeError outside of one."""
+        """Register the callbacks, which are called in the running loop. Raises RuntimeError outside of one."""
         self._loop = asyncio.get_running_loop()
         self._changed = changed
         self._lost = lost
@@ -34,15 +33,15 @@ class Burst:
         self._closed = False
 
     def hint(self, folder: str) -> None:
-        """Tell that something in a folder may have changed. Any thread may call this."""
+        """Report that something in a folder may have changed. Thread-safe."""
         self._put(self._folders, folder)
 
     def lose(self, why: str) -> None:
-        """Tell that changes may have gone unseen. Any thread may call this."""
+        """Report that changes may have been missed. Thread-safe."""
         self._put(self._reasons, why)
 
     def close(self) -> None:
-        """Deliver nothing any more; to be called in the loop's thread."""
+        """Stop the delivery; to be called in the loop's thread."""
         with self._lock:
             self._closed = True
 
@@ -52,7 +51,7 @@ class Burst:
             if self._lasting or self._closed:
                 return
             self._lasting = True
-        with suppress(RuntimeError):  # the loop was closed under us: nobody is left to be told
+        with suppress(RuntimeError):  # the loop is closed already
             self._loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:

@@ -1,4 +1,4 @@
-"""Say which directories below a root are worth watching, and which names in them tell of a change.
+"""Decide which directories below a root are watched, and which file names in them count as a change.
 
 A root holds folders: Maildirs, nested or side by side (Maildir++), or plain ones with a file per item (vdir, Sieve scripts).
 Messages are only ever in `cur` and `new`; what is in `tmp` does not exist yet. Nothing here lists a directory of messages.
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 PARTS = ("cur", "new", "tmp")
 _FILLED = ("cur", "new")
-_TOLD = (MARKER, KEYWORDS)
-"""The files beside the messages of a Maildir that a look reads; mail programs keep many more there, and write them often."""
+_WATCHED_FILES = (MARKER, KEYWORDS)
+"""Files beside the messages of a Maildir that a scan reads; mail programs keep many others there, and write them often."""
 _PASSING = ("~", ".tmp", ".swp", ".swx", ".lock", ".part")
-"""How the names of files end that editors and other programs soon remove or rename."""
+"""Suffixes of temporary files of editors and other programs."""
 
 
 def is_maildir(folder: str) -> bool:
@@ -52,7 +52,7 @@ def is_worth_watching(root: str, path: str, name: str) -> bool:
 
 
 def subdirectories(root: str, path: str) -> Iterator[os.DirEntry[str]]:
-    """Yield the directories in a watched one that are to be watched as well; a link is none: what it hides is not mirrored.
+    """Yield the directories in a watched one that are to be watched as well; symbolic links are not followed.
 
     Raises OSError when it cannot be listed.
     """
@@ -64,8 +64,8 @@ def subdirectories(root: str, path: str) -> Iterator[os.DirEntry[str]]:
                 yield entry
 
 
-def tells_of_change(name: str, *, in_maildir: bool) -> bool:
-    """Return whether a file of this name in a folder, beside `cur` and `new`, matters to the mirror."""
-    if name in _TOLD:
+def is_watched_file(name: str, *, in_maildir: bool) -> bool:
+    """Return whether a change of a file of this name in a folder, beside `cur` and `new`, is reported."""
+    if name in _WATCHED_FILES:
         return True
     return not (in_maildir or name.startswith((".", "#")) or name.endswith(_PASSING) or name == "4913")

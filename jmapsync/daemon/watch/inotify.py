@@ -1,8 +1,8 @@
 """Watch the directories below a root by inotify(7), through the part of watchdog that reads from the kernel.
 
-watchdog's own recursive emitter is passed by. It holds every rename back for half a second to pair its two halves, and a rename
-is what changes a message's flags; it makes an event of every file in a folder that is moved in; it keeps to itself that a queue
-ran over or that a sub-folder could not be watched. Here an event costs a look at its bits, and only directories cost memory.
+watchdog's own recursive emitter is not used. It delays every rename by half a second to pair its two halves, and a rename is
+what changes a message's flags; it creates an event for every file in a folder that is moved in; it does not report that a queue
+overflowed or that a sub-folder could not be watched. Here an event costs a test of its bits, and only directories take memory.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyFD, Mask, WatchDescriptor
 
-from jmapsync.daemon.watch.directories import PARTS, folder_of, holds_messages, is_worth_watching, subdirectories, tells_of_change
+from jmapsync.daemon.watch.directories import PARTS, folder_of, holds_messages, is_watched_file, is_worth_watching, subdirectories
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,23 +26,23 @@ _VANISHED = InotifyConstants.IN_DELETE | InotifyConstants.IN_MOVED_FROM
 _WRITTEN = InotifyConstants.IN_MODIFY | InotifyConstants.IN_CLOSE_WRITE | InotifyConstants.IN_ATTRIB
 _SELF = InotifyConstants.IN_DELETE_SELF | InotifyConstants.IN_MOVE_SELF
 _MASK = Mask(_APPEARED | _VANISHED | _WRITTEN | _SELF | InotifyConstants.IN_ONLYDIR | InotifyConstants.IN_EXCL_UNLINK)
-"""What the kernel is to tell: no opening, no reading, no closing of what was only read."""
+"""The events to report: not IN_OPEN, IN_ACCESS or IN_CLOSE_NOWRITE."""
 _MASK_BELOW = Mask(_MASK | InotifyConstants.IN_DONT_FOLLOW)
-"""The root may be a link; what lies below it is not followed."""
+"""The root may be a symbolic link; links below it are not followed."""
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 _PATIENCE = 2.0
 """Seconds."""
 
 
 class WatchRefusedError(Exception):
-    """The kernel watches no further directory; the text says why."""
+    """The kernel refuses to watch a directory; the message says why."""
 
 
 class Kernel(InotifyFD):
     """One inotify instance and the thread that reads from it."""
 
     def __init__(self, overflowed: Callable[[], None], failed: Callable[[str], None]) -> None:
-        """Open the instance and begin to read. Raises WatchRefusedError when the kernel gives none.
+        """Open the instance and start reading. Raises WatchRefusedError when the kernel refuses.
 
         `overflowed` is called when events were dropped, `failed` when the thread ends by an error; both in that thread.
         """
@@ -55,21 +55,21 @@ class Kernel(InotifyFD):
         self.start()
 
     def run(self) -> None:
-        """Read until the end, and say so if that comes early."""
+        """Read until stopped; report an exception that ends it."""
         try:
             super().run()
         except Exception as error:  # noqa: BLE001  # a thread that ends unheard would leave us deaf
             self._failed(f"Watching by inotify ended: {error!r}.")
 
     def handle_event(self, event: InotifyEvent) -> None:
-        """Pass an event to whom it concerns; a queue that ran over concerns everybody."""
+        """Dispatch an event to its directory; report an overflow of the queue to all."""
         if event.is_queue_overflow:
             self._overflowed()
         else:
             super().handle_event(event)
 
     def close_and_wait(self) -> None:
-        """Give up all watches and end the thread."""
+        """Remove all watches and end the thread."""
         self.stop()
         self.join(_PATIENCE)
 
@@ -78,7 +78,7 @@ class InotifyTree:
     """The watches on one root and the directories below it."""
 
     def __init__(self, root: str, kernel: Kernel, changed: Callable[[str], None], broken: Callable[[str], None]) -> None:
-        """Name the root and whom to tell: `changed` of a folder, `broken` when the watches have to be made anew."""
+        """Prepare to call `changed` with a folder, and `broken` with a reason when the watches have to be created anew."""
         self.root = root
         self.changed = changed
         self.broken = broken
@@ -89,7 +89,7 @@ class InotifyTree:
 
     def begin(self) -> None:
         """Watch the root and all below it. Raises WatchRefusedError, and OSError when the root cannot be listed."""
-        os.scandir(self.root).close()  # watchdog does not tell why a directory is not watched
+        os.scandir(self.root).close()  # watchdog does not report why a directory is not watched
         with self._lock:
             self._active = True
             try:
@@ -101,7 +101,7 @@ class InotifyTree:
                 raise
 
     def end(self) -> None:
-        """Give up the watches."""
+        """Remove the watches."""
         with self._lock:
             self._active = False
             for path in list(self._directories):
@@ -126,19 +126,19 @@ class InotifyTree:
                 return set()
 
     def forget(self, top: str) -> None:
-        """Give up the watches on a directory that is gone, and on all that was below it."""
+        """Remove the watches on a directory that is gone, and on all that was below it."""
         with self._lock:
             for path in [path for path in self._directories if path == top or path.startswith(f"{top}/")]:
                 self._drop(path)
 
     def lose(self, directory: _Directory) -> None:
-        """Take note that the kernel gave up a watch by itself: the directory is gone, or its file system was unmounted."""
+        """Handle IN_IGNORED: the kernel removed the watch because the directory is gone or its file system was unmounted."""
         with self._lock:
             if self._directories.get(directory.path) is not directory:
                 return
             del self._directories[directory.path]
             if self._active and not directory.gone:
-                self.broken(f"The kernel gave up its watch on {directory.path}.")
+                self.broken(f"The kernel removed its watch on {directory.path}.")
 
     def _add(self, top: str) -> set[str]:
         folders: set[str] = set()
@@ -150,7 +150,7 @@ class InotifyTree:
             folders.add(folder_of(self.root, path))
             try:
                 waiting += [entry.path for entry in subdirectories(self.root, path)]
-            except OSError:  # gone meanwhile, or not to be read: the look that follows says what is wrong
+            except OSError:  # gone already or unreadable: the next run reports it
                 continue
         return folders
 
@@ -163,7 +163,7 @@ class InotifyTree:
             if error.errno in _GONE:
                 return False
             raise WatchRefusedError(_refusal(error)) from error
-        if wd == -1:  # so watchdog tells of a directory that we may not read
+        if wd == -1:  # how watchdog reports a directory without read permission
             self._kernel.remove_callbacks([(wd, CallbackId(id(directory)))])
             return False
         directory.wd = wd
@@ -178,7 +178,7 @@ class InotifyTree:
 
 
 class _Directory:
-    """One watched directory; what watchdog calls for its events, in the thread that reads them."""
+    """Handler of one watched directory's events, called in the thread that reads them."""
 
     __slots__ = ("_messages", "_tree", "folder", "gone", "path", "wd")
 
@@ -203,21 +203,21 @@ class _Directory:
             self._read(event.mask, os.fsdecode(event.name))
 
     def on_watch_deleted(self, wd: WatchDescriptor) -> None:  # noqa: ARG002  # watchdog's signature
-        """Tell the tree."""
+        """Report the end of the watch to the tree."""
         self._tree.lose(self)
 
     def on_queue_overflow(self) -> None:
-        """Do nothing: `Kernel` has told of it, once for all directories."""
+        """Do nothing: `Kernel` reports it once for all directories."""
 
     def _end(self, mask: int) -> None:
-        """Take note of the end of the directory itself. Of one below the root, its parent tells the rest."""
+        """Handle the removal of the directory itself. Below the root, the parent's events report the rest."""
         self.gone = self.gone or not mask & InotifyConstants.IN_MOVE_SELF
         if self.path == self._tree.root:
             what = "moved away" if mask & InotifyConstants.IN_MOVE_SELF else "removed"
             self._tree.broken(f"The folder {self.path} was {what}.")
 
     def _follow(self, mask: int, name: str) -> None:
-        """Watch what a directory in this one has become."""
+        """Update the watches after an event of a subdirectory."""
         path = f"{self.path}/{name}"
         if name in PARTS and self.path == self._tree.root and mask & (_APPEARED | _VANISHED):
             self._tree.broken(f"The directories of {self.path} changed.")  # whether it is a Maildir decides what all others are
@@ -232,19 +232,19 @@ class _Directory:
         self._tree.changed(self.folder)
 
     def _read(self, mask: int, name: str) -> None:
-        """Hint at what became of a file, or of a symbolic link."""
+        """Report a change of a file or a symbolic link."""
         path = f"{self.path}/{name}"
         if name and mask & _VANISHED and path in self._tree:
             self._tree.forget(path)
-        elif not tells_of_change(name, in_maildir=f"{self.path}/cur" in self._tree) and not (
-            name and mask & _APPEARED and os.path.islink(path)  # in the place of a folder it is to be named
+        elif not is_watched_file(name, in_maildir=f"{self.path}/cur" in self._tree) and not (
+            name and mask & _APPEARED and os.path.islink(path)  # a link that replaces a folder is reported
         ):
             return
         self._tree.changed(self.folder)
 
 
 def _refusal(error: OSError) -> str:
-    """Say for people why the kernel refused, and what to turn."""
+    """Return why the kernel refused, and which setting to raise."""
     if error.errno == errno.ENOSPC:
         return (
             f"The kernel watches no more than {_limit('max_user_watches')} directories for one user. "

@@ -1,4 +1,4 @@
-"""Tell on what kind of file system a folder lies, by the kernel's table of mounts (proc(5), `/proc/self/mountinfo`)."""
+"""Find the file system type of a folder in the kernel's mount table (proc(5), `/proc/self/mountinfo`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHARED = frozenset(
         *("orangefs", "prl_fs", "smb3", "smbfs", "vboxsf", "virtiofs", "vmhgfs"),
     }
 )
-"""File systems that others change too, of which inotify(7) tells nothing."""
+"""File systems that other machines can change, for which inotify(7) reports nothing."""
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
@@ -34,7 +34,7 @@ class Mount(NamedTuple):
 
 
 def mounts_of(folder: str) -> list[Mount]:
-    """Return what is mounted where a folder lies, and after it what is mounted below the folder; nothing without a table."""
+    """Return the mount that contains a folder, followed by the mounts below it; empty without a table."""
     real = os.path.realpath(folder)
     here: list[Mount] = []
     below: list[Mount] = []
@@ -50,7 +50,7 @@ def mounts_of(folder: str) -> list[Mount]:
 def shared_file_system(folder: str) -> str:
     """Return the type of the file system on which a folder, or one below it, lies when other machines change it too, else "".
 
-    FUSE counts: `sshfs` and its like cannot be told from those that keep their files here. `fuseblk` is a local disk.
+    FUSE counts: `sshfs` cannot be distinguished from one that keeps its files locally. `fuseblk` is a local disk.
     """
     return next((mount.kind for mount in mounts_of(folder) if mount.is_shared), "")
 

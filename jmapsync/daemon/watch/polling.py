@@ -1,7 +1,7 @@
-"""Look at the directories below a root now and then, where the kernel does not tell of changes.
+"""Poll the directories below a root for changes, where the kernel does not report them.
 
-Only directories are looked at: a file that appears, goes or is renamed changes the mtime of the one it lies in. What is
-written into a file in place stays for the daemon's slow poll, and so does all where directories have no true mtime.
+Only directories are polled: a file that appears, goes or is renamed changes the mtime of its directory. Writes to a file in place
+are found by the daemon's periodic run, as is everything where directories have no reliable mtime.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _YOUNG = 2.0
-"""Seconds after which no further change can have the same mtime; file systems tell time in ticks of up to this length."""
+"""Seconds after which no further change can have the same mtime; file systems have timestamps of this resolution or better."""
 _PATIENCE = 1.0
-"""Seconds that the end waits for a look under way; on a network file system it may hang for ever."""
+"""Seconds to wait for a running poll at the end; on a network file system it may hang for ever."""
 
 
 class DirectoryPoller(PollingEmitter):
     """watchdog's polling of one root, with hints instead of a queue of events."""
 
     def __init__(self, root: str, changed: Callable[[str], None], broken: Callable[[str], None], seconds: float) -> None:
-        """Name the root and whom to tell; `seconds` pass between two looks."""
+        """`seconds`: the interval between two polls."""
         self._root = root
         self._changed = changed
         self._broken = broken
@@ -37,17 +37,17 @@ class DirectoryPoller(PollingEmitter):
         super().__init__(EventQueue(), watch, timeout=seconds, stat=_stat, listdir=self._directories)
 
     def begin(self) -> None:
-        """Look once, and go on in a thread. Raises OSError when the root cannot be looked at."""
+        """Poll once, then continue in a thread. Raises OSError when the root cannot be read."""
         self.start()
 
     def end(self) -> None:
-        """Look no more."""
+        """Stop polling."""
         self.stop()
         if self.is_alive():
             self.join(_PATIENCE)
 
     def queue_event(self, event: FileSystemEvent) -> None:
-        """Hint at the folders that watchdog found changed."""
+        """Report the folders that watchdog found changed."""
         for path in filter(None, (os.fsdecode(event.src_path), os.fsdecode(event.dest_path))):
             self._changed(folder_of(self._root, path))
         if isinstance(event, DirDeletedEvent) and event.src_path == self._root:
@@ -60,7 +60,7 @@ class DirectoryPoller(PollingEmitter):
 def _stat(path: str) -> os.stat_result:
     """Return the state of a directory; a young mtime turned negative, so that the same one counts as new when it is old.
 
-    A change in the same tick as a look would never be seen otherwise.
+    Otherwise a change within the timestamp's resolution of a poll would never be seen.
     """
     found = os.stat(path)
     if abs(time.time() - found.st_mtime) < _YOUNG:

@@ -1,7 +1,7 @@
-"""Keep watch over the roots of an account, through whatever befalls them, and hint at the folders that may have changed.
+"""Watch the root folders of an account and report folders that may have changed; recover when a root is replaced or unmounted.
 
-A hint is never proof, and silence is none either: truth comes from looking. Whenever changes may have gone unseen the watches are
-made anew first, and then a whole look is asked for.
+A hint proves nothing, and no hint proves nothing either: only a scan does. Whenever changes may have been missed, the watches are
+created anew first, and then a full scan is requested.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 POLL_SECONDS = 15.0
-"""Between two looks at the directories where the kernel does not tell of changes."""
+"""Interval of polling where the kernel does not report changes."""
 _CHECK_SECONDS = 10.0
-"""Between two looks whether the roots are the ones that are watched."""
+"""Interval of checking that the watched roots are still the ones at their paths."""
 _WAIT_SECONDS = 1.0
 """The same while a root is missing."""
 _PATIENCE = 2.0
-"""Seconds that the end waits for a check under way."""
+"""Seconds to wait for a running check at the end."""
 
 _Identity = tuple[int, int, tuple[str, ...]]
 """Device and inode of a folder, and the numbers of the mounts at and below it."""
 
 
 class WatchMode(StrEnum):
-    """How changes are noticed, the best first."""
+    """How changes are detected, the best first."""
 
     INOTIFY = "inotify"
     POLLING = "polling"
@@ -54,7 +54,7 @@ class WatchState:
 
 
 class Watcher:
-    """The watch over some roots. To be made in the event loop that is to be told."""
+    """Watches of some roots. To be created in the event loop that receives the hints."""
 
     def __init__(
         self,
@@ -64,10 +64,10 @@ class Watcher:
         *,
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
-        """Name the roots, and whom to call in the loop's thread.
+        """Register the roots and the callbacks, which are called in the loop's thread.
 
-        `changed` names a folder in which something may have changed: a Maildir, or a directory of items. `lost` says in a sentence
-        why only a whole look tells what changed. Raises RuntimeError outside of a running loop.
+        `changed` is called with a folder in which something may have changed: a Maildir, or a directory of items. `lost` is called
+        with the reason, a sentence, why a full scan is needed. Raises RuntimeError outside of a running loop.
         """
         self._burst = Burst(changed, lost)
         self._roots = [_Root(os.path.abspath(root)) for root in roots]
@@ -77,18 +77,18 @@ class Watcher:
         self._state = WatchState(WatchMode.OFF, "Watching has not begun.")
         self._stopping = False
         self._kick_reader, self._kick_writer = -1, -1
-        self._keeper = threading.Thread(target=self._keep, name="watch keeper", daemon=True)
+        self._checker = threading.Thread(target=self._check_roots, name="watch checks", daemon=True)
 
     @property
     def state(self) -> WatchState:
-        """How the roots are watched now. Any thread may ask."""
+        """How the roots are watched now. Thread-safe."""
         return self._state
 
     def start(self) -> None:
-        """Watch; when this returns, no later change goes unnoticed.
+        """Start watching; every change after the return is detected.
 
-        Reads directories, which takes time on a network file system: call it in a worker thread. A root that is not there yet is
-        awaited. Raises nothing for what the disk or the kernel refuses: `state` tells.
+        Reads directories, which takes time on a network file system: call it in a worker thread. A missing root is watched once it
+        appears. A refusal by the file system or the kernel is not raised but shown in `state`.
         """
         self._kick_reader, self._kick_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
@@ -98,10 +98,10 @@ class Watcher:
         for root in self._roots:
             self._begin(root)
         self._publish()
-        self._keeper.start()
+        self._checker.start()
 
     def include(self, roots: Sequence[Path]) -> None:
-        """Watch these roots too, as far as they are not watched yet; what changed in them before is lost, and so told."""
+        """Watch further roots; as their earlier changes are unknown, `lost` is called."""
         known = {root.path for root in self._roots}
         new = [path for path in map(os.path.abspath, roots) if path not in known]
         self._roots += [_Root(path) for path in new]
@@ -109,25 +109,25 @@ class Watcher:
             self._kick()
 
     def stop(self) -> None:
-        """End the watch; nobody is called any more. To be called in the loop's thread."""
+        """Stop watching; no callback follows. To be called in the loop's thread."""
         self._burst.close()
         if self._kick_writer == -1:
             return
         self._stopping = True
         self._kick()
-        self._keeper.join(_PATIENCE)
+        self._checker.join(_PATIENCE)
         for root in self._roots:
             root.end()
         if self._kernel is not None:
             self._kernel.close_and_wait()
-        if not self._keeper.is_alive():
+        if not self._checker.is_alive():
             os.close(self._kick_reader)
             os.close(self._kick_writer)
         self._kick_reader, self._kick_writer = -1, -1
         self._state = WatchState(WatchMode.OFF, "Watching has ended.")
 
-    def _keep(self) -> None:
-        """Check the roots when something is wrong, when the kernel's table of mounts changes, and now and then."""
+    def _check_roots(self) -> None:
+        """Check the roots after a failure, after a change of the mount table, and periodically."""
         poller = select.poll()
         poller.register(self._kick_reader, select.POLLIN)
         try:
@@ -147,15 +147,15 @@ class Watcher:
             os.close(mounts)
 
     def _check_safely(self, root: _Root) -> None:
-        """Check a root; what nobody foresaw is named in `state`, and the next check begins anew."""
+        """Check a root; show an unexpected exception in `state`, and try again at the next check."""
         try:
             self._check(root)
         except Exception as error:  # noqa: BLE001  # a thread that ends unheard would leave us deaf
-            root.refuse(f"something unexpected happened ({type(error).__name__})")
+            root.refuse(f"an unexpected error occurred ({type(error).__name__})")
             self._publish()
 
     def _check(self, root: _Root) -> None:
-        """Watch a root anew if it is no longer the one that is watched, and then ask for a whole look."""
+        """Watch a root anew and request a full scan if it is no longer the one that is watched."""
         trouble = next(iter(root.troubles), "")
         if _identity(root.path) == root.identity and not trouble:
             return
@@ -173,14 +173,18 @@ class Watcher:
         self._burst.lose(trouble)
 
     def _begin(self, root: _Root) -> None:
-        """Watch a root by the best means there is."""
+        """Watch a root by inotify or, where that is not possible, by polling."""
         root.identity = _identity(root.path)
         root.troubles = []
         if root.identity is None:
             root.mode, root.why = WatchMode.OFF, f"The folder {root.path} is not there."
             return
         shared = shared_file_system(root.path)
-        why = f"{root.path} lies on {shared}, which others may change without this kernel's knowing." if shared else self._refusal
+        why = (
+            f"{root.path} is on {shared}, which other machines may change without this kernel's noticing."
+            if shared
+            else self._refusal
+        )
         if not why and self._kernel is not None:
             tree = InotifyTree(root.path, self._kernel, self._burst.hint, root.break_by(self._kick))
             try:
@@ -200,12 +204,12 @@ class Watcher:
             root.refuse(error.strerror)
             return
         root.watch, root.mode = poller, WatchMode.POLLING
-        root.why = f"{why} So the directories are looked at every {self._poll_seconds:g} s."
+        root.why = f"{why} So the directories are polled every {self._poll_seconds:g} s."
 
     def _on_overflow(self) -> None:
         for root in self._roots:
             if root.mode is WatchMode.INOTIFY:
-                root.troubles.append("More changed at once than the kernel could tell.")
+                root.troubles.append("The inotify queue overflowed.")
         self._kick()
 
     def _on_failure(self, why: str) -> None:
@@ -218,7 +222,7 @@ class Watcher:
     def _kick(self) -> None:
         try:
             os.write(self._kick_writer, b"!")
-        except BlockingIOError:  # kicked four thousand times and not yet awake: it will
+        except BlockingIOError:  # the pipe is full, so the thread will wake anyway
             return
 
     def _publish(self) -> None:
@@ -228,7 +232,7 @@ class Watcher:
 
 
 class _Root:
-    """One root and what watches it."""
+    """One root and its watch."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -237,10 +241,10 @@ class _Root:
         self.mode = WatchMode.OFF
         self.why = ""
         self.troubles: list[str] = []
-        """Why the watch has to be begun anew, by the threads that watch; a list for each watch, so that an old one says nothing."""
+        """Why the watch has to be restarted; each watch has its own list, so that an old one has no effect."""
 
     def break_by(self, kick: Callable[[], None]) -> Callable[[str], None]:
-        """Return what a new watch is to call when it is broken."""
+        """Return the callback for a new watch that breaks."""
         troubles: list[str] = []
 
         def broken(why: str) -> None:
@@ -251,19 +255,19 @@ class _Root:
         return broken
 
     def refuse(self, why: str | None) -> None:
-        """Take note that the root cannot be watched at all."""
+        """Record that the root cannot be watched at all."""
         self.identity = None
         self.mode, self.why = WatchMode.OFF, f"The folder {self.path} cannot be watched: {why}."
 
     def end(self) -> None:
-        """Give up the watch."""
+        """End the watch."""
         watch, self.watch = self.watch, None
         if watch is not None:
             watch.end()
 
 
 def _identity(path: str) -> _Identity | None:
-    """Return what tells the folder at a path from others that were or will be there, or None when it is none."""
+    """Return the identity of the folder at a path, to detect that it was replaced; None when there is no folder."""
     try:
         found = os.stat(path)
     except OSError:
