@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from jmapsync.formats.message import Measure
     from jmapsync.ledger import Place, Record
-    from jmapsync.storage.port import Local
+    from jmapsync.storage.port import MailLocal
 
 _SHA1 = re.compile(r"[A-Za-z]?([0-9a-f]{40})")
 
@@ -29,7 +29,7 @@ def spelled(blob: str) -> str:
 
 
 def known_by_name(
-    local: Local,
+    local: MailLocal,
     here: Sequence[Record],
     bare: Mapping[int, Measure],
     places: Mapping[int, Sequence[Place]],
@@ -53,7 +53,7 @@ def known_by_name(
     return told
 
 
-def _names(local: Local, record: Record, place: Place, bare: Measure | None, sizes: set[int]) -> Iterator[tuple[str, str]]:
+def _names(local: MailLocal, record: Record, place: Place, bare: Measure | None, sizes: set[int]) -> Iterator[tuple[str, str]]:
     """Yield the SHA-1 beside the SHA-256 of what a file may be on the server, read only where something there has its size."""
     form = Form(place.form)
     if record.size in sizes and form in {Form.LF, Form.RAW, Form.MIXED} and (whole := local.measure(place, "sha1")) is not None:

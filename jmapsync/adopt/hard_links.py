@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from jmapsync.ledger import Ledger, Place, Record
     from jmapsync.planner.model import Version
-    from jmapsync.storage.port import Local
+    from jmapsync.storage.port import MailLocal
 
 
-def unite(kind: str, ledger: Ledger, local: Local) -> None:
+def unite(kind: str, ledger: Ledger, local: MailLocal) -> None:
     """Unite what only the disk holds; files in the same folder are never one message."""
     for alike in ledger.alike(kind):
         places = ledger.places_of([record.key for record in alike])

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger, Place, Record
-    from jmapsync.storage.port import Context, Local, Remote
+    from jmapsync.storage.port import Context, MailLocal, MailRemote
 
 BATCH = 400
-"""Local items a round of questions, and those of the last one's size."""
+"""MailLocal items a round of questions, and those of the last one's size."""
 FETCH_OCTETS = 6 << 20
 """Octets of bodies fetched at a time where the server computes no digests."""
 
@@ -38,8 +38,8 @@ class Adopter:
 
     kind: Kind
     ledger: Ledger
-    local: Local
-    remote: Remote
+    local: MailLocal
+    remote: MailRemote
     context: Context
     clock: Callable[[], float]
     _raw: dict[int, str] = field(default_factory=dict)

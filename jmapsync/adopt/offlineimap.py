@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger, Place, Record
-    from jmapsync.storage.port import Body, Local, Remote
+    from jmapsync.storage.port import Body, MailLocal, MailRemote
 
 FETCHED = 50
 """Bodies fetched at a time."""
@@ -45,8 +45,8 @@ class Retold:
 
     kind: Kind
     ledger: Ledger
-    local: Local
-    remote: Remote
+    local: MailLocal
+    remote: MailRemote
     clock: Callable[[], float]
 
     async def run(self) -> int:

@@ -47,7 +47,7 @@ def take_as_they_lie(channel: Channel) -> None:
         places = channel.ledger.places_of([record.key for record in records])
         for record in records:
             mixed = [place for place in places.get(record.key, ()) if place.form == Form.MIXED]
-            measured = channel.local.measure(mixed[0]) if mixed and record.remote is None else None
+            measured = channel.mail_local.measure(mixed[0]) if mixed and record.remote is None else None
             if measured is None or record.local is None:
                 continue
             digest, size = measured.digest(Form.RAW), measured.size(Form.RAW)

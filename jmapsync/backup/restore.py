@@ -125,13 +125,14 @@ class Restorer:
         self._paths = {key: path for key, (path, _) in channel.ledger.folders(channel.kind.containers.kind).items()}
         await complete(self._forget_agreements)
         if channel.codec is None:
+            local, remote = channel.mail_local, channel.mail_remote
             if self.stranger is not None and not self.stranger.has_ledger:
                 await complete(take_as_they_lie, channel)
-            await complete(unite, channel.kind.items.kind, channel.ledger, channel.local)
-            await Adopter(channel.kind, channel.ledger, channel.local, channel.remote, channel.context, channel.clock).run()
+            await complete(unite, channel.kind.items.kind, channel.ledger, local)
+            await Adopter(channel.kind, channel.ledger, local, remote, channel.context, channel.clock).run()
             for page in self._pages():
                 new = [record for record in page if record.remote is None]
-                await join_rewritten(channel.kind.items.kind, channel.ledger, channel.local, channel.remote, new)
+                await join_rewritten(channel.kind.items.kind, channel.ledger, local, remote, new)
         lacking, octets, needed = await complete(self._count)
         channel.report.sentences += await channel.containers.put_back(needed, dry=channel.options.dry)
         if channel.options.dry:
@@ -292,7 +293,7 @@ class Restorer:
         channel = self.channel
         for page in self._pages():
             asked = [record for record in page if _is_in_doubt(record)]
-            digests = await channel.remote.digests(asked)
+            digests = await channel.mail_remote.digests(asked)
             equal = [record for record in asked if digests.get(record.key, "") == record.digest]
             self._rewritten |= {record.key for record in asked if digests.get(record.key, record.digest) != record.digest}
             for some in split((one for one in asked if one.key not in digests), BATCH, OCTETS, lambda one: one.size):

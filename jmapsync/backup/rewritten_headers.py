@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jmapsync.ledger import Ledger, Record
-    from jmapsync.storage.port import Local, Remote
+    from jmapsync.storage.port import MailLocal, MailRemote
 
 _END = re.compile(rb"\r?\n\r?\n")
 _EIGHT_BIT = re.compile(rb"[\x80-\xff]")
 
 
-async def join_rewritten(kind: str, ledger: Ledger, local: Local, remote: Remote, here: Sequence[Record]) -> None:
+async def join_rewritten(kind: str, ledger: Ledger, local: MailLocal, remote: MailRemote, here: Sequence[Record]) -> None:
     """Join messages that only the disk holds with what a server made of them. What it holds is known to have other bytes."""
     there: dict[tuple[int, int], list[Record]] = {}
     for one in ledger.unmatched(kind, Side.REMOTE, sorted({record.size for record in here})):

@@ -241,18 +241,6 @@ class Local(Protocol):
     def read(self, key: int, places: Sequence[Place]) -> Body:
         """Return the wire's bytes of an item."""
 
-    def measure(self, place: Place, algorithm: str = "sha256") -> Measure | None:
-        """Return the digests of one file, by hashlib's name of an algorithm; None when it cannot be read."""
-
-    def measure_bare(self, place: Place, algorithm: str = "sha256") -> Measure | None:
-        """Return the digests of one file without the line that mbsync added; None when it has none or cannot be read."""
-
-    def head(self, place: Place) -> bytes:
-        """Return the first octets of one file of a message; nothing when it cannot be read."""
-
-    def key_in(self, place: Place) -> int:
-        """Return the key of the item that a file was made for, as far as its name tells; 0 for others' files. A hint only."""
-
     def adopt_folder(self, key: int, path: str, ref: str, ledger: Ledger) -> None:
         """Take note of a container met on the disk; `ref` is the server's id as soon as it is known."""
 
@@ -270,6 +258,22 @@ class Local(Protocol):
 
     def failure(self) -> LocalError | None:
         """Return why the last write had to stop, when the whole disk is to blame."""
+
+
+class MailLocal(Local, Protocol):
+    """The disk side of mail, whose files hold the wire's bytes."""
+
+    def measure(self, place: Place, algorithm: str = "sha256") -> Measure | None:
+        """Return the digests of one file, by hashlib's name of an algorithm; None when it cannot be read."""
+
+    def measure_bare(self, place: Place, algorithm: str = "sha256") -> Measure | None:
+        """Return the digests of one file without the line that mbsync added; None when it has none or cannot be read."""
+
+    def head(self, place: Place) -> bytes:
+        """Return the first octets of one file of a message; nothing when it cannot be read."""
+
+    def key_in(self, place: Place) -> int:
+        """Return the key of the item that a file was made for, as far as its name tells; 0 for others' files. A hint only."""
 
 
 class TagIndex(Protocol):
@@ -329,12 +333,6 @@ class Remote(Protocol):
     async def read(self, wanted: Sequence[Record]) -> dict[int, Body]:
         """Return the wire's bytes of items, by key."""
 
-    async def digests(self, wanted: Sequence[Record]) -> dict[int, str]:
-        """Return the content digests of items as the server tells them, by key; those it cannot tell are left out."""
-
-    async def names(self, refs: Sequence[str]) -> dict[str, str]:
-        """Return what people know items by, such as a subject and a sender, by the server's ids."""
-
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Carry out orders on items; receipts come in any order."""
 
@@ -349,3 +347,13 @@ class Remote(Protocol):
 
     async def rename_folders(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Rename containers at once, some of which may have the names that others are to get; receipts come in their order."""
+
+
+class MailRemote(Remote, Protocol):
+    """The server side of mail."""
+
+    async def digests(self, wanted: Sequence[Record]) -> dict[int, str]:
+        """Return the content digests of items as the server tells them, by key; those it cannot tell are left out."""
+
+    async def names(self, refs: Sequence[str]) -> dict[str, str]:
+        """Return what people know items by, such as a subject and a sender, by the server's ids."""

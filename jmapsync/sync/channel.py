@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from jmapsync.formats.names import EVERYTHING, Patterns
 from jmapsync.sync.containers import Containers
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger
     from jmapsync.planner import Limits
-    from jmapsync.storage.port import Local, Remote, TagIndex
+    from jmapsync.storage.port import Local, MailLocal, MailRemote, Remote, TagIndex
     from jmapsync.sync.commit import Work
     from jmapsync.sync.options import Options
     from jmapsync.sync.report import Progress
@@ -69,7 +69,8 @@ class Channel:
     def __post_init__(self) -> None:
         """Build the parts; nothing is read yet."""
         self.kind = self.kind.limited(self.remote.most_homes)
-        self.names = Names(self.kind.name, self.ledger, self.local, self.remote, is_object=self.codec is not None)
+        files = (self.mail_local, self.mail_remote) if self.codec is None else (None, None)
+        self.names = Names(self.kind.name, self.ledger, *files)
         self.holding = Holding(
             self.kind.name, self.ledger, self.clock, self.remote.policy, full=self.options.full, name=self.names.of
         )
@@ -81,6 +82,18 @@ class Channel:
             self.kind, self.ledger, self.local, self.remote, self.context, self.report, self.holding, self.permits, self.held
         )
         self.tagger = Tagger(self.tags, self.ledger, self.context, self.report) if self.tags is not None else None
+
+    @property
+    def mail_local(self) -> MailLocal:
+        """Return the disk side of mail."""
+        assert self.codec is None, "its bodies are objects"  # noqa: S101 - the callers are of mail alone
+        return cast("MailLocal", self.local)
+
+    @property
+    def mail_remote(self) -> MailRemote:
+        """Return the server side of mail."""
+        assert self.codec is None, "its bodies are objects"  # noqa: S101 - the callers are of mail alone
+        return cast("MailRemote", self.remote)
 
     def _adopt_folder(self, key: int, path: str, ref: str) -> None:
         self.local.adopt_folder(key, path, ref, self.ledger)

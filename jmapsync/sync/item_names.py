@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jmapsync.ledger import Ledger, Record
-    from jmapsync.storage.port import Local, Remote
+    from jmapsync.storage.port import MailLocal, MailRemote
 
 MOST_ASKED = 5000
 """Messages of a dry run whose subjects the server is asked for; the others are named by date and size."""
@@ -40,15 +40,15 @@ class Names:
 
     kind: str
     ledger: Ledger
-    local: Local
-    remote: Remote
-    is_object: bool
+    local: MailLocal | None
+    """The disk side of mail; None for objects, whose names the ledger knows."""
+    remote: MailRemote | None
     _asked: int = 0
     _read: int = 0
 
     def of(self, record: Record) -> str:
         """Return the name of an item as far as it is known here."""
-        known = self._object(record) if self.is_object else self._message(record)
+        known = self._message(record, self.local) if self.local is not None else self._object(record)
         return named(known, fallback(self.kind, record))
 
     async def all_of(self, records: Sequence[Record]) -> dict[int, str]:
@@ -67,7 +67,7 @@ class Names:
 
     async def ask(self, refs: Sequence[str]) -> dict[str, str]:
         """Return the names of items that the server tells, by their ids there; nothing where it cannot be asked."""
-        if self.is_object or not refs:
+        if self.remote is None or not refs:
             return {}
         self._asked += len(refs)
         try:
@@ -80,7 +80,7 @@ class Names:
         new = {
             one.subject: one
             for one in self.ledger.problems(self.kind)
-            if one.since == one.last and not self.is_object and one.item.startswith("email ")
+            if one.since == one.last and self.remote is not None and one.item.startswith("email ")
         }
         refs = {subject: one.item.removeprefix("email ") for subject, one in new.items()}
         told = await self.ask(sorted(set(refs.values()))[:MOST_ASKED])
@@ -96,9 +96,9 @@ class Names:
                 return name
         return ""
 
-    def _message(self, record: Record) -> str:
+    def _message(self, record: Record, local: MailLocal) -> str:
         for place in self.ledger.places_of([record.key]).get(record.key, ()):
-            if head := self.local.head(place):
+            if head := local.head(place):
                 return label_of_head(head)
         return ""
 

@@ -122,7 +122,7 @@ class Observer:
             await complete(Objects(channel.ledger, channel.codec).adopt, kind)
             forget_made(channel.ledger, kind, self._cursor())
             return
-        await Adopter(channel.kind, channel.ledger, channel.local, channel.remote, channel.context, channel.clock).run()
+        await Adopter(channel.kind, channel.ledger, channel.mail_local, channel.mail_remote, channel.context, channel.clock).run()
 
     # the server
 

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.formats.codec import Codec
-    from jmapsync.formats.message import Measure
     from jmapsync.formats.objects import Object
     from jmapsync.ledger import Ledger, Place
     from jmapsync.planner.model import Order
@@ -141,22 +140,6 @@ class VdirSide:
         if not uid_of(item) and record is not None:
             item["uid"] = record.digest
         return align(self._codec, item, self._ledger.contents.of([key], "local").get(key, b""))
-
-    def measure(self, place: Place, algorithm: str = "sha256") -> Measure | None:  # noqa: ARG002  # the port's
-        """Return None: what an object means is not its bytes; the same one is known by its uid."""
-        return None
-
-    def measure_bare(self, place: Place, algorithm: str = "sha256") -> Measure | None:  # noqa: ARG002  # the port's
-        """Return None: nobody adds lines to an object."""
-        return None
-
-    def head(self, place: Place) -> bytes:  # noqa: ARG002  # the port's
-        """Return nothing: the ledger keeps what an object says."""
-        return b""
-
-    def key_in(self, place: Place) -> int:  # noqa: ARG002  # the port's
-        """Return 0: a file is named by its uid."""
-        return 0
 
     def write(self, jobs: Sequence[Job], ledger: Ledger) -> list[Receipt]:
         """Carry out orders."""

@@ -128,14 +128,6 @@ class ObjectSide:
             rest = [ref for ref in rest if not reader.owns(ref)]
         return [(reader, mine) for reader, mine in reversed(parts) if mine]
 
-    async def digests(self, wanted: Sequence[Record]) -> dict[int, str]:  # noqa: ARG002  # the port's
-        """Return nothing: what is the same is known by its uid."""
-        return {}
-
-    async def names(self, refs: Sequence[str]) -> dict[str, str]:  # noqa: ARG002  # the port's
-        """Return nothing: the ledger keeps what an object says."""
-        return {}
-
     async def write(self, jobs: Sequence[Job]) -> list[Receipt]:
         """Create, change and remove objects."""
         if self.is_read_only:
