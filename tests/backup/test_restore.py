@@ -321,7 +321,7 @@ def test_another_client_moving_mail_meanwhile_loses_nothing_of_what_it_did(
     assert filled.emails[email.id].keywords == {"$seen", "$flagged", "theirs"}
 
 
-def test_a_message_destroyed_while_it_was_to_be_mended_is_made_anew(filled: Account, mirror: Mirror, server: DemoServer) -> None:
+def test_a_message_destroyed_while_it_was_to_be_fixed_is_made_anew(filled: Account, mirror: Mirror, server: DemoServer) -> None:
     [email] = (one for one in filled.emails.values() if len(one.mailbox_ids) == 3)
     content = filled.raw(email.id)
     filled.move(email.id, "Archive", "Junk")

@@ -63,7 +63,7 @@ def kind_of(error: Json) -> tuple[object, object]:
     return error["type"], error.get("properties")
 
 
-def test_the_session_tells_of_calendars_in_the_account(peer: Peer) -> None:
+def test_the_session_reports_calendars_in_the_account(peer: Peer) -> None:
     assert peer.session["capabilities"][CALENDARS] == {}
     details = peer.session["accounts"][peer.session["primaryAccounts"][CALENDARS]]["accountCapabilities"][CALENDARS]
     assert details["maxCalendarsPerEvent"] == (1 if peer.is_cyrus else None)
@@ -127,7 +127,7 @@ def test_the_default_calendar_is_chosen_but_not_on_cyrus(peer: Peer, calendars: 
     assert calendars.get(home, "isDefault")["isDefault"] is True
 
 
-def test_destruction_of_a_calendar_spares_its_events_unless_told(peer: Peer, calendars: Objects, events: Objects) -> None:
+def test_destruction_of_a_calendar_spares_its_events_unless_asked_to(peer: Peer, calendars: Objects, events: Objects) -> None:
     work = calendars.create(name="Work")["id"]
     event_id = events.create(**event(work))["id"]
     assert calendars.destroy(work)["type"] == ("calendarHasEvents" if peer.is_cyrus else "calendarHasEvent")
@@ -178,7 +178,7 @@ def test_properties_that_no_specification_knows_are_kept_but_refused_by_real_ser
             assert extra.items() <= events.get(events.create(**wanted)["id"]).items()
 
 
-def test_what_an_event_lacks_is_filled_in_and_told(peer: Peer, events: Objects, home: str) -> None:
+def test_what_an_event_lacks_is_filled_in_and_reported(peer: Peer, events: Objects, home: str) -> None:
     made = events.create(calendarIds={home: True}, start="2026-11-23T10:00:00", description=None)
     got = events.get(made["id"])
     assert got["@type"] == "Event"

@@ -17,7 +17,7 @@ def test_nothing_new(peer: Peer) -> None:
         assert peer.changes(before, type_name)["newState"] == before
 
 
-def test_each_act_is_told_as_what_it_is(peer: Peer) -> None:
+def test_each_act_is_reported_as_what_it_is(peer: Peer) -> None:
     flagged, moved, destroyed = peer.deliver(), peer.deliver(), peer.deliver()
     before = peer.state()
     created = peer.deliver()
@@ -29,7 +29,7 @@ def test_each_act_is_told_as_what_it_is(peer: Peer) -> None:
     assert peer.changes(before)["newState"] == peer.state()
 
 
-def test_a_message_that_came_and_went_is_not_told_of(peer: Peer) -> None:
+def test_a_message_that_came_and_went_is_not_reported(peer: Peer) -> None:
     before = peer.state()
     email_id = peer.deliver()
     peer.patch(email_id, {"keywords/$seen": True})
@@ -119,7 +119,7 @@ def test_a_state_of_the_future_is_taken_by_cyrus_and_answered_with_an_earlier_on
         assert peer.error("Email/changes", {"sinceState": "999999"}) == "cannotCalculateChanges"
 
 
-def test_mailbox_counts_alone_are_told_by_updated_properties(peer: Peer) -> None:
+def test_mailbox_counts_alone_are_reported_by_updated_properties(peer: Peer) -> None:
     inbox = peer.mailbox_id("inbox")
     before = peer.state("Mailbox")
     email_id = peer.deliver()
@@ -133,7 +133,7 @@ def test_mailbox_counts_alone_are_told_by_updated_properties(peer: Peer) -> None
     assert next((box["totalEmails"], box["unreadEmails"]) for box in box.values() if box["id"] == inbox) == (1, 0)
 
 
-def test_changed_mailboxes_are_told_without_updated_properties(peer: Peer) -> None:
+def test_changed_mailboxes_are_reported_without_updated_properties(peer: Peer) -> None:
     mailbox_id = peer.create_mailbox("Work")
     before = peer.state("Mailbox")
     peer.one("Mailbox/set", {"update": {mailbox_id: {"name": "Play"}}})

@@ -41,7 +41,7 @@ def kind_of(error: dict[str, object]) -> tuple[object, object]:
     return error["type"], error.get("properties")
 
 
-def test_the_session_tells_of_contacts_in_the_account(peer: Peer) -> None:
+def test_the_session_reports_contacts_in_the_account(peer: Peer) -> None:
     assert peer.session["capabilities"][CONTACTS] == {}
     details = peer.session["accounts"][peer.session["primaryAccounts"][CONTACTS]]["accountCapabilities"][CONTACTS]
     assert details == {"maxAddressBooksPerCard": None, "mayCreateAddressBook": True}
@@ -104,7 +104,7 @@ def test_another_address_book_becomes_the_default_only_if_all_went_well(books: O
     assert books.set(onSuccessSetIsDefault="nowhere")["updated"] is None
 
 
-def test_destruction_of_an_address_book_spares_its_contents_unless_told(books: Objects, cards: Objects, book: str) -> None:
+def test_destruction_of_an_address_book_spares_its_contents_unless_asked_to(books: Objects, cards: Objects, book: str) -> None:
     work = books.create(name="Work")["id"]
     here = cards.create(**card(work))["id"]
     both = cards.create(**card(work, addressBookIds={work: True, book: True}))["id"]
@@ -129,7 +129,7 @@ def test_a_card_comes_back_as_it_was_written_with_what_nobody_knows(peer: Peer, 
     assert {name: got[name] for name in made} == made
 
 
-def test_what_a_card_lacks_is_filled_in_and_told(cards: Objects, book: str) -> None:
+def test_what_a_card_lacks_is_filled_in_and_reported(cards: Objects, book: str) -> None:
     made = cards.create(addressBookIds={book: True})
     got = cards.get(made["id"])
     assert (got["@type"], got["version"]) == ("Card", "1.0")
@@ -259,7 +259,7 @@ def test_one_refusal_does_not_hinder_the_others(cards: Objects, book: str) -> No
     assert answer["notDestroyed"]["neither"]["type"] == "notFound"
 
 
-def test_a_set_is_refused_in_another_state_and_tells_both_states(peer: Peer, cards: Objects, book: str) -> None:
+def test_a_set_is_refused_in_another_state_and_reports_both_states(peer: Peer, cards: Objects, book: str) -> None:
     before = cards.state()
     answer = cards.set(create={"new": card(book)}, ifInState=before)
     assert (answer["oldState"], answer["newState"]) == (before, cards.state())

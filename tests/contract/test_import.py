@@ -31,7 +31,7 @@ def test_import_keeps_bytes_date_keywords_and_mailbox(peer: Peer) -> None:
     assert peer.download(blob_id) == content
 
 
-def test_states_of_an_import_chain_except_on_cyrus_36_which_tells_none(peer: Peer) -> None:
+def test_states_of_an_import_chain_except_on_cyrus_36_which_reports_none(peer: Peer) -> None:
     blob_id, inbox = peer.upload(message()), peer.mailbox_id("inbox")
     before = peer.state()
     answer = peer.import_blob(blob_id, inbox)
@@ -65,7 +65,7 @@ def test_content_the_account_holds_is_refused_with_the_id_it_has(peer: Peer) -> 
     assert peer.email(email_id)["mailboxIds"] == {peer.mailbox_id("archive"): True}
 
 
-def test_content_is_found_again_before_its_mailboxes_are_looked_at_or_its_keywords_taken(peer: Peer) -> None:
+def test_content_is_found_again_before_its_mailboxes_are_scanned_or_its_keywords_taken(peer: Peer) -> None:
     content = message()
     email_id = peer.deliver(content)
     assert peer.refusal(content, keywords={"$flagged": True})["existingId"] == email_id

@@ -36,7 +36,7 @@ def test_session_offers_mail_and_blobs_in_the_primary_account(peer: Peer) -> Non
     assert core["maxCallsInRequest"] >= 16
 
 
-def test_the_blob_capability_tells_its_limits_except_on_cyrus_36_and_cyrus_misspells_one(peer: Peer) -> None:
+def test_the_blob_capability_reports_its_limits_except_on_cyrus_36_and_cyrus_misspells_one(peer: Peer) -> None:
     blob = peer.session["accounts"][peer.account]["accountCapabilities"][peer.blob]
     if peer.flavour == "3.6":
         assert blob == {}
@@ -67,7 +67,7 @@ def test_well_known_redirects_to_the_session(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("auth", [None, ("nobody", "wrong")])
-def test_strangers_are_asked_for_a_credential(peer: Peer, auth: tuple[str, str] | None) -> None:
+def test_unknown_users_are_asked_for_a_credential(peer: Peer, auth: tuple[str, str] | None) -> None:
     answer = httpx.get(peer.base, auth=auth)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Basic ")
@@ -181,7 +181,7 @@ def test_uploads_are_downloaded_as_they_were(peer: Peer) -> None:
     assert answer.headers["content-disposition"].startswith("attachment")
 
 
-def test_upload_tells_size_and_type(peer: Peer) -> None:
+def test_upload_reports_size_and_type(peer: Peer) -> None:
     url = peer.session["uploadUrl"].replace("{accountId}", peer.account)
     answer = peer.http.post(urljoin(peer.base, url), content=b"xyz", headers={"Content-Type": "text/plain"})
     assert answer.status_code == 201
@@ -197,7 +197,7 @@ def test_what_is_not_there_is_404(peer: Peer) -> None:
     assert peer.http.post(urljoin(peer.base, url), content=b"xyz").status_code == 404
 
 
-def test_event_stream_tells_new_states(peer: Peer) -> None:
+def test_event_stream_reports_new_states(peer: Peer) -> None:
     url = peer.session["eventSourceUrl"].replace("{types}", "*").replace("{closeafter}", "state").replace("{ping}", "30")
     with peer.http.stream("GET", urljoin(peer.base, url)) as stream:
         if peer.flavour == "3.6":

@@ -124,7 +124,7 @@ async def kept(
 
 
 @pytest.mark.parametrize("error", [BusyError("Another one holds it."), LocalError("The disk refuses."), ValueError("A slip.")])
-async def test_what_time_may_mend_is_tried_again_after_a_pause_that_grows(error: Exception) -> None:
+async def test_what_time_may_fix_is_tried_again_after_a_pause_that_grows(error: Exception) -> None:
     closed = Closed(error)
     async with kept(closed) as loop:
         assert loop.state is AccountState.TROUBLE
@@ -248,7 +248,7 @@ async def test_a_hook_that_fails_in_an_unforeseen_way_is_called_again_for_the_ne
         assert loop.state is AccountState.IN_STEP
 
 
-async def test_somebody_who_asks_has_it_tried_once_and_is_told() -> None:
+async def test_somebody_who_asks_has_it_tried_once_and_is_answered() -> None:
     closed = Closed(SignInError("No."))
     async with kept(closed) as loop:
         report = await asyncio.wait_for(loop.request(Options()), 5)
@@ -269,7 +269,7 @@ async def test_an_account_that_rests_gives_its_memory_back_once(tmp_path: Path, 
         assert account.acts == ["run", "rest", "run", "rest"]
 
 
-async def test_what_somebody_wants_done_is_done_before_the_next_look_and_fails_alone(tmp_path: Path) -> None:
+async def test_what_somebody_wants_done_is_done_before_the_next_run_and_fails_alone(tmp_path: Path) -> None:
     resting = Resting(tmp_path)
 
     async def good(opened: Resting) -> str:

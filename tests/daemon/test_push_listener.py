@@ -117,7 +117,7 @@ async def listened(server: DemoServer, count: int = 1) -> None:
 # In good order
 
 
-async def test_the_better_way_is_taken_and_a_look_asked_for_at_once(server: DemoServer, way: str) -> None:
+async def test_the_better_way_is_taken_and_a_run_asked_for_at_once(server: DemoServer, way: str) -> None:
     before = time.time()
     async with account(server.url) as one:
         await one.connected()
@@ -178,7 +178,7 @@ async def test_changes_of_other_accounts_and_types_are_nobodys_concern(server: D
 # Connections that end
 
 
-async def test_after_each_reconnect_one_look_is_asked_for(server: DemoServer) -> None:
+async def test_after_each_reconnect_one_run_is_asked_for(server: DemoServer) -> None:
     """What changed while no connection was open is never reported."""
     async with cabled(server) as (one, cable):
         for count in range(1, 4):
@@ -449,7 +449,7 @@ async def test_a_websocket_that_is_refused_gives_way_to_the_event_stream() -> No
 # Who may listen
 
 
-async def test_a_push_endpoint_that_refuses_is_polled_for_and_has_the_account_looked_at(server: DemoServer) -> None:
+async def test_a_push_endpoint_that_refuses_is_polled_for_and_has_the_account_synced(server: DemoServer) -> None:
     server.faults.answer.arm(Answer(401), only=["events", "websocket"])
     async with account(server.url) as one:
         assert "127.0.0.1" in await one.polls()

@@ -26,7 +26,7 @@ def later(clocks: Clocks, seconds: float) -> Clocks:
 
 
 class TestClocks:
-    def test_that_agree_tell_nothing(self) -> None:
+    def test_that_agree_report_nothing(self) -> None:
         assert NOON.difference(later(NOON, 2.0)) == ""
 
     def test_show_a_suspend(self) -> None:
@@ -81,7 +81,7 @@ async def test_a_job_runs_again_and_again_until_it_is_dropped() -> None:
     told.timetable.stop()
 
 
-async def test_a_jump_of_the_clock_is_told_once_and_every_job_is_reckoned_anew() -> None:
+async def test_a_jump_of_the_clock_is_reported_once_and_every_job_is_reckoned_anew() -> None:
     told = Told()
     told.timetable.every("poll", 600, told.count)
     told.timetable.start()

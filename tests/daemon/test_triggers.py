@@ -37,7 +37,7 @@ async def is_silent(hints: Hints, seconds: float) -> bool:
     return False
 
 
-async def test_ten_thousand_hints_make_one_look() -> None:
+async def test_ten_thousand_hints_make_one_run() -> None:
     hints = Hints(SETTLE)
     for number in range(10_000):
         hints.wake(f"push {number}")
@@ -57,7 +57,7 @@ async def test_the_server_is_heard_at_once() -> None:
     assert trigger.reasons == ["INBOX changed", "push"]
 
 
-async def test_the_disk_is_looked_at_when_it_rests() -> None:
+async def test_the_disk_is_scanned_when_it_rests() -> None:
     hints = Hints(SETTLE)
     waiting = asyncio.create_task(timed(hints.next()))
     for _ in range(4):
@@ -68,7 +68,7 @@ async def test_the_disk_is_looked_at_when_it_rests() -> None:
     assert 2 * SETTLE < seconds < MAX_DEBOUNCES * SETTLE
 
 
-async def test_a_disk_that_never_rests_is_looked_at_all_the_same() -> None:
+async def test_a_disk_that_never_rests_is_scanned_all_the_same() -> None:
     hints = Hints(SETTLE)
     waiting = asyncio.create_task(timed(hints.next()))
     while not waiting.done():
@@ -78,7 +78,7 @@ async def test_a_disk_that_never_rests_is_looked_at_all_the_same() -> None:
     assert MAX_DEBOUNCES * SETTLE * 0.9 < seconds < 2 * MAX_DEBOUNCES * SETTLE
 
 
-async def test_a_look_for_later_comes_earlier_when_anything_happens() -> None:
+async def test_a_run_for_later_comes_earlier_when_anything_happens() -> None:
     hints = Hints(SETTLE)
     hints.wake("try again", after=60, full=True)
     assert await is_silent(hints, 2 * SETTLE)
@@ -89,7 +89,7 @@ async def test_a_look_for_later_comes_earlier_when_anything_happens() -> None:
     assert hints.due is None
 
 
-async def test_what_the_hook_touched_is_told_apart_from_what_others_touched() -> None:
+async def test_what_the_hook_touched_is_distinguished_from_what_others_touched() -> None:
     hints = Hints(SETTLE)
     hints.touch("INBOX", by_hook=True)
     assert (await hints.next()).by_hook
@@ -98,7 +98,7 @@ async def test_what_the_hook_touched_is_told_apart_from_what_others_touched() ->
     assert not (await hints.next()).by_hook
 
 
-async def test_a_look_that_could_not_be_had_is_due_again_with_all_it_was_asked_for() -> None:
+async def test_a_run_that_could_not_be_had_is_due_again_with_all_it_was_asked_for() -> None:
     hints = Hints(SETTLE)
     hints.wake("audit", full=True)
     trigger = await hints.next()
@@ -120,19 +120,19 @@ class TestFolders:
         hints.touch("Lists")
         assert (await hints.next()).folders == {"INBOX", "Lists"}
 
-    async def test_a_change_on_the_server_is_no_reason_to_look_at_the_disk(self) -> None:
+    async def test_a_change_on_the_server_is_no_reason_to_scan_the_disk(self) -> None:
         hints = Hints(SETTLE)
         hints.wake("push", server_only=True)
         assert (await hints.next()).folders == set()
 
-    async def test_who_asks_for_a_look_gets_a_look_at_every_folder(self) -> None:
+    async def test_who_asks_for_a_run_gets_a_scan_of_every_folder(self) -> None:
         hints = Hints(SETTLE)
         hints.touch("INBOX")
         hints.wake("it is time for the slow trigger")
         hints.wake("push", server_only=True)
         assert (await hints.next()).folders is None
 
-    async def test_folders_are_remembered_when_a_look_is_given_back(self) -> None:
+    async def test_folders_are_remembered_when_a_run_is_given_back(self) -> None:
         hints = Hints(SETTLE)
         hints.touch("INBOX")
         trigger = await hints.next()

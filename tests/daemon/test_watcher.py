@@ -123,7 +123,7 @@ class TestMessages:
             act(inbox)
             assert await ear.silence() == []
 
-    async def test_a_message_written_in_place_is_told_until_its_writer_has_closed_it(self, root: Path, inbox: Path) -> None:
+    async def test_a_message_written_in_place_is_reported_until_its_writer_has_closed_it(self, root: Path, inbox: Path) -> None:
         async with Ear(root) as ear:
             with (inbox / "cur/slow:2,").open("w") as file:
                 await ear.wait_for(inbox)
@@ -133,7 +133,7 @@ class TestMessages:
                 await ear.silence()
             assert await ear.silence() == [inbox]
 
-    async def test_a_message_moved_away_is_told_at_once_not_when_the_other_half_of_the_move_is_missed(
+    async def test_a_message_moved_away_is_reported_at_once_not_when_the_other_half_of_the_move_is_missed(
         self, root: Path, inbox: Path, tmp_path: Path
     ) -> None:
         async with Ear(root) as ear:
@@ -147,7 +147,7 @@ class TestMessages:
                     return
         pytest.fail("watchdog's own emitter waits for half a second, each time")
 
-    async def test_a_message_moved_between_folders_is_told_of_both(self, root: Path, inbox: Path) -> None:
+    async def test_a_message_moved_between_folders_is_reported_in_both(self, root: Path, inbox: Path) -> None:
         async with Ear(root) as ear:
             (inbox / "cur/a:2,S").rename(root / "Lists/python/cur/a:2,S")
             assert await ear.silence() == [inbox, root / "Lists/python"]
@@ -179,7 +179,7 @@ class TestMessages:
 
 
 class TestFolders:
-    async def test_a_folder_filled_before_it_could_be_watched_is_told_of_and_watched(self, root: Path, tmp_path: Path) -> None:
+    async def test_a_folder_filled_before_it_could_be_watched_is_reported_and_watched(self, root: Path, tmp_path: Path) -> None:
         source = tmp_path / "copy"
         for number in range(30):
             make_maildir(source / f"{number % 3}/{number}")
@@ -211,7 +211,7 @@ class TestFolders:
             put_in_place(root / "Groups/python")
             assert await ear.silence() == [root / "Groups/python"]
 
-    async def test_folders_that_swap_their_names_are_each_told_by_the_right_one(self, root: Path) -> None:
+    async def test_folders_that_swap_their_names_are_each_found_by_the_right_one(self, root: Path) -> None:
         make_maildir(root / "A")
         make_maildir(root / "B")
         async with Ear(root) as ear:
@@ -281,7 +281,7 @@ class TestFolders:
             put_in_place(root / ".New")
             assert await ear.silence() == [root / ".New"]
 
-    async def test_a_root_that_becomes_a_maildir_is_looked_at_anew(self, root: Path) -> None:
+    async def test_a_root_that_becomes_a_maildir_is_scanned_anew(self, root: Path) -> None:
         async with Ear(root) as ear:
             make_maildir(root)
             assert "changed" in await ear.loss()
@@ -355,7 +355,9 @@ class TestRoots:
             put_in_place(inbox)
             assert await ear.silence() == [inbox]
 
-    async def test_a_root_that_is_added_later_is_watched_too_and_what_was_there_is_told(self, root: Path, tmp_path: Path) -> None:
+    async def test_a_root_that_is_added_later_is_watched_too_and_what_was_there_is_reported(
+        self, root: Path, tmp_path: Path
+    ) -> None:
         make_maildir(tmp_path / "other/INBOX")
         async with Ear(root) as ear:
             ear.watcher.include([root, tmp_path / "other"])
@@ -365,7 +367,7 @@ class TestRoots:
             ear.watcher.include([root, tmp_path / "other"])
             assert await ear.silence() == []
 
-    async def test_a_root_that_goes_and_comes_back_is_told_twice_and_watched_again(
+    async def test_a_root_that_goes_and_comes_back_is_reported_twice_and_watched_again(
         self, root: Path, inbox: Path, tmp_path: Path
     ) -> None:
         async with Ear(root) as ear:
@@ -378,14 +380,14 @@ class TestRoots:
             put_in_place(inbox)
             assert await ear.silence() == [inbox]
 
-    async def test_a_removed_root_is_told_and_the_empty_one_in_its_place_too(self, root: Path) -> None:
+    async def test_a_removed_root_is_reported_and_the_empty_one_in_its_place_too(self, root: Path) -> None:
         async with Ear(root) as ear:
             shutil.rmtree(root)
             assert f"The folder {root} was removed." in await ear.loss()
             root.mkdir()
             assert await ear.loss() == f"The folder {root} is there now."
 
-    async def test_another_folder_put_in_the_place_of_the_root_is_watched(self, root: Path, tmp_path: Path) -> None:
+    async def test_another_folder_put_instead_of_the_root_is_watched(self, root: Path, tmp_path: Path) -> None:
         make_maildir(tmp_path / "other/INBOX")
         async with Ear(root) as ear:
             root.rename(tmp_path / "away")
@@ -415,7 +417,7 @@ class TestRoots:
             (tmp_path / "away").rename(root)
             assert await ear.loss() == f"The folder {root} is there now."
 
-    async def test_a_watch_that_the_kernel_gives_up_by_itself_is_told_and_made_anew(self, root: Path, inbox: Path) -> None:
+    async def test_a_watch_that_the_kernel_gives_up_by_itself_is_reported_and_made_anew(self, root: Path, inbox: Path) -> None:
         async with Ear(root) as ear:
             kernel = ear.watcher._kernel
             assert kernel is not None
@@ -426,7 +428,7 @@ class TestRoots:
             (inbox / "cur/a:2,S").unlink()
             assert await ear.silence() == [inbox]
 
-    async def test_a_root_behind_a_link_is_told_by_the_name_it_was_given(self, root: Path, tmp_path: Path) -> None:
+    async def test_a_root_behind_a_link_is_reported_by_the_name_it_was_given(self, root: Path, tmp_path: Path) -> None:
         (tmp_path / "link").symlink_to(root)
         async with Ear(tmp_path / "link") as ear:
             put_in_place(root / "Lists/python")
@@ -434,7 +436,7 @@ class TestRoots:
 
 
 class TestTheEnd:
-    async def test_a_watch_that_breaks_down_is_told_and_replaced_by_polling(
+    async def test_a_watch_that_breaks_down_is_reported_and_replaced_by_polling(
         self, root: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def fail(*arguments: object) -> None:
@@ -450,7 +452,7 @@ class TestTheEnd:
             (inbox / "new/b").unlink()
             await ear.wait_for(inbox)
 
-    async def test_nobody_is_told_after_the_end_and_nothing_is_left_open(
+    async def test_nobody_is_notified_after_the_end_and_nothing_is_left_open(
         self, root: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async with Ear(root):

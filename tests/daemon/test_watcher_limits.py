@@ -49,7 +49,7 @@ def mount_mail(disk: Path, root: Path) -> str:
 
 
 class TestDroppedEvents:
-    def test_a_queue_that_ran_over_asks_for_a_whole_look_and_for_new_watches(self, root: Path, inbox: Path) -> None:
+    def test_a_queue_that_ran_over_asks_for_a_full_sync_and_for_new_watches(self, root: Path, inbox: Path) -> None:
         with FarEar(root) as ear:
             ear.process.send_signal(signal.SIGSTOP)
             for number in range(QUEUE + 1000):
@@ -61,7 +61,7 @@ class TestDroppedEvents:
             deliver(root / "Unseen")
             ear.wait_for("changed", os.fspath(root / "Unseen"))
 
-    def test_a_watcher_that_slept_tells_what_it_missed(self, root: Path, inbox: Path) -> None:
+    def test_a_watcher_that_slept_reports_what_it_missed(self, root: Path, inbox: Path) -> None:
         with FarEar(root) as ear:
             ear.process.send_signal(signal.SIGSTOP)
             deliver(inbox)
@@ -111,7 +111,7 @@ class TestLimits:
             deliver(root / "Locked")
             assert ear.silence() == [["changed", os.fspath(root / "Locked")]]
 
-    def test_a_root_that_may_not_be_read_is_told_once_and_awaited(self, root: Path, inbox: Path) -> None:
+    def test_a_root_that_may_not_be_read_is_reported_once_and_awaited(self, root: Path, inbox: Path) -> None:
         root.chmod(0)
         with FarEar(root, through=("setpriv", "--bounding-set=-all", "--inh-caps=-all")) as ear:
             assert ear.state == f"off: The folder {root} cannot be watched: Permission denied."
@@ -127,7 +127,7 @@ class TestLimits:
 class TestMounts:
     """The watcher's side: a disk that goes is told before anybody could take its emptiness for deletions."""
 
-    def test_a_root_that_is_unmounted_is_told_and_one_mounted_again_too(self, root: Path, inbox: Path) -> None:
+    def test_a_root_that_is_unmounted_is_reported_and_one_mounted_again_too(self, root: Path, inbox: Path) -> None:
         with FarEar(root, setup=mount_mail(root, root)) as ear:
             ear.run("umount", root)
             ear.wait_for("lost")
@@ -138,7 +138,7 @@ class TestMounts:
             deliver(ear.path(inbox))
             assert ear.silence() == [["changed", os.fspath(inbox)]]
 
-    def test_a_disk_mounted_over_the_root_is_told_though_inotify_knows_nothing(self, root: Path, inbox: Path) -> None:
+    def test_a_disk_mounted_over_the_root_is_reported_though_inotify_knows_nothing(self, root: Path, inbox: Path) -> None:
         with FarEar(root) as ear:
             ear.run("sh", "-ec", mount_mail(root, root))
             ear.wait_for("lost", f"Another folder lies at {root} now, or below it.")
@@ -168,7 +168,7 @@ class TestMounts:
             deliver(ear.path(root / "INBOX"))
             assert ear.silence() == [["changed", os.fspath(root / "INBOX")]]
 
-    def test_a_folder_on_a_disk_of_its_own_that_is_unmounted_is_told(self, root: Path) -> None:
+    def test_a_folder_on_a_disk_of_its_own_that_is_unmounted_is_reported(self, root: Path) -> None:
         make_maildir(root / "Big")
         with FarEar(root, setup=mount_mail(root / "Big", root / "Big")) as ear:
             ear.run("umount", root / "Big")
@@ -177,7 +177,7 @@ class TestMounts:
             deliver(root / "Big")
             assert ear.silence() == [["changed", os.fspath(root / "Big")]]
 
-    def test_a_disk_mounted_over_a_folder_is_told_and_watched(self, root: Path) -> None:
+    def test_a_disk_mounted_over_a_folder_is_reported_and_watched(self, root: Path) -> None:
         make_maildir(root / "Big")
         with FarEar(root) as ear:
             ear.run("sh", "-ec", mount_mail(root / "Big", root / "Big"))

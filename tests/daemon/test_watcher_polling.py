@@ -87,7 +87,7 @@ class TestFileSystems:
         assert mounts.shared_file_system("/home/alice/Mail/Shared Lists") == "cifs"
         assert mounts.shared_file_system("/home/alice/Mail/INBOX") == ""
 
-    def test_a_machine_without_the_table_is_trusted_to_tell(self, table: Path) -> None:
+    def test_a_machine_without_the_table_is_trusted_to_report(self, table: Path) -> None:
         table.unlink()
         assert mounts.shared_file_system("/home") == ""
 
@@ -96,8 +96,8 @@ class TestFileSystems:
 
 
 @pytest.mark.usefixtures("shared")
-class TestLooking:
-    async def test_a_root_from_the_network_is_looked_at_and_the_state_says_so(self, root: Path, inbox: Path) -> None:
+class TestObserving:
+    async def test_a_root_from_the_network_is_polled_and_the_state_says_so(self, root: Path, inbox: Path) -> None:
         async with Ear(root) as ear:
             assert ear.watcher.state == WatchState(
                 WatchMode.POLLING,
@@ -111,7 +111,7 @@ class TestLooking:
             (inbox / "cur/b:2,S").unlink()
             assert await ear.silence() == [inbox]
 
-    async def test_folders_that_come_and_go_are_told(self, root: Path) -> None:
+    async def test_folders_that_come_and_go_are_reported(self, root: Path) -> None:
         async with Ear(root) as ear:
             make_maildir(root / "New")
             await ear.wait_for(root, root / "New")
@@ -120,12 +120,12 @@ class TestLooking:
             shutil.rmtree(root / "Newer")
             await ear.wait_for(root)
 
-    async def test_what_is_in_tmp_is_not_looked_at(self, root: Path, inbox: Path) -> None:
+    async def test_what_is_in_tmp_is_not_scanned(self, root: Path, inbox: Path) -> None:
         async with Ear(root) as ear:
             (inbox / "tmp/b").write_text("Subject: b\n\n")
             assert await ear.silence() == []
 
-    async def test_a_change_in_the_same_tick_as_a_look_is_found_when_the_tick_is_over(
+    async def test_a_change_in_the_same_tick_as_a_run_is_found_when_the_tick_is_over(
         self, root: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(polling, "_YOUNG", 0.5)
@@ -147,7 +147,7 @@ class TestLooking:
             (inbox / "new/b").touch()
             await ear.wait_for(inbox)
 
-    async def test_nobody_looks_any_more_after_the_end(self, root: Path) -> None:
+    async def test_nobody_scans_any_more_after_the_end(self, root: Path) -> None:
         async with Ear(root):
             assert any(isinstance(thread, polling.DirectoryPoller) for thread in threading.enumerate())
         assert not any(isinstance(thread, polling.DirectoryPoller) for thread in threading.enumerate())

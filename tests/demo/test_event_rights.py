@@ -165,7 +165,7 @@ def test_what_was_asked_for_can_be_read_back(server: DemoServer, store: Store, e
     assert call.arguments["sendSchedulingMessages"] is False
 
 
-def test_participants_bring_an_organizer_who_is_told(store: Store, events: Objects) -> None:
+def test_participants_bring_an_organizer_who_is_notified(store: Store, events: Objects) -> None:
     home = {store.collection("")["id"]: True}
     made = events.create(calendarIds=home, start="2026-11-23T10:00:00")
     assert "organizerCalendarAddress" not in made

@@ -38,7 +38,7 @@ def test_states_are_opaque_and_can_be_asked_from(form: StateForm) -> None:
         assert peer.listed(before) == ([new], [], [])
 
 
-def test_a_state_may_look_new_though_nothing_changed() -> None:
+def test_a_state_may_seem_new_though_nothing_changed() -> None:
     with peer_of(state_changes_alone=1.0) as (_, peer):
         one, other = peer.state(), peer.state()
         assert one != other

@@ -204,7 +204,7 @@ def test_a_stream_may_begin_with_all_states() -> None:
 
 
 @pytest.mark.parametrize("resumes", [True, False])
-def test_what_a_client_missed_is_told_again_or_not(*, resumes: bool) -> None:
+def test_what_a_client_missed_is_reported_again_or_not(*, resumes: bool) -> None:
     with peer_of(push_resumes=resumes) as (server, peer):
         [first] = _events(peer, 1, lambda: server.account.deliver(message()))
         [last_id] = [line[4:] for line in first if line.startswith("id: ")]

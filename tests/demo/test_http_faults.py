@@ -72,7 +72,7 @@ def test_a_cut_body_ends_before_its_length(server: DemoServer, peer: Peer) -> No
         echo(peer)
 
 
-def test_a_short_body_looks_whole(server: DemoServer, peer: Peer) -> None:
+def test_a_short_body_seems_whole(server: DemoServer, peer: Peer) -> None:
     blob_id = peer.upload(b"x" * 5000)
     server.faults.short_body.arm(7, times=1)
     assert len(get(peer, blob_id).content) == 4993

@@ -107,7 +107,7 @@ def test_listings_are_cut_short_though_more_follows(server: DemoServer, peer: Pe
     assert sorted(seen) == sorted(server.account.emails)
 
 
-def test_a_clamped_limit_is_told(server: DemoServer, peer: Peer) -> None:
+def test_a_clamped_limit_is_reported(server: DemoServer, peer: Peer) -> None:
     server.account.populate(5)
     server.limits.max_query_limit = 3
     page = peer.one("Email/query", {"limit": 1000})
@@ -147,7 +147,7 @@ def test_a_partial_failure_leaves_some_done(server: DemoServer, peer: Peer) -> N
 
 
 @pytest.mark.parametrize("kind", ["overQuota", "tooLarge", "tooManyKeywords", "blobNotFound", "forbidden", "rateLimit"])
-def test_one_object_is_refused_as_told(server: DemoServer, peer: Peer, kind: str) -> None:
+def test_one_object_is_refused_as_arranged(server: DemoServer, peer: Peer, kind: str) -> None:
     server.faults.set_error.arm(SetError(kind), times=1, only={"Email/import"})
     content = message()
     assert peer.refusal(content) == {"type": kind}

@@ -32,7 +32,7 @@ def changed(line: str) -> dict[str, dict[str, str]]:
     return dict(event["changed"])
 
 
-def test_a_change_is_told_at_once_with_the_states_it_led_to(server: DemoServer) -> None:
+def test_a_change_is_reported_at_once_with_the_states_it_led_to(server: DemoServer) -> None:
     with listening(server, "types=*&closeafter=no&ping=0") as lines:
         server.account.deliver(message())
         assert next(lines) == "event: state"
@@ -74,7 +74,7 @@ def test_no_change_after_the_head_of_the_answer_is_missed(server: DemoServer) ->
     assert b"event: state" in b"".join(sent)
 
 
-def test_only_the_types_asked_for_are_told(server: DemoServer) -> None:
+def test_only_the_types_asked_for_are_reported(server: DemoServer) -> None:
     with listening(server, "types=Mailbox&closeafter=no&ping=0") as lines:
         email_id = server.account.deliver(message())
         first = [next(lines) for _ in range(3)]
@@ -95,7 +95,7 @@ def test_pings_come_as_often_as_asked_for(server: DemoServer) -> None:
         assert [next(lines), next(lines)] == ["event: ping", 'data: {"interval":1}']
 
 
-def test_a_client_that_comes_back_is_told_what_it_missed(server: DemoServer) -> None:
+def test_a_client_that_comes_back_is_sent_what_it_missed(server: DemoServer) -> None:
     with listening(server, "types=*&closeafter=state&ping=0") as lines:
         server.account.deliver(message())
         last = next(line for line in lines if line.startswith("id: ")).removeprefix("id: ")
@@ -112,7 +112,7 @@ def test_a_dead_stream_says_nothing(server: DemoServer) -> None:
             next(lines)
 
 
-def test_nothing_leaves_a_stream_that_is_held_back(server: DemoServer) -> None:
+def test_nothing_leaves_a_stream_that_is_paused(server: DemoServer) -> None:
     server.faults.held_events.arm()
     url = f"{server.origin}/jmap/events/?types=*&closeafter=no&ping=1"
     with httpx.stream("GET", url, auth=("demo", "demo"), timeout=1.5) as answer:
@@ -121,7 +121,7 @@ def test_nothing_leaves_a_stream_that_is_held_back(server: DemoServer) -> None:
             next(answer.iter_bytes())
 
 
-def test_a_stream_without_pings_still_tells_of_changes(server: DemoServer) -> None:
+def test_a_stream_without_pings_still_reports_changes(server: DemoServer) -> None:
     server.faults.no_pings.arm()
     with listening(server, "types=*&closeafter=no&ping=0.1") as lines:
         time.sleep(0.5)

@@ -167,7 +167,7 @@ def test_searches_for_words_without_an_index() -> None:
         peer.one("Email/query", {"filter": {"header": ["Message-ID", "x"]}})
 
 
-def test_sorts_are_those_that_the_session_tells() -> None:
+def test_sorts_are_those_that_the_session_reports() -> None:
     dialect = dataclasses.replace(RFC, email_sorts=("receivedAt",))
     with DemoServer(dialect=dialect) as server, Peer(server.url, "demo", "demo", "rfc") as peer:
         assert peer.error("Email/query", {"sort": [{"property": "size"}]}) == "unsupportedSort"

@@ -91,7 +91,7 @@ def test_sorts_that_are_none(peer: Peer, comparator: Json, error: str) -> None:
     assert peer.error("Email/query", {"sort": [comparator]}) == error
 
 
-def test_the_session_tells_what_can_be_sorted_by(server: DemoServer) -> None:
+def test_the_session_reports_what_can_be_sorted_by(server: DemoServer) -> None:
     with DemoServer(dialect="james") as james:
         options = [
             one.service.session("")["accounts"]["a1"]["accountCapabilities"]["urn:ietf:params:jmap:mail"]["emailQuerySortOptions"]
@@ -130,7 +130,7 @@ def test_changes_of_a_listing_lead_to_the_new_one(server: DemoServer, peer: Peer
     assert peer.error("Email/queryChanges", {**query, "sinceQueryState": before["queryState"], "maxChanges": 1}) == "tooManyChanges"
 
 
-def test_changes_of_a_listing_that_cannot_be_told(peer: Peer, ids: list[str]) -> None:
+def test_changes_of_a_listing_that_cannot_be_calculated(peer: Peer, ids: list[str]) -> None:
     state = peer.one("Email/query", {})["queryState"]
     assert ids
     assert peer.error("Email/queryChanges", {"sinceQueryState": state, "collapseThreads": True}) == "cannotCalculateChanges"

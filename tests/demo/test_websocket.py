@@ -61,14 +61,14 @@ def test_a_request_is_answered_with_its_id(server: DemoServer) -> None:
 
 
 @pytest.mark.parametrize("value", [{"@type": "Request", "id": "R1", "using": ["x"], "methodCalls": []}, {"@type": "Other"}, []])
-def test_what_is_no_request_is_told_so(server: DemoServer, value: object) -> None:
+def test_what_is_no_request_is_reported_so(server: DemoServer, value: object) -> None:
     with socket(server) as connection:
         answer = ask(connection, value)
     assert answer["@type"] == "RequestError"
     assert answer["type"].startswith("urn:ietf:params:jmap:error:")
 
 
-def test_push_tells_of_the_types_asked_for_until_it_is_disabled(server: DemoServer) -> None:
+def test_push_reports_the_types_asked_for_until_it_is_disabled(server: DemoServer) -> None:
     with socket(server) as connection:
         connection.send(json.dumps({"@type": "WebSocketPushEnable", "dataTypes": ["Email"]}))
         ask(connection, {"@type": "Other"})  # an answer means that what came before is done
@@ -83,7 +83,7 @@ def test_push_tells_of_the_types_asked_for_until_it_is_disabled(server: DemoServ
             hear(connection, 0.2)
 
 
-def test_what_was_missed_since_a_push_state_is_told(server: DemoServer) -> None:
+def test_what_was_missed_since_a_push_state_is_reported(server: DemoServer) -> None:
     enable = {"@type": "WebSocketPushEnable", "dataTypes": None}
     with socket(server) as connection:
         connection.send(json.dumps(enable))

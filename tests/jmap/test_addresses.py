@@ -58,7 +58,7 @@ ODD = [
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
-async def test_an_address_that_cannot_be_used_ends_in_a_sentence(peer: Peer, odd: str) -> None:
+async def test_an_address_that_cannot_be_used_ends_in_a_message(peer: Peer, odd: str) -> None:
     for name, use in USES.items():
         body = json.dumps(session_object(**{name: odd})).encode()
         peer.on("/session", Answer(200, body))

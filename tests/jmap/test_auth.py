@@ -97,7 +97,7 @@ async def test_the_first_line_of_a_command_is_the_secret(command: str | list[str
 
 
 @pytest.mark.anyio
-async def test_a_failing_command_is_told_with_its_last_words_but_not_its_output() -> None:
+async def test_a_failing_command_is_reported_with_its_last_words_but_not_its_output() -> None:
     with pytest.raises(SignInError, match="status 3: gpg: decryption failed") as caught:
         await from_command("echo sesame-on-stdout | tr a-z A-Z; echo warning >&2; echo 'gpg: decryption failed.' >&2; exit 3")
     assert "SESAME-ON-STDOUT" not in str(caught.value)
@@ -146,13 +146,13 @@ async def test_a_command_has_no_terminal_and_no_input() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(("command", "why"), [("true", "no secret"), ("echo", "no secret"), ("printf '\\377'", "not UTF-8")])
-async def test_a_command_without_a_secret_is_told(command: str, why: str) -> None:
+async def test_a_command_without_a_secret_is_reported(command: str, why: str) -> None:
     with pytest.raises(SignInError, match=why):
         await from_command(command)
 
 
 @pytest.mark.anyio
-async def test_a_command_that_is_not_there_is_told() -> None:
+async def test_a_command_that_is_not_there_is_reported() -> None:
     with pytest.raises(SignInError, match="cannot be started"):
         await from_command(["/no/such/program"])
 
@@ -261,7 +261,7 @@ def test_a_file_that_others_can_use_is_refused(tmp_path: Path, mode: int) -> Non
         from_file(secret_file(tmp_path / "secret", mode))
 
 
-def test_a_file_that_is_missing_or_empty_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_missing_or_empty_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SignInError, match="No such file"):
         from_file(tmp_path / "none")
     with pytest.raises(SignInError, match="no secret"):
@@ -278,7 +278,7 @@ def test_a_systemd_credential_is_read_where_systemd_put_it(tmp_path: Path, monke
 
 
 @pytest.mark.parametrize("name", ["../mail", "", "..", "other"])
-def test_a_credential_that_systemd_did_not_pass_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_credential_that_systemd_did_not_pass_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     with pytest.raises(SignInError):
         from_systemd_credential(name)

@@ -60,7 +60,7 @@ async def test_bytes_are_uploaded(peer: Peer) -> None:
     )
 
 
-async def test_a_file_is_uploaded_with_its_size_told_ahead(peer: Peer, tmp_path: Path) -> None:
+async def test_a_file_is_uploaded_with_its_size_reported_ahead(peer: Peer, tmp_path: Path) -> None:
     (tmp_path / "mail").write_bytes(CONTENT)
     peer.on("/upload/alice/", stored)
     async with client(peer) as c:
@@ -119,7 +119,7 @@ async def test_a_file_that_cannot_be_read_is_the_disk_s_fault(peer: Peer, tmp_pa
             await upload(c, "alice", tmp_path / "gone", "x/y")
 
 
-async def test_a_file_that_shrinks_meanwhile_is_told(peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_that_shrinks_meanwhile_is_reported(peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mail").write_bytes(b"short")
     monkeypatch.setattr(blobs, "_size_of", lambda path: 10)
     async with client(peer) as c:
@@ -157,7 +157,7 @@ async def test_an_empty_blob_has_no_bytes(peer: Peer) -> None:
         assert await content_of(c, "G1") == b""
 
 
-async def test_a_blob_that_is_gone_is_told_by_id(peer: Peer) -> None:
+async def test_a_blob_that_is_gone_is_reported_by_id(peer: Peer) -> None:
     async with client(peer) as c:
         with pytest.raises(BlobNotFoundError, match="G404"):
             await content_of(c, "G404")

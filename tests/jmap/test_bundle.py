@@ -113,7 +113,7 @@ async def test_everybody_hears_of_a_failure() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_request_that_is_refused_by_itself_is_told() -> None:
+async def test_a_request_that_is_refused_by_itself_is_reported() -> None:
     bundle = Bundle(Server(most=1).send, 1)
     with pytest.raises(RequestError):
         await ask(bundle, "Email")

@@ -86,7 +86,7 @@ async def test_nothing_is_compressed_on_the_loopback(peer: Peer) -> None:
 # Failures by remedy
 
 
-async def test_a_refused_secret_is_told_at_once_and_never_repeated(peer: Peer) -> None:
+async def test_a_refused_secret_is_reported_at_once_and_never_repeated(peer: Peer) -> None:
     peer.on("/session", Answer(401, b"<html>", {"WWW-Authenticate": 'Basic realm="x"'}))
     async with client(peer) as c:
         with pytest.raises(SignInError):
@@ -134,7 +134,7 @@ async def test_a_pause_longer_than_patience_is_an_error_for_later(peer: Peer) ->
     assert caught.value.remedy is Remedy.LATER
 
 
-async def test_a_portal_s_page_is_asked_for_once_more_then_told(peer: Peer) -> None:
+async def test_a_portal_s_page_is_asked_for_once_more_then_reported(peer: Peer) -> None:
     peer.on("/api", HTML)
     async with client(peer) as c:
         with pytest.raises(ServerError, match="HTML page"):
@@ -197,7 +197,7 @@ async def test_what_never_reached_the_server_is_repeated_even_if_it_must_not_be(
         await back.stop()
 
 
-async def test_a_host_that_was_never_reached_is_told_within_seconds() -> None:
+async def test_a_host_that_was_never_reached_is_reported_within_seconds() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/session"
@@ -280,7 +280,7 @@ async def test_another_session_state_has_the_session_read_again(peer: Peer) -> N
     assert [seen.path for seen in peer.seen] == ["/api", "/session", "/moved"]
 
 
-async def test_a_state_that_never_agrees_is_looked_at_once(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_state_that_never_agrees_causes_one_run(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jmapsync.jmap.client.SESSION_SECONDS", 0.0)
     peer.on("/api", result(ECHO, state="always different"))
     async with client(peer) as c:
@@ -289,7 +289,7 @@ async def test_a_state_that_never_agrees_is_looked_at_once(peer: Peer, monkeypat
     assert len(peer.seen_at("/session")) == 2
 
 
-async def test_a_flapping_state_is_looked_at_once(peer: Peer) -> None:
+async def test_a_flapping_state_causes_one_run(peer: Peer) -> None:
     peer.on("/api", *(result(ECHO, state=f"flap {n}") for n in range(6)))
     async with client(peer) as c:
         for _ in range(6):
@@ -319,7 +319,7 @@ async def test_an_api_that_moved_is_found_again(peer: Peer) -> None:
     assert [seen.path for seen in peer.seen] == ["/api", "/session", "/moved"]
 
 
-async def test_an_api_that_stays_away_is_told(peer: Peer) -> None:
+async def test_an_api_that_stays_away_is_reported(peer: Peer) -> None:
     peer.on("/api", Answer(404))
     async with client(peer) as c:
         with pytest.raises(RequestError, match="nothing at /api"):

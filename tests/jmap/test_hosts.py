@@ -147,7 +147,7 @@ async def test_what_goes_to_this_machine_goes_through_no_proxy(peer: Peer, stran
     assert not stranger.seen
 
 
-def test_a_proxy_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_cannot_be_used_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("all_proxy", "gopher://127.0.0.1:1")
     with pytest.raises(ConfigError, match="proxy"):
         client("https://mail.example.com/")
@@ -230,12 +230,12 @@ async def test_a_host_with_a_port_needs_no_service_record() -> None:
     assert await candidates("mail.example.com:8443", fastmail) == ["https://mail.example.com:8443/.well-known/jmap"]
 
 
-def test_an_international_domain_is_looked_for_in_its_ascii_form() -> None:
+def test_an_international_domain_is_searched_in_its_ascii_form() -> None:
     assert domain_of("jürgen@Bücher.example") == "xn--bcher-kva.example"
 
 
 @pytest.mark.parametrize("address", ["", "alice@", "alice@exa mple", "alice@example.com/path", "a@b:port"])
-def test_what_is_no_address_is_told(address: str) -> None:
+def test_what_is_no_address_is_reported(address: str) -> None:
     with pytest.raises(DiscoveryError):
         domain_of(address)
 

@@ -90,7 +90,7 @@ async def listened(server: DemoServer) -> None:
         ("https://h/e?ping=45&types={types}", "https://h/e?ping=45&types=*&closeafter=no"),
     ],
 )
-async def test_all_types_are_asked_for_whatever_the_url_looks_like(template: str, url: str) -> None:
+async def test_all_types_are_asked_for_whatever_the_url_is_like(template: str, url: str) -> None:
     assert expand(template, 30) == url
 
 
@@ -119,7 +119,7 @@ async def test_a_client_that_comes_back_names_the_last_event_it_saw(peer: Peer) 
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_change_is_told_at_once_with_its_states(server: DemoServer, way: type[Push]) -> None:
+async def test_a_change_is_reported_at_once_with_its_states(server: DemoServer, way: type[Push]) -> None:
     async with listening(server.url, way) as changes:
         await listened(server)
         server.account.deliver(message())
@@ -136,7 +136,7 @@ async def test_no_change_after_the_connection_is_missed_however_soon_it_comes(se
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_the_connection_outlives_many_pings_and_still_tells(server: DemoServer, way: type[Push]) -> None:
+async def test_the_connection_outlives_many_pings_and_still_reports(server: DemoServer, way: type[Push]) -> None:
     async with listening(server.url, way) as changes:
         await listened(server)
         pending = asyncio.ensure_future(told(changes))
@@ -155,7 +155,7 @@ async def test_pings_that_name_milliseconds_change_nothing(server: DemoServer) -
             await told(changes)
 
 
-async def test_a_websocket_is_told_what_it_missed(server: DemoServer) -> None:
+async def test_a_websocket_is_sent_what_it_missed(server: DemoServer) -> None:
     async with client(server.url) as c:
         way = WebSocket(c.exchange, ping=PING)
         async with way.connect(await c.session()) as changes:
@@ -242,7 +242,7 @@ async def test_a_websocket_that_is_refused_is_none(server: DemoServer, answer: I
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("status", "error"), [(401, SignInError), (403, ForbiddenError)])
-async def test_a_refused_credential_is_told_as_such(
+async def test_a_refused_credential_is_reported_as_such(
     server: DemoServer, way: type[Push], status: int, error: type[Exception]
 ) -> None:
     server.faults.answer.arm(Instead(status), only=[SCOPE[way]])
@@ -282,7 +282,7 @@ async def test_a_server_that_closes_in_good_order_ends_the_changes(server: DemoS
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_connection_that_breaks_is_told(server: DemoServer, way: type[Push]) -> None:
+async def test_a_connection_that_breaks_is_reported(server: DemoServer, way: type[Push]) -> None:
     async with listening(server.url, way) as changes:
         await listened(server)
         await asyncio.to_thread(server.stop)

@@ -155,7 +155,7 @@ async def test_digests_are_right_or_not_offered(client: Client) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_blob_that_is_not_there_is_told(client: Client) -> None:
+async def test_a_blob_that_is_not_there_is_reported(client: Client) -> None:
     account, _ = await mail(client)
     with pytest.raises(BlobNotFoundError):
         await whole(download(client, account.id, f"G{'0' * 40}"))
@@ -218,7 +218,7 @@ async def test_a_body_cut_short_is_asked_for_again() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_session_that_never_settles_is_not_read_in_a_loop() -> None:
+async def test_a_session_that_never_stops_changing_is_not_read_in_a_loop() -> None:
     async with faulty() as (demo, c):
         _, using = await mail(c)
         demo.faults.flapping_session_state.arm()

@@ -74,7 +74,7 @@ def test_a_session_survives_being_kept() -> None:
 
 
 @pytest.mark.parametrize("kept", [b"", b"{}", b'{"url": 1}', b"\xff"])
-def test_a_kept_session_that_is_damaged_is_a_value_error(kept: bytes) -> None:
+def test_a_kept_session_that_is_malformed_is_a_value_error(kept: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         Session.from_json(kept)
 
@@ -85,7 +85,7 @@ def test_what_is_no_session_says_where_it_came_from(body: bytes) -> None:
         Session.parse(body, URL)
 
 
-def test_a_stranger_s_empty_session_is_a_refused_sign_in() -> None:
+def test_an_unknown_user_s_empty_session_is_a_refused_sign_in() -> None:
     """Stalwart answers wrong credentials with status 200."""
     with pytest.raises(SignInError):
         parse(username="", accounts={})
@@ -106,7 +106,7 @@ def test_the_pinned_account_goes_before_the_primary_one() -> None:
     assert session.account_for(MAIL, "a").id == "a"
 
 
-def test_a_pinned_account_that_went_away_is_told_as_such() -> None:
+def test_a_pinned_account_that_went_away_is_reported_as_such() -> None:
     with pytest.raises(AccountGoneError, match="no longer offers the account bob"):
         parse().account_for(MAIL, "bob")
 

@@ -70,7 +70,7 @@ async def test_it_is_connected_once_the_server_has_read_the_wish(peer: Peer, ans
         assert await anext(changes) == StateChange({"alice": {"Email": "2"}})
 
 
-async def test_what_it_tells_before_it_answers_is_heard_in_order(peer: Peer) -> None:
+async def test_what_it_reports_before_it_answers_is_heard_in_order(peer: Peer) -> None:
     async def talk(socket: ServerConnection) -> None:
         request = await asked(socket)
         for message in (change("1"), "[]", change("2"), json.dumps({"@type": "Response", "requestId": request["id"]}), change("3")):
@@ -102,7 +102,7 @@ async def test_a_server_that_answers_nothing_is_silent(peer: Peer) -> None:
     assert not caught.value.proven
 
 
-async def test_a_server_that_closes_instead_has_told_nothing(peer: Peer) -> None:
+async def test_a_server_that_closes_instead_has_reported_nothing(peer: Peer) -> None:
     async def talk(socket: ServerConnection) -> None:
         await asked(socket)
 

@@ -70,7 +70,7 @@ def test_a_reference_to_a_call_that_failed_fails_as_that_one_did(refused: str) -
     assert (caught.value.type, caught.value.remedy) == ("serverUnavailable", Remedy.LATER)
 
 
-def test_an_error_of_unknown_type_is_mended_by_time_like_server_fail() -> None:
+def test_an_error_of_unknown_type_is_fixed_by_time_like_server_fail() -> None:
     with pytest.raises(MethodError) as caught:
         decode_response(response(["error", {"type": "solarFlare"}, "q"])).get(QUERY)
     assert caught.value.remedy is Remedy.LATER
@@ -128,7 +128,7 @@ def test_set_errors_keep_what_helps() -> None:
     assert str(SetError("invalidProperties", "no", ("a", "b"))) == "invalidProperties [a, b] no"
 
 
-def test_no_set_errors_may_be_told_as_null_or_not_at_all() -> None:
+def test_no_set_errors_may_be_reported_as_null_or_not_at_all() -> None:
     assert set_errors({"notCreated": None}, "notCreated") == set_errors({}, "notCreated") == {}
 
 

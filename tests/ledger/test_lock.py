@@ -38,7 +38,7 @@ def another_process(path: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def test_a_second_run_is_refused_and_told_who_is_at_work(tmp_path: Path) -> None:
+def test_a_second_run_is_refused_and_learns_who_is_at_work(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with another_process(path) as other:
         with pytest.raises(BusyError, match=f"process {other.pid} on {os.uname().nodename}") as told, AccountLock(path, "home"):

@@ -108,7 +108,7 @@ with ledger.transaction():
         with closing(Ledger.open(path)) as ledger:
             assert (ledger.note("kept"), ledger.note("lost")) == ("1", "")
 
-    def test_on_a_full_disk_fail_in_a_plain_sentence_and_keep_what_was(self, tmp_path: Path) -> None:
+    def test_on_a_full_disk_fail_in_a_plain_message_and_keep_what_was(self, tmp_path: Path) -> None:
         with small_disk(tmp_path / "small", "1m") as place, closing(Ledger.open(place / "ledger.sqlite")) as ledger:
             ledger.set_cursor("mail", Side.REMOTE, "s1")
 
@@ -275,7 +275,7 @@ class TestAFullDisk:
     """SQLite says SQLITE_FULL, or an input or output error where it wanted to make a file."""
 
     @pytest.mark.parametrize("number", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_CANTOPEN])
-    def test_is_not_taken_for_damage(self, path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def test_is_not_taken_for_a_malformed_file(self, path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
         full = SimpleNamespace(f_bavail=0, f_frsize=4096, f_files=0, f_favail=0)
         monkeypatch.setattr(os, "statvfs", lambda _: full)
         error = sqlite3.OperationalError("database or disk is full")
@@ -285,14 +285,14 @@ class TestAFullDisk:
         assert "free some space" in told
         assert "away" not in told
 
-    def test_a_disk_that_fails_is_not_taken_for_damage_either(self, path: Path) -> None:
+    def test_a_disk_that_fails_is_not_taken_for_a_malformed_file_either(self, path: Path) -> None:
         error = sqlite3.OperationalError("disk I/O error")
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
         assert "away" not in str(database._told(error, path))
 
 
 @pytest.mark.parametrize("opened", [Ledger.open, Ledger.open_readonly, Ledger.copy_of])
-def test_a_pipe_in_the_place_of_the_ledger_is_not_waited_for(path: Path, opened: Callable[[Path], Ledger]) -> None:
+def test_a_pipe_instead_of_the_ledger_is_not_waited_for(path: Path, opened: Callable[[Path], Ledger]) -> None:
     os.mkfifo(path)
     with pytest.raises(LedgerError, match="it is a pipe, not a regular file"):
         opened(path)

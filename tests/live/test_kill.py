@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.live.cyrus import Cyrus
 
 
-def test_killed_processes_lose_double_and_damage_nothing(running_cyrus: Callable[[str], Cyrus]) -> None:
+def test_killed_processes_lose_double_and_alter_nothing(running_cyrus: Callable[[str], Cyrus]) -> None:
     target = fill(running_cyrus("3.12"), "3.12", "killed", 1000)
     with Relay(target.url) as relay, scratch() as base:
         tally = Campaign(target, relay, base).run(15)

@@ -105,7 +105,7 @@ def test_the_far_end_has_no_other_way_here(cable: Cable, port: int) -> None:
     assert connect(cable, port) == "ENETUNREACH"
 
 
-def test_a_cut_is_an_error_at_once_and_mended(cable: Cable, port: int) -> None:
+def test_a_cut_is_an_error_at_once_and_fixed(cable: Cable, port: int) -> None:
     cable.cut()
     started = time.monotonic()
     assert connect(cable, port, 60) == "ENETUNREACH"
@@ -114,7 +114,7 @@ def test_a_cut_is_an_error_at_once_and_mended(cable: Cable, port: int) -> None:
     assert connect(cable, port) == "connected"
 
 
-def test_a_silent_cut_is_no_error_and_no_answer_and_mended(cable: Cable, port: int) -> None:
+def test_a_silent_cut_is_no_error_and_no_answer_and_fixed(cable: Cable, port: int) -> None:
     cable.cut_silently()
     assert connect(cable, port, patience=1.5) == "silence"
     cable.mend()

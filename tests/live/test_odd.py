@@ -37,7 +37,7 @@ def mirror(account: Account, tmp_path: Path) -> Mirror:
     return found
 
 
-def test_odd_local_messages_arrive_or_are_held_back_by_name(account: Account, mirror: Mirror) -> None:
+def test_odd_local_messages_arrive_or_are_quarantined_by_name(account: Account, mirror: Mirror) -> None:
     for content in GOOD.values():
         mirror.drop("INBOX", content)
     refused = {mirror.drop("INBOX", content).name: content for content in REFUSED.values()}

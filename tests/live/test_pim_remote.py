@@ -367,7 +367,7 @@ class TestCalendars:
         text = text_of(dav, "calendars", "m")
         assert ("SUMMARY:Meeting\n" in text, "NEEDS-ACTION" in text) == (True, False)
 
-    def test_a_title_that_would_fell_the_server_is_held_back_by_name(self, dav: Dav, room: Room) -> None:
+    def test_a_title_that_would_fell_the_server_is_quarantined_by_name(self, dav: Dav, room: Room) -> None:
         """Cyrus 3.12.4 fails an assertion at about 65,000 octets, and with it everything else of the request."""
         room.look()
         bad, good = room.write(

@@ -64,7 +64,7 @@ without_push = pytest.mark.parametrize("cyrus", ["3.6"], indirect=True)
 
 
 @with_push
-async def test_each_delivery_is_told(account: Account) -> None:
+async def test_each_delivery_is_reported(account: Account) -> None:
     async with listening(account.url, account.user, account.password) as ear:
         await ear.until(lambda: ear.listener.state.connected)
         assert (ear.listener.state.mode, ear.hints) == ("eventsource", [LOOK])

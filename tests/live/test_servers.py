@@ -162,7 +162,7 @@ def test_nothing_of_a_server_outlives_a_killed_test_run(flavour: str, monkeypatc
     assert not Path(directory).exists()
 
 
-def test_an_unprovisioned_machine_is_told_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_an_unprovisioned_machine_the_message_says_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(cyrus_module._TREES, "3.12", tmp_path)
     with pytest.raises(NotProvisionedError, match="tests/live/provision"):
         Cyrus.start("3.12")

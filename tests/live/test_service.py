@@ -23,7 +23,7 @@ def cyrus(running_cyrus: Callable[[str], Cyrus]) -> Cyrus:
     return running_cyrus("3.12")
 
 
-def test_it_is_ready_when_the_first_look_is_done(service: Service) -> None:
+def test_it_is_ready_when_the_first_run_is_done(service: Service) -> None:
     service.account.imap.append("INBOX", [letter(f"seeded {number}") for number in range(20)])
     assert service.subjects() == set()
     service.start()  # returns when the service said that it is ready
@@ -33,7 +33,7 @@ def test_it_is_ready_when_the_first_look_is_done(service: Service) -> None:
     assert service.status()
 
 
-def test_it_is_not_ready_before_the_server_answered_the_first_look(service: Service) -> None:
+def test_it_is_not_ready_before_the_server_answered_the_first_run(service: Service) -> None:
     with silent_server() as (url, listener):
         service.configure(url=url)
         service.user.systemctl("start", "--no-block", ALL)
@@ -111,7 +111,7 @@ def test_a_stop_before_the_server_ever_answered_is_soon_too(service: Service) ->
             assert service.user.show(ALL, "Result") == "success", "systemd kills a service that has not ended after TimeoutStopSec"
 
 
-def test_a_reload_takes_up_a_changed_configuration(service: Service, make_account: Callable[[], Account]) -> None:
+def test_a_reload_applies_a_changed_configuration(service: Service, make_account: Callable[[], Account]) -> None:
     second = make_account()
     second.imap.append("INBOX", [letter("of another account")])
     service.start()
@@ -125,7 +125,7 @@ def test_a_reload_takes_up_a_changed_configuration(service: Service, make_accoun
     assert service.pid() == running
 
 
-def test_a_broken_configuration_is_told_and_what_ran_goes_on(service: Service) -> None:
+def test_a_broken_configuration_is_reported_and_what_ran_goes_on(service: Service) -> None:
     service.start()
     running = service.pid()
     service.configure(more="colour = 'red'\n")

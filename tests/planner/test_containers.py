@@ -86,7 +86,7 @@ def test_a_container_is_not_deleted_while_one_in_it_has_to_wait() -> None:
     ]
 
 
-def test_a_circle_in_a_tree_as_it_was_seen_waits_for_a_better_look() -> None:
+def test_a_circle_in_a_tree_as_it_was_seen_waits_for_a_better_run() -> None:
     one, other = v("one", "D"), v("other", "C")
     assert folders(Pair(C, None, one, None), Pair(D, None, other, None)) == ["wait: lies inside itself", "wait: lies inside itself"]
 

@@ -194,7 +194,7 @@ def test_with_neither_side_writable_nothing_is_agreed_upon() -> None:
         (pair(v("mine", leaving="A"), v("theirs"), v()), Side.LOCAL),
     ],
 )
-def test_the_body_that_loses_is_shelved(one: Pair, side: Side | None) -> None:
+def test_the_body_that_loses_becomes_a_conflict_copy(one: Pair, side: Side | None) -> None:
     assert shelved(one, CARDS) is side
 
 
@@ -205,12 +205,12 @@ def test_the_preferred_side_wins() -> None:
     assert shelved(one, local_first) is Side.REMOTE
 
 
-def test_what_was_edited_in_a_pulled_mirror_is_shelved() -> None:
+def test_what_was_edited_in_a_pulled_mirror_becomes_a_conflict_copy() -> None:
     assert shelved(pair(v("mine"), v(), v()), pulled(CARDS)) is Side.LOCAL
     assert shelved(pair(v(), v("theirs"), v()), pulled(CARDS)) is None
 
 
-def test_a_name_is_too_small_to_shelve() -> None:
+def test_a_name_is_too_small_for_a_conflict_copy() -> None:
     assert shelved(pair(v("Post", ""), v("Mail", ""), v("Lists", "")), FOLDERS) is None
 
 

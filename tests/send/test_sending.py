@@ -244,7 +244,7 @@ def test_the_same_bytes_are_not_lost_because_others_were_sent_before_and_after(o
     assert (told.fate is Fate.SENT) == is_sent == (office.server.account.dialect.submissions == "kept")
 
 
-def test_a_server_that_tells_nothing_of_submissions_sends_and_leaves_doubts_to_a_person(office: Office) -> None:
+def test_a_server_that_reports_nothing_of_submissions_sends_and_leaves_doubts_to_a_person(office: Office) -> None:
     """James takes them and has no other method for them."""
     unknown = ["EmailSubmission/get", "EmailSubmission/query"]
     office.server.faults.method_error.arm(MethodError("unknownMethod"), only=unknown)

@@ -63,7 +63,7 @@ def test_a_right_that_is_malformed_is_not_taken_for_one_that_is_denied(
 
 
 @pytest.mark.parametrize("operation", ["slash", "path", "control", "huge text"])
-def test_a_new_mailbox_with_a_malformed_id_is_found_by_the_next_look(fuzzer: Fuzzer, operation: str) -> None:
+def test_a_new_mailbox_with_a_malformed_id_is_found_by_the_next_run(fuzzer: Fuzzer, operation: str) -> None:
     assert_withstands(fuzzer, "changes", Mutation("Mailbox/set", ("created", "{}", "id"), operation))
 
 

@@ -11,7 +11,7 @@ from tests.sim.world import scratch
 NIGHT = os.environ.get("JMAPSYNC_SIM") == "night"
 
 
-def test_killed_processes_lose_double_and_damage_nothing_and_fetch_nothing_kept_again() -> None:
+def test_killed_processes_lose_double_and_alter_nothing_and_fetch_nothing_kept_again() -> None:
     kills = 200 if NIGHT else 12
     with demo(3000 if NIGHT else 1000) as target, Relay(target.url) as relay, scratch() as base:
         tally = Campaign(target, relay, base).run(kills)

@@ -48,7 +48,7 @@ WHOLE: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("kind", WHOLE)
-def test_each_command_says_each_time_that_it_is_damaged_and_what_to_do(case: Case, kind: str) -> None:
+def test_each_command_says_each_time_that_it_is_malformed_and_what_to_do(case: Case, kind: str) -> None:
     case.run(lambda path, _: str(WHOLE[kind](path)), random.Random(0))
     for command in COMMANDS:
         said = case.said(command)
@@ -77,7 +77,7 @@ MISTYPED = [
 
 
 @pytest.mark.parametrize("statement", MISTYPED)
-def test_values_that_no_run_wrote_are_damage_and_no_fault_of_ours(case: Case, statement: str) -> None:
+def test_values_that_no_run_wrote_are_malformed_and_no_fault_of_ours(case: Case, statement: str) -> None:
     def mistype(path: Path, _: random.Random) -> str:
         with closing(sqlite3.connect(path)) as db:
             db.execute(statement)

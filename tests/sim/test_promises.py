@@ -111,7 +111,7 @@ class TestAnEditSlippedIn:
 
 class TestALook:
     @pytest.mark.parametrize("name", list(STORIES))
-    def test_of_the_changes_equals_a_look_at_everything(self, base: Path, name: str) -> None:
+    def test_of_the_changes_equals_a_scan_of_everything(self, base: Path, name: str) -> None:
         world = begin(STORIES[name], base)
         world.settle()
         delta = world.trees()
@@ -129,7 +129,7 @@ class TestALook:
         assert writes(world.sync()) == 0
         assert world.requests == 1
 
-    def test_notices_that_what_was_sent_was_destroyed_before_the_next_look(self, base: Path) -> None:
+    def test_notices_that_what_was_sent_was_destroyed_before_the_next_run(self, base: Path) -> None:
         """RFC 8620, 5.2: of what was made and destroyed since a state, `/changes` need not tell."""
         world = begin(acts.Story("sent", acts.write_new, acts.populate), base)
         world.sync()
@@ -208,7 +208,7 @@ class TestTwoRuns:
         assert len(seen) == 4
         world.settle()
 
-    def test_another_process_is_told_who_is_at_work(self, base: Path) -> None:
+    def test_another_process_learns_who_is_at_work(self, base: Path) -> None:
         (base / "state").mkdir()
         with (
             AccountLock(base / "state/lock", "home"),

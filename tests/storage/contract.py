@@ -42,7 +42,7 @@ class LocalContract:
         assert room.version(key).tags == {"$flagged"}
         assert room.paths(other) == []
 
-    def test_a_whole_look_finds_what_the_ledger_was_told(self, room: Room, inbox: int, archive: int) -> None:
+    def test_a_full_sync_finds_what_the_ledger_was_given(self, room: Room, inbox: int, archive: int) -> None:
         key = room.create(ONE, [inbox, archive], ["$seen"])
         before = room.version(key)
         room.ledger.drop_places([(place.folder, place.name) for place in room.places(key)])
@@ -129,7 +129,7 @@ class LocalContract:
         reader.join()
         assert torn == []
 
-    def test_a_body_that_changed_since_the_look_is_not_sent(self, room: Room, inbox: int) -> None:
+    def test_a_body_that_changed_since_the_scan_is_not_sent(self, room: Room, inbox: int) -> None:
         key = room.create(ONE, [inbox])
         room.paths(key)[0].write_bytes(b"Subject: edited\n\n")
         assert room.read(key) is None

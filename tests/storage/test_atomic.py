@@ -87,7 +87,7 @@ class TestDurability:
         sync_files(tmp_path, paths)
         assert len(synced) == (0 if syncfs and count > GROUP else count)
 
-    def test_a_file_that_is_gone_is_told(self, tmp_path: Path) -> None:
+    def test_a_file_that_is_gone_is_reported(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError):
             sync_files(tmp_path, [str(tmp_path / "gone")])
 
@@ -103,7 +103,7 @@ class TestNames:
         assert atomic.exchange(str(one), str(other))
         assert (one.read_text(), other.read_text()) == ("2", "1")
 
-    def test_a_file_that_is_gone_is_told(self, tmp_path: Path) -> None:
+    def test_a_file_that_is_gone_is_reported(self, tmp_path: Path) -> None:
         (tmp_path / "one").write_text("1")
         with pytest.raises(FileNotFoundError):
             atomic.exchange(str(tmp_path / "one"), str(tmp_path / "other"))

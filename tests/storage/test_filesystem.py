@@ -67,7 +67,7 @@ def test_where_nothing_can_be_tried_it_counts_as_one_of_unix(tmp_path: Path, mon
     ledger.close()
 
 
-def test_a_name_that_is_refused_is_told_from_a_file_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_is_refused_is_distinguished_from_a_file_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "one").touch()
     with pytest.raises(FileNotFoundError) as gone:
         os.rename(tmp_path / "two", tmp_path / "three")

@@ -27,7 +27,7 @@ def kept(room: Room) -> list[str]:
     return sorted(str(path.relative_to(room.root / "DELETED").parent) for path in found)
 
 
-def test_a_message_that_the_server_deleted_is_kept_where_its_path_tells(room: Room) -> None:
+def test_a_message_that_the_server_deleted_is_kept_where_its_path_says(room: Room) -> None:
     inbox = room.folder("INBOX")
     lists = room.folder("Lists")
     python = room.folder("python", parent=lists)

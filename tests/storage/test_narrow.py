@@ -33,7 +33,7 @@ def drop(room: Room, folder: str, content: bytes) -> Path:
     return path
 
 
-def test_only_the_folders_named_are_looked_at(room: Room) -> None:
+def test_only_the_folders_named_are_scanned(room: Room) -> None:
     drop(room, "INBOX", b"Subject: one\n\n")
     drop(room, "Lists", b"Subject: two\n\n")
     assert not room.side.observe_items(room.ledger, set()).items
@@ -41,7 +41,7 @@ def test_only_the_folders_named_are_looked_at(room: Room) -> None:
     assert [seen.ref for seen in room.look().items] == ["Lists/cur/Lists14:2,"]
 
 
-def test_flags_are_told_by_a_look_at_their_folder(room: Room) -> None:
+def test_flags_are_found_by_a_scan_of_their_folder(room: Room) -> None:
     inbox, _ = keys_of(room)
     key = room.create(b"Subject: one\r\n\r\n", [inbox])
     [path] = room.paths(key)
@@ -70,7 +70,7 @@ def test_a_copy_is_one_by_the_folder_it_was_made_in(room: Room) -> None:
     assert room.version(key).homes == {inbox, lists}
 
 
-def test_a_deletion_is_told_once_every_folder_was_looked_at(room: Room) -> None:
+def test_a_deletion_is_reported_once_every_folder_was_scanned(room: Room) -> None:
     inbox, _ = keys_of(room)
     key = room.create(b"Subject: one\r\n\r\n", [inbox])
     drop(room, "Lists", b"Subject: elsewhere\n\n")
@@ -94,7 +94,7 @@ def test_an_edited_message_is_edited_in_every_folder_that_has_its_file(room: Roo
     assert room.version(key).homes == {inbox, lists}
 
 
-def test_a_folder_that_is_gone_is_told_of_although_others_are_named(room: Room) -> None:
+def test_a_folder_that_is_gone_is_reported_although_others_are_named(room: Room) -> None:
     inbox, _ = keys_of(room)
     keys = [room.create(f"Subject: {number}\r\n\r\n".encode(), [inbox]) for number in range(3)]
     for path in sorted((room.root / "INBOX").rglob("*"), reverse=True):

@@ -103,12 +103,12 @@ class TestWhatIsAFolder:
         assert maildirs(room) == {".Lists", ".Lists.python"}
 
     @pytest.mark.parametrize("name", [".a..b", ".a.", "..a", ".INBOX", ".Inbox.a", os.fsdecode(b".\xff")])
-    def test_a_name_that_stands_for_no_path_is_told(self, name: str, room: Room) -> None:
+    def test_a_name_that_stands_for_no_path_is_reported(self, name: str, room: Room) -> None:
         (room.root / name / "cur").mkdir(parents=True)
         assert seen(room) == {}
         assert [path for path, _ in room.side.tree.odd] == [name]
 
-    def test_a_symbolic_link_is_told_and_so_is_what_lies_below(self, room: Room, tmp_path: Path) -> None:
+    def test_a_symbolic_link_is_reported_and_so_is_what_lies_below(self, room: Room, tmp_path: Path) -> None:
         (tmp_path / "elsewhere" / "cur").mkdir(parents=True)
         (room.root / ".a").symlink_to(tmp_path / "elsewhere")
         (room.root / ".a.b" / "cur").mkdir(parents=True)

@@ -98,7 +98,7 @@ def test_a_message_that_goes_to_and_fro_is_never_gone(room: Room, after: Callabl
     assert room.version(key).homes == {second}
 
 
-def test_a_message_moved_is_told_although_another_folder_does_not_rest(
+def test_a_message_moved_is_reported_although_another_folder_does_not_rest(
     room: Room, after: Callable[[str, Callable[[int], object]], None]
 ) -> None:
     first, second = keys_of(room)

@@ -44,7 +44,7 @@ def look_to_the_end(room: Room) -> list[Observation]:
     return looks
 
 
-def test_a_look_takes_up_so_many_new_files_and_the_next_ones_the_rest(room: Room) -> None:
+def test_a_scan_ingests_so_many_new_files_and_the_next_ones_the_rest(room: Room) -> None:
     room.folder("INBOX")
     for number in range(10):
         drop(room, "INBOX", f"n{number}", message(number, size=number))
@@ -82,7 +82,7 @@ def test_moved_messages_do_not_seem_gone_while_other_files_come_first(room: Room
     assert all(room.version(key).tags == {"$flagged"} for key in keys)
 
 
-def test_what_is_gone_is_told_by_the_last_look(room: Room) -> None:
+def test_what_is_gone_is_found_by_the_last_run(room: Room) -> None:
     inbox = room.folder("INBOX")
     keys = [room.create(message(number, size=5000), [inbox]) for number in range(5)]
     room.paths(keys[0])[0].unlink()
@@ -92,7 +92,7 @@ def test_what_is_gone_is_told_by_the_last_look(room: Room) -> None:
     assert [look.gone for look in looks] == [[], [keys[0]]]
 
 
-def test_an_edit_is_told_by_the_last_look(room: Room) -> None:
+def test_an_edit_is_found_by_the_last_run(room: Room) -> None:
     inbox = room.folder("INBOX")
     key = room.create(message(1), [inbox])
     before = room.version(key).body

@@ -93,7 +93,7 @@ def retold(message: bytes = UNCLOSED) -> bytes:
 
 
 class TestFilesThatOfflineimapWroteOtherwise:
-    def test_a_proven_retelling_gets_the_servers_bytes_under_its_name_and_nothing_is_shelved(
+    def test_a_proven_rewriting_gets_the_servers_bytes_under_its_name_and_no_conflict_copy_is_made(
         self, server: DemoServer, mirror: Mirror
     ) -> None:
         ref = server.account.deliver(UNCLOSED, keywords=["$flagged"])
@@ -116,7 +116,9 @@ class TestFilesThatOfflineimapWroteOtherwise:
         assert len(server.account.emails) == 1
         assert_converges(server.account, mirror)
 
-    def test_one_that_only_resembles_a_message_is_shelved_and_no_new_message(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_one_that_only_resembles_a_message_becomes_a_conflict_copy_and_no_new_message(
+        self, server: DemoServer, mirror: Mirror
+    ) -> None:
         ref = server.account.deliver(UNCLOSED)
         cut = retold().replace(b"one", b"two")
         (tree(mirror) / NAME).write_bytes(cut)

@@ -68,7 +68,7 @@ def step(line: str) -> tuple[str, str]:
 
 
 class TestTwoRuns:
-    def test_a_second_run_at_the_same_time_is_told_that_it_is_busy(self, full: DemoServer, mirror: Mirror) -> None:
+    def test_a_second_run_at_the_same_time_learns_that_it_is_busy(self, full: DemoServer, mirror: Mirror) -> None:
         with AccountLock(mirror.state / "lock", "other"), pytest.raises(BusyError) as told:
             mirror.sync()
         assert told.value.exit_code == ExitCode.BUSY
@@ -141,7 +141,7 @@ class TestTwoClients:
 
 
 class TestDryRuns:
-    def test_a_dry_run_tells_what_a_run_does_and_writes_nothing(self, full: DemoServer, mirror: Mirror) -> None:
+    def test_a_dry_run_reports_what_a_run_does_and_writes_nothing(self, full: DemoServer, mirror: Mirror) -> None:
         edit_everything(full, mirror)
         before, there = picture(mirror.root, mirror.state), full.account.listing()
         full.requests.clear()

@@ -101,7 +101,7 @@ class TestForeignUrls:
 
 class TestSecrets:
     @pytest.mark.parametrize("trouble", ["none", "password", "html", "refused"])
-    def test_no_secret_in_logs_files_or_sentences(
+    def test_no_secret_in_logs_files_or_messages(
         self, home: DemoServer, mine: Mirror, trouble: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.DEBUG)
@@ -123,7 +123,7 @@ class TestSecrets:
             assert secret not in told + caplog.text
             assert secret.encode() not in kept
 
-    def test_a_wrong_password_is_tried_once_and_told(self, home: DemoServer, mine: Mirror) -> None:
+    def test_a_wrong_password_is_tried_once_and_reported(self, home: DemoServer, mine: Mirror) -> None:
         home.account.deliver(message())
         before = mine.tree()
         mine.password = "wrong"

@@ -106,7 +106,7 @@ def test_a_disk_that_turned_read_only_deletes_nothing(server: DemoServer, mirror
     assert_converges(server.account, mirror)
 
 
-def test_a_folder_that_may_not_be_written_holds_back_its_messages_only(server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
+def test_a_folder_that_may_not_be_written_quarantines_its_messages_only(server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
     fill(server, 2)
     mirror.sync()
     server.account.deliver(b"Subject: here\r\n\r\nbody\r\n", ["Archive"])
@@ -191,7 +191,7 @@ def test_a_folder_of_that_name_that_an_older_version_made_stays_mail(server: Dem
     assert ref in server.account.emails
 
 
-def test_an_unreadable_new_file_is_held_back_by_name_and_the_rest_goes_on(
+def test_an_unreadable_new_file_is_quarantined_by_name_and_the_rest_goes_on(
     server: DemoServer, mirror: Mirror, tmp_path: Path
 ) -> None:
     mirror.sync()

@@ -79,7 +79,7 @@ def test_a_child_that_takes_its_parent_s_place(server: DemoServer, mirror: Mirro
     assert len(account.emails) == 2
 
 
-def test_a_folder_whose_name_another_mailbox_took_meanwhile_is_held_back_by_name(server: DemoServer, mirror: Mirror) -> None:
+def test_a_folder_whose_name_another_mailbox_took_meanwhile_is_quarantined_by_name(server: DemoServer, mirror: Mirror) -> None:
     account = server.account
     work, lists = account.create_mailbox("Work"), account.create_mailbox("Lists")
     account.deliver(b"Subject: one\r\n\r\n", [lists])

@@ -31,7 +31,7 @@ def problems(mirror: Mirror) -> list[HeldBack]:
         return ledger.problems("mail")
 
 
-def test_a_file_that_cannot_be_taken_up_is_held_back_since_it_was_first_met(server: DemoServer, mirror: Mirror) -> None:
+def test_a_file_that_cannot_be_ingested_is_quarantined_since_it_was_first_met(server: DemoServer, mirror: Mirror) -> None:
     mirror.sync()
     mirror.drop("INBOX", b"")
     mirror.sync()
@@ -47,7 +47,7 @@ def test_a_file_that_cannot_be_taken_up_is_held_back_since_it_was_first_met(serv
     assert_converges(server.account, mirror)
 
 
-def test_an_email_without_an_answer_is_held_back_since_it_was_first_met(server: DemoServer, mirror: Mirror) -> None:
+def test_an_email_without_an_answer_is_quarantined_since_it_was_first_met(server: DemoServer, mirror: Mirror) -> None:
     mirror.sync()
     server.account.deliver(b"Subject: a\r\n\r\n")
     server.faults.missing_in_get.arm(only={"Email"})

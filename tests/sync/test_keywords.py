@@ -62,7 +62,7 @@ def test_all_of_them_on_one_message_have_letters_of_their_own(server: DemoServer
     assert_converges(server.account, mirror)
 
 
-def test_the_27th_keyword_is_told_apart_from_one_taken_off(server: DemoServer, mirror: Mirror) -> None:
+def test_the_27th_keyword_is_distinguished_from_one_taken_off(server: DemoServer, mirror: Mirror) -> None:
     words = [f"word{number:02}" for number in range(26)]
     ref = deliver(server, *words)
     mirror.sync()

@@ -227,7 +227,7 @@ def test_a_folder_that_moved_and_left_a_link_is_a_rename(server: DemoServer, mir
 
 
 @pytest.mark.parametrize("name", ["dovecot-keywords", ".jmapsync", ".dovecot-keywords.tmp", "..jmapsync.tmp"])
-def test_a_link_in_the_place_of_a_file_of_ours_is_neither_read_nor_written(
+def test_a_link_instead_of_a_file_of_ours_is_neither_read_nor_written(
     server: DemoServer, mirror: Mirror, refs: dict[str, list[str]], tmp_path: Path, name: str
 ) -> None:
     outside = tmp_path / "secret"

@@ -322,9 +322,7 @@ def test_a_restore_says_that_a_list_is_not_whole(server: DemoServer, mirror: Mir
     assert len(server.account.emails) == 10  # what it says of each id that is known is believed all the same
 
 
-def test_what_was_made_here_and_destroyed_there_is_gone_after_a_look_that_proved_nothing(
-    server: DemoServer, mirror: Mirror
-) -> None:
+def test_what_was_made_here_and_destroyed_there_is_gone_after_a_run_that_proved_nothing(server: DemoServer, mirror: Mirror) -> None:
     """It need not be in the list of changes since the state before both (RFC 8620, 5.2), where the next look begins again."""
     mirror.sync()
     mirror.drop("INBOX", b"Subject: new\n\nbody\n")

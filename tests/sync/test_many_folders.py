@@ -284,7 +284,7 @@ def test_what_a_killed_run_left_is_removed(settled: Mirror) -> None:
     assert not left.exists()
 
 
-def test_what_the_server_does_in_a_settled_folder_comes_here(server: DemoServer, settled: Mirror) -> None:
+def test_what_the_server_does_in_a_synced_folder_comes_here(server: DemoServer, settled: Mirror) -> None:
     server.account.deliver(message("from there"), ["Empty"])
     server.account.rename_mailbox("Outer/Inner", "Core")
     server.account.create_mailbox("Outer/Another")

@@ -87,7 +87,9 @@ class TestLocalActs:
         assert_converges(server.account, mirror)
         assert shown(server, email) == ({"Archive", "Work"}, set())
 
-    def test_put_into_a_third_mailbox_between_our_look_and_our_write(self, server: DemoServer, mirror: Mirror, email: str) -> None:
+    def test_put_into_a_third_mailbox_between_our_reading_and_our_write(
+        self, server: DemoServer, mirror: Mirror, email: str
+    ) -> None:
         move(mirror, "INBOX", "Archive")
         server.faults.before_call.arm(lambda: server.account.copy(email, "Work"), only={"Email/set"}, times=1)
         mirror.sync()
@@ -103,7 +105,7 @@ class TestBothSides:
         assert_converges(server.account, mirror)
         assert shown(server, email) == ({"Work"}, set())
 
-    def test_moved_on_there_between_our_look_and_our_write(self, server: DemoServer, mirror: Mirror, email: str) -> None:
+    def test_moved_on_there_between_our_reading_and_our_write(self, server: DemoServer, mirror: Mirror, email: str) -> None:
         mirror.files("INBOX")[0].unlink()
         server.faults.before_call.arm(lambda: server.account.move(email, "INBOX", "Work"), only={"Email/set"}, times=1)
         mirror.sync()

@@ -311,7 +311,7 @@ class TestTheLedger:
         with pytest.raises(LedgerError, match="newer"):
             Ledger.open_readonly(path)
 
-    def test_damaged_it_says_what_to_do(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_malformed_it_says_what_to_do(self, server: DemoServer, mirror: Mirror) -> None:
         fill(server, 1)
         mirror.sync()
         for file in mirror.state.glob("ledger.sqlite*"):
@@ -319,7 +319,7 @@ class TestTheLedger:
         with pytest.raises(LedgerError, match="move it away"):
             mirror.sync()
 
-    def test_a_second_run_is_told_who_is_at_work(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_a_second_run_learns_who_is_at_work(self, server: DemoServer, mirror: Mirror) -> None:
         mirror.sync()
         with AccountLock(mirror.state / "lock", "test"), pytest.raises(BusyError, match=r"process \d+"):
             mirror.sync()

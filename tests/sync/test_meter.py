@@ -13,7 +13,7 @@ class Clock:
         return self.now
 
 
-def test_it_tells_rate_and_remaining_time() -> None:
+def test_it_reports_rate_and_remaining_time() -> None:
     clock = Clock()
     meter = Meter(clock=clock)
     meter.start("home", "mail", "fetching mail", 1000, 5_000_000)

@@ -112,7 +112,7 @@ def test_a_parent_that_is_a_mailbox_has_the_three_directories(server: DemoServer
 
 
 @pytest.mark.parametrize("batched", [True, False])
-def test_a_body_that_does_not_come_is_held_back_by_name_and_fetched_later(tmp_path: Path, batched: bool) -> None:
+def test_a_body_that_does_not_come_is_quarantined_by_name_and_fetched_later(tmp_path: Path, batched: bool) -> None:
     dialect = RFC if batched else dataclasses.replace(RFC, blob_capability=None)
     with DemoServer(dialect=dialect) as server:
         refs = fill(server, 5)

@@ -369,7 +369,7 @@ class TestDatabasesThatLostOrGainedMessages:
 
 
 class TestMailboxes:
-    def test_mailboxes_are_tags_and_the_inbox_is_inbox_case_49(self, server: DemoServer, folders: Mirror, notmuch: Notmuch) -> None:
+    def test_mailboxes_are_tags_and_the_inbox_is_inbox(self, server: DemoServer, folders: Mirror, notmuch: Notmuch) -> None:
         server.account.create_mailbox("Lists")
         deliver(server, 1)
         deliver(server, 2, "$seen", mailbox="Lists")

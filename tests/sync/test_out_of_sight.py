@@ -110,7 +110,7 @@ def test_deleted_here_too_it_is_no_problem_any_more_and_stays_on_the_server(serv
     assert server.account.listing()[email][0] == {SECRET}
 
 
-def test_a_message_that_goes_out_of_sight_between_our_look_and_our_write_keeps_its_file(
+def test_a_message_that_goes_out_of_sight_between_our_reading_and_our_write_keeps_its_file(
     server: DemoServer, mirror: Mirror, email: str
 ) -> None:
     mirror.flag(mirror.files("INBOX")[0], "F")

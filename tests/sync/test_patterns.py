@@ -108,7 +108,7 @@ class TestWhatIsMirrored:
         assert fetched
         assert not fetched & blobs
 
-    def test_is_told_by_a_server_without_the_filter_too(self, server: DemoServer, mirror: Mirror, emails: dict[str, str]) -> None:
+    def test_is_found_by_a_server_without_the_filter_too(self, server: DemoServer, mirror: Mirror, emails: dict[str, str]) -> None:
         mirror.exclude = ("Lists",)
         server.faults.method_error.arm(MethodError("unsupportedFilter"), only={"Email/query"}, times=1)
         rest(mirror)
@@ -129,7 +129,7 @@ class TestWhatIsMirrored:
         assert len(mirror.files("Work")) == 1
         assert not mirror.folder("Secret").exists()
 
-    def test_of_a_tree_is_told_anew_when_its_top_is_renamed(
+    def test_of_a_tree_is_reported_anew_when_its_top_is_renamed(
         self, server: DemoServer, mirror: Mirror, emails: dict[str, str]
     ) -> None:
         mirror.include = ("INBOX", "Groups/python", "Work")
@@ -168,7 +168,7 @@ class TestAFolderLeftOutLater:
         assert sent(server) == {}
         assert len(server.account.emails) == len(emails)
 
-    def test_is_told_by_a_dry_run_that_changes_nothing(self, mirror: Mirror, emails: dict[str, str]) -> None:
+    def test_is_found_by_a_dry_run_that_changes_nothing(self, mirror: Mirror, emails: dict[str, str]) -> None:
         rest(mirror)
         mirror.exclude = ("Work",)
         [sentence] = mirror.sync(dry=True).sentences
@@ -251,7 +251,7 @@ class TestAFolderLeftOutLater:
         assert list(mirror.folder("Private/plain").iterdir()) == []
 
 
-class TestAFolderTakenInAgain:
+class TestAFolderIngestedAgain:
     @pytest.fixture
     def detached(self, server: DemoServer, mirror: Mirror, emails: dict[str, str]) -> DemoServer:
         rest(mirror)
@@ -412,7 +412,7 @@ class TestAMessageInAMailboxLeftOutToo:
         assert not mirror.folder("Trash").exists()
 
 
-def test_a_mailbox_nobody_told_of_is_another_thing_than_one_left_out(
+def test_a_mailbox_nobody_reported_is_another_thing_than_one_left_out(
     server: DemoServer, mirror: Mirror, emails: dict[str, str]
 ) -> None:
     """See `test_out_of_sight`: the file of an email that is nowhere to be seen stays."""

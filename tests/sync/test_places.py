@@ -43,7 +43,7 @@ def test_mail_in_a_mailbox_made_at_the_end_of_the_first_listing_is_not_missed(
     assert_converges(server.account, mirror)
 
 
-def test_a_mailbox_told_of_before_its_parent_lies_in_its_parent(server: DemoServer, mirror: Mirror) -> None:
+def test_a_mailbox_reported_before_its_parent_lies_in_its_parent(server: DemoServer, mirror: Mirror) -> None:
     mirror.sync()
     server.limits.max_changes = 1
     server.faults.newest_first.arm()

@@ -114,7 +114,7 @@ class TestRights:
         mirror.flag(mirror.files("Drafts")[0], "FS")
         assert_undone(shared, mirror)
 
-    def test_a_message_that_may_not_be_added_goes_to_the_shelf(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_a_message_that_may_not_be_added_becomes_a_conflict_copy(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.set_rights("Shared", mayAddItems=False)
         content = text()
         mirror.drop("Shared", content, sub="cur", info=":2,F")
@@ -163,7 +163,7 @@ class TestRights:
         file.rename(mirror.folder("Shared") / file.parent.name / file.name)
         assert_undone(shared, mirror)
 
-    def test_an_edited_message_is_shelved_and_the_servers_comes_back(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_an_edited_message_becomes_a_conflict_copy_and_the_servers_comes_back(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.set_rights("Shared", mayAddItems=False, mayRemoveItems=False)
         file, content = self.file(mirror), text()
         file.with_name("saved").write_bytes(content)
@@ -194,7 +194,9 @@ class TestRights:
         assert [one.name.partition(":2,")[2] for one in mirror.files("Archive")] == ["RS"]
         assert mirror.files("Drafts") == []
 
-    def test_an_edit_of_what_the_server_deleted_is_shelved(self, shared: DemoServer, mirror: Mirror, email: str) -> None:
+    def test_an_edit_of_what_the_server_deleted_becomes_a_conflict_copy(
+        self, shared: DemoServer, mirror: Mirror, email: str
+    ) -> None:
         shared.account.set_rights("Shared", mayAddItems=False)
         file, content = self.file(mirror), text()
         file.with_name("saved").write_bytes(content)
@@ -205,7 +207,9 @@ class TestRights:
         assert_mirrored(shared.account, mirror)
         assert list(shelf(mirror)) == [content]
 
-    def test_a_file_that_vanishes_before_it_is_shelved_leaves_nothing_behind(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_a_file_that_vanishes_before_it_becomes_a_conflict_copy_leaves_nothing_behind(
+        self, shared: DemoServer, mirror: Mirror
+    ) -> None:
         shared.account.set_rights("Shared", mayAddItems=False)
         file = mirror.drop("Shared", text())
         mirror.wrap = lambda part: Thief(part, file) if isinstance(part, MaildirSide) else part
@@ -214,7 +218,7 @@ class TestRights:
         mirror.wrap = lambda part: part
         assert_converges(shared.account, mirror)
 
-    def test_a_dry_run_tells_and_touches_nothing(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_a_dry_run_reports_and_touches_nothing(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.set_rights("Shared", mayAddItems=False)
         file = mirror.drop("Shared", text())
         [sentence] = mirror.sync(dry=True).sentences
@@ -412,7 +416,7 @@ class TestMailboxesThatGo:
         assert text in {one.read_bytes() for one in mirror.files()}
         assert len(shared.account.emails) == 3
 
-    def test_a_mailbox_destroyed_between_our_look_and_our_import(self, shared: DemoServer, mirror: Mirror) -> None:
+    def test_a_mailbox_destroyed_between_our_reading_and_our_import(self, shared: DemoServer, mirror: Mirror) -> None:
         text = message().replace(b"\r\n", b"\n")
         mirror.drop("Shared", text)
         shared.faults.before_call.arm(lambda: shared.account.destroy_mailbox("Shared"), only={"Email/import"}, times=1)

@@ -64,7 +64,7 @@ class TestChangesThatCannotBeHadOrBelieved:
         edit_both_sides(server, mirror, ids)
         return ids
 
-    def test_cannot_calculate_changes_ends_in_a_whole_look_that_keeps_local_edits(
+    def test_cannot_calculate_changes_ends_in_a_full_sync_that_keeps_local_edits(
         self, server: DemoServer, mirror: Mirror, ids: list[str]
     ) -> None:
         server.account.logs["Email"].forget()
@@ -83,7 +83,7 @@ class TestChangesThatCannotBeHadOrBelieved:
         assert_edits_arrived(server, ids)
         assert server.faults.method_error.fired == 1
 
-    def test_a_whole_look_that_breaks_off_in_the_middle_deletes_nothing(
+    def test_a_full_sync_that_breaks_off_in_the_middle_deletes_nothing(
         self, server: DemoServer, mirror: Mirror, ids: list[str]
     ) -> None:
         server.account.logs["Email"].forget()
@@ -99,7 +99,7 @@ class TestChangesThatCannotBeHadOrBelieved:
         assert_edits_arrived(server, ids)
 
     @pytest.mark.parametrize("kind", ["Email", "Mailbox"])
-    def test_has_more_changes_with_an_unchanged_state_ends_in_a_whole_look(
+    def test_has_more_changes_with_an_unchanged_state_ends_in_a_full_sync(
         self, server: DemoServer, mirror: Mirror, ids: list[str], kind: str
     ) -> None:
         server.faults.stuck_changes.arm(only={kind}, times=1)
@@ -181,7 +181,7 @@ class TestChangesThatCannotBeHadOrBelieved:
         assert_edits_arrived(server, ids)
         assert server.faults.missing_in_get.fired == 2
 
-    def test_an_object_that_is_not_answered_for_is_held_back_by_name_and_asked_for_again(
+    def test_an_object_that_is_not_answered_for_is_quarantined_by_name_and_asked_for_again(
         self, server: DemoServer, mirror: Mirror, ids: list[str]
     ) -> None:
         server.faults.missing_in_get.arm(1, only={"Email"})
@@ -214,7 +214,7 @@ class TestChangesThatCannotBeHadOrBelieved:
         assert_mirrored(server.account, mirror)
         assert_edits_arrived(server, ids)
 
-    def test_changes_that_the_server_forgot_to_tell_are_found_by_a_full_run(
+    def test_changes_that_the_server_forgot_to_report_are_found_by_a_full_run(
         self, server: DemoServer, mirror: Mirror, ids: list[str]
     ) -> None:
         server.faults.omit_destroyed.arm()

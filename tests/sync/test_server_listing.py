@@ -118,7 +118,7 @@ class TestListingsThatMove:
         paged.faults.clear()
         assert_converges(paged.account, mirror)
 
-    def test_mail_vanishing_during_a_later_whole_look_takes_nothing_else_along(self, paged: DemoServer, mirror: Mirror) -> None:
+    def test_mail_vanishing_during_a_later_full_sync_takes_nothing_else_along(self, paged: DemoServer, mirror: Mirror) -> None:
         assert_converges(paged.account, mirror)
         before = len(mirror.files())
         paged.faults.before_call.arm(lambda: self.vanish(paged), only={"Email/query"}, skip=1, times=4)

@@ -194,7 +194,7 @@ class TestImports:
 
 class TestRefusals:
     @pytest.mark.parametrize("error", ["overQuota", "tooLarge", "rateLimit", "forbidden", "invalidEmail", "neverHeardOf"])
-    def test_a_message_that_is_refused_is_held_back_by_name_and_the_rest_goes_on(
+    def test_a_message_that_is_refused_is_quarantined_by_name_and_the_rest_goes_on(
         self, full: DemoServer, mirror: Mirror, error: str
     ) -> None:
         full.faults.set_error.arm(SetError(error), only={"Email/import"}, times=1)
@@ -233,7 +233,7 @@ class TestRefusals:
         mirror.sync(full=True)
         assert_converges(full.account, mirror)
 
-    def test_a_keyword_write_that_is_dropped_is_told_and_does_not_loop(self, full: DemoServer, mirror: Mirror) -> None:
+    def test_a_keyword_write_that_is_dropped_is_reported_and_does_not_loop(self, full: DemoServer, mirror: Mirror) -> None:
         full.faults.drop_keyword_writes.arm()
         mirror.flag(mirror.files("INBOX")[0], "FRS")
         report = mirror.sync()
@@ -280,7 +280,7 @@ class TestNewEmailsThatAreNotAsTheyWereOrdered:
         assert_converges(server.account, mirror)
         assert server.account.emails[newest(server)].keywords == {"$flagged", "$seen"}
 
-    def test_what_the_server_never_keeps_is_held_back_by_name_and_stays_in_the_file(
+    def test_what_the_server_never_keeps_is_quarantined_by_name_and_stays_in_the_file(
         self, anywhere: tuple[DemoServer, Mirror]
     ) -> None:
         server, mirror = anywhere

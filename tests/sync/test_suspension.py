@@ -50,14 +50,14 @@ def assert_held_back(server: DemoServer, mirror: Mirror, **options: bool) -> Kin
 
 
 class TestAMassDelete:
-    def test_here_is_held_back(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_here_is_suspended(self, server: DemoServer, mirror: Mirror) -> None:
         for file in mirror.files()[:40]:
             file.unlink()
         report = assert_held_back(server, mirror)
         assert "40 of 60" in report.sentences[0]
         assert "--allow-deletes" in report.sentences[0]
 
-    def test_on_the_server_is_held_back(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_on_the_server_is_suspended(self, server: DemoServer, mirror: Mirror) -> None:
         for ref in list(server.account.emails)[:40]:
             server.account.destroy(ref)
         report = assert_held_back(server, mirror)
@@ -150,7 +150,7 @@ class TestARootThatIsNotThere:
 
 
 class TestAFolderThatIsGone:
-    def test_with_its_few_messages_is_held_back(self, server: DemoServer, tmp_path: Path) -> None:
+    def test_with_its_few_messages_is_suspended(self, server: DemoServer, tmp_path: Path) -> None:
         server.account.create_mailbox("Small")
         server.account.deliver(b"Subject: alone\r\n\r\nbody\r\n", ["Small"])
         mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")
@@ -161,7 +161,7 @@ class TestAFolderThatIsGone:
         assert_held_back(server, mirror)
         assert mirror.sync(allow_deletes=True).to_server.deleted == 1
 
-    def test_emptied_of_many_is_held_back_although_the_account_is_large(self, server: DemoServer, tmp_path: Path) -> None:
+    def test_emptied_of_many_is_suspended_although_the_account_is_large(self, server: DemoServer, tmp_path: Path) -> None:
         for number in range(300):
             server.account.deliver(f"Subject: sent {number}\r\n\r\nbody\r\n".encode(), ["Sent"])
         mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")
@@ -170,7 +170,7 @@ class TestAFolderThatIsGone:
             file.unlink()
         assert_held_back(server, mirror)
 
-    def test_every_message_at_once_is_held_back_even_of_a_small_account(self, tmp_path: Path) -> None:
+    def test_every_message_at_once_is_suspended_even_of_a_small_account(self, tmp_path: Path) -> None:
         with DemoServer() as server:
             for number in range(5):
                 server.account.deliver(f"Subject: {number}\r\n\r\nbody\r\n".encode())

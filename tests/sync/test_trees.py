@@ -93,7 +93,9 @@ class TestOddNames:
         assert (odd.account.listing(), mirror.tree()) == before
         assert (mirror.sync().folders.total, mirror.requests) == (0, 1)
 
-    def test_names_too_long_for_a_path_are_held_back_by_name_and_the_rest_goes_on(self, server: DemoServer, mirror: Mirror) -> None:
+    def test_names_too_long_for_a_path_are_quarantined_by_name_and_the_rest_goes_on(
+        self, server: DemoServer, mirror: Mirror
+    ) -> None:
         path = "/".join("x" * 180 for _ in range(30))
         for depth in range(1, 31):
             server.account.create_mailbox("/".join(path.split("/")[:depth]))

@@ -226,9 +226,7 @@ class TestChangedHere:
             ("link", LINK),
         ]
 
-    def test_a_link_in_the_place_of_a_known_collection_is_named_and_nothing_is_gone(
-        self, room: Room, work: int, tmp_path: Path
-    ) -> None:
+    def test_a_link_instead_of_a_known_collection_is_named_and_nothing_is_gone(self, room: Room, work: int, tmp_path: Path) -> None:
         room.create(item("one"), work)
         folder = room.directory(work)
         shutil.copytree(folder, tmp_path / "disk")
@@ -242,7 +240,7 @@ class TestChangedHere:
 
     @pytest.mark.parametrize("kind", ["file", "pipe", "broken link"])
     @pytest.mark.parametrize("filled", [True, False])
-    def test_no_directory_in_the_place_of_a_known_collection_means_that_it_is_gone(
+    def test_no_directory_instead_of_a_known_collection_means_that_it_is_gone(
         self, room: Room, work: int, tmp_path: Path, kind: str, filled: bool
     ) -> None:
         if filled:

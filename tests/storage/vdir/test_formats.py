@@ -136,7 +136,7 @@ def test_an_edit_is_one_change_at_one_path(kind: str, old: bytes, new: bytes, pa
         ("events", schedules("Event").write(EVENT) + schedules("Event").write(EVENT | {"uid": "another"})),
     ],
 )
-def test_a_file_that_holds_something_else_is_held_back(kind: str, data: bytes, tmp_path: Path) -> None:
+def test_a_file_that_holds_something_else_is_quarantined(kind: str, data: bytes, tmp_path: Path) -> None:
     room, content = room_for(kind, tmp_path)
     key = room.create(content, room.folder("Work"))
     room.save(room.paths(key)[0], data)

@@ -61,7 +61,7 @@ SPOILT: dict[str, Callable[[Path], None]] = {
 }
 
 
-class TestWhatIsHeldBack:
+class TestQuarantine:
     @pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT.keys())
     def test_a_known_file_that_cannot_be_read_leaves_its_item_as_it_was(
         self, room: Room, work: int, spoil: Callable[[Path], None]
@@ -117,7 +117,7 @@ class TestWhatIsHeldBack:
         seen = room.look()
         assert (seen.gone, titles(room, seen)) == ([gone], {kept: "whole"})
 
-    def test_two_new_files_of_one_uid_are_both_named_and_neither_taken_up(self, room: Room, work: int) -> None:
+    def test_two_new_files_of_one_uid_are_both_named_and_neither_ingested(self, room: Room, work: int) -> None:
         for name in ("a", "b"):
             room.save(room.directory(work) / f"{name}.ics", item("same", name))
         room.save(room.directory(work) / "c.ics", item("other"))
@@ -187,7 +187,7 @@ class TestWhatIsHeldBack:
         seen = room.look()
         assert (seen.gone, [trouble.item for trouble in seen.problems]) == ([], ["Work/renamed.ics"])
 
-    def test_an_item_that_lost_its_place_to_one_held_back_is_kept(self, room: Room, work: int, home: int) -> None:
+    def test_an_item_that_lost_its_place_to_a_quarantined_one_is_kept(self, room: Room, work: int, home: int) -> None:
         """The file of one copy is another item by now; the other copy cannot be read: nothing of both is told."""
         key = room.create(item("one"), work, home)
         first, second = room.paths(key)
@@ -270,7 +270,7 @@ class TestWhatIsMissing:
         assert room.look().gone == [gone]
 
     @pytest.mark.parametrize("towards", ["Work", "Home"])
-    def test_what_moves_while_the_look_goes_on_is_neither_lost_nor_doubled(
+    def test_what_moves_while_the_run_goes_on_is_neither_lost_nor_doubled(
         self, room: Room, work: int, home: int, monkeypatch: pytest.MonkeyPatch, towards: str
     ) -> None:
         start, end = (home, work) if towards == "Work" else (work, home)

@@ -61,7 +61,7 @@ class TestWhatPeopleDo:
         assert room.content(key)["emails"] == {"b": "b@example.com", "k1": "c@example.com"}
         assert room.read(key) == room.content(key)
 
-    def test_a_file_taken_up_beside_an_unmirrored_server_item_gets_that_ones_keys(self, room: Room, work: int) -> None:
+    def test_a_file_ingested_beside_an_unmirrored_server_item_gets_that_ones_keys(self, room: Room, work: int) -> None:
         key = room.to_create(item("one"), [work]).order.key
         room.ledger.contents.put("remote", {key: b'{"uid":"one","title":"One","emails":{"theirs":"a@example.com"}}'})
         room.save(room.directory(work) / "one.ics", item("one", emails={"a": "a@example.com"}))
@@ -118,7 +118,7 @@ class TestWhatPeopleDo:
         [one] = room.look().items
         assert one.version.homes == {work}
 
-    def test_of_new_copies_that_differ_all_are_named_and_none_is_taken_up(self, room: Room, work: int, home: int) -> None:
+    def test_of_new_copies_that_differ_all_are_named_and_none_is_ingested(self, room: Room, work: int, home: int) -> None:
         for number, folder in enumerate((work, home)):
             room.save(room.directory(folder) / "new.ics", item("new", f"written {number}"))
         seen = room.look()
@@ -226,7 +226,7 @@ class TestFilesWithoutUid:
 class TestSomeCollections:
     """A look at the collections that the watch told of."""
 
-    def test_edits_and_new_items_are_seen_without_looking_at_the_others(
+    def test_edits_and_new_items_are_seen_without_scanning_the_others(
         self, room: Room, work: int, home: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         key, other = room.create(item("one"), work), room.create(item("two"), home)
@@ -259,7 +259,7 @@ class TestSomeCollections:
         room.paths(key)[0].unlink()
         assert room.side.observe_items(room.ledger, {"Work"}).gone == [key]
 
-    def test_a_copy_edited_elsewhere_too_is_looked_at_as_well(self, room: Room, work: int, home: int) -> None:
+    def test_a_copy_edited_elsewhere_too_is_scanned_as_well(self, room: Room, work: int, home: int) -> None:
         key = room.create(item("one"), work, home)
         first, second = room.paths(key)
         room.save(first, item("one", "older"))
@@ -272,7 +272,7 @@ class TestSomeCollections:
 
 
 class TestManyFiles:
-    def test_are_taken_up_in_several_looks_and_nothing_is_gone_before_the_last(self, tmp_path: Path) -> None:
+    def test_are_ingested_in_several_scans_and_nothing_is_gone_before_the_last(self, tmp_path: Path) -> None:
         room = Room(tmp_path, limit=3)
         work, home = room.folder("Work"), room.folder("Home")
         moved, removed = room.create(item("moved"), work), room.create(item("removed"), work)
@@ -292,7 +292,7 @@ class TestManyFiles:
         assert sorted(trouble.item for trouble in looks[-1].problems) == ["Home/5.ics", "Home/5again.ics", "Home/bad.ics"]
         room.ledger.close()
 
-    def test_files_that_are_held_back_hold_nothing_up(self, tmp_path: Path) -> None:
+    def test_files_that_are_quarantined_hold_nothing_up(self, tmp_path: Path) -> None:
         room = Room(tmp_path, limit=2)
         work = room.folder("Work")
         for number in range(20):

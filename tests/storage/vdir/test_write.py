@@ -40,7 +40,7 @@ class TestWhatIsWritten:
         assert room.version(first).homes == {home}
         assert room.paths(both) == []
 
-    def test_is_found_by_a_whole_look(self, room: Room, work: int, home: int) -> None:
+    def test_is_found_by_a_full_sync(self, room: Room, work: int, home: int) -> None:
         key = room.create(item("one", emails={"mine": "a@example.com"}), work, home)
         before = room.version(key)
         room.ledger.drop_places([(place.folder, place.name) for place in room.places(key)])
@@ -48,7 +48,7 @@ class TestWhatIsWritten:
         assert [(one.key, one.version, one.digest) for one in seen.items] == [(key, before, "one")]
         assert room.content(key) == item("one", emails={"mine": "a@example.com"})
 
-    def test_is_told_as_the_file_reads_now(self, room: Room, work: int) -> None:
+    def test_is_reported_as_the_file_reads_now(self, room: Room, work: int) -> None:
         job = room.to_create(item("one", emails={"z": "z@example.com"}, lost="what no file holds"), [work])
         [receipt] = room.write(job)
         assert receipt.version is not None
@@ -325,7 +325,7 @@ class TestWhatIsExpected:
         job = room.to_create(item("one"), [work + 1000])
         assert room.write(job)[0].outcome is Outcome.STALE
 
-    def test_a_body_that_changed_since_the_look_is_not_sent(self, room: Room, work: int) -> None:
+    def test_a_body_that_changed_since_the_scan_is_not_sent(self, room: Room, work: int) -> None:
         key = room.create(item("one"), work)
         room.paths(key)[0].write_bytes(room.codec.write(item("one", "edited")))
         assert room.read(key) is None
@@ -357,7 +357,7 @@ class TestWhatIsExpected:
         assert first.read_bytes() == second.read_bytes() == room.codec.write(item("one", "newer edit"))
         assert_silent(room)
 
-    def test_the_disk_being_full_is_told_and_leaves_nothing_half(
+    def test_the_disk_being_full_is_reported_and_leaves_nothing_half(
         self, room: Room, work: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         key = room.create(item("one"), work)

@@ -35,7 +35,9 @@ def test_files_that_say_the_same_are_adopted_without_a_write(server: DemoServer,
     assert cards.by_uid("ada")["speakToAs"] == {"grammaticalGender": "feminine"}
 
 
-def test_files_that_say_something_else_go_to_the_shelf_and_the_servers_is_in_place(desk: Desk, cards: Store, events: Store) -> None:
+def test_files_that_say_something_else_become_conflict_copies_and_the_servers_is_in_place(
+    desk: Desk, cards: Store, events: Store
+) -> None:
     lose_the_ledger(desk)
     change(desk.file("contacts", "ada"), "NOTE:first", "NOTE:here")
     change(desk.file("calendars", "weekly"), "SUMMARY:Weekly\r", "SUMMARY:Here\r")

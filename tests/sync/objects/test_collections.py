@@ -162,7 +162,7 @@ def test_a_new_event_lands_in_the_calendar_of_its_directory(desk: Desk, events: 
     assert [item["uid"] for item in events.inside("Other")] == ["new"]
 
 
-def test_one_that_looks_empty_here_but_holds_tasks_keeps_them(desk: Desk, events: Store) -> None:
+def test_one_that_seems_empty_here_but_holds_tasks_keeps_them(desk: Desk, events: Store) -> None:
     """A calendar's events and its tasks lie in two directories: losing the one says nothing about what is in the other."""
     shutil.rmtree(desk.base / "calendars" / "Tasks")
     for _ in range(3):

@@ -128,7 +128,7 @@ class TestEditsOnBothSides:
         assert {"SUMMARY:Here", "SUMMARY:There"} <= set(file.read_bytes().decode().split("\r\n"))
         assert desk.shelf() == []
 
-    def test_of_the_same_property_keep_the_servers_and_shelve_the_whole_file(self, desk: Desk, events: Store) -> None:
+    def test_of_the_same_property_keep_the_servers_and_keep_a_copy_of_the_whole_file(self, desk: Desk, events: Store) -> None:
         events.edit(events.by_uid("weekly")["id"], {"title": "There"})
         file = desk.file("calendars", "weekly")
         change(file, "SUMMARY:Weekly\r", "SUMMARY:Here\r")
@@ -174,7 +174,7 @@ class TestEditsOnBothSides:
 
 class TestWhatIsMadeHere:
     @pytest.mark.parametrize("kind", ["contacts", "calendars"])
-    def test_and_deleted_there_before_the_next_look_is_gone_here_too(self, server: DemoServer, desk: Desk, kind: str) -> None:
+    def test_and_deleted_there_before_the_next_run_is_gone_here_too(self, server: DemoServer, desk: Desk, kind: str) -> None:
         """No list of changes has to tell of what was created and destroyed since the state it begins at (RFC 8620, 5.2)."""
         store = server.account.contacts if kind == "contacts" else server.account.calendars
         new = desk.files(kind)[0].with_name(f"new{desk.files(kind)[0].suffix}")
@@ -224,7 +224,7 @@ class SavedBefore:
 
 
 class TestAServerThatDropsProperties:
-    def test_of_a_new_card_they_stay_in_the_file_and_are_told_once(self, server: DemoServer, desk: Desk, cards: Store) -> None:
+    def test_of_a_new_card_they_stay_in_the_file_and_are_reported_once(self, server: DemoServer, desk: Desk, cards: Store) -> None:
         server.faults.drop_properties.arm({"notes"})
         file = desk.file("contacts", "ada").with_name("grace.vcf")
         file.write_bytes(card("grace", "NOTE:hers", "NICKNAME:G"))

@@ -148,7 +148,7 @@ def test_what_bars_the_way_changes_nothing_on_either_side(scene: Scene, fault: s
     scene.assert_ended()
 
 
-def test_what_is_refused_is_held_back_by_name_and_the_rest_goes_on(scene: Scene) -> None:
+def test_what_is_refused_is_quarantined_by_name_and_the_rest_goes_on(scene: Scene) -> None:
     scene.act()
     scene.server.faults.set_error.arm(SetError("forbidden"), only={f"{scene.type}/set"}, times=1)
     found = scene.sync()
@@ -160,7 +160,7 @@ def test_what_is_refused_is_held_back_by_name_and_the_rest_goes_on(scene: Scene)
     scene.assert_ended()
 
 
-def test_what_is_never_answered_for_is_held_back_by_name_and_not_gone(scene: Scene) -> None:
+def test_what_is_never_answered_for_is_quarantined_by_name_and_not_gone(scene: Scene) -> None:
     scene.act()
     scene.server.faults.missing_in_get.arm(1, only={scene.type})
     here = scene.here().keys() - {"gone-there"}
@@ -190,7 +190,7 @@ def test_collections_that_are_left_out_of_a_list_that_was_cut_are_not_gone(scene
     scene.assert_ended()
 
 
-def test_what_the_server_forgot_to_tell_is_found_by_a_full_run(scene: Scene) -> None:
+def test_what_the_server_forgot_to_report_is_found_by_a_full_run(scene: Scene) -> None:
     scene.act()
     scene.server.faults.omit_destroyed.arm()
     scene.sync()

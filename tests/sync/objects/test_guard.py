@@ -81,7 +81,7 @@ def full(kind: str, tmp_path: Path) -> Iterator[Full]:
 
 
 class TestAMassDelete:
-    def test_here_is_held_back_and_let_through_by_a_word(self, full: Full) -> None:
+    def test_here_is_suspended_and_let_through_by_a_word(self, full: Full) -> None:
         full.delete_here(LOST)
         for _ in range(2):
             assert "--allow-deletes" in full.assert_suspended()
@@ -90,7 +90,7 @@ class TestAMassDelete:
         assert len(full.store.items) == MANY - LOST
         assert full.store.sent == []
 
-    def test_there_is_held_back_and_let_through_by_a_word(self, full: Full) -> None:
+    def test_there_is_suspended_and_let_through_by_a_word(self, full: Full) -> None:
         full.delete_there(LOST)
         for _ in range(2):
             assert "--allow-deletes" in full.assert_suspended()

@@ -141,7 +141,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("server", ["rfc"], indirect=True)
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("kind", ["contacts", "calendars"])
-def test_of_an_item_whose_file_is_held_back_neither_side_is_written(
+def test_of_an_item_whose_file_is_quarantined_neither_side_is_written(
     server: DemoServer, desk: Desk, kind: str, act: Callable[[Store, str], None]
 ) -> None:
     store, make = store_of(server, kind), FILES[kind][1]
@@ -181,7 +181,7 @@ def test_of_an_item_whose_file_is_held_back_neither_side_is_written(
 @pytest.mark.parametrize("server", ["rfc"], indirect=True)
 @pytest.mark.parametrize("act", [edit, destroy])
 @pytest.mark.parametrize("kind", ["contacts", "calendars"])
-def test_an_edit_of_a_file_that_was_held_back_meets_what_the_server_did(
+def test_an_edit_of_a_file_that_was_quarantined_meets_what_the_server_did(
     server: DemoServer, desk: Desk, kind: str, act: Callable[[Store, str], None]
 ) -> None:
     store, (uid, _) = store_of(server, kind), FILES[kind]
@@ -203,7 +203,7 @@ def test_an_edit_of_a_file_that_was_held_back_meets_what_the_server_did(
 
 
 @pytest.mark.parametrize("server", ["rfc"], indirect=True)
-def test_a_collection_of_the_server_stays_while_a_file_of_something_in_it_is_held_back(desk: Desk, cards: Store) -> None:
+def test_a_collection_of_the_server_stays_while_a_file_of_something_in_it_is_quarantined(desk: Desk, cards: Store) -> None:
     cards.create_collection("Other")
     desk.settle()
     (desk.base / "contacts" / "Other" / "new.vcf").write_bytes(card("new"))

@@ -36,7 +36,7 @@ class TestInstancesMadeHere:
         desk.settle(echo=4)
         assert held(events) == {}
 
-    def test_that_the_server_has_a_series_of_are_held_back_by_name(self, desk: Desk, events: Store) -> None:
+    def test_that_the_server_has_a_series_of_are_quarantined_by_name(self, desk: Desk, events: Store) -> None:
         drop(desk, component(MONDAY, "One"))
         events.add({"uid": "lone", "title": "The series", "start": "2026-12-07T10:00:00", "timeZone": "Europe/Berlin"})
         report = desk.sync()["calendars"]
@@ -76,7 +76,7 @@ class TestInstancesMadeThere:
         assert {"SUMMARY:Eins", "SUMMARY:Zwei"} <= set(file.read_text().splitlines())
         assert desk.shelf() == []
 
-    def test_edited_alike_keep_the_servers_and_shelve_the_whole_file(self, desk: Desk, events: Store) -> None:
+    def test_edited_alike_keep_the_servers_and_keep_a_copy_of_the_whole_file(self, desk: Desk, events: Store) -> None:
         file = drop(desk, component(MONDAY, "One"), component(TUESDAY, "Two"))
         desk.settle(echo=4)
         [there] = [one["id"] for one in events.items.values() if one.get("title") == "Two"]

@@ -64,7 +64,7 @@ def test_metadata_that_is_no_file_is_named_and_changes_nothing(desk: Desk, cards
     assert {item["uid"] for item in cards.items.values()} == {"ada", "grace"}
 
 
-def test_a_link_in_the_place_of_an_address_book_hides_it_and_nothing_is_lost(desk: Desk, cards: Store, tmp_path: Path) -> None:
+def test_a_link_instead_of_an_address_book_hides_it_and_nothing_is_lost(desk: Desk, cards: Store, tmp_path: Path) -> None:
     book = desk.file("contacts", "ada").parent
     cards.create_collection("Friends")
     desk.settle()
@@ -110,7 +110,7 @@ def test_an_address_book_stays_whatever_the_link_in_its_place_leads_to(
         assert desk.sync()["contacts"].exit_code == 0
 
 
-def test_a_link_in_the_place_of_a_card_is_not_written_through(desk: Desk, cards: Store, tmp_path: Path) -> None:
+def test_a_link_instead_of_a_card_is_not_written_through(desk: Desk, cards: Store, tmp_path: Path) -> None:
     file = desk.file("contacts", "ada")
     file.rename(tmp_path / "ada.vcf")
     file.symlink_to(tmp_path / "ada.vcf")

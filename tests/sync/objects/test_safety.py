@@ -115,7 +115,7 @@ class TestARightThatIsMissing:
         assert b"SUMMARY:Here\r\n" in file.read_bytes()
         assert events.by_uid("weekly")["title"] == "Weekly"
 
-    def test_turns_an_edit_back_and_keeps_it_on_the_shelf(self, desk: Desk, cards: Store) -> None:
+    def test_turns_an_edit_back_and_keeps_it_as_a_conflict_copy(self, desk: Desk, cards: Store) -> None:
         cards.set_rights("", mayWrite=False)
         file = desk.file("contacts", "ada")
         change(file, "NOTE:first", "NOTE:here")
@@ -127,7 +127,7 @@ class TestARightThatIsMissing:
         assert cards.by_uid("ada")["notes"]["n1"]["note"] == "first"
         assert writes(desk.sync()) == 0
 
-    def test_puts_a_new_file_on_the_shelf_and_a_deleted_one_back(self, desk: Desk, cards: Store) -> None:
+    def test_makes_a_new_file_a_conflict_copy_and_puts_a_deleted_one_back(self, desk: Desk, cards: Store) -> None:
         cards.set_rights("", mayWrite=False)
         new = desk.file("contacts", "ada").with_name("new.vcf")
         new.write_bytes(card("new"))

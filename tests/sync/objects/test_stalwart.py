@@ -199,7 +199,7 @@ class TestLines:
         assert (lines.count("X-THERE:yes"), lines.count("X-OWN-FIELD;X-P=1:12\\,3")) == (1, 1)
 
     @pytest.mark.parametrize("kind", ["contacts", "calendars"])
-    def test_a_refused_property_holds_back_neither_the_rest_nor_the_item(self, server: DemoServer, desk: Desk, kind: str) -> None:
+    def test_a_refused_property_stops_neither_the_rest_nor_the_item(self, server: DemoServer, desk: Desk, kind: str) -> None:
         """Stalwart refuses an object for the first property that it does not know; nothing of it can say the others."""
         make, end = (card, "END:VCARD") if kind == "contacts" else (event, "END:VEVENT")
         title = "FN:a" if kind == "contacts" else "SUMMARY:a"

@@ -45,7 +45,7 @@ def photo(server: DemoServer, ref: str, key: str = "p") -> bytes:
     return base64.b64decode(entry["uri"].partition(",")[2])
 
 
-def test_a_photo_is_named_by_a_look_and_given_by_reading(server: DemoServer, room: Room) -> None:
+def test_a_photo_is_named_by_a_run_and_given_by_reading(server: DemoServer, room: Room) -> None:
     ref = server.account.contacts.add(card(PHOTO))
     before = room.client.requests
     room.look()
@@ -84,7 +84,7 @@ def test_a_card_whose_photo_is_missing_is_not_given_without_it(server: DemoServe
     assert (body.data, "content" in body.why) == (None, True)
 
 
-def test_a_card_that_is_another_by_the_time_it_is_read_is_to_be_looked_at_again(server: DemoServer, room: Room) -> None:
+def test_a_card_that_is_another_by_the_time_it_is_read_is_to_be_scanned_again(server: DemoServer, room: Room) -> None:
     ref = server.account.contacts.add(card(PHOTO))
     room.look()
     (body,) = room.read(ref)
@@ -119,7 +119,7 @@ def test_a_large_photo_goes_as_a_blob_or_in_its_place_where_no_blobs_are_taken(s
     assert photo(server, other) == PNG + b"y" * 1_500_000
 
 
-def test_a_photo_too_large_for_a_request_is_a_blob_or_held_back_by_name(server: DemoServer, room: Room) -> None:
+def test_a_photo_too_large_for_a_request_is_a_blob_or_quarantined_by_name(server: DemoServer, room: Room) -> None:
     server.limits.max_size_request = 1_000_000
     room.client.expire_session()
     (receipt,) = room.write(room.to_create(card(LARGE)))
@@ -130,7 +130,7 @@ def test_a_photo_too_large_for_a_request_is_a_blob_or_held_back_by_name(server: 
         assert (receipt.outcome, photo(server, str(receipt.ref))) == (Outcome.DONE, PNG + b"y" * 1_500_000)
 
 
-def test_a_photo_larger_than_an_upload_is_held_back_by_name(server: DemoServer, room: Room) -> None:
+def test_a_photo_larger_than_an_upload_is_quarantined_by_name(server: DemoServer, room: Room) -> None:
     server.limits.max_size_upload = 1_000_000
     room.client.expire_session()
     bad, good = room.write(room.to_create(card(LARGE)), room.to_create(thing("contacts", "other")))

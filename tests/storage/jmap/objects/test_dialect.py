@@ -43,7 +43,7 @@ def offering(*capabilities: str, account_offers: tuple[str, ...] | None = None) 
         ("tasks", (CALENDARS,), "CalendarEvent", False),
     ],
 )
-def test_the_session_tells_the_dialect(kind: str, capabilities: tuple[str, ...], type_: str, *, raw: bool) -> None:
+def test_the_session_reports_the_dialect(kind: str, capabilities: tuple[str, ...], type_: str, *, raw: bool) -> None:
     dialect = dialect_for(kind, *offering(*capabilities))
     assert (dialect.type, dialect.raw) == (type_, raw)
 
@@ -102,7 +102,7 @@ def test_no_message_is_sent_and_no_occurrence_asked_for(dialect: str) -> None:
             assert not {"utcStart", "utcEnd"} & set(call.arguments.get("properties") or ())
 
 
-def test_events_and_tasks_of_one_calendar_are_told_apart() -> None:
+def test_events_and_tasks_of_one_calendar_are_distinguished() -> None:
     with DemoServer() as server:
         event = server.account.calendars.add(thing("calendars", "e"))
         task = server.account.calendars.add(thing("tasks", "t"))
@@ -175,7 +175,7 @@ def test_requests_are_smaller_where_objects_are_larger(monkeypatch: pytest.Monke
         {"anniversaries": {"a": {"date": "1815"}}},
     ],
 )
-def test_an_object_of_a_shape_that_no_format_allows_stops_no_look(strange: dict[str, Any]) -> None:
+def test_an_object_of_a_shape_that_no_format_allows_stops_no_run(strange: dict[str, Any]) -> None:
     """Property (f) of bad input: every object is an item or held back by name."""
     with DemoServer() as server:
         good = server.account.contacts.add(thing("contacts", "good"))
@@ -187,9 +187,7 @@ def test_an_object_of_a_shape_that_no_format_allows_stops_no_look(strange: dict[
             assert {*look.items, *(trouble.ref for trouble in look.problems)} == {good, bad}
 
 
-def test_a_look_that_is_given_up_leaves_nothing_under_way(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_is_given_up_leaves_nothing_under_way(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "FIRST", 2)
     monkeypatch.setattr(pace, "BATCH", 2)
     with DemoServer() as server:

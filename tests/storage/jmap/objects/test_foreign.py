@@ -68,7 +68,7 @@ def test_what_is_not(patch: dict[str, Any], words: str) -> None:
     assert words in beyond_rights(patch, HELD, MINE)
 
 
-def test_nobody_is_me_where_the_server_does_not_tell() -> None:
+def test_nobody_is_me_where_the_server_does_not_report() -> None:
     assert beyond_rights({"participants/me/participationStatus": "accepted"}, HELD, frozenset())
 
 

@@ -68,7 +68,7 @@ def held(store: Store) -> dict[str, str]:
     return {one["recurrenceId"]: one["title"] for one in store.items.values() if one["uid"] == "lone"}
 
 
-class TestLooking:
+class TestObserving:
     def test_all_of_one_uid_are_one_item(self, store: Store, room: Room) -> None:
         add(store, DAYS[0], "One")
         assert list(room.look().items) == [REF]
@@ -94,7 +94,7 @@ class TestLooking:
         store.remove(second)
         assert room.look().gone == [REF]
 
-    def test_one_that_goes_unseen_is_missed_by_the_whole_look(self, store: Store, room: Room) -> None:
+    def test_one_that_goes_unseen_is_missed_by_the_full_sync(self, store: Store, room: Room) -> None:
         first, second = add(store, DAYS[0], "One"), add(store, DAYS[1], "Two")
         room.look()
         store.remove(first)
@@ -194,7 +194,7 @@ class TestWriting:
         (receipt,) = room.write(room.to_patch(base, {INSTANCES: instances(item), "title": None, "start": None}))
         assert (receipt.outcome, [one["title"] for one in store.items.values()]) == (Outcome.REFUSED, ["The series"])
 
-    def test_a_new_item_that_the_server_takes_in_part_is_taken_back(self, server: DemoServer, store: Store, room: Room) -> None:
+    def test_a_new_item_that_the_server_accepts_partly_is_taken_back(self, server: DemoServer, store: Store, room: Room) -> None:
         room.look()
         item = gathered([instance(DAYS[0], "One"), {**instance(DAYS[1], "Two"), "start": "no time"}])
         (receipt,) = room.write(room.to_create(item))

@@ -20,7 +20,7 @@ def fill(store: Store, kind: str, count: int) -> list[str]:
     return [store.add(added(kind, f"uid-{number}", f"Number {number}")) for number in range(count)]
 
 
-def test_the_first_look_shows_everything(case: Case, store: Store, room: Room) -> None:
+def test_the_first_run_shows_everything(case: Case, store: Store, room: Room) -> None:
     ids = fill(store, case[0], 3)
     look = room.look()
     assert (sorted(look.items), look.whole, look.problems, look.gone) == (sorted(ids), True, [], [])
@@ -38,7 +38,7 @@ def test_what_is_jmaps_own_stays_out_of_the_normal_form(case: Case, store: Store
     assert content["@type"] == {"contacts": "Card", "calendars": "Event", "tasks": "Task"}[case[0]]
 
 
-def test_a_look_with_nothing_new_is_one_request(case: Case, store: Store, room: Room) -> None:
+def test_a_run_with_nothing_new_is_one_request(case: Case, store: Store, room: Room) -> None:
     fill(store, case[0], 3)
     room.look()
     look = room.look()
@@ -57,7 +57,7 @@ def test_a_delta_shows_what_another_client_did(case: Case, store: Store, room: R
     assert not look.folders
 
 
-def test_a_delta_equals_a_whole_look(case: Case, store: Store, room: Room) -> None:
+def test_a_delta_equals_a_full_sync(case: Case, store: Store, room: Room) -> None:
     ids = fill(store, case[0], 5)
     room.look()
     store.delete(ids[0])
@@ -127,7 +127,7 @@ def test_an_object_that_is_never_answered_for_is_a_problem_and_not_gone(
 
 
 @pytest.mark.parametrize("error", ["cannotCalculateChanges", "serverFail", "invalidArguments"])
-def test_changes_that_cannot_be_had_lead_to_a_whole_look(
+def test_changes_that_cannot_be_had_lead_to_a_full_sync(
     case: Case, server: DemoServer, store: Store, room: Room, error: str
 ) -> None:
     from jmapsync.demo import MethodError  # noqa: PLC0415
@@ -140,7 +140,7 @@ def test_changes_that_cannot_be_had_lead_to_a_whole_look(
     assert (look.gone, look.whole, look.suspicious) == ([ids[0]], True, "")
 
 
-def test_changes_that_do_not_move_lead_to_a_whole_look(case: Case, server: DemoServer, store: Store, room: Room) -> None:
+def test_changes_that_do_not_move_lead_to_a_full_sync(case: Case, server: DemoServer, store: Store, room: Room) -> None:
     ids = fill(store, case[0], 3)
     room.look()
     store.delete(ids[0])
@@ -149,7 +149,9 @@ def test_changes_that_do_not_move_lead_to_a_whole_look(case: Case, server: DemoS
     assert (look.gone, look.whole) == ([ids[0]], True)
 
 
-def test_what_is_told_to_be_created_and_destroyed_is_asked_for(case: Case, server: DemoServer, store: Store, room: Room) -> None:
+def test_what_is_reported_to_be_created_and_destroyed_is_asked_for(
+    case: Case, server: DemoServer, store: Store, room: Room
+) -> None:
     """Where an id is made of the uid it may come back (Cyrus 3.6 and 3.12), so only the object itself tells."""
     ids = fill(store, case[0], 2)
     room.look()
@@ -187,13 +189,15 @@ def test_a_cursor_of_another_server_is_not_believed(case: Case, store: Store, ro
 
 
 @pytest.mark.parametrize("cursor", ["{}", "nonsense", '{"email": "1", "mailbox": "2"}'])
-def test_a_cursor_that_is_none_leads_to_a_whole_look(case: Case, room: Room, cursor: str) -> None:
+def test_a_cursor_that_is_not_one_leads_to_a_full_sync(case: Case, room: Room, cursor: str) -> None:
     room.cursor = cursor
     assert room.look().whole
 
 
 @pytest.mark.parametrize("whole", [False, True])
-def test_what_was_made_anew_under_its_uid_is_told_after_what_is_gone(case: Case, store: Store, room: Room, *, whole: bool) -> None:
+def test_what_was_made_anew_under_its_uid_is_reported_after_what_is_gone(
+    case: Case, store: Store, room: Room, *, whole: bool
+) -> None:
     """Another client restores a card: it has another id and the same uid, and is the same item for us."""
     (old,) = fill(store, case[0], 1)
     room.look()

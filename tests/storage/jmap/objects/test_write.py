@@ -32,7 +32,7 @@ def held(store: Store, ref: str) -> dict[str, Any]:
     return dict(store.items[ref])
 
 
-def test_a_new_object_is_made_and_told_as_the_server_holds_it(case: Case, store: Store, room: Room) -> None:
+def test_a_new_object_is_made_and_reported_as_the_server_holds_it(case: Case, store: Store, room: Room) -> None:
     room.look()
     (ref,) = room.done(room.to_create(thing(case[0], "uid-new", "Tea")))
     assert title_of(case[0], held(store, ref)) == "Tea"
@@ -41,7 +41,7 @@ def test_a_new_object_is_made_and_told_as_the_server_holds_it(case: Case, store:
     assert room.look().is_empty  # our own write is no news
 
 
-def test_what_was_read_back_equals_what_a_look_shows(case: Case, store: Store, room: Room) -> None:
+def test_what_was_read_back_equals_what_a_run_shows(case: Case, store: Store, room: Room) -> None:
     room.look()
     (ref,) = room.done(room.to_create(thing(case[0], "uid-new", "Tea")))
     told = room.held[ref]
@@ -117,7 +117,7 @@ def test_a_server_that_takes_no_paths_gets_whole_properties(case: Case, server: 
     assert (title_of(case[0], held(store, ref)), held(store, ref)["keywords"]) == ("Mine", {"x": True})
 
 
-def test_what_a_server_refuses_of_an_object_does_not_hold_back_the_rest(
+def test_what_a_server_refuses_of_an_object_does_not_stop_the_rest(
     case: Case, server: DemoServer, store: Store, room: Room
 ) -> None:
     ref = one(store, room)
@@ -222,7 +222,7 @@ def test_an_object_in_a_container_that_is_not_mirrored_only_leaves_the_others(
     assert held(store, ref)[store.model.homes] == {hidden: True}
 
 
-def test_a_lost_answer_to_a_create_leads_to_a_look_and_not_to_a_second_object(
+def test_a_lost_answer_to_a_create_leads_to_a_run_and_not_to_a_second_object(
     case: Case, store: Store, room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The uid tells that it is there."""
@@ -276,7 +276,7 @@ def test_data_that_is_kept_aside_never_leaves_this_machine(case: Case, store: St
 
 
 @pytest.mark.parametrize("text", ["with\0nul", "lone \ud800 surrogate"])
-def test_text_that_no_server_takes_is_held_back_by_name_and_hinders_no_other(
+def test_text_that_no_server_takes_is_quarantined_by_name_and_hinders_no_other(
     case: Case, store: Store, room: Room, text: str
 ) -> None:
     room.look()
@@ -284,7 +284,7 @@ def test_text_that_no_server_takes_is_held_back_by_name_and_hinders_no_other(
     assert (bad.outcome, bad.remedy, good.outcome) == (Outcome.REFUSED, Remedy.NEVER, Outcome.DONE)
 
 
-def test_an_object_too_large_for_a_request_is_held_back_by_name_and_hinders_no_other(
+def test_an_object_too_large_for_a_request_is_quarantined_by_name_and_hinders_no_other(
     case: Case, server: DemoServer, store: Store, room: Room
 ) -> None:
     server.limits.max_size_request = 20_000
@@ -336,7 +336,7 @@ def test_nothing_is_written_to_an_account_for_reading_only(case: Case, server: D
     assert title_of(case[0], held(store, ref)) == "One"
 
 
-def test_an_edit_that_the_server_tells_nobody_of_is_found_by_the_write_and_shown_by_the_next_look(
+def test_an_edit_that_the_server_reports_to_nobody_is_found_by_the_write_and_shown_by_the_next_run(
     case: Case, store: Store, room: Room
 ) -> None:
     ref = one(store, room)
