@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PAGE = 1000
 """Rows read at a time."""
+MOST_IN_MEMORY = 5000
+"""Rows that are kept in memory; more are written to the table, which costs a fifth of the time of a first pull."""
 
 
 class Step(enum.IntEnum):
@@ -83,7 +85,7 @@ class PlanTable:
         for change in due:
             for step in _steps(change):
                 self._put(step, Planned(change.key, change))
-        if self._stored or sum(map(len, self._rows.values())) > PAGE:
+        if self._stored or sum(map(len, self._rows.values())) > MOST_IN_MEMORY:
             self._store()
 
     def _put(self, step: Step, row: Planned) -> None:
@@ -105,7 +107,8 @@ class PlanTable:
     def pages(self, step: Step) -> Iterator[list[Planned]]:
         """Yield the rows of a step in the order of their keys, a page at a time."""
         if step in self._rows:
-            yield [row for _, row in sorted(self._rows[step].items())]
+            rows = [row for _, row in sorted(self._rows[step].items())]
+            yield from (rows[start : start + PAGE] for start in range(0, len(rows), PAGE))
         after = 0
         while step in self._stored:
             rows = self._page(step, after)

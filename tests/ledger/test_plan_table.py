@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.ledger import Ledger
-from jmapsync.ledger.plan_table import PAGE, Step
+from jmapsync.ledger.plan_table import MOST_IN_MEMORY, PAGE, Step
 from jmapsync.planner.model import Blocked, Change, Order, Plan, Side, Verb, Version
 
 if TYPE_CHECKING:
@@ -33,9 +33,10 @@ def kept(ledger: Ledger, step: Step) -> list[int]:
     return [row.key for page in ledger.plan.pages(step) for row in page]
 
 
-def test_a_change_comes_back_as_it_was_planned(ledger: Ledger) -> None:
+@pytest.mark.parametrize("others", [0, MOST_IN_MEMORY], ids=["in memory", "in the table"])
+def test_a_change_comes_back_as_it_was_planned(ledger: Ledger, others: int) -> None:
     planned = change(7, Verb.REPLACE)
-    ledger.plan.add(Plan((planned,), (), ()), [planned])
+    ledger.plan.add(Plan((planned,), tuple(range(100, 100 + others)), ()), [planned])
     assert [row.change for page in ledger.plan.pages(Step.WRITE) for row in page] == [planned]
 
 
@@ -53,9 +54,12 @@ def test_what_follows_a_write_is_among_the_deletions(ledger: Ledger) -> None:
     assert (kept(ledger, Step.WRITE), kept(ledger, Step.DELETE)) == ([3], [3])
 
 
-def test_a_plan_of_many_pages_is_read_to_its_end(ledger: Ledger) -> None:
-    ledger.plan.add(Plan((), tuple(range(1, 2 * PAGE + 2)), ()), [])
-    assert [len(page) for page in ledger.plan.pages(Step.AGREED)] == [PAGE, PAGE, 1]
+@pytest.mark.parametrize("count", [2 * PAGE + 1, MOST_IN_MEMORY + PAGE // 2], ids=["in memory", "in the table"])
+def test_a_plan_of_many_pages_is_read_to_its_end(ledger: Ledger, count: int) -> None:
+    ledger.plan.add(Plan((), tuple(range(1, count + 1)), ()), [])
+    pages = list(ledger.plan.pages(Step.AGREED))
+    assert [row.key for page in pages for row in page] == list(range(1, count + 1))
+    assert max(map(len, pages)) == PAGE
     assert not ledger.plan.has_work()
 
 
