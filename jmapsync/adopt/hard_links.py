@@ -1,4 +1,4 @@
-"""Make one message of files that were one by their names: a copy of a tree has lost its hard links.
+"""Merge files that were hard links of one message before the tree was copied, as their names show.
 
 Files of equal bytes whose names tell of several messages stay several.
 """

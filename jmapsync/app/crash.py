@@ -1,4 +1,4 @@
-"""Write down what nobody expected, where its user can find it and attach it to a report of a bug."""
+"""Write a crash report for an unexpected exception, where its user can find it and attach it to a bug report."""
 
 from __future__ import annotations
 

@@ -164,9 +164,9 @@ class SafetyConfig:
     """How many deletions suspend a run. Both limits must be exceeded."""
 
     max_deletes: int = 25
-    """Deletions of one run, on one side, in one kind."""
+    """Deletions of one run, on one side, in one kind or in one container."""
     max_delete_percent: int = 20
-    """The same as a percentage of all items of the kind."""
+    """The same as a percentage of all items of the kind, or of the container."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Make a body readable again that one value spoils: one nested too deep for any reader, or half a surrogate pair.
+"""Repair JSON with one value that cannot be decoded: nested too deep, or half a surrogate pair.
 
 I-JSON (RFC 7493), which JMAP is made of, forbids the one, and lets a receiver bound the other. The value becomes a string that is
 not UTF-8, so that what it is in cannot be decoded, and all the rest can.

@@ -1,4 +1,4 @@
-"""Read the arguments of a method's response, and keep of them what has the types of RFC 8620, section 5: the rest says nothing.
+"""Validate the arguments of a response against RFC 8620, section 5; discard values of a wrong type.
 
 An answer that a server gets wrong in one place is not wrong everywhere. A malformed object of a `/get` is left out, as if the
 server had not answered for it; a malformed result of a `/set` leaves open whether the object was written. So no caller meets

@@ -1,4 +1,4 @@
-"""Remember what was about to be imported, because an import must not be repeated blindly; what was; which item an edit succeeded.
+"""Record imports before they are sent and after they are confirmed, and which item an edited message replaces.
 
 An edited message is a new email on the server, after which the old one goes. A run that dies in between leaves both: the next
 look proves by content that the new one is there, and the old one is retired, not sent again.

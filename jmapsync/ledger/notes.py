@@ -1,4 +1,4 @@
-"""Name the ledger's notes that more than one room reads; each is kept for every kind, as `NAME:KIND`, and is JSON."""
+"""Keys of ledger notes that several modules use; stored per kind as `NAME:KIND`, the values are JSON."""
 
 SELECTION = "selection"
 """The patterns that the containers were last divided by; nothing where everything was always mirrored."""

@@ -3,7 +3,7 @@
 One sentence
 ------------
 Make three trees equal: what the **server** holds, what the **disk** holds, and what both were **last known to agree on**
-(the base). An item is a *body*, a set of *tags* and a set of *homes*; a message, a card, an event, a script and even a
+(the base). An item is a *body*, a set of *tags* and a set of *homes*; a message, a card, an event, a task and even a
 folder are items, and differ by `Rules`, never by code paths.
 
 The three trees

@@ -1,4 +1,4 @@
-"""Plan containers: they lean on one another, so parents come before children and go after them.
+"""Plan containers: create parents before children, delete children before parents.
 
 A container's home is its parent, which may be about to be created, deleted or moved by the same plan. A container that
 another one has to live in is not deleted; two moves that only together put a container into its own child are not both

@@ -1,7 +1,7 @@
 """Define what the engine may ask of a side, and what it gets back.
 
-A side is asked to `look` (what is there?), to `read` bodies, and to `write` orders. What it saw comes as observations; only a
-*whole* look, or the server's explicit list of destroyed ids, makes anything vanish. What it did comes as receipts, one an order.
+A side is asked to `observe` (what is there?), to `read` bodies, and to `write` orders. What it saw comes as observations; only a
+*whole* listing, or the server's explicit list of destroyed ids, makes anything vanish. What it did comes as receipts, one an order.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Put versions that lose a conflict on the shelf, durably and once, before anything is written over them."""
+"""Save the version that loses a conflict as a conflict copy, durably and once, before anything overwrites it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Know which containers are mirrored as `include` and `exclude` say, and let go of those that no longer are, and take them back.
+"""Apply `include` and `exclude`: detach containers that are no longer selected, attach them again later.
 
 A container that is left out stays on the disk, detached: the ledger forgets its files, so that nothing about them is ever read as
 a change. What it keeps of each item is its id, its digest and what both sides last agreed on. When the container is taken back,

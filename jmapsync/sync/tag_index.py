@@ -1,4 +1,4 @@
-"""Take part in a run for a tag index: take up what changed there before the plan is made, and show there what came of it.
+"""Read tag changes of an index before planning, and write the resulting tags after the run.
 
 An index that cannot be used now is left alone and said so: it is as it was at the next run, and what changed is still to be seen.
 """

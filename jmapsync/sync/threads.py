@@ -1,4 +1,4 @@
-"""Run something in a thread and see it to its end: what is cancelled meanwhile ends with it, never before it.
+"""Run a function in a thread; on cancellation, wait until the thread has finished.
 
 A batch that is being written would otherwise go on writing behind a ledger that was closed.
 """

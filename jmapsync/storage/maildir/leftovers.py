@@ -1,4 +1,4 @@
-"""Find copies of a message that a run laid down which died before it took away the files that they replace."""
+"""Find copies written by a killed run that had not yet removed the files they replace."""
 
 from __future__ import annotations
 
