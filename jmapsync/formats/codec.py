@@ -27,6 +27,7 @@ _LONGEST = 75
 _CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\t\r\n"))
 _UID = re.compile(rb"^UID[;:]", re.MULTILINE)
 _ANY_UID = re.compile(rb"^(?:[\w-]+\.)?UID[;:]", re.IGNORECASE | re.MULTILINE)
+_EMPTY_UID = re.compile(rb"^(?:[\w-]+\.)?UID(?:;[^:\r\n]*)?:[ \t]*\r?\n(?![ \t])", re.IGNORECASE | re.MULTILINE)
 _VERSION = re.compile(rb"^VERSION:([0-9.]+)\r$", re.MULTILINE)
 _ZONE = re.compile(rb"^TZID:([^\r]*)", re.MULTILINE)
 _IN_ZONE = re.compile(rb';TZID="?([^";:]*)')
@@ -109,7 +110,7 @@ def _read_card(data: bytes) -> Object:
 
     item = read_card(_text(data))
     check_object(item)
-    if not _ANY_UID.search(data):
+    if not _ANY_UID.search(_EMPTY_UID.sub(b"", data)):
         del item["uid"]
     return item
 

@@ -153,6 +153,7 @@ class Receipt(Struct, frozen=True):
     version: Version | None = None
     """What the side was seen to hold after the write, others' changes included; None when the item is no longer there."""
     why: str = ""
+    """Why it was not done; of a message that was imported, what the server did not keep of it."""
     remedy: Remedy = Remedy.NEVER
     ref: str | None = None
     """The server's id, where the order gave the item one."""

@@ -215,6 +215,8 @@ class Committer:
             if receipt.outcome is not Outcome.DONE:
                 continue
             after = replace(after, digest=receipt.digest or after.digest)
+            if side is Side.REMOTE and receipt.why:
+                self.holding.name_cut(after, receipt.why)
             if receipt.ref:
                 size, stamp = receipt.size or after.size, receipt.stamp or after.stamp
                 after = replace(after, ref=receipt.ref, size=size, stamp=stamp)

@@ -41,6 +41,9 @@ LIST = "list"
 _LISTING = "listing"
 STALE = "stale"
 """The remedy of a problem that every round of a run found in another state than it expected."""
+CUT = "cut"
+"""The remedy of a problem that only the server's owner can mend: it does not keep all of a message."""
+_CUT_ITEM = "cut "
 RIGHTS = "rights"
 """The ledger's note of what may be done in each container of the server."""
 ROLES = "roles"
@@ -102,6 +105,20 @@ class Holding:
     def release_agreed(self) -> None:
         """Forget why items were held back on which both sides agree now: whoever caused it took it back."""
         self.ledger.release_agreed(self.kind)
+
+    def name_cut(self, record: Record, why: str) -> None:
+        """Name a message of which the server keeps only a part, for as long as that is so: its file is the only whole copy."""
+        seen = record.local.body if record.local is not None else ""
+        self._keep(f"{_CUT_ITEM}{record.key}", self.label(record), f"{why}; the file here is the only whole copy", CUT, seen=seen)
+
+    def release_cut(self) -> None:
+        """Forget such messages that were edited since, or that a side no longer has."""
+        cut = {int(one.subject.removeprefix(_CUT_ITEM)): one for one in self.ledger.problems(self.kind) if one.remedy == CUT}
+        records = self.ledger.records(sorted(cut))
+        for key, one in cut.items():
+            record = records.get(key)
+            if record is None or record.remote is None or record.local is None or record.local.body != one.seen:
+                self.ledger.release([(self.kind, one.subject)])
 
     def problems(self) -> dict[int, HeldBack]:
         """Return the items held back, by key."""

@@ -111,6 +111,7 @@ async def _conclude(channel: Channel) -> KindReport:
     if channel.tagger is not None and not channel.options.dry:
         await complete(channel.tagger.show)
     channel.holding.release_agreed()
+    channel.holding.release_cut()
     await channel.names.name_problems()
     report.problems = problems_of(channel.ledger, kind)
     report.conflicts = len(channel.ledger.shelf(kind))

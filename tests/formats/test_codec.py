@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from jmapsync.formats.checks import MalformedError
 from jmapsync.formats.codec import cards, schedules
+from jmapsync.storage.vdir.read import uid_of
 
 CARD = b"BEGIN:VCARD\r\nPRODID:-//CyrusIMAP.org//Cyrus//EN\r\nVERSION:3.0\r\nUID:a\r\nFN:Ada\r\nEND:VCARD\r\n"
 ZONE = b"BEGIN:VTIMEZONE\r\nTZID:Europe/Berlin\r\nEND:VTIMEZONE\r\n"
@@ -16,6 +18,18 @@ CALENDAR = HEAD + ZONE + EVENT + TAIL
 def test_files_of_cyrus_are_stored_unchanged() -> None:
     assert cards("3.0").is_fit(CARD)
     assert schedules("Event").is_fit(CALENDAR)
+
+
+@pytest.mark.parametrize("uid", [b"UID:\r\n", b"UID: \r\n", b"uid;VALUE=text:\r\n", b""])
+def test_a_card_with_a_blank_uid_has_none(uid: bytes) -> None:
+    assert not uid_of(cards("3.0").read(CARD.replace(b"UID:a\r\n", uid)))
+    assert uid_of(cards("3.0").read(CARD.replace(b"UID:a", b"UID:\r\n a"))) == "a"
+
+
+@pytest.mark.parametrize("uid", [b"UID:\r\n", b"UID: \r\n", b"UID:\\n\r\n"])
+def test_an_event_with_a_blank_uid_is_not_read(uid: bytes) -> None:
+    with pytest.raises(MalformedError, match="no UID"):
+        schedules("Event").read(CALENDAR.replace(b"UID:e\r\n", uid))
 
 
 def test_a_card_is_of_the_version_that_is_written_here() -> None:

@@ -179,3 +179,21 @@ def test_many_mailboxes_are_read_although_they_cannot_be_queried(server: DemoSer
     server.account.destroy_mailbox("Box 7")
     mirror.sync(full=True)
     assert not mirror.folder("Box 7").exists()
+
+
+def test_a_message_of_which_the_server_keeps_a_part_is_named_as_long_as_that_is_so(server: DemoServer, mirror: Mirror) -> None:
+    mirror.sync()
+    whole = b"no line of a header, only words\n"
+    mirror.drop("INBOX", whole)
+    mirror.drop("INBOX", local())
+    for full in (False, False, True):
+        report = mirror.sync(full=full)
+        assert [one.why for one in report.problems] == [
+            "the server keeps 2 of its 33 octets; the file here is the only whole copy"
+        ], report
+        assert report.exit_code is ExitCode.HELD_BACK
+        assert whole in {one.read_bytes() for one in mirror.files("INBOX")}
+        assert len(server.account.emails) == len(mirror.files()) == 2
+    assert mirror.verify().differences
+    next(one for one in mirror.files("INBOX") if one.read_bytes() == whole).unlink()
+    assert mirror.sync().problems == []

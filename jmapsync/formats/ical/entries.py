@@ -99,7 +99,7 @@ def read_entry(  # noqa: C901  # a step a group of properties
             _LINES[name](reading, line)
         elif name != "UID":
             reading.keep(line)
-        elif "uid" not in reading.item and line.value:
+        elif "uid" not in reading.item and unescape(line.value).strip():
             reading.set("uid", unescape(line.value), line)
     if "uid" not in reading.item:
         raise MalformedError(f"The {TYPES[component.name].lower()} has no UID.")

@@ -122,11 +122,11 @@ def align(codec: Codec, item: Object, reference: bytes) -> Object:
 
 
 def uid_of(item: Object) -> str:
-    """Return the uid of an item, nothing where it has none. Raises MalformedError for one that is not valid text."""
+    """Return the uid of an item, nothing where it has none or a blank one. Raises MalformedError for one that is not valid text."""
     uid = item.get("uid")
     if isinstance(uid, str) and not is_text(uid):
         raise MalformedError("its UID holds half a character")
-    return uid if isinstance(uid, str) else ""
+    return uid if isinstance(uid, str) and uid.strip() else ""
 
 
 def named(codec: Codec, reading: Reading, uid: str) -> Reading:
