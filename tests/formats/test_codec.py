@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jmapsync.formats.checks import MalformedError
 from jmapsync.formats.codec import cards, schedules
+from jmapsync.formats.objects import MalformedError
 from jmapsync.storage.vdir.read import uid_of
 
 CARD = b"BEGIN:VCARD\r\nPRODID:-//CyrusIMAP.org//Cyrus//EN\r\nVERSION:3.0\r\nUID:a\r\nFN:Ada\r\nEND:VCARD\r\n"

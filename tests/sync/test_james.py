@@ -191,7 +191,7 @@ def test_a_message_of_which_the_server_keeps_a_part_is_named_as_long_as_that_is_
         assert [one.why for one in report.problems] == [
             "the server keeps 2 of its 33 octets; the file here is the only whole copy"
         ], report
-        assert report.exit_code is ExitCode.HELD_BACK
+        assert report.exit_code is ExitCode.QUARANTINED
         assert whole in {one.read_bytes() for one in mirror.files("INBOX")}
         assert len(server.account.emails) == len(mirror.files()) == 2
     assert mirror.verify().differences
