@@ -149,16 +149,16 @@ def daemon(home: Path, url: str, settings: str) -> Iterator[Running]:
         f'[accounts.home.mail]\npath = "{mail}"\n[daemon]\n{settings}\n'
     )
     config.chmod(0o600)
-    told = home / "notify"
-    told.unlink(missing_ok=True)
+    reported = home / "notify"
+    reported.unlink(missing_ok=True)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
     log = home / "log"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear, log.open("wb") as file:
-        ear.bind(str(told))
+        ear.bind(str(reported))
         ear.settimeout(START_SECONDS)
         began = time.monotonic()
         process = subprocess.Popen(
-            [*PROGRAM, "run"], env=kept | {"HOME": str(home), "NOTIFY_SOCKET": str(told)}, cwd=home, stderr=file, stdout=file
+            [*PROGRAM, "run"], env=kept | {"HOME": str(home), "NOTIFY_SOCKET": str(reported)}, cwd=home, stderr=file, stdout=file
         )
         try:
             while b"READY=1" not in ear.recv(4096).split(b"\n"):

@@ -103,7 +103,7 @@ def subject(content: bytes) -> bytes:
     return content.splitlines()[0].partition(b": ")[2]
 
 
-def standing(running: Running) -> str:
+def status(running: Running) -> str:
     """Return what a leak would show in."""
     handles = len(os.listdir(f"/proc/{running.process.pid}/fd"))
     threads = len(os.listdir(f"/proc/{running.process.pid}/task"))
@@ -125,7 +125,7 @@ def main() -> None:
             edits = Edits(server, running.mail, chance)
             for number in range(wanted.flaps):
                 if number % max(wanted.flaps // STEPS, 1) == 0:
-                    say(f"after {number} outages: {standing(running)}")
+                    say(f"after {number} outages: {status(running)}")
                 edits.add(2 * number)
                 disturb(server, chance)
                 edits.add(2 * number + 1)
@@ -133,7 +133,7 @@ def main() -> None:
             ended = time.monotonic()
             while (faults := edits.faults()) and time.monotonic() - ended < RECOVERY:
                 time.sleep(0.5)
-            say(f"after {wanted.flaps} outages: {standing(running)}")
+            say(f"after {wanted.flaps} outages: {status(running)}")
             seconds = time.monotonic() - ended
             say(f"both sides equal {seconds:.1f} s after the last; {len(edits.words)} messages made, {len(faults)} faults")
             for fault in faults[:20]:

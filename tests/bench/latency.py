@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.bench.daemon import Far
 
 MESSAGES = 1_000
-SETTLE = 0.1
+DEBOUNCE = 0.1
 
 
 def summarise(what: str, taken: list[float], requests: int) -> None:
@@ -77,10 +77,10 @@ def to_server(server: Far, inbox: Path, trials: int, rest: float) -> None:
         began = time.monotonic()
         file.rename(target)
         file = target
-        taken.append(server.changed_after(began) - began - SETTLE)
+        taken.append(server.changed_after(began) - began - DEBOUNCE)
         time.sleep(rest * random.uniform(1, 1.5))
     time.sleep(2 * rest + 1)
-    summarise(f"file to server beyond settle ({1000 * SETTLE:g} ms)", taken, server.requests() - before)
+    summarise(f"file to server beyond settle ({1000 * DEBOUNCE:g} ms)", taken, server.requests() - before)
 
 
 def main() -> None:
@@ -90,15 +90,15 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=MESSAGES)
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as home, far_server(wanted.messages) as server:
-        settings = f'poll = "1h"\nsettle = "{1000 * SETTLE:g}ms"'
+        settings = f'poll = "1h"\nsettle = "{1000 * DEBOUNCE:g}ms"'
         with daemon(Path(home), server.url, settings) as running:
             say(f"{wanted.messages} messages mirrored, ready after {running.seconds:.1f} s")
             time.sleep(3)
             inbox = running.mail / "INBOX"
             cpu = running.cpu()
-            to_disk(server, inbox, wanted.trials, 2 * SETTLE)
+            to_disk(server, inbox, wanted.trials, 2 * DEBOUNCE)
             middle = running.cpu()
-            to_server(server, inbox, wanted.trials, 2 * SETTLE)
+            to_server(server, inbox, wanted.trials, 2 * DEBOUNCE)
             spent = [1000 * seconds / wanted.trials for seconds in (middle - cpu, running.cpu() - middle)]
             say(f"processor time of the daemon: {spent[0]:.1f} ms a trial to the disk, {spent[1]:.1f} ms a trial to the server")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from jmapsync.ledger import Ledger
 from jmapsync.storage.maildir.side import MaildirSide
 
-LOOKS = 3
+RUNS = 3
 
 
 def main() -> None:
@@ -23,12 +23,12 @@ def main() -> None:
     side = MaildirSide(root, root / "spool", dry=True)
     files = sum(1 for key in ledger.folders() for _ in ledger.places_in(key))
     seconds, cpu = [], []
-    for _ in range(LOOKS):
+    for _ in range(RUNS):
         started, used = time.monotonic(), time.process_time()
-        look = side.observe_items(ledger)
+        observed = side.observe_items(ledger)
         seconds.append(time.monotonic() - started)
         cpu.append(time.process_time() - used)
-        differences = len(look.items) + len(look.gone) + len(look.problems) + len(look.moved)
+        differences = len(observed.items) + len(observed.gone) + len(observed.problems) + len(observed.moved)
         assert not differences, "The files are not as the ledger has them."
     sys.stdout.write(f"{files} {' '.join(f'{one:.3f}' for one in seconds + cpu)}\n")
 

@@ -54,16 +54,16 @@ def restore(server: Cyrus, directory: Path, count: int) -> bool:
     mirror.run()
     with Jmap(server.jmap_url, USER, PASSWORD) as jmap:
         wipe(jmap)
-        cost, told = run(mirror, "restore")
-        sent = f"{count:,} created on the server" in told and f"; 0 of {count:,} were there already" in told
-        sys.stdout.write(f"restore of {count:,} messages, {octets / 1e6:.1f} MB: {cost}\n  {told}")
+        cost, reported = run(mirror, "restore")
+        sent = f"{count:,} created on the server" in reported and f"; 0 of {count:,} were there already" in reported
+        sys.stdout.write(f"restore of {count:,} messages, {octets / 1e6:.1f} MB: {cost}\n  {reported}")
         verify(jmap, count)
-    cost, told = run(mirror, "verify")
-    clean = re.search(rf"complete \({count:,} items", told) is not None
-    sys.stdout.write(f"verify: {cost}\n  {told.splitlines()[-1]}\n")
-    cost, told = run(mirror, "restore")
-    nothing = f"nothing to send; {count:,} of {count:,} were there already" in told
-    sys.stdout.write(f"second restore: {cost}\n  {told}")
+    cost, reported = run(mirror, "verify")
+    clean = re.search(rf"complete \({count:,} items", reported) is not None
+    sys.stdout.write(f"verify: {cost}\n  {reported.splitlines()[-1]}\n")
+    cost, reported = run(mirror, "restore")
+    nothing = f"nothing to send; {count:,} of {count:,} were there already" in reported
+    sys.stdout.write(f"second restore: {cost}\n  {reported}")
     return sent and clean and nothing
 
 

@@ -54,8 +54,8 @@ class Figure:
     unit: str = ""
 
     def __str__(self) -> str:
-        verdict = "met" if self.value <= self.limit else "NOT MET"
-        return f"  {self.name}: {self.value:.3g}{self.unit} (at most {self.limit:g}{self.unit}): {verdict}"
+        result = "met" if self.value <= self.limit else "NOT MET"
+        return f"  {self.name}: {self.value:.3g}{self.unit} (at most {self.limit:g}{self.unit}): {result}"
 
 
 class Demo:
@@ -145,10 +145,10 @@ def _measure_small_runs(mirror: Jmapsync, demo: Demo) -> None:
     _say(Figure("requests", report["requests"], 1))
     listing = [sys.executable, "-m", "tests.bench.listing", str(mirror.ledger), str(mirror.root)]
     files, *numbers = subprocess.run(listing, check=True, capture_output=True, text=True).stdout.split()
-    looks = [float(number) for number in numbers]
-    half = len(looks) // 2
+    observations = [float(number) for number in numbers]
+    half = len(observations) // 2
     _say(f"three looks at {files} unchanged files: {', '.join(numbers[:half])} s, of which {', '.join(numbers[half:])} s of CPU")
-    _say(Figure("the slowest", max(looks[:half]), 2, " s"))
+    _say(Figure("the slowest", max(observations[:half]), 2, " s"))
     mirror.flag(1000)
     cost, report = run("1000 local flag changes", mirror, demo)
     _expect(report, "to_server", "updated", 1000)

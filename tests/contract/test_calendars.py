@@ -317,13 +317,13 @@ def test_what_cyrus_refuses_or_forgets_of_sound_values(peer: Peer, events: Objec
             assert kind_of(events.refuse(**event(home, **{name: value}))) == ("invalidProperties", [name])
         else:
             assert events.get(events.create(**event(home, **{name: value}))["id"])[name] == value
-    told = events.get(events.create(**event(home, privacy="public", keywords={}, title="Tea\u0001 time"))["id"])
+    reported = events.get(events.create(**event(home, privacy="public", keywords={}, title="Tea\u0001 time"))["id"])
     if peer.is_cyrus:
-        assert ("privacy" in told, told["keywords"], told["title"]) == (False, None, "Tea time")
+        assert ("privacy" in reported, reported["keywords"], reported["title"]) == (False, None, "Tea time")
         wanted = event(home, localizations={"de": {"title": "Tee"}})
         assert events.get(events.create(**wanted)["id"]).get("localizations") is None
     else:
-        assert (told["privacy"], told["keywords"], told["title"]) == ("public", {}, "Tea\u0001 time")
+        assert (reported["privacy"], reported["keywords"], reported["title"]) == ("public", {}, "Tea\u0001 time")
 
 
 def test_odd_uids_are_taken(peer: Peer, events: Objects, home: str) -> None:
@@ -518,10 +518,10 @@ def test_cyrus_offers_the_file_of_an_event_as_a_blob_to_those_who_name_its_capab
     wanted = event(home, title="Teatime")
     made = events.create(**wanted)
     assert events.get(made["id"], "blobId")["blobId"] == events.get(made["id"])["blobId"] == made["blobId"]
-    told = events.set(update={made["id"]: {"title": "Coffee break"}})["updated"][made["id"]]
-    assert told["blobId"] != made["blobId"]
-    assert told["blobId"] == events.get(made["id"])["blobId"]
-    url = f"{peer.base.rstrip('/')}/download/{peer.account}/{told['blobId']}/x"
+    reported = events.set(update={made["id"]: {"title": "Coffee break"}})["updated"][made["id"]]
+    assert reported["blobId"] != made["blobId"]
+    assert reported["blobId"] == events.get(made["id"])["blobId"]
+    url = f"{peer.base.rstrip('/')}/download/{peer.account}/{reported['blobId']}/x"
     for accepted in ("text/calendar", "application/octet-stream", None):
         answer = peer.http.get(url, params={} if accepted is None else {"accept": accepted})
         assert answer.content.startswith(b"BEGIN:VCALENDAR\r\n")
@@ -529,7 +529,7 @@ def test_cyrus_offers_the_file_of_an_event_as_a_blob_to_those_who_name_its_capab
         assert wanted["uid"].encode() in answer.content
     for accepted in ("*/*", "message/rfc822", "text/calendar; charset=utf-8"):
         assert peer.http.get(url, params={"accept": accepted}).status_code == 406
-    (found,) = peer.one("Blob/get", {"ids": [told["blobId"]], "properties": ["data:asText"]})["list"]
+    (found,) = peer.one("Blob/get", {"ids": [reported["blobId"]], "properties": ["data:asText"]})["list"]
     assert found["data:asText"].startswith("BEGIN:VCALENDAR\r\n")
 
 

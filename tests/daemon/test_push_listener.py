@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 PING = 0.6
 HASTE = Timing(ping=PING, first_pause=0.01, longest_pause=0.1, first_retest=60, longest_retest=60)
-LOOK = "push is connected"
+SYNC = "push is connected"
 WITH_WEBSOCKET = dataclasses.replace(RFC, websocket=True)
 
 
@@ -121,7 +121,7 @@ async def test_the_better_way_is_taken_and_a_run_asked_for_at_once(server: DemoS
     before = time.time()
     async with account(server.url) as one:
         await one.connected()
-        assert one.hints == [LOOK]
+        assert one.hints == [SYNC]
         assert (one.listener.state.mode, one.listener.state.why) == (way, "")
         assert before <= one.listener.state.since <= time.time()
 
@@ -139,7 +139,7 @@ async def test_nothing_is_hinted_while_nothing_happens(server: DemoServer) -> No
     async with account(server.url) as one:
         await one.connected()
         await asyncio.sleep(PING * 6)
-        assert one.hints == [LOOK]
+        assert one.hints == [SYNC]
         assert server.requests.count("http") == 2, "the session, and the push connection"
         assert server.requests.count("events") + server.requests.count("websocket") == 1
 
@@ -149,7 +149,7 @@ async def test_pings_that_a_server_spaces_out_are_waited_for(stream: DemoServer)
     async with account(stream.url) as one:
         await one.connected()
         await asyncio.sleep(PING * 8)
-        assert one.hints == [LOOK]
+        assert one.hints == [SYNC]
         assert one.listener.state.connected
 
 
@@ -159,7 +159,7 @@ async def test_changes_of_other_accounts_and_types_are_nobodys_concern(server: D
         await listened(server)
         other.deliver(message())
         await asyncio.sleep(0.1)
-        assert one.hints == [LOOK]
+        assert one.hints == [SYNC]
         assert not one.listener.states
     async with Client(server.url, BasicCredential("demo", "demo")) as client:
         hints: list[str] = []
@@ -171,7 +171,7 @@ async def test_changes_of_other_accounts_and_types_are_nobodys_concern(server: D
         async with asyncio.timeout(90):
             while len(hints) < 2:  # noqa: ASYNC110  # it is a list
                 await asyncio.sleep(0.005)
-        assert hints == [LOOK, "push reports Email"]
+        assert hints == [SYNC, "push reports Email"]
         task.cancel()
 
 
@@ -186,7 +186,7 @@ async def test_after_each_reconnect_one_run_is_asked_for(server: DemoServer) -> 
             await listened(server)
             cable.break_off()
         await one.until(lambda one: len(one.hints) == 4)
-        assert set(one.hints) == {LOOK}
+        assert set(one.hints) == {SYNC}
 
 
 async def test_a_server_that_stops_and_starts_is_found_again() -> None:
@@ -200,7 +200,7 @@ async def test_a_server_that_stops_and_starts_is_found_again() -> None:
             await asyncio.sleep(0.2)
             await asyncio.to_thread(again.start)
             await one.connected()
-            assert one.hints == [LOOK, LOOK]
+            assert one.hints == [SYNC, SYNC]
     finally:
         server.stop()
         again.stop()
@@ -212,7 +212,7 @@ async def test_a_connection_that_went_dead_is_replaced(server: DemoServer, way: 
         await asyncio.sleep(PING * 1.5)
         cable.cut()
         server.account.deliver(message())
-        await one.until(lambda one: one.hints.count(LOOK) == 2)
+        await one.until(lambda one: one.hints.count(SYNC) == 2)
         assert one.listener.state.mode == way
 
 
@@ -225,7 +225,7 @@ async def test_a_network_that_went_is_not_taken_for_a_proxy_that_buffers(server:
         before = cable.made
         await one.until(lambda _: cable.made > before)
         cable.cut_new = False
-        await one.until(lambda one: one.hints.count(LOOK) == 2)
+        await one.until(lambda one: one.hints.count(SYNC) == 2)
         assert one.listener.state.mode == way
 
 
@@ -238,14 +238,14 @@ async def test_a_server_that_hangs_is_not_taken_for_a_proxy_that_buffers(server:
         await one.until(lambda one: one.listener.state.why == "The server does not answer.")
         await asyncio.sleep(PING * 4)
         cable.cut_new = False
-        await one.until(lambda one: one.hints.count(LOOK) == 2)
+        await one.until(lambda one: one.hints.count(SYNC) == 2)
         assert one.listener.state.mode == way
 
 
 async def test_a_server_that_closes_after_every_state_is_followed_nevertheless(stream: DemoServer) -> None:
     stream.faults.ending_events.arm(0.05)
     async with account(stream.url) as one:
-        await one.until(lambda one: one.hints.count(LOOK) > 3)
+        await one.until(lambda one: one.hints.count(SYNC) > 3)
         stream.account.deliver(message())
         count = len(one.hints)
         await one.until(lambda one: len(one.hints) > count)
@@ -301,7 +301,7 @@ async def test_renewing_replaces_the_connection_at_once(server: DemoServer) -> N
         await one.connected()
         cable.cut()
         one.listener.renew()
-        await one.until(lambda one: one.hints.count(LOOK) == 2)
+        await one.until(lambda one: one.hints.count(SYNC) == 2)
 
 
 async def test_renewing_is_harmless_at_any_time(stream: DemoServer) -> None:
@@ -392,7 +392,7 @@ async def test_an_event_stream_without_template_variables_is_used(stream: DemoSe
     async with account(stream.url) as one:
         await listened(stream)
         await asyncio.sleep(PING * 4)
-        assert one.hints == [LOOK]
+        assert one.hints == [SYNC]
         assert one.listener.state.connected
 
 
@@ -400,7 +400,7 @@ async def test_a_proxy_that_buffers_means_polling(stream: DemoServer) -> None:
     stream.faults.held_events.arm()
     async with account(stream.url) as one:
         assert "buffering" in await one.polls()
-        assert one.hints == [LOOK, LOOK]
+        assert one.hints == [SYNC, SYNC]
         assert stream.requests.count("events") == 2
 
 
@@ -434,7 +434,7 @@ async def test_push_is_tested_again_in_a_while(stream: DemoServer) -> None:
         await one.polls()
         stream.faults.event_source_url.disarm()
         await one.connected()
-        assert one.hints == [LOOK]
+        assert one.hints == [SYNC]
 
 
 async def test_a_websocket_that_is_refused_gives_way_to_the_event_stream() -> None:
@@ -494,6 +494,6 @@ async def test_server_trouble_of_every_kind_is_outlived(stream: DemoServer) -> N
         for trouble in troubles:
             await one.connected()
             stream.faults.answer.arm(trouble, only=["events"], times=2)
-            count = one.hints.count(LOOK)
+            count = one.hints.count(SYNC)
             one.listener.renew()
-            await one.until(lambda one, count=count: one.hints.count(LOOK) > count)  # type: ignore[misc]
+            await one.until(lambda one, count=count: one.hints.count(SYNC) > count)  # type: ignore[misc]

@@ -58,52 +58,52 @@ class Told:
 
 
 async def test_a_job_runs_in_the_loop_where_hints_may_be_given() -> None:
-    told = Told()
+    reported = Told()
     hints = Hints(0.1)
-    told.timetable.start()
-    told.timetable.every("poll", 0.05, lambda: hints.wake("it is time"))
-    look = await asyncio.wait_for(hints.next(), 5)
-    told.timetable.stop()
-    assert look.reasons == ["it is time"]
+    reported.timetable.start()
+    reported.timetable.every("poll", 0.05, lambda: hints.wake("it is time"))
+    observed = await asyncio.wait_for(hints.next(), 5)
+    reported.timetable.stop()
+    assert observed.reasons == ["it is time"]
 
 
 async def test_a_job_runs_again_and_again_until_it_is_dropped() -> None:
-    told = Told()
-    told.timetable.every("poll", 0.05, told.count)
-    told.timetable.start()
+    reported = Told()
+    reported.timetable.every("poll", 0.05, reported.count)
+    reported.timetable.start()
     await asyncio.sleep(0.28)
-    assert 3 <= told.runs <= 6
-    told.timetable.drop("poll")
-    told.timetable.drop("poll")
-    before = told.runs
+    assert 3 <= reported.runs <= 6
+    reported.timetable.drop("poll")
+    reported.timetable.drop("poll")
+    before = reported.runs
     await asyncio.sleep(0.12)
-    assert told.runs == before
-    told.timetable.stop()
+    assert reported.runs == before
+    reported.timetable.stop()
 
 
 async def test_a_jump_of_the_clock_is_reported_once_and_every_job_is_reckoned_anew() -> None:
-    told = Told()
-    told.timetable.every("poll", 600, told.count)
-    told.timetable.start()
-    told.timetable._scheduler.modify_job("poll", next_run_time=datetime(2099, 1, 1, tzinfo=UTC))
-    told.clocks = replace(later(NOON, 2), wall=NOON.wall - 86_400)
-    told.timetable.watch_clocks()
-    told.timetable.watch_clocks()
-    due = told.timetable.due("poll")
-    assert told.jumps == ["the clock was set"]
-    assert told.runs == 0
+    reported = Told()
+    reported.timetable.every("poll", 600, reported.count)
+    reported.timetable.start()
+    reported.timetable._scheduler.modify_job("poll", next_run_time=datetime(2099, 1, 1, tzinfo=UTC))
+    reported.clocks = replace(later(NOON, 2), wall=NOON.wall - 86_400)
+    reported.timetable.watch_clocks()
+    reported.timetable.watch_clocks()
+    due = reported.timetable.due("poll")
+    assert reported.jumps == ["the clock was set"]
+    assert reported.runs == 0
     assert due is not None
     assert 590 < (due - datetime.now(UTC)).total_seconds() <= 600
-    told.timetable.stop()
+    reported.timetable.stop()
 
 
 async def test_a_job_that_was_missed_many_times_runs_once() -> None:
-    told = Told()
-    told.timetable.every("poll", 0.02, told.count)
-    told.timetable.start()
+    reported = Told()
+    reported.timetable.every("poll", 0.02, reported.count)
+    reported.timetable.start()
     await asyncio.sleep(0.03)
-    before = told.runs
+    before = reported.runs
     time.sleep(0.3)  # noqa: ASYNC251  # the loop hangs: fifteen runs are missed
     await asyncio.sleep(0.015)
-    assert told.runs - before <= 2
-    told.timetable.stop()
+    assert reported.runs - before <= 2
+    reported.timetable.stop()

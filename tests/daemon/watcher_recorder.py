@@ -76,9 +76,9 @@ class Ear:
                 await asyncio.wait_for(self._next(), SILENCE)
             except TimeoutError:
                 break
-        told = list(dict.fromkeys(self.told))
+        reported = list(dict.fromkeys(self.told))
         self.told.clear()
-        return told
+        return reported
 
     async def _next(self) -> None:
         self._new.clear()
@@ -140,12 +140,12 @@ class FarEar:
 
     def silence(self) -> list[list[str]]:
         """Wait until nothing more is told, and return what was."""
-        told: list[list[str]] = []
+        reported: list[list[str]] = []
         while True:
             try:
-                told.append(self._lines.get(timeout=2 * SILENCE))
+                reported.append(self._lines.get(timeout=2 * SILENCE))
             except queue.Empty:
-                return told
+                return reported
 
 
 async def watch(seconds: float, roots: list[Path]) -> None:
@@ -153,17 +153,17 @@ async def watch(seconds: float, roots: list[Path]) -> None:
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
 
-    def tell(kind: str, text: str) -> None:
+    def report(kind: str, text: str) -> None:
         sys.stdout.write(json.dumps([kind, text]) + "\n")
         sys.stdout.flush()
 
     def lose(why: str) -> None:
-        tell("lost", why)
-        tell("state", f"{watcher.state.mode}: {watcher.state.why}")
+        report("lost", why)
+        report("state", f"{watcher.state.mode}: {watcher.state.why}")
 
-    watcher = Watcher(roots, lambda folder: tell("changed", os.fspath(folder)), lose, poll_seconds=seconds)
+    watcher = Watcher(roots, lambda folder: report("changed", os.fspath(folder)), lose, poll_seconds=seconds)
     watcher.start()
-    tell("state", f"{watcher.state.mode}: {watcher.state.why}")
+    report("state", f"{watcher.state.mode}: {watcher.state.why}")
     await ended.wait()
     watcher.stop()
 

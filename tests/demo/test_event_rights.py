@@ -169,5 +169,5 @@ def test_participants_bring_an_organizer_who_is_notified(store: Store, events: O
     home = {store.collection("")["id"]: True}
     made = events.create(calendarIds=home, start="2026-11-23T10:00:00")
     assert "organizerCalendarAddress" not in made
-    told = events.set(update={made["id"]: {"participants": {"ann": person(ANN, "attendee")}}})["updated"][made["id"]]
-    assert (told["organizerCalendarAddress"], told["sequence"]) == (ME, 1)
+    reported = events.set(update={made["id"]: {"participants": {"ann": person(ANN, "attendee")}}})["updated"][made["id"]]
+    assert (reported["organizerCalendarAddress"], reported["sequence"]) == (ME, 1)

@@ -68,17 +68,19 @@ def test_mail_is_answered_as_the_real_server_answered() -> None:
                 arguments = translated({key: one for key, one in request[1].items() if key != "accountId"}, ids)
                 if "sinceState" in arguments:
                     arguments["sinceState"] = states.get(arguments["sinceState"], arguments["sinceState"])
-                ((_, told, _),) = jmap.call_raw([(request[0], arguments)], USING)
-                told = {key: one for key, one in told.items() if one is not None}
+                ((_, reported, _),) = jmap.call_raw([(request[0], arguments)], USING)
+                reported = {key: one for key, one in reported.items() if one is not None}
                 if isinstance(answer.get("created"), dict):
                     ids |= {
-                        one["id"]: told["created"][key]["id"] for key, one in answer["created"].items() if key in told["created"]
+                        one["id"]: reported["created"][key]["id"]
+                        for key, one in answer["created"].items()
+                        if key in reported["created"]
                     }
                 real.name_created(answer)
-                ours.name_created(told)
+                ours.name_created(reported)
                 real.begin()
                 ours.begin()
                 kind = request[0].partition("/")[0]
-                if found := places_apart(real.normal(answer, kind), ours.normal(told, kind)):
+                if found := places_apart(real.normal(answer, kind), ours.normal(reported, kind)):
                     differing[f"{name} {number}"] = found
     assert differing.keys() == KNOWN.keys(), differing

@@ -27,7 +27,7 @@ async def peer() -> AsyncIterator[Peer]:
 
 
 @pytest.fixture
-async def stranger() -> AsyncIterator[Peer]:
+async def other_host() -> AsyncIterator[Peer]:
     """Another server that would answer just as well, but was never approved of."""
     async with Peer() as server:
         server.offer_session()

@@ -108,8 +108,8 @@ async def test_everybody_hears_of_a_failure() -> None:
     server = Server()
     server.failure = ServerError("down")
     bundle = Bundle(server.send, 2)
-    told = await asyncio.gather(ask(bundle, "Email"), ask(bundle, "ContactCard"), return_exceptions=True)
-    assert [type(one) for one in told] == [ServerError, ServerError]
+    reported = await asyncio.gather(ask(bundle, "Email"), ask(bundle, "ContactCard"), return_exceptions=True)
+    assert [type(one) for one in reported] == [ServerError, ServerError]
 
 
 @pytest.mark.anyio

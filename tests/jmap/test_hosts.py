@@ -37,31 +37,31 @@ async def test_a_redirect_within_the_origin_keeps_the_credential(peer: Peer) -> 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_elsewhere_is_not_followed(peer: Peer, stranger: Peer, status: int) -> None:
-    peer.on("/session", redirect(f"{stranger.url}/session", status))
+async def test_a_redirect_elsewhere_is_not_followed(peer: Peer, other_host: Peer, status: int) -> None:
+    peer.on("/session", redirect(f"{other_host.url}/session", status))
     async with client(f"{peer.url}/session") as c:
-        with pytest.raises(HostRefusedError, match=f'{stranger.host}.*add "{stranger.host}" to trusted_hosts'):
+        with pytest.raises(HostRefusedError, match=f'{other_host.host}.*add "{other_host.host}" to trusted_hosts'):
             await c.session()
-    assert not stranger.seen
+    assert not other_host.seen
 
 
 @pytest.mark.anyio
-async def test_a_redirect_to_a_trusted_host_is_followed(peer: Peer, stranger: Peer) -> None:
-    peer.on("/session", redirect(f"{stranger.url}/session"))
-    async with client(f"{peer.url}/session", trusted_hosts=[stranger.host]) as c:
-        assert (await c.session()).api_url == f"{stranger.url}/api"
+async def test_a_redirect_to_a_trusted_host_is_followed(peer: Peer, other_host: Peer) -> None:
+    peer.on("/session", redirect(f"{other_host.url}/session"))
+    async with client(f"{peer.url}/session", trusted_hosts=[other_host.host]) as c:
+        assert (await c.session()).api_url == f"{other_host.url}/api"
         await c.call([ECHO_CALL], using=[CORE])
-    assert stranger.seen_at("/api")
+    assert other_host.seen_at("/api")
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("status", [302, 307])
-async def test_requests_are_not_redirected_elsewhere(peer: Peer, stranger: Peer, status: int) -> None:
-    peer.on("/api", redirect(f"{stranger.url}/api", status))
+async def test_requests_are_not_redirected_elsewhere(peer: Peer, other_host: Peer, status: int) -> None:
+    peer.on("/api", redirect(f"{other_host.url}/api", status))
     async with client(f"{peer.url}/session") as c:
         with pytest.raises(HostRefusedError):
             await c.call([ECHO_CALL], using=[CORE])
-    assert not stranger.seen
+    assert not other_host.seen
 
 
 @pytest.mark.anyio
@@ -95,42 +95,42 @@ async def test_redirects_in_circles_end(peer: Peer) -> None:
 
 
 @pytest.mark.anyio
-async def test_an_api_at_another_host_is_refused_by_name(peer: Peer, stranger: Peer) -> None:
+async def test_an_api_at_another_host_is_refused_by_name(peer: Peer, other_host: Peer) -> None:
     """Stalwart names its configured public host, whichever one was asked."""
-    peer.offer_session(apiUrl=f"{stranger.url}/api")
+    peer.offer_session(apiUrl=f"{other_host.url}/api")
     async with client(f"{peer.url}/session") as c:
-        with pytest.raises(HostRefusedError, match=f'sends requests to {stranger.host}.*add "{stranger.host}"'):
+        with pytest.raises(HostRefusedError, match=f'sends requests to {other_host.host}.*add "{other_host.host}"'):
             await c.call([ECHO_CALL], using=[CORE])
-    assert not stranger.seen
+    assert not other_host.seen
 
 
 @pytest.mark.anyio
-async def test_downloads_and_uploads_at_another_host_are_refused(peer: Peer, stranger: Peer) -> None:
-    peer.offer_session(downloadUrl=f"{stranger.url}/d/{{blobId}}", uploadUrl=f"{stranger.url}/u/")
+async def test_downloads_and_uploads_at_another_host_are_refused(peer: Peer, other_host: Peer) -> None:
+    peer.offer_session(downloadUrl=f"{other_host.url}/d/{{blobId}}", uploadUrl=f"{other_host.url}/u/")
     async with client(f"{peer.url}/session") as c:
         with pytest.raises(HostRefusedError, match="downloads"):
             [piece async for piece in blobs.download(c, "alice", "G1")]
         with pytest.raises(HostRefusedError, match="uploads"):
             await blobs.upload(c, "alice", b"x", "text/plain")
-    assert not stranger.seen
+    assert not other_host.seen
 
 
 @pytest.mark.anyio
-async def test_downloads_at_a_trusted_host_get_the_credential(peer: Peer, stranger: Peer) -> None:
+async def test_downloads_at_a_trusted_host_get_the_credential(peer: Peer, other_host: Peer) -> None:
     """Fastmail's downloads are at www.fastmailusercontent.com and need the same token."""
-    peer.offer_session(downloadUrl=f"{stranger.url}/d/{{blobId}}")
-    stranger.on("/d/G1", Answer(body=b"mail"))
-    async with client(f"{peer.url}/session", trusted_hosts=[stranger.host]) as c:
+    peer.offer_session(downloadUrl=f"{other_host.url}/d/{{blobId}}")
+    other_host.on("/d/G1", Answer(body=b"mail"))
+    async with client(f"{peer.url}/session", trusted_hosts=[other_host.host]) as c:
         assert [piece async for piece in blobs.download(c, "alice", "G1")] == [b"mail"]
-    assert stranger.seen[0].headers["authorization"] == "Bearer fmu1-sesame"
+    assert other_host.seen[0].headers["authorization"] == "Bearer fmu1-sesame"
 
 
 @pytest.mark.anyio
-async def test_a_kept_session_of_a_host_that_is_no_longer_trusted_is_not_used(peer: Peer, stranger: Peer) -> None:
-    kept = Session.parse(Answer.json(session_object()).body, f"{stranger.url}/session")
+async def test_a_kept_session_of_a_host_that_is_no_longer_trusted_is_not_used(peer: Peer, other_host: Peer) -> None:
+    kept = Session.parse(Answer.json(session_object()).body, f"{other_host.url}/session")
     async with client(f"{peer.url}/session", session=kept) as c:
         await c.call([ECHO_CALL], using=[CORE])
-    assert not stranger.seen
+    assert not other_host.seen
     assert len(peer.seen) == 2
 
 
@@ -138,13 +138,15 @@ async def test_a_kept_session_of_a_host_that_is_no_longer_trusted_is_not_used(pe
 
 
 @pytest.mark.anyio
-async def test_what_goes_to_this_machine_goes_through_no_proxy(peer: Peer, stranger: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_goes_to_this_machine_goes_through_no_proxy(
+    peer: Peer, other_host: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.setenv(name, stranger.url)
+        monkeypatch.setenv(name, other_host.url)
     async with client(f"{peer.url}/session") as c:
         await c.session()
     assert peer.seen
-    assert not stranger.seen
+    assert not other_host.seen
 
 
 def test_a_proxy_that_cannot_be_used_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

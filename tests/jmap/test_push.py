@@ -58,7 +58,7 @@ async def connected(c: Client, way: type[Push]) -> AsyncIterator[AsyncGenerator[
         yield changes
 
 
-async def told(changes: AsyncGenerator[StateChange, None]) -> dict[str, Any]:
+async def reported(changes: AsyncGenerator[StateChange, None]) -> dict[str, Any]:
     async with asyncio.timeout(90):
         return dict((await anext(changes)).changed)
 
@@ -124,7 +124,7 @@ async def test_a_change_is_reported_at_once_with_its_states(server: DemoServer, 
         await listened(server)
         server.account.deliver(message())
         states = {name: server.account.state(name) for name in ("Mailbox", "Email")}
-        assert await told(changes) == {"a1": states}
+        assert await reported(changes) == {"a1": states}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -132,14 +132,14 @@ async def test_no_change_after_the_connection_is_missed_however_soon_it_comes(se
     for _ in range(20):
         async with listening(server.url, way) as changes:
             server.account.deliver(message())
-            assert (await told(changes)).keys() == {"a1"}
+            assert (await reported(changes)).keys() == {"a1"}
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_the_connection_outlives_many_pings_and_still_reports(server: DemoServer, way: type[Push]) -> None:
     async with listening(server.url, way) as changes:
         await listened(server)
-        pending = asyncio.ensure_future(told(changes))
+        pending = asyncio.ensure_future(reported(changes))
         await asyncio.sleep(PING * 5)
         assert not pending.done()
         server.account.deliver(message())
@@ -152,7 +152,7 @@ async def test_pings_that_name_milliseconds_change_nothing(server: DemoServer) -
     async with listening(server.url, EventSource) as changes:
         server.faults.silent_events.arm()
         with pytest.raises(SilentError):
-            await told(changes)
+            await reported(changes)
 
 
 async def test_a_websocket_is_sent_what_it_missed(server: DemoServer) -> None:
@@ -161,10 +161,10 @@ async def test_a_websocket_is_sent_what_it_missed(server: DemoServer) -> None:
         async with way.connect(await c.session()) as changes:
             await listened(server)
             server.account.deliver(message())
-            await told(changes)
+            await reported(changes)
         server.account.deliver(message())
         async with way.connect(await c.session()) as changes:
-            assert (await told(changes))["a1"]["Email"] == server.account.state("Email")
+            assert (await reported(changes))["a1"]["Email"] == server.account.state("Email")
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ async def test_an_event_without_end_is_not_kept_in_memory(peer: Peer) -> None:
     peer.on("/push", Answer(200, b"data: " + b"x" * (3 << 20), STREAM))
     async with listening(f"{peer.url}/session", EventSource) as changes:
         with pytest.raises(ServerError, match="without end"):
-            await told(changes)
+            await reported(changes)
 
 
 # How failures are named
@@ -287,7 +287,7 @@ async def test_a_connection_that_breaks_is_reported(server: DemoServer, way: typ
         await listened(server)
         await asyncio.to_thread(server.stop)
         with pytest.raises(BrokenOffError):
-            await told(changes)
+            await reported(changes)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -307,7 +307,7 @@ async def test_a_connection_that_went_dead_is_noticed(server: DemoServer, way: t
         server.faults.session_urls.arm("foreign")
         server.faults.foreign_origin = cable.origin
         async with listening(cable.url, way) as changes:
-            pending = asyncio.ensure_future(told(changes))
+            pending = asyncio.ensure_future(reported(changes))
             await asyncio.sleep(PING * 2)
             cable.cut()
             with pytest.raises(SilentError) as caught:
@@ -319,7 +319,7 @@ async def test_a_proxy_that_buffers_is_noticed(server: DemoServer) -> None:
     server.faults.held_events.arm()
     async with listening(server.url, EventSource) as changes:
         with pytest.raises(SilentError) as caught:
-            await told(changes)
+            await reported(changes)
         assert not caught.value.proven
 
 
@@ -339,40 +339,40 @@ async def test_a_proxy_that_keeps_back_even_the_head_is_noticed(server: DemoServ
 # Who gets the credential
 
 
-async def test_an_event_stream_at_another_host_is_refused_by_name(peer: Peer, stranger: Peer) -> None:
-    peer.offer_session(eventSourceUrl=f"{stranger.url}/push")
-    with pytest.raises(HostRefusedError, match=f'the wait for changes to {stranger.host}.*add "{stranger.host}"'):
+async def test_an_event_stream_at_another_host_is_refused_by_name(peer: Peer, other_host: Peer) -> None:
+    peer.offer_session(eventSourceUrl=f"{other_host.url}/push")
+    with pytest.raises(HostRefusedError, match=f'the wait for changes to {other_host.host}.*add "{other_host.host}"'):
         async with listening(f"{peer.url}/session", EventSource):
             pass
-    assert not stranger.seen
+    assert not other_host.seen
 
 
-async def test_an_event_stream_is_not_redirected_elsewhere(peer: Peer, stranger: Peer) -> None:
-    peer.on("/push", redirect(f"{stranger.url}/push"))
+async def test_an_event_stream_is_not_redirected_elsewhere(peer: Peer, other_host: Peer) -> None:
+    peer.on("/push", redirect(f"{other_host.url}/push"))
     with pytest.raises(HostRefusedError):
         async with listening(f"{peer.url}/session", EventSource):
             pass
-    assert not stranger.seen
+    assert not other_host.seen
 
 
-async def test_an_event_stream_at_a_trusted_host_gets_the_credential(peer: Peer, stranger: Peer) -> None:
-    peer.on("/push", redirect(f"{stranger.url}/push"))
-    stranger.on("/push", Answer(200, b"", STREAM))
-    async with listening(f"{peer.url}/session", EventSource, trusted_hosts=[stranger.host]) as changes:
+async def test_an_event_stream_at_a_trusted_host_gets_the_credential(peer: Peer, other_host: Peer) -> None:
+    peer.on("/push", redirect(f"{other_host.url}/push"))
+    other_host.on("/push", Answer(200, b"", STREAM))
+    async with listening(f"{peer.url}/session", EventSource, trusted_hosts=[other_host.host]) as changes:
         assert [change async for change in changes] == []
-    assert "authorization" in stranger.seen[0].headers
+    assert "authorization" in other_host.seen[0].headers
 
 
 @pytest.mark.parametrize("redirected", [False, True])
-async def test_a_websocket_at_another_host_is_refused(peer: Peer, stranger: Peer, redirected: bool) -> None:
-    foreign = stranger.url.replace("http", "ws")
+async def test_a_websocket_at_another_host_is_refused(peer: Peer, other_host: Peer, redirected: bool) -> None:
+    foreign = other_host.url.replace("http", "ws")
     url = peer.url.replace("http", "ws") if redirected else foreign
     peer.on("/ws", redirect(f"{foreign}/ws"))
     peer.offer_session(capabilities={CORE: {}, MAIL: {}, CAPABILITY: {"url": f"{url}/ws", "supportsPush": True}})
     with pytest.raises((HostRefusedError, NoPushError)):
         async with listening(f"{peer.url}/session", WebSocket):
             pass
-    assert not stranger.seen
+    assert not other_host.seen
 
 
 async def test_push_leaves_no_connection_behind(server: DemoServer) -> None:

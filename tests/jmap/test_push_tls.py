@@ -30,7 +30,7 @@ __all__ = ["authority"]  # a fixture
 pytestmark = pytest.mark.anyio
 
 PING = 0.6
-TOLD = StateChange({"alice": {"Email": "2"}})
+REPORTED = StateChange({"alice": {"Email": "2"}})
 CHANGE = json.dumps({"@type": "StateChange", "changed": {"alice": {"Email": "2"}}})
 EVENT = f"event: state\ndata: {CHANGE}\n\n".encode()
 
@@ -58,7 +58,7 @@ async def test_an_event_stream_is_read_over_tls(authority: trustme.CA) -> None:
     peer = await Peer().start(server_context(authority))
     peer.offer_session()
     peer.on("/push", Answer(200, EVENT, {"Content-Type": "text/event-stream"}))
-    assert await first(peer.url, EventSource) == TOLD
+    assert await first(peer.url, EventSource) == REPORTED
     await peer.stop()
 
 
@@ -69,7 +69,7 @@ async def test_a_websocket_is_read_over_tls_and_its_log_shows_no_secret(
     async with serve(talk, "127.0.0.1", 0, subprotocols=["jmap"], ssl=server_context(authority)) as server:  # type: ignore[list-item]
         port = next(iter(server.sockets)).getsockname()[1]
         offer_websocket(peer, f"wss://127.0.0.1:{port}/ws")
-        assert await first(peer.url, WebSocket, f"127.0.0.1:{port}") == TOLD
+        assert await first(peer.url, WebSocket, f"127.0.0.1:{port}") == REPORTED
     assert "sesame" not in caplog.text
 
 
@@ -105,7 +105,7 @@ async def test_an_event_stream_in_http_2_has_a_connection_of_its_own(authority: 
         writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=server_context(authority, "h2", "http/1.1"))
-    assert await first(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}", EventSource) == TOLD
+    assert await first(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}", EventSource) == REPORTED
     assert connections == [["/session"], ["/push"]]
     server.close()
     await server.wait_closed()

@@ -77,7 +77,7 @@ async def test_what_it_reports_before_it_answers_is_heard_in_order(peer: Peer) -
             await socket.send(message)
 
     async with listening(peer, talk) as changes:
-        assert [told.changed["alice"]["Email"] async for told in changes] == ["1", "2", "3"]
+        assert [reported.changed["alice"]["Email"] async for reported in changes] == ["1", "2", "3"]
 
 
 async def test_a_server_that_refuses_the_wish_offers_no_push(peer: Peer) -> None:
@@ -107,4 +107,4 @@ async def test_a_server_that_closes_instead_has_reported_nothing(peer: Peer) -> 
         await asked(socket)
 
     async with listening(peer, talk) as changes:
-        assert [told async for told in changes] == []
+        assert [reported async for reported in changes] == []

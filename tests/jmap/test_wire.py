@@ -88,7 +88,7 @@ def test_unknown_fields_are_ignored() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "looks_like"),
+    ("body", "is_like"),
     [
         (b"", "empty"),
         (b" <!DOCTYPE html><html>", "an HTML page"),
@@ -98,8 +98,8 @@ def test_unknown_fields_are_ignored() -> None:
         (b"Bad gateway", "no JSON"),
     ],
 )
-def test_what_is_no_response_is_named_not_quoted(body: bytes, looks_like: str) -> None:
-    with pytest.raises(ServerError, match=looks_like):
+def test_what_is_no_response_is_named_not_quoted(body: bytes, is_like: str) -> None:
+    with pytest.raises(ServerError, match=is_like):
         decode_response(body)
 
 

@@ -41,9 +41,9 @@ def another_process(path: Path) -> Iterator[subprocess.Popen[bytes]]:
 def test_a_second_run_is_refused_and_learns_who_is_at_work(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with another_process(path) as other:
-        with pytest.raises(BusyError, match=f"process {other.pid} on {os.uname().nodename}") as told, AccountLock(path, "home"):
+        with pytest.raises(BusyError, match=f"process {other.pid} on {os.uname().nodename}") as reported, AccountLock(path, "home"):
             pass
-        assert told.value.exit_code == ExitCode.BUSY
+        assert reported.value.exit_code == ExitCode.BUSY
 
 
 def test_a_lock_left_by_a_killed_process_or_a_power_loss_holds_nobody_up(tmp_path: Path) -> None:

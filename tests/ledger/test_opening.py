@@ -250,9 +250,9 @@ class TestAFileThatIsNoLedger:
     def test_is_named_with_what_to_do(self, path: Path, content: bytes) -> None:
         path.write_bytes(content)
         for opened in (Ledger.open, Ledger.open_readonly, Ledger.copy_of):
-            with pytest.raises(LedgerError, match="move it away") as told:
+            with pytest.raises(LedgerError, match="move it away") as reported:
                 opened(path)
-            assert str(path) in str(told.value)
+            assert str(path) in str(reported.value)
         assert path.read_bytes() == content
 
     def test_because_it_is_empty_is_a_ledger_that_knows_nothing(self, path: Path) -> None:
@@ -280,10 +280,10 @@ class TestAFullDisk:
         monkeypatch.setattr(os, "statvfs", lambda _: full)
         error = sqlite3.OperationalError("database or disk is full")
         error.sqlite_errorcode = number
-        told = str(database._told(error, path))
-        assert "The disk is full" in told
-        assert "free some space" in told
-        assert "away" not in told
+        reported = str(database._told(error, path))
+        assert "The disk is full" in reported
+        assert "free some space" in reported
+        assert "away" not in reported
 
     def test_a_disk_that_fails_is_not_taken_for_a_malformed_file_either(self, path: Path) -> None:
         error = sqlite3.OperationalError("disk I/O error")

@@ -91,9 +91,9 @@ class TestItems:
         assert len(ledger.by_ref("mail", [f"E{number}" for number in range(1301)])) == 1301
 
     def test_fill_the_containers_that_the_base_says(self, ledger: Ledger) -> None:
-        settled = Record(0, "mail", "E1", local=HERE, remote=THERE, base=Base(HERE, THERE))
-        moved = replace(settled, ref="E2", local=replace(HERE, homes=frozenset({9})))
-        ledger.add_many([settled, moved, replace(settled, ref="E3", base=None)])
+        synced = Record(0, "mail", "E1", local=HERE, remote=THERE, base=Base(HERE, THERE))
+        moved = replace(synced, ref="E2", local=replace(HERE, homes=frozenset({9})))
+        ledger.add_many([synced, moved, replace(synced, ref="E3", base=None)])
         assert ledger.population("mail", Side.LOCAL) == {7: 2}
         assert ledger.population("mail", Side.REMOTE) == {7: 2, 8: 2}
 

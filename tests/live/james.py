@@ -55,8 +55,8 @@ def files(desk: Desk, folder: str) -> list[Path]:
 
 def sync(desk: Desk, *options: str) -> dict[str, dict[str, int]]:
     """Synchronise; fail unless all is in sync, and return what was done."""
-    told = json.loads(desk.run("jmapsync", "-q", "sync", "--json", *options))
-    mail = told["accounts"]["home"]["kinds"]["mail"]
+    reported = json.loads(desk.run("jmapsync", "-q", "sync", "--json", *options))
+    mail = reported["accounts"]["home"]["kinds"]["mail"]
     assert mail["problems"] == []
     return {side: mail[side] for side in ("to_disk", "to_server")}
 
@@ -136,8 +136,8 @@ def test_mail_is_put_back_byte_for_byte_without_alarm(desk: Desk, account: Accou
     account.destroy(sorted(account.emails()))
     desk.run("jmapsync", "restore")
     assert len(account.emails()) == 30
-    told = desk.run("jmapsync", "restore")
-    assert "other bytes" not in told
+    reported = desk.run("jmapsync", "restore")
+    assert "other bytes" not in reported
     assert len(account.emails()) == 30
     desk.run("jmapsync", "sync")
     desk.run("jmapsync", "verify")

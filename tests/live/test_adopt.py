@@ -40,7 +40,7 @@ def test_a_tree_of_offlineimap_is_adopted_and_offlineimap_goes_on_with_it(accoun
     assert (outcome.provable, outcome.shelved) == (1, 0)
 
 
-RETOLD = [
+REWRITTEN = [
     b"From someone Thu Jan  1 00:00:00 1970\r\nSubject: mbox\r\n\r\nbody\r\n",
     b"Subject: unclosed\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\none\r\n",
     b"Subject: alone\r\n",
@@ -50,7 +50,7 @@ RETOLD = [
 
 @pytest.mark.parametrize("cyrus", ["3.12"], indirect=True)
 def test_what_offlineimap_wrote_otherwise_gets_the_servers_bytes_and_is_no_new_message(account: Account, tmp_path: Path) -> None:
-    account.imap.append("INBOX", [Draft(one, ("\\Seen",)) for one in RETOLD])
+    account.imap.append("INBOX", [Draft(one, ("\\Seen",)) for one in REWRITTEN])
     account.imap.append("Archive", [Draft(b"Message-ID: <1@x>\r\nSubject: edited\r\n\r\nbody\r\n")])
     offlineimap = Offlineimap(tmp_path / "offlineimap", account.server, account.user, account.password)
     offlineimap.run()

@@ -145,14 +145,14 @@ class TestSomebodyElsesMailbox:
         report = mirror.sync()
         assert (report.problems, report.conflicts) == ([], 2)
         assert len(report.sentences) == 4
-        assert all("which the server does not allow: taken back" in sentence for sentence in report.sentences)
+        assert all("which the server does not allow: taken back" in description for description in report.sentences)
         again = mirror.sync()
         assert (again.sentences, again.to_disk.total, again.to_server.total, mirror.requests) == ([], 0, 0, 1)
         assert on_server(owner) == before
         assert [file.read_bytes().replace(b"\n", b"\r\n") for file in self.files(mirror)] == [letter(number) for number in range(3)]
         assert not any("F" in file.name.partition(":2,")[2] for file in self.files(mirror))
-        shelf = sorted(file.read_bytes().replace(b"\r\n", b"\n") for file in (mirror.state / "shelf").iterdir())
-        assert shelf == sorted([NEW, NEW + b"another\n"])
+        conflict_copies = sorted(file.read_bytes().replace(b"\r\n", b"\n") for file in (mirror.state / "shelf").iterdir())
+        assert conflict_copies == sorted([NEW, NEW + b"another\n"])
 
     def test_may_be_read_and_marked_so(self, account: Account, owner: Account, mirror: Mirror) -> None:
         mirror.flag(self.files(mirror)[0], "S")
@@ -164,13 +164,13 @@ class TestSomebodyElsesMailbox:
     def test_cannot_be_renamed_or_given_children(self, owner: Account, mirror: Mirror) -> None:
         folder = self.files(mirror)[0].parent.parent
         folder.rename(folder.with_name("Mine"))
-        [sentence] = mirror.sync().sentences
-        assert "renamed here, which the server does not allow: taken back" in sentence
+        [description] = mirror.sync().sentences
+        assert "renamed here, which the server does not allow: taken back" in description
         assert len(self.files(mirror)) == 3
         for part in ("cur", "new", "tmp"):
             (folder / "below" / part).mkdir(parents=True)
-        [sentence] = mirror.sync().sentences
-        assert "new here, which the server does not allow: taken back" in sentence
+        [description] = mirror.sync().sentences
+        assert "new here, which the server does not allow: taken back" in description
         assert not (folder / "below").exists()
         for part in ("cur", "new", "tmp"):
             (folder / "below" / part).mkdir(parents=True)

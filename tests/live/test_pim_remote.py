@@ -122,8 +122,8 @@ class TestContacts:
         dav.put("contacts", "ada.vcf", CARD.format("ada").replace("first", "second"))
         dav.put("contacts", "new.vcf", CARD.format("new"))
         remove(dav, "contacts", "bob.vcf")
-        look = room.look()
-        assert (sorted(look.items), look.gone, look.problems) == (["ada", "new"], ["bob"], [])
+        observed = room.look()
+        assert (sorted(observed.items), observed.gone, observed.problems) == (["ada", "new"], ["bob"], [])
         assert room.by_uid("ada")["notes"].popitem()[1]["note"] == "second"
         held = dict(room.held)
         assert (room.look(whole=True).items, room.held) == ({}, held)
@@ -288,8 +288,8 @@ class TestCalendars:
         assert (folder.name, folder.color, "mayWriteAll" in folder.rights) == ("Arbeit", "#00FF00", True)
         room.done(room.to_delete(room.ref("e1")))
         assert room.write_folder(Verb.DELETE, made, "Arbeit").outcome is Outcome.DONE
-        look = room.look()
-        assert (look.gone_folders, look.suspicious) == ([made], "")
+        observed = room.look()
+        assert (observed.gone_folders, observed.suspicious) == ([made], "")
 
     def test_a_delta_shows_what_happens_over_caldav(self, dav: Dav, room: Room) -> None:
         for uid in ("e1", "e2"):
@@ -298,8 +298,8 @@ class TestCalendars:
         dav.put("calendars", "e1.ics", calendar(event("e1", "SUMMARY:Coffee")))
         dav.put("calendars", "new.ics", calendar(event("a/b c", "SUMMARY:New")))
         remove(dav, "calendars", "e2.ics")
-        look = room.look()
-        assert (len(look.items), look.gone, look.problems) == (2, ["E-e2"], [])
+        observed = room.look()
+        assert (len(observed.items), observed.gone, observed.problems) == (2, ["E-e2"], [])
         assert room.by_uid("a/b c")["title"] == "New"
         held = dict(room.held)
         assert (room.look(whole=True).items, room.held) == ({}, held)
@@ -311,20 +311,20 @@ class TestCalendars:
         assert titles(seen.content) == {"2026-01-12T10:00:00": "One"}
         second = event("lone", "SUMMARY:Two", "RECURRENCE-ID;TZID=Europe/Berlin:20260119T100000", start="20260119T120000")
         dav.put("calendars", "l.ics", calendar(part, second))
-        look = room.look()
-        assert (list(look.items), look.gone, look.problems) == ([seen.ref], [], [])
+        observed = room.look()
+        assert (list(observed.items), observed.gone, observed.problems) == ([seen.ref], [], [])
         assert titles(room.held[seen.ref].content) == {"2026-01-12T10:00:00": "One", "2026-01-19T10:00:00": "Two"}
         assert room.look(whole=True).items == {}
         (receipt,) = room.write(room.to_create(thing("calendars", "lone", "A series")))
         assert receipt.outcome is Outcome.REFUSED  # it would take their place, contents and all
         assert text_of(dav, "calendars", "lone").count("BEGIN:VEVENT") == 2
         dav.put("calendars", "l.ics", calendar(second))
-        look = room.look()
-        assert (look.gone, titles(room.held[seen.ref].content)) == ([], {"2026-01-19T10:00:00": "Two"})
+        observed = room.look()
+        assert (observed.gone, titles(room.held[seen.ref].content)) == ([], {"2026-01-19T10:00:00": "Two"})
         whole = event("lone", "SUMMARY:Whole", "RRULE:FREQ=WEEKLY;COUNT=4")
         dav.put("calendars", "l.ics", calendar(whole, part, second))
-        look = room.look()
-        assert ([seen.digest for seen in look.items.values()], look.gone) == (["lone"], [seen.ref])
+        observed = room.look()
+        assert ([seen.digest for seen in observed.items.values()], observed.gone) == (["lone"], [seen.ref])
         assert len(room.by_uid("lone")["recurrenceOverrides"]) == 2
 
     def test_instances_of_a_series_without_it_are_written_each_by_itself(self, dav: Dav, room: Room) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-LOOK = "push is connected"
+SYNC = "push is connected"
 TIMING = Timing(ping=1, first_pause=0.05, longest_pause=0.2, first_retest=60)
 PUSH_POLL = 1.0  # seconds between Cyrus's own looks
 
@@ -67,7 +67,7 @@ without_push = pytest.mark.parametrize("cyrus", ["3.6"], indirect=True)
 async def test_each_delivery_is_reported(account: Account) -> None:
     async with listening(account.url, account.user, account.password) as ear:
         await ear.until(lambda: ear.listener.state.connected)
-        assert (ear.listener.state.mode, ear.hints) == ("eventsource", [LOOK])
+        assert (ear.listener.state.mode, ear.hints) == ("eventsource", [SYNC])
         for count in range(2, 5):
             began = time.monotonic()
             await asyncio.to_thread(account.imap.append, "INBOX", [Draft(b"Subject: %d\r\n\r\nhello\r\n" % count)])
@@ -84,7 +84,7 @@ async def test_a_quiet_server_keeps_the_connection_by_its_pings(account: Account
         since = ear.listener.state.since
         await asyncio.sleep(TIMING.ping * 4)
         assert ear.listener.state.connected
-        assert (ear.listener.state.since, ear.hints) == (since, [LOOK])
+        assert (ear.listener.state.since, ear.hints) == (since, [SYNC])
 
 
 async def test_a_server_that_restarts_is_found_again() -> None:
@@ -96,7 +96,7 @@ async def test_a_server_that_restarts_is_found_again() -> None:
             await ear.until(lambda: not ear.listener.state.connected)
             server.restart()
             await ear.until(lambda: ear.listener.state.connected)
-            assert ear.hints == [LOOK, LOOK]
+            assert ear.hints == [SYNC, SYNC]
 
 
 @without_push

@@ -55,7 +55,7 @@ with DemoServer(dialect=dataclasses.replace(RFC, websocket=sys.argv[1] == "webso
     for line in sys.stdin:
         server.account.deliver(b"Subject: one\\r\\n\\r\\none\\r\\n")
 """
-LOOK = "push is connected"
+SYNC = "push is connected"
 GONE = 8.0  # seconds: several times as long as a connection may be silent at a ping a second
 
 
@@ -138,7 +138,7 @@ def server(way: str) -> Iterator[Server]:
 @pytest.fixture
 def ear(cable: Cable, server: Server) -> Iterator[Ear]:
     with Ear(cable, server.url, "demo", "demo", "a1") as ear:
-        ear.hears(LOOK)
+        ear.hears(SYNC)
         ear.until(lambda line: line.get("connected"))
         server.deliver()
         ear.hears("push tells")
@@ -155,7 +155,7 @@ def test_push_is_back_after_the_network_was_gone(ear: Ear, cable: Cable, server:
     assert ear.notices()
     time.sleep(max(0.0, GONE - (time.monotonic() - cut)))
     cable.mend()
-    ear.hears(LOOK, 40)
+    ear.hears(SYNC, 40)
     ear.until(lambda line: line.get("connected"))
     server.deliver()
     ear.hears("push tells")
@@ -168,7 +168,7 @@ def test_push_is_back_after_the_server_hung(ear: Ear, server: Server, way: str) 
     assert "no sign of life" in ear.notices()
     time.sleep(max(0.0, GONE - (time.monotonic() - stopped)))
     os.kill(server.process.pid, signal.SIGCONT)
-    ear.hears(LOOK)
+    ear.hears(SYNC)
     ear.until(lambda line: line.get("connected"))
     server.deliver()
     ear.hears("push tells")
@@ -179,10 +179,10 @@ def test_cyrus_is_heard_again_after_a_silent_cut(cable: Cable, running_cyrus: Ca
     cyrus = running_cyrus("3.12")
     cyrus.create_user("cable", "sesame")
     with Ear(cable, cyrus.jmap_url, "cable", "sesame", "cable") as ear:
-        ear.hears(LOOK)
+        ear.hears(SYNC)
         ear.until(lambda line: line.get("connected"))
         time.sleep(1.5)
         cable.cut_silently()
         assert "no sign of life" in ear.notices()
         cable.mend()
-        ear.hears(LOOK, 40)
+        ear.hears(SYNC, 40)

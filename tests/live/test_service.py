@@ -162,9 +162,9 @@ def test_the_journal_gets_levels_and_no_time_stamps(service: Service) -> None:
     until(lambda: "told" in service.subjects())
     service.user.systemctl("stop", ALL)
     pid = {entry.get("_PID") for entry in service.user.journal(ALL) if entry.get("SYSLOG_IDENTIFIER") == "jmapsync"}
-    told = [entry for entry in service.user.journal(ALL) if entry.get("_PID") in pid]
-    assert told, service.log()
-    for entry in told:
+    reported = [entry for entry in service.user.journal(ALL) if entry.get("_PID") in pid]
+    assert reported, service.log()
+    for entry in reported:
         assert not re.match(r"<\d>|\x1b|.*\d\d:\d\d:\d\d", entry["MESSAGE"]), entry["MESSAGE"]
         assert entry["PRIORITY"] in {"5", "6"}, entry["MESSAGE"]
 

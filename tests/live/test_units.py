@@ -66,9 +66,9 @@ def cyrus(running_cyrus: Callable[[str], Cyrus]) -> Cyrus:
 
 
 def exposure(user: Userspace, unit: str) -> float:
-    told = user.run("systemd-analyze", "--user", "security", "--no-pager", unit, check=False).stdout
-    found = re.search(r"Overall exposure level for \S+: ([\d.]+) ", told)
-    assert found, told
+    reported = user.run("systemd-analyze", "--user", "security", "--no-pager", unit, check=False).stdout
+    found = re.search(r"Overall exposure level for \S+: ([\d.]+) ", reported)
+    assert found, reported
     return float(found[1])
 
 
@@ -158,9 +158,9 @@ def test_what_the_unit_forbids_is_not_possible(service: Service) -> None:
     def possible() -> str:
         service.start()
         service.user.run_as_root("journalctl", "--sync")
-        told = [entry["MESSAGE"] for entry in service.user.journal(ALL) if entry["_COMM"] != "systemd"]
-        assert isinstance(told[-1], str)
-        return told[-1]
+        reported = [entry["MESSAGE"] for entry in service.user.journal(ALL) if entry["_COMM"] != "systemd"]
+        assert isinstance(reported[-1], str)
+        return reported[-1]
 
     assert possible() == "home temporary runtime elsewhere internet devices 1 0o77"
     service.sandbox()

@@ -71,7 +71,7 @@ def why(one: Pair, rules: Rules = MAIL) -> str:
     return change.reason
 
 
-def shelved(one: Pair, rules: Rules = MAIL) -> Side | None:
+def kept_copies(one: Pair, rules: Rules = MAIL) -> Side | None:
     """Return the side whose body goes on the shelf."""
     (change,) = plan([one], rules, EVERYWHERE).changes
     return change.shelve

@@ -39,7 +39,7 @@ def means_gone(version: Version | None) -> bool:
     return version is None or not version.kept
 
 
-def settled(planner: Planner, world: World, seed: int) -> World:
+def synced(planner: Planner, world: World, seed: int) -> World:
     """Return the world at its fixed point."""
     end = world.copy()
     end.run(planner, random.Random(seed), rounds=ROUNDS)
@@ -65,7 +65,7 @@ def container_plan(planner: Planner, world: World, seed: int = 0) -> Plan:
 
 def p1_ends_in_a_fixed_point(planner: Planner, world: World, seed: int) -> None:
     """Orders all succeed: silent after 3 rounds at most. Some fail first: silent after 3 rounds more."""
-    settled(planner, world, seed)
+    synced(planner, world, seed)
     world, dice = world.copy(), random.Random(seed)
     world.failure_rate = 0.4
     for _ in range(2):
@@ -76,7 +76,7 @@ def p1_ends_in_a_fixed_point(planner: Planner, world: World, seed: int) -> None:
 
 def p2_the_three_trees_agree(planner: Planner, world: World, seed: int) -> None:
     """At the fixed point both sides say the same, as far as they can, and the base says what they hold."""
-    end = settled(planner, world, seed)
+    end = synced(planner, world, seed)
     for pair in [*end.items.values(), *end.containers.values()]:
         assert pair.local is not None
         assert pair.remote is not None
@@ -91,7 +91,7 @@ def p2_the_three_trees_agree(planner: Planner, world: World, seed: int) -> None:
 def p2_the_follower_mirrors_the_leader(planner: Planner, world: World, seed: int) -> None:
     """With one side writable, the other is never written, and all that it holds is held by the first."""
     (follower,) = world.item_rules.writable
-    end = settled(planner, world, seed)
+    end = synced(planner, world, seed)
     assert all(order.side is follower for order in end.writes)
     for pair in [*end.items.values(), *end.containers.values()]:
         model, copy = pair.of(follower.other), pair.of(follower)
@@ -104,7 +104,7 @@ def p2_the_follower_mirrors_the_leader(planner: Planner, world: World, seed: int
 
 def p3_planning_again_yields_nothing(planner: Planner, world: World, seed: int) -> None:
     """At the fixed point a new plan is empty."""
-    end = settled(planner, world, seed)
+    end = synced(planner, world, seed)
     for plan in (container_plan(planner, end), item_plan(planner, end)):
         assert plan == Plan((), (), (), ())
 
@@ -117,7 +117,7 @@ def p4_the_same_input_gives_the_same_plan(planner: Planner, world: World, seed: 
 
 def p5_any_order_inside_a_stage_gives_the_same_end(planner: Planner, world: World, seed: int) -> None:
     """Two executions that shuffle each stage differently end alike."""
-    first, second = settled(planner, world, seed), settled(planner, world, seed + 1)
+    first, second = synced(planner, world, seed), synced(planner, world, seed + 1)
     assert first.state() == second.state()
 
 
@@ -138,7 +138,7 @@ def _assert_survival(world: World, end: World, key: int, pair: Pair) -> None:
     versions = [pair.of(side) for side in Side]
     now = end.items.get(key)
     kept = {content(version) for version in (now.local, now.remote) if version is not None} if now else set()
-    kept |= {said for shelved, said in end.shelf if shelved == key}
+    kept |= {said for kept_copies, said in end.shelf if kept_copies == key}
     for side in Side:
         version = pair.of(side)
         if version is None or means_gone(version):
@@ -166,7 +166,7 @@ def p7_the_side_that_changed_is_not_written(planner: Planner, world: World, seed
 
 def p7_a_world_edited_on_one_side_is_written_on_the_other(planner: Planner, world: World, side: Side, seed: int) -> None:
     """All in all: when only `side` was edited, whatever the edits, only the other side is written."""
-    end = settled(planner, world, seed)
+    end = synced(planner, world, seed)
     assert all(order.side is side.other for order in end.writes), end.writes
 
 
@@ -181,8 +181,8 @@ def _mirror_pair(pair: Pair) -> Pair:
 
 def _mirror_change(change: Change) -> Change:
     orders, then = ([replace(order, side=order.side.other) for order in some] for some in (change.orders, change.then))
-    shelve = change.shelve.other if change.shelve else None
-    return _wordless_change(replace(change, orders=tuple(orders), then=tuple(then), shelve=shelve))
+    keep_copy = change.shelve.other if change.shelve else None
+    return _wordless_change(replace(change, orders=tuple(orders), then=tuple(then), shelve=keep_copy))
 
 
 def _wordless_change(change: Change) -> Change:
@@ -262,7 +262,7 @@ def p11_an_edit_after_a_clean_commit_is_no_conflict(
     planner: Planner, world: World, edits: list[tuple[Side, Edit]], seed: int
 ) -> None:
     """From a fixed point, edits that touch each item on one side only arrive on the other; nothing is shelved."""
-    end = settled(planner, world, seed)
+    end = synced(planner, world, seed)
     start = end.copy()
     start.shelf = set()
     start.writes = []
@@ -312,13 +312,13 @@ def p12_a_mass_delete_is_suspended(
     totals = dict.fromkeys(Side, count)
     folders = {home: sum(home in seen.homes for seen in inside) for home in (1, 2)}
     population = dict.fromkeys(Side, folders)
-    verdict = planner.judge(tally, population, totals, planner.Limits(*limits), {1: "INBOX", 2: "Archive"})
+    result = planner.judge(tally, population, totals, planner.Limits(*limits), {1: "INBOX", 2: "Archive"})
     most, percent = limits
     gone = {home: sum(home in seen.homes for seen in inside[:lost]) for home in (1, 2)}
     too_many = [(lost, count), *((gone[home], folders[home]) for home in (1, 2))]
     expected = any(bad > most and bad * 100 > percent * total for bad, total in too_many)
-    assert bool(verdict) == expected
-    assert all(held.side is side.other and "--allow-deletes" in held.sentence for held in verdict)
+    assert bool(result) == expected
+    assert all(held.side is side.other and "--allow-deletes" in held.sentence for held in result)
     assert len(list(tally.lines())) == lost
 
 
@@ -371,7 +371,7 @@ def p13_no_clock_no_random_no_io(planner: Planner) -> None:
 def p14_containers_come_first_and_go_last(planner: Planner, world: World, seed: int) -> None:
     """No order meets a missing parent, a container with something in it, or one inside itself; stages say so too."""
     # The world refuses exactly these, and a refusal without a failure before it is not caught.
-    settled(planner, world, seed)
+    synced(planner, world, seed)
     plan = container_plan(planner, world, seed)
     last_write = max((change.stage for change in plan.changes if not change.deletes), default=-1)
     first_delete = min((change.stage for change in plan.changes if change.deletes), default=last_write + 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from jmapsync.planner import Limits, Pair, Present, Side, Tally, judge, needed_homes, plan
-from tests.planner.notation import EVERYWHERE, FOLDERS, MAIL, both, homes, lines, outcome, pair, shelved, v, why
+from tests.planner.notation import EVERYWHERE, FOLDERS, MAIL, both, homes, kept_copies, lines, outcome, pair, v, why
 
 A, B = 0, 1
 
@@ -78,7 +78,7 @@ def test_different_flags_changed_on_both_sides_are_merged_one_by_one() -> None:
     one = pair(v(tags="$seen red"), v(), v(tags="red"))
     assert outcome(one) == ["local update in A +$seen", "remote update in A +$seen"]
     assert why(one) == "flagged here: $seen; unflagged on the server: red"
-    assert shelved(one) is None
+    assert kept_copies(one) is None
 
 
 def test_swapped_names_arrive_swapped() -> None:

@@ -38,7 +38,7 @@ def test_a_deleted_container_is_a_loss_even_at_the_top() -> None:
     assert list(losses(change)) == [Loss(Side.REMOTE, 7, frozenset())]
 
 
-def verdict(in_a: tuple[int, int], in_b: tuple[int, int], *, vanished: str = "") -> tuple[Suspension, ...]:
+def result(in_a: tuple[int, int], in_b: tuple[int, int], *, vanished: str = "") -> tuple[Suspension, ...]:
     """Judge a plan that deletes so many of so many items in A and in B on the server."""
     tally = Tally()
     for home, (count, _), first in (("A", in_a, 0), ("B", in_b, 10_000)):
@@ -50,15 +50,15 @@ def verdict(in_a: tuple[int, int], in_b: tuple[int, int], *, vanished: str = "")
 
 
 def test_few_deletes_pass_however_large_their_part() -> None:
-    assert not verdict((25, 25), (0, 0))
+    assert not result((25, 25), (0, 0))
 
 
 def test_a_small_part_passes_however_many() -> None:
-    assert not verdict((2_000, 10_000), (0, 0))
+    assert not result((2_000, 10_000), (0, 0))
 
 
 def test_both_limits_passed_suspend() -> None:
-    (held,) = verdict((2_001, 10_000), (0, 0))
+    (held,) = result((2_001, 10_000), (0, 0))
     assert (held.side, held.count, held.total) == (Side.REMOTE, 2_001, 10_000)
     assert held.sentence.startswith(
         "2,001 of 10,000 items would be deleted on the server, which is more than 25 and more than 20 %"
@@ -67,12 +67,12 @@ def test_both_limits_passed_suspend() -> None:
 
 
 def test_an_emptied_folder_is_noticed_in_a_large_account() -> None:
-    (held,) = verdict((26, 26), (0, 10_000))
+    (held,) = result((26, 26), (0, 10_000))
     assert held.sentence.startswith('26 of 26 items would be deleted from "INBOX" on the server')
 
 
 def test_a_vanished_directory_suspends_for_a_single_item() -> None:
-    (held,) = verdict((1, 500), (1, 500), vanished="B")
+    (held,) = result((1, 500), (1, 500), vanished="B")
     assert held.sentence.startswith('1 of 500 items would be deleted from "Archive" on the server, because its directory is gone.')
     assert held.sentence.endswith("otherwise put the files back.")
 

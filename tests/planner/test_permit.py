@@ -20,14 +20,14 @@ def version(body: str = "a", tags: str = "", homes: tuple[int, ...] = (1,), leav
     return Version(body, body, frozenset(tags.split()), frozenset(homes), frozenset(leaving))
 
 
-def told(pair: Pair, rights: Rights, rules: Rules = MAIL, **options: frozenset[int]) -> list[str]:
+def reported(pair: Pair, rights: Rights, rules: Rules = MAIL, **options: frozenset[int]) -> list[str]:
     """Return the orders of a plan in short."""
     found = []
     for change in plan([pair], rules, EVERYWHERE, rights=rights, **options).changes:
-        shelved = " shelve" if change.shelve is Side.LOCAL else ""
+        kept = " shelve" if change.shelve is Side.LOCAL else ""
         for order in change.orders:
             words = " ".join(sorted(order.tags))
-            found.append(f"{order.side.value} {order.verb.value} {sorted(order.homes)} {words}".strip() + shelved)
+            found.append(f"{order.side.value} {order.verb.value} {sorted(order.homes)} {words}".strip() + kept)
     return found
 
 
@@ -53,26 +53,26 @@ AGREED = Base(version(), version())
     ],
 )
 def test_an_act_on_a_message_of_the_server(local: Version | None, rights: Rights, expected: list[str]) -> None:
-    assert told(Pair(9, local, version(), AGREED), rights) == expected
+    assert reported(Pair(9, local, version(), AGREED), rights) == expected
 
 
 def test_a_new_message() -> None:
     rights = Rights(no_add=frozenset({1}))
-    assert told(Pair(9, version(), None, None), rights) == ["local delete [] shelve"]
-    assert told(Pair(9, version(homes=(1, 2)), None, None), rights) == ["local update [2]", "remote create [2]"]
+    assert reported(Pair(9, version(), None, None), rights) == ["local delete [] shelve"]
+    assert reported(Pair(9, version(homes=(1, 2)), None, None), rights) == ["local update [2]", "remote create [2]"]
 
 
 def test_what_the_server_deleted_and_was_edited_here() -> None:
-    assert told(Pair(9, version("b"), None, AGREED), Rights(no_add=frozenset({1}))) == ["local delete [] shelve"]
+    assert reported(Pair(9, version("b"), None, AGREED), Rights(no_add=frozenset({1}))) == ["local delete [] shelve"]
 
 
 def test_what_the_server_does_needs_no_right() -> None:
     every = frozenset({1, 2, 3})
     rights = Rights(every, every, every, every, every, every, every, no_top=True)
     there = version(tags="x", homes=(2,))
-    assert told(Pair(9, version(), there, AGREED), rights) == ["local update [2] x"]
-    assert told(Pair(9, version(), None, AGREED), rights) == ["local delete []"]
-    assert told(Pair(9, None, version(), None), rights) == ["local create [1]"]
+    assert reported(Pair(9, version(), there, AGREED), rights) == ["local update [2] x"]
+    assert reported(Pair(9, version(), None, AGREED), rights) == ["local delete []"]
+    assert reported(Pair(9, None, version(), None), rights) == ["local create [1]"]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_an_act_on_a_mailbox(local: Version | None, rights: Rights, expected: li
 
 def test_a_folder_that_may_not_be_made() -> None:
     pair, rights = Pair(9, version("new", homes=()), None, None), Rights(no_top=True)
-    assert told(pair, rights, BOXES) == ["local delete []"]
+    assert reported(pair, rights, BOXES) == ["local delete []"]
     found = plan([pair], BOXES, EVERYWHERE, needed=frozenset({9}), rights=rights)
     assert (found.changes, [(one.key, one.reason) for one in found.hidden]) == (
         (),
@@ -124,7 +124,7 @@ def test_nothing_forbidden_is_ever_ordered_and_it_comes_to_rest(
     """With rights: each order is allowed, a body edited here is on a side or the shelf, and three rounds are enough."""
     base = Base(before, before) if before is not None else None
     pair = Pair(9, local, remote, base)
-    shelf: set[str] = set()
+    conflict_copies: set[str] = set()
     for number in itertools.count():
         changes = plan([pair], MAIL, EVERYWHERE, rights=rights).changes
         if not changes:
@@ -133,9 +133,9 @@ def test_nothing_forbidden_is_ever_ordered_and_it_comes_to_rest(
         [change] = changes
         sides = {Side.LOCAL: pair.local, Side.REMOTE: pair.remote}
         if change.shelve is not None:
-            shelved = sides[change.shelve]
-            assert shelved is not None
-            shelf.add(shelved.body)
+            kept = sides[change.shelve]
+            assert kept is not None
+            conflict_copies.add(kept.body)
         for order in change.orders:
             if order.side is Side.REMOTE:
                 assert_allowed(order.verb, pair.remote, order.tags, order.homes, rights)
@@ -145,7 +145,7 @@ def test_nothing_forbidden_is_ever_ordered_and_it_comes_to_rest(
         here, there = sides[Side.LOCAL], sides[Side.REMOTE]
         pair = Pair(9, here, there, agreed_base(pair, here, there))
     if local is not None and (before is None or local.body != before.body):
-        assert local.body in shelf | {one.body for one in (pair.local, pair.remote) if one is not None}
+        assert local.body in conflict_copies | {one.body for one in (pair.local, pair.remote) if one is not None}
 
 
 def assert_allowed(verb: Verb, there: Version | None, tags: frozenset[str], homes: frozenset[int], rights: Rights) -> None:

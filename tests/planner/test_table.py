@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jmapsync.planner import Base, Pair, Side, plan
-from tests.planner.notation import CARDS, EVERYWHERE, FOLDERS, MAIL, OBJECTS, homes, outcome, pair, pulled, shelved, v, why
+from tests.planner.notation import CARDS, EVERYWHERE, FOLDERS, MAIL, OBJECTS, homes, kept_copies, outcome, pair, pulled, v, why
 
 HIDDEN = "hidden: it is in no folder that can be seen on the server; it stays as it is here until it is back or gone"
 
@@ -195,23 +195,23 @@ def test_with_neither_side_writable_nothing_is_agreed_upon() -> None:
     ],
 )
 def test_the_body_that_loses_becomes_a_conflict_copy(one: Pair, side: Side | None) -> None:
-    assert shelved(one, CARDS) is side
+    assert kept_copies(one, CARDS) is side
 
 
 def test_the_preferred_side_wins() -> None:
     one = pair(v("mine"), v("theirs"), v())
     local_first = type(CARDS)("card", prefer=Side.LOCAL)
     assert outcome(one, local_first) == ["remote replace mine in A"]
-    assert shelved(one, local_first) is Side.REMOTE
+    assert kept_copies(one, local_first) is Side.REMOTE
 
 
 def test_what_was_edited_in_a_pulled_mirror_becomes_a_conflict_copy() -> None:
-    assert shelved(pair(v("mine"), v(), v()), pulled(CARDS)) is Side.LOCAL
-    assert shelved(pair(v(), v("theirs"), v()), pulled(CARDS)) is None
+    assert kept_copies(pair(v("mine"), v(), v()), pulled(CARDS)) is Side.LOCAL
+    assert kept_copies(pair(v(), v("theirs"), v()), pulled(CARDS)) is None
 
 
 def test_a_name_is_too_small_for_a_conflict_copy() -> None:
-    assert shelved(pair(v("Post", ""), v("Mail", ""), v("Lists", "")), FOLDERS) is None
+    assert kept_copies(pair(v("Post", ""), v("Mail", ""), v("Lists", "")), FOLDERS) is None
 
 
 REASONS = {
@@ -226,8 +226,8 @@ REASONS = {
     "deleted here, but put into another folder on the server": pair(None, v(where="AB"), v()),
     "marked deleted here, unchanged on the server": pair(v(leaving="A"), v(), v()),
     "edited here": pair(v("new"), v(), v()),
-    "edited on both sides: the server's version stays, the one here is shelved": pair(v("mine"), v("theirs"), v()),
-    "different on both sides: the server's version stays, the one here is shelved": pair(v("mine"), v("theirs")),
+    "edited on both sides: the server's version stays, the one here is kept_copies": pair(v("mine"), v("theirs"), v()),
+    "different on both sides: the server's version stays, the one here is kept_copies": pair(v("mine"), v("theirs")),
     "found on both sides; flags and folders united": pair(v(tags="$seen"), v()),
     "flagged here: $flagged": pair(v(tags="$flagged"), v(), v()),
     "flagged here: $seen; unflagged on the server: red": pair(v(tags="$seen red"), v(), v(tags="red")),

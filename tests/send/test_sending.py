@@ -75,9 +75,9 @@ class Office:
         self.server.faults.set_error.arm(SetError("forbiddenToSend"), times=1, only=["EmailSubmission/set"])
         async with Client(self.server.url, BasicCredential("demo", "demo")) as client:
             sender = Sender(self.outbox, Post(client, (await client.session()).account_for(SUBMISSION)))
-            [told] = await sender.send_all()
-            assert told.fate is Fate.REFUSED
-            await sender.withdraw(told.waiting)
+            [reported] = await sender.send_all()
+            assert reported.fate is Fate.REFUSED
+            await sender.withdraw(reported.waiting)
 
     @property
     def emails(self) -> list[Email]:
@@ -223,10 +223,10 @@ def test_another_message_that_was_sent_meanwhile_is_no_doubt_where_submissions_a
     office.send()
     office.send(only=office.add_named("two"))
     office.clock += PATIENCE + 1
-    [told] = office.send()
+    [reported] = office.send()
     is_sure = is_known and office.server.account.dialect.submissions == "kept"
-    assert told.waiting.id == asked.id
-    assert told.fate is (Fate.SENT if is_sure else Fate.UNSURE)
+    assert reported.waiting.id == asked.id
+    assert reported.fate is (Fate.SENT if is_sure else Fate.UNSURE)
     assert [b"<one@" in one.content for one in office.server.account.sent].count(True) == is_sure
 
 
@@ -239,9 +239,9 @@ def test_the_same_bytes_are_not_lost_because_others_were_sent_before_and_after(o
     office.send()
     office.send(only=office.add_named("two"))
     office.clock += PATIENCE + 1
-    [told] = office.send()
+    [reported] = office.send()
     is_sent = ("dave@example.com",) in [one.recipients for one in office.server.account.sent]
-    assert (told.fate is Fate.SENT) == is_sent == (office.server.account.dialect.submissions == "kept")
+    assert (reported.fate is Fate.SENT) == is_sent == (office.server.account.dialect.submissions == "kept")
 
 
 def test_a_server_that_reports_nothing_of_submissions_sends_and_leaves_doubts_to_a_person(office: Office) -> None:
@@ -254,8 +254,8 @@ def test_a_server_that_reports_nothing_of_submissions_sends_and_leaves_doubts_to
     office.add_named("two")
     office.send()
     office.clock += PATIENCE + 1
-    [told] = office.send()
-    assert (told.fate, told.waiting.held) == (Fate.UNSURE, True)
+    [reported] = office.send()
+    assert (reported.fate, reported.waiting.held) == (Fate.UNSURE, True)
 
 
 def test_a_server_that_died_before_it_filed_what_it_sent_leaves_the_decision_to_a_person(office: Office) -> None:
@@ -265,23 +265,23 @@ def test_a_server_that_died_before_it_filed_what_it_sent_leaves_the_decision_to_
     office.server.faults.drop_after.arm(times=1, only=["EmailSubmission/set"])
     office.send()
     office.clock += PATIENCE + 1
-    [told] = office.send()
+    [reported] = office.send()
     if office.server.account.dialect.submissions == "kept":
-        assert told.fate is Fate.SENT
+        assert reported.fate is Fate.SENT
         office.assert_sent_once()
         return
-    assert (told.fate, told.waiting.held) == (Fate.UNSURE, True)
-    assert "may have sent it" in told.why
+    assert (reported.fate, reported.waiting.held) == (Fate.UNSURE, True)
+    assert "may have sent it" in reported.why
     assert office.send() == [], "what is held is not touched"
     assert len(office.server.account.sent) == 1
-    assert [one.id for one in office.outbox.entries()] == [told.waiting.id]
+    assert [one.id for one in office.outbox.entries()] == [reported.waiting.id]
 
 
 def test_what_was_sent_and_could_not_be_filed_is_filed_later(office: Office) -> None:
     office.add()
     office.server.faults.method_error.arm(times=2, only=["Email/set"])
-    [told] = office.send()
-    assert (told.fate, told.waiting.stage) == (Fate.WAITS, Stage.SENT)
+    [reported] = office.send()
+    assert (reported.fate, reported.waiting.stage) == (Fate.WAITS, Stage.SENT)
     assert [one.fate for one in office.send()] == [Fate.SENT]
     office.assert_sent_once()
 
@@ -390,8 +390,8 @@ def test_a_draft_that_somebody_took_away_is_not_sent(office: Office) -> None:
     office.send()
     office.server.account.destroy(office.emails[0].id)
     office.clock += PATIENCE + 1
-    [told] = office.send()
-    assert (told.fate, told.waiting.held) == (Fate.UNSURE, True)
+    [reported] = office.send()
+    assert (reported.fate, reported.waiting.held) == (Fate.UNSURE, True)
     assert office.server.account.sent == []
 
 
@@ -410,5 +410,5 @@ def test_a_refused_password_leaves_everything_as_it_is(office: Office) -> None:
 def test_an_unknown_outcome_is_the_error_of_the_client(office: Office) -> None:
     office.add()
     office.server.faults.drop_after.arm(times=1, only=["EmailSubmission/set"])
-    [told] = office.send()
-    assert isinstance(told.error, OutcomeUnknownError)
+    [reported] = office.send()
+    assert isinstance(reported.error, OutcomeUnknownError)

@@ -21,7 +21,7 @@ MEMORY = 220 << 20
 """Octets that a run may take at the most beside what the process holds before it: 300 MB less about 80 for the program."""
 LONGEST_WAIT = 1800.0
 """Seconds that a run may wait for a server that asks for patience."""
-SETTLING = 5
+DEBOUNCE_SECONDS = 5
 """Sound runs after which both sides have to be equal."""
 
 
@@ -119,7 +119,7 @@ class Fuzzer:
 
     def _settle(self, faults: list[str], verdict: Verdict, *, full: bool) -> Outcome | None:
         """Run soundly until nothing changes; with `--full` first where nobody could know that an answer was wrong."""
-        for number in range(SETTLING):
+        for number in range(DEBOUNCE_SECONDS):
             outcome = self.stand.run(full=full and number == 0)
             faults += _costs(outcome, "a sound run")
             if outcome.crash:
@@ -132,7 +132,7 @@ class Fuzzer:
             if report is not None and report.worst is ExitCode.SUSPENDED and verdict.altering.plausible:
                 return None  # what may be a mass deletion waits for a person
         if not verdict.altering.plausible:
-            faults.append(f"not at rest after {SETTLING} sound runs: {outcome.text[:1500]}")
+            faults.append(f"not at rest after {DEBOUNCE_SECONDS} sound runs: {outcome.text[:1500]}")
         return outcome
 
     def _losses(self, case: Case, before: Picture, after: Picture, doomed: frozenset[str]) -> Iterator[str]:

@@ -25,7 +25,7 @@ MOST = 100
 """Messages from which on no new ones come."""
 ROUND = 8
 """Acts between two runs."""
-LOOKED_AT = 10
+SCANNED = 10
 """Runs between two counts."""
 TRASH = "Trash"
 FLAGS = {"S": "$seen", "F": "$flagged", "R": "$answered"}
@@ -81,7 +81,7 @@ class Game:
             self.oracle.paths |= self._names
             self._run()
             runs += 1
-            if runs % LOOKED_AT == 0:
+            if runs % SCANNED == 0:
                 self.check()
         self.check()
 

@@ -192,7 +192,7 @@ class Campaign:
             # Later and later, so that every chapter comes to its end after a dozen kills or so.
             latest = self._octets[chapter] * (0.3 + 0.08 * attempt)
             mortal = self.tally.kills < kills
-            killed, code, told = self._sync(self._chance.uniform(0.0, latest) if mortal else None)
+            killed, code, reported = self._sync(self._chance.uniform(0.0, latest) if mortal else None)
             moved = self._relay.octets
             self._count_bodies(killed=killed)
             if killed:
@@ -202,7 +202,7 @@ class Campaign:
             else:
                 self._octets[chapter] = int(max(moved, self._octets[chapter] * 0.8))
                 if code:
-                    self._fault(f"exit code {code}: {told}")
+                    self._fault(f"exit code {code}: {reported}")
                 return
 
     def _sync(self, mortal_for: float | None) -> tuple[bool, int, str]:
@@ -223,8 +223,8 @@ class Campaign:
                     time.sleep(self._chance.uniform(0.0, 0.02))  # between two answers, too
                     os.kill(process.pid, signal.SIGKILL)
                     killed = process.wait() == -signal.SIGKILL
-            told, _ = process.communicate(timeout=_PATIENCE)
-        return killed, process.returncode, told
+            reported, _ = process.communicate(timeout=_PATIENCE)
+        return killed, process.returncode, reported
 
     def _count_bodies(self, *, killed: bool) -> None:
         """Count the bodies that the run asked for; one that an earlier run had kept must not be among them."""
@@ -345,8 +345,8 @@ class Campaign:
         if left:
             self._fault(f"after a {what}, {len(left)} files are left in tmp")
 
-    def _fault(self, sentence: str) -> None:
-        self.tally.faults.append(f"{self._home.name}: {sentence}")
+    def _fault(self, message: str) -> None:
+        self.tally.faults.append(f"{self._home.name}: {message}")
 
 
 def _digest(data: bytes) -> str:

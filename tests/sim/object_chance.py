@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jmapsync.formats.objects import Object
     from jmapsync.sync.report import Problem
 
-MOST_MENDING = 4
+MOST_FIXES = 4
 """How often somebody puts right what a run names."""
 EACH = 6
 """Items of each kind that the account begins with."""
@@ -378,7 +378,7 @@ class Somebody:
                 assert f"{file.parent.name}/{file.name}" in named, (file, named)
             self._mend(kind, spoilt, named)
         assert not self._broken, "a half file is no longer there as it was left"
-        for _ in range(MOST_MENDING):
+        for _ in range(MOST_FIXES):
             if not any(one.problems for one in report.kinds.values()):
                 return
             # What lies in several collections may turn out to have been edited in several ways.

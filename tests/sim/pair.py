@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SIDES = ("left", "right")
 ACTS = 3
 """Acts of a round at the most."""
-SETTLING = 12
+DEBOUNCE_SECONDS = 12
 """Runs of both mirrors after which nothing may be written any more."""
 LATER = 7200
 """Seconds between two runs at the end: what is tried again later is tried again then."""
@@ -108,18 +108,18 @@ class MailPair:
     def rest(self) -> None:
         """Run both until neither writes; fail if that takes too long, or something is held back."""
         quiet = 0
-        told: list[KindReport] = []
-        for number in range(2 * SETTLING):
+        reported: list[KindReport] = []
+        for number in range(2 * DEBOUNCE_SECONDS):
             world = self.worlds[SIDES[number % 2]]
             world.now += LATER
             report = world.sync()
-            told.append(report)
+            reported.append(report)
             quiet = 0 if writes(report) or report.folders.total else quiet + 1
             if quiet >= 4:
                 break
         else:
-            raise AssertionError(f"still writing: {told[-2:]}")
-        for report in told[-2:]:
+            raise AssertionError(f"still writing: {reported[-2:]}")
+        for report in reported[-2:]:
             assert (report.state.value, report.exit_code, report.problems) == ("synced", 0, []), report
 
     def check(self) -> None:
@@ -134,8 +134,8 @@ class MailPair:
             assert world.leftovers() == []
             assert world.dangling() == []
         found = Counter(word_in(data) for _, data, _, _ in self.worlds["left"].on_server())
-        shelf = {word_in(file.read_bytes()) for world in self.worlds.values() for file in world.state.glob("shelf/*")}
-        missing = self.safe - found.keys() - shelf
+        conflict_copies = {word_in(file.read_bytes()) for world in self.worlds.values() for file in world.state.glob("shelf/*")}
+        missing = self.safe - found.keys() - conflict_copies
         assert not missing, f"lost: {sorted(missing)}"
 
 
@@ -175,18 +175,20 @@ class ObjectPair:
         for person in self.people.values():
             person.mend()
         quiet = 0
-        told: list[AccountReport] = []
-        for number in range(2 * SETTLING):
+        reported: list[AccountReport] = []
+        for number in range(2 * DEBOUNCE_SECONDS):
             world = self.worlds[SIDES[number % 2]]
             world.now += LATER
             report = world.sync(allow_deletes=True, full=number in (2, 3))
-            told.append(report)
+            reported.append(report)
             quiet = 0 if report.changed else quiet + 1
             if quiet >= 4 and number > 5:
                 break
         else:
-            raise AssertionError("still writing: " + "\n".join(str(one) for report in told[-2:] for one in report.kinds.items()))
-        for report in told[-2:]:
+            raise AssertionError(
+                "still writing: " + "\n".join(str(one) for report in reported[-2:] for one in report.kinds.items())
+            )
+        for report in reported[-2:]:
             for kind, one in report.kinds.items():
                 assert (one.state.value, one.problems) == ("synced", []), (kind, one)
 

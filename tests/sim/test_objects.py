@@ -75,8 +75,8 @@ class World(ObjectWorld):
         leftovers = [
             str(file) for kind in self.flavour.kinds for file in (self.base / kind).rglob("*") if file.name.endswith(".tmp")
         ]
-        shelf = len(list((self.base / "state").glob("shelf/*")))
-        return json.loads(json.dumps([here, there, leftovers, shelf], sort_keys=True))
+        conflict_copies = len(list((self.base / "state").glob("shelf/*")))
+        return json.loads(json.dumps([here, there, leftovers, conflict_copies], sort_keys=True))
 
     def _meaning(self, file: Path) -> dict[str, Any]:
         item = KINDS["contacts" if file.suffix == ".vcf" else "calendars"][1].read(file.read_bytes())
@@ -134,13 +134,13 @@ def undisturbed() -> tuple[Any, int]:
 
 
 def test_the_world_ends_as_it_should(undisturbed: tuple[Any, int]) -> None:
-    here, there, leftovers, shelf = undisturbed[0]
+    here, there, leftovers, conflict_copies = undisturbed[0]
     assert sorted(here) == sorted(there)
     assert sorted(there) == ["both", "here", "meeting", "moved", "new-here", "new-there", "own", "party", "quarrel"]
     assert (there["both"][1]["phones"]["p"]["number"], there["both"][1]["notes"]["n"]["note"]) == ("+2", "new")
     assert (there["meeting"][1]["title"], there["meeting"][1]["description"]) == ("Assembly", "bring tea")
     assert (there["quarrel"][1]["notes"]["n"]["note"], there["moved"][0], there["own"][0]) == ("theirs", ["Family"], ["Private"])
-    assert (leftovers, shelf) == ([], 1)
+    assert (leftovers, conflict_copies) == ([], 1)
 
 
 @pytest.mark.parametrize("part", range(4))

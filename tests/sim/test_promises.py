@@ -138,20 +138,20 @@ class TestALook:
         assert not [file for file in world.files() if b"[fresh]" in file.read_bytes()]
         assert_at_rest(world)
 
-    @pytest.mark.parametrize("damage", ["empty", "directory", "dangling link", "no cur"])
-    def test_takes_nothing_unreadable_for_deleted(self, base: Path, damage: str) -> None:
+    @pytest.mark.parametrize("fault", ["empty", "directory", "dangling link", "no cur"])
+    def test_takes_nothing_unreadable_for_deleted(self, base: Path, fault: str) -> None:
         world = begin(acts.Story("damage", lambda _: None, acts.populate), base)
         before = world.on_server()
         file = world.file(b"[alpha]")
-        if damage == "no cur":
+        if fault == "no cur":
             (file.parent.parent / "cur").rename(base / "cur")
         else:
             file.unlink()
-        if damage == "empty":
+        if fault == "empty":
             file.touch()
-        elif damage == "directory":
+        elif fault == "directory":
             file.mkdir()
-        elif damage == "dangling link":
+        elif fault == "dangling link":
             file.symlink_to(base / "nowhere")
         world.sync()
         assert world.on_server() == before
@@ -166,13 +166,13 @@ class TestReaders:
         whole |= {file.read_bytes() for file in world.files()} if world.root.exists() else set()
         read = 0
 
-        def look() -> None:
+        def observed() -> None:
             nonlocal read
             for file in world.files() if world.root.exists() else ():
                 assert file.read_bytes() in whole
                 read += 1
 
-        world.die(0, every_call=True, slips=dict.fromkeys(range(1, 2000), look))
+        world.die(0, every_call=True, slips=dict.fromkeys(range(1, 2000), observed))
         assert read > 100
 
     @pytest.mark.parametrize("name", ["first pull", "everything"])
@@ -196,7 +196,7 @@ class TestTwoRuns:
         world = begin(STORIES["everything"], base)
         seen = []
 
-        def look() -> None:
+        def observed() -> None:
             with pytest.raises(BusyError):
                 AccountLock(world.state / "lock", "test").__enter__()
             ledger = Ledger.open_readonly(world.state / "ledger.sqlite")
@@ -204,7 +204,7 @@ class TestTwoRuns:
             seen.append(ledger.counts("mail"))
             ledger.close()
 
-        world.die(0, slips=dict.fromkeys((10, 40, 70, 100), look))
+        world.die(0, slips=dict.fromkeys((10, 40, 70, 100), observed))
         assert len(seen) == 4
         world.settle()
 
@@ -254,10 +254,10 @@ class TestAnOldLedger:
 class TestASecret:
     SECRET = "hunter2-Tr0ub4dor"
 
-    def spoken(self, base: Path, told: str) -> list[str]:
+    def spoken(self, base: Path, reported: str) -> list[str]:
         """Return where the secret stands, plain or as Basic authentication sends it."""
         forms = [self.SECRET.encode(), base64.b64encode(f"demo:{self.SECRET}".encode())]
-        texts = {"what was told": told.encode(), **{str(file): file.read_bytes() for file in base.rglob("*") if file.is_file()}}
+        texts = {"what was told": reported.encode(), **{str(file): file.read_bytes() for file in base.rglob("*") if file.is_file()}}
         return [name for name, text in texts.items() if any(form in text for form in forms)]
 
     @pytest.mark.parametrize("trouble", ["", "refused", "failing"])
@@ -270,13 +270,13 @@ class TestASecret:
                 server.credentials.password = "another"
                 with pytest.raises(SignInError) as refused:
                     mirror.sync()
-                told = str(refused.value)
+                reported = str(refused.value)
             else:
                 if trouble == "failing":
                     server.faults.method_error.arm(MethodError("serverFail"), only={"Blob/get", "Email/import"})
-                told = json.dumps(mirror.sync().to_json())
+                reported = json.dumps(mirror.sync().to_json())
         assert caplog.text
-        assert self.spoken(base, told + caplog.text) == []
+        assert self.spoken(base, reported + caplog.text) == []
 
 
 def test_every_call_of_every_port_is_a_place_to_die(base: Path) -> None:

@@ -48,7 +48,7 @@ def come_to_rest(world: World) -> None:
     raise AssertionError("still writing")
 
 
-def shelf(world: World) -> set[bytes]:
+def conflict_copies(world: World) -> set[bytes]:
     """Return the words on the shelf; a death may have put one there twice."""
     bodies = [file.read_bytes() for file in (world.state / "shelf").iterdir()]
     return {word for word in WRITTEN if any(word in body for body in bodies)}
@@ -63,7 +63,7 @@ def test_a_death_at_any_step_loses_nothing_that_was_written(start: int) -> None:
         come_to_rest(world)
         assert_at_rest(world)
         end = world.look()
-        assert (world.on_server(), shelf(world), end.shelf) == (there, WRITTEN, 3)
+        assert (world.on_server(), conflict_copies(world), end.shelf) == (there, WRITTEN, 3)
     for step in range(start, steps + 1, STRIDE):
         with scratch() as base:
             world = forbid(base)
@@ -73,4 +73,4 @@ def test_a_death_at_any_step_loses_nothing_that_was_written(start: int) -> None:
             again = world.look()
             kept = (again.folders, again.boxes, again.disk, again.server)
             assert kept == (end.folders, end.boxes, end.disk, end.server), trace[-1]
-            assert shelf(world) == WRITTEN
+            assert conflict_copies(world) == WRITTEN

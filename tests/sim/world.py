@@ -305,7 +305,7 @@ class World:
             paths = {key: path for key, (path, _) in ledger.folders().items()}
             files = ledger.places_of([record.key for record in records])
 
-            def told(version: Version | None) -> str:
+            def reported(version: Version | None) -> str:
                 if version is None:
                     return "-"
                 homes = sorted(paths.get(home, "?") for home in version.homes)
@@ -316,7 +316,7 @@ class World:
                 base = one.base
                 versions = (one.local, one.remote, base.local if base else None, base.remote if base else None)
                 places = sorted((paths[at.folder], at.info, at.sub, at.size, at.form) for at in files.get(one.key, ()))
-                trees.append((one.kind, one.ref or "", one.size, one.stamp, one.digest, *map(told, versions), str(places)))
+                trees.append((one.kind, one.ref or "", one.size, one.stamp, one.digest, *map(reported, versions), str(places)))
             return sorted(trees)
 
     def dangling(self) -> list[str]:

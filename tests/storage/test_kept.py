@@ -47,8 +47,8 @@ def test_what_is_kept_is_no_folder_and_no_mail(room: Room) -> None:
     inbox = room.folder("INBOX")
     room.write(room.to_delete(room.create(BODY, [inbox])))
     assert [folder.ref for folder in room.side.observe_folders(room.ledger).folders] == ["INBOX"]
-    look = room.side.observe_items(room.ledger)
-    assert (look.items, look.gone, look.problems) == ([], [], [])
+    observed = room.side.observe_items(room.ledger)
+    assert (observed.items, observed.gone, observed.problems) == ([], [], [])
 
 
 def test_a_copy_taken_out_of_one_folder_is_not_deleted_and_so_not_kept(room: Room) -> None:

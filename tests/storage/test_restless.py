@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.storage.files.scan import SCANS, scan
-from jmapsync.storage.maildir import observe as look
+from jmapsync.storage.maildir import observe as observed
 from tests.storage.room import Room
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def after(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[int], obj
             times[name] += 1
         return changes
 
-    monkeypatch.setattr(look, "scan", listed)
+    monkeypatch.setattr(observed, "scan", listed)
     return acts.__setitem__
 
 

@@ -37,19 +37,19 @@ def drop(room: Room, folder: str, name: str, content: bytes) -> Path:
     return path
 
 
-def look_to_the_end(room: Room) -> list[Observation]:
-    looks = [room.look()]
-    while looks[-1].more:
-        looks.append(room.look())
-    return looks
+def observe_to_the_end(room: Room) -> list[Observation]:
+    observations = [room.look()]
+    while observations[-1].more:
+        observations.append(room.look())
+    return observations
 
 
 def test_a_scan_ingests_so_many_new_files_and_the_next_ones_the_rest(room: Room) -> None:
     room.folder("INBOX")
     for number in range(10):
         drop(room, "INBOX", f"n{number}", message(number, size=number))
-    looks = look_to_the_end(room)
-    assert [len(look.items) for look in looks] == [3, 3, 3, 1]
+    observations = observe_to_the_end(room)
+    assert [len(observed.items) for observed in observations] == [3, 3, 3, 1]
     assert room.ledger.counts("mail")[0] == 10
     assert not room.look().items
 
@@ -61,8 +61,8 @@ def test_files_of_equal_bytes_are_seen_together(room: Room) -> None:
     for number in range(4):
         for folder in ("INBOX", "Lists"):
             drop(room, folder, f"{folder}{number}", message(number, size=number))
-    looks = look_to_the_end(room)
-    assert len(looks) > 1
+    observations = observe_to_the_end(room)
+    assert len(observations) > 1
     assert room.ledger.counts("mail")[0] == 4
     assert all(len(record.local.homes) == 2 for record in room.ledger.all("mail") if record.local is not None)
 
@@ -75,9 +75,9 @@ def test_moved_messages_do_not_seem_gone_while_other_files_come_first(room: Room
         path.rename(room.root / "Archive" / "cur" / path.name)
     for number in range(10, 20):
         drop(room, "INBOX", f"n{number}", message(number))
-    looks = look_to_the_end(room)
-    assert len(looks) > 1
-    assert [look.gone for look in looks] == [[]] * len(looks)
+    observations = observe_to_the_end(room)
+    assert len(observations) > 1
+    assert [observed.gone for observed in observations] == [[]] * len(observations)
     assert all(room.version(key).homes == {archive} for key in keys)
     assert all(room.version(key).tags == {"$flagged"} for key in keys)
 
@@ -88,8 +88,8 @@ def test_what_is_gone_is_found_by_the_last_run(room: Room) -> None:
     room.paths(keys[0])[0].unlink()
     for number in range(10, 15):
         drop(room, "INBOX", f"n{number}", message(number, size=number))
-    looks = look_to_the_end(room)
-    assert [look.gone for look in looks] == [[], [keys[0]]]
+    observations = observe_to_the_end(room)
+    assert [observed.gone for observed in observations] == [[], [keys[0]]]
 
 
 def test_an_edit_is_found_by_the_last_run(room: Room) -> None:
@@ -99,8 +99,8 @@ def test_an_edit_is_found_by_the_last_run(room: Room) -> None:
     room.paths(key)[0].write_bytes(message(2))
     for number in range(10, 15):
         drop(room, "INBOX", f"n{number}", message(number, size=number))
-    looks = look_to_the_end(room)
-    assert [any(seen.key == key for seen in look.items) for look in looks] == [False, True]
+    observations = observe_to_the_end(room)
+    assert [any(seen.key == key for seen in observed.items) for observed in observations] == [False, True]
     assert room.version(key).body != before
 
 
@@ -117,6 +117,6 @@ def test_files_that_cannot_be_read_do_not_hold_up_the_rest(room: Room, monkeypat
         return read(iter([content]))
 
     monkeypatch.setattr(identify, "measure", refuse)
-    looks = look_to_the_end(room)
+    observations = observe_to_the_end(room)
     assert room.ledger.counts("mail")[0] == 4
-    assert len(looks[-1].problems) == 6
+    assert len(observations[-1].problems) == 6

@@ -85,11 +85,11 @@ UNCLOSED = (
 NAME = "1795426872_0.18293.vm,U=10,FMD5=50a16f415160a7132a86a551fc34bdc9:2,S"
 
 
-def retold(message: bytes = UNCLOSED) -> bytes:
-    told = offlineimap_form(message)
-    assert told not in {None, message.replace(b"\r\n", b"\n")}
-    assert told is not None
-    return told
+def rewritten(message: bytes = UNCLOSED) -> bytes:
+    reported = offlineimap_form(message)
+    assert reported not in {None, message.replace(b"\r\n", b"\n")}
+    assert reported is not None
+    return reported
 
 
 class TestFilesThatOfflineimapWroteOtherwise:
@@ -97,7 +97,7 @@ class TestFilesThatOfflineimapWroteOtherwise:
         self, server: DemoServer, mirror: Mirror
     ) -> None:
         ref = server.account.deliver(UNCLOSED, keywords=["$flagged"])
-        (tree(mirror) / NAME).write_bytes(retold())
+        (tree(mirror) / NAME).write_bytes(rewritten())
         report = mirror.sync()
         assert (report.to_server.created, report.to_disk.created, report.conflicts) == (0, 0, 0)
         assert server.account.listing() == {ref: (frozenset({"INBOX"}), frozenset({"$flagged", "$seen"}))}
@@ -108,7 +108,7 @@ class TestFilesThatOfflineimapWroteOtherwise:
         server.account.deliver(UNCLOSED, ["INBOX", "Archive"], ["$seen"])
         names = {"INBOX": NAME, "Archive": NAME.replace("U=10", "U=4")}
         for folder, name in names.items():
-            (tree(mirror, folder) / name).write_bytes(retold())
+            (tree(mirror, folder) / name).write_bytes(rewritten())
         mirror.sync()
         assert {folder: [file.name for file in mirror.files(folder)] for folder in names} == {
             folder: [name] for folder, name in names.items()
@@ -120,7 +120,7 @@ class TestFilesThatOfflineimapWroteOtherwise:
         self, server: DemoServer, mirror: Mirror
     ) -> None:
         ref = server.account.deliver(UNCLOSED)
-        cut = retold().replace(b"one", b"two")
+        cut = rewritten().replace(b"one", b"two")
         (tree(mirror) / NAME).write_bytes(cut)
         report = mirror.sync()
         assert (report.to_server.created, report.to_disk.created, report.conflicts) == (0, 0, 1)
@@ -133,7 +133,7 @@ class TestFilesThatOfflineimapWroteOtherwise:
         server.account.deliver(UNCLOSED)
         cur = tree(mirror)
         for number, word in enumerate((b"two", b"six")):
-            (cur / NAME.replace("U=10", f"U={number + 1}")).write_bytes(retold().replace(b"one", word))
+            (cur / NAME.replace("U=10", f"U={number + 1}")).write_bytes(rewritten().replace(b"one", word))
         report = mirror.sync()
         assert (report.to_server.created, report.to_disk.created, report.conflicts) == (2, 1, 0)
 
@@ -142,11 +142,11 @@ class TestFilesThatOfflineimapWroteOtherwise:
         self, server: DemoServer, mirror: Mirror, name: str
     ) -> None:
         server.account.deliver(UNCLOSED)
-        (tree(mirror) / name).write_bytes(retold())
+        (tree(mirror) / name).write_bytes(rewritten())
         assert mirror.sync().to_server.created == 1
 
     def test_one_without_a_message_there_is_new(self, server: DemoServer, mirror: Mirror) -> None:
-        (tree(mirror) / NAME).write_bytes(retold())
+        (tree(mirror) / NAME).write_bytes(rewritten())
         assert mirror.sync().to_server.created == 1
         assert_converges(server.account, mirror)
 

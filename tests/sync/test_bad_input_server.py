@@ -32,7 +32,7 @@ def dead_port() -> int:
 
 
 @pytest.fixture
-def stranger() -> Iterator[str]:
+def other_host() -> Iterator[str]:
     """Offer something that accepts connections and speaks another protocol."""
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -62,9 +62,9 @@ class TestServersThatAreNone:
         port, before = full.port, mirror.tree()
         full.stop()
         mirror.max_wait = 0.5
-        with pytest.raises(NetworkError) as told:
+        with pytest.raises(NetworkError) as reported:
             mirror.run()
-        assert told.value.exit_code == ExitCode.FAILED
+        assert reported.value.exit_code == ExitCode.FAILED
         assert mirror.tree() == before
         with DemoServer(port=port) as server:
             server.service.accounts = full.service.accounts
@@ -86,13 +86,13 @@ class TestServersThatAreNone:
     def test_a_host_that_speaks_html(self, server: DemoServer, mirror: Mirror) -> None:
         server.faults.answer.arm(Answer.html())
         mirror.max_wait = 0.5
-        with pytest.raises(JmapsyncError, match=r"HTML") as told:
+        with pytest.raises(JmapsyncError, match=r"HTML") as reported:
             mirror.run()
-        assert told.value.exit_code == ExitCode.FAILED
+        assert reported.value.exit_code == ExitCode.FAILED
         assert not mirror.root.exists()
 
-    def test_a_host_that_speaks_another_protocol(self, mirror: Mirror, stranger: str) -> None:
-        mirror.url, mirror.max_wait = stranger, 0.5
+    def test_a_host_that_speaks_another_protocol(self, mirror: Mirror, other_host: str) -> None:
+        mirror.url, mirror.max_wait = other_host, 0.5
         with pytest.raises((NetworkError, DiscoveryError)):
             mirror.run()
         assert not mirror.root.exists()

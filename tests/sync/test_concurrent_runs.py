@@ -69,9 +69,9 @@ def step(line: str) -> tuple[str, str]:
 
 class TestTwoRuns:
     def test_a_second_run_at_the_same_time_learns_that_it_is_busy(self, full: DemoServer, mirror: Mirror) -> None:
-        with AccountLock(mirror.state / "lock", "other"), pytest.raises(BusyError) as told:
+        with AccountLock(mirror.state / "lock", "other"), pytest.raises(BusyError) as reported:
             mirror.sync()
-        assert told.value.exit_code == ExitCode.BUSY
+        assert reported.value.exit_code == ExitCode.BUSY
         assert_converges(full.account, mirror)
 
     def test_a_lock_left_by_a_process_that_died_holds_nobody_up(self, full: DemoServer, mirror: Mirror) -> None:
@@ -145,13 +145,13 @@ class TestDryRuns:
         edit_everything(full, mirror)
         before, there = picture(mirror.root, mirror.state), full.account.listing()
         full.requests.clear()
-        told = mirror.sync(dry=True)
+        reported = mirror.sync(dry=True)
         assert {name: full.requests.count(name) for name in WRITES} == dict.fromkeys(WRITES, 0)
         assert (picture(mirror.root, mirror.state), full.account.listing()) == (before, there)
-        assert told.exit_code == ExitCode.IN_SYNC
-        assert all(line.partition(": ")[2] for line in told.sentences)
+        assert reported.exit_code == ExitCode.IN_SYNC
+        assert all(line.partition(": ")[2] for line in reported.sentences)
         done = mirror.sync()
-        steps = Counter(step(line) for line in told.sentences)
+        steps = Counter(step(line) for line in reported.sentences)
         # Only that what goes to Trash comes back into the folder of that name is not foreseen.
         assert done.to_disk == Counts(steps["create", "disk"] + 1, steps["update", "disk"], steps["delete", "disk"])
         assert done.to_server == Counts(steps["create", "server"], steps["update", "server"], steps["delete", "server"])

@@ -21,11 +21,11 @@ SECRET = "s3cret-of-this-test"
 
 
 @pytest.fixture
-def stranger() -> Iterator[DemoServer]:
+def other_host() -> Iterator[DemoServer]:
     """Offer a second server, which would accept the credential if it were sent it."""
-    with DemoServer(password=SECRET) as stranger:
-        stranger.account.populate(3, first_seed=500)
-        yield stranger
+    with DemoServer(password=SECRET) as other_host:
+        other_host.account.populate(3, first_seed=500)
+        yield other_host
 
 
 @pytest.fixture
@@ -42,32 +42,32 @@ def mine(home: DemoServer, tmp_path: Path) -> Mirror:
     return mirror
 
 
-def assert_never_heard_of(stranger: DemoServer) -> None:
-    assert stranger.requests.count("http") == 0
+def assert_never_heard_of(other_host: DemoServer) -> None:
+    assert other_host.requests.count("http") == 0
 
 
 class TestForeignUrls:
-    def test_urls_on_another_host_are_refused(self, home: DemoServer, stranger: DemoServer, mine: Mirror) -> None:
-        home.faults.foreign_origin = stranger.origin
+    def test_urls_on_another_host_are_refused(self, home: DemoServer, other_host: DemoServer, mine: Mirror) -> None:
+        home.faults.foreign_origin = other_host.origin
         home.faults.session_urls.arm("foreign")
         home.account.deliver(message())
         before, mine.session = mine.tree(), None
         with pytest.raises(HostRefusedError, match=r"trusted_hosts"):
             mine.run()
-        assert_never_heard_of(stranger)
+        assert_never_heard_of(other_host)
         assert mine.tree() == before
         home.faults.clear()
         assert_converges(home.account, mine)
 
     def test_urls_that_move_to_another_host_while_a_session_is_kept(
-        self, home: DemoServer, stranger: DemoServer, mine: Mirror
+        self, home: DemoServer, other_host: DemoServer, mine: Mirror
     ) -> None:
-        home.faults.foreign_origin = stranger.origin
+        home.faults.foreign_origin = other_host.origin
         home.faults.session_urls.arm("foreign")
         home.limits.max_objects_in_get = 100  # so that the session's state moves
         home.account.deliver(message())
         assert ExitCode.SIGN_IN in {mine.run_whatever_comes() for _ in range(2)}
-        assert_never_heard_of(stranger)
+        assert_never_heard_of(other_host)
         home.faults.clear()
         mine.session = None
         assert_converges(home.account, mine)
@@ -75,9 +75,9 @@ class TestForeignUrls:
     @pytest.mark.parametrize("status", [302, 307])
     @pytest.mark.parametrize("endpoint", ["session", "api", "upload", "download"])
     def test_redirects_to_another_host_are_not_followed(
-        self, home: DemoServer, stranger: DemoServer, mine: Mirror, endpoint: str, status: int
+        self, home: DemoServer, other_host: DemoServer, mine: Mirror, endpoint: str, status: int
     ) -> None:
-        home.faults.answer.arm(Answer.redirect(stranger.url, status), only={endpoint})
+        home.faults.answer.arm(Answer.redirect(other_host.url, status), only={endpoint})
         home.account.deliver(message())
         mine.drop("Archive", message().replace(b"\r\n", b"\n"))
         if endpoint == "session":
@@ -85,7 +85,7 @@ class TestForeignUrls:
         if endpoint == "download":
             home.faults.hidden_capabilities.arm([str(home.service.dialect.blob_capability)])
         assert mine.run_whatever_comes() in {ExitCode.FAILED, ExitCode.SIGN_IN, ExitCode.QUARANTINED}
-        assert_never_heard_of(stranger)
+        assert_never_heard_of(other_host)
         home.faults.clear()
         mine.session = None
         mine.sync(full=True)
@@ -114,13 +114,13 @@ class TestSecrets:
         elif trouble == "refused":
             home.faults.session_urls.arm("foreign")
         try:
-            told = str(mine.run().to_json())
+            reported = str(mine.run().to_json())
         except Exception as error:  # noqa: BLE001 - whatever is told of it
-            told = repr(error) + str(error) + str(vars(error))
+            reported = repr(error) + str(error) + str(vars(error))
         encoded = base64.b64encode(f"demo:{SECRET}".encode()).decode()
         kept = b"".join(file.read_bytes() for file in mine.state.rglob("*") if file.is_file())
         for secret in (SECRET, encoded):
-            assert secret not in told + caplog.text
+            assert secret not in reported + caplog.text
             assert secret.encode() not in kept
 
     def test_a_wrong_password_is_tried_once_and_reported(self, home: DemoServer, mine: Mirror) -> None:
@@ -128,9 +128,9 @@ class TestSecrets:
         before = mine.tree()
         mine.password = "wrong"
         home.requests.clear()
-        with pytest.raises(SignInError) as told:
+        with pytest.raises(SignInError) as reported:
             mine.run()
-        assert told.value.exit_code == ExitCode.SIGN_IN
+        assert reported.value.exit_code == ExitCode.SIGN_IN
         assert home.requests.count("http") == 1
         assert mine.tree() == before
         mine.password = SECRET

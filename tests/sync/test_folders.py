@@ -90,9 +90,9 @@ def test_a_folder_whose_name_another_mailbox_took_meanwhile_is_quarantined_by_na
     for _ in range(3):
         report = mirror.sync()
     assert [b"precious" in file.read_bytes() for file in mirror.files()].count(True) == 1
-    told = [problem.why for problem in report.problems]
+    reported = [problem.why for problem in report.problems]
     kept = any(b"precious" in account.raw(email) for email in account.emails)
-    assert kept or any("another mailbox of this name" in why for why in told)
+    assert kept or any("another mailbox of this name" in why for why in reported)
 
 
 def test_mail_moved_there_out_of_a_folder_that_both_sides_removed_comes_back_where_it_went(

@@ -22,7 +22,7 @@ SIZE = 7
 """Ids on a page."""
 
 
-def told(**values: object) -> Callable[[JsonObject], JsonObject]:
+def reported(**values: object) -> Callable[[JsonObject], JsonObject]:
     """Return what says these of a listing, and leaves out what is None."""
     return lambda result: {**result, **values}
 
@@ -38,18 +38,18 @@ def late_total(result: JsonObject) -> JsonObject:
 WAYS: dict[str, Callable[[JsonObject], JsonObject]] = {
     "as it is": lambda result: result,
     "no state": without("queryState"),
-    "a state of null": told(queryState=None),
-    "one state always": told(queryState="always"),
+    "a state of null": reported(queryState=None),
+    "one state always": reported(queryState="always"),
     "no total": without("total"),
-    "a total of null": told(total=None),
-    "a total of text": told(total="many"),
-    "a total of 0": told(total=0),
-    "a total too low": told(total=3),
+    "a total of null": reported(total=None),
+    "a total of text": reported(total="many"),
+    "a total of 0": reported(total=0),
+    "a total too low": reported(total=3),
     "a total too high": late_total,
     "no position": without("position"),
-    "a position of text": told(position="0"),
-    "a negative position": told(position=-1),
-    "a limit of text": told(limit="7"),
+    "a position of text": reported(position="0"),
+    "a negative position": reported(position=-1),
+    "a limit of text": reported(limit="7"),
 }
 
 
@@ -187,7 +187,7 @@ def test_a_position_that_is_ignored_is_said_and_deletes_nothing(server: DemoServ
     assert_converges(server.account, mirror)
     first = server.account.deliver(message(), ["INBOX"], received_at=5)
     ids = [first, *sorted(server.account.emails)[:5]]
-    server.faults.rewrite_result.arm(told(ids=ids, position=0, total=None), only={"Email/query"})
+    server.faults.rewrite_result.arm(reported(ids=ids, position=0, total=None), only={"Email/query"})
     report = mirror.sync(full=True)
     assert (report.exit_code, [one.item for one in report.problems]) == (ExitCode.QUARANTINED, ["the server's list"])
     assert (report.to_disk.deleted, len(mirror.files())) == (0, 31)
@@ -226,7 +226,7 @@ def test_a_list_that_lacks_what_the_server_has_deletes_nothing_and_is_said(serve
 def test_an_empty_list_of_a_full_account_deletes_nothing(server: DemoServer, mirror: Mirror) -> None:
     server.account.populate(20)
     assert_converges(server.account, mirror)
-    server.faults.rewrite_result.arm(told(ids=[], total=0), only={"Email/query"})
+    server.faults.rewrite_result.arm(reported(ids=[], total=0), only={"Email/query"})
     report = mirror.sync(full=True)
     assert (report.exit_code, report.to_disk.total, len(mirror.files())) == (ExitCode.QUARANTINED, 0, 20)
     server.faults.clear()
@@ -315,7 +315,7 @@ def test_a_restore_says_that_a_list_is_not_whole(server: DemoServer, mirror: Mir
     server.account.populate(10)
     assert_converges(server.account, mirror)
     server.account.destroy(oldest(server))
-    server.faults.rewrite_result.arm(told(ids=None), only={"Email/query"})
+    server.faults.rewrite_result.arm(reported(ids=None), only={"Email/query"})
     restored = mirror.restore()
     assert "the server's list" in {one.item for one in restored.report.problems}
     assert restored.report.exit_code is ExitCode.QUARANTINED

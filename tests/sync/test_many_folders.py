@@ -13,7 +13,7 @@ from jmapsync.formats.names import KEYWORDS
 from jmapsync.storage.files import directory_stamps as stamps
 from jmapsync.storage.files import scan
 from jmapsync.storage.files.root import MARKER
-from jmapsync.storage.maildir import observe as look
+from jmapsync.storage.maildir import observe as observed
 from jmapsync.storage.maildir import tree
 from jmapsync.storage.maildir import unchanged as listed
 from tests.contract.peer import message
@@ -39,7 +39,7 @@ def short_age(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def settled(server: DemoServer, mirror: Mirror) -> Mirror:
+def synced(server: DemoServer, mirror: Mirror) -> Mirror:
     """Return a mirror whose folders are all known by their stamps."""
     return filled(server, mirror)
 
@@ -81,37 +81,37 @@ class Listings:
             self.walks += 1
             return observe_folders(*arguments, **named)
 
-        monkeypatch.setattr(look, "scan", scanned)
+        monkeypatch.setattr(observed, "scan", scanned)
         monkeypatch.setattr(tree.Tree, "_found", found)
 
 
-def test_a_run_with_nothing_to_do_lists_no_folder(settled: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_with_nothing_to_do_lists_no_folder(synced: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     listings = Listings(monkeypatch)
-    report = settled.sync()
+    report = synced.sync()
     assert (report.to_disk.total, report.to_server.total, listings.folders, listings.walks) == (0, 0, 0, 0)
 
 
-def test_a_full_run_lists_every_folder(server: DemoServer, settled: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_run_lists_every_folder(server: DemoServer, synced: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     listings = Listings(monkeypatch)
-    settled.sync(full=True)
+    synced.sync(full=True)
     assert listings.folders == listings.walks == len(server.account.mailboxes)
 
 
-def test_a_folder_that_changed_just_now_is_listed_again(settled: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_changed_just_now_is_listed_again(synced: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stamps, "OLD", 3_600_000_000_000)
-    settled.drop("Full", content("new"))
-    settled.sync()
+    synced.drop("Full", content("new"))
+    synced.sync()
     listings = Listings(monkeypatch)
-    settled.sync()
+    synced.sync()
     assert listings.folders == 1
-    settled.sync()
+    synced.sync()
     assert listings.folders == 2
 
 
-def test_nothing_is_trusted_on_a_file_system_that_is_not_known(settled: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_trusted_on_a_file_system_that_is_not_known(synced: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listed, "are_exact", lambda _: False)
     listings = Listings(monkeypatch)
-    settled.sync()
+    synced.sync()
     assert listings.folders > 0
     assert listings.walks > 0
 
@@ -201,106 +201,106 @@ def state_of(account: Account) -> object:
     return account.listing(), {mailbox.name for mailbox in account.mailboxes.values()}
 
 
-def test_a_message_that_is_read_is_seen(server: DemoServer, settled: Mirror) -> None:
-    path = settled.drop("Empty", content("unread"))
-    settle(server.account, settled)
+def test_a_message_that_is_read_is_seen(server: DemoServer, synced: Mirror) -> None:
+    path = synced.drop("Empty", content("unread"))
+    settle(server.account, synced)
     path.rename(path.parent.parent / "cur" / f"{path.name}:2,S")
-    report = settled.sync()
+    report = synced.sync()
     assert report.to_server.total == 1
-    assert_mirrored(server.account, settled)
+    assert_mirrored(server.account, synced)
 
 
-def test_a_folder_that_is_made_is_seen(server: DemoServer, settled: Mirror) -> None:
+def test_a_folder_that_is_made_is_seen(server: DemoServer, synced: Mirror) -> None:
     for part in ("cur", "new", "tmp"):
-        (settled.folder("Outer/Made") / part).mkdir(parents=True)
-    settled.sync()
+        (synced.folder("Outer/Made") / part).mkdir(parents=True)
+    synced.sync()
     assert "Outer/Made" in {server.account.path(mailbox) for mailbox in server.account.mailboxes.values()}
-    assert_mirrored(server.account, settled)
+    assert_mirrored(server.account, synced)
 
 
-def test_a_directory_that_becomes_a_folder_is_seen(server: DemoServer, settled: Mirror) -> None:
-    folder = settled.folder("Becoming")
+def test_a_directory_that_becomes_a_folder_is_seen(server: DemoServer, synced: Mirror) -> None:
+    folder = synced.folder("Becoming")
     folder.mkdir()
     (folder / "notes.txt").write_text("no folder of mail")
-    settle_only(settled)
+    debounce_only(synced)
     for part in ("cur", "new", "tmp"):
         (folder / part).mkdir(exist_ok=True)
-    settled.drop("Becoming", content("in it"))
-    settled.sync()
+    synced.drop("Becoming", content("in it"))
+    synced.sync()
     assert "Becoming" in {server.account.path(mailbox) for mailbox in server.account.mailboxes.values()}
-    assert_mirrored(server.account, settled)
+    assert_mirrored(server.account, synced)
 
 
-def settle_only(mirror: Mirror) -> None:
+def debounce_only(mirror: Mirror) -> None:
     for _ in range(3):
         mirror.sync()
         time.sleep(3 * TICKS / 1e9)
 
 
-def test_a_folder_that_is_removed_is_seen(server: DemoServer, settled: Mirror) -> None:
-    shutil.rmtree(settled.folder("Outer/Inner"))
-    settled.sync()
+def test_a_folder_that_is_removed_is_seen(server: DemoServer, synced: Mirror) -> None:
+    shutil.rmtree(synced.folder("Outer/Inner"))
+    synced.sync()
     assert "Outer/Inner" not in {server.account.path(mailbox) for mailbox in server.account.mailboxes.values()}
-    assert_mirrored(server.account, settled)
+    assert_mirrored(server.account, synced)
 
 
-def test_a_marker_that_is_edited_in_place_is_seen(server: DemoServer, settled: Mirror) -> None:
-    one, other = (settled.folder(path) / MARKER for path in ("Full", "Empty"))
+def test_a_marker_that_is_edited_in_place_is_seen(server: DemoServer, synced: Mirror) -> None:
+    one, other = (synced.folder(path) / MARKER for path in ("Full", "Empty"))
     texts = one.read_text(), other.read_text()
     one.write_text(texts[1])
     other.write_text(texts[0])
-    settled.sync()
+    synced.sync()
     names = {server.account.path(mailbox): mailbox.id for mailbox in server.account.mailboxes.values()}
     assert texts[0].count(f'"{names["Empty"]}"') == 1
-    assert_mirrored(server.account, settled)
+    assert_mirrored(server.account, synced)
 
 
-def test_a_keyword_table_that_another_program_writes_is_read(server: DemoServer, settled: Mirror) -> None:
-    (settled.folder("Full") / KEYWORDS).write_text("0 forwarded\n")
-    settle(server.account, settled)
-    with (settled.folder("Full") / KEYWORDS).open("a") as file:
+def test_a_keyword_table_that_another_program_writes_is_read(server: DemoServer, synced: Mirror) -> None:
+    (synced.folder("Full") / KEYWORDS).write_text("0 forwarded\n")
+    settle(server.account, synced)
+    with (synced.folder("Full") / KEYWORDS).open("a") as file:
         file.write("1 urgent\n")
-    settled.flag(first(settled), "Sb")
-    settled.sync()
+    synced.flag(first(synced), "Sb")
+    synced.sync()
     assert {"$seen", "urgent"} in [set(keywords) for _, keywords in server.account.listing().values()]
 
 
-def test_a_folder_behind_a_link_is_named_and_left(server: DemoServer, settled: Mirror, tmp_path: Path) -> None:
-    folder = settled.folder("Full")
+def test_a_folder_behind_a_link_is_named_and_left(server: DemoServer, synced: Mirror, tmp_path: Path) -> None:
+    folder = synced.folder("Full")
     folder.rename(tmp_path / "elsewhere")
     folder.symlink_to(tmp_path / "elsewhere")
     before = server.account.listing()
     for _ in range(3):
-        report = settled.sync()
+        report = synced.sync()
         assert any("symbolic link" in problem.why for problem in report.problems)
         time.sleep(3 * TICKS / 1e9)
     assert server.account.listing() == before
 
 
-def test_what_a_killed_run_left_is_removed(settled: Mirror) -> None:
-    left = settled.folder("Empty") / "tmp" / "1.J1R00000000.x"
+def test_what_a_killed_run_left_is_removed(synced: Mirror) -> None:
+    left = synced.folder("Empty") / "tmp" / "1.J1R00000000.x"
     left.write_bytes(b"half")
-    settled.sync()
+    synced.sync()
     assert not left.exists()
 
 
-def test_what_the_server_does_in_a_synced_folder_comes_here(server: DemoServer, settled: Mirror) -> None:
+def test_what_the_server_does_in_a_synced_folder_comes_here(server: DemoServer, synced: Mirror) -> None:
     server.account.deliver(message("from there"), ["Empty"])
     server.account.rename_mailbox("Outer/Inner", "Core")
     server.account.create_mailbox("Outer/Another")
     server.account.destroy(next(iter(server.account.emails)))
-    settled.sync()
-    settle(server.account, settled)
+    synced.sync()
+    settle(server.account, synced)
 
 
-def test_a_lost_row_of_a_file_is_found_again(server: DemoServer, settled: Mirror) -> None:
+def test_a_lost_row_of_a_file_is_found_again(server: DemoServer, synced: Mirror) -> None:
     """What the ledger does not know of a folder any more is not hidden by stamps."""
     import sqlite3  # noqa: PLC0415
 
-    with sqlite3.connect(settled.state / "ledger.sqlite") as db:
+    with sqlite3.connect(synced.state / "ledger.sqlite") as db:
         db.execute("DELETE FROM place WHERE name IN (SELECT name FROM place LIMIT 1)")
         db.execute("DELETE FROM folder WHERE path = 'Empty'")
     db.close()
-    settled.sync()
-    assert_mirrored(server.account, settled)
-    settle(server.account, settled)
+    synced.sync()
+    assert_mirrored(server.account, synced)
+    settle(server.account, synced)

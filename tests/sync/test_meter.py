@@ -19,8 +19,8 @@ def test_it_reports_rate_and_remaining_time() -> None:
     meter.start("home", "mail", "fetching mail", 1000, 5_000_000)
     clock.now += 10
     meter.advance("home", "mail", 250, 1_000_000)
-    (told,) = meter.to_json()
-    assert told == {
+    (reported,) = meter.to_json()
+    assert reported == {
         "kind": "mail",
         "what": "fetching mail",
         "done": 250,

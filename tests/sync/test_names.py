@@ -61,10 +61,11 @@ def test_a_card_or_an_entry_is_named_by_what_it_says(item: dict[str, object], na
 def test_a_dry_run_names_what_it_would_fetch_and_asks_in_batches(server: DemoServer, mirror: Mirror) -> None:
     ids = [server.account.deliver(MESSAGE.replace(b"engines", f"engines {number}".encode())) for number in range(30)]
     report = mirror.sync(dry=True)
-    told = "\n".join(report.sentences)
+    reported = "\n".join(report.sentences)
     for number, ref in enumerate(ids):
         assert (
-            f'create "Über engines {number}" from Ada Lovelace <ada@example.com> (email {ref}) on disk: new on the server' in told
+            f'create "Über engines {number}" from Ada Lovelace <ada@example.com> (email {ref}) on disk: new on the server'
+            in reported
         )
     assert mirror.requests <= 5
 
@@ -74,10 +75,10 @@ def test_a_dry_run_names_what_lies_here_by_its_file(server: DemoServer, mirror: 
     mirror.sync()
     mirror.flag(mirror.files()[0], "S")
     mirror.drop("INBOX", MESSAGE.replace(b"engines", b"looms"))
-    sentences = mirror.sync(dry=True).sentences
-    assert len(sentences) == 2
-    assert any(one.startswith(f"update {NAME} (email ") for one in sentences)
-    assert any(one.startswith('create "Über looms" from Ada Lovelace <ada@example.com> (INBOX/new/') for one in sentences)
+    messages = mirror.sync(dry=True).sentences
+    assert len(messages) == 2
+    assert any(one.startswith(f"update {NAME} (email ") for one in messages)
+    assert any(one.startswith('create "Über looms" from Ada Lovelace <ada@example.com> (INBOX/new/') for one in messages)
 
 
 def test_a_dry_run_whose_names_the_server_does_not_give_says_what_is_known(
@@ -90,9 +91,9 @@ def test_a_dry_run_whose_names_the_server_does_not_give_says_what_is_known(
         raise ServerError("The server does not tell subjects.")
 
     monkeypatch.setattr("jmapsync.storage.jmap.mail.side.names", refuse)
-    [sentence] = mirror.sync(dry=True).sentences
-    assert sentence.startswith("create a message of 20")
-    assert f"octets (email {email}) on disk" in sentence
+    [message] = mirror.sync(dry=True).sentences
+    assert message.startswith("create a message of 20")
+    assert f"octets (email {email}) on disk" in message
 
 
 def test_what_is_quarantined_is_named_once_and_keeps_its_name(server: DemoServer, mirror: Mirror) -> None:
@@ -128,8 +129,8 @@ def test_a_conflict_copy_of_a_message_bears_its_subject(server: DemoServer, mirr
     mirror.sync()
     ledger = Ledger.open_readonly(mirror.state / "ledger.sqlite")
     assert ledger is not None
-    for shelved in ledger.shelf():
-        assert shelved.item.startswith(NAME)
+    for kept in ledger.shelf():
+        assert kept.item.startswith(NAME)
     ledger.close()
 
 

@@ -201,12 +201,12 @@ def test_a_dry_run_says_what_a_run_does_and_writes_nothing(server: DemoServer, m
     mirror.drop("INBOX", b"Subject: new\n\nbody\n")
     before = (picture(mirror.root), picture(mirror.state), server.account.listing())
     server.requests.clear()
-    told = mirror.sync(dry=True).sentences
+    reported = mirror.sync(dry=True).sentences
     assert (picture(mirror.root), picture(mirror.state), server.account.listing()) == before
     assert writes(server) == 0
-    assert all(": " in line for line in told)
+    assert all(": " in line for line in reported)
     done = mirror.sync()
-    verbs = [(line.split()[0], line.partition(":")[0].endswith("on disk")) for line in told]
+    verbs = [(line.split()[0], line.partition(":")[0].endswith("on disk")) for line in reported]
     for counts, here in ((done.to_disk, True), (done.to_server, False)):
         assert verbs.count(("create", here)) == counts.created
         assert verbs.count(("delete", here)) == counts.deleted
@@ -215,8 +215,8 @@ def test_a_dry_run_says_what_a_run_does_and_writes_nothing(server: DemoServer, m
 
 def test_a_first_dry_run_leaves_no_trace(server: DemoServer, mirror: Mirror) -> None:
     fill(server)
-    told = mirror.sync(dry=True).sentences
-    assert len(told) >= 4
+    reported = mirror.sync(dry=True).sentences
+    assert len(reported) >= 4
     assert not mirror.root.exists()
 
 

@@ -168,7 +168,7 @@ class TestKeywords:
         server.account.set_keyword(ref, "there")
         revision, names = notmuch.revision(), [file.name for file in mirror.files()]
         report = mirror.sync(dry=True)
-        assert any("on the server" in sentence for sentence in report.sentences)
+        assert any("on the server" in message for message in report.sentences)
         assert (notmuch.revision(), [file.name for file in mirror.files()]) == (revision, names)
         assert keywords(server, ref) == {"todo", "there"}
         mirror.sync()
@@ -321,7 +321,7 @@ class TestDatabasesThatLostOrGainedMessages:
             other.stdout.readline()
             revision = notmuch.revision()
             report = mirror.sync()
-            assert [sentence for sentence in report.sentences if "locked by another program" in sentence] == report.sentences
+            assert [message for message in report.sentences if "locked by another program" in message] == report.sentences
             assert (report.exit_code, len(report.sentences), notmuch.revision()) == (ExitCode.IN_SYNC, 1, revision)
             other.stdin.close()
         assert mirror.sync().sentences == []
@@ -494,8 +494,8 @@ class TestMailboxes:
         ref = deliver(server, 1, "todo")
         read(folders, notmuch)
         notmuch.tag("+Shared", "-inbox")
-        [sentence] = folders.sync().sentences
-        assert "which the server does not allow: taken back" in sentence
+        [message] = folders.sync().sentences
+        assert "which the server does not allow: taken back" in message
         assert (boxes(server, ref), keywords(server, ref)) == ({"INBOX"}, {"todo"})
         assert len(folders.files("INBOX")) == len(folders.files()) == 1
         for _ in range(2):
@@ -540,7 +540,7 @@ class TestMailboxes:
         notmuch.tag("+Lists", "-inbox")
         before = folders.tree()
         report = folders.sync(dry=True)
-        assert any("on the server" in sentence for sentence in report.sentences)
+        assert any("on the server" in message for message in report.sentences)
         assert (folders.tree(), boxes(server, ref)) == (before, {"INBOX"})
 
     def test_many_tags_at_once_are_no_deletion(self, server: DemoServer, folders: Mirror, notmuch: Notmuch) -> None:

@@ -171,8 +171,8 @@ class TestAFolderLeftOutLater:
     def test_is_found_by_a_dry_run_that_changes_nothing(self, mirror: Mirror, emails: dict[str, str]) -> None:
         rest(mirror)
         mirror.exclude = ("Work",)
-        [sentence] = mirror.sync(dry=True).sentences
-        assert sentence.startswith("The folder Work stays as it is")
+        [description] = mirror.sync(dry=True).sentences
+        assert description.startswith("The folder Work stays as it is")
         mirror.exclude = ()
         rest(mirror)
 

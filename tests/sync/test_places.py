@@ -11,7 +11,7 @@ import pytest
 
 from jmapsync.demo import RFC, DemoServer
 from jmapsync.storage.files.scan import Changes, Rules, scan
-from jmapsync.storage.maildir import observe as look
+from jmapsync.storage.maildir import observe as observed
 from tests.kit.mirror import Mirror, assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def test_a_message_moved_into_a_folder_that_was_listed_already_is_not_deleted(
             file.rename(mirror.root / "INBOX" / "cur" / file.name)
         return found
 
-    monkeypatch.setattr(look, "scan", scan_and_move)
+    monkeypatch.setattr(observed, "scan", scan_and_move)
     assert_converges(server.account, mirror)
     assert set(server.account.listing()[ref][0]) == {"INBOX"}
 

@@ -33,16 +33,16 @@ def shared(server: DemoServer, mirror: Mirror) -> DemoServer:
     return server
 
 
-def assert_undone(server: DemoServer, mirror: Mirror, *, shelved: int = 0) -> None:
+def assert_undone(server: DemoServer, mirror: Mirror, *, kept_copies: int = 0) -> None:
     """Fail unless a run takes an act back and tells of it, and further ones do the rest and have then nothing left to do."""
     before = server.account.listing()
-    told = mirror.sync().sentences
-    assert len(told) == 1
-    assert "which the server does not allow: taken back" in told[0]
+    reported = mirror.sync().sentences
+    assert len(reported) == 1
+    assert "which the server does not allow: taken back" in reported[0]
     server.account.deliver(message())
     mirror.drop("Archive", message().replace(b"\r\n", b"\n"))
     report = mirror.sync()
-    assert (report.exit_code, report.problems, report.conflicts) == (3 if shelved else 0, [], shelved)
+    assert (report.exit_code, report.problems, report.conflicts) == (3 if kept_copies else 0, [], kept_copies)
     assert len(mirror.files("Archive")) == 1
     after = server.account.listing()
     assert {email: after[email] for email in before} == before
@@ -54,7 +54,7 @@ def assert_undone(server: DemoServer, mirror: Mirror, *, shelved: int = 0) -> No
     assert_mirrored(server.account, mirror)
 
 
-def shelf(mirror: Mirror) -> dict[bytes, str]:
+def conflict_copies(mirror: Mirror) -> dict[bytes, str]:
     """Return the bytes on the shelf, as the disk has them, and why each is there."""
     ledger = Ledger.open_readonly(mirror.state / "ledger.sqlite")
     assert ledger is not None
@@ -102,8 +102,8 @@ class TestRights:
     def test_of_two_flags_the_one_that_may_be_set_is_set(self, shared: DemoServer, mirror: Mirror, email: str) -> None:
         shared.account.set_rights("Shared", maySetSeen=False)
         mirror.flag(self.file(mirror), "F")
-        [sentence] = mirror.sync().sentences
-        assert "unflagged here: $seen" in sentence
+        [description] = mirror.sync().sentences
+        assert "unflagged here: $seen" in description
         assert shared.account.emails[email].keywords == {"$seen", "$flagged"}
         assert_converges(shared.account, mirror)
 
@@ -118,8 +118,10 @@ class TestRights:
         shared.account.set_rights("Shared", mayAddItems=False)
         content = text()
         mirror.drop("Shared", content, sub="cur", info=":2,F")
-        assert_undone(shared, mirror, shelved=1)
-        assert shelf(mirror) == {content: "new here, which the server does not allow: taken back, the one here is shelved"}
+        assert_undone(shared, mirror, kept_copies=1)
+        assert conflict_copies(mirror) == {
+            content: "new here, which the server does not allow: taken back, the one here is shelved"
+        }
 
     def test_many_that_may_not_be_added_go_there_without_a_question(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.set_rights("Shared", mayAddItems=False)
@@ -168,8 +170,8 @@ class TestRights:
         file, content = self.file(mirror), text()
         file.with_name("saved").write_bytes(content)
         file.with_name("saved").rename(file)
-        assert_undone(shared, mirror, shelved=1)
-        assert list(shelf(mirror)) == [content]
+        assert_undone(shared, mirror, kept_copies=1)
+        assert list(conflict_copies(mirror)) == [content]
 
     def test_everything_deleted_at_once_comes_back_without_a_question(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.populate(60, mailboxes=("Shared",))
@@ -178,8 +180,8 @@ class TestRights:
         before = mirror.tree()
         for file in mirror.files("Shared"):
             file.unlink()
-        [sentence] = mirror.sync().sentences
-        assert " and 63 others: deleted here, " in sentence
+        [description] = mirror.sync().sentences
+        assert " and 63 others: deleted here, " in description
         assert mirror.tree() == before
         assert_converges(shared.account, mirror)
 
@@ -205,7 +207,7 @@ class TestRights:
         mirror.sync()
         mirror.sync()
         assert_mirrored(shared.account, mirror)
-        assert list(shelf(mirror)) == [content]
+        assert list(conflict_copies(mirror)) == [content]
 
     def test_a_file_that_vanishes_before_it_becomes_a_conflict_copy_leaves_nothing_behind(
         self, shared: DemoServer, mirror: Mirror
@@ -214,17 +216,17 @@ class TestRights:
         file = mirror.drop("Shared", text())
         mirror.wrap = lambda part: Thief(part, file) if isinstance(part, MaildirSide) else part
         mirror.sync()
-        assert shelf(mirror) == {}
+        assert conflict_copies(mirror) == {}
         mirror.wrap = lambda part: part
         assert_converges(shared.account, mirror)
 
     def test_a_dry_run_reports_and_touches_nothing(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.set_rights("Shared", mayAddItems=False)
         file = mirror.drop("Shared", text())
-        [sentence] = mirror.sync(dry=True).sentences
-        assert sentence.startswith("delete ")
-        assert "(Shared/" in sentence
-        assert "which the server does not allow: taken back, the one here is shelved" in sentence
+        [description] = mirror.sync(dry=True).sentences
+        assert description.startswith("delete ")
+        assert "(Shared/" in description
+        assert "which the server does not allow: taken back, the one here is shelved" in description
         assert file.exists()
 
     def test_an_empty_folder_that_may_not_be_made_is_removed(self, shared: DemoServer, mirror: Mirror) -> None:
@@ -308,7 +310,7 @@ class TestRights:
         shared.requests.clear()
         assert mirror.sync().sentences == []
         assert {name: shared.requests.count(name) for name in WRITES} == dict.fromkeys(WRITES, 0)
-        assert list(shelf(mirror)) == [content]
+        assert list(conflict_copies(mirror)) == [content]
         assert {path: mirror.tree()[path] for path in before} == before
         assert_mirrored(shared.account, mirror)
 

@@ -93,9 +93,9 @@ class TestAccounts:
         before = mirror.tree()
         full.faults.vanished_account.arm("")
         mirror.session = mirror.session if kept else None
-        with pytest.raises((AccountGoneError, UnsupportedError)) as told:
+        with pytest.raises((AccountGoneError, UnsupportedError)) as reported:
             mirror.run()
-        assert told.value.exit_code == ExitCode.FAILED
+        assert reported.value.exit_code == ExitCode.FAILED
         assert mirror.tree() == before
         full.faults.clear()
         assert_converges(full.account, mirror)
@@ -161,7 +161,7 @@ class TestHttp:
             Answer.unavailable(),
             Answer(502),
         ],
-        ids=lambda answer: f"{answer.status}{'-told' if answer.headers else ''}",
+        ids=lambda answer: f"{answer.status}{'-reported' if answer.headers else ''}",
     )
     def test_trouble_that_passes_is_waited_out(self, full: DemoServer, mirror: Mirror, endpoint: str, answer: Answer) -> None:
         edit(full, mirror)
@@ -201,9 +201,9 @@ class TestHttp:
             full.faults.drop_before.arm(only={"api"})
         else:
             full.faults.answer.arm(Answer(200, {"Content-Type": "application/json"}, b""), only={"api"})
-        with pytest.raises((ServerError, NetworkError)) as told:
+        with pytest.raises((ServerError, NetworkError)) as reported:
             mirror.run()
-        assert told.value.exit_code == ExitCode.FAILED
+        assert reported.value.exit_code == ExitCode.FAILED
         assert (mirror.tree(), full.account.listing()) == (before, there)
         full.faults.clear()
         mirror.max_wait = 5

@@ -31,8 +31,8 @@ def once(mirror: Mirror) -> tuple[KindReport, int]:
 
 def assert_quarantined(report: KindReport, *words: str) -> None:
     assert (report.exit_code, report.state.value, len(report.problems)) == (3, "synced", 1), report
-    told = f"{report.problems[0].item}: {report.problems[0].why}"
-    assert all(word in told for word in (*words, "tried again later")), told
+    reported = f"{report.problems[0].item}: {report.problems[0].why}"
+    assert all(word in reported for word in (*words, "tried again later")), reported
 
 
 @pytest.mark.parametrize("error", ["notFound", "willDestroy"])

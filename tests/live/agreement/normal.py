@@ -65,13 +65,13 @@ class Names:
         makes no others.
         """
         fresh: dict[str, str] = {}
-        told = self._value(value, "", type_name, fresh)
+        reported = self._value(value, "", type_name, fresh)
         (self._queries if isinstance(value, dict) and "queryState" in value else self._seen).update(fresh)
         if isinstance(value, dict):
             for key in ("queryState", "newQueryState", "state", "newState"):
                 if isinstance(value.get(key), str):
                     self._latest[f"{type_name} query" if "uery" in key else type_name] = value[key]
-        return told
+        return reported
 
     def _value(self, value: Json, key: str, type_name: str, fresh: dict[str, str]) -> Json:
         if isinstance(value, dict):

@@ -11,7 +11,7 @@ import pytest
 from jmapsync.errors import Remedy
 from jmapsync.storage.files import scan
 from jmapsync.storage.port import Outcome
-from jmapsync.storage.vdir import observe as look
+from jmapsync.storage.vdir import observe as observed
 from jmapsync.storage.vdir.read import LARGEST
 from tests.storage.vdir.room import Room, assert_silent, item, rest
 from tests.storage.vdir.test_look import titles
@@ -213,7 +213,7 @@ class TestWhatIsMissing:
         assert seen.gone == [key]
 
     def test_everything_gone_at_once_is_suspicious(self, room: Room, work: int) -> None:
-        keys = [room.create(item(f"u{number}"), work) for number in range(look.FEW + 1)]
+        keys = [room.create(item(f"u{number}"), work) for number in range(observed.FEW + 1)]
         for key in keys:
             room.paths(key)[0].unlink()
         seen = room.look()
@@ -221,10 +221,10 @@ class TestWhatIsMissing:
         assert seen.gone == keys
 
     def test_the_last_few_may_go_without_a_question(self, room: Room, work: int) -> None:
-        for number in range(look.FEW):
+        for number in range(observed.FEW):
             room.paths(room.create(item(f"u{number}"), work))[0].unlink()
         seen = room.look()
-        assert (len(seen.gone), seen.suspicious) == (look.FEW, "")
+        assert (len(seen.gone), seen.suspicious) == (observed.FEW, "")
 
     def test_a_collection_that_cannot_be_listed_loses_nothing(
         self, room: Room, work: int, home: int, monkeypatch: pytest.MonkeyPatch
@@ -263,7 +263,7 @@ class TestWhatIsMissing:
         gone, edited = room.create(item("gone"), work), room.create(item("edited"), work)
         room.paths(gone)[0].unlink()
         room.save(room.paths(edited)[0], item("edited", "edited"))
-        monkeypatch.setattr(look, "has_changed", lambda *_: True)
+        monkeypatch.setattr(observed, "has_changed", lambda *_: True)
         seen = room.look()
         assert (seen.gone, seen.moved, titles(room, seen)) == ([], [], {edited: "edited"})
         monkeypatch.undo()
@@ -286,7 +286,7 @@ class TestWhatIsMissing:
             seen_first.append(directory)
             return found
 
-        monkeypatch.setattr(look, "scan", move_between)
+        monkeypatch.setattr(observed, "scan", move_between)
         seen = room.look()
         assert seen.gone == []
         assert [(one.key, one.version.homes) for one in seen.items] == [(key, frozenset({end}))]
@@ -307,7 +307,7 @@ class TestWhatIsMissing:
             calls.append(directory)
             return found
 
-        monkeypatch.setattr(look, "scan", move_between)
+        monkeypatch.setattr(observed, "scan", move_between)
         [seen] = room.look().items
         assert (seen.key, seen.version.homes) == (None, frozenset({home}))
         assert_silent(room)

@@ -10,7 +10,7 @@ import pytest
 
 from jmapsync.planner.model import Version
 from jmapsync.storage.files import scan
-from jmapsync.storage.vdir import observe as look
+from jmapsync.storage.vdir import observe as observed
 from jmapsync.storage.vdir.read import Reader
 from tests.storage.vdir.room import Room, assert_silent, item, rest
 
@@ -239,17 +239,17 @@ class TestSomeCollections:
             listed.append(os.path.basename(os.path.realpath(directory)))
             return scanned(directory, *arguments)
 
-        monkeypatch.setattr(look, "scan", note)
+        monkeypatch.setattr(observed, "scan", note)
         seen = room.side.observe_items(room.ledger, {"Work"})
         assert listed == ["Work"]
         assert [(one.key, one.digest) for one in seen.items] == [(key, "one"), (None, "new")]
         assert not seen.withheld
 
-    @pytest.mark.parametrize("told", ["Work", "Home"])
-    def test_what_moved_is_found_wherever_it_went(self, room: Room, work: int, home: int, told: str) -> None:
+    @pytest.mark.parametrize("reported", ["Work", "Home"])
+    def test_what_moved_is_found_wherever_it_went(self, room: Room, work: int, home: int, reported: str) -> None:
         key = room.create(item("one"), work)
         room.paths(key)[0].rename(room.directory(home) / "one.ics")
-        seen = room.side.observe_items(room.ledger, {told})
+        seen = room.side.observe_items(room.ledger, {reported})
         assert (seen.gone, seen.withheld) == ([], False)
         assert [(one.key, one.version.homes) for one in seen.items] == [(key, frozenset({home}))]
 
@@ -282,14 +282,14 @@ class TestManyFiles:
         room.save(room.directory(home) / "bad.ics", b"no")
         room.paths(moved)[0].rename(room.directory(home) / "zzz.ics")
         room.paths(removed)[0].unlink()
-        looks = [room.look()]
-        while looks[-1].more:
-            looks.append(room.look())
-        assert len(looks) == 3
-        assert [seen.gone for seen in looks] == [[], [], [removed]]
+        observations = [room.look()]
+        while observations[-1].more:
+            observations.append(room.look())
+        assert len(observations) == 3
+        assert [seen.gone for seen in observations] == [[], [], [removed]]
         assert sorted(record.digest for record in room.items()) == ["moved", "u0", "u1", "u2", "u3", "u4", "u5", "u6"]
         assert room.version(moved).homes == {home}
-        assert sorted(trouble.item for trouble in looks[-1].problems) == ["Home/5.ics", "Home/5again.ics", "Home/bad.ics"]
+        assert sorted(trouble.item for trouble in observations[-1].problems) == ["Home/5.ics", "Home/5again.ics", "Home/bad.ics"]
         room.ledger.close()
 
     def test_files_that_are_quarantined_hold_nothing_up(self, tmp_path: Path) -> None:

@@ -50,9 +50,9 @@ class Tiny:
 
     def sense(self, item: Object) -> str:
         item = set_aside(item)[0]
-        told = {name: value for name, value in item.items() if name not in {"updated", "emails"}}
-        told["emails"] = sorted(item.get("emails", {}).values())
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        reported = {name: value for name, value in item.items() if name not in {"updated", "emails"}}
+        reported["emails"] = sorted(item.get("emails", {}).values())
+        return hashlib.sha256(json.dumps(reported, sort_keys=True).encode()).hexdigest()
 
     def patch(self, before: Object, after: Object) -> Patch:
         return {name: after.get(name) for name in before.keys() | after.keys() if before.get(name) != after.get(name)}

@@ -46,9 +46,9 @@ def test_files_that_say_something_else_become_conflict_copies_and_the_servers_is
     assert (cards.by_uid("ada")["notes"]["n1"]["note"], events.by_uid("weekly")["title"]) == ("first", "Weekly")
     assert b"NOTE:first\r\n" in desk.file("contacts", "ada").read_bytes()
     assert b"SUMMARY:Weekly\r\n" in desk.file("calendars", "weekly").read_bytes()
-    shelved = {one.kind: content for one, content in desk.shelf()}
-    assert b"NOTE:here\r\n" in shelved["contacts"]
-    assert b"SUMMARY:Here\r\n" in shelved["calendars"]
+    kept = {one.kind: content for one, content in desk.shelf()}
+    assert b"NOTE:here\r\n" in kept["contacts"]
+    assert b"SUMMARY:Here\r\n" in kept["calendars"]
     assert writes(desk.sync()) == 0
 
 

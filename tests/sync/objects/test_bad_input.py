@@ -117,7 +117,7 @@ def test_a_photo_of_20_mb_goes_there_and_comes_to_another_desk_or_is_named(serve
     assert file.read_bytes() == card("huge", line(photo))
 
 
-STRANGE: dict[str, tuple[str, dict[str, Any]]] = {
+UNUSUAL: dict[str, tuple[str, dict[str, Any]]] = {
     "a map that is a list": ("contacts", {"uid": "bad", "phones": [], "emails": {"e": {"address": "a@example.com"}}}),
     "a name that is a text": ("contacts", {"uid": "bad", "name": "x"}),
     "a participant that is a list": ("calendars", {"uid": "bad", "start": "2026-01-01T10:00:00", "participants": {"p": []}}),
@@ -128,13 +128,13 @@ STRANGE: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("kind", "strange"), STRANGE.values(), ids=STRANGE)
+@pytest.mark.parametrize(("kind", "unusual"), UNUSUAL.values(), ids=UNUSUAL)
 def test_an_object_that_no_file_can_hold_is_named_and_the_rest_comes(  # noqa: PLR0917
-    server: DemoServer, desk: Desk, cards: Store, events: Store, kind: str, strange: dict[str, Any]
+    server: DemoServer, desk: Desk, cards: Store, events: Store, kind: str, unusual: dict[str, Any]
 ) -> None:
     files = {file: file.read_bytes() for file in desk.files(kind)}
     store = cards if kind == "contacts" else events
-    store.add(strange)
+    store.add(unusual)
     store.add({"uid": "good", "name": {"full": "Good"}} if kind == "contacts" else {"uid": "good", "start": "2026-01-01T10:00:00"})
     for created in (1, 0):
         found = desk.sync()[kind]
@@ -146,7 +146,7 @@ def test_an_object_that_no_file_can_hold_is_named_and_the_rest_comes(  # noqa: P
 
 
 @pytest.mark.parametrize(
-    ("kind", "strange"),
+    ("kind", "unusual"),
     [
         ("contacts", {"uid": "bare"}),
         ("contacts", {"uid": "bare", "emails": {"e": {}}}),
@@ -154,8 +154,8 @@ def test_an_object_that_no_file_can_hold_is_named_and_the_rest_comes(  # noqa: P
     ],
 )
 def test_an_object_that_lacks_what_it_must_have_comes_as_far_as_it_goes(
-    desk: Desk, cards: Store, events: Store, kind: str, strange: dict[str, Any]
+    desk: Desk, cards: Store, events: Store, kind: str, unusual: dict[str, Any]
 ) -> None:
-    (cards if kind == "contacts" else events).add(strange)
+    (cards if kind == "contacts" else events).add(unusual)
     desk.settle()
     assert b"UID:bare\r\n" in desk.file(kind, "bare").read_bytes()

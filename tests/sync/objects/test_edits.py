@@ -136,8 +136,8 @@ class TestEditsOnBothSides:
         assert (found.conflicts, found.exit_code) == (1, ExitCode.QUARANTINED)
         assert events.by_uid("weekly")["title"] == "There"
         assert "SUMMARY:There\r\n" in file.read_bytes().decode()
-        [(shelved, content)] = desk.shelf()
-        assert shelved.kind == "calendars"
+        [(kept, content)] = desk.shelf()
+        assert kept.kind == "calendars"
         assert {"BEGIN:VCALENDAR", "SUMMARY:Here", "SUMMARY:Moved", "END:VCALENDAR"} <= set(content.decode().split("\r\n"))
         assert writes(desk.sync()) == 0, "a conflict settled is settled"
 
@@ -228,8 +228,8 @@ class TestAServerThatDropsProperties:
         server.faults.drop_properties.arm({"notes"})
         file = desk.file("contacts", "ada").with_name("grace.vcf")
         file.write_bytes(card("grace", "NOTE:hers", "NICKNAME:G"))
-        [sentence] = desk.sync()["contacts"].sentences
-        assert "notes" in sentence
+        [message] = desk.sync()["contacts"].sentences
+        assert "notes" in message
         desk.assert_well(desk.sync())
         assert writes(desk.sync()) == 0
         cards.edit(cards.by_uid("grace")["id"], {"nicknames": {"k1": {"name": "Amazing"}}})

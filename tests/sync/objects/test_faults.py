@@ -12,7 +12,7 @@ import pytest
 from jmapsync.demo import Answer, DemoServer, MethodError, SetError
 from jmapsync.demo.dialect import CYRUS_CALENDARS
 from jmapsync.errors import ExitCode
-from jmapsync.storage.jmap.objects import changes as look
+from jmapsync.storage.jmap.objects import changes as observed
 from jmapsync.sync.report import KindReport
 from tests.sync.objects.desk import writes
 from tests.sync.objects.scene import Scene
@@ -177,7 +177,7 @@ def test_what_is_never_answered_for_is_quarantined_by_name_and_not_gone(scene: S
 
 def test_collections_that_are_left_out_of_a_list_that_was_cut_are_not_gone(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stalwart cuts `/get` with `ids: null` at 500 without a word."""
-    monkeypatch.setattr(look, "SILENTLY_CUT", 2)
+    monkeypatch.setattr(observed, "SILENTLY_CUT", 2)
     scene.act()
     scene.store.create_collection("More")
     scene.server.faults.truncated_get.arm(2, only={scene.store.model.collection})

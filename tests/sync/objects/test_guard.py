@@ -54,8 +54,8 @@ class Full:
         assert report.exit_code is ExitCode.SUSPENDED
         assert writes({self.kind: report}) == 0
         assert (self.disk(), self.store.items, self._sets()) == (disk, items, sets)
-        [sentence] = report.sentences
-        return sentence
+        [message] = report.sentences
+        return message
 
     def _sets(self) -> int:
         return sum(len(self.server.requests.calls(f"{name}/set")) for name in (self.store.model.item, self.store.model.collection))
@@ -216,9 +216,9 @@ class TestAnAccount:
         full.delete_here(1)
         full.server.faults.vanished_account.arm("")
         full.desk.session = None
-        with pytest.raises((AccountGoneError, UnsupportedError)) as told:
+        with pytest.raises((AccountGoneError, UnsupportedError)) as reported:
             full.desk.sync()
-        assert told.value.exit_code is ExitCode.FAILED
+        assert reported.value.exit_code is ExitCode.FAILED
         assert len(full.disk()) == len(before) - 1
         full.server.faults.clear()
         full.desk.settle()

@@ -24,7 +24,7 @@ def _short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "LISTED", 7)
 
 
-def told(**values: object) -> Callable[[JsonObject], JsonObject]:
+def reported(**values: object) -> Callable[[JsonObject], JsonObject]:
     return lambda result: {key: value for key, value in {**result, **values}.items() if value is not ...}
 
 
@@ -49,7 +49,7 @@ def test_what_was_deleted_there_goes_here_whatever_a_page_says(
     desk: Desk, cards: Store, server: DemoServer, way: dict[str, object]
 ) -> None:
     ids = fill(cards, 25)
-    server.faults.rewrite_result.arm(told(**way), only=QUERIES)
+    server.faults.rewrite_result.arm(reported(**way), only=QUERIES)
     desk.sync()
     for ref in ids[3:6]:
         cards.delete(ref)
@@ -79,7 +79,7 @@ def test_a_page_without_a_list_of_ids_is_named_and_deletes_nothing(
 ) -> None:
     fill(cards, 5)
     desk.settle()
-    server.faults.rewrite_result.arm(told(ids=ids), only=QUERIES)
+    server.faults.rewrite_result.arm(reported(ids=ids), only=QUERIES)
     report = desk.sync(full=True)["contacts"]
     assert (report.exit_code, len(desk.files("contacts"))) == (ExitCode.QUARANTINED, 6)
     assert [one.item for one in report.problems] == ["the server's list"]
@@ -94,7 +94,7 @@ def test_a_card_in_no_address_book_is_named_and_comes_when_it_is_in_one(
     ids = fill(cards, 3)
 
     def spoil(result: JsonObject) -> JsonObject:
-        change = told(addressBookIds=homes)
+        change = reported(addressBookIds=homes)
         return {
             **result,
             "list": [change(one) if one["id"] == ids[1] and "addressBookIds" in one else one for one in result["list"]],

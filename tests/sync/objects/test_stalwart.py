@@ -115,9 +115,9 @@ class TestDates:
         assert set(before) <= set(dav(server, kind, "a"))
         change(file, "\r\n".join(before), "\r\n".join(after))
         rests(desk)
-        told = dav(server, kind, "a")
-        assert set(lines) <= set(told)
-        assert [line for line in told if "VALUE=DATE;TZID" in line or "VALUE=DATE:" in line] == [
+        reported = dav(server, kind, "a")
+        assert set(lines) <= set(reported)
+        assert [line for line in reported if "VALUE=DATE;TZID" in line or "VALUE=DATE:" in line] == [
             line for line in lines if "VALUE=DATE:" in line
         ]
         assert set(lines) <= set(unfolded(file.read_bytes().decode()))
@@ -130,9 +130,9 @@ class TestDates:
         timed = ["DTSTART;TZID=Europe/Rome:20261205T070000", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=5"]
         change(file, "\r\n".join(lines), "\r\n".join([*timed, "EXDATE;TZID=Europe/Rome:20261207T070000"]))
         rests(desk)
-        told = dav(server, "calendars", "a")
-        assert {"DTSTART;TZID=Europe/Rome:20261205T070000", "EXDATE;TZID=Europe/Rome:20261207T070000"} <= set(told)
-        assert not any("VALUE=DATE" in line for line in told)
+        reported = dav(server, "calendars", "a")
+        assert {"DTSTART;TZID=Europe/Rome:20261205T070000", "EXDATE;TZID=Europe/Rome:20261207T070000"} <= set(reported)
+        assert not any("VALUE=DATE" in line for line in reported)
 
     def test_an_override_is_sent_whole(self, server: DemoServer, desk: Desk) -> None:
         """Stalwart writes of an override what that says, so a changed title alone would have neither a start nor an end."""
@@ -145,8 +145,8 @@ class TestDates:
         override = moved[moved.index(b"BEGIN:VEVENT") : moved.index(b"END:VCALENDAR")]
         file.write_bytes(file.read_bytes().replace(b"END:VCALENDAR", override + b"END:VCALENDAR"))
         rests(desk)
-        told = dav(server, "calendars", "a")
-        second = told[told.index("END:VEVENT") :]
+        reported = dav(server, "calendars", "a")
+        second = reported[reported.index("END:VEVENT") :]
         assert {"SUMMARY:other", "DTSTART;TZID=Europe/Rome:20261208T070000", "DURATION:PT1H"} <= set(second)
 
     @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ class TestHiddenValues:
     """vCard 3.0 cannot say some values: they are in JSPROP lines, beside which an editor writes lines of its own."""
 
     @pytest.mark.parametrize(
-        ("held", "line", "told"),
+        ("held", "line", "reported"),
         [
             (
                 {"anniversaries": {"k1": {"kind": "birth", "date": {"@type": "PartialDate", "year": 1963, "month": 9}}}},
@@ -259,7 +259,7 @@ class TestHiddenValues:
         ],
     )
     def test_a_line_written_beside_one_is_sent(
-        self, server: DemoServer, desk: Desk, held: dict[str, Any], line: str, told: str
+        self, server: DemoServer, desk: Desk, held: dict[str, Any], line: str, reported: str
     ) -> None:
         cards = server.account.contacts
         cards.add({"uid": "a", "name": {"full": "Ada"}, **held})
@@ -267,7 +267,7 @@ class TestHiddenValues:
         file = desk.file("contacts", "a")
         change(file, "END:VCARD", f"{line}\r\nEND:VCARD")
         assert writes(desk.sync()) == 1
-        assert told in dav(server, "contacts", "a")
+        assert reported in dav(server, "contacts", "a")
         rests(desk)
         assert line.partition(":")[2] in file.read_bytes().decode()
 

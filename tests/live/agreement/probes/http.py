@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @script()
 def credentials(a: Account) -> None:
-    with httpx.Client(timeout=60, headers=a.headers) as stranger:
+    with httpx.Client(timeout=60, headers=a.headers) as other_host:
         for label, headers in {
             "no credentials": {},
             "wrong password": {"Authorization": httpx.BasicAuth(a.user, "wrong")._auth_header},
@@ -24,11 +24,11 @@ def credentials(a: Account) -> None:
             "Basic without a value": {"Authorization": "Basic"},
             "a token that is none": {"Authorization": "Bearer nonsense"},
         }.items():
-            session = stranger.get(a.base, headers=headers)
+            session = other_host.get(a.base, headers=headers)
             a.record(f"{label}: session", [session.status_code, _schemes(session)])
-            api = stranger.post(urljoin(a.base, a.session["apiUrl"]), json={"using": [], "methodCalls": []}, headers=headers)
+            api = other_host.post(urljoin(a.base, a.session["apiUrl"]), json={"using": [], "methodCalls": []}, headers=headers)
             a.record(f"{label}: API", api.status_code)
-        well_known = stranger.get(urljoin(a.base, "/.well-known/jmap"))
+        well_known = other_host.get(urljoin(a.base, "/.well-known/jmap"))
         a.record("well-known", [well_known.status_code, urljoin(a.base, well_known.headers.get("location", "")) == a.base])
 
 

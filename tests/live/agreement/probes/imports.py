@@ -46,9 +46,11 @@ def imports(a: Account) -> None:
     blob = a.upload(a.message(number=900), name="upload4")
     a.ask("again after it was destroyed", ("Email/import", {"emails": {"reborn": _wish(a, blobId=blob)}}))
     source = a.deliver("source")
-    (told,) = a.call("Email/get", ids=[source], properties=["blobId"])["list"]
+    (reported,) = a.call("Email/get", ids=[source], properties=["blobId"])["list"]
     a.call("Email/set", destroy=[source])
-    a.ask("of the blob of a message that is destroyed", ("Email/import", {"emails": {"ghost": _wish(a, blobId=told["blobId"])}}))
+    a.ask(
+        "of the blob of a message that is destroyed", ("Email/import", {"emails": {"ghost": _wish(a, blobId=reported["blobId"])}})
+    )
     blob = a.upload(a.message(), name="upload5")
     state = a.state()
     a.ask("ifInState that is", ("Email/import", {"ifInState": state, "emails": {"s": _wish(a, blobId=blob)}}))

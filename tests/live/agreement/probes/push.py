@@ -55,8 +55,8 @@ def _events(
 def event_stream(a: Account) -> None:
     a.box("inbox")
     a.deliver("first")
-    told = _events(a, lambda: None, types="*", ping="1", close_after="no")
-    a.record("a ping", _shape(told))
+    reported = _events(a, lambda: None, types="*", ping="1", close_after="no")
+    a.record("a ping", _shape(reported))
     a.record("after a delivery", _shape(_events(a, lambda: _deliver(a, "second"), types="*")))
     a.record("of one type", _shape(_events(a, lambda: _deliver(a, "third"), types="Email")))
     mail = a.deliver("fourth")
@@ -72,12 +72,12 @@ def _deliver(a: Account, name: str) -> None:
     a.deliver(name)
 
 
-def _shape(told: object) -> object:
+def _shape(reported: object) -> object:
     """Return an event without the values of its states."""
-    if not isinstance(told, dict):
-        return told
-    data = json.loads(told["data"])
+    if not isinstance(reported, dict):
+        return reported
+    data = json.loads(reported["data"])
     if "changed" in data:
         (states,) = data["changed"].values()
         data["changed"] = sorted(states)
-    return {"event": told.get("event"), "has an id": bool(told.get("id")), "data": data}
+    return {"event": reported.get("event"), "has an id": bool(reported.get("id")), "data": data}

@@ -107,8 +107,8 @@ class Room:
             self.context.keys.setdefault(folder.ref, next(self._numbers))
             look.folders[folder.ref] = self.folders[folder.ref] = folder
         if page.folders_whole:
-            told = {folder.ref for folder in page.folders}
-            for ref in [ref for ref in self.folders if ref not in told]:
+            reported = {folder.ref for folder in page.folders}
+            for ref in [ref for ref in self.folders if ref not in reported]:
                 look.gone_folders.append(ref)
                 del self.folders[ref]
                 self.context.keys.pop(ref)
@@ -188,10 +188,10 @@ class Room:
 
     def write(self, *jobs: Job) -> list[Receipt]:
         """Carry out jobs, keep what came of them, and return the receipts in the order of the jobs."""
-        told = {receipt.key: receipt for receipt in self.run(self.side.write(list(jobs)))}
-        assert sorted(told) == sorted(job.order.key for job in jobs)
+        reported = {receipt.key: receipt for receipt in self.run(self.side.write(list(jobs)))}
+        assert sorted(reported) == sorted(job.order.key for job in jobs)
         for job in jobs:
-            receipt = told[job.order.key]
+            receipt = reported[job.order.key]
             ref = receipt.ref or job.ref
             if receipt.outcome is Outcome.DONE and ref is not None:
                 if receipt.version is None:
@@ -199,7 +199,7 @@ class Room:
                 else:
                     uid = json.loads(receipt.content)["uid"]
                     self.held[ref] = Seen(ref, receipt.version, len(receipt.content), digest=uid, content=receipt.content)
-        return [told[job.order.key] for job in jobs]
+        return [reported[job.order.key] for job in jobs]
 
     def done(self, *jobs: Job) -> list[str]:
         """Carry out jobs that must succeed, and return the ids of their objects."""

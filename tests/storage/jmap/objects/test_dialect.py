@@ -49,7 +49,7 @@ def test_the_session_reports_the_dialect(kind: str, capabilities: tuple[str, ...
 
 
 @pytest.mark.parametrize(
-    ("kind", "capabilities", "sentence"),
+    ("kind", "capabilities", "message"),
     [
         ("contacts", (CALENDARS,), "does not offer contacts"),
         ("calendars", (CYRUS_CALENDARS,), "does not offer calendars"),  # Cyrus 3.6: a draft of its own
@@ -57,8 +57,8 @@ def test_the_session_reports_the_dialect(kind: str, capabilities: tuple[str, ...
         ("tasks", (CALENDARS, CYRUS_CALENDARS), "Cyrus offers none"),
     ],
 )
-def test_what_is_not_offered_is_said(kind: str, capabilities: tuple[str, ...], sentence: str) -> None:
-    with pytest.raises(UnsupportedError, match=sentence):
+def test_what_is_not_offered_is_said(kind: str, capabilities: tuple[str, ...], message: str) -> None:
+    with pytest.raises(UnsupportedError, match=message):
         dialect_for(kind, *offering(*capabilities))
 
 
@@ -106,12 +106,12 @@ def test_events_and_tasks_of_one_calendar_are_distinguished() -> None:
     with DemoServer() as server:
         event = server.account.calendars.add(thing("calendars", "e"))
         task = server.account.calendars.add(thing("tasks", "t"))
-        strange = server.account.calendars.add({"@type": "Note", "uid": "n", "start": "2026-01-01T00:00:00"})
+        unusual = server.account.calendars.add({"@type": "Note", "uid": "n", "start": "2026-01-01T00:00:00"})
         with Room(server.url, "calendars") as events, Room(server.url, "tasks") as tasks:
-            look = events.look()
-            assert (list(look.items), [trouble.ref for trouble in look.problems]) == ([event], [strange])
-            look = tasks.look()
-            assert (list(look.items), look.problems) == ([task], [])
+            observed = events.look()
+            assert (list(observed.items), [trouble.ref for trouble in observed.problems]) == ([event], [unusual])
+            observed = tasks.look()
+            assert (list(observed.items), observed.problems) == ([task], [])
             (made,) = tasks.done(tasks.to_create(thing("tasks", "t2", progress="completed")))
             assert server.account.calendars.items[made]["@type"] == "Task"
             assert events.look().is_empty
@@ -162,7 +162,7 @@ def test_requests_are_smaller_where_objects_are_larger(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    "strange",
+    "unusual",
     [
         {"name": "no object"},
         {"name": {"components": "none"}},
@@ -175,16 +175,16 @@ def test_requests_are_smaller_where_objects_are_larger(monkeypatch: pytest.Monke
         {"anniversaries": {"a": {"date": "1815"}}},
     ],
 )
-def test_an_object_of_a_shape_that_no_format_allows_stops_no_run(strange: dict[str, Any]) -> None:
+def test_an_object_of_a_shape_that_no_format_allows_stops_no_run(unusual: dict[str, Any]) -> None:
     """Property (f) of bad input: every object is an item or held back by name."""
     with DemoServer() as server:
         good = server.account.contacts.add(thing("contacts", "good"))
         bad = server.account.contacts.add(thing("contacts", "bad"))
-        server.account.contacts.items[bad].update(strange)
+        server.account.contacts.items[bad].update(unusual)
         with Room(server.url, "contacts") as room:
-            look = room.look()
-            assert good in look.items
-            assert {*look.items, *(trouble.ref for trouble in look.problems)} == {good, bad}
+            observed = room.look()
+            assert good in observed.items
+            assert {*observed.items, *(trouble.ref for trouble in observed.problems)} == {good, bad}
 
 
 def test_a_run_that_is_given_up_leaves_nothing_under_way(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,8 +74,12 @@ class TestObserving:
         assert list(room.look().items) == [REF]
         add(store, DAYS[1], "Two")
         store.add(added("calendars", "other"))
-        look = room.look()
-        assert (sorted({seen.digest for seen in look.items.values()}), look.gone, look.problems) == (["lone", "other"], [], [])
+        observed = room.look()
+        assert (sorted({seen.digest for seen in observed.items.values()}), observed.gone, observed.problems) == (
+            ["lone", "other"],
+            [],
+            [],
+        )
         assert titles(room) == {DAYS[0]: "One", DAYS[1]: "Two"}
         assert room.look(whole=True).is_empty or not room.look(whole=True).items
 
@@ -89,8 +93,8 @@ class TestObserving:
         first, second = add(store, DAYS[0], "One"), add(store, DAYS[1], "Two")
         room.look()
         store.remove(first)
-        look = room.look()
-        assert (look.gone, titles(room)) == ([], {DAYS[1]: "Two"})
+        observed = room.look()
+        assert (observed.gone, titles(room)) == ([], {DAYS[1]: "Two"})
         store.remove(second)
         assert room.look().gone == [REF]
 
@@ -108,8 +112,8 @@ class TestObserving:
         for one in [] if server.account.dialect.name == "cyrus312" else ids:
             store.remove(one)
         base = store.add(added("calendars", "lone", "The series"))
-        look = room.look()
-        assert (look.gone, list(look.items)) == ([REF], [base])
+        observed = room.look()
+        assert (observed.gone, list(observed.items)) == ([REF], [base])
 
     def test_a_listing_that_is_cut_says_nothing_of_those_it_lacks(
         self, server: DemoServer, store: Store, room: Room, monkeypatch: pytest.MonkeyPatch
@@ -119,8 +123,8 @@ class TestObserving:
         room.look()
         get = Call.ref
         monkeypatch.setattr(Call, "ref", lambda self, path: get(self, path + "/0" if path == "/ids" else path))
-        look = room.look(again=[REF])
-        assert (look.items, look.gone, [trouble.ref for trouble in look.problems]) == ({}, [], [REF])
+        observed = room.look(again=[REF])
+        assert (observed.items, observed.gone, [trouble.ref for trouble in observed.problems]) == ({}, [], [REF])
         assert server.requests.calls("CalendarEvent/query")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.storage.jmap.objects import changes as look_module
+from jmapsync.storage.jmap.objects import changes as observe_module
 from tests.storage.jmap.objects.things import added, title_of
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ def fill(store: Store, kind: str, count: int) -> list[str]:
 
 def test_the_first_run_shows_everything(case: Case, store: Store, room: Room) -> None:
     ids = fill(store, case[0], 3)
-    look = room.look()
-    assert (sorted(look.items), look.whole, look.problems, look.gone) == (sorted(ids), True, [], [])
+    observed = room.look()
+    assert (sorted(observed.items), observed.whole, observed.problems, observed.gone) == (sorted(ids), True, [], [])
     assert [title_of(case[0], room.content(ref)) for ref in sorted(ids)] == ["Number 0", "Number 1", "Number 2"]
-    assert {seen.version.homes for seen in look.items.values()} == {frozenset({room.home()})}
-    assert list(look.folders) == list(store.collections)
+    assert {seen.version.homes for seen in observed.items.values()} == {frozenset({room.home()})}
+    assert list(observed.folders) == list(store.collections)
 
 
 def test_what_is_jmaps_own_stays_out_of_the_normal_form(case: Case, store: Store, room: Room) -> None:
@@ -41,8 +41,8 @@ def test_what_is_jmaps_own_stays_out_of_the_normal_form(case: Case, store: Store
 def test_a_run_with_nothing_new_is_one_request(case: Case, store: Store, room: Room) -> None:
     fill(store, case[0], 3)
     room.look()
-    look = room.look()
-    assert (look.is_empty, look.requests) == (True, 1)
+    observed = room.look()
+    assert (observed.is_empty, observed.requests) == (True, 1)
 
 
 def test_a_delta_shows_what_another_client_did(case: Case, store: Store, room: Room) -> None:
@@ -51,10 +51,10 @@ def test_a_delta_shows_what_another_client_did(case: Case, store: Store, room: R
     store.edit(ids[0], {"name/full": "New"} if case[0] == "contacts" else {"title": "New"})
     store.delete(ids[1])
     fresh = store.add(added(case[0], "uid-fresh"))
-    look = room.look()
-    assert (sorted(look.items), look.gone, look.problems) == (sorted([ids[0], fresh]), [ids[1]], [])
+    observed = room.look()
+    assert (sorted(observed.items), observed.gone, observed.problems) == (sorted([ids[0], fresh]), [ids[1]], [])
     assert title_of(case[0], room.content(ids[0])) == "New"
-    assert not look.folders
+    assert not observed.folders
 
 
 def test_a_delta_equals_a_full_sync(case: Case, store: Store, room: Room) -> None:
@@ -64,8 +64,8 @@ def test_a_delta_equals_a_full_sync(case: Case, store: Store, room: Room) -> Non
     store.add(added(case[0], "uid-more"))
     room.look()
     held = dict(room.held)
-    look = room.look(whole=True)
-    assert (look.items, look.gone, room.held) == ({}, [], held)
+    observed = room.look(whole=True)
+    assert (observed.items, observed.gone, room.held) == ({}, [], held)
 
 
 def test_containers_are_made_renamed_and_removed(case: Case, store: Store, room: Room) -> None:
@@ -82,8 +82,8 @@ def test_an_object_in_a_container_just_made_has_a_home(case: Case, store: Store,
     room.look()
     store.create_collection("Work")
     ref = store.add(added(case[0], "uid-1"), collections=["Work"])
-    look = room.look()
-    assert look.items[ref].version.homes == {room.key("Work")}
+    observed = room.look()
+    assert observed.items[ref].version.homes == {room.key("Work")}
 
 
 def test_a_move_shows_as_another_home(case: Case, store: Store, room: Room) -> None:
@@ -100,16 +100,16 @@ def test_a_listing_cut_short_makes_nothing_vanish(case: Case, server: DemoServer
     room.look()
     server.faults.truncated_query.arm(2, only={store.model.item})
     server.faults.missing_total.arm()
-    look = room.look(whole=True)
-    assert (look.gone, sorted(room.held)) == ([], sorted(ids))
+    observed = room.look(whole=True)
+    assert (observed.gone, sorted(room.held)) == ([], sorted(ids))
 
 
 def test_objects_left_out_of_an_answer_are_asked_for_again(case: Case, server: DemoServer, store: Store, room: Room) -> None:
     """`/get` leaves ids out, and says nothing of them."""
     ids = fill(store, case[0], 4)
     server.faults.missing_in_get.arm(1, only={store.model.item}, times=1)
-    look = room.look()
-    assert (sorted(look.items), look.problems) == (sorted(ids), [])
+    observed = room.look()
+    assert (sorted(observed.items), observed.problems) == (sorted(ids), [])
 
 
 def test_an_object_that_is_never_answered_for_is_a_problem_and_not_gone(
@@ -118,12 +118,12 @@ def test_an_object_that_is_never_answered_for_is_a_problem_and_not_gone(
     ids = fill(store, case[0], 2)
     room.look()
     server.faults.missing_in_get.arm(1, only={store.model.item})
-    look = room.look(whole=True)
-    assert look.gone == []
-    assert {trouble.ref for trouble in look.problems} <= set(ids)
-    assert look.problems
+    observed = room.look(whole=True)
+    assert observed.gone == []
+    assert {trouble.ref for trouble in observed.problems} <= set(ids)
+    assert observed.problems
     server.faults.missing_in_get.disarm()
-    assert room.look(again=[trouble.ref for trouble in look.problems]).problems == []
+    assert room.look(again=[trouble.ref for trouble in observed.problems]).problems == []
 
 
 @pytest.mark.parametrize("error", ["cannotCalculateChanges", "serverFail", "invalidArguments"])
@@ -136,8 +136,8 @@ def test_changes_that_cannot_be_had_lead_to_a_full_sync(
     room.look()
     store.delete(ids[0])
     server.faults.method_error.arm(MethodError(error), times=1, only={f"{store.model.item}/changes"})
-    look = room.look()
-    assert (look.gone, look.whole, look.suspicious) == ([ids[0]], True, "")
+    observed = room.look()
+    assert (observed.gone, observed.whole, observed.suspicious) == ([ids[0]], True, "")
 
 
 def test_changes_that_do_not_move_lead_to_a_full_sync(case: Case, server: DemoServer, store: Store, room: Room) -> None:
@@ -145,8 +145,8 @@ def test_changes_that_do_not_move_lead_to_a_full_sync(case: Case, server: DemoSe
     room.look()
     store.delete(ids[0])
     server.faults.stuck_changes.arm(only={store.model.item}, times=1)
-    look = room.look()
-    assert (look.gone, look.whole) == ([ids[0]], True)
+    observed = room.look()
+    assert (observed.gone, observed.whole) == ([ids[0]], True)
 
 
 def test_what_is_reported_to_be_created_and_destroyed_is_asked_for(
@@ -165,9 +165,9 @@ def test_a_server_that_lost_everything_is_doubted(case: Case, server: DemoServer
     room.look()
     for ref in ids:
         store.delete(ref)
-    look = room.look(whole=True)
-    assert sorted(look.gone) == sorted(ids)
-    assert "disappeared" in look.suspicious
+    observed = room.look(whole=True)
+    assert sorted(observed.gone) == sorted(ids)
+    assert "disappeared" in observed.suspicious
 
 
 def test_many_objects_come_in_pages(case: Case, server: DemoServer, store: Store, room: Room) -> None:
@@ -177,8 +177,8 @@ def test_many_objects_come_in_pages(case: Case, server: DemoServer, store: Store
     for ref in ids[:20]:
         store.delete(ref)
     fresh = [store.add(added(case[0], f"more-{number}")) for number in range(20)]
-    look = room.look()
-    assert (sorted(look.items), sorted(look.gone)) == (sorted(fresh), sorted(ids[:20]))
+    observed = room.look()
+    assert (sorted(observed.items), sorted(observed.gone)) == (sorted(fresh), sorted(ids[:20]))
 
 
 def test_a_cursor_of_another_server_is_not_believed(case: Case, store: Store, room: Room) -> None:
@@ -222,11 +222,11 @@ def test_a_list_of_containers_that_may_be_cut_makes_none_vanish(
     case: Case, server: DemoServer, store: Store, room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stalwart cuts `/get` with `ids: null` at 500 without a word."""
-    monkeypatch.setattr(look_module, "SILENTLY_CUT", 3)
+    monkeypatch.setattr(observe_module, "SILENTLY_CUT", 3)
     made = [store.create_collection(f"C{number}") for number in range(5)]
     room.look()
     server.faults.truncated_get.arm(3, only={store.model.collection})
     store.delete_collection("C4")
-    look = room.look()
-    assert look.gone_folders == [made[4]]
+    observed = room.look()
+    assert observed.gone_folders == [made[4]]
     assert room.look(whole=True).gone_folders == []

@@ -44,9 +44,9 @@ def test_a_new_object_is_made_and_reported_as_the_server_holds_it(case: Case, st
 def test_what_was_read_back_equals_what_a_run_shows(case: Case, store: Store, room: Room) -> None:
     room.look()
     (ref,) = room.done(room.to_create(thing(case[0], "uid-new", "Tea")))
-    told = room.held[ref]
+    reported = room.held[ref]
     room.look(whole=True)
-    assert (room.held[ref].version, room.held[ref].content) == (told.version, told.content)
+    assert (room.held[ref].version, room.held[ref].content) == (reported.version, reported.content)
 
 
 def test_many_are_made_in_batches(case: Case, server: DemoServer, store: Store, room: Room) -> None:
