@@ -62,7 +62,7 @@ def cards(server: DemoServer) -> Store:
 @pytest.fixture
 def pim(server: DemoServer, tmp_path: Path) -> Pim:
     pim = Pim(tmp_path, server.url, "demo", "demo", ("contacts", "calendars", "tasks"))
-    pim.settle()
+    pim.sync_until_quiet()
     server.requests.clear()
     return pim
 
@@ -99,7 +99,7 @@ class TestEdits:
             [{"title": "Every week"}],
             [{"title": "Read them"}],
         ]
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_never_invite_anybody(self, pim: Pim, server: DemoServer) -> None:
         change(pim.file("calendars", "weekly"), "SUMMARY:Weekly\r\n", "SUMMARY:Every week\r\n")
@@ -115,7 +115,7 @@ class TestEdits:
         assert pim.sync("contacts").to_disk.updated == 1
         assert "NOTE:second" in pim.file("contacts", "ada").read_text()
         assert sent(server, "ContactCard/set") == []
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_of_a_file_that_change_nothing_are_none(self, pim: Pim, server: DemoServer) -> None:
         file = pim.file("contacts", "ada")
@@ -132,7 +132,7 @@ class TestEdits:
         held = cards.by_uid("ada")
         assert (held["phones"]["p2"]["number"], held["notes"]["n1"]["note"]) == ("+44 3", "second")
         assert held["vendor.example:x"] == {"kept": True}
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_of_the_same_property_keep_the_servers_value_and_a_conflict_copy(self, pim: Pim, cards: Store) -> None:
         cards.edit(ref(cards, "ada"), {"notes/n1/note": "there"})
@@ -152,7 +152,7 @@ class TestEdits:
         cards.delete(ref(cards, "ada"))
         pim.run()
         assert cards.by_uid("ada")["notes"] is not None
-        pim.settle()
+        pim.sync_until_quiet()
         cards.edit(ref(cards, "ada"), {"nicknames": {"k": {"name": "Countess"}}})
         pim.file("contacts", "ada").unlink()
         pim.run()
@@ -168,7 +168,7 @@ class TestWhatComesAndGoes:
         content = new.read_bytes()
         assert pim.sync("contacts").to_server.created == 1
         assert cards.by_uid("grace")["name"]["full"] == "Grace Hopper"
-        pim.settle()
+        pim.sync_until_quiet()
         assert new.read_bytes() == content, "what a person wrote stays as it was written"
         assert len(sent(server, "ContactCard/set")) == 1
 
@@ -176,11 +176,11 @@ class TestWhatComesAndGoes:
         new = pim.file("contacts", "ada").with_name("nobody.vcf")
         new.write_bytes(b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Nobody\r\nN:Nobody;;;;\r\nNOTE:one\r\nEND:VCARD\r\n")
         assert pim.sync("contacts").to_server.created == 1
-        pim.settle()
+        pim.sync_until_quiet()
         change(new, "NOTE:one", "NOTE:two")
         assert pim.sync("contacts").to_server.updated == 1
         assert len(cards.items) == 2
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_a_lost_answer_makes_no_second_card(self, pim: Pim, server: DemoServer, cards: Store) -> None:
         pim.file("contacts", "ada").with_name("grace.vcf").write_bytes(
@@ -190,7 +190,7 @@ class TestWhatComesAndGoes:
         run(pim)
         run(pim)
         assert [item["uid"] for item in cards.items.values()].count("grace") == 1
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_deletions_go_both_ways(self, pim: Pim, cards: Store) -> None:
         cards.delete(ref(cards, "ada"))
@@ -198,7 +198,7 @@ class TestWhatComesAndGoes:
         report = pim.run()
         assert (report.kinds["contacts"].to_disk.deleted, report.kinds["tasks"].to_server.deleted) == (1, 1)
         assert pim.files("contacts") == []
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_moves_between_collections_go_both_ways(self, pim: Pim, cards: Store) -> None:
         family = cards.create_collection("Family")
@@ -207,12 +207,12 @@ class TestWhatComesAndGoes:
         file.rename(pim.base / "contacts" / "Family" / file.name)
         pim.run()
         assert list(cards.by_uid("ada")["addressBookIds"]) == [family]
-        pim.settle()
+        pim.sync_until_quiet()
         [other] = [one for one in cards.collections if one != family]
         cards.move(ref(cards, "ada"), family, other)
         pim.run()
         assert pim.file("contacts", "ada").parent.name != "Family"
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_collections_go_both_ways_with_name_and_colour(self, pim: Pim, server: DemoServer) -> None:
         calendars = server.account.calendars
@@ -222,22 +222,22 @@ class TestWhatComesAndGoes:
         (made / "color").write_text("#FF8800")
         pim.run()
         assert calendars.collection("Very private")["color"].upper() == "#FF8800"
-        pim.settle()
+        pim.sync_until_quiet()
         calendars.edit_collection("Very private", color="#0000FF", name="Less private")
         pim.run()
         assert ((made / "color").read_text().strip(), (made / "displayname").read_text()) == ("#0000FF", "Less private")
-        pim.settle()
+        pim.sync_until_quiet()
         calendars.delete_collection("Less private")
         pim.run()
         assert not made.exists()
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_photos_go_both_ways(self, pim: Pim, server: DemoServer, cards: Store) -> None:
         cards.edit(ref(cards, "ada"), {"media": {"m": {"kind": "photo", "uri": f"data:image/jpeg;base64,{PHOTO}"}}})
         pim.run()
         file = pim.file("contacts", "ada")
         assert PHOTO in file.read_text().replace("\n ", "")
-        pim.settle()
+        pim.sync_until_quiet()
         other = base64.b64encode(b"\xff\xd8 another photo, longer " * 20).decode()
         head, _, tail = file.read_bytes().partition(b"PHOTO")
         rest = tail.replace(b"\r\n ", b"").partition(b"\r\n")[2]
@@ -246,7 +246,7 @@ class TestWhatComesAndGoes:
         media = cards.by_uid("ada")["media"]["m"]
         stored = server.account.blobs[media["blobId"]] if "blobId" in media else base64.b64decode(media["uri"].partition(",")[2])
         assert stored == base64.b64decode(other)
-        pim.settle()
+        pim.sync_until_quiet()
 
 
 class TestAServerThatLies:
@@ -282,7 +282,7 @@ class TestSafety:
         assert report.changed == []
         assert {file: file.read_bytes() for file in before} == before
         assert sent(server, "ContactCard/set") == sent(server, "CalendarEvent/set") == []
-        pim.settle()
+        pim.sync_until_quiet()
         change(pim.file("contacts", "ada"), "+44 2", "+44 3")
         pim.run()
         assert [list(one["update"].values()) for one in sent(server, "ContactCard/set")] == [[{"phones/p2/number": "+44 3"}]]
@@ -290,7 +290,7 @@ class TestSafety:
     def test_an_emptied_root_deletes_nothing(self, pim: Pim, cards: Store) -> None:
         for number in range(40):
             cards.add({"uid": f"many-{number}", "name": {"full": f"Many {number}"}})
-        pim.settle()
+        pim.sync_until_quiet()
         kept = pim.base / "kept"
         (pim.base / "contacts").rename(kept)
         (pim.base / "contacts").mkdir()
@@ -299,12 +299,12 @@ class TestSafety:
         assert len(cards.items) == 41
         (pim.base / "contacts").rmdir()
         kept.rename(pim.base / "contacts")
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_a_mass_deletion_waits_for_a_word(self, pim: Pim, cards: Store) -> None:
         for number in range(40):
             cards.add({"uid": f"many-{number}", "name": {"full": f"Many {number}"}})
-        pim.settle()
+        pim.sync_until_quiet()
         for file in pim.files("contacts")[:35]:
             file.unlink()
         assert run(pim)["contacts"].exit_code is ExitCode.SUSPENDED
@@ -320,7 +320,7 @@ class TestSafety:
         assert [problem.item for problem in found.problems] == [f"{file.parent.name}/{file.name}"]
         assert "ada" in [item["uid"] for item in cards.items.values()]
         file.write_bytes(whole)
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_one_uid_twice_is_quarantined_by_name_and_the_rest_goes_on(self, pim: Pim, cards: Store) -> None:
         file = pim.file("contacts", "ada")

@@ -48,7 +48,7 @@ def server() -> Iterator[DemoServer]:
 @pytest.fixture
 def pim(server: DemoServer, tmp_path: Path) -> Pim:
     pim = Pim(tmp_path, server.url, "demo", "demo", ("contacts", "calendars", "tasks"))
-    pim.settle()
+    pim.sync_until_quiet()
     return pim
 
 
@@ -80,7 +80,7 @@ def test_what_the_server_lost_comes_back_by_its_uid_and_nobody_is_invited(pim: P
     assert not any(call.arguments.get("sendSchedulingMessages") for call in server.requests.calls("CalendarEvent/set"))
     again = restore(pim)
     assert [(one.report.to_server.total, one.report.folders.total) for one in again.values()] == [(0, 0)] * 4
-    pim.settle()
+    pim.sync_until_quiet()
     assert {file: file.read_bytes() for file in before} == before
 
 
@@ -120,7 +120,7 @@ def test_another_account_gets_the_objects_too(pim: Pim, server: DemoServer) -> N
             assert [item["uid"] for item in other.account.contacts.inside("Friends")] == ["bob"]
             assert [item["uid"] for item in other.account.calendars.inside("Tasks")] == ["proofs"]
         assert [one.report.to_server.total for one in found.values()] == [0] * 4
-    pim.settle()
+    pim.sync_until_quiet()
 
 
 def test_what_was_in_the_default_collection_goes_into_the_other_server_s_default(pim: Pim, server: DemoServer) -> None:
@@ -143,7 +143,7 @@ def test_what_was_in_the_default_collection_goes_into_the_other_server_s_default
             assert [item["uid"] for item in events.inside("Tasks")] == ["proofs"]
             assert sorted(one["name"] for one in cards.collections.values()) == ["Contacts", "Elsewhere", "Friends"]
             assert sorted(one["name"] for one in events.collections.values()) == ["Calendar", "Elsewhere", "Tasks"]
-    pim.settle()
+    pim.sync_until_quiet()
 
 
 def test_a_default_that_was_changed_since_is_the_one_that_counts(pim: Pim, server: DemoServer) -> None:

@@ -117,7 +117,7 @@ def pim(server: DemoServer, case: tuple[Kind, str, bool], tmp_path: Path) -> Pim
     pim.run()
     change(pim.file(kind, "rich"), *TITLE[kind])
     pim.run()
-    pim.settle()
+    pim.sync_until_quiet()
     return pim
 
 
@@ -133,7 +133,7 @@ def test_what_the_server_does_not_keep_is_named_by_property(pim: Pim, case: tupl
     server.faults.rewrite_items.arm(lambda item: {name: value for name, value in item.items() if name != kept})
     change(pim.file(kind, "rich"), TITLE[kind][1], TITLE[kind][0])
     pim.run()
-    pim.settle()
+    pim.sync_until_quiet()
     proof = verified(pim, kind)
     assert proof.differences == []
     assert [kept in one.why for one in proof.not_kept] == [True]
@@ -166,7 +166,7 @@ def test_what_was_made_and_edited_here_is_no_difference_and_every_change_is_foun
     [one] = verified(pim, kind).differences
     assert ("keywords" if kind == "contacts" else "title") in one.why
     pim.run()
-    pim.settle()
+    pim.sync_until_quiet()
     assert verified(pim, kind).differences == []
     name = "phones" if kind == "contacts" else "title"
     store.items[ref] = {**store.items[ref], name: {"p": {"number": "+1"}} if kind == "contacts" else "Another"}

@@ -20,7 +20,7 @@ from tests.bench.corpus import make_corpus
 from tests.bench.daemon import daemon, far_server, say
 
 BATCH = 500
-LANES = 4
+CONNECTIONS = 4
 """Uploads at the same time: what the embedded server allows."""
 MOST = 2_000
 """Octets of a message."""
@@ -59,10 +59,10 @@ class Bare:
         url = session["uploadUrl"].replace("{accountId}", session["primaryAccounts"][MAIL])
         boxes = (await self.call("Mailbox/get", {"ids": None}))["list"]
         inbox = next(box["id"] for box in boxes if box["role"] == "inbox")
-        lanes = asyncio.Semaphore(min(LANES, session["capabilities"][CORE]["maxConcurrentUpload"]))
+        connections = asyncio.Semaphore(min(CONNECTIONS, session["capabilities"][CORE]["maxConcurrentUpload"]))
 
         async def upload(body: bytes) -> str:
-            async with lanes:
+            async with connections:
                 reply = await self._http.post(url, content=body, headers={"Content-Type": "application/octet-stream"})
                 return str(reply.json()["blobId"])
 

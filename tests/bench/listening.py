@@ -63,7 +63,7 @@ class Ear:
         """Start listening."""
         self.hints = 0
         self.at = 0.0
-        self.told = asyncio.Event()
+        self.reported = asyncio.Event()
         self.listener = Listener(client, "a1", self.note, timing=timing)
         self.task = asyncio.ensure_future(self.listener.run())
 
@@ -71,13 +71,13 @@ class Ear:
         """Note a hint."""
         self.at = time.monotonic()
         self.hints += 1
-        self.told.set()
+        self.reported.set()
 
     async def reach(self, count: int) -> None:
         """Wait for so many hints in all."""
         while self.hints < count:
-            self.told.clear()
-            await self.told.wait()
+            self.reported.clear()
+            await self.reported.wait()
 
 
 @contextlib.asynccontextmanager

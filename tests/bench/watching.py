@@ -55,28 +55,28 @@ class Counter:
         """Begin at nothing."""
         self.hints = 0
         self.lost: list[str] = []
-        self.told = asyncio.Event()
+        self.reported = asyncio.Event()
 
     def changed(self, folder: Path) -> None:
         """Count a hint."""
         self.hints += 1
-        self.told.set()
+        self.reported.set()
 
     def whole(self, why: str) -> None:
         """Keep a reason for a whole look."""
         self.lost.append(why)
-        self.told.set()
+        self.reported.set()
 
 
 async def quiet(counter: Counter, seconds: float = 0.3) -> None:
     """Wait until nothing has been told for some time."""
-    counter.told.clear()
+    counter.reported.clear()
     while True:
         try:
-            await asyncio.wait_for(counter.told.wait(), seconds)
+            await asyncio.wait_for(counter.reported.wait(), seconds)
         except TimeoutError:
             return
-        counter.told.clear()
+        counter.reported.clear()
 
 
 async def latency(counter: Counter, folder: Path) -> None:
@@ -85,11 +85,11 @@ async def latency(counter: Counter, folder: Path) -> None:
     name = folder / "cur" / "0.x.host:2,S"
     for number in range(TRIALS):
         await asyncio.sleep(0.03)
-        counter.told.clear()
+        counter.reported.clear()
         target = folder / "cur" / ("0.x.host:2,FS" if number % 2 == 0 else "0.x.host:2,S")
         started = time.perf_counter()
         name.rename(target)
-        await counter.told.wait()
+        await counter.reported.wait()
         taken.append((time.perf_counter() - started) * 1000)
         name = target
     taken.sort()

@@ -36,7 +36,7 @@ def test_a_network_that_was_cut_and_restored_costs_no_edit(home: Home, server: D
         (home.mail / "INBOX/cur/1.dropped.here:2,S").write_bytes(b"Subject: from the disk\n\nnews\n")
         time.sleep(seconds)
         assert not holds(home, "Subject: from the server")
-        cable.mend()
+        cable.restore()
         wait_for(lambda: holds(home, "Subject: from the server"), RECOVERY)
         wait_for(lambda: frozenset({"$flagged", "$answered", "$seen"}) in remote_keywords(server), RECOVERY)
         wait_for(lambda: len(server.account.listing()) == emails + 2, RECOVERY)

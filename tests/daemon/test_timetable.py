@@ -46,7 +46,7 @@ class TestClocks:
         assert NOON.difference(later(NOON, 120.0)) == "the daemon was stopped for a while"
 
 
-class Told:
+class Recorder:
     def __init__(self) -> None:
         self.jumps: list[str] = []
         self.clocks = NOON
@@ -58,7 +58,7 @@ class Told:
 
 
 async def test_a_job_runs_in_the_loop_where_hints_may_be_given() -> None:
-    reported = Told()
+    reported = Recorder()
     hints = Hints(0.1)
     reported.timetable.start()
     reported.timetable.every("poll", 0.05, lambda: hints.wake("it is time"))
@@ -68,7 +68,7 @@ async def test_a_job_runs_in_the_loop_where_hints_may_be_given() -> None:
 
 
 async def test_a_job_runs_again_and_again_until_it_is_dropped() -> None:
-    reported = Told()
+    reported = Recorder()
     reported.timetable.every("poll", 0.05, reported.count)
     reported.timetable.start()
     await asyncio.sleep(0.28)
@@ -82,7 +82,7 @@ async def test_a_job_runs_again_and_again_until_it_is_dropped() -> None:
 
 
 async def test_a_jump_of_the_clock_is_reported_once_and_every_job_is_reckoned_anew() -> None:
-    reported = Told()
+    reported = Recorder()
     reported.timetable.every("poll", 600, reported.count)
     reported.timetable.start()
     reported.timetable._scheduler.modify_job("poll", next_run_time=datetime(2099, 1, 1, tzinfo=UTC))
@@ -98,7 +98,7 @@ async def test_a_jump_of_the_clock_is_reported_once_and_every_job_is_reckoned_an
 
 
 async def test_a_job_that_was_missed_many_times_runs_once() -> None:
-    reported = Told()
+    reported = Recorder()
     reported.timetable.every("poll", 0.02, reported.count)
     reported.timetable.start()
     await asyncio.sleep(0.03)

@@ -33,7 +33,7 @@ class Ear:
     """A watcher in this loop, and what it told."""
 
     def __init__(self, *roots: Path, poll_seconds: float = 0.03) -> None:
-        self.told: list[Path | str] = []
+        self.reported: list[Path | str] = []
         self._new = asyncio.Event()
         self.watcher = Watcher(roots, self._hear, self._hear, poll_seconds=poll_seconds)
 
@@ -45,15 +45,15 @@ class Ear:
         self.watcher.stop()
 
     def _hear(self, what: Path | str) -> None:
-        self.told.append(what)
+        self.reported.append(what)
         self._new.set()
 
     async def wait_for(self, *folders: Path) -> None:
         """Wait until there was a hint at each folder, and forget all that was told."""
         async with asyncio.timeout(PATIENCE):
-            while not set(folders) <= set(self.told):
+            while not set(folders) <= set(self.reported):
                 await self._next()
-        self.told.clear()
+        self.reported.clear()
 
     async def loss(self) -> str:
         """Wait until a whole look is asked for, forget all that was told, and return why."""
@@ -61,13 +61,13 @@ class Ear:
             while not self.losses:
                 await self._next()
         why = self.losses[0]
-        self.told.clear()
+        self.reported.clear()
         return why
 
     @property
     def losses(self) -> list[str]:
         """Why whole looks were asked for."""
-        return [what for what in self.told if isinstance(what, str)]
+        return [what for what in self.reported if isinstance(what, str)]
 
     async def silence(self) -> list[Path | str]:
         """Wait until nothing more is told, forget it all, and return what was."""
@@ -76,8 +76,8 @@ class Ear:
                 await asyncio.wait_for(self._next(), SILENCE)
             except TimeoutError:
                 break
-        reported = list(dict.fromkeys(self.told))
-        self.told.clear()
+        reported = list(dict.fromkeys(self.reported))
+        self.reported.clear()
         return reported
 
     async def _next(self) -> None:

@@ -84,7 +84,7 @@ class Pim:
     def sync(self, kind: Kind) -> KindReport:
         return self.run().kinds[kind]
 
-    def settle(self) -> None:
+    def sync_until_quiet(self) -> None:
         """Synchronise until what was written came back, then see that a further run does nothing with one request."""
         self.run()
         again = self.run()

@@ -46,7 +46,7 @@ class Cable:
         _run("ip", "link", "set", self._near, "up")
         self._run_far("sh", "-c", f"echo 1 > /proc/sys/net/ipv4/conf/{_FAR}/route_localnet")
         self._run_far("ip", "address", "add", f"{self._far_address}/30", "dev", _FAR)
-        self.mend()
+        self.restore()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -69,7 +69,7 @@ class Cable:
         _run("ip", "neighbour", "replace", self._far_address, "lladdr", _NOBODY, "nud", "permanent", "dev", self._near)
         self._run_far("ip", "neighbour", "replace", self._address, "lladdr", _NOBODY, "nud", "permanent", "dev", _FAR)
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Undo whatever cut; connections that outlived it go on."""
         _run("ip", "neighbour", "flush", "nud", "permanent", "dev", self._near)
         self._run_far("ip", "link", "set", _FAR, "up")

@@ -110,14 +110,14 @@ def test_a_cut_is_an_error_at_once_and_fixed(cable: Cable, port: int) -> None:
     started = time.monotonic()
     assert connect(cable, port, 60) == "ENETUNREACH"
     assert time.monotonic() - started < 30
-    cable.mend()
+    cable.restore()
     assert connect(cable, port) == "connected"
 
 
 def test_a_silent_cut_is_no_error_and_no_answer_and_fixed(cable: Cable, port: int) -> None:
     cable.cut_silently()
     assert connect(cable, port, patience=1.5) == "silence"
-    cable.mend()
+    cable.restore()
     assert connect(cable, port) == "connected"
 
 
@@ -126,7 +126,7 @@ def test_a_connection_under_a_silent_cut_stays_open_and_silent(cable: Cable, por
     assert conversation.ask("before") == "before"
     cable.cut_silently()
     assert conversation.ask("during") == "TimeoutError None"
-    cable.mend()
+    cable.restore()
     deadline = time.monotonic() + 10
     heard = ""
     while "after" not in heard and time.monotonic() < deadline:

@@ -57,7 +57,7 @@ class TestContacts:
     def sides(self, account: Account, dav: Dav, tmp_path: Path) -> tuple[Pim, Dav]:
         pim = mirror(account, tmp_path, "contacts")
         dav.put("contacts", "ada.vcf", CARD)
-        pim.settle()
+        pim.sync_until_quiet()
         return pim, dav
 
     def test_the_first_pull_brings_every_line(self, sides: tuple[Pim, Dav]) -> None:
@@ -74,14 +74,14 @@ class TestContacts:
         assert before - after == set()
         assert {line.partition(":")[0] for line in after - before} <= {"NICKNAME", "REV", "PRODID"}
         assert "NICKNAME:Countess" in after
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_an_edit_there_reaches_the_file(self, sides: tuple[Pim, Dav]) -> None:
         pim, dav = sides
         dav.put("contacts", "ada.vcf", CARD.replace("NOTE:first", "NOTE:second"))
         assert pim.sync("contacts").to_disk.updated == 1
         assert "NOTE:second" in pim.file("contacts", "ada").read_text()
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_edits_on_both_sides_of_different_properties_merge(self, sides: tuple[Pim, Dav]) -> None:
         pim, dav = sides
@@ -91,7 +91,7 @@ class TestContacts:
         for text in (pim.file("contacts", "ada").read_text(), dav.get("contacts", "ada.vcf")):
             assert "NOTE:second" in text
             assert "TEL;TYPE=CELL:+44 2" in text
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_photos_go_both_ways(self, sides: tuple[Pim, Dav]) -> None:
         pim, dav = sides
@@ -106,7 +106,7 @@ class TestContacts:
         shown = dav.get("contacts", "ada.vcf")
         assert second in shown
         assert "X-CUSTOM;X-P=1:kept" in shown
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_what_is_put_back_is_at_its_own_line_after_another_client_reordered_and_removed_lines(
         self, sides: tuple[Pim, Dav]
@@ -116,7 +116,7 @@ class TestContacts:
         file = pim.file("contacts", "ada").with_name("many.vcf")
         file.write_text(MANY, newline="")
         pim.run()
-        pim.settle()
+        pim.sync_until_quiet()
         [name] = [one for one in dav.names("contacts") if one != "ada.vcf"]
         lines = dav.get("contacts", name).split("\r\n")
         gone = (":+44 2", "Street 1", "X-ABLabel:House", "BDAY")
@@ -128,7 +128,7 @@ class TestContacts:
             assert line in text
         assert all(text.count(part) == 1 for part in ("Boat", "+44 1", "+44 3", "+44 4", "First met", "Street 2", "X-CUSTOM:kept"))
         assert not [part for part in ("+44 2", "House", "BDAY", "HOME,VOICE") if part in text]
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_what_cyrus_says_in_another_way_is_not_doubled_by_an_edit_of_another_client(self, sides: tuple[Pim, Dav]) -> None:
         """Services that Cyrus does not know become X-SOCIAL-PROFILE, and several notes or nicknames one."""
@@ -139,7 +139,7 @@ class TestContacts:
         head = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:twice\r\nN:L;A;;;\r\nFN:A L\r\n"
         file.write_text(f"{head}{services}{texts}END:VCARD\r\n", newline="")
         pim.run()
-        pim.settle()
+        pim.sync_until_quiet()
         [name] = [one for one in dav.names("contacts") if one != "ada.vcf"]
         there = dav.get("contacts", name)
         assert there.count("X-SOCIAL-PROFILE") == 2
@@ -150,7 +150,7 @@ class TestContacts:
             text.count(part) == 1 for part in ("sip:ada@x.example", "https://m.example/@a", "one", "two", "Countess", "NOTE")
         )
         assert "Adi" not in text
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_a_new_file_and_a_deleted_one_reach_the_server(self, sides: tuple[Pim, Dav]) -> None:
         pim, dav = sides
@@ -164,12 +164,12 @@ class TestContacts:
         assert report.to_server.created == 1
         assert any("does not keep" in message for message in report.sentences), "Cyrus drops unknown lines of new cards"
         assert len(dav.names("contacts")) == 2
-        pim.settle()
+        pim.sync_until_quiet()
         assert "X-SPECIAL:stays here" in new.read_text()
         new.unlink()
         assert pim.sync("contacts").to_server.deleted == 1
         assert dav.names("contacts") == ["ada.vcf"]
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_a_card_that_is_made_or_deleted_there_is_here_too(self, sides: tuple[Pim, Dav]) -> None:
         pim, dav = sides
@@ -179,7 +179,7 @@ class TestContacts:
         dav.http.delete(f"/dav/addressbooks/user/{dav.user}/Default/ada.vcf")
         assert pim.sync("contacts").to_disk.deleted == 1
         assert [file.name for file in pim.files("contacts")] == ["grace.vcf"]
-        pim.settle()
+        pim.sync_until_quiet()
 
 
 class TestCalendars:
@@ -193,7 +193,7 @@ class TestCalendars:
     def sides(self, account: Account, dav: Dav, tmp_path: Path) -> tuple[Pim, Dav]:
         pim = mirror(account, tmp_path, "calendars")
         dav.put("calendars", "weekly.ics", EVENT)
-        pim.settle()
+        pim.sync_until_quiet()
         return pim, dav
 
     def test_the_first_pull_brings_the_series_and_its_override(self, sides: tuple[Pim, Dav]) -> None:
@@ -211,7 +211,7 @@ class TestCalendars:
         text = dav.get("calendars", "weekly.ics")
         for line in ("SUMMARY:Every week", "SUMMARY:Weekly moved", "X-CUSTOM:kept", "RRULE:FREQ=WEEKLY;COUNT=5"):
             assert f"{line}\r\n" in text
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_an_edit_there_reaches_the_file(self, sides: tuple[Pim, Dav]) -> None:
         pim, dav = sides
@@ -220,7 +220,7 @@ class TestCalendars:
         text = pim.file("calendars", "weekly").read_text()
         for line in ("SUMMARY:Every week", "SUMMARY:Weekly moved", "X-CUSTOM:kept"):
             assert f"{line}\n" in text
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_an_edit_of_one_instance_stays_one(self, sides: tuple[Pim, Dav]) -> None:
         pim, dav = sides
@@ -230,7 +230,7 @@ class TestCalendars:
         assert "SUMMARY:Moved again\r\n" in text
         assert "SUMMARY:Weekly\r\n" in text
         assert text.count("BEGIN:VEVENT") == 2
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_edits_on_both_sides_of_different_properties_merge(self, sides: tuple[Pim, Dav]) -> None:
         pim, dav = sides
@@ -240,7 +240,7 @@ class TestCalendars:
         for text in (pim.file("calendars", "weekly").read_text(), dav.get("calendars", "weekly.ics").replace("\r", "")):
             assert re.search(r"^LOCATION\b.*:Room 1$", text, re.MULTILINE)
             assert "SUMMARY:Every week\n" in text
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_new_and_deleted_events_and_calendars_reach_the_server(self, sides: tuple[Pim, Dav], account: Account) -> None:
         pim, dav = sides
@@ -258,11 +258,11 @@ class TestCalendars:
         [made] = [one for one in found[0]["list"] if one["name"] == "Private"]
         [name] = dav.names("calendars", made["id"])
         assert "DTSTART;VALUE=DATE:20260301\r\n" in dav.get("calendars", name, made["id"])
-        pim.settle()
+        pim.sync_until_quiet()
         pim.file("calendars", "weekly").unlink()
         assert pim.sync("calendars").to_server.deleted == 1
         assert dav.get("calendars", "weekly.ics") == ""
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_events_and_calendars_that_are_made_or_deleted_there_are_here_too(self, sides: tuple[Pim, Dav]) -> None:
         pim, dav = sides
@@ -273,12 +273,12 @@ class TestCalendars:
         chess = pim.file("calendars", "chess")
         assert chess.parent != pim.file("calendars", "weekly").parent
         assert chess.read_text().count("BEGIN:VEVENT") == 2
-        pim.settle()
+        pim.sync_until_quiet()
         assert dav.http.delete(f"{home}/Default/weekly.ics").is_success
         assert pim.sync("calendars").to_disk.deleted == 1
         assert pim.files("calendars") == [chess]
         assert dav.names("calendars", "club") == ["chess.ics"]
-        pim.settle()
+        pim.sync_until_quiet()
 
 
 class TestLoneOccurrences:
@@ -291,7 +291,7 @@ class TestLoneOccurrences:
     @pytest.fixture
     def pim(self, account: Account, tmp_path: Path) -> Pim:
         pim = mirror(account, tmp_path, "calendars")
-        pim.settle()
+        pim.sync_until_quiet()
         return pim
 
     @staticmethod
@@ -317,7 +317,7 @@ class TestLoneOccurrences:
     def test_an_edit_of_one_in_utc_is_not_doubled(self, pim: Pim, dav: Dav) -> None:
         file = self.drop(pim, "RECURRENCE-ID:20261208T100000Z", "DTSTART:20261208T100000Z", "DURATION:PT1H")
         pim.run()
-        pim.settle()
+        pim.sync_until_quiet()
         change(file, "SUMMARY:One", "SUMMARY:Two")
         edited = file.read_bytes()
         for _ in range(2):
@@ -327,7 +327,7 @@ class TestLoneOccurrences:
         assert dav.get("calendars", name).count("BEGIN:VEVENT") == 1
         change(file, "RECURRENCE-ID:20261208T100000Z", "RECURRENCE-ID;TZID=Europe/Berlin:20261208T110000")
         pim.run()
-        pim.settle()
+        pim.sync_until_quiet()
         [name] = dav.names("calendars")
         assert dav.get("calendars", name).count("BEGIN:VEVENT") == 1
         assert "SUMMARY:Two" in dav.get("calendars", name)
@@ -337,6 +337,6 @@ class TestLoneOccurrences:
         pim.run()
         change(file, "SUMMARY:One", "SUMMARY:Two")
         pim.run()
-        pim.settle()
+        pim.sync_until_quiet()
         [name] = dav.names("calendars")
         assert {"DURATION:P1D", "SUMMARY:Two"} <= set(dav.get("calendars", name).splitlines())

@@ -109,7 +109,7 @@ def pim(server: DemoServer, tmp_path: Path) -> Pim:
     server.account.contacts.add(CARD)
     server.account.calendars.add(EVENT)
     server.account.calendars.add(TASK, ("Tasks",))
-    pim.settle()
+    pim.sync_until_quiet()
     return pim
 
 
@@ -176,7 +176,7 @@ class TestKhal:
         [made] = [item for item in server.account.calendars.items.values() if item.get("title") == "Candles"]
         assert (made["start"], made["timeZone"], made["duration"]) == ("2026-12-24T18:00:00", "Europe/Berlin", "PT1H")
         assert [place["name"] for place in made["locations"].values()] == ["Home"]
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_an_edited_title_is_one_path(self, pim: Pim, server: DemoServer) -> None:
         program(pim, "khal", "edit", "Weekly", text="s\nEvery week\nq\n" * 4)
@@ -185,7 +185,7 @@ class TestKhal:
         held = server.account.calendars.by_uid("weekly")
         assert held["recurrenceOverrides"] == EVENT["recurrenceOverrides"]
         assert held["vendor.example:x"] == {"kept": True}
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_a_deleted_event_is_gone_there(self, pim: Pim, server: DemoServer) -> None:
         program(pim, "khal", "edit", "Weekly", text="D\ny\nq\n")  # it asks about each instance
@@ -208,7 +208,7 @@ class TestKhard:
         assert [one["name"] for one in held["nicknames"].values()] == ["Countess"]
         assert held["anniversaries"]["a1"]["date"] == CARD["anniversaries"]["a1"]["date"]  # type: ignore[index]
         assert held["vendor.example:x"] == {"kept": True}
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_a_new_contact_is_one_on_the_server(self, pim: Pim, server: DemoServer) -> None:
         text = "First name : Grace\nLast name : Hopper\nEmail :\n    work : grace@example.com\n"
@@ -217,7 +217,7 @@ class TestKhard:
         [made] = [item for item in server.account.contacts.items.values() if item["uid"] != "ada"]
         assert made["name"]["full"] == "Grace Hopper"
         assert [email["address"] for email in made["emails"].values()] == ["grace@example.com"]
-        pim.settle()
+        pim.sync_until_quiet()
 
 
 class TestTodoman:
@@ -227,7 +227,7 @@ class TestTodoman:
         assert pim.sync("tasks").to_server.created == 1
         titles = [item["title"] for item in server.account.calendars.items.values() if item.get("@type") == "Task"]
         assert sorted(titles) == ["Call the printer", "Read proofs"]
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_a_task_that_is_done_changes_in_nothing_else(self, pim: Pim, server: DemoServer) -> None:
         program(pim, "todo", "done", "1")
@@ -235,7 +235,7 @@ class TestTodoman:
         [patch] = patches(server, "CalendarEvent/set")
         lines = [line[0] for line in patch.pop("iCalendar")["properties"]]  # COMPLETED has no property of JSCalendar's own
         assert (patch, sorted(lines)) == ({"progress": "completed", "percentComplete": 100}, ["completed", "last-modified"])
-        pim.settle()
+        pim.sync_until_quiet()
 
 
 class TestOnCyrus:
@@ -255,7 +255,7 @@ class TestOnCyrus:
         dav.put("contacts", "ada.vcf", VCARD)
         dav.put("calendars", "weekly.ics", ICALENDAR)
         pim = Pim(tmp_path, account.url, account.user, account.password, ("contacts", "calendars"))
-        pim.settle()
+        pim.sync_until_quiet()
         return pim
 
     def test_a_title_edited_in_khal(self, pim: Pim, dav: Dav) -> None:
@@ -266,7 +266,7 @@ class TestOnCyrus:
         after = dav.get("calendars", "weekly.ics")  # Cyrus writes the file anew, in its own way
         assert "SUMMARY:Every week" in after.splitlines()
         assert codec.patch(before, codec.read(after.encode())) == {"title": "Every week"}
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_an_event_made_and_deleted_in_khal(self, pim: Pim, dav: Dav) -> None:
         program(pim, "khal", "new", "2026-12-24", "18:00", "19:00", "Candles", "::", "with tea", "--location", "Home")
@@ -274,18 +274,18 @@ class TestOnCyrus:
         [made] = set(dav.names("calendars")) - {"weekly.ics"}
         lines = dav.get("calendars", made).splitlines()
         assert {"SUMMARY:Candles", "DESCRIPTION:with tea", "DTSTART;TZID=Europe/Berlin:20261224T180000"} <= set(lines)
-        pim.settle()
+        pim.sync_until_quiet()
         program(pim, "khal", "edit", "Candles", text="D\ny\n")
         assert pim.sync("calendars").to_server.deleted == 1
         assert dav.names("calendars") == ["weekly.ics"]
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_a_nickname_edited_in_khard(self, pim: Pim, dav: Dav) -> None:
         before = dav.get("contacts", "ada.vcf").splitlines()
         nickname(pim, "Countess")
         assert pim.sync("contacts").to_server.updated == 1
         assert changed(before, dav.get("contacts", "ada.vcf").splitlines()) == (set(), {"NICKNAME:Countess"})
-        pim.settle()
+        pim.sync_until_quiet()
 
     def test_a_contact_made_in_khard(self, pim: Pim, dav: Dav) -> None:
         text = "First name : Grace\nLast name : Hopper\nEmail :\n    work : grace@example.com\n"
@@ -295,4 +295,4 @@ class TestOnCyrus:
         lines = dav.get("contacts", made).splitlines()
         assert "FN:Grace Hopper" in lines
         assert any(line.startswith("EMAIL") and line.endswith(":grace@example.com") for line in lines)
-        pim.settle()
+        pim.sync_until_quiet()

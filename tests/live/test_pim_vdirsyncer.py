@@ -50,7 +50,7 @@ def test_both_hold_the_same_whoever_changed_it(account: Account, tmp_path: Path)
     with Jmap(account.url, account.user, account.password) as jmap:
         fill(jmap, EACH, EACH)
     pim = Pim(tmp_path, account.url, account.user, account.password, ("contacts", "calendars"))
-    pim.settle()
+    pim.sync_until_quiet()
     peer = Vdirsyncer(tmp_path / "vdirsyncer", account.server.jmap_port, account.user, account.password)
     peer.run()
     for kind in CODECS:
@@ -69,7 +69,7 @@ def test_both_hold_the_same_whoever_changed_it(account: Account, tmp_path: Path)
         "contacts": (1, 1, 0),
         "calendars": (0, 1, 1),
     }
-    pim.settle()
+    pim.sync_until_quiet()
     peer.run()
     assert_same(tmp_path / "contacts", peer.directory / "contacts", "contacts", EACH + 2)
     assert_same(tmp_path / "calendars", peer.directory / "calendars", "calendars", EACH)
@@ -85,14 +85,14 @@ def test_both_hold_the_same_whoever_changed_it(account: Account, tmp_path: Path)
     assert "FN:Countess" in pim.file("contacts", "ada").read_text()
     assert_same(tmp_path / "contacts", peer.directory / "contacts", "contacts", EACH + 2)
     assert_same(tmp_path / "calendars", peer.directory / "calendars", "calendars", EACH)
-    pim.settle()
+    pim.sync_until_quiet()
 
 
 def test_on_a_first_run_every_file_is_the_servers_own(account: Account, tmp_path: Path) -> None:
     with Jmap(account.url, account.user, account.password) as jmap:
         fill(jmap, EACH, EACH)
     pim = Pim(tmp_path, account.url, account.user, account.password, ("contacts", "calendars"))
-    pim.settle()
+    pim.sync_until_quiet()
     peer = Vdirsyncer(tmp_path / "vdirsyncer", account.server.jmap_port, account.user, account.password)
     peer.run()
     for kind in CODECS:

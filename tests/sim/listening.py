@@ -28,7 +28,7 @@ class Ear:
     def __init__(self, world: World) -> None:
         """Name the world."""
         self.world = world
-        self.told: list[str] = []
+        self.reported: list[str] = []
         """Why a run was asked for, the oldest first."""
 
     def hear(self, act: Callable[[], bool]) -> str:
@@ -44,7 +44,7 @@ class Ear:
             heard = asyncio.Event()
 
             def note(reason: str) -> None:
-                self.told.append(reason)
+                self.reported.append(reason)
                 heard.set()
 
             self.world.server.endpoints.broadcast.attach(asyncio.get_running_loop())

@@ -94,7 +94,7 @@ def play_objects(server: LegalServer, acts: Sequence[Act]) -> None:
         if is_denied:
             _assert_rest(world, somebody, _come_to_rest(world))
         else:
-            world.settle(allow_deletes=True)
+            world.sync_until_quiet(allow_deletes=True)
             _assert_rest(world, somebody, [])
 
 

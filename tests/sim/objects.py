@@ -165,7 +165,7 @@ class ObjectWorld:
             assert not fate.dead, f"survived its own death at {fate.trace[-1]}"
         return fate
 
-    def settle(self, *, allow_deletes: bool = False) -> None:
+    def sync_until_quiet(self, *, allow_deletes: bool = False) -> None:
         """Run until a run writes nothing; fail if that takes too long or anything is held back.
 
         What waits for a person, such as a directory that could not be removed while a file lay in it, is tried once more.

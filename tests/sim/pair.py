@@ -94,7 +94,7 @@ class MailPair:
         self._chance = random.Random(-seed)
         self.players["left"].populate()
         for world in self.worlds.values():
-            world.settle()
+            world.sync_until_quiet()
 
     def play(self, rounds: int) -> None:
         """Act a little, let one mirror run, perhaps die, perhaps be disturbed; again and again."""
@@ -159,7 +159,7 @@ class ObjectPair:
         self._chance = random.Random(-seed)
         self.people["left"].populate()
         for world in self.worlds.values():
-            world.settle()
+            world.sync_until_quiet()
 
     def play(self, rounds: int) -> None:
         """Act a little, let one mirror run, perhaps die, perhaps be disturbed; again and again."""

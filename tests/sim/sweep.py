@@ -34,7 +34,7 @@ def begin(story: Story, base: Path, dialect: Dialect = TOLERANT) -> World:
     if story.prepare is not None:
         story.prepare(world)
     if story.act is not None:
-        world.settle()
+        world.sync_until_quiet()
         story.act(world)
     return world
 
@@ -43,7 +43,7 @@ def live(story: Story, base: Path, *, every_call: bool = False, dialect: Dialect
     """Tell how a story ends without a death, and how many steps its run takes."""
     world = begin(story, base, dialect)
     fate = world.die(0, every_call=every_call)
-    world.settle()
+    world.sync_until_quiet()
     assert_at_rest(world)
     return Life(world.look(), fate.steps)
 
@@ -54,7 +54,7 @@ def die_and_live_on(
     """Die at a step of the first run; fail unless the end is as without it."""
     world = begin(story, base, dialect)
     fate = world.die(step, every_call=every_call)
-    world.settle()
+    world.sync_until_quiet()
     assert world.look() == life.end, f"another end after dying at {fate.trace[-1]}"
     assert_at_rest(world)
 

@@ -67,7 +67,7 @@ def test_two_deaths_around_an_edit_leave_one_copy_of_the_old_version_in_the_tras
             world = begin(story, base)
             world.die(first)
             world.die(second)
-            world.settle()
+            world.sync_until_quiet()
             assert sum(b"[alpha]" in data for _, data, _, _ in world.on_server()) == 1, second
             world.assert_same()
 

@@ -23,7 +23,7 @@ ACTS = 12
 def play(world: World, seed: int) -> Householder:
     player = Householder(world, seed)
     player.populate()
-    world.settle()
+    world.sync_until_quiet()
     for _ in range(ACTS):
         player.act()
     return player
@@ -57,7 +57,7 @@ def test_deaths_change_no_end(seed: int) -> None:
         world = World(base, TOLERANT)
         player = play(world, seed)
         steps = world.die(0).steps
-        world.settle()
+        world.sync_until_quiet()
         assert_same_folders(world)
         assert_at_rest(world)
         assert_nothing_lost(world, player)
@@ -68,7 +68,7 @@ def test_deaths_change_no_end(seed: int) -> None:
             world = World(base, TOLERANT)
             play(world, seed)
             places = [world.die(step).trace[-1] for step in deaths]
-            world.settle()
+            world.sync_until_quiet()
             assert world.look() == end, f"another end after dying at {places}"
             assert_at_rest(world)
 

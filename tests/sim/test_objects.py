@@ -90,7 +90,7 @@ def begin(base: Path) -> World:
     refs = {uid: contacts.add(card(uid)) for uid in ("both", "here", "gone-here", "gone-there", "moved", "quarrel")}
     refs |= {uid: calendars.add(event(uid)) for uid in ("meeting", "party")}
     family = contacts.create_collection("Family")
-    world.settle()
+    world.sync_until_quiet()
     files = world.by_uid()
 
     def edit(uid: str, old: bytes, new: bytes) -> None:
@@ -129,7 +129,7 @@ def undisturbed() -> tuple[Any, int]:
         world = begin(base)
         fate = Fate()
         world.sync(fate)
-        world.settle()
+        world.sync_until_quiet()
         return world.picture(), fate.steps
 
 
@@ -153,7 +153,7 @@ def test_a_death_at_any_step_changes_no_end(part: int, undisturbed: tuple[Any, i
             fate = Fate(step)
             with pytest.raises(DiedError):
                 world.sync(fate)
-            world.settle()
+            world.sync_until_quiet()
             picture = world.picture()
             # A version may be put on the shelf once more by the run that finds the quarrel undecided.
             assert picture[3] in {1, 2}, f"died at {step}, {fate.trace[-1]}"

@@ -38,7 +38,7 @@ def play(world: World, seed: int) -> Chooser:
     """Act on both sides between runs under other patterns each time."""
     player = Chooser(world, seed)
     player.populate()
-    world.settle()
+    world.sync_until_quiet()
     for _ in range(3):
         player.choose()
         come_to_rest(world)

@@ -52,7 +52,7 @@ class TestAnEditSlippedIn:
                 world = begin(acts.Story("slip", act, acts.populate), base)
                 fate = world.die(0, slips={step: lambda world=world: slip(world)})  # type: ignore[misc]
                 steps = fate.steps
-                world.settle()
+                world.sync_until_quiet()
                 check(world)
                 assert_at_rest(world)
             step += 1 if NIGHT else 3
@@ -113,7 +113,7 @@ class TestALook:
     @pytest.mark.parametrize("name", list(STORIES))
     def test_of_the_changes_equals_a_scan_of_everything(self, base: Path, name: str) -> None:
         world = begin(STORIES[name], base)
-        world.settle()
+        world.sync_until_quiet()
         delta = world.trees()
         assert writes(world.sync(full=True)) == 0
         assert world.trees() == delta
@@ -122,9 +122,9 @@ class TestALook:
         """There are 26 letters."""
         world = World(base, TOLERANT)
         email = world.account.deliver(letter("many"), keywords=[f"k{number:02}" for number in range(40)], received_at=NOW - 9)
-        world.settle()
+        world.sync_until_quiet()
         world.flag(world.file(b"[many]"), world.file(b"[many]").name.partition(":2,")[2] + "S")
-        world.settle()
+        world.sync_until_quiet()
         assert len(world.account.emails[email].keywords) == 41
         assert writes(world.sync()) == 0
         assert world.requests == 1
@@ -134,7 +134,7 @@ class TestALook:
         world = begin(acts.Story("sent", acts.write_new, acts.populate), base)
         world.sync()
         world.account.destroy(world.email(b"[fresh]"))
-        world.settle()
+        world.sync_until_quiet()
         assert not [file for file in world.files() if b"[fresh]" in file.read_bytes()]
         assert_at_rest(world)
 
@@ -206,7 +206,7 @@ class TestTwoRuns:
 
         world.die(0, slips=dict.fromkeys((10, 40, 70, 100), observed))
         assert len(seen) == 4
-        world.settle()
+        world.sync_until_quiet()
 
     def test_another_process_learns_who_is_at_work(self, base: Path) -> None:
         (base / "state").mkdir()
@@ -224,7 +224,7 @@ class TestAnOldLedger:
     def test_is_migrated_and_finds_nothing_to_do(self, base: Path) -> None:
         world = World(base, TOLERANT)
         acts.populate_oddly(world)
-        world.settle()
+        world.sync_until_quiet()
         whole = world.look()
         self.put_back(world)
         assert writes(world.sync()) == 0

@@ -25,7 +25,7 @@ def play(world: World, seed: int) -> Player:
     """Bring a world to rest, then act on both sides."""
     player = Player(world, seed)
     player.populate()
-    world.settle()
+    world.sync_until_quiet()
     for _ in range(ACTS):
         player.act()
     return player
@@ -51,7 +51,7 @@ def test_deaths_change_no_end(seed: int) -> None:
         world = World(base, TOLERANT)
         player = play(world, seed)
         steps = world.die(0).steps
-        world.settle()
+        world.sync_until_quiet()
         assert_at_rest(world)
         assert_nothing_lost(world, player)
         end = world.look()
@@ -61,7 +61,7 @@ def test_deaths_change_no_end(seed: int) -> None:
             world = World(base, TOLERANT)
             play(world, seed)
             places = [world.die(step).trace[-1] for step in deaths]
-            world.settle()
+            world.sync_until_quiet()
             assert world.look() == end, f"another end after dying at {places}"
             assert_at_rest(world)
 
@@ -76,7 +76,7 @@ def test_edits_in_the_middle_of_a_run_survive_deaths(seed: int) -> None:
         for _ in range(4):
             slips = {chance.randint(1, 120): player.act for _ in range(4)}
             world.die(chance.choice((0, chance.randint(1, 120))), slips=slips)
-        world.settle()
+        world.sync_until_quiet()
         assert_at_rest(world)
         assert_nothing_lost(world, player)
 

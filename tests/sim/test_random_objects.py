@@ -21,7 +21,7 @@ def play(world: ObjectWorld, seed: int) -> Somebody:
     """Bring a world to rest, then act on both sides."""
     somebody = Somebody(world, seed)
     somebody.populate()
-    world.settle()
+    world.sync_until_quiet()
     for _ in range(ACTS):
         somebody.act()
     return somebody
@@ -30,7 +30,7 @@ def play(world: ObjectWorld, seed: int) -> Somebody:
 def come_to_rest(world: ObjectWorld, somebody: Somebody) -> list[Shown]:
     """Put right what only a person can, run until nothing is written, and fail if a word is lost or the sides differ."""
     somebody.mend()
-    world.settle(allow_deletes=True)
+    world.sync_until_quiet(allow_deletes=True)
     world.assert_at_rest()
     kept = {word for _, _, _, words in world.on_disk() for word in words}
     kept.update(*(words_in(content) for content in world.shelf()))

@@ -24,7 +24,7 @@ def forbid(base: Path) -> World:
     """Return a world in which everything was done to folders that allow nothing of it."""
     world = World(base, TOLERANT)
     populate(world)
-    world.settle()
+    world.sync_until_quiet()
     for path in ("INBOX", "Lists", "Lists/python"):
         rights = ("mayAddItems", "mayRemoveItems", "maySetSeen", "maySetKeywords", "mayCreateChild", "mayRename", "mayDelete")
         world.account.set_rights(path, **dict.fromkeys(rights, False))

@@ -33,9 +33,9 @@ class Triple:
             wish = {"blobId": self.jmap.upload(body), "mailboxIds": {self.box(home): True for home in homes}}
             made = self.jmap.one("Email/import", {"emails": {"e": {**wish, "keywords": {"todo": True}}}})["created"]["e"]["id"]
             self.ref = self.ref or made
-        self.settle()
+        self.sync_until_quiet()
 
-    def settle(self) -> None:
+    def sync_until_quiet(self) -> None:
         """Synchronise, and once more to see that nothing is left to do."""
         report = self.mirror.sync()
         assert (report.exit_code, report.problems, report.conflicts) == (0, [], 0), report.sentences
@@ -176,6 +176,6 @@ def play(three: Triple, act: Act) -> None:
     """Do one act and fail unless the message is then where it has to be, on both sides, once in each place."""
     three.prepare()
     act(three)
-    three.settle()
+    three.sync_until_quiet()
     assert three.on_server() == ACTS[act]
     assert three.on_disk() == dict.fromkeys(ACTS[act], 1)

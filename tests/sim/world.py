@@ -210,7 +210,7 @@ class World:
             assert not fate.dead, f"survived its own death at {fate.trace[-1]}"
         return fate
 
-    def settle(self) -> list[KindReport]:
+    def sync_until_quiet(self) -> list[KindReport]:
         """Run until a run writes nothing; fail if that takes too long or anything is held back."""
         reports = []
         for _ in range(MOST_RUNS):

@@ -21,7 +21,7 @@ TWO = b"Subject: two\r\n\r\nbody \xff\0\r\nbare\nends\r"
 
 def assert_silent(room: Room) -> None:
     """Fail if a look takes anything for a change."""
-    seen = room.look()
+    seen = room.observe()
     assert (seen.items, seen.gone, seen.moved, seen.places, seen.problems, seen.suspicious) == ([], [], [], [], [], "")
 
 
@@ -46,7 +46,7 @@ class LocalContract:
         key = room.create(ONE, [inbox, archive], ["$seen"])
         before = room.version(key)
         room.ledger.drop_places([(place.folder, place.name) for place in room.places(key)])
-        seen = room.look()
+        seen = room.observe()
         assert [(one.key, one.version) for one in seen.items] == [(key, before)]
 
     def test_receipts_come_in_order_and_one_failure_is_nobody_elses(self, room: Room, inbox: int) -> None:
@@ -87,7 +87,7 @@ class LocalContract:
         flagged.rename(flagged.parent.parent / "cur" / f"{flagged.name}:2,F")
         moved.rename(room.side.tree.folder(archive) / "cur" / f"{moved.name}:2,S")
         removed.unlink()
-        seen = room.look()
+        seen = room.observe()
         assert seen.gone == [keys[2]]
         assert {one.key: (one.version.tags, one.version.homes) for one in seen.items} == {
             keys[0]: (frozenset({"$flagged"}), frozenset({inbox})),

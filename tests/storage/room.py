@@ -101,8 +101,8 @@ class Room:
 
     # what the engine sees
 
-    def look(self, *folders: str) -> Observation:
-        """Look at the disk, or at some folders of it, and take in what is seen."""
+    def observe(self, *folders: str) -> Observation:
+        """Observed at the disk, or at some folders of it, and take in what is seen."""
         self._ingester.ingest_local_folders(self.side.observe_folders(self.ledger))
         seen = self.side.observe_items(self.ledger, self.paths_of(*folders) if folders else None)
         self._ingester.ingest_local_items(seen)

@@ -37,8 +37,8 @@ def test_only_the_folders_named_are_scanned(room: Room) -> None:
     drop(room, "INBOX", b"Subject: one\n\n")
     drop(room, "Lists", b"Subject: two\n\n")
     assert not room.side.observe_items(room.ledger, set()).items
-    assert [seen.ref for seen in room.look("INBOX").items] == ["INBOX/cur/INBOX14:2,"]
-    assert [seen.ref for seen in room.look().items] == ["Lists/cur/Lists14:2,"]
+    assert [seen.ref for seen in room.observe("INBOX").items] == ["INBOX/cur/INBOX14:2,"]
+    assert [seen.ref for seen in room.observe().items] == ["Lists/cur/Lists14:2,"]
 
 
 def test_flags_are_found_by_a_scan_of_their_folder(room: Room) -> None:
@@ -46,7 +46,7 @@ def test_flags_are_found_by_a_scan_of_their_folder(room: Room) -> None:
     key = room.create(b"Subject: one\r\n\r\n", [inbox])
     [path] = room.paths(key)
     path.rename(path.parent.parent / "cur" / f"{path.name.partition(':')[0]}:2,F")
-    room.look("INBOX")
+    room.observe("INBOX")
     assert room.version(key).tags == {"$flagged"}
 
 
@@ -56,7 +56,7 @@ def test_a_move_is_one_whichever_of_its_folders_is_named(room: Room, named: str)
     key = room.create(b"Subject: one\r\n\r\n", [inbox])
     [path] = room.paths(key)
     path.rename(room.root / "Lists" / "cur" / path.name)
-    seen = room.look(named)
+    seen = room.observe(named)
     assert not seen.gone
     assert room.version(key).homes == {lists}
 
@@ -66,7 +66,7 @@ def test_a_copy_is_one_by_the_folder_it_was_made_in(room: Room) -> None:
     key = room.create(b"Subject: one\r\n\r\n", [inbox])
     [path] = room.paths(key)
     os.link(path, room.root / "Lists" / "cur" / path.name)
-    room.look("Lists")
+    room.observe("Lists")
     assert room.version(key).homes == {inbox, lists}
 
 
@@ -75,7 +75,7 @@ def test_a_deletion_is_reported_once_every_folder_was_scanned(room: Room) -> Non
     key = room.create(b"Subject: one\r\n\r\n", [inbox])
     drop(room, "Lists", b"Subject: elsewhere\n\n")
     room.paths(key)[0].unlink()
-    seen = room.look("INBOX")
+    seen = room.observe("INBOX")
     assert seen.gone == [key]
     assert len(seen.items) == 1, "the other folder was looked at too"
 
@@ -88,7 +88,7 @@ def test_an_edited_message_is_edited_in_every_folder_that_has_its_file(room: Roo
     with room.paths(key)[0].open("ab") as file:
         file.write(b"more\n")
     os.utime(room.paths(key)[0], (1_700_000_001, 1_700_000_001))
-    room.look("INBOX")
+    room.observe("INBOX")
     assert room.ledger.counts("mail")[0] == 1
     assert room.version(key).body != before
     assert room.version(key).homes == {inbox, lists}
@@ -100,6 +100,6 @@ def test_a_folder_that_is_gone_is_reported_although_others_are_named(room: Room)
     for path in sorted((room.root / "INBOX").rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     (room.root / "INBOX").rmdir()
-    seen = room.look("INBOX")
+    seen = room.observe("INBOX")
     assert sorted(seen.gone) == keys
     assert "disappeared" in seen.suspicious

@@ -38,9 +38,9 @@ def drop(room: Room, folder: str, name: str, content: bytes) -> Path:
 
 
 def observe_to_the_end(room: Room) -> list[Observation]:
-    observations = [room.look()]
+    observations = [room.observe()]
     while observations[-1].more:
-        observations.append(room.look())
+        observations.append(room.observe())
     return observations
 
 
@@ -51,7 +51,7 @@ def test_a_scan_ingests_so_many_new_files_and_the_next_ones_the_rest(room: Room)
     observations = observe_to_the_end(room)
     assert [len(observed.items) for observed in observations] == [3, 3, 3, 1]
     assert room.ledger.counts("mail")[0] == 10
-    assert not room.look().items
+    assert not room.observe().items
 
 
 def test_files_of_equal_bytes_are_seen_together(room: Room) -> None:

@@ -178,7 +178,7 @@ class TestOtherPrograms:
         key = room.create(BODY, [inbox], ["$seen"])
         [path] = room.paths(key)
         path.rename(path.with_name(f"{path.name.partition(':')[0]}:2,SXz"))
-        room.look()
+        room.observe()
         room.write(room.to_update(key, tags=["$flagged"]))
         assert room.paths(key)[0].name.partition(":")[2] == "2,FXz"
 
@@ -210,7 +210,7 @@ class TestKeywords:
         [path] = room.paths(key)
         assert len(path.name.partition(":2,")[2]) == PLACES
         path.rename(path.with_name(path.name.replace("a", "", 1) if "a" not in path.name.partition(":")[0] else path.name[:-1]))
-        room.look()
+        room.observe()
         assert len(room.version(key).tags) == len(words) - 1
 
     def test_the_letters_of_a_folder_never_move(self, room: Room, inbox: int) -> None:
@@ -226,7 +226,7 @@ class TestKeywords:
             table.write("1 theirs\n")
         [path] = room.paths(key)
         path.rename(path.with_name(f"{path.name.partition(':')[0]}:2,ab"))
-        room.look()
+        room.observe()
         assert room.version(key).tags == {"ours", "theirs"}
         room.write(room.to_update(key, tags=["ours", "theirs", "more"]))
         assert (room.side.tree.folder(inbox) / "dovecot-keywords").read_text() == "0 ours\n1 theirs\n2 more\n"

@@ -49,11 +49,11 @@ def filled(server: DemoServer, mirror: Mirror) -> Mirror:
         server.account.create_mailbox(path)
     for number in range(3):
         server.account.deliver(message(f"{number}"), ["Full"], ["$seen"])
-    settle(server.account, mirror)
+    sync_until_quiet(server.account, mirror)
     return mirror
 
 
-def settle(account: Account, mirror: Mirror) -> None:
+def sync_until_quiet(account: Account, mirror: Mirror) -> None:
     assert_converges(account, mirror)
     for _ in range(2):
         time.sleep(3 * TICKS / 1e9)
@@ -191,10 +191,10 @@ def test_every_change_of_a_mail_program_is_seen(server: DemoServer, mirror: Mirr
         mirror.sync()
         assert state_of(server.account) != before, act.__name__
         assert_mirrored(server.account, mirror)
-        settle(server.account, mirror)
+        sync_until_quiet(server.account, mirror)
         for path in mirror.files("Empty"):
             path.unlink()
-        settle(server.account, mirror)
+        sync_until_quiet(server.account, mirror)
 
 
 def state_of(account: Account) -> object:
@@ -203,7 +203,7 @@ def state_of(account: Account) -> object:
 
 def test_a_message_that_is_read_is_seen(server: DemoServer, synced: Mirror) -> None:
     path = synced.drop("Empty", content("unread"))
-    settle(server.account, synced)
+    sync_until_quiet(server.account, synced)
     path.rename(path.parent.parent / "cur" / f"{path.name}:2,S")
     report = synced.sync()
     assert report.to_server.total == 1
@@ -257,7 +257,7 @@ def test_a_marker_that_is_edited_in_place_is_seen(server: DemoServer, synced: Mi
 
 def test_a_keyword_table_that_another_program_writes_is_read(server: DemoServer, synced: Mirror) -> None:
     (synced.folder("Full") / KEYWORDS).write_text("0 forwarded\n")
-    settle(server.account, synced)
+    sync_until_quiet(server.account, synced)
     with (synced.folder("Full") / KEYWORDS).open("a") as file:
         file.write("1 urgent\n")
     synced.flag(first(synced), "Sb")
@@ -290,7 +290,7 @@ def test_what_the_server_does_in_a_synced_folder_comes_here(server: DemoServer, 
     server.account.create_mailbox("Outer/Another")
     server.account.destroy(next(iter(server.account.emails)))
     synced.sync()
-    settle(server.account, synced)
+    sync_until_quiet(server.account, synced)
 
 
 def test_a_lost_row_of_a_file_is_found_again(server: DemoServer, synced: Mirror) -> None:
@@ -303,4 +303,4 @@ def test_a_lost_row_of_a_file_is_found_again(server: DemoServer, synced: Mirror)
     db.close()
     synced.sync()
     assert_mirrored(server.account, synced)
-    settle(server.account, synced)
+    sync_until_quiet(server.account, synced)

@@ -140,7 +140,7 @@ def test_objects_are_named_by_what_they_say(server: DemoServer, tmp_path: Path, 
     item = ADA if kind == "contacts" else WEEKLY
     store.add(item)
     desk = Desk(server.url, tmp_path, (kind,))
-    desk.settle()
+    desk.sync_until_quiet()
     file = desk.files(kind)[0]
     ending = "END:VCARD" if kind == "contacts" else "END:VEVENT"
     change(file, ending, f"{'NOTE' if kind == 'contacts' else 'DESCRIPTION'}:here\r\n{ending}")

@@ -137,7 +137,7 @@ def test_an_object_that_is_never_in_the_expected_state_is_quarantined(
     item: JsonObject = ADA if kind == "contacts" else WEEKLY
     store.add(item)
     desk = Desk(server.url, tmp_path, (kind,))
-    desk.settle()
+    desk.sync_until_quiet()
     file = desk.files(kind)[0]
     ending = "END:VCARD" if kind == "contacts" else "END:VEVENT"
     change(file, ending, f"{line}\r\n{ending}")

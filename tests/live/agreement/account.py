@@ -67,7 +67,7 @@ class Account:
         """Send method calls, record what is answered and return the arguments of the answers."""
         response = self.send(list(calls), **more)
         if not response.is_success:
-            self.record(label, self.told(response))
+            self.record(label, self.reported(response))
             return [{} for _ in calls]
         answers = response.json()["methodResponses"]
         self.names.begin()
@@ -83,7 +83,7 @@ class Account:
         assert label not in self.steps, f"two probes are called {label!r}"
         self.steps[label] = value
 
-    def told(self, response: httpx.Response) -> Json:
+    def reported(self, response: httpx.Response) -> Json:
         """Return what can be compared of an HTTP answer: status, media type, the problem's members."""
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         body = response.json() if kind.endswith("json") and response.content else None

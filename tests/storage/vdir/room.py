@@ -91,7 +91,7 @@ class Room:
         return receipt
 
     def observe_folders(self) -> list[Folder]:
-        """Look at the collections and take in what is seen."""
+        """Observed at the collections and take in what is seen."""
         seen = self.side.observe_folders(self.ledger)
         self.ingester.ingest_local_folders(seen)
         return seen.folders
@@ -153,8 +153,8 @@ class Room:
 
     # what the engine sees
 
-    def look(self) -> Observation:
-        """Look at the disk and take in what is seen."""
+    def observe(self) -> Observation:
+        """Observed at the disk and take in what is seen."""
         self.observe_folders()
         seen = self.side.observe_items(self.ledger)
         self.ingester.ingest_local_items(seen)
@@ -213,5 +213,5 @@ def body(content: Object) -> Body:
 
 def assert_silent(room: Room) -> None:
     """Fail if a look takes anything for a change."""
-    seen = room.look()
+    seen = room.observe()
     assert (seen.items, seen.gone, seen.moved, seen.places, seen.problems, seen.suspicious) == ([], [], [], [], [], "")

@@ -105,7 +105,7 @@ def test_dying_at_any_step_leaves_old_or_new_and_the_next_run_ends_it(
             assert any(entry.split("/")[1].startswith(uid) for entry in found), where
         room.enter()
         assert list(room.root.rglob("*.tmp")) == [], where
-        seen = room.look()
+        seen = room.observe()
         assert (seen.problems, seen.suspicious) == ([], ""), where
         assert seen.gone == [] or [room.record(key).digest for key in seen.gone] == ["removed"], where
         room.write(*jobs_of(room, work, home))

@@ -182,7 +182,7 @@ class TestChangedHere:
     def test_mkdir_makes_one_called_as_the_directory(self, room: Room) -> None:
         (room.root / "New %2F Year").mkdir()
         room.save(room.root / "New %2F Year" / "one.ics", item("one"))
-        seen = room.look()
+        seen = room.observe()
         assert shown(room) == {"New %2F Year": ("New / Year", "")}
         assert [one.digest for one in seen.items] == ["one"]
         assert {path.name for path in (room.root / "New %2F Year").iterdir()} == {"one.ics"}
@@ -192,7 +192,7 @@ class TestChangedHere:
         key = room.create(item("one"), work)
         room.directory(work).rename(room.root / "Office")
         assert shown(room) == {"Office": ("Work", "")}
-        seen = room.look()
+        seen = room.observe()
         assert (seen.items, seen.gone, seen.suspicious) == ([], [], "")
         assert [path.parent.name for path in room.paths(key)] == ["Office"]
         assert_silent(room)
@@ -207,7 +207,7 @@ class TestChangedHere:
         key = room.create(item("one"), work)
         shutil.copytree(room.directory(work), room.root / "Copy")
         (room.root / "Copy" / "displayname").unlink()
-        seen = room.look()
+        seen = room.observe()
         assert {folder.ref: folder.key == work for folder in room.observe_folders()} == {"Work": True, "Copy": False}
         assert [(one.key, len(one.version.homes)) for one in seen.items] == [(key, 2)]
         assert_silent(room)
@@ -220,7 +220,7 @@ class TestChangedHere:
         (room.root / "link").symlink_to(tmp_path / "elsewhere")
         (room.root / os.fsdecode(b"caf\xe9")).mkdir()
         assert shown(room) == {}
-        problems = room.look().problems
+        problems = room.observe().problems
         assert [(one.item, one.why) for one in problems] == [
             ("caf\\xe9", "its name is not valid UTF-8; rename it"),
             ("link", LINK),
@@ -233,7 +233,7 @@ class TestChangedHere:
         shutil.rmtree(folder)
         folder.symlink_to(tmp_path / "disk")
         assert shown(room) == {"Work": ("Work", "")}
-        seen = room.look()
+        seen = room.observe()
         assert (seen.gone, seen.moved, seen.suspicious) == ([], [], "")
         assert [one.item for one in seen.problems] == ["Work"]
         assert "symbolic link" in seen.problems[0].why
@@ -254,7 +254,7 @@ class TestChangedHere:
         else:
             folder.symlink_to(tmp_path / "nothing")
         assert shown(room) == {"Work": ("Work", "")}
-        seen = room.look()
+        seen = room.observe()
         assert (seen.gone, seen.moved, seen.suspicious) == ([], [], "")
         assert [one.item for one in seen.problems] == ["Work"]
         assert "nothing" in seen.problems[0].why
@@ -270,7 +270,7 @@ class TestLostLedger:
         room.create(item("one"), work)
         ref = room.record(work).ref
         room.lose_ledger()
-        seen = room.look()
+        seen = room.observe()
         [folder] = room.ledger.all("calendar")
         assert (folder.ref, folder.local) == (ref, version("Büro", "#FF0000"))
         assert [(one.key, one.digest) for one in seen.items] == [(None, "one")]

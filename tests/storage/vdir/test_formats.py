@@ -94,7 +94,7 @@ def test_a_lost_ledger_takes_the_files_for_the_same(kind: str, tmp_path: Path) -
     room, content = room_for(kind, tmp_path)
     before = room.version(room.create(content, room.folder("Work")))
     room.lose_ledger()
-    room.look()
+    room.observe()
     [record] = room.items()
     assert record.local is not None
     assert (record.local.body, record.digest) == (before.body, content["uid"])
@@ -118,7 +118,7 @@ def test_an_edit_is_one_change_at_one_path(kind: str, old: bytes, new: bytes, pa
     assert file.read_bytes().count(old) == 1
     file.write_bytes(file.read_bytes().replace(old, new))
     rest(file)
-    [seen] = room.look().items
+    [seen] = room.observe().items
     assert seen.key == key
     patch = room.codec.patch(before, room.content(key))
     assert list(patch) == ["/".join(path)]
@@ -141,7 +141,7 @@ def test_a_file_that_holds_something_else_is_quarantined(kind: str, data: bytes,
     key = room.create(content, room.folder("Work"))
     room.save(room.paths(key)[0], data)
     path = room.save(room.root / "Work" / f"bad{room.codec.suffix}", data)
-    seen = room.look()
+    seen = room.observe()
     assert (seen.items, seen.gone, len(seen.problems)) == ([], [], 2)
     assert path.read_bytes() == data
     room.ledger.close()

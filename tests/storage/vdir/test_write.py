@@ -44,7 +44,7 @@ class TestWhatIsWritten:
         key = room.create(item("one", emails={"mine": "a@example.com"}), work, home)
         before = room.version(key)
         room.ledger.drop_places([(place.folder, place.name) for place in room.places(key)])
-        seen = room.look()
+        seen = room.observe()
         assert [(one.key, one.version, one.digest) for one in seen.items] == [(key, before, "one")]
         assert room.content(key) == item("one", emails={"mine": "a@example.com"})
 
@@ -75,7 +75,7 @@ class TestWhatIsWritten:
         for distance in (0, 3600, 10**9):
             moment = path.stat().st_mtime_ns + distance * 10**9
             os.utime(path, ns=(moment, moment))
-            room.look()
+            room.observe()
             room.write(room.to_replace(key, item(title=f"after {distance}")))
             assert path.stat().st_mtime_ns > moment
             assert_silent(room)
@@ -102,7 +102,7 @@ class TestWhatIsWritten:
         [path] = room.paths(key)
         moment = (path.stat().st_mtime_ns // grain + 1) * grain
         utime(path, ns=(moment, moment))
-        room.look()
+        room.observe()
         monkeypatch.setattr(os, "utime", coarse)
         monkeypatch.setattr(os, "fstat", just_written)
         room.write(room.to_replace(key, item(title="later")))
@@ -114,7 +114,7 @@ class TestWhatIsWritten:
         key = room.create(item("one"), work)
         [path] = room.paths(key)
         path.rename(path.with_name("dentist.ics"))
-        room.look()
+        room.observe()
         room.write(room.to_replace(key, item("one", "moved"), [work, home]))
         assert [path.name for path in room.paths(key)] == ["dentist.ics", "dentist.ics"]
         room.write(room.to_update(key, [home]))
@@ -161,7 +161,7 @@ class TestWhatIsWritten:
         monkeypatch.setattr(write, call, and_saved)
         room.write(room.to_replace(key, item("one", "theirs")) if key else room.to_create(item("one"), [work]))
         monkeypatch.undo()
-        [seen] = room.look().items
+        [seen] = room.observe().items
         assert json.loads(seen.content)["title"] == "saved right after"
 
     def test_a_name_that_the_ledger_knows_of_another_item_is_not_taken(self, room: Room, work: int) -> None:
@@ -169,11 +169,11 @@ class TestWhatIsWritten:
         other = room.create(item("other"), work)
         [theirs] = room.paths(other)
         theirs = theirs.rename(theirs.with_name("one.ics"))
-        room.look()
+        room.observe()
         theirs.unlink()
         [path] = room.paths(room.create(item("one"), work))
         assert path != theirs
-        room.look()
+        room.observe()
         assert room.record(other).local is None
 
     @pytest.mark.parametrize("title", ["unwritable", "boom"])
@@ -347,7 +347,7 @@ class TestWhatIsExpected:
         key = room.create(item("one"), work, home)
         first, second = room.paths(key)
         room.save(second, item("one", "newer edit"))
-        [seen] = room.look().items
+        [seen] = room.observe().items
         assert seen.version == Version(seen.version.body, seen.version.body, homes=frozenset({work, home}), untidy=True)
         assert room.content(key)["title"] == "newer edit"
         [receipt] = room.write(room.to_update(key, [work, home]))

@@ -42,6 +42,6 @@ def fresh(server: DemoServer, tmp_path: Path) -> Desk:
 
 @pytest.fixture
 def desk(server: DemoServer, fresh: Desk) -> Desk:
-    fresh.settle()
+    fresh.sync_until_quiet()
     server.requests.clear()
     return fresh

@@ -54,7 +54,7 @@ class Desk:
         """Run once, whatever comes of it, and return the report of each kind."""
         return asyncio.run(self._run(Options(allow_deletes=allow_deletes, full=full))).kinds
 
-    def settle(self, *, echo: int = 3) -> None:
+    def sync_until_quiet(self, *, echo: int = 3) -> None:
         """Run until nothing is written; fail if anything is held back, or written after what was written came back.
 
         The run after a write asks again for what the server made of it: once for each kind of the data type that changed;

@@ -35,7 +35,7 @@ class Scene:
         self.desk = Desk(server.url, base, (kind,))
         self.store.create_collection("Other")
         self.refs = {uid: self.store.add(self._item(uid)) for uid in UIDS}
-        self.desk.settle()
+        self.desk.sync_until_quiet()
         server.requests.clear()
 
     def clear(self) -> None:
@@ -79,7 +79,7 @@ class Scene:
         except JmapsyncError as error:
             return error.exit_code
 
-    def told(self, item: dict[str, Any]) -> tuple[str, str]:
+    def texts(self, item: dict[str, Any]) -> tuple[str, str]:
         """Return title and note of an item as they stand."""
         if self.kind == "contacts":
             return item["name"]["full"], "".join(one["note"] for one in item.get("notes", {}).values())
@@ -89,13 +89,13 @@ class Scene:
         """Return what the server holds; fail if two items have one uid."""
         uids = [item["uid"] for item in self.store.items.values()]
         assert len(uids) == len(set(uids)), uids
-        return {item["uid"]: self.told(item) for item in self.store.items.values()}
+        return {item["uid"]: self.texts(item) for item in self.store.items.values()}
 
     def here(self) -> dict[str, tuple[str, str]]:
         """Return what the disk holds; fail if two files have one uid."""
         items = [KINDS[self.kind][1].read(file.read_bytes()) for file in self.desk.files(self.kind)]
         assert len(items) == len({item["uid"] for item in items})
-        return {item["uid"]: self.told(item) for item in items}
+        return {item["uid"]: self.texts(item) for item in items}
 
     def assert_nothing_lost(self) -> None:
         """Fail unless every text that anybody wrote, and nobody replaced, is on the disk, on the server or on the shelf."""
@@ -106,7 +106,7 @@ class Scene:
 
     def assert_ended(self) -> None:
         """Fail unless both sides hold what the acts ask for, and further runs are silent."""
-        self.desk.settle()
+        self.desk.sync_until_quiet()
         there = self.there()
         assert there == {
             "mine": ("mine-title", "mine-here"),

@@ -63,12 +63,12 @@ def test_files_alone_and_cards_alone_are_brought_to_the_other_side(desk: Desk, c
         {"created": 1, "updated": 0, "deleted": 0},
     )
     assert sorted(item["uid"] for item in cards.items.values()) == ["ada", "grace", "mary"]
-    desk.settle()
+    desk.sync_until_quiet()
 
 
 def test_an_edit_after_the_adoption_is_a_patch_of_one_path(server: DemoServer, desk: Desk) -> None:
     lose_the_ledger(desk)
-    desk.settle()
+    desk.sync_until_quiet()
     server.requests.clear()
     change(desk.file("contacts", "ada"), "+44 2", "+44 3")
     desk.sync()

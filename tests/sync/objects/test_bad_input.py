@@ -72,11 +72,11 @@ def test_an_event_that_makes_no_sense_goes_there_and_comes_to_another_desk(
 ) -> None:
     file = desk.file("calendars", "weekly").with_name("bad.ics")
     file.write_bytes(absurd(*lines))
-    desk.settle()
+    desk.sync_until_quiet()
     assert file.read_bytes() == absurd(*lines)
     (tmp_path / "other").mkdir()
     other = Desk(server.url, tmp_path / "other")
-    other.settle()
+    other.sync_until_quiet()
     written = other.file("calendars", "bad").read_bytes().decode()
     start = lines[0].partition(":")[2]
     assert f":{start}\r\n" in written.replace("\r\n ", "")
@@ -87,13 +87,13 @@ def test_a_uid_with_slashes_stays_within_its_folder_both_ways(server: DemoServer
     make: Any = card if kind == "contacts" else event
     text = make("bad").replace(b"bad", UID.replace("\\", "\\\\").encode())
     desk.files(kind)[0].with_name(f"bad{desk.files(kind)[0].suffix}").write_bytes(text)
-    desk.settle()
+    desk.sync_until_quiet()
     store = server.account.contacts if kind == "contacts" else server.account.calendars
     assert store.by_uid(UID)["uid"] == UID
     (tmp_path / "other").mkdir()
     other = Desk(server.url, tmp_path / "other")
     before = sorted(path.name for path in tmp_path.iterdir())
-    other.settle()
+    other.sync_until_quiet()
     assert len([file for file in other.files(kind) if b"a/b" in file.read_bytes()]) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
@@ -108,11 +108,11 @@ def test_a_photo_of_20_mb_goes_there_and_comes_to_another_desk_or_is_named(serve
             (f'"huge" ({file.parent.name}/huge.vcf)', "it is larger than the server takes")
         ]
     else:
-        desk.settle()
+        desk.sync_until_quiet()
         assert stored(server, "huge") == photo
         (tmp_path / "other").mkdir()
         other = Desk(server.url, tmp_path / "other", kinds=("contacts",))
-        other.settle()
+        other.sync_until_quiet()
         assert in_file(other, "huge").endswith(line(photo).partition(":")[2])
     assert file.read_bytes() == card("huge", line(photo))
 
@@ -157,5 +157,5 @@ def test_an_object_that_lacks_what_it_must_have_comes_as_far_as_it_goes(
     desk: Desk, cards: Store, events: Store, kind: str, unusual: dict[str, Any]
 ) -> None:
     (cards if kind == "contacts" else events).add(unusual)
-    desk.settle()
+    desk.sync_until_quiet()
     assert b"UID:bare\r\n" in desk.file(kind, "bare").read_bytes()

@@ -22,7 +22,7 @@ def test_a_directory_made_here_becomes_an_address_book_with_what_lies_in_it(desk
     made.mkdir()
     (made / "grace.vcf").write_bytes(card("grace"))
     assert desk.sync()["contacts"].folders.created == 1
-    desk.settle()
+    desk.sync_until_quiet()
     assert [item["uid"] for item in cards.inside("friends")] == ["grace"]
 
 
@@ -37,7 +37,7 @@ def test_a_directory_that_goes_while_its_address_book_is_made_stops_no_run(
     server.faults.after_call.arm(lambda: os.rename(made, kept), times=1, only={"AddressBook/set"})
     desk.sync(allow_deletes=True)
     desk.sync(allow_deletes=True)
-    desk.settle()
+    desk.sync_until_quiet()
     assert {"ada", "grace"} >= {item["uid"] for item in cards.items.values()}
     assert [item["uid"] for item in cards.items.values() if item["uid"] == "grace"] == ["grace"] * (act == "rename")
     assert (kept / "grace.vcf").read_bytes() == card("grace")
@@ -49,29 +49,29 @@ def test_names_and_colours_go_both_ways(desk: Desk, events: Store) -> None:
     (folder / "displayname").write_text("At work")
     (folder / "color").write_text("#FF8800")
     desk.sync()  # the directory of the same calendar's tasks takes them from the server, in the next run
-    desk.settle()
+    desk.sync_until_quiet()
     assert events.collection("At work")["color"].upper() == "#FF8800"
     events.edit_collection("At work", name="At home", color="#0000FF")
-    desk.settle()
+    desk.sync_until_quiet()
     assert [(folder / name).read_text().strip() for name in ("displayname", "color")] == ["At home", "#0000FF"]
 
 
 def test_an_empty_one_deleted_here_is_deleted_there(desk: Desk, cards: Store) -> None:
     cards.create_collection("Empty")
-    desk.settle()
+    desk.sync_until_quiet()
     shutil.rmtree(desk.base / "contacts" / "Empty")
-    desk.settle()
+    desk.sync_until_quiet()
     assert [one["name"] for one in cards.collections.values() if one["name"] == "Empty"] == []
 
 
 def test_a_full_one_deleted_here_takes_its_events_with_it_and_invites_nobody(server: DemoServer, desk: Desk, events: Store) -> None:
     events.create_collection("Old")
     events.add({"uid": "old", "title": "Old", "start": "2026-12-07T10:00:00", "duration": "PT1H"}, ("Old",))
-    desk.settle()
+    desk.sync_until_quiet()
     shutil.rmtree(desk.base / "calendars" / "Old")
     desk.sync(allow_deletes=True)
     desk.sync(allow_deletes=True)
-    desk.settle()
+    desk.sync_until_quiet()
     assert "old" not in [item["uid"] for item in events.items.values()]
     assert "Old" not in [one["name"] for one in events.collections.values()]
     assert events.sent == []
@@ -81,7 +81,7 @@ def test_a_full_one_deleted_here_takes_its_events_with_it_and_invites_nobody(ser
 def test_a_full_one_deleted_there_goes_from_the_disk_and_a_file_not_known_there_is_kept(desk: Desk, cards: Store) -> None:
     cards.create_collection("Old")
     cards.add({"uid": "old", "name": {"full": "Old"}}, ("Old",))
-    desk.settle()
+    desk.sync_until_quiet()
     mine = desk.base / "contacts" / "Old" / "mine.txt"
     mine.write_text("mine")
     cards.delete_collection("Old")
@@ -95,14 +95,14 @@ def test_a_card_in_two_books_is_a_file_in_each_and_an_edit_of_one_reaches_both(
     server: DemoServer, desk: Desk, cards: Store
 ) -> None:
     cards.create_collection("Family")
-    desk.settle()
+    desk.sync_until_quiet()
     cards.edit(cards.by_uid("ada")["id"], {f"addressBookIds/{cards.collection('Family')['id']}": True})
-    desk.settle()
+    desk.sync_until_quiet()
     one, other = [file for file in desk.files("contacts") if b"UID:ada\r\n" in file.read_bytes()]
     assert one.read_bytes() == other.read_bytes()
     server.requests.clear()
     one.write_bytes(one.read_bytes().replace(b"NOTE:first", b"NOTE:here"))
-    desk.settle()
+    desk.sync_until_quiet()
     assert cards.by_uid("ada")["notes"]["n1"]["note"] == "here"
     assert b"NOTE:here\r\n" in other.read_bytes()
     assert len(server.requests.calls("ContactCard/set")) == 1
@@ -112,7 +112,7 @@ def test_two_files_of_a_card_that_were_edited_differently_are_both_named_and_kep
     """One card, two address books, two edits: there is no telling which one is meant, and neither may be lost."""
     cards.create_collection("Family")
     cards.edit(cards.by_uid("ada")["id"], {f"addressBookIds/{cards.collection('Family')['id']}": True})
-    desk.settle()
+    desk.sync_until_quiet()
     one, other = [file for file in desk.files("contacts") if b"UID:ada\r\n" in file.read_bytes()]
     change(one, "NOTE:first", "NOTE:one")
     change(other, "NOTE:first", "NOTE:other")
@@ -124,18 +124,18 @@ def test_two_files_of_a_card_that_were_edited_differently_are_both_named_and_kep
         assert (b"NOTE:one\r\n" in one.read_bytes(), b"NOTE:other\r\n" in other.read_bytes()) == (True, True)
         assert cards.by_uid("ada")["notes"]["n1"]["note"] == "first"
     one.write_bytes(other.read_bytes())
-    desk.settle()
+    desk.sync_until_quiet()
     assert cards.by_uid("ada")["notes"]["n1"]["note"] == "other"
 
 
 def test_an_event_moved_here_is_one_write_there(server: DemoServer, desk: Desk, events: Store) -> None:
     other = events.create_collection("Other")
-    desk.settle()
+    desk.sync_until_quiet()
     server.requests.clear()
     file = desk.file("calendars", "weekly")
     file.rename(desk.base / "calendars" / "Other" / file.name)
     assert desk.sync()["calendars"].to_server.to_json() == {"created": 0, "updated": 1, "deleted": 0}
-    desk.settle()
+    desk.sync_until_quiet()
     assert list(events.by_uid("weekly")["calendarIds"]) == [other]
     [call] = server.requests.calls("CalendarEvent/set")
     assert "create" not in call.arguments
@@ -144,21 +144,21 @@ def test_an_event_moved_here_is_one_write_there(server: DemoServer, desk: Desk, 
 
 def test_an_event_moved_here_and_edited_there_in_that_moment_shows_the_edit(server: DemoServer, desk: Desk, events: Store) -> None:
     other = events.create_collection("Other")
-    desk.settle()
+    desk.sync_until_quiet()
     file = desk.file("calendars", "weekly")
     moved = file.rename(desk.base / "calendars" / "Other" / file.name)
     ref = events.by_uid("weekly")["id"]
     server.faults.before_call.arm(lambda: events.edit(ref, {"title": "There"}), times=1, only={"CalendarEvent/set"})
-    desk.settle()
+    desk.sync_until_quiet()
     assert (list(events.by_uid("weekly")["calendarIds"]), events.by_uid("weekly")["title"]) == ([other], "There")
     assert b"SUMMARY:There\r\n" in moved.read_bytes()
 
 
 def test_a_new_event_lands_in_the_calendar_of_its_directory(desk: Desk, events: Store) -> None:
     events.create_collection("Other")
-    desk.settle()
+    desk.sync_until_quiet()
     (desk.base / "calendars" / "Other" / "new.ics").write_bytes(event("new"))
-    desk.settle()
+    desk.sync_until_quiet()
     assert [item["uid"] for item in events.inside("Other")] == ["new"]
 
 
@@ -192,4 +192,4 @@ def test_address_books_that_are_made_together_list_the_names_that_are_taken_once
     shown = [path.name for path in (fresh.base / "contacts").iterdir() if path.name[0] != "."]
     assert len({name.casefold() for name in shown}) == len(shown) == 61
     assert len(listed) == 1
-    fresh.settle()
+    fresh.sync_until_quiet()

@@ -47,9 +47,9 @@ class Scene:
         for uid in ("weekly", "event-there", "event-gone"):
             self.events.add({**WEEKLY, "uid": uid})
         self.cards.create_collection("Family")
-        self.desk().settle()
+        self.desk().sync_until_quiet()
         drop(self.desk(), component(MONDAY, "One"), component(TUESDAY, "Two"))
-        self.desk().settle(echo=5)
+        self.desk().sync_until_quiet(echo=5)
         self._act()
 
     def _act(self) -> None:

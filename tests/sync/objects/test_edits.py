@@ -75,18 +75,18 @@ class TestAnEditHere:
             # It writes of an override what that says and nothing of the series, so it is sent whole.
             patch = {path: {**WEEKLY_INSTANCE, **value} for path, value in patch.items()}
         assert patches(server, method) == [patch]
-        desk.settle()
+        desk.sync_until_quiet()
         assert len(arguments(server, method)) == 1
 
     def test_invites_nobody(self, server: DemoServer, desk: Desk, events: Store) -> None:
         """`sendSchedulingMessages` is false in every act: a mirror is no calendar program."""
         new = desk.file("calendars", "weekly").with_name("new.ics")
         new.write_bytes(event("new", "ORGANIZER:mailto:demo@example.com", "ATTENDEE:mailto:bob@example.com"))
-        desk.settle()
+        desk.sync_until_quiet()
         change(desk.file("calendars", "new"), "SUMMARY:new", "SUMMARY:newer")
-        desk.settle()
+        desk.sync_until_quiet()
         new.unlink()
-        desk.settle()
+        desk.sync_until_quiet()
         acts = arguments(server, "CalendarEvent/set")
         assert [[name for name in ("create", "update", "destroy") if one.get(name)] for one in acts] == [
             ["create"],
@@ -113,7 +113,7 @@ class TestAnEditThere:
         store.edit(store.by_uid(uid)["id"], patch)
         assert desk.sync()[kind].to_disk.to_json() == {"created": 0, "updated": 1, "deleted": 0}
         assert line in desk.file(kind, uid).read_bytes().decode()
-        desk.settle()
+        desk.sync_until_quiet()
         assert arguments(server, "ContactCard/set") == arguments(server, "CalendarEvent/set") == []
 
 
@@ -122,7 +122,7 @@ class TestEditsOnBothSides:
         events.edit(events.by_uid("weekly")["id"], {"recurrenceOverrides/2026-12-14T10:00:00/title": "There"})
         file = desk.file("calendars", "weekly")
         change(file, "SUMMARY:Weekly\r", "SUMMARY:Here\r")
-        desk.settle()
+        desk.sync_until_quiet()
         held = events.by_uid("weekly")
         assert (held["title"], held["recurrenceOverrides"]["2026-12-14T10:00:00"]["title"]) == ("Here", "There")
         assert {"SUMMARY:Here", "SUMMARY:There"} <= set(file.read_bytes().decode().split("\r\n"))
@@ -144,7 +144,7 @@ class TestEditsOnBothSides:
     def test_that_say_the_same_are_no_conflict(self, server: DemoServer, desk: Desk, cards: Store) -> None:
         cards.edit(cards.by_uid("ada")["id"], {"notes/n1/note": "both"})
         change(desk.file("contacts", "ada"), "NOTE:first", "NOTE:both")
-        desk.settle()
+        desk.sync_until_quiet()
         assert arguments(server, "ContactCard/set") == []
         assert desk.shelf() == []
 
@@ -163,11 +163,11 @@ class TestEditsOnBothSides:
     def test_of_one_with_a_deletion_of_an_event_keep_the_edit(self, desk: Desk, events: Store) -> None:
         change(desk.file("calendars", "weekly"), "SUMMARY:Weekly\r", "SUMMARY:Here\r")
         events.delete(events.by_uid("weekly")["id"])
-        desk.settle()
+        desk.sync_until_quiet()
         assert events.by_uid("weekly")["title"] == "Here"
         events.edit(events.by_uid("weekly")["id"], {"title": "There"})
         desk.file("calendars", "weekly").unlink()
-        desk.settle()
+        desk.sync_until_quiet()
         assert b"SUMMARY:There\r\n" in desk.file("calendars", "weekly").read_bytes()
         assert events.sent == []
 
@@ -181,7 +181,7 @@ class TestWhatIsMadeHere:
         new.write_bytes(card("new") if kind == "contacts" else event("new"))
         desk.sync()
         store.delete(store.by_uid("new")["id"])
-        desk.settle()
+        desk.sync_until_quiet()
         assert not new.exists()
         assert "new" not in {item["uid"] for item in store.items.values()}
 

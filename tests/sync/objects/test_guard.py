@@ -29,7 +29,7 @@ class Full:
         self.store: Store = server.account.contacts if kind == "contacts" else server.account.calendars
         fill(self.store, "i")
         self.desk = Desk(server.url, base, (kind,))
-        self.desk.settle()
+        self.desk.sync_until_quiet()
         server.requests.clear()
 
     @property
@@ -86,7 +86,7 @@ class TestAMassDelete:
         for _ in range(2):
             assert "--allow-deletes" in full.assert_suspended()
         assert full.desk.sync(allow_deletes=True)[full.kind].to_server.deleted == LOST
-        full.desk.settle()
+        full.desk.sync_until_quiet()
         assert len(full.store.items) == MANY - LOST
         assert full.store.sent == []
 
@@ -95,7 +95,7 @@ class TestAMassDelete:
         for _ in range(2):
             assert "--allow-deletes" in full.assert_suspended()
         assert full.desk.sync(allow_deletes=True)[full.kind].to_disk.deleted == LOST
-        full.desk.settle()
+        full.desk.sync_until_quiet()
         assert len(full.desk.files(full.kind)) == MANY - LOST
 
     def test_that_grew_since_it_was_shown_is_shown_again(self, full: Full) -> None:
@@ -114,7 +114,7 @@ class TestAMassDelete:
         full.assert_suspended()
         full.desk.sync(allow_deletes=True)
         fill(full.store, "j")
-        full.desk.settle()
+        full.desk.sync_until_quiet()
         full.delete_here(LOST)
         full.assert_suspended()
 
@@ -123,7 +123,7 @@ class TestAMassDelete:
         full.delete_here(LOST)
         full.assert_suspended()
         shutil.copytree(kept, full.root, dirs_exist_ok=True)
-        full.desk.settle()
+        full.desk.sync_until_quiet()
         assert len(full.store.items) == MANY
 
     def test_holds_up_no_other_kind(self, kind: str, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ class TestAMassDelete:
             other = "calendars" if kind == "contacts" else "contacts"
             full = Full(server, kind, tmp_path)
             full.desk.kinds = (kind, other)
-            full.desk.settle()
+            full.desk.sync_until_quiet()
             store = server.account.contacts if other == "contacts" else server.account.calendars
             fill(store, "k")
             full.delete_here(LOST)
@@ -152,7 +152,7 @@ class TestARoot:
             if with_nothing.exists():
                 shutil.rmtree(with_nothing)
         elsewhere.rename(full.root)
-        full.desk.settle()
+        full.desk.sync_until_quiet()
         assert len(full.store.items) == MANY
 
     def test_whose_files_are_all_gone_is_doubted(self, full: Full) -> None:
@@ -171,7 +171,7 @@ class TestARoot:
             full.delete_here(MANY - 5)
             full.desk.sync()
             full.desk.sync(allow_deletes=True)
-            full.desk.settle()
+            full.desk.sync_until_quiet()
             full.delete_here(5)
             full.assert_suspended()
 
@@ -197,7 +197,7 @@ class TestAnAccount:
         assert full.disk() == before
         full.server.service.accounts = {"a1": full.server.account, "b2": other}
         full.desk.session = None
-        full.desk.settle()
+        full.desk.sync_until_quiet()
 
     def test_on_another_server_is_no_reason_to_delete_or_overwrite(self, full: Full) -> None:
         before, url = full.disk(), full.desk.url
@@ -208,7 +208,7 @@ class TestAnAccount:
             assert full.disk() == before
             assert not empty.requests.calls(f"{full.store.model.item}/set")
         full.desk.url, full.desk.session = url, None
-        full.desk.settle()
+        full.desk.sync_until_quiet()
         assert full.disk() == before
 
     def test_that_vanished_leaves_the_files_alone(self, full: Full) -> None:
@@ -221,5 +221,5 @@ class TestAnAccount:
         assert reported.value.exit_code is ExitCode.FAILED
         assert len(full.disk()) == len(before) - 1
         full.server.faults.clear()
-        full.desk.settle()
+        full.desk.sync_until_quiet()
         assert len(full.store.items) == MANY - 1

@@ -148,7 +148,7 @@ def test_of_an_item_whose_file_is_quarantined_neither_side_is_written(
     store.create_collection("Other")
     for spoil in SPOILT:
         store.add(item_of(kind, spoil.__name__))
-    desk.settle()
+    desk.sync_until_quiet()
     files = {spoil: desk.file(kind, spoil.__name__) for spoil in SPOILT}
     whole = {file: file.read_bytes() for file in files.values()}
     for spoil, file in files.items():
@@ -167,7 +167,7 @@ def test_of_an_item_whose_file_is_quarantined_neither_side_is_written(
     for file, content in whole.items():
         restore(file, content)
     desk.sync(allow_deletes=True)  # most of what there is goes at once
-    desk.settle()
+    desk.sync_until_quiet()
     assert desk.shelf() == []
     if act is destroy:
         assert not any(file.exists() for file in whole)
@@ -205,9 +205,9 @@ def test_an_edit_of_a_file_that_was_quarantined_meets_what_the_server_did(
 @pytest.mark.parametrize("server", ["rfc"], indirect=True)
 def test_a_collection_of_the_server_stays_while_a_file_of_something_in_it_is_quarantined(desk: Desk, cards: Store) -> None:
     cards.create_collection("Other")
-    desk.settle()
+    desk.sync_until_quiet()
     (desk.base / "contacts" / "Other" / "new.vcf").write_bytes(card("new"))
-    desk.settle()
+    desk.sync_until_quiet()
     file = desk.base / "contacts" / "Other" / "new.vcf"
     aside = desk.file("contacts", "ada").with_name("new.vcf")
     file.rename(aside)
@@ -222,6 +222,6 @@ def test_a_collection_of_the_server_stays_while_a_file_of_something_in_it_is_qua
         assert cards.by_uid("new")
     aside.write_bytes(card("new"))
     desk.sync(allow_deletes=True)
-    desk.settle()
+    desk.sync_until_quiet()
     assert "Other" not in {one["name"] for one in cards.collections.values()}
     assert desk.file("contacts", "new") == aside

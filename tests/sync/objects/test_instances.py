@@ -21,19 +21,19 @@ class TestInstancesMadeHere:
     def test_become_an_object_each_and_come_back_as_the_same_file(self, desk: Desk, events: Store) -> None:
         file = drop(desk, component(MONDAY, "One"), component(TUESDAY, "Two"))
         before = file.read_bytes()
-        desk.settle(echo=4)
+        desk.sync_until_quiet(echo=4)
         assert (held(events), file.read_bytes()) == ({"07": "One", "08": "Two"}, before)
 
     def test_are_edited_added_and_removed_each_by_itself(self, desk: Desk, events: Store) -> None:
         file = drop(desk, component(MONDAY, "One"), component(TUESDAY, "Two"))
-        desk.settle(echo=4)
+        desk.sync_until_quiet(echo=4)
         kept = {one["id"] for one in events.items.values() if one.get("title") == "One"}
         drop(desk, component(MONDAY, "Un"), component(FRIDAY, "Three"))
-        desk.settle(echo=4)
+        desk.sync_until_quiet(echo=4)
         assert held(events) == {"07": "Un", "11": "Three"}
         assert kept <= events.items.keys()
         file.unlink()
-        desk.settle(echo=4)
+        desk.sync_until_quiet(echo=4)
         assert held(events) == {}
 
     def test_that_the_server_has_a_series_of_are_quarantined_by_name(self, desk: Desk, events: Store) -> None:
@@ -53,32 +53,32 @@ class TestInstancesMadeThere:
             moment = f"2026-12-{day}T10:00:00"
             zones = {"timeZone": "Europe/Berlin", "recurrenceIdTimeZone": "Europe/Berlin"}
             events.add({"uid": "lone", "title": title, "start": moment, "recurrenceId": moment, **zones})
-            desk.settle(echo=4)
+            desk.sync_until_quiet(echo=4)
         text = desk.file("calendars", "lone").read_text()
         assert text.count("BEGIN:VEVENT") == 2
         first, second = (one["id"] for one in events.items.values() if one["uid"] == "lone")
         events.remove(first)
-        desk.settle(echo=4)
+        desk.sync_until_quiet(echo=4)
         text = desk.file("calendars", "lone").read_text()
         assert ("SUMMARY:Two" in text, "SUMMARY:One" in text) == (True, False)
         events.remove(second)
-        desk.settle(echo=4)
+        desk.sync_until_quiet(echo=4)
         assert len(desk.files("calendars")) == 1
 
     def test_edited_on_both_sides_merge_where_each_edit_is_of_another(self, desk: Desk, events: Store) -> None:
         file = drop(desk, component(MONDAY, "One"), component(TUESDAY, "Two"))
-        desk.settle(echo=4)
+        desk.sync_until_quiet(echo=4)
         [there] = [one["id"] for one in events.items.values() if one.get("title") == "Two"]
         events.edit(there, {"title": "Zwei"})
         change(file, "SUMMARY:One", "SUMMARY:Eins")
-        desk.settle(echo=4)
+        desk.sync_until_quiet(echo=4)
         assert held(events) == {"07": "Eins", "08": "Zwei"}
         assert {"SUMMARY:Eins", "SUMMARY:Zwei"} <= set(file.read_text().splitlines())
         assert desk.shelf() == []
 
     def test_edited_alike_keep_the_servers_and_keep_a_copy_of_the_whole_file(self, desk: Desk, events: Store) -> None:
         file = drop(desk, component(MONDAY, "One"), component(TUESDAY, "Two"))
-        desk.settle(echo=4)
+        desk.sync_until_quiet(echo=4)
         [there] = [one["id"] for one in events.items.values() if one.get("title") == "Two"]
         events.edit(there, {"title": "Zwei"})
         change(file, "SUMMARY:Two", "SUMMARY:Deux")

@@ -67,7 +67,7 @@ def test_metadata_that_is_no_file_is_named_and_changes_nothing(desk: Desk, cards
 def test_a_link_instead_of_an_address_book_hides_it_and_nothing_is_lost(desk: Desk, cards: Store, tmp_path: Path) -> None:
     book = desk.file("contacts", "ada").parent
     cards.create_collection("Friends")
-    desk.settle()
+    desk.sync_until_quiet()
     book.rename(tmp_path / "elsewhere")
     book.symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "eve.vcf").write_bytes(card("eve"))
@@ -83,7 +83,7 @@ def test_a_link_instead_of_an_address_book_hides_it_and_nothing_is_lost(desk: De
     book.unlink()
     (tmp_path / "elsewhere").rename(book)
     desk.sync()
-    desk.settle()
+    desk.sync_until_quiet()
     assert {item["uid"] for item in cards.items.values()} == {"ada", "new", "bob", "eve"}
 
 
@@ -92,7 +92,7 @@ def test_an_address_book_stays_whatever_the_link_in_its_place_leads_to(
     desk: Desk, cards: Store, tmp_path: Path, target: str
 ) -> None:
     cards.create_collection("Friends")
-    desk.settle()
+    desk.sync_until_quiet()
     (desk.base / "contacts" / "a file").write_text("no address book\n")
     before = sorted(one["name"] for one in cards.collections.values())
     for number, book in enumerate((desk.base / "contacts" / "Friends", desk.file("contacts", "ada").parent)):

@@ -56,7 +56,7 @@ def test_what_was_deleted_there_goes_here_whatever_a_page_says(
     report = desk.sync(full=True)["contacts"]
     assert (report.problems, report.to_disk.deleted, len(desk.files("contacts"))) == ([], 3, 23)
     server.faults.clear()
-    desk.settle()
+    desk.sync_until_quiet()
 
 
 def test_what_goes_between_the_pages_takes_nothing_along(desk: Desk, cards: Store, server: DemoServer) -> None:
@@ -70,7 +70,7 @@ def test_what_goes_between_the_pages_takes_nothing_along(desk: Desk, cards: Stor
     report = desk.sync()["contacts"]
     assert (report.exit_code, len(desk.files("contacts"))) == (ExitCode.IN_SYNC, len(cards.items))
     server.faults.clear()
-    desk.settle()
+    desk.sync_until_quiet()
 
 
 @pytest.mark.parametrize("ids", [None, "c1", {}])
@@ -78,13 +78,13 @@ def test_a_page_without_a_list_of_ids_is_named_and_deletes_nothing(
     desk: Desk, cards: Store, server: DemoServer, ids: object
 ) -> None:
     fill(cards, 5)
-    desk.settle()
+    desk.sync_until_quiet()
     server.faults.rewrite_result.arm(reported(ids=ids), only=QUERIES)
     report = desk.sync(full=True)["contacts"]
     assert (report.exit_code, len(desk.files("contacts"))) == (ExitCode.QUARANTINED, 6)
     assert [one.item for one in report.problems] == ["the server's list"]
     server.faults.clear()
-    desk.settle()
+    desk.sync_until_quiet()
 
 
 @pytest.mark.parametrize("homes", [None, {}, "Default", ["a"], {"a": 1}, ...])
@@ -105,7 +105,7 @@ def test_a_card_in_no_address_book_is_named_and_comes_when_it_is_in_one(
         report = desk.sync()["contacts"]
         assert (report.exit_code, len(report.problems), len(desk.files("contacts"))) == (ExitCode.QUARANTINED, 1, 3)
     server.faults.clear()
-    desk.settle()
+    desk.sync_until_quiet()
     assert len(desk.files("contacts")) == 4
 
 
@@ -125,4 +125,4 @@ def test_address_books_are_found_by_what_they_hold_where_there_are_too_many(desk
     assert desk.sync()["contacts"].exit_code is ExitCode.IN_SYNC
     cards.delete_collection("Book 3")
     assert desk.sync()["contacts"].to_disk.deleted == 1
-    desk.settle()
+    desk.sync_until_quiet()

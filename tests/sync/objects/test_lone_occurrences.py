@@ -46,7 +46,7 @@ def events(server: DemoServer) -> Store:
 @pytest.fixture
 def desk(server: DemoServer, tmp_path: Path) -> Desk:
     desk = Desk(server.url, tmp_path, ("calendars",))
-    desk.settle()
+    desk.sync_until_quiet()
     return desk
 
 
@@ -82,7 +82,7 @@ def test_an_all_day_one_is_made_and_taken_back_once_for_each_edit(desk: Desk, se
 @pytest.mark.parametrize("form", UTC)
 def test_an_edit_that_the_server_would_double_is_not_sent(desk: Desk, events: Store, form: str) -> None:
     file = drop(desk, occurrence("One", *UTC[form]))
-    desk.settle(echo=4)
+    desk.sync_until_quiet(echo=4)
     [item] = events.items.values()
     assert (item["title"], item["recurrenceIdTimeZone"]) == ("One", "Etc/UTC")
     change(file, "SUMMARY:One", "SUMMARY:Two")
@@ -98,19 +98,19 @@ def test_an_edit_that_the_server_would_double_is_not_sent(desk: Desk, events: St
 def test_one_with_a_time_zone_is_edited_as_ever(desk: Desk, events: Store) -> None:
     lines = ("RECURRENCE-ID;TZID=Europe/Berlin:20261208T110000", "DTSTART;TZID=Europe/Berlin:20261208T110000", "DURATION:PT1H")
     file = drop(desk, occurrence("One", *lines))
-    desk.settle(echo=4)
+    desk.sync_until_quiet(echo=4)
     change(file, "SUMMARY:One", "SUMMARY:Two")
-    desk.settle(echo=4)
+    desk.sync_until_quiet(echo=4)
     assert [one["title"] for one in events.items.values()] == ["Two"]
 
 
 def test_the_advice_for_one_in_utc_works(desk: Desk, events: Store) -> None:
     file = drop(desk, occurrence("One", *UTC["utc"]))
-    desk.settle(echo=4)
+    desk.sync_until_quiet(echo=4)
     change(file, "SUMMARY:One", "SUMMARY:Two")
     assert desk.sync()["calendars"].problems
     change(file, "RECURRENCE-ID:20261208T100000Z", "RECURRENCE-ID;TZID=Europe/Berlin:20261208T110000")
-    desk.settle(echo=4)
+    desk.sync_until_quiet(echo=4)
     assert [(one["title"], one["recurrenceIdTimeZone"]) for one in events.items.values()] == [("Two", "Europe/Berlin")]
 
 
@@ -125,9 +125,9 @@ def test_the_advice_for_one_in_utc_works(desk: Desk, events: Store) -> None:
 )
 def test_an_edit_of_an_event_of_long_ago_keeps_its_duration(desk: Desk, events: Store, lines: tuple[str, ...]) -> None:
     file = drop(desk, occurrence("One", *lines))
-    desk.settle(echo=4)
+    desk.sync_until_quiet(echo=4)
     change(file, "SUMMARY:One", "SUMMARY:Two")
-    desk.settle(echo=4)
+    desk.sync_until_quiet(echo=4)
     [item] = events.items.values()
     assert (item["title"], item["duration"]) == ("Two", lines[1].removeprefix("DURATION:"))
     assert lines[1].encode() in file.read_bytes()

@@ -58,7 +58,7 @@ def desk(server: DemoServer, tmp_path: Path) -> Desk:
     desk.sync()
     (tmp_path / "calendars" / "personal" / "rich.ics").write_bytes(event("rich", *LINES))
     assert any("does not keep" in message for message in desk.sync()["calendars"].sentences)
-    desk.settle()
+    desk.sync_until_quiet()
     return desk
 
 
@@ -128,7 +128,7 @@ def test_an_edit_here_reaches_the_entry_that_was_edited_after_another_client_rem
     store.edit(ref, {"participants": dict(reversed(kept.items()))})
     change(desk.file("calendars", "rich"), "CN=of c", "CN=See")
     desk.sync()
-    desk.settle()
+    desk.sync_until_quiet()
     named = {one["sendTo"]["imip"]: one.get("name") for one in store.items[ref]["participants"].values()}
     assert named["mailto:c@example.com"] == "See"
     assert "mailto:a@example.com" not in named

@@ -20,15 +20,15 @@ def test_a_card_with_an_ending_in_capitals_is_read_and_keeps_its_name(desk: Desk
     file = folder / f"UPPER{ending}"
     file.write_bytes(card("grace"))
     desk.sync()
-    desk.settle()
+    desk.sync_until_quiet()
     assert sorted(item["uid"] for item in cards.items.values()) == ["ada", "grace"]
     file.write_bytes(card("grace").replace(b"END:VCARD", b"NOTE:changed\r\nEND:VCARD"))
     desk.sync()
-    desk.settle()
+    desk.sync_until_quiet()
     assert file.is_file()
     file.unlink()
     desk.sync()
-    desk.settle()
+    desk.sync_until_quiet()
     assert [item["uid"] for item in cards.items.values()] == ["ada"]
 
 
@@ -43,12 +43,12 @@ def test_an_event_with_an_ending_in_capitals_is_read(desk: Desk, events: Store) 
 def test_a_collection_called_as_the_layout_calls_its_own_files(desk: Desk, cards: Store, name: str) -> None:
     cards.create_collection(name)
     desk.sync()
-    desk.settle()
+    desk.sync_until_quiet()
     made = [one for one in (desk.base / "contacts").iterdir() if one.is_dir()]
     assert len(made) == 2
     (max(made, key=lambda one: one.stat().st_mtime_ns) / "x.vcf").write_bytes(card("grace"))
     desk.sync()
-    desk.settle()
+    desk.sync_until_quiet()
     assert len(cards.items) == 2
 
 
@@ -57,7 +57,7 @@ def test_a_file_system_without_colons_gets_other_names_of_collections(
 ) -> None:
     refuse_names(monkeypatch, like_exfat)
     cards.create_collection('Friends: "old" <and> new?')
-    fresh.settle()
+    fresh.sync_until_quiet()
     names = {one.name for one in (fresh.base / "contacts").iterdir() if one.is_dir()}
     assert "Friends%3A %22old%22 %3Cand%3E new%3F" in names
     server.requests.clear()

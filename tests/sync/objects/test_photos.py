@@ -37,7 +37,7 @@ def in_file(desk: Desk, uid: str) -> str:
 def test_one_there_lands_in_the_file(server: DemoServer, desk: Desk, cards: Store) -> None:
     uri = f"data:image/jpeg;base64,{base64.b64encode(ONE).decode()}"
     cards.edit(cards.by_uid("ada")["id"], {"media": {"m": {"kind": "photo", "uri": uri}}})
-    desk.settle()
+    desk.sync_until_quiet()
     assert in_file(desk, "ada").endswith(base64.b64encode(ONE).decode())
     assert server.requests.calls("ContactCard/set") == []
 
@@ -45,10 +45,10 @@ def test_one_there_lands_in_the_file(server: DemoServer, desk: Desk, cards: Stor
 def test_one_here_reaches_the_server_and_so_does_another(server: DemoServer, desk: Desk) -> None:
     file = desk.file("contacts", "ada").with_name("grace.vcf")
     file.write_bytes(card("grace", line(ONE)))
-    desk.settle()
+    desk.sync_until_quiet()
     assert stored(server, "grace") == ONE
     file.write_bytes(card("grace", line(OTHER)))
-    desk.settle()
+    desk.sync_until_quiet()
     assert stored(server, "grace") == OTHER
     assert file.read_bytes() == card("grace", line(OTHER))
     assert len(server.requests.calls("ContactCard/set")) == 2
@@ -57,10 +57,10 @@ def test_one_here_reaches_the_server_and_so_does_another(server: DemoServer, des
 def test_an_edit_of_another_property_sends_no_photo(server: DemoServer, desk: Desk) -> None:
     file = desk.file("contacts", "ada").with_name("grace.vcf")
     file.write_bytes(card("grace", line(ONE)))
-    desk.settle()
+    desk.sync_until_quiet()
     server.requests.clear()
     file.write_bytes(card("grace", line(ONE), "NOTE:here"))
-    desk.settle()
+    desk.sync_until_quiet()
     [call] = server.requests.calls("ContactCard/set")
     [patch] = call.arguments["update"].values()
     assert [path.partition("/")[0] for path in patch] == ["notes"]
@@ -71,7 +71,7 @@ def test_an_edit_of_another_property_sends_no_photo(server: DemoServer, desk: De
 def test_one_taken_out_here_is_taken_out_there(desk: Desk, cards: Store) -> None:
     file = desk.file("contacts", "ada").with_name("grace.vcf")
     file.write_bytes(card("grace", line(ONE)))
-    desk.settle()
+    desk.sync_until_quiet()
     file.write_bytes(card("grace"))
-    desk.settle()
+    desk.sync_until_quiet()
     assert not cards.by_uid("grace").get("media")

@@ -23,7 +23,7 @@ def full(server: DemoServer, desk: Desk, cards: Store, events: Store) -> Desk:
     for number in range(MANY):
         cards.add({"uid": f"c{number}", "name": {"full": f"C {number}"}})
         events.add({"uid": f"e{number}", "title": f"E {number}", "start": "2026-12-07T10:00:00", "duration": "PT1H"})
-    desk.settle()
+    desk.sync_until_quiet()
     server.requests.clear()
     return desk
 
@@ -53,7 +53,7 @@ class TestALoss:
         if (full.base / kind).exists():
             shutil.rmtree(full.base / kind)
         kept.rename(full.base / kind)
-        full.settle()
+        full.sync_until_quiet()
         assert untouched(server)
 
     def test_of_most_events_waits_for_a_word(self, server: DemoServer, full: Desk, events: Store) -> None:
@@ -86,7 +86,7 @@ class TestAFileThatCannotBeTaken:
         assert file.read_bytes() == content
         assert untouched(server)
         file.write_bytes(whole)
-        desk.settle()
+        desk.sync_until_quiet()
         assert untouched(server)
 
     @pytest.mark.parametrize(("kind", "uid", "make"), [("contacts", "ada", card), ("calendars", "weekly", event)])
@@ -99,7 +99,7 @@ class TestAFileThatCannotBeTaken:
         found = desk.sync()[kind]
         assert sorted(problem.item for problem in found.problems) == [f"{file.parent.name}/{name}" for name in names]
         file.with_name(names[0]).unlink()
-        desk.settle()
+        desk.sync_until_quiet()
 
 
 class TestARightThatIsMissing:
@@ -158,7 +158,7 @@ class TestALostAnswer:
         getattr(server.faults, fault).arm(times=1, only={"CalendarEvent/set"})
         desk.sync()
         desk.sync()
-        desk.settle()
+        desk.sync_until_quiet()
         assert [item["uid"] for item in events.items.values()].count("new") == 1
         assert new.read_bytes() == event("new")
 

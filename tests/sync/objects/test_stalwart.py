@@ -28,7 +28,7 @@ def server() -> Iterator[DemoServer]:
 @pytest.fixture
 def desk(server: DemoServer, tmp_path: Path) -> Desk:
     desk = Desk(server.url, tmp_path)
-    desk.settle()
+    desk.sync_until_quiet()
     return desk
 
 
@@ -263,7 +263,7 @@ class TestHiddenValues:
     ) -> None:
         cards = server.account.contacts
         cards.add({"uid": "a", "name": {"full": "Ada"}, **held})
-        desk.settle()
+        desk.sync_until_quiet()
         file = desk.file("contacts", "a")
         change(file, "END:VCARD", f"{line}\r\nEND:VCARD")
         assert writes(desk.sync()) == 1
@@ -276,7 +276,7 @@ class TestHiddenValues:
         server.account.contacts.add(
             {"uid": "a", "name": {"full": "A"}, "organizations": {"k1": {"name": "Acme", "units": [{"name": ""}]}}}
         )
-        desk.settle()
+        desk.sync_until_quiet()
         file = desk.file("contacts", "a")
         change(file, "ORG:Acme\r", "ORG:Other\r")
         rests(desk)

@@ -67,7 +67,7 @@ def mailbox_names(a: Account) -> None:
     for label, name in _NAMES.items():
         response = a.send([("Mailbox/set", {"create": {key_of(label): {"name": name}}})])
         if not response.is_success:
-            a.record(label, a.told(response))
+            a.record(label, a.reported(response))
             continue
         answer = response.json()["methodResponses"][0][1]
         if not answer.get("created"):

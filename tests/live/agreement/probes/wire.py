@@ -64,7 +64,7 @@ def requests(a: Account) -> None:
     a.record("the response's members", sorted(a.send([("Core/echo", {})]).json()))
     response = a.send([("Core/echo", {})], createdIds={"k": "x"})
     a.record("the response to created ids", response.json().get("createdIds"))
-    a.record("the same call id twice", a.told(a.post(_twice(a))))
+    a.record("the same call id twice", a.reported(a.post(_twice(a))))
 
 
 def _twice(a: Account) -> object:
@@ -92,12 +92,12 @@ def malformed_requests(a: Account) -> None:
         "a great number": b'{"using": ["urn:ietf:params:jmap:core"], "methodCalls": [["Core/echo", {"a": 1e300}, "0"]]}',
     }
     for label, body in bodies.items():
-        a.record(label, a.told(a.post_body(body)))
+        a.record(label, a.reported(a.post_body(body)))
     limit = a.session["capabilities"][CORE]["maxSizeRequest"]
     if limit <= 20_000_000:
         head = b'{"using": ["urn:ietf:params:jmap:core"], "methodCalls": [["Core/echo", {"a": "'
         response = a.post_body(head + b"x" * limit + b'"}, "0"]]}')
-        a.record("too large a request", a.told(response))
+        a.record("too large a request", a.reported(response))
 
 
 @script()

@@ -38,7 +38,7 @@ CAPABILITIES = {
 
 
 @dataclass
-class Look:
+class Observed:
     """All pages of one look."""
 
     items: dict[str, Seen] = field(default_factory=dict)
@@ -90,9 +90,9 @@ class Room:
 
     # looks
 
-    def look(self, *, whole: bool = False, again: Collection[str] = ()) -> Look:
-        """Look, and take in what is seen as the engine does: a page is kept before the next one is asked for."""
-        look, before = Look(), self.client.requests
+    def observe(self, *, whole: bool = False, again: Collection[str] = ()) -> Observed:
+        """Observed, and take in what is seen as the engine does: a page is kept before the next one is asked for."""
+        look, before = Observed(), self.client.requests
 
         async def take() -> None:
             async for page in self.side.observe(self.cursor, lambda: set(self.held), list(again), whole=whole):
@@ -102,7 +102,7 @@ class Room:
         look.requests = self.client.requests - before
         return look
 
-    def _take(self, page: Observation, look: Look) -> None:
+    def _take(self, page: Observation, look: Observed) -> None:
         for folder in page.folders:
             self.context.keys.setdefault(folder.ref, next(self._numbers))
             look.folders[folder.ref] = self.folders[folder.ref] = folder

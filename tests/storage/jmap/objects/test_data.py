@@ -28,7 +28,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[DemoServer]:
 @pytest.fixture
 def room(server: DemoServer) -> Iterator[Room]:
     with Room(server.url, "contacts") as room:
-        room.look()
+        room.observe()
         yield room
 
 
@@ -48,7 +48,7 @@ def photo(server: DemoServer, ref: str, key: str = "p") -> bytes:
 def test_a_photo_is_named_by_a_run_and_given_by_reading(server: DemoServer, room: Room) -> None:
     ref = server.account.contacts.add(card(PHOTO))
     before = room.client.requests
-    room.look()
+    room.observe()
     assert room.client.requests - before == 2  # what changed, and the card
     assert PHOTO.encode() not in room.held[ref].content
     assert room.content(ref)["media"]["p"]["uri"].startswith("urn:jmapsync:")
@@ -60,7 +60,7 @@ def test_many_photos_are_read_with_few_requests(server: DemoServer, room: Room) 
         server.account.contacts.add(card(PHOTO) | {"uid": f"uid-{number}", "media": {"p": {"kind": "photo", "uri": PHOTO}}})
         for number in range(50)
     ]
-    room.look()
+    room.observe()
     before = room.client.requests
     assert all(body.data is not None for body in room.read(*refs))
     assert room.client.requests - before <= 4
@@ -70,13 +70,13 @@ def test_photos_are_downloaded_where_there_is_no_blob_get(server: DemoServer, ro
     server.faults.hidden_capabilities.arm({"urn:ietf:params:jmap:blob"})
     room.client.expire_session()
     ref = server.account.contacts.add(card(PHOTO))
-    room.look()
+    room.observe()
     assert room.whole(ref)["media"]["p"]["uri"] == PHOTO
 
 
 def test_a_card_whose_photo_is_missing_is_not_given_without_it(server: DemoServer, room: Room) -> None:
     ref = server.account.contacts.add(card(PHOTO))
-    room.look()
+    room.observe()
     if "blobId" not in server.account.contacts.items[ref]["media"]["p"]:
         return  # it is in the card itself
     server.account.blobs.clear()
@@ -86,13 +86,13 @@ def test_a_card_whose_photo_is_missing_is_not_given_without_it(server: DemoServe
 
 def test_a_card_that_is_another_by_the_time_it_is_read_is_to_be_scanned_again(server: DemoServer, room: Room) -> None:
     ref = server.account.contacts.add(card(PHOTO))
-    room.look()
+    room.observe()
     (body,) = room.read(ref)
     assert body.data is not None
     server.account.contacts.edit(ref, {"name/full": "Somebody else"})
     (body,) = room.read(ref)
     assert (body.data, body.vanished) == (None, True)
-    room.look()
+    room.observe()
     assert room.whole(ref)["name"]["full"] == "Somebody else"
 
 

@@ -75,8 +75,8 @@ def test_lines_without_a_property_come_when_asked_for_by_name() -> None:
         lines = {"@type": "ICalComponent", "name": "vevent", "properties": [["x-custom", {}, "unknown", "kept"]]}
         event = server.account.calendars.add(thing("calendars", "e", iCalendar=lines))
         with Room(server.url, "contacts") as contacts, Room(server.url, "calendars") as calendars:
-            contacts.look()
-            calendars.look()
+            contacts.observe()
+            calendars.observe()
             assert contacts.content(card)["vCardProps"] == props
             assert calendars.content(event)["iCalendar"] == lines
             contacts.done(contacts.to_patch(card, titled("contacts", "Two")))
@@ -88,10 +88,10 @@ def test_no_message_is_sent_and_no_occurrence_asked_for(dialect: str) -> None:
     with DemoServer(dialect=dialect) as server:
         server.faults.hidden_capabilities.arm({CYRUS_CALENDARS})
         with Room(server.url, "calendars") as room:
-            room.look()
+            room.observe()
             (ref,) = room.done(room.to_create(thing("calendars", "e")))
             room.done(room.to_patch(ref, {"title": "Two"}))
-            room.look(whole=True)
+            room.observe(whole=True)
             room.done(room.to_delete(ref))
         sets = server.requests.calls("CalendarEvent/set")
         assert len(sets) >= 3
@@ -108,13 +108,13 @@ def test_events_and_tasks_of_one_calendar_are_distinguished() -> None:
         task = server.account.calendars.add(thing("tasks", "t"))
         unusual = server.account.calendars.add({"@type": "Note", "uid": "n", "start": "2026-01-01T00:00:00"})
         with Room(server.url, "calendars") as events, Room(server.url, "tasks") as tasks:
-            observed = events.look()
+            observed = events.observe()
             assert (list(observed.items), [trouble.ref for trouble in observed.problems]) == ([event], [unusual])
-            observed = tasks.look()
+            observed = tasks.observe()
             assert (list(observed.items), observed.problems) == ([task], [])
             (made,) = tasks.done(tasks.to_create(thing("tasks", "t2", progress="completed")))
             assert server.account.calendars.items[made]["@type"] == "Task"
-            assert events.look().is_empty
+            assert events.observe().is_empty
             (receipt,) = events.write(events.to_create(thing("calendars", "t2")))
             assert receipt.outcome is Outcome.REFUSED  # the uid is a task's
 
@@ -127,7 +127,7 @@ def test_a_server_is_taken_at_its_first_object() -> None:
         event = {"uid": "e", "title": "One", "start": "2026-12-01T10:00:00", "recurrenceRules": [rule]}
         ref = server.account.calendars.add(event)
         with Room(server.url, "calendars") as room:
-            room.look()
+            room.observe()
             assert room.content(ref)["recurrenceRule"]["frequency"] == "weekly"
             room.done(room.to_patch(ref, {"recurrenceRule/interval": 2}))
             assert server.account.calendars.items[ref]["recurrenceRules"][0]["interval"] == 2
@@ -139,7 +139,7 @@ def test_a_server_is_taken_at_its_refusal_of_a_patch() -> None:
         server.faults.hidden_capabilities.arm({CYRUS_CALENDARS})
         ref = server.account.calendars.add({"uid": "e", "title": "One", "start": "2026-12-01T10:00:00"})
         with Room(server.url, "calendars") as room:
-            room.look()
+            room.observe()
             rule = {"@type": "RecurrenceRule", "frequency": "weekly"}
             room.done(room.to_patch(ref, {"title": "Two", "recurrenceRule": rule}))
             held = server.account.calendars.items[ref]
@@ -156,7 +156,7 @@ def test_requests_are_smaller_where_objects_are_larger(monkeypatch: pytest.Monke
         for number in range(100):
             server.account.contacts.add(thing("contacts", f"uid-{number}", media=media))
         with Room(server.url, "contacts") as room:
-            assert len(room.look().items) == 100
+            assert len(room.observe().items) == 100
         asked = [len(call.arguments["ids"]) for call in server.requests.calls("ContactCard/get") if call.arguments["ids"]]
         assert max(asked[4:]) * len(PHOTO) < 60_000
 
@@ -182,7 +182,7 @@ def test_an_object_of_a_shape_that_no_format_allows_stops_no_run(unusual: dict[s
         bad = server.account.contacts.add(thing("contacts", "bad"))
         server.account.contacts.items[bad].update(unusual)
         with Room(server.url, "contacts") as room:
-            observed = room.look()
+            observed = room.observe()
             assert good in observed.items
             assert {*observed.items, *(trouble.ref for trouble in observed.problems)} == {good, bad}
 

@@ -99,7 +99,7 @@ def test_the_answer_is_sent_without_a_message_and_the_rest_refused(server: DemoS
     )
     assert store.items[ref]["isOrigin"] is False
     with Room(server.url, "calendars") as room:
-        room.look()
+        room.observe()
         (receipt,) = room.write(room.to_patch(ref, {"title": "Mine"}))
         assert (receipt.outcome, "title" in receipt.why) == (Outcome.REFUSED, True)
         room.done(room.to_patch(ref, {"participants/me/participationStatus": "accepted"}))

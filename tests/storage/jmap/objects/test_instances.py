@@ -71,48 +71,48 @@ def held(store: Store) -> dict[str, str]:
 class TestObserving:
     def test_all_of_one_uid_are_one_item(self, store: Store, room: Room) -> None:
         add(store, DAYS[0], "One")
-        assert list(room.look().items) == [REF]
+        assert list(room.observe().items) == [REF]
         add(store, DAYS[1], "Two")
         store.add(added("calendars", "other"))
-        observed = room.look()
+        observed = room.observe()
         assert (sorted({seen.digest for seen in observed.items.values()}), observed.gone, observed.problems) == (
             ["lone", "other"],
             [],
             [],
         )
         assert titles(room) == {DAYS[0]: "One", DAYS[1]: "Two"}
-        assert room.look(whole=True).is_empty or not room.look(whole=True).items
+        assert room.observe(whole=True).is_empty or not room.observe(whole=True).items
 
     def test_an_edit_of_one_shows(self, store: Store, room: Room) -> None:
         first, _ = add(store, DAYS[0], "One"), add(store, DAYS[1], "Two")
-        room.look()
+        room.observe()
         store.edit(first, {"title": "Un"})
-        assert (list(room.look().items), titles(room)) == ([REF], {DAYS[0]: "Un", DAYS[1]: "Two"})
+        assert (list(room.observe().items), titles(room)) == ([REF], {DAYS[0]: "Un", DAYS[1]: "Two"})
 
     def test_one_that_goes_leaves_the_others(self, store: Store, room: Room) -> None:
         first, second = add(store, DAYS[0], "One"), add(store, DAYS[1], "Two")
-        room.look()
+        room.observe()
         store.remove(first)
-        observed = room.look()
+        observed = room.observe()
         assert (observed.gone, titles(room)) == ([], {DAYS[1]: "Two"})
         store.remove(second)
-        assert room.look().gone == [REF]
+        assert room.observe().gone == [REF]
 
     def test_one_that_goes_unseen_is_missed_by_the_full_sync(self, store: Store, room: Room) -> None:
         first, second = add(store, DAYS[0], "One"), add(store, DAYS[1], "Two")
-        room.look()
+        room.observe()
         store.remove(first)
-        assert (room.look(whole=True).gone, titles(room)) == ([], {DAYS[1]: "Two"})
+        assert (room.observe(whole=True).gone, titles(room)) == ([], {DAYS[1]: "Two"})
         store.remove(second)
-        assert room.look(whole=True).gone == [REF]
+        assert room.observe(whole=True).gone == [REF]
 
     def test_their_series_takes_their_place(self, server: DemoServer, store: Store, room: Room) -> None:
         ids = [add(store, day, "One") for day in DAYS[:2]]
-        room.look()
+        room.observe()
         for one in [] if server.account.dialect.name == "cyrus312" else ids:
             store.remove(one)
         base = store.add(added("calendars", "lone", "The series"))
-        observed = room.look()
+        observed = room.observe()
         assert (observed.gone, list(observed.items)) == ([REF], [base])
 
     def test_a_listing_that_is_cut_says_nothing_of_those_it_lacks(
@@ -120,26 +120,26 @@ class TestObserving:
     ) -> None:
         add(store, DAYS[0], "One")
         add(store, DAYS[1], "Two")
-        room.look()
+        room.observe()
         get = Call.ref
         monkeypatch.setattr(Call, "ref", lambda self, path: get(self, path + "/0" if path == "/ids" else path))
-        observed = room.look(again=[REF])
+        observed = room.observe(again=[REF])
         assert (observed.items, observed.gone, [trouble.ref for trouble in observed.problems]) == ({}, [], [REF])
         assert server.requests.calls("CalendarEvent/query")
 
 
 class TestWriting:
     def test_a_new_item_makes_an_object_of_each(self, store: Store, room: Room) -> None:
-        room.look()
+        room.observe()
         item = gathered([instance(DAYS[0], "One"), instance(DAYS[1], "Two")])
         assert room.done(room.to_create(item)) == [REF]
         assert held(store) == {DAYS[0]: "One", DAYS[1]: "Two"}
         assert titles(room) == held(store)
-        assert (room.look().items, room.look().gone) == ({}, [])
+        assert (room.observe().items, room.observe().gone) == ({}, [])
 
     def test_an_edit_goes_to_the_one_it_is_of(self, server: DemoServer, store: Store, room: Room) -> None:
         first, _ = add(store, DAYS[0], "One"), add(store, DAYS[1], "Two")
-        room.look()
+        room.observe()
         server.requests.clear()
         room.done(room.to_patch(REF, {f"{INSTANCES}/{DAYS[0]}/title": "Un"}))
         (call,) = server.requests.calls("CalendarEvent/set")
@@ -150,7 +150,7 @@ class TestWriting:
     def test_one_can_be_added_and_one_removed(self, store: Store, room: Room) -> None:
         add(store, DAYS[0], "One")
         add(store, DAYS[1], "Two")
-        room.look()
+        room.observe()
         patch = {f"{INSTANCES}/{DAYS[0]}": None, f"{INSTANCES}/{DAYS[2]}": instance(DAYS[2], "Three")}
         room.done(room.to_patch(REF, patch))
         assert titles(room) == held(store) == {DAYS[1]: "Two", DAYS[2]: "Three"}
@@ -159,31 +159,31 @@ class TestWriting:
         work = store.add_collection({"name": "Work"})["id"]
         add(store, DAYS[0], "One")
         add(store, DAYS[1], "Two")
-        room.look()
+        room.observe()
         room.done(room.to_move(REF, room.context.keys[work]))
         assert {tuple(one["calendarIds"]) for one in store.items.values()} == {(work,)}
 
     def test_all_go_together(self, store: Store, room: Room) -> None:
         add(store, DAYS[0], "One")
         add(store, DAYS[1], "Two")
-        room.look()
+        room.observe()
         (receipt,) = room.write(room.to_delete(REF))
         assert (receipt.outcome, held(store)) == (Outcome.DONE, {})
 
     @pytest.mark.parametrize("act", [Verb.REPLACE, Verb.DELETE])
     def test_what_nobody_here_has_seen_is_not_overwritten(self, store: Store, room: Room, act: Verb) -> None:
         first, _ = add(store, DAYS[0], "One"), add(store, DAYS[1], "Two")
-        room.look()
+        room.observe()
         store.edit(first, {"title": "Un"})
         job = room.to_delete(REF) if act is Verb.DELETE else room.to_patch(REF, {f"{INSTANCES}/{DAYS[1]}": None})
         (receipt,) = room.write(job)
         assert (receipt.outcome, held(store)) == (Outcome.STALE, {DAYS[0]: "Un", DAYS[1]: "Two"})
-        assert list(room.look().items) == [REF]
+        assert list(room.observe().items) == [REF]
 
     def test_a_series_never_takes_their_place(self, store: Store, room: Room) -> None:
         """Cyrus 3.12.4 would put the new event in the place of its instances, contents and all."""
         add(store, DAYS[0], "One")
-        room.look()
+        room.observe()
         (receipt,) = room.write(room.to_create(thing("calendars", "lone", "The series")))
         assert (receipt.outcome, held(store)) == (Outcome.REFUSED, {DAYS[0]: "One"})
         (receipt,) = room.write(room.to_patch(REF, {INSTANCES: None, "title": "The series", "start": DAYS[0]}))
@@ -191,7 +191,7 @@ class TestWriting:
 
     def test_they_never_take_the_place_of_their_series(self, store: Store, room: Room) -> None:
         base = store.add(added("calendars", "lone", "The series"))
-        room.look()
+        room.observe()
         item = gathered([instance(DAYS[0], "One")])
         (receipt,) = room.write(room.to_create(item))
         assert receipt.outcome is Outcome.REFUSED
@@ -199,7 +199,7 @@ class TestWriting:
         assert (receipt.outcome, [one["title"] for one in store.items.values()]) == (Outcome.REFUSED, ["The series"])
 
     def test_a_new_item_that_the_server_accepts_partly_is_taken_back(self, server: DemoServer, store: Store, room: Room) -> None:
-        room.look()
+        room.observe()
         item = gathered([instance(DAYS[0], "One"), {**instance(DAYS[1], "Two"), "start": "no time"}])
         (receipt,) = room.write(room.to_create(item))
         assert (receipt.outcome, held(store)) == (Outcome.REFUSED, {})

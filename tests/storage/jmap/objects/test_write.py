@@ -24,7 +24,7 @@ Case = tuple[str, str, bool]
 def one(store: Store, room: Room, title: str = "One") -> str:
     """Return the id of the one object that another client made and we have seen."""
     ref = store.add(added(room.kind, "uid-1", title))
-    room.look()
+    room.observe()
     return ref
 
 
@@ -33,32 +33,32 @@ def held(store: Store, ref: str) -> dict[str, Any]:
 
 
 def test_a_new_object_is_made_and_reported_as_the_server_holds_it(case: Case, store: Store, room: Room) -> None:
-    room.look()
+    room.observe()
     (ref,) = room.done(room.to_create(thing(case[0], "uid-new", "Tea")))
     assert title_of(case[0], held(store, ref)) == "Tea"
     assert title_of(case[0], room.content(ref)) == "Tea"
     assert room.held[ref].version.homes == {room.home()}
-    assert room.look().is_empty  # our own write is no news
+    assert room.observe().is_empty  # our own write is no news
 
 
 def test_what_was_read_back_equals_what_a_run_shows(case: Case, store: Store, room: Room) -> None:
-    room.look()
+    room.observe()
     (ref,) = room.done(room.to_create(thing(case[0], "uid-new", "Tea")))
     reported = room.held[ref]
-    room.look(whole=True)
+    room.observe(whole=True)
     assert (room.held[ref].version, room.held[ref].content) == (reported.version, reported.content)
 
 
 def test_many_are_made_in_batches(case: Case, server: DemoServer, store: Store, room: Room) -> None:
     server.limits.max_objects_in_set = server.limits.max_objects_in_get = 7
     room.client.expire_session()
-    room.look()
+    room.observe()
     room.done(*(room.to_create(thing(case[0], f"uid-{number}")) for number in range(20)))
     assert len(store.items) == 20
 
 
 def test_one_that_is_refused_hinders_no_other(case: Case, server: DemoServer, store: Store, room: Room) -> None:
-    room.look()
+    room.observe()
     server.faults.set_error.arm(SetError("overQuota", "full"), times=1, only={f"{store.model.item}/set"})
     receipts = room.write(*(room.to_create(thing(case[0], f"uid-{number}")) for number in range(3)))
     assert sorted(receipt.outcome.value for receipt in receipts) == ["done", "done", "refused"]
@@ -72,7 +72,7 @@ def test_an_edit_goes_as_a_patch_and_leaves_what_others_did(case: Case, store: S
     store.edit(ref, {"keywords": {"theirs": True}})
     (stale,) = room.write(patch)
     assert (stale.outcome, title_of(case[0], held(store, ref))) == (Outcome.STALE, "One")
-    room.look()
+    room.observe()
     room.done(room.to_patch(ref, titled(case[0], "Mine")))
     assert (title_of(case[0], held(store, ref)), held(store, ref)["keywords"]) == ("Mine", {"theirs": True})
     assert title_of(case[0], room.content(ref)) == "Mine"
@@ -84,7 +84,7 @@ def test_an_edit_survives_that_came_between_reading_and_writing(
     """What another client does in the very moment before our write is neither overwritten nor a reason to give up."""
     ref = one(store, room)
     other = store.add(added(case[0], "uid-other"))
-    room.look()
+    room.observe()
     real = type(room.client).call
     meddled: list[str] = []
 
@@ -98,7 +98,7 @@ def test_an_edit_survives_that_came_between_reading_and_writing(
     (receipt,) = room.write(room.to_patch(ref, titled(case[0], "Mine")))
     assert receipt.outcome is Outcome.STALE
     assert title_of(case[0], held(store, ref)) == "Theirs 0"
-    room.look()
+    room.observe()
     room.done(room.to_patch(ref, titled(case[0], "Mine")))
     assert (title_of(case[0], held(store, ref)), title_of(case[0], held(store, other))) == ("Mine", "Theirs 1")
 
@@ -131,7 +131,7 @@ def test_what_a_server_refuses_of_an_object_does_not_stop_the_rest(
 
 
 def test_what_makes_an_object_what_it_is_is_not_left_out(case: Case, server: DemoServer, store: Store, room: Room) -> None:
-    room.look()
+    room.observe()
     error = SetError("invalidProperties", properties=["start", "kind"])
     server.faults.set_error.arm(error, only={f"{store.model.item}/set"})
     (receipt,) = room.write(room.to_create(thing(case[0], "uid-2")))
@@ -149,16 +149,16 @@ def test_what_a_server_drops_without_a_word_shows_in_the_receipt(case: Case, ser
 def test_a_move_changes_the_homes_only(case: Case, store: Store, room: Room) -> None:
     ref = one(store, room)
     there = store.create_collection("Work")
-    room.look()
+    room.observe()
     room.done(room.to_move(ref, room.key("Work")))
     assert held(store, ref)[store.model.homes] == {there: True}
-    assert room.look().is_empty
+    assert room.observe().is_empty
 
 
 def test_a_move_with_an_edit_does_both(case: Case, store: Store, room: Room) -> None:
     ref = one(store, room)
     there = store.create_collection("Work")
-    room.look()
+    room.observe()
     room.done(room.to_patch(ref, titled(case[0], "Mine"), [room.key("Work")]))
     assert (held(store, ref)[store.model.homes], title_of(case[0], held(store, ref))) == ({there: True}, "Mine")
 
@@ -167,22 +167,22 @@ def test_a_move_meets_what_another_client_moved(case: Case, store: Store, room: 
     ref = one(store, room)
     for name in ("Work", "Else"):
         store.create_collection(name)
-    room.look()
+    room.observe()
     store.move(ref, "", "Else")
     (receipt,) = room.write(room.to_move(ref, room.key("Work")))
     assert receipt.outcome is Outcome.STALE
-    assert room.look().items[ref].version.homes == {room.key("Else")}
+    assert room.observe().items[ref].version.homes == {room.key("Else")}
 
 
 def test_a_move_meets_what_another_client_edited(case: Case, store: Store, room: Room) -> None:
     """Were it carried out, its receipt would make of their edit one that both sides know."""
     ref = one(store, room)
     store.create_collection("Work")
-    room.look()
+    room.observe()
     store.edit(ref, titled(case[0], "Theirs"))
     (receipt,) = room.write(room.to_move(ref, room.key("Work")))
     assert receipt.outcome is Outcome.STALE
-    assert title_of(case[0], json.loads(room.look().items[ref].content)) == "Theirs"
+    assert title_of(case[0], json.loads(room.observe().items[ref].content)) == "Theirs"
     room.done(room.to_move(ref, room.key("Work")))
 
 
@@ -190,7 +190,7 @@ def test_a_removal_destroys_what_is_as_it_was_seen(case: Case, store: Store, roo
     ref = one(store, room)
     room.done(room.to_delete(ref))
     assert store.items == {}
-    assert room.look().is_empty
+    assert room.observe().is_empty
 
 
 def test_an_edit_that_nobody_here_has_seen_beats_a_removal(case: Case, store: Store, room: Room) -> None:
@@ -226,7 +226,7 @@ def test_a_lost_answer_to_a_create_leads_to_a_run_and_not_to_a_second_object(
     case: Case, store: Store, room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The uid tells that it is there."""
-    room.look()
+    room.observe()
     room.done(room.to_create(thing(case[0], "uid-0")))
     real = type(room.client).call
 
@@ -241,7 +241,7 @@ def test_a_lost_answer_to_a_create_leads_to_a_run_and_not_to_a_second_object(
         patch.setattr(type(room.client), "call", call)
         (receipt,) = room.write(job)
     assert receipt.outcome is Outcome.STALE
-    (seen,) = room.look().items.values()
+    (seen,) = room.observe().items.values()
     assert (seen.digest, len(store.items)) == ("uid-new", 2)
     (again,) = room.write(job)
     assert (again.outcome, len(store.items)) == (Outcome.REFUSED, 2)
@@ -261,7 +261,7 @@ def test_a_call_that_fails_as_a_whole_leaves_everything_to_be_planned_again(
 
 @pytest.mark.parametrize("body", [None, Body("", why="it was changed meanwhile")])
 def test_a_file_that_cannot_be_read_makes_no_object(case: Case, store: Store, room: Room, body: Body | None) -> None:
-    room.look()
+    room.observe()
     (receipt,) = room.write(replace(room.to_create(thing(case[0], "uid-1")), body=body))
     assert (receipt.outcome, store.items) == (Outcome.STALE, {})
 
@@ -279,7 +279,7 @@ def test_data_that_is_kept_aside_never_leaves_this_machine(case: Case, store: St
 def test_text_that_no_server_takes_is_quarantined_by_name_and_hinders_no_other(
     case: Case, store: Store, room: Room, text: str
 ) -> None:
-    room.look()
+    room.observe()
     bad, good = room.write(room.to_create(thing(case[0], "uid-1", text)), room.to_create(thing(case[0], "uid-2")))
     assert (bad.outcome, bad.remedy, good.outcome) == (Outcome.REFUSED, Remedy.NEVER, Outcome.DONE)
 
@@ -289,14 +289,14 @@ def test_an_object_too_large_for_a_request_is_quarantined_by_name_and_hinders_no
 ) -> None:
     server.limits.max_size_request = 20_000
     room.client.expire_session()
-    room.look()
+    room.observe()
     large = thing(case[0], "uid-1", notes={"n": {"note": "x" * 30_000}}, description="x" * 30_000)
     bad, good = room.write(room.to_create(large), room.to_create(thing(case[0], "uid-2")))
     assert (bad.outcome, bad.remedy, good.outcome) == (Outcome.REFUSED, Remedy.NEVER, Outcome.DONE)
 
 
 def test_containers_are_made_renamed_and_removed(case: Case, store: Store, room: Room) -> None:
-    room.look()
+    room.observe()
     receipt = room.write_folder(Verb.CREATE, None, "Work")
     assert (receipt.outcome, store.collection("Work")["id"]) == (Outcome.DONE, receipt.ref)
     assert room.write_folder(Verb.REPLACE, receipt.ref, "Arbeit").outcome is Outcome.DONE
@@ -307,7 +307,7 @@ def test_containers_are_made_renamed_and_removed(case: Case, store: Store, room:
 
 
 def test_a_container_that_holds_anything_stays(case: Case, store: Store, room: Room) -> None:
-    room.look()
+    room.observe()
     receipt = room.write_folder(Verb.CREATE, None, "Work")
     store.add(added(case[0], "uid-1"), collections=["Work"])
     refused = room.write_folder(Verb.DELETE, receipt.ref, "Work")
@@ -315,16 +315,16 @@ def test_a_container_that_holds_anything_stays(case: Case, store: Store, room: R
 
 
 def test_a_calendar_has_a_colour_and_an_address_book_has_none(case: Case, store: Store, room: Room) -> None:
-    room.look()
+    room.observe()
     receipt = room.write_folder(Verb.CREATE, None, "Work", "#FF0000")
     assert receipt.outcome is Outcome.DONE
     colored = room.write_folder(Verb.UPDATE, receipt.ref, "Work", "#00FF00")
     if case[0] == "contacts":
         assert colored.outcome is Outcome.REFUSED
-        assert room.look().folders[str(receipt.ref)].color == ""
+        assert room.observe().folders[str(receipt.ref)].color == ""
     else:
         assert colored.outcome is Outcome.DONE
-        assert room.look().folders[str(receipt.ref)].color == "#00FF00"
+        assert room.observe().folders[str(receipt.ref)].color == "#00FF00"
 
 
 def test_nothing_is_written_to_an_account_for_reading_only(case: Case, server: DemoServer, store: Store, room: Room) -> None:
@@ -342,10 +342,10 @@ def test_an_edit_that_the_server_reports_to_nobody_is_found_by_the_write_and_sho
     ref = one(store, room)
     silent = {**store.items[ref], **({"name": {"full": "Theirs"}} if case[0] == "contacts" else {"title": "Theirs"})}
     store.items[ref] = silent
-    assert room.look().is_empty
+    assert room.observe().is_empty
     (receipt,) = room.write(room.to_patch(ref, titled(case[0], "Mine")))
     assert receipt.outcome is Outcome.STALE
-    assert list(room.look().items) == [ref]
+    assert list(room.observe().items) == [ref]
     room.done(room.to_patch(ref, titled(case[0], "Mine")))
-    assert (title_of(case[0], held(store, ref)), room.look().requests) == ("Mine", 2)
-    assert room.look().requests == 1
+    assert (title_of(case[0], held(store, ref)), room.observe().requests) == ("Mine", 2)
+    assert room.observe().requests == 1

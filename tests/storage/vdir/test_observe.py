@@ -33,7 +33,7 @@ class TestWhatPeopleDo:
         shutil.copy2(room.paths(copied)[0], room.directory(home))
         room.paths(renamed)[0].rename(room.directory(work) / "renamed.ics")
         room.save(room.directory(home) / "new.ics", item("new", "New"))
-        seen = room.look()
+        seen = room.observe()
         assert seen.gone == [removed]
         assert {one.key: (one.version.homes, one.version.untidy) for one in seen.items if one.key} == {
             edited: (frozenset({work}), False),
@@ -51,13 +51,13 @@ class TestWhatPeopleDo:
         key = room.create(item("one", emails={"mine": "a@example.com"}), work)
         before = room.version(key)
         room.save(room.paths(key)[0], item("one", emails={"theirs": "a@example.com"}, updated="2026-11-23T00:00:00Z"))
-        assert [(one.key, one.version) for one in room.look().items] == [(key, before)]
+        assert [(one.key, one.version) for one in room.observe().items] == [(key, before)]
         assert room.content(key)["emails"] == {"mine": "a@example.com"}
 
     def test_an_edit_keeps_the_keys_that_entries_had(self, room: Room, work: int) -> None:
         key = room.create(item("one", emails={"a": "a@example.com", "b": "b@example.com"}), work)
         room.save(room.paths(key)[0], item("one", emails={"x": "b@example.com", "y": "c@example.com"}))
-        room.look()
+        room.observe()
         assert room.content(key)["emails"] == {"b": "b@example.com", "k1": "c@example.com"}
         assert room.read(key) == room.content(key)
 
@@ -65,7 +65,7 @@ class TestWhatPeopleDo:
         key = room.to_create(item("one"), [work]).order.key
         room.ledger.contents.put("remote", {key: b'{"uid":"one","title":"One","emails":{"theirs":"a@example.com"}}'})
         room.save(room.directory(work) / "one.ics", item("one", emails={"a": "a@example.com"}))
-        assert [(one.key, one.digest) for one in room.look().items] == [(key, "one")]
+        assert [(one.key, one.digest) for one in room.observe().items] == [(key, "one")]
         assert room.content(key)["emails"] == {"theirs": "a@example.com"}
         assert_silent(room)
 
@@ -78,7 +78,7 @@ class TestWhatPeopleDo:
     def test_a_file_whose_uid_changed_is_another_item(self, room: Room, work: int) -> None:
         key = room.create(item("one"), work)
         room.save(room.paths(key)[0], item("two"))
-        seen = room.look()
+        seen = room.observe()
         assert seen.gone == [key]
         assert [(one.key, one.digest) for one in seen.items] == [(None, "two")]
         assert [path.name for path in room.paths(room.items()[0].key)] == ["one.ics"]
@@ -90,7 +90,7 @@ class TestWhatPeopleDo:
         paths[0].rename(paths[0].with_name("x"))
         paths[1].rename(paths[0])
         paths[0].with_name("x").rename(paths[1])
-        seen = room.look()
+        seen = room.observe()
         assert seen.gone == []
         assert [room.paths(key)[0].name for key in keys] == ["b.ics", "a.ics"]
         assert_silent(room)
@@ -101,7 +101,7 @@ class TestWhatPeopleDo:
         room.save(second, item("one", "edited"))
         rest(first)
         os.utime(second, ns=(first.stat().st_mtime_ns + 10**9,) * 2)
-        [seen] = room.look().items
+        [seen] = room.observe().items
         sense = room.codec.sense(item("one", "edited"))
         assert seen.version == Version(sense, sense, homes=frozenset({work, home}), untidy=True)
         assert room.read(key) == item("one", "edited")
@@ -111,17 +111,17 @@ class TestWhatPeopleDo:
         for number, path in enumerate(room.paths(key)):
             room.save(path, item("one", f"edited {number}"))
         for _ in range(2):
-            seen = room.look()
+            seen = room.observe()
             assert sorted(problem.item for problem in seen.problems) == ["Home/one.ics", "Work/one.ics"]
             assert (seen.items, seen.gone) == ([], [])
         room.paths(key)[1].unlink()
-        [one] = room.look().items
+        [one] = room.observe().items
         assert one.version.homes == {work}
 
     def test_of_new_copies_that_differ_all_are_named_and_none_is_ingested(self, room: Room, work: int, home: int) -> None:
         for number, folder in enumerate((work, home)):
             room.save(room.directory(folder) / "new.ics", item("new", f"written {number}"))
-        seen = room.look()
+        seen = room.observe()
         assert sorted(problem.item for problem in seen.problems) == ["Home/new.ics", "Work/new.ics"]
         assert seen.items == []
 
@@ -132,7 +132,7 @@ class TestWhatPeopleDo:
         old = room.directory(home) / "twin.ics"
         room.save(old, item("one", "long ago"))
         os.utime(old, ns=(room.paths(key)[0].stat().st_mtime_ns + age,) * 2)
-        seen = room.look()
+        seen = room.observe()
         assert (seen.items, seen.gone) == ([], [])
         assert sorted(problem.item for problem in seen.problems) == ["Home/twin.ics", f"Work/{room.paths(key)[0].name}"]
         old.unlink()
@@ -143,25 +143,25 @@ class TestWhatPeopleDo:
         shutil.rmtree(room.directory(home))
         del room.side.tree.paths[home]
         room.save(room.directory(work) / "one.ics", item("one", "edited"))
-        [seen] = room.look().items
+        [seen] = room.observe().items
         assert (seen.key, seen.version.homes) == (key, frozenset({work}))
-        assert titles(room, room.look()) == {}
+        assert titles(room, room.observe()) == {}
 
     def test_of_copies_the_edited_one_counts_though_another_was_touched_later(self, room: Room, work: int, home: int) -> None:
         key = room.create(item("one"), work, home)
         first, second = room.paths(key)
         room.save(first, item("one", "edited"))
         os.utime(second, ns=(first.stat().st_mtime_ns + 10**9,) * 2)
-        room.look()
+        room.observe()
         assert (room.content(key)["title"], room.read(key)) == ("edited", item("one", "edited"))
 
     def test_when_the_differing_copy_is_removed_the_other_one_counts_again(self, room: Room, work: int, home: int) -> None:
         key = room.create(item("one"), work, home)
         room.save(room.paths(key)[1], item("one", "edited"))
         os.utime(room.paths(key)[1], ns=(2 * 10**18,) * 2)
-        room.look()
+        room.observe()
         room.paths(key)[1].unlink()
-        [seen] = room.look().items
+        [seen] = room.observe().items
         sense = room.codec.sense(item("one"))
         assert seen.version == Version(sense, sense, homes=frozenset({work}))
         assert room.content(key)["title"] == "One"
@@ -178,7 +178,7 @@ class TestWhatPeopleDo:
             return read(self, folder, entry)
 
         monkeypatch.setattr(Reader, "read", reading)
-        room.look()
+        room.observe()
         assert asked == ["u3.ics"]
 
 
@@ -186,26 +186,26 @@ class TestFilesWithoutUid:
     def test_have_one_that_their_place_gives_them(self, room: Room, work: int) -> None:
         room.save(room.directory(work) / "a.ics", b'{"title": "A"}')
         room.save(room.directory(work) / "b.ics", b'{"title": "A"}')
-        room.look()
+        room.observe()
         uids = {record.digest for record in room.items()}
         assert len(uids) == 2
         assert "" not in uids
         assert {str(room.content(record.key)["uid"]) for record in room.items()} == uids
         assert_silent(room)
         room.lose_ledger()
-        room.look()
+        room.observe()
         assert {record.digest for record in room.items()} == uids
 
     def test_keep_it_when_they_are_edited_renamed_or_moved(self, room: Room, work: int, home: int) -> None:
         path = room.save(room.directory(work) / "a.ics", b'{"title": "A"}')
-        room.look()
+        room.observe()
         [before] = room.items()
         room.save(path, b'{"title": "B"}')
-        room.look()
+        room.observe()
         path = path.rename(path.with_name("z.ics"))
-        room.look()
+        room.observe()
         path.rename(room.directory(home) / "z.ics")
-        seen = room.look()
+        seen = room.observe()
         assert seen.gone == []
         [after] = room.items()
         assert (after.key, after.digest) == (before.key, before.digest)
@@ -213,7 +213,7 @@ class TestFilesWithoutUid:
 
     def test_mean_the_same_once_they_are_written_with_it(self, room: Room, work: int) -> None:
         room.save(room.directory(work) / "a.ics", b'{"title": "A"}')
-        room.look()
+        room.observe()
         [record] = room.items()
         content = room.read(record.key)
         assert content is not None
@@ -282,9 +282,9 @@ class TestManyFiles:
         room.save(room.directory(home) / "bad.ics", b"no")
         room.paths(moved)[0].rename(room.directory(home) / "zzz.ics")
         room.paths(removed)[0].unlink()
-        observations = [room.look()]
+        observations = [room.observe()]
         while observations[-1].more:
-            observations.append(room.look())
+            observations.append(room.observe())
         assert len(observations) == 3
         assert [seen.gone for seen in observations] == [[], [], [removed]]
         assert sorted(record.digest for record in room.items()) == ["moved", "u0", "u1", "u2", "u3", "u4", "u5", "u6"]
@@ -298,6 +298,6 @@ class TestManyFiles:
         for number in range(20):
             room.save(room.directory(work) / f"{number:03}.ics", b"no" if number < 15 else item("same"))
         room.save(room.directory(work) / "zzz.ics", item("good"))
-        seen = room.look()
+        seen = room.observe()
         assert (seen.more, [one.digest for one in seen.items]) == (False, ["good"])
         room.ledger.close()

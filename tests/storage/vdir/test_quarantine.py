@@ -14,7 +14,7 @@ from jmapsync.storage.port import Outcome
 from jmapsync.storage.vdir import observe as observed
 from jmapsync.storage.vdir.read import LARGEST
 from tests.storage.vdir.room import Room, assert_silent, item, rest
-from tests.storage.vdir.test_look import titles
+from tests.storage.vdir.test_observe import titles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +71,7 @@ class TestQuarantine:
         [path] = room.paths(key)
         spoil(path)
         room.save(room.paths(other)[0], item("two", "edited"))
-        seen = room.look()
+        seen = room.observe()
         assert [trouble.item for trouble in seen.problems] == ["Work/one.ics"]
         assert seen.problems[0].why
         assert (seen.gone, [one.key for one in seen.items]) == ([], [other])
@@ -81,13 +81,13 @@ class TestQuarantine:
         else:
             path.unlink()
         room.save(path, item("one", "mended"))
-        seen = room.look()
+        seen = room.observe()
         assert (seen.problems, titles(room, seen)) == ([], {key: "mended"})
 
     def test_a_new_file_that_cannot_be_read_is_named_and_left_alone(self, room: Room, work: int) -> None:
         path = room.save(room.directory(work) / "bad.ics", b"BEGIN:VCAL")
         room.save(room.directory(work) / "good.ics", item("good"))
-        seen = room.look()
+        seen = room.observe()
         assert [(trouble.item, trouble.why) for trouble in seen.problems] == [
             ("Work/bad.ics", "it is no JSON; the file stays as it is")
         ]
@@ -97,7 +97,7 @@ class TestQuarantine:
     def test_a_name_that_is_no_text_is_named(self, room: Room, work: int) -> None:
         name = os.fsdecode(b"caf\xe9.ics")
         room.save(room.directory(work) / name, item("one"))
-        seen = room.look()
+        seen = room.observe()
         assert [(trouble.item, trouble.why) for trouble in seen.problems] == [
             ("Work/caf\\xe9.ics", "its name is not valid UTF-8; rename it")
         ]
@@ -109,32 +109,32 @@ class TestQuarantine:
         path = room.paths(kept)[0]
         path.write_bytes(b"half")
         monkeypatch.setattr("time.sleep", lambda _: path.write_bytes(path.read_bytes() + b"!"))
-        seen = room.look()
+        seen = room.observe()
         assert [(trouble.item, trouble.why[:24]) for trouble in seen.problems] == [("Work/kept.ics", "it is still being writte")]
         assert (seen.items, seen.gone, seen.moved) == ([], [], [])
         monkeypatch.undo()
         room.save(path, item("kept", "whole"))
-        seen = room.look()
+        seen = room.observe()
         assert (seen.gone, titles(room, seen)) == ([gone], {kept: "whole"})
 
     def test_two_new_files_of_one_uid_are_both_named_and_neither_ingested(self, room: Room, work: int) -> None:
         for name in ("a", "b"):
             room.save(room.directory(work) / f"{name}.ics", item("same", name))
         room.save(room.directory(work) / "c.ics", item("other"))
-        seen = room.look()
+        seen = room.observe()
         assert [(trouble.item, trouble.why) for trouble in seen.problems] == [
             ("Work/a.ics", "it has the same UID as b.ics; remove or change one of them"),
             ("Work/b.ics", "it has the same UID as a.ics; remove or change one of them"),
         ]
         assert [one.digest for one in seen.items] == ["other"]
         (room.directory(work) / "a.ics").unlink()
-        assert [one.digest for one in room.look().items] == ["same"]
+        assert [one.digest for one in room.observe().items] == ["same"]
 
     def test_the_servers_item_of_that_uid_waits_too(self, room: Room, work: int, home: int) -> None:
         """A lost ledger meets the files of one uid again, and must not add a third one."""
         for name in ("a", "b"):
             room.save(room.directory(work) / f"{name}.ics", item("same", name))
-        room.look()
+        room.observe()
         job = room.to_create(item("same"), [work])
         [receipt] = room.write(job)
         assert (receipt.outcome, receipt.remedy) == (Outcome.REFUSED, Remedy.HUMAN)
@@ -142,7 +142,7 @@ class TestQuarantine:
         assert {path.name for path in room.directory(work).glob("*.ics")} == {"a.ics", "b.ics"}
         assert room.write(room.to_create(item("same"), [home]))[0].outcome is Outcome.DONE
         (room.directory(work) / "b.ics").unlink()
-        [seen] = [one for one in room.look().items if one.digest == "same"]
+        [seen] = [one for one in room.observe().items if one.digest == "same"]
         assert seen.version.homes == {work}
 
     def test_a_known_item_with_a_second_file_stays_as_it_was(self, room: Room, work: int) -> None:
@@ -152,20 +152,20 @@ class TestQuarantine:
         rest(path.with_name("backup.ics"))
         room.save(path, item("one", "edited"))
         before = room.record(key), room.places(key)
-        seen = room.look()
+        seen = room.observe()
         assert [trouble.item for trouble in seen.problems] == ["Work/backup.ics", "Work/one.ics"]
         assert (seen.items, seen.gone, room.record(key), room.places(key)) == ([], [], *before)
         path.with_name("backup.ics").unlink()
-        seen = room.look()
+        seen = room.observe()
         assert (seen.problems, titles(room, seen)) == ([], {key: "edited"})
 
     def test_when_the_known_file_of_two_goes_the_other_one_is_the_item(self, room: Room, work: int) -> None:
         key = room.create(item("one"), work)
         [path] = room.paths(key)
         shutil.copy(path, path.with_name("backup.ics"))
-        room.look()
+        room.observe()
         path.unlink()
-        seen = room.look()
+        seen = room.observe()
         assert (seen.gone, [one.key for one in seen.items]) == ([], [key])
         assert [one.name for one in room.paths(key)] == ["backup.ics"]
 
@@ -175,7 +175,7 @@ class TestQuarantine:
         for name in ("a.ics", "b.ics"):
             room.save(path.with_name(name), item("one"))
         path.unlink()
-        seen = room.look()
+        seen = room.observe()
         assert (seen.gone, seen.items, len(seen.problems)) == ([], [], 2)
         assert room.version(key).homes == {work}
 
@@ -184,7 +184,7 @@ class TestQuarantine:
         path = room.paths(key)[0].rename(room.directory(work) / "renamed.ics")
         path.write_bytes(b"half")
         rest(path)
-        seen = room.look()
+        seen = room.observe()
         assert (seen.gone, [trouble.item for trouble in seen.problems]) == ([], ["Work/renamed.ics"])
 
     def test_an_item_that_lost_its_place_to_a_quarantined_one_is_kept(self, room: Room, work: int, home: int) -> None:
@@ -194,11 +194,11 @@ class TestQuarantine:
         room.save(first, item("new"))
         room.save(second, b"half")
         before = room.record(key), room.places(key)
-        seen = room.look()
+        seen = room.observe()
         assert (seen.items, seen.gone, seen.moved, seen.places) == ([], [], [], [])
         assert (room.record(key), room.places(key)) == before
         second.unlink()
-        seen = room.look()
+        seen = room.observe()
         assert (seen.gone, [one.digest for one in seen.items]) == ([key], ["new"])
         assert_silent(room)
 
@@ -208,7 +208,7 @@ class TestWhatIsMissing:
         key = room.create(item("one"), work)
         room.create(item("two"), home)
         shutil.rmtree(room.directory(work))
-        seen = room.look()
+        seen = room.observe()
         assert seen.suspicious == "the collection Work disappeared with what was in it"
         assert seen.gone == [key]
 
@@ -216,14 +216,14 @@ class TestWhatIsMissing:
         keys = [room.create(item(f"u{number}"), work) for number in range(observed.FEW + 1)]
         for key in keys:
             room.paths(key)[0].unlink()
-        seen = room.look()
+        seen = room.observe()
         assert seen.suspicious == "every item disappeared at once"
         assert seen.gone == keys
 
     def test_the_last_few_may_go_without_a_question(self, room: Room, work: int) -> None:
         for number in range(observed.FEW):
             room.paths(room.create(item(f"u{number}"), work))[0].unlink()
-        seen = room.look()
+        seen = room.observe()
         assert (len(seen.gone), seen.suspicious) == (observed.FEW, "")
 
     def test_a_collection_that_cannot_be_listed_loses_nothing(
@@ -239,7 +239,7 @@ class TestWhatIsMissing:
 
         monkeypatch.setattr(scan, "_read", fail)
         room.paths(keys[1])[0].unlink()
-        seen = room.look()
+        seen = room.observe()
         assert (seen.gone, seen.suspicious) == ([keys[1]], "")
         assert [trouble.item for trouble in seen.problems] == ["Work"]
 
@@ -256,7 +256,7 @@ class TestWhatIsMissing:
             return {} if next(skips, False) else found
 
         monkeypatch.setattr(scan, "_read", skip)
-        seen = room.look()
+        seen = room.observe()
         assert (seen.gone, seen.items, seen.moved) == ([], [], [])
 
     def test_in_a_directory_that_never_rests_nothing_is_gone(self, room: Room, work: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,10 +264,10 @@ class TestWhatIsMissing:
         room.paths(gone)[0].unlink()
         room.save(room.paths(edited)[0], item("edited", "edited"))
         monkeypatch.setattr(observed, "has_changed", lambda *_: True)
-        seen = room.look()
+        seen = room.observe()
         assert (seen.gone, seen.moved, titles(room, seen)) == ([], [], {edited: "edited"})
         monkeypatch.undo()
-        assert room.look().gone == [gone]
+        assert room.observe().gone == [gone]
 
     @pytest.mark.parametrize("towards", ["Work", "Home"])
     def test_what_moves_while_the_run_goes_on_is_neither_lost_nor_doubled(
@@ -287,7 +287,7 @@ class TestWhatIsMissing:
             return found
 
         monkeypatch.setattr(observed, "scan", move_between)
-        seen = room.look()
+        seen = room.observe()
         assert seen.gone == []
         assert [(one.key, one.version.homes) for one in seen.items] == [(key, frozenset({end}))]
         assert len(seen_first) == 4
@@ -308,6 +308,6 @@ class TestWhatIsMissing:
             return found
 
         monkeypatch.setattr(observed, "scan", move_between)
-        [seen] = room.look().items
+        [seen] = room.observe().items
         assert (seen.key, seen.version.homes) == (None, frozenset({home}))
         assert_silent(room)

@@ -68,7 +68,7 @@ def test_a_message_moved_into_a_folder_not_yet_listed_is_in_one_place(
     key = room.create(b"Subject: moving\r\n\r\n", [first])
     [path] = room.paths(key)
     after("First", lambda time: None if time else move(path, "Second"))
-    seen = room.look()
+    seen = room.observe()
     assert not seen.gone
     assert room.version(key).homes == {second}
 
@@ -80,7 +80,7 @@ def test_a_message_moved_into_a_folder_listed_already_is_not_gone(
     key = room.create(b"Subject: moving\r\n\r\n", [second])
     [path] = room.paths(key)
     after("First", lambda time: None if time else move(path, "First"))
-    seen = room.look()
+    seen = room.observe()
     assert not seen.gone
     assert room.version(key).homes == {first}
 
@@ -93,7 +93,7 @@ def test_a_message_that_goes_to_and_fro_is_never_gone(room: Room, after: Callabl
     folders = [room.root / folder / "cur" / name for folder in ("First", "Second")]
     after("First", lambda _: folders[1].rename(folders[0]))
     after("Second", lambda _: folders[0].rename(folders[1]))
-    seen = room.look()
+    seen = room.observe()
     assert not seen.gone
     assert room.version(key).homes == {second}
 
@@ -108,7 +108,7 @@ def test_a_message_moved_is_reported_although_another_folder_does_not_rest(
     deliveries = iter(range(1000))
     after("First", lambda time: None if time else move(path, "First"))
     after("Third", lambda _: deliver(room, "Third", next(deliveries)))
-    room.look()
+    room.observe()
     assert room.version(key).homes == {first, third}
 
 
@@ -117,7 +117,7 @@ def test_a_copy_made_meanwhile_is_one(room: Room, after: Callable[[str, Callable
     key = room.create(b"Subject: copied\r\n\r\n", [first])
     [path] = room.paths(key)
     after("First", lambda time: None if time else os.link(path, room.root / "Second" / "cur" / path.name))
-    room.look()
+    room.observe()
     assert room.version(key).homes == {first, second}
 
 
@@ -131,12 +131,12 @@ def test_a_folder_that_never_rests_holds_up_deletions_and_nothing_else(
     path.rename(path.parent.parent / "cur" / f"{path.name.partition(':')[0]}:2,F")
     deliveries = iter(range(1000))
     after("Second", lambda _: deliver(room, "Second", next(deliveries)))
-    seen = room.look()
+    seen = room.observe()
     assert not seen.gone
     assert room.version(flagged).tags == {"$flagged"}
     assert len([one for one in seen.items if one.key is None]) == SCANS - 1, "what lies there is taken up all the same"
     after("Second", lambda _: None)
-    assert room.look().gone == [deleted]
+    assert room.observe().gone == [deleted]
 
 
 def test_a_new_message_that_moves_meanwhile_is_one_message_in_one_folder(
@@ -145,7 +145,7 @@ def test_a_new_message_that_moves_meanwhile_is_one_message_in_one_folder(
     _, second = keys_of(room)
     deliver(room, "First", 1)
     after("First", lambda time: None if time else move(room.root / "First" / "cur" / "d1:2,", "Second"))
-    room.look()
+    room.observe()
     [record] = room.ledger.all("mail")
     assert record.local is not None
     assert record.local.homes == {second}
