@@ -138,7 +138,7 @@ def _assert_survival(world: World, end: World, key: int, pair: Pair) -> None:
     versions = [pair.of(side) for side in Side]
     now = end.items.get(key)
     kept = {content(version) for version in (now.local, now.remote) if version is not None} if now else set()
-    kept |= {said for kept_copies, said in end.shelf if kept_copies == key}
+    kept |= {said for copied, said in end.shelf if copied == key}
     for side in Side:
         version = pair.of(side)
         if version is None or means_gone(version):
