@@ -11,8 +11,8 @@ import pytest
 from jmapsync.formats.objects import INSTANCES, gathered, instances
 from jmapsync.planner.model import Verb
 from jmapsync.storage.port import Outcome
+from tests.kit.object_side_driver import PHOTO, PNG, ObjectSideDriver
 from tests.kit.pim import DAV, Dav, Pim, change
-from tests.storage.jmap.objects.room import PHOTO, PNG, Room
 from tests.storage.jmap.objects.things import thing
 
 if TYPE_CHECKING:
@@ -71,11 +71,11 @@ class TestContacts:
     """Cyrus' own Contact and ContactGroup objects on 3.6.1 and 3.12.4."""
 
     @pytest.fixture
-    def room(self, account: Account) -> Iterator[Room]:
-        with Room(account.url, "contacts", account.user, account.password) as room:
+    def room(self, account: Account) -> Iterator[ObjectSideDriver]:
+        with ObjectSideDriver(account.url, "contacts", account.user, account.password) as room:
             yield room
 
-    def test_a_card_is_read_with_every_line_it_has(self, dav: Dav, room: Room) -> None:
+    def test_a_card_is_read_with_every_line_it_has(self, dav: Dav, room: ObjectSideDriver) -> None:
         dav.put("contacts", "a.vcf", CARD.format("ada"))
         assert room.observe().problems == []
         card = room.by_uid("ada")
@@ -83,7 +83,7 @@ class TestContacts:
         assert not {"id", "addressbookId", "blobId"} & card.keys()
         assert room.observe().requests == 1
 
-    def test_a_card_is_made_edited_and_removed(self, dav: Dav, room: Room) -> None:
+    def test_a_card_is_made_edited_and_removed(self, dav: Dav, room: ObjectSideDriver) -> None:
         room.observe()
         (ref,) = room.done(room.to_create(thing("contacts", "ada", "Ada", notes={"n": {"note": "one"}})))
         assert "NOTE:one\n" in text_of(dav, "contacts", "ada")
@@ -97,7 +97,7 @@ class TestContacts:
         assert dav.names("contacts") == []
         assert room.observe().is_empty
 
-    def test_an_edit_leaves_every_other_line_alone(self, dav: Dav, room: Room) -> None:
+    def test_an_edit_leaves_every_other_line_alone(self, dav: Dav, room: ObjectSideDriver) -> None:
         dav.put("contacts", "a.vcf", CARD.format("ada"))
         room.observe()
         before = set(text_of(dav, "contacts", "ada").splitlines())
@@ -106,7 +106,7 @@ class TestContacts:
         assert before <= after
         assert {line.partition(":")[0] for line in after - before} == {"NICKNAME", "REV", "PRODID"}
 
-    def test_an_edit_that_meets_another_one_is_stale_and_writes_nothing(self, dav: Dav, room: Room) -> None:
+    def test_an_edit_that_meets_another_one_is_stale_and_writes_nothing(self, dav: Dav, room: ObjectSideDriver) -> None:
         dav.put("contacts", "a.vcf", CARD.format("ada"))
         room.observe()
         dav.put("contacts", "a.vcf", CARD.format("ada").replace("first", "second"))
@@ -115,7 +115,7 @@ class TestContacts:
             assert receipt.outcome is Outcome.STALE
         assert "NOTE:second\n" in text_of(dav, "contacts", "ada")
 
-    def test_a_delta_shows_what_happens_over_carddav(self, dav: Dav, room: Room) -> None:
+    def test_a_delta_shows_what_happens_over_carddav(self, dav: Dav, room: ObjectSideDriver) -> None:
         for uid in ("ada", "bob"):
             dav.put("contacts", f"{uid}.vcf", CARD.format(uid))
         room.observe()
@@ -128,7 +128,7 @@ class TestContacts:
         held = dict(room.held)
         assert (room.observe(whole=True).items, room.held) == ({}, held)
 
-    def test_a_card_that_comes_back_under_its_uid_is_there(self, dav: Dav, room: Room) -> None:
+    def test_a_card_that_comes_back_under_its_uid_is_there(self, dav: Dav, room: ObjectSideDriver) -> None:
         """Cyrus tells `updated` of an id that it had told `destroyed`."""
         dav.put("contacts", "ada.vcf", CARD.format("ada"))
         room.observe()
@@ -140,7 +140,7 @@ class TestContacts:
         dav.put("contacts", "ada.vcf", CARD.format("ada"))
         assert (room.observe().gone, list(room.held)) == ([], ["ada"])
 
-    def test_a_photo_is_sent_read_changed_and_taken_away(self, dav: Dav, room: Room) -> None:
+    def test_a_photo_is_sent_read_changed_and_taken_away(self, dav: Dav, room: ObjectSideDriver) -> None:
         room.observe()
         media = {"p": {"@type": "Media", "kind": "photo", "uri": PHOTO, "mediaType": "image/png"}}
         (ref,) = room.done(room.to_create(thing("contacts", "ada", media=media)))
@@ -156,7 +156,7 @@ class TestContacts:
         room.done(room.to_patch(ref, {"media": None}))
         assert "PHOTO" not in text_of(dav, "contacts", "ada")
 
-    def test_groups_are_cards_whose_members_are_uids(self, dav: Dav, room: Room) -> None:
+    def test_groups_are_cards_whose_members_are_uids(self, dav: Dav, room: ObjectSideDriver) -> None:
         dav.put("contacts", "a.vcf", CARD.format("ada"))
         dav.put("contacts", "g.vcf", GROUP)
         room.observe()
@@ -171,7 +171,7 @@ class TestContacts:
         room.done(room.to_delete(room.ref("team")))
         assert dav.names("contacts") == ["a.vcf"]
 
-    def test_a_group_is_made_beside_its_member_and_changed_there(self, dav: Dav, room: Room) -> None:
+    def test_a_group_is_made_beside_its_member_and_changed_there(self, dav: Dav, room: ObjectSideDriver) -> None:
         room.observe()
         group = {**thing("contacts", "team", "Team"), "kind": "group", "members": {"urn:uuid:ada": True}}
         room.done(room.to_create(group), room.to_create(thing("contacts", "ada", "Ada")))
@@ -184,7 +184,7 @@ class TestContacts:
         remove(dav, "contacts", name)
         assert room.observe().gone == ["ContactGroup/team"]
 
-    def test_another_address_book_shows_by_what_is_in_it(self, dav: Dav, room: Room) -> None:
+    def test_another_address_book_shows_by_what_is_in_it(self, dav: Dav, room: ObjectSideDriver) -> None:
         path, kind = f"/dav/addressbooks/user/{dav.user}/Second/", {"Content-Type": "application/xml"}
         assert dav.http.request("MKCOL", path, content=BOOK, headers=kind).is_success
         dav.put("contacts", "a.vcf", CARD.format("ada"), "Second")
@@ -197,18 +197,18 @@ class TestContacts:
         (receipt,) = room.write(room.to_move("ada", room.key("Contacts"), room.key("Second")))
         assert (receipt.outcome, "one address book only" in receipt.why) == (Outcome.REFUSED, True)
 
-    def test_an_address_book_cannot_be_made(self, room: Room) -> None:
+    def test_an_address_book_cannot_be_made(self, room: ObjectSideDriver) -> None:
         room.observe()
         assert room.write_folder(Verb.CREATE, None, "New").outcome is Outcome.REFUSED
 
-    def test_a_uid_that_is_there_is_not_written_over(self, dav: Dav, room: Room) -> None:
+    def test_a_uid_that_is_there_is_not_written_over(self, dav: Dav, room: ObjectSideDriver) -> None:
         room.observe()
         dav.put("contacts", "a.vcf", CARD.format("ada"))
         (receipt,) = room.write(room.to_create(thing("contacts", "ada", "Other")))
         assert receipt.outcome is Outcome.REFUSED
         assert "FN:Ada Lovelace\n" in text_of(dav, "contacts", "ada")
 
-    def test_many_cards_come_and_go_in_batches(self, dav: Dav, room: Room) -> None:
+    def test_many_cards_come_and_go_in_batches(self, dav: Dav, room: ObjectSideDriver) -> None:
         room.observe()
         room.done(*(room.to_create(thing("contacts", f"urn:uuid:{number:036}", f"Name {number}")) for number in range(450)))
         assert len(dav.names("contacts")) == 450
@@ -229,11 +229,11 @@ class TestCalendars:
         return running_cyrus("3.12")
 
     @pytest.fixture
-    def room(self, account: Account) -> Iterator[Room]:
-        with Room(account.url, "calendars", account.user, account.password) as room:
+    def room(self, account: Account) -> Iterator[ObjectSideDriver]:
+        with ObjectSideDriver(account.url, "calendars", account.user, account.password) as room:
             yield room
 
-    def test_an_event_is_read_with_every_line_it_has(self, dav: Dav, room: Room) -> None:
+    def test_an_event_is_read_with_every_line_it_has(self, dav: Dav, room: ObjectSideDriver) -> None:
         dav.put("calendars", "e.ics", calendar(event("e1", "SUMMARY:Tea", "COMMENT:kept too")))
         assert room.observe().problems == []
         found = room.by_uid("e1")
@@ -241,7 +241,7 @@ class TestCalendars:
         assert (found["title"], {"x-custom", "comment"} <= lines) == ("Tea", True)
         assert room.observe().requests == 1
 
-    def test_an_event_is_made_edited_and_removed(self, dav: Dav, room: Room) -> None:
+    def test_an_event_is_made_edited_and_removed(self, dav: Dav, room: ObjectSideDriver) -> None:
         room.observe()
         rule = {"@type": "RecurrenceRule", "frequency": "weekly", "count": 5}
         (ref,) = room.done(room.to_create(thing("calendars", "e1", "Tea", recurrenceRule=rule)))
@@ -256,7 +256,7 @@ class TestCalendars:
         room.done(room.to_delete(ref))
         assert dav.names("calendars") == []
 
-    def test_an_edit_leaves_every_other_line_alone(self, dav: Dav, room: Room) -> None:
+    def test_an_edit_leaves_every_other_line_alone(self, dav: Dav, room: ObjectSideDriver) -> None:
         dav.put("calendars", "e.ics", calendar(event("e1", "SUMMARY:Tea", "CLASS:PRIVATE", "CATEGORIES:A,B")))
         room.observe()
         room.done(room.to_patch(room.ref("e1"), {"title": "Coffee"}))
@@ -264,7 +264,7 @@ class TestCalendars:
         assert {"SUMMARY:Coffee", "X-CUSTOM:kept", "CLASS:PRIVATE", "DTSTART;TZID=Europe/Berlin:20260105T100000"} <= set(lines)
         assert room.observe().is_empty
 
-    def test_an_edit_that_meets_another_one_is_stale_and_writes_nothing(self, dav: Dav, room: Room) -> None:
+    def test_an_edit_that_meets_another_one_is_stale_and_writes_nothing(self, dav: Dav, room: ObjectSideDriver) -> None:
         dav.put("calendars", "e.ics", calendar(event("e1", "SUMMARY:Tea")))
         room.observe()
         dav.put("calendars", "e.ics", calendar(event("e1", "SUMMARY:Theirs")))
@@ -273,7 +273,7 @@ class TestCalendars:
             assert receipt.outcome is Outcome.STALE
         assert "SUMMARY:Theirs\n" in text_of(dav, "calendars", "e1")
 
-    def test_calendars_are_made_coloured_renamed_and_removed_and_events_move(self, dav: Dav, room: Room) -> None:
+    def test_calendars_are_made_coloured_renamed_and_removed_and_events_move(self, dav: Dav, room: ObjectSideDriver) -> None:
         dav.put("calendars", "e.ics", calendar(event("e1", "SUMMARY:Tea")))
         room.observe()
         made = str(room.write_folder(Verb.CREATE, None, "Work", "#FF0000").ref)
@@ -291,7 +291,7 @@ class TestCalendars:
         observed = room.observe()
         assert (observed.gone_folders, observed.suspicious) == ([made], "")
 
-    def test_a_delta_shows_what_happens_over_caldav(self, dav: Dav, room: Room) -> None:
+    def test_a_delta_shows_what_happens_over_caldav(self, dav: Dav, room: ObjectSideDriver) -> None:
         for uid in ("e1", "e2"):
             dav.put("calendars", f"{uid}.ics", calendar(event(uid, "SUMMARY:Tea")))
         room.observe()
@@ -304,7 +304,7 @@ class TestCalendars:
         held = dict(room.held)
         assert (room.observe(whole=True).items, room.held) == ({}, held)
 
-    def test_instances_of_a_series_without_it_are_one_item(self, dav: Dav, room: Room) -> None:
+    def test_instances_of_a_series_without_it_are_one_item(self, dav: Dav, room: ObjectSideDriver) -> None:
         part = event("lone", "SUMMARY:One", "RECURRENCE-ID;TZID=Europe/Berlin:20260112T100000", start="20260112T120000")
         dav.put("calendars", "l.ics", calendar(part))
         (seen,) = room.observe().items.values()
@@ -327,7 +327,7 @@ class TestCalendars:
         assert ([seen.digest for seen in observed.items.values()], observed.gone) == (["lone"], [seen.ref])
         assert len(room.by_uid("lone")["recurrenceOverrides"]) == 2
 
-    def test_instances_of_a_series_without_it_are_written_each_by_itself(self, dav: Dav, room: Room) -> None:
+    def test_instances_of_a_series_without_it_are_written_each_by_itself(self, dav: Dav, room: ObjectSideDriver) -> None:
         days = ("2026-01-12T10:00:00", "2026-01-19T10:00:00", "2026-01-26T10:00:00")
         one, two, three = (
             {**thing("calendars", "lone", f"On {day}", recurrenceId=day, recurrenceIdTimeZone="Europe/Berlin"), "start": day}
@@ -347,7 +347,9 @@ class TestCalendars:
         assert (receipt.outcome, room.observe().items) == (Outcome.DONE, {})
         assert not room.held
 
-    def test_somebody_elses_event_takes_ones_own_answer_and_no_more(self, dav: Dav, room: Room, account: Account) -> None:
+    def test_somebody_elses_event_takes_ones_own_answer_and_no_more(
+        self, dav: Dav, room: ObjectSideDriver, account: Account
+    ) -> None:
         """Cyrus 3.12.4 lets a client change everything of an event whose organizer is somebody else; we must not."""
         ask = [("ParticipantIdentity/get", {"ids": None})]
         using = [f"urn:ietf:params:jmap:{name}" for name in ("core", "calendars", "principals")]
@@ -367,7 +369,7 @@ class TestCalendars:
         text = text_of(dav, "calendars", "m")
         assert ("SUMMARY:Meeting\n" in text, "NEEDS-ACTION" in text) == (True, False)
 
-    def test_a_title_that_would_fell_the_server_is_quarantined_by_name(self, dav: Dav, room: Room) -> None:
+    def test_a_title_that_would_fell_the_server_is_quarantined_by_name(self, dav: Dav, room: ObjectSideDriver) -> None:
         """Cyrus 3.12.4 fails an assertion at about 65,000 octets, and with it everything else of the request."""
         room.observe()
         bad, good = room.write(
@@ -375,7 +377,7 @@ class TestCalendars:
         )
         assert (bad.outcome, good.outcome, len(dav.names("calendars"))) == (Outcome.REFUSED, Outcome.DONE, 1)
 
-    def test_many_events_come_and_go_in_batches(self, dav: Dav, room: Room) -> None:
+    def test_many_events_come_and_go_in_batches(self, dav: Dav, room: ObjectSideDriver) -> None:
         room.observe()
         room.done(*(room.to_create(thing("calendars", f"uid-{number}", f"Number {number}")) for number in range(450)))
         assert len(dav.names("calendars")) == 450
@@ -437,7 +439,7 @@ class TestMirror:
         ask = [("ParticipantIdentity/get", {"ids": None})]
         using = [f"urn:ietf:params:jmap:{name}" for name in ("core", "calendars", "principals")]
         mine = account.jmap.call(ask, using)[0]["list"][0]["sendTo"]["imip"]
-        people = [f"ORGANIZER:{mine}", "ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:b@example.com", "LOCATION:Room 1"]
+        people = [f"ORGANIZER:{mine}", "ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:b@example.com", "LOCATION:ObjectSideDriver 1"]
         alarms = [
             line
             for minutes in (5, 60)
@@ -447,12 +449,12 @@ class TestMirror:
         pim.sync_until_quiet()
         file = pim.file("calendars", "e1")
         change(file, "TRIGGER:-PT5M", "TRIGGER:-PT10M")
-        change(file, "Room 1", "Room 2")
+        change(file, "ObjectSideDriver 1", "ObjectSideDriver 2")
         change(file, "PARTSTAT=NEEDS-ACTION", "PARTSTAT=ACCEPTED")
         pim.sync("calendars")
         text = text_of(dav, "calendars", "e1")
         found = sorted(line for line in text.splitlines() if line.startswith("TRIGGER"))
         assert [line.rpartition(":")[2] for line in found] == ["-PT10M", "-PT60M"]
-        assert (text.count("\nLOCATION"), "Room 2" in text) == (1, True)
+        assert (text.count("\nLOCATION"), "ObjectSideDriver 2" in text) == (1, True)
         assert (text.count("\nATTENDEE"), "PARTSTAT=ACCEPTED" in text) == (1, True)
         pim.sync_until_quiet()

@@ -43,7 +43,7 @@ def event(uid: str, **properties: Any) -> dict[str, Any]:  # noqa: ANN401 # any 
     }
 
 
-class World(ObjectWorld):
+class CardsAndEvents(ObjectWorld):
     """One account of cards and events on an embedded server, and its mirror."""
 
     def __init__(self, base: Path) -> None:
@@ -83,9 +83,9 @@ class World(ObjectWorld):
         return {name: value for name, value in item.items() if name not in {"updated", "created", "sequence", "prodId"}}
 
 
-def begin(base: Path) -> World:
+def begin(base: Path) -> CardsAndEvents:
     """Return a world in which both sides agreed once, and then both did everything that they can."""
-    world = World(base)
+    world = CardsAndEvents(base)
     contacts, calendars = world.account.contacts, world.account.calendars
     refs = {uid: contacts.add(card(uid)) for uid in ("both", "here", "gone-here", "gone-there", "moved", "quarrel")}
     refs |= {uid: calendars.add(event(uid)) for uid in ("meeting", "party")}

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.kit.maildir_driver import MaildirDriver
 from tests.storage.ledgers import close_ledgers
-from tests.storage.room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,15 +19,15 @@ def _ledgers_are_closed() -> Iterator[None]:
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Room:
-    return Room(tmp_path)
+def room(tmp_path: Path) -> MaildirDriver:
+    return MaildirDriver(tmp_path)
 
 
 @pytest.fixture
-def inbox(room: Room) -> int:
+def inbox(room: MaildirDriver) -> int:
     return room.folder("INBOX")
 
 
 @pytest.fixture
-def archive(room: Room, inbox: int) -> int:
+def archive(room: MaildirDriver, inbox: int) -> int:
     return room.folder("Archive")

@@ -13,13 +13,13 @@ from jmapsync.storage.port import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.storage.room import Room
+    from tests.kit.maildir_driver import MaildirDriver
 
 ONE = b"Subject: one\r\n\r\nbody\r\n"
 TWO = b"Subject: two\r\n\r\nbody \xff\0\r\nbare\nends\r"
 
 
-def assert_silent(room: Room) -> None:
+def assert_silent(room: MaildirDriver) -> None:
     """Fail if a look takes anything for a change."""
     seen = room.observe()
     assert (seen.items, seen.gone, seen.moved, seen.places, seen.problems, seen.suspicious) == ([], [], [], [], [], "")
@@ -29,10 +29,10 @@ class LocalContract:
     """Promises of `storage.port.Local`."""
 
     @pytest.mark.parametrize("content", [ONE, TWO, b"\r\n", b"x" * 5_000_000, b"line\r\n" * 1_000_000, b"line\n\r\n" * 900_000])
-    def test_what_is_written_is_read_back_byte_for_byte(self, room: Room, inbox: int, content: bytes) -> None:
+    def test_what_is_written_is_read_back_byte_for_byte(self, room: MaildirDriver, inbox: int, content: bytes) -> None:
         assert room.read(room.create(content, [inbox])) == content
 
-    def test_what_is_written_is_no_news(self, room: Room, inbox: int, archive: int) -> None:
+    def test_what_is_written_is_no_news(self, room: MaildirDriver, inbox: int, archive: int) -> None:
         key = room.create(ONE, [inbox], ["$seen", "work"])
         other = room.create(TWO, [inbox, archive])
         assert_silent(room)
@@ -42,14 +42,14 @@ class LocalContract:
         assert room.version(key).tags == {"$flagged"}
         assert room.paths(other) == []
 
-    def test_a_full_sync_finds_what_the_ledger_was_given(self, room: Room, inbox: int, archive: int) -> None:
+    def test_a_full_sync_finds_what_the_ledger_was_given(self, room: MaildirDriver, inbox: int, archive: int) -> None:
         key = room.create(ONE, [inbox, archive], ["$seen"])
         before = room.version(key)
         room.ledger.drop_places([(place.folder, place.name) for place in room.places(key)])
         seen = room.observe()
         assert [(one.key, one.version) for one in seen.items] == [(key, before)]
 
-    def test_receipts_come_in_order_and_one_failure_is_nobody_elses(self, room: Room, inbox: int) -> None:
+    def test_receipts_come_in_order_and_one_failure_is_nobody_elses(self, room: MaildirDriver, inbox: int) -> None:
         keys = [room.create(ONE + bytes([number]), [inbox]) for number in range(5)]
         room.paths(keys[2])[0].unlink()
         receipts = room.write(*(room.to_update(key, tags=["$seen"]) for key in keys))
@@ -58,7 +58,9 @@ class LocalContract:
 
     @pytest.mark.parametrize("verb", [Verb.UPDATE, Verb.DELETE, Verb.CREATE])
     @pytest.mark.parametrize("meddle", ["edit", "rename", "remove", "replace"])
-    def test_an_order_that_expects_something_else_does_nothing(self, room: Room, inbox: int, meddle: str, verb: Verb) -> None:
+    def test_an_order_that_expects_something_else_does_nothing(
+        self, room: MaildirDriver, inbox: int, meddle: str, verb: Verb
+    ) -> None:
         key = room.create(ONE, [inbox])
         [path] = room.paths(key)
         job = {Verb.UPDATE: room.to_update(key, tags=["$seen"]), Verb.DELETE: room.to_delete(key)}.get(verb)
@@ -81,7 +83,7 @@ class LocalContract:
         after = {file: file.read_bytes() for file in path.parent.iterdir()}
         assert before.items() <= after.items()
 
-    def test_what_the_user_did_is_seen_once(self, room: Room, inbox: int, archive: int) -> None:
+    def test_what_the_user_did_is_seen_once(self, room: MaildirDriver, inbox: int, archive: int) -> None:
         keys = [room.create(ONE + bytes([number]) + b"\r\n", [inbox]) for number in range(3)]
         flagged, moved, removed = (room.paths(key)[0] for key in keys)
         flagged.rename(flagged.parent.parent / "cur" / f"{flagged.name}:2,F")
@@ -95,7 +97,7 @@ class LocalContract:
         }
         assert_silent(room)
 
-    def test_readers_see_a_whole_message_or_none(self, room: Room, inbox: int) -> None:
+    def test_readers_see_a_whole_message_or_none(self, room: MaildirDriver, inbox: int) -> None:
         content = b"line\r\n" * 300_000
         stored = content.replace(b"\r\n", b"\n")
         folder = room.side.tree.folder(inbox)
@@ -129,12 +131,12 @@ class LocalContract:
         reader.join()
         assert torn == []
 
-    def test_a_body_that_changed_since_the_scan_is_not_sent(self, room: Room, inbox: int) -> None:
+    def test_a_body_that_changed_since_the_scan_is_not_sent(self, room: MaildirDriver, inbox: int) -> None:
         key = room.create(ONE, [inbox])
         room.paths(key)[0].write_bytes(b"Subject: edited\n\n")
         assert room.read(key) is None
 
-    def test_nothing_is_left_behind(self, room: Room, inbox: int, archive: int) -> None:
+    def test_nothing_is_left_behind(self, room: MaildirDriver, inbox: int, archive: int) -> None:
         key = room.create(b"x" * 5_000_000, [inbox, archive])
         assert room.read(key) is not None
         for path in room.root.parent.joinpath("spool").iterdir():

@@ -9,7 +9,7 @@ import pytest
 
 from jmapsync.storage.files.scan import SCANS, scan
 from jmapsync.storage.maildir import observe as observed
-from tests.storage.room import Room
+from tests.kit.maildir_driver import MaildirDriver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Room:
-    room = Room(tmp_path)
+def room(tmp_path: Path) -> MaildirDriver:
+    room = MaildirDriver(tmp_path)
     room.folder("First")
     room.folder("Second")
     return room
@@ -45,7 +45,7 @@ def after(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[int], obj
     return acts.__setitem__
 
 
-def keys_of(room: Room) -> tuple[int, int]:
+def keys_of(room: MaildirDriver) -> tuple[int, int]:
     first, second = (record.key for record in room.ledger.all("mailbox"))
     return first, second
 
@@ -54,7 +54,7 @@ def move(path: Path, folder: str) -> Path:
     return path.rename(path.parent.parent.parent / folder / "cur" / path.name)
 
 
-def deliver(room: Room, folder: str, number: int) -> None:
+def deliver(room: MaildirDriver, folder: str, number: int) -> None:
     temporary = room.root / folder / "tmp" / f"d{number}"
     temporary.write_bytes(f"Subject: delivered {number}\n\n".encode())
     os.utime(temporary, (1_700_000_000, 1_700_000_000))
@@ -62,7 +62,7 @@ def deliver(room: Room, folder: str, number: int) -> None:
 
 
 def test_a_message_moved_into_a_folder_not_yet_listed_is_in_one_place(
-    room: Room, after: Callable[[str, Callable[[int], object]], None]
+    room: MaildirDriver, after: Callable[[str, Callable[[int], object]], None]
 ) -> None:
     first, second = keys_of(room)
     key = room.create(b"Subject: moving\r\n\r\n", [first])
@@ -74,7 +74,7 @@ def test_a_message_moved_into_a_folder_not_yet_listed_is_in_one_place(
 
 
 def test_a_message_moved_into_a_folder_listed_already_is_not_gone(
-    room: Room, after: Callable[[str, Callable[[int], object]], None]
+    room: MaildirDriver, after: Callable[[str, Callable[[int], object]], None]
 ) -> None:
     first, second = keys_of(room)
     key = room.create(b"Subject: moving\r\n\r\n", [second])
@@ -85,7 +85,9 @@ def test_a_message_moved_into_a_folder_listed_already_is_not_gone(
     assert room.version(key).homes == {first}
 
 
-def test_a_message_that_goes_to_and_fro_is_never_gone(room: Room, after: Callable[[str, Callable[[int], object]], None]) -> None:
+def test_a_message_that_goes_to_and_fro_is_never_gone(
+    room: MaildirDriver, after: Callable[[str, Callable[[int], object]], None]
+) -> None:
     """Two looks that both miss it prove no more than one."""
     _, second = keys_of(room)
     key = room.create(b"Subject: moving\r\n\r\n", [second])
@@ -99,7 +101,7 @@ def test_a_message_that_goes_to_and_fro_is_never_gone(room: Room, after: Callabl
 
 
 def test_a_message_moved_is_reported_although_another_folder_does_not_rest(
-    room: Room, after: Callable[[str, Callable[[int], object]], None]
+    room: MaildirDriver, after: Callable[[str, Callable[[int], object]], None]
 ) -> None:
     first, second = keys_of(room)
     third = room.folder("Third")
@@ -112,7 +114,7 @@ def test_a_message_moved_is_reported_although_another_folder_does_not_rest(
     assert room.version(key).homes == {first, third}
 
 
-def test_a_copy_made_meanwhile_is_one(room: Room, after: Callable[[str, Callable[[int], object]], None]) -> None:
+def test_a_copy_made_meanwhile_is_one(room: MaildirDriver, after: Callable[[str, Callable[[int], object]], None]) -> None:
     first, second = keys_of(room)
     key = room.create(b"Subject: copied\r\n\r\n", [first])
     [path] = room.paths(key)
@@ -122,7 +124,7 @@ def test_a_copy_made_meanwhile_is_one(room: Room, after: Callable[[str, Callable
 
 
 def test_a_folder_that_never_rests_holds_up_deletions_and_nothing_else(
-    room: Room, after: Callable[[str, Callable[[int], object]], None]
+    room: MaildirDriver, after: Callable[[str, Callable[[int], object]], None]
 ) -> None:
     first, _ = keys_of(room)
     deleted, flagged = (room.create(f"Subject: {n}\r\n\r\n".encode(), [first]) for n in range(2))
@@ -140,7 +142,7 @@ def test_a_folder_that_never_rests_holds_up_deletions_and_nothing_else(
 
 
 def test_a_new_message_that_moves_meanwhile_is_one_message_in_one_folder(
-    room: Room, after: Callable[[str, Callable[[int], object]], None]
+    room: MaildirDriver, after: Callable[[str, Callable[[int], object]], None]
 ) -> None:
     _, second = keys_of(room)
     deliver(room, "First", 1)

@@ -10,9 +10,8 @@ import pytest
 
 from jmapsync.errors import Remedy
 from jmapsync.storage.port import Outcome
-from tests.storage.room import Room
-from tests.storage.vdir.room import Room as ObjectRoom
-from tests.storage.vdir.room import item
+from tests.kit.maildir_driver import MaildirDriver
+from tests.kit.vdir_driver import VdirDriver, item
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +35,7 @@ def little_room(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.usefixtures("little_room")
 def test_messages_that_fit_are_written_beside_one_that_does_not(tmp_path: Path) -> None:
-    room = Room(tmp_path)
+    room = MaildirDriver(tmp_path)
     inbox = room.folder("INBOX")
     receipts = room.write(*(room.to_create(content, [inbox]) for content in (LARGE, SMALL, LARGE, SMALL)))
     assert [receipt.outcome is Outcome.DONE for receipt in receipts] == [False, True, False, True]
@@ -47,7 +46,7 @@ def test_messages_that_fit_are_written_beside_one_that_does_not(tmp_path: Path) 
 
 @pytest.mark.usefixtures("little_room")
 def test_where_nothing_fits_the_kind_ends_with_what_to_do(tmp_path: Path) -> None:
-    room = Room(tmp_path)
+    room = MaildirDriver(tmp_path)
     inbox = room.folder("INBOX")
     room.write(room.to_create(LARGE, [inbox]), room.to_create(LARGE, [inbox]))
     failure = room.side.failure()
@@ -60,7 +59,7 @@ def test_where_nothing_fits_the_kind_ends_with_what_to_do(tmp_path: Path) -> Non
 
 @pytest.mark.usefixtures("little_room")
 def test_items_that_fit_are_written_beside_one_that_does_not(tmp_path: Path) -> None:
-    room = ObjectRoom(tmp_path)
+    room = VdirDriver(tmp_path)
     work = room.folder("Work")
     large = item("large", "x" * 5000)
     receipts = room.write(room.to_create(large, [work]), room.to_create(item("small"), [work]))

@@ -10,7 +10,7 @@ import pytest
 from jmapsync.planner import Side
 from jmapsync.planner.model import Order, Verb, Version
 from jmapsync.storage.port import Job, Outcome
-from tests.storage.room import Room
+from tests.kit.maildir_driver import MaildirDriver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,19 +20,19 @@ LETTER = b"Subject: one\r\n\r\nbody\r\n"
 
 
 @pytest.fixture(params=["nested", "maildir++"])
-def room(request: pytest.FixtureRequest, tmp_path: Path) -> Room:
-    return Room(tmp_path, layout=request.param)
+def room(request: pytest.FixtureRequest, tmp_path: Path) -> MaildirDriver:
+    return MaildirDriver(tmp_path, layout=request.param)
 
 
 @pytest.fixture
-def made(room: Room) -> tuple[int, int, int]:
+def made(room: MaildirDriver) -> tuple[int, int, int]:
     """The folders Work and Other, and a message in both, of which Work is then forgotten as by a look that misses it."""
     work, other = room.folder("Work"), room.folder("Other")
     key = room.create(LETTER, [work, other], ["$seen", "a-word"])
     return work, other, key
 
 
-ORDERS: dict[str, Callable[[Room, int, int, int], Job]] = {
+ORDERS: dict[str, Callable[[MaildirDriver, int, int, int], Job]] = {
     "flag": lambda room, _work, _other, key: room.to_update(key, tags=["$flagged", "new-word"]),
     "move": lambda room, work, _other, key: room.to_update(key, homes=[work]),
     "delete": lambda room, _work, _other, key: room.to_delete(key),
@@ -43,7 +43,7 @@ ORDERS: dict[str, Callable[[Room, int, int, int], Job]] = {
 @pytest.mark.parametrize("act", ORDERS)
 @pytest.mark.parametrize("is_removed", [False, True])
 def test_an_order_in_a_folder_that_is_not_known_any_more_is_stale(
-    room: Room, made: tuple[int, int, int], act: str, is_removed: bool
+    room: MaildirDriver, made: tuple[int, int, int], act: str, is_removed: bool
 ) -> None:
     work, other, key = made
     job = ORDERS[act](room, work, other, key)
@@ -57,7 +57,9 @@ def test_an_order_in_a_folder_that_is_not_known_any_more_is_stale(
     assert room.side.failure() is None
 
 
-def test_a_message_in_a_folder_that_is_not_known_any_more_is_read_elsewhere(room: Room, made: tuple[int, int, int]) -> None:
+def test_a_message_in_a_folder_that_is_not_known_any_more_is_read_elsewhere(
+    room: MaildirDriver, made: tuple[int, int, int]
+) -> None:
     work, other, key = made
     del room.side.tree.paths[work]
     assert room.side.read(key, room.places(key)).data == LETTER
@@ -67,7 +69,7 @@ def test_a_message_in_a_folder_that_is_not_known_any_more_is_read_elsewhere(room
 
 
 @pytest.mark.parametrize("verb", [Verb.CREATE, Verb.REPLACE, Verb.UPDATE, Verb.DELETE])
-def test_a_folder_order_about_one_that_is_not_known_any_more_is_stale(room: Room, verb: Verb) -> None:
+def test_a_folder_order_about_one_that_is_not_known_any_more_is_stale(room: MaildirDriver, verb: Verb) -> None:
     work = room.folder("Work")
     inner = room.folder("inner", parent=work)
     del room.side.tree.paths[work]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.storage.port import Outcome
-from tests.storage.room import Room
+from tests.kit.maildir_driver import MaildirDriver
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,16 +18,16 @@ BODY = b"Subject: one\r\n\r\nkept\r\n"
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Room:
-    return Room(tmp_path, keep_deleted=True)
+def room(tmp_path: Path) -> MaildirDriver:
+    return MaildirDriver(tmp_path, keep_deleted=True)
 
 
-def kept(room: Room) -> list[str]:
+def kept(room: MaildirDriver) -> list[str]:
     found = [path for path in (room.root / "DELETED").rglob("*") if path.is_file()]
     return sorted(str(path.relative_to(room.root / "DELETED").parent) for path in found)
 
 
-def test_a_message_that_the_server_deleted_is_kept_where_its_path_says(room: Room) -> None:
+def test_a_message_that_the_server_deleted_is_kept_where_its_path_says(room: MaildirDriver) -> None:
     inbox = room.folder("INBOX")
     lists = room.folder("Lists")
     python = room.folder("python", parent=lists)
@@ -43,7 +43,7 @@ def test_a_message_that_the_server_deleted_is_kept_where_its_path_says(room: Roo
     assert copy.read_bytes() == BODY.replace(b"\r\n", b"\n")
 
 
-def test_what_is_kept_is_no_folder_and_no_mail(room: Room) -> None:
+def test_what_is_kept_is_no_folder_and_no_mail(room: MaildirDriver) -> None:
     inbox = room.folder("INBOX")
     room.write(room.to_delete(room.create(BODY, [inbox])))
     assert [folder.ref for folder in room.side.observe_folders(room.ledger).folders] == ["INBOX"]
@@ -51,14 +51,14 @@ def test_what_is_kept_is_no_folder_and_no_mail(room: Room) -> None:
     assert (observed.items, observed.gone, observed.problems) == ([], [], [])
 
 
-def test_a_copy_taken_out_of_one_folder_is_not_deleted_and_so_not_kept(room: Room) -> None:
+def test_a_copy_taken_out_of_one_folder_is_not_deleted_and_so_not_kept(room: MaildirDriver) -> None:
     inbox, lists = room.folder("INBOX"), room.folder("Lists")
     key = room.create(BODY, [inbox, lists])
     room.write(room.to_update(key, homes=[inbox]))
     assert not (room.root / "DELETED").exists()
 
 
-def test_two_of_one_name_are_both_kept(room: Room) -> None:
+def test_two_of_one_name_are_both_kept(room: MaildirDriver) -> None:
     inbox = room.folder("INBOX")
     for _ in range(2):
         key = room.create(BODY, [inbox])
@@ -69,12 +69,12 @@ def test_two_of_one_name_are_both_kept(room: Room) -> None:
     assert len(kept(room)) == 4
 
 
-def test_a_mailbox_of_that_name_gets_another_one_here(room: Room) -> None:
+def test_a_mailbox_of_that_name_gets_another_one_here(room: MaildirDriver) -> None:
     key = room.folder("DELETED")
     assert room.side.tree.paths[key] != "DELETED"
 
 
-def test_a_folder_on_another_disk_is_kept_by_a_copy(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_on_another_disk_is_kept_by_a_copy(room: MaildirDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     inbox = room.folder("INBOX")
     key = room.create(BODY, [inbox])
     real = os.rename
@@ -92,14 +92,14 @@ def test_a_folder_on_another_disk_is_kept_by_a_copy(room: Room, monkeypatch: pyt
 
 
 def test_without_it_nothing_is_kept(tmp_path: Path) -> None:
-    room = Room(tmp_path)
+    room = MaildirDriver(tmp_path)
     inbox = room.folder("INBOX")
     room.write(room.to_delete(room.create(BODY, [inbox])))
     assert not (room.root / "DELETED").exists()
 
 
 @pytest.mark.parametrize("where", ["DELETED", "DELETED/INBOX", "DELETED/INBOX/new"])
-def test_nothing_is_kept_through_a_link(room: Room, tmp_path: Path, where: str) -> None:
+def test_nothing_is_kept_through_a_link(room: MaildirDriver, tmp_path: Path, where: str) -> None:
     inbox = room.folder("INBOX")
     key = room.create(BODY, [inbox])
     (tmp_path / "outside" / "INBOX" / "new").mkdir(parents=True)

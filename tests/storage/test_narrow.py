@@ -7,33 +7,33 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.storage.room import Room
+from tests.kit.maildir_driver import MaildirDriver
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Room:
-    room = Room(tmp_path)
+def room(tmp_path: Path) -> MaildirDriver:
+    room = MaildirDriver(tmp_path)
     room.folder("INBOX")
     room.folder("Lists")
     return room
 
 
-def keys_of(room: Room) -> tuple[int, int]:
+def keys_of(room: MaildirDriver) -> tuple[int, int]:
     inbox, lists = (record.key for record in room.ledger.all("mailbox"))
     return inbox, lists
 
 
-def drop(room: Room, folder: str, content: bytes) -> Path:
+def drop(room: MaildirDriver, folder: str, content: bytes) -> Path:
     path = room.root / folder / "cur" / f"{folder}{len(content)}:2,"
     path.write_bytes(content)
     os.utime(path, (1_700_000_000, 1_700_000_000))
     return path
 
 
-def test_only_the_folders_named_are_scanned(room: Room) -> None:
+def test_only_the_folders_named_are_scanned(room: MaildirDriver) -> None:
     drop(room, "INBOX", b"Subject: one\n\n")
     drop(room, "Lists", b"Subject: two\n\n")
     assert not room.side.observe_items(room.ledger, set()).items
@@ -41,7 +41,7 @@ def test_only_the_folders_named_are_scanned(room: Room) -> None:
     assert [seen.ref for seen in room.observe().items] == ["Lists/cur/Lists14:2,"]
 
 
-def test_flags_are_found_by_a_scan_of_their_folder(room: Room) -> None:
+def test_flags_are_found_by_a_scan_of_their_folder(room: MaildirDriver) -> None:
     inbox, _ = keys_of(room)
     key = room.create(b"Subject: one\r\n\r\n", [inbox])
     [path] = room.paths(key)
@@ -51,7 +51,7 @@ def test_flags_are_found_by_a_scan_of_their_folder(room: Room) -> None:
 
 
 @pytest.mark.parametrize("named", ["INBOX", "Lists"], ids=["from there", "into it"])
-def test_a_move_is_one_whichever_of_its_folders_is_named(room: Room, named: str) -> None:
+def test_a_move_is_one_whichever_of_its_folders_is_named(room: MaildirDriver, named: str) -> None:
     inbox, lists = keys_of(room)
     key = room.create(b"Subject: one\r\n\r\n", [inbox])
     [path] = room.paths(key)
@@ -61,7 +61,7 @@ def test_a_move_is_one_whichever_of_its_folders_is_named(room: Room, named: str)
     assert room.version(key).homes == {lists}
 
 
-def test_a_copy_is_one_by_the_folder_it_was_made_in(room: Room) -> None:
+def test_a_copy_is_one_by_the_folder_it_was_made_in(room: MaildirDriver) -> None:
     inbox, lists = keys_of(room)
     key = room.create(b"Subject: one\r\n\r\n", [inbox])
     [path] = room.paths(key)
@@ -70,7 +70,7 @@ def test_a_copy_is_one_by_the_folder_it_was_made_in(room: Room) -> None:
     assert room.version(key).homes == {inbox, lists}
 
 
-def test_a_deletion_is_reported_once_every_folder_was_scanned(room: Room) -> None:
+def test_a_deletion_is_reported_once_every_folder_was_scanned(room: MaildirDriver) -> None:
     inbox, _ = keys_of(room)
     key = room.create(b"Subject: one\r\n\r\n", [inbox])
     drop(room, "Lists", b"Subject: elsewhere\n\n")
@@ -80,7 +80,7 @@ def test_a_deletion_is_reported_once_every_folder_was_scanned(room: Room) -> Non
     assert len(seen.items) == 1, "the other folder was looked at too"
 
 
-def test_an_edited_message_is_edited_in_every_folder_that_has_its_file(room: Room) -> None:
+def test_an_edited_message_is_edited_in_every_folder_that_has_its_file(room: MaildirDriver) -> None:
     """The watch names the folder through which a file was written, not the others that have it by another name."""
     inbox, lists = keys_of(room)
     key = room.create(b"Subject: one\r\n\r\n", [inbox, lists])
@@ -94,7 +94,7 @@ def test_an_edited_message_is_edited_in_every_folder_that_has_its_file(room: Roo
     assert room.version(key).homes == {inbox, lists}
 
 
-def test_a_folder_that_is_gone_is_reported_although_others_are_named(room: Room) -> None:
+def test_a_folder_that_is_gone_is_reported_although_others_are_named(room: MaildirDriver) -> None:
     inbox, _ = keys_of(room)
     keys = [room.create(f"Subject: {number}\r\n\r\n".encode(), [inbox]) for number in range(3)]
     for path in sorted((room.root / "INBOX").rglob("*"), reverse=True):

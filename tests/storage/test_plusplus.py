@@ -13,29 +13,29 @@ from jmapsync.errors import ExitCode, LayoutError
 from jmapsync.ledger import Ledger
 from jmapsync.storage.maildir.maildirpp import MOVING, PlusPlusTree
 from jmapsync.storage.maildir.side import MaildirSide
-from tests.storage.room import Room
+from tests.kit.maildir_driver import MaildirDriver
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Room:
-    return Room(tmp_path, layout="maildir++")
+def room(tmp_path: Path) -> MaildirDriver:
+    return MaildirDriver(tmp_path, layout="maildir++")
 
 
-def maildirs(room: Room) -> set[str]:
+def maildirs(room: MaildirDriver) -> set[str]:
     """Return the directories that hold mail, as they are called on the disk."""
     return {str(cur.parent.relative_to(room.root)) for cur in room.root.rglob("cur")}
 
 
-def seen(room: Room) -> dict[str, str]:
+def seen(room: MaildirDriver) -> dict[str, str]:
     """Return the folders of a look: their paths with the names they stand for."""
     return {folder.ref: folder.name for folder in room.side.observe_folders(room.ledger).folders}
 
 
 class TestPlaces:
-    def test_folders_lie_side_by_side_and_the_root_is_the_inbox(self, room: Room) -> None:
+    def test_folders_lie_side_by_side_and_the_root_is_the_inbox(self, room: MaildirDriver) -> None:
         inbox = room.folder("INBOX")
         lists = room.folder("Lists")
         room.folder("python", parent=lists)
@@ -43,7 +43,7 @@ class TestPlaces:
         assert maildirs(room) == {".", ".Lists", ".Lists.python", ".INBOX.below"}
         assert seen(room) == {"INBOX": "INBOX", "INBOX/below": "below", "Lists": "Lists", "Lists/python": "python"}
 
-    def test_the_marker_of_the_root_stays_when_the_inbox_is_marked(self, room: Room) -> None:
+    def test_the_marker_of_the_root_stays_when_the_inbox_is_marked(self, room: MaildirDriver) -> None:
         before = (room.root / ".jmapsync").read_bytes()
         inbox = room.folder("INBOX")
         room.side.adopt_folder(inbox, "INBOX", "M1", room.ledger)
@@ -64,18 +64,18 @@ class TestPlaces:
             ("cur", ".%63ur"),
         ],
     )
-    def test_a_name_comes_back_as_it_was(self, name: str, place: str, room: Room) -> None:
+    def test_a_name_comes_back_as_it_was(self, name: str, place: str, room: MaildirDriver) -> None:
         key = room.folder(name)
         assert maildirs(room) == {place}
         room.ledger.drop_folder(key)  # a lost ledger knows names by their folders only
         assert list(seen(room).values()) == [name]
 
-    def test_names_that_differ_by_case_or_normalisation_only(self, room: Room) -> None:
+    def test_names_that_differ_by_case_or_normalisation_only(self, room: MaildirDriver) -> None:
         for name in ("Caf\u00e9", "CAFE\u0301", "caf\u00e9"):
             room.folder(name)
         assert len({place.casefold() for place in maildirs(room)}) == 3
 
-    def test_a_path_fits_into_one_file_name_or_is_refused(self, room: Room) -> None:
+    def test_a_path_fits_into_one_file_name_or_is_refused(self, room: MaildirDriver) -> None:
         first = room.folder("a" * 300)
         second = room.folder("b" * 300, parent=first)
         assert all(len(place.encode()) <= 255 for place in maildirs(room))
@@ -85,30 +85,30 @@ class TestPlaces:
 
 
 class TestWhatIsAFolder:
-    def test_other_programs_directories_are_none(self, room: Room) -> None:
+    def test_other_programs_directories_are_none(self, room: MaildirDriver) -> None:
         for name in (".git", ".notmuch", "plain/cur", ".Trash-1000/files", "lost+found"):
             (room.root / name).mkdir(parents=True)
         (room.root / ".new").mkdir()
         assert set(seen(room)) == {"new"}
         assert room.side.tree.odd == []
 
-    def test_the_root_is_no_inbox_before_it_is_a_maildir(self, room: Room) -> None:
+    def test_the_root_is_no_inbox_before_it_is_a_maildir(self, room: MaildirDriver) -> None:
         assert seen(room) == {}
         (room.root / "cur").mkdir()
         assert set(seen(room)) == {"INBOX"}
 
-    def test_a_parent_that_is_not_there_is_made(self, room: Room) -> None:
+    def test_a_parent_that_is_not_there_is_made(self, room: MaildirDriver) -> None:
         (room.root / ".Lists.python" / "cur").mkdir(parents=True)
         assert set(seen(room)) == {"Lists", "Lists/python"}
         assert maildirs(room) == {".Lists", ".Lists.python"}
 
     @pytest.mark.parametrize("name", [".a..b", ".a.", "..a", ".INBOX", ".Inbox.a", os.fsdecode(b".\xff")])
-    def test_a_name_that_stands_for_no_path_is_reported(self, name: str, room: Room) -> None:
+    def test_a_name_that_stands_for_no_path_is_reported(self, name: str, room: MaildirDriver) -> None:
         (room.root / name / "cur").mkdir(parents=True)
         assert seen(room) == {}
         assert [path for path, _ in room.side.tree.odd] == [name]
 
-    def test_a_symbolic_link_is_reported_and_so_is_what_lies_below(self, room: Room, tmp_path: Path) -> None:
+    def test_a_symbolic_link_is_reported_and_so_is_what_lies_below(self, room: MaildirDriver, tmp_path: Path) -> None:
         (tmp_path / "elsewhere" / "cur").mkdir(parents=True)
         (room.root / ".a").symlink_to(tmp_path / "elsewhere")
         (room.root / ".a.b" / "cur").mkdir(parents=True)
@@ -117,7 +117,7 @@ class TestWhatIsAFolder:
 
 
 class TestChanges:
-    def test_a_rename_takes_along_all_that_lies_below_known_or_not(self, room: Room) -> None:
+    def test_a_rename_takes_along_all_that_lies_below_known_or_not(self, room: MaildirDriver) -> None:
         lists = room.folder("Lists")
         python = room.folder("python", parent=lists)
         room.folder("Listserver")
@@ -127,7 +127,7 @@ class TestChanges:
         assert room.side.tree.paths[python] == "Old/python"
         assert not (room.root / MOVING).exists()
 
-    def test_a_rename_that_was_killed_is_finished(self, room: Room) -> None:
+    def test_a_rename_that_was_killed_is_finished(self, room: MaildirDriver) -> None:
         lists = room.folder("Lists")
         python = room.folder("python", parent=lists)
         (room.root / MOVING).write_text('["Lists", "Old"]\n')
@@ -137,7 +137,7 @@ class TestChanges:
         found = {folder.ref: folder.key for folder in room.side.observe_folders(room.ledger).folders}
         assert found == {"Old": lists, "Old/python": python}
 
-    def test_a_rename_that_fails_halfway_is_taken_back(self, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_rename_that_fails_halfway_is_taken_back(self, room: MaildirDriver, monkeypatch: pytest.MonkeyPatch) -> None:
         lists = room.folder("Lists")
         room.folder("python", parent=lists)
         (room.root / ".Lists.taken").mkdir()
@@ -147,7 +147,7 @@ class TestChanges:
         assert {".Lists", ".Lists.python"} <= maildirs(room)
         assert not (room.root / MOVING).exists()
 
-    def test_a_rename_lays_no_folder_over_another(self, room: Room) -> None:
+    def test_a_rename_lays_no_folder_over_another(self, room: MaildirDriver) -> None:
         lists = room.folder("Lists")
         room.folder("python", parent=lists)
         (room.root / ".Old.python").mkdir()
@@ -155,7 +155,7 @@ class TestChanges:
             room.side.tree.move(lists, "Old")
         assert maildirs(room) == {".Lists", ".Lists.python"}
 
-    def test_a_folder_with_folders_below_it_is_not_removed(self, room: Room) -> None:
+    def test_a_folder_with_folders_below_it_is_not_removed(self, room: MaildirDriver) -> None:
         lists = room.folder("Lists")
         (room.root / ".Lists.new").mkdir()
         with pytest.raises(OSError, match="not empty"):
@@ -164,13 +164,13 @@ class TestChanges:
         room.side.tree.remove(lists)
         assert maildirs(room) == set()
 
-    def test_the_inbox_is_never_removed(self, room: Room) -> None:
+    def test_the_inbox_is_never_removed(self, room: MaildirDriver) -> None:
         inbox = room.folder("INBOX")
         with pytest.raises(OSError, match="not empty"):
             room.side.tree.remove(inbox)
         assert maildirs(room) == {"."}
 
-    def test_mv_of_one_folder_leaves_those_below_where_they_are(self, room: Room) -> None:
+    def test_mv_of_one_folder_leaves_those_below_where_they_are(self, room: MaildirDriver) -> None:
         lists = room.folder("Lists")
         python = room.folder("python", parent=lists)
         (room.root / ".Lists").rename(room.root / ".Old")
@@ -180,7 +180,7 @@ class TestChanges:
 
 @pytest.mark.parametrize(("before", "after"), [("nested", "maildir++"), ("maildir++", "nested")])
 def test_another_layout_over_a_root_is_refused_before_anything_is_touched(before: str, after: str, tmp_path: Path) -> None:
-    room = Room(tmp_path, layout=before)
+    room = MaildirDriver(tmp_path, layout=before)
     room.folder("INBOX")
     there = sorted(room.root.rglob("*"))
     with contextlib.closing(Ledger.open(tmp_path / "other.sqlite")) as ledger:
@@ -196,7 +196,7 @@ def test_another_programs_tree_in_the_other_layout_is_refused(folder: str, layou
     for part in ("cur", "new", "tmp"):
         (tmp_path / "mail" / folder / part).mkdir(parents=True)
     with pytest.raises(LayoutError, match="another layout"):
-        Room(tmp_path, layout=layout)
+        MaildirDriver(tmp_path, layout=layout)
     assert not (tmp_path / "mail" / ".jmapsync").exists()
 
 
@@ -204,4 +204,4 @@ def test_another_programs_tree_in_the_other_layout_is_refused(folder: str, layou
 def test_another_programs_tree_in_the_same_layout_is_taken_over(folder: str, layout: str, tmp_path: Path) -> None:
     for part in ("cur", "new", "tmp"):
         (tmp_path / "mail" / folder / part).mkdir(parents=True)
-    assert (folder.removeprefix(".") or "INBOX") in seen(Room(tmp_path, layout=layout))
+    assert (folder.removeprefix(".") or "INBOX") in seen(MaildirDriver(tmp_path, layout=layout))

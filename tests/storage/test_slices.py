@@ -9,7 +9,7 @@ import pytest
 
 from jmapsync.formats import message as message_files
 from jmapsync.storage.maildir import identify
-from tests.storage.room import Room
+from tests.kit.maildir_driver import MaildirDriver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,29 +22,29 @@ LIMIT = 3
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Room:
-    return Room(tmp_path, limit=LIMIT)
+def room(tmp_path: Path) -> MaildirDriver:
+    return MaildirDriver(tmp_path, limit=LIMIT)
 
 
 def message(number: int, *, size: int = 0) -> bytes:
     return f"Subject: {number:04}\n\n{'x' * size}\n".encode()
 
 
-def drop(room: Room, folder: str, name: str, content: bytes) -> Path:
+def drop(room: MaildirDriver, folder: str, name: str, content: bytes) -> Path:
     path = room.root / folder / "cur" / f"{name}:2,"
     path.write_bytes(content)
     os.utime(path, (1_700_000_000, 1_700_000_000))
     return path
 
 
-def observe_to_the_end(room: Room) -> list[Observation]:
+def observe_to_the_end(room: MaildirDriver) -> list[Observation]:
     observations = [room.observe()]
     while observations[-1].more:
         observations.append(room.observe())
     return observations
 
 
-def test_a_scan_ingests_so_many_new_files_and_the_next_ones_the_rest(room: Room) -> None:
+def test_a_scan_ingests_so_many_new_files_and_the_next_ones_the_rest(room: MaildirDriver) -> None:
     room.folder("INBOX")
     for number in range(10):
         drop(room, "INBOX", f"n{number}", message(number, size=number))
@@ -54,7 +54,7 @@ def test_a_scan_ingests_so_many_new_files_and_the_next_ones_the_rest(room: Room)
     assert not room.observe().items
 
 
-def test_files_of_equal_bytes_are_seen_together(room: Room) -> None:
+def test_files_of_equal_bytes_are_seen_together(room: MaildirDriver) -> None:
     """The copies of one new message in two folders are one message, not two."""
     room.folder("INBOX")
     room.folder("Lists")
@@ -67,7 +67,7 @@ def test_files_of_equal_bytes_are_seen_together(room: Room) -> None:
     assert all(len(record.local.homes) == 2 for record in room.ledger.all("mail") if record.local is not None)
 
 
-def test_moved_messages_do_not_seem_gone_while_other_files_come_first(room: Room) -> None:
+def test_moved_messages_do_not_seem_gone_while_other_files_come_first(room: MaildirDriver) -> None:
     inbox, archive = room.folder("INBOX"), room.folder("Archive")
     keys = [room.create(message(number, size=5000), [inbox], ["$flagged"]) for number in range(6)]
     for key in keys:
@@ -82,7 +82,7 @@ def test_moved_messages_do_not_seem_gone_while_other_files_come_first(room: Room
     assert all(room.version(key).tags == {"$flagged"} for key in keys)
 
 
-def test_what_is_gone_is_found_by_the_last_run(room: Room) -> None:
+def test_what_is_gone_is_found_by_the_last_run(room: MaildirDriver) -> None:
     inbox = room.folder("INBOX")
     keys = [room.create(message(number, size=5000), [inbox]) for number in range(5)]
     room.paths(keys[0])[0].unlink()
@@ -92,7 +92,7 @@ def test_what_is_gone_is_found_by_the_last_run(room: Room) -> None:
     assert [observed.gone for observed in observations] == [[], [keys[0]]]
 
 
-def test_an_edit_is_found_by_the_last_run(room: Room) -> None:
+def test_an_edit_is_found_by_the_last_run(room: MaildirDriver) -> None:
     inbox = room.folder("INBOX")
     key = room.create(message(1), [inbox])
     before = room.version(key).body
@@ -104,7 +104,7 @@ def test_an_edit_is_found_by_the_last_run(room: Room) -> None:
     assert room.version(key).body != before
 
 
-def test_files_that_cannot_be_read_do_not_hold_up_the_rest(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_cannot_be_read_do_not_hold_up_the_rest(room: MaildirDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     room.folder("INBOX")
     for number in range(10):
         drop(room, "INBOX", f"n{number}", message(number, size=number))

@@ -16,8 +16,8 @@ from jmapsync.storage.files.atomic import sync_directories
 from jmapsync.storage.files.swap import check
 from jmapsync.storage.maildir.identify import CHUNK
 from jmapsync.storage.port import Body, Outcome
+from tests.kit.maildir_driver import STAMP, MaildirDriver
 from tests.storage.contract import assert_silent
-from tests.storage.room import STAMP, Room
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -56,12 +56,12 @@ def meddle_after_check(monkeypatch: pytest.MonkeyPatch, file: Path, content: byt
     monkeypatch.setattr("jmapsync.storage.maildir.write.check", checked)
 
 
-def left_in_tmp(room: Room) -> list[Path]:
+def left_in_tmp(room: MaildirDriver) -> list[Path]:
     return [file for temporary in room.root.rglob("tmp") for file in temporary.iterdir()]
 
 
 class TestOtherFileSystems:
-    def test_copies_in_a_folder_on_another_disk_are_files_of_their_own(self, room: Room, inbox: int) -> None:
+    def test_copies_in_a_folder_on_another_disk_are_files_of_their_own(self, room: MaildirDriver, inbox: int) -> None:
         (room.root / "Archive").mkdir()
         with other_disk(room.root / "Archive"):
             archive = room.folder("Archive")
@@ -78,7 +78,7 @@ class TestOtherFileSystems:
 
     @pytest.mark.parametrize("number", [errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP])
     def test_without_hard_links_copies_are_made(
-        self, room: Room, inbox: int, archive: int, monkeypatch: pytest.MonkeyPatch, number: int
+        self, room: MaildirDriver, inbox: int, archive: int, monkeypatch: pytest.MonkeyPatch, number: int
     ) -> None:
         refuse_links(monkeypatch, number)
         key = room.create(BODY, [inbox, archive])
@@ -89,7 +89,7 @@ class TestOtherFileSystems:
         assert left_in_tmp(room) == []
         assert_silent(room)
 
-    def test_on_a_full_disk_what_fits_is_whole_and_the_rest_is_refused(self, room: Room, inbox: int) -> None:
+    def test_on_a_full_disk_what_fits_is_whole_and_the_rest_is_refused(self, room: MaildirDriver, inbox: int) -> None:
         with other_disk(room.side.tree.folder(inbox), "400k"):
             room.side.tree.complete("INBOX", {"cur", "new", "tmp"})
             receipts = room.write(*(room.to_create(b"x" * 30_000 + b"%d\r\n" % number, [inbox]) for number in range(40)))
@@ -105,7 +105,7 @@ class TestOtherFileSystems:
             assert all(file.read_bytes().startswith(b"x" * 30_000) for file in files)
             assert left_in_tmp(room) == []
 
-    def test_a_failure_of_the_disk_is_not_remembered_into_the_next_batch(self, room: Room, inbox: int) -> None:
+    def test_a_failure_of_the_disk_is_not_remembered_into_the_next_batch(self, room: MaildirDriver, inbox: int) -> None:
         with other_disk(room.side.tree.folder(inbox), "100k"):
             room.side.tree.complete("INBOX", {"cur", "new", "tmp"})
             room.write(room.to_create(b"x" * 200_000, [inbox]))
@@ -117,7 +117,7 @@ class TestOtherFileSystems:
 class TestOtherPrograms:
     @pytest.mark.parametrize("links", [True, False])
     def test_what_is_saved_over_a_file_in_the_moment_it_is_to_go_survives(
-        self, room: Room, inbox: int, monkeypatch: pytest.MonkeyPatch, links: bool
+        self, room: MaildirDriver, inbox: int, monkeypatch: pytest.MonkeyPatch, links: bool
     ) -> None:
         key = room.create(BODY, [inbox])
         [path] = room.paths(key)
@@ -131,7 +131,7 @@ class TestOtherPrograms:
         assert left_in_tmp(room) == []
 
     def test_the_old_name_of_a_moved_message_goes_only_when_the_new_one_is_durable(
-        self, room: Room, inbox: int, archive: int, monkeypatch: pytest.MonkeyPatch
+        self, room: MaildirDriver, inbox: int, archive: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         key = room.create(BODY, [inbox])
         [old] = room.paths(key)
@@ -148,7 +148,7 @@ class TestOtherPrograms:
         assert there == [True, False]
 
     def test_what_is_saved_twice_in_that_moment_survives_twice(
-        self, room: Room, inbox: int, monkeypatch: pytest.MonkeyPatch
+        self, room: MaildirDriver, inbox: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         key = room.create(BODY, [inbox])
         [path] = room.paths(key)
@@ -165,7 +165,7 @@ class TestOtherPrograms:
         room.side.open(room.ledger, "a1")
         assert {file.read_bytes() for file in path.parent.iterdir()} == {b"Subject: first\n\n", b"Subject: second\n\n"}
 
-    def test_a_name_that_another_file_has_is_not_taken_from_it(self, room: Room, inbox: int) -> None:
+    def test_a_name_that_another_file_has_is_not_taken_from_it(self, room: MaildirDriver, inbox: int) -> None:
         key = room.create(BODY, [inbox], ["$seen"])
         [path] = room.paths(key)
         other = path.with_name(f"{path.name.partition(':')[0]}:2,FS")
@@ -174,7 +174,7 @@ class TestOtherPrograms:
         assert receipt.outcome is Outcome.STALE
         assert (path.read_bytes(), other.read_bytes()) == (STORED, b"Subject: other\n\n")
 
-    def test_letters_that_nobody_here_knows_are_kept(self, room: Room, inbox: int) -> None:
+    def test_letters_that_nobody_here_knows_are_kept(self, room: MaildirDriver, inbox: int) -> None:
         key = room.create(BODY, [inbox], ["$seen"])
         [path] = room.paths(key)
         path.rename(path.with_name(f"{path.name.partition(':')[0]}:2,SXz"))
@@ -182,14 +182,14 @@ class TestOtherPrograms:
         room.write(room.to_update(key, tags=["$flagged"]))
         assert room.paths(key)[0].name.partition(":")[2] == "2,FXz"
 
-    def test_only_our_own_unfinished_files_are_removed(self, room: Room, inbox: int) -> None:
+    def test_only_our_own_unfinished_files_are_removed(self, room: MaildirDriver, inbox: int) -> None:
         temporary = room.side.tree.folder(inbox) / "tmp"
         (temporary / "1700000000.J7R0123abcd.host").write_bytes(b"half")
         (temporary / "1700000000.M1P2.host").write_bytes(b"somebody's, being delivered")
         room.side.open(room.ledger, "a1")
         assert [file.name for file in temporary.iterdir()] == ["1700000000.M1P2.host"]
 
-    def test_a_folder_with_anything_of_the_users_in_it_is_not_removed(self, room: Room, inbox: int, archive: int) -> None:
+    def test_a_folder_with_anything_of_the_users_in_it_is_not_removed(self, room: MaildirDriver, inbox: int, archive: int) -> None:
         folder = room.side.tree.folder(archive)
         for left in (folder / "notes.txt", folder / "cur" / "message", folder / "tmp" / "half"):
             left.write_bytes(b"mine")
@@ -202,7 +202,7 @@ class TestOtherPrograms:
 
 
 class TestKeywords:
-    def test_all_keywords_are_kept_though_only_26_have_letters(self, room: Room, inbox: int) -> None:
+    def test_all_keywords_are_kept_though_only_26_have_letters(self, room: MaildirDriver, inbox: int) -> None:
         words = {f"word{number:02}" for number in range(PLACES + 10)}
         key = room.create(BODY, [inbox], words)
         assert room.version(key).tags == words
@@ -213,14 +213,14 @@ class TestKeywords:
         room.observe()
         assert len(room.version(key).tags) == len(words) - 1
 
-    def test_the_letters_of_a_folder_never_move(self, room: Room, inbox: int) -> None:
+    def test_the_letters_of_a_folder_never_move(self, room: MaildirDriver, inbox: int) -> None:
         first = room.create(BODY, [inbox], ["zebra"])
         room.create(BODY + b"2\r\n", [inbox], ["apple"])
         assert room.paths(first)[0].name.endswith(":2,a")
         table = (room.side.tree.folder(inbox) / "dovecot-keywords").read_text()
         assert table == "0 zebra\n1 apple\n"
 
-    def test_a_table_that_another_program_continued_is_continued_from_there(self, room: Room, inbox: int) -> None:
+    def test_a_table_that_another_program_continued_is_continued_from_there(self, room: MaildirDriver, inbox: int) -> None:
         key = room.create(BODY, [inbox], ["ours"])
         with (room.side.tree.folder(inbox) / "dovecot-keywords").open("a") as table:
             table.write("1 theirs\n")
@@ -233,7 +233,7 @@ class TestKeywords:
         assert_silent(room)
 
     @pytest.mark.parametrize("text", ["", "0 wrong\n", "nonsense", "\0\xff"])
-    def test_a_table_that_was_lost_or_spoilt_changes_no_keyword(self, room: Room, inbox: int, text: str) -> None:
+    def test_a_table_that_was_lost_or_spoilt_changes_no_keyword(self, room: MaildirDriver, inbox: int, text: str) -> None:
         key = room.create(BODY, [inbox], ["one", "two"])
         table = room.side.tree.folder(inbox) / "dovecot-keywords"
         table.write_text(text)
@@ -245,7 +245,7 @@ class TestKeywords:
 
 class TestDates:
     @pytest.mark.parametrize("stamp", [1, STAMP, 2**31 - 1, 2**32, 253_402_300_799])
-    def test_a_file_shows_when_its_message_was_received(self, room: Room, inbox: int, archive: int, stamp: int) -> None:
+    def test_a_file_shows_when_its_message_was_received(self, room: MaildirDriver, inbox: int, archive: int, stamp: int) -> None:
         key = room.create(BODY, [inbox, archive], stamp=stamp)
         shown = {int(path.stat().st_mtime) for path in room.paths(key)}
         probe = room.root / "probe"
@@ -256,7 +256,7 @@ class TestDates:
         assert_silent(room)
 
     @pytest.mark.parametrize("stamp", [-1, -(2**40), 2**62, 2**70])
-    def test_a_date_that_no_file_can_show_is_no_obstacle(self, room: Room, inbox: int, stamp: int) -> None:
+    def test_a_date_that_no_file_can_show_is_no_obstacle(self, room: MaildirDriver, inbox: int, stamp: int) -> None:
         job = room.to_create(BODY, [inbox])
         job = type(job)(job.order, job.ref, stamp, job.body)
         [receipt] = room.write(job)
@@ -271,7 +271,7 @@ class TestLargeMessages:
         ("start", "shortened"), [(b"a\r\n", True), (b"a\n", False), (b"a\r", False), (b"x" * (CHUNK - 1) + b"\r\n", True)]
     )
     def test_a_message_in_a_file_of_its_own_is_stored_as_a_small_one(
-        self, room: Room, inbox: int, tmp_path: Path, start: bytes, shortened: bool
+        self, room: MaildirDriver, inbox: int, tmp_path: Path, start: bytes, shortened: bool
     ) -> None:
         content = start + b"line\r\n" * 400_000
         spooled = tmp_path / "spooled"
@@ -286,7 +286,7 @@ class TestLargeMessages:
         assert_silent(room)
 
     def test_crlf_is_kept_where_it_is_wanted(self, tmp_path: Path) -> None:
-        room = Room(tmp_path, keep_crlf=True)
+        room = MaildirDriver(tmp_path, keep_crlf=True)
         inbox = room.folder("INBOX")
         key = room.create(BODY, [inbox])
         assert room.paths(key)[0].read_bytes() == BODY

@@ -24,7 +24,7 @@ FLAGS = {"unread", "flagged", "replied", "passed", "draft"}
 STEPS = 30
 
 
-class World:
+class TaggedMail:
     """A server, a mirror and a database, and what has to come of what was done to them since they last agreed."""
 
     def __init__(self, seed: int, server: DemoServer, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +129,7 @@ class World:
 def test_they_agree_in_the_end(seed: int, server: DemoServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rules = TagRules(tmp_path / "notmuch-config", tuple(BOXES))
     mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state", tags=rules, limits=Limits(1000, 100))
-    world = World(seed, server, mirror, monkeypatch)
+    world = TaggedMail(seed, server, mirror, monkeypatch)
     for _ in range(STEPS):
         world.step()
     world.rest()

@@ -4,22 +4,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.storage.vdir.room import Room
+from tests.kit.vdir_driver import VdirDriver
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Room:
-    return Room(tmp_path)
+def room(tmp_path: Path) -> VdirDriver:
+    return VdirDriver(tmp_path)
 
 
 @pytest.fixture
-def work(room: Room) -> int:
+def work(room: VdirDriver) -> int:
     return room.folder("Work")
 
 
 @pytest.fixture
-def home(room: Room) -> int:
+def home(room: VdirDriver) -> int:
     return room.folder("Home")

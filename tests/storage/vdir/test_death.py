@@ -10,8 +10,8 @@ import pytest
 
 from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.files import atomic
+from tests.kit.vdir_driver import VdirDriver, assert_silent, item
 from tests.sim.fate import DiedError, Fate
-from tests.storage.vdir.room import Room, assert_silent, item
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +32,8 @@ def later() -> float:
     return time.time() + 1
 
 
-def prepare(base: Path) -> tuple[Room, int, int]:
-    room = Room(base, clock=later)
+def prepare(base: Path) -> tuple[VdirDriver, int, int]:
+    room = VdirDriver(base, clock=later)
     work, home = room.folder("Work"), room.folder("Home")
     for uid in OLD:
         room.create(item(uid, "old"), *([work, home] if uid == "gathered" else [work]))
@@ -41,7 +41,7 @@ def prepare(base: Path) -> tuple[Room, int, int]:
     return room, work, home
 
 
-def jobs_of(room: Room, work: int, home: int) -> list[Job]:
+def jobs_of(room: VdirDriver, work: int, home: int) -> list[Job]:
     """Return what is still to be done, as a plan would have it from what the ledger knows."""
     jobs = []
     wanted = {
@@ -65,7 +65,7 @@ def jobs_of(room: Room, work: int, home: int) -> list[Job]:
     return jobs
 
 
-def files(room: Room) -> set[str]:
+def files(room: VdirDriver) -> set[str]:
     return {
         f"{path.parent.name}/{content['uid']} {content['title']}"
         for path in room.root.glob("*/*.ics")
@@ -120,7 +120,7 @@ def test_what_is_saved_in_the_moment_of_death_is_found_again(tmp_path: Path, ver
     for number in range(1, 30):
         base = tmp_path / str(number)
         base.mkdir()
-        room = Room(base, clock=later)
+        room = VdirDriver(base, clock=later)
         work = room.folder("Work")
         key = room.create(item("one", "old"), work)
         [path] = room.paths(key)
@@ -143,7 +143,7 @@ def test_what_is_saved_in_the_moment_of_death_is_found_again(tmp_path: Path, ver
     pytest.fail("it never came to its end")
 
 
-ACTS: dict[str, Callable[[Room], object]] = {
+ACTS: dict[str, Callable[[VdirDriver], object]] = {
     "make": lambda room: room.folder("New", "#00FF00"),
     "rename": lambda room: room.write_folder(folder_key(room), Verb.REPLACE, version("Renamed", "#FF0000")),
     "colour": lambda room: room.write_folder(folder_key(room), Verb.UPDATE, version("Old", "#0000FF")),
@@ -155,7 +155,7 @@ def version(name: str, color: str) -> Version:
     return Version(name, name, tags=frozenset({color}))
 
 
-def folder_key(room: Room) -> int:
+def folder_key(room: VdirDriver) -> int:
     return min(room.side.tree.paths)
 
 
@@ -164,7 +164,7 @@ def test_dying_while_a_collection_changes_leaves_the_old_or_the_new_one(tmp_path
     for number in range(1, 60):
         base = tmp_path / str(number)
         base.mkdir()
-        room = Room(base, clock=later)
+        room = VdirDriver(base, clock=later)
         room.folder("Old", "#FF0000", ref="C0")
         fate = Fate(number)
         with contextlib.suppress(DiedError), fate.over(room.root):

@@ -10,7 +10,7 @@ import pytest
 from jmapsync.formats.codec import cards, schedules
 from jmapsync.storage.files.file_state import state_of
 from jmapsync.storage.port import Outcome
-from tests.storage.vdir.room import Room, assert_silent, rest
+from tests.kit.vdir_driver import VdirDriver, assert_silent, rest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,9 +49,9 @@ TASK: Object = {
 }
 
 
-def room_for(kind: str, base: Path) -> tuple[Room, Object]:
+def room_for(kind: str, base: Path) -> tuple[VdirDriver, Object]:
     codec = {"cards3": cards("3.0"), "cards4": cards("4.0"), "events": schedules("Event"), "tasks": schedules("Task")}[kind]
-    return Room(base, codec), {"cards3": CARD, "cards4": CARD, "events": EVENT, "tasks": TASK}[kind]
+    return VdirDriver(base, codec), {"cards3": CARD, "cards4": CARD, "events": EVENT, "tasks": TASK}[kind]
 
 
 KINDS = ("cards3", "cards4", "events", "tasks")

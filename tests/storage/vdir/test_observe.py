@@ -12,7 +12,7 @@ from jmapsync.planner.model import Version
 from jmapsync.storage.files import scan
 from jmapsync.storage.vdir import observe as observed
 from jmapsync.storage.vdir.read import Reader
-from tests.storage.vdir.room import Room, assert_silent, item, rest
+from tests.kit.vdir_driver import VdirDriver, assert_silent, item, rest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from jmapsync.storage.port import Observation
 
 
-def titles(room: Room, seen: Observation) -> dict[int, str]:
+def titles(room: VdirDriver, seen: Observation) -> dict[int, str]:
     return {one.key: str(room.content(one.key)["title"]) for one in seen.items if one.key is not None}
 
 
 class TestWhatPeopleDo:
-    def test_is_seen_once(self, room: Room, work: int, home: int) -> None:
+    def test_is_seen_once(self, room: VdirDriver, work: int, home: int) -> None:
         edited, moved, removed, copied, renamed = (room.create(item(f"u{number}"), work) for number in range(5))
         room.save(room.paths(edited)[0], item("u0", "edited"))
         room.paths(moved)[0].rename(room.directory(home) / "any name.ics")
@@ -47,21 +47,21 @@ class TestWhatPeopleDo:
         assert len(room.items()) == 5
         assert_silent(room)
 
-    def test_a_file_rewritten_with_the_same_meaning_is_no_change(self, room: Room, work: int) -> None:
+    def test_a_file_rewritten_with_the_same_meaning_is_no_change(self, room: VdirDriver, work: int) -> None:
         key = room.create(item("one", emails={"mine": "a@example.com"}), work)
         before = room.version(key)
         room.save(room.paths(key)[0], item("one", emails={"theirs": "a@example.com"}, updated="2026-11-23T00:00:00Z"))
         assert [(one.key, one.version) for one in room.observe().items] == [(key, before)]
         assert room.content(key)["emails"] == {"mine": "a@example.com"}
 
-    def test_an_edit_keeps_the_keys_that_entries_had(self, room: Room, work: int) -> None:
+    def test_an_edit_keeps_the_keys_that_entries_had(self, room: VdirDriver, work: int) -> None:
         key = room.create(item("one", emails={"a": "a@example.com", "b": "b@example.com"}), work)
         room.save(room.paths(key)[0], item("one", emails={"x": "b@example.com", "y": "c@example.com"}))
         room.observe()
         assert room.content(key)["emails"] == {"b": "b@example.com", "k1": "c@example.com"}
         assert room.read(key) == room.content(key)
 
-    def test_a_file_ingested_beside_an_unmirrored_server_item_gets_that_ones_keys(self, room: Room, work: int) -> None:
+    def test_a_file_ingested_beside_an_unmirrored_server_item_gets_that_ones_keys(self, room: VdirDriver, work: int) -> None:
         key = room.to_create(item("one"), [work]).order.key
         room.ledger.contents.put("remote", {key: b'{"uid":"one","title":"One","emails":{"theirs":"a@example.com"}}'})
         room.save(room.directory(work) / "one.ics", item("one", emails={"a": "a@example.com"}))
@@ -69,13 +69,13 @@ class TestWhatPeopleDo:
         assert room.content(key)["emails"] == {"theirs": "a@example.com"}
         assert_silent(room)
 
-    def test_files_that_are_no_items_are_left_alone(self, room: Room, work: int) -> None:
+    def test_files_that_are_no_items_are_left_alone(self, room: VdirDriver, work: int) -> None:
         for name in ("notes.txt", "one.ics.tmp", ".one.ics", "one.ics~", "one.icsXy12", "noending", ".ics", ".ICS"):
             (room.directory(work) / name).write_bytes(b"x")
         (room.root / "loose.ics").write_bytes(b"x")
         assert_silent(room)
 
-    def test_a_file_whose_uid_changed_is_another_item(self, room: Room, work: int) -> None:
+    def test_a_file_whose_uid_changed_is_another_item(self, room: VdirDriver, work: int) -> None:
         key = room.create(item("one"), work)
         room.save(room.paths(key)[0], item("two"))
         seen = room.observe()
@@ -84,7 +84,7 @@ class TestWhatPeopleDo:
         assert [path.name for path in room.paths(room.items()[0].key)] == ["one.ics"]
         assert_silent(room)
 
-    def test_two_files_that_swap_names_are_what_their_uids_say(self, room: Room, work: int) -> None:
+    def test_two_files_that_swap_names_are_what_their_uids_say(self, room: VdirDriver, work: int) -> None:
         keys = [room.create(item(uid), work) for uid in ("a", "b")]
         paths = [room.paths(key)[0] for key in keys]
         paths[0].rename(paths[0].with_name("x"))
@@ -95,7 +95,7 @@ class TestWhatPeopleDo:
         assert [room.paths(key)[0].name for key in keys] == ["b.ics", "a.ics"]
         assert_silent(room)
 
-    def test_of_copies_that_differ_the_one_changed_last_counts(self, room: Room, work: int, home: int) -> None:
+    def test_of_copies_that_differ_the_one_changed_last_counts(self, room: VdirDriver, work: int, home: int) -> None:
         key = room.create(item("one"), work, home)
         first, second = room.paths(key)
         room.save(second, item("one", "edited"))
@@ -106,7 +106,7 @@ class TestWhatPeopleDo:
         assert seen.version == Version(sense, sense, homes=frozenset({work, home}), untidy=True)
         assert room.read(key) == item("one", "edited")
 
-    def test_of_copies_edited_in_different_ways_all_are_named_and_none_counts(self, room: Room, work: int, home: int) -> None:
+    def test_of_copies_edited_in_different_ways_all_are_named_and_none_counts(self, room: VdirDriver, work: int, home: int) -> None:
         key = room.create(item("one"), work, home)
         for number, path in enumerate(room.paths(key)):
             room.save(path, item("one", f"edited {number}"))
@@ -118,7 +118,7 @@ class TestWhatPeopleDo:
         [one] = room.observe().items
         assert one.version.homes == {work}
 
-    def test_of_new_copies_that_differ_all_are_named_and_none_is_ingested(self, room: Room, work: int, home: int) -> None:
+    def test_of_new_copies_that_differ_all_are_named_and_none_is_ingested(self, room: VdirDriver, work: int, home: int) -> None:
         for number, folder in enumerate((work, home)):
             room.save(room.directory(folder) / "new.ics", item("new", f"written {number}"))
         seen = room.observe()
@@ -126,7 +126,7 @@ class TestWhatPeopleDo:
         assert seen.items == []
 
     @pytest.mark.parametrize("age", [-(10**9), -1])
-    def test_a_copy_that_is_older_than_the_item_is_no_edit_of_it(self, room: Room, work: int, home: int, age: int) -> None:
+    def test_a_copy_that_is_older_than_the_item_is_no_edit_of_it(self, room: VdirDriver, work: int, home: int, age: int) -> None:
         """Such as one that lay beside the item in a collection that the item then left."""
         key = room.create(item("one", "the latest"), work)
         old = room.directory(home) / "twin.ics"
@@ -138,7 +138,7 @@ class TestWhatPeopleDo:
         old.unlink()
         assert_silent(room)
 
-    def test_of_copies_one_in_a_collection_that_went_meanwhile_does_not_count(self, room: Room, work: int, home: int) -> None:
+    def test_of_copies_one_in_a_collection_that_went_meanwhile_does_not_count(self, room: VdirDriver, work: int, home: int) -> None:
         key = room.create(item("one"), work, home)
         shutil.rmtree(room.directory(home))
         del room.side.tree.paths[home]
@@ -147,7 +147,7 @@ class TestWhatPeopleDo:
         assert (seen.key, seen.version.homes) == (key, frozenset({work}))
         assert titles(room, room.observe()) == {}
 
-    def test_of_copies_the_edited_one_counts_though_another_was_touched_later(self, room: Room, work: int, home: int) -> None:
+    def test_of_copies_the_edited_one_counts_though_another_was_touched_later(self, room: VdirDriver, work: int, home: int) -> None:
         key = room.create(item("one"), work, home)
         first, second = room.paths(key)
         room.save(first, item("one", "edited"))
@@ -155,7 +155,7 @@ class TestWhatPeopleDo:
         room.observe()
         assert (room.content(key)["title"], room.read(key)) == ("edited", item("one", "edited"))
 
-    def test_when_the_differing_copy_is_removed_the_other_one_counts_again(self, room: Room, work: int, home: int) -> None:
+    def test_when_the_differing_copy_is_removed_the_other_one_counts_again(self, room: VdirDriver, work: int, home: int) -> None:
         key = room.create(item("one"), work, home)
         room.save(room.paths(key)[1], item("one", "edited"))
         os.utime(room.paths(key)[1], ns=(2 * 10**18,) * 2)
@@ -166,7 +166,7 @@ class TestWhatPeopleDo:
         assert seen.version == Version(sense, sense, homes=frozenset({work}))
         assert room.content(key)["title"] == "One"
 
-    def test_only_changed_files_are_read(self, room: Room, work: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_only_changed_files_are_read(self, room: VdirDriver, work: int, monkeypatch: pytest.MonkeyPatch) -> None:
         for number in range(5):
             room.create(item(f"u{number}"), work)
         room.save(room.directory(work) / "u3.ics", item("u3", "edited"))
@@ -183,7 +183,7 @@ class TestWhatPeopleDo:
 
 
 class TestFilesWithoutUid:
-    def test_have_one_that_their_place_gives_them(self, room: Room, work: int) -> None:
+    def test_have_one_that_their_place_gives_them(self, room: VdirDriver, work: int) -> None:
         room.save(room.directory(work) / "a.ics", b'{"title": "A"}')
         room.save(room.directory(work) / "b.ics", b'{"title": "A"}')
         room.observe()
@@ -196,7 +196,7 @@ class TestFilesWithoutUid:
         room.observe()
         assert {record.digest for record in room.items()} == uids
 
-    def test_keep_it_when_they_are_edited_renamed_or_moved(self, room: Room, work: int, home: int) -> None:
+    def test_keep_it_when_they_are_edited_renamed_or_moved(self, room: VdirDriver, work: int, home: int) -> None:
         path = room.save(room.directory(work) / "a.ics", b'{"title": "A"}')
         room.observe()
         [before] = room.items()
@@ -211,7 +211,7 @@ class TestFilesWithoutUid:
         assert (after.key, after.digest) == (before.key, before.digest)
         assert room.content(after.key) == {"uid": before.digest, "title": "B"}
 
-    def test_mean_the_same_once_they_are_written_with_it(self, room: Room, work: int) -> None:
+    def test_mean_the_same_once_they_are_written_with_it(self, room: VdirDriver, work: int) -> None:
         room.save(room.directory(work) / "a.ics", b'{"title": "A"}')
         room.observe()
         [record] = room.items()
@@ -227,7 +227,7 @@ class TestSomeCollections:
     """A look at the collections that the watch told of."""
 
     def test_edits_and_new_items_are_seen_without_scanning_the_others(
-        self, room: Room, work: int, home: int, monkeypatch: pytest.MonkeyPatch
+        self, room: VdirDriver, work: int, home: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         key, other = room.create(item("one"), work), room.create(item("two"), home)
         for path, content in ((room.paths(key)[0], "one"), (room.paths(other)[0], "two"), (room.directory(work) / "n.ics", "new")):
@@ -246,20 +246,20 @@ class TestSomeCollections:
         assert not seen.withheld
 
     @pytest.mark.parametrize("reported", ["Work", "Home"])
-    def test_what_moved_is_found_wherever_it_went(self, room: Room, work: int, home: int, reported: str) -> None:
+    def test_what_moved_is_found_wherever_it_went(self, room: VdirDriver, work: int, home: int, reported: str) -> None:
         key = room.create(item("one"), work)
         room.paths(key)[0].rename(room.directory(home) / "one.ics")
         seen = room.side.observe_items(room.ledger, {reported})
         assert (seen.gone, seen.withheld) == ([], False)
         assert [(one.key, one.version.homes) for one in seen.items] == [(key, frozenset({home}))]
 
-    def test_what_is_removed_is_gone(self, room: Room, work: int, home: int) -> None:
+    def test_what_is_removed_is_gone(self, room: VdirDriver, work: int, home: int) -> None:
         room.create(item("two"), home)
         key = room.create(item("one"), work)
         room.paths(key)[0].unlink()
         assert room.side.observe_items(room.ledger, {"Work"}).gone == [key]
 
-    def test_a_copy_edited_elsewhere_too_is_scanned_as_well(self, room: Room, work: int, home: int) -> None:
+    def test_a_copy_edited_elsewhere_too_is_scanned_as_well(self, room: VdirDriver, work: int, home: int) -> None:
         key = room.create(item("one"), work, home)
         first, second = room.paths(key)
         room.save(first, item("one", "older"))
@@ -273,7 +273,7 @@ class TestSomeCollections:
 
 class TestManyFiles:
     def test_are_ingested_in_several_scans_and_nothing_is_gone_before_the_last(self, tmp_path: Path) -> None:
-        room = Room(tmp_path, limit=3)
+        room = VdirDriver(tmp_path, limit=3)
         work, home = room.folder("Work"), room.folder("Home")
         moved, removed = room.create(item("moved"), work), room.create(item("removed"), work)
         for number in range(7):
@@ -293,7 +293,7 @@ class TestManyFiles:
         room.ledger.close()
 
     def test_files_that_are_quarantined_hold_nothing_up(self, tmp_path: Path) -> None:
-        room = Room(tmp_path, limit=2)
+        room = VdirDriver(tmp_path, limit=2)
         work = room.folder("Work")
         for number in range(20):
             room.save(room.directory(work) / f"{number:03}.ics", b"no" if number < 15 else item("same"))

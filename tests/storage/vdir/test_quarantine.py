@@ -13,7 +13,7 @@ from jmapsync.storage.files import scan
 from jmapsync.storage.port import Outcome
 from jmapsync.storage.vdir import observe as observed
 from jmapsync.storage.vdir.read import LARGEST
-from tests.storage.vdir.room import Room, assert_silent, item, rest
+from tests.kit.vdir_driver import VdirDriver, assert_silent, item, rest
 from tests.storage.vdir.test_observe import titles
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ SPOILT: dict[str, Callable[[Path], None]] = {
 class TestQuarantine:
     @pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT.keys())
     def test_a_known_file_that_cannot_be_read_leaves_its_item_as_it_was(
-        self, room: Room, work: int, spoil: Callable[[Path], None]
+        self, room: VdirDriver, work: int, spoil: Callable[[Path], None]
     ) -> None:
         key, other = room.create(item("one"), work), room.create(item("two"), work)
         before = room.record(key), room.places(key), room.content(key)
@@ -84,7 +84,7 @@ class TestQuarantine:
         seen = room.observe()
         assert (seen.problems, titles(room, seen)) == ([], {key: "mended"})
 
-    def test_a_new_file_that_cannot_be_read_is_named_and_left_alone(self, room: Room, work: int) -> None:
+    def test_a_new_file_that_cannot_be_read_is_named_and_left_alone(self, room: VdirDriver, work: int) -> None:
         path = room.save(room.directory(work) / "bad.ics", b"BEGIN:VCAL")
         room.save(room.directory(work) / "good.ics", item("good"))
         seen = room.observe()
@@ -94,7 +94,7 @@ class TestQuarantine:
         assert [one.digest for one in seen.items] == ["good"]
         assert path.read_bytes() == b"BEGIN:VCAL"
 
-    def test_a_name_that_is_no_text_is_named(self, room: Room, work: int) -> None:
+    def test_a_name_that_is_no_text_is_named(self, room: VdirDriver, work: int) -> None:
         name = os.fsdecode(b"caf\xe9.ics")
         room.save(room.directory(work) / name, item("one"))
         seen = room.observe()
@@ -103,7 +103,7 @@ class TestQuarantine:
         ]
         assert seen.items == []
 
-    def test_a_file_still_being_written_waits(self, room: Room, work: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_file_still_being_written_waits(self, room: VdirDriver, work: int, monkeypatch: pytest.MonkeyPatch) -> None:
         gone, kept = room.create(item("gone"), work), room.create(item("kept"), work)
         room.paths(gone)[0].unlink()
         path = room.paths(kept)[0]
@@ -117,7 +117,7 @@ class TestQuarantine:
         seen = room.observe()
         assert (seen.gone, titles(room, seen)) == ([gone], {kept: "whole"})
 
-    def test_two_new_files_of_one_uid_are_both_named_and_neither_ingested(self, room: Room, work: int) -> None:
+    def test_two_new_files_of_one_uid_are_both_named_and_neither_ingested(self, room: VdirDriver, work: int) -> None:
         for name in ("a", "b"):
             room.save(room.directory(work) / f"{name}.ics", item("same", name))
         room.save(room.directory(work) / "c.ics", item("other"))
@@ -130,7 +130,7 @@ class TestQuarantine:
         (room.directory(work) / "a.ics").unlink()
         assert [one.digest for one in room.observe().items] == ["same"]
 
-    def test_the_servers_item_of_that_uid_waits_too(self, room: Room, work: int, home: int) -> None:
+    def test_the_servers_item_of_that_uid_waits_too(self, room: VdirDriver, work: int, home: int) -> None:
         """A lost ledger meets the files of one uid again, and must not add a third one."""
         for name in ("a", "b"):
             room.save(room.directory(work) / f"{name}.ics", item("same", name))
@@ -145,7 +145,7 @@ class TestQuarantine:
         [seen] = [one for one in room.observe().items if one.digest == "same"]
         assert seen.version.homes == {work}
 
-    def test_a_known_item_with_a_second_file_stays_as_it_was(self, room: Room, work: int) -> None:
+    def test_a_known_item_with_a_second_file_stays_as_it_was(self, room: VdirDriver, work: int) -> None:
         key = room.create(item("one"), work)
         [path] = room.paths(key)
         shutil.copy(path, path.with_name("backup.ics"))
@@ -159,7 +159,7 @@ class TestQuarantine:
         seen = room.observe()
         assert (seen.problems, titles(room, seen)) == ([], {key: "edited"})
 
-    def test_when_the_known_file_of_two_goes_the_other_one_is_the_item(self, room: Room, work: int) -> None:
+    def test_when_the_known_file_of_two_goes_the_other_one_is_the_item(self, room: VdirDriver, work: int) -> None:
         key = room.create(item("one"), work)
         [path] = room.paths(key)
         shutil.copy(path, path.with_name("backup.ics"))
@@ -169,7 +169,7 @@ class TestQuarantine:
         assert (seen.gone, [one.key for one in seen.items]) == ([], [key])
         assert [one.name for one in room.paths(key)] == ["backup.ics"]
 
-    def test_a_known_item_whose_files_are_two_new_ones_is_not_gone(self, room: Room, work: int) -> None:
+    def test_a_known_item_whose_files_are_two_new_ones_is_not_gone(self, room: VdirDriver, work: int) -> None:
         key = room.create(item("one"), work)
         [path] = room.paths(key)
         for name in ("a.ics", "b.ics"):
@@ -179,7 +179,7 @@ class TestQuarantine:
         assert (seen.gone, seen.items, len(seen.problems)) == ([], [], 2)
         assert room.version(key).homes == {work}
 
-    def test_a_file_renamed_and_spoilt_is_not_gone(self, room: Room, work: int) -> None:
+    def test_a_file_renamed_and_spoilt_is_not_gone(self, room: VdirDriver, work: int) -> None:
         key = room.create(item("one"), work)
         path = room.paths(key)[0].rename(room.directory(work) / "renamed.ics")
         path.write_bytes(b"half")
@@ -187,7 +187,7 @@ class TestQuarantine:
         seen = room.observe()
         assert (seen.gone, [trouble.item for trouble in seen.problems]) == ([], ["Work/renamed.ics"])
 
-    def test_an_item_that_lost_its_place_to_a_quarantined_one_is_kept(self, room: Room, work: int, home: int) -> None:
+    def test_an_item_that_lost_its_place_to_a_quarantined_one_is_kept(self, room: VdirDriver, work: int, home: int) -> None:
         """The file of one copy is another item by now; the other copy cannot be read: nothing of both is told."""
         key = room.create(item("one"), work, home)
         first, second = room.paths(key)
@@ -204,7 +204,7 @@ class TestQuarantine:
 
 
 class TestWhatIsMissing:
-    def test_a_collection_that_vanished_with_its_items_is_suspicious(self, room: Room, work: int, home: int) -> None:
+    def test_a_collection_that_vanished_with_its_items_is_suspicious(self, room: VdirDriver, work: int, home: int) -> None:
         key = room.create(item("one"), work)
         room.create(item("two"), home)
         shutil.rmtree(room.directory(work))
@@ -212,7 +212,7 @@ class TestWhatIsMissing:
         assert seen.suspicious == "the collection Work disappeared with what was in it"
         assert seen.gone == [key]
 
-    def test_everything_gone_at_once_is_suspicious(self, room: Room, work: int) -> None:
+    def test_everything_gone_at_once_is_suspicious(self, room: VdirDriver, work: int) -> None:
         keys = [room.create(item(f"u{number}"), work) for number in range(observed.FEW + 1)]
         for key in keys:
             room.paths(key)[0].unlink()
@@ -220,14 +220,14 @@ class TestWhatIsMissing:
         assert seen.suspicious == "every item disappeared at once"
         assert seen.gone == keys
 
-    def test_the_last_few_may_go_without_a_question(self, room: Room, work: int) -> None:
+    def test_the_last_few_may_go_without_a_question(self, room: VdirDriver, work: int) -> None:
         for number in range(observed.FEW):
             room.paths(room.create(item(f"u{number}"), work))[0].unlink()
         seen = room.observe()
         assert (len(seen.gone), seen.suspicious) == (observed.FEW, "")
 
     def test_a_collection_that_cannot_be_listed_loses_nothing(
-        self, room: Room, work: int, home: int, monkeypatch: pytest.MonkeyPatch
+        self, room: VdirDriver, work: int, home: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         keys = [room.create(item("one"), work), room.create(item("two"), home)]
         listed = scan._read
@@ -244,7 +244,7 @@ class TestWhatIsMissing:
         assert [trouble.item for trouble in seen.problems] == ["Work"]
 
     def test_absence_counts_only_when_a_second_listing_confirms_it(
-        self, room: Room, work: int, monkeypatch: pytest.MonkeyPatch
+        self, room: VdirDriver, work: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A directory that changes while it is read may skip an entry."""
         room.create(item("one"), work)
@@ -259,7 +259,9 @@ class TestWhatIsMissing:
         seen = room.observe()
         assert (seen.gone, seen.items, seen.moved) == ([], [], [])
 
-    def test_in_a_directory_that_never_rests_nothing_is_gone(self, room: Room, work: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_in_a_directory_that_never_rests_nothing_is_gone(
+        self, room: VdirDriver, work: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         gone, edited = room.create(item("gone"), work), room.create(item("edited"), work)
         room.paths(gone)[0].unlink()
         room.save(room.paths(edited)[0], item("edited", "edited"))
@@ -271,7 +273,7 @@ class TestWhatIsMissing:
 
     @pytest.mark.parametrize("towards", ["Work", "Home"])
     def test_what_moves_while_the_run_goes_on_is_neither_lost_nor_doubled(
-        self, room: Room, work: int, home: int, monkeypatch: pytest.MonkeyPatch, towards: str
+        self, room: VdirDriver, work: int, home: int, monkeypatch: pytest.MonkeyPatch, towards: str
     ) -> None:
         start, end = (home, work) if towards == "Work" else (work, home)
         key = room.create(item("one"), start)
@@ -294,7 +296,7 @@ class TestWhatIsMissing:
         assert_silent(room)
 
     def test_while_a_new_file_moves_it_is_one_item_in_one_place(
-        self, room: Room, work: int, home: int, monkeypatch: pytest.MonkeyPatch
+        self, room: VdirDriver, work: int, home: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         path = room.save(room.directory(work) / "new.ics", item("new"))
         scanned = scan.scan

@@ -17,7 +17,7 @@ from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.files import atomic, swap
 from jmapsync.storage.port import Outcome
 from jmapsync.storage.vdir import write
-from tests.storage.vdir.room import Room, assert_silent, item
+from tests.kit.vdir_driver import VdirDriver, assert_silent, item
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ PHOTO = "data:image/jpeg;base64," + "QUJD" * 200
 
 
 class TestWhatIsWritten:
-    def test_is_read_back_with_its_data_and_is_no_news(self, room: Room, work: int, home: int) -> None:
+    def test_is_read_back_with_its_data_and_is_no_news(self, room: VdirDriver, work: int, home: int) -> None:
         first = room.create(item("one", emails={"a": "a@example.com", "b": "b@example.com"}, photo={"uri": PHOTO}), work)
         both = room.create(item("two"), work, home)
         assert_silent(room)
@@ -40,7 +40,7 @@ class TestWhatIsWritten:
         assert room.version(first).homes == {home}
         assert room.paths(both) == []
 
-    def test_is_found_by_a_full_sync(self, room: Room, work: int, home: int) -> None:
+    def test_is_found_by_a_full_sync(self, room: VdirDriver, work: int, home: int) -> None:
         key = room.create(item("one", emails={"mine": "a@example.com"}), work, home)
         before = room.version(key)
         room.ledger.drop_places([(place.folder, place.name) for place in room.places(key)])
@@ -48,7 +48,7 @@ class TestWhatIsWritten:
         assert [(one.key, one.version, one.digest) for one in seen.items] == [(key, before, "one")]
         assert room.content(key) == item("one", emails={"mine": "a@example.com"})
 
-    def test_is_reported_as_the_file_reads_now(self, room: Room, work: int) -> None:
+    def test_is_reported_as_the_file_reads_now(self, room: VdirDriver, work: int) -> None:
         job = room.to_create(item("one", emails={"z": "z@example.com"}, lost="what no file holds"), [work])
         [receipt] = room.write(job)
         assert receipt.version is not None
@@ -56,11 +56,11 @@ class TestWhatIsWritten:
         assert receipt.version.sense == receipt.version.body == room.codec.sense(item("one", emails={"other": "z@example.com"}))
         assert receipt.digest == "one"
 
-    def test_only_its_owner_may_read(self, room: Room, work: int) -> None:
+    def test_only_its_owner_may_read(self, room: VdirDriver, work: int) -> None:
         [path] = room.paths(room.create(item(), work))
         assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
-    def test_the_same_bytes_are_not_written_again(self, room: Room, work: int) -> None:
+    def test_the_same_bytes_are_not_written_again(self, room: VdirDriver, work: int) -> None:
         key = room.create(item(), work)
         [path] = room.paths(key)
         before = path.stat()
@@ -69,7 +69,7 @@ class TestWhatIsWritten:
         assert path.stat() == before
         assert_silent(room)
 
-    def test_a_file_is_later_than_the_one_it_replaces(self, room: Room, work: int) -> None:
+    def test_a_file_is_later_than_the_one_it_replaces(self, room: VdirDriver, work: int) -> None:
         key = room.create(item(), work)
         [path] = room.paths(key)
         for distance in (0, 3600, 10**9):
@@ -82,7 +82,7 @@ class TestWhatIsWritten:
 
     @pytest.mark.parametrize("grain", [1_000_000, 1_000_000_000, 2_000_000_000])
     def test_it_is_later_where_a_file_system_counts_time_in_larger_steps(
-        self, room: Room, work: int, monkeypatch: pytest.MonkeyPatch, grain: int
+        self, room: VdirDriver, work: int, monkeypatch: pytest.MonkeyPatch, grain: int
     ) -> None:
         utime, fstat = os.utime, os.fstat
         given: dict[int, int] = {}
@@ -110,7 +110,7 @@ class TestWhatIsWritten:
         assert path.stat().st_mtime_ns > moment
         assert path.stat().st_mtime_ns % grain == 0
 
-    def test_the_name_of_a_file_is_kept_for_life(self, room: Room, work: int, home: int) -> None:
+    def test_the_name_of_a_file_is_kept_for_life(self, room: VdirDriver, work: int, home: int) -> None:
         key = room.create(item("one"), work)
         [path] = room.paths(key)
         path.rename(path.with_name("dentist.ics"))
@@ -122,23 +122,23 @@ class TestWhatIsWritten:
         assert room.read(key) == item("one", "moved")
 
     @pytest.mark.parametrize("uid", ["0F-a_b.c+d@example.com", "x" * 200, "-", "a.tmp"])
-    def test_a_new_name_is_the_uid_where_that_is_safe(self, room: Room, work: int, uid: str) -> None:
+    def test_a_new_name_is_the_uid_where_that_is_safe(self, room: VdirDriver, work: int, uid: str) -> None:
         assert [path.name for path in room.paths(room.create(item(uid), work))] == [f"{uid}.ics"]
 
     @pytest.mark.parametrize("uid", ["x" * 201, ".hidden", "..", "../../etc/passwd", "urn:uuid:1", "ünï", "a\0b\nc"])
-    def test_a_new_name_is_the_sha1_of_any_other_uid(self, room: Room, work: int, uid: str) -> None:
+    def test_a_new_name_is_the_sha1_of_any_other_uid(self, room: VdirDriver, work: int, uid: str) -> None:
         [path] = room.paths(room.create(item(uid), work))
         assert path == room.directory(work) / f"{hashlib.sha1(uid.encode()).hexdigest()}.ics"
         assert room.record(room.items()[0].key).digest == uid
 
-    def test_names_that_some_file_systems_take_for_one_differ(self, room: Room, work: int) -> None:
+    def test_names_that_some_file_systems_take_for_one_differ(self, room: VdirDriver, work: int) -> None:
         keys = [room.create(item(uid), work) for uid in ("Meeting", "meeting", "MEETING")]
         names = [path.name for key in keys for path in room.paths(key)]
         assert len({name.casefold() for name in names}) == 3
         assert names[0] == "Meeting.ics"
         assert [room.read(key) for key in keys] == [item(uid) for uid in ("Meeting", "meeting", "MEETING")]
 
-    def test_a_file_of_somebody_elses_is_never_written_over(self, room: Room, work: int) -> None:
+    def test_a_file_of_somebody_elses_is_never_written_over(self, room: VdirDriver, work: int) -> None:
         theirs = room.directory(work) / "one.ics"
         theirs.write_bytes(b"half of someth")
         [path] = room.paths(room.create(item("one"), work))
@@ -147,7 +147,7 @@ class TestWhatIsWritten:
 
     @pytest.mark.parametrize("call", ["displace", "give_name"])
     def test_what_is_saved_over_it_as_soon_as_it_has_its_name_is_news(
-        self, room: Room, work: int, monkeypatch: pytest.MonkeyPatch, call: str
+        self, room: VdirDriver, work: int, monkeypatch: pytest.MonkeyPatch, call: str
     ) -> None:
         key = room.create(item("one"), work) if call == "displace" else 0
         path = room.directory(work) / "one.ics"
@@ -164,7 +164,7 @@ class TestWhatIsWritten:
         [seen] = room.observe().items
         assert json.loads(seen.content)["title"] == "saved right after"
 
-    def test_a_name_that_the_ledger_knows_of_another_item_is_not_taken(self, room: Room, work: int) -> None:
+    def test_a_name_that_the_ledger_knows_of_another_item_is_not_taken(self, room: VdirDriver, work: int) -> None:
         """Its file went after the look; were the name taken, nobody would miss the other item any more."""
         other = room.create(item("other"), work)
         [theirs] = room.paths(other)
@@ -177,13 +177,13 @@ class TestWhatIsWritten:
         assert room.record(other).local is None
 
     @pytest.mark.parametrize("title", ["unwritable", "boom"])
-    def test_what_cannot_be_a_file_is_refused_alone(self, room: Room, work: int, title: str) -> None:
+    def test_what_cannot_be_a_file_is_refused_alone(self, room: VdirDriver, work: int, title: str) -> None:
         receipts = room.write(room.to_create(item("a", title), [work]), room.to_create(item("b"), [work]))
         assert (receipts[0].outcome, receipts[0].remedy) == (Outcome.REFUSED, Remedy.NEVER)
         assert receipts[1].outcome is Outcome.DONE
         assert [path.name for path in room.directory(work).glob("*.ics")] == ["b.ics"]
 
-    def test_a_large_body_may_come_in_a_file(self, room: Room, work: int, tmp_path: Path) -> None:
+    def test_a_large_body_may_come_in_a_file(self, room: VdirDriver, work: int, tmp_path: Path) -> None:
         job = room.to_create(item("one"), [work])
         spooled = tmp_path / "spooled"
         assert job.body is not None
@@ -192,7 +192,7 @@ class TestWhatIsWritten:
         assert room.write(job)[0].outcome is Outcome.DONE
         assert_silent(room)
 
-    def test_readers_see_a_whole_item_or_none(self, room: Room, work: int) -> None:
+    def test_readers_see_a_whole_item_or_none(self, room: VdirDriver, work: int) -> None:
         folder = room.directory(work)
         torn: list[str] = []
         missing: list[str] = []
@@ -221,7 +221,7 @@ class TestWhatIsWritten:
 
 
 class TestWhatIsExpected:
-    def test_receipts_come_in_order_and_one_failure_is_nobody_elses(self, room: Room, work: int) -> None:
+    def test_receipts_come_in_order_and_one_failure_is_nobody_elses(self, room: VdirDriver, work: int) -> None:
         keys = [room.create(item(f"u{number}"), work) for number in range(5)]
         room.paths(keys[2])[0].unlink()
         receipts = room.write(*(room.to_replace(key, item(f"u{number}", "new")) for number, key in enumerate(keys)))
@@ -231,7 +231,7 @@ class TestWhatIsExpected:
     @pytest.mark.parametrize("verb", [Verb.UPDATE, Verb.DELETE, Verb.REPLACE])
     @pytest.mark.parametrize("meddle", ["edit", "rename", "remove", "replace"])
     def test_an_order_that_expects_something_else_does_nothing(
-        self, room: Room, work: int, home: int, meddle: str, verb: Verb
+        self, room: VdirDriver, work: int, home: int, meddle: str, verb: Verb
     ) -> None:
         key = room.create(item("one"), work)
         [path] = room.paths(key)
@@ -257,7 +257,7 @@ class TestWhatIsExpected:
 
     @pytest.mark.parametrize("verb", [Verb.DELETE, Verb.REPLACE])
     def test_what_is_saved_over_a_file_in_the_moment_it_is_to_go_survives(
-        self, room: Room, work: int, verb: Verb, monkeypatch: pytest.MonkeyPatch
+        self, room: VdirDriver, work: int, verb: Verb, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         key = room.create(item("one"), work)
         [path] = room.paths(key)
@@ -279,7 +279,7 @@ class TestWhatIsExpected:
         assert temporary(room) == []
 
     def test_what_is_saved_twice_in_that_moment_survives_twice(
-        self, room: Room, work: int, monkeypatch: pytest.MonkeyPatch
+        self, room: VdirDriver, work: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         key = room.create(item("one"), work)
         [path] = room.paths(key)
@@ -298,7 +298,7 @@ class TestWhatIsExpected:
         assert titles == {"saved 0", "saved 1"}
 
     def test_where_names_cannot_be_exchanged_files_are_replaced_all_the_same(
-        self, room: Room, work: int, monkeypatch: pytest.MonkeyPatch
+        self, room: VdirDriver, work: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         key = room.create(item("one"), work)
         monkeypatch.setattr(atomic, "_RENAMEAT2", None)
@@ -309,7 +309,7 @@ class TestWhatIsExpected:
 
     @pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP])
     def test_where_there_are_no_hard_links_nobodys_name_is_taken_either(
-        self, room: Room, work: int, home: int, monkeypatch: pytest.MonkeyPatch, number: int
+        self, room: VdirDriver, work: int, home: int, monkeypatch: pytest.MonkeyPatch, number: int
     ) -> None:
         def refuse(source: str, target: str) -> None:
             raise OSError(number, os.strerror(number), source, None, target)
@@ -321,16 +321,16 @@ class TestWhatIsExpected:
         assert [path.name == "one.ics" for path in room.paths(key)] == [False, True]
         assert temporary(room) == []
 
-    def test_an_item_for_a_collection_that_is_gone_waits(self, room: Room, work: int) -> None:
+    def test_an_item_for_a_collection_that_is_gone_waits(self, room: VdirDriver, work: int) -> None:
         job = room.to_create(item("one"), [work + 1000])
         assert room.write(job)[0].outcome is Outcome.STALE
 
-    def test_a_body_that_changed_since_the_scan_is_not_sent(self, room: Room, work: int) -> None:
+    def test_a_body_that_changed_since_the_scan_is_not_sent(self, room: VdirDriver, work: int) -> None:
         key = room.create(item("one"), work)
         room.paths(key)[0].write_bytes(room.codec.write(item("one", "edited")))
         assert room.read(key) is None
 
-    def test_a_copy_in_a_collection_that_went_meanwhile_hinders_nothing(self, room: Room, work: int, home: int) -> None:
+    def test_a_copy_in_a_collection_that_went_meanwhile_hinders_nothing(self, room: VdirDriver, work: int, home: int) -> None:
         key = room.create(item("one"), work, home)
         shutil.rmtree(room.directory(home))
         del room.side.tree.paths[home]
@@ -338,12 +338,12 @@ class TestWhatIsExpected:
         assert (receipt.outcome, receipt.moved) == (Outcome.DONE, ((home, "one.ics"),))
         assert room.read(key) == item("one", "edited there")
 
-    def test_a_body_in_a_collection_that_went_meanwhile_is_not_read(self, room: Room, work: int) -> None:
+    def test_a_body_in_a_collection_that_went_meanwhile_is_not_read(self, room: VdirDriver, work: int) -> None:
         key = room.create(item("one"), work)
         del room.side.tree.paths[work]
         assert room.read(key) is None
 
-    def test_copies_that_differ_are_made_alike(self, room: Room, work: int, home: int) -> None:
+    def test_copies_that_differ_are_made_alike(self, room: VdirDriver, work: int, home: int) -> None:
         key = room.create(item("one"), work, home)
         first, second = room.paths(key)
         room.save(second, item("one", "newer edit"))
@@ -358,7 +358,7 @@ class TestWhatIsExpected:
         assert_silent(room)
 
     def test_the_disk_being_full_is_reported_and_leaves_nothing_half(
-        self, room: Room, work: int, monkeypatch: pytest.MonkeyPatch
+        self, room: VdirDriver, work: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         key = room.create(item("one"), work)
         monkeypatch.setattr("jmapsync.storage.vdir.write.write_staged", _full)
@@ -380,5 +380,5 @@ def _full(path: str, data: bytes, replaces: object) -> None:
     raise OSError(28, "No space left on device", path)
 
 
-def temporary(room: Room) -> list[str]:
+def temporary(room: VdirDriver) -> list[str]:
     return [path.name for path in room.root.rglob("*.tmp")]

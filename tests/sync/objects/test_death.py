@@ -34,7 +34,7 @@ async def _in_this_thread(call: Callable[..., Any], *arguments: Any, **options: 
     return call(*arguments, **options)
 
 
-class Scene:
+class DyingRuns:
     """An account of contacts and events, mirrored, and acts on both sides that wait to be synchronised."""
 
     def __init__(self, base: Path) -> None:
@@ -132,7 +132,7 @@ def without_stamps(picture: Any) -> str:  # noqa: ANN401 # any picture
 def whole() -> tuple[int, str]:
     """Return how many steps the run takes, and how it ends without a death."""
     with tempfile.TemporaryDirectory() as base:
-        scene = Scene(Path(base))
+        scene = DyingRuns(Path(base))
         fate = scene.die(0)
         scene.live_on()
         assert scene.desk().shelf() == []
@@ -151,7 +151,7 @@ def test_a_death_at_any_step_changes_no_end(whole: tuple[int, str], part: int) -
     steps, end = whole
     for step in range(1 + part * STRIDE, steps + 1, 4 * STRIDE):
         with tempfile.TemporaryDirectory() as base:
-            scene = Scene(Path(base))
+            scene = DyingRuns(Path(base))
             fate = scene.die(step)
             scene.live_on()
             assert without_stamps(scene.look()) == end, f"another end after dying at step {step}, {fate.trace[-1]}"

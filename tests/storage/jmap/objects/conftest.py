@@ -8,7 +8,7 @@ from jmapsync.demo import DemoServer
 from jmapsync.demo.dialect import CYRUS_CALENDARS
 from jmapsync.formats import jscalendar1
 from jmapsync.formats.ical import write_calendar
-from tests.storage.jmap.objects.room import Room
+from tests.kit.object_side_driver import ObjectSideDriver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +57,6 @@ def store(server: DemoServer, case: tuple[str, str, bool]) -> Store:
 
 
 @pytest.fixture
-def room(server: DemoServer, case: tuple[str, str, bool]) -> Iterator[Room]:
-    with Room(server.url, case[0]) as room:
+def room(server: DemoServer, case: tuple[str, str, bool]) -> Iterator[ObjectSideDriver]:
+    with ObjectSideDriver(server.url, case[0]) as room:
         yield room

@@ -10,7 +10,7 @@ import pytest
 from jmapsync.demo import DemoServer
 from jmapsync.demo.content import read_content
 from jmapsync.storage.port import Outcome
-from tests.storage.jmap.objects.room import PHOTO, PNG, Room
+from tests.kit.object_side_driver import PHOTO, PNG, ObjectSideDriver
 from tests.storage.jmap.objects.things import thing
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[DemoServer]:
 
 
 @pytest.fixture
-def room(server: DemoServer) -> Iterator[Room]:
-    with Room(server.url, "contacts") as room:
+def room(server: DemoServer) -> Iterator[ObjectSideDriver]:
+    with ObjectSideDriver(server.url, "contacts") as room:
         room.observe()
         yield room
 
@@ -45,7 +45,7 @@ def photo(server: DemoServer, ref: str, key: str = "p") -> bytes:
     return base64.b64decode(entry["uri"].partition(",")[2])
 
 
-def test_a_photo_is_named_by_a_run_and_given_by_reading(server: DemoServer, room: Room) -> None:
+def test_a_photo_is_named_by_a_run_and_given_by_reading(server: DemoServer, room: ObjectSideDriver) -> None:
     ref = server.account.contacts.add(card(PHOTO))
     before = room.client.requests
     room.observe()
@@ -55,7 +55,7 @@ def test_a_photo_is_named_by_a_run_and_given_by_reading(server: DemoServer, room
     assert room.whole(ref)["media"]["p"] == {"@type": "Media", "kind": "photo", "uri": PHOTO, "mediaType": "image/png"}
 
 
-def test_many_photos_are_read_with_few_requests(server: DemoServer, room: Room) -> None:
+def test_many_photos_are_read_with_few_requests(server: DemoServer, room: ObjectSideDriver) -> None:
     refs = [
         server.account.contacts.add(card(PHOTO) | {"uid": f"uid-{number}", "media": {"p": {"kind": "photo", "uri": PHOTO}}})
         for number in range(50)
@@ -66,7 +66,7 @@ def test_many_photos_are_read_with_few_requests(server: DemoServer, room: Room) 
     assert room.client.requests - before <= 4
 
 
-def test_photos_are_downloaded_where_there_is_no_blob_get(server: DemoServer, room: Room) -> None:
+def test_photos_are_downloaded_where_there_is_no_blob_get(server: DemoServer, room: ObjectSideDriver) -> None:
     server.faults.hidden_capabilities.arm({"urn:ietf:params:jmap:blob"})
     room.client.expire_session()
     ref = server.account.contacts.add(card(PHOTO))
@@ -74,7 +74,7 @@ def test_photos_are_downloaded_where_there_is_no_blob_get(server: DemoServer, ro
     assert room.whole(ref)["media"]["p"]["uri"] == PHOTO
 
 
-def test_a_card_whose_photo_is_missing_is_not_given_without_it(server: DemoServer, room: Room) -> None:
+def test_a_card_whose_photo_is_missing_is_not_given_without_it(server: DemoServer, room: ObjectSideDriver) -> None:
     ref = server.account.contacts.add(card(PHOTO))
     room.observe()
     if "blobId" not in server.account.contacts.items[ref]["media"]["p"]:
@@ -84,7 +84,7 @@ def test_a_card_whose_photo_is_missing_is_not_given_without_it(server: DemoServe
     assert (body.data, "content" in body.why) == (None, True)
 
 
-def test_a_card_that_is_another_by_the_time_it_is_read_is_to_be_scanned_again(server: DemoServer, room: Room) -> None:
+def test_a_card_that_is_another_by_the_time_it_is_read_is_to_be_scanned_again(server: DemoServer, room: ObjectSideDriver) -> None:
     ref = server.account.contacts.add(card(PHOTO))
     room.observe()
     (body,) = room.read(ref)
@@ -96,7 +96,7 @@ def test_a_card_that_is_another_by_the_time_it_is_read_is_to_be_scanned_again(se
     assert room.whole(ref)["name"]["full"] == "Somebody else"
 
 
-def test_a_photo_is_sent_and_replaced_and_taken_away(server: DemoServer, room: Room) -> None:
+def test_a_photo_is_sent_and_replaced_and_taken_away(server: DemoServer, room: ObjectSideDriver) -> None:
     (ref,) = room.done(room.to_create(card(PHOTO)))
     assert photo(server, ref) == PNG
     other = "data:image/png;base64," + base64.b64encode(PNG + b"x").decode()
@@ -108,7 +108,7 @@ def test_a_photo_is_sent_and_replaced_and_taken_away(server: DemoServer, room: R
     assert "media" not in server.account.contacts.items[ref]
 
 
-def test_a_large_photo_goes_as_a_blob_or_in_its_place_where_no_blobs_are_taken(server: DemoServer, room: Room) -> None:
+def test_a_large_photo_goes_as_a_blob_or_in_its_place_where_no_blobs_are_taken(server: DemoServer, room: ObjectSideDriver) -> None:
     """Stalwart: "blobIds in media is not supported"."""
     (ref,) = room.done(room.to_create(card(LARGE)))
     assert photo(server, ref) == PNG + b"y" * 1_500_000
@@ -119,7 +119,7 @@ def test_a_large_photo_goes_as_a_blob_or_in_its_place_where_no_blobs_are_taken(s
     assert photo(server, other) == PNG + b"y" * 1_500_000
 
 
-def test_a_photo_too_large_for_a_request_is_a_blob_or_quarantined_by_name(server: DemoServer, room: Room) -> None:
+def test_a_photo_too_large_for_a_request_is_a_blob_or_quarantined_by_name(server: DemoServer, room: ObjectSideDriver) -> None:
     server.limits.max_size_request = 1_000_000
     room.client.expire_session()
     (receipt,) = room.write(room.to_create(card(LARGE)))
@@ -130,7 +130,7 @@ def test_a_photo_too_large_for_a_request_is_a_blob_or_quarantined_by_name(server
         assert (receipt.outcome, photo(server, str(receipt.ref))) == (Outcome.DONE, PNG + b"y" * 1_500_000)
 
 
-def test_a_photo_larger_than_an_upload_is_quarantined_by_name(server: DemoServer, room: Room) -> None:
+def test_a_photo_larger_than_an_upload_is_quarantined_by_name(server: DemoServer, room: ObjectSideDriver) -> None:
     server.limits.max_size_upload = 1_000_000
     room.client.expire_session()
     bad, good = room.write(room.to_create(card(LARGE)), room.to_create(thing("contacts", "other")))

@@ -19,7 +19,7 @@ from jmapsync.storage.jmap.objects.dialect import (
     CYRUS_JSCALENDARBIS,
 )
 from jmapsync.storage.port import Outcome
-from tests.storage.jmap.objects.room import PHOTO, Room
+from tests.kit.object_side_driver import PHOTO, ObjectSideDriver
 from tests.storage.jmap.objects.things import thing, titled
 
 
@@ -74,7 +74,7 @@ def test_lines_without_a_property_come_when_asked_for_by_name() -> None:
         card = server.account.contacts.add(thing("contacts", "c", vCardProps=props))
         lines = {"@type": "ICalComponent", "name": "vevent", "properties": [["x-custom", {}, "unknown", "kept"]]}
         event = server.account.calendars.add(thing("calendars", "e", iCalendar=lines))
-        with Room(server.url, "contacts") as contacts, Room(server.url, "calendars") as calendars:
+        with ObjectSideDriver(server.url, "contacts") as contacts, ObjectSideDriver(server.url, "calendars") as calendars:
             contacts.observe()
             calendars.observe()
             assert contacts.content(card)["vCardProps"] == props
@@ -87,7 +87,7 @@ def test_lines_without_a_property_come_when_asked_for_by_name() -> None:
 def test_no_message_is_sent_and_no_occurrence_asked_for(dialect: str) -> None:
     with DemoServer(dialect=dialect) as server:
         server.faults.hidden_capabilities.arm({CYRUS_CALENDARS})
-        with Room(server.url, "calendars") as room:
+        with ObjectSideDriver(server.url, "calendars") as room:
             room.observe()
             (ref,) = room.done(room.to_create(thing("calendars", "e")))
             room.done(room.to_patch(ref, {"title": "Two"}))
@@ -107,7 +107,7 @@ def test_events_and_tasks_of_one_calendar_are_distinguished() -> None:
         event = server.account.calendars.add(thing("calendars", "e"))
         task = server.account.calendars.add(thing("tasks", "t"))
         unusual = server.account.calendars.add({"@type": "Note", "uid": "n", "start": "2026-01-01T00:00:00"})
-        with Room(server.url, "calendars") as events, Room(server.url, "tasks") as tasks:
+        with ObjectSideDriver(server.url, "calendars") as events, ObjectSideDriver(server.url, "tasks") as tasks:
             observed = events.observe()
             assert (list(observed.items), [trouble.ref for trouble in observed.problems]) == ([event], [unusual])
             observed = tasks.observe()
@@ -126,7 +126,7 @@ def test_a_server_is_taken_at_its_first_object() -> None:
         rule = {"@type": "RecurrenceRule", "frequency": "weekly"}
         event = {"uid": "e", "title": "One", "start": "2026-12-01T10:00:00", "recurrenceRules": [rule]}
         ref = server.account.calendars.add(event)
-        with Room(server.url, "calendars") as room:
+        with ObjectSideDriver(server.url, "calendars") as room:
             room.observe()
             assert room.content(ref)["recurrenceRule"]["frequency"] == "weekly"
             room.done(room.to_patch(ref, {"recurrenceRule/interval": 2}))
@@ -138,7 +138,7 @@ def test_a_server_is_taken_at_its_refusal_of_a_patch() -> None:
     with DemoServer(dialect="cyrus312") as server:
         server.faults.hidden_capabilities.arm({CYRUS_CALENDARS})
         ref = server.account.calendars.add({"uid": "e", "title": "One", "start": "2026-12-01T10:00:00"})
-        with Room(server.url, "calendars") as room:
+        with ObjectSideDriver(server.url, "calendars") as room:
             room.observe()
             rule = {"@type": "RecurrenceRule", "frequency": "weekly"}
             room.done(room.to_patch(ref, {"title": "Two", "recurrenceRule": rule}))
@@ -155,7 +155,7 @@ def test_requests_are_smaller_where_objects_are_larger(monkeypatch: pytest.Monke
         media = {"p": {"@type": "Media", "kind": "photo", "uri": PHOTO}}
         for number in range(100):
             server.account.contacts.add(thing("contacts", f"uid-{number}", media=media))
-        with Room(server.url, "contacts") as room:
+        with ObjectSideDriver(server.url, "contacts") as room:
             assert len(room.observe().items) == 100
         asked = [len(call.arguments["ids"]) for call in server.requests.calls("ContactCard/get") if call.arguments["ids"]]
         assert max(asked[4:]) * len(PHOTO) < 60_000
@@ -181,7 +181,7 @@ def test_an_object_of_a_shape_that_no_format_allows_stops_no_run(unusual: dict[s
         good = server.account.contacts.add(thing("contacts", "good"))
         bad = server.account.contacts.add(thing("contacts", "bad"))
         server.account.contacts.items[bad].update(unusual)
-        with Room(server.url, "contacts") as room:
+        with ObjectSideDriver(server.url, "contacts") as room:
             observed = room.observe()
             assert good in observed.items
             assert {*observed.items, *(trouble.ref for trouble in observed.problems)} == {good, bad}
@@ -193,7 +193,7 @@ def test_a_run_that_is_given_up_leaves_nothing_under_way(caplog: pytest.LogCaptu
     with DemoServer() as server:
         for number in range(20):
             server.account.contacts.add(thing("contacts", f"uid-{number}"))
-        with Room(server.url, "contacts") as room:
+        with ObjectSideDriver(server.url, "contacts") as room:
 
             async def give_up() -> None:
                 async for page in room.side.observe("", set):

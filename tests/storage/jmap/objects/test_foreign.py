@@ -9,7 +9,7 @@ import pytest
 from jmapsync.demo import DemoServer
 from jmapsync.storage.jmap.objects.others_events import beyond_rights
 from jmapsync.storage.port import Outcome
-from tests.storage.jmap.objects.room import Room
+from tests.kit.object_side_driver import ObjectSideDriver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +98,7 @@ def test_the_answer_is_sent_without_a_message_and_the_rest_refused(server: DemoS
         }
     )
     assert store.items[ref]["isOrigin"] is False
-    with Room(server.url, "calendars") as room:
+    with ObjectSideDriver(server.url, "calendars") as room:
         room.observe()
         (receipt,) = room.write(room.to_patch(ref, {"title": "Mine"}))
         assert (receipt.outcome, "title" in receipt.why) == (Outcome.REFUSED, True)

@@ -12,8 +12,8 @@ from jmapsync.formats.objects import INSTANCES, gathered, instances
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
 from jmapsync.storage.port import Outcome
+from tests.kit.object_side_driver import ObjectSideDriver
 from tests.storage.jmap.objects.conftest import render
-from tests.storage.jmap.objects.room import Room
 from tests.storage.jmap.objects.things import added, thing
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def store(server: DemoServer) -> Store:
 
 
 @pytest.fixture
-def room(server: DemoServer) -> Iterator[Room]:
-    with Room(server.url, "calendars") as room:
+def room(server: DemoServer) -> Iterator[ObjectSideDriver]:
+    with ObjectSideDriver(server.url, "calendars") as room:
         yield room
 
 
@@ -60,7 +60,7 @@ def add(store: Store, day: str, title: str) -> str:
     return store.add({name: value for name, value in item.items() if name != "version"})
 
 
-def titles(room: Room) -> dict[str, str]:
+def titles(room: ObjectSideDriver) -> dict[str, str]:
     return {day: one["title"] for day, one in instances(room.content(REF)).items()}
 
 
@@ -69,7 +69,7 @@ def held(store: Store) -> dict[str, str]:
 
 
 class TestObserving:
-    def test_all_of_one_uid_are_one_item(self, store: Store, room: Room) -> None:
+    def test_all_of_one_uid_are_one_item(self, store: Store, room: ObjectSideDriver) -> None:
         add(store, DAYS[0], "One")
         assert list(room.observe().items) == [REF]
         add(store, DAYS[1], "Two")
@@ -83,13 +83,13 @@ class TestObserving:
         assert titles(room) == {DAYS[0]: "One", DAYS[1]: "Two"}
         assert room.observe(whole=True).is_empty or not room.observe(whole=True).items
 
-    def test_an_edit_of_one_shows(self, store: Store, room: Room) -> None:
+    def test_an_edit_of_one_shows(self, store: Store, room: ObjectSideDriver) -> None:
         first, _ = add(store, DAYS[0], "One"), add(store, DAYS[1], "Two")
         room.observe()
         store.edit(first, {"title": "Un"})
         assert (list(room.observe().items), titles(room)) == ([REF], {DAYS[0]: "Un", DAYS[1]: "Two"})
 
-    def test_one_that_goes_leaves_the_others(self, store: Store, room: Room) -> None:
+    def test_one_that_goes_leaves_the_others(self, store: Store, room: ObjectSideDriver) -> None:
         first, second = add(store, DAYS[0], "One"), add(store, DAYS[1], "Two")
         room.observe()
         store.remove(first)
@@ -98,7 +98,7 @@ class TestObserving:
         store.remove(second)
         assert room.observe().gone == [REF]
 
-    def test_one_that_goes_unseen_is_missed_by_the_full_sync(self, store: Store, room: Room) -> None:
+    def test_one_that_goes_unseen_is_missed_by_the_full_sync(self, store: Store, room: ObjectSideDriver) -> None:
         first, second = add(store, DAYS[0], "One"), add(store, DAYS[1], "Two")
         room.observe()
         store.remove(first)
@@ -106,7 +106,7 @@ class TestObserving:
         store.remove(second)
         assert room.observe(whole=True).gone == [REF]
 
-    def test_their_series_takes_their_place(self, server: DemoServer, store: Store, room: Room) -> None:
+    def test_their_series_takes_their_place(self, server: DemoServer, store: Store, room: ObjectSideDriver) -> None:
         ids = [add(store, day, "One") for day in DAYS[:2]]
         room.observe()
         for one in [] if server.account.dialect.name == "cyrus312" else ids:
@@ -116,7 +116,7 @@ class TestObserving:
         assert (observed.gone, list(observed.items)) == ([REF], [base])
 
     def test_a_listing_that_is_cut_says_nothing_of_those_it_lacks(
-        self, server: DemoServer, store: Store, room: Room, monkeypatch: pytest.MonkeyPatch
+        self, server: DemoServer, store: Store, room: ObjectSideDriver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         add(store, DAYS[0], "One")
         add(store, DAYS[1], "Two")
@@ -129,7 +129,7 @@ class TestObserving:
 
 
 class TestWriting:
-    def test_a_new_item_makes_an_object_of_each(self, store: Store, room: Room) -> None:
+    def test_a_new_item_makes_an_object_of_each(self, store: Store, room: ObjectSideDriver) -> None:
         room.observe()
         item = gathered([instance(DAYS[0], "One"), instance(DAYS[1], "Two")])
         assert room.done(room.to_create(item)) == [REF]
@@ -137,7 +137,7 @@ class TestWriting:
         assert titles(room) == held(store)
         assert (room.observe().items, room.observe().gone) == ({}, [])
 
-    def test_an_edit_goes_to_the_one_it_is_of(self, server: DemoServer, store: Store, room: Room) -> None:
+    def test_an_edit_goes_to_the_one_it_is_of(self, server: DemoServer, store: Store, room: ObjectSideDriver) -> None:
         first, _ = add(store, DAYS[0], "One"), add(store, DAYS[1], "Two")
         room.observe()
         server.requests.clear()
@@ -147,7 +147,7 @@ class TestWriting:
         assert not call.arguments.keys() & {"create", "destroy"}
         assert titles(room) == held(store) == {DAYS[0]: "Un", DAYS[1]: "Two"}
 
-    def test_one_can_be_added_and_one_removed(self, store: Store, room: Room) -> None:
+    def test_one_can_be_added_and_one_removed(self, store: Store, room: ObjectSideDriver) -> None:
         add(store, DAYS[0], "One")
         add(store, DAYS[1], "Two")
         room.observe()
@@ -155,7 +155,7 @@ class TestWriting:
         room.done(room.to_patch(REF, patch))
         assert titles(room) == held(store) == {DAYS[1]: "Two", DAYS[2]: "Three"}
 
-    def test_they_move_together(self, store: Store, room: Room) -> None:
+    def test_they_move_together(self, store: Store, room: ObjectSideDriver) -> None:
         work = store.add_collection({"name": "Work"})["id"]
         add(store, DAYS[0], "One")
         add(store, DAYS[1], "Two")
@@ -163,7 +163,7 @@ class TestWriting:
         room.done(room.to_move(REF, room.context.keys[work]))
         assert {tuple(one["calendarIds"]) for one in store.items.values()} == {(work,)}
 
-    def test_all_go_together(self, store: Store, room: Room) -> None:
+    def test_all_go_together(self, store: Store, room: ObjectSideDriver) -> None:
         add(store, DAYS[0], "One")
         add(store, DAYS[1], "Two")
         room.observe()
@@ -171,7 +171,7 @@ class TestWriting:
         assert (receipt.outcome, held(store)) == (Outcome.DONE, {})
 
     @pytest.mark.parametrize("act", [Verb.REPLACE, Verb.DELETE])
-    def test_what_nobody_here_has_seen_is_not_overwritten(self, store: Store, room: Room, act: Verb) -> None:
+    def test_what_nobody_here_has_seen_is_not_overwritten(self, store: Store, room: ObjectSideDriver, act: Verb) -> None:
         first, _ = add(store, DAYS[0], "One"), add(store, DAYS[1], "Two")
         room.observe()
         store.edit(first, {"title": "Un"})
@@ -180,7 +180,7 @@ class TestWriting:
         assert (receipt.outcome, held(store)) == (Outcome.STALE, {DAYS[0]: "Un", DAYS[1]: "Two"})
         assert list(room.observe().items) == [REF]
 
-    def test_a_series_never_takes_their_place(self, store: Store, room: Room) -> None:
+    def test_a_series_never_takes_their_place(self, store: Store, room: ObjectSideDriver) -> None:
         """Cyrus 3.12.4 would put the new event in the place of its instances, contents and all."""
         add(store, DAYS[0], "One")
         room.observe()
@@ -189,7 +189,7 @@ class TestWriting:
         (receipt,) = room.write(room.to_patch(REF, {INSTANCES: None, "title": "The series", "start": DAYS[0]}))
         assert (receipt.outcome, held(store)) == (Outcome.REFUSED, {DAYS[0]: "One"})
 
-    def test_they_never_take_the_place_of_their_series(self, store: Store, room: Room) -> None:
+    def test_they_never_take_the_place_of_their_series(self, store: Store, room: ObjectSideDriver) -> None:
         base = store.add(added("calendars", "lone", "The series"))
         room.observe()
         item = gathered([instance(DAYS[0], "One")])
@@ -198,7 +198,9 @@ class TestWriting:
         (receipt,) = room.write(room.to_patch(base, {INSTANCES: instances(item), "title": None, "start": None}))
         assert (receipt.outcome, [one["title"] for one in store.items.values()]) == (Outcome.REFUSED, ["The series"])
 
-    def test_a_new_item_that_the_server_accepts_partly_is_taken_back(self, server: DemoServer, store: Store, room: Room) -> None:
+    def test_a_new_item_that_the_server_accepts_partly_is_taken_back(
+        self, server: DemoServer, store: Store, room: ObjectSideDriver
+    ) -> None:
         room.observe()
         item = gathered([instance(DAYS[0], "One"), {**instance(DAYS[1], "Two"), "start": "no time"}])
         (receipt,) = room.write(room.to_create(item))

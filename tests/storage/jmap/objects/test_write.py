@@ -16,12 +16,12 @@ from tests.storage.jmap.objects.things import added, thing, title_of, titled
 
 if TYPE_CHECKING:
     from jmapsync.demo import DemoServer, Store
-    from tests.storage.jmap.objects.room import Room
+    from tests.kit.object_side_driver import ObjectSideDriver
 
 Case = tuple[str, str, bool]
 
 
-def one(store: Store, room: Room, title: str = "One") -> str:
+def one(store: Store, room: ObjectSideDriver, title: str = "One") -> str:
     """Return the id of the one object that another client made and we have seen."""
     ref = store.add(added(room.kind, "uid-1", title))
     room.observe()
@@ -32,7 +32,7 @@ def held(store: Store, ref: str) -> dict[str, Any]:
     return dict(store.items[ref])
 
 
-def test_a_new_object_is_made_and_reported_as_the_server_holds_it(case: Case, store: Store, room: Room) -> None:
+def test_a_new_object_is_made_and_reported_as_the_server_holds_it(case: Case, store: Store, room: ObjectSideDriver) -> None:
     room.observe()
     (ref,) = room.done(room.to_create(thing(case[0], "uid-new", "Tea")))
     assert title_of(case[0], held(store, ref)) == "Tea"
@@ -41,7 +41,7 @@ def test_a_new_object_is_made_and_reported_as_the_server_holds_it(case: Case, st
     assert room.observe().is_empty  # our own write is no news
 
 
-def test_what_was_read_back_equals_what_a_run_shows(case: Case, store: Store, room: Room) -> None:
+def test_what_was_read_back_equals_what_a_run_shows(case: Case, store: Store, room: ObjectSideDriver) -> None:
     room.observe()
     (ref,) = room.done(room.to_create(thing(case[0], "uid-new", "Tea")))
     reported = room.held[ref]
@@ -49,7 +49,7 @@ def test_what_was_read_back_equals_what_a_run_shows(case: Case, store: Store, ro
     assert (room.held[ref].version, room.held[ref].content) == (reported.version, reported.content)
 
 
-def test_many_are_made_in_batches(case: Case, server: DemoServer, store: Store, room: Room) -> None:
+def test_many_are_made_in_batches(case: Case, server: DemoServer, store: Store, room: ObjectSideDriver) -> None:
     server.limits.max_objects_in_set = server.limits.max_objects_in_get = 7
     room.client.expire_session()
     room.observe()
@@ -57,7 +57,7 @@ def test_many_are_made_in_batches(case: Case, server: DemoServer, store: Store, 
     assert len(store.items) == 20
 
 
-def test_one_that_is_refused_hinders_no_other(case: Case, server: DemoServer, store: Store, room: Room) -> None:
+def test_one_that_is_refused_hinders_no_other(case: Case, server: DemoServer, store: Store, room: ObjectSideDriver) -> None:
     room.observe()
     server.faults.set_error.arm(SetError("overQuota", "full"), times=1, only={f"{store.model.item}/set"})
     receipts = room.write(*(room.to_create(thing(case[0], f"uid-{number}")) for number in range(3)))
@@ -66,7 +66,7 @@ def test_one_that_is_refused_hinders_no_other(case: Case, server: DemoServer, st
     assert (refused.remedy, "overQuota" in refused.why) == (Remedy.HUMAN, True)
 
 
-def test_an_edit_goes_as_a_patch_and_leaves_what_others_did(case: Case, store: Store, room: Room) -> None:
+def test_an_edit_goes_as_a_patch_and_leaves_what_others_did(case: Case, store: Store, room: ObjectSideDriver) -> None:
     ref = one(store, room)
     patch = room.to_patch(ref, titled(case[0], "Mine"))
     store.edit(ref, {"keywords": {"theirs": True}})
@@ -79,7 +79,7 @@ def test_an_edit_goes_as_a_patch_and_leaves_what_others_did(case: Case, store: S
 
 
 def test_an_edit_survives_that_came_between_reading_and_writing(
-    case: Case, server: DemoServer, store: Store, room: Room, monkeypatch: pytest.MonkeyPatch
+    case: Case, server: DemoServer, store: Store, room: ObjectSideDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What another client does in the very moment before our write is neither overwritten nor a reason to give up."""
     ref = one(store, room)
@@ -103,14 +103,16 @@ def test_an_edit_survives_that_came_between_reading_and_writing(
     assert (title_of(case[0], held(store, ref)), title_of(case[0], held(store, other))) == ("Mine", "Theirs 1")
 
 
-def test_an_edit_of_what_is_gone_is_stale(case: Case, store: Store, room: Room) -> None:
+def test_an_edit_of_what_is_gone_is_stale(case: Case, store: Store, room: ObjectSideDriver) -> None:
     ref = one(store, room)
     store.delete(ref)
     (receipt,) = room.write(room.to_patch(ref, titled(case[0], "Mine")))
     assert receipt.outcome is Outcome.STALE
 
 
-def test_a_server_that_takes_no_paths_gets_whole_properties(case: Case, server: DemoServer, store: Store, room: Room) -> None:
+def test_a_server_that_takes_no_paths_gets_whole_properties(
+    case: Case, server: DemoServer, store: Store, room: ObjectSideDriver
+) -> None:
     ref = one(store, room)
     server.faults.refuse_patches.arm(only={store.model.item})
     room.done(room.to_patch(ref, titled(case[0], "Mine") | {"keywords": {"x": True}}))
@@ -118,7 +120,7 @@ def test_a_server_that_takes_no_paths_gets_whole_properties(case: Case, server: 
 
 
 def test_what_a_server_refuses_of_an_object_does_not_stop_the_rest(
-    case: Case, server: DemoServer, store: Store, room: Room
+    case: Case, server: DemoServer, store: Store, room: ObjectSideDriver
 ) -> None:
     ref = one(store, room)
     error = SetError("invalidProperties", properties=["locale"])
@@ -130,7 +132,9 @@ def test_what_a_server_refuses_of_an_object_does_not_stop_the_rest(
     assert title_of(case[0], held(store, new)) == "Two"
 
 
-def test_what_makes_an_object_what_it_is_is_not_left_out(case: Case, server: DemoServer, store: Store, room: Room) -> None:
+def test_what_makes_an_object_what_it_is_is_not_left_out(
+    case: Case, server: DemoServer, store: Store, room: ObjectSideDriver
+) -> None:
     room.observe()
     error = SetError("invalidProperties", properties=["start", "kind"])
     server.faults.set_error.arm(error, only={f"{store.model.item}/set"})
@@ -138,7 +142,9 @@ def test_what_makes_an_object_what_it_is_is_not_left_out(case: Case, server: Dem
     assert (receipt.outcome, receipt.remedy, store.items) == (Outcome.REFUSED, Remedy.NEVER, {})
 
 
-def test_what_a_server_drops_without_a_word_shows_in_the_receipt(case: Case, server: DemoServer, store: Store, room: Room) -> None:
+def test_what_a_server_drops_without_a_word_shows_in_the_receipt(
+    case: Case, server: DemoServer, store: Store, room: ObjectSideDriver
+) -> None:
     ref = one(store, room)
     server.faults.drop_properties.arm({"keywords"}, only={store.model.item})
     (receipt,) = room.write(room.to_patch(ref, {"keywords": {"x": True}}))
@@ -146,7 +152,7 @@ def test_what_a_server_drops_without_a_word_shows_in_the_receipt(case: Case, ser
     assert "keywords" not in json.loads(receipt.content)
 
 
-def test_a_move_changes_the_homes_only(case: Case, store: Store, room: Room) -> None:
+def test_a_move_changes_the_homes_only(case: Case, store: Store, room: ObjectSideDriver) -> None:
     ref = one(store, room)
     there = store.create_collection("Work")
     room.observe()
@@ -155,7 +161,7 @@ def test_a_move_changes_the_homes_only(case: Case, store: Store, room: Room) -> 
     assert room.observe().is_empty
 
 
-def test_a_move_with_an_edit_does_both(case: Case, store: Store, room: Room) -> None:
+def test_a_move_with_an_edit_does_both(case: Case, store: Store, room: ObjectSideDriver) -> None:
     ref = one(store, room)
     there = store.create_collection("Work")
     room.observe()
@@ -163,7 +169,7 @@ def test_a_move_with_an_edit_does_both(case: Case, store: Store, room: Room) -> 
     assert (held(store, ref)[store.model.homes], title_of(case[0], held(store, ref))) == ({there: True}, "Mine")
 
 
-def test_a_move_meets_what_another_client_moved(case: Case, store: Store, room: Room) -> None:
+def test_a_move_meets_what_another_client_moved(case: Case, store: Store, room: ObjectSideDriver) -> None:
     ref = one(store, room)
     for name in ("Work", "Else"):
         store.create_collection(name)
@@ -174,7 +180,7 @@ def test_a_move_meets_what_another_client_moved(case: Case, store: Store, room: 
     assert room.observe().items[ref].version.homes == {room.key("Else")}
 
 
-def test_a_move_meets_what_another_client_edited(case: Case, store: Store, room: Room) -> None:
+def test_a_move_meets_what_another_client_edited(case: Case, store: Store, room: ObjectSideDriver) -> None:
     """Were it carried out, its receipt would make of their edit one that both sides know."""
     ref = one(store, room)
     store.create_collection("Work")
@@ -186,28 +192,28 @@ def test_a_move_meets_what_another_client_edited(case: Case, store: Store, room:
     room.done(room.to_move(ref, room.key("Work")))
 
 
-def test_a_removal_destroys_what_is_as_it_was_seen(case: Case, store: Store, room: Room) -> None:
+def test_a_removal_destroys_what_is_as_it_was_seen(case: Case, store: Store, room: ObjectSideDriver) -> None:
     ref = one(store, room)
     room.done(room.to_delete(ref))
     assert store.items == {}
     assert room.observe().is_empty
 
 
-def test_an_edit_that_nobody_here_has_seen_beats_a_removal(case: Case, store: Store, room: Room) -> None:
+def test_an_edit_that_nobody_here_has_seen_beats_a_removal(case: Case, store: Store, room: ObjectSideDriver) -> None:
     ref = one(store, room)
     store.edit(ref, titled(case[0], "Theirs"))
     (receipt,) = room.write(room.to_delete(ref))
     assert (receipt.outcome, ref in store.items) == (Outcome.STALE, True)
 
 
-def test_a_removal_of_what_is_gone_is_done(case: Case, store: Store, room: Room) -> None:
+def test_a_removal_of_what_is_gone_is_done(case: Case, store: Store, room: ObjectSideDriver) -> None:
     ref = one(store, room)
     store.delete(ref)
     assert room.write(room.to_delete(ref))[0].outcome is Outcome.DONE
 
 
 def test_an_object_in_a_container_that_is_not_mirrored_only_leaves_the_others(
-    case: Case, server: DemoServer, store: Store, room: Room
+    case: Case, server: DemoServer, store: Store, room: ObjectSideDriver
 ) -> None:
     if server.limits.max_collections_per_item == 1:
         server.limits.max_collections_per_item = 2
@@ -223,7 +229,7 @@ def test_an_object_in_a_container_that_is_not_mirrored_only_leaves_the_others(
 
 
 def test_a_lost_answer_to_a_create_leads_to_a_run_and_not_to_a_second_object(
-    case: Case, store: Store, room: Room, monkeypatch: pytest.MonkeyPatch
+    case: Case, store: Store, room: ObjectSideDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The uid tells that it is there."""
     room.observe()
@@ -248,7 +254,7 @@ def test_a_lost_answer_to_a_create_leads_to_a_run_and_not_to_a_second_object(
 
 
 def test_a_call_that_fails_as_a_whole_leaves_everything_to_be_planned_again(
-    case: Case, server: DemoServer, store: Store, room: Room
+    case: Case, server: DemoServer, store: Store, room: ObjectSideDriver
 ) -> None:
     ref = one(store, room)
     for job in (room.to_create(thing(case[0], "uid-2")), room.to_patch(ref, titled(case[0], "Mine")), room.to_delete(ref)):
@@ -260,13 +266,13 @@ def test_a_call_that_fails_as_a_whole_leaves_everything_to_be_planned_again(
 
 
 @pytest.mark.parametrize("body", [None, Body("", why="it was changed meanwhile")])
-def test_a_file_that_cannot_be_read_makes_no_object(case: Case, store: Store, room: Room, body: Body | None) -> None:
+def test_a_file_that_cannot_be_read_makes_no_object(case: Case, store: Store, room: ObjectSideDriver, body: Body | None) -> None:
     room.observe()
     (receipt,) = room.write(replace(room.to_create(thing(case[0], "uid-1")), body=body))
     assert (receipt.outcome, store.items) == (Outcome.STALE, {})
 
 
-def test_data_that_is_kept_aside_never_leaves_this_machine(case: Case, store: Store, room: Room) -> None:
+def test_data_that_is_kept_aside_never_leaves_this_machine(case: Case, store: Store, room: ObjectSideDriver) -> None:
     ref = one(store, room)
     name = "urn:jmapsync:sha-256:" + "0" * 64
     patch = {"media": {"p": {"kind": "photo", "uri": name}}} if case[0] == "contacts" else {"links": {"l": {"href": name}}}
@@ -277,7 +283,7 @@ def test_data_that_is_kept_aside_never_leaves_this_machine(case: Case, store: St
 
 @pytest.mark.parametrize("text", ["with\0nul", "lone \ud800 surrogate"])
 def test_text_that_no_server_takes_is_quarantined_by_name_and_hinders_no_other(
-    case: Case, store: Store, room: Room, text: str
+    case: Case, store: Store, room: ObjectSideDriver, text: str
 ) -> None:
     room.observe()
     bad, good = room.write(room.to_create(thing(case[0], "uid-1", text)), room.to_create(thing(case[0], "uid-2")))
@@ -285,7 +291,7 @@ def test_text_that_no_server_takes_is_quarantined_by_name_and_hinders_no_other(
 
 
 def test_an_object_too_large_for_a_request_is_quarantined_by_name_and_hinders_no_other(
-    case: Case, server: DemoServer, store: Store, room: Room
+    case: Case, server: DemoServer, store: Store, room: ObjectSideDriver
 ) -> None:
     server.limits.max_size_request = 20_000
     room.client.expire_session()
@@ -295,7 +301,7 @@ def test_an_object_too_large_for_a_request_is_quarantined_by_name_and_hinders_no
     assert (bad.outcome, bad.remedy, good.outcome) == (Outcome.REFUSED, Remedy.NEVER, Outcome.DONE)
 
 
-def test_containers_are_made_renamed_and_removed(case: Case, store: Store, room: Room) -> None:
+def test_containers_are_made_renamed_and_removed(case: Case, store: Store, room: ObjectSideDriver) -> None:
     room.observe()
     receipt = room.write_folder(Verb.CREATE, None, "Work")
     assert (receipt.outcome, store.collection("Work")["id"]) == (Outcome.DONE, receipt.ref)
@@ -306,7 +312,7 @@ def test_containers_are_made_renamed_and_removed(case: Case, store: Store, room:
     assert room.write_folder(Verb.DELETE, receipt.ref, "Arbeit").outcome is Outcome.DONE
 
 
-def test_a_container_that_holds_anything_stays(case: Case, store: Store, room: Room) -> None:
+def test_a_container_that_holds_anything_stays(case: Case, store: Store, room: ObjectSideDriver) -> None:
     room.observe()
     receipt = room.write_folder(Verb.CREATE, None, "Work")
     store.add(added(case[0], "uid-1"), collections=["Work"])
@@ -314,7 +320,7 @@ def test_a_container_that_holds_anything_stays(case: Case, store: Store, room: R
     assert (refused.outcome, refused.remedy, len(store.items)) == (Outcome.REFUSED, Remedy.HUMAN, 1)
 
 
-def test_a_calendar_has_a_colour_and_an_address_book_has_none(case: Case, store: Store, room: Room) -> None:
+def test_a_calendar_has_a_colour_and_an_address_book_has_none(case: Case, store: Store, room: ObjectSideDriver) -> None:
     room.observe()
     receipt = room.write_folder(Verb.CREATE, None, "Work", "#FF0000")
     assert receipt.outcome is Outcome.DONE
@@ -327,7 +333,9 @@ def test_a_calendar_has_a_colour_and_an_address_book_has_none(case: Case, store:
         assert room.observe().folders[str(receipt.ref)].color == "#00FF00"
 
 
-def test_nothing_is_written_to_an_account_for_reading_only(case: Case, server: DemoServer, store: Store, room: Room) -> None:
+def test_nothing_is_written_to_an_account_for_reading_only(
+    case: Case, server: DemoServer, store: Store, room: ObjectSideDriver
+) -> None:
     ref = one(store, room)
     server.account.is_read_only = True
     room.client.expire_session()
@@ -337,7 +345,7 @@ def test_nothing_is_written_to_an_account_for_reading_only(case: Case, server: D
 
 
 def test_an_edit_that_the_server_reports_to_nobody_is_found_by_the_write_and_shown_by_the_next_run(
-    case: Case, store: Store, room: Room
+    case: Case, store: Store, room: ObjectSideDriver
 ) -> None:
     ref = one(store, room)
     silent = {**store.items[ref], **({"name": {"full": "Theirs"}} if case[0] == "contacts" else {"title": "Theirs"})}

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from jmapsync.formats.names import EVERYTHING
 from jmapsync.kinds import CALENDARS
-from jmapsync.ledger import Place, Record
+from jmapsync.ledger import Record
 from jmapsync.planner import Side
 from jmapsync.planner.model import NO_TAGS, NOTHING, Order, Verb, Version
 from jmapsync.storage.port import Body, Folder, Job, Observation, Outcome, Receipt
@@ -21,6 +21,7 @@ from jmapsync.sync.context import ContainerContext
 from jmapsync.sync.ingest import Ingester
 from jmapsync.sync.mailbox_filter import Scope
 from jmapsync.sync.quarantine import Holding
+from tests.kit.local_side import LocalSideDriver
 from tests.storage.ledgers import open_ledger
 from tests.storage.vdir.tiny import Tiny
 
@@ -36,7 +37,7 @@ def item(uid: str = "one", title: str = "One", **more: Any) -> Object:  # noqa: 
     return {"uid": uid, "title": title, **more}
 
 
-class Room:
+class VdirDriver(LocalSideDriver[VdirSide]):
     """A vdir under test; writes are committed and looks are taken in as the engine does."""
 
     def __init__(self, base: Path, codec: Codec | None = None, **options: Any) -> None:  # noqa: ANN401 - the side's own
@@ -55,7 +56,7 @@ class Room:
         self.context = ContainerContext()
         holding = Holding(CALENDARS.name, self.ledger, time.time)
         scope = Scope(CALENDARS, self.ledger, self.context, EVERYTHING, [])
-        self.ingester = Ingester(CALENDARS, self.ledger, self.context, holding, self._adopt, scope)
+        self.ingester = Ingester(CALENDARS, self.ledger, self.context, holding, self.adopt, scope)
         self.ingester.load()
 
     def lose_ledger(self) -> None:
@@ -65,9 +66,6 @@ class Room:
             file.unlink()
         self.ledger = open_ledger(self.path)
         self.enter()
-
-    def _adopt(self, key: int, path: str, ref: str) -> None:
-        self.side.adopt_folder(key, path, ref, self.ledger)
 
     # collections
 
@@ -91,7 +89,7 @@ class Room:
         return receipt
 
     def observe_folders(self) -> list[Folder]:
-        """Observed at the collections and take in what is seen."""
+        """Scan the collections and ingest what is seen."""
         seen = self.side.observe_folders(self.ledger)
         self.ingester.ingest_local_folders(seen)
         return seen.folders
@@ -121,29 +119,6 @@ class Room:
         order = Order(Side.LOCAL, Verb.UPDATE, key, self.version(key), None, NO_TAGS, frozenset(homes), "moved on the server")
         return Job(order, None, 0, places=self.places(key))
 
-    def to_delete(self, key: int) -> Job:
-        """Return the job that takes an item off the disk."""
-        order = Order(Side.LOCAL, Verb.DELETE, key, self.version(key), None, NO_TAGS, NOTHING, "deleted on the server")
-        return Job(order, None, 0, places=self.places(key))
-
-    def write(self, *jobs: Job) -> list[Receipt]:
-        """Carry out jobs and keep in the ledger what was done."""
-        receipts = self.side.write(jobs, self.ledger)
-        assert [receipt.key for receipt in receipts] == [job.order.key for job in jobs]
-        self.commit(receipts)
-        return receipts
-
-    def commit(self, receipts: Iterable[Receipt]) -> None:
-        with self.ledger.transaction():
-            for receipt in receipts:
-                self.ledger.drop_places(receipt.moved)
-                self.ledger.put_places(receipt.places)
-                if receipt.outcome is Outcome.DONE:
-                    record = self.record(receipt.key)
-                    self.ledger.save([replace(record, local=receipt.version, digest=receipt.digest or record.digest)])
-                    if receipt.content:
-                        self.ledger.contents.put("local", {receipt.key: receipt.content})
-
     def create(self, content: Object, *homes: int) -> int:
         """Put an item on the disk and return its key."""
         job = self.to_create(content, homes)
@@ -154,7 +129,7 @@ class Room:
     # what the engine sees
 
     def observe(self) -> Observation:
-        """Observed at the disk and take in what is seen."""
+        """Scan the disk and ingest what is seen."""
         self.observe_folders()
         seen = self.side.observe_items(self.ledger)
         self.ingester.ingest_local_items(seen)
@@ -169,17 +144,6 @@ class Room:
         """Return the normal form that the ledger keeps of an item here."""
         found: Object = json.loads(self.ledger.contents.of([key], "local")[key])
         return found
-
-    def record(self, key: int) -> Record:
-        return self.ledger.records([key])[key]
-
-    def version(self, key: int) -> Version:
-        version = self.record(key).local
-        assert version is not None
-        return version
-
-    def places(self, key: int) -> list[Place]:
-        return self.ledger.places_of([key]).get(key, [])
 
     def paths(self, key: int) -> list[Path]:
         return [self.directory(place.folder) / place.name for place in self.places(key)]
@@ -211,7 +175,7 @@ def body(content: Object) -> Body:
     return Body("", json.dumps(content, sort_keys=True).encode())
 
 
-def assert_silent(room: Room) -> None:
+def assert_silent(room: VdirDriver) -> None:
     """Fail if a look takes anything for a change."""
     seen = room.observe()
     assert (seen.items, seen.gone, seen.moved, seen.places, seen.problems, seen.suspicious) == ([], [], [], [], [], "")

@@ -14,11 +14,12 @@ from jmapsync.ledger import Place, Record
 from jmapsync.planner import Side
 from jmapsync.planner.model import Order, Verb, Version
 from jmapsync.storage.maildir.side import MaildirSide
-from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
+from jmapsync.storage.port import Body, Job, Observation, Outcome
 from jmapsync.sync.context import ContainerContext
 from jmapsync.sync.ingest import Ingester
 from jmapsync.sync.mailbox_filter import Scope
 from jmapsync.sync.quarantine import Holding
+from tests.kit.local_side import LocalSideDriver
 from tests.storage.ledgers import open_ledger
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 STAMP = 1_700_000_000
 
 
-class Room:
+class MaildirDriver(LocalSideDriver[MaildirSide]):
     """A local side under test; writes are committed and looks are taken in as the engine does."""
 
     def __init__(self, base: Path, **options: Any) -> None:  # noqa: ANN401 - the side's own
@@ -40,10 +41,7 @@ class Room:
         holding = Holding(MAIL.name, self.ledger, time.time)
         context = ContainerContext()
         scope = Scope(MAIL, self.ledger, context, EVERYTHING, [])
-        self._ingester = Ingester(MAIL, self.ledger, context, holding, self._adopt, scope)
-
-    def _adopt(self, key: int, path: str, ref: str) -> None:
-        self.side.adopt_folder(key, path, ref, self.ledger)
+        self._ingester = Ingester(MAIL, self.ledger, context, holding, self.adopt, scope)
 
     def folder(self, name: str, *, parent: int | None = None) -> int:
         """Make a folder as the server's mailboxes are made here and return its key."""
@@ -74,24 +72,6 @@ class Room:
         order = Order(Side.LOCAL, Verb.UPDATE, key, held, None, wanted_tags, wanted_homes, "changed on the server")
         return Job(order, None, self.record(key).stamp, places=self.places(key))
 
-    def to_delete(self, key: int) -> Job:
-        """Return the job that takes a message off the disk."""
-        order = Order(Side.LOCAL, Verb.DELETE, key, self.version(key), None, frozenset(), frozenset(), "deleted on the server")
-        return Job(order, None, 0, places=self.places(key))
-
-    def write(self, *jobs: Job) -> list[Receipt]:
-        """Carry out jobs and keep in the ledger what was done."""
-        receipts = self.side.write(jobs, self.ledger)
-        assert [receipt.key for receipt in receipts] == [job.order.key for job in jobs]
-        with self.ledger.transaction():
-            for receipt in receipts:
-                self.ledger.drop_places(receipt.moved)
-                self.ledger.put_places(receipt.places)
-                if receipt.outcome is Outcome.DONE:
-                    digest = receipt.digest or self.record(receipt.key).digest
-                    self.ledger.save([replace(self.record(receipt.key), local=receipt.version, digest=digest)])
-        return receipts
-
     def create(self, content: bytes, homes: Iterable[int], tags: Iterable[str] = (), *, stamp: int = STAMP) -> int:
         """Put a message on the disk and return its key."""
         job = self.to_create(content, homes, tags, stamp=stamp)
@@ -102,7 +82,7 @@ class Room:
     # what the engine sees
 
     def observe(self, *folders: str) -> Observation:
-        """Observed at the disk, or at some folders of it, and take in what is seen."""
+        """Scan the disk, or some folders of it, and ingest what is seen."""
         self._ingester.ingest_local_folders(self.side.observe_folders(self.ledger))
         seen = self.side.observe_items(self.ledger, self.paths_of(*folders) if folders else None)
         self._ingester.ingest_local_items(seen)
@@ -116,17 +96,6 @@ class Room:
         """Return the wire's bytes of a message as the side reads them."""
         body = self.side.read(key, self.places(key))
         return body.path.read_bytes() if body.path is not None else body.data
-
-    def record(self, key: int) -> Record:
-        return self.ledger.records([key])[key]
-
-    def version(self, key: int) -> Version:
-        version = self.record(key).local
-        assert version is not None
-        return version
-
-    def places(self, key: int) -> list[Place]:
-        return self.ledger.places_of([key]).get(key, [])
 
     def path(self, place: Place) -> Path:
         return self.side.tree.folder(place.folder) / place.sub / f"{place.name}{place.info}"

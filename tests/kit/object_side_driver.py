@@ -55,7 +55,7 @@ class Observed:
         return not (self.items or self.gone or self.folders or self.problems or self.suspicious)
 
 
-class Room:
+class ObjectSideDriver:
     """One kind of one account, with what the engine would have in its ledger."""
 
     def __init__(self, url: str, kind: str, user: str = "demo", password: str = "demo") -> None:
@@ -91,7 +91,7 @@ class Room:
     # looks
 
     def observe(self, *, whole: bool = False, again: Collection[str] = ()) -> Observed:
-        """Observed, and take in what is seen as the engine does: a page is kept before the next one is asked for."""
+        """Observe, and ingest what is seen as the engine does: a page is kept before the next one is asked for."""
         look, before = Observed(), self.client.requests
 
         async def take() -> None:

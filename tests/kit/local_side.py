@@ -1,0 +1,74 @@
+"""Drive one local side with a ledger, without an engine and a server: jobs are carried out, and what was done is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from msgspec.structs import replace
+
+from jmapsync.planner import Side
+from jmapsync.planner.model import NO_TAGS, NOTHING, Order, Verb
+from jmapsync.storage.port import Job, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from jmapsync.ledger import Ledger, Place, Record
+    from jmapsync.planner.model import Version
+    from jmapsync.storage.port import Receipt
+
+
+class LocalSide(Protocol):
+    """What the driver uses of a side."""
+
+    def write(self, jobs: Sequence[Job], ledger: Ledger) -> list[Receipt]: ...
+    def adopt_folder(self, key: int, path: str, ref: str, ledger: Ledger) -> None: ...
+
+
+Driven = TypeVar("Driven", bound=LocalSide)
+
+
+class LocalSideDriver(Generic[Driven]):
+    """A local side under test and its ledger."""
+
+    side: Driven
+    ledger: Ledger
+
+    def adopt(self, key: int, path: str, ref: str) -> None:
+        """Let a folder that is on the disk be the one of a mailbox or collection."""
+        self.side.adopt_folder(key, path, ref, self.ledger)
+
+    def to_delete(self, key: int) -> Job:
+        """Return the job that takes an item off the disk."""
+        order = Order(Side.LOCAL, Verb.DELETE, key, self.version(key), None, NO_TAGS, NOTHING, "deleted on the server")
+        return Job(order, None, 0, places=self.places(key))
+
+    def write(self, *jobs: Job) -> list[Receipt]:
+        """Carry out jobs and keep in the ledger what was done."""
+        receipts = self.side.write(jobs, self.ledger)
+        assert [receipt.key for receipt in receipts] == [job.order.key for job in jobs]
+        self.commit(receipts)
+        return receipts
+
+    def commit(self, receipts: Iterable[Receipt]) -> None:
+        """Keep in the ledger what was done."""
+        with self.ledger.transaction():
+            for receipt in receipts:
+                self.ledger.drop_places(receipt.moved)
+                self.ledger.put_places(receipt.places)
+                if receipt.outcome is Outcome.DONE:
+                    record = self.record(receipt.key)
+                    self.ledger.save([replace(record, local=receipt.version, digest=receipt.digest or record.digest)])
+                    if receipt.content:
+                        self.ledger.contents.put("local", {receipt.key: receipt.content})
+
+    def record(self, key: int) -> Record:
+        return self.ledger.records([key])[key]
+
+    def version(self, key: int) -> Version:
+        version = self.record(key).local
+        assert version is not None
+        return version
+
+    def places(self, key: int) -> list[Place]:
+        return self.ledger.places_of([key]).get(key, [])
