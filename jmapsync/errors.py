@@ -51,29 +51,29 @@ class JmapsyncError(Exception):
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
 
     def __init__(self, message: str, *, advice: str = "") -> None:
-        """Keep the sentence and the advice."""
+        """Store the message and the advice."""
         super().__init__(message)
         self.message = message
         self.advice = advice
 
     def __str__(self) -> str:
-        """Return the sentence followed by the advice."""
+        """Return the message followed by the advice."""
         return f"{self.message} {self.advice}".strip()
 
 
 class ConfigError(JmapsyncError):
-    """The configuration cannot be used; `problems` lists every mistake, each with its place."""
+    """The configuration is invalid; `problems` lists every error with its place."""
 
     exit_code = ExitCode.USAGE
 
     def __init__(self, problems: list[str]) -> None:
-        """Keep every problem, one sentence each."""
+        """Store the problems, one sentence each."""
         super().__init__("\n".join(problems))
         self.problems = problems
 
 
 class SignInError(JmapsyncError):
-    """The server refused the credential, or none could be had."""
+    """The server refused the credential, or it could not be read."""
 
     exit_code = ExitCode.SIGN_IN
 
@@ -121,7 +121,7 @@ class UnsupportedError(JmapsyncError):
 
 
 class LocalError(JmapsyncError):
-    """The local disk refused: full, read-only, unreadable."""
+    """A local file operation failed: disk full, read-only, unreadable."""
 
     scope = Scope.KIND
 

@@ -1,4 +1,4 @@
-"""Open files for reading: never wait for a pipe, read regular files only, and follow symbolic links only where that is wanted."""
+"""Open regular files for reading: never block on a pipe, and follow symbolic links only on request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _KINDS = {
 _READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _HANDED_OVER = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/", "/proc/thread-self/fd/")
-"""Where a shell names a pipe that it made for this program: `-c <(generate)`."""
+"""Paths of pipes that a shell passes by process substitution: `-c <(generate)`."""
 
 
 def kind_of(mode: int) -> str:

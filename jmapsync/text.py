@@ -1,7 +1,6 @@
-"""Make text that others wrote fit for a terminal, a log line or a status line: nothing in it is obeyed, and it has an end.
+"""Escape and shorten foreign text for a terminal, a log line or a status line.
 
-What servers, files and the configuration say is escaped here, where text leaves the program, and not where it comes in:
-what is kept and compared stays as it is.
+Text of servers, files and the configuration is escaped on output, not on input: what is stored and compared stays unchanged.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ LONGEST_VALUE = 4000
 """Characters of a string in JSON."""
 _ENDING = 600
 _NOTE = 60
-"""Characters that the note of a cut may take."""
+"""Upper limit of the note of a cut, in characters."""
 _HIDDEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")
 """Letters and marks that have no width and are none of the categories that are escaped."""
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -26,7 +25,7 @@ _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def one_line(text: str, longest: int = LONGEST_LINE) -> str:
-    """Return a text as one line for people: escapes for what a terminal or a log would obey or not show, and cut."""
+    """Return a text as one line for people: control and invisible characters escaped, and shortened."""
     text = shortened(text, longest)
     if text.isascii() and text.isprintable():
         return text
@@ -34,7 +33,7 @@ def one_line(text: str, longest: int = LONGEST_LINE) -> str:
 
 
 def lines(text: str) -> list[str]:
-    """Return a text of several lines of ours, each as `one_line` makes it."""
+    """Return the lines of a text, each as `one_line` makes it."""
     return [one_line(line) for line in text.split("\n")]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, Never
 from jmapsync.errors import ForbiddenError, HostRefusedError, JmapsyncError, NetworkError, SignInError, UnsupportedError
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.push import PING_SECONDS, EventSource, Mode, NoPushError, Push, SilentError, StateChange
-from jmapsync.jmap.retry_policy import Setback
+from jmapsync.jmap.retry_policy import RetryableError
 from jmapsync.jmap.websocket import WebSocket
 
 if TYPE_CHECKING:
@@ -145,8 +145,8 @@ class Listener:
                 self._silent = silent + 1 if await self._answers() else 0
             if self._silent >= _SILENT_CONNECTIONS:
                 return self._refuse(mode, f"{why} A proxy may be buffering the event stream.")
-        except Setback as setback:
-            why, retry_after = setback.error.message, setback.retry_after
+        except RetryableError as failure:
+            why, retry_after = failure.error.message, failure.retry_after
         except JmapsyncError as error:
             why = error.message
         except Exception as error:  # noqa: BLE001  # a hostile answer may raise anything in a library

@@ -1,5 +1,5 @@
-"""Speak JMAP (RFC 8620) to one server with one credential; knows nothing of syncing.
+"""JMAP client (RFC 8620) for one server and one credential; independent of synchronization.
 
-`wire` encodes and decodes without sockets, `session` reads what a server offers, `hosts` decides who may be sent the credential,
-`auth` holds that credential, `transport` owns the connections, `client` retries by remedy, `blobs` moves bytes.
+`wire` encodes and decodes without sockets, `session` parses the Session object, `hosts` decides which hosts may get the credential,
+`auth` holds that credential, `transport` owns the connections, `retry_policy` decides on retries, `blobs` uploads and downloads.
 """

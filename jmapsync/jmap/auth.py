@@ -1,7 +1,7 @@
-"""Hold the credential of one account, and get its secret from where the user keeps it.
+"""Read the secret of an account from its source (command, file, systemd credential, keyring) and build its Authorization header.
 
 A secret is wrapped in `Secret` from the moment it is read, so that no log line, traceback, report or pickle can show it.
-Nothing here ever asks a question: a daemon has no terminal.
+Nothing here prompts: a daemon has no terminal.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ COMMAND_SECONDS = 60.0
 """How long a password command may take: long enough for its user to unlock a key in a graphical pinentry."""
 KEYRING_SECONDS = 20.0
 _LONGEST_FILE = 1 << 20
-"""Octets of a file that are read: its first line counts."""
+"""Octets of a file that are read; only its first line is used."""
 _MAX_STDERR = 200
 _MOST_OUTPUT = 1 << 20
 """Octets that a password command may print."""
 
 
 class Secret:
-    """A secret text that shows itself only to `reveal`."""
+    """A secret string that only `reveal` returns."""
 
     __slots__ = ("_again", "_value")
 
     def __init__(self, value: str, again: Callable[[], Awaitable[Secret]] | None = None) -> None:
-        """Keep the text; `again` gets it anew from where it came."""
+        """Store the secret; `again` reads it again from its source."""
         self._value = value
         self._again = again
 
     async def renew(self) -> None:
-        """Get the secret anew, where another program may have put another one; raise `SignInError` where it cannot be had."""
+        """Read the secret again, as another program may have replaced it; raise `SignInError` where that fails."""
         if self._again is not None:
             self._value = (await self._again()).reveal()
 
@@ -68,7 +68,7 @@ class Credential(Protocol):
         ...
 
     async def renew(self) -> None:
-        """Get the secret anew from where it is kept: a token may have run out. Raise `SignInError` where it cannot be had."""
+        """Read the secret again from its source, as a token may have expired. Raise `SignInError` where that fails."""
         ...
 
 
@@ -85,7 +85,7 @@ class BasicCredential:
         return f"Basic {base64.b64encode(pair).decode('ascii')}"
 
     async def renew(self) -> None:
-        """Get the password anew."""
+        """Read the password again."""
         await self._secret.renew()
 
     def __repr__(self) -> str:
@@ -94,7 +94,7 @@ class BasicCredential:
 
 
 class BearerCredential:
-    """A token (RFC 6750): an API token, or an access token that another program keeps fresh."""
+    """A bearer token (RFC 6750): an API token, or an access token that another program renews."""
 
     def __init__(self, token: Secret | str) -> None:
         self._token = _wrap(token)
@@ -107,7 +107,7 @@ class BearerCredential:
         return f"Bearer {token}"
 
     async def renew(self) -> None:
-        """Get the token anew."""
+        """Read the token again."""
         await self._token.renew()
 
     def __repr__(self) -> str:
@@ -120,9 +120,9 @@ def _wrap(secret: Secret | str) -> Secret:
 
 
 async def from_command(command: str | Sequence[str], *, seconds: float = COMMAND_SECONDS) -> Secret:
-    """Run a command, a string by the shell, and take the first line of its standard output.
+    """Run a command (a string by the shell) and return the first line of its standard output.
 
-    It gets no terminal and no input. Raise `SignInError` with the last line of its standard error, never of its output.
+    It has no terminal and no input. Raise `SignInError` with the last line of its standard error, never of its output.
     """
     shown = (command if isinstance(command, str) else " ".join(command))[:_MAX_STDERR]
     output, error, code = await _run(["/bin/sh", "-c", command] if isinstance(command, str) else command, shown, seconds)
@@ -136,7 +136,7 @@ async def from_command(command: str | Sequence[str], *, seconds: float = COMMAND
 
 
 def from_file(path: Path) -> Secret:
-    """Take the first line of a file that only its owner can read; raise `SignInError` for any other."""
+    """Return the first line of a file that only its owner can read; raise `SignInError` for any other."""
 
     async def again() -> Secret:
         return from_file(path)
@@ -154,7 +154,7 @@ def from_file(path: Path) -> Secret:
 
 
 def from_systemd_credential(name: str) -> Secret:
-    """Take the first line of a credential that systemd passed to the service (systemd.exec(5), LoadCredential=)."""
+    """Return the first line of a credential that systemd passed to the service (systemd.exec(5), LoadCredential=)."""
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     if not directory:
         raise SignInError(
@@ -174,7 +174,7 @@ def from_systemd_credential(name: str) -> Secret:
 
 
 async def from_keyring(service: str, user: str, *, seconds: float = KEYRING_SECONDS) -> Secret:
-    """Take the secret from the desktop's keyring; raise `SignInError` if it is locked, empty or does not answer in time.
+    """Return the secret from the desktop's keyring; raise `SignInError` if it is locked, empty or does not answer in time.
 
     The keyring is asked by a process of its own: its libraries may block for ever in a bus call or want a terminal, and
     a process can be ended.
@@ -203,7 +203,9 @@ async def _run(program: Sequence[str], shown: str, seconds: float) -> tuple[byte
             advice="It must print the secret without asking anything, and end.",
         ) from error
     except TooMuchOutputError as error:
-        raise SignInError(f"The password command `{shown}` writes without end.", advice="It must print the secret.") from error
+        raise SignInError(
+            f"The password command `{shown}` prints more than {_MOST_OUTPUT >> 20} MB.", advice="It must print the secret."
+        ) from error
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else "") or "it holds a NUL"
         raise SignInError(f"The password command `{shown}` cannot be started ({why}).") from error

@@ -1,4 +1,4 @@
-"""Move bytes: uploads and downloads (RFC 8620, section 6), and many blobs in one request by Blob/get (RFC 9404).
+"""Upload and download blobs (RFC 8620, section 6), and many blobs in one request by Blob/get (RFC 9404).
 
 Cyrus 3.6 offers Blob/get as an extension of its own, before the RFC; Cyrus 3.12 and Stalwart offer the standard one.
 """
@@ -40,14 +40,14 @@ T = TypeVar("T")
 
 
 class BlobNotFoundError(JmapsyncError):
-    """The server does not have the blob (any more); its object has to be read again for the blob id it has now."""
+    """The server no longer has the blob; its object has to be fetched again for its current blob id."""
 
     remedy = Remedy.NOW
     scope = Scope.ITEM
 
 
 class Uploaded(msgspec.Struct, frozen=True, rename="camel"):
-    """What the server made of uploaded bytes; kept at least an hour unless something refers to it."""
+    """An uploaded blob; servers keep it for at least an hour even if nothing refers to it."""
 
     blob_id: str
     size: int
@@ -79,7 +79,7 @@ async def upload(client: Client, account_id: str, source: bytes | Path, media_ty
     """Upload bytes, or a file without holding it in memory (RFC 8620, section 6.1).
 
     Raise `RequestError` with the limit `maxSizeUpload` before anything is sent, `LocalError` if the file cannot be read or
-    changes meanwhile, `ServerError` if the server kept another number of octets, and what `Exchange.ask` raises.
+    changes during the upload, `ServerError` if the server kept another number of octets, and what `Exchange.send` raises.
     """
     size = len(source) if isinstance(source, bytes) else _size_of(source)
 
@@ -99,12 +99,12 @@ async def upload(client: Client, account_id: str, source: bytes | Path, media_ty
             break
         asked = url
         try:
-            return await client.exchange.ask(
+            return await client.exchange.send(
                 "POST",
                 url,
                 read,
                 purpose="uploads",
-                lanes=client.upload_lanes,
+                limit=client.upload_limit,
                 headers={"Content-Type": media_type, "Content-Length": str(size), "Accept": JSON},
                 content=lambda: source if isinstance(source, bytes) else _contents(source, size),
                 size_limit="maxSizeUpload",
@@ -128,12 +128,12 @@ async def download(
 ) -> AsyncGenerator[bytes, None]:
     """Yield the bytes of a blob piece by piece (RFC 8620, section 6.2); the caller checks their number.
 
-    Raise `BlobNotFoundError`, `TooLargeError` beyond `most` octets, and what `Exchange.ask` raises.
+    Raise `BlobNotFoundError`, `TooLargeError` beyond `most` octets, and what `Exchange.send` raises.
     """
     session = await client.session()
     url = _usable(session.download_url, "downloads", accountId=account_id, blobId=blob_id, name=name, type=media_type)
     try:
-        stream = client.exchange.stream(url, purpose="downloads", lanes=client.download_lanes, most=most)
+        stream = client.exchange.stream(url, purpose="downloads", limit=client.download_limit, most=most)
         async with contextlib.aclosing(stream) as pieces:
             async for piece in pieces:
                 yield piece

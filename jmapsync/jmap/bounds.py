@@ -15,9 +15,9 @@ ERROR_OCTETS = 1 << 16
 """Octets that are read of an answer whose status is a failure or a redirect; what follows is not read at all."""
 ERROR_SECONDS = 10.0
 VALUES = 3_000_000
-"""Values (commas, brackets and braces) in one answer: decoded, each takes up to 80 octets of memory."""
+"""Values (commas, brackets and braces) in one answer: decoded, each needs up to 80 octets of memory."""
 CONNECT_SECONDS = 30.0
-"""How long it may take to have a connection: addresses, proxy, TCP and TLS together."""
+"""Timeout of a connection: name resolution, proxy, TCP and TLS together."""
 SILENCE = 120.0
 """Seconds of silence; Cyrus is silent while it rebuilds a conversations database."""
 LEAST_RATE = 100
@@ -28,7 +28,7 @@ URL_OCTETS = 8_000
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How patient one account's connections are."""
+    """Timeouts of one account's connections, in seconds, and their least rate."""
 
     silence: float = SILENCE
     """Seconds without progress after which an exchange ends."""

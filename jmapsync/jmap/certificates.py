@@ -1,4 +1,4 @@
-"""Verify servers' certificates against those of the machine, and say of one that fails what is wrong with it."""
+"""Verify servers' certificates against the system's trust store, and explain failures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class UntrustedError(NetworkError):
 
 
 class Certificates:
-    """What every server's certificate is verified against."""
+    """The trust store that servers' certificates are verified against."""
 
     def __init__(self) -> None:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -1,4 +1,4 @@
-"""Send JMAP method calls within the limits of the session, and keep that session fresh (RFC 8620, sections 2 and 3)."""
+"""Send JMAP method calls within the session's limits, and refresh the session (RFC 8620, sections 2 and 3)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.first_request import Bundle
 from jmapsync.jmap.hosts import Approval, Origin, belongs_to
 from jmapsync.jmap.media_types import JSON
-from jmapsync.jmap.request_limit import Lanes
+from jmapsync.jmap.request_limit import RequestLimit
 from jmapsync.jmap.session import Session
 from jmapsync.jmap.transport import Transport, UnreachedError
 from jmapsync.jmap.wire import CORE, Call, Response, decode_response, encode_request
@@ -35,11 +35,11 @@ USER_AGENT = "jmapsync"
 MAX_WAIT = 300.0
 """Seconds that one request may spend waiting between its attempts."""
 SESSION_SECONDS = 300.0
-"""A session state that still differs after the Session was read again is left alone so long: some servers never settle."""
+"""How long a session state that still differs after a new fetch is ignored: some servers send another one each time."""
 
 
 class Client:
-    """One account's way to its server; use it as an asynchronous context manager."""
+    """JMAP client of one account; use it as an asynchronous context manager."""
 
     def __init__(
         self,
@@ -56,10 +56,10 @@ class Client:
         max_concurrent: int = 0,
         bounds: Bounds | None = None,
     ) -> None:
-        """Prepare without touching the network.
+        """Prepare without network access.
 
-        `session` is one kept from an earlier run; `on_wait` is told the seconds of each pause and its reason;
-        `max_concurrent` narrows what the session allows at the same time, 0 leaves it as it is.
+        `session` is one kept from an earlier run; `on_wait` is called with the seconds of each pause and its reason;
+        `max_concurrent` lowers the session's limit of concurrent requests, 0 does not.
         """
         self._address = url_or_address
         self._credential = credential
@@ -73,10 +73,10 @@ class Client:
         self._session_lock = asyncio.Lock()
         self._stale = False
         self._bundle: Bundle | None = None
-        self._looked_for = ""
-        self._look_again_at = 0.0
-        self.request_lanes = self.upload_lanes = self.download_lanes = Lanes(1)
-        if session is not None and self._settle(session.url):
+        self._reread_for = ""
+        self._next_reread = 0.0
+        self.request_limit = self.upload_limit = self.download_limit = RequestLimit(1)
+        if session is not None and self._approve(session.url):
             self._adopt(session)
 
     @property
@@ -91,7 +91,7 @@ class Client:
 
     @property
     def session_changed(self) -> bool:
-        """Whether the server spoke of another session state; `session()` will then read the Session again."""
+        """Whether a response had another session state; `session()` then fetches the Session again."""
         return self._stale
 
     @property
@@ -100,7 +100,7 @@ class Client:
         return self._session is not None and self._session.flawed
 
     def lacks(self, capability: str) -> bool:
-        """Return whether the Session that was read last does not list a capability; nothing is sent."""
+        """Return whether the known Session lacks a capability; sends nothing."""
         return self._session is not None and capability not in self._session.capabilities
 
     async def __aenter__(self) -> Self:
@@ -112,7 +112,7 @@ class Client:
         await self._transport.aclose()
 
     def apart(self, *, max_wait: float) -> Client:
-        """Return another way to the same server, with connections and a patience of its own: what it waits for holds up nobody."""
+        """Return another client of the same server, with its own connections and retry budget, so that it delays no other."""
         return Client(
             self._address,
             self._credential,
@@ -123,7 +123,7 @@ class Client:
         )
 
     async def session(self) -> Session:
-        """Return the Session, reading it if none is kept or the kept one is out of date."""
+        """Return the Session; fetch it if none is cached or the cached one is out of date."""
         session = self._session
         if session is None or self._stale:
             async with self._session_lock:
@@ -135,14 +135,14 @@ class Client:
         return session
 
     def expire_session(self) -> None:
-        """Have the Session read again before the next request, as after `accountNotFound`."""
+        """Fetch the Session again before the next request, as after `accountNotFound`."""
         self._stale = True
 
     async def call(self, calls: Sequence[Call], *, using: Sequence[str], repeatable: bool = True) -> Response:
         """Send method calls as one request and return the response; a call's own failure shows when its result is asked for.
 
         A request that is not `repeatable` raises `OutcomeUnknownError` when it may have reached the server and no whole
-        answer came. Besides raise `RequestError` (for the session's limits too, then with nothing sent), `SignInError`,
+        answer came. Also raise `RequestError` (for the session's limits too, then with nothing sent), `SignInError`,
         `HostRefusedError`, `NetworkError` or `ServerError`.
         """
         if self._bundle is not None and self._bundle.is_open and repeatable:
@@ -151,7 +151,7 @@ class Client:
 
     @contextmanager
     def together(self, askers: int) -> Iterator[Bundle]:
-        """Send the first calls of so many askers as one request; each that wants none has to leave the bundle."""
+        """Send the first calls of `askers` callers as one request; a caller without calls has to leave the bundle."""
         self._bundle = Bundle(self._call, askers)
         try:
             yield self._bundle
@@ -174,42 +174,42 @@ class Client:
         try:
             response = await self._post(session, body, repeatable=repeatable)
         except RequestError as error:
-            # A limit that is lower now shows only so where the session's state never moves (Cyrus).
+            # Where the session's state never changes (Cyrus), only this error shows that a limit was lowered.
             self._stale = self._stale or (error.type == "limit" and error.status != 0)
             if error.type not in {"notFound", "unknownCapability"}:
                 raise
-            # The server has moved, or offers other things than it did. It acted on nothing.
+            # The server has moved or offers other capabilities. It did not process the request.
             self._stale = True
             session = await self.session()
             offered = [name for name in using if name == CORE or name in session.capabilities]
             response = await self._post(session, encode_request(calls, offered), repeatable=repeatable)
         self._note(session, response.session_state)
         if response.session_state not in {"", session.state} and response.has_error("requestTooLarge"):
-            self._stale = True  # a limit may be lower now, however lately the Session was read
+            self._stale = True  # a limit may have been lowered since the Session was fetched
         return response
 
     async def _post(self, session: Session, body: bytes, *, repeatable: bool) -> Response:
         if len(body) > session.limits.max_size_request:
             raise RequestError.too_large("maxSizeRequest", len(body), session.limits.max_size_request)
-        return await self.exchange.ask(
+        return await self.exchange.send(
             "POST",
             session.api_url,
             lambda reply: decode_response(reply.body),
             purpose="requests",
-            lanes=self.request_lanes,
+            limit=self.request_limit,
             headers={"Content-Type": "application/json", "Accept": JSON},
             content=lambda: body,
             repeatable=repeatable,
         )
 
     def _note(self, session: Session, state: str) -> None:
-        """Mark the session as out of date if a response says so, without ever looking twice for the same state."""
-        if not state or session is not self._session or state in {session.state, self._looked_for}:
+        """Mark the session as out of date if a response says so, but fetch it only once for the same state."""
+        if not state or session is not self._session or state in {session.state, self._reread_for}:
             return
         now = time.monotonic()
-        if now >= self._look_again_at:
-            self._looked_for = state
-            self._look_again_at = now + SESSION_SECONDS
+        if now >= self._next_reread:
+            self._reread_for = state
+            self._next_reread = now + SESSION_SECONDS
             self._stale = True
 
     def _adopt(self, session: Session) -> None:
@@ -217,9 +217,9 @@ class Client:
         self._session = session
         if known is None or known.limits != session.limits:
             most = self._max_concurrent or session.limits.max_concurrent_requests
-            self.request_lanes = Lanes(min(most, session.limits.max_concurrent_requests))
-            self.download_lanes = Lanes(min(most, session.limits.max_concurrent_requests))
-            self.upload_lanes = Lanes(min(most, session.limits.max_concurrent_upload))
+            self.request_limit = RequestLimit(min(most, session.limits.max_concurrent_requests))
+            self.download_limit = RequestLimit(min(most, session.limits.max_concurrent_requests))
+            self.upload_limit = RequestLimit(min(most, session.limits.max_concurrent_upload))
 
     async def _reread(self, known: Session) -> Session:
         try:
@@ -228,14 +228,14 @@ class Client:
             try:
                 return await self._discover()
             except DiscoveryError:
-                # It was there before: this is trouble that may pass, not a mistake in the address.
+                # It was there before: a temporary failure, not a wrong address.
                 host = Origin.of(known.url)
                 raise ServerError(f"{host} no longer answers with a JMAP session.") from error
 
     async def _discover(self) -> Session:
         failures: list[JmapsyncError] = []
         for url in await discovery.candidates(self._address, self._resolver):
-            if not self._settle(url):
+            if not self._approve(url):
                 origin = Origin.of(url)
                 raise HostRefusedError(
                     f"The domain name system says that {self._address} is served by {origin}, which cannot be verified.",
@@ -245,7 +245,7 @@ class Client:
                 return await self._read_session(url)
             except (UnreachedError, DiscoveryError, RequestError, ServerError) as error:
                 failures.append(error)
-        # A network that is down says nothing about the address.
+        # If the network is down, the address may be right.
         if all(isinstance(failure, UnreachedError) for failure in failures):
             raise failures[0]
         raise DiscoveryError(
@@ -254,27 +254,27 @@ class Client:
         )
 
     async def _read_session(self, url: str) -> Session:
-        return await self.exchange.ask(
+        return await self.exchange.send(
             "GET",
             url,
             lambda reply: Session.parse(reply.body, reply.url),
-            purpose="the look for its session",
+            purpose="session requests",
             headers={"Accept": JSON},
             most=SESSION_OCTETS,
         )
 
-    def _settle(self, url: str) -> bool:
-        """Make the origin of a session's URL the home of the credential, if the user's own words lead there.
+    def _approve(self, url: str) -> bool:
+        """Approve the origin of a session's URL for the credential if the configuration names it; return whether it did.
 
-        Those are the configured URL, the domain of the address with all that is inside it, and `trusted_hosts`. An SRV record
-        alone proves nothing, because the domain name system is seldom signed.
+        It does by the configured URL, by the domain of the address and its subdomains, and by `trusted_hosts`. An SRV record alone
+        proves nothing, because DNS is seldom signed.
         """
         if discovery.is_url(self._address):
-            self._approval.settle(self._address)
+            self._approval.set_home(self._address)
             return self._approval.approves(url)
         origin = Origin.of(url)
         domain = discovery.domain_of(self._address)
         inside = belongs_to(origin.host, urlsplit(f"//{domain}").hostname or "")
         if inside and origin.scheme == "https":
-            self._approval.settle(url)
+            self._approval.set_home(url)
         return inside or self._approval.trusts(origin)

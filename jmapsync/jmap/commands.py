@@ -1,4 +1,4 @@
-"""Run programs in a session of their own, so that they have no terminal to ask on and end as a whole."""
+"""Run programs in their own session (setsid(2)), without a terminal, so that they can be killed with their children."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _READ_AT_ONCE = 1 << 16
 
 
 async def start(*program: str, **options: Any) -> asyncio.subprocess.Process:  # noqa: ANN401  # those of subprocess.Popen
-    """Start a program; a cancellation meanwhile ends it and all that it started. Raises OSError.
+    """Start a program; a cancellation during the start kills it and its children. Raises OSError.
 
     Up to Python 3.13, cancelling asyncio's own function waits until the last of them has ended by itself.
     """
@@ -27,14 +27,14 @@ async def start(*program: str, **options: Any) -> asyncio.subprocess.Process:  #
 
 
 class TooMuchOutputError(Exception):
-    """A program wrote more than anybody reads."""
+    """A program printed more than is allowed."""
 
 
 async def output_of(*program: str, most: int) -> tuple[bytes, bytes, int]:
-    """Run a program without input to its own end; return what it wrote to standard output and error until then, and its status.
+    """Run a program without input until it exits; return its standard output, its standard error and its exit status.
 
-    Whoever it leaves behind may go on, and keep its pipes open. It is ended by a cancellation, and by writing more than `most`
-    octets: that raises `TooMuchOutputError`. Raises OSError, and ValueError for a NUL in an argument.
+    Background processes that it leaves may go on, and keep its pipes open. It is killed by a cancellation, and for more than `most`
+    octets of output: that raises `TooMuchOutputError`. Raises OSError, and ValueError for a NUL in an argument.
     """
     flooded = asyncio.get_running_loop().create_future()
     with _Pipe(most, flooded) as out, _Pipe(most, flooded) as err:
@@ -53,7 +53,7 @@ async def output_of(*program: str, most: int) -> tuple[bytes, bytes, int]:
 
 
 class _Pipe:
-    """A pipe that is read as a program writes it, up to a number of octets."""
+    """A pipe that is read as it is written, up to a number of octets."""
 
     def __init__(self, most: int, flooded: asyncio.Future[None]) -> None:
         self._most = most
@@ -87,14 +87,14 @@ class _Pipe:
         return bool(octets)
 
     def read_rest(self) -> None:
-        """Read what the pipe holds already."""
+        """Read what the pipe contains."""
         while not self._flooded.done() and self._read():
             pass
 
 
 async def kill(process: asyncio.subprocess.Process) -> None:
-    """End a program that still runs, and all that it started, at once."""
+    """Kill a program that still runs, with its children."""
     if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+        with contextlib.suppress(ProcessLookupError):  # it has just exited
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()

@@ -1,4 +1,4 @@
-"""Decode JSON that a server sent: UTF-8 with or without a byte order mark, nested no deeper than any of our readers bears."""
+"""Decode JSON of a server: UTF-8 with or without a byte order mark, of bounded size and depth."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ DecodeError = msgspec.DecodeError
 
 
 class TooManyValuesError(DecodeError):
-    """There is more in it than in any answer: reading it would take all the memory, and looking for its faults minutes."""
+    """It has more values than any valid response: decoding it would exhaust memory, and repairing it would take minutes."""
 
 
 DEPTH = 100
-"""Levels of arrays within arrays, or objects within objects. No JMAP object comes near; a recursive reader fails at about 900."""
+"""Levels of arrays within arrays, or objects within objects. JMAP objects have far fewer; a recursive parser fails at about 900."""
 _BRACKETS = b'[]{}"'
 _OTHER_OCTETS = bytes(octet for octet in range(256) if octet not in _BRACKETS)
 _STEPS = [{"[": 1, "{": 1, "]": -1, "}": -1}.get(chr(octet), 0) for octet in range(256)]

@@ -1,4 +1,4 @@
-"""Find where a JMAP session can be read for an address, a host or a URL (RFC 8620, section 2.2)."""
+"""Find the URL of the JMAP session for an address, a host or a URL (RFC 8620, section 2.2)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 WELL_KNOWN = "/.well-known/jmap"
 SRV_SECONDS = 5.0
-"""How long the look for an SRV record may take; without an answer the domain itself is asked."""
+"""Timeout of the query for an SRV record; without an answer the domain itself is tried."""
 
 
 def is_url(address: str) -> bool:
-    """Tell a URL from an address or a host."""
+    """Return whether a string is a URL, not an address or a host."""
     return "://" in address
 
 

@@ -1,4 +1,4 @@
-"""Send more method calls than one request may hold as several (RFC 8620, 2: `maxCallsInRequest`, `maxSizeRequest`).
+"""Split method calls over several requests when one may not hold them (RFC 8620, 2: `maxCallsInRequest`, `maxSizeRequest`).
 
 A back-reference to a call of an earlier request is resolved here, as the server resolves those inside of one (RFC 8620, 3.7).
 """
@@ -59,7 +59,7 @@ def _resolve(call: Call, part: Sequence[Call], earlier: Response) -> Call:
 
 
 def _follow(ref: Ref, earlier: Response) -> object:
-    """Return what a reference leads to in the results of earlier requests. Raises _UnresolvedError."""
+    """Resolve a reference in the results of earlier requests. Raises _UnresolvedError."""
     try:
         result = earlier.get(Call(ref.name, {}, ref.call_id))
     except (MethodError, ServerError) as error:

@@ -1,4 +1,4 @@
-"""Send single HTTP requests: with the credential to approved hosts only, and again where time may mend a failure."""
+"""Send HTTP requests: with the credential to approved hosts only, and with retries after temporary failures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jmapsync.jmap.bounds import API_OCTETS, ERROR_OCTETS, TooLargeError
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.hosts import Approval, Origin
 from jmapsync.jmap.media_types import ANYTHING
-from jmapsync.jmap.retry_policy import Patience, Setback, judge
+from jmapsync.jmap.retry_policy import RetryableError, RetryBudget, check_status
 from jmapsync.jmap.session import resolve
 from jmapsync.jmap.transport import BrokenOffError, Reply, Transport, UnreachedError
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from jmapsync.errors import JmapsyncError
     from jmapsync.jmap.auth import Credential
-    from jmapsync.jmap.request_limit import Lanes
+    from jmapsync.jmap.request_limit import RequestLimit
 
 _FIRST_CONTACT_ATTEMPTS = 3
-"""A host that was never reached is probably misspelt or the network is down: its user should hear of it in seconds."""
+"""A host that was never reached is probably misspelt or the network is down: the user should see an error within seconds."""
 _MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
 _REDIRECTS_OF_A_POST = {307, 308}
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class Exchange:
-    """One credential's connections to the hosts that may be sent it."""
+    """Sends the requests of one credential."""
 
     def __init__(
         self,
@@ -60,26 +60,26 @@ class Exchange:
         self._renewing = asyncio.Lock()
         self._renewed_at = 0.0
 
-    async def ask(
+    async def send(
         self,
         method: str,
         url: str,
         read: Callable[[Reply], T],
         *,
         purpose: str,
-        lanes: Lanes | None = None,
+        limit: RequestLimit | None = None,
         headers: Mapping[str, str] | None = None,
         content: Callable[[], bytes | AsyncIterator[bytes]] | None = None,
         repeatable: bool = True,
         size_limit: str = "maxSizeRequest",
         most: int = API_OCTETS,
     ) -> T:
-        """Send one request, again where that helps, and return what `read` makes of the answer.
+        """Send one request, with retries, and return the result of `read` for its response.
 
-        `read` may raise `ServerError` for an answer that makes no sense (a portal's HTML, a cut body); that is tried once
-        more. `content` is called for each attempt. `purpose` says in the plural what a refused host would be sent.
-        Raise what `persist` raises, and `SignInError`, `HostRefusedError` and `RequestError` at once; such is an answer of more
-        than `most` octets, as less should have been asked for.
+        `read` may raise `ServerError` for a malformed response (a portal's HTML, a truncated body), which is retried once.
+        `content` is called for each attempt. `purpose` is a plural noun for errors: what is sent to the host.
+        Raise what `with_retries` raises, and `SignInError`, `HostRefusedError` and `RequestError` at once; a response of more than
+        `most` octets is a `RequestError`, as the request should have asked for less.
         """
 
         async def attempt() -> T:
@@ -88,44 +88,46 @@ class Exchange:
                     reply = await self.transport.read(response, most)
                 except TooLargeError as error:
                     if not repeatable:
-                        raise Setback(error, maybe_done=True) from error
+                        raise RetryableError(error, maybe_done=True) from error
                     raise RequestError("limit", limit="answer", message=error.message) from error
-            judged = judge(reply, size_limit=size_limit)
+            judged = check_status(reply, size_limit=size_limit)
             try:
                 return read(judged)
             except ServerError as error:
-                raise Setback(error, maybe_done=True, once=True) from error
+                raise RetryableError(error, maybe_done=True, once=True) from error
 
-        return await self.persist(attempt, lanes=lanes, repeatable=repeatable)
+        return await self.with_retries(attempt, limit=limit, repeatable=repeatable)
 
-    async def persist(self, attempt: Callable[[], Awaitable[T]], *, lanes: Lanes | None = None, repeatable: bool = True) -> T:
-        """Run an attempt until it succeeds or patience runs out, and then raise the last one's error.
+    async def with_retries(
+        self, attempt: Callable[[], Awaitable[T]], *, limit: RequestLimit | None = None, repeatable: bool = True
+    ) -> T:
+        """Retry until an attempt succeeds or the retry budget is spent, and then raise the last error.
 
-        Raise `OutcomeUnknownError` at once if an attempt that is not `repeatable` may have been acted upon.
+        Raise `OutcomeUnknownError` at once if the server may have processed an attempt that is not `repeatable`.
         """
-        patience = Patience(self._max_wait)
+        patience = RetryBudget(self._max_wait)
         while True:
             await self._cool_down()
             try:
-                async with lanes or contextlib.nullcontext():
+                async with limit or contextlib.nullcontext():
                     return await attempt()
-            except (Setback, UnreachedError, BrokenOffError) as error:
-                await self._recover(error, patience, lanes, repeatable=repeatable)
+            except (RetryableError, UnreachedError, BrokenOffError) as error:
+                await self._recover(error, patience, limit, repeatable=repeatable)
 
-    async def stream(self, url: str, *, purpose: str, lanes: Lanes, most: int) -> AsyncGenerator[bytes, None]:
-        """Yield the body of a GET piece by piece; after a cut it is asked for again and what was already had is skipped.
+    async def stream(self, url: str, *, purpose: str, limit: RequestLimit, most: int) -> AsyncGenerator[bytes, None]:
+        """Yield the body of a GET in pieces; after a disconnect it is requested again and what was received is skipped.
 
-        So what the URL names must never change, which holds for blobs (RFC 8620, section 6.2). Raise `TooLargeError` beyond
+        So the content of the URL must never change, which is true of blobs (RFC 8620, section 6.2). Raise `TooLargeError` beyond
         so many octets.
         """
-        patience = Patience(self._max_wait)
+        patience = RetryBudget(self._max_wait)
         had = 0
         while True:
             await self._cool_down()
             try:
-                async with lanes, self._open("GET", url, {"Accept": ANYTHING}, None, purpose) as response:
+                async with limit, self._open("GET", url, {"Accept": ANYTHING}, None, purpose) as response:
                     if not response.is_success:
-                        judge(await self.transport.read(response, ERROR_OCTETS))
+                        check_status(await self.transport.read(response, ERROR_OCTETS))
                     skip = had
                     async with contextlib.aclosing(self.transport.pieces(response, most)) as pieces:
                         async for piece in pieces:
@@ -134,8 +136,8 @@ class Exchange:
                             had += len(fresh)
                             if fresh:
                                 yield fresh
-            except (Setback, UnreachedError, BrokenOffError) as error:
-                await self._recover(error, patience, lanes, repeatable=True)
+            except (RetryableError, UnreachedError, BrokenOffError) as error:
+                await self._recover(error, patience, limit, repeatable=True)
             else:
                 return
 
@@ -143,15 +145,15 @@ class Exchange:
     async def listen(
         self, url: str, *, purpose: str, headers: Mapping[str, str]
     ) -> AsyncIterator[tuple[Reply, AsyncGenerator[bytes, None]]]:
-        """Open a GET whose answer has no end, over a connection of its own: its head, and each piece as it arrives.
+        """Open an endless GET over its own connection; return its head, and each piece as it arrives.
 
-        Nothing is tried again here. Raise `Setback` and what else `judge` raises, `HostRefusedError`, `NetworkError`.
+        Does not retry. Raise `RetryableError` and what else `check_status` raises, `HostRefusedError`, `NetworkError`.
         """
         transport = self.transport.apart()
         try:
             async with self._open("GET", url, headers, None, purpose, transport=transport) as response:
                 if not response.is_success:
-                    judge(await transport.read(response, ERROR_OCTETS))
+                    check_status(await transport.read(response, ERROR_OCTETS))
                 head = Reply(response.status_code, response.reason_phrase, response.headers, b"", str(response.url))
                 async with contextlib.aclosing(transport.arrivals(response)) as arrivals:
                     yield head, arrivals
@@ -160,7 +162,7 @@ class Exchange:
             await transport.aclose()
 
     def admit(self, url: str, *, purpose: str) -> dict[str, str]:
-        """Return the headers for a connection that somebody else opens: credential and name of this client.
+        """Return the headers for a connection that the caller opens: credential and name of this client.
 
         `url` is http or https in place of another scheme. Raise `HostRefusedError` for a host that was not approved.
         """
@@ -168,10 +170,10 @@ class Exchange:
         return {"Authorization": self._credential.authorization(), "User-Agent": self.transport.user_agent}
 
     async def renew(self, shown: str, since: float) -> bool:
-        """Get the secret anew after a refusal of what was `shown`; return whether another one is to be shown now.
+        """Read the secret again after the server refused `shown`; return whether it changed.
 
-        Requests that were under way together get it once: one begun before the last time, by the monotonic clock, does not do
-        so again. Raise `SignInError` where the secret cannot be had.
+        Concurrent requests read it once: a request that began before the last reading, by the monotonic clock, does not read it
+        again. Raise `SignInError` where the secret cannot be read.
         """
         async with self._renewing:
             if since > self._renewed_at:
@@ -181,26 +183,30 @@ class Exchange:
                     self._renewed_at = time.monotonic()
         return self._credential.authorization() != shown
 
-    async def _recover(self, error: JmapsyncError | Setback, patience: Patience, lanes: Lanes | None, *, repeatable: bool) -> None:
-        """Wait before the next attempt, or raise if there should be none."""
-        setback = error if isinstance(error, Setback) else Setback(error, maybe_done=not isinstance(error, UnreachedError))
-        if setback.maybe_done and not repeatable:
+    async def _recover(
+        self, error: JmapsyncError | RetryableError, patience: RetryBudget, limit: RequestLimit | None, *, repeatable: bool
+    ) -> None:
+        """Wait before the next attempt, or raise if there is none."""
+        failure = (
+            error if isinstance(error, RetryableError) else RetryableError(error, maybe_done=not isinstance(error, UnreachedError))
+        )
+        if failure.maybe_done and not repeatable:
             raise OutcomeUnknownError(
-                f"{setback.error.message.rstrip('.')}; whether the server did what was asked is unknown.",
-                advice="The next look at the server tells.",
+                f"{failure.error.message.rstrip('.')}; whether the server processed the request is unknown.",
+                advice="The next run finds out.",
             ) from error
-        if setback.narrow and lanes is not None:
-            lanes.narrow()
-        pause = patience.pause(setback)
+        if failure.lower_limit and limit is not None:
+            limit.lower()
+        pause = patience.pause(failure)
         bounds = self.transport.bounds
         vain = patience.attempts >= _FIRST_CONTACT_ATTEMPTS or patience.waited >= bounds.connect
         if pause is None or (not self._reached and vain):
-            raise setback.error from error
-        if setback.shared:
+            raise failure.error from error
+        if failure.shared:
             self._not_before = max(self._not_before, time.monotonic() + pause)
-        _log.debug("waiting %.1f s: %s", pause, setback.error.message)
+        _log.debug("waiting %.1f s: %s", pause, failure.error.message)
         if self._on_wait is not None:
-            self._on_wait(pause, setback.error.message)
+            self._on_wait(pause, failure.error.message)
         await asyncio.sleep(pause)
 
     @contextlib.asynccontextmanager
@@ -214,9 +220,9 @@ class Exchange:
         *,
         transport: Transport | None = None,
     ) -> AsyncIterator[httpx.Response]:
-        """Send the request along redirects between approved hosts; the credential is added for each hop anew.
+        """Send the request and follow redirects between approved hosts; the credential is added for each hop.
 
-        A secret that was refused is got anew once: an access token of another program's keeping runs out every hour.
+        After a refusal the secret is read again once: an access token that another program renews expires every hour.
         """
         transport = transport or self.transport
         renewed = False
@@ -234,18 +240,18 @@ class Exchange:
                 if response.status_code not in _REDIRECTS:
                     yield response
                     return
-                await transport.read(response, ERROR_OCTETS)  # or the connection could not be used again
+                await transport.read(response, ERROR_OCTETS)  # otherwise the connection could not be reused
                 url = _redirected(method, url, response, self.approval, purpose)
-        raise ServerError(f"{Origin.of(url)} redirects in circles.")
+        raise ServerError(f"{Origin.of(url)} redirects more than {_MAX_REDIRECTS} times.")
 
     async def _cool_down(self) -> None:
-        # Another request may have prolonged the pause meanwhile.
+        # Another request may have prolonged the pause while this one slept.
         while (left := self._not_before - time.monotonic()) > 0:  # noqa: ASYNC110  # a moment, not an event
             await asyncio.sleep(left)
 
 
 def _redirected(method: str, url: str, response: httpx.Response, approval: Approval, purpose: str) -> str:
-    """Return where a redirect leads if it may be followed."""
+    """Return the target of a redirect if it may be followed."""
     came_from = Origin.of(url)
     target = resolve(url, response.headers.get("location", ""))
     if not target:

@@ -1,4 +1,4 @@
-"""Name what a JMAP server refuses: requests, method calls, single objects (RFC 8620, sections 3.6.1, 3.6.2 and 5.3)."""
+"""Define the errors of JMAP servers for requests, method calls and single objects (RFC 8620, sections 3.6.1, 3.6.2 and 5.3)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LONGEST = 1000
-"""Characters that are kept of what a server says of an error."""
+"""Characters kept of a server's description of an error."""
 _MOST_NAMED = 20
 _REQUEST_PREFIX = "urn:ietf:params:jmap:error:"
 
-# serverFail changed nothing, serverPartialFail left the state unknown: both are LATER resp. NOW because a fresh look comes first.
+# serverFail changed nothing, serverPartialFail left the state unknown: LATER and NOW, as the state is fetched again first.
 _METHOD_REMEDIES = {
     "serverPartialFail": Remedy.NOW,
     "stateMismatch": Remedy.NOW,
@@ -76,12 +76,12 @@ class RequestError(JmapsyncError):
 
     @classmethod
     def too_large(cls, limit: str, size: int, allowed: int) -> RequestError:
-        """Name a limit of the session that a request would pass."""
+        """Return the error of a request that would exceed a limit of the session."""
         return cls("limit", limit=limit, detail=f"{size} is more than the {allowed} that it allows")
 
 
 class AnswerError(ServerError):
-    """The answer to one method call has a shape that the protocol does not allow; those to others say what they say."""
+    """The answer to one method call has a shape that the protocol does not allow; other results in the response are valid."""
 
     scope = Scope.KIND
 
@@ -134,7 +134,7 @@ class SetError:
 
     @property
     def remedy(self) -> Remedy:
-        """Return what mends it; an unknown type is permanent for this object."""
+        """Return the remedy; an unknown type is permanent for this object."""
         return _SET_REMEDIES.get(self.type, Remedy.NEVER)
 
     def __str__(self) -> str:

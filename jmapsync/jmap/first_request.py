@@ -1,6 +1,6 @@
-"""Send what several askers want to know first as one request: a run with nothing to do costs one, however many kinds it has.
+"""Merge the first calls of several kinds into one request, so that a run with nothing to do costs a single round trip.
 
-Each asker sends calls as ever and gets its own part of the response; the ids of the calls are made unique on the way.
+Each caller sends its calls as usual and gets its own part of the response; the ids of the calls are made unique.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ class _Part:
 
 @dataclass(slots=True)
 class Bundle:
-    """One request to come, and those who are still to say what they want of it."""
+    """A merged request, and the callers that it still waits for."""
 
     send: Send
     askers: int
-    """How many have neither asked nor left."""
+    """Callers that have neither called nor left."""
     _parts: list[_Part] = field(default_factory=list)
     _sending: asyncio.Task[None] | None = None
 
     @property
     def is_open(self) -> bool:
-        """Return whether calls can still be put in."""
+        """Return whether calls can still be added."""
         return self.askers > 0
 
     async def call(self, calls: Sequence[Call], using: Sequence[str]) -> Response:
-        """Put calls in and return their part of the response, once everybody has asked or left. Raises as `Client.call` does."""
+        """Add calls and return their part of the response, once every caller has called or left. Raises as `Client.call` does."""
         part = _Part(calls, using, asyncio.get_running_loop().create_future())
         self._parts.append(part)
         self.leave()
         return await part.response
 
     def leave(self) -> None:
-        """Say that one asker wants nothing more of it; once the request was sent that means nothing."""
+        """Remove one caller; has no effect once the request was sent."""
         if self.askers == 0:
             return
         self.askers -= 1
@@ -67,9 +67,9 @@ class Bundle:
             if len(parts) == 1:
                 _fail(parts, error)
             else:
-                # Together they may be more than the server takes, or one of them spoils it for the others.
+                # Together they may exceed a limit, or one of them may be invalid: send each by itself.
                 await asyncio.gather(*(self._send_one(part) for part in parts))
-        except BaseException as error:  # noqa: BLE001  # whoever waits has to hear of it, of a cancellation too
+        except BaseException as error:  # noqa: BLE001  # callers get every exception, cancellation included
             _fail(parts, error)
         else:
             for number, part in enumerate(parts):

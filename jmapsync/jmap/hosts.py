@@ -1,7 +1,7 @@
-"""Decide which hosts may be sent the credential: the session's own origin and those that the user named.
+"""Decide which hosts may get the credential: the session's own origin and those in `trusted_hosts`.
 
-No rule on domain names can tell a second host of an honest provider (Fastmail's downloads) from a hostile one, so every other
-host is refused until the user approves of it (RFC 8620, section 8.2 leaves this to the client).
+No rule on domain names distinguishes a second host of an honest provider (Fastmail's downloads) from a hostile one, so every other
+host is refused until the user approves it (RFC 8620, section 8.2 leaves this to the client).
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Origin:
     @classmethod
     @lru_cache(maxsize=64)
     def of(cls, url: str) -> Origin:
-        """Return the origin of a URL; raise `HostRefusedError` unless a credential may travel by it at all.
+        """Return the origin of a URL; raise `HostRefusedError` unless a credential may be sent by it at all.
 
-        That needs https, or http to this very machine, and a URL without a user name of its own.
+        That needs https, or http to a loopback address, and a URL without a user name.
         """
         try:
             parts = urlsplit(url)
@@ -77,14 +77,14 @@ def is_loopback(host: str) -> bool:
 
 
 class Approval:
-    """The hosts that one account's credential may be sent to."""
+    """The hosts that may get one account's credential."""
 
     def __init__(self, trusted_hosts: Iterable[str] = ()) -> None:
         self._trusted = {name.lower().removesuffix(":443").rstrip(".") for name in trusted_hosts}
         self._home: Origin | None = None
 
-    def settle(self, url: str) -> None:
-        """Make a URL's origin the home of the credential: the one that the user configured or discovery found."""
+    def set_home(self, url: str) -> None:
+        """Approve a URL's origin, which the user configured or discovery found, as the account's server."""
         self._home = Origin.of(url)
 
     def trusts(self, origin: Origin) -> bool:
@@ -127,6 +127,6 @@ def belongs_to(host: str, domain: str) -> bool:
 
 
 def shown(url: str) -> str:
-    """Return a URL for people: without a user's name and password, of a length that a line bears."""
+    """Return a URL for messages: without user name and password, and shortened."""
     text = url.rpartition("@")[2]
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text):,} characters)"

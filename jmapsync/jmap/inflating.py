@@ -1,4 +1,4 @@
-"""Decode a compressed answer in pieces of bounded size: a megabyte of gzip may hold a gigabyte of zeros."""
+"""Decompress a response in pieces of bounded size: a megabyte of gzip may expand to a gigabyte."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _RAW = -zlib.MAX_WBITS
 
 
 class Inflater(Protocol):
-    """What turns the octets of a body into its content."""
+    """Decoder of one content coding."""
 
     is_whole: bool
     """Whether the content may end here."""
 
     def feed(self, octets: bytes) -> Iterator[bytes]:
-        """Yield the content of some octets, in pieces."""
+        """Yield the decoded content of some octets, in pieces."""
         ...
 
 
 def inflater(encoding: str) -> Inflater:
-    """Return what decodes a Content-Encoding (RFC 9110, section 8.4.1); raise `ServerError` for one that was not asked for.
+    """Return the decoder of a Content-Encoding (RFC 9110, section 8.4.1); raise `ServerError` for one that was not requested.
 
-    An encoding within an encoding is such.
+    Nested encodings are not requested.
     """
     match encoding.strip().lower():
         case "" | "identity":

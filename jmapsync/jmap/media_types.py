@@ -1,4 +1,4 @@
-"""Say what is to be answered: James before 3.9 answers requests that do not name this version of JMAP by 404."""
+"""Accept headers: James before 3.9 answers requests that do not name this version of JMAP with 404."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Choose the proxy of a request from HTTPS_PROXY, ALL_PROXY and NO_PROXY, as curl(1) reads them.
 
-Each may be written in lower case, which is looked for first. Plain http goes to this machine only, so never through a proxy.
+The lower-case name of each takes precedence. Plain http is only used to loopback addresses, so never through a proxy.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Proxy:
     """One proxy."""
 
     url: str
-    """With the user name and the password for it, which nobody may see."""
+    """Includes the user name and the password of the proxy, which must not be shown."""
     place: str
     """Host and port."""
     variable: str
@@ -42,7 +42,7 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class _Exception:
-    """What one word of NO_PROXY means."""
+    """One entry of NO_PROXY."""
 
     port: int | None
     network: _Network | None = None
@@ -62,7 +62,7 @@ class _Exception:
 
 @dataclass(frozen=True, slots=True)
 class Proxies:
-    """What the environment says of proxies."""
+    """The proxy settings of the environment."""
 
     proxy: Proxy | None = None
     exceptions: tuple[_Exception, ...] = ()
@@ -89,7 +89,7 @@ class Proxies:
 
 
 def _first(environment: Mapping[str, str], *names: str) -> tuple[str, str]:
-    """Return the first variable that says anything, and what it says."""
+    """Return the first variable that is set, and its value."""
     for name in names:
         if value := environment.get(name, "").strip():
             return name, value

@@ -1,6 +1,6 @@
-"""Be told of changes as they happen: the event stream of RFC 8620, section 7.3, and what every way of push has in common.
+"""Receive StateChange events from an event stream (RFC 8620, section 7.3); define what all push transports share.
 
-A StateChange is a hint. Events are lost, merged and repeated, and none is told of while no connection is open.
+A StateChange is a hint. Events are lost, merged and repeated, and none is sent while no connection is open.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 Mode = Literal["eventsource", "websocket"]
 
 PING_SECONDS = 30.0
-"""How often the server is asked for a sign of life; no server may refuse 30 to 300 (RFC 8620, section 7.3)."""
+"""Requested interval of pings; no server may refuse 30 to 300 (RFC 8620, section 7.3)."""
 PURPOSE = "the wait for changes"
 _PATIENCE = 2.5
-"""So many pings may be late in a row before a connection counts as dead."""
+"""Ping intervals without any data after which a connection counts as dead."""
 _MOST_OCTETS = 1 << 20
-"""No event is nearly as long; more without one would be kept in memory."""
+"""Octets of one event, which is kept in memory; real ones are far shorter."""
 _MOST_MESSAGES = 10_000
 MOST_ARRIVING = 2 << 20
 _FLOOD_SECONDS = 10.0
-"""So many messages, or octets, in so many seconds are of no use to anybody."""
+"""A connection with more messages, or octets, in so many seconds is closed."""
 MOST_REPEATED = 1000
 """Characters of an event's id, or of a push state, that are repeated to the server on the next connection.
 
@@ -45,11 +45,11 @@ A server refuses a request whose head is long, so one long id would end push for
 
 
 class NoPushError(UnsupportedError):
-    """The server offers no push by this way, or what is between keeps it back; soon trying again is of no use."""
+    """The server offers no push by this transport, or a proxy buffers it; an early retry is useless."""
 
 
 class SilentError(NetworkError):
-    """Nothing came for longer than the server was asked to be silent; `proven` if signs of life had come before."""
+    """Nothing arrived for longer than the requested ping interval; `proven` if data had arrived before."""
 
     def __init__(self, message: str, *, proven: bool) -> None:
         super().__init__(message)
@@ -58,13 +58,13 @@ class SilentError(NetworkError):
 
 @dataclass(frozen=True, slots=True)
 class StateChange:
-    """What a server told of (RFC 8620, section 7.1): account id to data type to its new state."""
+    """A StateChange (RFC 8620, section 7.1): account id to data type to its new state."""
 
     changed: Mapping[str, Mapping[str, str]]
 
     @classmethod
     def read(cls, value: object) -> StateChange | None:
-        """Read a decoded StateChange object; None for any other, and what makes no sense in it is left out."""
+        """Parse a decoded StateChange object; return None for any other, and leave malformed parts out."""
         if not isinstance(value, dict) or not isinstance(changed := value.get("changed"), dict):
             return None
         if value.get("@type", "StateChange") != "StateChange":
@@ -79,7 +79,7 @@ class StateChange:
 
 
 class Flood:
-    """The count of what came over one connection in a short time."""
+    """Rate limit of one connection."""
 
     def __init__(self, host: str, most: int = _MOST_MESSAGES, what: str = "messages") -> None:
         self._host = host
@@ -89,7 +89,7 @@ class Flood:
         self._since = time.monotonic()
 
     def note(self, count: int = 1) -> None:
-        """Count what came; raise `ServerError` if it is too much."""
+        """Count messages or octets; raise `ServerError` above the limit."""
         self._count += count
         if self._count <= self._most:
             return
@@ -100,21 +100,21 @@ class Flood:
 
 
 class Push(Protocol):
-    """One way of being told; it remembers from connection to connection what the server told last."""
+    """A push transport; it remembers the last event across connections."""
 
     @property
     def mode(self) -> Mode:
-        """Name the way."""
+        """Return the transport's name."""
         ...
 
     def offered(self, session: Session) -> bool:
-        """Return whether the session names this way."""
+        """Return whether the session offers this transport."""
         ...
 
     def connect(self, session: Session) -> AbstractAsyncContextManager[AsyncGenerator[StateChange, None]]:
-        """Open one connection and hand over its changes, which end when the server closes it in good order.
+        """Open one connection and return its changes, which end when the server closes it properly.
 
-        Opening and waiting raise `NoPushError`, `SilentError`, `Setback`, `SignInError`, `HostRefusedError`, `NetworkError`
+        Opening and waiting raise `NoPushError`, `SilentError`, `RetryableError`, `SignInError`, `HostRefusedError`, `NetworkError`
         or `ServerError`.
         """
         ...
@@ -126,9 +126,9 @@ class EventSource:
     mode: Mode = "eventsource"
 
     def __init__(self, exchange: Exchange, *, ping: float = PING_SECONDS) -> None:
-        """Prepare to ask for a ping every `ping` seconds.
+        """Prepare to request a ping every `ping` seconds.
 
-        Silence is judged by what was asked for, never by the interval that a ping names: Stalwart's is in milliseconds.
+        The timeout is based on the requested interval, never on the one in a ping: Stalwart's is in milliseconds.
         """
         self._exchange = exchange
         self._ping = ping
@@ -147,12 +147,12 @@ class EventSource:
             headers["Last-Event-ID"] = self._last_id
         async with contextlib.AsyncExitStack() as stack:
             try:
-                # A proxy that buffers keeps even the head back.
+                # A buffering proxy delays even the head.
                 async with asyncio.timeout(self._ping * _PATIENCE):
                     opened = self._exchange.listen(url, purpose=PURPOSE, headers=headers)
                     head, pieces = await stack.enter_async_context(opened)
             except TimeoutError as error:
-                raise SilentError(f"{_host(url)} did not begin its event stream.", proven=False) from error
+                raise SilentError(f"{_host(url)} did not start its event stream.", proven=False) from error
             except RequestError as error:
                 raise NoPushError(f"{_host(url)} offers no event stream: {error.message}") from error
             if head.status == 204:  # noqa: PLR2004
@@ -181,7 +181,7 @@ class EventSource:
 
 
 class _Arrivals:
-    """The octets of one event stream as they come, as long as they come often enough."""
+    """The octets of one event stream; raises `SilentError` when none arrive in time."""
 
     def __init__(self, pieces: AsyncGenerator[bytes, None], ping: float, host: str) -> None:
         self._pieces = pieces
@@ -198,18 +198,16 @@ class _Arrivals:
                 async with asyncio.timeout(self._ping * _PATIENCE):
                     piece = await anext(self._pieces, None)
             except TimeoutError as error:
-                # What comes with the head proves nothing; only what comes later shows that nobody holds it back.
+                # Data sent with the head proves nothing; only later data shows that no proxy buffers the stream.
                 proven = last - opened > self._ping / 2
-                raise SilentError(
-                    f"{self._host} sent no sign of life for {self._ping * _PATIENCE:g} seconds.", proven=proven
-                ) from error
+                raise SilentError(f"{self._host} sent nothing for {self._ping * _PATIENCE:g} seconds.", proven=proven) from error
             if piece is None:
                 return
             last = time.monotonic()
             self._flood.note(len(piece))
             self.undecoded += len(piece)
             if self.undecoded > _MOST_OCTETS:
-                raise ServerError(f"{self._host} sent an event without end.")
+                raise ServerError(f"{self._host} sent an event that is too long.")
             yield piece
 
 
@@ -232,7 +230,7 @@ def expand(template: str, ping: float) -> str:
 
 
 def decode(data: str | bytes) -> object:
-    """Return decoded JSON; None for what is none, as a hint that cannot be read is one the less."""
+    """Return decoded JSON; None for invalid JSON, as a malformed hint is ignored."""
     try:
         decoded: object = decode_json(data.encode() if isinstance(data, str) else data)
     except (DecodeError, UnicodeEncodeError):

@@ -1,7 +1,7 @@
 """Repair JSON with one value that cannot be decoded: nested too deep, or half a surrogate pair.
 
-I-JSON (RFC 7493), which JMAP is made of, forbids the one, and lets a receiver bound the other. The value becomes a string that is
-not UTF-8, so that what it is in cannot be decoded, and all the rest can.
+JMAP uses I-JSON (RFC 7493), which forbids unpaired surrogates and lets a receiver limit the depth. The value is replaced by a
+string that is not UTF-8, so that the object with it cannot be decoded, and all others can.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{]++|[\]}]++', re.DOTALL)
 
 
 def readable(body: bytes) -> bytes:
-    """Return a body whose values that no reader takes are replaced; what is no JSON at all stays as it is."""
+    """Return a body whose undecodable values are replaced; a body that is not JSON is returned unchanged."""
     return _HALF.sub(lambda found: b"\xff" if found[1] else found[0], _shallow(body))
 
 
 def _shallow(body: bytes) -> bytes:
-    """Return a body without what lies deeper than `DEEPEST` levels."""
+    """Return a body without values nested deeper than `DEEPEST` levels."""
     kept: list[bytes] = []
     depth = start = 0
     for token in _TOKEN.finditer(body):

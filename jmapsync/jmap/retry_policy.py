@@ -1,6 +1,6 @@
-"""Tell from an HTTP answer what to do next: take it, try again later, or give up; and for how long to try.
+"""Classify HTTP responses as success, temporary or permanent failure; compute the back-off of retries within a budget.
 
-RFC 8620, section 3.6.1, for what a JMAP server says itself; RFC 9110, section 10.2.3, for Retry-After.
+See RFC 8620, section 3.6.1, for errors of a JMAP server, and RFC 9110, section 10.2.3, for Retry-After.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 60.0
 _LONGEST_REQUEST = 366 * 86_400.0
-"""Seconds that a Retry-After may ask for; what is longer is cut."""
+"""Upper limit of a Retry-After, in seconds."""
 _SAID = 300
-"""Characters of what a server says that are repeated."""
+"""Characters of a server's text that are repeated."""
 _CONCURRENCY = {"maxConcurrentRequests", "maxConcurrentUpload"}
 
 
-class Setback(Exception):  # noqa: N818  # never reaches a user: it carries the error that would
-    """An attempt failed in a way that time may mend."""
+class RetryableError(Exception):  # never reaches a user: it carries the error that would
+    """An attempt failed in a way that may be temporary."""
 
     def __init__(
         self,
@@ -42,31 +42,31 @@ class Setback(Exception):  # noqa: N818  # never reaches a user: it carries the 
         once: bool = False,
         retry_after: float | None = None,
         shared: bool = False,
-        narrow: bool = False,
+        lower_limit: bool = False,
     ) -> None:
         super().__init__(str(error))
         self.error = error
-        """What to raise when patience has run out."""
+        """The error to raise when the retry budget is spent."""
         self.maybe_done = maybe_done
-        """Whether the server may have acted on the request."""
+        """Whether the server may have processed the request."""
         self.once = once
-        """Whether trying again is worth it only once."""
+        """Whether to retry only once."""
         self.retry_after = retry_after
-        """How many seconds the server asked to wait, if it did."""
+        """Seconds that the server asks to wait, if it does."""
         self.shared = shared
-        """Whether every other request has to wait too."""
-        self.narrow = narrow
-        """Whether fewer requests should be under way at the same time."""
+        """Whether all other requests have to wait too."""
+        self.lower_limit = lower_limit
+        """Whether to lower the limit of concurrent requests."""
 
 
-def judge(reply: Reply, *, size_limit: str = "maxSizeRequest") -> Reply:
-    """Return an answer of status 2xx; raise what any other means.
+def check_status(reply: Reply, *, size_limit: str = "maxSizeRequest") -> Reply:
+    """Return a response of status 2xx; raise an error for any other.
 
-    `Setback` for what time may mend, `SignInError` for 401 and 403, `RequestError` for what is refused for good
-    (of type "notFound" for 404 and 410), `ServerError` for the rest. `size_limit` is the limit that a 413 speaks of.
+    `RetryableError` for temporary failures, `SignInError` for 401 and 403, `RequestError` for permanent refusals
+    (of type "notFound" for 404 and 410), `ServerError` for the rest. `size_limit` is the limit that a 413 refers to.
 
     A refusal of the credential that is not in the form of HTTP (401 with WWW-Authenticate: RFC 9110, section 11.6.1) or JMAP (a
-    problem in JSON) may be that of a captive portal, or of a proxy before a server that is down: time mends it.
+    problem in JSON) may be that of a captive portal, or of a proxy before a server that is down: it counts as temporary.
     """
     status = reply.status
     if 200 <= status < 300:  # noqa: PLR2004
@@ -85,7 +85,7 @@ def judge(reply: Reply, *, size_limit: str = "maxSizeRequest") -> Reply:
             raise _passing(
                 ForbiddenError(
                     f"{host} does not allow this request to this user.",
-                    advice="If you use an API token, check that it covers what you mirror.",
+                    advice="If you use an API token, check that it covers what you synchronize.",
                 ),
                 unless=bool(problem),
             )
@@ -97,11 +97,11 @@ def judge(reply: Reply, *, size_limit: str = "maxSizeRequest") -> Reply:
         case 429 | 503:
             for_how_long = "" if wait is None else f" of {wait:.0f} seconds"
             error = ServerError(f"{host} asks for a pause{for_how_long} (status {status}{_said(reply, problem)}).")
-            raise Setback(error, maybe_done=False, retry_after=wait, shared=status == 429 or wait is not None)  # noqa: PLR2004
+            raise RetryableError(error, maybe_done=False, retry_after=wait, shared=status == 429 or wait is not None)  # noqa: PLR2004
     if status >= 500 or status == 408:  # noqa: PLR2004
-        error = ServerError(f"{host} is in trouble (status {status}{_said(reply, problem)}).")
+        error = ServerError(f"{host} failed (status {status}{_said(reply, problem)}).")
         passing = status in {408, 502, 504}
-        raise Setback(error, maybe_done=True, once=not passing, retry_after=wait)
+        raise RetryableError(error, maybe_done=True, once=not passing, retry_after=wait)
     if status >= 400:  # noqa: PLR2004
         refused = RequestError(
             _text(problem, "type")[:_SAID] or f"http{status}",
@@ -110,22 +110,22 @@ def judge(reply: Reply, *, size_limit: str = "maxSizeRequest") -> Reply:
             limit=limit[:_SAID],
         )
         if refused.type == "limit" and limit in _CONCURRENCY:
-            raise Setback(refused, maybe_done=False, retry_after=wait, narrow=True)
+            raise RetryableError(refused, maybe_done=False, retry_after=wait, lower_limit=True)
         raise refused
-    raise ServerError(f"{host} answered with status {status}, which JMAP does not know here.")
+    raise ServerError(f"{host} answered with status {status}, which JMAP does not define here.")
 
 
 def _passing(error: JmapsyncError, *, unless: bool) -> JmapsyncError:
-    """Return an error that time mends, unless it came from the server itself."""
+    """Return the error, marked as temporary unless it came from the server itself."""
     if not unless:
         error.remedy = Remedy.LATER
     return error
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return how many seconds a Retry-After asks to wait, given in seconds or as a date; None if there is none.
+    """Return a Retry-After, given in seconds or as a date, in seconds; None if there is none.
 
-    A date is measured against the answer's own Date, so that a wrong clock on either side does no harm.
+    A date is compared with the response's own Date, so that a wrong clock on either side does not matter.
     """
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
@@ -137,29 +137,29 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return min(max(0.0, (until - now).total_seconds()), _LONGEST_REQUEST)
 
 
-class Patience:
-    """How long one request goes on trying: exponential pauses with full jitter, within a budget of seconds."""
+class RetryBudget:
+    """Retries of one request: exponential back-off with full jitter, within a budget of seconds."""
 
     def __init__(self, max_wait: float, jitter: Callable[[float, float], float] = random.uniform) -> None:
         self._left = max_wait
         self._jitter = jitter
         self.attempts = 0
         self.waited = 0.0
-        """Seconds that attempts spent without any progress."""
+        """Seconds that attempts took without any progress."""
 
-    def pause(self, setback: Setback) -> float | None:
-        """Return the seconds to wait before the next attempt; None when there should be none."""
+    def pause(self, failure: RetryableError) -> float | None:
+        """Return the seconds to wait before the next attempt; None when the budget is spent."""
         self.attempts += 1
-        waited = getattr(setback.error, "waited", 0.0)
+        waited = getattr(failure.error, "waited", 0.0)
         self.waited += waited
-        if setback.once and self.attempts > 1:
+        if failure.once and self.attempts > 1:
             return None
         longest: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self.attempts - 1))
         pause = self._jitter(0, longest)
-        if setback.retry_after is not None:
-            # Not all at once when the pause ends, and never before.
-            pause = setback.retry_after + self._jitter(0, FIRST_PAUSE)
-        # Half of the longest is charged at least, or lucky throws of the jitter could go on for ever.
+        if failure.retry_after is not None:
+            # With jitter, so that not all clients return at the same moment, and never earlier than requested.
+            pause = failure.retry_after + self._jitter(0, FIRST_PAUSE)
+        # Charge at least half of the longest pause: with small random pauses the retries might not end.
         self._left -= max(pause, longest / 2) + waited
         return pause if self._left >= 0 else None
 

@@ -1,4 +1,4 @@
-"""Read what a server offers to whom: the Session object (RFC 8620, section 2)."""
+"""Parse the Session object (RFC 8620, section 2)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ENVELOPE = 2_000
 """Octets of a request that are not its objects: capabilities, method names, arguments; a generous guess."""
 
 SILENTLY_CUT = 500
-"""Stalwart cuts Foo/get with ids null at this number without a word."""
+"""Stalwart truncates Foo/get with ids null at this number without an error."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -84,30 +84,30 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Session(msgspec.Struct, frozen=True):
-    """What a server offered when it was asked; can be kept between runs as JSON."""
+    """A parsed Session object; can be stored between runs as JSON."""
 
     url: str
-    """Where it was read, after redirects."""
+    """Its URL, after redirects."""
     capabilities: dict[str, Any]
     accounts: dict[str, Account]
     primary_accounts: dict[str, str]
     username: str
     api_url: str
     download_url: str
-    """Empty, as that of uploads, when the server names none that can be used."""
+    """Empty, as `upload_url`, when the server names no valid one."""
     upload_url: str
     event_source_url: str | None
     """None when the server offers no push (Cyrus with `jmap_pushpoll: 0` leaves it out)."""
     state: str
     limits: Limits
     flawed: bool = False
-    """Whether anything in it was malformed, and so left out: its state then says nothing of what another reading would give."""
+    """Whether anything in it was malformed and left out: its state then does not show whether fetching it again would help."""
 
     @classmethod
     def parse(cls, body: bytes, url: str) -> Session:
-        """Read a Session object that was got from `url`, against which relative URLs are resolved (Cyrus sends such).
+        """Parse a Session object fetched from `url`, against which relative URLs are resolved (Cyrus sends such).
 
-        Raise `DiscoveryError` if it is none, `SignInError` if the server answered as to a stranger.
+        Raise `DiscoveryError` if it is not a Session, `SignInError` if it is that of an unauthenticated user.
         """
         host = urlsplit(url).netloc
         try:
@@ -131,7 +131,7 @@ class Session(msgspec.Struct, frozen=True):
         capabilities = _object(raw.get("capabilities"))
         accounts = {id_: _account(id_, _object(value), capabilities) for id_, value in _object(raw.get("accounts")).items()}
         username = _text(raw.get("username"))
-        if not username and not accounts:  # Stalwart answers a stranger so, with status 200.
+        if not username and not accounts:  # Stalwart answers an unauthenticated request so, with status 200.
             raise SignInError(f"{host} did not accept the user name or the secret.", advice="Check both and try again.")
         downloads, uploads = resolve(url, raw.get("downloadUrl")), resolve(url, raw.get("uploadUrl"))
         return cls(
@@ -150,12 +150,12 @@ class Session(msgspec.Struct, frozen=True):
         )
 
     def to_json(self) -> bytes:
-        """Return the session as JSON, to be kept between runs; it holds no secret."""
+        """Return the session as JSON, to be stored between runs; it holds no secret."""
         return msgspec.json.encode(self)
 
     @classmethod
     def from_json(cls, kept: bytes) -> Session:
-        """Read what `to_json` gave; raise `ValueError` for anything else, then the session has to be fetched."""
+        """Parse the result of `to_json`; raise `ValueError` for anything else, then the session has to be fetched."""
         kept_session: Session = decode_json(kept, cls)
         return kept_session
 
@@ -194,7 +194,7 @@ class Session(msgspec.Struct, frozen=True):
     def using(self, *wanted: str, account: Account) -> list[str]:
         """Return core and those wanted capabilities that both session and account offer, for a request's `using`.
 
-        Core is named even if the session forgets to list it, as Fastmail's once did.
+        Core is included even if the session does not list it, as Fastmail's once did not.
         """
         return [CORE, *(name for name in wanted if name != CORE and name in self.capabilities and account.offers(name))]
 
@@ -208,10 +208,10 @@ def _is_flawed(raw: dict[str, Any]) -> bool:
     if not all(isinstance(one, dict) for one in maps):
         return True
     offered, accounts, primary = maps
-    told = [account.get("accountCapabilities", {}) for account in accounts.values() if isinstance(account, dict)]
-    if len(told) < len(accounts) or not all(isinstance(one, dict) for one in told):
+    offers = [account.get("accountCapabilities", {}) for account in accounts.values() if isinstance(account, dict)]
+    if len(offers) < len(accounts) or not all(isinstance(one, dict) for one in offers):
         return True
-    details = [value for one in (offered, *told) for value in one.values()]
+    details = [value for one in (offered, *offers) for value in one.values()]
     core = _object(offered.get(CORE))
     limits = [value for name, value in core.items() if name.startswith("max")]
     return not (
@@ -233,7 +233,7 @@ def _account(id_: str, raw: dict[str, Any], session_capabilities: dict[str, Any]
 
 
 def resolve(base: str, url: object) -> str:
-    """Return a URL, or template of one, of a session in full; nothing for what cannot be one."""
+    """Return a URL or URL template of a session as an absolute one; empty if it is invalid."""
     if not isinstance(url, str) or not url or len(url) > URL_OCTETS or not url.isprintable():
         return ""
     try:

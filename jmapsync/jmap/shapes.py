@@ -1,8 +1,8 @@
 """Validate the arguments of a response against RFC 8620, section 5; discard values of a wrong type.
 
-An answer that a server gets wrong in one place is not wrong everywhere. A malformed object of a `/get` is left out, as if the
-server had not answered for it; a malformed result of a `/set` leaves open whether the object was written. So no caller meets
-a value of another type than the one that it reads.
+A response that is malformed in one place is used elsewhere. A malformed object of a `/get` is left out, as if the server had not
+returned it; after a malformed result of a `/set` it is unknown whether the object was written. So no caller gets a value of an
+unexpected type.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _UNREADABLE = (msgspec.DecodeError, RecursionError)
 
 
 UNREADABLE = "jmapsync:unreadable"
-"""Stands for a property of a `/get` that tells the ids of the objects that cannot be read, empty ones for those without an id."""
+"""Extra argument of a `/get` response: the ids of its malformed objects, empty strings for those without an id."""
 
 
 def arguments(raw: msgspec.Raw, name: str) -> dict[str, Any]:
-    """Return the arguments of a method's response; what is not of its type is left out.
+    """Return the arguments of a method's response without values of a wrong type.
 
-    Raise `AnswerError` where they are no object, or lack what the method is called for: no list is not an empty list.
+    Raise `AnswerError` where they are not an object, or lack the method's main result: a missing list is not an empty list.
     """
     try:
         found = msgspec.json.decode(raw, type=dict[str, Any])
@@ -113,7 +113,7 @@ def _objects(value: Any) -> list[dict[str, Any]] | None:  # noqa: ANN401 # any J
 
 
 def _made(value: Any) -> dict[str, dict[str, Any]] | None:  # noqa: ANN401 # any JSON value
-    """Return what was created, as far as it has an id that can be asked for; where it has none, the next look has to tell."""
+    """Return created objects with a valid id; those without one are found by the next run."""
     if not isinstance(value, dict):
         return None
     shapes = {"blobId": _text, "size": _count}

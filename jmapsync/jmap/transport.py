@@ -1,7 +1,7 @@
-"""Own the connections: the one place that knows httpx, and where its exceptions become ours.
+"""Manage HTTP connections through httpx, and translate its exceptions.
 
 HTTP/2 where the server offers it, certificates always verified. Redirects are not followed and no credential is added here:
-`exchange` decides on both. Every exchange ends: it has to make progress, and its answer is bounded.
+`exchange` decides on both. Every exchange ends: there are timeouts without progress, and the size of a response is limited.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = CHUNK
 
 
 class UnreachedError(NetworkError):
-    """The request never reached the server: it can be sent again whatever it asks for."""
+    """The request did not reach the server, so it is safe to repeat."""
 
     def __init__(self, message: str, *, advice: str = "", waited: float = 0.0) -> None:
         super().__init__(message, advice=advice)
@@ -65,7 +65,7 @@ class UnreachedError(NetworkError):
 
 
 class BrokenOffError(NetworkError):
-    """The request may have reached the server, but no whole answer came."""
+    """The request may have reached the server, but no complete response arrived."""
 
     def __init__(self, message: str, *, advice: str = "", waited: float = 0.0) -> None:
         super().__init__(message, advice=advice)
@@ -80,35 +80,35 @@ class Reply:
     status: int
     reason: str
     headers: Mapping[str, str]
-    """Names compare without case."""
+    """With case-insensitive names."""
     body: bytes
-    """The whole of it for a status of success; of any other, its beginning at least."""
+    """Complete for a status of success; for any other, at least its beginning."""
     url: str
 
 
 class _Deadline:
-    """When an exchange ends that makes no progress."""
+    """Timeout of an exchange that makes no progress."""
 
     def __init__(self, bounds: Bounds, limit: asyncio.Timeout, *, is_sent: bool) -> None:
         self._bounds = bounds
         self._limit = limit
         self.is_sent = is_sent
-        """Whether the server may have had a part of the request."""
+        """Whether the server may have received a part of the request."""
 
     async def trace(self, event: str, info: dict[str, Any]) -> None:
-        """Take note of httpcore's progress; the request to a proxy for a tunnel is not the request."""
+        """Record httpcore's progress; a CONNECT request to a proxy does not count."""
         if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
             self.is_sent = True
             self.extend()
 
     def extend(self) -> None:
-        """Begin to wait anew."""
+        """Restart the timeout."""
         if not self._limit.expired():
             self._limit.reschedule(asyncio.get_running_loop().time() + self._bounds.silence)
 
 
 class Transport:
-    """The connections of one account, and the count of what went through them.
+    """The connections of one account, with counts of requests and received octets.
 
     Raise `ConfigError` for a proxy of the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) that cannot be used.
     """
@@ -130,7 +130,7 @@ class Transport:
         self._inner = inner
         self._certificates = certificates or Certificates()
         self._clients: dict[bool, httpx.AsyncClient] = {}
-        """By whether they go through the proxy."""
+        """Keyed by whether they use the proxy."""
         self._in_use: Counter[httpx.AsyncClient] = Counter()
         if self.proxies.proxy is not None:
             self._client(proxied=True)
@@ -166,9 +166,9 @@ class Transport:
     async def open(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | AsyncIterator[bytes] | None = None
     ) -> AsyncIterator[httpx.Response]:
-        """Send one request and hand over the answer before its body is read.
+        """Send one request and yield the response before its body is read.
 
-        Raise `UnreachedError`, `BrokenOffError`, `UntrustedError`, or `ServerError` for a URL that is none.
+        Raise `UnreachedError`, `BrokenOffError`, `UntrustedError`, or `ServerError` for an invalid URL.
         """
         parts = _split(url)
         if parts.scheme == "https":
@@ -185,7 +185,7 @@ class Transport:
                 yield response
             finally:
                 if not response.is_closed and response.http_version == "HTTP/2":
-                    self._retire(client)  # what still comes would fill the window of everything else
+                    self._retire(client)  # unread data would fill the flow-control window of other streams
                 await response.aclose()
         finally:
             self._in_use[client] -= 1
@@ -203,12 +203,12 @@ class Transport:
         url: str,
         proxy: Proxy | None,
     ) -> httpx.Response:
-        """Send one request and return the answer's head, as long as there is progress (1xx answers are none)."""
+        """Send one request and return the response's head, with a timeout without progress (1xx responses are not progress)."""
         self.requests += 1
         bounds = self.bounds
         deadline: _Deadline | None = None
         try:
-            # httpcore ends a TCP connect and a handshake by itself, and tidily; this is for all that is around them.
+            # httpcore has its own timeouts of TCP connects and handshakes, and cleans up; this covers everything around them.
             async with asyncio.timeout(bounds.silence if self._inner else 2 * bounds.connect) as limit:
                 deadline = _Deadline(bounds, limit, is_sent=self._inner is not None)
                 with _translated(url, proxy, bounds):
@@ -224,14 +224,14 @@ class Transport:
             raise _unreached(url, proxy, f"no connection within {2 * bounds.connect:g} seconds", waited=bounds.connect) from error
 
     def _retire(self, client: httpx.AsyncClient) -> None:
-        """Use other connections from now on; those in use last until they are done with."""
+        """Use new connections from now on; the old ones are closed when no longer in use."""
         if self._inner is None:
             self._clients = {proxied: kept for proxied, kept in self._clients.items() if kept is not client}
 
     async def read(self, response: httpx.Response, most: int) -> Reply:
-        """Read the body of an opened answer: all of it for a status of success, else its beginning.
+        """Read the body of an opened response: all of it for a status of success, else its beginning.
 
-        Raise `BrokenOffError` if it is cut or does not make progress, `TooLargeError` beyond so many octets.
+        Raise `BrokenOffError` if it is truncated or makes no progress, `TooLargeError` beyond so many octets.
         """
         if response.is_success:
             pieces = [piece async for piece in self.pieces(response, most)]
@@ -240,19 +240,19 @@ class Transport:
         return Reply(response.status_code, response.reason_phrase, response.headers, b"".join(pieces), str(response.url))
 
     async def _beginning(self, response: httpx.Response) -> list[bytes]:
-        """Return the first octets of an answer that says by its status what it has to say."""
+        """Return the first octets of a response whose status is a failure."""
         pieces: list[bytes] = []
         with contextlib.suppress(TooLargeError, TimeoutError, NetworkError, ServerError):
             async with asyncio.timeout(min(ERROR_SECONDS, self.bounds.silence)):
                 async with contextlib.aclosing(self.pieces(response, ERROR_OCTETS)) as coming:
                     async for piece in coming:
-                        pieces.append(piece)  # noqa: PERF401  # what came before a failure is kept
+                        pieces.append(piece)  # noqa: PERF401  # what arrived before a failure is kept
         return pieces
 
     async def pieces(self, response: httpx.Response, most: int) -> AsyncGenerator[bytes, None]:
-        """Yield the body of an opened answer piece by piece, as it arrives.
+        """Yield the body of an opened response in pieces, as it arrives.
 
-        Raise `BrokenOffError` if it is cut or does not make progress, `TooLargeError` beyond so many octets, before or after
+        Raise `BrokenOffError` if it is truncated or makes no progress, `TooLargeError` beyond so many octets, before or after
         decoding, `ServerError` if it cannot be decoded.
         """
         host = shown(urlsplit(str(response.url)).netloc)
@@ -272,7 +272,7 @@ class Transport:
             raise BrokenOffError(f"{host} stopped answering (the compressed answer is cut short).")
 
     async def _octets(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
-        """Yield what arrives, as long as enough of it does; only time spent waiting counts."""
+        """Yield octets as they arrive; time out below the least rate, counting only the time spent waiting."""
         url, bounds = str(response.url), self.bounds
         loop = asyncio.get_running_loop()
         left, needed = bounds.silence, bounds.silence * bounds.least_rate
@@ -297,7 +297,7 @@ class Transport:
                     yield octets
 
     async def arrivals(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
-        """Yield the body of an opened answer without end, each piece as it arrives; raise `BrokenOffError` if it is cut."""
+        """Yield the pieces of an endless response as they arrive; raise `BrokenOffError` if it is truncated."""
         inflate = inflater(response.headers.get("content-encoding", ""))
         with _translated(str(response.url), None, self.bounds):
             async with contextlib.aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_raw())) as coming:
@@ -306,9 +306,9 @@ class Transport:
                         yield piece
 
     def apart(self) -> Transport:
-        """Return other connections with the same certificates.
+        """Return a transport with its own connections and the same certificates.
 
-        An answer without end would otherwise share its connection with requests (HTTP/2), and its death with them.
+        An endless response would otherwise share its HTTP/2 connection with requests, which fail when it breaks.
         """
         return Transport(user_agent=self.user_agent, inner=self._inner, certificates=self._certificates, bounds=self.bounds)
 
@@ -319,7 +319,7 @@ class Transport:
 
 
 def _in_pieces(content: bytes | AsyncIterator[bytes] | None, deadline: _Deadline) -> bytes | AsyncIterator[bytes] | None:
-    """Return a request's content so that each piece that went out is progress."""
+    """Return a request's content in pieces, each of which restarts the timeout when sent."""
     if content is None or (isinstance(content, bytes) and len(content) <= _SENT_AT_ONCE):
         return content
     return _watched(_split_up(content) if isinstance(content, bytes) else content, deadline)
@@ -338,7 +338,7 @@ async def _watched(pieces: AsyncIterator[bytes], deadline: _Deadline) -> AsyncGe
 
 
 def joined_headers(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
-    """Return headers whose names compare without case, and whose values are joined where a name stands several times."""
+    """Return headers with case-insensitive names; values of repeated names are joined."""
     # What is not ASCII came from the wire as lone surrogates.
     return httpx.Headers([(name.encode("utf-8", "replace"), value.encode("utf-8", "replace")) for name, value in pairs])
 
@@ -360,23 +360,23 @@ def _translated(url: str, proxy: Proxy | None, bounds: Bounds) -> Iterator[None]
         if failed is not None:
             raise failed from error
         waited = bounds.connect if isinstance(error, httpx.ConnectTimeout) else 0.0
-        raise _unreached(url, proxy, _told(error, bounds), waited=waited) from error
+        raise _unreached(url, proxy, _reason(error, bounds), waited=waited) from error
     except httpx.ProxyError as error:
         place = f"The proxy {proxy.place} ({proxy.variable})" if proxy is not None else "The proxy"
         raise UnreachedError(
-            f"{place} makes no connection to {host} ({_told(error, bounds)}).",
+            f"{place} did not connect to {host} ({_reason(error, bounds)}).",
             advice="Check the proxy and the sign-in to it, or name the host in NO_PROXY.",
         ) from error
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
         if _breaks_http_2(error):
-            raise BrokenOffError(f"{host} stopped answering as HTTP/2 provides for ({str(error)[:200]}).") from error
+            raise BrokenOffError(f"{host} violated HTTP/2 ({str(error)[:200]}).") from error
         raise ServerError(f"The server named an address that cannot be used: {shown(url)}.") from error
     except (httpx.HTTPError, httpx.StreamError) as error:
-        raise BrokenOffError(f"{host} stopped answering ({_told(error, bounds)}).") from error
+        raise BrokenOffError(f"{host} stopped answering ({_reason(error, bounds)}).") from error
 
 
 def _breaks_http_2(error: BaseException | None) -> bool:
-    """Return whether h2 refused what the server sent: httpcore calls that a mistake of this side."""
+    """Return whether h2 rejected data of the server: httpcore reports that as a local protocol error."""
     while error is not None and not type(error).__module__.startswith("h2."):
         error = error.__cause__ or error.__context__
     return error is not None
@@ -399,10 +399,10 @@ def _stalled(url: str, bounds: Bounds, how: str) -> BrokenOffError:
 
 
 def _too_large(host: str, most: int) -> TooLargeError:
-    return TooLargeError(f"{host} answers with more than the {most:,} octets that an answer may have here.")
+    return TooLargeError(f"{host} sent a response larger than the limit of {most:,} octets.")
 
 
-def _told(error: httpx.HTTPError | httpx.StreamError, bounds: Bounds) -> str:
+def _reason(error: httpx.HTTPError | httpx.StreamError, bounds: Bounds) -> str:
     if isinstance(error, httpx.ConnectTimeout):
         return f"no answer within {bounds.connect:g} seconds"
     return str(error).rstrip(".")[:200] or type(error).__name__

@@ -1,4 +1,4 @@
-"""Be told of changes over a WebSocket (RFC 8887), which tells after a reconnect what was missed."""
+"""Receive StateChange events over a WebSocket (RFC 8887); after a reconnect the server sends missed changes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from jmapsync.jmap.push import (
     StateChange,
     decode,
 )
-from jmapsync.jmap.retry_policy import judge
+from jmapsync.jmap.retry_policy import check_status
 from jmapsync.jmap.session import resolve
 from jmapsync.jmap.transport import BrokenOffError, Reply, UnreachedError, joined_headers
 
@@ -58,18 +58,18 @@ _ECHO = {
     "methodCalls": [["Core/echo", {}, "0"]],
 }
 _MOST_EARLY = 100
-"""Messages that may come before the answer to a request; each is a hint, and one look follows anyway."""
+"""Messages allowed before the response to a request; each is a hint, and a run follows anyway."""
 _MOST_OF_HANDSHAKE = 1 << 18
-"""Octets of an answer to a handshake: its head, and what a refusal says."""
+"""Octets of the response to a handshake: its head, and the body of a refusal."""
 _JMAP = Subprotocol("jmap")
 _FAILED = 400
 _SAID = 200
-"""Characters of what a server says that are repeated."""
+"""Characters of a server's text that are repeated."""
 _FAREWELL = 0.1
-"""Seconds that the other side of a connection, which may be dead, has for saying good-bye."""
+"""Timeout of the closing handshake in seconds, as the connection may be dead."""
 _KEEPALIVE_FAILED = 1011
 _LATE = 1.5
-"""So many pings more may pass before an unanswered one means that the connection is dead."""
+"""Ping intervals after which an unanswered ping means that the connection is dead."""
 
 # It writes every header of the handshake into its debug log, the secret included.
 logging.getLogger("websockets").setLevel(logging.INFO)
@@ -81,7 +81,7 @@ class WebSocket:
     mode: Mode = "websocket"
 
     def __init__(self, exchange: Exchange, *, ping: float = PING_SECONDS) -> None:
-        """Prepare to ask for a sign of life every `ping` seconds."""
+        """Prepare to send a ping every `ping` seconds."""
         self._exchange = exchange
         self._ping = ping
         self._push_state = ""
@@ -105,23 +105,23 @@ class WebSocket:
             yield await stack.enter_async_context(contextlib.aclosing(self._changes(connection, url, early)))
 
     async def _enable(self, connection: ClientConnection, url: str) -> list[StateChange]:
-        """Ask to be told of changes; return, once the server has read that, what it told of already.
+        """Enable push; return the changes that arrive until the server has processed that.
 
-        Nothing answers a WebSocketPushEnable, and a change made before the server reads it would never be told. So a request
-        goes after it, and whatever the server makes of that one, it has read the other.
+        A WebSocketPushEnable has no response, and a change made before the server processes it would be missed. So a request
+        follows it: with the response to that, of whatever kind, the server has processed the other.
         """
         enable = {"@type": "WebSocketPushEnable", "dataTypes": None}
         if self._push_state:
             enable["pushState"] = self._push_state
         early: list[StateChange] = []
         flood = Flood(urlsplit(url).netloc, _MOST_EARLY)
-        with contextlib.suppress(ConnectionClosedOK), _translated(url, connection):  # `_changes` meets it again
+        with contextlib.suppress(ConnectionClosedOK), _translated(url, connection):  # `_changes` gets it again
             async with asyncio.timeout(self._ping * (1 + _LATE)):
                 await connection.send(msgspec.json.encode(enable).decode())
                 await connection.send(msgspec.json.encode(_ECHO).decode())
                 while (message := _read(await connection.recv(), url)).get("requestId") != _ECHO["id"]:
                     flood.note()
-                    early += self._told(message)
+                    early += self._state_changes(message)
         return early
 
     @contextlib.asynccontextmanager
@@ -181,11 +181,11 @@ class WebSocket:
                     message = _read(await connection.recv(), url)
             except ConnectionClosedOK:
                 return
-            for change in self._told(message):
+            for change in self._state_changes(message):
                 yield change
 
-    def _told(self, message: dict[str, Any]) -> list[StateChange]:
-        """Return the change that a message tells of, if it does."""
+    def _state_changes(self, message: dict[str, Any]) -> list[StateChange]:
+        """Return the StateChange of a message, if it is one."""
         change = StateChange.read(message)
         if change is None:
             return []
@@ -195,29 +195,29 @@ class WebSocket:
 
 
 def _read(text: str | bytes, url: str) -> dict[str, Any]:
-    """Decode a message; raise `NoPushError` where it refuses to tell of changes. What is no message is an empty one."""
+    """Decode a message; raise `NoPushError` where it refuses push. An invalid message is treated as an empty one."""
     message = decode(text)
     if not isinstance(message, dict):
         return {}
     if message.get("@type") == "RequestError" and message.get("requestId") != _ECHO["id"]:
-        raise NoPushError(f"{urlsplit(url).netloc} refuses to tell of changes over its WebSocket.")
+        raise NoPushError(f"{urlsplit(url).netloc} refuses push over its WebSocket.")
     return message
 
 
 class _Connection(ClientConnection):
-    """A connection that ends where what comes does not.
+    """A connection with limits on received data.
 
-    websockets would read the answer to its handshake until its time is up, keep an answer to every ping for a server that
-    reads none, and read on what it throws away after a failure.
+    Otherwise websockets reads the response to its handshake until the timeout, queues a pong for every ping of a server that reads
+    none, and goes on reading after a failure.
     """
 
     excess: ServerError | None = None
-    """Why it was ended for what came over it."""
+    """Set when a limit was exceeded and the connection closed."""
     _begun = 0
     _arrivals: Flood | None = None
 
     def data_received(self, data: bytes) -> None:
-        """Count what comes before the handshake is done, and after it."""
+        """Count octets during the handshake and after it."""
         if self.protocol.state is State.CONNECTING:
             self._begun += len(data)
             if self._begun > _MOST_OF_HANDSHAKE:
@@ -235,10 +235,10 @@ class _Connection(ClientConnection):
 
 
 class _Connect(connect):
-    """A connection that follows no redirect: nobody asked whether that host may be sent the credential."""
+    """A connection that follows no redirect: the target is not approved to get the credential."""
 
     async def open_tcp_connection(self) -> ClientConnection:
-        """Tell a server that cannot be reached from one that is silent once it is."""
+        """Connect with a timeout; raise `UnreachedError` where that fails."""
         host = urlsplit(self.uri).netloc
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
@@ -264,14 +264,14 @@ def _translated(url: str, connection: ClientConnection | None = None) -> Iterato
         with contextlib.suppress(RequestError):
             if answer.status_code >= _FAILED:
                 headers = joined_headers(answer.headers.raw_items())
-                judge(Reply(answer.status_code, answer.reason_phrase, headers, bytes(answer.body or b""), url))
+                check_status(Reply(answer.status_code, answer.reason_phrase, headers, bytes(answer.body or b""), url))
         raise NoPushError(f"{host} offers no WebSocket (status {answer.status_code}).") from error
     except (InvalidHandshake, InvalidURI, InvalidProxy, ImportError) as error:
         raise NoPushError(f"{host} offers no WebSocket ({str(error)[:_SAID]}).") from error
     except TimeoutError as error:
-        raise SilentError(f"{host} did not begin its WebSocket.", proven=False) from error
+        raise SilentError(f"{host} did not complete the WebSocket handshake.", proven=False) from error
     except OSError as error:
-        raise NoPushError(f"{host} breaks off instead of beginning its WebSocket.") from error
+        raise NoPushError(f"{host} closed the connection during the WebSocket handshake.") from error
     except ConnectionClosedOK:
         raise
     except ConnectionClosed as error:
@@ -279,5 +279,5 @@ def _translated(url: str, connection: ClientConnection | None = None) -> Iterato
             raise connection.excess from error
         if error.sent is not None and error.sent.code == _KEEPALIVE_FAILED and not error.rcvd_then_sent:
             proven = connection is not None and connection.latency > 0
-            raise SilentError(f"{host} sent no sign of life over its WebSocket.", proven=proven) from error
+            raise SilentError(f"{host} did not answer a ping over its WebSocket.", proven=proven) from error
         raise BrokenOffError(f"{host} closed its WebSocket ({error}).") from error

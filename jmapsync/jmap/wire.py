@@ -39,7 +39,7 @@ __all__ = [
 
 CORE = "urn:ietf:params:jmap:core"
 _REFERENCE_ERRORS = frozenset({"invalidResultReference", "resultReference"})
-"""What a call is refused by whose reference leads nowhere (RFC 8620, 3.7; Cyrus 3.6 has its own name)."""
+"""Error types of an unresolvable back-reference (RFC 8620, 3.7; Cyrus 3.6 has its own name)."""
 
 T = TypeVar("T")
 
@@ -149,7 +149,7 @@ class Response:
         return [(name, _decode(raw, dict[str, Any], name)) for name, raw, id_ in self._results if id_ == call.id]
 
     def has_error(self, type_name: str) -> bool:
-        """Tell whether any call failed with a type of error."""
+        """Return whether any call failed with a type of error."""
         failed = (raw for name, raw, _ in self._results if name == "error")
         return any(MethodError.parse(arguments(raw, "error"), "").type == type_name for raw in failed)
 
@@ -161,7 +161,7 @@ class Response:
                 return raw
             if name == "error":
                 raise self._cause(call, MethodError.parse(arguments(raw, "error"), call.name))
-        # A server that leaves a call unanswered has perhaps done half of it.
+        # A server that leaves a call unanswered may have done a part of it.
         raise MethodError("serverPartialFail", "The server left the call unanswered.", call.name)
 
     def _cause(self, call: Call, error: MethodError) -> MethodError:
@@ -177,30 +177,30 @@ class Response:
 
 
 def decode_response(body: bytes) -> Response:
-    """Decode a Response object, ignoring what is unknown; raise `ServerError` if it is none (HTML, cut short).
+    """Decode a Response object, ignoring unknown members; raise `ServerError` if it is not one (HTML, truncated).
 
-    A value that no reader takes spoils only what it is in (`spoilt`).
+    An undecodable value affects only the object that it is in (`repair_json`).
     """
     try:
         return Response(decode_json(body, _Envelope))
     except DecodeError as error:
         too_much = isinstance(error, TooManyValuesError) or body.count(b"\\") > VALUES
-        mended = body if too_much else readable(body)
+        repaired = body if too_much else readable(body)
     try:
-        return Response(decode_json(mended, _Envelope))
+        return Response(decode_json(repaired, _Envelope))
     except DecodeError as error:
         what = f"it holds more than {VALUES:,} values" if isinstance(error, TooManyValuesError) else describe(body)
-        raise ServerError(f"The server answered something that is no JMAP response ({what}).") from error
+        raise ServerError(f"The server answered with something that is not a JMAP response ({what}).") from error
 
 
 def describe(body: bytes) -> str:
-    """Name what a body that is no JSON looks like, without quoting it."""
+    """Describe a body that is not JSON, without quoting it."""
     start = body[:512].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if not start:
         return "it is empty"
     if start.startswith((b"<!doctype html", b"<html")):
         return "it is an HTML page"
-    return "it is cut short or of another shape" if start.startswith(b"{") else "it is no JSON"
+    return "it is truncated or of another shape" if start.startswith(b"{") else "it is not JSON"
 
 
 def _decode(raw: msgspec.Raw, type_: type[T], name: str) -> T:

@@ -128,6 +128,6 @@ def test_a_kept_session_that_is_none_is_a_value_error(kept: bytes) -> None:
 )
 def test_another_scheme_or_host_is_named_with_what_to_do(url: str, said: str) -> None:
     approval = Approval()
-    approval.settle("https://mail.example.com/session")
+    approval.set_home("https://mail.example.com/session")
     with pytest.raises(HostRefusedError, match=said):
         approval.check(url, "requests")

@@ -260,7 +260,7 @@ async def test_a_server_that_finds_it_too_many_is_sent_fewer_at_once(peer: Peer)
     peer.on("/api", picky)
     async with client(peer) as c:
         await asyncio.gather(*(echo(c) for _ in range(12)))
-        assert c.request_lanes.count < 3
+        assert c.request_limit.count < 3
 
 
 # The session

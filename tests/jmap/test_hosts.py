@@ -191,7 +191,7 @@ def test_a_user_name_in_a_url_is_refused_and_not_repeated() -> None:
 )
 def test_approval_is_by_whole_origin(url: str, approved: bool) -> None:
     approval = Approval(["CDN.example", "api.example:8443"])
-    approval.settle("https://home.example/session")
+    approval.set_home("https://home.example/session")
     assert approval.approves(url) is approved
 
 

@@ -205,7 +205,7 @@ async def test_a_proxy_that_refuses_is_named_as_the_proxy(monkeypatch: pytest.Mo
     async with wild(talk) as host:
         monkeypatch.setenv("ALL_PROXY", host)
         async with Client(URL, BearerCredential("token"), max_wait=0) as client:
-            with pytest.raises(UnreachedError, match=f"The proxy {host} .ALL_PROXY. makes no connection to mail.example.com"):
+            with pytest.raises(UnreachedError, match=f"The proxy {host} .ALL_PROXY. did not connect to mail.example.com"):
                 await client.session()
     assert asked[0].startswith(b"CONNECT mail.example.com:443 ")
     assert b"token" not in asked[0]

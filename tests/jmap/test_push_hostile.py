@@ -164,4 +164,4 @@ async def test_an_event_stream_that_is_a_bomb_ends(peer: Peer) -> None:
     packed = bomb(65)
     talk = answering(STREAM + b"Content-Encoding: gzip\r\n\r\n" + packed, lambda: None)
     async with stream(peer, talk) as ear:
-        await ear.says("an event without end")
+        await ear.says("an event that is too long")

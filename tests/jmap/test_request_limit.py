@@ -6,17 +6,17 @@ import asyncio
 
 import pytest
 
-from jmapsync.jmap.request_limit import Lanes
+from jmapsync.jmap.request_limit import RequestLimit
 
 pytestmark = pytest.mark.anyio
 
 
-async def most_at_once(lanes: Lanes, visits: int) -> int:
+async def most_at_once(limit: RequestLimit, visits: int) -> int:
     inside = most = 0
 
     async def visit() -> None:
         nonlocal inside, most
-        async with lanes:
+        async with limit:
             inside += 1
             most = max(most, inside)
             await asyncio.sleep(0)
@@ -27,19 +27,19 @@ async def most_at_once(lanes: Lanes, visits: int) -> int:
 
 
 async def test_no_more_are_inside_than_there_are_lanes() -> None:
-    assert await most_at_once(Lanes(3), 20) == 3
+    assert await most_at_once(RequestLimit(3), 20) == 3
 
 
 async def test_a_lane_taken_away_while_in_use_stays_away() -> None:
-    lanes = Lanes(3)
-    async with lanes:
-        lanes.narrow()
-    assert await most_at_once(lanes, 20) == 2
+    limit = RequestLimit(3)
+    async with limit:
+        limit.lower()
+    assert await most_at_once(limit, 20) == 2
 
 
 async def test_the_last_lane_stays() -> None:
-    lanes = Lanes(2)
-    async with lanes:
+    limit = RequestLimit(2)
+    async with limit:
         for _ in range(5):
-            lanes.narrow()
-    assert lanes.count == await most_at_once(lanes, 5) == 1
+            limit.lower()
+    assert limit.count == await most_at_once(limit, 5) == 1

@@ -9,7 +9,7 @@ import pytest
 
 from jmapsync.errors import Remedy, ServerError, SignInError
 from jmapsync.jmap.failures import RequestError
-from jmapsync.jmap.retry_policy import LONGEST_PAUSE, Patience, Setback, judge, retry_after
+from jmapsync.jmap.retry_policy import LONGEST_PAUSE, RetryableError, RetryBudget, check_status, retry_after
 from jmapsync.jmap.transport import Reply
 
 
@@ -18,25 +18,25 @@ def reply(status: int, problem: object = None, **headers: str) -> Reply:
     return Reply(status, "", {"content-type": "application/problem+json", **named}, json.dumps(problem).encode(), "https://h/api")
 
 
-def setback(status: int, problem: object = None, **headers: str) -> Setback:
-    with pytest.raises(Setback) as caught:
-        judge(reply(status, problem, **headers))
+def setback(status: int, problem: object = None, **headers: str) -> RetryableError:
+    with pytest.raises(RetryableError) as caught:
+        check_status(reply(status, problem, **headers))
     return caught.value
 
 
 @pytest.mark.parametrize("status", [200, 201, 204])
 def test_success_is_taken(status: int) -> None:
-    assert judge(reply(status)).status == status
+    assert check_status(reply(status)).status == status
 
 
 def test_a_refused_secret_is_not_tried_again() -> None:
     with pytest.raises(SignInError, match="h did not accept"):
-        judge(reply(401))
+        check_status(reply(401))
 
 
 def test_a_token_that_does_not_cover_it_is_not_tried_again() -> None:
     with pytest.raises(SignInError, match="token"):
-        judge(reply(403))
+        check_status(reply(403))
 
 
 def test_too_many_requests_pause_everything_and_were_not_acted_upon() -> None:
@@ -55,7 +55,7 @@ def test_an_unavailable_server_did_nothing() -> None:
 
 @pytest.mark.parametrize("limit", ["maxConcurrentRequests", "maxConcurrentUpload"])
 def test_too_much_at_once_is_tried_again_more_narrowly(limit: str) -> None:
-    assert setback(400, {"type": "urn:ietf:params:jmap:error:limit", "limit": limit}).narrow
+    assert setback(400, {"type": "urn:ietf:params:jmap:error:limit", "limit": limit}).lower_limit
 
 
 @pytest.mark.parametrize(
@@ -69,19 +69,19 @@ def test_too_much_at_once_is_tried_again_more_narrowly(limit: str) -> None:
 )
 def test_a_refused_request_keeps_its_type(problem: object, type_: str) -> None:
     with pytest.raises(RequestError) as caught:
-        judge(reply(400, problem))
+        check_status(reply(400, problem))
     assert caught.value.type == type_
 
 
 def test_too_large_names_the_limit_that_was_passed() -> None:
     with pytest.raises(RequestError) as caught:
-        judge(reply(413), size_limit="maxSizeUpload")
+        check_status(reply(413), size_limit="maxSizeUpload")
     assert (caught.value.type, caught.value.limit) == ("limit", "maxSizeUpload")
 
 
 def test_what_jmap_does_not_know_is_the_server_s_fault() -> None:
     with pytest.raises(ServerError, match="304"):
-        judge(reply(304))
+        check_status(reply(304))
 
 
 def test_retry_after_is_seconds_or_a_date_by_the_server_s_own_clock() -> None:
@@ -98,31 +98,31 @@ def most(low: float, high: float) -> float:
 
 
 def test_pauses_double_up_to_a_cap_and_end_with_the_budget() -> None:
-    patience = Patience(200, most)
-    failure = Setback(ServerError("x"), maybe_done=False)
+    patience = RetryBudget(200, most)
+    failure = RetryableError(ServerError("x"), maybe_done=False)
     pauses = list(iter(lambda: patience.pause(failure), None))
     assert pauses == [0.5, 1, 2, 4, 8, 16, 32, LONGEST_PAUSE, LONGEST_PAUSE]
 
 
 def test_lucky_jitter_does_not_go_on_for_ever() -> None:
-    patience = Patience(300, lambda low, high: low)
-    failure = Setback(ServerError("x"), maybe_done=False)
+    patience = RetryBudget(300, lambda low, high: low)
+    failure = RetryableError(ServerError("x"), maybe_done=False)
     assert len(list(iter(lambda: patience.pause(failure), None))) < 20
 
 
 def test_a_pause_the_server_asks_for_is_never_shortened() -> None:
-    pause = Patience(300).pause(Setback(ServerError("x"), maybe_done=False, retry_after=20))
+    pause = RetryBudget(300).pause(RetryableError(ServerError("x"), maybe_done=False, retry_after=20))
     assert pause is not None
     assert 20 <= pause <= 21
 
 
 def test_a_pause_beyond_all_patience_is_left_to_the_next_run() -> None:
-    assert Patience(300).pause(Setback(ServerError("x"), maybe_done=False, retry_after=3600)) is None
+    assert RetryBudget(300).pause(RetryableError(ServerError("x"), maybe_done=False, retry_after=3600)) is None
 
 
 def test_nonsense_is_tried_once_more_only() -> None:
-    patience = Patience(300)
-    failure = Setback(ServerError("x"), maybe_done=True, once=True)
+    patience = RetryBudget(300)
+    failure = RetryableError(ServerError("x"), maybe_done=True, once=True)
     assert patience.pause(failure) is not None
     assert patience.pause(failure) is None
 
@@ -173,13 +173,13 @@ def test_only_the_server_itself_refuses_for_good(status: int) -> None:
     remedies = []
     for answer in (page, bare, problem, challenge):
         with pytest.raises(SignInError) as caught:
-            judge(answer)
+            check_status(answer)
         remedies.append(caught.value.remedy)
     assert remedies == [Remedy.LATER, Remedy.LATER, Remedy.HUMAN, Remedy.HUMAN if status == 401 else Remedy.LATER]
 
 
 def test_what_a_server_says_is_repeated_up_to_a_length() -> None:
     with pytest.raises(RequestError) as caught:
-        judge(reply(400, {"type": "t" * 400_000, "detail": "d" * 400_000, "limit": "l" * 400_000}))
+        check_status(reply(400, {"type": "t" * 400_000, "detail": "d" * 400_000, "limit": "l" * 400_000}))
     assert len(str(caught.value)) < 1500
     assert len(str(setback(503, {"detail": "d" * 400_000}))) < 1500

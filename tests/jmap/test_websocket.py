@@ -86,7 +86,7 @@ async def test_a_server_that_refuses_the_wish_offers_no_push(peer: Peer) -> None
         await socket.send(problem(None))
         await socket.wait_closed()
 
-    with pytest.raises(NoPushError, match="refuses to tell of changes"):
+    with pytest.raises(NoPushError, match="refuses push"):
         async with listening(peer, talk):
             pass
 

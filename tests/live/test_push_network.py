@@ -141,7 +141,7 @@ def ear(cable: Cable, server: Server) -> Iterator[Ear]:
         ear.hears(SYNC)
         ear.until(lambda line: line.get("connected"))
         server.deliver()
-        ear.hears("push tells")
+        ear.hears("push reports")
         time.sleep(1.5)  # so that a ping proves the connection
         ear.modes.clear()
         yield ear
@@ -158,20 +158,20 @@ def test_push_is_back_after_the_network_was_gone(ear: Ear, cable: Cable, server:
     ear.hears(SYNC, 40)
     ear.until(lambda line: line.get("connected"))
     server.deliver()
-    ear.hears("push tells")
+    ear.hears("push reports")
     assert set(ear.modes) == {way}
 
 
 def test_push_is_back_after_the_server_hung(ear: Ear, server: Server, way: str) -> None:
     os.kill(server.process.pid, signal.SIGSTOP)
     stopped = time.monotonic()
-    assert "no sign of life" in ear.notices()
+    assert "sent nothing" in ear.notices()
     time.sleep(max(0.0, GONE - (time.monotonic() - stopped)))
     os.kill(server.process.pid, signal.SIGCONT)
     ear.hears(SYNC)
     ear.until(lambda line: line.get("connected"))
     server.deliver()
-    ear.hears("push tells")
+    ear.hears("push reports")
     assert set(ear.modes) == {way}
 
 
@@ -183,6 +183,6 @@ def test_cyrus_is_heard_again_after_a_silent_cut(cable: Cable, running_cyrus: Ca
         ear.until(lambda line: line.get("connected"))
         time.sleep(1.5)
         cable.cut_silently()
-        assert "no sign of life" in ear.notices()
+        assert "sent nothing" in ear.notices()
         cable.restore()
         ear.hears(SYNC, 40)
