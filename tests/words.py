@@ -27,6 +27,10 @@ CLEAN = (
     "CHANGELOG.md",
     "README.md",
     "docs",
+    "jmapsync/adopt",
+    "jmapsync/backup",
+    "jmapsync/daemon",
+    "jmapsync/jmap",
     "jmapsync/cli",
     "jmapsync/config",
     "jmapsync/formats",
@@ -97,6 +101,8 @@ ALLOWED = (
     Allowed("jmapsync/app/service.py", r"\A(standing|looks)\Z", "keys of the daemon's state in status --json"),
     Allowed("*.md", r"`settle`|settle = ", "the key of [daemon]"),
     Allowed("jmapsync/formats/message.py", r"\A(?:retold|mended)\Z", "values in the ledgers of users"),
+    Allowed("jmapsync/adopt/offlineimap.py", r"\Aretold\Z", "a value in the ledgers of users"),
+    Allowed("jmapsync/backup/restore.py", r"\Asentences\Z", "an attribute of the sync report"),
     Allowed("*.py", r"\Astanding_?by\Z", "systemd's word for a waiting service"),
 )
 

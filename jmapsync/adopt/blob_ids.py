@@ -1,7 +1,7 @@
-"""Know messages of the server by blob ids that spell their digest, which costs no question.
+"""Match messages by blob ids that contain their SHA-1, without a request.
 
-A blob id is opaque (RFC 8620, 1.2), so what it spells is never taken for a digest by itself. But one that spells the SHA-1 of a
-file that lies here, all 160 bits of it, does not do so by chance. Cyrus names blobs so: `G` and 40 hexadecimal digits.
+A blob id is opaque (RFC 8620, 1.2), so it is never taken for a digest by itself. But a blob id that contains all 160 bits of
+the SHA-1 of a local file does not do so by chance. Cyrus has such blob ids: `G` and 40 hexadecimal digits.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SHA1 = re.compile(r"[A-Za-z]?([0-9a-f]{40})")
 
 
 def spelled(blob: str) -> str:
-    """Return the SHA-1, in base64, that a blob id looks like; nothing where it looks like none."""
+    """Return the SHA-1 in a blob id, in base64; empty where it has none."""
     found = _SHA1.fullmatch(blob)
     return base64.b64encode(bytes.fromhex(found[1])).decode("ascii") if found else ""
 
@@ -37,7 +37,7 @@ def known_by_name(
 ) -> dict[int, str]:
     """Return the SHA-256, in base64, by key of those items `there` whose blob id spells the SHA-1 of a file `here`.
 
-    `bare` tells by key what files hold without the line that mbsync added.
+    `bare`: by key, the measures of files without the line that mbsync added.
     """
     named: dict[str, list[int]] = {}
     sizes: set[int] = set()
@@ -45,12 +45,12 @@ def known_by_name(
         if one.remote is not None and (name := spelled(one.remote.body)):
             named.setdefault(name, []).append(one.key)
             sizes.add(one.size)
-    told: dict[int, str] = {}
+    digests: dict[int, str] = {}
     for record in here:
         for place in places.get(record.key, ())[:1]:
             for sha1, sha256 in _names(local, record, place, bare.get(record.key), sizes):
-                told.update(dict.fromkeys(named.get(sha1, ()), sha256))
-    return told
+                digests.update(dict.fromkeys(named.get(sha1, ()), sha256))
+    return digests
 
 
 def _names(local: MailLocal, record: Record, place: Place, bare: Measure | None, sizes: set[int]) -> Iterator[tuple[str, str]]:

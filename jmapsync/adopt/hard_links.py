@@ -1,6 +1,6 @@
 """Merge files that were hard links of one message before the tree was copied, as their names show.
 
-Files of equal bytes whose names tell of several messages stay several.
+Files of equal bytes whose names belong to several messages stay several.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from jmapsync.storage.port import MailLocal
 
 
-def unite(kind: str, ledger: Ledger, local: MailLocal) -> None:
-    """Unite what only the disk holds; files in the same folder are never one message."""
+def join_hard_links(kind: str, ledger: Ledger, local: MailLocal) -> None:
+    """Join equal messages that exist only locally; files in the same folder are never joined."""
     for alike in ledger.alike(kind):
         places = ledger.places_of([record.key for record in alike])
         hints = {one.key: {local.key_in(place) for place in places.get(one.key, ())} for one in alike}
@@ -29,10 +29,10 @@ def unite(kind: str, ledger: Ledger, local: MailLocal) -> None:
             if mate is None:
                 whole.append(one)
                 continue
-            whole[whole.index(mate)] = united = _united(mate, one)
+            whole[whole.index(mate)] = joined = _joined(mate, one)
             with ledger.transaction():
                 ledger.put_places(place._replace(key=mate.key) for place in places.get(one.key, ()))
-                ledger.save([united, replace(one, local=None)])
+                ledger.save([joined, replace(one, local=None)])
 
 
 def _are_apart(one: Record, other: Record) -> bool:
@@ -42,15 +42,15 @@ def _are_apart(one: Record, other: Record) -> bool:
     return one.local.homes.isdisjoint(other.local.homes)
 
 
-def _united(one: Record, other: Record) -> Record:
-    """Return the first of two local messages with all that the other one has."""
+def _joined(one: Record, other: Record) -> Record:
+    """Return the first of two local messages with the folders and keywords of both."""
     assert one.local is not None  # noqa: S101 - chosen for it
     assert other.local is not None  # noqa: S101
     return replace(one, local=together(one.local, other.local))
 
 
 def together(one: Version, other: Version) -> Version:
-    """Return what the files of two versions of one message say together, the first one's content.
+    """Merge the folders and keywords of two versions of one message, with the content of the first.
 
     A folder is to be left only where each of its files is marked deleted; a mark beside a file without one is taken off. Where
     they show different keywords, none of them shows all.

@@ -1,6 +1,6 @@
-"""Join items that each side holds alone but that are the same: after a crash, a lost ledger, an import whose answer was lost.
+"""Match items that only one side is known to hold, by content: after a crash, a lost ledger, or an import without a response.
 
-Only an equal content digest proves it. The server's digests come from blob ids that spell one, from Blob/get where it computes
+Only an equal content digest proves it. The server's digests come from blob ids that contain one, from Blob/get where it computes
 them, else from the bytes.
 """
 
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from jmapsync.adopt.blob_ids import known_by_name
 from jmapsync.adopt.hard_links import dated, together
-from jmapsync.adopt.offlineimap import Retold
+from jmapsync.adopt.offlineimap import OfflineimapAdopter
 from jmapsync.formats.message import Form
 from jmapsync.ledger.intents import let_rest, resolve_intents, retire, sent_again
 from jmapsync.planner import Candidate, match, unmarked
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from jmapsync.storage.port import Context, MailLocal, MailRemote
 
 BATCH = 400
-"""MailLocal items a round of questions, and those of the last one's size."""
+"""Local items in one round of requests, beside those of the same size as the last one."""
 FETCH_OCTETS = 6 << 20
 """Octets of bodies fetched at a time where the server computes no digests."""
 
@@ -46,8 +46,8 @@ class Adopter:
     """Digest of a local item's file as it lies there, where the server may hold it with the disk's line ends."""
     _bare: dict[int, str] = field(default_factory=dict)
     """Digest of a local item's file without the line that mbsync added."""
-    _told: dict[int, str] = field(default_factory=dict)
-    """Digests of the server's items that were asked for: those of one size may be wanted by several rounds."""
+    _digest_cache: dict[int, str] = field(default_factory=dict)
+    """Fetched digests of the server's items, as those of one size may be needed in several rounds."""
 
     async def run(self) -> int:
         """Join what is provably the same and return how many items were joined."""
@@ -57,7 +57,7 @@ class Adopter:
         joined = 0
         for some in _rounds(waiting):
             joined += await self._join_some(some)
-        joined += await Retold(self.kind, self.ledger, self.local, self.remote, self.clock).run()
+        joined += await OfflineimapAdopter(self.kind, self.ledger, self.local, self.remote, self.clock).run()
         with self.ledger.transaction():
             resolve_intents(self.ledger, kind, self.ledger.cursor(self.kind.name, Side.REMOTE))
         return joined
@@ -86,8 +86,8 @@ class Adopter:
         there = list(self.ledger.unmatched(self.kind.items.kind, Side.REMOTE, sorted(sizes)))
         if not there and not bare:
             return 0
-        told = known_by_name(self.local, here, bare, places, there)
-        told |= await self._digests([one for one in there if one.key not in told])
+        digests = known_by_name(self.local, here, bare, places, there)
+        digests |= await self._digests([one for one in there if one.key not in digests])
         sizes_there = {record.size for record in there}
         self._raw = {
             record.key: measured.raw
@@ -108,9 +108,9 @@ class Adopter:
                 for one in here
             ],
             [
-                Candidate(str(one.key), one.key, frozenset({told[one.key]}), hints=frozenset({str(one.key)}), homes=_homes(one))
+                Candidate(str(one.key), one.key, frozenset({digests[one.key]}), hints=frozenset({str(one.key)}), homes=_homes(one))
                 for one in there
-                if one.key in told
+                if one.key in digests
             ],
         )
         records = {one.key: one for one in [*here, *there]}
@@ -118,7 +118,7 @@ class Adopter:
         with self.ledger.transaction():
             for mine, other in [*joined, *_further_copies(here, joined)]:
                 now = self.ledger.records([other.key])[other.key]
-                self._merge(mine, now, told[other.key], places.get(mine.key, []))
+                self._merge(mine, now, digests[other.key], places.get(mine.key, []))
             self._join_bare_copies([one for one in self.ledger.records(list(bare)).values() if one.remote is None], places)
         return len(pairs)
 
@@ -172,9 +172,9 @@ class Adopter:
 
     async def _digests(self, wanted: list[Record]) -> dict[int, str]:
         """Return the digests of the server's items by key, reading their bytes where it cannot compute them."""
-        told = self._told
-        told |= await self.remote.digests([record for record in wanted if record.key not in told])
-        unread = [record for record in wanted if record.key not in told]
+        digests = self._digest_cache
+        digests |= await self.remote.digests([record for record in wanted if record.key not in digests])
+        unread = [record for record in wanted if record.key not in digests]
         batch: list[Record] = []
         octets = 0
         for position, record in enumerate(unread):
@@ -183,15 +183,15 @@ class Adopter:
             if octets >= FETCH_OCTETS or position == len(unread) - 1:
                 for key, body in (await self.remote.read(batch)).items():
                     if body.data is not None or body.path is not None:
-                        told[key] = body.digest
+                        digests[key] = body.digest
                     if body.path is not None:
                         body.path.unlink()
                 batch, octets = [], 0
-        return {record.key: told[record.key] for record in wanted if record.key in told}
+        return {record.key: digests[record.key] for record in wanted if record.key in digests}
 
 
 def _rounds(waiting: list[Record]) -> Iterator[list[Record]]:
-    """Yield local items by size: what the server has of that size is then told of in one round, and by no further one."""
+    """Yield local items by size: what the server has of one size is then fetched in a single round."""
     some: list[Record] = []
     for record in sorted(waiting, key=lambda record: (record.size, record.key)):
         if len(some) >= BATCH and record.size != some[-1].size:

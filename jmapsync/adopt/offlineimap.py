@@ -1,8 +1,8 @@
-"""Join messages with the files that offlineimap made of them, where these are not equal to the byte.
+"""Match messages with the files that offlineimap wrote for them, where the bytes differ.
 
-Such a file is no new message: it came from the server, its name says so. Where the server's bytes, written down as offlineimap
+Such a file is not a new message: by its name it came from the server. Where the server's bytes, written down as offlineimap
 writes them, become the file's, that is proof, and they replace it. Where they do not, but one message of that folder carries the
-same Message-ID, the server's bytes replace it too, and the file goes to the shelf. What resembles nothing is uploaded.
+same Message-ID, the server's bytes replace it too, and the file becomes a conflict copy. A file without a match is uploaded.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ FETCHED = 50
 LARGEST = 8 << 20
 """Octets of a body that is parsed whole; of a larger one the header has to do."""
 HEADER = 1 << 18
-"""Octets at the start of a message in which its likeness is looked for."""
+"""Octets at the start of a message that are compared for likeness."""
 SLACK = 4096
 """Octets by which a file may differ from its message, beside a tenth of it: what changes are headers and separators."""
-_UNTOLD = "retold"
-"""The server's body in the base of a message whose file is only its retelling: any body there is news to the disk."""
+_CHANGED = "retold"
+"""The server's body in the base of a message whose file has other bytes: any body there counts as changed."""
 
 
 @dataclass(slots=True)
-class Retold:
-    """Joins what is left of a tree that offlineimap filled when equal messages have found each other."""
+class OfflineimapAdopter:
+    """Joins the files of offlineimap that are left when equal messages are joined."""
 
     kind: Kind
     ledger: Ledger
@@ -50,7 +50,7 @@ class Retold:
     clock: Callable[[], float]
 
     async def run(self) -> int:
-        """Join what can be told to be the same and return how many items were joined."""
+        """Join what is proven or likely to be the same and return how many items were joined."""
         here = {record.key: record for record in self.ledger.unmatched(self.kind.items.kind, Side.LOCAL)}
         places = {
             key: mine
@@ -66,7 +66,7 @@ class Retold:
                 sizes[home].append(record.size)
         unmatched = self.ledger.unmatched(self.kind.items.kind, Side.REMOTE)
         there = {one.key: one for one in unmatched if any(_holds(sizes[home], one) for home in _homes(one))}
-        told, like, digests = await self._fetch(list(there.values()))
+        as_written, like, digests = await self._fetch(list(there.values()))
         # Known, so that copies that a killed run gave the server's bytes already are not taken for edited.
         there = {
             key: replace(other, remote=replace(other.remote, sense=digests[key]))
@@ -75,7 +75,7 @@ class Retold:
         }
         proven = match(
             [Candidate(str(one.key), None, frozenset({one.digest}), homes=_homes(one)) for one in here.values()],
-            [Candidate(str(key), key, frozenset({digest}), homes=_homes(there[key])) for key, digest in told.items()],
+            [Candidate(str(key), key, frozenset({digest}), homes=_homes(there[key])) for key, digest in as_written.items()],
         )
         pairs = {int(mine.ref): int(other.ref) for mine, other in proven}
         alone = {key: likeness(_start(self.local.read(key, places[key]))) for key in here if key not in pairs}
@@ -90,7 +90,7 @@ class Retold:
 
     async def _fetch(self, wanted: Sequence[Record]) -> tuple[dict[int, str], dict[int, tuple[bytes, ...]], dict[int, str]]:
         """Return by key the digests of bodies as offlineimap writes them, what they are likely to be known by, and theirs."""
-        told: dict[int, str] = {}
+        as_written: dict[int, str] = {}
         digests: dict[int, str] = {}
         like: dict[int, tuple[bytes, ...]] = {}
         for start in range(0, len(wanted), FETCHED):
@@ -103,13 +103,13 @@ class Retold:
                 file = offlineimap_form(whole) if whole else None
                 if file is not None:
                     measured = measure([file])
-                    told[key] = measured.digest(measured.form)
+                    as_written[key] = measured.digest(measured.form)
                 if body.path is not None:
                     body.path.unlink()
-        return told, like, digests
+        return as_written, like, digests
 
     def _join(self, mine: Record, other: Record, places: Iterable[Place], *, proven: bool) -> None:
-        """Make one item of two; without a base, which only proof gives, the planner finds a conflict and shelves the file."""
+        """Make one item of two; without a base, which only proof gives, the planner makes a conflict copy of the file."""
         assert mine.local is not None  # noqa: S101 - the query asked for it
         assert other.remote is not None  # noqa: S101
         places = [place._replace(key=other.key, form=Form.OFFLINEIMAP.value) for place in places]
@@ -117,7 +117,7 @@ class Retold:
         self.ledger.save([retire(self.ledger, self.kind.items.kind, mine, str(other.ref), int(self.clock()))])
         local = dated(mine.local, places, other.stamp)
         nothing = {"tags": NO_TAGS, "homes": NOTHING}
-        base = Base(replace(mine.local, **nothing), replace(other.remote, body=_UNTOLD, sense="", **nothing)) if proven else None
+        base = Base(replace(mine.local, **nothing), replace(other.remote, body=_CHANGED, sense="", **nothing)) if proven else None
         self.ledger.save([replace(other, local=local, base=base, digest=mine.digest, name=mine.name)])
 
 
@@ -143,7 +143,7 @@ def _one_to_one(mine: dict[int, tuple[bytes, ...]], others: dict[int, tuple[byte
 
 
 def _near(mine: Record, other: Record) -> bool:
-    """Return whether a file may be a retelling of a message: in a folder of it, and of about its size."""
+    """Return whether a file may be offlineimap's copy of a message: in a folder of it, and of about its size."""
     return bool(_homes(mine) & _homes(other)) and _holds([mine.size], other)
 
 

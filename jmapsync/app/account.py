@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.backup.restore import Restored
-    from jmapsync.backup.selection import Selection, Stranger
+    from jmapsync.backup.selection import ForeignTree, Selection
     from jmapsync.formats.codec import Codec
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger
@@ -157,7 +157,7 @@ class AccountRun:
                     raise
         return found
 
-    async def restore(self, sides: Sides, selection: Selection, foreign: Stranger | None) -> Restored | None:
+    async def restore(self, sides: Sides, selection: Selection, foreign: ForeignTree | None) -> Restored | None:
         """Put one kind back on the server; a failure becomes part of its report. `foreign` describes another tree."""
         try:
             if foreign is None:

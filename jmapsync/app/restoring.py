@@ -12,7 +12,7 @@ from jmapsync.app.sides import sides_of
 from jmapsync.app.sources import absolute
 from jmapsync.app.state_paths import LEDGER, may_have_daemon
 from jmapsync.app.wiring import open_account
-from jmapsync.backup.selection import Stranger
+from jmapsync.backup.selection import ForeignTree
 from jmapsync.errors import BusyError, ExitCode, JmapsyncError
 from jmapsync.kinds import CALENDARS, CONTACTS, MAIL, TASKS
 from jmapsync.ledger import Ledger
@@ -127,7 +127,7 @@ async def _restore(
     return run.report, restored
 
 
-def _foreign_tree(account: AccountConfig, source: Source, *, is_own: bool) -> tuple[Ledger, Stranger]:
+def _foreign_tree(account: AccountConfig, source: Source, *, is_own: bool) -> tuple[Ledger, ForeignTree]:
     """Return a ledger in memory for a tree that is not the target's mirror, and what the account's own ledger knows of it."""
     known = Ledger.copy_of(account.state_dir / LEDGER)
     kind = _KINDS[source.config.kind]
@@ -138,7 +138,7 @@ def _foreign_tree(account: AccountConfig, source: Source, *, is_own: bool) -> tu
         if record is not None and record.key in folders:
             roles[folders[record.key][0]] = role
     tables = dict(folders.values()) if kind is MAIL else {}
-    foreign = Stranger(source.is_mirror, tables, roles)
+    foreign = ForeignTree(source.is_mirror, tables, roles)
     if source.is_mirror:
         known.forget_server()
         return known, foreign

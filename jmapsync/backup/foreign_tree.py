@@ -1,4 +1,4 @@
-"""Take in a tree that is no mirror of the account it is put back to: what the server deleted, a copy, another account's mirror."""
+"""Ingest a tree that is not the account's own mirror: a copy, another account's mirror, or messages that the server deleted."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from jmapsync.sync.quarantine import DEFAULT
 from jmapsync.sync.threads import complete
 
 if TYPE_CHECKING:
-    from jmapsync.backup.selection import Stranger
+    from jmapsync.backup.selection import ForeignTree
     from jmapsync.sync.channel import Channel
 
 PAGE = 1000
 """Items read from the ledger at a time."""
 
 
-async def meet(channel: Channel, stranger: Stranger) -> None:
-    """Take in the folders: their markers name mailboxes of another account, or none that is there still."""
+async def ingest_folders(channel: Channel, foreign: ForeignTree) -> None:
+    """Ingest the folders without their markers, which name mailboxes of another account, or mailboxes that are gone."""
     seen = await complete(channel.local.observe_folders, channel.ledger)
     seen.folders = [replace(folder, marker="") for folder in seen.folders]
     channel.ingester.ingest_local_folders(seen)
     theirs: dict[str, str] = {}
-    if stranger.roles:
+    if foreign.roles:
         pages = channel.remote.observe("", set, whole=True)
         first = await anext(pages)
         theirs = {folder.role or DEFAULT: folder.ref for folder in first.folders if folder.role or folder.default}
     with channel.ledger.transaction():
         for key, (path, kept) in channel.ledger.folders(channel.kind.containers.kind).items():
-            channel.ledger.put_folder(key, path, kept or stranger.tables.get(path, ""))
+            channel.ledger.put_folder(key, path, kept or foreign.tables.get(path, ""))
             record = channel.ledger.records([key]).get(key)
-            if record is not None and (ref := theirs.get(stranger.roles.get(path, ""))):
+            if record is not None and (ref := theirs.get(foreign.roles.get(path, ""))):
                 channel.ledger.save([replace(record, ref=ref)])
 
 
-def take_as_they_lie(channel: Channel) -> None:
-    """Take files of mixed line ends for the server's bytes, which are stored as they came where they have such (`formats.message`).
+def use_raw_bytes(channel: Channel) -> None:
+    """Treat files of mixed line ends as the server's own bytes, stored unchanged where they have such (`formats.message`).
 
-    In the account's own mirror such a file is a message that somebody made here, and its line ends are mixed.
+    In the account's own mirror such a file is a message that was created locally.
     """
     after, kind = 0, channel.kind.items.kind
     while records := channel.ledger.all(kind, after=after, limit=PAGE):

@@ -1,4 +1,4 @@
-"""Compare an object here with the server's, as the mirror defines equal, and name by property what differs and what is not kept.
+"""Compare local objects with the server's, and list by property what differs and what the server does not keep.
 
 Both sides are equal when each still is what both agreed on; where nothing was agreed on, when both say the same. An object that was
 sent rarely reads the same on both sides: servers add properties, name data anew, and leave out what they cannot hold.

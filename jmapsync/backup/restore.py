@@ -1,8 +1,8 @@
-"""Put back on the server what it lacks of what lies on the disk, byte for byte; nothing is ever taken away from it.
+"""Restore to the server the local items that it lacks, byte for byte; never delete anything there.
 
-Both sides are looked at as a run does, and what is proved to be there by its content (an object by its uid) is not sent again: so a
-restore may be repeated, and killed at any moment. What was agreed on about an item that the server lacks is forgotten first. It is
-then new here, and not deleted there, whoever looks at it next.
+Both sides are observed as in a run, and items that exist on the server by content (objects by uid) are not sent again: so a restore
+may be repeated, and killed at any moment. First the base of each item that the server lacks is removed: so later runs see it as new
+here, and not as deleted there.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from jmapsync.adopt.hard_links import unite
+from jmapsync.adopt.hard_links import join_hard_links
 from jmapsync.adopt.match import Adopter
-from jmapsync.backup.foreign_tree import meet, take_as_they_lie
+from jmapsync.backup.foreign_tree import ingest_folders, use_raw_bytes
 from jmapsync.backup.rewritten_headers import join_rewritten
 from jmapsync.backup.selection import Selection
 from jmapsync.errors import ExitCode, Remedy
@@ -35,7 +35,7 @@ from jmapsync.sync.threads import complete
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from jmapsync.backup.selection import Stranger
+    from jmapsync.backup.selection import ForeignTree
     from jmapsync.ledger import HeldBack, Place, Record
     from jmapsync.planner.model import Homes, Tags
     from jmapsync.sync.channel import Channel
@@ -44,27 +44,27 @@ ROUNDS = 4
 PAUSE = 0.5
 """Seconds before what the server put off is tried again, doubled each time.
 
-Just after mail was removed, Cyrus 3.12.4 may say `Mailbox is locked` to an import into two mailboxes, and yet have the message in
-one of them: hence another look.
+Just after mail was removed, Cyrus 3.12.4 may answer an import into two mailboxes with `Mailbox is locked`, and yet have the message
+in one of them: so both sides are observed again.
 """
 PAGE = 1000
 """Items read from the ledger at a time."""
 OCTETS = 16 << 20
 """Octets of messages that are compared at a time."""
 BATCH = 500
-"""Emails whose keywords and mailboxes are mended at a time."""
+"""Emails whose keywords and mailboxes are updated at a time."""
 MISSING = "the server does not have it"
 
 
 @dataclass(slots=True)
 class Restored:
-    """What came of it for one kind."""
+    """Result of a restore for one kind."""
 
     report: KindReport
     items: int = 0
-    """Items that were meant."""
+    """Selected items."""
     there: int = 0
-    """Those of them that the server had, as they are here."""
+    """Selected items that the server had already."""
 
     @property
     def summary(self) -> str:
@@ -76,12 +76,12 @@ class Restored:
 
 @dataclass(slots=True)
 class Restorer:
-    """Puts back one kind."""
+    """Restores one kind."""
 
     channel: Channel
-    """Looks at everything; works on the account's ledger, or on one of its own for a tree that is not the account's mirror."""
+    """Of a full run; uses the account's ledger, or a temporary one for a tree that is not the account's mirror."""
     selection: Selection = field(default_factory=Selection)
-    stranger: Stranger | None = None
+    foreign: ForeignTree | None = None
     restored: Restored = field(init=False)
     _executor: Executor = field(init=False)
     _tried: set[int] = field(default_factory=set)
@@ -101,8 +101,8 @@ class Restorer:
         channel = self.channel
         observer = Observer(channel)
         observer.open()
-        if self.stranger is not None:
-            await meet(channel, self.stranger)
+        if self.foreign is not None:
+            await ingest_folders(channel, self.foreign)
         for number in range(ROUNDS):
             await observer.run()
             channel.containers.keep_agreed(channel.containers.plan())
@@ -119,16 +119,16 @@ class Restorer:
         return self.restored
 
     async def _round(self) -> None:
-        """Send what the last look showed to be missing."""
+        """Send what is missing by the last observation."""
         channel, self._stale = self.channel, 0
         self._executor.committer.stale.clear()
         self._paths = {key: path for key, (path, _) in channel.ledger.folders(channel.kind.containers.kind).items()}
         await complete(self._forget_agreements)
         if channel.codec is None:
             local, remote = channel.mail_local, channel.mail_remote
-            if self.stranger is not None and not self.stranger.has_ledger:
-                await complete(take_as_they_lie, channel)
-            await complete(unite, channel.kind.items.kind, channel.ledger, local)
+            if self.foreign is not None and not self.foreign.has_ledger:
+                await complete(use_raw_bytes, channel)
+            await complete(join_hard_links, channel.kind.items.kind, channel.ledger, local)
             await Adopter(channel.kind, channel.ledger, local, remote, channel.context, channel.clock).run()
             for page in self._pages():
                 new = [record for record in page if record.remote is None]
@@ -138,13 +138,13 @@ class Restorer:
         if channel.options.dry:
             for page in self._pages():
                 orders = ((record, self._order(record)) for record in page)
-                channel.report.sentences += [_sentence(record, order) for record, order in orders if order is not None]
+                channel.report.sentences += [_description(record, order) for record, order in orders if order is not None]
             return
         if lacking:
             channel.progress.start(channel.account, channel.kind.name, f"restoring {channel.kind.name}", lacking, octets)
         await self._executor.run(self._works())
-        await self._mend()
-        if self.stranger is None:
+        await self._update_emails()
+        if self.foreign is None:
             await self._executor.run(self._marks())
         channel.progress.finish(channel.account, channel.kind.name)
         self._stale += len(self._executor.committer.stale)
@@ -253,8 +253,8 @@ class Restorer:
                 if all(_only_marks(order) for order in change.orders):
                     yield Work(change, records[change.key])
 
-    async def _mend(self) -> None:
-        """Give emails that are there the mailboxes and keywords that they lack, and nothing else."""
+    async def _update_emails(self) -> None:
+        """Add missing mailboxes and keywords to emails on the server."""
         there = frozenset(self.channel.context.keys.values())
         waiting: list[tuple[Record, Order]] = []
         for page in self._pages():
@@ -270,8 +270,8 @@ class Restorer:
 
     async def _send(self, some: list[tuple[Record, Order]]) -> None:
         channel = self.channel
-        told = await channel.remote.write([Job(order, record.ref, record.stamp) for record, order in some])
-        receipts = {receipt.key: receipt for receipt in told}
+        written = await channel.remote.write([Job(order, record.ref, record.stamp) for record, order in some])
+        receipts = {receipt.key: receipt for receipt in written}
         with channel.ledger.transaction():
             for record, order in some:
                 self._tried.add(record.key)
@@ -308,7 +308,7 @@ class Restorer:
                 records = channel.ledger.records([one.key for one in equal])
                 channel.ledger.save(_proven(one) for one in records.values())
 
-    # telling
+    # reports
 
     def _refused(self) -> list[HeldBack]:
         """Return what was tried and is still missing, with why."""
@@ -354,7 +354,7 @@ class Restorer:
 
 
 def released(record: Record, homes: Homes, tags: Tags) -> Record:
-    """Return an item about which nothing was ever agreed that the server lacks of it: a look then finds it added here."""
+    """Return an item without the base of what the server lacks, so that a run finds that added here."""
     if record.remote is None:
         return replace(record, ref=None, base=None)
     if record.base is None:
@@ -385,5 +385,5 @@ def _only_marks(order: Order) -> bool:
     return order.side is Side.LOCAL and order.verb is Verb.UPDATE and not taken
 
 
-def _sentence(record: Record, order: Order) -> str:
+def _description(record: Record, order: Order) -> str:
     return f"{order.verb.value} {record.name or record.ref} on the server: {order.reason}"

@@ -1,4 +1,4 @@
-"""Recognise messages that Cyrus holds with another header than it was sent, so that they are not sent to it again and again.
+"""Match messages whose headers Cyrus rewrote, so that they are not uploaded again.
 
 Every octet of a header that is not ASCII becomes an `X` there (`munge8bit`, as Cyrus 3.6.1 and 3.12.4 come): the message keeps its
 size and receivedAt is what was asked for. All octets but those have to be equal.

@@ -1,4 +1,4 @@
-"""Say what of a tree is to be put back, and what is known of a tree that is no mirror of the account it is put back to."""
+"""Select the folders and files to restore, and describe a tree that is not the account's own mirror."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is to be put back; everything where nothing is named."""
+    """Folders and files to restore; everything where none is named."""
 
     folders: frozenset[str] = frozenset()
     """Paths below the root, each with all below it; the empty one is the root itself."""
@@ -19,21 +19,21 @@ class Selection:
     """The path of the folder and the unique name of a file."""
 
     def is_whole(self) -> bool:
-        """Return whether everything is meant."""
+        """Return whether everything is selected."""
         return not (self.folders or self.files) or "" in self.folders
 
     def has_folder(self, path: str) -> bool:
-        """Return whether a whole folder is meant."""
+        """Return whether a whole folder is selected."""
         return self.is_whole() or any(path == one or path.startswith(f"{one}/") for one in self.folders)
 
     def has(self, path: str, name: str) -> bool:
-        """Return whether a file is meant, by its folder and its unique name."""
+        """Return whether a file is selected, by its folder and its unique name."""
         return self.has_folder(path) or (path, name) in self.files
 
 
 @dataclass(frozen=True, slots=True)
-class Stranger:
-    """A tree that is no mirror of the account it is put back to: what its own ledger, if it has one, knows of its folders."""
+class ForeignTree:
+    """A tree that is not the account's own mirror, with what its own ledger, if any, records of its folders."""
 
     has_ledger: bool = False
     """Whether the ledger knows the files, not only what they show."""

@@ -1,7 +1,7 @@
-"""Prove a mirror complete: look at everything on both sides, read every local byte once, and name what differs; nothing is written.
+"""Verify a mirror: observe both sides in full, read every local file, and list the differences; write nothing.
 
-It works on a copy of the ledger, into which both sides are looked at as a run does. What a run would then have to do is a
-difference, and so is a file whose bytes are not the server's.
+It works on a copy of the ledger, into which both sides are ingested as in a run. What a run would then have to do is a difference,
+and so is a file whose bytes are not the server's.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PAGE = 500
 """Items at a time."""
 SHARE = 10
-"""Where the server tells no digests, one body of so many is fetched and compared, another tenth each day."""
+"""Where the server computes no digests, one body of so many is fetched and compared, another tenth each day."""
 
 
 @dataclass(slots=True)
@@ -71,14 +71,14 @@ class Verifier:
     """Proves one kind of one account."""
 
     channel: Channel
-    """Of a dry run, which looks at everything."""
+    """Of a full dry run."""
     proof: Proof = field(default_factory=Proof)
     _paths: dict[int, str] = field(default_factory=dict)
     _absent: dict[int, Record] = field(default_factory=dict)
     """What is on the server only, by its place in the list of differences."""
 
     async def run(self) -> Proof:
-        """Compare both sides. Raises what a look raises: no network, no root, another server."""
+        """Compare both sides. Raises what a run raises: no network, no root, another server."""
         observer = Observer(self.channel)
         observer.open()
         await observer.run()
@@ -91,8 +91,8 @@ class Verifier:
             await self._contents(both)
             channel.progress.advance(channel.account, channel.kind.name, len(records), sum(record.size for record in both))
         await self._name_absent()
-        told = {one.item for one in self.proof.differences}
-        self.proof.differences += [one for one in problems_of(channel.ledger, channel.kind.name) if one.item not in told]
+        named = {one.item for one in self.proof.differences}
+        self.proof.differences += [one for one in problems_of(channel.ledger, channel.kind.name) if one.item not in named]
         channel.progress.finish(channel.account, channel.kind.name)
         return self.proof
 

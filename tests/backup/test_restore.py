@@ -13,7 +13,7 @@ from jmapsync.app.account import AccountRun, Sides
 from jmapsync.backup import restore
 from jmapsync.backup.restore import Restored, released
 from jmapsync.backup.rewritten_headers import as_rewritten
-from jmapsync.backup.selection import Selection, Stranger
+from jmapsync.backup.selection import ForeignTree, Selection
 from jmapsync.demo import RFC, DemoServer
 from jmapsync.demo.problems import SetError
 from jmapsync.jmap.auth import BasicCredential
@@ -115,7 +115,7 @@ def into(mirror: Mirror, server: DemoServer, transport: httpx.AsyncBaseTransport
                 run = AccountRun("test", mirror.state, ledger, Limits(25, 20), Options(full=True), Silent())
                 local = MaildirSide(mirror.root, mirror.state / "spool", dry=True)
                 remote = MailSide(client, account, mirror.state / "spool")
-                found = await run.restore(Sides(MAIL, owner, local, remote), Selection(), Stranger(has_ledger=True))
+                found = await run.restore(Sides(MAIL, owner, local, remote), Selection(), ForeignTree(has_ledger=True))
                 assert found is not None, run.report.kinds["mail"].sentences
                 return found
             finally:
