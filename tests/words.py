@@ -30,6 +30,7 @@ CLEAN = (
     "jmapsync/adopt",
     "jmapsync/backup",
     "jmapsync/daemon",
+    "jmapsync/demo",
     "jmapsync/jmap",
     "jmapsync/cli",
     "jmapsync/config",

@@ -152,7 +152,7 @@ class Account(MailStore):
             self.remove_email(email_id)
 
     def unhide(self, email_id: str) -> None:
-        """Let a hidden message come back under its id, which `/changes` then tells as updated (seen on Cyrus)."""
+        """Let a hidden message come back under its id, which `/changes` then lists as updated (seen on Cyrus)."""
         with self.transaction():
             email = self._hidden.pop(email_id)
             self._insert(email, read_content(self.blobs[email.blob_id]))

@@ -24,7 +24,7 @@ _IMAGES = {
 
 
 def check_blobs(account: Account, model: Model, item: JsonObject) -> None:
-    """Raise SetError where an item names a blob that is not there, a second source of bytes, or as a photo what is none."""
+    """Raise SetError where an item names a blob that is not there, a second source of bytes, or as a photo something else."""
     for key, entry in item.get(model.attachments, {}).items():
         if "blobId" not in entry:
             continue
@@ -38,28 +38,28 @@ def check_blobs(account: Account, model: Model, item: JsonObject) -> None:
             raise invalid_properties(place, description="The blob is no picture.")
 
 
-def absorb_bytes(account: Account, model: Model, item: JsonObject) -> JsonObject:
-    """Return an item with its `data:` URIs made blobs, and the type told of each blob, where servers do that."""
+def store_data_uris(account: Account, model: Model, item: JsonObject) -> JsonObject:
+    """Return an item with its `data:` URIs made blobs, and the type given of each blob, where servers do that."""
     media = item.get(model.attachments)
     if model is not CONTACT_MODEL or not media or account.dialect.attachments == "inline":
         return item
-    return {**item, model.attachments: {key: _absorb_one(account, entry) for key, entry in media.items()}}
+    return {**item, model.attachments: {key: _store_data_uri(account, entry) for key, entry in media.items()}}
 
 
-def _absorb_one(account: Account, entry: JsonObject) -> JsonObject:
+def _store_data_uri(account: Account, entry: JsonObject) -> JsonObject:
     if "blobId" in entry:
         if "mediaType" in entry:
             return entry
-        data, told = read_content(account.blobs[entry["blobId"]]), ""
+        data, kind = read_content(account.blobs[entry["blobId"]]), ""
     elif str(entry.get("uri", "")).startswith("data:"):
         try:
-            data, told = _decode(entry["uri"])
+            data, kind = _decode(entry["uri"])
         except (binascii.Error, ValueError):
             raise invalid_properties("media", description="The data: URI is unsound.") from None
         entry = {name: value for name, value in entry.items() if name != "uri"} | {"blobId": account.add_blob(data)}
     else:
         return entry
-    return {"mediaType": told or _picture_type(data) or "application/octet-stream", **entry}
+    return {"mediaType": kind or _picture_type(data) or "application/octet-stream", **entry}
 
 
 def _decode(uri: str) -> tuple[bytes, str]:

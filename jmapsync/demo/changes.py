@@ -36,7 +36,7 @@ class _Span:
     until: int
     downward: bool
     final: int
-    """The state that is reached when the span is told."""
+    """The state that is reached after the listed changes."""
 
 
 def run_changes(context: Context, arguments: ChangesArguments, type_name: str) -> JsonObject:

@@ -114,8 +114,8 @@ class _CollectionRun(SetRun):
         self._check({"name": None, **values})
         whole = self.store.add_collection(values)
         shown = collection_object(self.account, self.model, whole)
-        told = ("id", "myRights") if self.of_cyrus else [name for name in shown if name not in value]
-        self.created[key] = {name: shown[name] for name in told}
+        names = ("id", "myRights") if self.of_cyrus else [name for name in shown if name not in value]
+        self.created[key] = {name: shown[name] for name in names}
         self.context.created_ids[key] = whole["id"]
 
     def change(self, key: str, patch: JsonObject) -> None:

@@ -1,4 +1,4 @@
-"""Make events look and behave as on Cyrus 3.12 where it leaves the draft; all of it was seen on 3.12.4."""
+"""Make events behave as on Cyrus 3.12 where it leaves the draft; all of it was seen on 3.12.4."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ _NOT_OVERRIDDEN = frozenset(
 )
 _READABLE = ENTRY_1.keys() | {"id", "@type", "calendarIds", "isOrigin", "baseEventId", "isDraft"}
 _RULE = {"@type": "RecurrenceRule", "interval": 1, "rscale": "gregorian", "skip": "omit", "firstDayOfWeek": "mo"}
-TOLD = frozenset({"id", "uid", "created", "updated", "sequence", "replyTo", "blobId"})
-"""The properties that the answer to `CalendarEvent/set` tells."""
+RETURNED = frozenset({"id", "uid", "created", "updated", "sequence", "replyTo", "blobId"})
+"""The properties that the response to `CalendarEvent/set` includes."""
 
 
 def unknown_names(properties: Collection[str], *, files: bool) -> list[str]:
@@ -72,13 +72,13 @@ def made_event(event: JsonObject) -> JsonObject:
     return {name: one for name, one in event.items() if name != "recurrenceId"} if event.get("showWithoutTime") else event
 
 
-def created_event(told: JsonObject, whole: JsonObject) -> JsonObject:
-    """Return what the answer tells of a new event, its place among the files of CalDAV too."""
+def created_event(returned: JsonObject, whole: JsonObject) -> JsonObject:
+    """Return what the response includes of a new event, its place among the files of CalDAV too."""
     home = next(iter(whole["calendarIds"]))
     name = hashlib.sha1(whole["uid"].encode(), usedforsecurity=False).hexdigest()[:24]
     more = {"uid": whole["uid"], "x-href": f"/dav/calendars/user/demo/{home}/{name}.ics"}
     passed_over = {"sequence"} if whole["isOrigin"] else {"sequence", "created", "updated"}
-    return {name: one for name, one in told.items() if name not in passed_over} | more
+    return {name: one for name, one in returned.items() if name not in passed_over} | more
 
 
 def changed_event(event: JsonObject, patch: JsonObject) -> JsonObject:

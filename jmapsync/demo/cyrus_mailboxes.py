@@ -1,4 +1,4 @@
-"""Make mailboxes look and behave as on Cyrus, where it leaves RFC 8621; all of it was seen on 3.6.1 and 3.12.4."""
+"""Make mailboxes behave as on Cyrus, where it leaves RFC 8621; all of it was seen on 3.6.1 and 3.12.4."""
 
 from __future__ import annotations
 

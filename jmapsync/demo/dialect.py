@@ -144,7 +144,7 @@ class Dialect:
     """A keyword patch that changes nothing still lists the message as updated (Cyrus)."""
     omitted_fill_pages: bool = False
     """A record that was created and destroyed since a state counts in `maxChanges` though no page lists it (Cyrus)."""
-    mailbox_destruction: Literal["told", "silent"] = "told"
+    mailbox_destruction: Literal["reported", "silent"] = "reported"
     """`silent`: emails that are destroyed with their mailbox are in no list of changes (James)."""
     mailbox_destruction_ends_states: bool = False
     """After a mailbox is destroyed, earlier Email states cannot be calculated from (Cyrus)."""
@@ -154,7 +154,7 @@ class Dialect:
         *("receivedAt", "size", "from", "to", "subject", "sentAt"),
         *("hasKeyword", "allInThreadHaveKeyword", "someInThreadHaveKeyword"),
     )
-    """What `Email/query` sorts by, as the session tells; the default is Stalwart's."""
+    """What `Email/query` sorts by, as the session lists; the default is Stalwart's."""
     email_ids: Literal["serial", "content"] = "serial"
     """`content`: the id follows from the message's digest, so equal content is one Email (Cyrus)."""
     stores_messages: Literal["as sent", "james"] = "as sent"
@@ -178,12 +178,12 @@ class Dialect:
     import_date: Literal["now", "header"] = "now"
     """What receivedAt of an imported message is without one: the present, or the moment in its Date field (Cyrus 3.12)."""
     import_seconds: Literal["any", "unsigned"] = "any"
-    """`unsigned`: receivedAt is kept in 32 bits, of which 0 is none (Cyrus)."""
+    """`unsigned`: receivedAt is kept in 32 bits, of which 0 means that there is none (Cyrus)."""
     import_is_limited: bool = True
     """`maxObjectsInSet` holds for `Email/import` (not on Cyrus)."""
     import_results: Literal["null", "empty"] = "null"
     """What `Email/import` has where nothing was created, or nothing refused (Cyrus: an empty object)."""
-    import_tells_states: bool = True
+    import_has_states: bool = True
     """False: `Email/import` has no oldState, newState and ifInState (Cyrus 3.6)."""
     null_ids_of_email: Literal["limit", "refuse", "invalid"] = "limit"
     """`Email/get` of `ids: null`: within maxObjectsInGet, or never: requestTooLarge (Cyrus), or invalidArguments (James)."""
@@ -264,8 +264,8 @@ class Dialect:
     """`before` in a filter of emails includes the moment itself (Cyrus, James)."""
     after_excludes: bool = False
     """`after` does not (James)."""
-    position_past_end: Literal["told", "zero"] = "told"
-    """The position that is told of a page past the end of a listing (Stalwart: 0)."""
+    position_past_end: Literal["reported", "zero"] = "reported"
+    """The position that is returned for a page past the end of a listing (Stalwart: 0)."""
     cuts_null_ids: bool = False
     """`/get` of `ids: null` cuts what it gives at maxObjectsInGet, without a word (Stalwart)."""
     program: str = ""
@@ -407,7 +407,7 @@ CYRUS_36 = dataclasses.replace(
     import_date="now",
     garbage_state="invalidArguments",
     result_reference_error="resultReference",
-    import_tells_states=False,
+    import_has_states=False,
     unknown_destroy="destroyed",
     inbox_renaming="do",
     mailbox_roles=CYRUS_312.mailbox_roles - {"scheduled"},

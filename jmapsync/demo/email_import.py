@@ -59,7 +59,7 @@ def import_emails(context: Context, arguments: ImportArguments) -> JsonObject:
                 refused[key] = error.body
     if left is not None:
         raise MethodError("serverPartialFail")
-    states = {"oldState": old_state, "newState": account.state("Email")} if account.dialect.import_tells_states else {}
+    states = {"oldState": old_state, "newState": account.state("Email")} if account.dialect.import_has_states else {}
     empty: JsonObject | None = {} if account.dialect.import_results == "empty" else None
     return {"accountId": account.id, **states, "created": created or empty, "notCreated": refused or empty}
 
@@ -68,7 +68,7 @@ def _check_call(context: Context, account: Account, arguments: ImportArguments) 
     """Raise where a server refuses the whole call."""
     if account.dialect.import_is_limited:
         check_size(context, len(arguments.emails), "maxObjectsInSet")
-    if arguments.if_in_state is not None and not account.dialect.import_tells_states:
+    if arguments.if_in_state is not None and not account.dialect.import_has_states:
         raise MethodError("invalidArguments", arguments=["ifInState"])
     if account.dialect.import_rules == "james":
         check_import(arguments.emails, {*account.mailboxes, *(f"#{key}" for key in context.created_ids)})

@@ -36,7 +36,7 @@ class EmailGetArguments(BodyArguments):
 
 
 def get_emails(context: Context, arguments: EmailGetArguments) -> JsonObject:
-    """Answer `Email/get`; bytes are read only for what the metadata does not tell."""
+    """Answer `Email/get`; bytes are read only for what the metadata lacks."""
     account = context.account(arguments.account_id)
     names = checked_names(arguments, METADATA, (*METADATA, *DEFAULTS))
     names = ["id", *(name for name in names if name != "id")]

@@ -261,12 +261,12 @@ class Endpoints:
         blob_id = account.add_blob(data)
         if self.service.shape is not None:
             blob_id = self.service.shape.upload_blob_id(blob_id)
-        told = {"accountId": account.id, "blobId": blob_id, "type": kind, "size": len(data)}
+        answer = {"accountId": account.id, "blobId": blob_id, "type": kind, "size": len(data)}
         if account.dialect.upload_types == "bare":
-            told["type"] = kind.partition(";")[0].strip() or "application/octet-stream"
+            answer["type"] = kind.partition(";")[0].strip() or "application/octet-stream"
         if account.dialect.uploads_expire:
-            told["expires"] = format_utc_date(int(time.time()) + UPLOADS_LAST)
-        return _json(told, 201)
+            answer["expires"] = format_utc_date(int(time.time()) + UPLOADS_LAST)
+        return _json(answer, 201)
 
     async def _download(self, request: Request, note: HttpRequest) -> Response:
         account = self.service.accounts.get(request.path_params["account"])

@@ -68,7 +68,7 @@ class Switch(Generic[T]):
         """Turn the fault on: for `times` occasions (None: until disarmed), after letting `skip` of them pass.
 
         `only` restricts it to scopes: endpoints (`session`, `api`, `upload`, `download`, `events`, `websocket`), method names
-        such as `Email/set`, or data types such as `Email`; which of them a fault looks at, its own description says.
+        such as `Email/set`, or data types such as `Email`; which of them a fault uses, its own description says.
         """
         with self._lock:
             self._value = self._default if value is None else value
@@ -94,7 +94,7 @@ class Switch(Generic[T]):
             self.fired += 1
             return self._value
 
-    def standing(self) -> T | None:
+    def active(self) -> T | None:
         """Return the fault's value while it is armed, else None; for faults that are conditions and not occasions."""
         with self._lock:
             return self._value if self._left != 0 else None
@@ -105,7 +105,7 @@ class Switch(Generic[T]):
 
 
 class Faults:
-    """All the switches of one server. Scopes are told as HTTP (endpoint and method names), method, or type."""
+    """All the switches of one server. Scopes are named as HTTP (endpoint and method names), method, or type."""
 
     def __init__(self) -> None:  # noqa: PLR0915 - one line for each fault
         """Make every switch, turned off."""
@@ -186,11 +186,11 @@ class Faults:
         """`/get`: the last so many objects are in neither list. Scope: type."""
         # EventSource
         self.silent_events = Switch(default=True)
-        """The event stream stays open but says nothing, not even pings; looked at for each event."""
+        """The event stream stays open but says nothing, not even pings; checked for each event."""
         self.held_events = Switch(default=True)
         """The event stream begins, but nothing of it ever comes, as behind a proxy that buffers. Scope: `events`."""
         self.no_pings = Switch(default=True)
-        """The event stream has no pings, only changes; looked at for each ping."""
+        """The event stream has no pings, only changes; checked for each ping."""
         self.pings_in_milliseconds = Switch(default=True)
         """Pings name their interval in milliseconds (Stalwart)."""
         self.clamped_pings = Switch(60.0)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ChangePage:
-    """One answer to `/changes`; `position` is the modification sequence up to which it tells everything."""
+    """One answer to `/changes`; `position` is the modification sequence up to which it is complete."""
 
     created: list[str] = field(default_factory=list)
     updated: list[str] = field(default_factory=list)
@@ -28,7 +28,7 @@ class ChangePage:
 class ChangeLog:
     """The changes of one data type, each under its own modification sequence (modseq), oldest first.
 
-    As on Cyrus a record is told of once, at its latest change; one made and destroyed since is not told of at all; and one
+    As on Cyrus a record is listed once, at its latest change; one made and destroyed since is not listed at all; and one
     that came back under its old id counts as updated, because its first life is still remembered.
     """
 

@@ -100,8 +100,8 @@ def get_identities(context: Context, arguments: GetArguments) -> JsonObject:
     of_cyrus = follows_cyrus(CALENDAR_MODEL, account.dialect)
     identities: dict[str, JsonObject] = {}
     for number, address in enumerate(account.calendar_addresses, start=1):
-        told = {"sendTo": {"imip": address}} if of_cyrus else {"calendarAddress": address, "isDefault": number == 1}
-        identities[f"i{number}"] = {"id": f"i{number}", "name": "", **told}
+        address_of = {"sendTo": {"imip": address}} if of_cyrus else {"calendarAddress": address, "isDefault": number == 1}
+        identities[f"i{number}"] = {"id": f"i{number}", "name": "", **address_of}
     names = checked_properties(arguments.properties, list(identities["i1"]))
     ids, not_found = requested_ids(context, arguments.ids, "ParticipantIdentity", identities)
     found = [{name: identities[one][name] for name in names} for one in ids if one in identities]

@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING
 
 from jmapsync.demo.attachments import check_blobs
-from jmapsync.demo.cyrus_events import TOLD, changed_event, created_event, is_doubled, made_event, refused_values
+from jmapsync.demo.cyrus_events import RETURNED, changed_event, created_event, is_doubled, made_event, refused_values
 from jmapsync.demo.event_rights import check_event_rights
 from jmapsync.demo.item_methods import offers_files, store_of
 from jmapsync.demo.models import CALENDAR_MODEL, Model, follows_cyrus, wrong_properties
@@ -70,8 +70,8 @@ class _ItemRun(SetRun):
             raise invalid_properties(*names, description="The account has an object of this uid.")
         whole = self._with_file(self.store.create(item))
         self._send("create", whole)
-        told = {"id"} if self.of_stalwart else {name for name in whole if self._is_told(name)}
-        self.created[key] = {name: one for name, one in whole.items() if one != value.get(name) and name in told}
+        returned = {"id"} if self.of_stalwart else {name for name in whole if self._is_returned(name)}
+        self.created[key] = {name: one for name, one in whole.items() if one != value.get(name) and name in returned}
         if self.of_cyrus:
             self.created[key] = created_event(self.created[key], whole)
         self.context.created_ids[key] = whole["id"]
@@ -106,10 +106,10 @@ class _ItemRun(SetRun):
                 after = {**after, "sequence": max(after.get("sequence", 0), before.get("sequence", 0) + 1)}
             after = self._with_file(self.store.replace(before, after))
             self._send("update", after)
-        told = {name: one for name, one in after.items() if one != wanted.get(name) and self._is_told(name)}
+        returned = {name: one for name, one in after.items() if one != wanted.get(name) and self._is_returned(name)}
         if self.of_cyrus and after["isOrigin"]:
-            told["updated"] = after["updated"]
-        self.updated[key] = None if self.of_stalwart else told or None
+            returned["updated"] = after["updated"]
+        self.updated[key] = None if self.of_stalwart else returned or None
 
     def _patched(self, before: JsonObject, patch: JsonObject) -> JsonObject:
         """Return an item with a patch applied; raise SetError where it does not fit."""
@@ -178,8 +178,8 @@ class _ItemRun(SetRun):
         item_id = self.context.resolve_id(key) if self.account.dialect.creation_ids_as_keys else key
         return self.store.items.get(item_id or "")
 
-    def _is_told(self, name: str) -> bool:
-        return name in TOLD if self.of_cyrus else name not in self.account.dialect.named_only
+    def _is_returned(self, name: str) -> bool:
+        return name in RETURNED if self.of_cyrus else name not in self.account.dialect.named_only
 
     def _send(self, act: str, item: JsonObject) -> None:
         """Note the scheduling messages that an act sends to the participants of an event."""

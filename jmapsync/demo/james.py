@@ -31,7 +31,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)"
 
 
 def stored(message: bytes) -> bytes:
-    """Return what is kept of a message: lines of its header that are none are lost, without a word; the header gets an end.
+    """Return what is kept of a message: malformed lines of its header are lost, without an error; the header gets an end.
 
     So of a message without a header nothing is left, as all of it counts as header.
     """
@@ -68,7 +68,7 @@ def set_error(type_name: str, act: str, key: str, body: JsonObject) -> JsonObjec
 
 
 def check_patch(patch: JsonObject, keywords: Collection[str], mailboxes: Collection[str]) -> None:
-    """Raise SetError for a patch that leaves no keyword, or names a mailbox, a property or a path that is none."""
+    """Raise SetError for a patch that leaves no keyword, or names a mailbox, a property or a path that does not exist."""
     homes = [name.removeprefix("mailboxIds/") for name in patch if name.startswith("mailboxIds/")]
     heads = {name.partition("/")[0] for name in patch}
     emptied = "keywords" in patch and not keywords

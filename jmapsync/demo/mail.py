@@ -59,7 +59,7 @@ class MailStore:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Hold the account; at the end of the outermost one, the counts' changes are recorded and listeners told."""
+        """Hold the account; at the end of the outermost one, the counts' changes are recorded and listeners notified."""
         with self.lock:
             self._depth += 1
             try:
@@ -154,7 +154,7 @@ class MailStore:
                     self.record("Email", email.id)
 
     def remove_email(self, email_id: str, *, silent: bool = False) -> None:
-        """Destroy a message; its blob stays downloadable, as servers keep it for a while. `silent`: no log tells of it."""
+        """Destroy a message; its blob stays downloadable, as servers keep it for a while. `silent`: no log lists it."""
         with self.transaction():
             email = self.emails.pop(email_id)
             self._by_blob[email.blob_id].remove(email_id)

@@ -73,7 +73,7 @@ def get_mailboxes(context: Context, arguments: GetArguments) -> JsonObject:
     """Answer `Mailbox/get`."""
     account = context.account(arguments.account_id)
     names = checked_properties(arguments.properties, _PROPERTIES)
-    roles = context.service.faults.no_roles.standing() is None
+    roles = context.service.faults.no_roles.active() is None
     with account.lock:
         ids, not_found = requested_ids(context, arguments.ids, "Mailbox", account.mailboxes)
         if account.dialect.mailbox_rules == "cyrus":

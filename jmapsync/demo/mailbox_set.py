@@ -120,8 +120,8 @@ class _MailboxRun(SetRun):
         if self._of_cyrus:
             mailbox.rights = rights(draft.role)
         whole = mailbox_object(self.account, mailbox)
-        told = {name: whole[name] for name in whole if name not in value}
-        self.created[key] = created_properties(self.account, whole, value) if self.account.dialect.created_mailbox else told
+        returned = {name: whole[name] for name in whole if name not in value}
+        self.created[key] = created_properties(self.account, whole, value) if self.account.dialect.created_mailbox else returned
         self.context.created_ids[key] = mailbox.id
 
     def _plan(self, waiting: dict[str, JsonObject], key: str, patch: JsonObject) -> None:

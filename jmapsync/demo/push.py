@@ -1,4 +1,4 @@
-"""Tell clients of changes as they happen: the event stream of RFC 8620, section 7.3."""
+"""Notify clients of changes as they happen: the event stream of RFC 8620, section 7.3."""
 
 from __future__ import annotations
 

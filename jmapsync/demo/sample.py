@@ -38,7 +38,7 @@ _LETTERS = (
         "jmapsync <demo@example.com>",
         "Welcome",
         "This account lives in the memory of one process, and speaks JMAP as real servers do.\n\n"
-        "Mark this message, move it, delete it: then run `jmapsync sync` and look at the other side.\n",
+        "Mark this message, move it, delete it: then run `jmapsync sync` and see the other side.\n",
         keywords=(),
     ),
     _Letter(
@@ -55,7 +55,7 @@ _LETTERS = (
         30,
         "python-list <python-list@example.org>",
         "[python-list] Release candidate",
-        "Please test it and tell us what breaks.\n",
+        "Please test it and report what breaks.\n",
         mailboxes=("Lists/python",),
         keywords=(),
     ),

@@ -1,4 +1,4 @@
-"""Hold what one embedded server is made of: accounts, limits, faults, methods, and the session that tells of them."""
+"""Hold what one embedded server is made of: accounts, limits, faults, methods, and the session that lists them."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Service:
     """One server's data and behaviour, without its sockets."""
 
     def __init__(self, dialect: Dialect, user: str) -> None:
-        """Make a server with no accounts; `user` is the name the session tells."""
+        """Make a server with no accounts; `user` is the user name in the session."""
         self.dialect = dialect
         self.user = user
         self.limits = dataclasses.replace(dialect.limits)
@@ -124,7 +124,7 @@ class Service:
 
     def is_vanished(self, account_id: str) -> bool:
         """Return whether a fault hides this account."""
-        vanished = self.faults.vanished_account.standing()
+        vanished = self.faults.vanished_account.active()
         return vanished is not None and vanished in ("", account_id)
 
     def capabilities(self) -> dict[str, JsonObject]:
@@ -155,7 +155,7 @@ class Service:
             offered[SIEVE] = {"implementation": self.dialect.program}  # in no account: there are no scripts here
         if self.shape is not None and self.shape.freedoms.more_capabilities:
             offered |= MORE
-        hidden = {*(self.faults.hidden_capabilities.standing() or ()), *self._withdrawn_now()}
+        hidden = {*(self.faults.hidden_capabilities.active() or ()), *self._withdrawn_now()}
         return {name: value for name, value in offered.items() if name not in hidden}
 
     def session(self, origin: str) -> JsonObject:
@@ -241,7 +241,7 @@ class Service:
         return state if self.shape is None else self.shape.session_state(state)
 
     def _urls(self, origin: str) -> dict[str, str]:
-        style = self.faults.session_urls.standing() or ("relative" if self.dialect.relative_urls else "absolute")
+        style = self.faults.session_urls.active() or ("relative" if self.dialect.relative_urls else "absolute")
         base = {"relative": "", "absolute": origin, "foreign": self.faults.foreign_origin}[style]
         apart = self.shape is not None and self.shape.freedoms.hosts == "apart"
         files, uploads, events = (_apart(origin, place) if apart else base for place in range(3))
@@ -254,7 +254,7 @@ class Service:
         }
 
     def _event_source_url(self, base: str) -> dict[str, str]:
-        instead = self.faults.event_source_url.standing()
+        instead = self.faults.event_source_url.active()
         variables = "?types={types}&closeafter={closeafter}&ping={ping}"
         if self.shape is not None and not self.shape.freedoms.event_variables:
             variables = ""

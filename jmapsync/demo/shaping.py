@@ -19,7 +19,7 @@ _STATE_ARGUMENTS = ("sinceState", "ifInState", "sinceQueryState", "ifFromInState
 _MARK = {"number": "", "opaque": "J", "unicode": "状態é-", "long": "0" * 990 + "_"}
 _APART = re.compile(r"^(upload[0-9]+|email)-")
 _TURN = "~"
-"""Between a state and what makes it look new."""
+"""Separates a state from a suffix that makes it another one."""
 _SET_RESULTS = ("created", "updated", "destroyed", "notCreated", "notUpdated", "notDestroyed")
 _MEMBERS = frozenset({
     *("phones", "emails", "addresses", "notes", "nicknames", "organizations", "titles", "links", "media", "anniversaries"),

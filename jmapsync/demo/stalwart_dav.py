@@ -84,12 +84,12 @@ def _kept(lines: list[Any], default: dict[str, str]) -> Iterator[str]:
     for name, given, kind, value in lines:
         params = dict(given)
         group = params.pop("group", "")
-        told = "" if kind.lower() in (UNKNOWN, "text", default.get(name)) else f";VALUE={kind.upper()}"
+        suffix = "" if kind.lower() in (UNKNOWN, "text", default.get(name)) else f";VALUE={kind.upper()}"
         meant = kind.lower() if kind != UNKNOWN else default.get(name, "text")
         parts = value if isinstance(value, list) else [value]
         shown = [_escaped(part) if meant == "text" else str(part) for part in parts]
         text = ("," if name in _LISTS else ";").join(shown)
-        yield f"{group + '.' if group else ''}{name.upper()}{_parameters(params)}{told}:{text}"
+        yield f"{group + '.' if group else ''}{name.upper()}{_parameters(params)}{suffix}:{text}"
 
 
 # events and tasks

@@ -24,7 +24,7 @@ DEFAULT_TYPES = {
     "geo": "float",
     "freebusy": "period",
 }
-"""The types of properties that are not texts, where no other is told."""
+"""The types of properties that are not texts, where no other is given."""
 _NATURAL = {"start": "dtstart", "due": "due", "duration": "duration", "title": "summary", "description": "description"}
 _HOLDERS = ("iCalendar", "vCard")
 _ENTRIES = ("participants", "locations", "virtualLocations", "links", "alerts")
@@ -88,11 +88,11 @@ def _hints(owner: JsonObject, given: JsonObject) -> JsonObject:
     found: JsonObject = {}
     for path, hint in given.items():
         name, parameters = hint.get("name"), hint.get("parameters")
-        told = {"parameters": parameters} if parameters else {}
+        entry = {"parameters": parameters} if parameters else {}
         if name and name != _NATURAL.get(path):
-            told["name"] = name
-        if told and value_at(owner, path) is not None:
-            found[path] = told
+            entry["name"] = name
+        if entry and value_at(owner, path) is not None:
+            found[path] = entry
     return found
 
 
@@ -114,5 +114,5 @@ def _line(line: Any) -> Any:  # noqa: ANN401 # any JSON value
     name, parameters, kind, value = line[0].lower(), line[1], line[2].lower(), line[3]
     if isinstance(value, dict):
         return None
-    told = UNKNOWN if kind in (UNKNOWN, "text", DEFAULT_TYPES.get(name)) else kind.upper()
-    return [name, parameters, told, value]
+    shown = UNKNOWN if kind in (UNKNOWN, "text", DEFAULT_TYPES.get(name)) else kind.upper()
+    return [name, parameters, shown, value]

@@ -139,9 +139,9 @@ def query_window(
         "ids": page,
     }
     complete = not shown or position + shown > len(ids) or arguments.position != 0 or arguments.anchor is not None
-    told = arguments.calculate_total and (dialect.totals != "first" or position == 0)
-    told = told or (dialect.totals == "known" and complete)
-    if told and not faults.missing_total.shows(scopes):
+    has_total = arguments.calculate_total and (dialect.totals != "first" or position == 0)
+    has_total = has_total or (dialect.totals == "known" and complete)
+    if has_total and not faults.missing_total.shows(scopes):
         result["total"] = len(ids)
     if dialect.query_rules == "james":
         result["queryState"] = digest_of(page)  # so each page has its own, which no change of a keyword alters

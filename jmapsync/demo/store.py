@@ -7,7 +7,7 @@ import itertools
 import uuid
 from typing import TYPE_CHECKING
 
-from jmapsync.demo.attachments import absorb_bytes
+from jmapsync.demo.attachments import store_data_uris
 from jmapsync.demo.content import blob_id_of
 from jmapsync.demo.cyrus_events import event_id, fold_instance, parse_instance
 from jmapsync.demo.freedoms import form_id
@@ -115,11 +115,11 @@ class Store:
 
     def _kept(self, item: JsonObject) -> JsonObject:
         """Return an item as servers of the dialect keep it."""
-        item = absorb_bytes(self.account, self.model, item)
+        item = store_data_uris(self.account, self.model, item)
         return kept(copy.deepcopy(item)) if self.account.dialect.item_form == "stalwart" else item
 
     def put(self, item: JsonObject, *, anew: bool = False) -> JsonObject:
-        """Keep an item as it is and return it; `anew`: `/changes` then tells it as created."""
+        """Keep an item as it is and return it; `anew`: `/changes` then lists it as created."""
         with self.account.transaction():
             if (former := self.items.get(item["id"])) is not None:
                 self._forget(former)
@@ -162,7 +162,7 @@ class Store:
         return self.put(event)
 
     def exclude(self, item_id: str) -> bool:
-        """Exclude the occurrence of an event that an id stands for; tell whether it stands for one (Cyrus)."""
+        """Exclude the occurrence of an event that an id stands for; return whether it stands for one (Cyrus)."""
         if (instance := parse_instance(item_id)) is None:
             return False
         uid, moment = instance

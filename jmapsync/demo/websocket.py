@@ -43,7 +43,7 @@ async def serve_socket(service: Service, broadcast: Broadcast, socket: WebSocket
 
 
 async def _push(service: Service, broadcast: Broadcast, socket: WebSocket, enable: dict[str, Any]) -> None:
-    """Tell of changes; what was missed since the client's pushState first (RFC 8887, section 4.3.5)."""
+    """Send changes; what was missed since the client's pushState first (RFC 8887, section 4.3.5)."""
     types = frozenset(enable.get("dataTypes") or ())
     known = known_states(service, types=types, last_id=enable.get("pushState") or "")
     with contextlib.suppress(WebSocketDisconnect):

@@ -41,7 +41,7 @@ DIALECT: dict[str, tuple[Any, ...]] = {
     "unknown_destroy": ("notFound", "destroyed"),
     "inbox_name": ("INBOX", "Inbox", "Eingang"),
     "blob_capability": (BLOB, None, CYRUS_BLOB),
-    "mailbox_destruction": ("told", "silent"),
+    "mailbox_destruction": ("reported", "silent"),
     "import_rules": ("rfc", "james"),
     "cuts_null_ids": (False, True),
     "bare_newlines": ("refuse", "accept"),
