@@ -1,6 +1,6 @@
 """Render cards, events and tasks as the files that Stalwart 0.16.19 gives by CardDAV and CalDAV (seen live; its library calcard).
 
-Hints beside a value overrule it there, and dates among the kept lines are written as they stand: so what a client damages by its
+Hints beside a value overrule it there, and dates among the kept lines are written as they stand: so what a client loses by its
 writes over JMAP shows here, and not in the objects. Of a card, names and addresses are not rendered field by field.
 """
 
