@@ -105,7 +105,7 @@ async def test_a_frame_that_cannot_be_read_is_one_hint_the_less(peer: Peer, fram
         await connection.wait_closed()
 
     async with socket(peer, talk) as ear:
-        await ear.until(lambda: "push reports of Email" in ear.hints)
+        await ear.until(lambda: "push reports Email" in ear.hints)
 
 
 @pytest.mark.parametrize("frame", [CHANGE, "[]", "x" * 2_000_000])
