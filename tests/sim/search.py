@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from jmapsync.demo.dialect import DIALECTS
 from tests.sim import worlds
 from tests.sim.instant import seldom_collected
-from tests.sim.legal import CATALOGUE, FURTHER, ITEM_RIGHTS, OBJECTS, PROFILES, PUSH, REFUSALS, RIGHTS
+from tests.sim.legal import CATALOGUE, FURTHER, ITEM_RIGHTS, OBJECT_PROFILES, OBJECTS, PROFILES, PUSH, REFUSALS, RIGHTS
 from tests.sim.legal_player import FOLDERS, MAIL, SELDOM, SWAPS
 from tests.sim.reach import Arcs, measured, summary
 from tests.sim.worlds import WAYS, Script, failure_of, run_script, script_of, shrink
@@ -253,4 +253,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--shrunk", type=int, default=5, help="kinds of failures whose first one is made shorter at the end")
     parser.add_argument("--replay", type=int, help="play one seed and make it shorter if it fails")
     parser.add_argument("--script", default="", help="play a script, or the one in a file")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.objects and options.profile not in ("", *OBJECT_PROFILES):
+        parser.error(f"the profile {options.profile} offers no objects")
+    return options
