@@ -84,7 +84,7 @@ def _come_to_rest(world: World, player: LegalPlayer, server: LegalServer) -> lis
         # The guard may ask where folders went with their mail, or most of it did: somebody says that it was meant.
         meant = player.deleted and bool(reports) and reports[-1].state is State.SUSPENDED
         reports.append(world.sync(allow_deletes=meant))
-        if world.server.freedoms.refused_objects:
+        if world.server.freedoms.refused_objects or server.choices.get("unavailable"):
             world.now += LONGER_THAN_HELD  # what the server refused for now is tried again later
         if not writes(reports[-1]) and not reports[-1].folders.total and _is_well(reports[-1], player, server):
             return reports
