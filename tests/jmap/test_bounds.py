@@ -81,7 +81,7 @@ def prepared(peer: Peer) -> Peer:
 async def test_a_bomb_is_not_unpacked(prepared: Peer, path: str, kind: str) -> None:
     prepared.on(path, packed(bomb(65, kind), encoding="gzip" if kind == "gzip" else "deflate"))
     async with client(f"{prepared.url}/session") as c:
-        with pytest.raises(JmapsyncError, match="answers with more than the"):
+        with pytest.raises(JmapsyncError, match="larger than the limit"):
             await of(path)(c)
         assert c.received < MEBIBYTE
 
@@ -108,7 +108,7 @@ async def test_a_body_without_end_ends(length: bytes) -> None:
     if b"chunked" in length:
         piece = b"100000\r\n" + piece + b"\r\n"
     async with wild(answering(OK + length, lambda: piece)) as host, client(f"http://{host}/session") as c:
-        with pytest.raises(JmapsyncError, match="answers with more than the"):
+        with pytest.raises(JmapsyncError, match="larger than the limit"):
             await c.session()
 
 
@@ -361,7 +361,7 @@ async def test_what_http_2_does_not_provide_for_is_the_connection_s_end_and_no_w
 
     tls = server_context(authority, "h2", "http/1.1")
     async with wild(serve, tls) as host, client(f"https://{host}/session", bounds=Bounds(silence=5, connect=5)) as c:
-        with pytest.raises(BrokenOffError, match=rf"{host} stopped answering"):
+        with pytest.raises(BrokenOffError, match=rf"{host} (violated HTTP/2|stopped answering)"):
             await c.session()
 
 
