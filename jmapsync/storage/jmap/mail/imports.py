@@ -255,7 +255,7 @@ class Importer:
         if held is not None:
             seen = version_of(held, self._boxes)
             version = replace(version, tags=seen.tags, homes=seen.homes)
-        # James 3.8.1 drops lines of a header that are none without a word: nothing is left of a message without a header.
+        # James 3.8.1 drops malformed header lines without an error: nothing is left of a message without a header.
         why = f"the server keeps {size} of its {uploaded.size} octets" if size < uploaded.size else ""
         return Receipt(order.key, Outcome.DONE, version, why, ref=str(made["id"]), digest=digest, size=size, stamp=job.stamp)
 
