@@ -88,7 +88,7 @@ class Sender:
             return self._later(waiting, error.message, error)
         except (RefusedError, MethodError, RequestError) as error:  # of this message: the others may go
             # A capability that the server withdrew a moment ago is as one that it never had: the message waits for it.
-            if error.remedy in {Remedy.LATER, Remedy.NOW} or not self.post.is_offered:
+            if error.remedy in {Remedy.LATER, Remedy.NOW} or not self.post.is_offered or _is_of_server(error):
                 return self._later(waiting, error.message, error)
             held = self.outbox.note(replace(self._noted(waiting), held=True, why=str(error)))
             return Sent(held, Fate.REFUSED, str(error), error)
@@ -150,6 +150,11 @@ class Sender:
     def _noted(self, waiting: Waiting) -> Waiting:
         """Return a message as it was noted last, by whichever step failed."""
         return next((one for one in self.outbox.entries() if one.id == waiting.id), waiting)
+
+
+def _is_of_server(error: RefusedError | MethodError | RequestError) -> bool:
+    """Return whether the server does not offer what was called (RFC 8620, 3.6.1 and 3.6.2): that says nothing of the message."""
+    return isinstance(error, MethodError | RequestError) and error.type in {"unknownMethod", "unknownCapability"}
 
 
 def _is_surely_unsent(error: JmapsyncError) -> bool:

@@ -334,6 +334,16 @@ def test_a_message_waits_while_the_server_does_not_offer_to_send(office: Office)
     office.assert_sent_once()
 
 
+@pytest.mark.parametrize("call", ["Identity/get", "Email/import", "EmailSubmission/set"])
+def test_a_message_waits_where_the_server_takes_a_method_of_sending_for_unknown(office: Office, call: str) -> None:
+    office.add()
+    office.server.faults.method_error.arm(MethodError("unknownMethod"), times=1, only=[call])
+    assert [one.fate for one in office.send()] == [Fate.WAITS]
+    office.clock += PATIENCE + 1
+    office.send()
+    office.assert_sent_once()
+
+
 def test_a_server_in_trouble_is_waited_out(office: Office) -> None:
     office.add()
     office.server.faults.answer.arm(Answer.unavailable(), only=["EmailSubmission/set"], times=1)
