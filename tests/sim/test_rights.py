@@ -42,8 +42,10 @@ def forbid(base: Path) -> World:
 def come_to_rest(world: World) -> None:
     for _ in range(MOST_RUNS):
         report = world.sync()
-        assert (report.state, report.problems) == (State.SYNCED, [])
+        problems = [one for one in report.problems if "the next run distinguishes them" not in one.why]
+        assert (report.state, problems) == (State.SYNCED, [])
         if not writes(report) and not report.folders.total:
+            assert report.problems == []
             return
     raise AssertionError("still writing")
 
