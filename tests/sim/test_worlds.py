@@ -152,6 +152,45 @@ FOUND: dict[str, tuple[LegalServer, list[tuple[str, int]], int, dict[str, Any]]]
         )
         for step in (38, 39, 40)
     },
+    "copies filed into mailboxes that may be filled and not read": (
+        LegalServer("fastmail", {"mayReadItems Archive": False, "mayReadItems Lists/python": False}, 1001630),
+        [
+            ("run", 0),
+            ("copy", 577486094),
+            ("write", 518276188),
+            ("write", 19005046),
+            ("run", 0),
+            ("copy_there", 988827013),
+            ("slip", 100388367),
+        ],
+        6,
+        {},
+    ),
+    "a draft that its reader deletes after a sending that died": (
+        LegalServer("stalwart", {}, 1001559),
+        [("send", 709966124), ("run", 0), ("delete", 719405895), ("die", 147)],
+        1,
+        {},
+    ),
+    "a draft that another program moves after a sending that died": (
+        LegalServer("stalwart", {}, 500339),
+        [("send", 345709960), ("destroy_there", 91031738), ("move_there", 332130271)],
+        6,
+        {},
+    ),
+    "a folder that cannot go yet because a message in it was refused for now": (
+        LegalServer("cyrus312", {"total": "never", "unavailable": 0.05, "empty_pages": 0.2}, 1000367),
+        [
+            ("run", 0),
+            ("remove_there", 146801198),
+            ("deliver", 279294943),
+            ("copy", 159364949),
+            ("write_twice", 355443589),
+            ("die", 143),
+        ],
+        3,
+        {},
+    ),
 }
 """Scripts of what the search once found: the server, the acts, the messages, the ways of the mirror."""
 

@@ -97,6 +97,8 @@ def _is_well(report: KindReport, player: LegalPlayer, server: LegalServer) -> bo
     expected = ["no Trash mailbox"] if not server.choices.get("roles", True) else []
     # A restore asks the server itself; and a hidden mailbox, as which James refuses it, may have the name that another wants.
     expected += ["does not allow", "forbidden"] if server.denied() else []
+    # What is filed into a mailbox that may be filled and not read is not shown there: the report says just that.
+    expected += ["but does not show it"] if any(right == "mayReadItems" for _, right in server.denied()) else []
     expected += ["the server refused it: invalidArguments"] if server.denied() and server.dialect().set_errors == "james" else []
     asked = ["the server has another mailbox of this name there by now", "they want each other's names"]
     expected += asked if player.swapped else []

@@ -197,7 +197,7 @@ class Setter:
         lost = (order.tags - version.tags) | (order.removed_tags & version.tags) if order.verb is Verb.UPDATE else frozenset[str]()
         if change and (lost & (order.added_tags | order.removed_tags) or (wanted & order.added_homes) - version.homes):
             words = ", ".join(sorted(lost)) or "the mailboxes"
-            return Receipt(order.key, Outcome.REFUSED, version, f"the server accepted a change of {words} but did not keep it")
+            return Receipt(order.key, Outcome.REFUSED, version, f"the server accepted a change of {words} but does not show it")
         return Receipt(order.key, Outcome.DONE, version)
 
     async def _replace(self, job: Job) -> Receipt:

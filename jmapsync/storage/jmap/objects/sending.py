@@ -282,7 +282,7 @@ class Sender:
         except MalformedError as error:
             return Receipt(order.key, Outcome.STALE, why=f"it cannot be read after the change: {error}")
         if order.verb is not Verb.CREATE and order.added_homes - seen.version.homes:
-            return Receipt(order.key, Outcome.REFUSED, seen.version, "the server accepted that it was moved but did not keep it")
+            return Receipt(order.key, Outcome.REFUSED, seen.version, "the server accepted that it was moved but does not show it")
         done = Receipt(order.key, Outcome.DONE, seen.version, content=seen.content)
         return replace(done, ref=ref, size=seen.size) if order.verb is Verb.CREATE else done
 
