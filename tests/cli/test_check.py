@@ -59,7 +59,7 @@ class TestAServerThatAnswers:
         assert (done.code, done.err) == (0, "")
         reported = done.out.partition("  adoption   ")[2].partition(";")[0]
         assert reported == f"5 files in {home.mail}: 1 mailbox and 2 messages to create on the server"
-        assert "; 9 messages to fetch; flags, dates or lines to mend in 3 here and 1 on the server; the rest is equal\n" in done.out
+        assert "; 9 messages to fetch; flags, dates or lines to fix in 3 here and 1 on the server; the rest is equal\n" in done.out
         assert (server.account.version, {path: path.stat().st_mtime_ns for path in home.path.rglob("*")}) == (before, files)
         assert "9 created" in jmapsync("sync").out
         assert "adoption" not in jmapsync("check").out

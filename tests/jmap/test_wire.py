@@ -93,9 +93,9 @@ def test_unknown_fields_are_ignored() -> None:
         (b"", "empty"),
         (b" <!DOCTYPE html><html>", "an HTML page"),
         (b"<HTML><body>", "an HTML page"),
-        (response(["Email/query", {"ids": ["x"]}, "q"])[:-9], "cut short"),
+        (response(["Email/query", {"ids": ["x"]}, "q"])[:-9], "truncated"),
         (b'{"ok": true}', "of another shape"),
-        (b"Bad gateway", "no JSON"),
+        (b"Bad gateway", "not JSON"),
     ],
 )
 def test_what_is_no_response_is_named_not_quoted(body: bytes, is_like: str) -> None:
