@@ -196,8 +196,9 @@ class Setter:
         wanted = order.homes if order.verb is Verb.UPDATE else version.homes
         lost = (order.tags - version.tags) | (order.removed_tags & version.tags) if order.verb is Verb.UPDATE else frozenset[str]()
         if change and (lost & (order.added_tags | order.removed_tags) or (wanted & order.added_homes) - version.homes):
-            words = ", ".join(sorted(lost)) or "the mailboxes"
-            return Receipt(order.key, Outcome.REFUSED, version, f"the server accepted a change of {words} but does not show it")
+            # A mailbox that may be filled and not read (`mayReadItems`) is not shown, though the server may keep the message there.
+            what = f"{', '.join(sorted(lost))} but did not keep it" if lost else "the mailboxes but does not show it"
+            return Receipt(order.key, Outcome.REFUSED, version, f"the server accepted a change of {what}")
         return Receipt(order.key, Outcome.DONE, version)
 
     async def _replace(self, job: Job) -> Receipt:
