@@ -47,12 +47,15 @@ class Page:
     """What is wrong with its ids."""
     position: int | None = None
     total: int | None = None
+    limit: int | None = None
+    """The most ids that the server gives, where it says that these are fewer than were asked for."""
 
 
 class _Answer(msgspec.Struct):
     ids: msgspec.Raw = msgspec.Raw(b"null")
     position: msgspec.Raw = msgspec.Raw(b"null")
     total: msgspec.Raw = msgspec.Raw(b"null")
+    limit: msgspec.Raw = msgspec.Raw(b"null")
 
 
 def read_page(response: Response, query: Call) -> Page:
@@ -64,7 +67,7 @@ def read_page(response: Response, query: Call) -> Page:
         return Page([], NO_IDS)
     ids = [text for value in values if (text := text_of(value))]
     why = WRONG_IDS if len(ids) < len(values) else ""
-    return Page(list(dict.fromkeys(ids)), why, _count(answer.position), _count(answer.total))
+    return Page(list(dict.fromkeys(ids)), why, _count(answer.position), _count(answer.total), _count(answer.limit))
 
 
 def _count(raw: msgspec.Raw) -> int | None:
@@ -120,8 +123,8 @@ class Walk:
         elif not page.ids or (at and not is_known and not one_by_one):
             self.strays.update(page.ids)
             self._step_back()
-        elif at and len(page.ids) == 1 and not one_by_one:
-            self.ended = True
+        elif at and len(page.ids) == 1 and not one_by_one and page.limit != 1:
+            self.ended = True  # a server that lowered its limit to one id on the way (RFC 8620, 5.5: `limit`) has not ended
         else:
             self._go_on(at, page.ids, overlap=0 if one_by_one else 1)
 

@@ -102,3 +102,10 @@ def test_a_position_that_is_clamped_to_the_last_page_ends() -> None:
             walk.take(Page(ids[at : at + 5], position=at))
     assert walk.ended
     assert not walk.whole
+
+
+def test_a_limit_that_a_server_lowers_to_one_on_the_way_is_no_end() -> None:
+    walk = paging.Walk()
+    walk.take(paging.Page(["a", "b"], position=0, limit=2))
+    walk.take(paging.Page(["b"], position=1, limit=1))
+    assert not walk.whole
