@@ -84,13 +84,8 @@ def set_collections(context: Context, arguments: AddressBookSetArguments | Calen
     if follows_cyrus(model, account.dialect) and arguments.on_success_set_is_default is not None:
         raise MethodError("invalidArguments", arguments=["onSuccessSetIsDefault"])
     with account.transaction():
-        run = _CollectionRun(context, account, arguments, model)
-        for key, value in run.create.items():
-            run.attempt("create", key, lambda key=key, value=value: run.add(key, value))  # type: ignore[misc]
-        for key, patch in run.update.items():
-            run.attempt("update", key, lambda key=key, patch=patch: run.change(key, patch))  # type: ignore[misc]
-        for key in run.destroy:
-            run.attempt("destroy", key, lambda key=key: run.remove(key, empties=empties))  # type: ignore[misc]
+        run = _CollectionRun(context, account, arguments, model, empties=empties)
+        run.carry_out()
         run.choose_default(arguments.on_success_set_is_default)
     return run.result()
 
@@ -98,8 +93,9 @@ def set_collections(context: Context, arguments: AddressBookSetArguments | Calen
 class _CollectionRun(SetRun):
     """One `/set`."""
 
-    def __init__(self, context: Context, account: Account, arguments: SetArguments, model: Model) -> None:
+    def __init__(self, context: Context, account: Account, arguments: SetArguments, model: Model, *, empties: bool) -> None:
         super().__init__(context, account, arguments, model.collection)
+        self.empties = empties
         self.model = model
         self.store = store_of(account, model)
         self.of_cyrus = follows_cyrus(model, account.dialect)
@@ -144,14 +140,14 @@ class _CollectionRun(SetRun):
         """Return whether Cyrus takes a change of a calendar without a word and makes none."""
         return path in ("name", "color") and value is None
 
-    def remove(self, key: str, *, empties: bool) -> None:
+    def remove(self, key: str) -> None:
         """Destroy one collection."""
         collection = self.store.collections.get(self.context.resolve_id(key) or "")
         if collection is None:
             raise SetError("notFound")
         if not collection["myRights"]["mayDelete"]:
             raise SetError("forbidden")
-        if not empties and self.store.inside(collection["id"]):
+        if not self.empties and self.store.inside(collection["id"]):
             raise SetError("calendarHasEvents" if self.of_cyrus else self.model.contents_error)
         self.store.remove_collection(collection["id"])
         self.destroyed.append(key)

@@ -21,21 +21,16 @@ def set_emails(context: Context, arguments: SetArguments) -> JsonObject:
     account = context.writable_account(arguments.account_id)
     with account.transaction():
         run = _EmailRun(context, account, arguments, "Email")
-        for key, wish in run.create.items():
-            run.attempt("create", key, lambda key=key, wish=wish: run.add(key, wish))  # type: ignore[misc]
-        for key, patch in run.update.items():
-            run.attempt("update", key, lambda key=key, patch=patch: run.change(key, patch))  # type: ignore[misc]
-        for key in run.destroy:
-            run.attempt("destroy", key, lambda key=key: run.remove(key))  # type: ignore[misc]
+        run.carry_out()
     return run.result()
 
 
 class _EmailRun(SetRun):
     """One `Email/set`."""
 
-    def add(self, key: str, wish: JsonObject) -> None:
+    def add(self, key: str, value: JsonObject) -> None:
         """Create one message."""
-        self.created[key] = create_email(self.context, self.account, wish)
+        self.created[key] = create_email(self.context, self.account, value)
         self.context.created_ids[key] = self.created[key]["id"]
 
     def change(self, key: str, patch: JsonObject) -> None:

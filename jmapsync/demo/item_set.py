@@ -32,12 +32,7 @@ def set_items(context: Context, arguments: SetArguments, model: Model) -> JsonOb
     account = context.writable_account(arguments.account_id)
     with account.transaction():
         run = _ItemRun(context, account, arguments, model)
-        for key, value in run.create.items():
-            run.attempt("create", key, lambda key=key, value=value: run.add(key, value))  # type: ignore[misc]
-        for key, patch in run.update.items():
-            run.attempt("update", key, lambda key=key, patch=patch: run.change(key, patch))  # type: ignore[misc]
-        for key in run.destroy:
-            run.attempt("destroy", key, lambda key=key: run.remove(key))  # type: ignore[misc]
+        run.carry_out()
     return run.result()
 
 

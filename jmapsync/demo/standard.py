@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Meta
@@ -197,6 +198,27 @@ class SetRun:
             work()
         except SetError as error:
             self.refuse(act, key, error)
+
+    def carry_out(self) -> None:
+        """Do every part with `add`, `change` and `remove`: creations, then updates, then destructions (RFC 8620, section 5.3)."""
+        for key, value in self.create.items():
+            self.attempt("create", key, partial(self.add, key, value))
+        for key, patch in self.update.items():
+            self.attempt("update", key, partial(self.change, key, patch))
+        for key in self.destroy:
+            self.attempt("destroy", key, partial(self.remove, key))
+
+    def add(self, key: str, value: JsonObject) -> None:
+        """Create one object; raise SetError."""
+        raise NotImplementedError
+
+    def change(self, key: str, patch: JsonObject) -> None:
+        """Update one object; raise SetError."""
+        raise NotImplementedError
+
+    def remove(self, key: str) -> None:
+        """Destroy one object; raise SetError."""
+        raise NotImplementedError
 
     def refuse(self, act: str, key: str, error: SetError) -> None:
         """Keep a refusal, in the words of the server."""

@@ -135,7 +135,7 @@ def connect(path: Path | None, *, mode: str = "rwc") -> Database:
 
 
 def is_there(path: Path) -> bool:
-    """Return whether there is a ledger. Raises LedgerError where that cannot be told."""
+    """Return whether there is a ledger. Raises LedgerError where that cannot be found out."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):

@@ -49,7 +49,7 @@ def sent_again(ledger: Ledger, kind: str) -> list[Record]:
 
 
 def resolve_intents(ledger: Ledger, kind: str, cursor: str) -> None:
-    """Forget the imports whose outcome a look has told: what it did not find did not happen. `cursor` is how far it saw."""
+    """Forget the imports whose outcome an observation shows: what it did not find did not happen. `cursor` is how far it went."""
     waiting = superseded(ledger, kind)
     ledger.drop_intents([key for key in ledger.intents(kind) if key not in waiting])
     forget_made(ledger, kind, cursor)
@@ -69,7 +69,7 @@ def made(ledger: Ledger, kind: str) -> set[str]:
 
 
 def forget_made(ledger: Ledger, kind: str, cursor: str) -> None:
-    """Forget them once a look told of each and got further: one that proves not whole leaves the cursor where it was."""
+    """Forget them once an observation listed each and got further: one that proves not whole leaves the cursor where it was."""
     if not made(ledger, kind):
         return
     mark, notes = _mark(cursor), ledger.notes_below(_name(kind))

@@ -274,7 +274,7 @@ class MailLocal(Local, Protocol):
         """Return the first octets of one file of a message; nothing when it cannot be read."""
 
     def key_in(self, place: Place) -> int:
-        """Return the key of the item that a file was made for, as far as its name tells; 0 for others' files. A hint only."""
+        """Return the key of the item that a file was made for, as far as its name shows; 0 for others' files. A hint only."""
 
 
 class TagIndex(Protocol):
@@ -354,7 +354,15 @@ class MailRemote(Remote, Protocol):
     """The server side of mail."""
 
     async def digests(self, wanted: Sequence[Record]) -> dict[int, str]:
-        """Return the content digests of items as the server tells them, by key; those it cannot tell are left out."""
+        """Return the content digests of items as the server computes them, by key; those it cannot compute are left out."""
 
     async def names(self, refs: Sequence[str]) -> dict[str, str]:
         """Return what people know items by, such as a subject and a sender, by the server's ids."""
+
+
+async def resumed(first: Observation | None, rest: AsyncIterator[Observation]) -> AsyncIterator[Observation]:
+    """Yield an observation that was taken from an iterator ahead, and what follows it."""
+    if first is not None:
+        yield first
+    async for page in rest:
+        yield page

@@ -20,7 +20,7 @@ from jmapsync.ledger.intents import note_made, retire
 from jmapsync.planner import agreed_base, ordered, unmarked
 from jmapsync.planner.model import Base, Side, Verb, Version
 from jmapsync.storage.port import Outcome, Receipt
-from jmapsync.sync.merge_objects import told
+from jmapsync.sync.merge_objects import message_of_losses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -190,7 +190,7 @@ class Committer:
                 if side is Side.REMOTE and order.verb in {Verb.CREATE, Verb.REPLACE}:
                     left_out = objects.left_out(work, receipt.content)
                     if left_out:
-                        self.report.sentences.append(told(self.holding.label(work.record), left_out))
+                        self.report.sentences.append(message_of_losses(self.holding.label(work.record), left_out))
                     contents["left_out"][key] = encode([left_out, json.loads(receipt.content)]) if left_out else b""
                     contents["local"][key] = objects.aligned(key, receipt.content)
                 contents[NOW[side]][key] = receipt.content
@@ -222,7 +222,7 @@ class Committer:
                 after = replace(after, ref=receipt.ref, size=size, stamp=stamp)
                 self._made.append(receipt.ref)
             elif side is Side.REMOTE and order.verb is Verb.UPDATE and order.added_homes and after.ref:
-                self._made.append(after.ref)  # James tells of it as created then, and not at all once it is destroyed
+                self._made.append(after.ref)  # James lists it as created then, even where it is destroyed since
             counts = self.report.to_disk if side is Side.LOCAL else self.report.to_server
             counts.add(order.verb)
         return after

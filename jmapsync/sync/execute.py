@@ -155,12 +155,12 @@ class Executor:
             channel.ledger.intend(intents)
         idle = {job.order.key: _as_held(job) for job in jobs if _asks_nothing(job)}
         try:
-            told = await channel.remote.write([job for job in jobs if job.order.key not in idle])
+            answered = await channel.remote.write([job for job in jobs if job.order.key not in idle])
         finally:
             for job in jobs:
                 if job.body is not None and job.body.path is not None:
                     job.body.path.unlink(missing_ok=True)
-        receipts = idle | {one.key: one for one in told}
+        receipts = idle | {one.key: one for one in answered}
         for work in works:
             key = work.change.key
             work.remote_receipt = receipts.get(key) or Receipt(key, Outcome.STALE, why="the server did not answer for it")

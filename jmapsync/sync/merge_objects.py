@@ -2,7 +2,7 @@
 
 A card or an event is edited property by property. What changed here since both sides agreed is a patch; where the server's object
 changed meanwhile, only what that change did not touch is sent. Then the server holds both edits, and the disk is given what it
-holds. What a server does not keep stays on the disk and is told once: it is put into whatever is written here later.
+holds. What a server does not keep stays on the disk and is reported once: it is put into whatever is written here later.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Objects:
                     self.ledger.save([replace(record, remote=replace(record.remote, sense=record.local.sense))])
 
     def aligned(self, key: int, content: bytes) -> bytes:
-        """Return the object here with the keys that the server's has for the same entries: an edit is told by them."""
+        """Return the object here with the keys that the server's has for the same entries: an edit is recognised by them."""
         here = self.ledger.contents.of([key], "local").get(key)
         return encode(self.codec.align(json.loads(here), json.loads(content))) if here else b""
 
@@ -205,7 +205,7 @@ def _without_data(value: Any) -> Any:  # noqa: ANN401 # any JSON value
     return {**plain, **dict.fromkeys(holds, "https://data.invalid/")}
 
 
-def told(name: str, left_out: Patch) -> str:
+def message_of_losses(name: str, left_out: Patch) -> str:
     """Say what a server left out of an object."""
     return f"The server does not keep this of {name}: {', '.join(described(left_out))}. It stays in the file."
 

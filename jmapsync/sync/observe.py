@@ -10,6 +10,7 @@ from jmapsync.adopt.match import Adopter
 from jmapsync.errors import SuspendedError
 from jmapsync.ledger.intents import forget_made, made
 from jmapsync.planner.model import Side
+from jmapsync.storage.port import resumed
 from jmapsync.sync.ingest import is_renamed
 from jmapsync.sync.merge_objects import Objects
 from jmapsync.sync.threads import complete
@@ -53,7 +54,7 @@ class Observer:
             self.open()
             pages = self._pages(full=self.channel.options.full)
             first = await anext(pages, None)
-            self._ahead = _resumed(first, pages)
+            self._ahead = resumed(first, pages)
 
     # the disk, where it alone gave the hint
 
@@ -196,10 +197,3 @@ class Observer:
         if channel.tagger is not None:
             found = channel.tagger.take() or found
         return found
-
-
-async def _resumed(first: Observation | None, rest: AsyncIterator[Observation]) -> AsyncIterator[Observation]:
-    if first is not None:
-        yield first
-    async for page in rest:
-        yield page

@@ -83,7 +83,7 @@ class RoundPlan:
 
     @property
     def has_work(self) -> bool:
-        """Tell whether anything is to be written on either side."""
+        """Return whether anything is to be written on either side."""
         return bool(self.containers.due) or self.channel.ledger.plan.has_work()
 
     def keep_agreed(self) -> None:
@@ -164,12 +164,12 @@ class RoundPlan:
 
 
 def _foresaw(change: Change, now: Change) -> bool:
-    """Tell whether orders are those that were to follow a change."""
+    """Return whether orders are those that were to follow a change."""
     return {(order.side, order.verb) for order in now.orders} <= {(order.side, order.verb) for order in change.then}
 
 
 def _is_as_planned(record: Record, change: Change) -> bool:
-    """Tell whether both sides of an item are known to be as they were when its orders were planned."""
+    """Return whether both sides of an item are known to be as they were when its orders were planned."""
     return all(
         record.of(order.side) == order.expect and (order.source is None or record.of(order.side.other) == order.source)
         for order in change.orders

@@ -77,7 +77,7 @@ async def _execute(channel: Channel, planned: RoundPlan, executor: Executor) -> 
 
 
 def _may_delete(channel: Channel) -> bool:
-    """Tell whether a person allowed what the guard held back."""
+    """Return whether a person allowed what the guard suspended."""
     options = channel.options
     return options.allow_deletes and (not options.kinds or channel.kind.name in options.kinds)
 

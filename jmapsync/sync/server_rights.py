@@ -25,14 +25,16 @@ class Permits:
     context: Context
 
     def rights(self) -> Rights:
-        """Return what may not be done, as it was last told."""
+        """Return what may not be done, as the server last reported it."""
         if self.remote.is_read_only:
             every = frozenset(record.key for record in self.ledger.all(self.kind.containers.kind))
             return Rights(every, every, every, every, every, every, every, every, no_top=True)
-        told: dict[str, list[str]] = json.loads(self.ledger.note(note_of(RIGHTS, self.kind.name)) or "{}")
+        reported: dict[str, list[str]] = json.loads(self.ledger.note(note_of(RIGHTS, self.kind.name)) or "{}")
         names = self.kind.rights
         known = {
-            self.context.keys[ref]: frozenset(held) for ref, held in told.items() if ref in self.context.keys and names.read in held
+            self.context.keys[ref]: frozenset(held)
+            for ref, held in reported.items()
+            if ref in self.context.keys and names.read in held
         }
         found = Rights(
             no_add=_without(names.add, known),

@@ -28,6 +28,7 @@ from jmapsync.sync import execute
 from jmapsync.sync.commit import Committer
 from jmapsync.sync.options import Options
 from jmapsync.sync.report import Silent
+from tests.kit.held import held
 from tests.kit.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
     from jmapsync.demo.account import Account
     from jmapsync.sync.commit import Work
-
-Held = tuple[bytes, tuple[str, ...], frozenset[str], int]
 
 
 class DeathError(BaseException):
@@ -68,18 +67,6 @@ class Mortal(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
-
-
-def held(account: Account) -> list[Held]:
-    return sorted(
-        (
-            account.raw(email.id),
-            tuple(sorted(account.path(account.mailboxes[box]).replace("Inbox", "INBOX") for box in email.mailbox_ids)),
-            email.keywords,
-            email.received_at,
-        )
-        for email in account.emails.values()
-    )
 
 
 def fill(account: Account) -> None:

@@ -15,14 +15,13 @@ from jmapsync.demo.faults import Answer
 from jmapsync.ledger import AccountLock
 from tests.cli.conftest import SECRET
 from tests.cli.daemons import QUIET, running, wait_for
+from tests.kit.held import held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jmapsync.demo.account import Account
     from tests.cli.conftest import Command, Home, Result
-
-Held = tuple[bytes, tuple[str, ...], frozenset[str], int]
 
 
 @pytest.fixture
@@ -43,19 +42,6 @@ def other(mirrored: Home, request: pytest.FixtureRequest) -> Iterator[Account]:
 def add_account(home: Home, server: DemoServer) -> None:
     table = f'url = "{server.url}"\nuser = "bob"\nauth = "basic"\npassword_command = "echo {SECRET}"'
     home.configure(mail="keep_deleted = true", more=f'[accounts.new]\n{table}\n[accounts.new.mail]\npath = "~/New"\n')
-
-
-def held(account: Account) -> list[Held]:
-    """Return every message: its bytes, the paths of its mailboxes, its keywords and when it was received."""
-    return sorted(
-        (
-            account.raw(email.id),
-            tuple(sorted(account.path(account.mailboxes[box]).replace("Inbox", "INBOX") for box in email.mailbox_ids)),
-            email.keywords,
-            email.received_at,
-        )
-        for email in account.emails.values()
-    )
 
 
 def wipe(account: Account) -> None:

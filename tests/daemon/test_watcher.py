@@ -18,7 +18,7 @@ from watchdog.observers.inotify_c import inotify_rm_watch
 from jmapsync.daemon.watch import watcher
 from jmapsync.daemon.watch.inotify import Kernel
 from jmapsync.daemon.watch.watcher import Watcher, WatchMode, WatchState
-from tests.daemon.watcher_recorder import Ear
+from tests.daemon.watcher_recorder import Ear, make_maildir
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,16 +46,6 @@ def root(tmp_path: Path) -> Path:
         make_maildir(root / folder)
     (root / "INBOX/cur/a:2,S").write_text("Subject: a\n\n")
     return root
-
-
-@pytest.fixture
-def inbox(root: Path) -> Path:
-    return root / "INBOX"
-
-
-def make_maildir(folder: Path) -> None:
-    for part in ("tmp", "new", "cur"):
-        (folder / part).mkdir(parents=True)
 
 
 def put_in_place(folder: Path) -> None:

@@ -10,32 +10,13 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-import pytest
-
-from tests.daemon.watcher_recorder import FarEar
+from tests.daemon.watcher_recorder import FarEar, make_maildir
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 QUEUE = 16_384
 """fs.inotify.max_queued_events, as the kernel sets it."""
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    root = tmp_path / "mail"
-    make_maildir(root / "INBOX")
-    return root
-
-
-@pytest.fixture
-def inbox(root: Path) -> Path:
-    return root / "INBOX"
-
-
-def make_maildir(folder: Path) -> None:
-    for part in ("tmp", "new", "cur"):
-        (folder / part).mkdir(parents=True)
 
 
 def deliver(folder: Path, name: str = "m") -> None:
@@ -125,7 +106,7 @@ class TestLimits:
 
 
 class TestMounts:
-    """The watcher's side: a disk that goes is told before anybody could take its emptiness for deletions."""
+    """The watcher's side: a disk that goes is reported before anybody could take its emptiness for deletions."""
 
     def test_a_root_that_is_unmounted_is_reported_and_one_mounted_again_too(self, root: Path, inbox: Path) -> None:
         with FarEar(root, setup=mount_mail(root, root)) as ear:

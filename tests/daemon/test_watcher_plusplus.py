@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.daemon.test_watcher import make_maildir, put_in_place
-from tests.daemon.watcher_recorder import Ear
+from tests.daemon.test_watcher import put_in_place
+from tests.daemon.watcher_recorder import Ear, make_maildir
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ import pytest
 
 from jmapsync.daemon.watch import mounts, polling
 from jmapsync.daemon.watch.watcher import WatchMode, WatchState
-from tests.daemon.watcher_recorder import Ear
+from tests.daemon.watcher_recorder import Ear, make_maildir
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,26 +38,9 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    root = tmp_path / "mail"
-    make_maildir(root / "INBOX")
-    return root
-
-
-@pytest.fixture
-def inbox(root: Path) -> Path:
-    return root / "INBOX"
-
-
-@pytest.fixture
 def shared(table: Path, root: Path) -> None:
     """The root came over the network."""
     table.write_text(f"{LOCAL}\n36 22 0:41 / {root} rw,relatime shared:7 - nfs4 box:/home rw\n")
-
-
-def make_maildir(folder: Path) -> None:
-    for part in ("tmp", "new", "cur"):
-        (folder / part).mkdir(parents=True)
 
 
 class TestFileSystems:

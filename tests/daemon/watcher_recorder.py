@@ -29,6 +29,11 @@ SILENCE = 0.12
 """Seconds without a word that count as silence; a hint takes a thousandth of a second."""
 
 
+def make_maildir(folder: Path) -> None:
+    for part in ("tmp", "new", "cur"):
+        (folder / part).mkdir(parents=True)
+
+
 class Ear:
     """A watcher in this loop, and what it told."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.demo import DemoServer
-from tests.kit.mirror import Mirror
+from tests.kit.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,3 +23,11 @@ def server() -> Iterator[DemoServer]:
 @pytest.fixture
 def mirror(server: DemoServer, tmp_path: Path) -> Mirror:
     return Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")
+
+
+@pytest.fixture
+def full(server: DemoServer, mirror: Mirror) -> DemoServer:
+    """Offer a server with ten mirrored messages."""
+    server.account.populate(10)
+    assert_converges(server.account, mirror)
+    return server

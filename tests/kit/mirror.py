@@ -109,22 +109,23 @@ class Mirror:
         """Let something else ask the server, as this mirror's process would."""
 
         async def run() -> None:
-            kept = Session.from_json(self.session) if self.session else None
-            credential = BasicCredential(self.user, self.password)
-            async with Client(
-                self.url,
-                credential,
-                trusted_hosts=self.trusted_hosts,
-                session=kept,
-                max_wait=self.max_wait,
-                transport=self.transport,
-            ) as client:
+            async with self._client() as client:
                 try:
                     await what(client)
                 finally:
                     self.session = None if client.session_changed else self.session
 
         self.runner(run())
+
+    def _client(self) -> Client:
+        return Client(
+            self.url,
+            BasicCredential(self.user, self.password),
+            trusted_hosts=self.trusted_hosts,
+            session=Session.from_json(self.session) if self.session else None,
+            max_wait=self.max_wait,
+            transport=self.transport,
+        )
 
     async def _run(self, options: Options, selection: Selection | None = None, *, proving: bool = False) -> AccountReport:
         if not options.dry:
@@ -134,18 +135,9 @@ class Mirror:
         with nullcontext() if options.dry else AccountLock(self.state / "lock", "test"):
             if not options.dry:
                 clear_spool(spool)
-            kept = Session.from_json(self.session) if self.session else None
-            credential = BasicCredential(self.user, self.password)
             ledger = Ledger.copy_of(path) if options.dry else Ledger.open(path)
             ledger = self.wrap(ledger)
-            async with Client(
-                self.url,
-                credential,
-                trusted_hosts=self.trusted_hosts,
-                session=kept,
-                max_wait=self.max_wait,
-                transport=self.transport,
-            ) as client:
+            async with self._client() as client:
                 try:
                     session = await client.session()
                     account = session.account_for(MAIL_CAPABILITY, self.account_id)

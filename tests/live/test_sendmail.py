@@ -185,7 +185,7 @@ def test_what_is_sent_leaves_once_without_its_secret_recipients_and_lies_among_s
 
 
 def test_the_embedded_server_counts_and_forgets_what_was_sent_as_cyrus_does(desk: Desk, out: Relay, record: str) -> None:
-    """All that tells what became of a message whose answer was lost."""
+    """All that shows what became of a message whose answer was lost."""
     jmap, using = desk.account.jmap, [CORE, MAIL, SUBMISSION]
 
     def ask(email: str) -> tuple[str, int]:

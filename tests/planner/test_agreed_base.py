@@ -58,7 +58,7 @@ def played(seed: int, *, as_seen: bool) -> tuple[Pair, frozenset[str]]:
 
 
 def ends(seed: int, *, as_seen: bool) -> bool:
-    """Tell whether both sides end with what each of them was given."""
+    """Return whether both sides end with what each of them was given."""
     pair, wanted = played(seed, as_seen=as_seen)
     assert pair.local is not None
     assert pair.remote is not None

@@ -121,7 +121,7 @@ BARRED = st.builds(
 def test_nothing_forbidden_is_ever_ordered_and_it_comes_to_rest(
     local: Version | None, remote: Version | None, before: Version | None, rights: Rights
 ) -> None:
-    """With rights: each order is allowed, a body edited here is on a side or the shelf, and three rounds are enough."""
+    """With rights: each order is allowed, a body edited here is on a side or a conflict copy, and three rounds are enough."""
     base = Base(before, before) if before is not None else None
     pair = Pair(9, local, remote, base)
     conflict_copies: set[str] = set()

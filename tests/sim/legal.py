@@ -180,7 +180,7 @@ PUSH: dict[str, tuple[Any, ...]] = {
     "push_repeats": (False, True),
     "push_loses": (0.0, 0.0, 0.3),
 }
-"""How the server tells of changes, a point of a `Dialect` among it."""
+"""How the server reports changes, a point of a `Dialect` among it."""
 
 ACCOUNTS: dict[str, tuple[Any, ...]] = {"account": ("shared", "beside others", "read only")}
 """Whose account it is (RFC 8620, 1.6.2 and 2): another user's, one's own while there are others, one that may not be written."""

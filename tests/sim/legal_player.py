@@ -143,7 +143,7 @@ class LegalPlayer(Householder):
             log.forget()
 
     def limit(self) -> None:
-        """Let the server have another limit from now on, which its session's state tells of (RFC 8620, 2)."""
+        """Let the server have another limit from now on, which its session's state shows (RFC 8620, 2)."""
         if self.world.server.service.dialect.fixed_session_state is None:
             name = self._chance.choice(MOVING_LIMITS)
             if name == "max_objects_in_get" and self.world.server.service.dialect.query_rules == "james":
@@ -168,7 +168,7 @@ class LegalPlayer(Householder):
             self.world.drop(folder, local_letter(self._word(), "Hello. " * 60))
 
     def listen(self) -> None:
-        """Run, and run again when push tells of what others do on the server; nothing is listed on the disk then."""
+        """Run, and run again when push reports what others do on the server; nothing is listed on the disk then."""
         first = self.world.sync()
         mode = Ear(self.world).hear(self._act_there)
         if mode == "poll":
@@ -178,7 +178,7 @@ class LegalPlayer(Householder):
             assert_true(self.world, report)
 
     def _act_there(self) -> bool:
-        """Do a few things on the server; tell whether any of them changed it."""
+        """Do a few things on the server; return whether any of them changed it."""
         before = self.world.account.version
         for _ in range(self._chance.choice((1, 1, 3))):
             getattr(self, self._chance.choice(THERE))()

@@ -1,4 +1,4 @@
-"""Listen to a world's server as the daemon does while others act there, and run as the daemon does when push tells of it."""
+"""Listen to a world's server as the daemon does while others act there, and run as the daemon does when push reports it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Ear:
     def hear(self, act: Callable[[], bool]) -> str:
         """Listen while `act` does something on the server and returns whether that changed anything; return the mode of push.
 
-        Raises AssertionError where nothing tells of the change although no event is lost.
+        Raises AssertionError where nothing reports the change although no event is lost.
         """
         mode = ""
         crashes: list[Exception] = []
@@ -62,7 +62,7 @@ class Ear:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(SHORT if self.world.server.freedoms.push_loses else PATIENCE):
                             await heard.wait()
-                    assert heard.is_set() or self.world.server.freedoms.push_loses, "push told nothing of a change"
+                    assert heard.is_set() or self.world.server.freedoms.push_loses, "push reported nothing of a change"
             finally:
                 task.cancel()
                 await asyncio.wait([task])
@@ -73,5 +73,5 @@ class Ear:
 
 
 def _is_polling(listener: Listener) -> bool:
-    """Tell whether the listener found that there is no push."""
+    """Return whether the listener found that there is no push."""
     return listener.state.mode == "poll" and "yet to be opened" not in listener.state.why

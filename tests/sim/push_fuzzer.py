@@ -43,7 +43,7 @@ MOST_ASKED = 16384
 PATIENCE = 8 * 3600.0
 """Seconds after which changes have to arrive again, the longest pause that a server may ask for included."""
 FIRST, LATER = "first é\u2028\U0001f600", "later"
-"""The state told of after what is wrong, and on the connections that follow."""
+"""The state reported after what is wrong, and on the connections that follow."""
 
 
 def _told(state: str) -> bytes:
@@ -307,7 +307,7 @@ async def _opened(opening: connect, server: _Server) -> ClientConnection:
 
 
 async def _listen(script: Script) -> tuple[list[str], str]:
-    """Listen until what a later connection tells of has come; return what was wrong by then, and the trace of a crash."""
+    """Listen until what a later connection reports has come; return what was wrong by then, and the trace of a crash."""
     server = _Server(script)
     heard: list[tuple[str, Any]] = []
     again = asyncio.Event()
@@ -339,7 +339,7 @@ async def _listen(script: Script) -> tuple[list[str], str]:
             if "push is connected" not in {reason for reason, _ in heard}:
                 faults.append("nobody asks for a run after a connection")
             if not all(name in MAIL_TYPES and isinstance(state, str) for name, state in listener.states.items()):
-                faults.append(f"it believes to be told of {listener.states!r}"[:300])
+                faults.append(f"it takes for reported {listener.states!r}"[:300])
             task.cancel()
             waiting.cancel()
             await asyncio.gather(task, waiting, return_exceptions=True)

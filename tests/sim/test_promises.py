@@ -257,7 +257,10 @@ class TestASecret:
     def spoken(self, base: Path, reported: str) -> list[str]:
         """Return where the secret stands, plain or as Basic authentication sends it."""
         forms = [self.SECRET.encode(), base64.b64encode(f"demo:{self.SECRET}".encode())]
-        texts = {"what was told": reported.encode(), **{str(file): file.read_bytes() for file in base.rglob("*") if file.is_file()}}
+        texts = {
+            "the report": reported.encode(),
+            **{str(file): file.read_bytes() for file in base.rglob("*") if file.is_file()},
+        }
         return [name for name, text in texts.items() if any(form in text for form in forms)]
 
     @pytest.mark.parametrize("trouble", ["", "refused", "failing"])

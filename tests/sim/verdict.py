@@ -33,7 +33,7 @@ def assert_true(world: World, report: KindReport) -> None:
 
 
 def _may_be_marked(world: World) -> bool:
-    """Tell whether a message may keep the keyword that James wants at import until the next run, as an update can fail."""
+    """Return whether a message may keep the keyword that James wants at import until the next run, as an update can fail."""
     return world.server.service.dialect.import_rules == "james" and world.server.freedoms.unavailable > 0
 
 
@@ -93,7 +93,7 @@ def _come_to_rest(world: World, player: LegalPlayer, server: LegalServer) -> lis
 
 
 def _is_well(report: KindReport, player: LegalPlayer, server: LegalServer) -> bool:
-    """Tell whether a report names nothing but what this server cannot do, or what it let nobody do."""
+    """Return whether a report names nothing but what this server cannot do, or what it let nobody do."""
     expected = ["no Trash mailbox"] if not server.choices.get("roles", True) else []
     # A restore asks the server itself; and a hidden mailbox, as which James refuses it, may have the name that another wants.
     expected += ["does not allow", "forbidden"] if server.denied() else []

@@ -18,14 +18,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def full(server: DemoServer, mirror: Mirror) -> DemoServer:
-    """Offer a server with ten mirrored messages."""
-    server.account.populate(10)
-    assert_converges(server.account, mirror)
-    return server
-
-
-@pytest.fixture
 def dead_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as found:
         return int(found.getsockname()[1])

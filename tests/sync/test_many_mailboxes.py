@@ -65,7 +65,7 @@ def test_what_a_shorter_list_lacks_is_asked_for_by_its_id(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("dialect", ["rfc", "stalwart"])
 def test_a_list_that_could_not_be_completed_for_now_is_listed_again(dialect: str, tmp_path: Path) -> None:
-    """No list of changes tells of what was made before the state that a list was read in."""
+    """No list of changes names what was made before the state that a list was read in."""
     with DemoServer(dialect=dialect) as server:
         server.limits.max_objects_in_get = 10
         fill(server, 20)

@@ -18,14 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture
-def full(server: DemoServer, mirror: Mirror) -> DemoServer:
-    """Offer a server with ten mirrored messages."""
-    server.account.populate(10)
-    assert_converges(server.account, mirror)
-    return server
-
-
 def edit(server: DemoServer, mirror: Mirror) -> None:
     """Change something on both sides."""
     mirror.flag(mirror.files("INBOX")[0], "FS")

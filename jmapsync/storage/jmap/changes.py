@@ -227,14 +227,6 @@ async def first_of(pages: AsyncIterator[Observation]) -> Observation | None:
         return None
 
 
-async def resumed(first: Observation | None, rest: AsyncIterator[Observation]) -> AsyncIterator[Observation]:
-    """Yield what `first_of` returned, and what follows it."""
-    if first is not None:
-        yield first
-    async for page in rest:
-        yield page
-
-
 def believed(response: Response, call: Call, since: str) -> Changes:
     """Return the changes of a call, or raise FullListingNeededError where they cannot be had or believed."""
     try:

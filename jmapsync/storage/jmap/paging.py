@@ -50,6 +50,11 @@ class Page:
     limit: int | None = None
     """The most ids that the server gives, where it says that these are fewer than were asked for."""
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the server's limit ends the page, not the list: a limit may be lowered on the way (RFC 8620, 5.5)."""
+        return self.limit is not None and len(self.ids) >= self.limit
+
 
 class _Answer(msgspec.Struct):
     ids: msgspec.Raw = msgspec.Raw(b"null")
@@ -123,8 +128,8 @@ class Walk:
         elif not page.ids or (at and not is_known and not one_by_one):
             self.strays.update(page.ids)
             self._step_back()
-        elif at and len(page.ids) == 1 and not one_by_one and page.limit != 1:
-            self.ended = True  # a server that lowered its limit to one id on the way (RFC 8620, 5.5: `limit`) has not ended
+        elif at and len(page.ids) == 1 and not one_by_one and not page.is_full:
+            self.ended = True
         else:
             self._go_on(at, page.ids, overlap=0 if one_by_one else 1)
 

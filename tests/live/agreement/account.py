@@ -74,8 +74,8 @@ class Account:
         kept = []
         for name, one, _ in answers:
             self.names.name_created(one)
-            told = self.names.normal(_without_nulls(name, one), name.partition("/")[0])
-            kept.append([name, _in_order(told) if self.headers else told])
+            answered = self.names.normal(_without_nulls(name, one), name.partition("/")[0])
+            kept.append([name, _in_order(answered) if self.headers else answered])
         self._keep(label, kept)
         return [one for _, one, _ in answers] + [{}] * (len(calls) - len(answers))
 
@@ -177,8 +177,8 @@ class Account:
 def _in_order(answer: dict[str, Any]) -> dict[str, Any]:
     """Return an answer with its lists of ids and objects sorted, where they are sets to the server (James)."""
     names = ("created", "updated", "destroyed", "notFound")
-    told = {key: sorted(one) if key in names and isinstance(one, list) else one for key, one in answer.items()}
-    return told | ({"list": sorted(told["list"], key=json.dumps)} if isinstance(told.get("list"), list) else {})
+    answered = {key: sorted(one) if key in names and isinstance(one, list) else one for key, one in answer.items()}
+    return answered | ({"list": sorted(answered["list"], key=json.dumps)} if isinstance(answered.get("list"), list) else {})
 
 
 def _without_nulls(name: str, answer: dict[str, Any]) -> dict[str, Any]:

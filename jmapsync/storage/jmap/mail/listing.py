@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.wire import Call, MethodError, Response, batched
-from jmapsync.storage.jmap.changes import WENT_BACK, Cursor, FullListingNeededError, first_of, resumed, went_back
+from jmapsync.storage.jmap.changes import WENT_BACK, Cursor, FullListingNeededError, first_of, went_back
 from jmapsync.storage.jmap.concurrent import begun
 from jmapsync.storage.jmap.mail.changes import EMAIL, MailChanges
 from jmapsync.storage.jmap.mail.emails import emails_of, get_emails, get_mailboxes
 from jmapsync.storage.jmap.paging import ENDLESS, MOST_PAGES, Page, read_page, walk_through
-from jmapsync.storage.port import Observation
+from jmapsync.storage.port import Observation, resumed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

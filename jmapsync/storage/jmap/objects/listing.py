@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jmapsync.jmap.wire import Call
-from jmapsync.storage.jmap.changes import WENT_BACK, Cursor, FullListingNeededError, first_of, resumed
+from jmapsync.storage.jmap.changes import WENT_BACK, Cursor, FullListingNeededError, first_of
 from jmapsync.storage.jmap.objects.changes import are_all
 from jmapsync.storage.jmap.objects.instances import is_instances
 from jmapsync.storage.jmap.paging import Page, read_page, walk_through
-from jmapsync.storage.port import Observation
+from jmapsync.storage.port import Observation, resumed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence

@@ -231,7 +231,7 @@ def test_an_object_in_a_container_that_is_not_mirrored_only_leaves_the_others(
 def test_a_lost_answer_to_a_create_leads_to_a_run_and_not_to_a_second_object(
     case: Case, store: Store, room: ObjectSideDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The uid tells that it is there."""
+    """The uid shows that it is there."""
     room.observe()
     room.done(room.to_create(thing(case[0], "uid-0")))
     real = type(room.client).call
