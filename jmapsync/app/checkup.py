@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.app.ledger_check import ledger_error
-from jmapsync.app.sides import CAPABILITIES as OFFERS
-from jmapsync.app.sides import MAIL, require
+from jmapsync.app.sides import require
 from jmapsync.app.signin import credential_for
 from jmapsync.app.unsupported_config import missing_for_account, missing_for_kind
 from jmapsync.errors import ExitCode, JmapsyncError, UnsupportedError
@@ -16,6 +15,7 @@ from jmapsync.jmap.bounds import Bounds
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.wire import CORE, Call
+from jmapsync.kinds import KINDS, MAIL
 from jmapsync.storage.files.access import trouble_with
 from jmapsync.storage.files.filesystem import peculiarities_at
 from jmapsync.storage.jmap.objects import collections, dialect_for
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from jmapsync.jmap.session import Account, Session
 
 CAPABILITIES = {
-    **OFFERS,
+    **{kind.name: kind.capabilities for kind in KINDS.values()},
     "sieve": ("urn:ietf:params:jmap:sieve", "https://cyrusimap.org/ns/jmap/sieve"),
     "sending": ("urn:ietf:params:jmap:submission",),
 }
@@ -170,7 +170,7 @@ async def _check_kind(found: Checkup, account: AccountConfig, kind: str, client:
 
 
 async def _read_mailboxes(client: Client, account: Account) -> list[dict[str, Any]]:
-    using = [CORE, MAIL]
+    using = [CORE, *MAIL.capabilities]
     everything = Call("Mailbox/get", {"accountId": account.id, "ids": None, "properties": _PROPERTIES}, "all")
     try:
         answer = (await client.call([everything], using=using)).get(everything)

@@ -14,7 +14,7 @@ from jmapsync.app.state_paths import LEDGER, may_have_daemon
 from jmapsync.app.wiring import open_account
 from jmapsync.backup.selection import ForeignTree
 from jmapsync.errors import BusyError, ExitCode, JmapsyncError
-from jmapsync.kinds import CALENDARS, CONTACTS, MAIL, TASKS
+from jmapsync.kinds import KINDS, MAIL
 from jmapsync.ledger import Ledger
 from jmapsync.storage.files.root import read_marker
 from jmapsync.sync.options import Options
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from jmapsync.kinds import Kind
     from jmapsync.sync.report import AccountReport, Progress
 
-_KINDS = {kind.name: kind for kind in (MAIL, CONTACTS, CALENDARS, TASKS)}
 Results = list[tuple[str, "AccountReport", "Restored | None"]]
 """By kind: how it went, and what was put back unless it failed."""
 
@@ -130,7 +129,7 @@ async def _restore(
 def _foreign_tree(account: AccountConfig, source: Source, *, is_own: bool) -> tuple[Ledger, ForeignTree]:
     """Return a ledger in memory for a tree that is not the target's mirror, and what the account's own ledger knows of it."""
     known = Ledger.copy_of(account.state_dir / LEDGER)
-    kind = _KINDS[source.config.kind]
+    kind = KINDS[source.config.kind]
     folders = known.folders(kind.containers.kind)
     roles: dict[str, str] = {}
     for role, ref in _roles(known, kind) if not is_own else ():

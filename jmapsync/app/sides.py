@@ -7,49 +7,31 @@ from urllib.parse import urlsplit
 
 from jmapsync.app.account import Sides
 from jmapsync.app.state_paths import SPOOL
-from jmapsync.config import CalendarsConfig, ContactsConfig, MailConfig, TasksConfig
+from jmapsync.config import ContactsConfig, MailConfig
 from jmapsync.errors import UnsupportedError
 from jmapsync.formats.names import Patterns
-from jmapsync.kinds import CALENDARS, CONTACTS, TASKS, Kind
-from jmapsync.kinds import MAIL as MAIL_KIND
+from jmapsync.kinds import KINDS, MAIL
 
 if TYPE_CHECKING:
     from jmapsync.config import AccountConfig, KindConfig, NotmuchConfig
-    from jmapsync.formats.codec import Codec
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account, Session
     from jmapsync.storage.maildir.tree import Tree
     from jmapsync.storage.notmuch.side import TagSide
 
 
-MAIL = "urn:ietf:params:jmap:mail"
-CAPABILITIES = {
-    "mail": (MAIL,),
-    "contacts": ("urn:ietf:params:jmap:contacts", "https://cyrusimap.org/ns/jmap/contacts"),
-    "calendars": ("urn:ietf:params:jmap:calendars",),
-    "tasks": ("urn:ietf:params:jmap:calendars",),
-}
-"""What offers a kind: the standard's name, and the one that Cyrus used before there was one."""
-TYPES = {
-    "mail": ("Mailbox", "Email"),
-    "contacts": ("AddressBook", "ContactCard", "Contact", "ContactGroup"),
-    "calendars": ("Calendar", "CalendarEvent"),
-    "tasks": ("Calendar", "CalendarEvent"),
-}
-"""The data types of a kind, as push names them."""
-
-
 def account_of(kind: str, account: AccountConfig, session: Session) -> Account:
     """Return the server's account for a kind. Raises UnsupportedError where the server does not offer it, AccountGoneError."""
-    *older, last = (name for name in CAPABILITIES[kind] if name in session.capabilities or name == CAPABILITIES[kind][-1])
-    return session.account_for(older[0] if older else last, account.account_id)
+    names = KINDS[kind].capabilities
+    offered = next((name for name in names if name in session.capabilities), names[-1])
+    return session.account_for(offered, account.account_id)
 
 
 def require(kind: str, account: AccountConfig, session: Session) -> Account:
     """Return the server's account for a kind, in a dialect that is known. Raises UnsupportedError, in the same words for all."""
     try:
         theirs = account_of(kind, account, session)
-        if kind != "mail":
+        if kind != MAIL.name:
             from jmapsync.storage.jmap.objects import dialect_for  # noqa: PLC0415  # mail alone needs none of it
 
             dialect_for(kind, session, theirs)
@@ -72,7 +54,7 @@ def _mail(config: MailConfig, account: AccountConfig, client: Client, session: S
     from jmapsync.storage.jmap.mail.side import MailSide  # noqa: PLC0415
     from jmapsync.storage.maildir.side import MaildirSide  # noqa: PLC0415
 
-    theirs = require("mail", account, session)
+    theirs = require(MAIL.name, account, session)
     spool = account.state_dir / SPOOL
     patterns = Patterns(config.include, config.exclude)
     local = MaildirSide(
@@ -85,7 +67,7 @@ def _mail(config: MailConfig, account: AccountConfig, client: Client, session: S
         patterns=patterns,
     )
     return Sides(
-        MAIL_KIND.pulled_only() if config.direction == "pull" else MAIL_KIND,
+        MAIL.pulled_only() if config.direction == "pull" else MAIL,
         theirs.id,
         local,
         MailSide(client, theirs, spool, on_delete=config.on_delete, selective=not patterns.is_all),
@@ -101,10 +83,12 @@ def _tags(config: NotmuchConfig, name: str, tree: Tree, *, dry: bool) -> TagSide
 
 
 def _objects(config: KindConfig, account: AccountConfig, client: Client, session: Session, *, dry: bool) -> Sides:
-    from jmapsync.storage.jmap.objects import ObjectSide, dialect_for  # noqa: PLC0415  # mail alone needs none of it
+    from jmapsync.formats.codec import codec_of  # noqa: PLC0415  # mail alone needs none of it
+    from jmapsync.storage.jmap.objects import ObjectSide, dialect_for  # noqa: PLC0415
     from jmapsync.storage.vdir.side import VdirSide  # noqa: PLC0415
 
-    kind, codec = _formats(config)
+    kind = KINDS[config.kind]
+    codec = codec_of(kind.name, vcard_version=config.vcard_version if isinstance(config, ContactsConfig) else "3.0")
     theirs = require(kind.name, account, session)
     dialect = dialect_for(kind.name, session, theirs)
     return Sides(
@@ -114,16 +98,3 @@ def _objects(config: KindConfig, account: AccountConfig, client: Client, session
         ObjectSide(client, theirs, dialect, codec),
         codec,
     )
-
-
-def _formats(config: KindConfig) -> tuple[Kind, Codec]:
-    """Return the declaration of a kind of objects and the converter of its files."""
-    from jmapsync.formats.codec import cards, schedules  # noqa: PLC0415  # mail needs no converter
-
-    if isinstance(config, ContactsConfig):
-        return CONTACTS, cards(config.vcard_version)
-    if isinstance(config, CalendarsConfig):
-        return CALENDARS, schedules("Event")
-    if isinstance(config, TasksConfig):
-        return TASKS, schedules("Task")
-    raise AssertionError(config.kind)

@@ -11,7 +11,7 @@ from jmapsync.app.account import AccountRun, Sides
 from jmapsync.app.ledger_check import checking_ledger
 from jmapsync.app.memory import give_back_memory
 from jmapsync.app.sending import send_waiting
-from jmapsync.app.sides import TYPES, account_of, require, sides_of
+from jmapsync.app.sides import account_of, require, sides_of
 from jmapsync.app.signin import credential_for
 from jmapsync.app.state_paths import LEDGER, LOCK, SPOOL
 from jmapsync.config import MailConfig
@@ -19,6 +19,7 @@ from jmapsync.errors import JmapsyncError, LocalError, UnsupportedError
 from jmapsync.jmap.bounds import Bounds
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
+from jmapsync.kinds import KINDS
 from jmapsync.ledger import AccountLock, Ledger
 from jmapsync.planner import Limits
 from jmapsync.storage.maildir.side import clear_spool
@@ -97,7 +98,7 @@ class OpenAccount:
     @property
     def types(self) -> frozenset[str]:
         """Return the names of the data types whose changes start a run."""
-        return frozenset(name for config in self.kinds for name in TYPES[config.kind])
+        return frozenset(name for config in self.kinds for name in KINDS[config.kind].types)
 
     async def account_id(self) -> str:
         """Return the server's id of the account; raise what `Client.session` raises."""

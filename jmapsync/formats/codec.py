@@ -93,6 +93,18 @@ def schedules(type_: Literal["Event", "Task"]) -> FileCodec:
     return FileCodec(".ics", partial(_read_one, type_), _write_one, is_fit_schedule)
 
 
+_CODECS: dict[str, Callable[[Version], FileCodec]] = {
+    "contacts": cards,
+    "calendars": lambda _: schedules("Event"),
+    "tasks": lambda _: schedules("Task"),
+}
+
+
+def codec_of(kind: str, *, vcard_version: Version) -> FileCodec:
+    """Return the codec of a kind's files; `vcard_version` counts where they are vCards."""
+    return _CODECS[kind](vcard_version)
+
+
 def _text(data: bytes) -> bytes:
     """Return a file if it is text within the bounds of checks. Raise MalformedError.
 

@@ -1,6 +1,7 @@
 """Declare the data types: what makes one kind differ from another is data, not code.
 
-A new kind is a `Kind` here, a codec of its files (formats.codec) and a side for each place that stores it (storage).
+A new kind is a `Kind` here, a codec of its files (formats.codec), an offer of each server (storage.jmap.objects.dialects) and
+a table of the configuration (config.values). `tests/test_kinds.py` says what is missing.
 """
 
 from __future__ import annotations
@@ -37,6 +38,12 @@ class Kind(Struct, frozen=True):
 
     name: str
     """As in the configuration and on the command line."""
+    noun: str
+    """One item, in messages."""
+    capabilities: tuple[str, ...]
+    """What offers it: the standard's name, then the one that Cyrus used before there was one."""
+    types: tuple[str, ...]
+    """The data types, as push names them."""
     items: Rules
     containers: Rules
     rights: RightNames
@@ -64,6 +71,9 @@ class Kind(Struct, frozen=True):
 
 MAIL = Kind(
     name="mail",
+    noun="email",
+    capabilities=("urn:ietf:params:jmap:mail",),
+    types=("Mailbox", "Email"),
     items=Rules(kind="mail"),
     containers=Rules(kind="mailbox", homeless=True, shelve=False),
     rights=RightNames(  # RFC 8621, section 2
@@ -82,6 +92,9 @@ MAIL = Kind(
 
 CONTACTS = Kind(
     name="contacts",
+    noun="card",
+    capabilities=("urn:ietf:params:jmap:contacts", "https://cyrusimap.org/ns/jmap/contacts"),
+    types=("AddressBook", "ContactCard", "Contact", "ContactGroup"),
     items=Rules(kind="contacts", mergeable=True),
     containers=Rules(kind="addressbook", homeless=True, shelve=False),
     rights=RightNames(  # RFC 9610, section 2
@@ -100,6 +113,9 @@ OF_CALENDARS = RightNames(
 """Draft-ietf-jmap-calendars, section 4; the server decides which edits `mayRSVP` covers."""
 CALENDARS = Kind(
     name="calendars",
+    noun="event",
+    capabilities=("urn:ietf:params:jmap:calendars",),
+    types=("Calendar", "CalendarEvent"),
     items=Rules(kind="calendars", mergeable=True),
     containers=Rules(kind="calendar", homeless=True, shelve=False),
     rights=OF_CALENDARS,
@@ -108,7 +124,14 @@ CALENDARS = Kind(
 
 TASKS = Kind(
     name="tasks",
+    noun="task",
+    capabilities=("urn:ietf:params:jmap:calendars",),
+    types=("Calendar", "CalendarEvent"),
     items=Rules(kind="tasks", mergeable=True),
     containers=Rules(kind="tasklist", homeless=True, shelve=False),
     rights=OF_CALENDARS,
 )
+
+
+KINDS = {kind.name: kind for kind in (MAIL, CONTACTS, CALENDARS, TASKS)}
+"""Every kind, by name."""

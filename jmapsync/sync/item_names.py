@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from jmapsync.errors import JmapsyncError
 from jmapsync.formats.labels import label_of_head, label_of_object
+from jmapsync.kinds import KINDS
 from jmapsync.ledger.contents import NOW
 from jmapsync.sync.threads import complete
 
@@ -26,12 +27,11 @@ MOST_ASKED = 5000
 """Messages of a dry run whose subjects the server is asked for; the others are named by date and size."""
 MOST_READ = 20_000
 """Items of a dry run whose files or contents are read for their names."""
-NOUNS = {"contacts": "card", "calendars": "event", "tasks": "task"}
 
 
 def fallback(kind: str, record: Record) -> str:
     """Return where an item lies, or its id with what it is."""
-    return record.name or f"{NOUNS.get(kind, 'email')} {record.ref}"
+    return record.name or f"{KINDS[kind].noun} {record.ref}"
 
 
 @dataclass(slots=True)

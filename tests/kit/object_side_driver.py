@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from msgspec.structs import replace
 
-from jmapsync.formats.codec import cards, schedules
+from jmapsync.formats.codec import codec_of
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
+from jmapsync.kinds import KINDS
 from jmapsync.ledger import Record
 from jmapsync.planner.model import NO_TAGS, NOTHING, Order, Side, Verb, Version
 from jmapsync.storage.jmap.objects import ObjectSide, dialect_for
@@ -30,11 +31,6 @@ if TYPE_CHECKING:
 CARD: dict[str, Any] = {"@type": "Card", "version": "1.0"}
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
 PHOTO = "data:image/png;base64," + base64.b64encode(PNG).decode()
-CAPABILITIES = {
-    "contacts": ("urn:ietf:params:jmap:contacts", "https://cyrusimap.org/ns/jmap/contacts"),
-    "calendars": ("urn:ietf:params:jmap:calendars",),
-    "tasks": ("urn:ietf:params:jmap:calendars",),
-}
 
 
 @dataclass
@@ -64,9 +60,9 @@ class ObjectSideDriver:
         self.kind = kind
         self.client = Client(url, BasicCredential(user, password), max_wait=2.0)
         session = self.run(self.client.session())
-        offered = next(name for name in CAPABILITIES[kind] if name in session.capabilities)
+        offered = next(name for name in KINDS[kind].capabilities if name in session.capabilities)
         self.account: Account = session.account_for(offered)
-        self.codec: Codec = cards("3.0") if kind == "contacts" else schedules("Task" if kind == "tasks" else "Event")
+        self.codec: Codec = codec_of(kind, vcard_version="3.0")
         self.side = ObjectSide(self.client, self.account, dialect_for(kind, session, self.account), self.codec)
         self.context = ContainerContext()
         self.side.open(self.context)

@@ -16,7 +16,6 @@ from unittest import mock
 import httpx
 
 from jmapsync.app.account import AccountRun, Sides
-from jmapsync.app.sides import CAPABILITIES
 from jmapsync.demo import CYRUS_312, RFC, STALWART, DemoServer
 from jmapsync.demo.dialect import CYRUS_CALENDARS
 from jmapsync.demo.freedoms import NONE
@@ -137,7 +136,7 @@ class ObjectWorld:
 
     def _sides(self, name: str, client: Client, session: Session, fate: Fate | None) -> Sides:
         kind, codec = KINDS[name]
-        theirs = session.account_for(CAPABILITIES[name][0], self.account_id)
+        theirs = session.account_for(kind.capabilities[0], self.account_id)
         local = VdirSide(self.base / name, name, codec, clock=_much_later, token=lambda: f"{next(self._tokens):08x}")
         remote = ObjectSide(client, theirs, dialect_for(name, session, theirs), codec)
         if fate is None:

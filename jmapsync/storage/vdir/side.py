@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from jmapsync.errors import LocalError, Remedy
 from jmapsync.formats.large_data import set_aside
 from jmapsync.formats.objects import MalformedError, encode
-from jmapsync.kinds import CALENDARS, CONTACTS, TASKS
+from jmapsync.kinds import KINDS
 from jmapsync.planner.model import Verb
 from jmapsync.storage.files.disk_errors import refused
 from jmapsync.storage.files.filesystem import file_system_of
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from jmapsync.planner.model import Order
     from jmapsync.storage.files.file_state import State
 
-KINDS = {kind.name: kind for kind in (CONTACTS, CALENDARS, TASKS)}
-
 
 class VdirSide:
     """The local side of one kind of objects; see `storage.port.Local`."""
@@ -53,7 +51,7 @@ class VdirSide:
         clock: Callable[[], float] = time.time,
         token: Callable[[], str] = lambda: secrets.token_hex(8),
     ) -> None:
-        """Prepare; `kind` is a name in `KINDS`; `dry` writes nothing at all; `limit` as of a scan."""
+        """Prepare; `kind` is the name of one of objects; `dry` writes nothing at all; `limit` as of a scan."""
         self.tree = Tree(root, dry=dry)
         self._kind = KINDS[kind]
         self._codec = codec

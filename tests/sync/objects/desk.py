@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.app.account import AccountRun, Sides
-from jmapsync.app.sides import CAPABILITIES
 from jmapsync.formats.codec import FileCodec, cards, schedules
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
@@ -97,7 +96,7 @@ class Desk:
 
     def _sides(self, name: str, client: Client, session: Session) -> Sides:
         kind, codec = KINDS[name]
-        account = session.account_for(CAPABILITIES[name][0])
+        account = session.account_for(kind.capabilities[0])
         remote = ObjectSide(client, account, dialect_for(name, session, account), codec)
         return Sides(kind, account.id, self.wrap(VdirSide(self.base / name, name, codec)), self.wrap(remote), codec)
 

@@ -33,8 +33,6 @@ LARGE = 1 << 20
 """Octets of an object from which its data goes as blobs wherever it may: a request holds some megabytes only."""
 NARROWINGS = 8
 """Times that an object is sent again with less: a server may name one of the properties that it does not take (Stalwart)."""
-_ONLY_V2 = frozenset({"version", "recurrenceRule", "organizerCalendarAddress"})
-"""Properties that JSCalendar 1.0 has not: a server that refuses one speaks that (Cyrus 3.8 to 3.12)."""
 _HOLDS_DATA = frozenset({"media", "links", "blobId"})
 _ESSENTIAL = frozenset(
     {"@type", "version", "uid", "id", "start", "due", "recurrenceId", "addressBookIds", "addressbookId", "calendarIds", "kind"}
@@ -94,8 +92,8 @@ class Sender:
         """Prepare."""
         self._reader = reader
         self._data = data
-        self._switched = False
-        """True once the server turned out to speak the older dialect."""
+        self._unknown: frozenset[str] = frozenset()
+        """What is unknown in the dialect that the server turned out to speak."""
         self._inline = False
         """True once it turned out to take data in its place only."""
         self.overtaken: set[str] = set()
@@ -218,14 +216,12 @@ class Sender:
         """
         if error.type != "invalidProperties" or one.otherwise:
             return False
-        older = self._reader.dialect.older
-        if "version" in one.body or _ONLY_V2 & {path.partition("/")[0] for path in one.body}:
-            if older is not None and _ONLY_V2 & set(error.properties):
-                self._reader.dialect, self._switched = older, True
-            if self._switched:
-                return True
-        if self._reader.dialect.stalwart is not None and "vCardProps" in error.properties:
-            self._reader.dialect = self._reader.dialect.stalwart
+        names = {path.partition("/")[0] for path in one.body}
+        for other in self._reader.dialect.others:
+            if other.unknown & names and other.unknown & set(error.properties):
+                self._reader.dialect, self._unknown = other.dialect, other.unknown
+                break
+        if self._unknown & names:
             return True
         refers = '"blobId":' in str(msgspec.json.encode(one.body), "utf-8")
         if refers and not self._reader.dialect.uploads and any(_HOLDS_DATA & set(pointer.split(path)) for path in error.properties):

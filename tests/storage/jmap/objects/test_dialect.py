@@ -11,13 +11,10 @@ from jmapsync.errors import UnsupportedError
 from jmapsync.jmap.session import Account, Limits, Session
 from jmapsync.storage.jmap import caller as pace
 from jmapsync.storage.jmap.objects import dialect_for
-from jmapsync.storage.jmap.objects.dialect import (
-    CALENDARS,
-    CONTACTS,
-    CYRUS_CALENDARS,
-    CYRUS_CONTACTS,
-    CYRUS_JSCALENDARBIS,
-)
+from jmapsync.storage.jmap.objects.dialects.cyrus import CALENDARS as CYRUS_CALENDARS
+from jmapsync.storage.jmap.objects.dialects.cyrus import CONTACTS as CYRUS_CONTACTS
+from jmapsync.storage.jmap.objects.dialects.cyrus import JSCALENDARBIS as CYRUS_JSCALENDARBIS
+from jmapsync.storage.jmap.objects.dialects.standard import CALENDARS, CONTACTS
 from jmapsync.storage.port import Outcome
 from tests.kit.object_side_driver import PHOTO, ObjectSideDriver
 from tests.storage.jmap.objects.things import thing, titled
@@ -81,6 +78,18 @@ def test_lines_without_a_property_come_when_asked_for_by_name() -> None:
             assert calendars.content(event)["iCalendar"] == lines
             contacts.done(contacts.to_patch(card, titled("contacts", "Two")))
             assert contacts.content(card)["vCardProps"] == props
+
+
+def test_all_cards_of_a_batch_keep_such_lines_where_a_refusal_shows_the_dialect() -> None:
+    """Stalwart refuses `vCardProps`; without its capability for Sieve, which names it, nothing shows that sooner."""
+    with DemoServer(dialect="stalwart") as server:
+        server.faults.hidden_capabilities.arm({"urn:ietf:params:jmap:sieve"})
+        props = [["x-custom", {}, "unknown", "kept"]]
+        with ObjectSideDriver(server.url, "contacts") as room:
+            room.observe()
+            room.done(*(room.to_create(thing("contacts", f"c{number}", vCardProps=props)) for number in range(3)))
+            assert [room.content(ref)["vCardProps"] for ref in room.held] == [props] * 3
+        assert len(server.requests.calls("ContactCard/set")) == 2
 
 
 @pytest.mark.parametrize("dialect", ["rfc", "stalwart", "cyrus312"])

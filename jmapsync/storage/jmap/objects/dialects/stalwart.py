@@ -1,0 +1,48 @@
+"""The dialect of Stalwart: the standard one, with other forms of what cards and events carry along."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from jmapsync.formats import stalwart
+from jmapsync.storage.jmap.objects.dialects import standard
+from jmapsync.storage.jmap.objects.forms import normal, patch_with_blob_ids, with_blob_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jmapsync.formats.objects import Object, Patch
+    from jmapsync.jmap.session import Session
+    from jmapsync.storage.jmap.objects.dialect import Dialect
+
+_SIEVE = "urn:ietf:params:jmap:sieve"
+"""The only capability that names the program behind a server (RFC 9661, 1.4: `implementation`)."""
+UNKNOWN = frozenset({"vCardProps"})
+"""What it refuses of the standard's."""
+
+
+def is_named(session: Session) -> bool:
+    """Return whether a session names Stalwart as its server."""
+    about = session.capabilities.get(_SIEVE)
+    program = str(about.get("implementation")) if isinstance(about, dict) else ""
+    return program.lower().startswith("stalwart")
+
+
+def _of(dialect: Dialect, place: str) -> Dialect:
+    """Return a standard dialect as Stalwart speaks it; data are in the property `place`."""
+
+    def down_patch(patch: Patch, held: Object, given: Object, blobs: Mapping[str, str]) -> Patch:
+        return patch_with_blob_ids(stalwart.patch_down(patch, held, given), given, place, blobs)
+
+    return replace(
+        dialect,
+        up=lambda item: stalwart.up(normal(item)),
+        down=lambda item, blobs: with_blob_ids(stalwart.down(item), place, blobs),
+        down_patch=down_patch,
+    )
+
+
+CARDS = _of(replace(standard.CARDS, named=(("vCard",),)), "uri")
+EVENTS = _of(standard.EVENTS, "href")
+TASKS = replace(EVENTS, wanted="Task")
