@@ -103,7 +103,6 @@ ALLOWED = (
     Allowed("*.md", r"`settle`|settle = ", "the key of [daemon]"),
     Allowed("jmapsync/formats/message.py", r"\A(?:retold|mended)\Z", "values in the ledgers of users"),
     Allowed("jmapsync/adopt/offlineimap.py", r"\Aretold\Z", "a value in the ledgers of users"),
-    Allowed("jmapsync/backup/restore.py", r"\Asentences\Z", "an attribute of the sync report"),
     Allowed("*.py", r"\Astanding_?by\Z", "systemd's word for a waiting service"),
 )
 

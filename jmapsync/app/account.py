@@ -15,7 +15,7 @@ from jmapsync.backup.verify import Proof, Verifier
 from jmapsync.errors import ExitCode, JmapsyncError, Scope, SuspendedError
 from jmapsync.formats.names import EVERYTHING, Patterns
 from jmapsync.sync.channel import Channel
-from jmapsync.sync.conflict_copies import Shelver
+from jmapsync.sync.conflict_copies import ConflictCopyWriter
 from jmapsync.sync.execute import problems_of
 from jmapsync.sync.observe import Observer
 from jmapsync.sync.report import AccountReport, KindReport, State
@@ -93,7 +93,7 @@ class AccountRun:
 
     def skip(self, kind: str, why: JmapsyncError) -> None:
         """Report and record that a kind cannot be synchronized."""
-        self.report.kinds[kind] = KindReport(sentences=[str(why)])
+        self.report.kinds[kind] = KindReport(messages=[str(why)])
         self.report.kinds[kind].fail(str(why), why.exit_code, State.SKIPPED)
         self._record(kind)
 
@@ -152,7 +152,7 @@ class AccountRun:
             except JmapsyncError as error:
                 report = self.report.kinds.setdefault(name, KindReport())
                 report.state, report.exit_code = State.FAILED, error.exit_code
-                report.sentences.append(str(error))
+                report.messages.append(str(error))
                 if error.scope is Scope.ACCOUNT:
                     raise
         return found
@@ -166,7 +166,7 @@ class AccountRun:
         except JmapsyncError as error:
             report = self.report.kinds.setdefault(sides.kind.name, KindReport())
             report.state, report.exit_code = State.FAILED, error.exit_code
-            report.sentences.append(str(error))
+            report.messages.append(str(error))
             if error.scope is Scope.ACCOUNT:
                 raise
         return None
@@ -185,7 +185,9 @@ class AccountRun:
             self.options,
             self.progress,
             self.clock,
-            Shelver(self.ledger, self.state / CONFLICT_COPIES, sides.kind.name, sides.local, sides.codec, self.clock).shelve,
+            ConflictCopyWriter(
+                self.ledger, self.state / CONFLICT_COPIES, sides.kind.name, sides.local, sides.codec, self.clock
+            ).write,
             sides.codec,
             sides.patterns,
             sides.tags,
@@ -202,7 +204,7 @@ class AccountRun:
             await synchronize(channel, observer, lambda: self.begin([kind]))
         except JmapsyncError as error:
             _note_failure(report, error)
-            report.sentences.append(str(error))
+            report.messages.append(str(error))
             with suppress(JmapsyncError) if error.scope is Scope.ACCOUNT else nullcontext():
                 report.problems = problems_of(self.ledger, kind)
                 self._record(kind)

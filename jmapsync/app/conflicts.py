@@ -14,7 +14,7 @@ from jmapsync.config import MailConfig
 from jmapsync.errors import ConfigError, LocalError
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.message import to_disk
-from jmapsync.ledger import AccountLock, Ledger, Shelved
+from jmapsync.ledger import AccountLock, ConflictCopy, Ledger
 from jmapsync.opening import open_regular
 from jmapsync.storage.files.atomic import replace_bytes, sync_directories
 from jmapsync.storage.files.directories import Below
@@ -38,18 +38,18 @@ class ConflictCopies:
         self._config = account
         self._state = account.state_dir
 
-    def list(self) -> list[Shelved]:
+    def list(self) -> list[ConflictCopy]:
         """Return all, the oldest first; works while another process writes."""
         with checking_ledger(self._state):
             ledger = Ledger.open_readonly(self._state / LEDGER)
             if ledger is None:
                 return []
             try:
-                return ledger.shelf()
+                return ledger.conflict_copies()
             finally:
                 ledger.close()
 
-    def find(self, number: int) -> Shelved:
+    def find(self, number: int) -> ConflictCopy:
         """Return one conflict copy; raise `ConfigError` if there is none of that number."""
         found = next((one for one in self.list() if one.id == number), None)
         if found is None:
@@ -68,7 +68,7 @@ class ConflictCopies:
         """Delete a conflict copy."""
         with self._writing() as ledger:
             self.find(number)
-            ledger.unshelve(number)
+            ledger.drop_conflict_copy(number)
             (self._state / CONFLICT_COPIES / str(number)).unlink(missing_ok=True)
 
     def restore(self, number: int) -> Path:
@@ -85,11 +85,11 @@ class ConflictCopies:
                 file = self._put_beside(config, copy, ledger)
             else:
                 file = self._put_in_place(config, copy, ledger)
-            ledger.unshelve(number)
+            ledger.drop_conflict_copy(number)
         (self._state / CONFLICT_COPIES / str(number)).unlink(missing_ok=True)
         return file
 
-    def _put_beside(self, mail: MailConfig, copy: Shelved, ledger: Ledger) -> Path:
+    def _put_beside(self, mail: MailConfig, copy: ConflictCopy, ledger: Ledger) -> Path:
         content, _ = to_disk(self.body(copy.id), keep_crlf=mail.line_endings == "crlf")
         folders = ledger.folders()
         homes = [int(home) for home in copy.home.split() if int(home) in folders]
@@ -98,7 +98,7 @@ class ConflictCopies:
         info = KeywordTable.parse(keywords).write(frozenset(copy.tags.split()), f"{separator}2,")
         return _deliver(mail.path, path if mail.layout == USUAL else place_of(path), content, info)
 
-    def _put_in_place(self, config: KindConfig, copy: Shelved, ledger: Ledger) -> Path:
+    def _put_in_place(self, config: KindConfig, copy: ConflictCopy, ledger: Ledger) -> Path:
         """Replace the file of a card, event or task, as an editor does: there is only one of its UID."""
         folders = ledger.folders()
         for place in ledger.places_of([copy.key]).get(copy.key, []):

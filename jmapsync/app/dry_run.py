@@ -31,4 +31,4 @@ def check_roots(kinds: Sequence[KindConfig], report: AccountReport) -> None:
         if why := trouble_with(config.path):
             error = LocalError(f"The folder {config.path} cannot be written: {why}.")
             kind.fail(str(error), error.exit_code)
-            kind.sentences.append(str(error))
+            kind.messages.append(str(error))

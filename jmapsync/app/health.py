@@ -197,11 +197,11 @@ def _fill(found: KindHealth, kind: str, ledger: Ledger, runs: dict[str, tuple[in
     if kind in runs:
         _fill_runs(found, *runs[kind], running=running)
     found.here, found.on_server, found.waiting = ledger.counts(kind)
-    found.conflicts = len(ledger.shelf(kind))
+    found.conflicts = len(ledger.conflict_copies(kind))
     found.problems = [Problem(held.item, held.why) for held in ledger.problems(kind)]
     found.detached = sorted(json.loads(ledger.note(f"{DETACHED}:{kind}") or "{}").values())
     suspension = ledger.suspension(kind)
-    found.suspended = suspension.sentence if suspension else ""
+    found.suspended = suspension.message if suspension else ""
 
 
 def _fill_runs(found: KindHealth, at: int, report: dict[str, Any], *, running: bool) -> None:

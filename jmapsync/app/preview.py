@@ -34,7 +34,7 @@ def foretell(path: Path, files: int, report: AccountReport) -> str:
     """Return the result of a dry run for a tree of so many files, in one line."""
     mail = report.kinds.get("mail")
     if mail is None or mail.state is not State.SYNCED:
-        why = report.error or " ".join(mail.sentences if mail else ())
+        why = report.error or " ".join(mail.messages if mail else ())
         return f"what a first run would do with {counted(files, 'file')} in {path} is not known: {why}"
     here, there = mail.foretold[Side.LOCAL], mail.foretold[Side.REMOTE]
     boxes = counted(mail.foretold_folders[Side.REMOTE].created, "mailbox", "mailboxes")

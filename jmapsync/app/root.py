@@ -105,7 +105,7 @@ class App:
             report.error, report.exit_code = str(crash), crash.exit_code
         for kind, reason in missing.items():
             if reason:
-                report.kinds[kind] = KindReport(sentences=[reason])
+                report.kinds[kind] = KindReport(messages=[reason])
                 report.kinds[kind].fail(reason, ExitCode.USAGE, State.SKIPPED)
         report.fail_unseen(kinds)
         report.seconds = time.monotonic() - started

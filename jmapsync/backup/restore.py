@@ -28,7 +28,7 @@ from jmapsync.storage.port import Job, Outcome
 from jmapsync.sync.commit import Work
 from jmapsync.sync.execute import Executor
 from jmapsync.sync.observe import Observer
-from jmapsync.sync.quarantine import LIST, LOOK
+from jmapsync.sync.quarantine import LIST, SCAN
 from jmapsync.sync.report import KindReport, Problem, counted
 from jmapsync.sync.threads import complete
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from jmapsync.backup.selection import ForeignTree
-    from jmapsync.ledger import HeldBack, Place, Record
+    from jmapsync.ledger import Place, Quarantined, Record
     from jmapsync.planner.model import Homes, Tags
     from jmapsync.sync.channel import Channel
 
@@ -134,11 +134,11 @@ class Restorer:
                 new = [record for record in page if record.remote is None]
                 await join_rewritten(channel.kind.items.kind, channel.ledger, local, remote, new)
         lacking, octets, needed = await complete(self._count)
-        channel.report.sentences += await channel.containers.put_back(needed, dry=channel.options.dry)
+        channel.report.messages += await channel.containers.put_back(needed, dry=channel.options.dry)
         if channel.options.dry:
             for page in self._pages():
                 orders = ((record, self._order(record)) for record in page)
-                channel.report.sentences += [_description(record, order) for record, order in orders if order is not None]
+                channel.report.messages += [_description(record, order) for record, order in orders if order is not None]
             return
         if lacking:
             channel.progress.start(channel.account, channel.kind.name, f"restoring {channel.kind.name}", lacking, octets)
@@ -282,9 +282,9 @@ class Restorer:
                 after = replace(record, remote=receipt.version or record.remote)
                 channel.ledger.save([after])
                 if receipt.outcome is Outcome.REFUSED:
-                    channel.holding.hold_back(after, [order], receipt.why, receipt.remedy)
+                    channel.quarantine.add(after, [order], receipt.why, receipt.remedy)
                 else:
-                    channel.holding.release([record.key])
+                    channel.quarantine.release([record.key])
                     channel.report.to_server.add(Verb.UPDATE)
         channel.progress.advance(channel.account, channel.kind.name, len(some), 0)
 
@@ -310,7 +310,7 @@ class Restorer:
 
     # reports
 
-    def _refused(self) -> list[HeldBack]:
+    def _refused(self) -> list[Quarantined]:
         """Return what was tried and is still missing, with why."""
         problems = [one for one in self.channel.ledger.problems(self.channel.kind.name) if one.key in self._tried]
         records = self.channel.ledger.records([one.key for one in problems if one.key is not None])
@@ -321,7 +321,7 @@ class Restorer:
         """Name what could not be put back, and what the server keeps with other bytes than it was sent."""
         channel, report = self.channel, self.channel.report
         problems = channel.ledger.problems(channel.kind.name)
-        left_out = [one for one in problems if one.remedy == LIST or (one.remedy == LOOK and self._is_named(one.item))]
+        left_out = [one for one in problems if one.remedy == LIST or (one.remedy == SCAN and self._is_named(one.item))]
         refused = self._refused()
         report.problems += [Problem(one.item, one.why) for one in (*refused, *left_out)]
         named = {one.key for one in refused}

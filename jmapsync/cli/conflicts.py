@@ -13,7 +13,7 @@ from jmapsync.cli.settings import Settings, pass_settings
 
 if TYPE_CHECKING:
     from jmapsync.app.conflicts import ConflictCopies
-    from jmapsync.ledger import Shelved
+    from jmapsync.ledger import ConflictCopy
 
 
 @click.group(invoke_without_command=True, short_help="List and resolve conflict copies.")
@@ -78,5 +78,5 @@ def _find(settings: Settings, identity: str) -> tuple[ConflictCopies, int]:
     return found[0], int(number)
 
 
-def _when(copy: Shelved) -> str:
+def _when(copy: ConflictCopy) -> str:
     return f"{datetime.fromtimestamp(copy.at, UTC).astimezone():%Y-%m-%d %H:%M}"

@@ -19,7 +19,7 @@ def print_run(settings: Settings, run: RunReport, *, dry_run: bool = False, resu
         for kind, report in account.kinds.items():
             here = f"{name} {kind}"
             synced = report.state.value == "synced"
-            for message in report.sentences:
+            for message in report.messages:
                 printed.append(message)
                 if results or not synced:
                     say(f"{here}: {message}", err=not synced)

@@ -43,7 +43,7 @@ def restore(
 
 def _print(here: str, report: AccountReport, restored: Restored | None, *, results: bool, dry: bool) -> None:
     for kind in report.kinds.values():
-        for message in kind.sentences:
+        for message in kind.messages:
             say(f"{here}: {message}", err=restored is None)
         for problem in kind.problems:
             say(f"{here}: quarantined: {problem.item}: {problem.why}", err=True)

@@ -38,7 +38,7 @@ def verify(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> i
         if not as_json:
             _print(name, report, proofs, counts=not settings.quiet)
         for kind, failed in report.kinds.items():
-            for message in failed.sentences:
+            for message in failed.messages:
                 say(f"{name} {kind}: {message}", err=True)
         if report.error:
             say(f"{name}: {report.error}", err=True)
@@ -46,7 +46,7 @@ def verify(settings: Settings, accounts: tuple[str, ...], *, as_json: bool) -> i
 
 
 def _object(report: AccountReport, proofs: dict[str, Proof]) -> dict[str, object]:
-    failed = {kind: {"state": "failed", "why": " ".join(one.sentences)} for kind, one in report.kinds.items() if one.exit_code}
+    failed = {kind: {"state": "failed", "why": " ".join(one.messages)} for kind, one in report.kinds.items() if one.exit_code}
     kinds = {**{kind: proof.to_json() for kind, proof in proofs.items()}, **failed}
     return {"seconds": round(report.seconds, 3), "requests": report.requests, "error": report.error, "kinds": kinds}
 

@@ -334,7 +334,7 @@ class AccountLoop:
 
     def _update_state(self, report: AccountReport, trigger: Trigger) -> None:
         """Set the state after a run, and schedule a retry where it failed."""
-        reasons = [reason for kind in report.kinds.values() if kind.exit_code for reason in kind.sentences]
+        reasons = [reason for kind in report.kinds.values() if kind.exit_code for reason in kind.messages]
         why = report.error or " ".join(dict.fromkeys(reasons))
         code = report.worst_tried
         if code is ExitCode.SIGN_IN:

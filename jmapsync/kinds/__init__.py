@@ -75,7 +75,7 @@ MAIL = Kind(
     capabilities=("urn:ietf:params:jmap:mail",),
     types=("Mailbox", "Email"),
     items=Rules(kind="mail"),
-    containers=Rules(kind="mailbox", homeless=True, shelve=False),
+    containers=Rules(kind="mailbox", homeless=True, keeps_loser=False),
     rights=RightNames(  # RFC 8621, section 2
         read="mayReadItems",
         add=(_ADD,),
@@ -96,7 +96,7 @@ CONTACTS = Kind(
     capabilities=("urn:ietf:params:jmap:contacts", "https://cyrusimap.org/ns/jmap/contacts"),
     types=("AddressBook", "ContactCard", "Contact", "ContactGroup"),
     items=Rules(kind="contacts", mergeable=True),
-    containers=Rules(kind="addressbook", homeless=True, shelve=False),
+    containers=Rules(kind="addressbook", homeless=True, keeps_loser=False),
     rights=RightNames(  # RFC 9610, section 2
         read="mayRead", add=(_MAY_WRITE,), remove=(_MAY_WRITE,), edit=(_MAY_WRITE,), delete=(frozenset({"mayDelete"}),)
     ),
@@ -117,7 +117,7 @@ CALENDARS = Kind(
     capabilities=("urn:ietf:params:jmap:calendars",),
     types=("Calendar", "CalendarEvent"),
     items=Rules(kind="calendars", mergeable=True),
-    containers=Rules(kind="calendar", homeless=True, shelve=False),
+    containers=Rules(kind="calendar", homeless=True, keeps_loser=False),
     rights=OF_CALENDARS,
 )
 
@@ -128,7 +128,7 @@ TASKS = Kind(
     capabilities=("urn:ietf:params:jmap:calendars",),
     types=("Calendar", "CalendarEvent"),
     items=Rules(kind="tasks", mergeable=True),
-    containers=Rules(kind="tasklist", homeless=True, shelve=False),
+    containers=Rules(kind="tasklist", homeless=True, keeps_loser=False),
     rights=OF_CALENDARS,
 )
 

@@ -2,6 +2,6 @@
 
 from jmapsync.ledger.ledger import Ledger
 from jmapsync.ledger.lock import AccountLock
-from jmapsync.ledger.rows import HeldBack, Intent, Listed, Place, Record, Shelved, Suspended
+from jmapsync.ledger.rows import ConflictCopy, Intent, Listed, Place, Quarantined, Record, Suspended
 
-__all__ = ["AccountLock", "HeldBack", "Intent", "Ledger", "Listed", "Place", "Record", "Shelved", "Suspended"]
+__all__ = ["AccountLock", "ConflictCopy", "Intent", "Ledger", "Listed", "Place", "Quarantined", "Record", "Suspended"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Literal
 
-from jmapsync.ledger.database import damaged, run_many, select_many
+from jmapsync.ledger.database import corrupt, run_many, select_many
 from jmapsync.planner.model import Side
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Contents:
         try:
             return {row[0]: zlib.decompress(row[1]) for row in rows}
         except (zlib.error, TypeError) as error:
-            raise damaged(self._db.path, f"the {tree} form of an item cannot be read ({error})") from error
+            raise corrupt(self._db.path, f"the {tree} form of an item cannot be read ({error})") from error
 
     def put(self, tree: Tree, values: Mapping[int, bytes]) -> None:
         """Keep values of one tree by item; an empty one is forgotten."""

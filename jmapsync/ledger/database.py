@@ -48,21 +48,21 @@ class Rows(sqlite3.Cursor):
         try:
             return super().fetchone()
         except sqlite3.Error as error:
-            raise _told(error, self.connection.path) from error
+            raise _error_of(error, self.connection.path) from error
 
     def fetchmany(self, size: int | None = _MANY) -> list[Any]:
         """Return the next rows. Raises LedgerError."""
         try:
             return super().fetchmany(size)
         except sqlite3.Error as error:
-            raise _told(error, self.connection.path) from error
+            raise _error_of(error, self.connection.path) from error
 
     def fetchall(self) -> list[Any]:
         """Return all rows. Raises LedgerError."""
         try:
             return super().fetchall()
         except sqlite3.Error as error:
-            raise _told(error, self.connection.path) from error
+            raise _error_of(error, self.connection.path) from error
 
     def __iter__(self) -> Self:
         """Yield the rows, some at a time. Raises LedgerError."""
@@ -86,7 +86,7 @@ class Database(sqlite3.Connection):
         except _OURS:
             raise
         except sqlite3.Error as error:
-            raise _told(error, self.path) from error
+            raise _error_of(error, self.path) from error
 
     def executemany(self, *arguments: Any) -> sqlite3.Cursor:  # noqa: ANN401 - whatever SQLite takes
         """Run one statement for many rows; nothing is run for none. Raises LedgerError."""
@@ -99,7 +99,7 @@ class Database(sqlite3.Connection):
         except _OURS:
             raise
         except sqlite3.Error as error:
-            raise _told(error, self.path) from error
+            raise _error_of(error, self.path) from error
 
     def executescript(self, *arguments: Any) -> sqlite3.Cursor:  # noqa: ANN401 - whatever SQLite takes
         """Run statements. Raises LedgerError."""
@@ -108,7 +108,7 @@ class Database(sqlite3.Connection):
         except _OURS:
             raise
         except sqlite3.Error as error:
-            raise _told(error, self.path) from error
+            raise _error_of(error, self.path) from error
 
 
 def connect(path: Path | None, *, mode: str = "rwc") -> Database:
@@ -119,7 +119,7 @@ def connect(path: Path | None, *, mode: str = "rwc") -> Database:
     name = f"{path.absolute().as_uri()}?mode={mode}" if path is not None else ":memory:"
     try:
         if path is not None and not stat.S_ISREG(mode_of := path.stat().st_mode):  # opening a pipe would wait for ever
-            raise damaged(path, f"it is {kind_of(mode_of)}, not a regular file")
+            raise corrupt(path, f"it is {kind_of(mode_of)}, not a regular file")
     except FileNotFoundError:
         pass  # SQLite makes it, or says that there is none
     except OSError as error:
@@ -129,7 +129,7 @@ def connect(path: Path | None, *, mode: str = "rwc") -> Database:
             name, uri=path is not None, isolation_level=None, timeout=30, check_same_thread=False, factory=Database
         )
     except sqlite3.Error as error:
-        raise _told(error, path) from error
+        raise _error_of(error, path) from error
     db.path = path
     return db
 
@@ -171,7 +171,7 @@ def copy_into(target: Database, path: Path) -> None:
             with closing(connect(path, mode="ro")) as source:
                 source.backup(target)
     except sqlite3.Error as error:
-        raise _told(error, path) from error
+        raise _error_of(error, path) from error
 
 
 def select_many(db: Database, statement: str, values: Sequence[Any], fixed: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -195,12 +195,12 @@ def _state(path: Path) -> tuple[int, ...] | None:
     return state.st_ino, state.st_size, state.st_mtime_ns
 
 
-def damaged(path: Path | None, why: str) -> LedgerError:
+def corrupt(path: Path | None, why: str) -> LedgerError:
     """Return the error of a ledger whose content cannot be used, with what to do."""
     return LedgerError(f"The ledger {path or 'in memory'} cannot be used, because it is damaged: {why}.", advice=MOVE_AWAY)
 
 
-def _told(error: sqlite3.Error, path: Path | None) -> LedgerError:
+def _error_of(error: sqlite3.Error, path: Path | None) -> LedgerError:
     primary = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if primary == sqlite3.SQLITE_FULL or (primary in _OF_THE_DISK and _is_full(path)):
         return LedgerError(f"The disk is full, so the ledger {path or 'in memory'} cannot be written.", advice=_FULL)
@@ -208,7 +208,7 @@ def _told(error: sqlite3.Error, path: Path | None) -> LedgerError:
         return LedgerError(f"The ledger {path or 'in memory'} cannot be read or written: {error}.", advice=_DISK)
     if primary in _IN_USE:
         return LedgerError(f"The ledger {path or 'in memory'} is in use by another program: {error}.", advice="Try again later.")
-    return damaged(path, str(error).partition(" with text ")[0])  # not the text itself, which may be anything
+    return corrupt(path, str(error).partition(" with text ")[0])  # not the text itself, which may be anything
 
 
 def _is_full(path: Path | None) -> bool:

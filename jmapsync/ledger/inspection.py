@@ -49,7 +49,7 @@ _NOTES: dict[str, type] = {
 """What the notes of each name are, those that are kept for every kind and the others."""
 
 
-def find_damage(path: Path) -> str:
+def find_corruption(path: Path) -> str:
     """Return what is wrong with a ledger, in words; nothing where all of it can be read, and where there is none.
 
     Reads the whole file, so it is for `check`, and for a run that failed otherwise.

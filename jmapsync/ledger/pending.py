@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from jmapsync.ledger.database import damaged
-from jmapsync.ledger.rows import HeldBack, Intent, Shelved, Suspended
+from jmapsync.ledger.database import corrupt
+from jmapsync.ledger.rows import ConflictCopy, Intent, Quarantined, Suspended
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,28 +41,28 @@ class Pending:
 
     # the shelf
 
-    def shelve(self, shelved: Shelved) -> int:
+    def add_conflict_copy(self, copy: ConflictCopy) -> int:
         """Keep a version that lost a conflict and return its id (the id given is ignored)."""
         row = self._db.execute(
             "INSERT INTO shelf (kind, key, item, side, reason, at, home, tags) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-            shelved[1:],
+            copy[1:],
         ).fetchone()
         return int(row[0])
 
-    def shelf(self, kind: str = "") -> list[Shelved]:
+    def conflict_copies(self, kind: str = "") -> list[ConflictCopy]:
         """Return the shelf, of one kind if given."""
         rows = self._db.execute("SELECT * FROM shelf WHERE ? IN ('', kind) ORDER BY id", (kind,)).fetchall()
         if not all(isinstance(row[1], str) and isinstance(row[3], str) and isinstance(row[6], int) for row in rows):
-            raise damaged(self._db.path, "a row of its table shelf holds values of other types than it may")
-        return [Shelved._make(row) for row in rows]
+            raise corrupt(self._db.path, "a row of its table shelf holds values of other types than it may")
+        return [ConflictCopy._make(row) for row in rows]
 
-    def unshelve(self, number: int) -> None:
+    def drop_conflict_copy(self, number: int) -> None:
         """Take a version off the shelf."""
         self._db.execute("DELETE FROM shelf WHERE id = ?", (number,))
 
     # problems
 
-    def hold_back(self, held: HeldBack) -> None:
+    def quarantine(self, held: Quarantined) -> None:
         """Keep a problem; one already known about the same subject keeps the time it was first seen."""
         self._db.execute(
             "INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, subject) DO UPDATE SET"
@@ -73,10 +73,10 @@ class Pending:
             held,
         )
 
-    def problems(self, kind: str = "") -> list[HeldBack]:
+    def problems(self, kind: str = "") -> list[Quarantined]:
         """Return the items held back, of one kind if given."""
         rows = self._db.execute("SELECT * FROM problem WHERE ? IN ('', kind) ORDER BY kind, item, subject", (kind,))
-        return [HeldBack._make(row) for row in rows]
+        return [Quarantined._make(row) for row in rows]
 
     def release(self, subjects: Iterable[tuple[str, str]]) -> None:
         """Forget problems by kind and subject."""

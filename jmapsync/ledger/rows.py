@@ -96,7 +96,7 @@ class Intent(NamedTuple):
     at: int
 
 
-class Shelved(NamedTuple):
+class ConflictCopy(NamedTuple):
     """A version that lost a conflict."""
 
     id: int
@@ -110,7 +110,7 @@ class Shelved(NamedTuple):
     tags: str
 
 
-class HeldBack(NamedTuple):
+class Quarantined(NamedTuple):
     """An item that waits for a remedy."""
 
     kind: str
@@ -131,5 +131,5 @@ class Suspended(NamedTuple):
 
     kind: str
     plan: str
-    sentence: str
+    message: str
     at: int

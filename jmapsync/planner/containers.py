@@ -39,24 +39,24 @@ def _decide_together(
 ) -> tuple[dict[int, Decision], frozenset[int]]:
     """Decide on all containers: parents of what stays are needed, and no two moves close a circle.
 
-    Each round widens `needed` or `held_back`, so this ends. A circle that neither breaks is in a tree as it was seen: its
+    Each round widens `needed` or `circular`, so this ends. A circle that neither breaks is in a tree as it was seen: its
     containers wait for a better look.
     """
-    held_back: frozenset[int] = frozenset()
+    circular: frozenset[int] = frozenset()
     # Deciding is what takes time, and of thousands of containers most agree: those stay as they are, needed or not.
     agreed = {key: as_it_is(pair) for key, pair in trees.items() if agree(pair)} if rules.writable == BOTH else {}
     while True:
         decisions = {key: agreed.get(key) or permit(pair, rules, rights, needed=key in needed) for key, pair in trees.items()}
-        decisions |= {key: _hold_back(decisions[key], trees[key], rules) for key in held_back}
+        decisions |= {key: _keep_in_place(decisions[key], trees[key], rules) for key in circular}
         parents = {side: _parents(decisions, side) for side in SIDES}
         wider = needed.union(*parents[Side.LOCAL].values(), *parents[Side.REMOTE].values())
         circle = frozenset().union(*(_circles(parents[side]) for side in SIDES))
-        if wider == needed and circle <= held_back:
+        if wider == needed and circle <= circular:
             return decisions, circle
-        needed, held_back = wider, held_back | circle
+        needed, circular = wider, circular | circle
 
 
-def _hold_back(decision: Decision, pair: Pair, rules: Rules) -> Decision:
+def _keep_in_place(decision: Decision, pair: Pair, rules: Rules) -> Decision:
     """Return the decision with the container left where the preferred side has it: that side alone has no circle."""
     if pair.of(rules.prefer) is None or rules.writable != BOTH or decision.local is None or decision.remote is None:
         return decision

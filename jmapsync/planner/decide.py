@@ -83,7 +83,7 @@ def _first_meeting(pair: Pair, rules: Rules) -> Decision:
         homes = held(pair, rules.prefer).kept
     apart = pair.local.tags != pair.remote.tags or pair.local.homes != pair.remote.homes
     phrase = reason.join(body.phrase, "flags and folders united" if apart and not rules.homeless else "")
-    return Decision(Wanted(body.of(Side.LOCAL), tags, homes), Wanted(body.of(Side.REMOTE), tags, homes), phrase, body.shelve)
+    return Decision(Wanted(body.of(Side.LOCAL), tags, homes), Wanted(body.of(Side.REMOTE), tags, homes), phrase, body.loser)
 
 
 def _send_marked(pair: Pair, side: Side, rules: Rules) -> Decision:
@@ -123,7 +123,7 @@ def _after_deletion(pair: Pair, base: Base, gone: Side, rules: Rules, *, needed:
     tags = {gone: base.of(gone).tags if left is None else left.tags, side: survivor.tags}
     local, remote = (Wanted(body.of(each), replay(tags[each], tags[each.other], base.of(each.other).tags), homes) for each in SIDES)
     phrase = f"{deletion}, but {edit or f'still needed {reason.WHERE[side]}'}"
-    return Decision(local, remote, reason.join(phrase, body.phrase if body.shelve else ""), body.shelve)
+    return Decision(local, remote, reason.join(phrase, body.phrase if body.loser else ""), body.loser)
 
 
 def _merge(pair: Pair, base: Base, rules: Rules) -> Decision:
@@ -138,4 +138,4 @@ def _merge(pair: Pair, base: Base, rules: Rules) -> Decision:
         for side in SIDES
     )
     phrase = reason.join(body.phrase, reason.sets_changed(pair, base, rules))
-    return Decision(local, remote, phrase or "unchanged", body.shelve)
+    return Decision(local, remote, phrase or "unchanged", body.loser)

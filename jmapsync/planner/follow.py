@@ -20,11 +20,11 @@ def follow(pair: Pair, rules: Rules, *, needed: bool) -> Decision:
     (follower,) = rules.writable
     leader = follower.other
     if means_gone(pair.of(leader), rules):
-        wish, phrase, shelve = _after_leader(pair, rules, follower, needed=needed)
+        wish, phrase, loser = _after_leader(pair, rules, follower, needed=needed)
     else:
-        wish, phrase, shelve = _like_leader(pair, rules, follower)
+        wish, phrase, loser = _like_leader(pair, rules, follower)
     wishes = {follower: wish, leader: _frozen(pair, leader)}
-    return Decision(wishes[Side.LOCAL], wishes[Side.REMOTE], phrase, shelve)
+    return Decision(wishes[Side.LOCAL], wishes[Side.REMOTE], phrase, loser)
 
 
 def _frozen(pair: Pair, side: Side) -> Wanted | None:
@@ -63,14 +63,14 @@ def _like_leader(pair: Pair, rules: Rules, follower: Side) -> tuple[Wanted | Non
         return stay(leader, model), phrase, None
     body = _body(pair, base, rules, follower)
     if base is None:
-        return Wanted(body.of(follower), model.tags, model.kept), body.phrase, body.shelve
+        return Wanted(body.of(follower), model.tags, model.kept), body.phrase, body.loser
     undone = _undone(version, base.of(follower), rules, follower)
     led = reason.join(
         reason.tags_changed(leader, model, base.of(leader)), reason.homes_changed(leader, model, base.of(leader), rules)
     )
     phrase = reason.join(body.phrase, led, undone, reason.untidy(follower, version)) or "unchanged"
     tags = replay(base.of(follower).tags, model.tags, base.of(leader).tags)
-    return Wanted(body.of(follower), tags, _homes(model, base, leader, rules)), phrase, body.shelve
+    return Wanted(body.of(follower), tags, _homes(model, base, leader, rules)), phrase, body.loser
 
 
 def _undone(version: Version, agreed: Version, rules: Rules, follower: Side) -> str:
@@ -93,14 +93,14 @@ def _body(pair: Pair, base: Base | None, rules: Rules, follower: Side) -> Body:
     leader = follower.other
     if same_sense(pair):
         return Body(None, "found on both sides" if base is None else "")
-    shelve = follower if rules.shelve else None
-    shelved = f", {reason.WHOSE[follower]} is shelved" if rules.shelve else ""
+    loser = follower if rules.keeps_loser else None
+    copied = f", {reason.WHOSE[follower]} is shelved" if rules.keeps_loser else ""
     if base is None:
-        return Body(leader, f"different on both sides: {reason.WHOSE[leader]} replaces it{shelved}", shelve)
+        return Body(leader, f"different on both sides: {reason.WHOSE[leader]} replaces it{copied}", loser)
     version = held(pair, follower)
     if means_other(version, base.of(follower)):
         verb = reason.edited(rules)
-        return Body(leader, f"{verb} {reason.WHERE[follower]}: {reason.WHOSE[leader]} replaces it{shelved}", shelve)
+        return Body(leader, f"{verb} {reason.WHERE[follower]}: {reason.WHOSE[leader]} replaces it{copied}", loser)
     if version.body != base.of(follower).body or held(pair, leader).body != base.of(leader).body:
         return Body(leader, f"{reason.edited(rules)} {reason.WHERE[leader]}")
     return Body(None)

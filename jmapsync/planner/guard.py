@@ -46,7 +46,7 @@ class Suspension:
     """The side that would lose items."""
     count: int
     total: int
-    sentence: str
+    message: str
 
 
 def losses(change: Change) -> Iterator[Loss]:

@@ -54,11 +54,11 @@ def match(unknown: Sequence[Candidate], known: Sequence[Candidate]) -> tuple[tup
     pairs: dict[str, tuple[Candidate, Candidate]] = {}
     taken: set[str] = set()
     for trait in TRAITS:
-        shelves = _arrange((item for item in known if item.ref not in taken), trait)
+        groups = _arrange((item for item in known if item.ref not in taken), trait)
         for item in sorted(unknown, key=_by_ref):
             if item.ref in pairs:
                 continue
-            partner = _first(item, trait, shelves, taken)
+            partner = _first(item, trait, groups, taken)
             if partner is not None:
                 pairs[item.ref] = (item, partner)
                 taken.add(partner.ref)
@@ -72,21 +72,21 @@ def _by_ref(item: Candidate) -> str:
 
 def _arrange(items: Iterable[Candidate], trait: Trait) -> dict[Hashable, list[Candidate]]:
     """Return candidates by digest and trait, each list from the last ref to the first."""
-    shelves: dict[Hashable, list[Candidate]] = {}
+    groups: dict[Hashable, list[Candidate]] = {}
     for item in sorted(items, key=_by_ref, reverse=True):
         for digest in item.digests:
             for value in trait(item):
-                shelves.setdefault((digest, value), []).append(item)
-    return shelves
+                groups.setdefault((digest, value), []).append(item)
+    return groups
 
 
-def _first(item: Candidate, trait: Trait, shelves: dict[Hashable, list[Candidate]], taken: set[str]) -> Candidate | None:
+def _first(item: Candidate, trait: Trait, groups: dict[Hashable, list[Candidate]], taken: set[str]) -> Candidate | None:
     """Return the first candidate still free that shares a digest and a trait."""
     for digest in sorted(item.digests):
         for value in trait(item):
-            shelf = shelves.get((digest, value), [])
-            while shelf and shelf[-1].ref in taken:
-                shelf.pop()
-            if shelf:
-                return shelf[-1]
+            group = groups.get((digest, value), [])
+            while group and group[-1].ref in taken:
+                group.pop()
+            if group:
+                return group[-1]
     return None

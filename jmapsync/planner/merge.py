@@ -99,7 +99,7 @@ class Body(Struct, frozen=True):
 
     source: Side | None
     phrase: str = ""
-    shelve: Side | None = None
+    loser: Side | None = None
 
     def of(self, side: Side) -> Side:
         """Return whose body one side is to hold."""
@@ -119,7 +119,7 @@ def means_other(version: Version, base: Version) -> bool:
 
 def conflict(rules: Rules, cause: str) -> Body:
     """Let the preferred body win in place and put the other on the shelf."""
-    return Body(rules.prefer, reason.conflict(rules, cause), rules.prefer.other if rules.shelve else None)
+    return Body(rules.prefer, reason.conflict(rules, cause), rules.prefer.other if rules.keeps_loser else None)
 
 
 def merge_bodies(pair: Pair, base: Base, rules: Rules) -> Body:

@@ -94,7 +94,7 @@ class Rules(Struct, frozen=True):
     """Whose body wins in place when both changed it to different things."""
     homeless: bool = False
     """True when an item may be in no container at all (containers themselves, scripts)."""
-    shelve: bool = True
+    keeps_loser: bool = True
     """False when the losing body is too small to keep (a container's name)."""
     mergeable: bool = False
     """True when a body has parts that each side may have changed on its own (a card, an event)."""
@@ -120,7 +120,7 @@ class Decision(Struct, frozen=True):
     local: Wanted | None
     remote: Wanted | None
     reason: str
-    shelve: Side | None = None
+    loser: Side | None = None
     """The side whose body is about to be overwritten and must be put on the shelf first."""
     undone: bool = False
     """True when something is taken back here that may not be done on the server."""
@@ -185,7 +185,7 @@ class Change(Struct, frozen=True):
     key: int
     orders: tuple[Order, ...]
     reason: str
-    shelve: Side | None = None
+    loser: Side | None = None
     stage: int = 0
     """Changes of a lower stage come first; within a stage any order gives the same end."""
     undone: bool = False

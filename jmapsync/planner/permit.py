@@ -40,7 +40,7 @@ def _new(pair: Pair, wish: Decision, rules: Rules, rights: Rights, *, needed: bo
         return _never_made(pair.local, wish, needed=needed) if forbidden else wish
     left = wanted.homes - rights.no_add
     if not left:
-        return Decision(None, None, reason.taken_back(wish.reason, shelved=True), Side.LOCAL, undone=True)
+        return Decision(None, None, reason.taken_back(wish.reason, copied=True), Side.LOCAL, undone=True)
     if wish.local is not None and wish.local.marked:
         return replace(wish, remote=replace(wanted, homes=left))
     both = replace(wanted, homes=left)
@@ -104,5 +104,5 @@ def _undone(pair: Pair, kept: Version, wish: Decision, rules: Rules, *, needed: 
     lost = here is not None and (here.body != kept.body or (local is None and wish.local is not None))
     if local is not None and local.source is Side.LOCAL and (here is None or here.body != kept.body):
         local = replace(local, source=Side.REMOTE)
-    shelve = Side.LOCAL if lost and rules.shelve else now.shelve
-    return Decision(local, now.remote, reason.taken_back(wish.reason, shelved=shelve is Side.LOCAL), shelve, undone=True)
+    loser = Side.LOCAL if lost and rules.keeps_loser else now.loser
+    return Decision(local, now.remote, reason.taken_back(wish.reason, copied=loser is Side.LOCAL), loser, undone=True)

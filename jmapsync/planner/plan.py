@@ -67,7 +67,7 @@ def _arrange(drafts: Iterable[Draft], stages: Mapping[int, int], blocked: Mappin
         elif item.orders:
             decision = item.decision
             then = item.then(rights)
-            changes.append(Change(key, item.orders, decision.reason, decision.shelve, stages[key], decision.undone, then))
+            changes.append(Change(key, item.orders, decision.reason, decision.loser, stages[key], decision.undone, then))
         elif item.forgotten:
             forgotten.append(key)
         elif item.agreed and rules.writable:

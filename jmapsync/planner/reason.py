@@ -18,7 +18,7 @@ def join(*phrases: str) -> str:
 
 def edited(rules: Rules) -> str:
     """Return the verb for a new body; what is too small to shelve is a name."""
-    return "edited" if rules.shelve else "renamed"
+    return "edited" if rules.keeps_loser else "renamed"
 
 
 def new(side: Side) -> str:
@@ -49,7 +49,7 @@ def merged(rules: Rules) -> str:
 
 def conflict(rules: Rules, cause: str) -> str:
     """Say whose body wins and what becomes of the other."""
-    loser = f", {WHOSE[rules.prefer.other]} is shelved" if rules.shelve else ""
+    loser = f", {WHOSE[rules.prefer.other]} is shelved" if rules.keeps_loser else ""
     return f"{cause}: {WHOSE[rules.prefer]} stays{loser}"
 
 
@@ -79,9 +79,9 @@ def forbidden(act: str) -> str:
     return f"{act}, which the server does not allow"
 
 
-def taken_back(act: str, *, shelved: bool = False) -> str:
+def taken_back(act: str, *, copied: bool = False) -> str:
     """Say that something that may not be done on the server is undone here."""
-    return f"{forbidden(act)}: taken back{f', {WHOSE[Side.LOCAL]} is shelved' if shelved else ''}"
+    return f"{forbidden(act)}: taken back{f', {WHOSE[Side.LOCAL]} is shelved' if copied else ''}"
 
 
 def untidy(side: Side, version: Version | None) -> str:

@@ -12,7 +12,7 @@ from jmapsync.sync.guard import Guard
 from jmapsync.sync.ingest import Ingester
 from jmapsync.sync.item_names import Names
 from jmapsync.sync.mailbox_filter import Scope
-from jmapsync.sync.quarantine import Holding
+from jmapsync.sync.quarantine import Quarantine
 from jmapsync.sync.report import KindReport
 from jmapsync.sync.server_rights import Permits
 from jmapsync.sync.tag_index import Tagger
@@ -44,7 +44,7 @@ class Channel:
     options: Options
     progress: Progress
     clock: Callable[[], float]
-    shelve: Callable[[Work], bool]
+    keep_loser: Callable[[Work], bool]
     """Keeps the local version of a change as a conflict copy; returns whether it could be read."""
     codec: Codec | None = None
     """Knows the bodies of a kind that are objects."""
@@ -58,7 +58,7 @@ class Channel:
     context: ContainerContext = field(default_factory=ContainerContext)
     """What is known of the server's containers."""
     names: Names = field(init=False)
-    holding: Holding = field(init=False)
+    quarantine: Quarantine = field(init=False)
     ingester: Ingester = field(init=False)
     scope: Scope = field(init=False)
     permits: Permits = field(init=False)
@@ -71,15 +71,15 @@ class Channel:
         self.kind = self.kind.limited(self.remote.most_homes)
         files = (self.mail_local, self.mail_remote) if self.codec is None else (None, None)
         self.names = Names(self.kind.name, self.ledger, *files)
-        self.holding = Holding(
+        self.quarantine = Quarantine(
             self.kind.name, self.ledger, self.clock, self.remote.policy, full=self.options.full, name=self.names.of
         )
         self.permits = Permits(self.kind, self.ledger, self.remote, self.context)
-        self.scope = Scope(self.kind, self.ledger, self.context, self.patterns, self.report.sentences)
-        self.ingester = Ingester(self.kind, self.ledger, self.context, self.holding, self._adopt_folder, self.scope)
+        self.scope = Scope(self.kind, self.ledger, self.context, self.patterns, self.report.messages)
+        self.ingester = Ingester(self.kind, self.ledger, self.context, self.quarantine, self._adopt_folder, self.scope)
         self.guard = Guard(self.kind, self.account, self.ledger, self.limits, self.clock)
         self.containers = Containers(
-            self.kind, self.ledger, self.local, self.remote, self.context, self.report, self.holding, self.permits, self.held
+            self.kind, self.ledger, self.local, self.remote, self.context, self.report, self.quarantine, self.permits, self.held
         )
         self.tagger = Tagger(self.tags, self.ledger, self.context, self.report) if self.tags is not None else None
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from jmapsync.ledger import Ledger, Place, Record
     from jmapsync.planner.model import Change, Order
     from jmapsync.sync.merge_objects import Edit, Objects
-    from jmapsync.sync.quarantine import Holding
+    from jmapsync.sync.quarantine import Quarantine
     from jmapsync.sync.report import KindReport
 
 
@@ -83,7 +83,7 @@ class Committer:
     ledger: Ledger
     report: KindReport
     clock: Callable[[], float]
-    holding: Holding
+    quarantine: Quarantine
     stale: dict[int, str] = field(default_factory=dict)
     """Why changes found another state than they expected, by key: a new round is due."""
     _records: list[Record] = field(default_factory=list)
@@ -115,7 +115,7 @@ class Committer:
             if self.objects is not None:
                 self._keep_contents(self.objects, works)
             self.ledger.drop_intents(record.key for record in self._finished)
-            self.holding.release(record.key for record in self._finished)
+            self.quarantine.release(record.key for record in self._finished)
             for record, receipt in bound:  # at last, because the email may be one that this very batch made or changed
                 self._bind(record, receipt)
         for kept in (self._records, self._moved, self._places, self._finished, self._made):
@@ -169,14 +169,14 @@ class Committer:
             after = replace(after, remote=seen, base=base)
             self._finished.append(after)
             if work.change.undone:
-                self.report.take_back(work.change.reason, self.holding.label(work.record))
+                self.report.add_undone(work.change.reason, self.quarantine.label(work.record))
         elif succeeded:
             self.ledger.drop_intents([after.key])
         elif not refused:
             self.stale[after.key] = next((receipt.why for _, _, receipt in done if receipt.outcome is Outcome.STALE), "")
         for receipt in refused:
             self.ledger.drop_intents([after.key])
-            self.holding.hold_back(after, work.change.orders, receipt.why, receipt.remedy)
+            self.quarantine.add(after, work.change.orders, receipt.why, receipt.remedy)
         return after
 
     def _keep_contents(self, objects: Objects, works: Sequence[Work]) -> None:
@@ -190,7 +190,7 @@ class Committer:
                 if side is Side.REMOTE and order.verb in {Verb.CREATE, Verb.REPLACE}:
                     left_out = objects.left_out(work, receipt.content)
                     if left_out:
-                        self.report.sentences.append(message_of_losses(self.holding.label(work.record), left_out))
+                        self.report.messages.append(message_of_losses(self.quarantine.label(work.record), left_out))
                     contents["left_out"][key] = encode([left_out, json.loads(receipt.content)]) if left_out else b""
                     contents["local"][key] = objects.aligned(key, receipt.content)
                 contents[NOW[side]][key] = receipt.content
@@ -216,7 +216,7 @@ class Committer:
                 continue
             after = replace(after, digest=receipt.digest or after.digest)
             if side is Side.REMOTE and receipt.why:
-                self.holding.name_cut(after, receipt.why)
+                self.quarantine.name_cut(after, receipt.why)
             if receipt.ref:
                 size, stamp = receipt.size or after.size, receipt.stamp or after.stamp
                 after = replace(after, ref=receipt.ref, size=size, stamp=stamp)

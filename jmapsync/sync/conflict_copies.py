@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from jmapsync.errors import LocalError
 from jmapsync.formats.labels import HEAD, label_of_head, label_of_object
 from jmapsync.formats.message import Form, digest_of
-from jmapsync.ledger import Shelved
+from jmapsync.ledger import ConflictCopy
 from jmapsync.storage.files.atomic import replace_bytes, sync_directories, sync_files
 from jmapsync.storage.files.disk_errors import reason
 from jmapsync.sync.item_names import fallback, named
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelver:
+class ConflictCopyWriter:
     """The shelf of one kind: a row in the ledger, and the file in a folder that has its number for a name."""
 
     ledger: Ledger
@@ -37,27 +37,27 @@ class Shelver:
     codec: Codec | None
     clock: Callable[[], float]
 
-    def shelve(self, work: Work) -> bool:
+    def write(self, work: Work) -> bool:
         """Keep the local version of an item and return True, or False where it is not there to be kept.
 
         Raises LocalError when the disk refuses, so that nothing is written over it.
         """
         try:
-            return self._shelve(work)
+            return self._write(work)
         except OSError as error:
             raise LocalError(
                 f"The version of {work.record.name} that is to be overwritten could not be kept in {self.folder}: {reason(error)}.",
                 advice="Nothing was lost; free some space or fix the disk, then run again.",
             ) from error
 
-    def _shelve(self, work: Work) -> bool:
+    def _write(self, work: Work) -> bool:
         key, version = work.change.key, work.record.local
         # A run that died may have given some copies the server's bytes; it is the others that are to be kept.
         places = sorted(self.ledger.places_of([key]).get(key, ()), key=lambda place: place.form != Form.OFFLINEIMAP)
         body = self.local.read(key, places)
         if body.data is None and body.path is None:
             return False
-        shelved = Shelved(
+        copy = ConflictCopy(
             0,
             self.kind,
             key,
@@ -71,12 +71,12 @@ class Shelver:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         data = body.data if body.data is None or self.codec is None else self.codec.write(json.loads(body.data))
         # A run that died before it wrote over the version has shelved it already, or was about to.
-        before = [self.folder / str(one.id) for one in self.ledger.shelf(self.kind) if one.key == key]
+        before = [self.folder / str(one.id) for one in self.ledger.conflict_copies(self.kind) if one.key == key]
         if any(file.exists() and digest_of(file.read_bytes()) == _digest(body, data) for file in before):
             if body.path is not None:
                 body.path.unlink()
             return True
-        file = next((file for file in before if not file.exists()), None) or self.folder / str(self.ledger.shelve(shelved))
+        file = next((file for file in before if not file.exists()), None) or self.folder / str(self.ledger.add_conflict_copy(copy))
         if data is not None:
             replace_bytes(file, data)
         elif body.path is not None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jmapsync.planner.model import Change
     from jmapsync.storage.port import Local, Remote
     from jmapsync.sync.context import ContainerContext
-    from jmapsync.sync.quarantine import Holding
+    from jmapsync.sync.quarantine import Quarantine
     from jmapsync.sync.report import KindReport
     from jmapsync.sync.server_rights import Permits
 
@@ -62,7 +62,7 @@ class Containers:
     remote: Remote
     context: ContainerContext
     report: KindReport
-    holding: Holding
+    quarantine: Quarantine
     permits: Permits
     held: set[int] = field(default_factory=set)
     """Keys of items with a file that cannot be taken as it is; see `Mirror.held`."""
@@ -86,14 +86,14 @@ class Containers:
 
     def _divided(self, planned: ContainerPlan) -> ContainerPlan:
         """Find the changes that are due; the deletion of a container with an item that is quarantined is not."""
-        problems = self.holding.problems()
+        problems = self.quarantine.problems()
         lodged = {
             home for one in self.ledger.records(sorted(self.held)).values() if one.remote is not None for home in one.remote.homes
         }
         for change in planned.found.changes:
             if change.key in lodged and any(order.side is Side.REMOTE and order.verb is Verb.DELETE for order in change.orders):
                 planned.lodged.append(change)
-            elif self.holding.is_due(planned.records[change.key], change.orders, problems.get(change.key)):
+            elif self.quarantine.is_due(planned.records[change.key], change.orders, problems.get(change.key)):
                 planned.due.append(change)
         return planned
 
@@ -117,9 +117,9 @@ class Containers:
         """Quarantine by name what may not be made on the server and holds items here, and what an item here holds back."""
         with self.ledger.transaction():
             for one in planned.found.hidden:
-                self.holding.hold_back(planned.records[one.key], (), one.reason, Remedy.LATER)
+                self.quarantine.add(planned.records[one.key], (), one.reason, Remedy.LATER)
             for change in planned.lodged:
-                self.holding.hold_back(planned.records[change.key], change.orders, LODGED, Remedy.LATER)
+                self.quarantine.add(planned.records[change.key], change.orders, LODGED, Remedy.LATER)
 
     async def run(self, planned: ContainerPlan, *, deletions: bool) -> None:
         """Carry out creations and renames, or deletions; those that found another state than they expected are in `stale`."""
@@ -144,7 +144,7 @@ class Containers:
                     break
             else:
                 if change.undone:
-                    self.report.take_back(change.reason, records[change.key].name)
+                    self.report.add_undone(change.reason, records[change.key].name)
         await self._swap(crossed)
 
     def quarantine_stale(self) -> None:
@@ -158,9 +158,9 @@ class Containers:
                 if any(
                     order.side is Side.REMOTE and order.verb is not Verb.DELETE and self._is_taken(order) for order in change.orders
                 ):
-                    self.holding.hold_back(record, change.orders, _TAKEN, Remedy.HUMAN)
+                    self.quarantine.add(record, change.orders, _TAKEN, Remedy.HUMAN)
                 else:
-                    self.holding.hold_back_stale(record, change.orders, self.stale[change.key])
+                    self.quarantine.add_stale(record, change.orders, self.stale[change.key])
 
     def _make_here(self, orders: list[Order]) -> None:
         """Make folders none of which lies in another: each by itself costs some fsyncs, and there may be thousands."""
@@ -196,7 +196,7 @@ class Containers:
 
         One of which the server had another before begins anew. Nothing is made when `dry`.
         """
-        told: list[str] = []
+        steps: list[str] = []
         records = self.ledger.records(sorted(keys))
         while records:
             ready = [one for one in records.values() if one.local is None or one.local.homes.isdisjoint(records)]
@@ -217,19 +217,19 @@ class Containers:
                     record.name,
                 )
                 if dry:
-                    told.append(f"create folder {record.name} on the server: {why}")
+                    steps.append(f"create folder {record.name} on the server: {why}")
                 elif self._has_parent(order):
                     receipt = await self._carry_out(order, replace(record, ref=None, base=None))
-                    told += [f"created folder {record.name} on the server"] if receipt.outcome is Outcome.DONE else []
-        return told
+                    steps += [f"created folder {record.name} on the server"] if receipt.outcome is Outcome.DONE else []
+        return steps
 
-    def sentences(self, planned: ContainerPlan) -> list[str]:
+    def describe(self, planned: ContainerPlan) -> list[str]:
         """Return what would be done, one line a step, and count it."""
         self.name_waiting(planned)
         steps = [(change, order) for change in planned.due for order in change.orders]
         for _, order in steps:
             self.report.foretold_folders[order.side].add(order.verb)
-        return [_sentence(change, planned.records[change.key], order) for change, order in steps]
+        return [_describe(change, planned.records[change.key], order) for change, order in steps]
 
     def _needed(self) -> frozenset[int]:
         """Return the containers that may not go: those with a role, and those that some open item is to live in."""
@@ -265,7 +265,7 @@ class Containers:
         if receipt.outcome is Outcome.DONE:
             self._commit(order, record, receipt)
         elif receipt.outcome is Outcome.REFUSED:
-            self.holding.hold_back(record, [order], receipt.why, receipt.remedy)
+            self.quarantine.add(record, [order], receipt.why, receipt.remedy)
 
     def _is_taken(self, order: Order) -> bool:
         """Tell whether the server is known to have another container of the name and in the place that one is to get."""
@@ -311,6 +311,6 @@ def _makes_here(change: Change) -> bool:
     return not change.undone and [(order.side, order.verb) for order in change.orders] == [(Side.LOCAL, Verb.CREATE)]
 
 
-def _sentence(change: Change, record: Record, order: Order) -> str:
+def _describe(change: Change, record: Record, order: Order) -> str:
     where = "on disk" if order.side is Side.LOCAL else "on the server"
     return f"{order.verb.value} folder {record.name} {where}: {change.reason}"

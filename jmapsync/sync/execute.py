@@ -45,7 +45,7 @@ class Executor:
     @classmethod
     def of(cls, channel: Channel) -> Executor:
         """Return what carries changes out in a channel."""
-        committer = Committer(channel.kind, channel.ledger, channel.report, channel.clock, channel.holding)
+        committer = Committer(channel.kind, channel.ledger, channel.report, channel.clock, channel.quarantine)
         if channel.codec is not None:
             committer.objects = Objects(channel.ledger, channel.codec)
         return cls(channel, committer)
@@ -105,7 +105,7 @@ class Executor:
             elif body is None or body.vanished:
                 self.committer.stale[work.change.key] = body.why if body is not None else "the server did not answer for it"
             else:
-                self.committer.holding.hold_back(work.record, work.change.orders, body.why, body.remedy)
+                self.committer.quarantine.add(work.record, work.change.orders, body.why, body.remedy)
         ready = [work for work in ready if work.record.ref not in self._bound and self._is_kept(work)]
         await self._to_server([work for work in ready if work.remote is not None])
         ready = self._without_bound(ready)
@@ -119,7 +119,7 @@ class Executor:
 
     def _is_kept(self, work: Work) -> bool:
         """Put on the shelf what is about to be overwritten; tell whether that is done, or need not be."""
-        kept = work.change.shelve is not Side.LOCAL or self.channel.shelve(work)
+        kept = work.change.loser is not Side.LOCAL or self.channel.keep_loser(work)
         if not kept:
             self.committer.stale[work.change.key] = "the version here that is to be kept cannot be read"
         return kept
@@ -171,7 +171,7 @@ class Executor:
             return replace(job, held=objects.held(work))
         work.edit = objects.edit(work)
         if work.edit.conflicts:
-            self.channel.shelve(work)
+            self.channel.keep_loser(work)
         return replace(job, held=objects.held(work), patch=objects.with_data(work.edit.patch, job.body))
 
     async def _to_disk(self, works: list[Work], bodies: dict[int, Body]) -> None:

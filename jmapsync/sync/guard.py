@@ -43,20 +43,20 @@ class Guard:
 
         `allow` lets the very plan through that was held back before.
         """
-        sentences = self._judged(tally)
+        messages = self._judged(tally)
         identity = hashlib.sha256("\n".join(tally.lines()).encode()).hexdigest()
         held = self.ledger.suspension(self.kind.name)
         allowed = allow and held is not None and held.plan == identity
-        if not sentences or allowed:
+        if not messages or allowed:
             if not dry:
                 self._lift(tally, allowed=allowed)
             return
-        sentence = " ".join(sentences)
+        message = " ".join(messages)
         if allow and held is not None:
-            sentence = f"This is not the plan that was held back before, so it was not let through. {sentence}"
+            message = f"This is not the plan that was held back before, so it was not let through. {message}"
         if not dry:
-            self._suspend(tally, identity, sentence)
-        raise SuspendedError(sentence)
+            self._suspend(tally, identity, message)
+        raise SuspendedError(message)
 
     def _lift(self, tally: Tally, *, allowed: bool) -> None:
         """Forget the suspension, and the doubts that nothing or nobody holds up any longer."""
@@ -66,12 +66,12 @@ class Guard:
                 if (allowed or not tally.counts[side.other]) and self.ledger.note(self._note(side)):
                     self.ledger.set_note(self._note(side), "")
 
-    def _suspend(self, tally: Tally, identity: str, sentence: str) -> None:
+    def _suspend(self, tally: Tally, identity: str, message: str) -> None:
         with self.ledger.transaction():
             if tally.counts[Side.LOCAL]:
                 # What the server seems to have lost, it may list again without any change to tell of.
                 self.ledger.set_cursor(self.kind.name, Side.REMOTE, "")
-            self.ledger.suspend(Suspended(self.kind.name, identity, sentence, int(self.clock())))
+            self.ledger.suspend(Suspended(self.kind.name, identity, message, int(self.clock())))
 
     def _judged(self, tally: Tally) -> list[str]:
         """Return why the plan has to be held back, at most one sentence and one doubt a side."""
@@ -82,15 +82,15 @@ class Guard:
         lost = tally.counts
         totals = {Side.LOCAL: max(here, lost[Side.LOCAL]), Side.REMOTE: max(there, lost[Side.REMOTE])}
         names = {record.key: record.name for record in self.ledger.all(self.kind.containers.kind)}
-        sentences: list[str] = []
+        messages: list[str] = []
         for side in Side:
             doubt = self.ledger.note(self._note(side.other))
             found = judge(tally, population, totals, NOT_ONE if doubt else self.limits, names, account=self.account)
-            mine = [one.sentence for one in found if one.side is side][:1]
+            mine = [one.message for one in found if one.side is side][:1]
             if doubt and mine:
-                sentences.append(f"{doubt[0].upper()}{doubt[1:]}.")
-            sentences += mine
-        return sentences
+                messages.append(f"{doubt[0].upper()}{doubt[1:]}.")
+            messages += mine
+        return messages
 
     def _note(self, side: Side) -> str:
         return f"doubt:{self.kind.name}:{side.value}"

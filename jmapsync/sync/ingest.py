@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from jmapsync.storage.port import Folder, Observation, Seen
     from jmapsync.sync.context import ContainerContext
     from jmapsync.sync.mailbox_filter import Scope
-    from jmapsync.sync.quarantine import Holding
+    from jmapsync.sync.quarantine import Quarantine
 
 BLOB = b"urn:jmapsync:blob:"
 INSTANCES_OF = f'"{INSTANCES}":'.encode()
@@ -49,7 +49,7 @@ class Ingester:
     kind: Kind
     ledger: Ledger
     context: ContainerContext
-    holding: Holding
+    quarantine: Quarantine
     adopt_folder: Callable[[int, str, str], None]
     """Told the key, path and server id of a local folder when they become known."""
     scope: Scope
@@ -85,12 +85,12 @@ class Ingester:
 
     def unanswered(self) -> list[str]:
         """Begin a look and return the ids that an earlier one got no answer for, or has not told of yet."""
-        self.context.has_unread = self.holding.has_unread_containers()
-        return sorted(self.holding.unanswered() | self._out_of_sight() | made(self.ledger, self.kind.items.kind))
+        self.context.has_unread = self.quarantine.has_unread_containers()
+        return sorted(self.quarantine.unanswered() | self._out_of_sight() | made(self.ledger, self.kind.items.kind))
 
     def _out_of_sight(self) -> set[str]:
         """Return the ids of what was named because its containers cannot be seen: where those appear, no change tells of it."""
-        records = self.ledger.records(list(self.holding.problems())).values()
+        records = self.ledger.records(list(self.quarantine.problems())).values()
         return {str(one.ref) for one in records if one.remote is not None and one.ref is not None and not one.remote.homes}
 
     def ingest_remote(self, page: Observation) -> None:
@@ -103,7 +103,7 @@ class Ingester:
             page.problems += self._remote_items(page.items)
             if not self.kind.items.mergeable:
                 self._gone_on_server(page.gone_refs)
-            self.holding.take_answers(page)
+            self.quarantine.take_answers(page)
             if page.cursor:
                 self.ledger.set_cursor(self.kind.name, Side.REMOTE, page.cursor)
 
@@ -113,11 +113,11 @@ class Ingester:
         if page.folders_whole:
             gone |= self.ledger.refs(kind) - {folder.ref for folder in page.folders} - page.unread
         roles = {role: ref for role, ref in self.context.roles.items() if ref not in gone}
-        told = {folder.role for folder in page.folders}
+        named = {folder.role for folder in page.folders}
         folders: list[Folder] = []
         for one in parents_first(page.folders):
             roles = {role: ref for role, ref in roles.items() if ref != one.ref}
-            folder = one if "inbox" in told | roles.keys() else _taken_for_inbox(one)
+            folder = one if "inbox" in named | roles.keys() else _taken_for_inbox(one)
             if folder.role:
                 roles[folder.role] = folder.ref
             folders.append(folder)
@@ -301,16 +301,16 @@ class Ingester:
             self.adopt_folder(key, folder.ref, str(known.ref) if known is not None and known.ref and fresh else "")
         return key
 
-    def ingest_local_items(self, look: Observation) -> None:
+    def ingest_local_items(self, page: Observation) -> None:
         """Take in a look at the messages of the disk."""
         kind = self.kind.items.kind
         with self.ledger.transaction():
-            self.ledger.drop_places(look.moved)
-            self.ledger.put_places(look.places)
-            records = self.ledger.records([seen.key for seen in look.items if seen.key is not None] + look.gone)
-            changed = [replace(records[key], local=None) for key in look.gone if key in records]
-            kept = self.ledger.by_digest(self.kind.kept, [seen.digest for seen in look.items if seen.key is None])
-            for seen in look.items:
+            self.ledger.drop_places(page.moved)
+            self.ledger.put_places(page.places)
+            records = self.ledger.records([seen.key for seen in page.items if seen.key is not None] + page.gone)
+            changed = [replace(records[key], local=None) for key in page.gone if key in records]
+            kept = self.ledger.by_digest(self.kind.kept, [seen.digest for seen in page.items if seen.key is None])
+            for seen in page.items:
                 if seen.key is None:
                     fresh = Record(0, kind, None, seen.ref, seen.size, seen.stamp, seen.digest, local=seen.version)
                     back = kept.get(seen.digest)
@@ -325,9 +325,9 @@ class Ingester:
                             record = replace(record, size=seen.size, stamp=seen.stamp)
                         changed.append(replace(record, local=seen.version, digest=seen.digest))
             self.ledger.save(changed)
-            contents = {seen.key: seen.content for seen in look.items if seen.key is not None and seen.content}
+            contents = {seen.key: seen.content for seen in page.items if seen.key is not None and seen.content}
             self.ledger.contents.put("local", contents)
-            self.holding.take_left_out(look.problems)
+            self.quarantine.take_left_out(page.problems)
 
     def _take_back(self, kept: Record, fresh: Record) -> int:
         """Make one item of a file that was put back and the email that had stayed on the server by the user's wish."""
@@ -385,7 +385,7 @@ def _refuse_other_mail(known: dict[str, Record], items: Sequence[Seen]) -> None:
 
     So it looks when an account was moved to another server that counts its emails in the same way.
     """
-    strange = [
+    changed = [
         seen.ref
         for seen in items
         if (record := known.get(seen.ref)) is not None
@@ -393,9 +393,9 @@ def _refuse_other_mail(known: dict[str, Record], items: Sequence[Seen]) -> None:
         and record.remote.body != seen.version.body
         and record.size != seen.size
     ]
-    if len(strange) > FEW and len(strange) * 100 > PERCENT * len(known):
+    if len(changed) > FEW and len(changed) * 100 > PERCENT * len(known):
         raise SuspendedError(
-            f"The server holds other messages under {len(strange)} of the {len(known)} ids it was asked about, as a server does"
+            f"The server holds other messages under {len(changed)} of the {len(known)} ids it was asked about, as a server does"
             " that the account was moved to. Nothing was written.",
             advice="Give the account there a new name and path; the mail here stays as it is.",
         )

@@ -60,9 +60,9 @@ class Names:
         plain = {record.key: fallback(self.kind, record) for record in records}
         unknown = [record for record in records if found[record.key] == plain[record.key]]
         refs = [str(record.ref) for record in unknown if record.ref is not None][: MOST_ASKED - self._asked]
-        told = await self.ask(refs)
+        answered = await self.ask(refs)
         for record in unknown:
-            found[record.key] = named(told.get(str(record.ref), "") or _described(record), plain[record.key])
+            found[record.key] = named(answered.get(str(record.ref), "") or _described(record), plain[record.key])
         return found
 
     async def ask(self, refs: Sequence[str]) -> dict[str, str]:
@@ -83,11 +83,11 @@ class Names:
             if one.since == one.last and self.remote is not None and one.item.startswith("email ")
         }
         refs = {subject: one.item.removeprefix("email ") for subject, one in new.items()}
-        told = await self.ask(sorted(set(refs.values()))[:MOST_ASKED])
+        answered = await self.ask(sorted(set(refs.values()))[:MOST_ASKED])
         with self.ledger.transaction():
             for subject, one in new.items():
-                if name := told.get(refs[subject], ""):
-                    self.ledger.hold_back(one._replace(item=named(name, one.item)))
+                if name := answered.get(refs[subject], ""):
+                    self.ledger.quarantine(one._replace(item=named(name, one.item)))
 
     def _object(self, record: Record) -> str:
         for tree in NOW.values():

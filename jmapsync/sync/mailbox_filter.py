@@ -38,11 +38,11 @@ class Scope:
     ledger: Ledger
     context: ContainerContext
     patterns: Patterns
-    sentences: list[str]
+    messages: list[str]
     """Where a run tells people what became of their folders."""
     _boxes: dict[str, Folder] = field(default_factory=dict)
     """The server's containers as they were last told of, kept only while any may be left out."""
-    must_look: bool = False
+    must_scan: bool = False
     """Whether folders were detached or taken back since the disk was looked at, so that it is to be looked at once more."""
     _bare: set[str] = field(default_factory=set)
     """Those that are there only for what lies in them."""
@@ -76,8 +76,8 @@ class Scope:
         """
         if self.patterns.is_all and not self._note(SELECTION):
             return
-        told = json.loads(self._note(BOXES) or "{}")
-        self._boxes = {ref: Folder(ref, name, parent, role) for ref, (name, parent, role) in told.items()}
+        stored = json.loads(self._note(BOXES) or "{}")
+        self._boxes = {ref: Folder(ref, name, parent, role) for ref, (name, parent, role) in stored.items()}
         with self.ledger.transaction():
             if self._note(SELECTION) != json.dumps(self.patterns.to_text()):
                 self._set(SELECTION, self.patterns.to_text())
@@ -134,7 +134,7 @@ class Scope:
         self.context.outside.clear()
         self.context.outside.update(paths.keys() - mirrored)
         left = {ref: path for ref, path in self.detached.items() if ref not in mirrored | self._bare}
-        self.must_look = self.must_look or left.keys() != self.detached.keys()
+        self.must_scan = self.must_scan or left.keys() != self.detached.keys()
         self._set(DETACHED, left)
         self._let_go()
 
@@ -169,10 +169,10 @@ class Scope:
             if record.local is not None and path:
                 if record.ref is not None:
                     detached[record.ref] = path
-                self.sentences.append(f"The folder {path} stays as it is, detached: it is left out of the mirror now.")
+                self.messages.append(f"The folder {path} stays as it is, detached: it is left out of the mirror now.")
         self._set(DETACHED, detached)
         self._set(OUTSIDE, sorted((self.context.outside - self._bare) | detached.keys()))
-        self.must_look = self.must_look or bool(shut)
+        self.must_scan = self.must_scan or bool(shut)
         leaving = {record.key for record in shut} | (bare - self.bare)
         if leaving:
             self._leave(frozenset(leaving))

@@ -99,8 +99,8 @@ class Observer:
         if why := scope.must_list():
             seen |= await self._ingest_pages(self._pages(full=True))
             scope.has_listed(why if self._is_listed else "")
-        if scope.must_look:
-            scope.must_look = False
+        if scope.must_scan:
+            scope.must_scan = False
             await self._observe_folders()
         await self._ask_for_bereft()
         if made(channel.ledger, kind.containers.kind) - seen:
@@ -179,7 +179,7 @@ class Observer:
 
     def _folders(self) -> frozenset[str] | None:
         """Return the folders to scan: all of them while anything on the disk waits for another scan."""
-        return None if self.channel.holding.has_left_out() else self.channel.options.folders
+        return None if self.channel.quarantine.has_left_out() else self.channel.options.folders
 
     def _ingest_disk(self, folders: frozenset[str] | None) -> bool:
         """Scan the disk and ingest it; return whether it holds anything that the ledger does not."""

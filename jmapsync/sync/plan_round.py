@@ -65,7 +65,7 @@ class RoundPlan:
 
     def _due(self, page: Plan, records: dict[int, Record]) -> list[Change]:
         """Return the changes that are to be carried out now: what is quarantined waits until another try is due."""
-        holding = self.channel.holding
+        holding = self.channel.quarantine
         problems = holding.problems()
         return [one for one in page.changes if holding.is_due(records[one.key], one.orders, problems.get(one.key))]
 
@@ -89,7 +89,7 @@ class RoundPlan:
     def keep_agreed(self) -> None:
         """Commit what needs no write on either side, and name what nothing can be done about."""
         self.channel.containers.keep_agreed(self.containers)
-        ledger, holding = self.channel.ledger, self.channel.holding
+        ledger, holding = self.channel.ledger, self.channel.quarantine
         for page in ledger.plan.pages(Step.AGREED):
             keys = [row.key for row in page]
             with ledger.transaction():
@@ -111,7 +111,7 @@ class RoundPlan:
             records = ledger.records([row.key for row in page])
             with ledger.transaction():
                 for row in page:
-                    self.channel.holding.hold_back(records[row.key], (), row.reason, Remedy.LATER)
+                    self.channel.quarantine.add(records[row.key], (), row.reason, Remedy.LATER)
 
     def works(self, step: Step, stale: dict[int, str]) -> Iterator[Work]:
         """Yield the changes of a step with the records as they are now; what changed since it was planned is put in `stale`."""
@@ -154,7 +154,7 @@ class RoundPlan:
         if stale:
             for work in self._planned_again(stale):
                 with self.channel.ledger.transaction():
-                    self.channel.holding.hold_back_stale(work.record, work.change.orders, stale[work.change.key])
+                    self.channel.quarantine.add_stale(work.record, work.change.orders, stale[work.change.key])
 
     def _planned_again(self, keys: Collection[int]) -> Iterator[Work]:
         records = {key: one for key, one in self.channel.ledger.records(sorted(keys)).items() if key not in self.channel.held}

@@ -60,15 +60,15 @@ class Meter:
         self.beat()
         self._stretches.pop(kind, None)
 
-    def say(self, account: str, sentence: str) -> None:
+    def say(self, account: str, message: str) -> None:
         """Write a sentence into the log."""
-        _log.info("%s: %s", account, sentence)
+        _log.info("%s: %s", account, message)
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return what is under way, with rates a second and the seconds that are left at this rate."""
-        return [self._told(kind, stretch) for kind, stretch in self._stretches.items()]
+        return [self._to_json(kind, stretch) for kind, stretch in self._stretches.items()]
 
-    def _told(self, kind: str, stretch: _Stretch) -> dict[str, Any]:
+    def _to_json(self, kind: str, stretch: _Stretch) -> dict[str, Any]:
         seconds = max(self._clock() - stretch.begun, 0.001)
         rate = stretch.items / seconds
         left = (stretch.total - stretch.items) / rate if rate and stretch.total else None

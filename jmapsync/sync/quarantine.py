@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jmapsync.errors import Remedy
-from jmapsync.ledger import HeldBack
+from jmapsync.ledger import Quarantined
 from jmapsync.ledger.codec import encode
 from jmapsync.planner.model import Side
 from jmapsync.sync.item_names import fallback
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 HOUR = 3600
 FIRST_PAUSE = 300
 """Seconds until work that stays stale is tried again; from then on as long as it has been stale, up to an hour."""
-LOOK = "look"
+SCAN = "look"
 """The remedy of a problem that the next look at the disk finds gone or finds again."""
 ASK = "ask"
 """The remedy of a problem that the next look at the server asks about by its id, which stands in `seen`."""
@@ -58,7 +58,7 @@ def note_of(name: str, kind: str) -> str:
 
 
 @dataclass(slots=True)
-class Holding:
+class Quarantine:
     """What is held back of one kind in one run."""
 
     kind: str
@@ -79,7 +79,7 @@ class Holding:
 
     # items
 
-    def hold_back(self, record: Record, orders: Sequence[Order], why: str, remedy: Remedy) -> None:
+    def add(self, record: Record, orders: Sequence[Order], why: str, remedy: Remedy) -> None:
         """Keep an item that cannot be brought to agree, by name."""
         seen = self._fingerprint(record, orders)
         if remedy is Remedy.HUMAN:
@@ -87,7 +87,7 @@ class Holding:
         self._tried[record.key] = seen
         self._keep(_item(record.key), self.label(record), why, remedy.value, key=record.key, seen=seen)
 
-    def hold_back_stale(self, record: Record, orders: Sequence[Order], why: str) -> None:
+    def add_stale(self, record: Record, orders: Sequence[Order], why: str) -> None:
         """Quarantine an item that the last round of a run still found in another state than it expected."""
         why = f"{why or 'it is not in the state that was expected'} (tried again later, or at once by sync --full)"
         seen = self._fingerprint(record, orders)
@@ -120,11 +120,11 @@ class Holding:
             if record is None or record.remote is None or record.local is None or record.local.body != one.seen:
                 self.ledger.release([(self.kind, one.subject)])
 
-    def problems(self) -> dict[int, HeldBack]:
+    def problems(self) -> dict[int, Quarantined]:
         """Return the items held back, by key."""
         return {one.key: one for one in self.ledger.problems(self.kind) if one.key is not None}
 
-    def is_due(self, record: Record, orders: Sequence[Order], problem: HeldBack | None) -> bool:
+    def is_due(self, record: Record, orders: Sequence[Order], problem: Quarantined | None) -> bool:
         """Tell whether orders for an item are to be tried now, `problem` being why it was held back, if it was."""
         if problem is None:
             return True
@@ -173,7 +173,7 @@ class Holding:
         """Have what stayed stale tried again now: a server that gave no answer for something gives it by now."""
         for one in self.ledger.problems(self.kind):
             if one.remedy == STALE:
-                self.ledger.hold_back(one._replace(remedy=Remedy.LATER.value))
+                self.ledger.quarantine(one._replace(remedy=Remedy.LATER.value))
 
     def has_unread_containers(self) -> bool:
         """Tell whether an earlier look met containers of the server that could not be read."""
@@ -191,28 +191,28 @@ class Holding:
 
     def has_left_out(self) -> bool:
         """Tell whether a look at the disk had to leave anything out: it is not known what the next one has to look at for it."""
-        return any(one.remedy == LOOK for one in self.ledger.problems(self.kind))
+        return any(one.remedy == SCAN for one in self.ledger.problems(self.kind))
 
     def take_left_out(self, troubles: Sequence[Trouble]) -> None:
         """Hold back by name what a look at the disk had to leave out, and forget what it did not come upon again."""
         still = {_place(trouble.item) for trouble in troubles}
-        earlier = [one.subject for one in self.ledger.problems(self.kind) if one.remedy == LOOK]
+        earlier = [one.subject for one in self.ledger.problems(self.kind) if one.remedy == SCAN]
         self.ledger.release((self.kind, subject) for subject in earlier if subject not in still)
         for trouble in troubles:
-            self._keep(_place(trouble.item), trouble.item, trouble.why, LOOK)
+            self._keep(_place(trouble.item), trouble.item, trouble.why, SCAN)
 
     def _keep(self, subject: str, item: str, why: str, remedy: str, *, key: int | None = None, seen: str = "") -> None:
         now = int(self.clock())
-        self.ledger.hold_back(HeldBack(self.kind, subject, item, key, why, remedy, seen, now, now))
+        self.ledger.quarantine(Quarantined(self.kind, subject, item, key, why, remedy, seen, now, now))
 
     def _fingerprint(self, record: Record, orders: Sequence[Order]) -> str:
         """Return what both sides held, what was to be done, and what could be done there."""
         doing = " ".join(f"{order.side.value} {order.verb.value}" for order in orders)
-        standing = (
+        circumstances = (
             f"{self.policy} {doing} {self.ledger.note(note_of(ROLES, self.kind))} {self.ledger.note(note_of(RIGHTS, self.kind))}"
         )
         sides = (encode(version) if version is not None else "-" for version in (record.local, record.remote))
-        return "|".join((hashlib.sha256(standing.encode()).hexdigest()[:16], *sides))
+        return "|".join((hashlib.sha256(circumstances.encode()).hexdigest()[:16], *sides))
 
 
 def _item(key: int) -> str:

@@ -48,7 +48,7 @@ class Counts:
         """Return all writes."""
         return self.created + self.updated + self.deleted
 
-    def told(self, where: str) -> str:
+    def describe(self, where: str) -> str:
         """Return them in words; nothing for none."""
         verbs = (("created", self.created), ("updated", self.updated), ("deleted", self.deleted))
         done = [f"{number:,} {verb}" for verb, number in verbs if number]
@@ -79,7 +79,7 @@ class KindReport:
     conflicts: int = 0
     """Versions waiting on the shelf."""
     problems: list[Problem] = field(default_factory=list)
-    sentences: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     """What people should read: why it was suspended or failed and what to do; in a dry run, each step."""
     foretold: dict[Side, Counts] = field(default_factory=lambda: {side: Counts() for side in Side})
     """What a dry run would write to each side."""
@@ -91,20 +91,20 @@ class KindReport:
     """Whether nothing but the disk was scanned, which showed no change: that says nothing of the server."""
     detached: list[str] = field(default_factory=list)
     """Paths of folders that are left out by now and stay as they are."""
-    taken_back: dict[str, list[str]] = field(default_factory=dict)
+    undone: dict[str, list[str]] = field(default_factory=dict)
     """The names of what was undone here because it may not be done on the server, by what it was."""
     withheld: bool = False
     """Whether folders changed while they were looked at, so that it could not be told what is gone."""
 
-    def take_back(self, reason: str, name: str) -> None:
+    def add_undone(self, reason: str, name: str) -> None:
         """Take note of something undone here."""
-        self.taken_back.setdefault(reason, []).append(name)
+        self.undone.setdefault(reason, []).append(name)
 
-    def tell_taken_back(self) -> None:
+    def describe_undone(self) -> None:
         """Say what was undone here, in one sentence for what is alike."""
-        for reason, names in sorted(self.taken_back.items()):
+        for reason, names in sorted(self.undone.items()):
             others = f" and {counted(len(names) - 1, 'other')}" if len(names) > 1 else ""
-            self.sentences.append(f"{names[0]}{others}: {reason}.")
+            self.messages.append(f"{names[0]}{others}: {reason}.")
 
     def fail(self, why: str, code: ExitCode, state: State = State.FAILED) -> None:
         """Note that the kind was not brought to its end."""
@@ -123,7 +123,7 @@ class KindReport:
     def summary(self) -> str:
         """Return what was written, in words."""
         folders = f"{counted(self.folders.total, 'folder')} written" if self.folders.total else ""
-        parts = [self.to_disk.told("here"), self.to_server.told("on the server"), folders]
+        parts = [self.to_disk.describe("here"), self.to_server.describe("on the server"), folders]
         return ", ".join(part for part in parts if part) or "nothing to do"
 
     def followed_by(self, later: KindReport) -> KindReport:
@@ -142,7 +142,7 @@ class KindReport:
             "folders": self.folders.to_json(),
             "conflicts": self.conflicts,
             "problems": [{"item": one.item, "why": one.why} for one in self.problems],
-            "sentences": self.sentences,
+            "sentences": self.messages,
             "detached": self.detached,
         }
 
@@ -275,7 +275,7 @@ class Progress(Protocol):
     def finish(self, account: str, kind: str) -> None:
         """End the stretch of work."""
 
-    def say(self, account: str, sentence: str) -> None:
+    def say(self, account: str, message: str) -> None:
         """Pass on a sentence for people (a wait, a retry, a decision)."""
 
 
@@ -291,5 +291,5 @@ class Silent:
     def finish(self, account: str, kind: str) -> None:
         """Do nothing."""
 
-    def say(self, account: str, sentence: str) -> None:
+    def say(self, account: str, message: str) -> None:
         """Do nothing."""

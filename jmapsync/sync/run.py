@@ -85,22 +85,22 @@ def _may_delete(channel: Channel) -> bool:
 async def _describe(channel: Channel, planned: RoundPlan) -> None:
     """Say what a run would do, one line a step with its reason: what deletes comes last."""
     planned.name_hidden()
-    channel.report.sentences += channel.containers.sentences(planned.containers)
+    channel.report.messages += channel.containers.describe(planned.containers)
     followed: list[str] = []
     for step in (Step.WRITE, Step.DELETE):
         works = planned.works(step, {})
         while page := list(islice(works, PAGE)):
             names = await channel.names.all_of([work.record for work in page])
             for work in page:
-                for orders, sentences in ((work.change.orders, channel.report.sentences), (work.change.then, followed)):
+                for orders, messages in ((work.change.orders, channel.report.messages), (work.change.then, followed)):
                     for order in orders:
-                        sentences.append(sentence(names[work.change.key], order))
+                        messages.append(describe(names[work.change.key], order))
                         channel.report.foretold[order.side].add(order.verb)
-        channel.report.sentences += followed
+        channel.report.messages += followed
         followed.clear()
 
 
-def sentence(name: str, order: Order) -> str:
+def describe(name: str, order: Order) -> str:
     """Return what an order would do, and why, in one line."""
     return f"{order.verb.value} {name} {where(order.side)}: {order.reason}"
 
@@ -110,14 +110,14 @@ async def _conclude(channel: Channel) -> KindReport:
     report, kind = channel.report, channel.kind.name
     if channel.tagger is not None and not channel.options.dry:
         await complete(channel.tagger.show)
-    channel.holding.release_agreed()
-    channel.holding.release_cut()
+    channel.quarantine.release_agreed()
+    channel.quarantine.release_cut()
     await channel.names.name_problems()
     report.problems = problems_of(channel.ledger, kind)
-    report.conflicts = len(channel.ledger.shelf(kind))
+    report.conflicts = len(channel.ledger.conflict_copies(kind))
     if report.problems or report.conflicts:
         report.exit_code = ExitCode.QUARANTINED
-    report.tell_taken_back()
+    report.describe_undone()
     report.detached = sorted(channel.scope.detached.values())
     report.state = State.SYNCED
     return report

@@ -79,6 +79,6 @@ class Tagger:
 
     def _say(self, error: TagsError) -> None:
         self._failed = True
-        self.report.sentences.append(str(error))
+        self.report.messages.append(str(error))
         if self.report.exit_code is ExitCode.IN_SYNC:
             self.report.exit_code = error.exit_code

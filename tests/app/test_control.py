@@ -25,7 +25,7 @@ def anyio_backend() -> str:
 
 
 async def test_a_report_comes_back_as_it_was(tmp_path: Path) -> None:
-    kind = KindReport(State.SUSPENDED, Counts(1, 2, 3), problems=[Problem("email 1", "it is ünreadable")], sentences=["So it is."])
+    kind = KindReport(State.SUSPENDED, Counts(1, 2, 3), problems=[Problem("email 1", "it is ünreadable")], messages=["So it is."])
     report = AccountReport("home", 1.5, 3, 1000, {"mail": kind}, "It failed.", ExitCode.SUSPENDED)
     asked: list[Ask] = []
 

@@ -256,11 +256,11 @@ class TestAServerThatLies:
         server.faults.drop_properties.arm({"keywords"})
         file = pim.file("contacts", "ada")
         change(file, "NOTE:first", "CATEGORIES:x\r\nNOTE:first")
-        [message] = pim.sync("contacts").sentences
+        [message] = pim.sync("contacts").messages
         assert "keywords" in message
         pim.run()
         again = pim.run()
-        assert (again.kinds["contacts"].sentences, again.requests) == ([], 1)
+        assert (again.kinds["contacts"].messages, again.requests) == ([], 1)
         cards.edit(ref(cards, "ada"), {"notes/n1/note": "second"})
         pim.run()
         assert "CATEGORIES:x" in file.read_text()

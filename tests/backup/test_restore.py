@@ -103,7 +103,7 @@ def into(mirror: Mirror, server: DemoServer, transport: httpx.AsyncBaseTransport
                 local = MaildirSide(mirror.root, mirror.state / "spool", dry=True)
                 remote = MailSide(client, account, mirror.state / "spool")
                 found = await run.restore(Sides(MAIL, owner, local, remote), Selection(), ForeignTree(has_ledger=True))
-                assert found is not None, run.report.kinds["mail"].sentences
+                assert found is not None, run.report.kinds["mail"].messages
                 return found
             finally:
                 ledger.close()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jmapsync.ledger import AccountLock, Ledger, Shelved
+from jmapsync.ledger import AccountLock, ConflictCopy, Ledger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,8 +23,8 @@ def conflict_copy(home: Home, jmapsync: Command) -> None:
     jmapsync("sync")
     ledger = Ledger.open(home.state / "ledger.sqlite")
     drafts = next(key for key, (path, _) in ledger.folders().items() if path == "Drafts")
-    number = ledger.shelve(
-        Shelved(0, "mail", 99, "my draft", "local", "changed on both sides", 1_793_000_000, str(drafts), "$draft $seen")
+    number = ledger.add_conflict_copy(
+        ConflictCopy(0, "mail", 99, "my draft", "local", "changed on both sides", 1_793_000_000, str(drafts), "$draft $seen")
     )
     ledger.close()
     (home.state / "shelf").mkdir(exist_ok=True)

@@ -18,7 +18,7 @@ from jmapsync.storage.port import Body, Job, Observation, Outcome
 from jmapsync.sync.context import ContainerContext
 from jmapsync.sync.ingest import Ingester
 from jmapsync.sync.mailbox_filter import Scope
-from jmapsync.sync.quarantine import Holding
+from jmapsync.sync.quarantine import Quarantine
 from tests.kit.local_side import LocalSideDriver
 from tests.storage.ledgers import open_ledger
 
@@ -38,10 +38,10 @@ class MaildirDriver(LocalSideDriver[MaildirSide]):
         self.side = MaildirSide(self.root, base / "spool", **options)
         self.side.open(self.ledger, "a1")
         self._numbers = itertools.count(1)
-        holding = Holding(MAIL.name, self.ledger, time.time)
+        quarantine = Quarantine(MAIL.name, self.ledger, time.time)
         context = ContainerContext()
         scope = Scope(MAIL, self.ledger, context, EVERYTHING, [])
-        self._ingester = Ingester(MAIL, self.ledger, context, holding, self.adopt, scope)
+        self._ingester = Ingester(MAIL, self.ledger, context, quarantine, self.adopt, scope)
 
     def folder(self, name: str, *, parent: int | None = None) -> int:
         """Make a folder as the server's mailboxes are made here and return its key."""

@@ -96,13 +96,13 @@ class Mirror:
     def restore(self, selection: Selection | None = None) -> Restored:
         """Put back what the server lacks, as `jmapsync restore` does."""
         report = self.runner(self._run(Options(full=True), selection or Selection()))
-        assert self.restored is not None, report.kinds["mail"].sentences
+        assert self.restored is not None, report.kinds["mail"].messages
         return self.restored
 
     def verify(self) -> Proof:
         """Prove both sides equal, as `jmapsync verify` does."""
         report = self.runner(self._run(Options(full=True, dry=True), proving=True))
-        assert self.proved is not None, report.kinds["mail"].sentences
+        assert self.proved is not None, report.kinds["mail"].messages
         return self.proved
 
     def ask(self, what: Callable[[Client], Coroutine[Any, Any, None]]) -> None:
@@ -241,7 +241,7 @@ def assert_converges(account: Account, mirror: Mirror, *, requests: int = 1) -> 
     Where a page of changes cannot hold all that the first run wrote, the further one needs more `requests` to see it all.
     """
     report = mirror.sync()
-    assert (report.state.value, report.exit_code, report.problems, report.sentences) == ("synced", 0, [], [])
+    assert (report.state.value, report.exit_code, report.problems, report.messages) == ("synced", 0, [], [])
     assert_mirrored(account, mirror)
     again = mirror.sync()
     assert (again.to_disk.total, again.to_server.total, mirror.requests) == (0, 0, requests)

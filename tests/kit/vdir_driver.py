@@ -20,7 +20,7 @@ from jmapsync.storage.vdir.side import VdirSide
 from jmapsync.sync.context import ContainerContext
 from jmapsync.sync.ingest import Ingester
 from jmapsync.sync.mailbox_filter import Scope
-from jmapsync.sync.quarantine import Holding
+from jmapsync.sync.quarantine import Quarantine
 from tests.kit.local_side import LocalSideDriver
 from tests.storage.ledgers import open_ledger
 from tests.storage.vdir.tiny import Tiny
@@ -54,9 +54,9 @@ class VdirDriver(LocalSideDriver[VdirSide]):
         self.side = VdirSide(self.root, "calendars", self.codec, **self._options)
         self.side.open(self.ledger, "a1")
         self.context = ContainerContext()
-        holding = Holding(CALENDARS.name, self.ledger, time.time)
+        quarantine = Quarantine(CALENDARS.name, self.ledger, time.time)
         scope = Scope(CALENDARS, self.ledger, self.context, EVERYTHING, [])
-        self.ingester = Ingester(CALENDARS, self.ledger, self.context, holding, self.adopt, scope)
+        self.ingester = Ingester(CALENDARS, self.ledger, self.context, quarantine, self.adopt, scope)
         self.ingester.load()
 
     def lose_ledger(self) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from jmapsync.errors import BusyError
-from jmapsync.ledger import AccountLock, HeldBack, Intent, Ledger, Place, Record, Suspended
+from jmapsync.ledger import AccountLock, Intent, Ledger, Place, Quarantined, Record, Suspended
 from jmapsync.ledger.codec import decode, encode
 from jmapsync.ledger.migrations import VERSION
 from jmapsync.planner.model import Base, Side, Version
@@ -100,7 +100,7 @@ class TestItems:
     def test_that_nobody_holds_any_longer_are_forgotten_with_all_that_was_said_of_them(self, ledger: Ledger) -> None:
         key = ledger.add(Record(0, "mail", "M1", local=A))
         ledger.intend([Intent(key, "mail", "{}", 1)])
-        ledger.hold_back(HeldBack("mail", f"item {key}", "name", key, "why", "later", "", 1, 1))
+        ledger.quarantine(Quarantined("mail", f"item {key}", "name", key, "why", "later", "", 1, 1))
         ledger.save([replace(ledger.records([key])[key], local=None)])
         assert (ledger.records([key]), ledger.intents("mail"), ledger.problems()) == ({}, {}, [])
 

@@ -280,7 +280,7 @@ class TestAFullDisk:
         monkeypatch.setattr(os, "statvfs", lambda _: full)
         error = sqlite3.OperationalError("database or disk is full")
         error.sqlite_errorcode = number
-        reported = str(database._told(error, path))
+        reported = str(database._error_of(error, path))
         assert "The disk is full" in reported
         assert "free some space" in reported
         assert "away" not in reported
@@ -288,7 +288,7 @@ class TestAFullDisk:
     def test_a_disk_that_fails_is_not_taken_for_a_malformed_file_either(self, path: Path) -> None:
         error = sqlite3.OperationalError("disk I/O error")
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
-        assert "away" not in str(database._told(error, path))
+        assert "away" not in str(database._error_of(error, path))
 
 
 @pytest.mark.parametrize("opened", [Ledger.open, Ledger.open_readonly, Ledger.copy_of])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from jmapsync.ledger import HeldBack, Intent, Ledger, Place, Record
+from jmapsync.ledger import Intent, Ledger, Place, Quarantined, Record
 from jmapsync.planner import Side
 from jmapsync.planner.model import Base, Version
 
@@ -47,7 +47,7 @@ class TestItems:
     def test_that_nobody_holds_are_forgotten_with_all_that_hung_on_them(self, ledger: Ledger) -> None:
         key = ledger.add(Record(0, "mail", "E1", local=HERE))
         ledger.intend([Intent(key, "mail", "{}", 1)])
-        ledger.hold_back(HeldBack("mail", f"item {key}", "name", key, "why", "later", "", 1, 1))
+        ledger.quarantine(Quarantined("mail", f"item {key}", "name", key, "why", "later", "", 1, 1))
         ledger.save([replace(ledger.records([key])[key], local=None)])
         assert (ledger.records([key]), ledger.intents("mail"), ledger.problems()) == ({}, {}, [])
 
@@ -130,18 +130,18 @@ class TestFiles:
 
 class TestProblems:
     def test_keep_the_time_they_were_first_seen(self, ledger: Ledger) -> None:
-        ledger.hold_back(HeldBack("mail", "item 1", "before", 1, "old", "later", "a", 100, 100))
-        ledger.hold_back(HeldBack("mail", "item 1", "after", 1, "new", "never", "b", 200, 200))
-        assert ledger.problems("mail") == [HeldBack("mail", "item 1", "after", 1, "new", "never", "b", 100, 200)]
+        ledger.quarantine(Quarantined("mail", "item 1", "before", 1, "old", "later", "a", 100, 100))
+        ledger.quarantine(Quarantined("mail", "item 1", "after", 1, "new", "never", "b", 200, 200))
+        assert ledger.problems("mail") == [Quarantined("mail", "item 1", "after", 1, "new", "never", "b", 100, 200)]
 
     def test_of_two_things_with_one_name_are_two(self, ledger: Ledger) -> None:
         for key in (2, 1):
-            ledger.hold_back(HeldBack("mail", f"item {key}", "drafts", key, f"why {key}", "later", "", 1, 1))
+            ledger.quarantine(Quarantined("mail", f"item {key}", "drafts", key, f"why {key}", "later", "", 1, 1))
         assert [(one.item, one.why) for one in ledger.problems("mail")] == [("drafts", "why 1"), ("drafts", "why 2")]
 
     def test_are_let_go_by_kind_and_subject(self, ledger: Ledger) -> None:
         for kind, subject in (("mail", "ref E1"), ("mail", "ref E2"), ("contacts", "ref E1")):
-            ledger.hold_back(HeldBack(kind, subject, "name", None, "why", "later", "", 1, 1))
+            ledger.quarantine(Quarantined(kind, subject, "name", None, "why", "later", "", 1, 1))
         ledger.release([("mail", "ref E1")])
         assert [(one.kind, one.subject) for one in ledger.problems()] == [("contacts", "ref E1"), ("mail", "ref E2")]
         assert [one.subject for one in ledger.problems("mail")] == ["ref E2"]

@@ -58,7 +58,7 @@ def agree(account: Account, mirror: Mirror, folders: set[str]) -> None:
     """Synchronise; both sides then have these folders with the same mail, and a further run does nothing with one request."""
     for _ in range(3):
         report = mirror.sync()
-        assert (report.state.value, report.problems, report.sentences) == ("synced", [], [])
+        assert (report.state.value, report.problems, report.messages) == ("synced", [], [])
     assert (report.to_disk.total, report.to_server.total, report.folders.total, mirror.requests) == (0, 0, 0, 1)
     assert (own(account), here(mirror)) == (folders, folders)
     assert_same(account, mirror)

@@ -144,10 +144,10 @@ class TestSomebodyElsesMailbox:
         (folder / "new" / "1700000100.T.test").write_bytes(NEW + b"another\n")
         report = mirror.sync()
         assert (report.problems, report.conflicts) == ([], 2)
-        assert len(report.sentences) == 4
-        assert all("which the server does not allow: taken back" in description for description in report.sentences)
+        assert len(report.messages) == 4
+        assert all("which the server does not allow: taken back" in description for description in report.messages)
         again = mirror.sync()
-        assert (again.sentences, again.to_disk.total, again.to_server.total, mirror.requests) == ([], 0, 0, 1)
+        assert (again.messages, again.to_disk.total, again.to_server.total, mirror.requests) == ([], 0, 0, 1)
         assert on_server(owner) == before
         assert [file.read_bytes().replace(b"\n", b"\r\n") for file in self.files(mirror)] == [letter(number) for number in range(3)]
         assert not any("F" in file.name.partition(":2,")[2] for file in self.files(mirror))
@@ -157,19 +157,19 @@ class TestSomebodyElsesMailbox:
     def test_may_be_read_and_marked_so(self, account: Account, owner: Account, mirror: Mirror) -> None:
         mirror.flag(self.files(mirror)[0], "S")
         report = mirror.sync()
-        assert (report.sentences, report.problems, report.to_server.updated) == ([], [], 1)
+        assert (report.messages, report.problems, report.to_server.updated) == ([], [], 1)
         [found] = account.jmap.call([("Email/query", {"accountId": owner.user, "filter": {"hasKeyword": "$seen"}})])
         assert len(found["ids"]) == 1
 
     def test_cannot_be_renamed_or_given_children(self, owner: Account, mirror: Mirror) -> None:
         folder = self.files(mirror)[0].parent.parent
         folder.rename(folder.with_name("Mine"))
-        [description] = mirror.sync().sentences
+        [description] = mirror.sync().messages
         assert "renamed here, which the server does not allow: taken back" in description
         assert len(self.files(mirror)) == 3
         for part in ("cur", "new", "tmp"):
             (folder / "below" / part).mkdir(parents=True)
-        [description] = mirror.sync().sentences
+        [description] = mirror.sync().messages
         assert "new here, which the server does not allow: taken back" in description
         assert not (folder / "below").exists()
         for part in ("cur", "new", "tmp"):
@@ -186,10 +186,10 @@ class TestSomebodyElsesMailbox:
         mirror.flag(first, "F")
         second.unlink()
         report = mirror.sync()
-        assert report.sentences == []
+        assert report.messages == []
         messages = {message.content: message.flags for message in owner.imap.messages("Team")}
         assert "\\Flagged" in messages[letter(0)]
         owner.imap.set_acl("Team", account.user, "lrs")
         third.unlink()
-        assert "taken back" in mirror.sync().sentences[0]
+        assert "taken back" in mirror.sync().messages[0]
         assert third.name.split(":")[0].split(".")[0] in {file.name.split(".")[0] for file in self.files(mirror)}

@@ -162,7 +162,7 @@ class TestContacts:
         )
         report = pim.sync("contacts")
         assert report.to_server.created == 1
-        assert any("does not keep" in message for message in report.sentences), "Cyrus drops unknown lines of new cards"
+        assert any("does not keep" in message for message in report.messages), "Cyrus drops unknown lines of new cards"
         assert len(dav.names("contacts")) == 2
         pim.sync_until_quiet()
         assert "X-SPECIAL:stays here" in new.read_text()

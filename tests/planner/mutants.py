@@ -79,8 +79,8 @@ MUTANTS = (
     Mutant(
         "the follower's edit is not shelved",
         "follow",
-        "shelve = follower if rules.shelve else None",
-        "shelve = None",
+        "loser = follower if rules.keeps_loser else None",
+        "loser = None",
         ("p6_every_edited_body_survives",),
     ),
     Mutant(
@@ -121,7 +121,7 @@ MUTANTS = (
     Mutant(
         "the body that loses is not shelved",
         "merge",
-        "rules.prefer.other if rules.shelve else None",
+        "rules.prefer.other if rules.keeps_loser else None",
         "None",
         ("p6_every_edited_body_survives",),
     ),
@@ -278,10 +278,10 @@ MUTANTS = (
     Mutant(
         "two moves close a circle",
         "containers",
-        "needed, held_back = wider, held_back | circle",
-        "needed, held_back = wider, frozenset(trees) if wider == needed else held_back\n"
+        "needed, circular = wider, circular | circle",
+        "needed, circular = wider, frozenset(trees) if wider == needed else circular\n"
         "        decisions = {key: permit(pair, rules, rights, needed=key in needed) for key, pair in trees.items()}\n"
-        "        if held_back:\n            return decisions, frozenset()",
+        "        if circular:\n            return decisions, frozenset()",
         ("p14_containers_come_first_and_go_last",),
     ),
 )

@@ -12,7 +12,7 @@ from jmapsync.planner import Base, Order, Pair, Plan, Present, Rules, Side, Vers
 MAIL = Rules("mail")
 CARDS = Rules("card")
 OBJECTS = Rules("contacts", mergeable=True)
-FOLDERS = Rules("mailbox", homeless=True, shelve=False)
+FOLDERS = Rules("mailbox", homeless=True, keeps_loser=False)
 PULL = frozenset({Side.LOCAL})
 EVERYWHERE = Present(frozenset(range(26)), frozenset(range(26)))
 
@@ -74,7 +74,7 @@ def why(one: Pair, rules: Rules = MAIL) -> str:
 def kept_copies(one: Pair, rules: Rules = MAIL) -> Side | None:
     """Return the side whose body goes on the shelf."""
     (change,) = plan([one], rules, EVERYWHERE).changes
-    return change.shelve
+    return change.loser
 
 
 def pulled(rules: Rules) -> Rules:

@@ -181,8 +181,8 @@ def _mirror_pair(pair: Pair) -> Pair:
 
 def _mirror_change(change: Change) -> Change:
     orders, then = ([replace(order, side=order.side.other) for order in some] for some in (change.orders, change.then))
-    keep_copy = change.shelve.other if change.shelve else None
-    return _wordless_change(replace(change, orders=tuple(orders), then=tuple(then), shelve=keep_copy))
+    keep_copy = change.loser.other if change.loser else None
+    return _wordless_change(replace(change, orders=tuple(orders), then=tuple(then), loser=keep_copy))
 
 
 def _wordless_change(change: Change) -> Change:
@@ -244,7 +244,7 @@ def p10_an_edit_beats_a_deletion(planner: Planner, pair: Pair, side: Side, rules
     assert decision.remote is not None
     edited, left = pair.of(side), pair.of(side.other)
     assert edited is not None
-    assert decision.shelve is None
+    assert decision.loser is None
     sources = {each: wanted.source for each in Side if (wanted := decision.of(each)) is not None}
     assert sources[side] is side
     # A copy that was only marked to go holds the body already, unless that is what was edited.
@@ -318,7 +318,7 @@ def p12_a_mass_delete_is_suspended(
     too_many = [(lost, count), *((gone[home], folders[home]) for home in (1, 2))]
     expected = any(bad > most and bad * 100 > percent * total for bad, total in too_many)
     assert bool(result) == expected
-    assert all(held.side is side.other and "--allow-deletes" in held.sentence for held in result)
+    assert all(held.side is side.other and "--allow-deletes" in held.message for held in result)
     assert len(list(tally.lines())) == lost
 
 
@@ -344,7 +344,7 @@ def p12_a_vanished_directory_always_suspends(planner: Planner, other_home: bool)
     assert not planner.judge(tally, people, totals, wide, {1: "INBOX"})
     found = planner.judge(tally, people, totals, wide, {1: "INBOX"}, vanished=frozenset({1}))
     assert [held.side for held in found] == [Side.REMOTE]
-    assert "INBOX" in found[0].sentence
+    assert "INBOX" in found[0].message
 
 
 ALLOWED = {"__future__", "dataclasses", "enum", "collections.abc", "typing", "msgspec", "msgspec.structs", "jmapsync.errors"}

@@ -138,7 +138,7 @@ def test_marking_twenty_thousand_as_read_is_no_loss_and_emptying_the_trash_expla
         {A: "Trash"},
         account="home",
     )
-    assert held.sentence == (
+    assert held.message == (
         '800 of 800 items would be deleted from "Trash" on the server, which is more than 25 and more than 20 % at once. '
         "Nothing was written. If this is meant, `jmapsync sync --allow-deletes home` lets exactly this through; "
         "otherwise put the files back."

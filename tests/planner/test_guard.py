@@ -60,21 +60,19 @@ def test_a_small_part_passes_however_many() -> None:
 def test_both_limits_passed_suspend() -> None:
     (held,) = result((2_001, 10_000), (0, 0))
     assert (held.side, held.count, held.total) == (Side.REMOTE, 2_001, 10_000)
-    assert held.sentence.startswith(
-        "2,001 of 10,000 items would be deleted on the server, which is more than 25 and more than 20 %"
-    )
-    assert "`jmapsync sync --allow-deletes home` lets exactly this through" in held.sentence
+    assert held.message.startswith("2,001 of 10,000 items would be deleted on the server, which is more than 25 and more than 20 %")
+    assert "`jmapsync sync --allow-deletes home` lets exactly this through" in held.message
 
 
 def test_an_emptied_folder_is_noticed_in_a_large_account() -> None:
     (held,) = result((26, 26), (0, 10_000))
-    assert held.sentence.startswith('26 of 26 items would be deleted from "INBOX" on the server')
+    assert held.message.startswith('26 of 26 items would be deleted from "INBOX" on the server')
 
 
 def test_a_vanished_directory_suspends_for_a_single_item() -> None:
     (held,) = result((1, 500), (1, 500), vanished="B")
-    assert held.sentence.startswith('1 of 500 items would be deleted from "Archive" on the server, because its directory is gone.')
-    assert held.sentence.endswith("otherwise put the files back.")
+    assert held.message.startswith('1 of 500 items would be deleted from "Archive" on the server, because its directory is gone.')
+    assert held.message.endswith("otherwise put the files back.")
 
 
 def test_an_unknown_population_counts_as_all_lost() -> None:
@@ -82,7 +80,7 @@ def test_an_unknown_population_counts_as_all_lost() -> None:
     tally.add(plan([Pair(key, v(), None, both(v())) for key in range(26)], MAIL, EVERYWHERE).changes)
     (held,) = judge(tally, {}, {}, LIMITS, {})
     assert held.side is Side.LOCAL
-    assert held.sentence.endswith("otherwise put them back on the server.")
+    assert held.message.endswith("otherwise put them back on the server.")
 
 
 def test_a_plan_has_the_same_lines_however_it_was_batched() -> None:

@@ -12,7 +12,7 @@ from jmapsync.planner import Base, Pair, Present, Rights, Rules, Side, Verb, Ver
 from jmapsync.planner.model import NO_TAGS, NOTHING
 
 MAIL = Rules(kind="mail")
-BOXES = Rules(kind="mailbox", homeless=True, shelve=False)
+BOXES = Rules(kind="mailbox", homeless=True, keeps_loser=False)
 EVERYWHERE = Present(frozenset({1, 2, 3}), frozenset({1, 2, 3}))
 
 
@@ -24,7 +24,7 @@ def reported(pair: Pair, rights: Rights, rules: Rules = MAIL, **options: frozens
     """Return the orders of a plan in short."""
     found = []
     for change in plan([pair], rules, EVERYWHERE, rights=rights, **options).changes:
-        kept = " shelve" if change.shelve is Side.LOCAL else ""
+        kept = " shelve" if change.loser is Side.LOCAL else ""
         for order in change.orders:
             words = " ".join(sorted(order.tags))
             found.append(f"{order.side.value} {order.verb.value} {sorted(order.homes)} {words}".strip() + kept)
@@ -132,8 +132,8 @@ def test_nothing_forbidden_is_ever_ordered_and_it_comes_to_rest(
         assert number < 3
         [change] = changes
         sides = {Side.LOCAL: pair.local, Side.REMOTE: pair.remote}
-        if change.shelve is not None:
-            kept = sides[change.shelve]
+        if change.loser is not None:
+            kept = sides[change.loser]
             assert kept is not None
             conflict_copies.add(kept.body)
         for order in change.orders:

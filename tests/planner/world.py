@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.planner.rooms import Planner
 
 ITEMS = Rules("mail")
-CONTAINERS = Rules("mailbox", homeless=True, shelve=False)
+CONTAINERS = Rules("mailbox", homeless=True, keeps_loser=False)
 
 
 class RefusedError(Exception):
@@ -130,8 +130,8 @@ class World:
             batch = [change for change in changes if change.stage == stage]
             dice.shuffle(batch)
             for change in batch:
-                if change.shelve is not None:
-                    loser = trees[change.key].of(change.shelve)
+                if change.loser is not None:
+                    loser = trees[change.key].of(change.loser)
                     assert loser is not None, "nothing to shelve"
                     self.shelf.add((change.key, content(loser)))
                 done = [self._try(order, trees, dice) for order in dice.sample(change.orders, len(change.orders))]

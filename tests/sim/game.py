@@ -106,7 +106,7 @@ class Game:
 
     def _run(self) -> None:
         report = self.mirror.sync()
-        assert (report.exit_code, report.problems, report.conflicts) == (0, [], 0), (report.sentences, report.problems)
+        assert (report.exit_code, report.problems, report.conflicts) == (0, [], 0), (report.messages, report.problems)
         blobs = {email["blobId"]: ref for ref, email in self.jmap.emails(["id", "blobId"]).items()}
         self._ids = {word: blobs[name] for word, body in self._bodies.items() if (name := _blob(body)) in blobs}
 

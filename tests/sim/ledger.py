@@ -155,7 +155,7 @@ class Case:
 
 
 def _text_of(report: AccountReport) -> str:
-    return " ".join([report.error, *(message for kind in report.kinds.values() for message in kind.sentences)])
+    return " ".join([report.error, *(message for kind in report.kinds.values() for message in kind.messages)])
 
 
 def main() -> int:

@@ -45,7 +45,7 @@ def come_to_rest(world: World) -> list[Problem]:
         suspended = report.state is State.SUSPENDED
         if not suspended and not writes(report):
             break
-    assert (report.state, report.sentences) == (State.SYNCED, [])
+    assert (report.state, report.messages) == (State.SYNCED, [])
     return report.problems
 
 

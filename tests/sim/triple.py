@@ -38,9 +38,9 @@ class Triple:
     def sync_until_quiet(self) -> None:
         """Synchronise, and once more to see that nothing is left to do."""
         report = self.mirror.sync()
-        assert (report.exit_code, report.problems, report.conflicts) == (0, [], 0), report.sentences
+        assert (report.exit_code, report.problems, report.conflicts) == (0, [], 0), report.messages
         again = self.mirror.sync()
-        assert (again.to_disk.total, again.to_server.total) == (0, 0), again.sentences
+        assert (again.to_disk.total, again.to_server.total) == (0, 0), again.messages
 
     def box(self, path: str) -> str:
         """Return the id of a mailbox."""

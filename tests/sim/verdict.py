@@ -88,7 +88,7 @@ def _come_to_rest(world: World, player: LegalPlayer, server: LegalServer) -> lis
             world.now += LONGER_THAN_HELD  # what the server refused for now is tried again later
         if not writes(reports[-1]) and not reports[-1].folders.total and _is_well(reports[-1], player, server):
             return reports
-    reported = [(one.exit_code.name, one.problems, one.sentences) for one in reports[-1:]]
+    reported = [(one.exit_code.name, one.problems, one.messages) for one in reports[-1:]]
     raise AssertionError(f"not at rest after {MOST_RUNS} runs: {reported}")
 
 

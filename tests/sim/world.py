@@ -215,7 +215,7 @@ class World:
         reports = []
         for _ in range(MOST_RUNS):
             report = self.sync()
-            assert (report.state.value, report.problems, report.sentences) == ("synced", [], []), report
+            assert (report.state.value, report.problems, report.messages) == ("synced", [], []), report
             reports.append(report)
             if not writes(report):
                 return reports
@@ -226,7 +226,7 @@ class World:
     def look(self) -> Picture:
         ledger = Ledger.open_readonly(self.state / "ledger.sqlite")
         assert ledger is not None
-        shelf = len(ledger.shelf())
+        shelf = len(ledger.conflict_copies())
         ledger.close()
         folders = sorted(self.path_of(one) for one in maildirs(os.fspath(self.root)))
         return Picture(tuple(folders), tuple(sorted(self._boxes().values())), tuple(self.on_disk()), tuple(self.on_server()), shelf)

@@ -149,9 +149,9 @@ class TestDryRuns:
         assert {name: full.requests.count(name) for name in WRITES} == dict.fromkeys(WRITES, 0)
         assert (picture(mirror.root, mirror.state), full.account.listing()) == (before, there)
         assert reported.exit_code == ExitCode.IN_SYNC
-        assert all(line.partition(": ")[2] for line in reported.sentences)
+        assert all(line.partition(": ")[2] for line in reported.messages)
         done = mirror.sync()
-        steps = Counter(step(line) for line in reported.sentences)
+        steps = Counter(step(line) for line in reported.messages)
         # Only that what goes to Trash comes back into the folder of that name is not foreseen.
         assert done.to_disk == Counts(steps["create", "disk"] + 1, steps["update", "disk"], steps["delete", "disk"])
         assert done.to_server == Counts(steps["create", "server"], steps["update", "server"], steps["delete", "server"])
@@ -160,7 +160,7 @@ class TestDryRuns:
 
     def test_a_dry_run_of_nothing_to_do_says_nothing(self, full: DemoServer, mirror: Mirror) -> None:
         before = picture(mirror.root, mirror.state)
-        assert (mirror.sync(dry=True).sentences, mirror.requests) == ([], 1)
+        assert (mirror.sync(dry=True).messages, mirror.requests) == ([], 1)
         assert picture(mirror.root, mirror.state) == before
 
     def test_a_dry_run_of_a_suspended_plan_does_not_use_up_the_permission(self, full: DemoServer, mirror: Mirror) -> None:
@@ -176,7 +176,7 @@ class TestDryRuns:
     def test_a_dry_run_does_not_wait_for_a_run(self, full: DemoServer, mirror: Mirror) -> None:
         full.account.deliver(message())
         with AccountLock(mirror.state / "lock", "daemon"):
-            assert len(mirror.sync(dry=True).sentences) == 1
+            assert len(mirror.sync(dry=True).messages) == 1
 
 
 class TestFewRequests:
@@ -224,8 +224,8 @@ class TestFewRequests:
             file.unlink()
         report = mirror.sync()
         assert report.exit_code == ExitCode.SUSPENDED
-        assert "40 of 60" in report.sentences[0]
-        assert "--allow-deletes" in report.sentences[0]
+        assert "40 of 60" in report.messages[0]
+        assert "--allow-deletes" in report.messages[0]
         assert mirror.sync(allow_deletes=True).exit_code == ExitCode.IN_SYNC
         assert_converges(full.account, mirror)
         assert full.account.mailbox("Trash").total == 40

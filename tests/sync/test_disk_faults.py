@@ -101,7 +101,7 @@ def test_a_disk_that_turned_read_only_deletes_nothing(server: DemoServer, mirror
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     report = mirror.sync()
     assert report.exit_code == ExitCode.FAILED
-    assert "Read-only" in report.sentences[0]
+    assert "Read-only" in report.messages[0]
     subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
     assert_converges(server.account, mirror)
 

@@ -135,9 +135,9 @@ def test_a_dry_run_says_that_it_is_sent_first(server: DemoServer, mirror: Mirror
     mirror.sync()
     mirror.drop("INBOX", letter("marked"), sub="cur", info=":2,ST")
     report = mirror.sync(dry=True)
-    assert [line.partition(' "marked" from ')[0] for line in report.sentences] == ["create", "delete", "delete"]
-    assert report.sentences[0].endswith("on the server: marked deleted here, never on the server: sent first, then deleted")
-    assert [line.endswith("marked deleted here, unchanged on the server") for line in report.sentences] == [False, True, True]
+    assert [line.partition(' "marked" from ')[0] for line in report.messages] == ["create", "delete", "delete"]
+    assert report.messages[0].endswith("on the server: marked deleted here, never on the server: sent first, then deleted")
+    assert [line.endswith("marked deleted here, unchanged on the server") for line in report.messages] == [False, True, True]
     assert lying(server) == {}
     assert len(mirror.files("INBOX")) == 1
 
@@ -148,7 +148,7 @@ def test_very_many_marked_files_ask_first(server: DemoServer, mirror: Mirror) ->
         mirror.drop("INBOX", letter(f"marked {number}"), sub="cur", info=":2,ST")
     report = mirror.sync()
     assert report.exit_code == ExitCode.SUSPENDED
-    assert "30 of 30" in report.sentences[0]
+    assert "30 of 30" in report.messages[0]
     assert (lying(server), len(mirror.files("INBOX"))) == ({}, 30)
     assert mirror.sync(allow_deletes=True).to_server.created == 30
     assert [homes for homes, _ in lying(server).values()] == 30 * [{"Trash"}]
@@ -196,7 +196,7 @@ def test_where_nothing_may_be_put_on_the_server_it_is_kept_as_a_conflict(server:
     mirror.sync()
     ledger = Ledger.open(mirror.state / "ledger.sqlite")
     try:
-        assert len(ledger.shelf("mail")) == 1
+        assert len(ledger.conflict_copies("mail")) == 1
     finally:
         ledger.close()
 

@@ -61,7 +61,7 @@ def test_a_card_or_an_entry_is_named_by_what_it_says(item: dict[str, object], na
 def test_a_dry_run_names_what_it_would_fetch_and_asks_in_batches(server: DemoServer, mirror: Mirror) -> None:
     ids = [server.account.deliver(MESSAGE.replace(b"engines", f"engines {number}".encode())) for number in range(30)]
     report = mirror.sync(dry=True)
-    reported = "\n".join(report.sentences)
+    reported = "\n".join(report.messages)
     for number, ref in enumerate(ids):
         assert (
             f'create "Über engines {number}" from Ada Lovelace <ada@example.com> (email {ref}) on disk: new on the server'
@@ -75,7 +75,7 @@ def test_a_dry_run_names_what_lies_here_by_its_file(server: DemoServer, mirror: 
     mirror.sync()
     mirror.flag(mirror.files()[0], "S")
     mirror.drop("INBOX", MESSAGE.replace(b"engines", b"looms"))
-    messages = mirror.sync(dry=True).sentences
+    messages = mirror.sync(dry=True).messages
     assert len(messages) == 2
     assert any(one.startswith(f"update {NAME} (email ") for one in messages)
     assert any(one.startswith('create "Über looms" from Ada Lovelace <ada@example.com> (INBOX/new/') for one in messages)
@@ -91,7 +91,7 @@ def test_a_dry_run_whose_names_the_server_does_not_give_says_what_is_known(
         raise ServerError("The server does not tell subjects.")
 
     monkeypatch.setattr("jmapsync.storage.jmap.mail.side.names", refuse)
-    [message] = mirror.sync(dry=True).sentences
+    [message] = mirror.sync(dry=True).messages
     assert message.startswith("create a message of 20")
     assert f"octets (email {email}) on disk" in message
 
@@ -129,7 +129,7 @@ def test_a_conflict_copy_of_a_message_bears_its_subject(server: DemoServer, mirr
     mirror.sync()
     ledger = Ledger.open_readonly(mirror.state / "ledger.sqlite")
     assert ledger is not None
-    for kept in ledger.shelf():
+    for kept in ledger.conflict_copies():
         assert kept.item.startswith(NAME)
     ledger.close()
 

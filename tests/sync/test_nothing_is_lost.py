@@ -186,7 +186,7 @@ def test_marking_very_many_as_read_needs_no_word_but_emptying_the_trash_does(tmp
             file.unlink()
         report = mirror.sync()
         assert report.exit_code == ExitCode.SUSPENDED
-        assert f"{len(trashed):,} of" in report.sentences[0]
+        assert f"{len(trashed):,} of" in report.messages[0]
         assert mirror.sync(allow_deletes=True).to_server.deleted == len(trashed)
         assert len(server.account.emails) == 3000 - len(trashed)
 
@@ -201,7 +201,7 @@ def test_a_dry_run_says_what_a_run_does_and_writes_nothing(server: DemoServer, m
     mirror.drop("INBOX", b"Subject: new\n\nbody\n")
     before = (picture(mirror.root), picture(mirror.state), server.account.listing())
     server.requests.clear()
-    reported = mirror.sync(dry=True).sentences
+    reported = mirror.sync(dry=True).messages
     assert (picture(mirror.root), picture(mirror.state), server.account.listing()) == before
     assert writes(server) == 0
     assert all(": " in line for line in reported)
@@ -215,7 +215,7 @@ def test_a_dry_run_says_what_a_run_does_and_writes_nothing(server: DemoServer, m
 
 def test_a_first_dry_run_leaves_no_trace(server: DemoServer, mirror: Mirror) -> None:
     fill(server)
-    reported = mirror.sync(dry=True).sentences
+    reported = mirror.sync(dry=True).messages
     assert len(reported) >= 4
     assert not mirror.root.exists()
 

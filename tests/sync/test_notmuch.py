@@ -70,7 +70,7 @@ def assert_at_rest(server: DemoServer, mirror: Mirror, notmuch: Notmuch) -> None
     assert_mirrored(server.account, mirror)
     revision = notmuch.revision()
     report = mirror.sync()
-    assert (report.to_disk.total, report.to_server.total, mirror.requests, report.sentences) == (0, 0, 1, [])
+    assert (report.to_disk.total, report.to_server.total, mirror.requests, report.messages) == (0, 0, 1, [])
     assert notmuch.revision() == revision
 
 
@@ -168,7 +168,7 @@ class TestKeywords:
         server.account.set_keyword(ref, "there")
         revision, names = notmuch.revision(), [file.name for file in mirror.files()]
         report = mirror.sync(dry=True)
-        assert any("on the server" in message for message in report.sentences)
+        assert any("on the server" in message for message in report.messages)
         assert (notmuch.revision(), [file.name for file in mirror.files()]) == (revision, names)
         assert keywords(server, ref) == {"todo", "there"}
         mirror.sync()
@@ -321,10 +321,10 @@ class TestDatabasesThatLostOrGainedMessages:
             other.stdout.readline()
             revision = notmuch.revision()
             report = mirror.sync()
-            assert [message for message in report.sentences if "locked by another program" in message] == report.sentences
-            assert (report.exit_code, len(report.sentences), notmuch.revision()) == (ExitCode.IN_SYNC, 1, revision)
+            assert [message for message in report.messages if "locked by another program" in message] == report.messages
+            assert (report.exit_code, len(report.messages), notmuch.revision()) == (ExitCode.IN_SYNC, 1, revision)
             other.stdin.close()
-        assert mirror.sync().sentences == []
+        assert mirror.sync().messages == []
         assert notmuch.tags() - FLAGS == {"inbox", "todo", "there"}
         assert_at_rest(server, mirror, notmuch)
 
@@ -333,8 +333,8 @@ class TestDatabasesThatLostOrGainedMessages:
     ) -> None:
         deliver(server, 1, "todo")
         report = mirror.sync()
-        assert (report.to_disk.created, report.exit_code, len(report.sentences)) == (1, ExitCode.IN_SYNC, 1)
-        assert "notmuch database cannot be used" in report.sentences[0]
+        assert (report.to_disk.created, report.exit_code, len(report.messages)) == (1, ExitCode.IN_SYNC, 1)
+        assert "notmuch database cannot be used" in report.messages[0]
 
     def test_without_the_binding_mail_is_synchronised_and_the_code_says_so(
         self, server: DemoServer, mirror: Mirror, notmuch: Notmuch, monkeypatch: pytest.MonkeyPatch
@@ -343,7 +343,7 @@ class TestDatabasesThatLostOrGainedMessages:
         deliver(server, 1)
         report = mirror.sync()
         assert (report.to_disk.created, report.exit_code) == (1, ExitCode.USAGE)
-        assert "pip install notmuch2" in report.sentences[0]
+        assert "pip install notmuch2" in report.messages[0]
 
     def test_a_run_that_dies_after_it_wrote_tags_ends_the_same_when_repeated(
         self, server: DemoServer, mirror: Mirror, notmuch: Notmuch, monkeypatch: pytest.MonkeyPatch
@@ -494,7 +494,7 @@ class TestMailboxes:
         ref = deliver(server, 1, "todo")
         read(folders, notmuch)
         notmuch.tag("+Shared", "-inbox")
-        [message] = folders.sync().sentences
+        [message] = folders.sync().messages
         assert "which the server does not allow: taken back" in message
         assert (boxes(server, ref), keywords(server, ref)) == ({"INBOX"}, {"todo"})
         assert len(folders.files("INBOX")) == len(folders.files()) == 1
@@ -540,7 +540,7 @@ class TestMailboxes:
         notmuch.tag("+Lists", "-inbox")
         before = folders.tree()
         report = folders.sync(dry=True)
-        assert any("on the server" in message for message in report.sentences)
+        assert any("on the server" in message for message in report.messages)
         assert (folders.tree(), boxes(server, ref)) == (before, {"INBOX"})
 
     def test_many_tags_at_once_are_no_deletion(self, server: DemoServer, folders: Mirror, notmuch: Notmuch) -> None:

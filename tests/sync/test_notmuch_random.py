@@ -110,7 +110,7 @@ class TaggedMail:
             self.notmuch.new()
         report = self.mirror.sync()
         revision = self.notmuch.revision()
-        assert (report.problems, report.sentences) == ([], [])
+        assert (report.problems, report.messages) == ([], [])
         assert_mirrored(self.server.account, self.mirror)
         again = self.mirror.sync()
         assert (again.to_disk.total, again.to_server.total, self.notmuch.revision()) == (0, 0, revision)

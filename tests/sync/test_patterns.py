@@ -48,7 +48,7 @@ def rest(mirror: Mirror) -> KindReport:
     assert (report.exit_code, report.problems, report.state.value) == (0, [], "synced")
     again = mirror.sync()
     assert (again.to_disk.total, again.to_server.total, again.folders.total, mirror.requests) == (0, 0, 0, 1)
-    assert again.sentences == []
+    assert again.messages == []
     return report
 
 
@@ -158,7 +158,7 @@ class TestAFolderLeftOutLater:
         mirror.exclude = ("Lists/python",)
         server.requests.clear()
         report = rest(mirror)
-        assert report.sentences == [
+        assert report.messages == [
             "The folder Lists/python stays as it is, detached: it is left out of the mirror now.",
             "The folder Lists/python/dev stays as it is, detached: it is left out of the mirror now.",
         ]
@@ -171,7 +171,7 @@ class TestAFolderLeftOutLater:
     def test_is_found_by_a_dry_run_that_changes_nothing(self, mirror: Mirror, emails: dict[str, str]) -> None:
         rest(mirror)
         mirror.exclude = ("Work",)
-        [description] = mirror.sync(dry=True).sentences
+        [description] = mirror.sync(dry=True).messages
         assert description.startswith("The folder Work stays as it is")
         mirror.exclude = ()
         rest(mirror)

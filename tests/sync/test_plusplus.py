@@ -125,7 +125,7 @@ def test_a_folder_removed_here_above_others_is_asked_about_and_loses_its_mail_on
     for _ in range(2):
         report = flat.sync()
         assert (report.exit_code, server.account.mailbox("Lists").total) == (4, 1)
-        assert "The folder Lists disappeared with the messages in it." in report.sentences[0]
+        assert "The folder Lists disappeared with the messages in it." in report.messages[0]
     assert flat.sync(allow_deletes=True).exit_code == 0
     assert_converges(server.account, flat)
     assert {"Lists", "Lists/python", "Lists/python/dev"} <= paths(server)

@@ -36,7 +36,7 @@ def shared(server: DemoServer, mirror: Mirror) -> DemoServer:
 def assert_undone(server: DemoServer, mirror: Mirror, *, kept_copies: int = 0) -> None:
     """Fail unless a run takes an act back and tells of it, and further ones do the rest and have then nothing left to do."""
     before = server.account.listing()
-    reported = mirror.sync().sentences
+    reported = mirror.sync().messages
     assert len(reported) == 1
     assert "which the server does not allow: taken back" in reported[0]
     server.account.deliver(message())
@@ -49,7 +49,7 @@ def assert_undone(server: DemoServer, mirror: Mirror, *, kept_copies: int = 0) -
     assert len(after) == len(before) + 2
     server.requests.clear()
     again = mirror.sync()
-    assert (again.to_disk.total, again.to_server.total, again.folders.total, again.sentences) == (0, 0, 0, [])
+    assert (again.to_disk.total, again.to_server.total, again.folders.total, again.messages) == (0, 0, 0, [])
     assert {name: server.requests.count(name) for name in WRITES} == dict.fromkeys(WRITES, 0)
     assert_mirrored(server.account, mirror)
 
@@ -59,7 +59,7 @@ def conflict_copies(mirror: Mirror) -> dict[bytes, str]:
     ledger = Ledger.open_readonly(mirror.state / "ledger.sqlite")
     assert ledger is not None
     with closing(ledger):
-        files = {one.reason: mirror.state / "shelf" / str(one.id) for one in ledger.shelf()}
+        files = {one.reason: mirror.state / "shelf" / str(one.id) for one in ledger.conflict_copies()}
     return {file.read_bytes().replace(b"\r\n", b"\n"): why for why, file in files.items()}
 
 
@@ -102,7 +102,7 @@ class TestRights:
     def test_of_two_flags_the_one_that_may_be_set_is_set(self, shared: DemoServer, mirror: Mirror, email: str) -> None:
         shared.account.set_rights("Shared", maySetSeen=False)
         mirror.flag(self.file(mirror), "F")
-        [description] = mirror.sync().sentences
+        [description] = mirror.sync().messages
         assert "unflagged here: $seen" in description
         assert shared.account.emails[email].keywords == {"$seen", "$flagged"}
         assert_converges(shared.account, mirror)
@@ -128,8 +128,8 @@ class TestRights:
         for _ in range(40):
             mirror.drop("Shared", text())
         report = mirror.sync()
-        assert (report.state.value, report.conflicts, len(report.sentences)) == ("synced", 40, 1)
-        assert " and 39 others: new here" in report.sentences[0]
+        assert (report.state.value, report.conflicts, len(report.messages)) == ("synced", 40, 1)
+        assert " and 39 others: new here" in report.messages[0]
         assert_mirrored(shared.account, mirror)
 
     def test_a_new_message_in_another_folder_too_is_added_there(self, shared: DemoServer, mirror: Mirror) -> None:
@@ -180,7 +180,7 @@ class TestRights:
         before = mirror.tree()
         for file in mirror.files("Shared"):
             file.unlink()
-        [description] = mirror.sync().sentences
+        [description] = mirror.sync().messages
         assert " and 63 others: deleted here, " in description
         assert mirror.tree() == before
         assert_converges(shared.account, mirror)
@@ -223,7 +223,7 @@ class TestRights:
     def test_a_dry_run_reports_and_touches_nothing(self, shared: DemoServer, mirror: Mirror) -> None:
         shared.account.set_rights("Shared", mayAddItems=False)
         file = mirror.drop("Shared", text())
-        [description] = mirror.sync(dry=True).sentences
+        [description] = mirror.sync(dry=True).messages
         assert description.startswith("delete ")
         assert "(Shared/" in description
         assert "which the server does not allow: taken back, the one here is shelved" in description
@@ -305,10 +305,10 @@ class TestRights:
         shared.account.deliver(message(), ["Sent"])
         report = mirror.sync()
         assert (report.exit_code, report.problems, report.conflicts) == (3, [], 1)
-        assert len(report.sentences) == 5
+        assert len(report.messages) == 5
         mirror.sync()
         shared.requests.clear()
-        assert mirror.sync().sentences == []
+        assert mirror.sync().messages == []
         assert {name: shared.requests.count(name) for name in WRITES} == dict.fromkeys(WRITES, 0)
         assert list(conflict_copies(mirror)) == [content]
         assert {path: mirror.tree()[path] for path in before} == before
@@ -323,7 +323,7 @@ class TestRights:
         mirror.drop("Drafts", text())
         mirror.flag(self.file(mirror), "FS")
         report = mirror.sync()
-        assert (report.conflicts, report.sentences) == (0, [])
+        assert (report.conflicts, report.messages) == (0, [])
         assert_converges(shared.account, mirror)
         assert shared.account.mailbox("Drafts").total == 1
 

@@ -92,7 +92,7 @@ class TestChangesThatCannotBeHadOrBelieved:
         files = mirror.tree()
         report = mirror.sync()
         assert (report.state.value, report.exit_code) == ("failed", 1)
-        assert "serverUnavailable" in report.sentences[0]
+        assert "serverUnavailable" in report.messages[0]
         assert mirror.tree() == files
         server.faults.clear()
         assert_converges(server.account, mirror)
@@ -244,7 +244,7 @@ class TestAServerSetBack:
             for _ in range(2):
                 report = mirror.sync()
                 assert (report.state.value, report.exit_code) == ("suspended", 4)
-                assert "restored backup" in report.sentences[0]
+                assert "restored backup" in report.messages[0]
                 assert mirror.tree() == before
             assert mirror.sync(allow_deletes=True).exit_code == 0
             assert_converges(server.account, mirror)

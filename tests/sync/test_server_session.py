@@ -49,7 +49,7 @@ class TestAccounts:
             for _ in range(2):
                 report = mirror.sync()
                 assert (report.state.value, report.exit_code) == ("suspended", 4)
-                assert len(report.sentences) == 1
+                assert len(report.messages) == 1
                 assert mirror.tree() == before
             assert [other.requests.count(name) for name in ("Email/set", "Email/import", "Mailbox/set")] == [0, 0, 0]
         mirror.url, mirror.session = url, None

@@ -42,8 +42,8 @@ def assert_quarantined(server: DemoServer, mirror: Mirror, **options: bool) -> K
     before, there = mirror.tree(), server.account.listing()
     server.requests.clear()
     report = mirror.sync(**options)
-    assert (report.state.value, report.exit_code) == ("suspended", ExitCode.SUSPENDED), report.sentences
-    assert len(report.sentences) == 1
+    assert (report.state.value, report.exit_code) == ("suspended", ExitCode.SUSPENDED), report.messages
+    assert len(report.messages) == 1
     assert [name for name in WRITES if server.requests.count(name)] == []
     assert (mirror.tree(), server.account.listing()) == (before, there)
     return report
@@ -54,14 +54,14 @@ class TestAMassDelete:
         for file in mirror.files()[:40]:
             file.unlink()
         report = assert_quarantined(server, mirror)
-        assert "40 of 60" in report.sentences[0]
-        assert "--allow-deletes" in report.sentences[0]
+        assert "40 of 60" in report.messages[0]
+        assert "--allow-deletes" in report.messages[0]
 
     def test_on_the_server_is_suspended(self, server: DemoServer, mirror: Mirror) -> None:
         for ref in list(server.account.emails)[:40]:
             server.account.destroy(ref)
         report = assert_quarantined(server, mirror)
-        assert "on disk" in report.sentences[0]
+        assert "on disk" in report.messages[0]
 
     def test_below_either_limit_goes_through(self, server: DemoServer, mirror: Mirror) -> None:
         for file in mirror.files()[:12]:
@@ -97,7 +97,7 @@ class TestAllowDeletes:
         assert_quarantined(server, mirror)
         files[40].unlink()
         report = assert_quarantined(server, mirror, allow_deletes=True)
-        assert "not the plan" in report.sentences[0]
+        assert "not the plan" in report.messages[0]
         assert mirror.sync(allow_deletes=True).to_server.deleted == 41
 
     def test_is_used_up_by_one_run(self, server: DemoServer, mirror: Mirror) -> None:
@@ -130,7 +130,7 @@ class TestARootThatIsNotThere:
         server.requests.clear()
         report = mirror.sync()
         assert report.exit_code == ExitCode.SUSPENDED
-        assert "nothing is deleted" in report.sentences[0]
+        assert "nothing is deleted" in report.messages[0]
         assert server.requests.count("http") == 0 or not any(server.requests.count(name) for name in WRITES)
         assert not mirror.root.exists()
         (tmp_path / "elsewhere").rename(mirror.root)
@@ -157,7 +157,7 @@ class TestAFolderThatIsGone:
         mirror.sync()
         shutil.rmtree(mirror.root / "Small")
         report = assert_quarantined(server, mirror)
-        assert "Small" in report.sentences[0]
+        assert "Small" in report.messages[0]
         assert_quarantined(server, mirror)
         assert mirror.sync(allow_deletes=True).to_server.deleted == 1
 
@@ -203,7 +203,7 @@ class TestAnotherAccount:
             mirror.sync()
             server.account.restore(backup)
             report = assert_quarantined(server, mirror, full=full)
-            assert "restored backup" in report.sentences[0]
+            assert "restored backup" in report.messages[0]
             assert_quarantined(server, mirror)
             mirror.sync(allow_deletes=True)
             assert len(mirror.files()) == 1

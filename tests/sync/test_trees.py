@@ -133,7 +133,7 @@ class TestDirectoriesThatAreGone:
         for _ in range(2):
             report = mirror.sync()
             assert report.exit_code == ExitCode.SUSPENDED
-            assert "Archive" in report.sentences[0]
+            assert "Archive" in report.messages[0]
         assert full.account.mailbox("Archive").total == 5
         shutil.rmtree(mirror.root / "Archive")
         (tmp_path / "elsewhere").rename(mirror.root / "Archive")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from jmapsync.formats.names import KEYWORDS
 from jmapsync.kinds import MAIL
 from jmapsync.ledger import Listed
-from jmapsync.ledger.notes import SETTLED
+from jmapsync.ledger.notes import UNCHANGED_FOLDERS
 from jmapsync.storage.files.directory_stamps import NONE, are_exact, is_directory, is_old, mtime_in, stamp_at, stamp_of
 from jmapsync.storage.files.root import MARKER
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from jmapsync.ledger import Ledger
 
-_NOTE = f"{SETTLED}:{MAIL.name}"
+_NOTE = f"{UNCHANGED_FOLDERS}:{MAIL.name}"
 _Own = tuple[bytes, bytes, bytes, bytes]
 """The stamps of a folder itself, of its marker, its keyword table and its `tmp`."""
 

@@ -12,7 +12,7 @@ from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.session import Session
 from jmapsync.kinds import CALENDARS, CONTACTS, TASKS
-from jmapsync.ledger import AccountLock, Ledger, Shelved
+from jmapsync.ledger import AccountLock, ConflictCopy, Ledger
 from jmapsync.planner import Limits
 from jmapsync.storage.jmap.objects import ObjectSide, dialect_for
 from jmapsync.storage.vdir.side import VdirSide
@@ -70,7 +70,7 @@ class Desk:
     def assert_well(reports: dict[str, KindReport]) -> None:
         """Fail unless every kind was synchronised without a word."""
         for kind, report in reports.items():
-            assert (report.state.value, report.problems, report.sentences, report.conflicts) == ("synced", [], [], 0), kind
+            assert (report.state.value, report.problems, report.messages, report.conflicts) == ("synced", [], [], 0), kind
 
     async def _run(self, options: Options) -> AccountReport:
         state = self.base / "state"
@@ -109,12 +109,12 @@ class Desk:
         [found] = [file for file in self.files(kind) if f"UID:{uid}\r\n" in file.read_bytes().decode()]
         return found
 
-    def shelf(self) -> list[tuple[Shelved, bytes]]:
+    def shelf(self) -> list[tuple[ConflictCopy, bytes]]:
         """Return what lies on the shelf, with its bytes."""
         ledger = Ledger.open_readonly(self.base / "state" / "ledger.sqlite")
         assert ledger is not None
         try:
-            return [(one, (self.base / "state" / "shelf" / str(one.id)).read_bytes()) for one in ledger.shelf()]
+            return [(one, (self.base / "state" / "shelf" / str(one.id)).read_bytes()) for one in ledger.conflict_copies()]
         finally:
             ledger.close()
 

@@ -228,7 +228,7 @@ class TestAServerThatDropsProperties:
         server.faults.drop_properties.arm({"notes"})
         file = desk.file("contacts", "ada").with_name("grace.vcf")
         file.write_bytes(card("grace", "NOTE:hers", "NICKNAME:G"))
-        [message] = desk.sync()["contacts"].sentences
+        [message] = desk.sync()["contacts"].messages
         assert "notes" in message
         desk.assert_well(desk.sync())
         assert writes(desk.sync()) == 0

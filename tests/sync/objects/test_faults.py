@@ -122,7 +122,7 @@ def test_what_lasts_is_lived_with(scene: Scene, fault: str) -> None:
     for _ in range(3):
         found = scene.sync()
         assert isinstance(found, KindReport)
-        assert (found.exit_code, found.problems) == (ExitCode.IN_SYNC, []), found.sentences
+        assert (found.exit_code, found.problems) == (ExitCode.IN_SYNC, []), found.messages
         scene.assert_nothing_lost()
         silent = writes({scene.kind: found}) == 0
     assert silent

@@ -54,7 +54,7 @@ class Full:
         assert report.exit_code is ExitCode.SUSPENDED
         assert writes({self.kind: report}) == 0
         assert (self.disk(), self.store.items, self._sets()) == (disk, items, sets)
-        [message] = report.sentences
+        [message] = report.messages
         return message
 
     def _sets(self) -> int:

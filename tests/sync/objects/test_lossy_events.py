@@ -57,7 +57,7 @@ def desk(server: DemoServer, tmp_path: Path) -> Desk:
     desk = Desk(server.url, tmp_path, ("calendars",))
     desk.sync()
     (tmp_path / "calendars" / "personal" / "rich.ics").write_bytes(event("rich", *LINES))
-    assert any("does not keep" in message for message in desk.sync()["calendars"].sentences)
+    assert any("does not keep" in message for message in desk.sync()["calendars"].messages)
     desk.sync_until_quiet()
     return desk
 

@@ -120,7 +120,7 @@ class TestARightThatIsMissing:
         file = desk.file("contacts", "ada")
         change(file, "NOTE:first", "NOTE:here")
         found = desk.sync()["contacts"]
-        assert (found.problems, len(found.sentences)) == ([], 1)
+        assert (found.problems, len(found.messages)) == ([], 1)
         assert b"NOTE:first\r\n" in file.read_bytes()
         [(_, content)] = desk.shelf()
         assert b"NOTE:here\r\n" in content

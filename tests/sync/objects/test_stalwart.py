@@ -174,7 +174,7 @@ class TestDates:
             drop(desk, kind, "a", make("a", *(["DTSTART:20261205T080000Z"] if kind == "calendars" else []), line))
         rests(desk)
         assert line in dav(server, kind, "a")
-        assert desk.sync()[kind].sentences == []
+        assert desk.sync()[kind].messages == []
 
 
 class TestLines:
@@ -188,7 +188,7 @@ class TestLines:
         end = {"contacts": "END:VCARD", "calendars": "END:VEVENT", "tasks": "END:VTODO"}[kind]
         change(file, end, f"X-OWN-FIELD;X-P=1:12\\,3\r\n{end}")
         found = desk.sync()[kind]
-        assert (found.exit_code, found.problems, found.sentences) == (ExitCode.IN_SYNC, [], [])
+        assert (found.exit_code, found.problems, found.messages) == (ExitCode.IN_SYNC, [], [])
         rests(desk)
         assert "X-OWN-FIELD;X-P=1:12\\,3" in dav(server, kind, "a")
         store, where = store_of(server, kind), "vCard" if kind == "contacts" else "iCalendar"
@@ -210,7 +210,7 @@ class TestLines:
         change(file, title, f"{title}b")
         found = desk.sync()[kind]
         assert found.problems == []
-        assert "The server does not keep this" in found.sentences[0]
+        assert "The server does not keep this" in found.messages[0]
         rests(desk)
         assert f"{title}b" in dav(server, kind, "a")
         assert [line for line in unfolded(file.read_bytes().decode()) if line.startswith("JSPROP")] != []
@@ -228,7 +228,7 @@ class TestLines:
     def test_a_line_beside_the_properties_is_never_doubled(self, server: DemoServer, desk: Desk, line: str, params: str) -> None:
         text = line.format(params)
         file = drop(desk, "calendars", "a", event("a", text))
-        assert desk.sync()["calendars"].sentences == []
+        assert desk.sync()["calendars"].messages == []
         name = text.partition(":")[0]
         for number in range(3):
             store_of(server, "calendars").edit(store_of(server, "calendars").by_uid("a")["id"], {"title": f"t{number}"})

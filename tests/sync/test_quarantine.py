@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.demo import CYRUS_312, DemoServer
-from jmapsync.ledger import HeldBack, Ledger
+from jmapsync.ledger import Ledger, Quarantined
 from tests.kit.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def mirror(mirror: Mirror) -> Mirror:
     return mirror
 
 
-def problems(mirror: Mirror) -> list[HeldBack]:
+def problems(mirror: Mirror) -> list[Quarantined]:
     ledger = Ledger.open_readonly(mirror.state / "ledger.sqlite")
     assert ledger is not None
     with closing(ledger):
