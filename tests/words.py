@@ -41,6 +41,7 @@ CLEAN = (
     "jmapsync/storage/maildir",
     "jmapsync/storage/notmuch",
     "jmapsync/storage/vdir",
+    "jmapsync/sync",
     "tests/docs",
     "tests/formats",
     "tests/words.py",
@@ -103,6 +104,7 @@ ALLOWED = (
     Allowed("*.md", r"`settle`|settle = ", "the key of [daemon]"),
     Allowed("jmapsync/formats/message.py", r"\A(?:retold|mended)\Z", "values in the ledgers of users"),
     Allowed("jmapsync/adopt/offlineimap.py", r"\Aretold\Z", "a value in the ledgers of users"),
+    Allowed("jmapsync/sync/quarantine.py", r"\Alook\Z", "a value in the ledgers of users"),
     Allowed("*.py", r"\Astanding_?by\Z", "systemd's word for a waiting service"),
 )
 

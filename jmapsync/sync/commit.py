@@ -52,7 +52,7 @@ class Work:
 
     @property
     def merges(self) -> bool:
-        """Tell whether an edit is sent to an object that was changed there too: then the disk is still to get what came of it."""
+        """Return whether an edit is sent to an object that was changed there too: then the disk is still to get what came of it."""
         base, seen = self.record.base, self.record.remote
         edits = self.sends_body and not self.brings_body
         return edits and base is not None and seen is not None and seen.body != base.remote.body
@@ -122,7 +122,7 @@ class Committer:
             kept.clear()
 
     def _doubt_ids(self, works: Sequence[Work]) -> None:
-        """Leave open what came of items to which the server gave one id, or the id of another item: the next look tells."""
+        """Leave open what came of items to which the server gave one id, or the id of another item: the next observation shows which."""
         given = {work.change.key: work.remote_receipt.ref for work in works if work.remote_receipt is not None and _is_new(work)}
         counts = Counter(given.values())
         known = self.ledger.by_ref(self.kind.items.kind, [ref for ref in counts if ref])
@@ -152,7 +152,7 @@ class Committer:
             self._records.append(self._outcome(work))
 
     def _outcome(self, work: Work) -> Record:
-        """Return the record after its orders; count what was done and hold back what was refused."""
+        """Return the record after its orders; count what was done and quarantine what was refused."""
         done = work.done
         refused = [receipt for _, _, receipt in done if receipt.outcome is Outcome.REFUSED]
         succeeded = all(receipt.outcome is Outcome.DONE for _, _, receipt in done)
@@ -269,7 +269,7 @@ class Committer:
 
 
 def _is_new(work: Work) -> bool:
-    """Tell whether the server was given a body and says that it keeps it."""
+    """Return whether the server was given a body and says that it keeps it."""
     return work.sends_body and work.remote_receipt is not None and work.remote_receipt.outcome is Outcome.DONE
 
 

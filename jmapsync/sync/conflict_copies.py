@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ConflictCopyWriter:
-    """The shelf of one kind: a row in the ledger, and the file in a folder that has its number for a name."""
+    """Writes conflict copies of one kind: a row in the ledger, and a file that is named after the row's number."""
 
     ledger: Ledger
     folder: Path
@@ -70,7 +70,7 @@ class ConflictCopyWriter:
         )
         self.folder.mkdir(mode=0o700, exist_ok=True)
         data = body.data if body.data is None or self.codec is None else self.codec.write(json.loads(body.data))
-        # A run that died before it wrote over the version has shelved it already, or was about to.
+        # A run that died before it overwrote the version has written the copy already, or was about to.
         before = [self.folder / str(one.id) for one in self.ledger.conflict_copies(self.kind) if one.key == key]
         if any(file.exists() and digest_of(file.read_bytes()) == _digest(body, data) for file in before):
             if body.path is not None:
@@ -86,7 +86,7 @@ class ConflictCopyWriter:
         return True
 
     def _name(self, work: Work, body: Body) -> str:
-        """Return what people know the version by that is kept."""
+        """Return the name of the version for people."""
         plain = fallback(self.kind, work.record)
         if self.codec is not None:
             return named(label_of_object(json.loads(body.data or b"{}")), plain)

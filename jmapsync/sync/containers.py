@@ -31,7 +31,7 @@ NOTHING_TO_DO = Plan((), (), ())
 TOGETHER = 500
 """Folders made here before they are made durable and written down."""
 _TAKEN = "the server has another mailbox of this name there by now; give the folder another name"
-LODGED = "it stays on the server: something in it has a file here that cannot be taken as it is"
+LODGED = "it stays on the server: an item in it has a file here that cannot be read"
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class ContainerPlan:
     due: list[Change] = field(default_factory=list)
     """What is to be carried out now."""
     lodged: list[Change] = field(default_factory=list)
-    """Deletions that an item holds back whose file cannot be read."""
+    """Deletions that have to wait, because the container holds an item whose file cannot be read."""
 
     def made(self, side: Side) -> frozenset[int]:
         """Return the keys of what is to be created on a side."""
@@ -65,7 +65,7 @@ class Containers:
     quarantine: Quarantine
     permits: Permits
     held: set[int] = field(default_factory=set)
-    """Keys of items with a file that cannot be taken as it is; see `Mirror.held`."""
+    """Keys of items with a file that cannot be read; see `Channel.held`."""
     stale: dict[int, str] = field(default_factory=dict)
     """Why changes found another state than they expected, by key: a new round is due."""
 
@@ -114,7 +114,7 @@ class Containers:
             self.name_waiting(planned)
 
     def name_waiting(self, planned: ContainerPlan) -> None:
-        """Quarantine by name what may not be made on the server and holds items here, and what an item here holds back."""
+        """Quarantine by name what may not be made on the server and holds items here, and what an item here keeps from deletion."""
         with self.ledger.transaction():
             for one in planned.found.hidden:
                 self.quarantine.add(planned.records[one.key], (), one.reason, Remedy.LATER)
@@ -180,14 +180,14 @@ class Containers:
                     self.stale[order.key] = receipt.why
 
     async def _swap(self, crossed: list[tuple[Order, Record]]) -> None:
-        """Give containers names on the server that others of them still have; these are to be looked at again."""
+        """Give containers names on the server that others of them still have; the next round observes these again."""
         receipts = await self.remote.rename_folders([Job(order, record.ref, 0) for order, record in crossed]) if crossed else []
         for (order, record), receipt in zip(crossed, receipts, strict=True):
             self._conclude(order, record, self._explained(order, receipt))
             self.stale[record.key] = receipt.why
 
     def _has_parent(self, order: Order) -> bool:
-        """Tell whether the container that an order puts another one into is there."""
+        """Return whether the container that an order puts another one into is there."""
         parents = self.ledger.records(sorted(order.homes))
         return all(home in parents and parents[home].of(order.side) is not None for home in order.homes)
 
@@ -268,7 +268,7 @@ class Containers:
             self.quarantine.add(record, [order], receipt.why, receipt.remedy)
 
     def _is_taken(self, order: Order) -> bool:
-        """Tell whether the server is known to have another container of the name and in the place that one is to get."""
+        """Return whether the server is known to have another container of the name and in the place that one is to get."""
         named = order.source or order.expect
         name = named.body if named is not None else ""
         others = (record.remote for record in self.ledger.all(self.kind.containers.kind) if record.key != order.key)
@@ -307,7 +307,7 @@ def _runs(changes: Sequence[Change]) -> Iterator[list[Change]]:
 
 
 def _makes_here(change: Change) -> bool:
-    """Tell whether a change is one folder to be made here and nothing else."""
+    """Return whether a change is one folder to be made here and nothing else."""
     return not change.undone and [(order.side, order.verb) for order in change.orders] == [(Side.LOCAL, Verb.CREATE)]
 
 

@@ -1,6 +1,6 @@
 """Carry plans out: bodies in a pipeline of batches, one ledger commit a batch, the server before the disk.
 
-After a crash anywhere in here the next look sees what was done, and the next plan has only the rest in it.
+After a crash at any point the next run observes what was done, and its plan has only the rest in it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Executor:
         return cls(channel, committer)
 
     async def run(self, works: Iterable[Work]) -> None:
-        """Carry out changes; ones that fail are held back by name, and the rest goes on.
+        """Carry out changes; an item whose change fails is quarantined by name, and the others go on.
 
         Raises what stops the whole kind: no network, a disk that refuses, a sign-in that is needed.
         """
@@ -118,14 +118,14 @@ class Executor:
             raise failure
 
     def _is_kept(self, work: Work) -> bool:
-        """Put on the shelf what is about to be overwritten; tell whether that is done, or need not be."""
+        """Keep a conflict copy of what is about to be overwritten; return whether that is done, or need not be."""
         kept = work.change.loser is not Side.LOCAL or self.channel.keep_loser(work)
         if not kept:
             self.committer.stale[work.change.key] = "the version here that is to be kept cannot be read"
         return kept
 
     def _without_bound(self, works: list[Work]) -> list[Work]:
-        """Leave out what is planned for emails that local messages were just found to be: it is to be planned anew."""
+        """Return works without those of emails that were just found to be local messages: these are planned again."""
         receipts = [work.remote_receipt for work in works if work.remote_receipt is not None]
         self._bound |= {str(receipt.ref) for receipt in receipts if receipt.outcome is Outcome.BOUND}
         return [work for work in works if work.remote_receipt is not None or work.record.ref not in self._bound]
@@ -204,7 +204,7 @@ def _known_as(work: Work) -> str:
 
 
 def _asks_nothing(job: Job) -> bool:
-    """Tell whether the server holds all that is to be sent: an edit of noise only, or of what it changed too."""
+    """Return whether the server holds all that is to be sent: an edit of noise only, or of what it changed too."""
     order = job.order
     return job.patch == {} and order.expect is not None and (order.tags, order.homes) == (order.expect.tags, order.expect.homes)
 
@@ -223,5 +223,5 @@ def _date_sent(record: Record, places: Sequence[Place]) -> int:
 
 
 def problems_of(ledger: Ledger, kind: str) -> list[Problem]:
-    """Return the items held back as a report tells them."""
+    """Return the quarantined items as a report lists them."""
     return [Problem(one.item, one.why) for one in ledger.problems(kind)]

@@ -1,7 +1,7 @@
-"""Stand between the plan and its execution: count what would be deleted, remember doubts, let through what a person allowed.
+"""Judge a plan before it is executed: count what would be deleted, record doubts, allow what a person allowed.
 
-A doubt (a folder gone with its messages, a server whose state went back) outlives the run that had it: what was seen to vanish is
-in the ledger by then, and the next look would see nothing strange. It ends when nothing is left to delete, or by a person's word.
+A doubt (a folder that disappeared with its messages, a server whose state went back) outlasts the run that had it: what vanished
+is in the ledger by then, and the next run would notice nothing. It ends when nothing is left to delete, or when a person allows it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from jmapsync.ledger import Ledger
 
 NOT_ONE = Limits(max_deletes=0, max_delete_percent=0)
-"""The limits when a look gave reason to doubt: no deletion at all goes unasked."""
+"""The limits when an observation gave reason to doubt: no deletion goes without a person's consent."""
 
 
 @dataclass(slots=True)
 class Guard:
-    """Holds back plans of one kind of one account."""
+    """Suspends plans of one kind of one account."""
 
     kind: Kind
     account: str
@@ -35,13 +35,13 @@ class Guard:
     clock: Callable[[], float]
 
     def doubt(self, side: Side, why: str) -> None:
-        """Remember that what vanished on a side may be its loss, not a deletion; belongs in the transaction that takes it in."""
+        """Record that what vanished on a side may be lost, not deleted; call it in the transaction that ingests it."""
         self.ledger.set_note(self._note(side), why)
 
     def check(self, tally: Tally, *, allow: bool, dry: bool) -> None:
         """Raise SuspendedError when the plan that was counted would delete too much, before anything of it is written.
 
-        `allow` lets the very plan through that was held back before.
+        `allow` accepts the plan that was suspended before, and no other.
         """
         messages = self._judged(tally)
         identity = hashlib.sha256("\n".join(tally.lines()).encode()).hexdigest()
@@ -53,13 +53,13 @@ class Guard:
             return
         message = " ".join(messages)
         if allow and held is not None:
-            message = f"This is not the plan that was held back before, so it was not let through. {message}"
+            message = f"This is not the plan that was suspended before, so it was not carried out. {message}"
         if not dry:
             self._suspend(tally, identity, message)
         raise SuspendedError(message)
 
     def _lift(self, tally: Tally, *, allowed: bool) -> None:
-        """Forget the suspension, and the doubts that nothing or nobody holds up any longer."""
+        """Forget the suspension, and the doubts that ended."""
         with self.ledger.transaction():
             self.ledger.lift(self.kind.name)
             for side in Side:
@@ -69,12 +69,12 @@ class Guard:
     def _suspend(self, tally: Tally, identity: str, message: str) -> None:
         with self.ledger.transaction():
             if tally.counts[Side.LOCAL]:
-                # What the server seems to have lost, it may list again without any change to tell of.
+                # What the server seems to have lost, it may list again without reporting a change.
                 self.ledger.set_cursor(self.kind.name, Side.REMOTE, "")
             self.ledger.suspend(Suspended(self.kind.name, identity, message, int(self.clock())))
 
     def _judged(self, tally: Tally) -> list[str]:
-        """Return why the plan has to be held back, at most one sentence and one doubt a side."""
+        """Return why the plan has to be suspended: at most one reason and one doubt for each side."""
         if not any(tally.counts.values()):
             return []
         population = {side: self.ledger.population(self.kind.items.kind, side) for side in Side}

@@ -1,4 +1,4 @@
-"""Take what was seen into the ledger: which observation is which item, trees and cursors in one transaction.
+"""Ingest observations into the ledger: which observation is which item, trees and cursors in one transaction.
 
 Nothing here decides what is to be done. An echo of our own write compares equal and changes no row.
 """
@@ -44,18 +44,18 @@ PERCENT = 20
 
 @dataclass(slots=True)
 class Ingester:
-    """Takes observations of one kind into the ledger."""
+    """Ingests observations of one kind."""
 
     kind: Kind
     ledger: Ledger
     context: ContainerContext
     quarantine: Quarantine
     adopt_folder: Callable[[int, str, str], None]
-    """Told the key, path and server id of a local folder when they become known."""
+    """Called with the key, path and server id of a local folder when they become known."""
     scope: Scope
 
     def load(self) -> None:
-        """Give the remote side the containers and roles known from earlier looks."""
+        """Give the remote side the containers and roles known from earlier runs."""
         self.context.keys.update(self.ledger.keys_by_ref(self.kind.containers.kind))
         self.context.roles.update(json.loads(self.ledger.note(note_of(ROLES, self.kind.name)) or "{}"))
         self.scope.load()
@@ -84,17 +84,17 @@ class Ingester:
         return set(json.loads(self.ledger.note(note_of(GONE, self.kind.name)) or "[]"))
 
     def unanswered(self) -> list[str]:
-        """Begin a look and return the ids that an earlier one got no answer for, or has not told of yet."""
+        """Begin to observe the server; return the ids that an earlier run got no answer for, or that no `/changes` has named yet."""
         self.context.has_unread = self.quarantine.has_unread_containers()
         return sorted(self.quarantine.unanswered() | self._out_of_sight() | made(self.ledger, self.kind.items.kind))
 
     def _out_of_sight(self) -> set[str]:
-        """Return the ids of what was named because its containers cannot be seen: where those appear, no change tells of it."""
+        """Return the ids of what was named because its containers cannot be seen: when those appear, no change names it."""
         records = self.ledger.records(list(self.quarantine.problems())).values()
         return {str(one.ref) for one in records if one.remote is not None and one.ref is not None and not one.remote.homes}
 
     def ingest_remote(self, page: Observation) -> None:
-        """Take in one page of a look at the server."""
+        """Ingest one page of the server."""
         with self.ledger.transaction():
             if page.folders or page.gone_folders or page.folders_whole:
                 self._remote_folders(page)
@@ -147,7 +147,7 @@ class Ingester:
         self.ledger.set_note(note_of(RIGHTS, self.kind.name), json.dumps(rights, sort_keys=True))
 
     def _remote_folder(self, folder: Folder, known: Record | None, waiting: Waiting) -> int:
-        """Take in one mailbox; one that nobody knew is a local folder of the same place, if there is one."""
+        """Ingest one mailbox; an unknown one is matched with a local folder of the same path, if there is one."""
         kind = self.kind.containers.kind
         parent = self.context.keys.get(folder.parent)
         version = _container(folder, parent)
@@ -164,7 +164,7 @@ class Ingester:
         return known.key
 
     def _remote_items(self, items: Sequence[Seen]) -> list[Trouble]:
-        """Take in items, and return the trouble with those that are left out, wholly or in part, for want of a container."""
+        """Ingest items; return the problems of those that are left out, wholly or in part, because a container is not known."""
         kind = self.kind.items.kind
         refs = [seen.ref for seen in items]
         known = self.ledger.by_ref(kind, refs)
@@ -186,8 +186,8 @@ class Ingester:
                 fresh.append(Record(0, kind, seen.ref, label, seen.size, seen.stamp, seen.digest, remote=seen.version))
                 continue
             if not seen.version.homes and (seen.outside or not _was_here(record)):
-                # It was moved where nothing is mirrored, by the user's wish, or was never here. One that was, and is in no mailbox
-                # that anybody told of, is in sight of nobody (`planner.merge.hidden_on`): that is no reason to take its file away.
+                # It was moved where nothing is mirrored, by the user's wish, or was never here. One that was here, and is in no
+                # mailbox that the server lists, is hidden (`planner.merge.hidden_on`): that is no reason to delete its file.
                 changed.append(replace(record, remote=None))
                 continue
             version = seen.version
@@ -202,7 +202,7 @@ class Ingester:
         return troubles
 
     def _remote_objects(self, items: Sequence[Seen], known: dict[str, Record]) -> list[Trouble]:
-        """Take in cards or events: one that nobody knew is the file of the same uid, if there is one.
+        """Ingest cards or events; an unknown one is matched with the file of the same uid, if there is one.
 
         A server may hold several objects of one uid, as other clients made them, although it should not (RFC 9610, 3; RFC 8984,
         4.1.2). One is mirrored, the one that was first; the others are named until they are gone, or it is.
@@ -245,7 +245,7 @@ class Ingester:
         return troubles
 
     def _is_other_part(self, record: Record, seen: Seen) -> bool:
-        """Tell whether only one side has single occurrences of a series (Cyrus 3.12 loses which they are): neither is an edit."""
+        """Return whether only one side has single occurrences of a series (Cyrus 3.12 loses which they are): neither is an edit."""
         here = self.ledger.contents.of([record.key], "local").get(record.key, b"")
         return bool(here) and (INSTANCES_OF in here) != (INSTANCES_OF in seen.content)
 
@@ -257,7 +257,7 @@ class Ingester:
     # the disk's side
 
     def ingest_local_folders(self, page: Observation) -> None:
-        """Take in the folders of the disk."""
+        """Ingest the folders of the disk."""
         if page.folders_same:
             return
         kind = self.kind.containers.kind
@@ -281,7 +281,7 @@ class Ingester:
     def _local_folder(
         self, folder: Folder, parent: int | None, known: Record | None, waiting: Waiting, lie: Mapping[int, str]
     ) -> int:
-        """Take in one folder; one that nobody knew is a mailbox of the same place, if there is one. `lie` is where folders lay."""
+        """Ingest one folder; an unknown one is matched with a mailbox of the same path, if there is one. `lie`: the known paths."""
         kind = self.kind.containers.kind
         version = _container(folder, parent)
         if known is None:
@@ -302,7 +302,7 @@ class Ingester:
         return key
 
     def ingest_local_items(self, page: Observation) -> None:
-        """Take in a look at the messages of the disk."""
+        """Ingest a scan of the items of the disk."""
         kind = self.kind.items.kind
         with self.ledger.transaction():
             self.ledger.drop_places(page.moved)
@@ -336,7 +336,7 @@ class Ingester:
 
 
 def _was_here(record: Record | None) -> bool:
-    """Tell whether an item is here, or was."""
+    """Return whether an item is here, or was."""
     return record is not None and (record.local is not None or record.base is not None)
 
 
@@ -369,7 +369,7 @@ def parents_first(folders: Iterable[Folder]) -> list[Folder]:
 
 
 def is_renamed(folder: Folder, known: Version) -> bool:
-    """Tell whether a container is shown otherwise than before, by its name or its colour."""
+    """Return whether a container is shown otherwise than before, by its name or its colour."""
     shown = _container(folder, None)
     return (shown.body, shown.tags) != (known.body, known.tags)
 
@@ -383,7 +383,7 @@ def _container(folder: Folder, parent: int | None) -> Version:
 def _refuse_other_mail(known: dict[str, Record], items: Sequence[Seen]) -> None:
     """Raise SuspendedError where many ids stand for other content than before: an email's never changes (RFC 8621, 4.1.1).
 
-    So it looks when an account was moved to another server that counts its emails in the same way.
+    That happens when an account was moved to another server that numbers its emails in the same way.
     """
     changed = [
         seen.ref

@@ -66,7 +66,7 @@ class Names:
         return found
 
     async def ask(self, refs: Sequence[str]) -> dict[str, str]:
-        """Return the names of items that the server tells, by their ids there; nothing where it cannot be asked."""
+        """Return the names of items that the server gives, by their ids there; nothing where it cannot be asked."""
         if self.remote is None or not refs:
             return {}
         self._asked += len(refs)

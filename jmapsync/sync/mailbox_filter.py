@@ -2,7 +2,7 @@
 
 A container that is left out stays on the disk, detached: the ledger forgets its files, so that nothing about them is ever read as
 a change. What it keeps of each item is its id, its digest and what both sides last agreed on. When the container is taken back,
-its folder is known by its marker, its files by their digests, and edits made meanwhile merge with what the server did; what only
+its folder is known by its marker, its files by their digests, and edits made since are merged with those of the server; what only
 one side has by then goes to the other. A container that is left out but has others in it is there for these alone: it is *bare*.
 """
 
@@ -39,11 +39,11 @@ class Scope:
     context: ContainerContext
     patterns: Patterns
     messages: list[str]
-    """Where a run tells people what became of their folders."""
+    """The run's messages for people: what became of their folders is added."""
     _boxes: dict[str, Folder] = field(default_factory=dict)
-    """The server's containers as they were last told of, kept only while any may be left out."""
+    """The server's containers as last reported, kept only while any may be left out."""
     must_scan: bool = False
-    """Whether folders were detached or taken back since the disk was looked at, so that it is to be looked at once more."""
+    """Whether folders were detached or attached since the scan of the disk, so that it has to be scanned again."""
     _bare: set[str] = field(default_factory=set)
     """Those that are there only for what lies in them."""
 
@@ -72,7 +72,7 @@ class Scope:
     def load(self) -> None:
         """Begin a run; where the patterns are others than those of the last one, divide the containers anew.
 
-        Everything is then listed again, because no change tells of what was there all along.
+        Everything is then listed again, because no list of changes names what was there all along.
         """
         if self.patterns.is_all and not self._note(SELECTION):
             return
@@ -86,7 +86,7 @@ class Scope:
             self._divide()
 
     def must_list(self) -> str:
-        """Return why everything on the server is to be listed, or nothing: containers came in whose items no change tells of."""
+        """Return why everything on the server is to be listed, or nothing: containers came in whose items no `/changes` names."""
         return self._note(LISTING)
 
     def has_listed(self, why: str) -> None:
@@ -107,7 +107,7 @@ class Scope:
     # containers
 
     def take(self, folders: Sequence[Folder], gone: Iterable[str], *, whole: bool) -> list[Folder]:
-        """Take in the server's containers; return those of them that are mirrored, and those that came in by another's rename."""
+        """Ingest the server's containers; return those of them that are mirrored, and those that came in by another's rename."""
         if self.patterns.is_all and not self._note(SELECTION):
             return list(folders)
         left_out = set(self.context.outside)
@@ -183,7 +183,7 @@ class Scope:
         self._set(BARE, sorted(bare))
 
     def _is_out(self, record: Record, path: str) -> bool:
-        """Tell whether a known container is left out: by its path on the server, or here where only the disk has it."""
+        """Return whether a known container is left out: by its path on the server, or here where only the disk has it."""
         if record.ref is not None and record.ref in self._boxes:
             return record.ref in self.context.outside and record.ref not in self._bare
         if record.remote is not None or not path or not self._boxes or record.key in self.bare:
@@ -191,7 +191,7 @@ class Scope:
         return not self.patterns.covers(seen_path(path))
 
     def take_folders(self, bare: Iterable[int], detached: dict[str, str]) -> None:
-        """Take in which folders are there only for what lies in them, and where the detached ones lie by now."""
+        """Record which folders are there only for what lies in them, and where the detached ones are now."""
         wanted = self.bare | frozenset(bare)
         if wanted != self.bare:
             self._set(BARE, sorted(wanted))

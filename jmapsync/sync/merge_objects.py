@@ -1,7 +1,7 @@
 """Prepare the writes of objects: which part of an edit is sent, what the disk is given, and what the server left out of it.
 
 A card or an event is edited property by property. What changed here since both sides agreed is a patch; where the server's object
-changed meanwhile, only what that change did not touch is sent. Then the server holds both edits, and the disk is given what it
+changed too, only what that change did not touch is sent. Then the server holds both edits, and the disk is given what it
 holds. What a server does not keep stays on the disk and is reported once: it is put into whatever is written here later.
 """
 
@@ -138,9 +138,9 @@ class Objects:
         return Edit(merged.patch, [*conflicts, *merged.conflicts], wanted, apply_fitting(theirs, merged.patch)[0])
 
     def _is_unsaid(self, before: Object, after: Object) -> bool:
-        """Tell whether an edited file means something else and no patch says what: that is never taken for agreement.
+        """Return whether an edited file means something else and no patch says what: that is never taken for agreement.
 
-        Where a patch would say it and `Codec.patch` takes it back, it is damage that a program does to every file it writes.
+        Where a patch would say it and `Codec.patch` takes it back, it is a loss that a program causes in every file it writes.
         """
         return self.codec.sense(before) != self.codec.sense(after) and not changes(before, self.codec.align(after, before))
 

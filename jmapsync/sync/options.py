@@ -1,4 +1,4 @@
-"""What a run is asked for."""
+"""Define the options of a run."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a run was asked for."""
+    """The options of a run."""
 
     full: bool = False
-    """Look at everything instead of the delta."""
+    """Compare everything instead of fetching what changed."""
     dry: bool = False
     """Say what would be done, and write nothing."""
     allow_deletes: bool = False
-    """Let the plan through that the guard held back the last time."""
+    """Carry out the plan that the guard suspended the last time."""
     kinds: frozenset[str] = frozenset()
     """The kinds that `allow_deletes` is for; none for all."""
     disk_only: bool = False
-    """Look at the disk first, and leave the server alone where nothing changed on it."""
+    """Scan the disk first, and ask the server nothing if the disk did not change."""
     folders: frozenset[str] | None = None
     """The folders of the disk, by path, in which alone anything may have changed; None for all."""

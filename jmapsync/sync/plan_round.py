@@ -65,9 +65,9 @@ class RoundPlan:
 
     def _due(self, page: Plan, records: dict[int, Record]) -> list[Change]:
         """Return the changes that are to be carried out now: what is quarantined waits until another try is due."""
-        holding = self.channel.quarantine
-        problems = holding.problems()
-        return [one for one in page.changes if holding.is_due(records[one.key], one.orders, problems.get(one.key))]
+        quarantine = self.channel.quarantine
+        problems = quarantine.problems()
+        return [one for one in page.changes if quarantine.is_due(records[one.key], one.orders, problems.get(one.key))]
 
     def _present(self) -> Present:
         """Return the containers that each side will have once those of this round are made; in a dry run all that are known."""
@@ -89,19 +89,19 @@ class RoundPlan:
     def keep_agreed(self) -> None:
         """Commit what needs no write on either side, and name what nothing can be done about."""
         self.channel.containers.keep_agreed(self.containers)
-        ledger, holding = self.channel.ledger, self.channel.quarantine
+        ledger, quarantine = self.channel.ledger, self.channel.quarantine
         for page in ledger.plan.pages(Step.AGREED):
             keys = [row.key for row in page]
             with ledger.transaction():
                 ledger.save(agreed(record) for record in ledger.records(keys).values())
                 if self.channel.codec is not None:
                     ledger.contents.agree(keys)
-                holding.release(keys)
+                quarantine.release(keys)
         for page in ledger.plan.pages(Step.FORGOTTEN):
             keys = [row.key for row in page]
             with ledger.transaction():
                 ledger.save(replace(record, base=None, local=None, remote=None) for record in ledger.records(keys).values())
-                holding.release(keys)
+                quarantine.release(keys)
         self.name_hidden()
 
     def name_hidden(self) -> None:

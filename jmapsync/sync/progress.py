@@ -61,7 +61,7 @@ class Meter:
         self._stretches.pop(kind, None)
 
     def say(self, account: str, message: str) -> None:
-        """Write a sentence into the log."""
+        """Log a message."""
         _log.info("%s: %s", account, message)
 
     def to_json(self) -> list[dict[str, Any]]:

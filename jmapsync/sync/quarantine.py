@@ -1,11 +1,11 @@
-"""Hold items back by name, and tell when one is worth another try.
+"""Quarantine items by name, and decide when one is tried again.
 
-A refusal that only other content can mend waits for that. One that a person has to mend (rights, quota, a missing Trash) is tried
+A refusal that only other content can fix waits for that. One that a person has to fix (rights, quota, a missing Trash) is tried
 again when the item, what is to be done with it, the configuration, or the mailboxes' roles and rights changed, and every hour.
-What time mends is tried again by the next run. Nothing is tried twice by one run. What was stale in every round of a run is tried
-again with back-off: a server that says one thing and does another would be asked by each run for ever.
+A failure that passes with time is tried again by the next run. Nothing is tried twice by one run. What was stale in every round of
+a run is tried again with back-off: a server that says one thing and does another would be asked by each run for ever.
 
-What a look could not see is no item yet: it is known by the server's id or by where it lies, and the next look asks for it again.
+What could not be observed is no item yet: it is known by the server's id or by its path, and the next run asks for it again.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ HOUR = 3600
 FIRST_PAUSE = 300
 """Seconds until work that stays stale is tried again; from then on as long as it has been stale, up to an hour."""
 SCAN = "look"
-"""The remedy of a problem that the next look at the disk finds gone or finds again."""
+"""The remedy of a problem that the next scan of the disk finds gone or finds again. The value is stored in ledgers."""
 ASK = "ask"
-"""The remedy of a problem that the next look at the server asks about by its id, which stands in `seen`."""
+"""The remedy of a problem that the next run asks the server about by its id, which is in `seen`."""
 READ = "read"
-"""The remedy of a problem with a container of the server: the next look at the server reads all of them."""
+"""The remedy of a problem with a container of the server: the next run reads all of them."""
 LIST = "list"
 """The remedy of a listing of the server that is not proven whole: the next one."""
 _LISTING = "listing"
@@ -59,7 +59,7 @@ def note_of(name: str, kind: str) -> str:
 
 @dataclass(slots=True)
 class Quarantine:
-    """What is held back of one kind in one run."""
+    """The quarantine of one kind in one run."""
 
     kind: str
     ledger: Ledger
@@ -73,14 +73,14 @@ class Quarantine:
     """Returns what people know an item by."""
     _tried: dict[int, str] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
-    """Ids that this look at the server has to answer for, because an earlier one did not."""
+    """Ids that the server has to answer for in this run, because it did not in an earlier one."""
     _silent: set[str] = field(default_factory=set)
-    """Ids that this look at the server got no answer for."""
+    """Ids that the server has not answered for in this run."""
 
     # items
 
     def add(self, record: Record, orders: Sequence[Order], why: str, remedy: Remedy) -> None:
-        """Keep an item that cannot be brought to agree, by name."""
+        """Quarantine an item that cannot be synchronized, by name."""
         seen = self._fingerprint(record, orders)
         if remedy is Remedy.HUMAN:
             why = f"{why} (tried again every hour, or at once by sync --full)"
@@ -99,11 +99,11 @@ class Quarantine:
         return self.name(record) if self.name is not None and is_item else fallback(self.kind, record)
 
     def release(self, keys: Iterable[int]) -> None:
-        """Forget why items were held back: what was to be done with them is done."""
+        """Release items from quarantine: what was to be done with them is done."""
         self.ledger.release((self.kind, _item(key)) for key in keys)
 
     def release_agreed(self) -> None:
-        """Forget why items were held back on which both sides agree now: whoever caused it took it back."""
+        """Release the items on which both sides agree now: whoever caused the problem undid it."""
         self.ledger.release_agreed(self.kind)
 
     def name_cut(self, record: Record, why: str) -> None:
@@ -121,11 +121,11 @@ class Quarantine:
                 self.ledger.release([(self.kind, one.subject)])
 
     def problems(self) -> dict[int, Quarantined]:
-        """Return the items held back, by key."""
+        """Return the quarantined items, by key."""
         return {one.key: one for one in self.ledger.problems(self.kind) if one.key is not None}
 
     def is_due(self, record: Record, orders: Sequence[Order], problem: Quarantined | None) -> bool:
-        """Tell whether orders for an item are to be tried now, `problem` being why it was held back, if it was."""
+        """Return whether orders for an item are to be tried now; `problem` is why it was quarantined, if it was."""
         if problem is None:
             return True
         seen = self._fingerprint(record, orders)
@@ -139,16 +139,16 @@ class Quarantine:
             return not 0 <= self.clock() - problem.last < min(HOUR, max(FIRST_PAUSE, problem.last - problem.since))
         return problem.remedy != Remedy.NEVER.value
 
-    # what a look could not see
+    # what could not be observed
 
     def unanswered(self) -> set[str]:
-        """Begin a look at the server and return the ids that an earlier one got no answer for."""
+        """Begin to observe the server; return the ids that an earlier run got no answer for."""
         self._asked = {one.seen for one in self.ledger.problems(self.kind) if one.remedy == ASK}
         self._silent = set()
         return set(self._asked)
 
     def take_answers(self, page: Observation) -> None:
-        """Hold back by name what the server lists but does not answer for, until it does: no delta tells of it again."""
+        """Quarantine by name what the server lists but does not answer for, until it does: no list of changes names it again."""
         self._take_containers(page)
         if page.unlisted:
             if page.gone_refs:  # that may be as wrong as the list: no cursor of before would bring it back
@@ -176,11 +176,11 @@ class Quarantine:
                 self.ledger.quarantine(one._replace(remedy=Remedy.LATER.value))
 
     def has_unread_containers(self) -> bool:
-        """Tell whether an earlier look met containers of the server that could not be read."""
+        """Return whether an earlier run met containers of the server that could not be read."""
         return any(one.remedy == READ for one in self.ledger.problems(self.kind))
 
     def _take_containers(self, page: Observation) -> None:
-        """Hold back by name the containers that could not be read, and release those that could."""
+        """Quarantine by name the containers that could not be read, and release those that could."""
         troubles = {_container(trouble.ref): trouble for trouble in page.problems if trouble.container}
         read = {*map(_container, page.gone_folders), *(_container(folder.ref) for folder in page.folders)}
         if page.folders_whole:
@@ -190,11 +190,11 @@ class Quarantine:
             self._keep(subject, trouble.item, trouble.why, READ, seen=trouble.ref)
 
     def has_left_out(self) -> bool:
-        """Tell whether a look at the disk had to leave anything out: it is not known what the next one has to look at for it."""
+        """Return whether a scan of the disk left anything out: then the next one has to scan all folders."""
         return any(one.remedy == SCAN for one in self.ledger.problems(self.kind))
 
     def take_left_out(self, troubles: Sequence[Trouble]) -> None:
-        """Hold back by name what a look at the disk had to leave out, and forget what it did not come upon again."""
+        """Quarantine by name what a scan of the disk left out, and release what it did not find again."""
         still = {_place(trouble.item) for trouble in troubles}
         earlier = [one.subject for one in self.ledger.problems(self.kind) if one.remedy == SCAN]
         self.ledger.release((self.kind, subject) for subject in earlier if subject not in still)

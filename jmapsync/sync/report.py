@@ -1,4 +1,4 @@
-"""Tell what a run did: counts, problems and the state of each kind, as values and as the JSON of the contract."""
+"""Report what a run did: counts, problems and the state of each kind, as values and as the JSON of the contract."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Counts:
         return self.created + self.updated + self.deleted
 
     def describe(self, where: str) -> str:
-        """Return them in words; nothing for none."""
+        """Return the counts in words; an empty string if nothing was written."""
         verbs = (("created", self.created), ("updated", self.updated), ("deleted", self.deleted))
         done = [f"{number:,} {verb}" for verb, number in verbs if number]
         return f"{', '.join(done)} {where}" if done else ""
@@ -61,7 +61,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One item that is held back, by name, and why."""
+    """One quarantined item, by name, and why."""
 
     item: str
     why: str
@@ -77,7 +77,7 @@ class KindReport:
     folders: Counts = field(default_factory=Counts)
     """Containers written, on either side; they are no items."""
     conflicts: int = 0
-    """Versions waiting on the shelf."""
+    """Conflict copies."""
     problems: list[Problem] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     """What people should read: why it was suspended or failed and what to do; in a dry run, each step."""
@@ -94,14 +94,14 @@ class KindReport:
     undone: dict[str, list[str]] = field(default_factory=dict)
     """The names of what was undone here because it may not be done on the server, by what it was."""
     withheld: bool = False
-    """Whether folders changed while they were looked at, so that it could not be told what is gone."""
+    """Whether folders changed during the scan, so that it is not known what is gone."""
 
     def add_undone(self, reason: str, name: str) -> None:
-        """Take note of something undone here."""
+        """Note something undone here."""
         self.undone.setdefault(reason, []).append(name)
 
     def describe_undone(self) -> None:
-        """Say what was undone here, in one sentence for what is alike."""
+        """Say what was undone here, in one message for each reason."""
         for reason, names in sorted(self.undone.items()):
             others = f" and {counted(len(names) - 1, 'other')}" if len(names) > 1 else ""
             self.messages.append(f"{names[0]}{others}: {reason}.")
@@ -127,7 +127,7 @@ class KindReport:
         return ", ".join(part for part in parts if part) or "nothing to do"
 
     def followed_by(self, later: KindReport) -> KindReport:
-        """Return the report of this run and another one right after it, which tells how things stand."""
+        """Return the report of this run and another one right after it, which has the state of things."""
         written = (self.to_disk + later.to_disk, self.to_server + later.to_server, self.folders + later.folders)
         return replace(later, to_disk=written[0], to_server=written[1], folders=written[2])
 
@@ -158,15 +158,15 @@ class AccountReport:
     """Bytes of HTTP bodies received and sent."""
     kinds: dict[str, KindReport] = field(default_factory=dict)
     error: str = ""
-    """The sentence of a failure that took the whole account down."""
+    """The message of a failure that stopped the whole account."""
     exit_code: ExitCode = ExitCode.IN_SYNC
     """The code of that failure; see `worst` for the code of the account."""
     remedy: Remedy = Remedy.NOW
-    """Who can mend that failure."""
+    """Who can fix that failure."""
 
     @property
     def withheld(self) -> bool:
-        """Tell whether the disk showed something that only another look can tell for sure."""
+        """Return whether the scan found something that only another scan can decide."""
         return any(kind.withheld for kind in self.kinds.values())
 
     @property
@@ -276,7 +276,7 @@ class Progress(Protocol):
         """End the stretch of work."""
 
     def say(self, account: str, message: str) -> None:
-        """Pass on a sentence for people (a wait, a retry, a decision)."""
+        """Pass on a message for people (a wait, a retry, a decision)."""
 
 
 class Silent:

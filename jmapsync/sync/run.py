@@ -32,7 +32,7 @@ async def synchronize(channel: Channel, observer: Observer, begin: Callable[[], 
     """Bring both sides to agree and return what was done.
 
     `begin` is called once it is known that a run for a hint of the disk has anything to do. Raises what stops the kind: the root is
-    not there, no network, the disk refuses; SuspendedError when the guard held the plan back, and then nothing was written.
+    not there, no network, the disk refuses; SuspendedError when the guard suspended the plan, and then nothing was written.
     """
     observer.open()
     if channel.options.disk_only:

@@ -39,7 +39,7 @@ class Tagger:
         self._writes = self.ledger.writes
 
     def take(self) -> bool:
-        """Take up what changed in the index and tell whether anything did."""
+        """Ingest what changed in the index; return whether anything did."""
         changed = False
         if self._failed:
             return changed

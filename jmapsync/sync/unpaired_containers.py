@@ -1,4 +1,4 @@
-"""Find the container that only one side has and that lies in the place of a folder seen on the other side."""
+"""Find the container that only one side has and that has the path of a folder seen on the other side."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Waiting:
         self._inboxes: list[Record] = []
 
     def take(self, folder: Folder, parent: int | None) -> Record | None:
-        """Return the container in the place of a folder of the other side, which no later folder then gets; None mostly."""
+        """Return the container with the path of a folder of the other side, and give it to no later folder; usually None."""
         if self._places is None:
             self._places = self._read()
         homes = frozenset({parent}) if parent is not None else frozenset[int]()
