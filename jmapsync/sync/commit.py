@@ -122,7 +122,7 @@ class Committer:
             kept.clear()
 
     def _doubt_ids(self, works: Sequence[Work]) -> None:
-        """Leave open what came of items to which the server gave one id, or the id of another item: the next observation shows which."""
+        """Take as stale the items to which the server gave one id, or the id of another item: the next round observes them."""
         given = {work.change.key: work.remote_receipt.ref for work in works if work.remote_receipt is not None and _is_new(work)}
         counts = Counter(given.values())
         known = self.ledger.by_ref(self.kind.items.kind, [ref for ref in counts if ref])

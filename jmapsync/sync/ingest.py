@@ -84,7 +84,7 @@ class Ingester:
         return set(json.loads(self.ledger.note(note_of(GONE, self.kind.name)) or "[]"))
 
     def unanswered(self) -> list[str]:
-        """Begin to observe the server; return the ids that an earlier run got no answer for, or that no `/changes` has named yet."""
+        """Begin to observe the server; return the ids that an earlier run got no answer for or that no `/changes` has named yet."""
         self.context.has_unread = self.quarantine.has_unread_containers()
         return sorted(self.quarantine.unanswered() | self._out_of_sight() | made(self.ledger, self.kind.items.kind))
 
