@@ -36,6 +36,8 @@ CLEAN = (
     "jmapsync/config",
     "jmapsync/formats",
     "jmapsync/kinds",
+    "jmapsync/ledger",
+    "jmapsync/planner",
     "jmapsync/storage/files",
     "jmapsync/storage/jmap",
     "jmapsync/storage/maildir",
@@ -104,6 +106,8 @@ ALLOWED = (
     Allowed("*.md", r"`settle`|settle = ", "the key of [daemon]"),
     Allowed("jmapsync/formats/message.py", r"\A(?:retold|mended)\Z", "values in the ledgers of users"),
     Allowed("jmapsync/adopt/offlineimap.py", r"\Aretold\Z", "a value in the ledgers of users"),
+    Allowed("jmapsync/ledger/*.py", r"(?:INTO|FROM) shelf\b|\Ashelf\Z", "a table in the ledgers of users"),
+    Allowed("jmapsync/ledger/*.py", r"'settled:mail'|\Asettled\Z", "the name of a note in the ledgers of users"),
     Allowed("jmapsync/sync/quarantine.py", r"\Alook\Z", "a value in the ledgers of users"),
     Allowed("*.py", r"\Astanding_?by\Z", "systemd's word for a waiting service"),
 )

@@ -1,4 +1,4 @@
-"""Open the ledger's SQLite file, and tell what its disk or its content refuses as a LedgerError.
+"""Open the ledger's SQLite file, and report what its disk or its content refuses as a LedgerError.
 
 Only mistakes of ours stay exceptions of SQLite's own.
 """
@@ -114,7 +114,7 @@ class Database(sqlite3.Connection):
 def connect(path: Path | None, *, mode: str = "rwc") -> Database:
     """Open a file, or nothing but memory. Raises LedgerError.
 
-    `mode` is `rwc`, `ro`, or `ro&immutable=1` for a file that nobody writes meanwhile: as SQLite's URIs have it.
+    `mode` is `rwc`, `ro`, or `ro&immutable=1` for a file that nobody writes while it is open (SQLite's URI filenames).
     """
     name = f"{path.absolute().as_uri()}?mode={mode}" if path is not None else ":memory:"
     try:
@@ -197,7 +197,7 @@ def _state(path: Path) -> tuple[int, ...] | None:
 
 def corrupt(path: Path | None, why: str) -> LedgerError:
     """Return the error of a ledger whose content cannot be used, with what to do."""
-    return LedgerError(f"The ledger {path or 'in memory'} cannot be used, because it is damaged: {why}.", advice=MOVE_AWAY)
+    return LedgerError(f"The ledger {path or 'in memory'} cannot be used, because it is corrupt: {why}.", advice=MOVE_AWAY)
 
 
 def _error_of(error: sqlite3.Error, path: Path | None) -> LedgerError:

@@ -1,4 +1,4 @@
-"""Read everything that a ledger holds, to say whether it is damaged where a run stumbled over something that it did not expect."""
+"""Read everything that a ledger holds, to find out whether it is corrupt after a run met something unexpected."""
 
 from __future__ import annotations
 
@@ -100,14 +100,14 @@ def _read_content(row: tuple[Any, ...]) -> None:
 def _read_place(row: tuple[Any, ...]) -> None:
     _, name, info, sub, *_, form = row
     if sub not in {"", "new", "cur"} or any(mark in text for text in (name, info) for mark in ("/", "\0")):
-        raise ValueError("a file's name or directory is none")
+        raise ValueError("it holds a name or directory that no file can have")
     if form:
         Form(form)
 
 
 def _read_folder(row: tuple[Any, ...]) -> None:
     if "\0" in row[1] or not {"", ".", ".."}.isdisjoint(row[1].split("/")):
-        raise ValueError("a folder's path is none")
+        raise ValueError("it holds a path that no folder can have")
 
 
 def _read_meta(row: tuple[Any, ...]) -> None:

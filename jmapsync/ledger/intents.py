@@ -1,9 +1,9 @@
 """Record imports before they are sent and after they are confirmed, and which item an edited message replaces.
 
 An edited message is a new email on the server, after which the old one goes. A run that dies in between leaves both: the next
-look proves by content that the new one is there, and the old one is retired, not sent again.
+run proves by content that the new one is there, and the old one is retired, not sent again.
 
-An email that was made and destroyed since a state need not be told of by `/changes` (RFC 8620, 5.2). So one that we made has to be
+`/changes` need not list an email that was made and destroyed since a state (RFC 8620, 5.2). So one that we made has to be
 in the next delta; if it is not, it is asked for by its id.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _SUCCESSOR = "successor"
 _MADE = "made "
-"""How the ledger's note of the ids begins that no look has told of yet; the kind follows."""
+"""Prefix of the ledger's notes of ids that the server has not listed yet; the kind follows."""
 
 
 def announce(record: Record, kind: str, size: int, at: int) -> Intent:
@@ -56,9 +56,9 @@ def resolve_intents(ledger: Ledger, kind: str, cursor: str) -> None:
 
 
 def note_made(ledger: Ledger, kind: str, refs: Iterable[str], cursor: str) -> None:
-    """Keep the ids of items just made until a look got further than `cursor`, which is how far the last one saw.
+    """Keep the ids of items just made until the server was observed beyond `cursor`, which is how far it was observed before.
 
-    No list of changes has to tell of what was made and destroyed since the state it begins at (RFC 8620, 5.2).
+    No list of changes has to name what was made and destroyed since the state it begins at (RFC 8620, 5.2).
     """
     ledger.set_notes_below(_name(kind), dict.fromkeys(refs, _mark(cursor)))
 

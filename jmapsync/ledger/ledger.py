@@ -38,7 +38,7 @@ class Ledger(Items, Places, Pending):
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open for writing, creating or migrating as needed. Raises LedgerError for a damaged or newer file."""
+        """Open for writing, creating or migrating as needed. Raises LedgerError for a corrupt or newer file."""
         db = connect(path)
         try:
             make_private(path)
@@ -139,12 +139,12 @@ class Ledger(Items, Places, Pending):
         self._db.execute("DELETE FROM meta WHERE name >= ? AND name < ?", (prefix, f"{prefix}\U0010ffff"))
 
     def cursor(self, kind: str, side: Side) -> str:
-        """Return how far a side of a kind has been seen; nothing before the first whole look."""
+        """Return how far a side of a kind has been observed; nothing before the first whole listing."""
         row = self._db.execute("SELECT value FROM cursor WHERE kind = ? AND side = ?", (kind, side.value)).fetchone()
         return str(row[0]) if row else ""
 
     def set_cursor(self, kind: str, side: Side, value: str) -> None:
-        """Keep how far a side of a kind has been seen."""
+        """Keep how far a side of a kind has been observed."""
         self._db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", (kind, side.value, value))
 
     def forget_server(self) -> None:

@@ -40,7 +40,7 @@ STEPS: dict[int, str] = {
           PRIMARY KEY (key, tree)
         );
     """,
-    # What notmuch showed of a message when it was last looked at.
+    # What notmuch showed of a message when it was last read.
     3: """
         CREATE TABLE tagged (
           key INTEGER PRIMARY KEY,
@@ -56,7 +56,7 @@ STEPS: dict[int, str] = {
     4: """
         UPDATE OR REPLACE meta SET name = name || ':mail' WHERE name IN ('roles', 'rights');
     """,
-    # With which stamps folders were listed. Whatever becomes of a mailbox or its folder in here, folders are then looked at anew.
+    # The stamps with which folders were listed. After any change of a mailbox or folder in the ledger, folders are listed again.
     5: """
         CREATE TABLE listed (
           kind TEXT NOT NULL, place TEXT NOT NULL,
@@ -102,7 +102,7 @@ def migrate(db: sqlite3.Connection) -> None:
 def refuse_newer(found: int) -> None:
     """Raise LedgerError when the file's version is newer than this program, or none that ever was."""
     if found < 0:
-        raise LedgerError(f"The ledger is damaged: it says that its schema is {found}.", advice=MOVE_AWAY)
+        raise LedgerError(f"The ledger is corrupt: it says that its schema is {found}.", advice=MOVE_AWAY)
     if found > VERSION:
         raise LedgerError(
             f"The ledger was written by a newer jmapsync (schema {found}, this one knows {VERSION}).",

@@ -1,4 +1,4 @@
-"""Keep what is not settled: creates under way, versions that lost, items and plans held back; and how the last runs went."""
+"""Keep what is not finished: creates under way, conflict copies, quarantined items, suspended plans; and how the last runs went."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Pending:
         """Forget creates whose outcome is known."""
         self._db.executemany("DELETE FROM intent WHERE key = ?", ((key,) for key in keys))
 
-    # the shelf
+    # conflict copies
 
     def add_conflict_copy(self, copy: ConflictCopy) -> int:
         """Keep a version that lost a conflict and return its id (the id given is ignored)."""
@@ -50,14 +50,14 @@ class Pending:
         return int(row[0])
 
     def conflict_copies(self, kind: str = "") -> list[ConflictCopy]:
-        """Return the shelf, of one kind if given."""
+        """Return the conflict copies, of one kind if given."""
         rows = self._db.execute("SELECT * FROM shelf WHERE ? IN ('', kind) ORDER BY id", (kind,)).fetchall()
         if not all(isinstance(row[1], str) and isinstance(row[3], str) and isinstance(row[6], int) for row in rows):
-            raise corrupt(self._db.path, "a row of its table shelf holds values of other types than it may")
+            raise corrupt(self._db.path, "a row of its table of conflict copies holds values of other types than it may")
         return [ConflictCopy._make(row) for row in rows]
 
     def drop_conflict_copy(self, number: int) -> None:
-        """Take a version off the shelf."""
+        """Forget a conflict copy."""
         self._db.execute("DELETE FROM shelf WHERE id = ?", (number,))
 
     # problems
@@ -74,7 +74,7 @@ class Pending:
         )
 
     def problems(self, kind: str = "") -> list[Quarantined]:
-        """Return the items held back, of one kind if given."""
+        """Return the quarantined items, of one kind if given."""
         rows = self._db.execute("SELECT * FROM problem WHERE ? IN ('', kind) ORDER BY kind, item, subject", (kind,))
         return [Quarantined._make(row) for row in rows]
 
@@ -89,16 +89,16 @@ class Pending:
     # suspensions and runs
 
     def suspension(self, kind: str) -> Suspended | None:
-        """Return the plan of a kind that the guard holds back."""
+        """Return the plan of a kind that the guard suspended."""
         row = self._db.execute("SELECT * FROM suspension WHERE kind = ?", (kind,)).fetchone()
         return Suspended._make(row) if row else None
 
     def suspend(self, suspended: Suspended) -> None:
-        """Keep the plan that the guard holds back."""
+        """Keep the plan that the guard suspended."""
         self._db.execute("INSERT OR REPLACE INTO suspension VALUES (?, ?, ?, ?)", suspended)
 
     def lift(self, kind: str) -> None:
-        """Forget the plan of a kind that was held back."""
+        """Forget the plan of a kind that was suspended."""
         self._db.execute("DELETE FROM suspension WHERE kind = ?", (kind,))
 
     def begin_run(self, kind: str, at: int) -> None:

@@ -71,7 +71,10 @@ class Place(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """The stamps that a folder's directories and files had when it was listed; see `storage.stamps`. Nothing is none to trust."""
+    """The stamps that a folder's directories and files had when it was listed (`storage.files.directory_stamps`).
+
+    An empty one is not trusted.
+    """
 
     kind: str
     place: str
@@ -111,7 +114,7 @@ class ConflictCopy(NamedTuple):
 
 
 class Quarantined(NamedTuple):
-    """An item that waits for a remedy."""
+    """A quarantined item."""
 
     kind: str
     subject: str
@@ -127,7 +130,7 @@ class Quarantined(NamedTuple):
 
 
 class Suspended(NamedTuple):
-    """A plan the guard held back."""
+    """A plan that the guard suspended."""
 
     kind: str
     plan: str

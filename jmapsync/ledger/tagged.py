@@ -1,4 +1,4 @@
-"""Keep which tags each message had in notmuch when it was last looked at, and which of them were ours."""
+"""Keep which tags each message had in notmuch when it was last read, and which of them were ours."""
 
 from __future__ import annotations
 

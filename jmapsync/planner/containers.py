@@ -39,8 +39,8 @@ def _decide_together(
 ) -> tuple[dict[int, Decision], frozenset[int]]:
     """Decide on all containers: parents of what stays are needed, and no two moves close a circle.
 
-    Each round widens `needed` or `circular`, so this ends. A circle that neither breaks is in a tree as it was seen: its
-    containers wait for a better look.
+    Each round widens `needed` or `circular`, so this ends. A circle that neither breaks is in a tree as it was observed: its
+    containers wait until it is observed otherwise.
     """
     circular: frozenset[int] = frozenset()
     # Deciding is what takes time, and of thousands of containers most agree: those stay as they are, needed or not.

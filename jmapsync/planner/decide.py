@@ -12,9 +12,9 @@
 
 A side whose every copy is marked to go (the Maildir flag T) counts as a side that deleted the item, once the other side has held
 its content: what it never held is created there first, and then deleted as any other item. "Edited" is a new body or a new home; a
-tag change alone does not bring a deleted item back. A conflict keeps the preferred body in place
-and shelves the other first. Where a side may not be written, the other follows it (`follow`). An item that one side has in no
-home that is known (the email was moved to a mailbox that is not shown) is left alone on the other: `plan` names it as hidden.
+tag change alone does not bring a deleted item back. A conflict keeps the preferred body in place; the other is kept as a conflict
+copy first. Where a side may not be written, the other follows it (`follow`). An item that one side has in no known home (the email
+was moved to a mailbox that is not shown) is left alone on the other: `plan` names it as hidden.
 """
 
 from __future__ import annotations

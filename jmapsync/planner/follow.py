@@ -1,8 +1,8 @@
 """Decide where a side may not be written: it stays as it is, and the other side follows it wherever that loses nothing.
 
-With only LOCAL writable (`direction = "pull"`) the disk becomes the server's mirror: what was edited here is shelved and
-replaced, what was deleted here comes back, what is new here stays alone, and what the server deleted goes here too unless it
-was edited here. A copy marked deleted that the server never held is the only one, and stays.
+With only LOCAL writable (`direction = "pull"`) the disk becomes the server's mirror: what was edited here is kept as a conflict
+copy and replaced, what was deleted here comes back, what is new here stays alone, and what the server deleted goes here too unless
+it was edited here. A copy marked deleted that the server never held is the only one, and stays.
 """
 
 from __future__ import annotations
@@ -89,12 +89,12 @@ def _homes(model: Version, base: Base, leader: Side, rules: Rules) -> Homes:
 
 
 def _body(pair: Pair, base: Base | None, rules: Rules, follower: Side) -> Body:
-    """Return the leader's body unless the follower holds it already; shelve what was edited in its place."""
+    """Return the leader's body unless the follower holds it already; an edit of the follower loses."""
     leader = follower.other
     if same_sense(pair):
         return Body(None, "found on both sides" if base is None else "")
     loser = follower if rules.keeps_loser else None
-    copied = f", {reason.WHOSE[follower]} is shelved" if rules.keeps_loser else ""
+    copied = f", {reason.WHOSE[follower]} is kept as a conflict copy" if rules.keeps_loser else ""
     if base is None:
         return Body(leader, f"different on both sides: {reason.WHOSE[leader]} replaces it{copied}", loser)
     version = held(pair, follower)

@@ -1,6 +1,6 @@
-"""Hold back a plan that would delete too much, before anything is written.
+"""Suspend a plan that would delete too much, before anything is written.
 
-A mass delete is what a mistake looks like from here: an unmounted disk, a folder restored empty, a server that answers an
+Many mistakes have the form of a mass delete: an unmounted disk, a folder restored empty, a server that answers an
 empty list. Losses are counted over all batches of a plan. A side is suspended when both limits are passed, in the whole
 set or in any one container (an emptied folder has to be noticed in a large account too), and always when a container's
 directory vanished with items in it. A move is no loss.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much may be deleted unasked."""
+    """How much may be deleted without a person's consent."""
 
     max_deletes: int
     max_delete_percent: int
@@ -40,7 +40,7 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """Why a plan is held back, for people."""
+    """Why a plan is suspended, for people."""
 
     side: Side
     """The side that would lose items."""
@@ -52,7 +52,7 @@ class Suspension:
 def losses(change: Change) -> Iterator[Loss]:
     """Yield what each side loses by a change: an order that takes an item out of containers and puts it into none.
 
-    What is taken back here goes to the shelf, or is on the server, as it was.
+    What is undone here is kept as a conflict copy, or the server has it.
     """
     for order in change.orders:
         if _loses(order) and not (change.undone and order.side is Side.LOCAL):
@@ -109,7 +109,7 @@ def judge(
     vanished: frozenset[int] = NOTHING,
     account: str = "ACCOUNT",
 ) -> tuple[Suspension, ...]:
-    """Return why the plan has to be held back; nothing when it may go ahead.
+    """Return why the plan has to be suspended; nothing when it may be executed.
 
     `population` counts the items of each container and `totals` those of each side before the plan; `vanished` names the
     containers whose directory disappeared while the base has items in it.
@@ -153,12 +153,12 @@ class _Scene:
     def too_many(self, limits: Limits) -> Suspension:
         """Say that both limits are passed."""
         if not limits.max_deletes and not limits.max_delete_percent:
-            return self._suspend("and none goes unasked")
+            return self._suspend("and none is deleted without your consent")
         most = f"more than {limits.max_deletes:,} and more than {limits.max_delete_percent} %"
         return self._suspend(f"which is {most} at once")
 
     def _suspend(self, why: str) -> Suspension:
-        """Say what would be deleted where, why it is held back, and what to do."""
+        """Say what would be deleted where, why the plan is suspended, and what to do."""
         where = "on the server" if self.side is Side.REMOTE else "on disk"
         place = f' from "{self.place}"' if self.place else ""
         cure = "put the files back" if self.side is Side.REMOTE else "put them back on the server"

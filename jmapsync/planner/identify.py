@@ -35,7 +35,7 @@ class Candidate:
 
 Trait = Callable[[Candidate], Iterable[Hashable]]
 
-# From the closest likeness to the bare proof. Each is looked at with one digest at a time.
+# From the closest likeness to the bare proof. Each is compared together with one digest at a time.
 TRAITS: Final[tuple[Trait, ...]] = (
     lambda item: [(item.homes, item.hints)],
     lambda item: [item.homes],

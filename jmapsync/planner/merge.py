@@ -73,7 +73,7 @@ def stay_marked(side: Side, version: Version) -> Wanted:
 
 
 def held(pair: Pair, side: Side) -> Version:
-    """Return the version of a side that has one; LookupError says that the caller did not look first."""
+    """Return the version of a side that has one; raise LookupError if it has none."""
     version = pair.of(side)
     if version is None:
         raise LookupError(f"item {pair.key} is not {reason.WHERE[side]}")
@@ -118,7 +118,7 @@ def means_other(version: Version, base: Version) -> bool:
 
 
 def conflict(rules: Rules, cause: str) -> Body:
-    """Let the preferred body win in place and put the other on the shelf."""
+    """Let the preferred body win in place and keep the other as a conflict copy."""
     return Body(rules.prefer, reason.conflict(rules, cause), rules.prefer.other if rules.keeps_loser else None)
 
 

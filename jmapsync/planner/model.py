@@ -121,7 +121,7 @@ class Decision(Struct, frozen=True):
     remote: Wanted | None
     reason: str
     loser: Side | None = None
-    """The side whose body is about to be overwritten and must be put on the shelf first."""
+    """The side whose body is about to be overwritten and must be kept as a conflict copy first."""
     undone: bool = False
     """True when something is taken back here that may not be done on the server."""
     waits: str = ""
@@ -241,7 +241,7 @@ class Plan(Struct, frozen=True):
     blocked: tuple[Blocked, ...] = ()
     """Items that wait for another one: a folder that is still to be made."""
     hidden: tuple[Blocked, ...] = ()
-    """Items that one side has where it cannot be seen, or may not have: nobody else tells why nothing is done about them."""
+    """Items that one side has where it cannot be seen, or may not have: only this list says why nothing is done about them."""
 
 
 class Present(Struct, frozen=True):

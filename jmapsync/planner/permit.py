@@ -1,7 +1,7 @@
-"""Take back here what a person may not do on the server (a shared mailbox, an account for reading only).
+"""Undo locally what a person may not do on the server (a shared mailbox, a read-only account).
 
-The decision is made once more as if the act had never been done. What is undone costs nobody a byte: a body that goes is put on
-the shelf first. A container made here that holds items stays, held back, until it may be made there too.
+The decision is made once more as if the act had never been done. Undoing loses nothing: a body that is replaced is kept as a
+conflict copy first. A container made here that holds items stays, quarantined, until it may be made there too.
 """
 
 from __future__ import annotations

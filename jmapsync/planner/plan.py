@@ -1,6 +1,6 @@
 """Derive the plan: what has to be written to make the three trees equal. Nothing of it is ever stored.
 
-Because the plan follows from what was seen, resuming after a crash needs no code: look again, plan again.
+Because the plan follows from what was observed, resuming after a crash needs no code: observe again, plan again.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ def join(*phrases: str) -> str:
 
 
 def edited(rules: Rules) -> str:
-    """Return the verb for a new body; what is too small to shelve is a name."""
+    """Return the verb for a new body; a body too small for a conflict copy is a name."""
     return "edited" if rules.keeps_loser else "renamed"
 
 
@@ -43,13 +43,13 @@ def hidden(side: Side) -> str:
 
 
 def merged(rules: Rules) -> str:
-    """Say what becomes of edits on both sides whose parts can be told from each other."""
+    """Say what becomes of edits on both sides whose parts are separate."""
     return f"{edited(rules)} on both sides, property by property"
 
 
 def conflict(rules: Rules, cause: str) -> str:
     """Say whose body wins and what becomes of the other."""
-    loser = f", {WHOSE[rules.prefer.other]} is shelved" if rules.keeps_loser else ""
+    loser = f", {WHOSE[rules.prefer.other]} is kept as a conflict copy" if rules.keeps_loser else ""
     return f"{cause}: {WHOSE[rules.prefer]} stays{loser}"
 
 
@@ -81,7 +81,7 @@ def forbidden(act: str) -> str:
 
 def taken_back(act: str, *, copied: bool = False) -> str:
     """Say that something that may not be done on the server is undone here."""
-    return f"{forbidden(act)}: taken back{f', {WHOSE[Side.LOCAL]} is shelved' if copied else ''}"
+    return f"{forbidden(act)}: taken back{f', {WHOSE[Side.LOCAL]} is kept as a conflict copy' if copied else ''}"
 
 
 def untidy(side: Side, version: Version | None) -> str:

@@ -25,7 +25,7 @@ def test_a_corrupt_ledger_is_named_with_what_to_do(jmapsync: Command, home: Home
         db.execute("UPDATE item SET remote = '1 2' WHERE remote IS NOT NULL")
         db.commit()
     with running(home) as daemon:
-        daemon.wait_for_log("because it is damaged")
+        daemon.wait_for_log("because it is corrupt")
         assert "move it away" in daemon.log
         assert "unexpected" not in daemon.log
         daemon.wait_until_ready()

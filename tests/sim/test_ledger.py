@@ -52,7 +52,7 @@ def test_each_command_says_each_time_that_it_is_malformed_and_what_to_do(case: C
     case.run(lambda path, _: str(WHOLE[kind](path)), random.Random(0))
     for command in COMMANDS:
         said = case.said(command)
-        assert "ledger.sqlite cannot be used, because it is damaged" in said, command
+        assert "ledger.sqlite cannot be used, because it is corrupt" in said, command
         assert "move it away" in said, command
     if case.ledger.is_dir():
         case.ledger.rmdir()

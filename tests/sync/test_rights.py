@@ -120,7 +120,7 @@ class TestRights:
         mirror.drop("Shared", content, sub="cur", info=":2,F")
         assert_undone(shared, mirror, kept_copies=1)
         assert conflict_copies(mirror) == {
-            content: "new here, which the server does not allow: taken back, the one here is shelved"
+            content: "new here, which the server does not allow: taken back, the one here is kept as a conflict copy"
         }
 
     def test_many_that_may_not_be_added_go_there_without_a_question(self, shared: DemoServer, mirror: Mirror) -> None:
@@ -226,7 +226,7 @@ class TestRights:
         [description] = mirror.sync(dry=True).messages
         assert description.startswith("delete ")
         assert "(Shared/" in description
-        assert "which the server does not allow: taken back, the one here is shelved" in description
+        assert "which the server does not allow: taken back, the one here is kept as a conflict copy" in description
         assert file.exists()
 
     def test_an_empty_folder_that_may_not_be_made_is_removed(self, shared: DemoServer, mirror: Mirror) -> None:
