@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jmapsync.app.ledger_check import ledger_error
 from jmapsync.app.sides import require
 from jmapsync.app.signin import credential_for
-from jmapsync.app.unsupported_config import missing_for_account, missing_for_kind
+from jmapsync.app.unsupported_config import missing_for_kind
 from jmapsync.errors import ExitCode, JmapsyncError, UnsupportedError
 from jmapsync.formats.names import Patterns
 from jmapsync.jmap.bounds import Bounds
@@ -82,10 +82,6 @@ class Checkup:
 async def check_account(account: AccountConfig) -> Checkup:
     """Sign in to the account's server and list what it offers."""
     found = Checkup(account.name)
-    missing = missing_for_account(account)
-    if missing:
-        found.fail(missing, ExitCode.USAGE)
-        return found
     _check_disk(found, account)
     if not account.kinds:
         found.fail(f"Nothing to synchronize; add a table such as [accounts.{account.name}.mail].", ExitCode.USAGE)

@@ -13,7 +13,7 @@ from jmapsync.app.control import ask_state
 from jmapsync.app.ledger_check import checking_ledger
 from jmapsync.app.sending import outbox_of, waiting_in
 from jmapsync.app.state_paths import LEDGER, LOCK
-from jmapsync.app.unsupported_config import missing_for_account, missing_for_kind
+from jmapsync.app.unsupported_config import missing_for_kind
 from jmapsync.daemon.account_state import AccountState
 from jmapsync.errors import ExitCode, JmapsyncError, LocalError
 from jmapsync.ledger import Ledger
@@ -167,7 +167,7 @@ async def read_health(account: AccountConfig) -> AccountHealth:
     health = AccountHealth(account.name, running=_is_locked(account.state_dir / LOCK))
     health.live = await ask_state(account.state_dir) if health.running else None
     for kind in account.kinds:
-        health.kinds[kind] = KindHealth(unavailable=missing_for_account(account) or missing_for_kind(account, kind))
+        health.kinds[kind] = KindHealth(unavailable=missing_for_kind(account, kind))
     try:
         health.outbox = waiting_in(outbox_of(account))
         with checking_ledger(account.state_dir):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from jmapsync.app.dry_run import check_roots, check_state
 from jmapsync.app.hook import INSIDE, run_after_sync
 from jmapsync.app.state_paths import may_have_daemon
-from jmapsync.app.unsupported_config import missing_for_account, missing_for_kind, possible_kinds
+from jmapsync.app.unsupported_config import missing_for_kind, possible_kinds
 from jmapsync.config.reader import nearest
 from jmapsync.errors import BusyError, ConfigError, ExitCode, JmapsyncError
 from jmapsync.sync.options import Options
@@ -88,7 +88,7 @@ class App:
     ) -> AccountReport:
         """Synchronize one account; every failure becomes part of its report."""
         started = time.monotonic()
-        missing = {kind: missing_for_account(account) or missing_for_kind(account, kind) for kind in kinds}
+        missing = {kind: missing_for_kind(account, kind) for kind in kinds}
         report = AccountReport(account.name)
         try:
             if possible := [account.kinds[kind] for kind, reason in missing.items() if not reason]:
@@ -191,7 +191,7 @@ class App:
         account, paths = self._meant(name, paths)
         [target] = self.select([into]) if into is not None else [account]
         wanted = [one for one in account.kinds if kind in {None, one}]
-        missing = {one: missing_for_account(target) or missing_for_kind(account, one) for one in wanted}
+        missing = {one: missing_for_kind(account, one) for one in wanted}
         possible = [account.kinds[one] for one in wanted if not missing[one]]
         if not wanted:
             raise ConfigError([f"{account.name} has no kind {kind}." if kind else f"{account.name} has nothing to restore."])

@@ -20,7 +20,7 @@ from jmapsync.app.notify import ServiceManager
 from jmapsync.app.restoring import restore_opened
 from jmapsync.app.root import App
 from jmapsync.app.sources import sources_of
-from jmapsync.app.unsupported_config import missing_for_account, missing_for_kind, possible_kinds
+from jmapsync.app.unsupported_config import missing_for_kind, possible_kinds
 from jmapsync.app.wiring import open_account
 from jmapsync.daemon.account_loop import LOOP, AccountLoop, Settings
 from jmapsync.daemon.account_state import AccountState
@@ -119,8 +119,8 @@ class Service:
     def _wanted(self, config: Config) -> list[AccountConfig]:
         found = []
         for account in App(config).select(self.names):
-            if not account.kinds or (why := missing_for_account(account)):
-                _log.warning("%s: %s", account.name, why if account.kinds else "nothing to synchronize")
+            if not account.kinds:
+                _log.warning("%s: nothing to synchronize", account.name)
                 continue
             for kind in account.kinds:
                 if why := missing_for_kind(account, kind):

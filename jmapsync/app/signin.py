@@ -1,10 +1,11 @@
-"""Build the credential of an account from wherever its secret is kept."""
+"""Build the credential of an account from wherever its secret is stored."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from jmapsync.jmap.auth import (
+    ADVICE,
     BasicCredential,
     BearerCredential,
     Secret,
@@ -13,19 +14,32 @@ from jmapsync.jmap.auth import (
     from_keyring,
     from_systemd_credential,
 )
+from jmapsync.signin.credential import OAuthCredential
+from jmapsync.signin.store import SERVICE, SignInStore
 
 if TYPE_CHECKING:
     from jmapsync.config import AccountConfig
     from jmapsync.jmap.auth import Credential
 
-KEYRING_SERVICE = "jmapsync"
-"""The name secrets are kept under in a keyring; the user name there is the account's name in the configuration."""
+
+def store_of(account: AccountConfig) -> SignInStore:
+    """Return the store of an account's sign-in."""
+    return SignInStore(account.state_dir, account.name)
 
 
 async def credential_for(account: AccountConfig) -> Credential:
-    """Return what requests of an account present; raise `SignInError` where the secret cannot be had."""
-    secret = await _secret_of(account)
-    return BasicCredential(account.user, secret) if account.auth == "basic" else BearerCredential(secret)
+    """Return what requests of an account present; raise `SignInError` where there is none."""
+    if account.auth == "oauth":
+        return await OAuthCredential.load(account.name, store_of(account), account.server)
+    return credential_of(account, await _secret_of(account))
+
+
+def credential_of(account: AccountConfig, secret: Secret) -> Credential:
+    """Return what requests of an account present, with a password or an API token."""
+    advice = f"To store another one: jmapsync login {account.name}" if account.keyring else ADVICE
+    if account.auth == "basic":
+        return BasicCredential(account.user, secret, advice=advice)
+    return BearerCredential(secret, advice=advice)
 
 
 async def _secret_of(account: AccountConfig) -> Secret:
@@ -36,5 +50,6 @@ async def _secret_of(account: AccountConfig) -> Secret:
     if account.credential:
         return from_systemd_credential(account.credential)
     if account.keyring:
-        return await from_keyring(KEYRING_SERVICE, account.name)
+        stored = await store_of(account).load()
+        return stored if isinstance(stored, Secret) else await from_keyring(SERVICE, account.name)
     return Secret(account.password)

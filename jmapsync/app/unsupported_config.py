@@ -10,14 +10,8 @@ if TYPE_CHECKING:
 
 NOT_YET = {
     "sieve": "Sieve scripts cannot be synchronized yet by this version.",
-    "auth=oauth": 'This version cannot sign in by OAuth yet; use auth = "basic" or auth = "bearer".',
 }
 """By kind, by key and value, or by a key that differs from its default: the sentence for people."""
-
-
-def missing_for_account(account: AccountConfig) -> str:
-    """Return why an account cannot be used at all yet, or nothing."""
-    return NOT_YET.get(f"auth={account.auth}", "")
 
 
 def missing_for_kind(account: AccountConfig, kind: str) -> str:

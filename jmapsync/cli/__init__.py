@@ -9,10 +9,12 @@ import sys
 
 import click
 
+from jmapsync.cli.accounts import accounts
 from jmapsync.cli.check import check
 from jmapsync.cli.conflicts import conflicts
 from jmapsync.cli.demo import demo
 from jmapsync.cli.encoding import use_utf8
+from jmapsync.cli.login import login, logout
 from jmapsync.cli.mailboxes import mailboxes
 from jmapsync.cli.outbox import outbox
 from jmapsync.cli.output import say
@@ -59,7 +61,9 @@ def program(context: click.Context, config: str | None, verbose: int, *, quiet: 
     context.obj.set_up_log()
 
 
-for _command in (sync, run, check, status, conflicts, verify, restore, sendmail, outbox, mailboxes, demo):
+_COMMANDS = (login, logout, accounts, sync, run, check, status, conflicts, verify, restore, sendmail, outbox, mailboxes, demo)
+
+for _command in _COMMANDS:
     program.add_command(_command)
 
 

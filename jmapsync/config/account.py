@@ -45,6 +45,9 @@ def read_account(reader: Reader, name: str, state_dir: Path, *, private: bool) -
         url=_url(reader),
         user=user or address,
         auth=reader.choice("auth", Auth, AccountConfig.auth),
+        client_id=reader.text("client_id"),
+        client_secret=reader.text("client_secret"),
+        scopes=reader.texts("scopes", ()),
         password_command=reader.text("password_command"),
         password_file=reader.path("password_file"),
         credential=reader.text("credential"),
@@ -76,11 +79,25 @@ def _check_sign_in(reader: Reader, account: AccountConfig, *, private: bool) -> 
         reader.wrong(given[1], f'account "{name}": more than one password source: {", ".join(given)}')
     if not given and account.auth != "oauth":
         reader.wrong("", f'account "{name}": no password source; set one of password_command, password_file, credential, keyring')
+    _check_oauth(reader, account, given, private=private)
     if reader.has("password") and not private:
         reader.wrong(
             "password",
             "password is accepted only in a file that nobody else can read; run chmod 600 on it, or use password_command",
         )
+
+
+def _check_oauth(reader: Reader, account: AccountConfig, given: list[str], *, private: bool) -> None:
+    name = account.name
+    if given and account.auth == "oauth":
+        reader.wrong(given[0], f'account "{name}": auth = "oauth" takes no {given[0]}; sign in with: jmapsync login {name}')
+    for key in ("client_id", "client_secret", "scopes"):
+        if reader.has(key) and account.auth != "oauth":
+            reader.wrong(key, f'{key} is used with auth = "oauth" only')
+    if account.client_secret and not account.client_id:
+        reader.wrong("client_secret", "client_secret needs a client_id")
+    if reader.has("client_secret") and not private:
+        reader.wrong("client_secret", "client_secret is accepted only in a file that nobody else can read; run chmod 600 on it")
 
 
 def _is_address(text: str) -> bool:

@@ -98,7 +98,10 @@ class SieveConfig(KindConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class AccountConfig:
-    """One account: its server, how to sign in, and the tables of its kinds. Needs `address` or `url`, and one password source."""
+    """One account: its server, how to sign in, and the tables of its kinds.
+
+    Needs `address` or `url`, and one password source unless `auth` is `"oauth"`.
+    """
 
     name: str
     state_dir: Path
@@ -110,7 +113,13 @@ class AccountConfig:
     user: str = ""
     """User name for sign-in; without it, the address."""
     auth: Auth = "bearer"
-    """How to sign in: `basic` with user and password, `bearer` with an API token; `oauth` is planned."""
+    """How to sign in: `basic` with user and password, `bearer` with an API token, `oauth` with `jmapsync login ACCOUNT`."""
+    client_id: str = ""
+    """OAuth: the client id that the provider gave you; without it, jmapsync registers itself with the server."""
+    client_secret: str = field(default="", repr=False)
+    """OAuth: the secret that belongs to `client_id`, if there is one. Only you may read the configuration file then (mode 0600)."""
+    scopes: tuple[str, ...] = ()
+    """OAuth: the scopes to ask for; without them, those of the kinds."""
     password_command: str = ""
     """Password source: the first line that this command prints. Run by `/bin/sh` without a terminal."""
     password_file: Path | None = None
@@ -118,7 +127,8 @@ class AccountConfig:
     credential: str = ""
     """Password source: a systemd credential of this name (`LoadCredential=`)."""
     keyring: bool = False
-    """Password source: the desktop's keyring, stored with `keyring set jmapsync ACCOUNT`; needs the extra `jmapsync[keyring]`."""
+    """Password source: what `jmapsync login ACCOUNT` stored, in the desktop's keyring (which needs the extra `jmapsync[keyring]`)
+    or, where there is none, in a private file."""
     password: str = field(default="", repr=False)
     """Password source: the password itself, if only you may read the configuration file (mode 0600)."""
     account_id: str = ""

@@ -22,9 +22,13 @@ from jmapsync.opening import open_given, open_regular
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from jmapsync.jmap.transport import Transport
+
 COMMAND_SECONDS = 60.0
 """How long a password command may take: long enough for its user to unlock a key in a graphical pinentry."""
 KEYRING_SECONDS = 20.0
+ADVICE = "Check both, then run jmapsync check."
+"""What to do where a password or an API token is refused."""
 _LONGEST_FILE = 1 << 20
 """Octets of a file that are read; only its first line is used."""
 _MAX_STDERR = 200
@@ -63,20 +67,30 @@ class Secret:
 class Credential(Protocol):
     """What a request presents to the server."""
 
+    @property
+    def advice(self) -> str:
+        """Return what a person can do where the server refuses it."""
+        ...
+
     def authorization(self) -> str:
         """Return the value of the Authorization header."""
         ...
 
-    async def renew(self) -> None:
-        """Read the secret again from its source, as a token may have expired. Raise `SignInError` where that fails."""
+    async def ready(self, transport: Transport) -> None:
+        """Prepare for a request: replace a token that expires soon. Raise `SignInError` where there is none."""
+        ...
+
+    async def renew(self, transport: Transport) -> None:
+        """Get another secret, as this one was refused: a token may have expired. Raise `SignInError` where that fails."""
         ...
 
 
 class BasicCredential:
     """A user name and a password (RFC 7617), sent as UTF-8."""
 
-    def __init__(self, user: str, secret: Secret | str) -> None:
+    def __init__(self, user: str, secret: Secret | str, *, advice: str = ADVICE) -> None:
         self.user = user
+        self.advice = advice
         self._secret = _wrap(secret)
 
     def authorization(self) -> str:
@@ -84,7 +98,10 @@ class BasicCredential:
         pair = f"{self.user}:{self._secret.reveal()}".encode()
         return f"Basic {base64.b64encode(pair).decode('ascii')}"
 
-    async def renew(self) -> None:
+    async def ready(self, transport: Transport) -> None:
+        """Do nothing: when it expires is not known."""
+
+    async def renew(self, transport: Transport) -> None:  # noqa: ARG002  # it is read from its source
         """Read the password again."""
         await self._secret.renew()
 
@@ -96,7 +113,8 @@ class BasicCredential:
 class BearerCredential:
     """A bearer token (RFC 6750): an API token, or an access token that another program renews."""
 
-    def __init__(self, token: Secret | str) -> None:
+    def __init__(self, token: Secret | str, *, advice: str = ADVICE) -> None:
+        self.advice = advice
         self._token = _wrap(token)
 
     def authorization(self) -> str:
@@ -106,7 +124,10 @@ class BearerCredential:
             raise SignInError("The token holds characters that no token can hold.", advice="Check where it is kept.")
         return f"Bearer {token}"
 
-    async def renew(self) -> None:
+    async def ready(self, transport: Transport) -> None:
+        """Do nothing: when it expires is not known."""
+
+    async def renew(self, transport: Transport) -> None:  # noqa: ARG002  # it is read from its source
         """Read the token again."""
         await self._token.renew()
 

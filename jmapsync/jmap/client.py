@@ -7,16 +7,15 @@ import time
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
 
-from jmapsync.errors import DiscoveryError, HostRefusedError, ServerError
+from jmapsync.errors import DiscoveryError, ServerError
 from jmapsync.jmap import discovery
 from jmapsync.jmap.bounds import SESSION_OCTETS, Bounds
 from jmapsync.jmap.divide import send_divided
 from jmapsync.jmap.exchange import Exchange
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.first_request import Bundle
-from jmapsync.jmap.hosts import Approval, Origin, belongs_to
+from jmapsync.jmap.hosts import Approval, Origin
 from jmapsync.jmap.media_types import JSON
 from jmapsync.jmap.request_limit import RequestLimit
 from jmapsync.jmap.session import Session
@@ -76,7 +75,7 @@ class Client:
         self._reread_for = ""
         self._next_reread = 0.0
         self.request_limit = self.upload_limit = self.download_limit = RequestLimit(1)
-        if session is not None and self._approve(session.url):
+        if session is not None and discovery.approve(self._approval, self._address, session.url):
             self._adopt(session)
 
     @property
@@ -235,12 +234,8 @@ class Client:
     async def _discover(self) -> Session:
         failures: list[JmapsyncError] = []
         for url in await discovery.candidates(self._address, self._resolver):
-            if not self._approve(url):
-                origin = Origin.of(url)
-                raise HostRefusedError(
-                    f"The domain name system says that {self._address} is served by {origin}, which cannot be verified.",
-                    advice=f'If you know that host as your provider\'s, add "{origin}" to trusted_hosts of the account.',
-                )
+            if not discovery.approve(self._approval, self._address, url):
+                raise discovery.unverified(self._address, url)
             try:
                 return await self._read_session(url)
             except (UnreachedError, DiscoveryError, RequestError, ServerError) as error:
@@ -262,19 +257,3 @@ class Client:
             headers={"Accept": JSON},
             most=SESSION_OCTETS,
         )
-
-    def _approve(self, url: str) -> bool:
-        """Approve the origin of a session's URL for the credential if the configuration names it; return whether it did.
-
-        It does by the configured URL, by the domain of the address and its subdomains, and by `trusted_hosts`. An SRV record alone
-        proves nothing, because DNS is seldom signed.
-        """
-        if discovery.is_url(self._address):
-            self._approval.set_home(self._address)
-            return self._approval.approves(url)
-        origin = Origin.of(url)
-        domain = discovery.domain_of(self._address)
-        inside = belongs_to(origin.host, urlsplit(f"//{domain}").hostname or "")
-        if inside and origin.scheme == "https":
-            self._approval.set_home(url)
-        return inside or self._approval.trusts(origin)

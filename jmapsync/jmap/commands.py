@@ -30,15 +30,20 @@ class TooMuchOutputError(Exception):
     """A program printed more than is allowed."""
 
 
-async def output_of(*program: str, most: int) -> tuple[bytes, bytes, int]:
-    """Run a program without input until it exits; return its standard output, its standard error and its exit status.
+async def output_of(*program: str, most: int, content: bytes = b"") -> tuple[bytes, bytes, int]:
+    """Run a program until it exits; return its standard output, its standard error and its exit status.
 
-    Background processes that it leaves may go on, and keep its pipes open. It is killed by a cancellation, and for more than `most`
-    octets of output: that raises `TooMuchOutputError`. Raises OSError, and ValueError for a NUL in an argument.
+    Its standard input is `content`. Background processes that it leaves may go on, and keep its pipes open. It is killed by a
+    cancellation, and for more than `most` octets of output: that raises `TooMuchOutputError`. Raises OSError, and ValueError for a
+    NUL in an argument.
     """
     flooded = asyncio.get_running_loop().create_future()
+    given = asyncio.subprocess.PIPE if content else asyncio.subprocess.DEVNULL
     with _Pipe(most, flooded) as out, _Pipe(most, flooded) as err:
-        process = await start(*program, stdin=asyncio.subprocess.DEVNULL, stdout=out.writer, stderr=err.writer)
+        process = await start(*program, stdin=given, stdout=out.writer, stderr=err.writer)
+        if process.stdin is not None:
+            process.stdin.write(content)
+            process.stdin.close()
         ending = asyncio.ensure_future(process.wait())
         try:
             await asyncio.wait([ending, flooded], return_when=asyncio.FIRST_COMPLETED)

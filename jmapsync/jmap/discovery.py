@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from jmapsync.errors import DiscoveryError
+from jmapsync.errors import DiscoveryError, HostRefusedError
+from jmapsync.jmap.hosts import Approval, Origin, belongs_to
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -58,6 +59,31 @@ async def candidates(address_or_url: str, resolver: Resolver | None = None) -> l
     found = [] if ":" in domain else await (resolver or resolve_srv)(f"_jmap._tcp.{domain}")
     hosts = [host if port == 443 else f"{host}:{port}" for host, port in found]  # noqa: PLR2004
     return [f"https://{host}{WELL_KNOWN}" for host in dict.fromkeys([*hosts, domain])]
+
+
+def approve(approval: Approval, address_or_url: str, url: str) -> bool:
+    """Approve the origin of a session's URL for the credential if the configuration names it; return whether it did.
+
+    It does by the configured URL, by the domain of the address and its subdomains, and by `trusted_hosts`. An SRV record alone
+    proves nothing, because DNS is seldom signed.
+    """
+    if is_url(address_or_url):
+        approval.set_home(address_or_url)
+        return approval.approves(url)
+    origin = Origin.of(url)
+    inside = belongs_to(origin.host, urlsplit(f"//{domain_of(address_or_url)}").hostname or "")
+    if inside and origin.scheme == "https":
+        approval.set_home(url)
+    return inside or approval.trusts(origin)
+
+
+def unverified(address: str, url: str) -> HostRefusedError:
+    """Return the error for a host that only DNS says serves an address."""
+    origin = Origin.of(url)
+    return HostRefusedError(
+        f"The domain name system says that {address} is served by {origin}, which cannot be verified.",
+        advice=f'If you know that host as your provider\'s, add "{origin}" to trusted_hosts of the account.',
+    )
 
 
 async def resolve_srv(name: str) -> list[tuple[str, int]]:

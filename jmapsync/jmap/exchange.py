@@ -9,7 +9,7 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
-from jmapsync.errors import HostRefusedError, OutcomeUnknownError, Remedy, ServerError
+from jmapsync.errors import HostRefusedError, OutcomeUnknownError, Remedy, ServerError, SignInError
 from jmapsync.jmap.bounds import API_OCTETS, ERROR_OCTETS, TooLargeError
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.hosts import Approval, Origin
@@ -113,6 +113,9 @@ class Exchange:
                     return await attempt()
             except (RetryableError, UnreachedError, BrokenOffError) as error:
                 await self._recover(error, patience, limit, repeatable=repeatable)
+            except SignInError as error:
+                error.advice = error.advice or self._credential.advice
+                raise
 
     async def stream(self, url: str, *, purpose: str, limit: RequestLimit, most: int) -> AsyncGenerator[bytes, None]:
         """Yield the body of a GET in pieces; after a disconnect it is requested again and what was received is skipped.
@@ -161,12 +164,13 @@ class Exchange:
             self.transport.requests += transport.requests
             await transport.aclose()
 
-    def admit(self, url: str, *, purpose: str) -> dict[str, str]:
+    async def admit(self, url: str, *, purpose: str) -> dict[str, str]:
         """Return the headers for a connection that the caller opens: credential and name of this client.
 
         `url` is http or https in place of another scheme. Raise `HostRefusedError` for a host that was not approved.
         """
         self.approval.check(url, purpose)
+        await self._credential.ready(self.transport)
         return {"Authorization": self._credential.authorization(), "User-Agent": self.transport.user_agent}
 
     async def renew(self, shown: str, since: float) -> bool:
@@ -178,7 +182,7 @@ class Exchange:
         async with self._renewing:
             if since > self._renewed_at:
                 try:
-                    await self._credential.renew()
+                    await self._credential.renew(self.transport)
                 finally:
                     self._renewed_at = time.monotonic()
         return self._credential.authorization() != shown
@@ -228,6 +232,7 @@ class Exchange:
         renewed = False
         for _ in range(_MAX_REDIRECTS):
             self.approval.check(url, purpose)
+            await self._credential.ready(self.transport)
             shown, begun = self._credential.authorization(), time.monotonic()
             sent = {**headers, "Authorization": shown}
             async with transport.open(method, url, sent, content() if content else None) as response:

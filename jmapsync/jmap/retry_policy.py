@@ -78,7 +78,7 @@ def check_status(reply: Reply, *, size_limit: str = "maxSizeRequest") -> Reply:
     match status:
         case 401:
             raise _passing(
-                SignInError(f"{host} did not accept the user name or the secret.", advice="Check both, then run jmapsync check."),
+                SignInError(f"{host} did not accept the user name or the secret."),  # the advice is the credential's
                 unless=bool(problem) or "www-authenticate" in reply.headers,
             )
         case 403:

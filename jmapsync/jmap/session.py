@@ -132,7 +132,7 @@ class Session(msgspec.Struct, frozen=True):
         accounts = {id_: _account(id_, _object(value), capabilities) for id_, value in _object(raw.get("accounts")).items()}
         username = _text(raw.get("username"))
         if not username and not accounts:  # Stalwart answers an unauthenticated request so, with status 200.
-            raise SignInError(f"{host} did not accept the user name or the secret.", advice="Check both and try again.")
+            raise SignInError(f"{host} did not accept the user name or the secret.")  # the advice is the credential's
         downloads, uploads = resolve(url, raw.get("downloadUrl")), resolve(url, raw.get("uploadUrl"))
         return cls(
             url=url,

@@ -126,7 +126,7 @@ class WebSocket:
 
     @contextlib.asynccontextmanager
     async def _open(self, url: str) -> AsyncIterator[ClientConnection]:
-        headers, begun = self._exchange.admit(url, purpose=PURPOSE), time.monotonic()
+        headers, begun = await self._exchange.admit(url, purpose=PURPOSE), time.monotonic()
         try:
             connection = await self._shake_hands(url, headers)
         except ForbiddenError:
@@ -134,7 +134,7 @@ class WebSocket:
         except SignInError:
             if not await self._exchange.renew(headers["Authorization"], begun):
                 raise
-            connection = await self._shake_hands(url, self._exchange.admit(url, purpose=PURPOSE))
+            connection = await self._shake_hands(url, await self._exchange.admit(url, purpose=PURPOSE))
         try:
             if connection.subprotocol != _JMAP:
                 raise NoPushError(f"{urlsplit(url).netloc} has a WebSocket, but not for JMAP.")

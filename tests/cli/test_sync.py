@@ -291,11 +291,11 @@ class TestWhatThisVersionCannotDo:
         home.configure(mail=f'layout = "{before}"')
         assert jmapsync("sync", "--full").code == 0
 
-    def test_a_way_of_signing_in_is_reported(self, jmapsync: Command, home: Home) -> None:
+    def test_oauth_takes_no_password_source(self, jmapsync: Command, home: Home) -> None:
         home.config.write_text(home.config.read_text().replace('"basic"', '"oauth"'))
         done = jmapsync("sync")
         assert done.code == 2
-        assert "cannot sign in by OAuth yet" in done.err
+        assert 'auth = "oauth" takes no password_command; sign in with: jmapsync login home' in done.err
 
 
 class TestTheHook:

@@ -33,6 +33,9 @@ _EXAMPLES: dict[str, object] = {
     "credential": "mail",
     "keyring": True,
     "password": "...",
+    "client_id": "...",
+    "client_secret": "...",
+    "scopes": ["..."],
     "state_dir": "~/.local/state/jmapsync",
     "after_sync": "notmuch new",
     "on_trouble": 'notify-send jmapsync "$JMAPSYNC_MESSAGE"',
@@ -43,7 +46,7 @@ _EXAMPLES: dict[str, object] = {
     "tasks.path": "~/.tasks/home",
     "sieve.path": "~/.config/sieve/home",
 }
-_COMMENTED = {"password_file", "credential", "keyring", "password", "state_dir", "config", "on_trouble", "after_sync"}
+_COMMENTED = {"password_file", "credential", "keyring", "password", "client_id", "client_secret", "scopes", "state_dir", "config", "on_trouble", "after_sync"}
 """Keys that stand as a comment in the example: they exclude others, or would name what is not there."""
 _PLANNED = {"sieve"}
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))

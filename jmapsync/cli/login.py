@@ -1,0 +1,58 @@
+"""`jmapsync login` and `logout`: sign an account in and out."""
+
+from __future__ import annotations
+
+import click
+
+from jmapsync.cli.output import say
+from jmapsync.cli.settings import Settings, pass_settings
+
+
+@click.command(short_help="Sign an account in.")
+@click.argument("account")
+@click.option("--browser", "how", flag_value="browser", help="By OAuth, in a browser of this machine.")
+@click.option("--device", "how", flag_value="device", help="By OAuth, with a code that is typed in a browser anywhere.")
+@click.option("--token", "how", flag_value="token", help="With a password or an API token, typed here without echo.")
+@pass_settings
+def login(settings: Settings, account: str, how: str | None) -> None:
+    """Sign ACCOUNT in, and store the sign-in in the keyring, or in a private file where there is none.
+
+    With auth = "oauth", a browser is opened; over ssh or without a display, a code is shown instead. Any other account, which needs
+    keyring = true, is asked for its password or API token; without a terminal, the first line of standard input is used.
+    """
+    import asyncio  # noqa: PLC0415  # `--help` must be fast
+
+    from jmapsync.app.login import How, login  # noqa: PLC0415
+    from jmapsync.cli.visitor import Terminal  # noqa: PLC0415
+
+    [chosen] = settings.app().select([account])
+    ways: dict[str | None, How] = {None: "auto", "browser": "browser", "device": "device", "token": "token"}
+    done = asyncio.run(login(chosen, ways[how], Terminal()))
+    as_whom = f" as {done.user}" if done.user else ""
+    say(f"{done.account}: signed in to {done.url}{as_whom}")
+    if done.place == "keyring":
+        settings.inform("It is stored in the keyring.")
+    elif done.place == "systemd-creds":
+        settings.inform(f"It is stored in {done.path}, encrypted for this machine.")
+    else:
+        say(
+            f"jmapsync: no keyring can be used; the sign-in is stored unencrypted in {done.path}, which only you can read.",
+            err=True,
+        )
+
+
+@click.command(short_help="Sign an account out.")
+@click.argument("account")
+@pass_settings
+def logout(settings: Settings, account: str) -> int:
+    """Revoke the sign-in of ACCOUNT at the server and forget it here; mail and other files stay."""
+    import asyncio  # noqa: PLC0415  # `--help` must be fast
+
+    from jmapsync.app.login import logout  # noqa: PLC0415
+
+    [chosen] = settings.app().select([account])
+    problems = asyncio.run(logout(chosen))
+    say(f"{account}: signed out")
+    for problem in problems:
+        say(f"{account}: {problem}", err=True)
+    return 1 if problems else 0
