@@ -46,7 +46,19 @@ _EXAMPLES: dict[str, object] = {
     "tasks.path": "~/.tasks/home",
     "sieve.path": "~/.config/sieve/home",
 }
-_COMMENTED = {"password_file", "credential", "keyring", "password", "client_id", "client_secret", "scopes", "state_dir", "config", "on_trouble", "after_sync"}
+_COMMENTED = {
+    "password_file",
+    "credential",
+    "keyring",
+    "password",
+    "client_id",
+    "client_secret",
+    "scopes",
+    "state_dir",
+    "config",
+    "on_trouble",
+    "after_sync",
+}
 """Keys that stand as a comment in the example: they exclude others, or would name what is not there."""
 _PLANNED = {"sieve"}
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
