@@ -59,7 +59,7 @@ class Outcome:
     """Whether the other program's own files are byte for byte as they were."""
     provable: float
     """The share of files from which the server's bytes can be had again: from 0 to 1."""
-    shelved: int
+    conflict_copies: int
     """Files that only resembled a message, kept on the shelf."""
 
     @property
@@ -153,7 +153,7 @@ def main() -> None:
         f"full download: {outcome.full} octets; adoption: {outcome.taken} octets, {outcome.share:.2f} %\n"
         f"made anew: {outcome.created}; files added: {outcome.added}; by later runs: {outcome.rest}\n"
         f"flags intact: {outcome.flags_kept}; its own files intact: {outcome.foreign_kept}\n"
-        f"provably equal: {100 * outcome.provable:.2f} %; shelved: {outcome.shelved}\n"
+        f"provably equal: {100 * outcome.provable:.2f} %; conflict copies: {outcome.conflict_copies}\n"
     )
     sys.exit(0 if outcome.intact and outcome.share < GOAL else 1)
 

@@ -26,18 +26,18 @@ async def most_at_once(limit: RequestLimit, visits: int) -> int:
     return most
 
 
-async def test_no_more_are_inside_than_there_are_lanes() -> None:
+async def test_no_more_requests_run_than_the_limit() -> None:
     assert await most_at_once(RequestLimit(3), 20) == 3
 
 
-async def test_a_lane_taken_away_while_in_use_stays_away() -> None:
+async def test_a_limit_lowered_while_a_request_runs_stays_lowered() -> None:
     limit = RequestLimit(3)
     async with limit:
         limit.lower()
     assert await most_at_once(limit, 20) == 2
 
 
-async def test_the_last_lane_stays() -> None:
+async def test_the_limit_is_at_least_one() -> None:
     limit = RequestLimit(2)
     async with limit:
         for _ in range(5):

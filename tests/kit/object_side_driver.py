@@ -35,7 +35,7 @@ PHOTO = "data:image/png;base64," + base64.b64encode(PNG).decode()
 
 @dataclass
 class Observed:
-    """All pages of one look."""
+    """All pages of one observed."""
 
     items: dict[str, Seen] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
@@ -88,42 +88,42 @@ class ObjectSideDriver:
 
     def observe(self, *, whole: bool = False, again: Collection[str] = ()) -> Observed:
         """Observe, and ingest what is seen as the engine does: a page is kept before the next one is asked for."""
-        look, before = Observed(), self.client.requests
+        observed, before = Observed(), self.client.requests
 
         async def take() -> None:
             async for page in self.side.observe(self.cursor, lambda: set(self.held), list(again), whole=whole):
-                self._take(page, look)
+                self._take(page, observed)
 
         self.run(take())
-        look.requests = self.client.requests - before
-        return look
+        observed.requests = self.client.requests - before
+        return observed
 
-    def _take(self, page: Observation, look: Observed) -> None:
+    def _take(self, page: Observation, observed: Observed) -> None:
         for folder in page.folders:
             self.context.keys.setdefault(folder.ref, next(self._numbers))
-            look.folders[folder.ref] = self.folders[folder.ref] = folder
+            observed.folders[folder.ref] = self.folders[folder.ref] = folder
         if page.folders_whole:
             reported = {folder.ref for folder in page.folders}
             for ref in [ref for ref in self.folders if ref not in reported]:
-                look.gone_folders.append(ref)
+                observed.gone_folders.append(ref)
                 del self.folders[ref]
                 self.context.keys.pop(ref)
         for ref in page.gone_folders:
             if self.folders.pop(ref, None) is not None:
-                look.gone_folders.append(ref)
+                observed.gone_folders.append(ref)
                 self.context.keys.pop(ref)
         for whole in page.items:
             seen = replace(whole, file=b"")  # the server's file may say when it was written
             assert seen.digest == json.loads(seen.content)["uid"]
             if self.held.get(seen.ref) != seen:
-                look.items[seen.ref] = seen
+                observed.items[seen.ref] = seen
             self.held[seen.ref] = seen
         for ref in page.gone_refs:
             if self.held.pop(ref, None) is not None:
-                look.gone.append(ref)
-        look.problems += page.problems
-        look.whole = look.whole or page.whole
-        look.suspicious = look.suspicious or (page.suspicious if page.gone_refs else "")
+                observed.gone.append(ref)
+        observed.problems += page.problems
+        observed.whole = observed.whole or page.whole
+        observed.suspicious = observed.suspicious or (page.suspicious if page.gone_refs else "")
         self.cursor = page.cursor or self.cursor
 
     def content(self, ref: str) -> Object:

@@ -106,8 +106,8 @@ def service(user: Userspace, account: Account) -> Service:
 def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
     """Tell what was measured, also where nothing fails."""
 
-    def tell(line: str) -> None:
+    def write(line: str) -> None:
         with capsys.disabled():
             sys.stdout.write(f"\n{line}")
 
-    return tell
+    return write

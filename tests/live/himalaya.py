@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tests.live.cyrus import CACHE
-from tests.live.desk import Desk, shown
+from tests.live.home_folder import HomeFolder, shown
 from tests.live.test_recipes import cyrus, make_desk
 
 __all__ = ["cyrus", "make_desk"]  # fixtures
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def test_himalaya_lists_reads_flags_moves_and_deletes(make_desk: Callable[..., Desk]) -> None:
+def test_himalaya_lists_reads_flags_moves_and_deletes(make_desk: Callable[..., HomeFolder]) -> None:
     desk = make_desk()
     desk.account.imap.store("INBOX", [desk.uid("INBOX", "letter 0")], "+", ["Work"])
     desk.run("jmapsync", "-q", "sync")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.live.desk import Desk
+from tests.live.home_folder import HomeFolder
 from tests.live.james_server import Account, James
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ def account(james: James) -> Account:
 
 
 @pytest.fixture
-def desk(account: Account, tmp_path: Path) -> Desk:
-    desk = Desk.set_up(tmp_path, account)  # type: ignore[arg-type]  # of which it needs url, user and password
+def desk(account: Account, tmp_path: Path) -> HomeFolder:
+    desk = HomeFolder.set_up(tmp_path, account)  # type: ignore[arg-type]  # of which it needs url, user and password
     desk.run("jmapsync", "-q", "sync")
     return desk
 
 
-def drop(desk: Desk, folder: str, number: int, info: str = ":2,S") -> Path:
+def drop(desk: HomeFolder, folder: str, number: int, info: str = ":2,S") -> Path:
     """Put a message into a folder."""
     path = desk.home / "Mail/home" / folder / "cur" / f"{number}.test{info}"
     text = (
@@ -48,12 +48,12 @@ def drop(desk: Desk, folder: str, number: int, info: str = ":2,S") -> Path:
     return path
 
 
-def files(desk: Desk, folder: str) -> list[Path]:
+def files(desk: HomeFolder, folder: str) -> list[Path]:
     """Return the messages of a folder."""
     return sorted(file for sub in ("cur", "new") for file in (desk.home / "Mail/home" / folder / sub).iterdir())
 
 
-def sync(desk: Desk, *options: str) -> dict[str, dict[str, int]]:
+def sync(desk: HomeFolder, *options: str) -> dict[str, dict[str, int]]:
     """Synchronise; fail unless all is in sync, and return what was done."""
     reported = json.loads(desk.run("jmapsync", "-q", "sync", "--json", *options))
     mail = reported["accounts"]["home"]["kinds"]["mail"]
@@ -61,7 +61,7 @@ def sync(desk: Desk, *options: str) -> dict[str, dict[str, int]]:
     return {side: mail[side] for side in ("to_disk", "to_server")}
 
 
-def test_mail_goes_there_as_it_is_with_its_flags_and_folders(desk: Desk, account: Account) -> None:
+def test_mail_goes_there_as_it_is_with_its_flags_and_folders(desk: HomeFolder, account: Account) -> None:
     for number, info in enumerate((":2,", ":2,S", ":2,FS", ":2,R")):
         drop(desk, "INBOX", number, info)
     both = drop(desk, "INBOX", 9)
@@ -81,7 +81,7 @@ def test_mail_goes_there_as_it_is_with_its_flags_and_folders(desk: Desk, account
     desk.run("jmapsync", "verify")
 
 
-def test_deletions_over_more_than_one_page_arrive(desk: Desk, account: Account) -> None:
+def test_deletions_over_more_than_one_page_arrive(desk: HomeFolder, account: Account) -> None:
     for number in range(300):
         drop(desk, "INBOX", number)
     sync(desk)
@@ -95,7 +95,7 @@ def test_deletions_over_more_than_one_page_arrive(desk: Desk, account: Account) 
     desk.run("jmapsync", "verify")
 
 
-def test_flags_moves_and_deletions_go_both_ways(desk: Desk, account: Account) -> None:
+def test_flags_moves_and_deletions_go_both_ways(desk: HomeFolder, account: Account) -> None:
     for number in range(4):
         drop(desk, "INBOX", number)
     sync(desk)
@@ -117,7 +117,7 @@ def test_flags_moves_and_deletions_go_both_ways(desk: Desk, account: Account) ->
     desk.run("jmapsync", "verify")
 
 
-def test_a_mailbox_deleted_there_with_its_mail_goes_here(desk: Desk, account: Account) -> None:
+def test_a_mailbox_deleted_there_with_its_mail_goes_here(desk: HomeFolder, account: Account) -> None:
     (made,) = account.call(("Mailbox/set", {"create": {"x": {"name": "Lists"}}}))
     sync(desk)
     for number in range(3):
@@ -129,7 +129,7 @@ def test_a_mailbox_deleted_there_with_its_mail_goes_here(desk: Desk, account: Ac
     assert sync(desk)["to_server"] == {"created": 0, "updated": 0, "deleted": 0}
 
 
-def test_mail_is_put_back_byte_for_byte_without_alarm(desk: Desk, account: Account) -> None:
+def test_mail_is_put_back_byte_for_byte_without_alarm(desk: HomeFolder, account: Account) -> None:
     for number in range(30):
         drop(desk, "INBOX", number)
     sync(desk)
@@ -143,7 +143,7 @@ def test_mail_is_put_back_byte_for_byte_without_alarm(desk: Desk, account: Accou
     desk.run("jmapsync", "verify")
 
 
-def test_a_message_is_sent_and_filed(desk: Desk, account: Account, james: James) -> None:
+def test_a_message_is_sent_and_filed(desk: HomeFolder, account: Account, james: James) -> None:
     other = james.account(f"other{next(_numbers)}")
     message = desk.write("letter", f"From: {account.user}\nTo: {other.user}\nSubject: sent\n\nHello.\n")
     script = f"jmapsync sendmail -t < {message}"

@@ -37,7 +37,7 @@ def test_a_tree_of_offlineimap_is_adopted_and_offlineimap_goes_on_with_it(accoun
     account.imap.copy("INBOX", uids[:3], "Archive")
     outcome = adopt(account.server, tmp_path, account.user, account.password, program=program)
     assert outcome.intact, outcome
-    assert (outcome.provable, outcome.shelved) == (1, 0)
+    assert (outcome.provable, outcome.conflict_copies) == (1, 0)
 
 
 REWRITTEN = [

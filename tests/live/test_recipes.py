@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.live.desk import Desk, shown
+from tests.live.home_folder import HomeFolder, shown
 from tests.live.imap import Draft
 from tests.live.screen import on_screen
 
@@ -27,22 +27,24 @@ def cyrus(running_cyrus: Callable[[str], Cyrus]) -> Cyrus:
 
 
 @pytest.fixture
-def make_desk(account: Account, tmp_path: Path) -> Callable[..., Desk]:
+def make_desk(account: Account, tmp_path: Path) -> Callable[..., HomeFolder]:
     """Make a home with four letters in its inbox; `mail` stands in the table of mail, `more` ends the configuration."""
 
-    def make(more: str = "", *, mail: str = "") -> Desk:
+    def make(more: str = "", *, mail: str = "") -> HomeFolder:
         letters = [
             f"From: a@example.com\r\nSubject: letter {number}\r\nMessage-ID: <{number}@x>\r\n\r\nBody {number}.\r\n".encode()
             for number in range(4)
         ]
         account.imap.append("INBOX", [Draft(one, received=1_700_000_000 + number) for number, one in enumerate(letters)])
-        return Desk.set_up(tmp_path / "alice", account, mail=mail, more=more)
+        return HomeFolder.set_up(tmp_path / "alice", account, mail=mail, more=more)
 
     return make
 
 
 @pytest.mark.parametrize("program", ["mutt", "neomutt"])
-def test_mutt_lists_the_folders_marks_and_moves_and_synchronises_by_a_key(program: str, make_desk: Callable[..., Desk]) -> None:
+def test_mutt_lists_the_folders_marks_and_moves_and_synchronises_by_a_key(
+    program: str, make_desk: Callable[..., HomeFolder]
+) -> None:
     desk = make_desk()
     desk.run("jmapsync", "-q", "sync")
     lines = shown("mutt and NeoMutt", "muttrc")
@@ -73,7 +75,7 @@ def test_mutt_lists_the_folders_marks_and_moves_and_synchronises_by_a_key(progra
 
 
 @pytest.mark.parametrize("layout", ["nested", "maildir++"])
-def test_aerc_reads_flags_and_moves_and_synchronises_by_check_mail(layout: str, make_desk: Callable[..., Desk]) -> None:
+def test_aerc_reads_flags_and_moves_and_synchronises_by_check_mail(layout: str, make_desk: Callable[..., HomeFolder]) -> None:
     desk = make_desk(mail=f'layout = "{layout}"')
     desk.run("jmapsync", "-q", "sync")
     lines = shown("aerc", "ini")
@@ -102,7 +104,7 @@ def test_aerc_reads_flags_and_moves_and_synchronises_by_check_mail(layout: str, 
     assert sorted(there["INBOX"]) == ["fresh", "letter 0", "letter 1", "letter 3"]
 
 
-def test_notmuch_tags_that_are_flags_travel_both_ways(make_desk: Callable[..., Desk]) -> None:
+def test_notmuch_tags_that_are_flags_travel_both_ways(make_desk: Callable[..., HomeFolder]) -> None:
     desk = make_desk(shown("notmuch", "toml"))
     desk.write(".notmuch-config", shown("notmuch", "ini"))
     desk.run("jmapsync", "-q", "sync")
@@ -120,7 +122,7 @@ def test_notmuch_tags_that_are_flags_travel_both_ways(make_desk: Callable[..., D
     assert desk.run("notmuch", "count", "path:home/Archive/**").strip() == "1"
 
 
-def test_notmuch_tags_are_keywords_and_mailboxes(make_desk: Callable[..., Desk]) -> None:
+def test_notmuch_tags_are_keywords_and_mailboxes(make_desk: Callable[..., HomeFolder]) -> None:
     desk = make_desk(shown("notmuch", "toml") + shown("notmuch", "toml", 1))
     desk.write(".notmuch-config", shown("notmuch", "ini"))
     desk.account.imap.store("INBOX", [desk.uid("INBOX", "letter 0")], "+", ["$Junk", "Work", "\\Seen"])

@@ -17,7 +17,7 @@ from aiosmtpd.controller import Controller
 
 from tests.live.conftest import Account
 from tests.live.cyrus import FLAVOURS, Cyrus, free_ports
-from tests.live.desk import Desk, shown
+from tests.live.home_folder import HomeFolder, shown
 from tests.live.imap import Imap
 from tests.live.jmapraw import CORE, MAIL, Jmap
 
@@ -109,11 +109,11 @@ def out(relay: tuple[Relay, int]) -> Relay:
 
 
 @pytest.fixture
-def desk(office: Cyrus, tmp_path: Path) -> Iterator[Desk]:
+def desk(office: Cyrus, tmp_path: Path) -> Iterator[HomeFolder]:
     with Jmap(office.jmap_url, "alice", "correct horse") as jmap, Imap(office.imap_port, "alice", "correct horse") as imap:
         for email in jmap.one("Email/query", {})["ids"]:
             jmap.one("Email/set", {"destroy": [email]})
-        yield Desk.set_up(tmp_path, Account(office, "alice", "correct horse", jmap, imap))
+        yield HomeFolder.set_up(tmp_path, Account(office, "alice", "correct horse", jmap, imap))
 
 
 def message(subject: str) -> bytes:
@@ -132,44 +132,44 @@ main()
 DYING_BEFORE_IT_ASKS = (sys.executable, "-c", DEATH)
 
 
-def start(desk: Desk, subject: str, program: Sequence[str] = PROGRAM) -> subprocess.Popen[bytes]:
+def start(desk: HomeFolder, subject: str, program: Sequence[str] = PROGRAM) -> subprocess.Popen[bytes]:
     with desk.write(f"{subject}.eml", message(subject).decode()).open("rb") as letter:
         return subprocess.Popen(
             [*program, "sendmail", "-t"], env=desk.environment, cwd=desk.home, stdin=letter, stderr=subprocess.PIPE
         )
 
 
-def send(desk: Desk, subject: str, program: Sequence[str] = PROGRAM) -> tuple[int, str]:
+def send(desk: HomeFolder, subject: str, program: Sequence[str] = PROGRAM) -> tuple[int, str]:
     """Send a message; return the exit code and what was said."""
     process = start(desk, subject, program)
     _, err = process.communicate(timeout=60)
     return process.returncode, err.decode()
 
 
-def waiting(desk: Desk) -> dict[str, str]:
+def waiting(desk: HomeFolder) -> dict[str, str]:
     """Return the stage of what waits, by its subject."""
     notes = [json.loads(path.read_bytes()) for path in outbox(desk)]
     return {note["envelope"]["subject"]: note.get("stage", "queued") for note in notes}
 
 
-def held(desk: Desk) -> dict[str, str]:
+def held(desk: HomeFolder) -> dict[str, str]:
     """Return the ids of what waits, by its subject."""
     notes = [json.loads(path.read_bytes()) for path in outbox(desk)]
     return {note["envelope"]["subject"]: note["id"] for note in notes}
 
 
-def outbox(desk: Desk) -> list[Path]:
+def outbox(desk: HomeFolder) -> list[Path]:
     return sorted((desk.home / ".local/state/jmapsync/home/outbox").glob("*.json"))
 
 
-def let_time_pass(desk: Desk) -> None:
+def let_time_pass(desk: HomeFolder) -> None:
     """Make every question an hour older."""
     for path in outbox(desk):
         note = json.loads(path.read_bytes())
         path.write_text(json.dumps(note | {"asked_at": note.get("asked_at", 0) - 3600}))
 
 
-def test_what_is_sent_leaves_once_without_its_secret_recipients_and_lies_among_sent_mail(desk: Desk, out: Relay) -> None:
+def test_what_is_sent_leaves_once_without_its_secret_recipients_and_lies_among_sent_mail(desk: HomeFolder, out: Relay) -> None:
     letter = message("hello").replace(b"Subject", b"Bcc: carol@example.com\nSubject")
     desk.write("letter", letter.decode())
     assert desk.run("sh", "-c", "jmapsync sendmail -t < letter") == ""
@@ -184,7 +184,7 @@ def test_what_is_sent_leaves_once_without_its_secret_recipients_and_lies_among_s
     assert file.read_bytes().replace(b"\n", b"\r\n") == content
 
 
-def test_the_embedded_server_counts_and_forgets_what_was_sent_as_cyrus_does(desk: Desk, out: Relay, record: str) -> None:
+def test_the_embedded_server_counts_and_forgets_what_was_sent_as_cyrus_does(desk: HomeFolder, out: Relay, record: str) -> None:
     """All that shows what became of a message whose answer was lost."""
     jmap, using = desk.account.jmap, [CORE, MAIL, SUBMISSION]
 
@@ -205,7 +205,7 @@ def test_the_embedded_server_counts_and_forgets_what_was_sent_as_cyrus_does(desk
 
 
 def test_killed_at_any_moment_nothing_is_sent_twice_and_nothing_that_was_taken_is_lost(
-    desk: Desk, out: Relay, office: Cyrus, record: str
+    desk: HomeFolder, out: Relay, office: Cyrus, record: str
 ) -> None:
     if record == "keeps":  # else there is no older record to tell by that they are kept
         assert send(desk, "before") == (0, "")
@@ -249,7 +249,7 @@ def test_killed_at_any_moment_nothing_is_sent_twice_and_nothing_that_was_taken_i
     assert "sending" in stages, "else nothing was tried"
 
 
-def test_what_is_sent_meanwhile_raises_no_doubt_where_cyrus_keeps_records(desk: Desk, out: Relay, record: str) -> None:
+def test_what_is_sent_meanwhile_raises_no_doubt_where_cyrus_keeps_records(desk: HomeFolder, out: Relay, record: str) -> None:
     """The state of submissions moves with the next message; the older record that is still there tells that none is missing."""
     assert send(desk, "before") == (0, "")
     assert send(desk, "asked", DYING_BEFORE_IT_ASKS) == (9, "")
@@ -261,7 +261,7 @@ def test_what_is_sent_meanwhile_raises_no_doubt_where_cyrus_keeps_records(desk: 
     assert list(held(desk)) == ["asked"] * (record == "forgets")
 
 
-def test_without_a_server_it_is_kept_and_sent_once(desk: Desk, out: Relay, office: Cyrus) -> None:
+def test_without_a_server_it_is_kept_and_sent_once(desk: HomeFolder, out: Relay, office: Cyrus) -> None:
     office.stop()
     try:
         code, said = send(desk, "kept")
@@ -274,7 +274,7 @@ def test_without_a_server_it_is_kept_and_sent_once(desk: Desk, out: Relay, offic
     assert out.subjects() == ["kept"]
 
 
-def test_what_the_world_refuses_is_said_at_once(desk: Desk, out: Relay) -> None:
+def test_what_the_world_refuses_is_said_at_once(desk: HomeFolder, out: Relay) -> None:
     out.refusal = "550 nobody of that name"
     code, said = send(desk, "refused")
     assert code == 1
@@ -283,7 +283,7 @@ def test_what_the_world_refuses_is_said_at_once(desk: Desk, out: Relay) -> None:
 
 
 @pytest.mark.parametrize("program", ["mutt", "neomutt"])
-def test_real_mutt_sends_with_the_settings_of_the_readme(desk: Desk, out: Relay, program: str) -> None:
+def test_real_mutt_sends_with_the_settings_of_the_readme(desk: HomeFolder, out: Relay, program: str) -> None:
     settings = shown("Sending", "muttrc").replace("alice@example.com", "alice@example.org")
     desk.write(".muttrc", settings)
     desk.write("body", "From mutt.\n")
@@ -294,7 +294,7 @@ def test_real_mutt_sends_with_the_settings_of_the_readme(desk: Desk, out: Relay,
     assert desk.on_server()["Sent"] == {"by mutt": ("S", frozenset())}
 
 
-def test_real_git_sends_a_patch_with_the_settings_of_the_readme(desk: Desk, out: Relay) -> None:
+def test_real_git_sends_a_patch_with_the_settings_of_the_readme(desk: HomeFolder, out: Relay) -> None:
     desk.write(".gitconfig", "[user]\nname = Alice\nemail = alice@example.com\n" + shown("Sending", "ini"))
     desk.run("git", "init", "-q", "project")
     commit = "cd project && echo one > file && git add file && git commit -qm 'Add one' && git format-patch -q --root"

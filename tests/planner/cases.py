@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from jmapsync.planner import Base, Pair, Rules, Side, Version
 from tests.planner import properties
+from tests.planner.model_sides import CONTAINERS, ITEMS
 from tests.planner.trees import CONTAINER_EDITS, ITEM_EDITS, TAGS, worlds
-from tests.planner.world import CONTAINERS, ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

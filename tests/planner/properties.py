@@ -25,8 +25,8 @@ from jmapsync.planner import (
     Verb,
     Version,
 )
+from tests.planner.model_sides import ITEMS, ModelSides, content, shuffled
 from tests.planner.trees import Edit, perturb
-from tests.planner.world import ITEMS, World, content, shuffled
 
 if TYPE_CHECKING:
     from tests.planner.rooms import Planner
@@ -39,14 +39,14 @@ def means_gone(version: Version | None) -> bool:
     return version is None or not version.kept
 
 
-def synced(planner: Planner, world: World, seed: int) -> World:
+def synced(planner: Planner, world: ModelSides, seed: int) -> ModelSides:
     """Return the world at its fixed point."""
     end = world.copy()
     end.run(planner, random.Random(seed), rounds=ROUNDS)
     return end
 
 
-def item_plan(planner: Planner, world: World, seed: int = 0) -> Plan:
+def item_plan(planner: Planner, world: ModelSides, seed: int = 0) -> Plan:
     """Return the plan for the items of a world, with every container in place on both sides."""
     everywhere = frozenset(world.containers)
     plan: Plan = planner.plan(
@@ -55,7 +55,7 @@ def item_plan(planner: Planner, world: World, seed: int = 0) -> Plan:
     return plan
 
 
-def container_plan(planner: Planner, world: World, seed: int = 0) -> Plan:
+def container_plan(planner: Planner, world: ModelSides, seed: int = 0) -> Plan:
     """Return the plan for the containers of a world."""
     needed = planner.needed_homes(world.items.values(), world.item_rules)
     mixed = shuffled(world.containers.values(), random.Random(seed))
@@ -63,7 +63,7 @@ def container_plan(planner: Planner, world: World, seed: int = 0) -> Plan:
     return plan
 
 
-def p1_ends_in_a_fixed_point(planner: Planner, world: World, seed: int) -> None:
+def p1_ends_in_a_fixed_point(planner: Planner, world: ModelSides, seed: int) -> None:
     """Orders all succeed: silent after 3 rounds at most. Some fail first: silent after 3 rounds more."""
     synced(planner, world, seed)
     world, dice = world.copy(), random.Random(seed)
@@ -74,7 +74,7 @@ def p1_ends_in_a_fixed_point(planner: Planner, world: World, seed: int) -> None:
     world.run(planner, dice, rounds=ROUNDS)
 
 
-def p2_the_three_trees_agree(planner: Planner, world: World, seed: int) -> None:
+def p2_the_three_trees_agree(planner: Planner, world: ModelSides, seed: int) -> None:
     """At the fixed point both sides say the same, as far as they can, and the base says what they hold."""
     end = synced(planner, world, seed)
     for pair in [*end.items.values(), *end.containers.values()]:
@@ -88,7 +88,7 @@ def p2_the_three_trees_agree(planner: Planner, world: World, seed: int) -> None:
         assert pair.local.tags == pair.remote.tags - end.cannot_hold[Side.LOCAL]
 
 
-def p2_the_follower_mirrors_the_leader(planner: Planner, world: World, seed: int) -> None:
+def p2_the_follower_mirrors_the_leader(planner: Planner, world: ModelSides, seed: int) -> None:
     """With one side writable, the other is never written, and all that it holds is held by the first."""
     (follower,) = world.item_rules.writable
     end = synced(planner, world, seed)
@@ -102,26 +102,26 @@ def p2_the_follower_mirrors_the_leader(planner: Planner, world: World, seed: int
             assert copy.tags == model.tags - end.cannot_hold[follower]
 
 
-def p3_planning_again_yields_nothing(planner: Planner, world: World, seed: int) -> None:
+def p3_planning_again_yields_nothing(planner: Planner, world: ModelSides, seed: int) -> None:
     """At the fixed point a new plan is empty."""
     end = synced(planner, world, seed)
     for plan in (container_plan(planner, end), item_plan(planner, end)):
         assert plan == Plan((), (), (), ())
 
 
-def p4_the_same_input_gives_the_same_plan(planner: Planner, world: World, seed: int) -> None:
+def p4_the_same_input_gives_the_same_plan(planner: Planner, world: ModelSides, seed: int) -> None:
     """The order in which pairs are handed in leaves no trace in the plan."""
     for make in (container_plan, item_plan):
         assert make(planner, world, seed) == make(planner, world, seed + 1)
 
 
-def p5_any_order_inside_a_stage_gives_the_same_end(planner: Planner, world: World, seed: int) -> None:
+def p5_any_order_inside_a_stage_gives_the_same_end(planner: Planner, world: ModelSides, seed: int) -> None:
     """Two executions that shuffle each stage differently end alike."""
     first, second = synced(planner, world, seed), synced(planner, world, seed + 1)
     assert first.state() == second.state()
 
 
-def p6_every_edited_body_survives(planner: Planner, world: World, seed: int) -> None:
+def p6_every_edited_body_survives(planner: Planner, world: ModelSides, seed: int) -> None:
     """What somebody wrote is on a side or on the shelf, unless they gave it up; what nobody gave up is still there."""
     for failure_rate in (0.0, 0.4):
         end = world.copy()
@@ -134,11 +134,11 @@ def p6_every_edited_body_survives(planner: Planner, world: World, seed: int) -> 
             _assert_survival(world, end, key, pair)
 
 
-def _assert_survival(world: World, end: World, key: int, pair: Pair) -> None:
+def _assert_survival(world: ModelSides, end: ModelSides, key: int, pair: Pair) -> None:
     versions = [pair.of(side) for side in Side]
     now = end.items.get(key)
     kept = {content(version) for version in (now.local, now.remote) if version is not None} if now else set()
-    kept |= {said for copied, said in end.shelf if copied == key}
+    kept |= {said for copied, said in end.conflict_copies if copied == key}
     for side in Side:
         version = pair.of(side)
         if version is None or means_gone(version):
@@ -150,7 +150,7 @@ def _assert_survival(world: World, end: World, key: int, pair: Pair) -> None:
             assert now is not None, f"lost {pair}"
 
 
-def p7_the_side_that_changed_is_not_written(planner: Planner, world: World, seed: int) -> None:
+def p7_the_side_that_changed_is_not_written(planner: Planner, world: ModelSides, seed: int) -> None:
     """Item by item: only the side that did not change is written. `world` has no marks."""
     plan = item_plan(planner, world, seed)
     orders = {(change.key, order.side) for change in plan.changes for order in change.orders}
@@ -164,7 +164,7 @@ def p7_the_side_that_changed_is_not_written(planner: Planner, world: World, seed
             assert (key, changed[0]) not in orders, f"{changed[0]} changed and is written: {pair}"
 
 
-def p7_a_world_edited_on_one_side_is_written_on_the_other(planner: Planner, world: World, side: Side, seed: int) -> None:
+def p7_a_world_edited_on_one_side_is_written_on_the_other(planner: Planner, world: ModelSides, side: Side, seed: int) -> None:
     """All in all: when only `side` was edited, whatever the edits, only the other side is written."""
     end = synced(planner, world, seed)
     assert all(order.side is side.other for order in end.writes), end.writes
@@ -198,7 +198,7 @@ def _side(order: Order) -> str:
     return order.side.value
 
 
-def p8_swapping_sides_mirrors_the_plan(planner: Planner, world: World, seed: int) -> None:
+def p8_swapping_sides_mirrors_the_plan(planner: Planner, world: ModelSides, seed: int) -> None:
     """Neither side is special: sides and preference swapped give the swapped plan (its words apart)."""
     mirrored = dataclasses.replace(
         world.copy(),
@@ -259,12 +259,12 @@ def p10_a_tag_change_does_not(planner: Planner, pair: Pair, rules: Rules) -> Non
 
 
 def p11_an_edit_after_a_clean_commit_is_no_conflict(
-    planner: Planner, world: World, edits: list[tuple[Side, Edit]], seed: int
+    planner: Planner, world: ModelSides, edits: list[tuple[Side, Edit]], seed: int
 ) -> None:
     """From a fixed point, edits that touch each item on one side only arrive on the other; nothing is shelved."""
     end = synced(planner, world, seed)
     start = end.copy()
-    start.shelf = set()
+    start.conflict_copies = set()
     start.writes = []
     after = start.copy()
     for side, edit in edits:
@@ -275,7 +275,7 @@ def p11_an_edit_after_a_clean_commit_is_no_conflict(
             after = trial
     edited = after.copy()
     after.run(planner, random.Random(seed))
-    assert not after.shelf
+    assert not after.conflict_copies
     for key, pair in edited.items.items():
         said = [
             version
@@ -368,7 +368,7 @@ def p13_no_clock_no_random_no_io(planner: Planner) -> None:
                 assert node.id not in IMPURE, f"{module} uses {node.id}"
 
 
-def p14_containers_come_first_and_go_last(planner: Planner, world: World, seed: int) -> None:
+def p14_containers_come_first_and_go_last(planner: Planner, world: ModelSides, seed: int) -> None:
     """No order meets a missing parent, a container with something in it, or one inside itself; stages say so too."""
     # The world refuses exactly these, and a refusal without a failure before it is not caught.
     synced(planner, world, seed)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.planner.cases import CASES, Case
+from tests.planner.model_sides import RefusedError
 from tests.planner.mutants import MUTANTS, Mutant
 from tests.planner.rooms import load, read_sources
-from tests.planner.world import RefusedError
 
 BY_NAME = {case.name: case for case in CASES}
 KILLS = [(mutant, BY_NAME[killer]) for mutant in MUTANTS for killer in mutant.killers]

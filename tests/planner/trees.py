@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from jmapsync.planner import NO_TAGS, NOTHING, Base, Pair, Side, Version
-from tests.planner.world import CONTAINERS, ITEMS, World, content
+from tests.planner.model_sides import CONTAINERS, ITEMS, ModelSides, content
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ Edit = tuple[str, int, int]
 class Hand:
     """Somebody's hand on one side of a world."""
 
-    world: World
+    world: ModelSides
     side: Side
     fresh: int = 0
 
@@ -195,7 +195,7 @@ THEMES = (
 )
 
 
-def agreed(world: World, parents: list[int], homes: list[set[int]], tags: list[set[str]]) -> None:
+def agreed(world: ModelSides, parents: list[int], homes: list[set[int]], tags: list[set[str]]) -> None:
     """Fill a world with containers 1, 2, ... and items 100, 101, ... that both sides and the base hold."""
     for number, parent in enumerate(parents, start=1):
         above = frozenset({1 + parent % (number - 1)}) if number > 1 and parent else NOTHING
@@ -207,7 +207,7 @@ def agreed(world: World, parents: list[int], homes: list[set[int]], tags: list[s
         world.items[number] = Pair(number, local, remote, Base(local, remote))
 
 
-def forget_base(world: World, key: int) -> None:
+def forget_base(world: ModelSides, key: int) -> None:
     """Let an item be known to both sides without a common past."""
     for trees in (world.items, world.containers):
         if key in trees:
@@ -224,10 +224,10 @@ def worlds(
     senses: bool | None = None,
     baseless: bool = True,
     writable: frozenset[Side] = frozenset(Side),
-) -> World:
+) -> ModelSides:
     """Return a world whose sides were perturbed by `edits`."""
     prefer = draw(st.sampled_from(Side))
-    world = World(
+    world = ModelSides(
         item_rules=replace(ITEMS, prefer=prefer, writable=writable),
         container_rules=replace(CONTAINERS, prefer=prefer, writable=writable),
         senses=draw(st.booleans()) if senses is None else senses,
@@ -250,7 +250,7 @@ def worlds(
     return world
 
 
-def perturb(world: World, side: Side, edits: list[Edit]) -> Hand:
+def perturb(world: ModelSides, side: Side, edits: list[Edit]) -> Hand:
     """Make some edits on one side."""
     hand = Hand(world, side)
     for name, which, what in edits:

@@ -26,7 +26,7 @@ from tests.sim.push_fuzzer import PushFuzzer
 from tests.sim.world import scratch
 
 if TYPE_CHECKING:
-    from tests.sim.fuzzer import Verdict
+    from tests.sim.fuzzer import CaseResult
 
 
 @dataclass
@@ -44,17 +44,17 @@ class Tally:
     seen: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
     done: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
 
-    def add(self, verdict: Verdict) -> None:
+    def add(self, result: CaseResult) -> None:
         self.cases += 1
-        self.peak, self.cpu = max(self.peak, verdict.peak), max(self.cpu, verdict.cpu)
-        self.seen |= verdict.altering.seen
-        self.done |= verdict.altering.done
-        self.idle += not verdict.altering.done
-        self.failed += bool(verdict.faults)
-        for fault in verdict.faults:
-            kind = _kind(fault, verdict.trace)
+        self.peak, self.cpu = max(self.peak, result.peak), max(self.cpu, result.cpu)
+        self.seen |= result.altering.seen
+        self.done |= result.altering.done
+        self.idle += not result.altering.done
+        self.failed += bool(result.faults)
+        for fault in result.faults:
+            kind = _kind(fault, result.trace)
             self.kinds[kind] += 1
-            self.examples.setdefault(kind, verdict.case.to_json())
+            self.examples.setdefault(kind, result.case.to_json())
 
     def merge(self, other: Tally) -> None:
         self.cases, self.failed, self.idle = self.cases + other.cases, self.failed + other.failed, self.idle + other.idle
@@ -81,10 +81,10 @@ def _work(options: argparse.Namespace, first: int, step: int) -> Tally:
     with scratch() as base:
         fuzzer = PushFuzzer() if options.scenario == "push" else Fuzzer(base, flavour)
         for number in range(options.first + first, options.first + options.cases, step):
-            verdict = fuzzer.play(fuzzer.case(options.seed, number))
-            tally.add(verdict)
-            if verdict.faults and tally.kinds[_kind(verdict.faults[0], verdict.trace)] <= options.show:
-                _print_failure(options, number, verdict)
+            result = fuzzer.play(fuzzer.case(options.seed, number))
+            tally.add(result)
+            if result.faults and tally.kinds[_kind(result.faults[0], result.trace)] <= options.show:
+                _print_failure(options, number, result)
             if time.monotonic() - shown > 30:
                 shown = time.monotonic()
                 print(f"case {number}, {tally.cases} played, {tally.failed} failed", file=sys.stderr, flush=True)
@@ -94,13 +94,13 @@ def _work(options: argparse.Namespace, first: int, step: int) -> Tally:
     return tally
 
 
-def _print_failure(options: argparse.Namespace, number: int, verdict: Verdict) -> None:
+def _print_failure(options: argparse.Namespace, number: int, result: CaseResult) -> None:
     print(f"case {number} of seed {options.seed} ({options.dialect}):")
-    for fault in verdict.faults:
+    for fault in result.faults:
         print(f"  {fault}")
-    if verdict.trace and options.traces:
-        print("    " + "\n    ".join(verdict.trace.splitlines()[-14:]))
-    print(f"  again: python -m tests.sim.answers --dialect {options.dialect} --replay '{verdict.case.to_json()}'", flush=True)
+    if result.trace and options.traces:
+        print("    " + "\n    ".join(result.trace.splitlines()[-14:]))
+    print(f"  again: python -m tests.sim.answers --dialect {options.dialect} --replay '{result.case.to_json()}'", flush=True)
 
 
 def main() -> None:
@@ -123,9 +123,9 @@ def main() -> None:
         with scratch() as base:
             flavour = next(one for one in FLAVOURS if one.name == options.dialect)
             case = Case.from_json(options.replay)
-            verdict = (PushFuzzer() if case.scenario == "push" else Fuzzer(base, flavour)).play(case)
-        _print_failure(options, 0, verdict)
-        sys.exit(1 if verdict.faults else 0)
+            result = (PushFuzzer() if case.scenario == "push" else Fuzzer(base, flavour)).play(case)
+        _print_failure(options, 0, result)
+        sys.exit(1 if result.faults else 0)
     begun = time.monotonic()
     tally = Tally()
     if options.jobs > 1:

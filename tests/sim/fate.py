@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 READS = frozenset({
     *("note", "cursor", "records", "by_ref", "by_digest", "all", "open_items", "unmatched", "refs", "counts", "open_sizes"),
-    *("population", "places_in", "places_of", "taken_names", "folders", "intents", "shelf", "problems"),
+    *("population", "places_in", "places_of", "taken_names", "folders", "intents", "conflict_copies", "problems"),
     *("suspension", "runs", "failure", "measure", "copy_of", "open_readonly"),
 })  # fmt: skip
-"""Calls of ledger and ports that only tell."""
+"""Calls of ledger and ports that only read."""
 
 
 class DiedError(BaseException):

@@ -26,7 +26,7 @@ DEBOUNCE_SECONDS = 5
 
 
 @dataclass
-class Verdict:
+class CaseResult:
     """What a case showed."""
 
     case: Case
@@ -52,11 +52,11 @@ class Fuzzer:
 
     def _survey(self, scenario: Scenario) -> None:
         self.stand.enter(scenario)
-        before = self.stand.look()
+        before = self.stand.picture()
         altering = Altering(Case(scenario.name, ()))
         outcome = self.stand.run(altering, full=scenario.full, command=scenario.command)
         assert not outcome.crash, outcome.crash
-        after = self.stand.look()
+        after = self.stand.picture()
         self.baselines[scenario.name] = after.disk ^ after.server
         self.gone[scenario.name] = (before.disk_words - after.disk_words, before.server_words - after.server_words)
         for (method, pattern), value in sorted(altering.samples.items(), key=lambda one: one[0]):
@@ -85,21 +85,21 @@ class Fuzzer:
                 mutations.append(Mutation(*other[1:], chance.random() < 0.5, chance.random() < 0.3))
         return Case(scenario, tuple(mutations), chance.randrange(1 << 30))
 
-    def play(self, case: Case) -> Verdict:
+    def play(self, case: Case) -> CaseResult:
         """Play a case and return what is wrong."""
         scenario = SCENARIOS[case.scenario]
         beginning = self.stand.enter(scenario)
-        before = self.stand.look()
+        before = self.stand.picture()
         contents = _contents(self.stand)
         altering = Altering(case)
         outcome = self.stand.run(altering, full=scenario.full, command=scenario.command)
-        verdict = Verdict(case, [], altering, outcome.cpu, outcome.peak)
-        faults = verdict.faults
+        result = CaseResult(case, [], altering, outcome.cpu, outcome.peak)
+        faults = result.faults
         faults += _costs(outcome, "the altered run")
         if outcome.crash:
             faults.append(f"the altered run crashed: {outcome.crash.strip().splitlines()[-1][:300]}")
-            verdict.trace = outcome.crash
-        between = self.stand.look()
+            result.trace = outcome.crash
+        between = self.stand.picture()
         if scenario.command == "sync" and not altering.plausible:
             faults += self._losses(case, before, between, beginning.doomed)
             if not altering.beyond and altering.items:
@@ -107,37 +107,37 @@ class Fuzzer:
             unequal = (between.disk ^ between.server) - self.baselines[case.scenario]
             if outcome.is_fine and unequal:
                 faults.append(f"the altered run reports that all is well, but the sides differ: {_some(unequal)}")
-        last = self._settle(faults, verdict, full=altering.plausible)
-        after = self.stand.look()
+        last = self._run_until_quiet(faults, result, full=altering.plausible)
+        after = self.stand.picture()
         if last is not None and after.disk != after.server:
             faults.append(f"the sides differ after sound runs: {_some(after.disk ^ after.server)}")
         words = before.disk_words | before.server_words
-        lost = words - beginning.doomed - after.disk_words - after.server_words - after.shelf
+        lost = words - beginning.doomed - after.disk_words - after.server_words - after.conflict_copies
         if lost:
             faults.append(f"lost: {_some(lost)}")
-        return verdict
+        return result
 
-    def _settle(self, faults: list[str], verdict: Verdict, *, full: bool) -> Outcome | None:
+    def _run_until_quiet(self, faults: list[str], result: CaseResult, *, full: bool) -> Outcome | None:
         """Run soundly until nothing changes; with `--full` first where nobody could know that an answer was wrong."""
         for number in range(DEBOUNCE_SECONDS):
             outcome = self.stand.run(full=full and number == 0)
             faults += _costs(outcome, "a sound run")
             if outcome.crash:
                 faults.append(f"a sound run crashed: {outcome.crash.strip().splitlines()[-1][:300]}")
-                verdict.trace = verdict.trace or outcome.crash
+                result.trace = result.trace or outcome.crash
                 return None
             report = outcome.report
             if report is not None and outcome.is_fine and not report.changed:
                 return outcome
-            if report is not None and report.worst is ExitCode.SUSPENDED and verdict.altering.plausible:
+            if report is not None and report.worst is ExitCode.SUSPENDED and result.altering.plausible:
                 return None  # what may be a mass deletion waits for a person
-        if not verdict.altering.plausible:
+        if not result.altering.plausible:
             faults.append(f"not at rest after {DEBOUNCE_SECONDS} sound runs: {outcome.text[:1500]}")
         return outcome
 
     def _losses(self, case: Case, before: Picture, after: Picture, doomed: frozenset[str]) -> Iterator[str]:
         here, there = self.gone[case.scenario]
-        lost = before.disk_words - after.disk_words - after.shelf - here - doomed
+        lost = before.disk_words - after.disk_words - after.conflict_copies - here - doomed
         if lost:
             yield f"gone from the disk by an altered answer: {_some(lost)}"
         lost = before.server_words - after.server_words - there - doomed

@@ -49,7 +49,7 @@ class Game:
         self._names: dict[int, str] = {}
         """Names that mailboxes got on the server since the last run."""
         self._renamed = False
-        self._settled: set[str] = set()
+        self._left_alone: set[str] = set()
         """Messages that are to be left alone until the next run."""
 
     def prepare(self) -> None:
@@ -74,7 +74,7 @@ class Game:
             self.oracle.begin()
             self._renamed = False
             self._names.clear()
-            self._settled.clear()
+            self._left_alone.clear()
             for _ in range(min(ROUND, acts - self.acts.total())):
                 self.act()
             self.oracle.end()
@@ -125,7 +125,7 @@ class Game:
         """Return a message that both sides know and one side has, and where it is there; none where only the trash has it."""
         sets = self.oracle.sides
         words = [word for word, boxes in sets[side].items() if word in self.oracle.agreed and boxes and word in self._ids]
-        words = [word for word in words if word not in self._settled]
+        words = [word for word in words if word not in self._left_alone]
         if not words:
             return None
         word = self._chance.choice(sorted(words))
@@ -205,7 +205,7 @@ class Game:
             self._file(word, source).unlink()
             for side in self.oracle.sides.values():
                 side[word] = set() if source == self._trash else {self._trash}
-            self._settled.add(word)
+            self._left_alone.add(word)
             return True
         file = self._file(word, source)
         if not self._stays(word, boxes, boxes - {source}):
@@ -301,7 +301,7 @@ class Game:
         self._set({"destroy": [self._ids[found[0]]]})
         for side in self.oracle.sides.values():
             side[found[0]] = set()
-        self._settled.add(found[0])
+        self._left_alone.add(found[0])
         return True
 
     def rename_there(self) -> bool:

@@ -11,8 +11,8 @@ from tests.sim.folders import Householder
 from tests.sim.legal import LIMITS
 from tests.sim.listening import Ear
 from tests.sim.posting import Posting
-from tests.sim.verdict import assert_true
 from tests.sim.world import local_letter, writes
+from tests.sim.world_checks import assert_true
 
 if TYPE_CHECKING:
     from tests.sim.world import World

@@ -366,7 +366,7 @@ class Somebody:
 
     # the end
 
-    def mend(self) -> None:
+    def fix_problems(self) -> None:
         """Run, see that what cannot be taken is named and as it was, then put it right as somebody does who reads that."""
         for _ in range(2):
             report = self.world.sync(allow_deletes=True)
@@ -376,7 +376,7 @@ class Somebody:
             spoilt = [file for file in files if b"HALF" in file.read_bytes()]
             for file in spoilt:
                 assert f"{file.parent.name}/{file.name}" in named, (file, named)
-            self._mend(kind, spoilt, named)
+            self._fix(kind, spoilt, named)
         assert not self._broken, "a half file is no longer there as it was left"
         for _ in range(MOST_FIXES):
             if not any(one.problems for one in report.kinds.values()):
@@ -405,7 +405,7 @@ class Somebody:
     def _uid(kind: str, content: bytes) -> str:
         return str(KINDS[kind][1].read(content)["uid"])
 
-    def _mend(self, kind: str, spoilt: list[Path], named: set[str]) -> None:
+    def _fix(self, kind: str, spoilt: list[Path], named: set[str]) -> None:
         before = self._places("here")
         for file in spoilt:
             if (whole := self._broken.pop(file.read_bytes(), None)) is not None:

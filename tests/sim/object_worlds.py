@@ -90,7 +90,7 @@ def play_objects(server: LegalServer, acts: Sequence[Act]) -> None:
                 somebody.play(act)
         if world.server.service.shape is not None:
             world.server.service.shape.quiet = True
-        somebody.mend()
+        somebody.fix_problems()
         if is_denied:
             _assert_rest(world, somebody, _come_to_rest(world))
         else:
@@ -109,7 +109,7 @@ def _deny(world: ObjectWorld, server: LegalServer) -> bool:
 def _assert_rest(world: ObjectWorld, somebody: LegalSomebody, problems: list[Problem]) -> None:
     """Fail unless both sides hold the same, as far as nothing is named, no word is lost, and a further run does nothing."""
     kept = {word for _, _, _, words in world.on_disk() for word in words}
-    kept.update(*(words_in(content) for content in world.shelf()))
+    kept.update(*(words_in(content) for content in world.conflict_copies()))
     if problems:  # what may not be written stays where it is, named
         kept.update(word for _, _, _, words in world.on_server() for word in words)
     else:

@@ -220,7 +220,7 @@ class ObjectWorld:
         """Return what people call a collection on the disk."""
         return metadata.read_name(folder) or name_of(folder.name)
 
-    def shelf(self) -> list[bytes]:
+    def conflict_copies(self) -> list[bytes]:
         return [file.read_bytes() for file in sorted((self.base / "state").glob("shelf/*"))]
 
     def leftovers(self) -> list[str]:

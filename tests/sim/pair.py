@@ -62,9 +62,9 @@ class _Owner(Somebody):
         self._numbers = numbers  # type: ignore[assignment]
         self.doomed, self.written = doomed, written
 
-    def mend(self) -> None:
+    def fix_problems(self) -> None:
         """Put right what only a person can; copies of one item that were edited in different ways are made alike too."""
-        super().mend()
+        super().fix_problems()
         before = self._places("here")
         for kind in self.world.flavour.kinds:
             first: dict[str, bytes] = {}
@@ -126,7 +126,7 @@ class MailPair:
         """Fail unless both disks and the server hold the same, nothing is lost, and a run at rest asks once."""
         left, right = (_copies(world.on_disk()) for world in self.worlds.values())
         assert left == right, f"left only {list(left - right)[:3]}, right only {list(right - left)[:3]}"
-        assert self.worlds["left"].look().folders == self.worlds["right"].look().folders
+        assert self.worlds["left"].picture().folders == self.worlds["right"].picture().folders
         for world in self.worlds.values():
             world.assert_same()
             report = world.sync()
@@ -173,7 +173,7 @@ class ObjectPair:
     def rest(self) -> None:
         """Put right what only a person can, then run both until neither writes."""
         for person in self.people.values():
-            person.mend()
+            person.fix_problems()
         quiet = 0
         reported: list[AccountReport] = []
         for number in range(2 * DEBOUNCE_SECONDS):
@@ -199,7 +199,7 @@ class ObjectPair:
         left, right = (self._shown(world) for world in self.worlds.values())
         assert left == right, f"left only {sorted(set(left) - set(right))[:3]}, right only {sorted(set(right) - set(left))[:3]}"
         kept = {word for _, _, _, words in left for word in words}
-        kept.update(*(words_in(content) for world in self.worlds.values() for content in world.shelf()))
+        kept.update(*(words_in(content) for world in self.worlds.values() for content in world.conflict_copies()))
         missing = self.written - self.doomed - kept
         assert not missing, f"lost: {sorted(missing)}"
 

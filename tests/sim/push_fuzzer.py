@@ -29,7 +29,7 @@ from tests.jmap.peer import CORE, MAIL, session_object
 from tests.kit import virtual
 from tests.sim import mutation, push_mutation, stand
 from tests.sim.altering import Altering, Case, Mutation
-from tests.sim.fuzzer import Verdict
+from tests.sim.fuzzer import CaseResult
 from tests.sim.push_mutation import ACCOUNT, End, Sent
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ FIRST, LATER = "first é\u2028\U0001f600", "later"
 """The state reported after what is wrong, and on the connections that follow."""
 
 
-def _told(state: str) -> bytes:
+def _state_change(state: str) -> bytes:
     return json.dumps({"@type": "StateChange", "changed": {ACCOUNT: {"Email": state}}}, ensure_ascii=False).encode()
 
 
@@ -128,7 +128,7 @@ class _Server(httpx.AsyncBaseTransport):
         script = self.script
         yield first
         if not scripted:
-            yield b"event: state\ndata: " + _told(LATER) + b"\n\n"
+            yield b"event: state\ndata: " + _state_change(LATER) + b"\n\n"
             await asyncio.Event().wait()
         for one in script.sent:
             for piece in script.pieces(one.data):
@@ -141,7 +141,7 @@ class _Server(httpx.AsyncBaseTransport):
                 break
         else:
             for piece in script.pieces(
-                b"event: state\n" + script.chance.choice((b"", b"id: 8\n")) + b"data: " + _told(FIRST) + b"\n\n"
+                b"event: state\n" + script.chance.choice((b"", b"id: 8\n")) + b"data: " + _state_change(FIRST) + b"\n\n"
             ):
                 yield piece
         if script.end == "silence":
@@ -220,7 +220,7 @@ class _Talk:
         """Send what is to be sent; return whether the connection stays open."""
         answer = _text(b'{"@type":"Response","requestId":"enabled","methodResponses":[]}')
         if not self._scripted:
-            await self._send(answer + _text(_told(LATER)))
+            await self._send(answer + _text(_state_change(LATER)))
             return True
         script = self._script
         if not script.early:
@@ -234,7 +234,7 @@ class _Talk:
                 await asyncio.sleep(0)
             if one.end is not None:
                 return await self._finish(one.end)
-        await self._send((answer if script.early else b"") + _text(_told(FIRST)))
+        await self._send((answer if script.early else b"") + _text(_state_change(FIRST)))
         return await self._finish(script.end)
 
     async def _finish(self, end: End) -> bool:
@@ -279,27 +279,27 @@ class PushFuzzer:
                 mutations.append(Mutation(*other))
         return Case("push", tuple(mutations), chance.randrange(1 << 30))
 
-    def play(self, case: Case) -> Verdict:
+    def play(self, case: Case) -> CaseResult:
         """Play a case and return what is wrong."""
         script, altering = Script.of(case), Altering(case)
         altering.done |= {(one.method, one.pattern) for one in case.mutations}
-        verdict = Verdict(case, [], altering)
+        result = CaseResult(case, [], altering)
         begun = time.process_time()
         held = stand.forget_peak()
         with ExitStack() as stack:
             stack.enter_context(mock.patch("jmapsync.daemon.push_listener.random", random.Random(case.seed)))
             stack.enter_context(stand.limited())
             try:
-                verdict.faults, verdict.trace = virtual.run(_listen(script))[0]
+                result.faults, result.trace = virtual.run(_listen(script))[0]
             except (stand.TooSlowError, virtual.StuckError, Exception) as error:  # noqa: BLE001  # that it comes here is what is looked for
-                verdict.faults = [f"listening crashed: {error!r}"[:300]]
-                verdict.trace = "".join(traceback.format_exception(error))
-        verdict.cpu, verdict.peak = time.process_time() - begun, stand.peak() - held
-        if held and verdict.peak > GROWTH:  # of a peak that cannot be measured anew nothing follows
-            verdict.faults.append(f"it took too much memory: {verdict.peak >> 20} MB more")
-        if verdict.cpu > stand.CPU_SECONDS:
-            verdict.faults.append(f"it took too long: {verdict.cpu:.1f} s")
-        return verdict
+                result.faults = [f"listening crashed: {error!r}"[:300]]
+                result.trace = "".join(traceback.format_exception(error))
+        result.cpu, result.peak = time.process_time() - begun, stand.peak() - held
+        if held and result.peak > GROWTH:  # of a peak that cannot be measured anew nothing follows
+            result.faults.append(f"it took too much memory: {result.peak >> 20} MB more")
+        if result.cpu > stand.CPU_SECONDS:
+            result.faults.append(f"it took too long: {result.cpu:.1f} s")
+        return result
 
 
 async def _opened(opening: connect, server: _Server) -> ClientConnection:

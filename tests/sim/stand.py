@@ -105,7 +105,7 @@ class Picture:
 
     disk: frozenset[tuple[str, ...]]
     server: frozenset[tuple[str, ...]]
-    shelf: frozenset[str]
+    conflict_copies: frozenset[str]
 
     @property
     def disk_words(self) -> frozenset[str]:
@@ -373,14 +373,14 @@ class Stand:
             outcome.text = json.dumps(outcome.report.to_json())
         return outcome
 
-    def look(self) -> Picture:
+    def picture(self) -> Picture:
         """Return what both sides hold."""
         disk = {("mail", path, *words_in(data)[:1], *flags) for path, data, flags in self.mail.on_disk()}
         server = {("mail", home, *words_in(data)[:1], *flags) for homes, data, flags, _ in self.mail.on_server() for home in homes}
         disk |= {(kind, name, *words) for kind, _, name, words in self.objects.on_disk()}
         server |= {(kind, name, *words) for kind, _, name, words in self.objects.on_server()}
-        shelf = {word for file in (self.here / "state").glob("*/shelf/*") for word in words_in(file.read_bytes())}
-        return Picture(frozenset(disk), frozenset(server), frozenset(shelf))
+        conflict_copies = {word for file in (self.here / "state").glob("*/shelf/*") for word in words_in(file.read_bytes())}
+        return Picture(frozenset(disk), frozenset(server), frozenset(conflict_copies))
 
 
 async def _command(app: App, command: str, *, full: bool) -> AccountReport | None:

@@ -45,7 +45,7 @@ def live(story: Story, base: Path, *, every_call: bool = False, dialect: Dialect
     fate = world.die(0, every_call=every_call)
     world.sync_until_quiet()
     assert_at_rest(world)
-    return Life(world.look(), fate.steps)
+    return Life(world.picture(), fate.steps)
 
 
 def die_and_live_on(
@@ -55,7 +55,7 @@ def die_and_live_on(
     world = begin(story, base, dialect)
     fate = world.die(step, every_call=every_call)
     world.sync_until_quiet()
-    assert world.look() == life.end, f"another end after dying at {fate.trace[-1]}"
+    assert world.picture() == life.end, f"another end after dying at {fate.trace[-1]}"
     assert_at_rest(world)
 
 

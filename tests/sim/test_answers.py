@@ -24,9 +24,9 @@ def fuzzer() -> Iterator[Fuzzer]:
 
 
 def assert_withstands(fuzzer: Fuzzer, scenario: str, *mutations: Mutation) -> None:
-    verdict = fuzzer.play(Case(scenario, mutations, seed=7))
-    assert verdict.altering.done
-    assert verdict.faults == [], verdict.trace
+    result = fuzzer.play(Case(scenario, mutations, seed=7))
+    assert result.altering.done
+    assert result.faults == [], result.trace
 
 
 def in_list(method: str, *path: str) -> tuple[str, tuple[str, ...]]:
@@ -109,8 +109,8 @@ def test_an_item_with_a_malformed_property_is_named_and_the_rest_goes_on(
 @pytest.mark.parametrize("operation", ["null", "seven", "empty object"])
 def test_the_next_run_finds_out_what_a_malformed_answer_to_a_creation_came_to(fuzzer: Fuzzer, method: str, operation: str) -> None:
     # Once: as long as a server never says what it made, nobody is to say that all is well.
-    verdict = fuzzer.play(Case("changes", (Mutation(method, ("created", "{}"), operation, always=False, every=True),), seed=7))
-    assert [fault for fault in verdict.faults if not fault.startswith("the altered run reports")] == []
+    result = fuzzer.play(Case("changes", (Mutation(method, ("created", "{}"), operation, always=False, every=True),), seed=7))
+    assert [fault for fault in result.faults if not fault.startswith("the altered run reports")] == []
 
 
 @pytest.mark.parametrize("operation", ["NUL", "huge text"])
@@ -132,5 +132,5 @@ def test_a_malformed_session_is_read_again(fuzzer: Fuzzer, path: tuple[str, ...]
 def test_cases_of_a_seed_are_withstood(fuzzer: Fuzzer, block: int) -> None:
     for number in range(block, block + 10):
         case = fuzzer.case(SEED, number)
-        verdict = fuzzer.play(case)
-        assert verdict.faults == [], f"{verdict.trace}\npython -m tests.sim.answers --replay '{case.to_json()}'"
+        result = fuzzer.play(case)
+        assert result.faults == [], f"{result.trace}\npython -m tests.sim.answers --replay '{case.to_json()}'"

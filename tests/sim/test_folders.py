@@ -30,7 +30,7 @@ def play(world: World, seed: int) -> Householder:
 
 
 def assert_same_folders(world: World) -> None:
-    picture = world.look()
+    picture = world.picture()
     assert sorted(picture.folders) == sorted(picture.boxes)
 
 
@@ -61,7 +61,7 @@ def test_deaths_change_no_end(seed: int) -> None:
         assert_same_folders(world)
         assert_at_rest(world)
         assert_nothing_lost(world, player)
-        end = world.look()
+        end = world.picture()
     for _ in range(2):
         deaths = [chance.randint(1, steps), chance.randint(1, steps)]
         with scratch() as base:
@@ -69,7 +69,7 @@ def test_deaths_change_no_end(seed: int) -> None:
             play(world, seed)
             places = [world.die(step).trace[-1] for step in deaths]
             world.sync_until_quiet()
-            assert world.look() == end, f"another end after dying at {places}"
+            assert world.picture() == end, f"another end after dying at {places}"
             assert_at_rest(world)
 
 

@@ -70,13 +70,13 @@ def take_all_in(world: World, player: Chooser) -> Picture:
     assert player.safe <= found.keys(), f"missing: {sorted(player.safe - found.keys())}"
     assert found.keys() <= player.safe | player.doomed
     assert max(found.values(), default=1) == 1, f"doubled: {[word for word, count in found.items() if count > 1]}"
-    return world.look()
+    return world.picture()
 
 
 def without_keywords(end: Picture) -> tuple[object, ...]:
     """Return an end but for keywords: a letter that was taken off a file out of sight may count as never having been seen."""
     disk = [(folder, data) for folder, data, _ in end.disk]
-    return (end.folders, end.boxes, disk, [(homes, data, at) for homes, data, _, at in end.server], end.shelf)
+    return (end.folders, end.boxes, disk, [(homes, data, at) for homes, data, _, at in end.server], end.conflict_copies)
 
 
 @pytest.mark.parametrize("seed", [*SEEDS, *FOUND])

@@ -225,10 +225,10 @@ class TestAnOldLedger:
         world = World(base, TOLERANT)
         acts.populate_oddly(world)
         world.sync_until_quiet()
-        whole = world.look()
+        whole = world.picture()
         self.put_back(world)
         assert writes(world.sync()) == 0
-        assert world.look() == whole
+        assert world.picture() == whole
         assert_at_rest(world)
 
     @staticmethod

@@ -54,7 +54,7 @@ def test_deaths_change_no_end(seed: int) -> None:
         world.sync_until_quiet()
         assert_at_rest(world)
         assert_nothing_lost(world, player)
-        end = world.look()
+        end = world.picture()
     for _ in range(3):
         deaths = [chance.randint(1, steps), chance.randint(1, steps)]
         with scratch() as base:
@@ -62,7 +62,7 @@ def test_deaths_change_no_end(seed: int) -> None:
             play(world, seed)
             places = [world.die(step).trace[-1] for step in deaths]
             world.sync_until_quiet()
-            assert world.look() == end, f"another end after dying at {places}"
+            assert world.picture() == end, f"another end after dying at {places}"
             assert_at_rest(world)
 
 

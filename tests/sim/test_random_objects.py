@@ -29,11 +29,11 @@ def play(world: ObjectWorld, seed: int) -> Somebody:
 
 def come_to_rest(world: ObjectWorld, somebody: Somebody) -> list[Shown]:
     """Put right what only a person can, run until nothing is written, and fail if a word is lost or the sides differ."""
-    somebody.mend()
+    somebody.fix_problems()
     world.sync_until_quiet(allow_deletes=True)
     world.assert_at_rest()
     kept = {word for _, _, _, words in world.on_disk() for word in words}
-    kept.update(*(words_in(content) for content in world.shelf()))
+    kept.update(*(words_in(content) for content in world.conflict_copies()))
     assert somebody.safe <= kept, f"lost: {sorted(somebody.safe - kept)}"
     return world.on_disk()
 

@@ -64,15 +64,15 @@ def test_a_death_at_any_step_loses_nothing_that_was_written(start: int) -> None:
         steps = world.die(0).steps
         come_to_rest(world)
         assert_at_rest(world)
-        end = world.look()
-        assert (world.on_server(), conflict_copies(world), end.shelf) == (there, WRITTEN, 3)
+        end = world.picture()
+        assert (world.on_server(), conflict_copies(world), end.conflict_copies) == (there, WRITTEN, 3)
     for step in range(start, steps + 1, STRIDE):
         with scratch() as base:
             world = forbid(base)
             trace = world.die(step).trace
             come_to_rest(world)
             assert_at_rest(world)
-            again = world.look()
+            again = world.picture()
             kept = (again.folders, again.boxes, again.disk, again.server)
             assert kept == (end.folders, end.boxes, end.disk, end.server), trace[-1]
             assert conflict_copies(world) == WRITTEN

@@ -71,7 +71,7 @@ class Picture:
     boxes: tuple[str, ...]
     disk: tuple[Copy, ...]
     server: tuple[tuple[tuple[str, ...], bytes, tuple[str, ...], int], ...]
-    shelf: int
+    conflict_copies: int
 
 
 USUAL = Ways()
@@ -223,13 +223,15 @@ class World:
 
     # pictures
 
-    def look(self) -> Picture:
+    def picture(self) -> Picture:
         ledger = Ledger.open_readonly(self.state / "ledger.sqlite")
         assert ledger is not None
-        shelf = len(ledger.conflict_copies())
+        conflict_copies = len(ledger.conflict_copies())
         ledger.close()
         folders = sorted(self.path_of(one) for one in maildirs(os.fspath(self.root)))
-        return Picture(tuple(folders), tuple(sorted(self._boxes().values())), tuple(self.on_disk()), tuple(self.on_server()), shelf)
+        return Picture(
+            tuple(folders), tuple(sorted(self._boxes().values())), tuple(self.on_disk()), tuple(self.on_server()), conflict_copies
+        )
 
     def _boxes(self) -> dict[str, str]:
         boxes = self.account.mailboxes.values()

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 from tests.sim.legal import LegalServer, draw
 from tests.sim.legal_player import FOLDERS, MAIL, MESSAGES, SELDOM, SWAPS, Act, LegalPlayer
 from tests.sim.object_worlds import acts_of, play_objects
-from tests.sim.verdict import assert_rest, assert_true
 from tests.sim.world import Ways, World, scratch
+from tests.sim.world_checks import assert_rest, assert_true
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from jmapsync.demo import SetError
 from jmapsync.errors import ServerError
 from jmapsync.formats.labels import label_of_head, label_of_object
 from jmapsync.ledger import Ledger
-from tests.sync.objects.desk import Desk, change
+from tests.kit.object_mirror import ObjectMirror, change
 from tests.sync.objects.samples import ADA, WEEKLY
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def test_objects_are_named_by_what_they_say(server: DemoServer, tmp_path: Path, 
     store = server.account.contacts if kind == "contacts" else server.account.calendars
     item = ADA if kind == "contacts" else WEEKLY
     store.add(item)
-    desk = Desk(server.url, tmp_path, (kind,))
+    desk = ObjectMirror(server.url, tmp_path, (kind,))
     desk.sync_until_quiet()
     file = desk.files(kind)[0]
     ending = "END:VCARD" if kind == "contacts" else "END:VEVENT"

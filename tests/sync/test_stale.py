@@ -10,7 +10,7 @@ import pytest
 
 from jmapsync.demo import SetError
 from tests.kit.mirror import assert_converges
-from tests.sync.objects.desk import Desk, change
+from tests.kit.object_mirror import ObjectMirror, change
 from tests.sync.objects.samples import ADA, WEEKLY
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def test_an_object_that_is_never_in_the_expected_state_is_quarantined(
     store = server.account.contacts if kind == "contacts" else server.account.calendars
     item: JsonObject = ADA if kind == "contacts" else WEEKLY
     store.add(item)
-    desk = Desk(server.url, tmp_path, (kind,))
+    desk = ObjectMirror(server.url, tmp_path, (kind,))
     desk.sync_until_quiet()
     file = desk.files(kind)[0]
     ending = "END:VCARD" if kind == "contacts" else "END:VEVENT"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.demo import DemoServer
-from tests.sync.objects.desk import Desk
+from tests.kit.object_mirror import ObjectMirror
 from tests.sync.objects.samples import ADA, PROOFS, WEEKLY
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ def events(server: DemoServer) -> Store:
 
 
 @pytest.fixture
-def fresh(server: DemoServer, tmp_path: Path) -> Desk:
-    return Desk(server.url, tmp_path)
+def fresh(server: DemoServer, tmp_path: Path) -> ObjectMirror:
+    return ObjectMirror(server.url, tmp_path)
 
 
 @pytest.fixture
-def desk(server: DemoServer, fresh: Desk) -> Desk:
+def desk(server: DemoServer, fresh: ObjectMirror) -> ObjectMirror:
     fresh.sync_until_quiet()
     server.requests.clear()
     return fresh

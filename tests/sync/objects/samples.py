@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.sync.objects.desk import Desk
+    from tests.kit.object_mirror import ObjectMirror
 
 ADA: dict[str, Any] = {
     "uid": "ada",
@@ -80,7 +80,7 @@ def component(moment: str, title: str) -> str:
     return "\r\n".join(lines)
 
 
-def drop(desk: Desk, *components: str, uid: str = "lone") -> Path:
+def drop(desk: ObjectMirror, *components: str, uid: str = "lone") -> Path:
     """Put a file of instances into the first calendar, as a mail program does with an invitation."""
     file = desk.file("calendars", "weekly").parent / f"{uid}.ics"
     inner = "".join(components).replace("{uid}", uid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import JmapsyncError
-from tests.sync.objects.desk import KINDS, Desk, change
+from tests.kit.object_mirror import KINDS, ObjectMirror, change
 from tests.sync.objects.samples import card, event
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Scene:
         self.kind = kind
         self.store: Store = server.account.contacts if kind == "contacts" else server.account.calendars
         self.type = self.store.model.item
-        self.desk = Desk(server.url, base, (kind,))
+        self.desk = ObjectMirror(server.url, base, (kind,))
         self.store.create_collection("Other")
         self.refs = {uid: self.store.add(self._item(uid)) for uid in UIDS}
         self.desk.sync_until_quiet()
@@ -99,7 +99,7 @@ class Scene:
 
     def assert_nothing_lost(self) -> None:
         """Fail unless every text that anybody wrote, and nobody replaced, is on the disk, on the server or on the shelf."""
-        texts = "\n".join([str(self.here()), str(self.there()), *(content.decode() for _, content in self.desk.shelf())])
+        texts = "\n".join([str(self.here()), str(self.there()), *(content.decode() for _, content in self.desk.conflict_copies())])
         texts += "\n".join(file.read_text() for file in (self.desk.base / self.kind).rglob("*") if file.is_file())
         kept = ("mine-here", "both-here", "both-there", "theirs-there", "moved-note", "new-note", "new-there-note", "quiet-note")
         assert [text for text in kept if text not in texts] == []
@@ -122,4 +122,4 @@ class Scene:
         assert [item["uid"] for item in self.store.inside("Other")] == ["moved"]
         assert self.file("moved").parent.name == "Other"
         assert self.store.sent == []
-        assert self.desk.shelf() == []
+        assert self.desk.conflict_copies() == []

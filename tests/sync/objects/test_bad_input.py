@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.errors import ExitCode
-from tests.sync.objects.desk import Desk
+from tests.kit.object_mirror import ObjectMirror
 from tests.sync.objects.samples import card, event
 from tests.sync.objects.test_photos import in_file, line, stored
 
@@ -50,7 +50,7 @@ ABSURD: dict[str, tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize(("kind", "content"), REFUSED.values(), ids=REFUSED)
-def test_a_file_that_is_no_item_is_named_and_left_alone_and_the_rest_goes_on(desk: Desk, kind: str, content: bytes) -> None:
+def test_a_file_that_is_no_item_is_named_and_left_alone_and_the_rest_goes_on(desk: ObjectMirror, kind: str, content: bytes) -> None:
     good = desk.files(kind)[0]
     file = good.with_name(f"bad{good.suffix}")
     file.write_bytes(content)
@@ -68,14 +68,14 @@ def absurd(*lines: str) -> bytes:
 
 @pytest.mark.parametrize("lines", ABSURD.values(), ids=ABSURD)
 def test_an_event_that_makes_no_sense_goes_there_and_comes_to_another_desk(
-    server: DemoServer, desk: Desk, tmp_path: Path, lines: tuple[str, ...]
+    server: DemoServer, desk: ObjectMirror, tmp_path: Path, lines: tuple[str, ...]
 ) -> None:
     file = desk.file("calendars", "weekly").with_name("bad.ics")
     file.write_bytes(absurd(*lines))
     desk.sync_until_quiet()
     assert file.read_bytes() == absurd(*lines)
     (tmp_path / "other").mkdir()
-    other = Desk(server.url, tmp_path / "other")
+    other = ObjectMirror(server.url, tmp_path / "other")
     other.sync_until_quiet()
     written = other.file("calendars", "bad").read_bytes().decode()
     start = lines[0].partition(":")[2]
@@ -83,7 +83,9 @@ def test_an_event_that_makes_no_sense_goes_there_and_comes_to_another_desk(
 
 
 @pytest.mark.parametrize("kind", ["contacts", "calendars"])
-def test_a_uid_with_slashes_stays_within_its_folder_both_ways(server: DemoServer, desk: Desk, tmp_path: Path, kind: str) -> None:
+def test_a_uid_with_slashes_stays_within_its_folder_both_ways(
+    server: DemoServer, desk: ObjectMirror, tmp_path: Path, kind: str
+) -> None:
     make: Any = card if kind == "contacts" else event
     text = make("bad").replace(b"bad", UID.replace("\\", "\\\\").encode())
     desk.files(kind)[0].with_name(f"bad{desk.files(kind)[0].suffix}").write_bytes(text)
@@ -91,14 +93,16 @@ def test_a_uid_with_slashes_stays_within_its_folder_both_ways(server: DemoServer
     store = server.account.contacts if kind == "contacts" else server.account.calendars
     assert store.by_uid(UID)["uid"] == UID
     (tmp_path / "other").mkdir()
-    other = Desk(server.url, tmp_path / "other")
+    other = ObjectMirror(server.url, tmp_path / "other")
     before = sorted(path.name for path in tmp_path.iterdir())
     other.sync_until_quiet()
     assert len([file for file in other.files(kind) if b"a/b" in file.read_bytes()]) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-def test_a_photo_of_20_mb_goes_there_and_comes_to_another_desk_or_is_named(server: DemoServer, desk: Desk, tmp_path: Path) -> None:
+def test_a_photo_of_20_mb_goes_there_and_comes_to_another_desk_or_is_named(
+    server: DemoServer, desk: ObjectMirror, tmp_path: Path
+) -> None:
     photo = b"\xff\xd8\xff\xe0" + bytes(range(256)) * (20 * 4096)
     file = desk.file("contacts", "ada").with_name("huge.vcf")
     file.write_bytes(card("huge", line(photo)))
@@ -111,7 +115,7 @@ def test_a_photo_of_20_mb_goes_there_and_comes_to_another_desk_or_is_named(serve
         desk.sync_until_quiet()
         assert stored(server, "huge") == photo
         (tmp_path / "other").mkdir()
-        other = Desk(server.url, tmp_path / "other", kinds=("contacts",))
+        other = ObjectMirror(server.url, tmp_path / "other", kinds=("contacts",))
         other.sync_until_quiet()
         assert in_file(other, "huge").endswith(line(photo).partition(":")[2])
     assert file.read_bytes() == card("huge", line(photo))
@@ -130,7 +134,7 @@ UNUSUAL: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.mark.parametrize(("kind", "unusual"), UNUSUAL.values(), ids=UNUSUAL)
 def test_an_object_that_no_file_can_hold_is_named_and_the_rest_comes(  # noqa: PLR0917
-    server: DemoServer, desk: Desk, cards: Store, events: Store, kind: str, unusual: dict[str, Any]
+    server: DemoServer, desk: ObjectMirror, cards: Store, events: Store, kind: str, unusual: dict[str, Any]
 ) -> None:
     files = {file: file.read_bytes() for file in desk.files(kind)}
     store = cards if kind == "contacts" else events
@@ -154,7 +158,7 @@ def test_an_object_that_no_file_can_hold_is_named_and_the_rest_comes(  # noqa: P
     ],
 )
 def test_an_object_that_lacks_what_it_must_have_comes_as_far_as_it_goes(
-    desk: Desk, cards: Store, events: Store, kind: str, unusual: dict[str, Any]
+    desk: ObjectMirror, cards: Store, events: Store, kind: str, unusual: dict[str, Any]
 ) -> None:
     (cards if kind == "contacts" else events).add(unusual)
     desk.sync_until_quiet()

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.storage.vdir.tree import Tree
-from tests.sync.objects.desk import change
+from tests.kit.object_mirror import change
 from tests.sync.objects.samples import card, event
 
 if TYPE_CHECKING:
     from jmapsync.demo import DemoServer, Store
-    from tests.sync.objects.desk import Desk
+    from tests.kit.object_mirror import ObjectMirror
 
 
-def test_a_directory_made_here_becomes_an_address_book_with_what_lies_in_it(desk: Desk, cards: Store) -> None:
+def test_a_directory_made_here_becomes_an_address_book_with_what_lies_in_it(desk: ObjectMirror, cards: Store) -> None:
     made = desk.base / "contacts" / "friends"
     made.mkdir()
     (made / "grace.vcf").write_bytes(card("grace"))
@@ -28,7 +28,7 @@ def test_a_directory_made_here_becomes_an_address_book_with_what_lies_in_it(desk
 
 @pytest.mark.parametrize("act", ["rename", "remove"])
 def test_a_directory_that_goes_while_its_address_book_is_made_stops_no_run(
-    server: DemoServer, desk: Desk, cards: Store, act: str
+    server: DemoServer, desk: ObjectMirror, cards: Store, act: str
 ) -> None:
     made = desk.base / "contacts" / "friends"
     made.mkdir()
@@ -44,7 +44,7 @@ def test_a_directory_that_goes_while_its_address_book_is_made_stops_no_run(
     assert "friends" not in {one["name"] for one in cards.collections.values()}
 
 
-def test_names_and_colours_go_both_ways(desk: Desk, events: Store) -> None:
+def test_names_and_colours_go_both_ways(desk: ObjectMirror, events: Store) -> None:
     folder = desk.file("calendars", "weekly").parent
     (folder / "displayname").write_text("At work")
     (folder / "color").write_text("#FF8800")
@@ -56,7 +56,7 @@ def test_names_and_colours_go_both_ways(desk: Desk, events: Store) -> None:
     assert [(folder / name).read_text().strip() for name in ("displayname", "color")] == ["At home", "#0000FF"]
 
 
-def test_an_empty_one_deleted_here_is_deleted_there(desk: Desk, cards: Store) -> None:
+def test_an_empty_one_deleted_here_is_deleted_there(desk: ObjectMirror, cards: Store) -> None:
     cards.create_collection("Empty")
     desk.sync_until_quiet()
     shutil.rmtree(desk.base / "contacts" / "Empty")
@@ -64,7 +64,9 @@ def test_an_empty_one_deleted_here_is_deleted_there(desk: Desk, cards: Store) ->
     assert [one["name"] for one in cards.collections.values() if one["name"] == "Empty"] == []
 
 
-def test_a_full_one_deleted_here_takes_its_events_with_it_and_invites_nobody(server: DemoServer, desk: Desk, events: Store) -> None:
+def test_a_full_one_deleted_here_takes_its_events_with_it_and_invites_nobody(
+    server: DemoServer, desk: ObjectMirror, events: Store
+) -> None:
     events.create_collection("Old")
     events.add({"uid": "old", "title": "Old", "start": "2026-12-07T10:00:00", "duration": "PT1H"}, ("Old",))
     desk.sync_until_quiet()
@@ -78,7 +80,7 @@ def test_a_full_one_deleted_here_takes_its_events_with_it_and_invites_nobody(ser
     assert not any(call.arguments.get("onDestroyRemoveEvents") for call in server.requests.calls("Calendar/set"))
 
 
-def test_a_full_one_deleted_there_goes_from_the_disk_and_a_file_not_known_there_is_kept(desk: Desk, cards: Store) -> None:
+def test_a_full_one_deleted_there_goes_from_the_disk_and_a_file_not_known_there_is_kept(desk: ObjectMirror, cards: Store) -> None:
     cards.create_collection("Old")
     cards.add({"uid": "old", "name": {"full": "Old"}}, ("Old",))
     desk.sync_until_quiet()
@@ -92,7 +94,7 @@ def test_a_full_one_deleted_there_goes_from_the_disk_and_a_file_not_known_there_
 
 
 def test_a_card_in_two_books_is_a_file_in_each_and_an_edit_of_one_reaches_both(
-    server: DemoServer, desk: Desk, cards: Store
+    server: DemoServer, desk: ObjectMirror, cards: Store
 ) -> None:
     cards.create_collection("Family")
     desk.sync_until_quiet()
@@ -108,7 +110,7 @@ def test_a_card_in_two_books_is_a_file_in_each_and_an_edit_of_one_reaches_both(
     assert len(server.requests.calls("ContactCard/set")) == 1
 
 
-def test_two_files_of_a_card_that_were_edited_differently_are_both_named_and_kept(desk: Desk, cards: Store) -> None:
+def test_two_files_of_a_card_that_were_edited_differently_are_both_named_and_kept(desk: ObjectMirror, cards: Store) -> None:
     """One card, two address books, two edits: there is no telling which one is meant, and neither may be lost."""
     cards.create_collection("Family")
     cards.edit(cards.by_uid("ada")["id"], {f"addressBookIds/{cards.collection('Family')['id']}": True})
@@ -128,7 +130,7 @@ def test_two_files_of_a_card_that_were_edited_differently_are_both_named_and_kep
     assert cards.by_uid("ada")["notes"]["n1"]["note"] == "other"
 
 
-def test_an_event_moved_here_is_one_write_there(server: DemoServer, desk: Desk, events: Store) -> None:
+def test_an_event_moved_here_is_one_write_there(server: DemoServer, desk: ObjectMirror, events: Store) -> None:
     other = events.create_collection("Other")
     desk.sync_until_quiet()
     server.requests.clear()
@@ -142,7 +144,9 @@ def test_an_event_moved_here_is_one_write_there(server: DemoServer, desk: Desk, 
     assert "destroy" not in call.arguments
 
 
-def test_an_event_moved_here_and_edited_there_in_that_moment_shows_the_edit(server: DemoServer, desk: Desk, events: Store) -> None:
+def test_an_event_moved_here_and_edited_there_in_that_moment_shows_the_edit(
+    server: DemoServer, desk: ObjectMirror, events: Store
+) -> None:
     other = events.create_collection("Other")
     desk.sync_until_quiet()
     file = desk.file("calendars", "weekly")
@@ -154,7 +158,7 @@ def test_an_event_moved_here_and_edited_there_in_that_moment_shows_the_edit(serv
     assert b"SUMMARY:There\r\n" in moved.read_bytes()
 
 
-def test_a_new_event_lands_in_the_calendar_of_its_directory(desk: Desk, events: Store) -> None:
+def test_a_new_event_lands_in_the_calendar_of_its_directory(desk: ObjectMirror, events: Store) -> None:
     events.create_collection("Other")
     desk.sync_until_quiet()
     (desk.base / "calendars" / "Other" / "new.ics").write_bytes(event("new"))
@@ -162,7 +166,7 @@ def test_a_new_event_lands_in_the_calendar_of_its_directory(desk: Desk, events: 
     assert [item["uid"] for item in events.inside("Other")] == ["new"]
 
 
-def test_one_that_seems_empty_here_but_holds_tasks_keeps_them(desk: Desk, events: Store) -> None:
+def test_one_that_seems_empty_here_but_holds_tasks_keeps_them(desk: ObjectMirror, events: Store) -> None:
     """A calendar's events and its tasks lie in two directories: losing the one says nothing about what is in the other."""
     shutil.rmtree(desk.base / "calendars" / "Tasks")
     for _ in range(3):
@@ -172,7 +176,7 @@ def test_one_that_seems_empty_here_but_holds_tasks_keeps_them(desk: Desk, events
 
 
 def test_address_books_that_are_made_together_list_the_names_that_are_taken_once(
-    fresh: Desk, cards: Store, monkeypatch: pytest.MonkeyPatch
+    fresh: ObjectMirror, cards: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed: list[int] = []
     names = Tree.taken_by_others

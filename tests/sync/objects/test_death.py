@@ -13,8 +13,8 @@ from unittest import mock
 import pytest
 
 from jmapsync.demo import RFC, DemoServer
+from tests.kit.object_mirror import ObjectMirror, change, writes
 from tests.sim.fate import DiedError, Fate
-from tests.sync.objects.desk import Desk, change, writes
 from tests.sync.objects.samples import ADA, FRIDAY, MONDAY, TUESDAY, WEEKLY, card, component, drop, event
 
 if TYPE_CHECKING:
@@ -73,11 +73,11 @@ class DyingRuns:
         (desk.base / "contacts" / "made").mkdir()
         (desk.base / "contacts" / "made" / "within.vcf").write_bytes(card("within"))
 
-    def desk(self, fate: Fate | None = None) -> Desk:
+    def desk(self, fate: Fate | None = None) -> ObjectMirror:
         """Return the mirror as a new process would make it: all it knows is on disk."""
         fate = fate or Fate()
         url = f"http://127.0.0.1:1{self.server.service.dialect.session_path}"
-        return Desk(url, self.base, ("contacts", "calendars"), transport=fate.transport(self._app), wrap=fate.wrap)
+        return ObjectMirror(url, self.base, ("contacts", "calendars"), transport=fate.transport(self._app), wrap=fate.wrap)
 
     def die(self, step: int) -> Fate:
         """Run and die at a step, or live to the end where there are fewer."""
@@ -95,12 +95,12 @@ class DyingRuns:
         """Run until nothing is written; fail if anything is held back or does not come to rest."""
         for _ in range(MOST_RUNS):
             found = self.desk().sync()
-            Desk.assert_well(found)
+            ObjectMirror.assert_well(found)
             if not writes(found):
                 return
         raise AssertionError("still writing")
 
-    def look(self) -> tuple[list[tuple[str, str]], list[str], list[tuple[str, str]]]:
+    def picture(self) -> tuple[list[tuple[str, str]], list[str], list[tuple[str, str]]]:
         """Return the files with their lines in order, the collections, and the items of the server without its own properties."""
         desk = self.desk()
         files = [
@@ -135,8 +135,8 @@ def whole() -> tuple[int, str]:
         scene = DyingRuns(Path(base))
         fate = scene.die(0)
         scene.live_on()
-        assert scene.desk().shelf() == []
-        return fate.steps, without_stamps(scene.look())
+        assert scene.desk().conflict_copies() == []
+        return fate.steps, without_stamps(scene.picture())
 
 
 def test_the_run_ends_with_both_sides_the_same(whole: tuple[int, str]) -> None:
@@ -154,5 +154,5 @@ def test_a_death_at_any_step_changes_no_end(whole: tuple[int, str], part: int) -
             scene = DyingRuns(Path(base))
             fate = scene.die(step)
             scene.live_on()
-            assert without_stamps(scene.look()) == end, f"another end after dying at step {step}, {fate.trace[-1]}"
+            assert without_stamps(scene.picture()) == end, f"another end after dying at step {step}, {fate.trace[-1]}"
             assert scene.events.sent == []

@@ -8,7 +8,7 @@ import pytest
 
 from jmapsync.errors import ExitCode
 from jmapsync.storage.vdir.side import VdirSide
-from tests.sync.objects.desk import change, writes
+from tests.kit.object_mirror import change, writes
 from tests.sync.objects.samples import WEEKLY, card, event
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jmapsync.demo import DemoServer, Store
     from jmapsync.ledger import Ledger
     from jmapsync.storage.port import Job, Receipt
-    from tests.sync.objects.desk import Desk
+    from tests.kit.object_mirror import ObjectMirror
 
 
 def arguments(server: DemoServer, method: str) -> list[dict[str, Any]]:
@@ -37,13 +37,13 @@ WEEKLY_INSTANCE = {
 
 
 class TestARun:
-    def test_first_brings_everything_and_writes_nothing_there(self, server: DemoServer, fresh: Desk) -> None:
+    def test_first_brings_everything_and_writes_nothing_there(self, server: DemoServer, fresh: ObjectMirror) -> None:
         first = fresh.sync()
         fresh.assert_well(first)
         assert [(kind, one.to_disk.created) for kind, one in first.items()] == [("contacts", 1), ("calendars", 1), ("tasks", 1)]
         assert arguments(server, "ContactCard/set") == arguments(server, "CalendarEvent/set") == []
 
-    def test_then_asks_once_for_all_kinds(self, server: DemoServer, desk: Desk) -> None:
+    def test_then_asks_once_for_all_kinds(self, server: DemoServer, desk: ObjectMirror) -> None:
         assert writes(desk.sync()) == 0
         assert desk.requests == 1
         assert {call.name for call in server.requests.calls()} >= {"ContactCard/changes", "CalendarEvent/changes"}
@@ -67,7 +67,7 @@ class TestAnEditHere:
         ],
     )
     def test_is_one_write_of_one_path(  # noqa: PLR0917
-        self, server: DemoServer, desk: Desk, kind: str, uid: str, old: str, new: str, method: str, patch: dict[str, Any]
+        self, server: DemoServer, desk: ObjectMirror, kind: str, uid: str, old: str, new: str, method: str, patch: dict[str, Any]
     ) -> None:
         change(desk.file(kind, uid), old, new)
         assert desk.sync()[kind].to_server.to_json() == {"created": 0, "updated": 1, "deleted": 0}
@@ -78,7 +78,7 @@ class TestAnEditHere:
         desk.sync_until_quiet()
         assert len(arguments(server, method)) == 1
 
-    def test_invites_nobody(self, server: DemoServer, desk: Desk, events: Store) -> None:
+    def test_invites_nobody(self, server: DemoServer, desk: ObjectMirror, events: Store) -> None:
         """`sendSchedulingMessages` is false in every act: a mirror is no calendar program."""
         new = desk.file("calendars", "weekly").with_name("new.ics")
         new.write_bytes(event("new", "ORGANIZER:mailto:demo@example.com", "ATTENDEE:mailto:bob@example.com"))
@@ -107,7 +107,7 @@ class TestAnEditThere:
         ],
     )
     def test_is_one_write_here_and_none_there(  # noqa: PLR0917
-        self, server: DemoServer, desk: Desk, kind: str, uid: str, patch: dict[str, Any], line: str
+        self, server: DemoServer, desk: ObjectMirror, kind: str, uid: str, patch: dict[str, Any], line: str
     ) -> None:
         store = server.account.contacts if kind == "contacts" else server.account.calendars
         store.edit(store.by_uid(uid)["id"], patch)
@@ -118,7 +118,7 @@ class TestAnEditThere:
 
 
 class TestEditsOnBothSides:
-    def test_of_different_properties_of_an_event_merge_without_a_word(self, desk: Desk, events: Store) -> None:
+    def test_of_different_properties_of_an_event_merge_without_a_word(self, desk: ObjectMirror, events: Store) -> None:
         events.edit(events.by_uid("weekly")["id"], {"recurrenceOverrides/2026-12-14T10:00:00/title": "There"})
         file = desk.file("calendars", "weekly")
         change(file, "SUMMARY:Weekly\r", "SUMMARY:Here\r")
@@ -126,9 +126,11 @@ class TestEditsOnBothSides:
         held = events.by_uid("weekly")
         assert (held["title"], held["recurrenceOverrides"]["2026-12-14T10:00:00"]["title"]) == ("Here", "There")
         assert {"SUMMARY:Here", "SUMMARY:There"} <= set(file.read_bytes().decode().split("\r\n"))
-        assert desk.shelf() == []
+        assert desk.conflict_copies() == []
 
-    def test_of_the_same_property_keep_the_servers_and_keep_a_copy_of_the_whole_file(self, desk: Desk, events: Store) -> None:
+    def test_of_the_same_property_keep_the_servers_and_keep_a_copy_of_the_whole_file(
+        self, desk: ObjectMirror, events: Store
+    ) -> None:
         events.edit(events.by_uid("weekly")["id"], {"title": "There"})
         file = desk.file("calendars", "weekly")
         change(file, "SUMMARY:Weekly\r", "SUMMARY:Here\r")
@@ -136,31 +138,31 @@ class TestEditsOnBothSides:
         assert (found.conflicts, found.exit_code) == (1, ExitCode.QUARANTINED)
         assert events.by_uid("weekly")["title"] == "There"
         assert "SUMMARY:There\r\n" in file.read_bytes().decode()
-        [(kept, content)] = desk.shelf()
+        [(kept, content)] = desk.conflict_copies()
         assert kept.kind == "calendars"
         assert {"BEGIN:VCALENDAR", "SUMMARY:Here", "SUMMARY:Moved", "END:VCALENDAR"} <= set(content.decode().split("\r\n"))
         assert writes(desk.sync()) == 0, "a conflict settled is settled"
 
-    def test_that_say_the_same_are_no_conflict(self, server: DemoServer, desk: Desk, cards: Store) -> None:
+    def test_that_say_the_same_are_no_conflict(self, server: DemoServer, desk: ObjectMirror, cards: Store) -> None:
         cards.edit(cards.by_uid("ada")["id"], {"notes/n1/note": "both"})
         change(desk.file("contacts", "ada"), "NOTE:first", "NOTE:both")
         desk.sync_until_quiet()
         assert arguments(server, "ContactCard/set") == []
-        assert desk.shelf() == []
+        assert desk.conflict_copies() == []
 
-    def test_of_one_property_and_another_keep_what_does_not_conflict(self, desk: Desk, cards: Store) -> None:
+    def test_of_one_property_and_another_keep_what_does_not_conflict(self, desk: ObjectMirror, cards: Store) -> None:
         cards.edit(cards.by_uid("ada")["id"], {"notes/n1/note": "there"})
         file = desk.file("contacts", "ada")
         change(file, "NOTE:first", "NOTE:here")
         change(file, "+44 2", "+44 3")
         assert desk.sync()["contacts"].conflicts == 1
         assert cards.by_uid("ada")["notes"]["n1"]["note"] == "there"
-        [(_, content)] = desk.shelf()
+        [(_, content)] = desk.conflict_copies()
         assert b"NOTE:here\r\n" in content
         assert b"+44 3" in content
         assert b"NOTE:there\r\n" in file.read_bytes()
 
-    def test_of_one_with_a_deletion_of_an_event_keep_the_edit(self, desk: Desk, events: Store) -> None:
+    def test_of_one_with_a_deletion_of_an_event_keep_the_edit(self, desk: ObjectMirror, events: Store) -> None:
         change(desk.file("calendars", "weekly"), "SUMMARY:Weekly\r", "SUMMARY:Here\r")
         events.delete(events.by_uid("weekly")["id"])
         desk.sync_until_quiet()
@@ -174,7 +176,9 @@ class TestEditsOnBothSides:
 
 class TestWhatIsMadeHere:
     @pytest.mark.parametrize("kind", ["contacts", "calendars"])
-    def test_and_deleted_there_before_the_next_run_is_gone_here_too(self, server: DemoServer, desk: Desk, kind: str) -> None:
+    def test_and_deleted_there_before_the_next_run_is_gone_here_too(
+        self, server: DemoServer, desk: ObjectMirror, kind: str
+    ) -> None:
         """No list of changes has to tell of what was created and destroyed since the state it begins at (RFC 8620, 5.2)."""
         store = server.account.contacts if kind == "contacts" else server.account.calendars
         new = desk.files(kind)[0].with_name(f"new{desk.files(kind)[0].suffix}")
@@ -190,7 +194,7 @@ class TestAnEditOfAFileThatWaitsForTheServers:
     """The server's edit was met with one here, but the file does not show it yet: who saves it then has not seen it."""
 
     @pytest.mark.parametrize("first", ["NOTE:here", "FN:Here"], ids=["after a conflict", "after a merge"])
-    def test_replaces_nothing_that_it_does_not_show(self, desk: Desk, cards: Store, first: str) -> None:
+    def test_replaces_nothing_that_it_does_not_show(self, desk: ObjectMirror, cards: Store, first: str) -> None:
         cards.edit(cards.by_uid("ada")["id"], {"notes/n1/note": "there"})
         file = desk.file("contacts", "ada")
         change(file, "NOTE:first" if first.startswith("NOTE") else "FN:Ada Lovelace", first)
@@ -203,7 +207,7 @@ class TestAnEditOfAFileThatWaitsForTheServers:
         desk.sync()
         assert cards.by_uid("ada")["notes"]["n1"]["note"] == "there"
         assert b"NOTE:there\r\n" in file.read_bytes()
-        assert b"NOTE:later\r\n" in b"".join(content for _, content in desk.shelf())
+        assert b"NOTE:later\r\n" in b"".join(content for _, content in desk.conflict_copies())
         assert writes(desk.sync()) == 0
 
 
@@ -224,7 +228,9 @@ class SavedBefore:
 
 
 class TestAServerThatDropsProperties:
-    def test_of_a_new_card_they_stay_in_the_file_and_are_reported_once(self, server: DemoServer, desk: Desk, cards: Store) -> None:
+    def test_of_a_new_card_they_stay_in_the_file_and_are_reported_once(
+        self, server: DemoServer, desk: ObjectMirror, cards: Store
+    ) -> None:
         server.faults.drop_properties.arm({"notes"})
         file = desk.file("contacts", "ada").with_name("grace.vcf")
         file.write_bytes(card("grace", "NOTE:hers", "NICKNAME:G"))

@@ -14,7 +14,7 @@ from jmapsync.demo.dialect import CYRUS_CALENDARS
 from jmapsync.errors import ExitCode
 from jmapsync.storage.jmap.objects import changes as observed
 from jmapsync.sync.report import KindReport
-from tests.sync.objects.desk import writes
+from tests.kit.object_mirror import writes
 from tests.sync.objects.scene import Scene
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 
 from jmapsync.demo import DemoServer
 from jmapsync.errors import AccountGoneError, ExitCode, SuspendedError, UnsupportedError
-from tests.sync.objects.desk import Desk, writes
+from tests.kit.object_mirror import ObjectMirror, writes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ class Full:
         self.server, self.kind = server, kind
         self.store: Store = server.account.contacts if kind == "contacts" else server.account.calendars
         fill(self.store, "i")
-        self.desk = Desk(server.url, base, (kind,))
+        self.desk = ObjectMirror(server.url, base, (kind,))
         self.desk.sync_until_quiet()
         server.requests.clear()
 

@@ -12,7 +12,7 @@ import pytest
 
 from jmapsync.opening import open_regular
 from jmapsync.storage.vdir import read
-from tests.sync.objects.desk import change, writes
+from tests.kit.object_mirror import change, writes
 from tests.sync.objects.samples import card, event
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.demo import DemoServer, Store
-    from tests.sync.objects.desk import Desk
+    from tests.kit.object_mirror import ObjectMirror
 
 FILES = {"contacts": ("ada", card), "calendars": ("weekly", event)}
 NOTE = {"contacts": "NOTE:first", "calendars": "DESCRIPTION:As ever"}
@@ -142,7 +142,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("kind", ["contacts", "calendars"])
 def test_of_an_item_whose_file_is_quarantined_neither_side_is_written(
-    server: DemoServer, desk: Desk, kind: str, act: Callable[[Store, str], None]
+    server: DemoServer, desk: ObjectMirror, kind: str, act: Callable[[Store, str], None]
 ) -> None:
     store, make = store_of(server, kind), FILES[kind][1]
     store.create_collection("Other")
@@ -168,7 +168,7 @@ def test_of_an_item_whose_file_is_quarantined_neither_side_is_written(
         restore(file, content)
     desk.sync(allow_deletes=True)  # most of what there is goes at once
     desk.sync_until_quiet()
-    assert desk.shelf() == []
+    assert desk.conflict_copies() == []
     if act is destroy:
         assert not any(file.exists() for file in whole)
         return
@@ -182,7 +182,7 @@ def test_of_an_item_whose_file_is_quarantined_neither_side_is_written(
 @pytest.mark.parametrize("act", [edit, destroy])
 @pytest.mark.parametrize("kind", ["contacts", "calendars"])
 def test_an_edit_of_a_file_that_was_quarantined_meets_what_the_server_did(
-    server: DemoServer, desk: Desk, kind: str, act: Callable[[Store, str], None]
+    server: DemoServer, desk: ObjectMirror, kind: str, act: Callable[[Store, str], None]
 ) -> None:
     store, (uid, _) = store_of(server, kind), FILES[kind]
     file = desk.file(kind, uid)
@@ -199,11 +199,11 @@ def test_an_edit_of_a_file_that_was_quarantined_meets_what_the_server_did(
         assert "here" in str(store.by_uid(uid))
     else:
         assert b":there" in kept
-        assert b":here" in desk.shelf()[0][1]
+        assert b":here" in desk.conflict_copies()[0][1]
 
 
 @pytest.mark.parametrize("server", ["rfc"], indirect=True)
-def test_a_collection_of_the_server_stays_while_a_file_of_something_in_it_is_quarantined(desk: Desk, cards: Store) -> None:
+def test_a_collection_of_the_server_stays_while_a_file_of_something_in_it_is_quarantined(desk: ObjectMirror, cards: Store) -> None:
     cards.create_collection("Other")
     desk.sync_until_quiet()
     (desk.base / "contacts" / "Other" / "new.vcf").write_bytes(card("new"))

@@ -12,12 +12,12 @@ from tests.sync.objects.samples import card, event
 
 if TYPE_CHECKING:
     from jmapsync.demo import Store
-    from tests.sync.objects.desk import Desk
+    from tests.kit.object_mirror import ObjectMirror
 
 SECONDLY = zone("FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU", "FREQ=SECONDLY")
 
 
-def test_a_hostile_file_is_named_and_others_reach_the_server(desk: Desk, events: Store, cards: Store) -> None:
+def test_a_hostile_file_is_named_and_others_reach_the_server(desk: ObjectMirror, events: Store, cards: Store) -> None:
     folder = desk.file("calendars", "weekly").parent
     bad = made("DTSTART;TZID=Odd:20260101T100000", "SUMMARY:Bad", zone=SECONDLY)
     (folder / "bad.ics").write_bytes(bad)
@@ -34,7 +34,7 @@ def test_a_hostile_file_is_named_and_others_reach_the_server(desk: Desk, events:
     assert desk.sync()["calendars"].to_server.total == 0
 
 
-def test_a_file_that_became_hostile_stays_and_the_server_keeps_what_it_has(desk: Desk, events: Store) -> None:
+def test_a_file_that_became_hostile_stays_and_the_server_keeps_what_it_has(desk: ObjectMirror, events: Store) -> None:
     file = desk.file("calendars", "weekly")
     bad = made(IN_BERLIN, "RRULE:FREQ=DAILY", *["EXDATE;TZID=Europe/Berlin:20260105T100000"] * 60_000).replace(
         b"UID:u", b"UID:weekly"
@@ -50,7 +50,7 @@ def test_a_file_that_became_hostile_stays_and_the_server_keeps_what_it_has(desk:
     [nested(90), {str(number): {"@type": "Link", "href": "https://x/"} for number in range(20_000)}],
     ids=["deep", "wide"],
 )
-def test_a_hostile_object_of_the_server_is_named_and_others_come(desk: Desk, cards: Store, value: Any) -> None:  # noqa: ANN401
+def test_a_hostile_object_of_the_server_is_named_and_others_come(desk: ObjectMirror, cards: Store, value: Any) -> None:  # noqa: ANN401
     cards.add({"uid": "bad", "name": {"full": "Bad"}, "vendor.example:x": value})
     cards.add({"uid": "good", "name": {"full": "Good"}})
     report = desk.sync()["contacts"]
@@ -59,7 +59,7 @@ def test_a_hostile_object_of_the_server_is_named_and_others_come(desk: Desk, car
     assert desk.sync()["contacts"].to_disk.total == 0
 
 
-def test_an_object_that_became_hostile_leaves_its_file_alone(desk: Desk, cards: Store) -> None:
+def test_an_object_that_became_hostile_leaves_its_file_alone(desk: ObjectMirror, cards: Store) -> None:
     file = desk.file("contacts", "ada")
     before = file.read_bytes()
     cards.edit(cards.by_uid("ada")["id"], {"vendor.example:x": nested(90)})
@@ -67,7 +67,7 @@ def test_an_object_that_became_hostile_leaves_its_file_alone(desk: Desk, cards: 
     assert (len(report.problems), file.read_bytes()) == (1, before)
 
 
-def test_a_series_of_the_server_with_too_many_overrides_is_not_converted_at_all(desk: Desk, events: Store) -> None:
+def test_a_series_of_the_server_with_too_many_overrides_is_not_converted_at_all(desk: ObjectMirror, events: Store) -> None:
     days = [f"20{year}-{month:02}-{day:02}T10:00:00" for year in range(30, 50) for month in range(1, 13) for day in range(1, 29)]
     overrides = {day: {"title": "x"} for day in days}
     events.add({"@type": "Event", "uid": "bad", "title": "Bad", "start": days[0], "recurrenceOverrides": overrides})

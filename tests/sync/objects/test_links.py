@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.demo import DemoServer, Store
-    from tests.sync.objects.desk import Desk
+    from tests.kit.object_mirror import ObjectMirror
 
 
 def link(path: Path) -> None:
@@ -47,7 +47,7 @@ def server(server: DemoServer) -> DemoServer:
     ("name", "kind"),
     [("displayname", "link"), ("color", "link"), ("displayname", "pipe"), ("color", "socket"), (".jmapsync", "pipe")],
 )
-def test_metadata_that_is_no_file_is_named_and_changes_nothing(desk: Desk, cards: Store, name: str, kind: str) -> None:
+def test_metadata_that_is_no_file_is_named_and_changes_nothing(desk: ObjectMirror, cards: Store, name: str, kind: str) -> None:
     book = desk.file("contacts", "ada").parent
     before = [(one["name"], one.get("color")) for one in cards.collections.values()]
     (book / name).unlink(missing_ok=True)
@@ -64,7 +64,7 @@ def test_metadata_that_is_no_file_is_named_and_changes_nothing(desk: Desk, cards
     assert {item["uid"] for item in cards.items.values()} == {"ada", "grace"}
 
 
-def test_a_link_instead_of_an_address_book_hides_it_and_nothing_is_lost(desk: Desk, cards: Store, tmp_path: Path) -> None:
+def test_a_link_instead_of_an_address_book_hides_it_and_nothing_is_lost(desk: ObjectMirror, cards: Store, tmp_path: Path) -> None:
     book = desk.file("contacts", "ada").parent
     cards.create_collection("Friends")
     desk.sync_until_quiet()
@@ -89,7 +89,7 @@ def test_a_link_instead_of_an_address_book_hides_it_and_nothing_is_lost(desk: De
 
 @pytest.mark.parametrize("target", ["/not/mounted", "a file", "Friends"])
 def test_an_address_book_stays_whatever_the_link_in_its_place_leads_to(
-    desk: Desk, cards: Store, tmp_path: Path, target: str
+    desk: ObjectMirror, cards: Store, tmp_path: Path, target: str
 ) -> None:
     cards.create_collection("Friends")
     desk.sync_until_quiet()
@@ -110,7 +110,7 @@ def test_an_address_book_stays_whatever_the_link_in_its_place_leads_to(
         assert desk.sync()["contacts"].exit_code == 0
 
 
-def test_a_link_instead_of_a_card_is_not_written_through(desk: Desk, cards: Store, tmp_path: Path) -> None:
+def test_a_link_instead_of_a_card_is_not_written_through(desk: ObjectMirror, cards: Store, tmp_path: Path) -> None:
     file = desk.file("contacts", "ada")
     file.rename(tmp_path / "ada.vcf")
     file.symlink_to(tmp_path / "ada.vcf")

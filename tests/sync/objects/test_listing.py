@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jmapsync.demo import DemoServer, Store
-    from tests.sync.objects.desk import Desk
+    from tests.kit.object_mirror import ObjectMirror
 
 JsonObject = dict[str, Any]
 QUERIES = {"ContactCard/query", "CalendarEvent/query"}
@@ -46,7 +46,7 @@ def fill(cards: Store, count: int) -> list[str]:
     ],
 )
 def test_what_was_deleted_there_goes_here_whatever_a_page_says(
-    desk: Desk, cards: Store, server: DemoServer, way: dict[str, object]
+    desk: ObjectMirror, cards: Store, server: DemoServer, way: dict[str, object]
 ) -> None:
     ids = fill(cards, 25)
     server.faults.rewrite_result.arm(reported(**way), only=QUERIES)
@@ -59,7 +59,7 @@ def test_what_was_deleted_there_goes_here_whatever_a_page_says(
     desk.sync_until_quiet()
 
 
-def test_what_goes_between_the_pages_takes_nothing_along(desk: Desk, cards: Store, server: DemoServer) -> None:
+def test_what_goes_between_the_pages_takes_nothing_along(desk: ObjectMirror, cards: Store, server: DemoServer) -> None:
     ids = fill(cards, 30)
 
     def go() -> None:
@@ -75,7 +75,7 @@ def test_what_goes_between_the_pages_takes_nothing_along(desk: Desk, cards: Stor
 
 @pytest.mark.parametrize("ids", [None, "c1", {}])
 def test_a_page_without_a_list_of_ids_is_named_and_deletes_nothing(
-    desk: Desk, cards: Store, server: DemoServer, ids: object
+    desk: ObjectMirror, cards: Store, server: DemoServer, ids: object
 ) -> None:
     fill(cards, 5)
     desk.sync_until_quiet()
@@ -89,7 +89,7 @@ def test_a_page_without_a_list_of_ids_is_named_and_deletes_nothing(
 
 @pytest.mark.parametrize("homes", [None, {}, "Default", ["a"], {"a": 1}, ...])
 def test_a_card_in_no_address_book_is_named_and_comes_when_it_is_in_one(
-    desk: Desk, cards: Store, server: DemoServer, homes: object
+    desk: ObjectMirror, cards: Store, server: DemoServer, homes: object
 ) -> None:
     ids = fill(cards, 3)
 
@@ -109,7 +109,9 @@ def test_a_card_in_no_address_book_is_named_and_comes_when_it_is_in_one(
     assert len(desk.files("contacts")) == 4
 
 
-def test_address_books_are_found_by_what_they_hold_where_there_are_too_many(desk: Desk, cards: Store, server: DemoServer) -> None:
+def test_address_books_are_found_by_what_they_hold_where_there_are_too_many(
+    desk: ObjectMirror, cards: Store, server: DemoServer
+) -> None:
     server.limits.max_objects_in_get = 5
     for number in range(9):
         cards.create_collection(f"Book {number}")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.demo import DemoServer
+from tests.kit.object_mirror import ObjectMirror, change, writes
 from tests.storage.jmap.objects.conftest import render
-from tests.sync.objects.desk import Desk, change, writes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,34 +44,34 @@ def events(server: DemoServer) -> Store:
 
 
 @pytest.fixture
-def desk(server: DemoServer, tmp_path: Path) -> Desk:
-    desk = Desk(server.url, tmp_path, ("calendars",))
+def desk(server: DemoServer, tmp_path: Path) -> ObjectMirror:
+    desk = ObjectMirror(server.url, tmp_path, ("calendars",))
     desk.sync_until_quiet()
     return desk
 
 
-def drop(desk: Desk, content: bytes) -> Path:
+def drop(desk: ObjectMirror, content: bytes) -> Path:
     file = desk.base / "calendars" / "personal" / "lone.ics"
     file.write_bytes(content)
     return file
 
 
 @pytest.mark.parametrize("form", ALL_DAY)
-def test_an_all_day_one_stays_here_and_is_no_conflict(desk: Desk, events: Store, form: str) -> None:
+def test_an_all_day_one_stays_here_and_is_no_conflict(desk: ObjectMirror, events: Store, form: str) -> None:
     content = occurrence("One", *ALL_DAY[form])
     file = drop(desk, content)
     for _ in range(3):
         report = desk.sync()["calendars"]
         assert [one.item for one in report.problems] == ["personal/lone.ics"]
         assert "RECURRENCE-ID" in report.problems[0].why
-        assert (report.conflicts, writes({"calendars": report}), file.read_bytes(), desk.shelf()) == (0, 0, content, [])
+        assert (report.conflicts, writes({"calendars": report}), file.read_bytes(), desk.conflict_copies()) == (0, 0, content, [])
         assert events.items == {}
     again = occurrence("Two", *ALL_DAY[form])
     file.write_bytes(again)
     assert (len(desk.sync()["calendars"].problems), file.read_bytes(), events.items) == (1, again, {})
 
 
-def test_an_all_day_one_is_made_and_taken_back_once_for_each_edit(desk: Desk, server: DemoServer) -> None:
+def test_an_all_day_one_is_made_and_taken_back_once_for_each_edit(desk: ObjectMirror, server: DemoServer) -> None:
     drop(desk, occurrence("One", *ALL_DAY["one day"]))
     for _ in range(3):
         desk.sync()
@@ -80,7 +80,7 @@ def test_an_all_day_one_is_made_and_taken_back_once_for_each_edit(desk: Desk, se
 
 
 @pytest.mark.parametrize("form", UTC)
-def test_an_edit_that_the_server_would_double_is_not_sent(desk: Desk, events: Store, form: str) -> None:
+def test_an_edit_that_the_server_would_double_is_not_sent(desk: ObjectMirror, events: Store, form: str) -> None:
     file = drop(desk, occurrence("One", *UTC[form]))
     desk.sync_until_quiet(echo=4)
     [item] = events.items.values()
@@ -95,7 +95,7 @@ def test_an_edit_that_the_server_would_double_is_not_sent(desk: Desk, events: St
     assert events.doubled == []
 
 
-def test_one_with_a_time_zone_is_edited_as_ever(desk: Desk, events: Store) -> None:
+def test_one_with_a_time_zone_is_edited_as_ever(desk: ObjectMirror, events: Store) -> None:
     lines = ("RECURRENCE-ID;TZID=Europe/Berlin:20261208T110000", "DTSTART;TZID=Europe/Berlin:20261208T110000", "DURATION:PT1H")
     file = drop(desk, occurrence("One", *lines))
     desk.sync_until_quiet(echo=4)
@@ -104,7 +104,7 @@ def test_one_with_a_time_zone_is_edited_as_ever(desk: Desk, events: Store) -> No
     assert [one["title"] for one in events.items.values()] == ["Two"]
 
 
-def test_the_advice_for_one_in_utc_works(desk: Desk, events: Store) -> None:
+def test_the_advice_for_one_in_utc_works(desk: ObjectMirror, events: Store) -> None:
     file = drop(desk, occurrence("One", *UTC["utc"]))
     desk.sync_until_quiet(echo=4)
     change(file, "SUMMARY:One", "SUMMARY:Two")
@@ -123,7 +123,7 @@ def test_the_advice_for_one_in_utc_works(desk: Desk, events: Store) -> None:
     ],
     ids=["day", "series", "timed"],
 )
-def test_an_edit_of_an_event_of_long_ago_keeps_its_duration(desk: Desk, events: Store, lines: tuple[str, ...]) -> None:
+def test_an_edit_of_an_event_of_long_ago_keeps_its_duration(desk: ObjectMirror, events: Store, lines: tuple[str, ...]) -> None:
     file = drop(desk, occurrence("One", *lines))
     desk.sync_until_quiet(echo=4)
     change(file, "SUMMARY:One", "SUMMARY:Two")
@@ -134,7 +134,7 @@ def test_an_edit_of_an_event_of_long_ago_keeps_its_duration(desk: Desk, events: 
 
 
 def test_what_the_server_made_of_one_before_a_crash_is_no_conflict(
-    desk: Desk, events: Store, monkeypatch: pytest.MonkeyPatch
+    desk: ObjectMirror, events: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed before it was taken back, as the re-read showed it."""
     content = occurrence("One", *ALL_DAY["one day"])
@@ -147,7 +147,7 @@ def test_what_the_server_made_of_one_before_a_crash_is_no_conflict(
     for _ in range(3):
         report = desk.sync()["calendars"]
         assert {one.item for one in report.problems} == {"personal/lone.ics", "calendars lone"}
-        assert (report.conflicts, file.read_bytes(), desk.shelf()) == (0, content, [])
+        assert (report.conflicts, file.read_bytes(), desk.conflict_copies()) == (0, content, [])
     [ref] = events.items
     events.delete(ref)
     assert len(desk.sync()["calendars"].problems) == 1

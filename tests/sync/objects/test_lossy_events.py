@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jmapsync.demo import DemoServer
+from tests.kit.object_mirror import ObjectMirror, change
 from tests.storage.jmap.objects.conftest import render
-from tests.sync.objects.desk import Desk, change
 from tests.sync.objects.samples import event
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def store(server: DemoServer) -> Store:
 
 
 @pytest.fixture
-def desk(server: DemoServer, tmp_path: Path) -> Desk:
-    desk = Desk(server.url, tmp_path, ("calendars",))
+def desk(server: DemoServer, tmp_path: Path) -> ObjectMirror:
+    desk = ObjectMirror(server.url, tmp_path, ("calendars",))
     desk.sync()
     (tmp_path / "calendars" / "personal" / "rich.ics").write_bytes(event("rich", *LINES))
     assert any("does not keep" in message for message in desk.sync()["calendars"].messages)
@@ -62,7 +62,7 @@ def desk(server: DemoServer, tmp_path: Path) -> Desk:
     return desk
 
 
-def marks(desk: Desk) -> dict[str, set[str]]:
+def marks(desk: ObjectMirror) -> dict[str, set[str]]:
     """Return whose parts each entry of the file has, by its value; fail where it has another one's."""
     text = desk.file("calendars", "rich").read_bytes().decode().replace("\r\n ", "")
     found: dict[str, set[str]] = {}
@@ -91,7 +91,7 @@ def another(name: str, entry: dict[str, Any], number: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_parts_stay_at_their_entries_whatever_another_client_does(store: Store, desk: Desk, seed: int) -> None:
+def test_parts_stay_at_their_entries_whatever_another_client_does(store: Store, desk: ObjectMirror, seed: int) -> None:
     chance, before = random.Random(seed), marks(desk)
     assert all(len(owners) == 1 for owners in before.values())
     [ref] = store.items
@@ -111,7 +111,7 @@ def test_parts_stay_at_their_entries_whatever_another_client_does(store: Store, 
         marks(desk)
 
 
-def test_an_entry_with_an_id_keeps_its_parts_when_its_value_changes(store: Store, desk: Desk) -> None:
+def test_an_entry_with_an_id_keeps_its_parts_when_its_value_changes(store: Store, desk: ObjectMirror) -> None:
     [ref] = store.items
     rooms = store.items[ref]["virtualLocations"]
     [key] = [key for key, one in rooms.items() if one["uri"] == "https://b.example/"]
@@ -121,7 +121,7 @@ def test_an_entry_with_an_id_keeps_its_parts_when_its_value_changes(store: Store
     assert re.search(r"CONFERENCE[^\n]*X-OF=b[^\n]*:https://z\.example/", text)
 
 
-def test_an_edit_here_reaches_the_entry_that_was_edited_after_another_client_removed_some(store: Store, desk: Desk) -> None:
+def test_an_edit_here_reaches_the_entry_that_was_edited_after_another_client_removed_some(store: Store, desk: ObjectMirror) -> None:
     [ref] = store.items
     people = store.items[ref]["participants"]
     kept = {key: one for key, one in people.items() if one.get("sendTo", {}).get("imip") != "mailto:a@example.com"}

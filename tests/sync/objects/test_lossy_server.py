@@ -9,7 +9,7 @@ import pytest
 
 from jmapsync.demo import DemoServer
 from jmapsync.formats.codec import cards
-from tests.sync.objects.desk import Desk, change
+from tests.kit.object_mirror import ObjectMirror, change
 from tests.sync.objects.samples import card
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def store(server: DemoServer) -> Store:
 
 
 @pytest.fixture
-def desk(server: DemoServer, tmp_path: Path) -> Desk:
-    desk = Desk(server.url, tmp_path, ("contacts",))
+def desk(server: DemoServer, tmp_path: Path) -> ObjectMirror:
+    desk = ObjectMirror(server.url, tmp_path, ("contacts",))
     desk.sync()
     (tmp_path / "contacts" / "Contacts" / "ada.vcf").write_bytes(card("ada", *LINES))
     desk.sync()
@@ -67,7 +67,7 @@ def desk(server: DemoServer, tmp_path: Path) -> Desk:
     return desk
 
 
-def shown(desk: Desk) -> dict[str, Any]:
+def shown(desk: ObjectMirror) -> dict[str, Any]:
     return READ(desk.file("contacts", "ada").read_bytes())
 
 
@@ -87,7 +87,7 @@ def assert_labels(item: dict[str, Any], wanted: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_parts_stay_at_their_entries_whatever_another_client_does(store: Store, desk: Desk, seed: int) -> None:
+def test_parts_stay_at_their_entries_whatever_another_client_does(store: Store, desk: ObjectMirror, seed: int) -> None:
     chance, wanted = random.Random(seed), shown(desk)
     assert_labels(wanted, wanted)
     ref = store.by_uid("ada")["id"]
@@ -113,7 +113,7 @@ def test_parts_stay_at_their_entries_whatever_another_client_does(store: Store, 
     assert {one["number"] for one in shown(desk)["phones"].values()} == there
 
 
-def test_a_yearless_birthday_does_not_get_a_year(store: Store, desk: Desk) -> None:
+def test_a_yearless_birthday_does_not_get_a_year(store: Store, desk: ObjectMirror) -> None:
     ref = store.by_uid("ada")["id"]
     birth = next(one for one in store.by_uid("ada")["anniversaries"].values() if one["kind"] == "birth")
     store.edit(ref, {"anniversaries": {"ANNIVERSARY-1": birth}})
@@ -123,7 +123,7 @@ def test_a_yearless_birthday_does_not_get_a_year(store: Store, desk: Desk) -> No
     assert "2011" not in text
 
 
-def test_an_edit_after_a_reordering_changes_the_number_that_was_edited(store: Store, desk: Desk) -> None:
+def test_an_edit_after_a_reordering_changes_the_number_that_was_edited(store: Store, desk: ObjectMirror) -> None:
     """Another client only reordered: nothing is written here, and the keys are others by now."""
     ref = store.by_uid("ada")["id"]
     entries = list(store.by_uid("ada")["phones"].values())
@@ -138,7 +138,7 @@ def test_an_edit_after_a_reordering_changes_the_number_that_was_edited(store: St
         assert any(line.endswith(f"TYPE={kind}:{number.replace('+44 2', '+44 22')}") for line in lines)
 
 
-def test_an_edit_of_one_number_beside_one_of_another_client_reaches_the_right_one(store: Store, desk: Desk) -> None:
+def test_an_edit_of_one_number_beside_one_of_another_client_reaches_the_right_one(store: Store, desk: ObjectMirror) -> None:
     ref = store.by_uid("ada")["id"]
     entries = list(store.by_uid("ada")["phones"].values())
     store.edit(ref, {"phones": renumbered("phones", [entries[3], entries[1], entries[0]])})
@@ -155,7 +155,7 @@ def test_an_edit_of_one_number_beside_one_of_another_client_reaches_the_right_on
     }
 
 
-def test_what_was_removed_here_does_not_come_back(store: Store, desk: Desk) -> None:
+def test_what_was_removed_here_does_not_come_back(store: Store, desk: ObjectMirror) -> None:
     change(desk.file("contacts", "ada"), "item1.X-ABLABEL:label of +44 2\r\n", "")
     desk.sync()
     store.edit(store.by_uid("ada")["id"], {"keywords": {"seen": True}})

@@ -11,11 +11,11 @@ from tests.sync.objects.samples import card, event
 
 if TYPE_CHECKING:
     from jmapsync.demo import DemoServer, Store
-    from tests.sync.objects.desk import Desk
+    from tests.kit.object_mirror import ObjectMirror
 
 
 @pytest.mark.parametrize("ending", [".VCF", ".Vcf", ".vcf"])
-def test_a_card_with_an_ending_in_capitals_is_read_and_keeps_its_name(desk: Desk, cards: Store, ending: str) -> None:
+def test_a_card_with_an_ending_in_capitals_is_read_and_keeps_its_name(desk: ObjectMirror, cards: Store, ending: str) -> None:
     folder = desk.file("contacts", "ada").parent
     file = folder / f"UPPER{ending}"
     file.write_bytes(card("grace"))
@@ -32,7 +32,7 @@ def test_a_card_with_an_ending_in_capitals_is_read_and_keeps_its_name(desk: Desk
     assert [item["uid"] for item in cards.items.values()] == ["ada"]
 
 
-def test_an_event_with_an_ending_in_capitals_is_read(desk: Desk, events: Store) -> None:
+def test_an_event_with_an_ending_in_capitals_is_read(desk: ObjectMirror, events: Store) -> None:
     folder = desk.file("calendars", "weekly").parent
     (folder / "FROM-OUTLOOK.ICS").write_bytes(event("outlook"))
     desk.sync()
@@ -40,7 +40,7 @@ def test_an_event_with_an_ending_in_capitals_is_read(desk: Desk, events: Store) 
 
 
 @pytest.mark.parametrize("name", ["displayname", "color", ".jmapsync", "cur", "dovecot-keywords"])
-def test_a_collection_called_as_the_layout_calls_its_own_files(desk: Desk, cards: Store, name: str) -> None:
+def test_a_collection_called_as_the_layout_calls_its_own_files(desk: ObjectMirror, cards: Store, name: str) -> None:
     cards.create_collection(name)
     desk.sync()
     desk.sync_until_quiet()
@@ -53,7 +53,7 @@ def test_a_collection_called_as_the_layout_calls_its_own_files(desk: Desk, cards
 
 
 def test_a_file_system_without_colons_gets_other_names_of_collections(
-    server: DemoServer, fresh: Desk, cards: Store, monkeypatch: pytest.MonkeyPatch
+    server: DemoServer, fresh: ObjectMirror, cards: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refuse_names(monkeypatch, like_exfat)
     cards.create_collection('Friends: "old" <and> new?')

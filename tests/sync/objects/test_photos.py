@@ -10,7 +10,7 @@ from tests.sync.objects.samples import card
 
 if TYPE_CHECKING:
     from jmapsync.demo import DemoServer, Store
-    from tests.sync.objects.desk import Desk
+    from tests.kit.object_mirror import ObjectMirror
 
 ONE, OTHER = (b"\xff\xd8\xff\xe0" + word * 30 for word in (b"one photo ", b"another photo "))
 
@@ -28,13 +28,13 @@ def stored(server: DemoServer, uid: str) -> bytes:
     )
 
 
-def in_file(desk: Desk, uid: str) -> str:
+def in_file(desk: ObjectMirror, uid: str) -> str:
     text = desk.file("contacts", uid).read_bytes().decode().replace("\r\n ", "")
     [found] = [one for one in text.split("\r\n") if one.startswith("PHOTO")]
     return found
 
 
-def test_one_there_lands_in_the_file(server: DemoServer, desk: Desk, cards: Store) -> None:
+def test_one_there_lands_in_the_file(server: DemoServer, desk: ObjectMirror, cards: Store) -> None:
     uri = f"data:image/jpeg;base64,{base64.b64encode(ONE).decode()}"
     cards.edit(cards.by_uid("ada")["id"], {"media": {"m": {"kind": "photo", "uri": uri}}})
     desk.sync_until_quiet()
@@ -42,7 +42,7 @@ def test_one_there_lands_in_the_file(server: DemoServer, desk: Desk, cards: Stor
     assert server.requests.calls("ContactCard/set") == []
 
 
-def test_one_here_reaches_the_server_and_so_does_another(server: DemoServer, desk: Desk) -> None:
+def test_one_here_reaches_the_server_and_so_does_another(server: DemoServer, desk: ObjectMirror) -> None:
     file = desk.file("contacts", "ada").with_name("grace.vcf")
     file.write_bytes(card("grace", line(ONE)))
     desk.sync_until_quiet()
@@ -54,7 +54,7 @@ def test_one_here_reaches_the_server_and_so_does_another(server: DemoServer, des
     assert len(server.requests.calls("ContactCard/set")) == 2
 
 
-def test_an_edit_of_another_property_sends_no_photo(server: DemoServer, desk: Desk) -> None:
+def test_an_edit_of_another_property_sends_no_photo(server: DemoServer, desk: ObjectMirror) -> None:
     file = desk.file("contacts", "ada").with_name("grace.vcf")
     file.write_bytes(card("grace", line(ONE)))
     desk.sync_until_quiet()
@@ -68,7 +68,7 @@ def test_an_edit_of_another_property_sends_no_photo(server: DemoServer, desk: De
     assert stored(server, "grace") == ONE
 
 
-def test_one_taken_out_here_is_taken_out_there(desk: Desk, cards: Store) -> None:
+def test_one_taken_out_here_is_taken_out_there(desk: ObjectMirror, cards: Store) -> None:
     file = desk.file("contacts", "ada").with_name("grace.vcf")
     file.write_bytes(card("grace", line(ONE)))
     desk.sync_until_quiet()

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.errors import ExitCode
-from tests.sync.objects.desk import change, writes
+from tests.kit.object_mirror import change, writes
 from tests.sync.objects.samples import card, event
 
 if TYPE_CHECKING:
     from jmapsync.demo import DemoServer, Store
-    from tests.sync.objects.desk import Desk
+    from tests.kit.object_mirror import ObjectMirror
 
 MANY = 40
 
 
 @pytest.fixture
-def full(server: DemoServer, desk: Desk, cards: Store, events: Store) -> Desk:
+def full(server: DemoServer, desk: ObjectMirror, cards: Store, events: Store) -> ObjectMirror:
     for number in range(MANY):
         cards.add({"uid": f"c{number}", "name": {"full": f"C {number}"}})
         events.add({"uid": f"e{number}", "title": f"E {number}", "start": "2026-12-07T10:00:00", "duration": "PT1H"})
@@ -35,7 +35,7 @@ def untouched(server: DemoServer) -> bool:
 
 class TestALoss:
     @pytest.mark.parametrize("kind", ["contacts", "calendars"])
-    def test_of_everything_in_the_root_is_suspended(self, server: DemoServer, full: Desk, kind: str) -> None:
+    def test_of_everything_in_the_root_is_suspended(self, server: DemoServer, full: ObjectMirror, kind: str) -> None:
         for folder in (full.base / kind).iterdir():
             if folder.is_dir():
                 shutil.rmtree(folder)
@@ -43,7 +43,9 @@ class TestALoss:
         assert untouched(server)
 
     @pytest.mark.parametrize("kind", ["contacts", "calendars"])
-    def test_of_the_root_itself_is_suspended_and_the_other_kinds_go_on(self, server: DemoServer, full: Desk, kind: str) -> None:
+    def test_of_the_root_itself_is_suspended_and_the_other_kinds_go_on(
+        self, server: DemoServer, full: ObjectMirror, kind: str
+    ) -> None:
         kept = full.base / "elsewhere"
         (full.base / kind).rename(kept)
         found = full.sync()
@@ -56,7 +58,7 @@ class TestALoss:
         full.sync_until_quiet()
         assert untouched(server)
 
-    def test_of_most_events_waits_for_a_word(self, server: DemoServer, full: Desk, events: Store) -> None:
+    def test_of_most_events_waits_for_a_word(self, server: DemoServer, full: ObjectMirror, events: Store) -> None:
         for file in full.files("calendars")[: MANY - 5]:
             file.unlink()
         assert full.sync()["calendars"].exit_code is ExitCode.SUSPENDED
@@ -64,7 +66,7 @@ class TestALoss:
         assert full.sync(allow_deletes=True)["calendars"].to_server.deleted == MANY - 5
         assert events.sent == []
 
-    def test_of_most_cards_on_the_server_waits_for_a_word(self, full: Desk, cards: Store) -> None:
+    def test_of_most_cards_on_the_server_waits_for_a_word(self, full: ObjectMirror, cards: Store) -> None:
         for number in range(MANY - 5):
             cards.delete(cards.by_uid(f"c{number}")["id"])
         files = full.files("contacts")
@@ -76,7 +78,7 @@ class TestALoss:
 class TestAFileThatCannotBeTaken:
     @pytest.mark.parametrize(("kind", "uid"), [("contacts", "ada"), ("calendars", "weekly"), ("tasks", "proofs")])
     @pytest.mark.parametrize("content", [b"", b"\xff\x00 no text", b"BEGIN:VCARD\r\n"])
-    def test_is_named_and_is_no_deletion(self, server: DemoServer, desk: Desk, kind: str, uid: str, content: bytes) -> None:
+    def test_is_named_and_is_no_deletion(self, server: DemoServer, desk: ObjectMirror, kind: str, uid: str, content: bytes) -> None:
         file = desk.file(kind, uid)
         whole = file.read_bytes()
         file.write_bytes(content)
@@ -90,7 +92,7 @@ class TestAFileThatCannotBeTaken:
         assert untouched(server)
 
     @pytest.mark.parametrize(("kind", "uid", "make"), [("contacts", "ada", card), ("calendars", "weekly", event)])
-    def test_for_its_uid_being_there_twice_is_named(self, desk: Desk, kind: str, uid: str, make: object) -> None:
+    def test_for_its_uid_being_there_twice_is_named(self, desk: ObjectMirror, kind: str, uid: str, make: object) -> None:
         assert callable(make)
         file = desk.file(kind, uid)
         names = [f"{name}{file.suffix}" for name in ("again", "twice")]
@@ -103,7 +105,7 @@ class TestAFileThatCannotBeTaken:
 
 
 class TestARightThatIsMissing:
-    def test_leaves_the_edit_in_the_file_and_names_it(self, desk: Desk, events: Store) -> None:
+    def test_leaves_the_edit_in_the_file_and_names_it(self, desk: ObjectMirror, events: Store) -> None:
         events.set_rights("Calendar", mayWriteAll=False, mayWriteOwn=False, mayUpdatePrivate=False)
         file = desk.file("calendars", "weekly")
         change(file, "SUMMARY:Weekly\r", "SUMMARY:Here\r")
@@ -115,31 +117,31 @@ class TestARightThatIsMissing:
         assert b"SUMMARY:Here\r\n" in file.read_bytes()
         assert events.by_uid("weekly")["title"] == "Weekly"
 
-    def test_turns_an_edit_back_and_keeps_it_as_a_conflict_copy(self, desk: Desk, cards: Store) -> None:
+    def test_turns_an_edit_back_and_keeps_it_as_a_conflict_copy(self, desk: ObjectMirror, cards: Store) -> None:
         cards.set_rights("", mayWrite=False)
         file = desk.file("contacts", "ada")
         change(file, "NOTE:first", "NOTE:here")
         found = desk.sync()["contacts"]
         assert (found.problems, len(found.messages)) == ([], 1)
         assert b"NOTE:first\r\n" in file.read_bytes()
-        [(_, content)] = desk.shelf()
+        [(_, content)] = desk.conflict_copies()
         assert b"NOTE:here\r\n" in content
         assert cards.by_uid("ada")["notes"]["n1"]["note"] == "first"
         assert writes(desk.sync()) == 0
 
-    def test_makes_a_new_file_a_conflict_copy_and_puts_a_deleted_one_back(self, desk: Desk, cards: Store) -> None:
+    def test_makes_a_new_file_a_conflict_copy_and_puts_a_deleted_one_back(self, desk: ObjectMirror, cards: Store) -> None:
         cards.set_rights("", mayWrite=False)
         new = desk.file("contacts", "ada").with_name("new.vcf")
         new.write_bytes(card("new"))
         desk.file("contacts", "ada").unlink()
         desk.sync()
-        [(_, content)] = desk.shelf()
+        [(_, content)] = desk.conflict_copies()
         assert b"UID:new\r\n" in content
         assert [file.name for file in desk.files("contacts")] == ["ada.vcf"]
         assert [item["uid"] for item in cards.items.values()] == ["ada"]
         assert writes(desk.sync()) == 0
 
-    def test_keeps_a_calendar_that_may_not_be_destroyed(self, desk: Desk, events: Store) -> None:
+    def test_keeps_a_calendar_that_may_not_be_destroyed(self, desk: ObjectMirror, events: Store) -> None:
         events.set_rights("Calendar", mayDelete=False, mayWriteAll=False, mayWriteOwn=False)
         folder = desk.file("calendars", "weekly").parent
         shutil.rmtree(folder)
@@ -152,7 +154,7 @@ class TestARightThatIsMissing:
 
 class TestALostAnswer:
     @pytest.mark.parametrize("fault", ["drop_after", "drop_before"])
-    def test_of_a_create_makes_no_second_event(self, server: DemoServer, desk: Desk, events: Store, fault: str) -> None:
+    def test_of_a_create_makes_no_second_event(self, server: DemoServer, desk: ObjectMirror, events: Store, fault: str) -> None:
         new = desk.file("calendars", "weekly").with_name("new.ics")
         new.write_bytes(event("new"))
         getattr(server.faults, fault).arm(times=1, only={"CalendarEvent/set"})
@@ -162,11 +164,13 @@ class TestALostAnswer:
         assert [item["uid"] for item in events.items.values()].count("new") == 1
         assert new.read_bytes() == event("new")
 
-    def test_of_an_edit_sends_it_no_second_time_over_another_clients(self, server: DemoServer, desk: Desk, cards: Store) -> None:
+    def test_of_an_edit_sends_it_no_second_time_over_another_clients(
+        self, server: DemoServer, desk: ObjectMirror, cards: Store
+    ) -> None:
         change(desk.file("contacts", "ada"), "NOTE:first", "NOTE:here")
         server.faults.drop_after.arm(times=1, only={"ContactCard/set"})
         desk.sync()
         desk.sync()
         assert cards.by_uid("ada")["notes"]["n1"]["note"] == "here"
         assert writes(desk.sync()) == 0
-        assert desk.shelf() == []
+        assert desk.conflict_copies() == []

@@ -9,7 +9,7 @@ import pytest
 from jmapsync.demo import DemoServer
 from jmapsync.demo.stalwart_dav import rendered
 from jmapsync.errors import ExitCode
-from tests.sync.objects.desk import Desk, change, writes
+from tests.kit.object_mirror import ObjectMirror, change, writes
 from tests.sync.objects.samples import card, event
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def server() -> Iterator[DemoServer]:
 
 
 @pytest.fixture
-def desk(server: DemoServer, tmp_path: Path) -> Desk:
-    desk = Desk(server.url, tmp_path)
+def desk(server: DemoServer, tmp_path: Path) -> ObjectMirror:
+    desk = ObjectMirror(server.url, tmp_path)
     desk.sync_until_quiet()
     return desk
 
@@ -36,7 +36,7 @@ def store_of(server: DemoServer, kind: str) -> Store:
     return server.account.contacts if kind == "contacts" else server.account.calendars
 
 
-def drop(desk: Desk, kind: str, uid: str, content: bytes) -> Path:
+def drop(desk: ObjectMirror, kind: str, uid: str, content: bytes) -> Path:
     """Put a new file into the first folder of a kind, and have it synchronised."""
     folder = next(path for path in (desk.base / kind).iterdir() if path.is_dir() and not path.name.startswith("."))
     file = folder / f"{uid}{'.vcf' if kind == 'contacts' else '.ics'}"
@@ -62,7 +62,7 @@ def dav(server: DemoServer, kind: str, uid: str) -> list[str]:
     return unfolded(rendered(store_of(server, kind).by_uid(uid)))
 
 
-def rests(desk: Desk) -> None:
+def rests(desk: ObjectMirror) -> None:
     """Run; fail unless the next run, which reads what came of it, writes nothing, and the one after that asks once."""
     desk.sync()
     for _ in range(2):
@@ -108,7 +108,7 @@ class TestDates:
         ],
     )
     def test_an_event_or_a_due_gets_or_loses_its_time(  # noqa: PLR0917
-        self, server: DemoServer, desk: Desk, kind: str, before: list[str], after: list[str], lines: list[str]
+        self, server: DemoServer, desk: ObjectMirror, kind: str, before: list[str], after: list[str], lines: list[str]
     ) -> None:
         file = drop(desk, kind, "a", (vevent if kind == "calendars" else todo)("a", *before))
         rests(desk)
@@ -122,7 +122,9 @@ class TestDates:
         ]
         assert set(lines) <= set(unfolded(file.read_bytes().decode()))
 
-    def test_a_series_of_whole_days_that_gets_a_time_takes_its_exceptions_along(self, server: DemoServer, desk: Desk) -> None:
+    def test_a_series_of_whole_days_that_gets_a_time_takes_its_exceptions_along(
+        self, server: DemoServer, desk: ObjectMirror
+    ) -> None:
         lines = ["DTSTART;VALUE=DATE:20261205", "DURATION:P1D", "RRULE:FREQ=DAILY;COUNT=5", "EXDATE;VALUE=DATE:20261207"]
         file = drop(desk, "calendars", "a", vevent("a", *lines))
         rests(desk)
@@ -134,7 +136,7 @@ class TestDates:
         assert {"DTSTART;TZID=Europe/Rome:20261205T070000", "EXDATE;TZID=Europe/Rome:20261207T070000"} <= set(reported)
         assert not any("VALUE=DATE" in line for line in reported)
 
-    def test_an_override_is_sent_whole(self, server: DemoServer, desk: Desk) -> None:
+    def test_an_override_is_sent_whole(self, server: DemoServer, desk: ObjectMirror) -> None:
         """Stalwart writes of an override what that says, so a changed title alone would have neither a start nor an end."""
         start = "DTSTART;TZID=Europe/Rome:20261207T070000"
         file = drop(desk, "calendars", "a", vevent("a", start, "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=5", "LOCATION:Hall"))
@@ -166,7 +168,7 @@ class TestDates:
             ("contacts", "X-STAMP;VALUE=TIMESTAMP:19900102T101500Z"),
         ],
     )
-    def test_a_kept_line_is_written_as_it_was(self, server: DemoServer, desk: Desk, kind: str, line: str) -> None:
+    def test_a_kept_line_is_written_as_it_was(self, server: DemoServer, desk: ObjectMirror, kind: str, line: str) -> None:
         if kind == "contacts":
             drop(desk, kind, "a", card("a", line.replace("19900102T101500Z", "1990-01-02T10:15:00Z")))
         else:
@@ -180,7 +182,7 @@ class TestDates:
 class TestLines:
     @pytest.mark.parametrize("kind", ["contacts", "calendars", "tasks"])
     def test_a_line_that_no_property_stands_for_reaches_the_server_and_the_disk(
-        self, server: DemoServer, desk: Desk, kind: str
+        self, server: DemoServer, desk: ObjectMirror, kind: str
     ) -> None:
         make = {"contacts": card, "calendars": event, "tasks": todo}[kind]
         file = drop(desk, kind, "a", make("a"))
@@ -199,7 +201,9 @@ class TestLines:
         assert (lines.count("X-THERE:yes"), lines.count("X-OWN-FIELD;X-P=1:12\\,3")) == (1, 1)
 
     @pytest.mark.parametrize("kind", ["contacts", "calendars"])
-    def test_a_refused_property_stops_neither_the_rest_nor_the_item(self, server: DemoServer, desk: Desk, kind: str) -> None:
+    def test_a_refused_property_stops_neither_the_rest_nor_the_item(
+        self, server: DemoServer, desk: ObjectMirror, kind: str
+    ) -> None:
         """Stalwart refuses an object for the first property that it does not know; nothing of it can say the others."""
         make, end = (card, "END:VCARD") if kind == "contacts" else (event, "END:VEVENT")
         title = "FN:a" if kind == "contacts" else "SUMMARY:a"
@@ -225,7 +229,9 @@ class TestLines:
         "line",
         ["COMMENT{}:a\\, b\\; c", "CONTACT{}:Jim\\, +1", "RESOURCES{}:a,b\\,c", "X-OWN{}:a\\,b", "X-PARTS{}:a;b", "X-BARE{}:a,b"],
     )
-    def test_a_line_beside_the_properties_is_never_doubled(self, server: DemoServer, desk: Desk, line: str, params: str) -> None:
+    def test_a_line_beside_the_properties_is_never_doubled(
+        self, server: DemoServer, desk: ObjectMirror, line: str, params: str
+    ) -> None:
         text = line.format(params)
         file = drop(desk, "calendars", "a", event("a", text))
         assert desk.sync()["calendars"].messages == []
@@ -259,7 +265,7 @@ class TestHiddenValues:
         ],
     )
     def test_a_line_written_beside_one_is_sent(
-        self, server: DemoServer, desk: Desk, held: dict[str, Any], line: str, reported: str
+        self, server: DemoServer, desk: ObjectMirror, held: dict[str, Any], line: str, reported: str
     ) -> None:
         cards = server.account.contacts
         cards.add({"uid": "a", "name": {"full": "Ada"}, **held})
@@ -271,7 +277,7 @@ class TestHiddenValues:
         rests(desk)
         assert line.partition(":")[2] in file.read_bytes().decode()
 
-    def test_an_organization_with_an_empty_unit_is_a_line_that_can_be_edited(self, server: DemoServer, desk: Desk) -> None:
+    def test_an_organization_with_an_empty_unit_is_a_line_that_can_be_edited(self, server: DemoServer, desk: ObjectMirror) -> None:
         """So Stalwart has `ORG:Acme;`."""
         server.account.contacts.add(
             {"uid": "a", "name": {"full": "A"}, "organizations": {"k1": {"name": "Acme", "units": [{"name": ""}]}}}
@@ -283,7 +289,9 @@ class TestHiddenValues:
         assert [line for line in dav(server, "contacts", "a") if line.startswith("ORG")] == ["ORG;PROP-ID=k1:Other;"]
         assert b"ORG:Other\r" in file.read_bytes()
 
-    def test_an_edit_that_no_patch_says_is_kept_as_a_conflict_copy(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_edit_that_no_patch_says_is_kept_as_a_conflict_copy(
+        self, desk: ObjectMirror, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Whatever a converter overlooks, an edited file is never taken for agreement without a trace."""
         file = drop(desk, "calendars", "a", event("a"))
         rests(desk)
@@ -292,13 +300,15 @@ class TestHiddenValues:
         change(file, "SUMMARY:a", "SUMMARY:edited")
         found = desk.sync()["calendars"]
         assert found.conflicts == 1
-        [(_, content)] = desk.shelf()
+        [(_, content)] = desk.conflict_copies()
         assert b"SUMMARY:edited" in content
 
 
 class TestOneUid:
     @pytest.mark.parametrize("kind", ["contacts", "calendars", "tasks"])
-    def test_several_objects_of_one_uid_are_one_file_and_the_others_named(self, server: DemoServer, desk: Desk, kind: str) -> None:
+    def test_several_objects_of_one_uid_are_one_file_and_the_others_named(
+        self, server: DemoServer, desk: ObjectMirror, kind: str
+    ) -> None:
         store = store_of(server, kind)
         item: dict[str, Any] = {"uid": "twin", "name": {"full": "T"}} if kind == "contacts" else {"uid": "twin", "title": "T"}
         item |= {"calendars": {"start": "2026-12-05T10:00:00"}, "tasks": {"@type": "Task"}}.get(kind, {})

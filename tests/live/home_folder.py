@@ -27,14 +27,14 @@ def shown(heading: str, language: str, number: int = 0) -> str:
 
 
 @dataclass(frozen=True)
-class Desk:
+class HomeFolder:
     """Somebody's home folder; `jmapsync` is on its PATH."""
 
     home: Path
     account: Account
 
     @classmethod
-    def set_up(cls, home: Path, account: Account, *, mail: str = "", more: str = "") -> Desk:
+    def set_up(cls, home: Path, account: Account, *, mail: str = "", more: str = "") -> HomeFolder:
         """Write the configuration; `mail` stands in the table of mail, `more` after everything."""
         desk = cls(home, account)
         desk.write(".config/jmapsync/password", f"{account.password}\n")

@@ -35,7 +35,7 @@ KINDS: dict[str, tuple[Kind, FileCodec]] = {
 
 
 @dataclass
-class Desk:
+class ObjectMirror:
     """The folders of an account under test; `sync` runs what `jmapsync sync` runs."""
 
     url: str
@@ -109,7 +109,7 @@ class Desk:
         [found] = [file for file in self.files(kind) if f"UID:{uid}\r\n" in file.read_bytes().decode()]
         return found
 
-    def shelf(self) -> list[tuple[ConflictCopy, bytes]]:
+    def conflict_copies(self) -> list[tuple[ConflictCopy, bytes]]:
         """Return what lies on the shelf, with its bytes."""
         ledger = Ledger.open_readonly(self.base / "state" / "ledger.sqlite")
         assert ledger is not None

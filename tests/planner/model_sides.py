@@ -39,7 +39,7 @@ def content(version: Version) -> str:
 
 
 @dataclass
-class World:
+class ModelSides:
     """Both sides and the base, of containers and of items, and the shelf."""
 
     items: dict[int, Pair] = field(default_factory=dict)
@@ -48,24 +48,24 @@ class World:
     container_rules: Rules = CONTAINERS
     cannot_hold: dict[Side, frozenset[str]] = field(default_factory=lambda: dict.fromkeys(Side, frozenset()))
     senses: bool = True
-    shelf: set[tuple[int, str]] = field(default_factory=set)
+    conflict_copies: set[tuple[int, str]] = field(default_factory=set)
     writes: list[Order] = field(default_factory=list)
     failure_rate: float = 0.0
     failed: int = 0
 
-    def copy(self) -> World:
+    def copy(self) -> ModelSides:
         """Return an independent world in the same state."""
         return dataclasses.replace(
             self,
             items=dict(self.items),
             containers=dict(self.containers),
-            shelf=set(self.shelf),
+            conflict_copies=set(self.conflict_copies),
             writes=list(self.writes),
         )
 
     def state(self) -> object:
         """Return all that there is, for comparison."""
-        return self.items, self.containers, self.shelf
+        return self.items, self.containers, self.conflict_copies
 
     def there(self, side: Side) -> frozenset[int]:
         """Return the containers that exist on a side."""
@@ -133,7 +133,7 @@ class World:
                 if change.loser is not None:
                     loser = trees[change.key].of(change.loser)
                     assert loser is not None, "nothing to shelve"
-                    self.shelf.add((change.key, content(loser)))
+                    self.conflict_copies.add((change.key, content(loser)))
                 done = [self._try(order, trees, dice) for order in dice.sample(change.orders, len(change.orders))]
                 if all(done):
                     pair = trees[change.key]

@@ -63,13 +63,13 @@ def assert_rest(world: World, player: LegalPlayer, server: LegalServer, *, prove
     may_conflict = server.denied() or world.account.is_read_only or world.ways.direction == "pull"
     assert may_conflict or not reports[-1].conflicts, "a conflict over messages"
     assert world.leftovers() == []
-    before = world.look()
+    before = world.picture()
     _assert_silent(world, reports[-1])
-    assert world.look() == before
+    assert world.picture() == before
     if proved and not problems and world.ways.on_delete != "keep" and world.ways.direction != "pull":
         differences = world.verify().differences
         assert not differences, f"a verification at rest: {differences[0].item}: {differences[0].why}"
-        assert world.look() == before
+        assert world.picture() == before
     assert_unwritten(world)
 
 
