@@ -69,7 +69,7 @@ class Outcome:
 
     @property
     def intact(self) -> bool:
-        """Tell whether nothing but bytes may be complained of."""
+        """Return whether nothing but bytes may be complained of."""
         return not (self.created or self.added or self.rest) and self.flags_kept and self.foreign_kept
 
 

@@ -39,5 +39,5 @@ def refuse_names(
 
 
 def like_exfat(name: str) -> bool:
-    """Tell whether exFAT refuses a name."""
+    """Return whether exFAT refuses a name."""
     return any(character in name for character in EXFAT)

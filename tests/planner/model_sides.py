@@ -165,7 +165,7 @@ class ModelSides:
         return True
 
     def cycle(self, planner: Planner, dice: random.Random) -> bool:
-        """Look, plan and execute once, the way the engine does; tell whether anything was done."""
+        """Look, plan and execute once, the way the engine does; return whether anything was done."""
         before = len(self.writes)
         self.failed = 0
         needed = planner.needed_homes(shuffled(self.items.values(), dice), self.item_rules)

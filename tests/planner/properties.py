@@ -35,7 +35,7 @@ ROUNDS = 3
 
 
 def means_gone(version: Version | None) -> bool:
-    """Tell whether a side gave an item up."""
+    """Return whether a side gave an item up."""
     return version is None or not version.kept
 
 

@@ -107,7 +107,7 @@ def at(value: Any, path: Path) -> Any:  # noqa: ANN401 # any JSON value
 
 
 def applies(operation: str, value: Any) -> bool:  # noqa: ANN401 # any JSON value
-    """Tell whether an operation makes something else of a value."""
+    """Return whether an operation makes something else of a value."""
     if operation in VALUES:
         new = VALUES[operation]()
         return type(new) is not type(value) or new != value
@@ -125,7 +125,7 @@ def applies(operation: str, value: Any) -> bool:  # noqa: ANN401 # any JSON valu
 
 
 def is_plausible(operation: str, value: Any) -> bool:  # noqa: ANN401 # any JSON value
-    """Tell whether the result may be a sound answer to something else, so that nobody can know it for false."""
+    """Return whether the result may be a sound answer to something else, so that nobody can know it for false."""
     if operation in {"missing", "first only", "reversed", "renamed", "doubled", "null"}:
         return True
     if operation in VALUES:

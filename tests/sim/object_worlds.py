@@ -99,7 +99,7 @@ def play_objects(server: LegalServer, acts: Sequence[Act]) -> None:
 
 
 def _deny(world: ObjectWorld, server: LegalServer) -> bool:
-    """Let the default collections of a world deny what the server's do; tell whether that is anything."""
+    """Let the default collections of a world deny what the server's do; return whether that is anything."""
     denied = {kind: server.denied_of("contacts" if kind == "contacts" else "calendars") for kind in world.flavour.kinds}
     for kind, rights in denied.items():
         world.store(kind).set_rights("", **rights)

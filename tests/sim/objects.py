@@ -274,7 +274,7 @@ def _much_later() -> float:
 
 
 def _is_well(report: KindReport) -> bool:
-    """Tell whether a kind was synchronised with nothing held back; a conflict that was settled is none."""
+    """Return whether a kind was synchronised with nothing held back; a conflict that was settled is none."""
     return (report.state.value, report.problems) == ("synced", []) and report.exit_code is not ExitCode.SUSPENDED
 
 

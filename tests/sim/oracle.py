@@ -35,7 +35,7 @@ class Oracle:
         return frozenset({box for box in before if all(box in side for side in sides)} | added)
 
     def touched(self, word: str) -> bool:
-        """Tell whether a message was acted on since the last run."""
+        """Return whether a message was acted on since the last run."""
         return any(side.get(word) != set(self.agreed.get(word, ())) for side in self.sides.values())
 
     def count(self) -> Memberships:

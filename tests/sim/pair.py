@@ -209,7 +209,7 @@ class ObjectPair:
 
 
 def _live_or_die(chance: random.Random, die: Callable[..., object], act: Callable[[], None]) -> bool:
-    """Let a mirror run, in one of three runs until it is killed, in one of four with acts in the middle; tell whether it died."""
+    """Let a mirror run, in one of three runs until it is killed, in one of four with acts in the middle; return whether it died."""
     step = chance.randint(1, 150) if chance.random() < 0.33 else 0
     slips = {chance.randint(1, 120): act for _ in range(2)} if chance.random() < 0.25 else None
     fate = die(step, slips=slips)
