@@ -24,7 +24,7 @@ from jmapsync.jmap.wire import split
 from jmapsync.planner import plan
 from jmapsync.planner.merge import too_many
 from jmapsync.planner.model import NO_TAGS, NOTHING, Base, Change, Order, Present, Side, Verb
-from jmapsync.storage.port import Job, Outcome
+from jmapsync.storage.port import Done, Job, Refused
 from jmapsync.sync.commit import Work
 from jmapsync.sync.execute import Executor
 from jmapsync.sync.observe import Observer
@@ -275,17 +275,17 @@ class Restorer:
         with channel.ledger.transaction():
             for record, order in some:
                 self._tried.add(record.key)
-                receipt = receipts.get(record.key)
-                if receipt is None or receipt.outcome is Outcome.STALE:
-                    self._stale += 1
-                    continue
-                after = replace(record, remote=receipt.version or record.remote)
-                channel.ledger.save([after])
-                if receipt.outcome is Outcome.REFUSED:
-                    channel.quarantine.add(after, [order], receipt.why, receipt.remedy)
-                else:
-                    channel.quarantine.release([record.key])
-                    channel.report.to_server.add(Verb.UPDATE)
+                match receipts.get(record.key):
+                    case Refused(why=why, remedy=remedy, version=version):
+                        after = replace(record, remote=version or record.remote)
+                        channel.ledger.save([after])
+                        channel.quarantine.add(after, [order], why, remedy)
+                    case Done(version=version):
+                        channel.ledger.save([replace(record, remote=version or record.remote)])
+                        channel.quarantine.release([record.key])
+                        channel.report.to_server.add(Verb.UPDATE)
+                    case _:
+                        self._stale += 1
         channel.progress.advance(channel.account, channel.kind.name, len(some), 0)
 
     async def _compare(self) -> None:

@@ -6,9 +6,8 @@ A side is asked to `observe` (what is there?), to `read` bodies, and to `write` 
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -132,43 +131,105 @@ class Trouble(Struct, frozen=True):
     """Whether it is a container of the server: then all of them are asked for again."""
 
 
-class Outcome(enum.Enum):
-    """How an order ended."""
-
-    DONE = "done"
-    STALE = "stale"
-    """The side does not hold what was expected: look again and plan again."""
-    REFUSED = "refused"
-    BOUND = "bound"
-    """The server holds this very content already under `ref`: nothing was written, the two are one (RFC 8621, 4.8)."""
-    KEPT = "kept"
-    """The item stays on the server by the user's wish and is no longer mirrored."""
-
-
-class Receipt(Struct, frozen=True):
-    """What came of one order."""
+class Done(Struct, frozen=True):
+    """An order was carried out, and gave the item neither an id nor files."""
 
     key: int
-    outcome: Outcome
     version: Version | None = None
-    """What the side was seen to hold after the write, others' changes included; None when the item is no longer there."""
-    why: str = ""
-    """Why it was not done; of a message that was imported, what the server did not keep of it."""
-    remedy: Remedy = Remedy.NEVER
-    ref: str | None = None
-    """The server's id, where the order gave the item one."""
-    digest: str = ""
-    size: int = 0
-    stamp: int = 0
-    """receivedAt of an email that was made or was there already, seconds since the epoch."""
-    retired: str = ""
-    """The server's id of the old version of an edited item that may still be there: moved elsewhere, or where it was."""
-    left: str = ""
-    """The server's id of the old version of an edited item that stays there by the user's wish."""
-    places: tuple[Place, ...] = ()
-    moved: tuple[tuple[int, str], ...] = ()
+    """What the side holds after the write, others' changes included; None when the item is no longer there."""
     content: bytes = b""
-    """The normal form of an object as the side holds it after the write."""
+    """The normal form of an object as the server holds it after the write, if it has changed."""
+
+
+class Filed(Struct, frozen=True):
+    """An order on an item was carried out on the disk."""
+
+    key: int
+    version: Version | None
+    """What the disk holds after the write; None when the item is no longer there."""
+    places: tuple[Place, ...]
+    """Where its files lie."""
+    moved: tuple[tuple[int, str], ...]
+    """Where (folder, name) no file of it lies any more."""
+    digest: str = ""
+    """Of what was written: of the wire's bytes, of an object its uid; nothing where no body was."""
+    content: bytes = b""
+    """The normal form of an object as the files hold it, if one was written."""
+
+
+class Created(Struct, frozen=True):
+    """An object or a container was made on the server."""
+
+    key: int
+    version: Version | None
+    """What the server holds after the write."""
+    ref: str
+    """The server's id."""
+    size: int = 0
+    content: bytes = b""
+    """The normal form of an object as the server holds it."""
+
+
+class Imported(Struct, frozen=True):
+    """A message was imported, as a new email."""
+
+    key: int
+    version: Version
+    """What the server was read to hold."""
+    ref: str
+    """The server's id."""
+    size: int
+    stamp: int
+    """receivedAt, seconds since the epoch."""
+    digest: str = ""
+    """Of its bytes, where the server is known to keep these very ones."""
+    lost: str = ""
+    """What the server did not keep of it, or nothing."""
+    retired: str = ""
+    """The id of the email that it replaces, where that may still be there: moved elsewhere, or where it was."""
+    left: str = ""
+    """The id of the email that it replaces, where that stays by the user's wish."""
+
+
+class Bound(Struct, frozen=True):
+    """Nothing was written: the server has an email of this very content already, and the two are one (RFC 8621, 4.8)."""
+
+    key: int
+    version: Version
+    ref: str
+    """The server's id of that email."""
+    size: int
+    stamp: int
+    """receivedAt, seconds since the epoch."""
+
+
+class Kept(Struct, frozen=True):
+    """Nothing was written: the item stays on the server by the user's wish and is no longer mirrored."""
+
+    key: int
+
+
+class Stale(Struct, frozen=True):
+    """Nothing was written, or it is not known what was: the side is not in the state that was expected. It is observed again."""
+
+    key: int
+    why: str
+
+
+class Refused(Struct, frozen=True):
+    """The side did not carry an order out."""
+
+    key: int
+    why: str
+    remedy: Remedy = Remedy.NEVER
+    version: Version | None = None
+    """What the side holds, where it accepted the order and was read after that."""
+
+
+Success: TypeAlias = Done | Filed | Created | Imported
+"""How an order ended that was carried out."""
+Receipt: TypeAlias = Success | Bound | Kept | Stale | Refused
+"""How an order ended."""
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from jmapsync.ledger.contents import NOW, Tree
 from jmapsync.ledger.intents import note_made, retire
 from jmapsync.planner import agreed_base, ordered, unmarked
 from jmapsync.planner.model import Base, Side, Verb, Version
-from jmapsync.storage.port import Outcome, Receipt
+from jmapsync.storage.port import Bound, Created, Done, Filed, Imported, Kept, Receipt, Refused, Stale, Success
 from jmapsync.sync.merge_objects import message_of_losses
 
 if TYPE_CHECKING:
@@ -99,10 +99,10 @@ class Committer:
     def commit(self, works: Sequence[Work]) -> None:
         """Write down what came of a batch."""
         self._doubt_ids(works)
-        bound: list[tuple[Record, Receipt]] = []
+        bound: list[tuple[Record, Bound]] = []
         with self.ledger.transaction():
             for work in works:
-                if work.remote_receipt is not None and work.remote_receipt.outcome is Outcome.BOUND:
+                if isinstance(work.remote_receipt, Bound):
                     bound.append((work.record, work.remote_receipt))
                 else:
                     self._take(work)
@@ -123,39 +123,42 @@ class Committer:
 
     def _doubt_ids(self, works: Sequence[Work]) -> None:
         """Take as stale the items to which the server gave one id, or the id of another item: the next round observes them."""
-        given = {work.change.key: work.remote_receipt.ref for work in works if work.remote_receipt is not None and _is_new(work)}
+        given = {work.change.key: ref for work in works if (ref := _given(work))}
         counts = Counter(given.values())
-        known = self.ledger.by_ref(self.kind.items.kind, [ref for ref in counts if ref])
+        known = self.ledger.by_ref(self.kind.items.kind, list(counts))
         for work in works:
-            ref = given.get(work.change.key)
+            ref = given.get(work.change.key, "")
             if ref and (counts[ref] > 1 or (ref in known and known[ref].key != work.record.key)):
-                work.remote_receipt = Receipt(work.change.key, Outcome.STALE, why="the server gave it the id of another item")
+                work.remote_receipt = Stale(work.change.key, "the server gave it the id of another item")
 
     def _take(self, work: Work) -> None:
         local, remote = work.local_receipt, work.remote_receipt
-        if local is not None:
+        if isinstance(local, Filed):
             self._moved += local.moved
             self._places += local.places
-        if remote is not None and remote.retired:
-            # Where the old version of an edited message is now has to be seen: mostly in the Trash; no list of changes has to
-            # name one that stayed where it was.
-            self._made.append(remote.retired)
-            self.stale[work.change.key] = "its old version is to be found on the server"
-        if remote is not None and remote.left and not self.ledger.by_ref(self.kind.kept, [remote.left]):
-            before = work.record.base.local.body if work.record.base is not None else ""
-            self.ledger.add(replace(work.record, kind=self.kind.kept, ref=remote.left, digest=before, local=None, base=None))
-        tidied = local is None or local.outcome is Outcome.DONE
-        if remote is not None and remote.outcome is Outcome.KEPT and tidied:
+        if isinstance(remote, Imported):
+            self._take_old_version(work, remote)
+        if isinstance(remote, Kept) and isinstance(local, Success | None):
             self._records.append(replace(work.record, kind=self.kind.kept, local=None, base=None))
             self.report.to_server.add(Verb.DELETE)
         else:
             self._records.append(self._outcome(work))
 
+    def _take_old_version(self, work: Work, made: Imported) -> None:
+        """Note where the old version of an edited message is to be found, or that it stays on the server."""
+        if made.retired:
+            # Where it is now has to be seen: mostly in the Trash; no list of changes has to name one that stayed where it was.
+            self._made.append(made.retired)
+            self.stale[work.change.key] = "its old version is to be found on the server"
+        if made.left and not self.ledger.by_ref(self.kind.kept, [made.left]):
+            before = work.record.base.local.body if work.record.base is not None else ""
+            self.ledger.add(replace(work.record, kind=self.kind.kept, ref=made.left, digest=before, local=None, base=None))
+
     def _outcome(self, work: Work) -> Record:
         """Return the record after its orders; count what was done and quarantine what was refused."""
         done = work.done
-        refused = [receipt for _, _, receipt in done if receipt.outcome is Outcome.REFUSED]
-        succeeded = all(receipt.outcome is Outcome.DONE for _, _, receipt in done)
+        refused = [receipt for _, _, receipt in done if isinstance(receipt, Refused)]
+        succeeded = all(isinstance(receipt, Success) for _, _, receipt in done)
         complete = succeeded and len(done) == len(work.change.orders)
         after = self._seen_after(work)
         if complete:
@@ -173,7 +176,7 @@ class Committer:
         elif succeeded:
             self.ledger.drop_intents([after.key])
         elif not refused:
-            self.stale[after.key] = next((receipt.why for _, _, receipt in done if receipt.outcome is Outcome.STALE), "")
+            self.stale[after.key] = next((receipt.why for _, _, receipt in done if isinstance(receipt, Stale)), "")
         for receipt in refused:
             self.ledger.drop_intents([after.key])
             self.quarantine.add(after, work.change.orders, receipt.why, receipt.remedy)
@@ -185,7 +188,7 @@ class Committer:
         for work in works:
             key = work.change.key
             for side, order, receipt in work.done:
-                if not receipt.content:
+                if not (isinstance(receipt, Done | Filed | Created) and receipt.content):
                     continue
                 if side is Side.REMOTE and order.verb in {Verb.CREATE, Verb.REPLACE}:
                     left_out = objects.left_out(work, receipt.content)
@@ -197,7 +200,7 @@ class Committer:
         for tree, values in contents.items():
             self.ledger.contents.put(tree, values)
         finished = [record.key for record in self._finished]
-        sent = {work.change.key: work.remote_receipt.content for work in works if work.remote_receipt is not None}
+        sent = {work.change.key: work.remote_receipt.content for work in works if isinstance(work.remote_receipt, Done | Created)}
         unseen = {
             work.change.key: objects.before_theirs(work, sent.get(work.change.key, b""))
             for work in works
@@ -210,22 +213,31 @@ class Committer:
         """Return the record, on the base that it had, with what both sides were seen to hold after the orders; count those."""
         after = work.record
         for side, order, receipt in work.done:
-            if receipt.outcome is Outcome.DONE or receipt.version is not None:
-                after = after.with_side(side, receipt.version)
-            if receipt.outcome is not Outcome.DONE:
-                continue
-            after = replace(after, digest=receipt.digest or after.digest)
-            if side is Side.REMOTE and receipt.why:
-                self.quarantine.name_cut(after, receipt.why)
-            if receipt.ref:
-                size, stamp = receipt.size or after.size, receipt.stamp or after.stamp
-                after = replace(after, ref=receipt.ref, size=size, stamp=stamp)
-                self._made.append(receipt.ref)
-            elif side is Side.REMOTE and order.verb is Verb.UPDATE and order.added_homes and after.ref:
-                self._made.append(after.ref)  # James lists it as created then, even where it is destroyed since
-            counts = self.report.to_disk if side is Side.LOCAL else self.report.to_server
-            counts.add(order.verb)
+            match receipt:
+                case Filed(version=version, digest=digest):
+                    after = replace(after.with_side(side, version), digest=digest or after.digest)
+                    self.report.to_disk.add(order.verb)
+                case Imported() | Created():
+                    after = self._after_creation(after.with_side(side, receipt.version), receipt)
+                    self.report.to_server.add(order.verb)
+                case Done(version=version):
+                    after = after.with_side(side, version)
+                    if order.verb is Verb.UPDATE and order.added_homes and after.ref:
+                        self._made.append(after.ref)  # James lists it as created then, even where it is destroyed since
+                    self.report.to_server.add(order.verb)
+                case Refused(version=version) if version is not None:
+                    after = after.with_side(side, version)
         return after
+
+    def _after_creation(self, after: Record, made: Imported | Created) -> Record:
+        """Return the record of what was made on the server, by the id that it has there now."""
+        stamp = after.stamp
+        if isinstance(made, Imported):
+            after, stamp = replace(after, digest=made.digest or after.digest), made.stamp or after.stamp
+            if made.lost:
+                self.quarantine.name_cut(after, made.lost)
+        self._made.append(made.ref)
+        return replace(after, ref=made.ref, size=made.size or after.size, stamp=stamp)
 
     def _agreed(self, work: Work) -> Base | None:
         """Return what both sides agree on after their orders (`planner.orders.ordered`); None where one is to hold nothing."""
@@ -236,20 +248,19 @@ class Committer:
         remote = there if work.remote is None else ordered(work.remote, _seen(work.remote_receipt))
         if local is None or remote is None or work.change.deletes:
             return None
-        if work.remote is not None and work.sends_body and work.remote_receipt is not None:
-            local, remote = (_without_lost(one, work.remote, work.remote_receipt.version) for one in (local, remote))
+        if work.remote is not None and work.sends_body:
+            local, remote = (_without_lost(one, work.remote, _seen(work.remote_receipt)) for one in (local, remote))
         if work.brings_body:
             remote = Version(remote.body, local.sense, remote.tags, remote.homes)
         return agreed_base(work.record.pair, local, remote)
 
-    def _bind(self, record: Record, receipt: Receipt) -> None:
+    def _bind(self, record: Record, receipt: Bound) -> None:
         """Make one item of a local message and the email that the server says holds its content."""
-        assert receipt.ref is not None  # noqa: S101 - a bound receipt names it
         self.ledger.drop_intents([record.key])
         self.stale[record.key] = "the server says that it holds it already, and does not keep to it"
         other = self.ledger.by_ref(self.kind.items.kind, [receipt.ref]).get(receipt.ref)
         sense = record.local.sense if record.local is not None else ""
-        remote = replace(receipt.version, sense=sense) if receipt.version is not None else None
+        remote = replace(receipt.version, sense=sense)
         kind, at = self.kind.items.kind, int(self.clock())
         places = self.ledger.places_of([record.key]).get(record.key, [])
         local = dated(record.local, places, receipt.stamp) if record.local is not None else None
@@ -263,14 +274,15 @@ class Committer:
             return
         if local is not None and other.local is not None:
             local = together(other.local, local)
-        merged = replace(other, local=local, remote=remote or other.remote, digest=other.digest or record.digest)
+        merged = replace(other, local=local, remote=remote, digest=other.digest or record.digest)
         self.ledger.put_places(place._replace(key=other.key) for place in places)
         self.ledger.save([retire(self.ledger, kind, record, receipt.ref, at), merged])
 
 
-def _is_new(work: Work) -> bool:
-    """Return whether the server was given a body and says that it keeps it."""
-    return work.sends_body and work.remote_receipt is not None and work.remote_receipt.outcome is Outcome.DONE
+def _given(work: Work) -> str:
+    """Return the id that the server gave to what it was sent, or nothing."""
+    receipt = work.remote_receipt
+    return receipt.ref if work.sends_body and isinstance(receipt, Imported | Created) else ""
 
 
 def _without_lost(version: Version, order: Order, made: Version | None) -> Version:
@@ -281,4 +293,4 @@ def _without_lost(version: Version, order: Order, made: Version | None) -> Versi
 
 
 def _seen(receipt: Receipt | None) -> Version | None:
-    return receipt.version if receipt is not None else None
+    return receipt.version if isinstance(receipt, Success) else None

@@ -11,7 +11,7 @@ from jmapsync.errors import Remedy
 from jmapsync.ledger.intents import note_made
 from jmapsync.planner import Present, Side, agreed_base, needed_homes, ordered, plan
 from jmapsync.planner.model import Order, Plan, Verb
-from jmapsync.storage.port import Job, Outcome, Receipt
+from jmapsync.storage.port import Created, Done, Job, Receipt, Refused, Stale, Success
 from jmapsync.sync.threads import complete
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from jmapsync.kinds import Kind
     from jmapsync.ledger import Ledger, Record
-    from jmapsync.planner.model import Change
+    from jmapsync.planner.model import Change, Version
     from jmapsync.storage.port import Local, Remote
     from jmapsync.sync.context import ContainerContext
     from jmapsync.sync.quarantine import Quarantine
@@ -138,9 +138,9 @@ class Containers:
                     crossed.append((order, record))
                     break
                 receipt = await self._carry_out(order, record)
-                if receipt.outcome is Outcome.STALE:
+                if isinstance(receipt, Stale):
                     self.stale[change.key] = receipt.why
-                if receipt.outcome is not Outcome.DONE:
+                if not isinstance(receipt, Success):
                     break
             else:
                 if change.undone:
@@ -176,7 +176,7 @@ class Containers:
             receipts = self.local.make_folders(jobs, self.ledger)
             for order, receipt in zip(orders, receipts, strict=True):
                 self._conclude(order, records[order.key], receipt)
-                if receipt.outcome is Outcome.STALE:
+                if isinstance(receipt, Stale):
                     self.stale[order.key] = receipt.why
 
     async def _swap(self, crossed: list[tuple[Order, Record]]) -> None:
@@ -184,7 +184,7 @@ class Containers:
         receipts = await self.remote.rename_folders([Job(order, record.ref, 0) for order, record in crossed]) if crossed else []
         for (order, record), receipt in zip(crossed, receipts, strict=True):
             self._conclude(order, record, self._explained(order, receipt))
-            self.stale[record.key] = receipt.why
+            self.stale[record.key] = receipt.why if isinstance(receipt, Stale | Refused) else ""
 
     def _has_parent(self, order: Order) -> bool:
         """Return whether the container that an order puts another one into is there."""
@@ -220,7 +220,7 @@ class Containers:
                     steps.append(f"create folder {record.name} on the server: {why}")
                 elif self._has_parent(order):
                     receipt = await self._carry_out(order, replace(record, ref=None, base=None))
-                    steps += [f"created folder {record.name} on the server"] if receipt.outcome is Outcome.DONE else []
+                    steps += [f"created folder {record.name} on the server"] if isinstance(receipt, Success) else []
         return steps
 
     def describe(self, planned: ContainerPlan) -> list[str]:
@@ -256,16 +256,19 @@ class Containers:
 
     def _explained(self, order: Order, receipt: Receipt) -> Receipt:
         """Return a refusal for the sake of a taken name as one: Cyrus says `invalidProperties` of `name`, and not why."""
-        refused = receipt.outcome is Outcome.REFUSED or (receipt.outcome is Outcome.STALE and order.verb is Verb.CREATE)
+        refused = isinstance(receipt, Refused) or (isinstance(receipt, Stale) and order.verb is Verb.CREATE)
         if not refused or order.verb is Verb.DELETE or not self._is_taken(order):
             return receipt
-        return Receipt(order.key, Outcome.REFUSED, why=_TAKEN, remedy=Remedy.HUMAN)
+        return Refused(order.key, _TAKEN, Remedy.HUMAN)
 
     def _conclude(self, order: Order, record: Record, receipt: Receipt) -> None:
-        if receipt.outcome is Outcome.DONE:
-            self._commit(order, record, receipt)
-        elif receipt.outcome is Outcome.REFUSED:
-            self.quarantine.add(record, [order], receipt.why, receipt.remedy)
+        match receipt:
+            case Done(version=version):
+                self._commit(order, record, version)
+            case Created(version=version, ref=ref):
+                self._commit(order, record, version, ref)
+            case Refused(why=why, remedy=remedy):
+                self.quarantine.add(record, [order], why, remedy)
 
     def _is_taken(self, order: Order) -> bool:
         """Return whether the server is known to have another container of the name and in the place that one is to get."""
@@ -274,8 +277,9 @@ class Containers:
         others = (record.remote for record in self.ledger.all(self.kind.containers.kind) if record.key != order.key)
         return any(other is not None and (other.body, other.homes) == (name, order.homes) for other in others)
 
-    def _commit(self, order: Order, record: Record, receipt: Receipt) -> None:
-        changed = replace(record.with_side(order.side, ordered(order, receipt.version)), ref=receipt.ref or record.ref)
+    def _commit(self, order: Order, record: Record, version: Version | None, ref: str = "") -> None:
+        """Write down what a side holds now; `ref` is the server's id of a container that was made there."""
+        changed = replace(record.with_side(order.side, ordered(order, version)), ref=ref or record.ref)
         if changed.local is not None and changed.remote is not None:
             if changed.local.body == changed.remote.body and changed.local.homes == changed.remote.homes:
                 changed = replace(changed, base=agreed_base(changed.pair, changed.local, changed.remote))
@@ -283,13 +287,12 @@ class Containers:
             changed = replace(changed, base=None)
         with self.ledger.transaction():
             self.ledger.save([changed])
-            if receipt.ref:
-                if order.verb is Verb.CREATE:
-                    cursor = self.ledger.cursor(self.kind.name, Side.REMOTE)
-                    note_made(self.ledger, self.kind.containers.kind, [receipt.ref], cursor)
-                self.context.keys[receipt.ref] = record.key
+            if ref:
+                cursor = self.ledger.cursor(self.kind.name, Side.REMOTE)
+                note_made(self.ledger, self.kind.containers.kind, [ref], cursor)
+                self.context.keys[ref] = record.key
                 path = self.ledger.folder_path(record.key)
-                self.local.adopt_folder(record.key, path, receipt.ref, self.ledger)
+                self.local.adopt_folder(record.key, path, ref, self.ledger)
         self.report.folders.add(order.verb)
 
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from jmapsync.ledger.intents import announce, superseded
 from jmapsync.planner.model import Side, Verb
-from jmapsync.storage.port import Body, Job, Outcome, Receipt
+from jmapsync.storage.port import Body, Bound, Done, Imported, Job, Kept, Receipt, Stale, Success
 from jmapsync.sync.commit import Committer, Work
 from jmapsync.sync.merge_objects import Objects
 from jmapsync.sync.report import Problem
@@ -40,7 +40,7 @@ class Executor:
     channel: Channel
     committer: Committer
     _bound: set[str] = field(default_factory=set)
-    """The server's ids of emails that turned out to be local messages; see `Outcome.BOUND`."""
+    """The server's ids of emails that turned out to be local messages; see `port.Bound`."""
 
     @classmethod
     def of(cls, channel: Channel) -> Executor:
@@ -126,8 +126,7 @@ class Executor:
 
     def _without_bound(self, works: list[Work]) -> list[Work]:
         """Return works without those of emails that were just found to be local messages: these are planned again."""
-        receipts = [work.remote_receipt for work in works if work.remote_receipt is not None]
-        self._bound |= {str(receipt.ref) for receipt in receipts if receipt.outcome is Outcome.BOUND}
+        self._bound |= {work.remote_receipt.ref for work in works if isinstance(work.remote_receipt, Bound)}
         return [work for work in works if work.remote_receipt is not None or work.record.ref not in self._bound]
 
     async def _to_server(self, works: list[Work]) -> None:
@@ -163,7 +162,7 @@ class Executor:
         receipts = idle | {one.key: one for one in answered}
         for work in works:
             key = work.change.key
-            work.remote_receipt = receipts.get(key) or Receipt(key, Outcome.STALE, why="the server did not answer for it")
+            work.remote_receipt = receipts.get(key) or Stale(key, "the server did not answer for it")
 
     def _with_edit(self, objects: Objects, work: Work, job: Job) -> Job:
         """Return the job of an object with what is known of it there, and with what is to change, if it is there."""
@@ -175,8 +174,7 @@ class Executor:
         return replace(job, held=objects.held(work), patch=objects.with_data(work.edit.patch, job.body))
 
     async def _to_disk(self, works: list[Work], bodies: dict[int, Body]) -> None:
-        ready = {Outcome.DONE, Outcome.KEPT}
-        works = [work for work in works if work.remote_receipt is None or work.remote_receipt.outcome in ready]
+        works = [work for work in works if isinstance(work.remote_receipt, Success | Kept | None)]
         if not works:
             return
         places = self.channel.ledger.places_of([work.change.key for work in works if work.record.local is not None])
@@ -185,7 +183,7 @@ class Executor:
             order = work.local
             assert order is not None  # noqa: S101 - chosen for it
             key = order.key
-            made = work.remote_receipt.stamp if work.remote_receipt is not None else 0
+            made = work.remote_receipt.stamp if isinstance(work.remote_receipt, Imported) else 0
             jobs.append(Job(order, work.record.ref, made or work.record.stamp, bodies.get(key), tuple(places.get(key, ()))))
         receipts = await complete(self.channel.local.write, jobs, self.channel.ledger)
         for work, receipt in zip(works, receipts, strict=True):
@@ -210,7 +208,7 @@ def _asks_nothing(job: Job) -> bool:
 
 
 def _as_held(job: Job) -> Receipt:
-    return Receipt(job.order.key, Outcome.DONE, job.order.expect, content=job.held)
+    return Done(job.order.key, job.order.expect, job.held)
 
 
 def _date_sent(record: Record, places: Sequence[Place]) -> int:

@@ -14,7 +14,7 @@ from jmapsync.ledger import Place, Record
 from jmapsync.planner import Side
 from jmapsync.planner.model import Order, Verb, Version
 from jmapsync.storage.maildir.side import MaildirSide
-from jmapsync.storage.port import Body, Job, Observation, Outcome
+from jmapsync.storage.port import Body, Job, Observation, Success
 from jmapsync.sync.context import ContainerContext
 from jmapsync.sync.ingest import Ingester
 from jmapsync.sync.mailbox_filter import Scope
@@ -50,7 +50,7 @@ class MaildirDriver(LocalSideDriver[MaildirSide]):
         key = self.ledger.add(Record(0, "mailbox", f"M{next(self._numbers)}", name, remote=version))
         job = Job(Order(Side.LOCAL, Verb.CREATE, key, None, version, frozenset(), homes, "new"), f"M{key}", 0)
         receipt = self.side.write_folder(job, "inbox" if name == "INBOX" else "", self.ledger)
-        assert receipt.outcome is Outcome.DONE, receipt.why
+        assert isinstance(receipt, Success), receipt
         self.ledger.save([replace(record, local=version) for record in self.ledger.records([key]).values()])
         return key
 
@@ -76,7 +76,7 @@ class MaildirDriver(LocalSideDriver[MaildirSide]):
         """Put a message on the disk and return its key."""
         job = self.to_create(content, homes, tags, stamp=stamp)
         [receipt] = self.write(job)
-        assert receipt.outcome is Outcome.DONE, receipt.why
+        assert isinstance(receipt, Success), receipt.why
         return receipt.key
 
     # what the engine sees

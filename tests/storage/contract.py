@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.planner.model import Verb
-from jmapsync.storage.port import Outcome
+from jmapsync.storage.port import Filed, Stale, Success
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,7 @@ class LocalContract:
         keys = [room.create(ONE + bytes([number]), [inbox]) for number in range(5)]
         room.paths(keys[2])[0].unlink()
         receipts = room.write(*(room.to_update(key, tags=["$seen"]) for key in keys))
-        assert [receipt.outcome for receipt in receipts] == [Outcome.DONE] * 2 + [Outcome.STALE] + [Outcome.DONE] * 2
+        assert [type(receipt) for receipt in receipts] == [Filed] * 2 + [Stale] + [Filed] * 2
         assert receipts[2].why
 
     @pytest.mark.parametrize("verb", [Verb.UPDATE, Verb.DELETE, Verb.CREATE])
@@ -75,11 +75,11 @@ class LocalContract:
         before = {file: file.read_bytes() for file in path.parent.iterdir()}
         if job is None:
             [receipt] = room.write(room.to_create(TWO, [inbox]))
-            assert receipt.outcome is Outcome.DONE
+            assert isinstance(receipt, Success)
         else:
             [receipt] = room.write(job)
-            assert receipt.outcome is Outcome.STALE
-            assert (receipt.places, receipt.moved, receipt.version) == ((), (), None)
+            assert isinstance(receipt, Stale)
+            assert receipt == Stale(key, receipt.why)
         after = {file: file.read_bytes() for file in path.parent.iterdir()}
         assert before.items() <= after.items()
 

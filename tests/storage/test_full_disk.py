@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.errors import Remedy
-from jmapsync.storage.port import Outcome
+from jmapsync.storage.port import Filed, Refused, Success
 from tests.kit.maildir_driver import MaildirDriver
 from tests.kit.vdir_driver import VdirDriver, item
 
@@ -38,7 +38,7 @@ def test_messages_that_fit_are_written_beside_one_that_does_not(tmp_path: Path) 
     room = MaildirDriver(tmp_path)
     inbox = room.folder("INBOX")
     receipts = room.write(*(room.to_create(content, [inbox]) for content in (LARGE, SMALL, LARGE, SMALL)))
-    assert [receipt.outcome is Outcome.DONE for receipt in receipts] == [False, True, False, True]
+    assert [isinstance(receipt, Success) for receipt in receipts] == [False, True, False, True]
     assert {(receipt.remedy, "None" in receipt.why) for receipt in receipts if receipt.why} == {(Remedy.LATER, False)}
     assert room.side.failure() is None
     assert list((room.root / "INBOX" / "tmp").iterdir()) == []
@@ -63,7 +63,7 @@ def test_items_that_fit_are_written_beside_one_that_does_not(tmp_path: Path) -> 
     work = room.folder("Work")
     large = item("large", "x" * 5000)
     receipts = room.write(room.to_create(large, [work]), room.to_create(item("small"), [work]))
-    assert [receipt.outcome for receipt in receipts] == [Outcome.REFUSED, Outcome.DONE]
+    assert [type(receipt) for receipt in receipts] == [Refused, Filed]
     assert room.side.failure() is None
     room.write(room.to_create(item("larger", "x" * 5000), [work]))
     assert "The disk is full" in str(room.side.failure())

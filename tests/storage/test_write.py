@@ -15,7 +15,7 @@ from jmapsync.storage.files import batch
 from jmapsync.storage.files.atomic import sync_directories
 from jmapsync.storage.files.swap import check
 from jmapsync.storage.maildir.identify import CHUNK
-from jmapsync.storage.port import Body, Outcome
+from jmapsync.storage.port import Body, Filed, Refused, Stale, Success
 from tests.kit.maildir_driver import STAMP, MaildirDriver
 from tests.storage.contract import assert_silent
 
@@ -68,7 +68,7 @@ class TestOtherFileSystems:
             both = room.create(BODY, [inbox, archive], ["$seen"])
             moved = room.create(BODY + b"2\r\n", [inbox])
             [receipt] = room.write(room.to_update(moved, [archive]))
-            assert receipt.outcome is Outcome.DONE
+            assert isinstance(receipt, Success)
             assert [path.read_bytes() for path in room.paths(both)] == [STORED, STORED]
             assert len({path.stat().st_dev for path in room.paths(both)}) == 2
             assert [place.folder for place in room.places(moved)] == [archive]
@@ -94,14 +94,14 @@ class TestOtherFileSystems:
             room.side.tree.complete("INBOX", {"cur", "new", "tmp"})
             receipts = room.write(*(room.to_create(b"x" * 30_000 + b"%d\r\n" % number, [inbox]) for number in range(40)))
             assert room.side.failure() is None  # something fitted, so the disk is not to blame for everything
-            reasons = {receipt.why for receipt in receipts if receipt.outcome is Outcome.REFUSED}
+            reasons = {receipt.why for receipt in receipts if isinstance(receipt, Refused)}
             assert reasons
             assert all("No space left" in why for why in reasons), reasons
-            outcomes = [receipt.outcome for receipt in receipts]
-            assert set(outcomes) <= {Outcome.DONE, Outcome.REFUSED}
-            assert outcomes.count(Outcome.REFUSED) > 10
+            outcomes = [type(receipt) for receipt in receipts]
+            assert set(outcomes) <= {Filed, Refused}
+            assert outcomes.count(Refused) > 10
             files = [file for sub in ("new", "cur") for file in (room.side.tree.folder(inbox) / sub).iterdir()]
-            assert len(files) == outcomes.count(Outcome.DONE)
+            assert len(files) == outcomes.count(Filed)
             assert all(file.read_bytes().startswith(b"x" * 30_000) for file in files)
             assert left_in_tmp(room) == []
 
@@ -110,7 +110,7 @@ class TestOtherFileSystems:
             room.side.tree.complete("INBOX", {"cur", "new", "tmp"})
             room.write(room.to_create(b"x" * 200_000, [inbox]))
             assert room.side.failure() is not None
-        assert room.write(room.to_create(BODY, [inbox]))[0].outcome is Outcome.DONE
+        assert isinstance(room.write(room.to_create(BODY, [inbox]))[0], Success)
         assert room.side.failure() is None
 
 
@@ -125,7 +125,7 @@ class TestOtherPrograms:
         if not links:
             refuse_links(monkeypatch, errno.EPERM)
         [receipt] = room.write(room.to_delete(key))
-        assert receipt.outcome is Outcome.STALE
+        assert isinstance(receipt, Stale)
         room.side.open(room.ledger, "a1")
         assert [file.read_bytes() for file in path.parent.iterdir()] == [b"Subject: saved by its user\n\n"]
         assert left_in_tmp(room) == []
@@ -144,7 +144,7 @@ class TestOtherPrograms:
 
         monkeypatch.setattr(batch, "sync_directories", note)
         [receipt] = room.write(room.to_update(key, homes=[archive]))
-        assert receipt.outcome is Outcome.DONE
+        assert isinstance(receipt, Success)
         assert there == [True, False]
 
     def test_what_is_saved_twice_in_that_moment_survives_twice(
@@ -161,7 +161,7 @@ class TestOtherPrograms:
 
         monkeypatch.setattr(os, "link", save_again)
         [receipt] = room.write(room.to_delete(key))
-        assert receipt.outcome is Outcome.STALE
+        assert isinstance(receipt, Stale)
         room.side.open(room.ledger, "a1")
         assert {file.read_bytes() for file in path.parent.iterdir()} == {b"Subject: first\n\n", b"Subject: second\n\n"}
 
@@ -171,7 +171,7 @@ class TestOtherPrograms:
         other = path.with_name(f"{path.name.partition(':')[0]}:2,FS")
         other.write_bytes(b"Subject: other\n\n")
         [receipt] = room.write(room.to_update(key, tags=["$seen", "$flagged"]))
-        assert receipt.outcome is Outcome.STALE
+        assert isinstance(receipt, Stale)
         assert (path.read_bytes(), other.read_bytes()) == (STORED, b"Subject: other\n\n")
 
     def test_letters_that_nobody_here_knows_are_kept(self, room: MaildirDriver, inbox: int) -> None:
@@ -260,7 +260,7 @@ class TestDates:
         job = room.to_create(BODY, [inbox])
         job = type(job)(job.order, job.ref, stamp, job.body)
         [receipt] = room.write(job)
-        assert receipt.outcome is Outcome.DONE
+        assert isinstance(receipt, Success)
         [path] = room.paths(receipt.key)
         assert path.read_bytes() == STORED
         assert_silent(room)

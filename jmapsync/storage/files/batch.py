@@ -9,7 +9,7 @@ from jmapsync.errors import Remedy
 from jmapsync.storage.files.atomic import sync_directories, sync_files
 from jmapsync.storage.files.disk_errors import DISK, FULL, RefusedError, StaleError, failure_of, refused
 from jmapsync.storage.files.filesystem import refuses_name
-from jmapsync.storage.port import Outcome, Receipt
+from jmapsync.storage.port import Receipt, Refused, Stale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,17 +44,17 @@ class BatchWriter:
     def _attempt(self, key: int, receipts: dict[int, Receipt], act: Callable[[], None]) -> None:
         """Do one thing for an order, and note its receipt where that fails."""
         if self.fatal is not None:
-            receipts[key] = Receipt(key, Outcome.REFUSED, why=self.fatal.message, remedy=Remedy.LATER)
+            receipts[key] = Refused(key, self.fatal.message, Remedy.LATER)
             return
         try:
             act()
         except StaleError as stale:
-            receipts[key] = Receipt(key, Outcome.STALE, why=str(stale))
+            receipts[key] = Stale(key, str(stale))
         except RefusedError as error:
-            receipts[key] = Receipt(key, Outcome.REFUSED, why=str(error), remedy=error.remedy)
+            receipts[key] = Refused(key, str(error), error.remedy)
         except OSError as error:
             if isinstance(error, FileNotFoundError) and not refuses_name(error):
-                receipts[key] = Receipt(key, Outcome.STALE, why="a file or folder was renamed or removed during the run")
+                receipts[key] = Stale(key, "a file or folder was renamed or removed during the run")
                 return
             if error.errno in FULL:
                 self._full = error

@@ -10,7 +10,7 @@ from jmapsync.errors import LocalError
 from jmapsync.storage.files.directories import shown
 from jmapsync.storage.files.file_state import printable
 from jmapsync.storage.files.filesystem import refuses_name
-from jmapsync.storage.port import Outcome, Receipt
+from jmapsync.storage.port import Receipt, Refused
 
 if TYPE_CHECKING:
     from jmapsync.errors import Remedy
@@ -58,4 +58,4 @@ def reason(error: OSError) -> str:
 
 def refused(key: int, error: OSError, remedy: Remedy) -> Receipt:
     """Return the receipt of an order that the disk refused."""
-    return Receipt(key, Outcome.REFUSED, why=f"the disk refused: {reason(error)}", remedy=remedy)
+    return Refused(key, f"the disk refused: {reason(error)}", remedy)

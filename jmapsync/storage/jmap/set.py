@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from jmapsync.errors import Remedy
 from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_errors
 from jmapsync.planner.model import Verb
-from jmapsync.storage.port import Job, Outcome, Receipt
+from jmapsync.storage.port import Created, Done, Job, Receipt, Refused, Stale
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
@@ -46,11 +46,11 @@ async def refused_batch(
 def destroyed(jobs: Sequence[Job], answer: Mapping[str, Any], id_of: Callable[[Job], str]) -> list[Receipt]:
     """Return the receipts of objects that were to be destroyed, by the result; what the server no longer has is done."""
     errors, gone = set_errors(answer, "notDestroyed"), set(answer.get("destroyed") or ())
-    receipts = []
+    receipts: list[Receipt] = []
     for job in jobs:
         refused = errors.get(id_of(job))
         if id_of(job) in gone or (refused is not None and refused.type == "notFound"):
-            receipts.append(Receipt(job.order.key, Outcome.DONE))
+            receipts.append(Done(job.order.key))
         else:
             receipts.append(refusal(job, refused or SetError("serverFail", "the server did not answer for it")))
     return receipts
@@ -70,37 +70,37 @@ async def set_container(caller: Caller, job: Job, call: Call, kept: Mapping[str,
     if errors:
         return container_refused(job, next(iter(errors.values())), kept)
     if verb is Verb.DELETE:
-        return Receipt(job.order.key, Outcome.DONE)
+        return Done(job.order.key)
     named = job.order.source or job.order.expect
     if verb is not Verb.CREATE:
-        return Receipt(job.order.key, Outcome.DONE, named)
+        return Done(job.order.key, named)
     made = answer.get("created", {}).get("new")
     if made is None:  # the next run finds out whether it is there
-        return Receipt(job.order.key, Outcome.STALE, why="the server did not answer for it")
-    return Receipt(job.order.key, Outcome.DONE, named, ref=made["id"])
+        return Stale(job.order.key, "the server did not answer for it")
+    return Created(job.order.key, named, made["id"])
 
 
 def container_refused(job: Job, error: SetError, kept: Mapping[str, str]) -> Receipt:
     """Return the receipt of a container that the server refused to write; see `set_container`."""
     if error.type in kept:
-        return Receipt(job.order.key, Outcome.REFUSED, why=kept[error.type], remedy=Remedy.HUMAN)
+        return Refused(job.order.key, kept[error.type], Remedy.HUMAN)
     if error.type == "notFound" and job.order.verb is Verb.DELETE:
-        return Receipt(job.order.key, Outcome.DONE)
+        return Done(job.order.key)
     return refusal(job, error)
 
 
 def failed_call(job: Job, error: MethodError) -> Receipt:
     """Return the receipt for one object of a call that failed as a whole."""
     if error.remedy is Remedy.NOW:
-        return Receipt(job.order.key, Outcome.STALE, why=error.message)
-    return Receipt(job.order.key, Outcome.REFUSED, why=error.message, remedy=error.remedy)
+        return Stale(job.order.key, error.message)
+    return Refused(job.order.key, error.message, error.remedy)
 
 
 def refusal(job: Job, error: SetError) -> Receipt:
     """Return the receipt for one object that the server refused."""
     if error.remedy is Remedy.NOW:
-        return Receipt(job.order.key, Outcome.STALE, why=str(error))
-    return Receipt(job.order.key, Outcome.REFUSED, why=f"the server refused it: {error}", remedy=error.remedy)
+        return Stale(job.order.key, str(error))
+    return Refused(job.order.key, f"the server refused it: {error}", error.remedy)
 
 
 def concerns_one(error: RequestError) -> bool:
@@ -111,10 +111,10 @@ def concerns_one(error: RequestError) -> bool:
 def too_much(job: Job, error: RequestError) -> Receipt:
     """Return the receipt for one object for whose sake a whole request was refused."""
     why = "it is larger than the server takes" if error.type == "limit" else error.message
-    return Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.NEVER)
+    return Refused(job.order.key, why, Remedy.NEVER)
 
 
 def read_only(job: Job) -> Receipt:
     """Return the receipt for a change of an account that takes none; asking again costs nothing."""
     why = "the server offers this account for reading only"
-    return Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER)
+    return Refused(job.order.key, why, Remedy.LATER)

@@ -26,7 +26,7 @@ from jmapsync.storage.maildir.maildirpp import PlusPlusTree
 from jmapsync.storage.maildir.observe import SLICE, MessageScan
 from jmapsync.storage.maildir.tree import Tree
 from jmapsync.storage.maildir.write import Writer
-from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
+from jmapsync.storage.port import Body, Done, Job, Observation, Receipt, Stale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -209,7 +209,7 @@ class MaildirSide:
     def make_folders(self, jobs: Sequence[tuple[Job, str]], ledger: Ledger) -> list[Receipt]:
         """Make folders and make all of them durable at once; each comes with its role."""
         receipts = [self._write_folder(job, role, ledger, durable=False) for job, role in jobs]
-        made = [receipt.key for receipt in receipts if receipt.outcome is Outcome.DONE]
+        made = [receipt.key for receipt in receipts if isinstance(receipt, Done)]
         try:
             self.tree.finish(made)
         except OSError as error:
@@ -224,10 +224,10 @@ class MaildirSide:
                 self.tree.remove(key)
                 ledger.drop_folder(key)
                 self._shed_marks(ledger)
-                return Receipt(key, Outcome.DONE)
+                return Done(key)
             named = order.source or order.expect
             if named is None:
-                return Receipt(key, Outcome.STALE, why="nothing says how it is called")
+                return Stale(key, "nothing says how it is called")
             parent = next(iter(order.homes), None)
             path = self.tree.place_for(key, named.body, role, parent, str(job.ref or key))
             if order.verb is Verb.CREATE:
@@ -237,10 +237,10 @@ class MaildirSide:
                 self._put_folders(ledger, self.tree.move(key, path))
                 self._shed_marks(ledger, but=key)
         except FileNotFoundError:
-            return Receipt(key, Outcome.STALE, why="a folder was renamed or removed during the run")
+            return Stale(key, "a folder was renamed or removed during the run")
         except OSError as error:
             return refused(key, error, Remedy.HUMAN)
-        return Receipt(key, Outcome.DONE, named)
+        return Done(key, named)
 
     def _shed_marks(self, ledger: Ledger, but: int = 0) -> bool:
         """Give folders that had to be marked, because others had their names, these names where they are free by now.

@@ -29,7 +29,7 @@ from jmapsync.storage.maildir.identify import iterate_chunks
 from jmapsync.storage.maildir.leftovers import Leftovers
 from jmapsync.storage.maildir.refile import keep
 from jmapsync.storage.maildir.stage import Staged, fill, set_mtime
-from jmapsync.storage.port import Job, Outcome, Receipt
+from jmapsync.storage.port import Filed, Job, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -92,7 +92,7 @@ class Writer(BatchWriter):
         except OSError as error:
             self._fail(error)
             return [refused(job.order.key, error, Remedy.LATER) for job in jobs]
-        if self._full is not None and bringing and not any(receipts[key].outcome is Outcome.DONE for key in bringing):
+        if self._full is not None and bringing and not any(isinstance(receipts[key], Filed) for key in bringing):
             self._fail(self._full)
         return [receipts[job.order.key] for job in jobs]
 
@@ -151,15 +151,8 @@ class Writer(BatchWriter):
         else:
             self._unlink(done.obsolete, done)
         one, key = done.staged, job.order.key
-        receipts[key] = Receipt(
-            key,
-            Outcome.DONE,
-            done.version,
-            digest=one.digest if one is not None else "",
-            size=one.size if one is not None else 0,
-            places=tuple(done.places),
-            moved=tuple(done.moved),
-        )
+        digest = one.digest if one is not None else ""
+        receipts[key] = Filed(key, done.version, tuple(done.places), tuple(done.moved), digest)
 
     def _deliver(self, one: Staged, done: _Done, kept: Mapping[int, Place]) -> None:
         """Give a staged message its names: renamed into its first folder, linked into the others.

@@ -17,7 +17,7 @@ from jmapsync.storage.files.disk_errors import refused
 from jmapsync.storage.files.filesystem import file_system_of
 from jmapsync.storage.files.root import claim
 from jmapsync.storage.files.scan import scan_until_calm
-from jmapsync.storage.port import Body, Job, Observation, Outcome, Receipt
+from jmapsync.storage.port import Body, Done, Job, Observation, Receipt, Refused, Stale
 from jmapsync.storage.vdir import metadata
 from jmapsync.storage.vdir.folders import observe_folders
 from jmapsync.storage.vdir.names import recover
@@ -159,10 +159,10 @@ class VdirSide:
             if order.verb is Verb.DELETE:
                 self.tree.remove(key)
                 ledger.drop_folder(key)
-                return Receipt(key, Outcome.DONE)
+                return Done(key)
             named = order.source or order.expect
             if named is None:
-                return Receipt(key, Outcome.STALE, why="nothing says how it is called")
+                return Stale(key, "nothing says how it is called")
             if order.verb is Verb.CREATE:
                 if taken is None or key in self.tree.paths:
                     taken = self.tree.taken_by_others(key)
@@ -175,11 +175,11 @@ class VdirSide:
                     if order.tags != (order.expect.tags if order.expect else None):
                         metadata.write_color(folder, _color(order))
         except NotEmptyError as error:
-            return Receipt(key, Outcome.REFUSED, why=str(error), remedy=Remedy.HUMAN)
+            return Refused(key, str(error), Remedy.HUMAN)
         except OSError as error:
             return refused(key, error, Remedy.HUMAN)
         ledger.put_folder(key, self.tree.paths[key], "")
-        return Receipt(key, Outcome.DONE, named)
+        return Done(key, named)
 
     def make_folders(self, jobs: Sequence[tuple[Job, str]], ledger: Ledger) -> list[Receipt]:
         """Make collections one after the other; the names that are taken are listed once, for there may be thousands."""

@@ -23,7 +23,7 @@ from jmapsync.storage.files.batch import BatchWriter
 from jmapsync.storage.files.disk_errors import RefusedError, StaleError, refused
 from jmapsync.storage.files.file_state import state_of
 from jmapsync.storage.files.swap import check, displace, take_away
-from jmapsync.storage.port import Body, Job, Outcome, Receipt
+from jmapsync.storage.port import Body, Filed, Job, Receipt
 from jmapsync.storage.vdir.names import Staged, displaced_name, new_name, short_digest, staged_name, write_staged
 from jmapsync.storage.vdir.read import convert, read_bytes, render, uid_of
 
@@ -267,16 +267,7 @@ class Writer(BatchWriter):
 
 
 def _receipt(draft: _Draft) -> Receipt:
-    return Receipt(
-        draft.job.order.key,
-        Outcome.DONE,
-        draft.version,
-        digest=draft.uid,
-        size=draft.size,
-        places=tuple(draft.places),
-        moved=tuple(draft.moved),
-        content=draft.content,
-    )
+    return Filed(draft.job.order.key, draft.version, tuple(draft.places), tuple(draft.moved), draft.uid, draft.content)
 
 
 def _octets(body: Body | None) -> bytes:

@@ -18,7 +18,7 @@ from jmapsync.storage.jmap.mail.changes import MailChanges
 from jmapsync.storage.jmap.mail.emails import Boxes
 from jmapsync.storage.jmap.mail.get import EmailReader
 from jmapsync.storage.jmap.set import refused_batch
-from jmapsync.storage.port import Job, Outcome, Receipt
+from jmapsync.storage.port import Done, Job, Receipt, Success
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,8 +125,8 @@ def test_a_batch_that_is_too_large_is_halved_down_to_the_object_that_is(error: M
         sizes.append(len(some))
         if any(one.order.key == 3 for one in some):
             return await refused_batch(error, some, lambda one: one, send)
-        return [Receipt(one.order.key, Outcome.DONE) for one in some]
+        return [Done(one.order.key) for one in some]
 
     receipts = asyncio.run(send([job(key) for key in range(1, 6)]))
-    assert [one.key for one in receipts if one.outcome is not Outcome.DONE] == [3]
+    assert [one.key for one in receipts if not isinstance(one, Success)] == [3]
     assert sizes == [5, 2, 3, 1, 2]

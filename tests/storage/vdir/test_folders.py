@@ -14,7 +14,7 @@ from jmapsync.ledger import Record
 from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.files.tree import LINK
 from jmapsync.storage.maildir.side import MaildirSide
-from jmapsync.storage.port import Outcome
+from jmapsync.storage.port import Done, Refused, Success
 from jmapsync.storage.vdir.side import VdirSide
 from tests.kit.vdir_driver import VdirDriver, assert_silent, item
 from tests.storage.vdir.tiny import Tiny
@@ -88,7 +88,7 @@ class TestMade:
 
         monkeypatch.setattr(os, "rename", refuse)
         receipt = room.write_folder(key, Verb.CREATE, version("Work"))
-        assert (receipt.outcome, receipt.remedy) == (Outcome.REFUSED, Remedy.HUMAN)
+        assert (type(receipt), receipt.remedy) == (Refused, Remedy.HUMAN)
         assert "Permission denied" in receipt.why
         assert [path.name for path in room.root.iterdir()] == [".jmapsync"]
 
@@ -97,7 +97,7 @@ class TestChangedOnTheServer:
     def test_a_new_name_is_shown_and_the_directory_keeps_its_own(self, room: VdirDriver, work: int) -> None:
         room.create(item("one"), work)
         receipt = room.write_folder(work, Verb.REPLACE, version("Büro"))
-        assert (receipt.outcome, receipt.version) == (Outcome.DONE, version("Büro"))
+        assert (type(receipt), receipt.version) == (Done, version("Büro"))
         assert shown(room) == {"Work": ("Büro", "")}
         assert_silent(room)
 
@@ -119,7 +119,7 @@ class TestChangedOnTheServer:
 
     def test_an_empty_collection_is_removed(self, room: VdirDriver, work: int) -> None:
         room.write_folder(work, Verb.UPDATE, version("Work", "#FF0000"))
-        assert room.write_folder(work, Verb.DELETE, None).outcome is Outcome.DONE
+        assert isinstance(room.write_folder(work, Verb.DELETE, None), Success)
         assert [path.name for path in room.root.iterdir()] == [".jmapsync"]
         assert room.ledger.folders() == {}
 
@@ -127,7 +127,7 @@ class TestChangedOnTheServer:
     def test_a_collection_with_anything_in_it_is_not_removed(self, room: VdirDriver, work: int, left: str) -> None:
         (room.directory(work) / left).write_text("mine")
         receipt = room.write_folder(work, Verb.DELETE, None)
-        assert (receipt.outcome, receipt.remedy) == (Outcome.REFUSED, Remedy.HUMAN)
+        assert (type(receipt), receipt.remedy) == (Refused, Remedy.HUMAN)
         assert receipt.why == f"the directory {room.directory(work)} is not removed, because it still holds {left}"
         assert {path.name for path in room.directory(work).iterdir()} == {left, "displayname", ".jmapsync"}
 
@@ -142,7 +142,7 @@ class TestChangedOnTheServer:
             rmdir(path)
 
         monkeypatch.setattr(os, "rmdir", late)
-        assert room.write_folder(work, Verb.DELETE, None).outcome is Outcome.REFUSED
+        assert isinstance(room.write_folder(work, Verb.DELETE, None), Refused)
         assert {path.name for path in folder.iterdir()} == {"late.ics", "displayname", ".jmapsync"}
         assert json.loads((folder / ".jmapsync").read_text()) == {"container": room.record(work).ref}
 

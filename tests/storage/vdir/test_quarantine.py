@@ -10,7 +10,7 @@ import pytest
 
 from jmapsync.errors import Remedy
 from jmapsync.storage.files import scan
-from jmapsync.storage.port import Outcome
+from jmapsync.storage.port import Refused, Success
 from jmapsync.storage.vdir import observe as observed
 from jmapsync.storage.vdir.read import LARGEST
 from tests.kit.vdir_driver import VdirDriver, assert_silent, item, rest
@@ -137,10 +137,10 @@ class TestQuarantine:
         room.observe()
         job = room.to_create(item("same"), [work])
         [receipt] = room.write(job)
-        assert (receipt.outcome, receipt.remedy) == (Outcome.REFUSED, Remedy.HUMAN)
+        assert (type(receipt), receipt.remedy) == (Refused, Remedy.HUMAN)
         assert receipt.why == "several files of its UID lie in Work; remove or change all but one"
         assert {path.name for path in room.directory(work).glob("*.ics")} == {"a.ics", "b.ics"}
-        assert room.write(room.to_create(item("same"), [home]))[0].outcome is Outcome.DONE
+        assert isinstance(room.write(room.to_create(item("same"), [home]))[0], Success)
         (room.directory(work) / "b.ics").unlink()
         [seen] = [one for one in room.observe().items if one.digest == "same"]
         assert seen.version.homes == {work}

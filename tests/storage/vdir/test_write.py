@@ -15,7 +15,7 @@ import pytest
 from jmapsync.errors import Remedy
 from jmapsync.planner.model import Verb, Version
 from jmapsync.storage.files import atomic, swap
-from jmapsync.storage.port import Outcome
+from jmapsync.storage.port import Filed, Refused, Stale, Success
 from jmapsync.storage.vdir import write
 from tests.kit.vdir_driver import VdirDriver, assert_silent, item
 
@@ -65,7 +65,7 @@ class TestWhatIsWritten:
         [path] = room.paths(key)
         before = path.stat()
         [receipt] = room.write(room.to_replace(key, item(lost="nothing of the file")))
-        assert receipt.outcome is Outcome.DONE
+        assert isinstance(receipt, Success)
         assert path.stat() == before
         assert_silent(room)
 
@@ -179,8 +179,8 @@ class TestWhatIsWritten:
     @pytest.mark.parametrize("title", ["unwritable", "boom"])
     def test_what_cannot_be_a_file_is_refused_alone(self, room: VdirDriver, work: int, title: str) -> None:
         receipts = room.write(room.to_create(item("a", title), [work]), room.to_create(item("b"), [work]))
-        assert (receipts[0].outcome, receipts[0].remedy) == (Outcome.REFUSED, Remedy.NEVER)
-        assert receipts[1].outcome is Outcome.DONE
+        assert (type(receipts[0]), receipts[0].remedy) == (Refused, Remedy.NEVER)
+        assert isinstance(receipts[1], Success)
         assert [path.name for path in room.directory(work).glob("*.ics")] == ["b.ics"]
 
     def test_a_large_body_may_come_in_a_file(self, room: VdirDriver, work: int, tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ class TestWhatIsWritten:
         assert job.body is not None
         spooled.write_bytes(job.body.data or b"")
         job.body.data, job.body.path = None, spooled
-        assert room.write(job)[0].outcome is Outcome.DONE
+        assert isinstance(room.write(job)[0], Success)
         assert_silent(room)
 
     def test_readers_see_a_whole_item_or_none(self, room: VdirDriver, work: int) -> None:
@@ -225,7 +225,7 @@ class TestWhatIsExpected:
         keys = [room.create(item(f"u{number}"), work) for number in range(5)]
         room.paths(keys[2])[0].unlink()
         receipts = room.write(*(room.to_replace(key, item(f"u{number}", "new")) for number, key in enumerate(keys)))
-        assert [receipt.outcome for receipt in receipts] == [Outcome.DONE] * 2 + [Outcome.STALE] + [Outcome.DONE] * 2
+        assert [type(receipt) for receipt in receipts] == [Filed] * 2 + [Stale] + [Filed] * 2
         assert receipts[2].why
 
     @pytest.mark.parametrize("verb", [Verb.UPDATE, Verb.DELETE, Verb.REPLACE])
@@ -250,8 +250,8 @@ class TestWhatIsExpected:
         acts[meddle]()
         before = {file: file.read_bytes() for file in path.parent.iterdir()}
         [receipt] = room.write(job)
-        assert receipt.outcome is Outcome.STALE
-        assert (receipt.places, receipt.moved, receipt.version) == ((), (), None)
+        assert isinstance(receipt, Stale)
+        assert receipt == Stale(key, receipt.why)
         assert {file: file.read_bytes() for file in path.parent.iterdir()} == before
         assert list(room.directory(home).glob("*.ics")) == []
 
@@ -274,7 +274,7 @@ class TestWhatIsExpected:
         monkeypatch.setattr(os, "rename", meddle)
         job = room.to_delete(key) if verb is Verb.DELETE else room.to_replace(key, item("one", "from the server"))
         [receipt] = room.write(job)
-        assert receipt.outcome is Outcome.STALE
+        assert isinstance(receipt, Stale)
         assert {file.name: file.read_bytes() for file in path.parent.glob("*") if file.suffix != ""} == {path.name: saved}
         assert temporary(room) == []
 
@@ -293,7 +293,7 @@ class TestWhatIsExpected:
 
         monkeypatch.setattr(swap, "exchange", meddle)
         [receipt] = room.write(room.to_replace(key, item("one", "from the server")))
-        assert receipt.outcome is Outcome.STALE
+        assert isinstance(receipt, Stale)
         titles = {room.codec.read(file.read_bytes())["title"] for file in path.parent.glob("*.ics")}
         assert titles == {"saved 0", "saved 1"}
 
@@ -303,7 +303,7 @@ class TestWhatIsExpected:
         key = room.create(item("one"), work)
         monkeypatch.setattr(atomic, "_RENAMEAT2", None)
         [receipt] = room.write(room.to_replace(key, item("one", "new")))
-        assert receipt.outcome is Outcome.DONE
+        assert isinstance(receipt, Success)
         assert room.read(key) == item("one", "new")
         assert_silent(room)
 
@@ -323,7 +323,7 @@ class TestWhatIsExpected:
 
     def test_an_item_for_a_collection_that_is_gone_waits(self, room: VdirDriver, work: int) -> None:
         job = room.to_create(item("one"), [work + 1000])
-        assert room.write(job)[0].outcome is Outcome.STALE
+        assert isinstance(room.write(job)[0], Stale)
 
     def test_a_body_that_changed_since_the_scan_is_not_sent(self, room: VdirDriver, work: int) -> None:
         key = room.create(item("one"), work)
@@ -335,7 +335,7 @@ class TestWhatIsExpected:
         shutil.rmtree(room.directory(home))
         del room.side.tree.paths[home]
         [receipt] = room.write(room.to_replace(key, item("one", "edited there"), [work]))
-        assert (receipt.outcome, receipt.moved) == (Outcome.DONE, ((home, "one.ics"),))
+        assert (type(receipt), receipt.moved) == (Filed, ((home, "one.ics"),))
         assert room.read(key) == item("one", "edited there")
 
     def test_a_body_in_a_collection_that_went_meanwhile_is_not_read(self, room: VdirDriver, work: int) -> None:
@@ -351,7 +351,7 @@ class TestWhatIsExpected:
         assert seen.version == Version(seen.version.body, seen.version.body, homes=frozenset({work, home}), untidy=True)
         assert room.content(key)["title"] == "newer edit"
         [receipt] = room.write(room.to_update(key, [work, home]))
-        assert receipt.outcome is Outcome.DONE
+        assert isinstance(receipt, Success)
         assert receipt.version is not None
         assert not receipt.version.untidy
         assert first.read_bytes() == second.read_bytes() == room.codec.write(item("one", "newer edit"))
@@ -363,14 +363,14 @@ class TestWhatIsExpected:
         key = room.create(item("one"), work)
         monkeypatch.setattr("jmapsync.storage.vdir.write.write_staged", _full)
         receipts = room.write(room.to_replace(key, item("one", "new")), room.to_create(item("two"), [work]))
-        assert [receipt.outcome for receipt in receipts] == [Outcome.REFUSED, Outcome.REFUSED]
+        assert [type(receipt) for receipt in receipts] == [Refused, Refused]
         failure = room.side.failure()
         assert failure is not None
         assert "No space left" in failure.message
         assert room.read(key) == item("one")
         assert temporary(room) == []
         monkeypatch.undo()
-        assert room.write(room.to_replace(key, item("one", "new")))[0].outcome is Outcome.DONE
+        assert isinstance(room.write(room.to_replace(key, item("one", "new")))[0], Success)
         assert room.side.failure() is None
 
 

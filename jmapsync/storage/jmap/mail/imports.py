@@ -35,7 +35,7 @@ from jmapsync.storage.jmap.mail.emails import (
 )
 from jmapsync.storage.jmap.mail.set import read_back
 from jmapsync.storage.jmap.set import TOO_LARGE, refusal, refused_batch
-from jmapsync.storage.port import Job, Outcome, Receipt
+from jmapsync.storage.port import Bound, Imported, Job, Receipt, Refused, Stale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,19 +111,19 @@ class Importer:
         source = None if body is None else body.data if body.data is not None else body.path
         if body is None or source is None:
             why = body.why if body is not None else "its file could not be read"
-            return Receipt(key, Outcome.STALE, why=why)
+            return Stale(key, why)
         try:
             return await upload(self._client, self._account, source, MEDIA_TYPE)
         except RequestError as error:
             too_large = error.limit == "maxSizeUpload" or error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
             why = "it is larger than the server takes" if too_large else error.message
-            return Receipt(key, Outcome.REFUSED, why=why, remedy=Remedy.NEVER if too_large else error.remedy)
+            return Refused(key, why, Remedy.NEVER if too_large else error.remedy)
         except ForbiddenError as error:  # an account that is for reading only
-            return Receipt(key, Outcome.REFUSED, why=error.message, remedy=error.remedy)
+            return Refused(key, error.message, error.remedy)
         except (SignInError, NetworkError, LocalError):
             raise
         except JmapsyncError as error:
-            return Receipt(key, Outcome.REFUSED, why=error.message, remedy=error.remedy)
+            return Refused(key, error.message, error.remedy)
 
     async def _import(self, some: Sequence[tuple[Job, Uploaded]], *, again: bool) -> list[Receipt]:
         emails = {f"k{job.order.key}": self._email(job, uploaded) for job, uploaded in some}
@@ -133,7 +133,7 @@ class Importer:
             response = await self._caller.call([call, back], repeatable=False)
             answer = response.get(call)
         except OutcomeUnknownError as error:
-            return [Receipt(job.order.key, Outcome.STALE, why=error.message) for job, _ in some]
+            return [Stale(job.order.key, error.message) for job, _ in some]
         except MethodError as error:
             return await self._refused(some, error, again=again)
         created, errors = answer.get("created") or {}, set_errors(answer, "notCreated")
@@ -181,7 +181,7 @@ class Importer:
             if name in created:
                 receipts.append(self._created(job, uploaded, created[name], held.get(str(created[name]["id"]))))
             elif name not in errors:
-                receipts.append(Receipt(job.order.key, Outcome.STALE, why="the server did not answer for it"))
+                receipts.append(Stale(job.order.key, "the server did not answer for it"))
             elif errors[name].existing_id in bound:
                 receipts.append(self._bound(job, bound[errors[name].existing_id]))
             elif errors[name].type == "blobNotFound" and again:
@@ -256,12 +256,12 @@ class Importer:
             seen = version_of(held, self._boxes)
             version = replace(version, tags=seen.tags, homes=seen.homes)
         # James 3.8.1 drops malformed header lines without an error: nothing is left of a message without a header.
-        why = f"the server keeps {size} of its {uploaded.size} octets" if size < uploaded.size else ""
-        return Receipt(order.key, Outcome.DONE, version, why, ref=str(made["id"]), digest=digest, size=size, stamp=job.stamp)
+        lost = f"the server keeps {size} of its {uploaded.size} octets" if size < uploaded.size else ""
+        return Imported(order.key, version, str(made["id"]), size, job.stamp, digest, lost)
 
     def _bound(self, job: Job, email: Email) -> Receipt:
         version = version_of(email, self._boxes)
-        return Receipt(job.order.key, Outcome.BOUND, version, ref=email.id, size=email.size, stamp=seconds(email.received_at))
+        return Bound(job.order.key, version, email.id, email.size, seconds(email.received_at))
 
     async def _existing(self, refs: Sequence[str]) -> dict[str, Email]:
         """Read emails, such as those that the server says have the same content already."""
@@ -291,5 +291,5 @@ class Importer:
 def _not_created(job: Job, error: SetError) -> Receipt:
     if error.type == "invalidEmail":
         why = f"the server does not take it for a message ({error.description or 'invalidEmail'})"
-        return Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.NEVER)
+        return Refused(job.order.key, why, Remedy.NEVER)
     return refusal(job, error)

@@ -18,7 +18,7 @@ from jmapsync.storage.jmap.decoding import Listed, listed
 from jmapsync.storage.jmap.mail.emails import MAIL, Mailbox, get_mailboxes
 from jmapsync.storage.jmap.paging import Page, read_page, walk_through
 from jmapsync.storage.jmap.set import container_refused, failed_call, set_container
-from jmapsync.storage.port import Folder, Job, Observation, Outcome, Receipt, Trouble
+from jmapsync.storage.port import Done, Folder, Job, Observation, Receipt, Refused, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -201,7 +201,7 @@ class MailboxSetter:
         """Rename mailboxes by one call: so Cyrus takes names that others of them still have, which it refuses one by one."""
         if len(jobs) > (most := (await self._caller.limits()).max_objects_in_set):
             why = f"the server changes no more than {most:,} at once, and they want each other's names; give one another name first"
-            return [Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER) for job in jobs]
+            return [Refused(job.order.key, why, Remedy.LATER) for job in jobs]
         update = {str(job.ref): _body(job, ids) for job in jobs}
         call = Call("Mailbox/set", {"accountId": self._account, "update": update}, "set")
         try:
@@ -212,7 +212,7 @@ class MailboxSetter:
         return [
             container_refused(job, errors[str(job.ref)], _KEPT)
             if str(job.ref) in errors
-            else Receipt(job.order.key, Outcome.DONE, job.order.source or job.order.expect)
+            else Done(job.order.key, job.order.source or job.order.expect)
             for job in jobs
         ]
 

@@ -18,7 +18,7 @@ from jmapsync.planner.model import Order, Verb
 from jmapsync.storage.jmap.caller import Caller
 from jmapsync.storage.jmap.mail.emails import MAIL, READ_BACK, Boxes, Email, emails_of, get_emails, patch, tags_of, version_of
 from jmapsync.storage.jmap.set import destroyed, failed_call, refusal, refused_batch
-from jmapsync.storage.port import Job, Outcome, Receipt
+from jmapsync.storage.port import Done, Imported, Job, Kept, Receipt, Refused, Stale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,7 @@ class Setter:
         batch = _Batch()
         leaving = [job for job in jobs if job.order.verb is Verb.DELETE]
         if self._on_delete == "keep":
-            batch.receipts += [Receipt(job.order.key, Outcome.KEPT) for job in leaving if not _is_old_draft(job)]
+            batch.receipts += [Kept(job.order.key) for job in leaving if not _is_old_draft(job)]
             leaving = [job for job in leaving if _is_old_draft(job)]
         await self._remove(leaving, batch)
         for job in jobs:
@@ -86,7 +86,7 @@ class Setter:
         A draft is destroyed, as every mail program does; any other message goes where deleted mail goes. One that cannot be
         removed stays, and is mirrored as what it is now: an old version too many is no loss.
         """
-        made = {receipt.key: receipt.ref for receipt in receipts if receipt.outcome is Outcome.DONE}
+        made = {receipt.key: receipt.ref for receipt in receipts if isinstance(receipt, Imported)}
         old = [job for job in jobs if job.order.verb is Verb.REPLACE and job.order.key in made and job.ref]
         others = [job for job in old if not _is_old_draft(job)]
         batch = _Batch()
@@ -98,12 +98,15 @@ class Setter:
                 # Another client flagged the old version since it was last seen; the flags are the message's.
                 change = patch(tags_of(now) - before.tags, before.tags - tags_of(now), (), ())
                 batch.patches.append((replace(job, ref=made[job.order.key]), change))
-        sent = {receipt.key for receipt in await self._send(batch) if receipt.outcome is Outcome.DONE}
+        sent = {receipt.key for receipt in await self._send(batch) if isinstance(receipt, Done)}
         destroyed = {job.order.key for job in batch.destroyed} & sent
         left = {job.order.key: str(job.ref) for job in others} if self._on_delete == "keep" else {}
-        gone = {receipt.key for receipt in batch.receipts if receipt.outcome is Outcome.DONE} | destroyed
+        gone = {receipt.key for receipt in batch.receipts if isinstance(receipt, Done)} | destroyed
         there = {job.order.key: str(job.ref) for job in leaving if job.order.key not in gone}
-        return [replace(one, left=left.get(one.key, ""), retired=there.get(one.key, "")) for one in receipts]
+        return [
+            replace(one, left=left.get(one.key, ""), retired=there.get(one.key, "")) if isinstance(one, Imported) else one
+            for one in receipts
+        ]
 
     async def _remove(self, jobs: Sequence[Job], batch: _Batch) -> dict[str, Email]:
         """Read emails that are to go, sort out what that means for each, and return them."""
@@ -123,20 +126,20 @@ class Setter:
                 self._sort_out(job, found.get(str(job.ref)), batch)
             else:  # silence, or what cannot be read, does not mean that it is gone
                 why = "the server did not say what has become of it"
-                batch.receipts.append(Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER))
+                batch.receipts.append(Refused(job.order.key, why, Remedy.LATER))
         return found
 
     def _sort_out(self, job: Job, now: Email | None, batch: _Batch) -> None:
         """Decide what deleting an email means on the server: leave its mailboxes, go to Trash, or be destroyed."""
         order = job.order
         if now is None:
-            batch.receipts.append(Receipt(order.key, Outcome.DONE))
+            batch.receipts.append(Done(order.key))
             return
         expected = order.expect.homes if order.expect else frozenset()
         version = version_of(now, self._boxes)
         mirrored = version.homes
         if mirrored != expected:
-            batch.receipts.append(Receipt(order.key, Outcome.STALE, why="it was moved on the server since it was last read"))
+            batch.receipts.append(Stale(order.key, "it was moved on the server since it was last read"))
             return
         leave = self._boxes.ids(mirrored)
         elsewhere = [box for box in now.boxes if box not in leave]
@@ -150,7 +153,7 @@ class Setter:
         elif trash is None:
             why = 'the server has no Trash mailbox; make one, or set on_delete = "destroy" or "keep"'
             # Any change of the configuration or the account may fix it, and finding out costs next to nothing.
-            batch.receipts.append(Receipt(order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER))
+            batch.receipts.append(Refused(order.key, why, Remedy.LATER))
         else:
             batch.patches.append((job, patch((), (), [trash], [box for box in leave if box != trash])))
 
@@ -191,15 +194,15 @@ class Setter:
         """Return a receipt by what the server was read to hold after the write."""
         order = job.order
         if held is None:
-            return Receipt(order.key, Outcome.STALE, why="it is not there after the change")
+            return Stale(order.key, "it is not there after the change")
         version = version_of(held, self._boxes, order.expect.sense if order.expect else "")
         wanted = order.homes if order.verb is Verb.UPDATE else version.homes
         lost = (order.tags - version.tags) | (order.removed_tags & version.tags) if order.verb is Verb.UPDATE else frozenset[str]()
         if change and (lost & (order.added_tags | order.removed_tags) or (wanted & order.added_homes) - version.homes):
             # A mailbox that may be filled and not read (`mayReadItems`) is not shown, though the server may keep the message there.
             what = f"{', '.join(sorted(lost))} but did not keep it" if lost else "the mailboxes but does not show it"
-            return Receipt(order.key, Outcome.REFUSED, version, f"the server accepted a change of {what}")
-        return Receipt(order.key, Outcome.DONE, version)
+            return Refused(order.key, f"the server accepted a change of {what}", version=version)
+        return Done(order.key, version)
 
     async def _replace(self, job: Job) -> Receipt:
         """Write keywords and mailboxes whole, guarded by ifInState, for a server that refuses patches."""
@@ -207,7 +210,7 @@ class Setter:
         now = get_emails(account, [ref], "now", READ_BACK)
         answer = emails_of(await self._call([now]), now, READ_BACK)
         if not answer.items:
-            return Receipt(order.key, Outcome.STALE, why="it was deleted on the server since it was last read")
+            return Stale(order.key, "it was deleted on the server since it was last read")
         email = answer.items[0]
         words = {word for word, held in email.keywords.items() if held}
         boxes = {box for box, held in email.mailbox_ids.items() if held}

@@ -18,7 +18,7 @@ from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
 from jmapsync.storage.jmap.decoding import UNREADABLE as MALFORMED
 from jmapsync.storage.jmap.set import set_container
-from jmapsync.storage.port import Folder, Job, Outcome, Receipt, Trouble
+from jmapsync.storage.port import Folder, Job, Receipt, Refused, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,7 +154,7 @@ async def write_folder(reader: Reader, job: Job) -> Receipt:
     named = order.source or order.expect
     color = {"color": min(order.tags)} if order.tags and dialect.colored else {}
     if why := _impossible(dialect, job, color):
-        return Receipt(order.key, Outcome.REFUSED, why=why, remedy=Remedy.NEVER)
+        return Refused(order.key, why, Remedy.NEVER)
     arguments: dict[str, Any] = {"accountId": reader.account}
     if order.verb is Verb.DELETE:
         arguments |= {"destroy": [job.ref], **dialect.keep_contents}

@@ -14,7 +14,7 @@ from jmapsync.jmap.failures import MethodError, RequestError, SetError, set_erro
 from jmapsync.storage.jmap.objects.changes import siblings
 from jmapsync.storage.jmap.objects.sending import Sent, UnsentError
 from jmapsync.storage.jmap.set import refusal, refused_batch
-from jmapsync.storage.port import Job, Outcome, Receipt
+from jmapsync.storage.port import Job, Receipt, Refused, Stale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ class Creator:
             data = job.body.data if job.body is not None else None
             if data is None:
                 why = (job.body.why if job.body is not None else "") or "its file could not be read"
-                receipts.append(Receipt(job.order.key, Outcome.STALE, why=why))
+                receipts.append(Stale(job.order.key, why))
             else:
                 items[job.order.key] = json.loads(data)
         ready = [job for job in jobs if job.order.key in items]
@@ -72,7 +72,7 @@ class Creator:
             response = await self._reader.call([call, *back], repeatable=False)
             answer = response.get(call)
         except OutcomeUnknownError as error:
-            return [Receipt(one.job.order.key, Outcome.STALE, why=error.message) for one in some]
+            return [Stale(one.job.order.key, error.message) for one in some]
         except (MethodError, RequestError) as error:
             return await refused_batch(error, some, lambda one: one.job, self._send)
         errors = set_errors(answer, "notCreated")
@@ -88,7 +88,7 @@ class Creator:
             elif name in errors and self._sender.turns_out_otherwise(one, errors[name]):
                 mistaken.append(one)
             elif name not in errors:
-                receipts.append(Receipt(one.job.order.key, Outcome.STALE, why="the server did not answer for it"))
+                receipts.append(Stale(one.job.order.key, "the server did not answer for it"))
             else:
                 receipts += await self._refused(one, errors[name])
         return receipts + (await self._once_more(mistaken) if mistaken else [])
@@ -109,7 +109,7 @@ class Creator:
         """Send an object once more without what the server does not take of it, or return why it cannot be made."""
         if error.type == "alreadyExists" or (error.type == "invalidProperties" and "uid" in error.properties):
             why = "the server has something else under its uid, or had it a moment ago"
-            return [Receipt(one.job.order.key, Outcome.REFUSED, why=why, remedy=Remedy.LATER)]
+            return [Refused(one.job.order.key, why, Remedy.LATER)]
         narrower = self._sender.narrower(one, error, {})
         return await self._send([narrower]) if narrower is not None else [refusal(one.job, error)]
 

@@ -17,7 +17,7 @@ from jmapsync.storage.jmap.objects.forms import fitted_patch
 from jmapsync.storage.jmap.objects.instances import instances_of, is_instances
 from jmapsync.storage.jmap.objects.sending import Sent, UnsentError
 from jmapsync.storage.jmap.set import concerns_one, failed_call, refusal, too_much
-from jmapsync.storage.port import Job, Outcome, Receipt
+from jmapsync.storage.port import Done, Job, Receipt, Stale
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -97,7 +97,7 @@ class InstanceSetter:
                 return unsent.receipt
             except _OtherwiseError:
                 continue
-        return Receipt(job.order.key, Outcome.STALE, why="the server changes all the time")
+        return Stale(job.order.key, "the server changes all the time")
 
     async def _new(self, job: Job) -> _Acts:
         """Return what makes a new item. Raises UnsentError."""
@@ -223,7 +223,7 @@ class InstanceSetter:
             if acts.destroy and "destroy" not in arguments:
                 return await self._send(job, _Acts(str(answer.get("newState") or ""), destroy=acts.destroy))
         if job.order.verb is Verb.DELETE:
-            return Receipt(job.order.key, Outcome.DONE)
+            return Done(job.order.key)
         ref = job.ref or instances_of(str(_item(job).get("uid")))
         found = await self._reader.fetch([ref])
         if job.order.verb is Verb.CREATE:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
-from msgspec.structs import replace
 
 from jmapsync.errors import JmapsyncError, LocalError, NetworkError, Remedy, SignInError
 from jmapsync.formats import pointer
@@ -19,7 +18,7 @@ from jmapsync.storage.jmap.caller import BATCH
 from jmapsync.storage.jmap.objects.answer import Found
 from jmapsync.storage.jmap.objects.data import data_uris
 from jmapsync.storage.jmap.objects.forms import ASIDE, strings
-from jmapsync.storage.port import Job, Outcome, Receipt
+from jmapsync.storage.port import Created, Done, Job, Receipt, Refused, Stale
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,18 +44,18 @@ class UnsentError(Exception):
 
     def __init__(self, receipt: Receipt) -> None:
         """Keep the receipt."""
-        super().__init__(receipt.why)
+        super().__init__(receipt)
         self.receipt = receipt
 
     @classmethod
     def stale(cls, job: Job, why: str) -> Self:
         """Say that the server does not hold what was expected."""
-        return cls(Receipt(job.order.key, Outcome.STALE, why=why))
+        return cls(Stale(job.order.key, why))
 
     @classmethod
     def refused(cls, job: Job, why: str, remedy: Remedy = Remedy.NEVER) -> Self:
         """Say that a job cannot be carried out."""
-        return cls(Receipt(job.order.key, Outcome.REFUSED, why=why, remedy=remedy))
+        return cls(Refused(job.order.key, why, remedy))
 
 
 @dataclass(slots=True)
@@ -121,7 +120,7 @@ class Sender:
         """Return the normal form of the object that the server was read to hold. Raises UnsentError where there is none."""
         ref, order = str(job.ref), job.order
         if ref in found.lost and order.verb is Verb.DELETE:
-            raise UnsentError(Receipt(order.key, Outcome.DONE))
+            raise UnsentError(Done(order.key))
         if ref in found.lost:
             raise UnsentError.stale(job, "it was deleted on the server since it was last read")
         if ref not in found.items:
@@ -272,15 +271,16 @@ class Sender:
         """Return a receipt by what the server was read to hold after the write."""
         order = one.job.order
         if ref not in found.items:
-            return Receipt(order.key, Outcome.STALE, why="it is not there after the change")
+            return Stale(order.key, "it is not there after the change")
         try:
             seen = self._reader.one(ref, found)
         except MalformedError as error:
-            return Receipt(order.key, Outcome.STALE, why=f"it cannot be read after the change: {error}")
+            return Stale(order.key, f"it cannot be read after the change: {error}")
         if order.verb is not Verb.CREATE and order.added_homes - seen.version.homes:
-            return Receipt(order.key, Outcome.REFUSED, seen.version, "the server accepted that it was moved but does not show it")
-        done = Receipt(order.key, Outcome.DONE, seen.version, content=seen.content)
-        return replace(done, ref=ref, size=seen.size) if order.verb is Verb.CREATE else done
+            return Refused(order.key, "the server accepted that it was moved but does not show it", version=seen.version)
+        if order.verb is Verb.CREATE:
+            return Created(order.key, seen.version, ref, seen.size, seen.content)
+        return Done(order.key, seen.version, seen.content)
 
 
 def _overlap(path: str, other: str) -> bool:

@@ -26,7 +26,7 @@ from jmapsync.storage.jmap.objects.lone_instances import InstanceSetter, holds_i
 from jmapsync.storage.jmap.objects.others_events import beyond_rights
 from jmapsync.storage.jmap.objects.sending import Sender, Sent, UnsentError
 from jmapsync.storage.jmap.set import destroyed, failed_call, refusal, refused_batch
-from jmapsync.storage.port import Job, Outcome, Receipt
+from jmapsync.storage.port import Done, Job, Receipt, Stale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +105,7 @@ class ObjectSetter:
                 continue
             done = {receipt.key for receipt in receipts} | {job.order.key for job in waiting}
             waiting += [one.job for one in ready if one.job.order.key not in done]
-        return receipts + [Receipt(job.order.key, Outcome.STALE, why="the server changes all the time") for job in waiting]
+        return receipts + [Stale(job.order.key, "the server changes all the time") for job in waiting]
 
     async def _read(self, jobs: Sequence[Job], *, given: bool) -> _Now:
         """Read objects as they are now: in one request, so in one state, or else in as many as they take."""
@@ -213,7 +213,7 @@ class ObjectSetter:
         if other is None:
             return refusal(one.job, refused)
         receipts = await self._send([other], now, [])
-        return receipts[0] if receipts else Receipt(one.job.order.key, Outcome.STALE, why="the server changed during the write")
+        return receipts[0] if receipts else Stale(one.job.order.key, "the server changed during the write")
 
     # removals
 
@@ -234,12 +234,12 @@ class ObjectSetter:
                     receipts.append(unsent.receipt)
             if leaving:
                 some = await self._send(leaving, now, doomed)
-                receipts += [replace(one, version=None) if one.outcome is Outcome.DONE else one for one in some]
+                receipts += [replace(one, version=None) if isinstance(one, Done) else one for one in some]
             waiting = []
             receipts += await self._destroy(doomed, now.found.state, waiting)
             if not waiting:
                 return receipts
-        return receipts + [Receipt(job.order.key, Outcome.STALE, why="the server changes all the time") for job in waiting]
+        return receipts + [Stale(job.order.key, "the server changes all the time") for job in waiting]
 
     def _doom(self, job: Job, now: _Now) -> dict[str, Any]:
         """Return the patch that takes an object out of the mirrored containers; nothing where it is to go as a whole.

@@ -11,7 +11,7 @@ from jmapsync.demo.dialect import CYRUS_CALENDARS
 from jmapsync.formats.objects import INSTANCES, gathered, instances
 from jmapsync.jmap.wire import Call
 from jmapsync.planner.model import Verb
-from jmapsync.storage.port import Outcome
+from jmapsync.storage.port import Done, Refused, Stale
 from tests.kit.object_side_driver import ObjectSideDriver
 from tests.storage.jmap.objects.conftest import render
 from tests.storage.jmap.objects.things import added, thing
@@ -168,7 +168,7 @@ class TestWriting:
         add(store, DAYS[1], "Two")
         room.observe()
         (receipt,) = room.write(room.to_delete(REF))
-        assert (receipt.outcome, held(store)) == (Outcome.DONE, {})
+        assert (type(receipt), held(store)) == (Done, {})
 
     @pytest.mark.parametrize("act", [Verb.REPLACE, Verb.DELETE])
     def test_what_nobody_here_has_seen_is_not_overwritten(self, store: Store, room: ObjectSideDriver, act: Verb) -> None:
@@ -177,7 +177,7 @@ class TestWriting:
         store.edit(first, {"title": "Un"})
         job = room.to_delete(REF) if act is Verb.DELETE else room.to_patch(REF, {f"{INSTANCES}/{DAYS[1]}": None})
         (receipt,) = room.write(job)
-        assert (receipt.outcome, held(store)) == (Outcome.STALE, {DAYS[0]: "Un", DAYS[1]: "Two"})
+        assert (type(receipt), held(store)) == (Stale, {DAYS[0]: "Un", DAYS[1]: "Two"})
         assert list(room.observe().items) == [REF]
 
     def test_a_series_never_takes_their_place(self, store: Store, room: ObjectSideDriver) -> None:
@@ -185,18 +185,18 @@ class TestWriting:
         add(store, DAYS[0], "One")
         room.observe()
         (receipt,) = room.write(room.to_create(thing("calendars", "lone", "The series")))
-        assert (receipt.outcome, held(store)) == (Outcome.REFUSED, {DAYS[0]: "One"})
+        assert (type(receipt), held(store)) == (Refused, {DAYS[0]: "One"})
         (receipt,) = room.write(room.to_patch(REF, {INSTANCES: None, "title": "The series", "start": DAYS[0]}))
-        assert (receipt.outcome, held(store)) == (Outcome.REFUSED, {DAYS[0]: "One"})
+        assert (type(receipt), held(store)) == (Refused, {DAYS[0]: "One"})
 
     def test_they_never_take_the_place_of_their_series(self, store: Store, room: ObjectSideDriver) -> None:
         base = store.add(added("calendars", "lone", "The series"))
         room.observe()
         item = gathered([instance(DAYS[0], "One")])
         (receipt,) = room.write(room.to_create(item))
-        assert receipt.outcome is Outcome.REFUSED
+        assert isinstance(receipt, Refused)
         (receipt,) = room.write(room.to_patch(base, {INSTANCES: instances(item), "title": None, "start": None}))
-        assert (receipt.outcome, [one["title"] for one in store.items.values()]) == (Outcome.REFUSED, ["The series"])
+        assert (type(receipt), [one["title"] for one in store.items.values()]) == (Refused, ["The series"])
 
     def test_a_new_item_that_the_server_accepts_partly_is_taken_back(
         self, server: DemoServer, store: Store, room: ObjectSideDriver
@@ -204,5 +204,5 @@ class TestWriting:
         room.observe()
         item = gathered([instance(DAYS[0], "One"), {**instance(DAYS[1], "Two"), "start": "no time"}])
         (receipt,) = room.write(room.to_create(item))
-        assert (receipt.outcome, held(store)) == (Outcome.REFUSED, {})
+        assert (type(receipt), held(store)) == (Refused, {})
         assert server.requests.calls("CalendarEvent/set")

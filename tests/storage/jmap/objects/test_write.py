@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from jmapsync.demo import MethodError, SetError
 from jmapsync.errors import OutcomeUnknownError, Remedy
 from jmapsync.planner.model import Verb
-from jmapsync.storage.port import Body, Outcome
+from jmapsync.storage.port import Body, Created, Done, Refused, Stale, Success
 from tests.storage.jmap.objects.things import added, thing, title_of, titled
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def test_one_that_is_refused_hinders_no_other(case: Case, server: DemoServer, st
     room.observe()
     server.faults.set_error.arm(SetError("overQuota", "full"), times=1, only={f"{store.model.item}/set"})
     receipts = room.write(*(room.to_create(thing(case[0], f"uid-{number}")) for number in range(3)))
-    assert sorted(receipt.outcome.value for receipt in receipts) == ["done", "done", "refused"]
-    (refused,) = [receipt for receipt in receipts if receipt.outcome is Outcome.REFUSED]
+    assert sorted(type(receipt).__name__ for receipt in receipts) == ["Created", "Created", "Refused"]
+    (refused,) = [receipt for receipt in receipts if isinstance(receipt, Refused)]
     assert (refused.remedy, "overQuota" in refused.why) == (Remedy.HUMAN, True)
 
 
@@ -71,7 +71,7 @@ def test_an_edit_goes_as_a_patch_and_leaves_what_others_did(case: Case, store: S
     patch = room.to_patch(ref, titled(case[0], "Mine"))
     store.edit(ref, {"keywords": {"theirs": True}})
     (stale,) = room.write(patch)
-    assert (stale.outcome, title_of(case[0], held(store, ref))) == (Outcome.STALE, "One")
+    assert (type(stale), title_of(case[0], held(store, ref))) == (Stale, "One")
     room.observe()
     room.done(room.to_patch(ref, titled(case[0], "Mine")))
     assert (title_of(case[0], held(store, ref)), held(store, ref)["keywords"]) == ("Mine", {"theirs": True})
@@ -96,7 +96,7 @@ def test_an_edit_survives_that_came_between_reading_and_writing(
 
     monkeypatch.setattr(type(room.client), "call", call)
     (receipt,) = room.write(room.to_patch(ref, titled(case[0], "Mine")))
-    assert receipt.outcome is Outcome.STALE
+    assert isinstance(receipt, Stale)
     assert title_of(case[0], held(store, ref)) == "Theirs 0"
     room.observe()
     room.done(room.to_patch(ref, titled(case[0], "Mine")))
@@ -107,7 +107,7 @@ def test_an_edit_of_what_is_gone_is_stale(case: Case, store: Store, room: Object
     ref = one(store, room)
     store.delete(ref)
     (receipt,) = room.write(room.to_patch(ref, titled(case[0], "Mine")))
-    assert receipt.outcome is Outcome.STALE
+    assert isinstance(receipt, Stale)
 
 
 def test_a_server_that_takes_no_paths_gets_whole_properties(
@@ -139,7 +139,7 @@ def test_what_makes_an_object_what_it_is_is_not_left_out(
     error = SetError("invalidProperties", properties=["start", "kind"])
     server.faults.set_error.arm(error, only={f"{store.model.item}/set"})
     (receipt,) = room.write(room.to_create(thing(case[0], "uid-2")))
-    assert (receipt.outcome, receipt.remedy, store.items) == (Outcome.REFUSED, Remedy.NEVER, {})
+    assert (type(receipt), receipt.remedy, store.items) == (Refused, Remedy.NEVER, {})
 
 
 def test_what_a_server_drops_without_a_word_shows_in_the_receipt(
@@ -148,7 +148,7 @@ def test_what_a_server_drops_without_a_word_shows_in_the_receipt(
     ref = one(store, room)
     server.faults.drop_properties.arm({"keywords"}, only={store.model.item})
     (receipt,) = room.write(room.to_patch(ref, {"keywords": {"x": True}}))
-    assert receipt.outcome is Outcome.DONE
+    assert isinstance(receipt, Done)
     assert "keywords" not in json.loads(receipt.content)
 
 
@@ -176,7 +176,7 @@ def test_a_move_meets_what_another_client_moved(case: Case, store: Store, room: 
     room.observe()
     store.move(ref, "", "Else")
     (receipt,) = room.write(room.to_move(ref, room.key("Work")))
-    assert receipt.outcome is Outcome.STALE
+    assert isinstance(receipt, Stale)
     assert room.observe().items[ref].version.homes == {room.key("Else")}
 
 
@@ -187,7 +187,7 @@ def test_a_move_meets_what_another_client_edited(case: Case, store: Store, room:
     room.observe()
     store.edit(ref, titled(case[0], "Theirs"))
     (receipt,) = room.write(room.to_move(ref, room.key("Work")))
-    assert receipt.outcome is Outcome.STALE
+    assert isinstance(receipt, Stale)
     assert title_of(case[0], json.loads(room.observe().items[ref].content)) == "Theirs"
     room.done(room.to_move(ref, room.key("Work")))
 
@@ -203,13 +203,13 @@ def test_an_edit_that_nobody_here_has_seen_beats_a_removal(case: Case, store: St
     ref = one(store, room)
     store.edit(ref, titled(case[0], "Theirs"))
     (receipt,) = room.write(room.to_delete(ref))
-    assert (receipt.outcome, ref in store.items) == (Outcome.STALE, True)
+    assert (type(receipt), ref in store.items) == (Stale, True)
 
 
 def test_a_removal_of_what_is_gone_is_done(case: Case, store: Store, room: ObjectSideDriver) -> None:
     ref = one(store, room)
     store.delete(ref)
-    assert room.write(room.to_delete(ref))[0].outcome is Outcome.DONE
+    assert isinstance(room.write(room.to_delete(ref))[0], Success)
 
 
 def test_an_object_in_a_container_that_is_not_mirrored_only_leaves_the_others(
@@ -246,11 +246,11 @@ def test_a_lost_answer_to_a_create_leads_to_a_run_and_not_to_a_second_object(
     with monkeypatch.context() as patch:
         patch.setattr(type(room.client), "call", call)
         (receipt,) = room.write(job)
-    assert receipt.outcome is Outcome.STALE
+    assert isinstance(receipt, Stale)
     (seen,) = room.observe().items.values()
     assert (seen.digest, len(store.items)) == ("uid-new", 2)
     (again,) = room.write(job)
-    assert (again.outcome, len(store.items)) == (Outcome.REFUSED, 2)
+    assert (type(again), len(store.items)) == (Refused, 2)
 
 
 def test_a_call_that_fails_as_a_whole_leaves_everything_to_be_planned_again(
@@ -259,17 +259,17 @@ def test_a_call_that_fails_as_a_whole_leaves_everything_to_be_planned_again(
     ref = one(store, room)
     for job in (room.to_create(thing(case[0], "uid-2")), room.to_patch(ref, titled(case[0], "Mine")), room.to_delete(ref)):
         server.faults.method_error.arm(MethodError("serverPartialFail"), times=1, only={f"{store.model.item}/set"})
-        assert room.write(job)[0].outcome is Outcome.STALE
+        assert isinstance(room.write(job)[0], Stale)
         server.faults.method_error.arm(MethodError("accountReadOnly"), times=1, only={f"{store.model.item}/set"})
         receipt = room.write(job)[0]
-        assert (receipt.outcome, receipt.remedy) == (Outcome.REFUSED, Remedy.HUMAN)
+        assert (type(receipt), receipt.remedy) == (Refused, Remedy.HUMAN)
 
 
 @pytest.mark.parametrize("body", [None, Body("", why="it was changed meanwhile")])
 def test_a_file_that_cannot_be_read_makes_no_object(case: Case, store: Store, room: ObjectSideDriver, body: Body | None) -> None:
     room.observe()
     (receipt,) = room.write(replace(room.to_create(thing(case[0], "uid-1")), body=body))
-    assert (receipt.outcome, store.items) == (Outcome.STALE, {})
+    assert (type(receipt), store.items) == (Stale, {})
 
 
 def test_data_that_is_kept_aside_never_leaves_this_machine(case: Case, store: Store, room: ObjectSideDriver) -> None:
@@ -277,7 +277,7 @@ def test_data_that_is_kept_aside_never_leaves_this_machine(case: Case, store: St
     name = "urn:jmapsync:sha-256:" + "0" * 64
     patch = {"media": {"p": {"kind": "photo", "uri": name}}} if case[0] == "contacts" else {"links": {"l": {"href": name}}}
     (receipt,) = room.write(room.to_patch(ref, patch))
-    assert receipt.outcome is Outcome.STALE
+    assert isinstance(receipt, Stale)
     assert name not in json.dumps(held(store, ref))
 
 
@@ -287,7 +287,7 @@ def test_text_that_no_server_takes_is_quarantined_by_name_and_hinders_no_other(
 ) -> None:
     room.observe()
     bad, good = room.write(room.to_create(thing(case[0], "uid-1", text)), room.to_create(thing(case[0], "uid-2")))
-    assert (bad.outcome, bad.remedy, good.outcome) == (Outcome.REFUSED, Remedy.NEVER, Outcome.DONE)
+    assert (type(bad), bad.remedy, type(good)) == (Refused, Remedy.NEVER, Created)
 
 
 def test_an_object_too_large_for_a_request_is_quarantined_by_name_and_hinders_no_other(
@@ -298,18 +298,18 @@ def test_an_object_too_large_for_a_request_is_quarantined_by_name_and_hinders_no
     room.observe()
     large = thing(case[0], "uid-1", notes={"n": {"note": "x" * 30_000}}, description="x" * 30_000)
     bad, good = room.write(room.to_create(large), room.to_create(thing(case[0], "uid-2")))
-    assert (bad.outcome, bad.remedy, good.outcome) == (Outcome.REFUSED, Remedy.NEVER, Outcome.DONE)
+    assert (type(bad), bad.remedy, type(good)) == (Refused, Remedy.NEVER, Created)
 
 
 def test_containers_are_made_renamed_and_removed(case: Case, store: Store, room: ObjectSideDriver) -> None:
     room.observe()
     receipt = room.write_folder(Verb.CREATE, None, "Work")
-    assert (receipt.outcome, store.collection("Work")["id"]) == (Outcome.DONE, receipt.ref)
-    assert room.write_folder(Verb.REPLACE, receipt.ref, "Arbeit").outcome is Outcome.DONE
+    assert (type(receipt), store.collection("Work")["id"]) == (Created, receipt.ref)
+    assert isinstance(room.write_folder(Verb.REPLACE, receipt.ref, "Arbeit"), Success)
     assert store.collection("Arbeit")["id"] == receipt.ref
-    assert room.write_folder(Verb.DELETE, receipt.ref, "Arbeit").outcome is Outcome.DONE
+    assert isinstance(room.write_folder(Verb.DELETE, receipt.ref, "Arbeit"), Success)
     assert receipt.ref not in store.collections
-    assert room.write_folder(Verb.DELETE, receipt.ref, "Arbeit").outcome is Outcome.DONE
+    assert isinstance(room.write_folder(Verb.DELETE, receipt.ref, "Arbeit"), Success)
 
 
 def test_a_container_that_holds_anything_stays(case: Case, store: Store, room: ObjectSideDriver) -> None:
@@ -317,19 +317,19 @@ def test_a_container_that_holds_anything_stays(case: Case, store: Store, room: O
     receipt = room.write_folder(Verb.CREATE, None, "Work")
     store.add(added(case[0], "uid-1"), collections=["Work"])
     refused = room.write_folder(Verb.DELETE, receipt.ref, "Work")
-    assert (refused.outcome, refused.remedy, len(store.items)) == (Outcome.REFUSED, Remedy.HUMAN, 1)
+    assert (type(refused), refused.remedy, len(store.items)) == (Refused, Remedy.HUMAN, 1)
 
 
 def test_a_calendar_has_a_colour_and_an_address_book_has_none(case: Case, store: Store, room: ObjectSideDriver) -> None:
     room.observe()
     receipt = room.write_folder(Verb.CREATE, None, "Work", "#FF0000")
-    assert receipt.outcome is Outcome.DONE
+    assert isinstance(receipt, Created)
     colored = room.write_folder(Verb.UPDATE, receipt.ref, "Work", "#00FF00")
     if case[0] == "contacts":
-        assert colored.outcome is Outcome.REFUSED
+        assert isinstance(colored, Refused)
         assert room.observe().folders[str(receipt.ref)].color == ""
     else:
-        assert colored.outcome is Outcome.DONE
+        assert isinstance(colored, Success)
         assert room.observe().folders[str(receipt.ref)].color == "#00FF00"
 
 
@@ -340,7 +340,7 @@ def test_nothing_is_written_to_an_account_for_reading_only(
     server.account.is_read_only = True
     room.client.expire_session()
     job = room.to_patch(ref, titled(case[0], "Mine"))
-    assert room.write(job)[0].outcome is Outcome.REFUSED
+    assert isinstance(room.write(job)[0], Refused)
     assert title_of(case[0], held(store, ref)) == "One"
 
 
@@ -352,7 +352,7 @@ def test_an_edit_that_the_server_reports_to_nobody_is_found_by_the_write_and_sho
     store.items[ref] = silent
     assert room.observe().is_empty
     (receipt,) = room.write(room.to_patch(ref, titled(case[0], "Mine")))
-    assert receipt.outcome is Outcome.STALE
+    assert isinstance(receipt, Stale)
     assert list(room.observe().items) == [ref]
     room.done(room.to_patch(ref, titled(case[0], "Mine")))
     assert (title_of(case[0], held(store, ref)), room.observe().requests) == ("Mine", 2)
