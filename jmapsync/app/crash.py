@@ -7,9 +7,9 @@ import os
 import platform
 import time
 import traceback
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from jmapsync import __version__
 from jmapsync.errors import JmapsyncError
 from jmapsync.text import one_line
 
@@ -33,7 +33,7 @@ def report_crash(error: BaseException, folder: Path) -> CrashError:
     """
     text = "\n".join(
         (
-            f"jmapsync {version('jmapsync')}, Python {platform.python_version()}, {platform.platform()}",
+            f"jmapsync {__version__}, Python {platform.python_version()}, {platform.platform()}",
             time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "",
             *_describe(error),

@@ -4,130 +4,15 @@ from __future__ import annotations
 
 import atexit
 import gc
-import os
-import sys
 
-import click
-
-from jmapsync.cli.accounts import accounts
-from jmapsync.cli.check import check
-from jmapsync.cli.conflicts import conflicts
-from jmapsync.cli.demo import demo
-from jmapsync.cli.encoding import use_utf8
-from jmapsync.cli.login import login, logout
-from jmapsync.cli.mailboxes import mailboxes
-from jmapsync.cli.outbox import outbox
-from jmapsync.cli.output import say
-from jmapsync.cli.restore import restore
-from jmapsync.cli.run import run
-from jmapsync.cli.sendmail import sendmail
-from jmapsync.cli.settings import Settings
-from jmapsync.cli.status import status
-from jmapsync.cli.sync import sync
-from jmapsync.cli.verify import verify
-from jmapsync.errors import ConfigError, ExitCode, JmapsyncError
-
-_NAME = "jmapsync"
-_COMPLETION = "_JMAPSYNC_COMPLETE"
-"""Set by the completion script of a shell."""
-_EXIT_CODES = """\b
-Exit codes:
-  0  in sync
-  1  failed
-  2  usage or configuration
-  3  done, but items are quarantined or in conflict
-  4  suspended: nothing was written
-  5  sign-in needed or refused
-  6  another run of the account is active
-"""
-_INTERRUPTED = 130
-_BROKEN_PIPE = 141
-"""What a shell reports of a program that SIGINT or SIGPIPE ended."""
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=_EXIT_CODES)
-@click.option(
-    "-c", "--config", "config", metavar="FILE", help="Configuration file; default: $XDG_CONFIG_HOME/jmapsync/config.toml."
-)
-@click.option("-v", "--verbose", count=True, help="Log more to standard error; twice: every request.")
-@click.option("-q", "--quiet", is_flag=True, help="Print only errors and results.")
-@click.version_option(package_name="jmapsync", message="%(prog)s %(version)s")
-@click.pass_context
-def program(context: click.Context, config: str | None, verbose: int, *, quiet: bool) -> None:
-    """Keep JMAP accounts and local files in sync, both ways."""
-    if verbose and quiet:
-        raise click.UsageError("-v and -q exclude each other.")
-    context.obj = Settings(config, verbose, quiet=quiet)
-    context.obj.set_up_log()
-
-
-_COMMANDS = (login, logout, accounts, sync, run, check, status, conflicts, verify, restore, sendmail, outbox, mailboxes, demo)
-
-for _command in _COMMANDS:
-    program.add_command(_command)
+_THRESHOLD = 20_000
+"""New objects after which Python looks for garbage; its own 700 cost a tenth of the start, in which nothing becomes garbage."""
 
 
 def main() -> None:
     """Run the program. Results go to standard output; a failure is a message on standard error and an exit code."""
-    use_utf8()
+    gc.set_threshold(_THRESHOLD)
     atexit.register(gc.freeze)  # else Python collects garbage once more before it ends: 30 ms of a run with nothing to do
-    if _COMPLETION in os.environ:
-        program.main(prog_name=_NAME)
-    try:
-        # Not click's own `main`, which prints an empty line when interrupted and treats a broken pipe as a failure.
-        with program.make_context(_NAME, sys.argv[1:]) as context:
-            code = program.invoke(context)
-    except click.exceptions.Exit as done:
-        code = done.exit_code
-    except click.ClickException as error:
-        _show_usage(error)
-        code = ExitCode.USAGE
-    except ConfigError as error:
-        _complain(*error.problems)
-        code = error.exit_code
-    except JmapsyncError as error:
-        _complain(str(error))
-        code = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        _complain("interrupted.")
-        code = _INTERRUPTED
-    except BrokenPipeError:
-        code = _BROKEN_PIPE
-    except Exception as error:  # noqa: BLE001  # the last handler: users get no traceback
-        code = _report(error)
-    sys.exit(_flush(int(code or 0)))
+    from jmapsync.cli.program import run_program  # noqa: PLC0415  # so that its imports are made under that threshold
 
-
-def _show_usage(error: click.ClickException) -> None:
-    """Print a usage error as click does, with control characters in the arguments escaped."""
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):  # its message is the help
-        say(*error.format_message().split("\n"), err=True)
-        return
-    if isinstance(error, click.UsageError) and error.ctx is not None:
-        say(*error.ctx.get_usage().split("\n"), f"Try '{error.ctx.command_path} --help' for help.", "", err=True)
-    say(f"Error: {error.format_message()}", err=True)
-
-
-def _complain(*lines: str) -> None:
-    for line in lines:
-        say(f"jmapsync: {line}", err=True)
-
-
-def _report(error: Exception) -> ExitCode:
-    from jmapsync.app.crash import report_crash  # noqa: PLC0415  # rarely needed
-    from jmapsync.config import default_state_dir  # noqa: PLC0415
-
-    crash = report_crash(error, default_state_dir())
-    _complain(str(crash))
-    return crash.exit_code
-
-
-def _flush(code: int) -> int:
-    """Flush standard output, so that a reader that closed its end causes no message at exit."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        code = _BROKEN_PIPE
-    if code == _BROKEN_PIPE:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return code
+    run_program()

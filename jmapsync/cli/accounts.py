@@ -10,7 +10,7 @@ from jmapsync.cli.output import say, say_json
 from jmapsync.cli.settings import Settings, pass_settings
 
 
-@click.command(short_help="List the accounts of the configuration.")
+@click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @pass_settings
 def accounts(settings: Settings, *, as_json: bool) -> None:

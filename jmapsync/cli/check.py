@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from jmapsync.app.checkup import Checkup, Mailbox
 
 
-@click.command(short_help="Reach the server and list what it offers.")
+@click.command()
 @click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1)
 @pass_settings
 def check(settings: Settings, accounts: tuple[str, ...]) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jmapsync.ledger import ConflictCopy
 
 
-@click.group(invoke_without_command=True, short_help="List and resolve conflict copies.")
+@click.group(invoke_without_command=True)
 @click.pass_context
 def conflicts(context: click.Context) -> None:
     """List, show, put back or delete conflict copies: the versions that lost a conflict."""

@@ -22,7 +22,7 @@ _READ_HERE = "Welcome"
 _STARRED_THERE = "Moth found in relay"
 
 
-@click.command(short_help="Take a tour on an embedded server.")
+@click.command()
 @click.argument("folder", metavar="[DIR]", required=False)
 @pass_settings
 def demo(settings: Settings, folder: str | None) -> int:

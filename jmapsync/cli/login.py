@@ -8,7 +8,7 @@ from jmapsync.cli.output import say
 from jmapsync.cli.settings import Settings, pass_settings
 
 
-@click.command(short_help="Sign an account in.")
+@click.command()
 @click.argument("account")
 @click.option("--browser", "how", flag_value="browser", help="By OAuth, in a browser of this machine.")
 @click.option("--device", "how", flag_value="device", help="By OAuth, with a code that is typed in a browser anywhere.")
@@ -41,7 +41,7 @@ def login(settings: Settings, account: str, how: str | None) -> None:
         )
 
 
-@click.command(short_help="Sign an account out.")
+@click.command()
 @click.argument("account")
 @pass_settings
 def logout(settings: Settings, account: str) -> int:

@@ -7,7 +7,7 @@ import click
 from jmapsync.cli.settings import Settings, pass_settings
 
 
-@click.command(short_help="Print mailboxes lines for mutt.")
+@click.command()
 @click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1)
 @click.option("--named", is_flag=True, help="Write named-mailboxes lines with a label, which only NeoMutt knows.")
 @pass_settings

@@ -8,7 +8,7 @@ from jmapsync.cli.output import say
 from jmapsync.cli.settings import Settings, pass_settings
 
 
-@click.group(invoke_without_command=True, short_help="List messages that wait to be sent.")
+@click.group(invoke_without_command=True)
 @click.pass_context
 def outbox(context: click.Context) -> None:
     """List, retry or delete messages that `jmapsync sendmail` accepted and that are not sent yet."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from typing import Any
 
@@ -23,16 +22,3 @@ def say_json(value: dict[str, Any]) -> None:
     import json  # noqa: PLC0415  # rarely needed
 
     click.echo(json.dumps(bounded(value)).replace("\x7f", "\\u007f"))
-
-
-class SafeFormatter(logging.Formatter):
-    """Format each log record as one line."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the name of the standard library
-        """Return the line of a record, without a traceback."""
-        record.message = one_line(record.message)
-        return super().formatMessage(record)
-
-    def formatException(self, ei: Any) -> str:  # noqa: ANN401, N802  # as in the standard library
-        """Return a traceback, with control characters escaped: its last lines quote servers."""
-        return "\n".join(one_line(line) for line in super().formatException(ei).split("\n"))

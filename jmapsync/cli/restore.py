@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jmapsync.sync.report import AccountReport
 
 
-@click.command(short_help="Put mirrored items back on the server.")
+@click.command()
 @click.argument("account", metavar="[ACCOUNT]", required=False)
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option("--kind", "kind", type=click.Choice(KINDS), help="Only this kind.")

@@ -8,7 +8,8 @@ import sys
 
 import click
 
-from jmapsync.cli.output import SafeFormatter, say
+from jmapsync.cli.log import SafeFormatter
+from jmapsync.cli.output import say
 from jmapsync.cli.settings import Settings, pass_settings
 from jmapsync.errors import ConfigError, JmapsyncError
 
@@ -23,7 +24,7 @@ class _Journal(SafeFormatter):
         return "\n".join(f"<{level}>{line}" for line in super().format(record).splitlines())
 
 
-@click.command(short_help="Keep accounts in step all the time.")
+@click.command()
 @click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1)
 @click.option("--install", "installs", is_flag=True, help="Write systemd units that run this, and say what to do next.")
 @click.option("--uninstall", "uninstalls", is_flag=True, help="Remove those units.")

@@ -9,7 +9,7 @@ import click
 from jmapsync.cli.settings import Settings, pass_settings
 
 
-@click.command(short_help="Send a message from standard input.")
+@click.command()
 @click.argument("recipients", metavar="[ADDRESS]...", nargs=-1)
 @click.option("-t", "from_header", is_flag=True, help="Send to the addresses of To, Cc and Bcc too.")
 @click.option("-i", "ignore_dots", is_flag=True, help="A line with a single dot is not the end of the message.")

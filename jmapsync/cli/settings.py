@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from jmapsync.cli.output import SafeFormatter, say
+from jmapsync.cli.output import say
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from jmapsync.app import App
     from jmapsync.config import Config
     from jmapsync.sync.report import Progress
@@ -21,10 +22,16 @@ class Settings:
 
     def __init__(self, config: str | None, verbose: int, *, quiet: bool) -> None:
         """Keep the options."""
-        self.config_given = Path(config) if config is not None else None
-        """The configuration of `-c`, if given."""
+        self._config = config
         self.verbose = verbose
         self.quiet = quiet
+
+    @property
+    def config_given(self) -> Path | None:
+        """Return the configuration of `-c`, if given."""
+        from pathlib import Path  # noqa: PLC0415  # `--help` must be fast
+
+        return Path(self._config) if self._config is not None else None
 
     def app(self) -> App:
         """Read the configuration and return the app; raise `ConfigError`."""
@@ -42,7 +49,9 @@ class Settings:
         """Log to standard error; with -v -v a line per request. Other libraries are left out: they log headers with secrets."""
         if not self.verbose:
             return
-        import logging  # noqa: PLC0415
+        import logging  # noqa: PLC0415  # most runs log nothing
+
+        from jmapsync.cli.log import SafeFormatter  # noqa: PLC0415
 
         handler = logging.StreamHandler()
         handler.setFormatter(SafeFormatter("%(asctime)s %(name)s: %(message)s", "%H:%M:%S"))

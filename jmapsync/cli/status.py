@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jmapsync.app.health import AccountHealth, KindHealth
 
 
-@click.command(short_help="Show the state of the accounts.")
+@click.command()
 @click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @pass_settings

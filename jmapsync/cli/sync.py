@@ -11,7 +11,7 @@ from jmapsync.cli.settings import Settings, pass_settings
 KINDS = ("mail", "contacts", "calendars", "tasks")
 
 
-@click.command(short_help="Synchronize once.")
+@click.command()
 @click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1)
 @click.option("--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="Only this kind; may be given several times.")
 @click.option("--dry-run", is_flag=True, help="Print what a run would do, one line an action, and write nothing.")

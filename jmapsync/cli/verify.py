@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jmapsync.sync.report import AccountReport
 
 
-@click.command(short_help="Prove that the mirror is complete.")
+@click.command()
 @click.argument("accounts", metavar="[ACCOUNT]...", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @pass_settings

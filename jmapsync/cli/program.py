@@ -1,0 +1,163 @@
+"""The program: its global options, its commands, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+
+from jmapsync import __version__
+from jmapsync.cli.encoding import use_utf8
+from jmapsync.cli.output import say
+from jmapsync.cli.settings import Settings
+from jmapsync.errors import ConfigError, ExitCode, JmapsyncError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+COMMANDS = {
+    "accounts": "List the accounts of the configuration.",
+    "check": "Reach the server and list what it offers.",
+    "conflicts": "List and resolve conflict copies.",
+    "demo": "Take a tour on an embedded server.",
+    "login": "Sign an account in.",
+    "logout": "Sign an account out.",
+    "mailboxes": "Print mailboxes lines for mutt.",
+    "outbox": "List messages that wait to be sent.",
+    "restore": "Put mirrored items back on the server.",
+    "run": "Keep accounts in step all the time.",
+    "sendmail": "Send a message from standard input.",
+    "status": "Show the state of the accounts.",
+    "sync": "Synchronize once.",
+    "verify": "Prove that the mirror is complete.",
+}
+"""What each command is for, in a line. Each is the function of its name, mostly in the module of that name."""
+_MODULES = {"logout": "login"}
+"""The modules of the others."""
+_NAME = "jmapsync"
+_COMPLETION = "_JMAPSYNC_COMPLETE"
+"""Set by the completion script of a shell."""
+_EXIT_CODES = """\b
+Exit codes:
+  0  in sync
+  1  failed
+  2  usage or configuration
+  3  done, but items are quarantined or in conflict
+  4  suspended: nothing was written
+  5  sign-in needed or refused
+  6  another run of the account is active
+"""
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+"""What a shell reports of a program that SIGINT or SIGPIPE ended."""
+
+
+class _Lazy(click.Group):
+    """Commands whose modules are imported when they are run; neither `--help` nor completion imports any of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """Return the names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
+        """Return a command, if there is one of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"jmapsync.cli.{_MODULES.get(cmd_name, cmd_name)}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
+        """Write the list of commands of `--help`."""
+        with formatter.section("Commands"):
+            formatter.write_dl(COMMANDS.items())
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands and options that an incomplete word may become."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415  # only completion needs it
+
+        commands = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=_EXIT_CODES)
+@click.option(
+    "-c", "--config", "config", metavar="FILE", help="Configuration file; default: $XDG_CONFIG_HOME/jmapsync/config.toml."
+)
+@click.option("-v", "--verbose", count=True, help="Log more to standard error; twice: every request.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only errors and results.")
+@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.pass_context
+def program(context: click.Context, config: str | None, verbose: int, *, quiet: bool) -> None:
+    """Keep JMAP accounts and local files in sync, both ways."""
+    if verbose and quiet:
+        raise click.UsageError("-v and -q exclude each other.")
+    context.obj = Settings(config, verbose, quiet=quiet)
+    context.obj.set_up_log()
+
+
+def run_program() -> None:
+    """Run the program. Results go to standard output; a failure is a message on standard error and an exit code."""
+    use_utf8()
+    if _COMPLETION in os.environ:
+        program.main(prog_name=_NAME)
+    try:
+        # Not click's own `main`, which prints an empty line when interrupted and treats a broken pipe as a failure.
+        with program.make_context(_NAME, sys.argv[1:]) as context:
+            code = program.invoke(context)
+    except click.exceptions.Exit as done:
+        code = done.exit_code
+    except click.ClickException as error:
+        _show_usage(error)
+        code = ExitCode.USAGE
+    except ConfigError as error:
+        _complain(*error.problems)
+        code = error.exit_code
+    except JmapsyncError as error:
+        _complain(str(error))
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _complain("interrupted.")
+        code = _INTERRUPTED
+    except BrokenPipeError:
+        code = _BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001  # the last handler: users get no traceback
+        code = _report(error)
+    sys.exit(_flush(int(code or 0)))
+
+
+def _show_usage(error: click.ClickException) -> None:
+    """Print a usage error as click does, with control characters in the arguments escaped."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):  # its message is the help
+        say(*error.format_message().split("\n"), err=True)
+        return
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        say(*error.ctx.get_usage().split("\n"), f"Try '{error.ctx.command_path} --help' for help.", "", err=True)
+    say(f"Error: {error.format_message()}", err=True)
+
+
+def _complain(*lines: str) -> None:
+    for line in lines:
+        say(f"jmapsync: {line}", err=True)
+
+
+def _report(error: Exception) -> ExitCode:
+    from jmapsync.app.crash import report_crash  # noqa: PLC0415  # rarely needed
+    from jmapsync.config import default_state_dir  # noqa: PLC0415
+
+    crash = report_crash(error, default_state_dir())
+    _complain(str(crash))
+    return crash.exit_code
+
+
+def _flush(code: int) -> int:
+    """Flush standard output, so that a reader that closed its end causes no message at exit."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _BROKEN_PIPE
+    if code == _BROKEN_PIPE:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
