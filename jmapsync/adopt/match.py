@@ -6,9 +6,9 @@ them, else from the bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.adopt.blob_ids import known_by_name
@@ -32,8 +32,7 @@ FETCH_OCTETS = 6 << 20
 """Octets of bodies fetched at a time where the server computes no digests."""
 
 
-@dataclass(slots=True)
-class Adopter:
+class Adopter(Struct):
     """Joins items of one kind."""
 
     kind: Kind
@@ -42,11 +41,11 @@ class Adopter:
     remote: MailRemote
     context: Context
     clock: Callable[[], float]
-    _raw: dict[int, str] = field(default_factory=dict)
+    _raw: dict[int, str] = {}
     """Digest of a local item's file as it lies there, where the server may hold it with the disk's line ends."""
-    _bare: dict[int, str] = field(default_factory=dict)
+    _bare: dict[int, str] = {}
     """Digest of a local item's file without the line that mbsync added."""
-    _digest_cache: dict[int, str] = field(default_factory=dict)
+    _digest_cache: dict[int, str] = {}
     """Fetched digests of the server's items, as those of one size may be needed in several rounds."""
 
     async def run(self) -> int:

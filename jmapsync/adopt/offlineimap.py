@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.adopt.hard_links import dated
@@ -39,8 +39,7 @@ _CHANGED = "retold"
 """The server's body in the base of a message whose file has other bytes: any body there counts as changed."""
 
 
-@dataclass(slots=True)
-class OfflineimapAdopter:
+class OfflineimapAdopter(Struct):
     """Joins the files of offlineimap that are left when equal messages are joined."""
 
     kind: Kind

@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import Struct
+
 from jmapsync.app.state_paths import CONFLICT_COPIES
 from jmapsync.backup.restore import Restorer
 from jmapsync.backup.verify import Proof, Verifier
@@ -36,8 +38,7 @@ if TYPE_CHECKING:
     from jmapsync.sync.report import Progress
 
 
-@dataclass(frozen=True, slots=True)
-class Sides:
+class Sides(Struct, frozen=True):
     """One kind with its two sides."""
 
     kind: Kind

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from jmapsync.app.ledger_check import ledger_error
 from jmapsync.app.sides import require
@@ -37,8 +38,7 @@ _PATIENCE = 20.0
 """Seconds a check may wait for a failing server."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mailbox:
+class Mailbox(Struct, frozen=True):
     """One mailbox of the server."""
 
     path: str
@@ -50,8 +50,7 @@ class Mailbox:
     writable: bool
 
 
-@dataclass(slots=True)
-class Checkup:
+class Checkup(Struct):
     """What a check found out about one account."""
 
     name: str
@@ -59,18 +58,18 @@ class Checkup:
     """Where the session was read."""
     user: str = ""
     account_id: str = ""
-    kinds: dict[str, str] = field(default_factory=dict)
+    kinds: dict[str, str] = {}
     """By kind: how the server offers it, or nothing."""
-    limits: dict[str, int] = field(default_factory=dict)
+    limits: dict[str, int] = {}
     push: bool = False
-    mailboxes: list[Mailbox] = field(default_factory=list)
-    collections: dict[str, list[str]] = field(default_factory=dict)
+    mailboxes: list[Mailbox] = []
+    collections: dict[str, list[str]] = {}
     """The names of address books and calendars, by kind."""
-    disks: dict[str, list[str]] = field(default_factory=dict)
+    disks: dict[str, list[str]] = {}
     """By kind: how the file system of its root differs from a Unix one."""
     adoption: str = ""
     """What the first run would do with the files of another program, or nothing."""
-    problems: list[str] = field(default_factory=list)
+    problems: list[str] = []
     exit_code: ExitCode = ExitCode.IN_SYNC
 
     def fail(self, message: str, code: ExitCode) -> None:

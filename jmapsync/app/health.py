@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from jmapsync.app.control import ask_state
 from jmapsync.app.ledger_check import checking_ledger
@@ -36,8 +37,7 @@ _LIVE: dict[str, ExitCode] = {
 """The exit code of an account's state in the daemon."""
 
 
-@dataclass(slots=True)
-class KindHealth:
+class KindHealth(Struct):
     """The state of one kind of an account."""
 
     last_run: datetime | None = None
@@ -58,11 +58,11 @@ class KindHealth:
     waiting: int = 0
     """Items whose sides did not agree when last observed."""
     conflicts: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = []
     suspended: str = ""
     """Why the guard suspended the plan."""
     unavailable: str = ""
-    detached: list[str] = field(default_factory=list)
+    detached: list[str] = []
     """Paths of folders that stay on the disk although the patterns exclude them."""
 
     @property
@@ -108,15 +108,14 @@ class KindHealth:
         }
 
 
-@dataclass(slots=True)
-class AccountHealth:
+class AccountHealth(Struct):
     """The state of one account."""
 
     name: str
     running: bool = False
     """Whether another process is working on it now."""
-    kinds: dict[str, KindHealth] = field(default_factory=dict)
-    outbox: list[Problem] = field(default_factory=list)
+    kinds: dict[str, KindHealth] = {}
+    outbox: list[Problem] = []
     """Messages that wait to be sent, and why."""
     error: str = ""
     error_code: ExitCode = ExitCode.IN_SYNC

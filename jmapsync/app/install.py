@@ -6,9 +6,10 @@ import os
 import re
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 import jmapsync
 from jmapsync.errors import LocalError
@@ -27,8 +28,7 @@ _REFUSED = set("\"'\\")
 """What systemd 252 refuses in the path of a program, however it is quoted."""
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The files that were written or removed, and the commands that make systemd act on it, in their order."""
 
     files: tuple[Path, ...]

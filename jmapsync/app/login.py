@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from msgspec import Struct
 
 from jmapsync.app.signin import credential_of, store_of
 from jmapsync.errors import ConfigError, JmapsyncError, SignInError
@@ -48,8 +49,7 @@ class Visitor(Person, Protocol):
         """Return a password or an API token, typed without echo."""
 
 
-@dataclass(frozen=True, slots=True)
-class SignedIn:
+class SignedIn(Struct, frozen=True):
     """What a sign-in led to."""
 
     account: str

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from jmapsync.app.account import AccountRun
 from jmapsync.app.sides import sides_of
@@ -35,15 +37,14 @@ Results = list[tuple[str, "AccountReport", "Restored | None"]]
 """By kind: how it went, and what was put back unless it failed."""
 
 
-@dataclass(slots=True)
-class Restoration:
+class Restoration(Struct):
     """The result of one command."""
 
     into: str
     """The account that was written to."""
-    messages: list[str] = field(default_factory=list)
+    messages: list[str] = []
     """Why some kinds cannot be restored."""
-    results: Results = field(default_factory=list)
+    results: Results = []
 
     @property
     def exit_code(self) -> ExitCode:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.app.state_paths import OUTBOX
@@ -54,8 +54,7 @@ def outbox_of(account: AccountConfig) -> Outbox:
     return Outbox(account.state_dir / OUTBOX)
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """The state of an accepted message: sent, or waiting for a reason."""
 
     waiting: Waiting

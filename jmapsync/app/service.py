@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from jmapsync.app.cleanup import tidy
 from jmapsync.app.control import Answer, Ask, answering
 from jmapsync.app.crash import report_crash
@@ -48,8 +50,7 @@ _TROUBLE = frozenset({AccountState.SIGN_IN, AccountState.SUSPENDED})
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class _Kept:
+class _Kept(Struct):
     """One account and its running loop."""
 
     account: AccountConfig

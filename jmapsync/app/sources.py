@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from jmapsync.backup.selection import Selection
 from jmapsync.config import MailConfig
@@ -21,8 +23,7 @@ if TYPE_CHECKING:
     from jmapsync.config import AccountConfig, KindConfig
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A tree of files, and what of it is to be put back."""
 
     config: KindConfig

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,10 +19,11 @@ def missing_for_kind(account: AccountConfig, kind: str) -> str:
         return NOT_YET[kind]
     config = account.kinds[kind]
     said: list[str] = []
-    for one in fields(config):
-        value = getattr(config, one.name)
-        if value != one.default:
-            said += [f"{kind}.{one.name}", f"{kind}.{one.name}={value}"]
+    default = type(config)(path=config.path)
+    for name in config.__struct_fields__:
+        value = getattr(config, name)
+        if value != getattr(default, name):
+            said += [f"{kind}.{name}", f"{kind}.{name}={value}"]
     return " ".join(NOT_YET[one] for one in said if one in NOT_YET)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from contextlib import asynccontextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.app.account import AccountRun, Sides
 from jmapsync.app.ledger_check import checking_ledger
@@ -72,8 +73,7 @@ async def open_account(
             ledger.close()
 
 
-@dataclass(slots=True)
-class OpenAccount:
+class OpenAccount(Struct):
     """An account at hand."""
 
     account: AccountConfig

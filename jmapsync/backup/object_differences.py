@@ -7,8 +7,9 @@ sent rarely reads the same on both sides: servers add properties, name data anew
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from jmapsync.formats.align import keys_between, with_keys
 from jmapsync.formats.canonical import changes
@@ -27,8 +28,7 @@ _MOST = 8
 """Properties that are named of one object."""
 
 
-@dataclass(slots=True)
-class ObjectProof:
+class ObjectProof(Struct):
     """Compares the objects of one kind."""
 
     ledger: Ledger

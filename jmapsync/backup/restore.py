@@ -11,6 +11,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.adopt.hard_links import join_hard_links
@@ -56,8 +57,7 @@ BATCH = 500
 MISSING = "the server does not have it"
 
 
-@dataclass(slots=True)
-class Restored:
+class Restored(Struct):
     """Result of a restore for one kind."""
 
     report: KindReport

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """Folders and files to restore; everything where none is named."""
 
     folders: frozenset[str] = frozenset()
@@ -31,13 +31,12 @@ class Selection:
         return self.has_folder(path) or (path, name) in self.files
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignTree:
+class ForeignTree(Struct, frozen=True):
     """A tree that is not the account's own mirror, with what its own ledger, if any, records of its folders."""
 
     has_ledger: bool = False
     """Whether the ledger knows the files, not only what they show."""
-    tables: Mapping[str, str] = field(default_factory=dict)
+    tables: Mapping[str, str] = {}
     """The text of a folder's keyword table, by path; of folders that have none of their own."""
-    roles: Mapping[str, str] = field(default_factory=dict)
+    roles: Mapping[str, str] = {}
     """The role of a folder, by path, or that it is the default collection: its items belong where the other account has that."""

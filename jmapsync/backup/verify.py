@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from jmapsync.backup.object_differences import ObjectProof
 from jmapsync.formats.large_data import set_aside
@@ -32,8 +33,7 @@ SHARE = 10
 """Where the server computes no digests, one body of so many is fetched and compared, another tenth each day."""
 
 
-@dataclass(slots=True)
-class Proof:
+class Proof(Struct):
     """What was compared of one kind, and what differs."""
 
     items: int = 0
@@ -45,10 +45,10 @@ class Proof:
     """Items whose content the server itself gave the digest of."""
     bodies: int = 0
     """Items whose content was fetched again."""
-    containers: dict[str, tuple[int, int]] = field(default_factory=dict)
+    containers: dict[str, tuple[int, int]] = {}
     """By path: items here, and on the server."""
-    differences: list[Problem] = field(default_factory=list)
-    not_kept: list[Problem] = field(default_factory=list)
+    differences: list[Problem] = []
+    not_kept: list[Problem] = []
     """What the server does not keep of objects, by property; it stays in the files and is no difference."""
 
     def to_json(self) -> dict[str, Any]:
@@ -66,15 +66,14 @@ class Proof:
         }
 
 
-@dataclass(slots=True)
-class Verifier:
+class Verifier(Struct):
     """Proves one kind of one account."""
 
     channel: Channel
     """Of a full dry run."""
     proof: Proof = field(default_factory=Proof)
-    _paths: dict[int, str] = field(default_factory=dict)
-    _absent: dict[int, Record] = field(default_factory=dict)
+    _paths: dict[int, str] = {}
+    _absent: dict[int, Record] = {}
     """What is on the server only, by its place in the list of differences."""
 
     async def run(self) -> Proof:

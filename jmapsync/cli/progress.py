@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import atexit
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.text import one_line
 
@@ -37,8 +38,7 @@ class Messages:
         self._print_message(f"{account}: {message}")
 
 
-@dataclass(slots=True)
-class _Stretch:
+class _Stretch(Struct):
     """One bar: how much is done of how much, and since when."""
 
     task: TaskID

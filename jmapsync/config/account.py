@@ -44,7 +44,7 @@ def read_account(reader: Reader, name: str, state_dir: Path, *, private: bool) -
         address=address,
         url=_url(reader),
         user=user or address,
-        auth=reader.choice("auth", Auth, AccountConfig.auth),
+        auth=reader.choice("auth", Auth, "bearer"),
         client_id=reader.text("client_id"),
         client_secret=reader.text("client_secret"),
         scopes=reader.texts("scopes", ()),
@@ -157,15 +157,16 @@ def _root(reader: Reader) -> Path:
 def _read_mail(reader: Reader | None) -> MailConfig | None:
     if reader is None:
         return None
+    default = MailConfig(path=_root(reader))
     mail = MailConfig(
-        path=_root(reader),
-        layout=reader.choice("layout", Layout, MailConfig.layout),
-        include=reader.texts("include", MailConfig.include),
-        exclude=reader.texts("exclude", MailConfig.exclude),
-        direction=reader.choice("direction", Direction, MailConfig.direction),
-        on_delete=reader.choice("on_delete", OnDelete, MailConfig.on_delete),
-        line_endings=reader.choice("line_endings", LineEndings, MailConfig.line_endings),
-        keep_deleted=reader.flag("keep_deleted", default=MailConfig.keep_deleted),
+        path=default.path,
+        layout=reader.choice("layout", Layout, default.layout),
+        include=reader.texts("include", default.include),
+        exclude=reader.texts("exclude", default.exclude),
+        direction=reader.choice("direction", Direction, default.direction),
+        on_delete=reader.choice("on_delete", OnDelete, default.on_delete),
+        line_endings=reader.choice("line_endings", LineEndings, default.line_endings),
+        keep_deleted=reader.flag("keep_deleted", default=default.keep_deleted),
         notmuch=_read_notmuch(reader.table("notmuch")),
     )
     if not mail.include:
@@ -179,9 +180,9 @@ def _read_notmuch(reader: Reader | None) -> NotmuchConfig | None:
         return None
     notmuch = NotmuchConfig(
         config=reader.path("config"),
-        mailboxes=reader.texts("mailboxes", NotmuchConfig.mailboxes),
+        mailboxes=reader.texts("mailboxes", ()),
         tags=reader.names_of("tags"),
-        ignore=reader.texts("ignore", NotmuchConfig.ignore),
+        ignore=reader.texts("ignore", ()),
     )
     for tag in {one for one in notmuch.tags.values() if list(notmuch.tags.values()).count(one) > 1}:
         reader.wrong("tags", f"tags uses {tag!r} for more than one mailbox or keyword")
@@ -192,8 +193,8 @@ def _read_notmuch(reader: Reader | None) -> NotmuchConfig | None:
 def _read_contacts(reader: Reader | None) -> ContactsConfig | None:
     if reader is None:
         return None
-    vcard_version = reader.choice("vcard_version", VcardVersion, ContactsConfig.vcard_version)
-    contacts = ContactsConfig(path=_root(reader), vcard_version=vcard_version)
+    default = ContactsConfig(path=_root(reader))
+    contacts = ContactsConfig(path=default.path, vcard_version=reader.choice("vcard_version", VcardVersion, default.vcard_version))
     reader.close()
     return contacts
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from jmapsync.config.account import read_account
 from jmapsync.config.reader import Mistakes, Reader
-from jmapsync.config.values import AccountConfig, Config, DaemonConfig, HooksConfig, SafetyConfig
+from jmapsync.config.values import TIMEOUT, AccountConfig, Config, DaemonConfig, HooksConfig, SafetyConfig
 from jmapsync.errors import ConfigError
 from jmapsync.opening import open_given
 
@@ -94,28 +95,29 @@ def _read(document: dict[str, Any], path: Path, mistakes: Mistakes, *, private: 
     top = Reader(document, (), mistakes, path.parent)
     state = top.path("state_dir") or default_state_dir()
     network = top.table("network") or top.empty("network")
-    timeout = network.duration("timeout", AccountConfig.timeout)
+    timeout = network.duration("timeout", TIMEOUT)
     accounts = {name: replace(one, timeout=timeout) for name, one in _read_accounts(top, state, private=private).items()}
     daemon = top.table("daemon") or top.empty("daemon")
     safety = top.table("safety") or top.empty("safety")
     hooks = top.table("hooks") or top.empty("hooks")
+    default = Config(path=path, accounts=accounts)
     config = Config(
         path=path,
         accounts=accounts,
         daemon=DaemonConfig(
-            push=daemon.flag("push", default=DaemonConfig.push),
-            poll=daemon.duration("poll", DaemonConfig.poll),
-            settle=daemon.duration("settle", DaemonConfig.settle),
-            full=daemon.duration("full", DaemonConfig.full),
+            push=daemon.flag("push", default=default.daemon.push),
+            poll=daemon.duration("poll", default.daemon.poll),
+            settle=daemon.duration("settle", default.daemon.settle),
+            full=daemon.duration("full", default.daemon.full),
         ),
         safety=SafetyConfig(
-            max_deletes=safety.whole("max_deletes", SafetyConfig.max_deletes),
-            max_delete_percent=safety.percent("max_delete_percent", SafetyConfig.max_delete_percent),
+            max_deletes=safety.whole("max_deletes", default.safety.max_deletes),
+            max_delete_percent=safety.percent("max_delete_percent", default.safety.max_delete_percent),
         ),
         hooks=HooksConfig(
             after_sync=hooks.text("after_sync"),
             on_trouble=hooks.text("on_trouble"),
-            timeout=hooks.duration("timeout", HooksConfig.timeout),
+            timeout=hooks.duration("timeout", default.hooks.timeout),
         ),
     )
     for reader in (top, daemon, safety, hooks, network):

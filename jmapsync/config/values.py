@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,10 +18,10 @@ VcardVersion = Literal["3.0", "4.0"]
 
 MINUTE = 60.0
 DAY = 86_400.0
+TIMEOUT = 120.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class KindConfig:
+class KindConfig(Struct, frozen=True, kw_only=True):
     """One kind of data of an account. The kind is on when its table is there."""
 
     kind: ClassVar[str]
@@ -29,22 +30,20 @@ class KindConfig:
     must not contain each other."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class NotmuchConfig:
+class NotmuchConfig(Struct, frozen=True, kw_only=True):
     """Keywords as tags of a notmuch database, both ways. On when the table is there; needs the Python package `notmuch2`."""
 
     config: Path | None = None
     """Configuration file of notmuch; without it, the one that notmuch itself finds, such as `~/.notmuch-config`."""
     mailboxes: tuple[str, ...] = ()
     """Shell patterns of mailbox paths: these mailboxes are tags too. `["*"]` for all."""
-    tags: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = {}
     """Tags with another name than their mailbox or keyword, such as `{ Archive = "archive", "$junk" = "spam" }`."""
     ignore: tuple[str, ...] = ()
     """Tags that are never sent to the server."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class MailConfig(KindConfig):
+class MailConfig(KindConfig, frozen=True, kw_only=True):
     """Mail of an account, as Maildir folders below `path`."""
 
     kind: ClassVar[str] = "mail"
@@ -66,8 +65,7 @@ class MailConfig(KindConfig):
     notmuch: NotmuchConfig | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class ContactsConfig(KindConfig):
+class ContactsConfig(KindConfig, frozen=True, kw_only=True):
     """Contacts of an account, as `.vcf` files; each address book is a directory below `path`."""
 
     kind: ClassVar[str] = "contacts"
@@ -75,29 +73,25 @@ class ContactsConfig(KindConfig):
     """Version of vCard that is written; any version is read."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CalendarsConfig(KindConfig):
+class CalendarsConfig(KindConfig, frozen=True, kw_only=True):
     """Events of an account, as `.ics` files; each calendar is a directory below `path`."""
 
     kind: ClassVar[str] = "calendars"
 
 
-@dataclass(frozen=True, kw_only=True)
-class TasksConfig(KindConfig):
+class TasksConfig(KindConfig, frozen=True, kw_only=True):
     """Tasks of an account, as `.ics` files, where the server offers the tasks of its calendars (Cyrus does not)."""
 
     kind: ClassVar[str] = "tasks"
 
 
-@dataclass(frozen=True, kw_only=True)
-class SieveConfig(KindConfig):
+class SieveConfig(KindConfig, frozen=True, kw_only=True):
     """Sieve scripts of an account. Planned: the table is accepted with a warning."""
 
     kind: ClassVar[str] = "sieve"
 
 
-@dataclass(frozen=True, kw_only=True)
-class AccountConfig:
+class AccountConfig(Struct, frozen=True, kw_only=True):
     """One account: its server, how to sign in, and the tables of its kinds.
 
     Needs `address` or `url`, and one password source unless `auth` is `"oauth"`.
@@ -116,7 +110,7 @@ class AccountConfig:
     """How to sign in: `basic` with user and password, `bearer` with an API token, `oauth` with `jmapsync login ACCOUNT`."""
     client_id: str = ""
     """OAuth: the client id that the provider gave you; without it, jmapsync registers itself with the server."""
-    client_secret: str = field(default="", repr=False)
+    client_secret: str = ""
     """OAuth: the secret that belongs to `client_id`, if there is one. Only you may read the configuration file then (mode 0600)."""
     scopes: tuple[str, ...] = ()
     """OAuth: the scopes to ask for; without them, those of the kinds."""
@@ -129,19 +123,27 @@ class AccountConfig:
     keyring: bool = False
     """Password source: what `jmapsync login ACCOUNT` stored, in the desktop's keyring (which needs the extra `jmapsync[keyring]`)
     or, where there is none, in a private file."""
-    password: str = field(default="", repr=False)
+    password: str = ""
     """Password source: the password itself, if only you may read the configuration file (mode 0600)."""
     account_id: str = ""
     """JMAP id of the account on the server; without it, the primary account of the session."""
     trusted_hosts: tuple[str, ...] = ()
     """Further hosts that the password may be sent to; any other host is refused."""
-    timeout: float = 120.0
+    timeout: float = TIMEOUT
     """Time without data after which an exchange with the server ends. One below 100 octets a second ends too."""
     mail: MailConfig | None = None
     contacts: ContactsConfig | None = None
     calendars: CalendarsConfig | None = None
     tasks: TasksConfig | None = None
     sieve: SieveConfig | None = None
+
+    def __repr__(self) -> str:
+        """Return the account's name only: other values hold secrets."""
+        return f"AccountConfig({self.name!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        """Return what `rich` may show of it: the same."""
+        return [("name", self.name)]
 
     @property
     def server(self) -> str:
@@ -155,8 +157,7 @@ class AccountConfig:
         return {one.kind: one for one in found if one is not None}
 
 
-@dataclass(frozen=True, kw_only=True)
-class DaemonConfig:
+class DaemonConfig(Struct, frozen=True, kw_only=True):
     """When `jmapsync run` synchronizes."""
 
     push: bool = True
@@ -169,8 +170,7 @@ class DaemonConfig:
     """Interval of full syncs, which compare everything instead of what changed."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SafetyConfig:
+class SafetyConfig(Struct, frozen=True, kw_only=True):
     """How many deletions suspend a run. Both limits must be exceeded."""
 
     max_deletes: int = 25
@@ -179,8 +179,7 @@ class SafetyConfig:
     """The same as a percentage of all items of the kind, or of the container."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class HooksConfig:
+class HooksConfig(Struct, frozen=True, kw_only=True):
     """Commands that are run by `/bin/sh`, after a sync and by the daemon."""
 
     after_sync: str = ""
@@ -192,8 +191,7 @@ class HooksConfig:
     """Time after which a command is ended."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Struct, frozen=True, kw_only=True):
     """The whole configuration."""
 
     path: Path

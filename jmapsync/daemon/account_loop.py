@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from msgspec import Struct
+
 from jmapsync.daemon.account_state import AccountState
 from jmapsync.daemon.hook_runner import HookRunner
 from jmapsync.daemon.push_listener import Listener, PushState
@@ -88,8 +90,7 @@ class Opened(Protocol):
         """Release memory until the next run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """When an account is synchronized; times in seconds."""
 
     push: bool = True

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from jmapsync.errors import JmapsyncError
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class HookRunner:
+class HookRunner(Struct):
     """Queue of hook calls of one account."""
 
     name: str

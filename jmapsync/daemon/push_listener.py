@@ -6,8 +6,9 @@ import asyncio
 import logging
 import random
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Never
+
+from msgspec import Struct
 
 from jmapsync.errors import ForbiddenError, HostRefusedError, JmapsyncError, NetworkError, SignInError, UnsupportedError
 from jmapsync.jmap.failures import RequestError
@@ -31,8 +32,7 @@ A single one may be a server that hung for a moment."""
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(Struct, frozen=True):
     """Timeouts and pauses of the listener, in seconds."""
 
     ping: float = PING_SECONDS
@@ -45,8 +45,7 @@ class Timing:
     """Interval after which a server without push is tested again: the first and the longest."""
 
 
-@dataclass(frozen=True, slots=True)
-class PushState:
+class PushState(Struct, frozen=True):
     """How the server reports changes of an account."""
 
     mode: Literal[Mode, "poll"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.sync.options import Options
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from jmapsync.sync.report import AccountReport
 
 
-@dataclass(frozen=True, slots=True)
-class RunRequest:
+class RunRequest(Struct, frozen=True):
     """A requested run whose report a client waits for."""
 
     options: Options
@@ -25,11 +25,10 @@ class RunRequest:
     done: asyncio.Future[AccountReport]
 
 
-@dataclass(slots=True)
-class RequestQueue:
+class RequestQueue(Struct):
     """The requested runs of one account."""
 
-    _waiting: list[RunRequest] = field(default_factory=list)
+    _waiting: list[RunRequest] = []
 
     def add(self, options: Options, *, by_hook: bool) -> asyncio.Future[AccountReport]:
         """Add a request and return a future of its report."""

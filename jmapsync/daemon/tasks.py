@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from jmapsync.errors import JmapsyncError
 
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 
-@dataclass(frozen=True, slots=True)
-class AccountTask:
+class AccountTask(Struct, frozen=True):
     """A task whose result a client waits for."""
 
     act: Callable[[Any], Awaitable[Any]]
@@ -21,11 +21,10 @@ class AccountTask:
     done: asyncio.Future[Any]
 
 
-@dataclass(slots=True)
-class TaskQueue:
+class TaskQueue(Struct):
     """The tasks of one account."""
 
-    _waiting: list[AccountTask] = field(default_factory=list)
+    _waiting: list[AccountTask] = []
 
     def add(self, act: Callable[[Any], Awaitable[Any]]) -> asyncio.Future[Any]:
         """Add a task and return a future of its result; the future raises what the task raises."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,8 +17,7 @@ JUMP = 60.0
 """Difference of the clocks between two readings, in seconds, above which it counts as a jump or a suspend."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clocks:
+class Clocks(Struct, frozen=True):
     """Readings of three clocks in seconds: CLOCK_REALTIME, CLOCK_MONOTONIC (stops in a suspend) and CLOCK_BOOTTIME (does not)."""
 
     wall: float

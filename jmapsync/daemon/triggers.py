@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 MAX_DEBOUNCES = 10
 """Upper limit of the debounce, in debounce times: a folder that changes without a pause is still scanned."""
@@ -15,8 +16,7 @@ _REMEMBERED = 8
 """Reasons kept for the log; a burst has thousands of the same."""
 
 
-@dataclass(slots=True)
-class Trigger:
+class Trigger(Struct):
     """What the next run is asked to do."""
 
     full: bool = False
@@ -25,9 +25,9 @@ class Trigger:
     """Whether all hints came from the disk: where it shows no change, no request is sent."""
     by_hook: bool = True
     """Whether all hints came from the disk while the hook ran."""
-    folders: set[str] | None = field(default_factory=set)
+    folders: set[str] | None = set()
     """The local folders that may have changed; None when any may have."""
-    reasons: list[str] = field(default_factory=list)
+    reasons: list[str] = []
 
 
 class Hints:

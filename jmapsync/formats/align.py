@@ -12,9 +12,10 @@ import enum
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec import Struct
 
 from jmapsync.formats.canonical import canonical, plain_part
 from jmapsync.formats.objects import INSTANCES, as_object, instances
@@ -208,8 +209,7 @@ def _inside(owner: str, value: Any, reference: Any, place: tuple[str, ...], walk
     return _rekeyed(owner, value, as_object(reference), place, walk)
 
 
-@dataclass(slots=True)
-class _Pairing:
+class _Pairing(Struct):
     """Entries of two maps that are not matched yet."""
 
     entries: Object

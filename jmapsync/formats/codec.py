@@ -7,9 +7,10 @@ they are: that loses nothing and costs least.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal, Protocol
+
+from msgspec import Struct
 
 from jmapsync.formats import align, canonical
 from jmapsync.formats.checks import OVERRIDES, check_file, check_object
@@ -61,8 +62,7 @@ class Codec(Protocol):
         """Return the changes of an edited file, without the known faults of editors (formats.repairs)."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileCodec:
+class FileCodec(Struct, frozen=True):
     """The codec of one kind of file."""
 
     suffix: str

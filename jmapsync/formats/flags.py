@@ -11,8 +11,9 @@ InfoDelimiter) or `!2,` (offlineimap, mu); some add an extension after the flags
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,8 +66,7 @@ def valid_keyword(text: str) -> bool:
     return _KEYWORD.match(text) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class KeywordTable:
+class KeywordTable(Struct, frozen=True):
     """The keywords of the lower-case letters of one folder."""
 
     keywords: tuple[str, ...] = ()

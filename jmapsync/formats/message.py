@@ -17,8 +17,9 @@ import enum
 import hashlib
 import io
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -68,8 +69,7 @@ def to_disk(data: bytes, *, keep_crlf: bool) -> tuple[bytes, Form]:
     return (text.encode("latin-1"), Form.LF) if reader.newlines in {None, "\r\n"} else (data, Form.RAW)
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(Struct, frozen=True):
     """Digests and sizes of a file."""
 
     raw: str

@@ -6,9 +6,10 @@ notmuch itself keeps the tags for seen, flagged, answered, forwarded and draft e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from jmapsync.formats.flags import STANDARD, valid_keyword
 
@@ -37,8 +38,7 @@ class Tagged(Protocol):
         """Return the keys of its mailboxes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tagging:
+class Tagging(Struct, frozen=True):
     """The meaning of tags in one account."""
 
     mailboxes: Mapping[str, int]

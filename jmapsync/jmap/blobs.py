@@ -8,11 +8,11 @@ from __future__ import annotations
 import base64
 import contextlib
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 import msgspec
+from msgspec import Struct
 
 from jmapsync.errors import JmapsyncError, LocalError, Remedy, Scope, ServerError, UnsupportedError
 from jmapsync.jmap.bounds import API_OCTETS
@@ -54,8 +54,7 @@ class Uploaded(msgspec.Struct, frozen=True, rename="camel"):
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Blob:
+class Blob(Struct, frozen=True):
     """One blob as Blob/get gave it; either `data` or the reason why not."""
 
     id: str

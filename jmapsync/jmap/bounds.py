@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from jmapsync.errors import ServerError
 
@@ -26,8 +26,7 @@ URL_OCTETS = 8_000
 """RFC 9110, section 4.1, recommends that this much is supported."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """Timeouts of one account's connections, in seconds, and their least rate."""
 
     silence: float = SILENCE

@@ -6,8 +6,9 @@ Each caller sends its calls as usual and gets its own part of the response; the 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.wire import Response, prefixed
@@ -20,21 +21,19 @@ if TYPE_CHECKING:
     Send = Callable[[Sequence[Call], Sequence[str]], Awaitable[Response]]
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(Struct):
     calls: Sequence[Call]
     using: Sequence[str]
     response: asyncio.Future[Response]
 
 
-@dataclass(slots=True)
-class Bundle:
+class Bundle(Struct):
     """A merged request, and the callers that it still waits for."""
 
     send: Send
     askers: int
     """Callers that have neither called nor left."""
-    _parts: list[_Part] = field(default_factory=list)
+    _parts: list[_Part] = []
     _sending: asyncio.Task[None] | None = None
 
     @property

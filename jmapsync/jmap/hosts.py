@@ -7,10 +7,11 @@ host is refused until the user approves it (RFC 8620, section 8.2 leaves this to
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from jmapsync.errors import HostRefusedError
 
@@ -22,8 +23,7 @@ _SHOWN = 200
 """Characters of a URL in a message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Scheme, host and port of a URL (RFC 6454)."""
 
     scheme: str

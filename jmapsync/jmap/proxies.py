@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from jmapsync.errors import ConfigError
 
@@ -24,8 +25,7 @@ _HTTPS_PORT = 443
 _SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+class Proxy(Struct, frozen=True):
     """One proxy."""
 
     url: str
@@ -40,8 +40,7 @@ class Proxy:
         return f"Proxy({self.place!r}, {self.variable!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class _Exception:
+class _Exception(Struct, frozen=True):
     """One entry of NO_PROXY."""
 
     port: int | None
@@ -60,8 +59,7 @@ class _Exception:
         return address in self.network
 
 
-@dataclass(frozen=True, slots=True)
-class Proxies:
+class Proxies(Struct, frozen=True):
     """The proxy settings of the environment."""
 
     proxy: Proxy | None = None

@@ -9,9 +9,10 @@ import asyncio
 import contextlib
 import time
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import parse_qs, urlsplit
+
+from msgspec import Struct
 
 from jmapsync.errors import NetworkError, ServerError, UnsupportedError
 from jmapsync.jmap.decoding import DecodeError, decode_json
@@ -56,8 +57,7 @@ class SilentError(NetworkError):
         self.proven = proven
 
 
-@dataclass(frozen=True, slots=True)
-class StateChange:
+class StateChange(Struct, frozen=True):
     """A StateChange (RFC 8620, section 7.1): account id to data type to its new state."""
 
     changed: Mapping[str, Mapping[str, str]]

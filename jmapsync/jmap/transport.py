@@ -11,11 +11,12 @@ import contextlib
 import logging
 import sys
 from collections import Counter
-from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from jmapsync.errors import ConfigError, NetworkError, ServerError
 from jmapsync.jmap.bounds import ERROR_OCTETS, ERROR_SECONDS, Bounds, TooLargeError
@@ -73,8 +74,7 @@ class BrokenOffError(NetworkError):
         """Seconds that passed without any progress."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """The answer to one HTTP request."""
 
     status: int

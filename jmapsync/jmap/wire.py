@@ -6,10 +6,10 @@ decoded straight into typed values (`Response.get_as`) without passing through d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from jmapsync.errors import ServerError
 from jmapsync.jmap.bounds import VALUES
@@ -44,8 +44,7 @@ _REFERENCE_ERRORS = frozenset({"invalidResultReference", "resultReference"})
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One method call; an argument that is a `Ref` is sent as the back-reference `#argument`."""
 
     name: str
@@ -57,8 +56,7 @@ class Call:
         return Ref(self, self.name, path)
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(Struct, frozen=True):
     """A back-reference to the result of an earlier call of the same request (RFC 8620, section 3.7)."""
 
     result_of: Call | str

@@ -8,8 +8,9 @@ directory vanished with items in it. A move is no loss.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from jmapsync.planner.model import NOTHING, SIDES, Change, Homes, Order, Side, Verb
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How much may be deleted without a person's consent."""
 
     max_deletes: int
@@ -29,8 +29,7 @@ class Limits:
         return count > self.max_deletes and count * 100 > self.max_delete_percent * total
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(Struct, frozen=True):
     """An item that one side is to lose, and the containers it is to be taken out of."""
 
     side: Side
@@ -38,8 +37,7 @@ class Loss:
     homes: Homes
 
 
-@dataclass(frozen=True, slots=True)
-class Suspension:
+class Suspension(Struct, frozen=True):
     """Why a plan is suspended, for people."""
 
     side: Side
@@ -68,15 +66,14 @@ def _loses(order: Order) -> bool:
     return order.verb is Verb.DELETE or (bool(order.removed_homes) and not order.added_homes)
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """The losses of a plan, counted batch by batch."""
 
     counts: dict[Side, int] = field(default_factory=lambda: dict.fromkeys(SIDES, 0))
     by_container: dict[Side, dict[int, int]] = field(default_factory=lambda: {side: {} for side in SIDES})
     fresh: dict[Side, dict[int, int]] = field(default_factory=lambda: {side: {} for side in SIDES})
     """The items of each container that are about to be known on the other side too; no base counts them yet."""
-    _losses: list[tuple[str, int, tuple[int, ...]]] = field(default_factory=list)
+    _losses: list[tuple[str, int, tuple[int, ...]]] = []
 
     def add(self, changes: Iterable[Change]) -> None:
         """Count the losses of one batch of changes."""
@@ -136,8 +133,7 @@ def judge(
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Scene:
+class _Scene(Struct, frozen=True):
     """The facts of a suspension; `place` is empty for the whole set."""
 
     side: Side

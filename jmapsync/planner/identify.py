@@ -8,16 +8,16 @@ paired one to one: first those in the same containers, then those with the same 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from jmapsync.planner.model import NOTHING, Homes
 
 NO_HINTS: Final[frozenset[str]] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """Something seen on one side, or known from before, that may be the same as something else."""
 
     ref: str

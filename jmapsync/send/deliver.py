@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.errors import JmapsyncError, NetworkError, Remedy, ServerError, SignInError
@@ -43,8 +44,7 @@ class Fate(enum.Enum):
     """It may have been sent; the server does not show whether."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """What became of one message, and why."""
 
     waiting: Waiting

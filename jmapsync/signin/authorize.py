@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from jmapsync.errors import NetworkError, ServerError, SignInError
 from jmapsync.jmap.hosts import Origin, shown
@@ -47,8 +48,7 @@ class Person(Protocol):
         """Return the address that the browser was sent to, as a person typed it; never return where nobody can."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Wish(Struct, frozen=True, kw_only=True):
     """What to sign in for."""
 
     kinds: Sequence[str]
@@ -95,8 +95,7 @@ async def sign_in(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Asking:
+class _Asking(Struct, frozen=True):
     """One sign-in at an authorization server."""
 
     provider: Provider

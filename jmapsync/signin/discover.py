@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from jmapsync.errors import DiscoveryError, JmapsyncError, ServerError, SignInError
 from jmapsync.jmap import discovery
@@ -30,8 +31,7 @@ _MOST_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(Struct, frozen=True, kw_only=True):
     """The ways that a server offers, best first."""
 
     server: str

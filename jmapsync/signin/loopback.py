@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
+
+from msgspec import Struct, field
 
 from jmapsync.errors import LocalError
 from jmapsync.signin.token_requests import REDIRECT_PATH
@@ -27,8 +28,7 @@ _DONE = _PAGE.format(title="jmapsync has the answer", text="You may close this w
 _FOREIGN = _PAGE.format(title="Not part of a sign-in", text="jmapsync waits for another page than this one.")
 
 
-@dataclass(slots=True)
-class Listener:
+class Listener(Struct):
     """A port of this machine that waits for one redirect."""
 
     redirect_uri: str

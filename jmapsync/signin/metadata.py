@@ -5,9 +5,10 @@ Whatever a document says, tokens and codes go only to the issuer's own origin or
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
+
+from msgspec import Struct
 
 from jmapsync.errors import HostRefusedError, JmapsyncError, ServerError
 from jmapsync.jmap.hosts import Origin, belongs_to, shown
@@ -27,8 +28,7 @@ _MOST_ISSUERS = 3
 CODE, REFRESH, DEVICE = "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """A protected resource: what the server says of itself, of the scopes it knows, and who issues its tokens."""
 
     identifier: str
@@ -37,8 +37,7 @@ class Resource:
     """The scopes it knows; None where it does not list them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
+class Provider(Struct, frozen=True, kw_only=True):
     """An authorization server whose metadata was checked; an endpoint that it does not have is empty."""
 
     issuer: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
+
+from msgspec import Struct
 
 from jmapsync.errors import NetworkError, ServerError
 from jmapsync.jmap.decoding import DecodeError, decode_json
@@ -25,8 +26,7 @@ _REDIRECTS = range(300, 400)
 _FORM = "application/x-www-form-urlencoded"
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """The answer to one request: its status, and its JSON object or nothing."""
 
     status: int

@@ -6,7 +6,6 @@ A side is asked to `observe` (what is there?), to `read` bodies, and to `write` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from msgspec import Struct
@@ -78,24 +77,23 @@ class Folder(Struct, frozen=True):
     """On the disk: whether it is left out by the user's wish, and there only for what lies in it."""
 
 
-@dataclass(slots=True)
-class Observation:
+class Observation(Struct):
     """What one look, or one page of it, saw."""
 
-    items: list[Seen] = field(default_factory=list)
-    gone: list[int] = field(default_factory=list)
+    items: list[Seen] = []
+    gone: list[int] = []
     """Keys of items seen to be gone."""
-    gone_refs: list[str] = field(default_factory=list)
+    gone_refs: list[str] = []
     """Ids the server says are destroyed; unknown ones mean nothing."""
-    folders: list[Folder] = field(default_factory=list)
+    folders: list[Folder] = []
     folders_whole: bool = False
     """True when `folders` is all there are."""
     folders_same: bool = False
     """On the disk: true when they are as the ledger has them, so that none is given."""
-    gone_folders: list[str] = field(default_factory=list)
-    unread: set[str] = field(default_factory=set)
+    gone_folders: list[str] = []
+    unread: set[str] = set()
     """Ids of containers that are there and could not be read."""
-    detached: dict[str, str] = field(default_factory=dict)
+    detached: dict[str, str] = {}
     """On the disk: the paths of folders that are left alone, by the ids of the containers that they are marked with."""
     cursor: str = ""
     """What to start the next look from once this page is kept; nothing leaves it as it is."""
@@ -105,14 +103,14 @@ class Observation:
     """At the end of a look at everything: why it may have missed something, so that it is done again; or nothing."""
     suspicious: str = ""
     """Why a vanishing must not be believed without a person, or nothing."""
-    problems: list[Trouble] = field(default_factory=list)
-    others: list[str] = field(default_factory=list)
+    problems: list[Trouble] = []
+    others: list[str] = []
     """Ids of what the server has that turned out to be of another kind."""
-    moved: list[tuple[int, str]] = field(default_factory=list)
+    moved: list[tuple[int, str]] = []
     """Local places (folder, name) that are no longer there."""
-    places: list[Place] = field(default_factory=list)
+    places: list[Place] = []
     """Local places whose row changes although the version does not."""
-    held: set[int] = field(default_factory=set)
+    held: set[int] = set()
     """Keys of items with a file that cannot be taken as it is: neither side of them is written until it can be."""
     withheld: bool = False
     """True when folders changed meanwhile, so that something that was seen could not be told for sure."""
@@ -232,8 +230,7 @@ Receipt: TypeAlias = Success | Bound | Kept | Stale | Refused
 """How an order ended."""
 
 
-@dataclass(slots=True)
-class Body:
+class Body(Struct):
     """The wire's bytes of one item, in memory or in a file of their own."""
 
     ref: str

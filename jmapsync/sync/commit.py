@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.adopt.hard_links import dated, together
@@ -75,8 +76,7 @@ class Work:
         return [(side, order, receipt) for side, order, receipt in tried if order is not None and receipt is not None]
 
 
-@dataclass(slots=True)
-class Committer:
+class Committer(Struct):
     """Writes batches of one kind into the ledger."""
 
     kind: Kind
@@ -84,14 +84,14 @@ class Committer:
     report: KindReport
     clock: Callable[[], float]
     quarantine: Quarantine
-    stale: dict[int, str] = field(default_factory=dict)
+    stale: dict[int, str] = {}
     """Why changes found another state than they expected, by key: a new round is due."""
-    _records: list[Record] = field(default_factory=list)
-    _moved: list[tuple[int, str]] = field(default_factory=list)
-    _places: list[Place] = field(default_factory=list)
-    _finished: list[Record] = field(default_factory=list)
+    _records: list[Record] = []
+    _moved: list[tuple[int, str]] = []
+    _places: list[Place] = []
+    _finished: list[Record] = []
     """Records whose intents and problems are over."""
-    _made: list[str] = field(default_factory=list)
+    _made: list[str] = []
     """Ids of items that are new, or new to a mailbox."""
     objects: Objects | None = None
     """Knows the bodies of a kind that are objects."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.errors import LocalError
 from jmapsync.formats.labels import HEAD, label_of_head, label_of_object
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from jmapsync.sync.commit import Work
 
 
-@dataclass(frozen=True, slots=True)
-class ConflictCopyWriter:
+class ConflictCopyWriter(Struct, frozen=True):
     """Writes conflict copies of one kind: a row in the ledger, and a file that is named after the row's number."""
 
     ledger: Ledger

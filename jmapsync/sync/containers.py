@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.errors import Remedy
@@ -34,16 +34,15 @@ _TAKEN = "the server has another mailbox of this name there by now; give the fol
 LODGED = "it stays on the server: an item in it has a file here that cannot be read"
 
 
-@dataclass(slots=True)
-class ContainerPlan:
+class ContainerPlan(Struct):
     """What one round is to do about containers."""
 
     found: Plan = NOTHING_TO_DO
-    records: dict[int, Record] = field(default_factory=dict)
+    records: dict[int, Record] = {}
     """All of them as they were planned for; none where both sides agree on all."""
-    due: list[Change] = field(default_factory=list)
+    due: list[Change] = []
     """What is to be carried out now."""
-    lodged: list[Change] = field(default_factory=list)
+    lodged: list[Change] = []
     """Deletions that have to wait, because the container holds an item whose file cannot be read."""
 
     def made(self, side: Side) -> frozenset[int]:
@@ -52,8 +51,7 @@ class ContainerPlan:
         return frozenset(order.key for order in orders if order.side is side and order.verb is Verb.CREATE)
 
 
-@dataclass(slots=True)
-class Containers:
+class Containers(Struct):
     """The containers of one kind of one account."""
 
     kind: Kind
@@ -64,9 +62,9 @@ class Containers:
     report: KindReport
     quarantine: Quarantine
     permits: Permits
-    held: set[int] = field(default_factory=set)
+    held: set[int] = set()
     """Keys of items with a file that cannot be read; see `Channel.held`."""
-    stale: dict[int, str] = field(default_factory=dict)
+    stale: dict[int, str] = {}
     """Why changes found another state than they expected, by key: a new round is due."""
 
     def plan(self) -> ContainerPlan:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 
-@dataclass(slots=True)
-class ContainerContext:
+class ContainerContext(Struct):
     """The containers of one kind of one account, as far as they were ingested."""
 
-    keys: dict[str, int] = field(default_factory=dict)
+    keys: dict[str, int] = {}
     """The ledger's key of a container by the server's id."""
-    roles: dict[str, str] = field(default_factory=dict)
+    roles: dict[str, str] = {}
     """The server's id of a container by its role."""
-    outside: set[str] = field(default_factory=set)
+    outside: set[str] = set()
     """The server's ids of the containers that are left out by the user's wish."""
     has_unread: bool = False
     """Whether an earlier run met containers that could not be read, so that all are asked for again."""

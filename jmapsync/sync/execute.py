@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.ledger.intents import announce, superseded
@@ -33,13 +33,12 @@ READS_AHEAD = 2
 """Batches asked for while one is written (measured: more only cost memory)."""
 
 
-@dataclass(slots=True)
-class Executor:
+class Executor(Struct):
     """Carries out changes of one kind of one account."""
 
     channel: Channel
     committer: Committer
-    _bound: set[str] = field(default_factory=set)
+    _bound: set[str] = set()
     """The server's ids of emails that turned out to be local messages; see `port.Bound`."""
 
     @classmethod

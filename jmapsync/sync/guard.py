@@ -7,8 +7,9 @@ is in the ledger by then, and the next run would notice nothing. It ends when no
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.errors import SuspendedError
 from jmapsync.ledger import Suspended
@@ -24,8 +25,7 @@ NOT_ONE = Limits(max_deletes=0, max_delete_percent=0)
 """The limits when an observation gave reason to doubt: no deletion goes without a person's consent."""
 
 
-@dataclass(slots=True)
-class Guard:
+class Guard(Struct):
     """Suspends plans of one kind of one account."""
 
     kind: Kind

@@ -6,9 +6,9 @@ Nothing here decides what is to be done. An echo of our own write compares equal
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.errors import SuspendedError
@@ -42,8 +42,7 @@ PERCENT = 20
 """From more than so many messages on, and so many of a hundred, other content under known ids means another server."""
 
 
-@dataclass(slots=True)
-class Ingester:
+class Ingester(Struct):
     """Ingests observations of one kind."""
 
     kind: Kind

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.errors import JmapsyncError
 from jmapsync.formats.labels import label_of_head, label_of_object
@@ -34,8 +35,7 @@ def fallback(kind: str, record: Record) -> str:
     return record.name or f"{KINDS[kind].noun} {record.ref}"
 
 
-@dataclass(slots=True)
-class Names:
+class Names(Struct):
     """The names of the items of one kind."""
 
     kind: str

@@ -9,9 +9,9 @@ one side has by then goes to the other. A container that is left out but has oth
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.formats.names import INBOX, Patterns, above, seen_path
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 PAGE = 1000
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(Struct):
     """What is mirrored of one kind of one account."""
 
     kind: Kind
@@ -40,11 +39,11 @@ class Scope:
     patterns: Patterns
     messages: list[str]
     """The run's messages for people: what became of their folders is added."""
-    _boxes: dict[str, Folder] = field(default_factory=dict)
+    _boxes: dict[str, Folder] = {}
     """The server's containers as last reported, kept only while any may be left out."""
     must_scan: bool = False
     """Whether folders were detached or attached since the scan of the disk, so that it has to be scanned again."""
-    _bare: set[str] = field(default_factory=set)
+    _bare: set[str] = set()
     """Those that are there only for what lies in them."""
 
     # notes

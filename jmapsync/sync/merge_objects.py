@@ -8,9 +8,9 @@ holds. What a server does not keep stays on the disk and is reported once: it is
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.formats.align import keys_between, with_keys
@@ -41,8 +41,7 @@ UNSAID = "what no patch says"
 """A conflict of an edit that changed what a file means, of which there is nothing that could be sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Struct, frozen=True):
     """What is to become of an edit made here."""
 
     patch: Patch
@@ -55,8 +54,7 @@ class Edit:
     """What both sides agreed on with the edit, but without what the server changed."""
 
 
-@dataclass(slots=True)
-class Objects:
+class Objects(Struct):
     """The objects of one kind."""
 
     ledger: Ledger

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.adopt.match import Adopter
 from jmapsync.errors import SuspendedError
@@ -22,12 +23,11 @@ if TYPE_CHECKING:
     from jmapsync.sync.channel import Channel
 
 
-@dataclass(slots=True)
-class Observer:
+class Observer(Struct):
     """Observes both sides of one channel."""
 
     channel: Channel
-    doubtful: set[int] = field(default_factory=set)
+    doubtful: set[int] = set()
     """Keys of items that the server would not write as they were last seen: they are asked for again by their ids."""
     _is_open: bool = False
     _is_disk_seen: bool = False

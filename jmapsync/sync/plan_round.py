@@ -6,9 +6,9 @@ an earlier batch of the same round, is stale and is planned again in the next on
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from jmapsync.errors import Remedy
@@ -30,8 +30,7 @@ PAGE = 1000
 CHANGED = "it changed after it was planned"
 
 
-@dataclass(slots=True)
-class RoundPlan:
+class RoundPlan(Struct):
     """What one round of a channel is to do; the items are in the ledger's temporary table."""
 
     channel: Channel

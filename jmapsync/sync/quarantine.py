@@ -11,8 +11,9 @@ What could not be observed is no item yet: it is known by the server's id or by 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.errors import Remedy
 from jmapsync.ledger import Quarantined
@@ -57,8 +58,7 @@ def note_of(name: str, kind: str) -> str:
     return f"{name}:{kind}"
 
 
-@dataclass(slots=True)
-class Quarantine:
+class Quarantine(Struct):
     """The quarantine of one kind in one run."""
 
     kind: str
@@ -71,10 +71,10 @@ class Quarantine:
     """True when a person asked to try everything again."""
     name: Callable[[Record], str] | None = None
     """Returns what people know an item by."""
-    _tried: dict[int, str] = field(default_factory=dict)
-    _asked: set[str] = field(default_factory=set)
+    _tried: dict[int, str] = {}
+    _asked: set[str] = set()
     """Ids that the server has to answer for in this run, because it did not in an earlier one."""
-    _silent: set[str] = field(default_factory=set)
+    _silent: set[str] = set()
     """Ids that the server has not answered for in this run."""
 
     # items

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from jmapsync.errors import ExitCode, Remedy
 from jmapsync.planner.model import Side, Verb
@@ -22,8 +24,7 @@ class State(enum.Enum):
     SKIPPED = "skipped"
 
 
-@dataclass(slots=True)
-class Counts:
+class Counts(Struct):
     """Items written to one side."""
 
     created: int = 0
@@ -59,16 +60,14 @@ class Counts:
         return {"created": self.created, "updated": self.updated, "deleted": self.deleted}
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One quarantined item, by name, and why."""
 
     item: str
     why: str
 
 
-@dataclass(slots=True)
-class KindReport:
+class KindReport(Struct):
     """What a run did for one kind of one account."""
 
     state: State = State.SYNCED
@@ -78,8 +77,8 @@ class KindReport:
     """Containers written, on either side; they are no items."""
     conflicts: int = 0
     """Conflict copies."""
-    problems: list[Problem] = field(default_factory=list)
-    messages: list[str] = field(default_factory=list)
+    problems: list[Problem] = []
+    messages: list[str] = []
     """What people should read: why it was suspended or failed and what to do; in a dry run, each step."""
     foretold: dict[Side, Counts] = field(default_factory=lambda: {side: Counts() for side in Side})
     """What a dry run would write to each side."""
@@ -89,9 +88,9 @@ class KindReport:
     """Why it was not brought to its end."""
     partial: bool = False
     """Whether nothing but the disk was scanned, which showed no change: that says nothing of the server."""
-    detached: list[str] = field(default_factory=list)
+    detached: list[str] = []
     """Paths of folders that are left out by now and stay as they are."""
-    undone: dict[str, list[str]] = field(default_factory=dict)
+    undone: dict[str, list[str]] = {}
     """The names of what was undone here because it may not be done on the server, by what it was."""
     withheld: bool = False
     """Whether folders changed during the scan, so that it is not known what is gone."""
@@ -147,8 +146,7 @@ class KindReport:
         }
 
 
-@dataclass(slots=True)
-class AccountReport:
+class AccountReport(Struct):
     """What a run did for one account."""
 
     name: str
@@ -156,7 +154,7 @@ class AccountReport:
     requests: int = 0
     bytes: int = 0
     """Bytes of HTTP bodies received and sent."""
-    kinds: dict[str, KindReport] = field(default_factory=dict)
+    kinds: dict[str, KindReport] = {}
     error: str = ""
     """The message of a failure that stopped the whole account."""
     exit_code: ExitCode = ExitCode.IN_SYNC
@@ -222,11 +220,10 @@ class AccountReport:
         return body
 
 
-@dataclass(slots=True)
-class RunReport:
+class RunReport(Struct):
     """What a run did for every account it was asked for."""
 
-    accounts: dict[str, AccountReport] = field(default_factory=dict)
+    accounts: dict[str, AccountReport] = {}
 
     @property
     def exit_code(self) -> ExitCode:

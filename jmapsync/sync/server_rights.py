@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.planner.model import ALLOWED, Rights
 from jmapsync.sync.quarantine import RIGHTS, note_of
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from jmapsync.storage.port import Context, Remote
 
 
-@dataclass(frozen=True, slots=True)
-class Permits:
+class Permits(Struct, frozen=True):
     """What may be done with one kind of one account."""
 
     kind: Kind

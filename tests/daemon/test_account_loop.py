@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from jmapsync.daemon import account_loop as module
@@ -186,7 +186,7 @@ async def test_a_refusal_within_a_run_counts_by_who_refused(tmp_path: Path) -> N
     async with kept(account, Settings(push=False)) as loop:
         await until(lambda: loop.state is AccountState.IN_STEP)
         assert len(account.acts) >= 5
-        account.reports = [dataclasses.replace(report, remedy=Remedy.HUMAN)] * 2
+        account.reports = [msgspec.structs.replace(report, remedy=Remedy.HUMAN)] * 2
         loop.tick("it is time")
         await until(lambda: loop.state is AccountState.SIGN_IN)
 

@@ -8,6 +8,7 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, Any, Never
 
+import msgspec
 import pytest
 
 from jmapsync.daemon.push_listener import Listener, Timing
@@ -261,7 +262,7 @@ async def test_pauses_grow_while_connections_fail_and_are_random(stream: DemoSer
 
     monkeypatch.setattr("jmapsync.daemon.push_listener.random.uniform", throw)
     stream.faults.ending_events.arm(0.0)
-    timing = dataclasses.replace(HASTE, first_pause=1, longest_pause=60)
+    timing = msgspec.structs.replace(HASTE, first_pause=1, longest_pause=60)
     async with account(stream.url, timing=timing) as one:
         await one.until(lambda _: len(limits) >= 9)
     assert limits[:9] == [1, 2, 4, 8, 16, 32, 60, 60, 60]
@@ -276,7 +277,7 @@ async def test_a_connection_that_lived_long_starts_the_pauses_anew(stream: DemoS
 
     monkeypatch.setattr("jmapsync.daemon.push_listener.random.uniform", throw)
     stream.faults.ending_events.arm(0.0, times=3)
-    timing = dataclasses.replace(HASTE, first_pause=1, longest_pause=60)
+    timing = msgspec.structs.replace(HASTE, first_pause=1, longest_pause=60)
     async with account(stream.url, timing=timing) as one:
         await one.until(lambda _: len(limits) == 3)
         await one.connected()
@@ -297,7 +298,7 @@ async def test_the_pause_a_server_asks_for_is_kept(stream: DemoServer) -> None:
 
 async def test_renewing_replaces_the_connection_at_once(server: DemoServer) -> None:
     """After a suspend nobody should wait until the missing pings tell."""
-    async with cabled(server, timing=dataclasses.replace(HASTE, ping=300)) as (one, cable):
+    async with cabled(server, timing=msgspec.structs.replace(HASTE, ping=300)) as (one, cable):
         await one.connected()
         cable.cut()
         one.listener.renew()
@@ -340,7 +341,7 @@ async def test_never_more_than_one_connection_is_open(server: DemoServer) -> Non
 async def test_flapping_leaves_nothing_behind(server: DemoServer) -> None:
     """A thousand connections, which is a day of one every ninety seconds."""
     server.faults.ending_events.arm(0.0)
-    timing = dataclasses.replace(HASTE, first_pause=0, longest_pause=0)
+    timing = msgspec.structs.replace(HASTE, first_pause=0, longest_pause=0)
     async with account(server.url, timing=timing) as one:
         await one.until(lambda one: len(one.hints) > 200, 60)
         tasks, used = len(asyncio.all_tasks()), _resident()
@@ -420,7 +421,7 @@ async def test_push_is_tested_the_more_seldom_the_longer_there_is_none(stream: D
     monkeypatch.setattr("jmapsync.daemon.push_listener.random.uniform", lambda low, high: (low + high) / 2)
     monkeypatch.setattr("jmapsync.daemon.push_listener.asyncio.sleep", sleep)
     stream.faults.event_source_url.arm("")
-    async with account(stream.url, timing=dataclasses.replace(HASTE, first_retest=900, longest_retest=6000)) as one:
+    async with account(stream.url, timing=msgspec.structs.replace(HASTE, first_retest=900, longest_retest=6000)) as one:
         async with asyncio.timeout(90):
             while len(pauses) < 5:
                 await asyncio.wait([one.task], timeout=0.01)
@@ -429,7 +430,7 @@ async def test_push_is_tested_the_more_seldom_the_longer_there_is_none(stream: D
 
 async def test_push_is_tested_again_in_a_while(stream: DemoServer) -> None:
     stream.faults.event_source_url.arm("", times=None)
-    timing = dataclasses.replace(HASTE, first_retest=0.2, longest_retest=0.2)
+    timing = msgspec.structs.replace(HASTE, first_retest=0.2, longest_retest=0.2)
     async with account(stream.url, timing=timing) as one:
         await one.polls()
         stream.faults.event_source_url.disarm()
@@ -490,7 +491,7 @@ async def test_server_trouble_of_every_kind_is_outlived(stream: DemoServer) -> N
         Answer(418),
         Answer.redirect("/jmap/events/"),
     ]
-    async with account(stream.url, timing=dataclasses.replace(HASTE, first_retest=0.05, longest_retest=0.05)) as one:
+    async with account(stream.url, timing=msgspec.structs.replace(HASTE, first_retest=0.05, longest_retest=0.05)) as one:
         for trouble in troubles:
             await one.connected()
             stream.faults.answer.arm(trouble, only=["events"], times=2)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from jmapsync.daemon.timetable import JUMP, Clocks, Timetable
 from jmapsync.daemon.triggers import Hints

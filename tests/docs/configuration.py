@@ -6,9 +6,10 @@ import ast
 import inspect
 import types
 import typing
-from dataclasses import MISSING, Field, fields
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Literal, NamedTuple, get_args, get_origin, get_type_hints
+
+from msgspec import NODEFAULT, Struct
 
 from jmapsync.config import values
 
@@ -70,7 +71,7 @@ class Key(NamedTuple):
     name: str
     accepts: str
     default: object
-    """MISSING where the key is required."""
+    """NODEFAULT where the key is required."""
     meaning: str
 
 
@@ -89,7 +90,7 @@ class Table(NamedTuple):
 def tables() -> list[Table]:
     """Return every table, in the order of the page."""
     account = values.AccountConfig
-    shown = {one.name for one in fields(account)} - {"name", "state_dir", "timeout"}
+    shown = set(account.__struct_fields__) - {"name", "state_dir", "timeout"}
     found = [
         Table((), "Keys before the first table.", [Key("state_dir", "path", "", _STATE_DIR)]),
         _table(("accounts", "home"), account, shown),
@@ -108,12 +109,12 @@ def tables() -> list[Table]:
 _STATE_DIR = "Directory of the ledgers, locks and conflict copies of all accounts; without it, `$XDG_STATE_HOME/jmapsync`."
 
 
-def _table(path: tuple[str, ...], declared: type, shown: set[str] | None = None) -> Table:
+def _table(path: tuple[str, ...], declared: type[Struct], shown: set[str] | None = None) -> Table:
     hints, meanings = get_type_hints(declared, localns={"Path": Path}), _meanings(declared)
     keys = [
-        Key(one.name, _accepts(one.name, hints[one.name], one.default), _default(one), meanings[one.name])
-        for one in fields(declared)
-        if (shown is None or one.name in shown) and not _is_table(hints[one.name])
+        Key(name, _accepts(name, hints[name], default), default, meanings[name])
+        for name, default in _defaults(declared).items()
+        if (shown is None or name in shown) and not _is_table(hints[name])
     ]
     keys.sort(key=lambda key: key.name != "path")  # inherited keys come first
     return Table(path, inspect.getdoc(declared) or "", keys)
@@ -125,14 +126,18 @@ def _is_table(hint: object) -> bool:
     )
 
 
-def _default(field: Field[Any]) -> object:
-    return field.default if field.default_factory is MISSING else field.default_factory()
+def _defaults(declared: type[Struct]) -> dict[str, object]:
+    """Return each field's default, NODEFAULT where it is required."""
+    names = declared.__struct_fields__
+    required = names[: len(names) - len(declared.__struct_defaults__)]
+    shown = declared(**dict.fromkeys(required, NODEFAULT))
+    return {name: getattr(shown, name) for name in names}
 
 
 def _meanings(declared: type) -> dict[str, str]:
     """Return the string after each field's declaration, base classes included."""
     found: dict[str, str] = {}
-    for one in reversed(declared.__mro__[:-1]):
+    for one in (one for one in reversed(declared.__mro__) if one.__module__ == values.__name__):
         (body,) = ast.parse(inspect.getsource(one)).body
         assert isinstance(body, ast.ClassDef)
         for node, following in zip(body.body, body.body[1:], strict=False):
@@ -196,7 +201,7 @@ def page() -> str:
         parts.append(f"\n## {f'`{shown}`' if table.path else shown}\n\n{table.meaning}\n\n")
         parts.append("| key | accepts | default | meaning |\n|---|---|---|---|\n")
         for key in table.keys:
-            default = "required" if key.default is MISSING else "" if key.default in ("", None) else f"`{toml(key.default)}`"
+            default = "required" if key.default is NODEFAULT else "" if key.default in ("", None) else f"`{toml(key.default)}`"
             parts.append(f"| `{key.name}` | {key.accepts} | {default} | {key.meaning} |\n")
     return "".join(parts) + _ENVIRONMENT
 

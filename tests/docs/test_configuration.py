@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from jmapsync.config import AccountConfig, DaemonConfig, HooksConfig, MailConfig, NotmuchConfig, SafetyConfig, load
+from jmapsync.config import DaemonConfig, HooksConfig, MailConfig, NotmuchConfig, SafetyConfig, load
 from jmapsync.config.reader import Reader
+from jmapsync.config.values import TIMEOUT
 from tests.docs.configuration import PAGE, example, page, tables
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def test_the_example_has_every_default(tmp_path: Path, monkeypatch: pytest.Monke
     config = load(file)
     assert (config.daemon, config.safety, config.hooks) == (DaemonConfig(), SafetyConfig(), HooksConfig())
     assert config.accounts["home"].mail == MailConfig(path=tmp_path / "Mail/home", notmuch=NotmuchConfig())
-    assert config.accounts["home"].timeout == AccountConfig.timeout
+    assert config.accounts["home"].timeout == TIMEOUT
 
 
 def test_every_key_that_is_read_is_on_the_page_and_the_reverse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 # Runs at the far end of the cable and prints a line for each hint and each change of state.
 LISTEN = """
-import asyncio, dataclasses, json, sys
+import asyncio, json, sys
+from msgspec.structs import asdict
 from jmapsync.daemon.push_listener import Listener, Timing
 from jmapsync.jmap.auth import BasicCredential
 from jmapsync.jmap.client import Client
@@ -41,7 +42,7 @@ async def main(url, user, password, account):
         while not task.done():
             if listener.state != before:
                 before = listener.state
-                say(**dataclasses.asdict(before))
+                say(**asdict(before))
             await asyncio.sleep(0.02)
         task.result()
 

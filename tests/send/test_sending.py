@@ -10,6 +10,7 @@ import dataclasses
 import itertools
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from jmapsync.demo import CYRUS_36, CYRUS_312, RFC, STALWART, Answer, DemoServer, MethodError, SetError
@@ -55,7 +56,7 @@ class Office:
         return self.outbox.add(HEADER, [BODY], ENVELOPE)
 
     def add_named(self, name: str) -> Waiting:
-        envelope = dataclasses.replace(ENVELOPE, message_id=f"<{name}@example.com>")
+        envelope = msgspec.structs.replace(ENVELOPE, message_id=f"<{name}@example.com>")
         return self.outbox.add(HEADER.replace(b"<one@", f"<{name}@".encode()), [BODY], envelope)
 
     def send(self, act: Callable[[Sender], None] = lambda _: None, *, only: Waiting | None = None) -> list[Sent]:
@@ -202,7 +203,7 @@ def test_the_same_bytes_sent_again_to_others_are_no_proof(office: Office) -> Non
     """Cyrus and the RFC's server hold them once: the first submission is of the same email."""
     office.add()
     office.send()
-    others = dataclasses.replace(ENVELOPE, recipients=("dave@example.com",))
+    others = msgspec.structs.replace(ENVELOPE, recipients=("dave@example.com",))
     office.outbox.add(HEADER, [BODY], others)
     office.server.faults.drop_before.arm(times=1, only=["EmailSubmission/set"])
     office.send()
@@ -234,7 +235,7 @@ def test_the_same_bytes_are_not_lost_because_others_were_sent_before_and_after(o
     """An older submission of the same email and a state that moved are no proof together."""
     office.add()
     office.send()
-    office.outbox.add(HEADER, [BODY], dataclasses.replace(ENVELOPE, recipients=("dave@example.com",)))
+    office.outbox.add(HEADER, [BODY], msgspec.structs.replace(ENVELOPE, recipients=("dave@example.com",)))
     office.server.faults.drop_before.arm(times=1, only=["EmailSubmission/set"])
     office.send()
     office.send(only=office.add_named("two"))
@@ -291,7 +292,7 @@ def test_what_was_sent_and_could_not_be_filed_is_filed_later(office: Office) -> 
 
 def test_what_the_server_refuses_is_held_by_name_and_the_others_go(office: Office) -> None:
     refused = office.add()
-    office.outbox.add(HEADER.replace(b"one", b"two"), [BODY], dataclasses.replace(ENVELOPE, message_id="<two@example.com>"))
+    office.outbox.add(HEADER.replace(b"one", b"two"), [BODY], msgspec.structs.replace(ENVELOPE, message_id="<two@example.com>"))
     office.server.faults.set_error.arm(SetError("forbiddenToSend", "not today"), times=1, only=["EmailSubmission/set"])
     assert [one.fate for one in office.send()] == [Fate.REFUSED, Fate.SENT]
     [held] = office.outbox.entries()

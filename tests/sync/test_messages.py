@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from jmapsync.demo import RFC, DemoServer
@@ -118,7 +119,7 @@ class TestContent:
         for file in mirror.files("INBOX"):
             (mirror.root / "Archive" / "cur" / f"{file.name}:2,").write_bytes(file.read_bytes())
             file.unlink()
-        mirror.limits = dataclasses.replace(mirror.limits, max_deletes=100)
+        mirror.limits = msgspec.structs.replace(mirror.limits, max_deletes=100)
         mirror.sync()
         assert {ref: server.account.raw(ref) for ref in server.account.emails} == refs
         assert all(paths == {"Archive"} for paths, _ in server.account.listing().values())

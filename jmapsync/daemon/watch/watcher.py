@@ -10,9 +10,10 @@ import os
 import select
 import stat
 import threading
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.daemon.watch.burst import Burst
 from jmapsync.daemon.watch.inotify import InotifyTree, Kernel, WatchRefusedError
@@ -44,8 +45,7 @@ class WatchMode(StrEnum):
     OFF = "off"
 
 
-@dataclass(frozen=True, slots=True)
-class WatchState:
+class WatchState(Struct, frozen=True):
     """How the roots are watched: the mode of the one that is watched worst."""
 
     mode: WatchMode

@@ -12,8 +12,10 @@ import json
 import os
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +30,7 @@ _MARKS: Final = '?*"<>|\\'
 _USUAL: Final = 255
 
 
-@dataclass(frozen=True, slots=True)
-class FileSystem:
+class FileSystem(Struct, frozen=True):
     """What names one file system holds; as made, one of Unix."""
 
     colon: bool = True

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 from jmapsync.opening import open_directory
 from jmapsync.storage.files.file_state import State, leave_tick, oddity, state_of
@@ -68,19 +69,18 @@ class Entry(NamedTuple):
         return self._replace(name=self.name + self.info, info="")
 
 
-@dataclass(slots=True)
-class Changes:
+class Changes(Struct):
     """How a folder differs from what was known of it."""
 
-    unknown: list[Entry] = field(default_factory=list)
-    renamed: list[tuple[Place, Entry]] = field(default_factory=list)
+    unknown: list[Entry] = []
+    renamed: list[tuple[Place, Entry]] = []
     """The same file under another second part of its name, or in another directory of the folder."""
-    touched: list[tuple[Place, Entry]] = field(default_factory=list)
+    touched: list[tuple[Place, Entry]] = []
     """The same name with another inode, size or mtime: the content has to be read."""
-    vanished: list[Place] = field(default_factory=list)
-    odd: list[tuple[str, str]] = field(default_factory=list)
+    vanished: list[Place] = []
+    odd: list[tuple[str, str]] = []
     """Entries named like items that cannot be items, by path below the folder, and why."""
-    replaced: list[Place] = field(default_factory=list)
+    replaced: list[Place] = []
     """Known files in whose place such an entry lies."""
     count: int = 0
     """Files listed."""
@@ -93,13 +93,12 @@ class Changes:
         return not (self.unknown or self.renamed or self.touched or self.vanished or self.odd)
 
 
-@dataclass(slots=True)
-class Traces:
+class Traces(Struct):
     """How the places of items differ from the ledger's after a scan of all folders."""
 
-    updated: dict[tuple[int, str], Place | None] = field(default_factory=dict)
+    updated: dict[tuple[int, str], Place | None] = {}
     """Places that are new or changed, by folder and name; None is a place that is gone, or no longer the item's."""
-    touched: set[int] = field(default_factory=set)
+    touched: set[int] = set()
     """Keys of their items."""
 
     def gone(self, place: Place) -> None:

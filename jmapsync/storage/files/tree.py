@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+from msgspec import Struct
 
 from jmapsync.errors import LocalError
 from jmapsync.opening import kind_of
@@ -37,8 +38,7 @@ class Whereabouts(dict[int, str]):
 P = TypeVar("P", bound=Whereabouts)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """One directory met on the disk that is a container, or may become one."""
 
     path: str

@@ -8,10 +8,10 @@ removed during the walk; where it does not, the walk steps back. The listing end
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
 from jmapsync.storage.jmap.decoding import text_of
 
@@ -38,8 +38,7 @@ CHANGING = "the server's list changes faster than it can be read"
 ONE_BY_ONE = "the server lists one id at a time"
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """One answer to `/query`."""
 
     ids: list[str]
@@ -83,14 +82,13 @@ def _count(raw: msgspec.Raw) -> int | None:
     return value if value >= 0 else None
 
 
-@dataclass(slots=True)
-class Walk:
+class Walk(Struct):
     """One walk through a listing: ask for the page at `position`, give the answer to `take`, until it has `ended`."""
 
     position: int = 0
-    ids: dict[str, None] = field(default_factory=dict)
+    ids: dict[str, None] = {}
     """What was listed, up to here without a gap."""
-    strays: set[str] = field(default_factory=set)
+    strays: set[str] = set()
     """Ids listed behind a gap."""
     ended: bool = False
     why: str = ""

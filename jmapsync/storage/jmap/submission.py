@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import Struct
 
 from jmapsync.errors import JmapsyncError, Remedy, UnsupportedError
 from jmapsync.jmap.blobs import upload
@@ -75,8 +75,7 @@ class _Submissions(msgspec.Struct):
     submissions: list[_Submission] = msgspec.field(name="list", default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(Struct, frozen=True):
     """What the account has to send with."""
 
     drafts: str
@@ -102,8 +101,7 @@ class Desk:
         return patch
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """What the server knows of a message that it may have been asked to send."""
 
     submitted: bool

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.formats.flags import STANDARD, TRASHED, KeywordTable, letters
 from jmapsync.formats.message import Form
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from jmapsync.ledger import Place
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What the name of a copy that changed showed before, None if that is unknown, and what it shows now."""
 
     before: Tags | None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.formats.message import Form, digest_of, measure, to_disk
 from jmapsync.storage.files.atomic import write_new
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from jmapsync.storage.port import Body, Job
 
 
-@dataclass(slots=True)
-class Staged:
+class Staged(Struct):
     """A message on its way: written to `tmp`, or about to be, and not yet delivered."""
 
     job: Job

@@ -11,8 +11,9 @@ import contextlib
 import json
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.formats.flags import KeywordTable
 from jmapsync.formats.names import KEPT, KEYWORDS, LONGEST, LOST_AND_FOUND, NESTED, TOP, escape, fold, unescape, unique
@@ -355,8 +356,7 @@ class Tree(ContainerTree[Paths]):
             self.tables.write(key, below.path(self.place(self.paths[key])), table)
 
 
-@dataclass(frozen=True, slots=True)
-class _Taken:
+class _Taken(Struct, frozen=True):
     """The folded names that a container cannot have in a folder."""
 
     paths: Paths

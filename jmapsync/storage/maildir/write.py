@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.errors import Remedy
 from jmapsync.formats.flags import letters
@@ -38,15 +39,14 @@ if TYPE_CHECKING:
     from jmapsync.storage.maildir.tree import Tree
 
 
-@dataclass(slots=True)
-class _Done:
+class _Done(Struct):
     """What carrying out one order changed, and what is left to do."""
 
     version: Version | None
     staged: Staged | None = None
-    places: list[Place] = field(default_factory=list)
-    moved: list[tuple[int, str]] = field(default_factory=list)
-    obsolete: list[Place] = field(default_factory=list)
+    places: list[Place] = []
+    moved: list[tuple[int, str]] = []
+    obsolete: list[Place] = []
     """Files that are to go, once everything that takes their place is durable."""
 
 

@@ -6,9 +6,10 @@ import fcntl
 import os
 import struct
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from jmapsync.errors import ExitCode, JmapsyncError, Remedy, Scope
 from jmapsync.storage.files.file_state import is_text
@@ -37,8 +38,7 @@ class NoBindingError(TagsError):
     exit_code = ExitCode.USAGE
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(Struct, frozen=True):
     """A moment of a database."""
 
     uuid: str
@@ -46,8 +46,7 @@ class Revision:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One message as notmuch has it."""
 
     id: str

@@ -7,10 +7,10 @@ notmuch does not know, or knows only since it read the message anew, says nothin
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.formats.flags import parse_name
@@ -32,21 +32,20 @@ BATCH = 500
 PARTS = ("cur", "new")
 
 
-@dataclass(slots=True)
-class TagPage:
+class TagPage(Struct):
     """What a batch of messages came to; to be kept in one transaction."""
 
-    versions: dict[int, Version] = field(default_factory=dict)
+    versions: dict[int, Version] = {}
     """Versions that changed here by their tags, by key."""
-    places: list[Place] = field(default_factory=list)
-    moved: list[tuple[int, str]] = field(default_factory=list)
+    places: list[Place] = []
+    moved: list[tuple[int, str]] = []
     """Places (folder, name) that are no longer there."""
-    rows: list[Tagged] = field(default_factory=list)
-    due: list[Tagged] = field(default_factory=list)
+    rows: list[Tagged] = []
+    due: list[Tagged] = []
     """Rows whose message may lack tags, or have some that it should not."""
-    dropped: list[int] = field(default_factory=list)
+    dropped: list[int] = []
     """Keys of rows whose item is gone."""
-    notes: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = {}
     """Notes for the ledger, once everything before is kept."""
 
 
@@ -61,13 +60,12 @@ class _Change(NamedTuple):
     left: frozenset[int] = frozenset()
 
 
-@dataclass(slots=True)
-class _Acts:
+class _Acts(Struct):
     """What was done to the files of one message."""
 
-    places: list[Place] = field(default_factory=list)
+    places: list[Place] = []
     """Those that it got, or that changed."""
-    moved: list[tuple[int, str]] = field(default_factory=list)
+    moved: list[tuple[int, str]] = []
     """Places that are no longer there."""
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.formats.tags import Tagging
 from jmapsync.storage.notmuch.database import Revision, opened
@@ -35,8 +36,7 @@ BATCH = 2000
 """Messages that are written before the database is closed, which makes them durable."""
 
 
-@dataclass(frozen=True, slots=True)
-class TagRules:
+class TagRules(Struct, frozen=True):
     """What the configuration says about tags."""
 
     config: Path | None = None

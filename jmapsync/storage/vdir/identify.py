@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import field
 
 from jmapsync.ledger import Place
 from jmapsync.storage.files.scan import Traces
@@ -21,7 +22,6 @@ Spot = tuple[int, str]
 """A folder's key and a file name."""
 
 
-@dataclass(slots=True)
 class ItemTraces(Traces):
     """What one scan makes of the files it met, and of what they hold."""
 

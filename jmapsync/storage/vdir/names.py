@@ -6,8 +6,9 @@ import contextlib
 import hashlib
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.formats.names import fold
 from jmapsync.opening import open_regular
@@ -30,8 +31,7 @@ _STEPS = (1_000_000, 1_000_000_000, 2_000_000_000)
 """Nanoseconds by which a file is made later: file systems count in nanoseconds, in seconds, or, FAT, in pairs of them."""
 
 
-@dataclass(slots=True)
-class Staged:
+class Staged(Struct):
     """One file that is written and does not have its own name yet."""
 
     key: int

@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.errors import Remedy
 from jmapsync.formats.large_data import set_aside
@@ -35,8 +36,7 @@ if TYPE_CHECKING:
     from jmapsync.storage.vdir.tree import Tree
 
 
-@dataclass(slots=True)
-class _Draft:
+class _Draft(Struct):
     """One order on its way."""
 
     job: Job
@@ -45,16 +45,16 @@ class _Draft:
     """The normal form that the files are to read as; nothing where it does not change."""
     uid: str = ""
     size: int = 0
-    staged: list[Staged] = field(default_factory=list)
-    kept: list[Place] = field(default_factory=list)
+    staged: list[Staged] = []
+    kept: list[Place] = []
     """Files that stay as they are."""
-    obsolete: list[Place] = field(default_factory=list)
+    obsolete: list[Place] = []
     """Files that are to go, once everything that takes their place is durable."""
-    displaced: list[tuple[int, str]] = field(default_factory=list)
+    displaced: list[tuple[int, str]] = []
     """Files that others took the place of, by collection, under names of ours."""
-    places: list[Place] = field(default_factory=list)
-    moved: list[tuple[int, str]] = field(default_factory=list)
-    mine: list[Place] = field(default_factory=list)
+    places: list[Place] = []
+    moved: list[tuple[int, str]] = []
+    mine: list[Place] = []
     """The files that the ledger knows of the item, in collections that are there."""
 
 

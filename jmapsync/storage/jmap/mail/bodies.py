@@ -7,8 +7,9 @@ bytes: a portal or proxy that answers 200 with a page of its own must never be s
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.errors import JmapsyncError, LocalError, NetworkError, Remedy, Scope, ServerError, SignInError
 from jmapsync.formats.message import digest_of
@@ -32,8 +33,7 @@ LARGE = 4 << 20
 """Octets from which a body goes to a file of its own instead of through memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One body that is wanted."""
 
     ref: str

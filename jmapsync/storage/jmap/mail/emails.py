@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+from msgspec import Struct, field
 
 from jmapsync.formats.flags import valid_keyword
 from jmapsync.formats.pointer import escape
@@ -38,21 +38,20 @@ Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
 """An UnsignedInt (RFC 8620, 1.3)."""
 
 
-@dataclass(slots=True)
-class Boxes:
+class Boxes(Struct):
     """The mailboxes of an account: those of the context of a run, and what was met besides."""
 
-    keys: Mapping[str, int] = field(default_factory=dict)
+    keys: Mapping[str, int] = {}
     """Container key by mailbox id."""
-    roles: Mapping[str, str] = field(default_factory=dict)
+    roles: Mapping[str, str] = {}
     """Mailbox id by role."""
     outside: AbstractSet[str] = field(default_factory=frozenset)
     """Ids of mailboxes whose mail is not mirrored by the user's wish; one that others lie in has a key all the same."""
 
-    unread: set[str] = field(default_factory=set)
+    unread: set[str] = set()
     """Ids of mailboxes that the server gave in a malformed way, and that nobody ever knew."""
 
-    unfinished: set[str] = field(default_factory=set)
+    unfinished: set[str] = set()
     """Ids of emails that were seen to have the keyword of an import that was interrupted."""
 
     def ids(self, homes: frozenset[int]) -> list[str]:

@@ -7,8 +7,9 @@ What the ledger believes to be there and no list names is asked for by its id: o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.wire import Call, MethodError, Response, batched
@@ -35,15 +36,14 @@ UNREAD = "the server lists emails that it does not have"
 CUT = "the server's list lacks emails that it has"
 
 
-@dataclass(slots=True)
-class _Listing:
+class _Listing(Struct):
     """What a listing has met so far."""
 
     state: str
     """The server's state before the first page."""
-    ids: set[str] = field(default_factory=set)
+    ids: set[str] = set()
     """What the last pass named, and the server did not say it lacks."""
-    every: set[str] = field(default_factory=set)
+    every: set[str] = set()
     """What any pass named."""
     ended: bool = False
     """Whether the end is known: a page without ids."""

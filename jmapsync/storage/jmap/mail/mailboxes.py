@@ -5,8 +5,9 @@ A mailbox that still holds mail is never removed by force.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.errors import Remedy
 from jmapsync.jmap.failures import MethodError, set_errors
@@ -37,18 +38,17 @@ _KEPT = {
 NAMELESS = "the list of mailboxes"
 
 
-@dataclass(slots=True)
-class Mailboxes:
+class Mailboxes(Struct):
     """What the server answered when it was asked for mailboxes."""
 
     state: str = ""
-    folders: dict[str, Folder] = field(default_factory=dict)
+    folders: dict[str, Folder] = {}
     """By id."""
-    lost: set[str] = field(default_factory=set)
+    lost: set[str] = set()
     """Ids that the server says it does not have."""
-    unread: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, str] = {}
     """Why a mailbox cannot be read, by id."""
-    flawed: dict[str, str] = field(default_factory=dict)
+    flawed: dict[str, str] = {}
     """What is wrong with a mailbox that can be mirrored all the same, by id."""
     nameless: int = 0
     """How many cannot be read, not even their ids."""

@@ -6,9 +6,9 @@ and not keep it. Patches name single keywords and mailboxes, so what other clien
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.errors import OutcomeUnknownError, Remedy
@@ -28,13 +28,12 @@ if TYPE_CHECKING:
     from jmapsync.jmap.wire import Response
 
 
-@dataclass(slots=True)
-class _Batch:
+class _Batch(Struct):
     """What is to be sent, and what is known already."""
 
-    receipts: list[Receipt] = field(default_factory=list)
-    patches: list[tuple[Job, dict[str, Any]]] = field(default_factory=list)
-    destroyed: list[Job] = field(default_factory=list)
+    receipts: list[Receipt] = []
+    patches: list[tuple[Job, dict[str, Any]]] = []
+    destroyed: list[Job] = []
     state: str = ""
     """The server's state when the emails to be destroyed were read."""
 

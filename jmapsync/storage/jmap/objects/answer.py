@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from jmapsync.formats.objects import Object
 
 
-@dataclass(slots=True)
-class Found:
+class Found(Struct):
     """What the server answered when it was asked for objects by their ids."""
 
-    items: dict[str, Object] = field(default_factory=dict)
+    items: dict[str, Object] = {}
     """As the server gave them, by id."""
-    files: dict[str, bytes] = field(default_factory=dict)
+    files: dict[str, bytes] = {}
     """By id, where objects are read as files."""
-    parts: dict[str, dict[str, Object]] = field(default_factory=dict)
+    parts: dict[str, dict[str, Object]] = {}
     """As the server gave them, by id, the objects of each item that stands for the instances of one uid."""
-    unreadable: set[str] = field(default_factory=set)
+    unreadable: set[str] = set()
     """Ids of objects that the server gave in a form that cannot be read."""
-    lost: set[str] = field(default_factory=set)
+    lost: set[str] = set()
     """Ids that the server says it does not have."""
     state: str = ""
     """The server's state when the first of them were read."""

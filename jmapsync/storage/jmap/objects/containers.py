@@ -5,10 +5,10 @@ One that still holds anything is never removed by force (RFC 9610, 2.3; draft-ie
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import webcolors
+from msgspec import Struct
 
 from jmapsync.errors import Remedy
 from jmapsync.jmap.failures import MethodError
@@ -37,13 +37,12 @@ _STILL_FULL = dict.fromkeys(
 """Cyrus 3.12 writes an s more than the draft."""
 
 
-@dataclass(slots=True)
-class Containers:
+class Containers(Struct):
     """What the server answered when it was asked for all containers."""
 
-    folders: list[Folder] = field(default_factory=list)
+    folders: list[Folder] = []
     state: str = ""
-    troubles: list[Trouble] = field(default_factory=list)
+    troubles: list[Trouble] = []
     """Those that cannot be read, by name."""
     cut: bool = False
     """Whether there may be more of them than the server gives."""

@@ -5,8 +5,9 @@ What servers speak is declared in `dialects`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from jmapsync.storage.jmap.objects.forms import normal
 
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 PRINCIPALS = "urn:ietf:params:jmap:principals"
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """How one kind is offered. Names are those of the protocol."""
 
     using: tuple[str, ...]
@@ -46,9 +46,9 @@ class Dialect:
     """True where `member` is the id of the one container that an object is in."""
     colored: bool = False
     """True where a container has a colour: a calendar has, an address book has none (RFC 9610, 2)."""
-    keep_contents: dict[str, Any] = field(default_factory=dict)
+    keep_contents: dict[str, Any] = {}
     """Arguments for the destruction of a container that must not take its objects along."""
-    arguments: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, Any] = {}
     """Further arguments of /set."""
     up: Callable[[Object], Object] = normal
     """The normal form of an object as the server gives it."""
@@ -84,8 +84,7 @@ class Dialect:
         return next((other.dialect for item in items for other in self.others if other.is_shown_by(item)), self)
 
 
-@dataclass(frozen=True, slots=True)
-class Other:
+class Other(Struct, frozen=True):
     """A dialect that no capability names: the server shows by its first object that it speaks it, or by what it refuses."""
 
     dialect: Dialect

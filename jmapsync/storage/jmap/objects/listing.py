@@ -6,8 +6,9 @@ that id makes it gone (RFC 8620, 5.1 and 5.5).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jmapsync.jmap.wire import Call
 from jmapsync.storage.jmap.changes import WENT_BACK, Cursor, FullListingNeededError, first_of
@@ -116,8 +117,7 @@ def _doubt(page: Observation, before: set[str], since: Cursor | None, now: Curso
     return "every item disappeared from the server at once" if len(page.gone_refs) == len(before) > FEW else ""
 
 
-@dataclass(slots=True)
-class _Listing:
+class _Listing(Struct):
     """The objects of one data type that a server lists."""
 
     reader: Reader

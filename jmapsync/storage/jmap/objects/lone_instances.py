@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from jmapsync.errors import OutcomeUnknownError, Remedy
 from jmapsync.formats.objects import INSTANCES, MalformedError, instances
@@ -54,15 +55,14 @@ class _OtherwiseError(Exception):
     """What was sent was for another state, or another dialect, than the server turned out to have."""
 
 
-@dataclass(slots=True)
-class _Acts:
+class _Acts(Struct):
     """What is to happen to the objects of one item."""
 
     state: str = ""
-    create: dict[str, Sent] = field(default_factory=dict)
-    update: dict[str, Sent] = field(default_factory=dict)
-    destroy: list[str] = field(default_factory=list)
-    given: dict[str, Object] = field(default_factory=dict)
+    create: dict[str, Sent] = {}
+    update: dict[str, Sent] = {}
+    destroy: list[str] = []
+    given: dict[str, Object] = {}
     """As the server writes the objects, by id."""
 
     def arguments(self) -> dict[str, Any]:

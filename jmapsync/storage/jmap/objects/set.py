@@ -8,10 +8,10 @@ rest of an object stays.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from jmapsync.formats.objects import INSTANCES
@@ -40,12 +40,11 @@ TRIES = 3
 """Times a batch is read and sent anew when something else on the server changes during that."""
 
 
-@dataclass(slots=True)
-class _Now:
+class _Now(Struct):
     """What the server was read to hold of the objects of a batch."""
 
     found: Found
-    given: dict[str, Object] = field(default_factory=dict)
+    given: dict[str, Object] = {}
     """As the server writes them, by id, where they were read as files."""
 
     def raw(self, ref: str) -> Object:

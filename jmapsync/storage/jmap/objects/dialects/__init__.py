@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec.structs import replace
 
 from jmapsync.errors import UnsupportedError
 from jmapsync.formats.stalwart import is_of_stalwart

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from jmapsync.formats.cyruscontact import contact_changes, group_changes, to_contact, to_group
 from jmapsync.formats.patch import apply
