@@ -48,7 +48,7 @@ CREATE TABLE shelf (
   side TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL, home TEXT NOT NULL DEFAULT '', tags TEXT NOT NULL DEFAULT ''
 );
 
--- Items held back, by name. `seen` is what both sides held when it failed: unchanged means not worth another try.
+-- Quarantined items, by name. `seen` is what both sides held when it failed: unchanged means not worth another try.
 CREATE TABLE problem (
   kind TEXT NOT NULL, item TEXT NOT NULL, key INTEGER, why TEXT NOT NULL,
   remedy TEXT NOT NULL, seen TEXT NOT NULL DEFAULT '', since INTEGER NOT NULL, last INTEGER NOT NULL,
@@ -56,7 +56,7 @@ CREATE TABLE problem (
 ) WITHOUT ROWID;
 CREATE INDEX problem_key ON problem (key);
 
--- Plans the guard held back: only exactly this one is let through by --allow-deletes.
+-- Plans that the guard suspended: --allow-deletes carries out this plan and no other.
 CREATE TABLE suspension (
   kind TEXT PRIMARY KEY, plan TEXT NOT NULL, sentence TEXT NOT NULL, at INTEGER NOT NULL
 ) WITHOUT ROWID;

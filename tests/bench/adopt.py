@@ -60,7 +60,7 @@ class Outcome:
     provable: float
     """The share of files from which the server's bytes can be had again: from 0 to 1."""
     conflict_copies: int
-    """Files that only resembled a message, kept on the shelf."""
+    """Files that only resembled a message, kept as conflict copies."""
 
     @property
     def share(self) -> float:

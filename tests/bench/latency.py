@@ -67,7 +67,7 @@ def to_disk(server: Far, inbox: Path, trials: int, rest: float) -> None:
 
 
 def to_server(server: Far, inbox: Path, trials: int, rest: float) -> None:
-    """Change flags on the disk, and tell what it took beyond the settle time."""
+    """Change flags on the disk; return the seconds it took beyond the debounce time."""
     file = min((inbox / "cur").iterdir())
     base = file.name.partition(":2,")[0]
     taken: list[float] = []

@@ -1,6 +1,6 @@
-"""Time the look at a mirror's files that comes before every run, when none of them changed.
+"""Time the scan of a mirror's files at the beginning of a run, when none of them changed.
 
-As a program: `python -m tests.bench.listing LEDGER ROOT`; prints the number of files, and of three looks the seconds and
+As a program: `python -m tests.bench.listing LEDGER ROOT`; prints the number of files, and of three scans the seconds and
 the seconds of CPU.
 """
 

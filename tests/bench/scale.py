@@ -94,7 +94,7 @@ class Demo:
 
 
 def run(what: str, mirror: Jmapsync, demo: Demo, *options: str) -> tuple[Cost, dict[str, Any]]:
-    """Synchronise once and print what it cost, with the share of the machine that others had meanwhile."""
+    """Synchronise once and print what it cost, with the share of the machine that others had during it."""
     busy, served, started = _busy(), demo.cpu, time.monotonic()
     cost, report = mirror.run(*options)
     served = demo.cpu - served
@@ -255,7 +255,7 @@ def main() -> None:
 
 
 def _expect(report: dict[str, Any], side: str, verb: str, count: int) -> None:
-    """Raise AssertionError unless a run did all it had to: a figure of half the work is none."""
+    """Raise AssertionError unless a run did all it had to: half the work gives no figure."""
     mail = report["kinds"]["mail"]
     assert mail["state"] == "synced", mail
     assert mail[side][verb] == count, mail

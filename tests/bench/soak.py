@@ -16,7 +16,7 @@ from tests.bench.latency import await_touch, touched
 SMALL = 100
 STEPS = 10
 CALM_SECONDS = 10.0
-"""For what the first look leaves behind to be done."""
+"""Seconds for what is still to be done after the first run."""
 
 
 def idle(messages: int, minutes: float) -> None:

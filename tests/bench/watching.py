@@ -49,7 +49,7 @@ def fill(root: Path) -> list[Path]:
 
 
 class Counter:
-    """What the watcher told."""
+    """What the watcher reported."""
 
     def __init__(self) -> None:
         """Begin at nothing."""
@@ -63,13 +63,13 @@ class Counter:
         self.reported.set()
 
     def whole(self, why: str) -> None:
-        """Keep a reason for a whole look."""
+        """Keep the reason for a full scan."""
         self.lost.append(why)
         self.reported.set()
 
 
 async def quiet(counter: Counter, seconds: float = 0.3) -> None:
-    """Wait until nothing has been told for some time."""
+    """Wait until nothing has been reported for some time."""
     counter.reported.clear()
     while True:
         try:
@@ -116,7 +116,7 @@ async def burst(counter: Counter, name: str, act: Callable[[], None]) -> None:
     loop.call_soon_threadsafe = count  # type: ignore[assignment,method-assign]
     child = multiprocessing.get_context("fork").Process(target=act)
     child.start()
-    while child.is_alive():  # noqa: ASYNC110  # nothing tells the loop of its end without a call into the loop
+    while child.is_alive():  # noqa: ASYNC110  # the loop is not notified of its end without a call into it
         await asyncio.sleep(0.01)
     await quiet(counter)
     loop.call_soon_threadsafe = original  # type: ignore[method-assign]

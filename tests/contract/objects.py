@@ -15,7 +15,7 @@ _numbers = itertools.count(1)
 
 @dataclass
 class Objects:
-    """The objects of one data type of an account; a refusal is told as its SetError, success as an empty one."""
+    """The objects of one data type of an account; a refusal is returned as its SetError, success as an empty one."""
 
     peer: Peer
     type_name: str
@@ -24,7 +24,7 @@ class Objects:
         return self.peer.one(f"{self.type_name}/set", arguments)
 
     def create(self, **item: object) -> Json:
-        """Create one object and return what the server tells of it."""
+        """Create one object and return what the server answers for it."""
         answer = self.set(create={"new": item})
         assert answer["created"], answer["notCreated"]
         assert not answer["notCreated"]

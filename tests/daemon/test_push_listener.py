@@ -1,4 +1,4 @@
-"""The listener keeps one connection open, hints when a look is worth it, and settles for polling where there is no push."""
+"""The listener keeps one connection open, reports when a run is due, and falls back to polling where there is no push."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Account:
         await self.until(lambda one: one.listener.state.connected)
 
     async def polls(self, seconds: float = 90.0) -> str:
-        """Wait until it settles for polling; return why."""
+        """Wait until it falls back to polling; return why."""
         await self.until(lambda one: one.listener.state.mode == "poll" and "yet to be" not in one.listener.state.why, seconds)
         return self.listener.state.why
 
@@ -297,7 +297,7 @@ async def test_the_pause_a_server_asks_for_is_kept(stream: DemoServer) -> None:
 
 
 async def test_renewing_replaces_the_connection_at_once(server: DemoServer) -> None:
-    """After a suspend nobody should wait until the missing pings tell."""
+    """After a suspend nobody should wait until pings are found missing."""
     async with cabled(server, timing=msgspec.structs.replace(HASTE, ping=300)) as (one, cable):
         await one.connected()
         cable.cut()

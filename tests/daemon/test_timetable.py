@@ -1,4 +1,4 @@
-"""The timetable: what is due runs once, and a jump of the clocks or a suspend makes one look, no storm."""
+"""The timetable: what is due runs once, and a jump of the clocks or a suspend causes one run, not many."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the watcher tells of, and what it keeps to itself. By real inotify; see test_watcher_limits.py for its limits."""
+"""What the watcher reports, and what it does not. By real inotify; see test_watcher_limits.py for its limits."""
 
 # ruff: noqa: ASYNC240  # what people do to their files, they do at once
 
@@ -34,7 +34,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a missing root be looked for more often, so that nobody waits for it here."""
+    """Let the watcher check for a missing root more often, so that the test does not wait."""
     monkeypatch.setattr(watcher, "_WAIT_SECONDS", 0.05)
 
 

@@ -1,4 +1,4 @@
-"""What the watcher tells of a Maildir++ root, which is a folder itself. By real inotify."""
+"""What the watcher reports of a Maildir++ root, which is a folder itself. By real inotify."""
 
 from __future__ import annotations
 

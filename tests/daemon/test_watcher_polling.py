@@ -1,4 +1,4 @@
-"""Watching where the kernel does not tell: by the types of file systems, and by looking at directories."""
+"""Watching where the kernel does not report changes: file systems are recognised by type, and directories are polled."""
 
 # ruff: noqa: ASYNC240  # what people do to their files, they do at once
 

@@ -35,7 +35,7 @@ def make_maildir(folder: Path) -> None:
 
 
 class Ear:
-    """A watcher in this loop, and what it told."""
+    """A watcher in this loop, and what it reported."""
 
     def __init__(self, *roots: Path, poll_seconds: float = 0.03) -> None:
         self.reported: list[Path | str] = []
@@ -54,14 +54,14 @@ class Ear:
         self._new.set()
 
     async def wait_for(self, *folders: Path) -> None:
-        """Wait until there was a hint at each folder, and forget all that was told."""
+        """Wait until each folder was reported, and forget all reports."""
         async with asyncio.timeout(PATIENCE):
             while not set(folders) <= set(self.reported):
                 await self._next()
         self.reported.clear()
 
     async def loss(self) -> str:
-        """Wait until a whole look is asked for, forget all that was told, and return why."""
+        """Wait until a full scan is asked for, forget all reports, and return why."""
         async with asyncio.timeout(PATIENCE):
             while not self.losses:
                 await self._next()
@@ -71,11 +71,11 @@ class Ear:
 
     @property
     def losses(self) -> list[str]:
-        """Why whole looks were asked for."""
+        """Why full scans were asked for."""
         return [what for what in self.reported if isinstance(what, str)]
 
     async def silence(self) -> list[Path | str]:
-        """Wait until nothing more is told, forget it all, and return what was."""
+        """Wait until nothing more is reported; return the reports and forget them."""
         while True:
             try:
                 await asyncio.wait_for(self._next(), SILENCE)
@@ -144,7 +144,7 @@ class FarEar:
             others.append(line)
 
     def silence(self) -> list[list[str]]:
-        """Wait until nothing more is told, and return what was."""
+        """Wait until nothing more is reported; return the reports."""
         reported: list[list[str]] = []
         while True:
             try:

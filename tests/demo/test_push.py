@@ -49,7 +49,7 @@ def test_no_change_after_the_connection_is_missed_however_soon_it_comes(server: 
 
 
 def test_no_change_after_the_head_of_the_answer_is_missed(server: DemoServer) -> None:
-    """A thread that is held up there has long told the client that it is connected."""
+    """A thread that waits there has long reported to the client that it is connected."""
     sent: list[bytes] = []
 
     async def receive() -> dict[str, Any]:

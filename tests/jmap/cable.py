@@ -1,4 +1,4 @@
-"""A cable between a client and a server on loopback that can be cut without either end being told, as networks are."""
+"""A cable between a client and a server on loopback that can be cut without notice to either end, as networks are."""
 
 from __future__ import annotations
 

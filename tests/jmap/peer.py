@@ -1,4 +1,4 @@
-"""A real HTTP/1.1 server on a loopback port that answers as it is told, and remembers what it was sent."""
+"""A real HTTP/1.1 server on a loopback port that gives the answers of its script, and records what it was sent."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ async def reported(changes: AsyncGenerator[StateChange, None]) -> dict[str, Any]
 async def comes_true(condition: Callable[[], bool]) -> None:
     """Wait for what another task or the server's thread does in its own time."""
     async with asyncio.timeout(90):
-        while not condition():  # noqa: ASYNC110  # nothing tells of it
+        while not condition():  # noqa: ASYNC110  # it has no event
             await asyncio.sleep(0.005)
 
 
@@ -302,7 +302,7 @@ async def test_a_server_that_is_gone_is_unreached(server: DemoServer, way: type[
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_connection_that_went_dead_is_noticed(server: DemoServer, way: type[Push]) -> None:
-    """After a suspend or a NAT time-out neither end is told: only the missing pings tell."""
+    """After a suspend or a NAT time-out neither end is notified: only missing pings show it."""
     async with Cable(server.url) as cable:
         server.faults.session_urls.arm("foreign")
         server.faults.foreign_origin = cable.origin

@@ -172,7 +172,7 @@ async def test_more_calls_than_the_server_s_own_limit_go_in_two_requests(client:
     assert client.requests - before == 1 + 2
 
 
-# Faults that only the embedded server can be told to have
+# Faults that only the embedded server can be given
 
 
 ECHO = Call("Core/echo", {"x": 1}, "e")

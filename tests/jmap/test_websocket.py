@@ -34,7 +34,7 @@ def problem(request_id: str | None) -> str:
 
 
 async def asked(socket: ServerConnection) -> dict[str, Any]:
-    """Return the request that follows the wish to be told of changes."""
+    """Return the request that follows WebSocketPushEnable."""
     assert json.loads(await socket.recv())["@type"] == "WebSocketPushEnable"
     return dict(json.loads(await socket.recv()))
 

@@ -30,7 +30,7 @@ STAMP = 1_700_000_000
 
 
 class MaildirDriver(LocalSideDriver[MaildirSide]):
-    """A local side under test; writes are committed and looks are taken in as the engine does."""
+    """A local side under test; writes are committed and observations ingested as a run does."""
 
     def __init__(self, base: Path, **options: Any) -> None:  # noqa: ANN401 - the side's own
         self.root = base / "mail"

@@ -54,7 +54,7 @@ class ObjectMirror:
         return asyncio.run(self._run(Options(allow_deletes=allow_deletes, full=full))).kinds
 
     def sync_until_quiet(self, *, echo: int = 3) -> None:
-        """Run until nothing is written; fail if anything is held back, or written after what was written came back.
+        """Run until nothing is written; fail if anything is quarantined, or written after what was written came back.
 
         The run after a write asks again for what the server made of it: once for each kind of the data type that changed;
         `echo` is how many requests it may take.
@@ -110,7 +110,7 @@ class ObjectMirror:
         return found
 
     def conflict_copies(self) -> list[tuple[ConflictCopy, bytes]]:
-        """Return what lies on the shelf, with its bytes."""
+        """Return the conflict copies, with their bytes."""
         ledger = Ledger.open_readonly(self.base / "state" / "ledger.sqlite")
         assert ledger is not None
         try:

@@ -1,4 +1,4 @@
-"""Stand in for the engine before the remote side of one kind of objects: take in what looks show, and order writes."""
+"""Drive the remote side of one kind of objects as a run does: ingest observations, and order writes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PHOTO = "data:image/png;base64," + base64.b64encode(PNG).decode()
 
 @dataclass
 class Observed:
-    """All pages of one observed."""
+    """All pages of one observation."""
 
     items: dict[str, Seen] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
@@ -84,7 +84,7 @@ class ObjectSideDriver:
 
         return self._runner.run(waited())
 
-    # looks
+    # observations
 
     def observe(self, *, whole: bool = False, again: Collection[str] = ()) -> Observed:
         """Observe, and ingest what is seen as the engine does: a page is kept before the next one is asked for."""

@@ -1,4 +1,4 @@
-"""Mirror contacts, calendars and tasks of an account, as the command does, and look at the server over CardDAV and CalDAV."""
+"""Mirror contacts, calendars and tasks of an account, as the command does, and read the server over CardDAV and CalDAV."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def item(uid: str = "one", title: str = "One", **more: Any) -> Object:  # noqa: 
 
 
 class VdirDriver(LocalSideDriver[VdirSide]):
-    """A vdir under test; writes are committed and looks are taken in as the engine does."""
+    """A vdir under test; writes are committed and scans ingested as a run does."""
 
     def __init__(self, base: Path, codec: Codec | None = None, **options: Any) -> None:  # noqa: ANN401 - the side's own
         self.root = base / "calendars"
@@ -166,7 +166,7 @@ _ages = itertools.count(100_000, -1)
 
 
 def rest(path: Path) -> None:
-    """Make a file look as if it had been written a while ago, later than those before it."""
+    """Set a file's mtime to a while ago, later than those before it."""
     moment = time.time_ns() - next(_ages) * 10_000_000
     os.utime(path, ns=(moment, moment))
 
@@ -176,6 +176,6 @@ def body(content: Object) -> Body:
 
 
 def assert_silent(room: VdirDriver) -> None:
-    """Fail if a look takes anything for a change."""
+    """Fail if a scan takes anything for a change."""
     seen = room.observe()
     assert (seen.items, seen.gone, seen.moved, seen.places, seen.problems, seen.suspicious) == ([], [], [], [], [], "")

@@ -31,7 +31,7 @@ class Clock:
 
 
 class _Selector(selectors.BaseSelector):
-    """Looks at the file descriptors, and lets the clock jump to the next timer."""
+    """Polls the file descriptors, and lets the clock jump to the next timer."""
 
     def __init__(self, clock: Clock) -> None:
         self._inner = selectors.DefaultSelector()

@@ -1,4 +1,4 @@
-"""The ledger keeps what was seen, all of it or nothing of it, and lets others read meanwhile."""
+"""The ledger keeps what was seen, all of it or nothing of it, and others can read it during a write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger's file: transactions, schemas, readers beside a writer, copies, damage, a full disk."""
+"""The ledger's file: transactions, schemas, readers beside a writer, copies, corruption, a full disk."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def service(user: Userspace, account: Account) -> Service:
 
 @pytest.fixture
 def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Tell what was measured, also where nothing fails."""
+    """Print what was measured, also where nothing fails."""
 
     def write(line: str) -> None:
         with capsys.disabled():

@@ -38,7 +38,7 @@ xlist-archive: Archive
 
 IMAPD_CONF = {
     "3.6": _COMMON,
-    # The server looks for news to push this often; its default is a minute.
+    # The server polls for changes to push this often; its default is a minute.
     "3.12": _COMMON + "jmap_pushpoll: 1s\n",
 }
 

@@ -1,4 +1,4 @@
-"""A small IMAP client that tells what a mailbox really holds; it shares no code with the project."""
+"""A small IMAP client that reads what a mailbox really holds; it shares no code with the project."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def _read_messages(parts: Iterable[bytes | tuple[bytes, bytes]]) -> Iterator[Mes
             text, content = part
             continue
         if content is None:
-            continue  # an unasked FETCH that only tells flags
+            continue  # an unasked FETCH that only has flags
         text += part
         uid = re.search(rb"UID (\d+)", text)
         flags = re.search(rb"FLAGS \(([^)]*)\)", text)

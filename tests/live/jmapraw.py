@@ -1,4 +1,4 @@
-"""A small JMAP client that tells what the server holds; it shares no code with the project."""
+"""A small JMAP client that reads what the server holds; it shares no code with the project."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Cable:
         return ["nsenter", f"--target={self._holder.pid}", "--net", "--", *(os.fspath(word) for word in command)]
 
     def cut(self) -> None:
-        """Pull the plug at the far end: who sends from there is told that the network is unreachable."""
+        """Take the far end down: who sends from there gets ENETUNREACH."""
         self._run_far("ip", "link", "set", _FAR, "down")
 
     def cut_silently(self) -> None:

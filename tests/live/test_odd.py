@@ -1,4 +1,4 @@
-"""Odd messages and odd mailbox names on real Cyrus: nothing is lost, what cannot be taken is held back by name."""
+"""Odd messages and odd mailbox names on real Cyrus: nothing is lost, what cannot be synchronized is quarantined by name."""
 
 from __future__ import annotations
 

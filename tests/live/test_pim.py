@@ -1,4 +1,4 @@
-"""Mirror contacts and calendars both ways on real Cyrus servers; every end is looked at over CardDAV and CalDAV."""
+"""Mirror contacts and calendars both ways on real Cyrus servers; every end is checked over CardDAV and CalDAV."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ class TestContacts:
         assert (room.observe(whole=True).items, room.held) == ({}, held)
 
     def test_a_card_that_comes_back_under_its_uid_is_there(self, dav: Dav, room: ObjectSideDriver) -> None:
-        """Cyrus tells `updated` of an id that it had told `destroyed`."""
+        """Cyrus lists an id as `updated` that it had listed as `destroyed`."""
         dav.put("contacts", "ada.vcf", CARD.format("ada"))
         room.observe()
         remove(dav, "contacts", "ada.vcf")

@@ -1,4 +1,4 @@
-"""Push of real Cyrus servers: 3.12 looks for news every second here, 3.6 names an event stream that it does not have."""
+"""Push of real Cyrus servers: 3.12 polls for changes every second here, 3.6 names an event stream that it does not have."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 SYNC = "push is connected"
 TIMING = Timing(ping=1, first_pause=0.05, longest_pause=0.2, first_retest=60)
-PUSH_POLL = 1.0  # seconds between Cyrus's own looks
+PUSH_POLL = 1.0  # seconds between Cyrus's own polls
 
 
 @pytest.fixture

@@ -207,7 +207,7 @@ def test_the_embedded_server_counts_and_forgets_what_was_sent_as_cyrus_does(desk
 def test_killed_at_any_moment_nothing_is_sent_twice_and_nothing_that_was_taken_is_lost(
     desk: HomeFolder, out: Relay, office: Cyrus, record: str
 ) -> None:
-    if record == "keeps":  # else there is no older record to tell by that they are kept
+    if record == "keeps":  # else no older record shows that they are kept
         assert send(desk, "before") == (0, "")
         out.taken.clear()
         [before] = desk.account.jmap.one("Email/query", {})["ids"]
@@ -250,7 +250,7 @@ def test_killed_at_any_moment_nothing_is_sent_twice_and_nothing_that_was_taken_i
 
 
 def test_what_is_sent_meanwhile_raises_no_doubt_where_cyrus_keeps_records(desk: HomeFolder, out: Relay, record: str) -> None:
-    """The state of submissions moves with the next message; the older record that is still there tells that none is missing."""
+    """The state of submissions moves with the next message; the older record that is still there shows that none is missing."""
     assert send(desk, "before") == (0, "")
     assert send(desk, "asked", DYING_BEFORE_IT_ASKS) == (9, "")
     assert waiting(desk) == {"asked": "sending"}

@@ -53,7 +53,7 @@ def test_news_go_both_ways(service: Service, report: Callable[[str], None]) -> N
         account.imap.append("INBOX", [letter(f"delivered {number}")])
         took.append(until(lambda: len(service.subjects()) == number + 2))  # noqa: B023 - called before the next one
         time.sleep(0.3)
-    # The first may be found by the look that follows the opening of the push connection.
+    # The first may be found by the run that follows the opening of the push connection.
     report(f"from delivery into the Maildir: {', '.join(f'{one:.2f}' for one in took[1:])} s; Cyrus looks for news every second")
     (file,) = (one for one in (service.mail / "INBOX" / "new").iterdir() if b"Subject: old" in one.read_bytes())
     file.rename(service.mail / "INBOX" / "cur" / f"{file.name.partition(':')[0]}:2,FS")

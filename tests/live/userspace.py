@@ -148,7 +148,7 @@ class Userspace:
         self.remove()
 
     def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run a command as the user would in a terminal; raise UserspaceError when it fails, unless told not to."""
+        """Run a command as the user would in a terminal; raise UserspaceError when it fails, unless `check` is false."""
         settings = [f"{name}={value}" for name, value in environment.items()]
         return self._enter(*self._become(), *settings, *command, check=check)
 
@@ -244,7 +244,7 @@ class Userspace:
 def _free_uid() -> int:
     taken = {entry.pw_uid for entry in pwd.getpwall()}
     for directory in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
             taken.add(directory.stat().st_uid)
     return next(uid for uid in _UIDS if uid not in taken)
 

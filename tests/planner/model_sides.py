@@ -29,7 +29,7 @@ class RefusedError(Exception):
 
 
 def body(side: Side, content: str, form: int = 0) -> str:
-    """Return a side's own fingerprint of some content; `form` tells apart what reads differently but means the same."""
+    """Return a side's own fingerprint of some content; `form` is for what reads differently but means the same."""
     return f"{side.value}|{content}|{form}"
 
 
@@ -40,7 +40,7 @@ def content(version: Version) -> str:
 
 @dataclass
 class ModelSides:
-    """Both sides and the base, of containers and of items, and the shelf."""
+    """Both sides and the base, of containers and of items, and the conflict copies."""
 
     items: dict[int, Pair] = field(default_factory=dict)
     containers: dict[int, Pair] = field(default_factory=dict)
@@ -165,7 +165,7 @@ class ModelSides:
         return True
 
     def cycle(self, planner: Planner, dice: random.Random) -> bool:
-        """Look, plan and execute once, the way the engine does; return whether anything was done."""
+        """Observe, plan and execute once, as a run does; return whether anything was done."""
         before = len(self.writes)
         self.failed = 0
         needed = planner.needed_homes(shuffled(self.items.values(), dice), self.item_rules)

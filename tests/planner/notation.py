@@ -25,7 +25,7 @@ def homes(letters: str) -> frozenset[int]:
 def v(
     text: str = "text", where: str = "A", tags: str = "", leaving: str = "", sense: str | None = None, *, untidy: bool = False
 ) -> Version:
-    """Return a version; its sense is its text unless told otherwise."""
+    """Return a version; its sense is its text unless one is given."""
     known = text if sense is None else sense
     return Version(text, known, frozenset(tags.split()), homes(where), homes(leaving), untidy)
 
@@ -72,7 +72,7 @@ def why(one: Pair, rules: Rules = MAIL) -> str:
 
 
 def kept_copies(one: Pair, rules: Rules = MAIL) -> Side | None:
-    """Return the side whose body goes on the shelf."""
+    """Return the side whose body becomes a conflict copy."""
     (change,) = plan([one], rules, EVERYWHERE).changes
     return change.loser
 

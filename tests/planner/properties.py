@@ -122,7 +122,7 @@ def p5_any_order_inside_a_stage_gives_the_same_end(planner: Planner, world: Mode
 
 
 def p6_every_edited_body_survives(planner: Planner, world: ModelSides, seed: int) -> None:
-    """What somebody wrote is on a side or on the shelf, unless they gave it up; what nobody gave up is still there."""
+    """What somebody wrote is on a side or a conflict copy, unless they gave it up; what nobody gave up is still there."""
     for failure_rate in (0.0, 0.4):
         end = world.copy()
         end.failure_rate = failure_rate
@@ -261,7 +261,7 @@ def p10_a_tag_change_does_not(planner: Planner, pair: Pair, rules: Rules) -> Non
 def p11_an_edit_after_a_clean_commit_is_no_conflict(
     planner: Planner, world: ModelSides, edits: list[tuple[Side, Edit]], seed: int
 ) -> None:
-    """From a fixed point, edits that touch each item on one side only arrive on the other; nothing is shelved."""
+    """From a fixed point, edits that touch each item on one side only arrive on the other; no conflict copy is made."""
     end = synced(planner, world, seed)
     start = end.copy()
     start.conflict_copies = set()
@@ -352,7 +352,7 @@ IMPURE = {"open", "print", "input", "exec", "eval", "compile", "__import__", "ha
 
 
 def p13_no_clock_no_random_no_io(planner: Planner) -> None:
-    """The planner imports nothing that could block, tell time or toss a coin, and calls no built-in that could."""
+    """The planner imports nothing that could block, read a clock or make random numbers, and calls no built-in that could."""
     assert set(planner.sources) >= {"model", "decide", "plan", "guard", "identify"}
     for module, text in planner.sources.items():
         for node in ast.walk(ast.parse(text)):

@@ -1,4 +1,4 @@
-"""What both sides are taken to agree on after a write: what was ordered, never what others did to a side meanwhile."""
+"""What both sides are taken to agree on after a write: what was ordered, never what others did to a side since."""
 
 from __future__ import annotations
 

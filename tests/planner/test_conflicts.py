@@ -146,7 +146,7 @@ def test_marking_twenty_thousand_as_read_is_no_loss_and_emptying_the_trash_expla
 
 
 def test_a_mark_on_a_side_that_may_not_be_written_does_not_become_the_base() -> None:
-    # Found by the random tests: as a base, the mark would make the edit look agreed upon, and the next run delete it.
+    # Found by the random tests: as a base, the mark would make the edit count as agreed upon, and the next run delete it.
     one = pair(v("new"), v(leaving="A"), v())
     only_local = type(MAIL)("mail", writable=frozenset({Side.LOCAL}))
     assert outcome(one, only_local) == []

@@ -1,4 +1,4 @@
-"""The guard: what counts as a loss, when a plan is held back, and what it says."""
+"""The guard: what counts as a loss, when a plan is suspended, and what it says."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[DemoServer]:
 
 
 class Office:
-    """An outbox, and somebody who empties it now and then; time passes only when told."""
+    """An outbox, and somebody who empties it now and then; time passes only when the test says so."""
 
     def __init__(self, server: DemoServer, folder: Path) -> None:
         self.server = server

@@ -1,4 +1,4 @@
-"""Play cases of altered answers on a stand, and tell what each of them showed: crashes, losses, untrue reports, costs."""
+"""Play cases of altered answers on a stand, and report what each of them showed: crashes, losses, untrue reports, costs."""
 
 from __future__ import annotations
 

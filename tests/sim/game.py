@@ -67,7 +67,7 @@ class Game:
         self._run()
 
     def play(self, acts: int) -> None:
-        """Act, run, count; AssertionError tells where the three disagree."""
+        """Act, run, count; raise AssertionError with where the three disagree."""
         runs = 0
         self.acts.clear()
         while self.acts.total() < acts:

@@ -93,7 +93,7 @@ def run_at_once(main: Coroutine[Any, Any, Result]) -> Result:
 
 
 def _abandon(loop: InstantLoop) -> None:
-    """Cancel what a process left that died. To look for it at the end of each run would cost a fiftieth of the time."""
+    """Cancel what a process left that died. To search for it at the end of each run would cost a fiftieth of the time."""
     if left := asyncio.all_tasks(loop):
         for task in left:
             task.cancel()

@@ -1,4 +1,4 @@
-"""Kill real `jmapsync sync` processes by SIGKILL, again and again, and count what is missing, doubled, damaged or fetched twice.
+"""Kill real `jmapsync sync` processes by SIGKILL, again and again, and count what is missing, doubled, altered or fetched twice.
 
 python -m tests.sim.kill --kills 200 --server demo
 python -m tests.sim.kill --kills 200 --server 3.12
@@ -42,7 +42,7 @@ SIZE = 30_000
 """Octets of a message: big enough for several batches, small enough for several messages a batch."""
 LETTERS = {"S": "$seen", "R": "$answered", "F": "$flagged", "D": "$draft", "P": "$forwarded"}
 IN_FLIGHT = (READS_AHEAD + 1) * BATCH_OCTETS
-"""Octets of bodies that one kill may cost: the batch being written and those asked for meanwhile."""
+"""Octets of bodies that one kill may cost: the batch being written and those requested ahead."""
 _PATIENCE = 120.0
 
 State = Counter[tuple[str, str, tuple[str, ...]]]

@@ -1,4 +1,4 @@
-"""Damage the ledger of a mirror in every way, and see that each command ends in words for people and nothing is lost.
+"""Corrupt the ledger of a mirror in every way; check that each command ends with a message for people and nothing is lost.
 
 `python -m tests.sim.ledger --cases 500 --seed 1`
 """
@@ -96,7 +96,7 @@ WAYS: tuple[Callable[[Path, random.Random], str], ...] = (truncate, flip, spoil_
 
 
 class Case:
-    """One account with mail, contacts and calendars, whose ledger is damaged again and again."""
+    """One account with mail, contacts and calendars, whose ledger is corrupted again and again."""
 
     def __init__(self, base: Path, server: DemoServer) -> None:
         self.base, self.server = base, server
@@ -123,7 +123,7 @@ class Case:
         return len(account.emails), len(account.contacts.items), len(account.calendars.items)
 
     def run(self, way: Callable[[Path, random.Random], str], chance: random.Random) -> tuple[str, list[str]]:
-        """Damage the ledger in one way and return how, and what is wrong with what the commands said."""
+        """Corrupt the ledger in one way and return how, and what is wrong with what the commands said."""
         self.server.account.restore(self.server_before)
         for kind in ("mail", "contacts", "calendars", "state"):
             shutil.rmtree(self.base / kind, ignore_errors=True)
@@ -150,7 +150,7 @@ class Case:
             return asked[command]()
         except JmapsyncError as error:
             return str(error)
-        except Exception as error:  # noqa: BLE001  # it is what is looked for
+        except Exception as error:  # noqa: BLE001  # this is what the test searches for
             return f"{UNEXPECTED}: {error!r}"
 
 

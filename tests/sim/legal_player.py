@@ -1,4 +1,4 @@
-"""Act in a world of a legal server: what its clients, the people at the disk, its keeper and the mirror's own commands do."""
+"""Act in a world of a legal server: what its clients, people at the disk, its administrator and the mirror's own commands do."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class LegalPlayer(Householder):
         most = 1 if self.single else self._chance.choice((1, 1, 1, 2))
         self._deliver(sorted({self._any_box() for _ in range(most)}))
 
-    # the server's keeper
+    # the server's administrator
 
     def forget(self) -> None:
         """Let the server forget what changed (RFC 8620, 5.2: it need not keep it)."""
@@ -153,7 +153,7 @@ class LegalPlayer(Householder):
     # the mirror's own commands
 
     def full(self) -> None:
-        """Run and look at everything."""
+        """Run and compare everything (`--full`)."""
         self.world.sync(full=True)
 
     def slip(self) -> None:

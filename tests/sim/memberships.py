@@ -1,6 +1,6 @@
 """Count in which mailboxes each message is after very many random acts on both sides, in three ways that share nothing.
 
-An oracle keeps the sets on paper; the disk is counted file by file; the server is asked over IMAP, or the embedded one looked into.
+An oracle keeps the sets on paper; the disk is counted file by file; a server is asked over IMAP, the embedded one read directly.
 As a program: `python -m tests.sim.memberships --acts 10000 --seed 1 [--server 3.12]`. Exits with 1 where the three differ.
 """
 

@@ -105,7 +105,7 @@ class Somebody:
         self._note(before, after)
 
     def _note(self, before: dict[str, set[str]], after: dict[str, set[str]]) -> None:
-        """Take in what an act did: a word is given up that is nowhere on its side any more, or gone from one of two copies."""
+        """Record what an act did: a word is given up that is nowhere on its side any more, or gone from one of two copies."""
         there = set().union(*after.values())
         self.written |= there
         self.doomed |= set().union(*before.values()) - there
@@ -152,7 +152,7 @@ class Somebody:
         return self._chance.choice(found) if found else None
 
     def _save(self, file: Path, content: bytes) -> None:
-        """Save as editors do: a new file in the place of the old one, or over it."""
+        """Save as editors do: a new file that replaces the old one, or over it."""
         if self._chance.random() < 0.5:
             temporary = file.with_name(f"{file.name}~")
             temporary.write_bytes(content)
@@ -232,7 +232,7 @@ class Somebody:
             self._save(file, half)
 
     def scribble(self, kind: str) -> None:
-        """Leave a file that is none."""
+        """Leave a file that is not a card or event."""
         if folder := self._directory(kind):
             number = next(self._numbers)
             self._save(folder / f"junk{number}{KINDS[kind][1].suffix}", f"HALF{number} no item\r\n".encode())
@@ -342,7 +342,7 @@ class Somebody:
             self.world.store(kind).delete(item["id"])
 
     def move_there(self, kind: str) -> None:
-        """Move an item, but not on Cyrus, where one that is moved elsewhere here too is held back: it cannot be in both."""
+        """Move an item, but not on Cyrus, where one that is moved elsewhere here too is quarantined: it cannot be in both."""
         if (item := self._item(kind)) and not self._is_cyrus:
             store = self.world.store(kind)
             store.move(item["id"], self._chance.choice(sorted(item[store.model.homes])), self._collection(kind))
@@ -359,7 +359,7 @@ class Somebody:
         self.world.store(kind).edit_collection(self._collection(kind), name=self._name())
 
     def remove_collection_there(self, kind: str) -> None:
-        """Remove a collection, but none that was made here: no delta tells of one that came and went between two looks."""
+        """Remove a collection, but none that was made here: no delta names one that came and went between two runs."""
         store, chosen = self.world.store(kind), self._collection(kind)
         if len(store.collections) > 2 and store.collections[chosen]["name"] not in self._made and self._chance.random() < 0.5:
             store.delete_collection(chosen)

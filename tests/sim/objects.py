@@ -165,7 +165,7 @@ class ObjectWorld:
         return fate
 
     def sync_until_quiet(self, *, allow_deletes: bool = False) -> None:
-        """Run until a run writes nothing; fail if that takes too long or anything is held back.
+        """Run until a run writes nothing; fail if that takes too long or anything is quarantined.
 
         What waits for a person, such as a directory that could not be removed while a file lay in it, is tried once more.
         """
@@ -274,7 +274,7 @@ def _much_later() -> float:
 
 
 def _is_well(report: KindReport) -> bool:
-    """Return whether a kind was synchronised with nothing held back; a conflict that was settled is none."""
+    """Return whether a kind was synchronised with nothing quarantined; a conflict that was resolved does not count."""
     return (report.state.value, report.problems) == ("synced", []) and report.exit_code is not ExitCode.SUSPENDED
 
 

@@ -34,7 +34,7 @@ MOST = 60
 
 
 class _Reader(Player):
-    """Somebody at one disk or the server, whose words are told apart from those of others by all having one counter."""
+    """Somebody at one disk or the server, whose words differ from those of others because all share one counter."""
 
     def __init__(self, world: World, seed: int, words: Iterator[int], safe: set[str], doomed: set[str]) -> None:
         super().__init__(world, seed)
@@ -106,7 +106,7 @@ class MailPair:
             self.kills += _live_or_die(self._chance, self.worlds[side].die, self.players[side].act)
 
     def rest(self) -> None:
-        """Run both until neither writes; fail if that takes too long, or something is held back."""
+        """Run both until neither writes; fail if that takes too long, or something is quarantined."""
         quiet = 0
         reported: list[KindReport] = []
         for number in range(2 * DEBOUNCE_SECONDS):

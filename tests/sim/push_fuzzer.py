@@ -291,7 +291,7 @@ class PushFuzzer:
             stack.enter_context(stand.limited())
             try:
                 result.faults, result.trace = virtual.run(_listen(script))[0]
-            except (stand.TooSlowError, virtual.StuckError, Exception) as error:  # noqa: BLE001  # that it comes here is what is looked for
+            except (stand.TooSlowError, virtual.StuckError, Exception) as error:  # noqa: BLE001  # this is what the test searches for
                 result.faults = [f"listening crashed: {error!r}"[:300]]
                 result.trace = "".join(traceback.format_exception(error))
         result.cpu, result.peak = time.process_time() - begun, stand.peak() - held

@@ -1,4 +1,4 @@
-"""Stand between a client and a server on loopback, pass everything on, and tell afterwards what was asked for."""
+"""Relay everything between a client and a server on loopback, and report what was requested."""
 
 from __future__ import annotations
 

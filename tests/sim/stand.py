@@ -365,7 +365,7 @@ class Stand:
                 outcome.report, outcome.waited = virtual.run(_command(App(load(self._config)), command, full=full))
             except (TooSlowError, virtual.StuckError) as error:
                 outcome.crash = "".join(traceback.format_exception(error))
-            except Exception as error:  # noqa: BLE001  # that it comes here is what is looked for
+            except Exception as error:  # noqa: BLE001  # this is what the test searches for
                 outcome.crash = "".join(traceback.format_exception(error))
         outcome.cpu, outcome.peak = time.process_time() - begun, peak() - held
         outcome.crash = outcome.crash or "\n".join(traces)

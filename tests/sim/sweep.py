@@ -40,7 +40,7 @@ def begin(story: Story, base: Path, dialect: Dialect = TOLERANT) -> World:
 
 
 def live(story: Story, base: Path, *, every_call: bool = False, dialect: Dialect = TOLERANT) -> Life:
-    """Tell how a story ends without a death, and how many steps its run takes."""
+    """Return how a story ends without a death, and how many steps its run takes."""
     world = begin(story, base, dialect)
     fate = world.die(0, every_call=every_call)
     world.sync_until_quiet()

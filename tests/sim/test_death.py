@@ -1,4 +1,4 @@
-"""Die at every step, live on, and end as without the death: nothing missing, doubled or damaged."""
+"""Die at every step, live on, and end as without the death: nothing missing, doubled or altered."""
 
 from __future__ import annotations
 

@@ -35,9 +35,9 @@ def assert_same_folders(world: World) -> None:
 
 
 def come_to_rest(world: World) -> list[Problem]:
-    """Run until nothing is written, with a person's word for what is suspended: a folder that is renamed while it is looked at.
+    """Run until nothing is written, with a person's consent to what is suspended: a folder that is renamed while it is scanned.
 
-    Return what is held back by name: folders whose names others took on the server, and what is to go into them.
+    Return what is quarantined by name: folders whose names others took on the server, and what is to go into them.
     """
     suspended = False
     for _ in range(MOST_RUNS):

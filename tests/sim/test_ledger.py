@@ -1,4 +1,4 @@
-"""A ledger that is damaged: every command says so or works, and nothing is lost."""
+"""A corrupt ledger: every command says so or works, and nothing is lost."""
 
 from __future__ import annotations
 

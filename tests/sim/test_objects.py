@@ -59,7 +59,7 @@ class CardsAndEvents(ObjectWorld):
                 found[uid] = file
         return found
 
-    def picture(self) -> Any:  # noqa: ANN401 # told as JSON for a readable difference
+    def picture(self) -> Any:  # noqa: ANN401 # returned as JSON for a readable difference
         """Return what both sides mean, without the ids that differ from run to run."""
         here = {uid: (file.parent.name, self._meaning(file)) for uid, file in self.by_uid().items()}
         there: dict[str, Any] = {}
@@ -155,7 +155,7 @@ def test_a_death_at_any_step_changes_no_end(part: int, undisturbed: tuple[Any, i
                 world.sync(fate)
             world.sync_until_quiet()
             picture = world.picture()
-            # A version may be put on the shelf once more by the run that finds the quarrel undecided.
+            # The run that finds the conflict unresolved may keep another conflict copy of a version.
             assert picture[3] in {1, 2}, f"died at {step}, {fate.trace[-1]}"
             assert picture[:3] == expected[:3], f"died at {step}, {fate.trace[-1]}"
             assert not world.sync().changed

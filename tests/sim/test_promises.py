@@ -130,7 +130,7 @@ class TestALook:
         assert world.requests == 1
 
     def test_notices_that_what_was_sent_was_destroyed_before_the_next_run(self, base: Path) -> None:
-        """RFC 8620, 5.2: of what was made and destroyed since a state, `/changes` need not tell."""
+        """RFC 8620, 5.2: what was made and destroyed since a state need not be in `/changes`."""
         world = begin(acts.Story("sent", acts.write_new, acts.populate), base)
         world.sync()
         world.account.destroy(world.email(b"[fresh]"))

@@ -51,7 +51,7 @@ def come_to_rest(world: World) -> None:
 
 
 def conflict_copies(world: World) -> set[bytes]:
-    """Return the words on the shelf; a death may have put one there twice."""
+    """Return the words of the conflict copies; after a death there may be two of one."""
     bodies = [file.read_bytes() for file in (world.state / "shelf").iterdir()]
     return {word for word in WRITTEN if any(word in body for body in bodies)}
 

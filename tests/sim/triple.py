@@ -1,4 +1,4 @@
-"""A message in three mailboxes, and every single act that can befall it on either side."""
+"""A message in three mailboxes, and every act that is possible on it on either side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server and a mirror in one thread, whose runs can be made to die; look at both sides and compare."""
+"""A server and a mirror in one thread, whose runs can be made to die; both sides can be read and compared."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ class World:
         return fate
 
     def sync_until_quiet(self) -> list[KindReport]:
-        """Run until a run writes nothing; fail if that takes too long or anything is held back."""
+        """Run until a run writes nothing; fail if that takes too long or anything is quarantined."""
         reports = []
         for _ in range(MOST_RUNS):
             report = self.sync()

@@ -20,7 +20,7 @@ TWO = b"Subject: two\r\n\r\nbody \xff\0\r\nbare\nends\r"
 
 
 def assert_silent(room: MaildirDriver) -> None:
-    """Fail if a look takes anything for a change."""
+    """Fail if an observation takes anything for a change."""
     seen = room.observe()
     assert (seen.items, seen.gone, seen.moved, seen.places, seen.problems, seen.suspicious) == ([], [], [], [], [], "")
 

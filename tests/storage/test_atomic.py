@@ -1,4 +1,4 @@
-"""Small files are replaced in one step, and groups of files are made durable, or the disk's refusal is told."""
+"""Small files are replaced in one step, and groups of files are made durable, or the disk's refusal is raised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mail program moves messages while the folders are listed: no look takes a move for a deletion or a copy."""
+"""A mail program moves messages while the folders are listed: no scan takes a move for a deletion or a copy."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def room(tmp_path: Path) -> MaildirDriver:
 
 @pytest.fixture
 def after(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[int], object]], None]:
-    """Have something happen each time that a folder was listed; told how often it was listed before."""
+    """Have something happen each time that a folder was listed; it is given how often the folder was listed before."""
     acts: dict[str, Callable[[int], object]] = {}
     times: dict[str, int] = {}
 
@@ -88,7 +88,7 @@ def test_a_message_moved_into_a_folder_listed_already_is_not_gone(
 def test_a_message_that_goes_to_and_fro_is_never_gone(
     room: MaildirDriver, after: Callable[[str, Callable[[int], object]], None]
 ) -> None:
-    """Two looks that both miss it prove no more than one."""
+    """Two scans that both miss it prove no more than one."""
     _, second = keys_of(room)
     key = room.create(b"Subject: moving\r\n\r\n", [second])
     name = room.paths(key)[0].name

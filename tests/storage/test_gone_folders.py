@@ -26,7 +26,7 @@ def room(request: pytest.FixtureRequest, tmp_path: Path) -> MaildirDriver:
 
 @pytest.fixture
 def made(room: MaildirDriver) -> tuple[int, int, int]:
-    """The folders Work and Other, and a message in both, of which Work is then forgotten as by a look that misses it."""
+    """The folders Work and Other, and a message in both, of which Work is then forgotten as by a scan that misses it."""
     work, other = room.folder("Work"), room.folder("Other")
     key = room.create(LETTER, [work, other], ["$seen", "a-word"])
     return work, other, key

@@ -1,4 +1,4 @@
-"""A look at some folders only: what the watch told of. It never takes for gone what may lie in another one."""
+"""A scan of some folders only, those that the watcher reported. It never takes for gone what may be in another one."""
 
 from __future__ import annotations
 

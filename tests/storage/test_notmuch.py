@@ -19,7 +19,7 @@ HOLD = "import fcntl, sys; f = open(sys.argv[1], 'r+'); fcntl.lockf(f, fcntl.LOC
 
 
 class Stub:
-    """A database whose list ends early, as Xapian's does when others write meanwhile."""
+    """A database whose list ends early, as Xapian's does when others write at the same time."""
 
     def count_messages(self, query: str) -> int:
         return 2

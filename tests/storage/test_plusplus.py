@@ -1,4 +1,4 @@
-"""Maildir++: where folders lie, which directories are none, and names that come back as they were."""
+"""Maildir++: where folders are, which directories are not folders, and names that come back as they were."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def maildirs(room: MaildirDriver) -> set[str]:
 
 
 def seen(room: MaildirDriver) -> dict[str, str]:
-    """Return the folders of a look: their paths with the names they stand for."""
+    """Return the folders of a scan: their paths with the names they stand for."""
     return {folder.ref: folder.name for folder in room.side.observe_folders(room.ledger).folders}
 
 

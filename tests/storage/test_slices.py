@@ -1,4 +1,4 @@
-"""A look takes up so many new files: memory is bounded however many are copied in, and nothing seems gone meanwhile."""
+"""A scan ingests a limited number of new files: memory is bounded however many are copied in, and nothing seems gone."""
 
 from __future__ import annotations
 

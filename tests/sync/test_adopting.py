@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.kit.mirror import Mirror
 
 MANY = 900
-"""More than the adoption takes up at a time, and all of one size: each round's questions are about the same messages."""
+"""More than the adoption compares at a time, and all of one size: each round's questions are about the same messages."""
 
 
 def letter(number: int) -> bytes:

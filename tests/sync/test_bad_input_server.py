@@ -1,4 +1,4 @@
-"""Servers that are none, networks that are down, mail and mailboxes no server should have: a sentence, and the rest in order."""
+"""Not a JMAP server, a network that is down, mail and mailboxes no server should have: a message, and the rest in order."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class TestSecrets:
             home.faults.session_urls.arm("foreign")
         try:
             reported = str(mine.run().to_json())
-        except Exception as error:  # noqa: BLE001 - whatever is told of it
+        except Exception as error:  # noqa: BLE001 - whatever error it is
             reported = repr(error) + str(error) + str(vars(error))
         encoded = base64.b64encode(f"demo:{SECRET}".encode()).decode()
         kept = b"".join(file.read_bytes() for file in mine.state.rglob("*") if file.is_file())

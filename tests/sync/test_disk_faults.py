@@ -1,4 +1,4 @@
-"""A disk that refuses: full, read-only, unreadable. A clear sentence, nothing lost, the rest synchronised."""
+"""A disk that refuses: full, read-only, unreadable. A clear message, nothing lost, the rest synchronised."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def as_nobody(mirror: Mirror, folder: Path) -> ExitCode:
 
 
 def problems(mirror: Mirror) -> list[tuple[str, str]]:
-    """Return what is held back, by name, and why."""
+    """Return what is quarantined, by name, and why."""
     ledger = Ledger.open_readonly(mirror.state / "ledger.sqlite")
     assert ledger is not None
     with closing(ledger):

@@ -1,4 +1,4 @@
-"""A look that only the disk asked for: the server is left alone where nothing changed here, and asked for anything that did."""
+"""A run that only the disk asked for: the server is not asked where nothing changed here, and asked for anything that did."""
 
 from __future__ import annotations
 

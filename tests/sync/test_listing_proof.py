@@ -234,7 +234,7 @@ def test_an_empty_list_of_a_full_account_deletes_nothing(server: DemoServer, mir
 
 
 def test_what_a_wrong_list_said_to_be_gone_comes_back_by_the_next_run(server: DemoServer, mirror: Mirror) -> None:
-    """Where even `notFound` is wrong in a list that is not whole, no change since the cursor tells of those emails again."""
+    """Where even `notFound` is wrong in a list that is not whole, no change since the cursor names those emails again."""
 
     def lacking(result: JsonObject) -> JsonObject:
         kept, lost = result["list"][:-2], [email["id"] for email in result["list"][-2:]]
@@ -323,7 +323,7 @@ def test_a_restore_says_that_a_list_is_not_whole(server: DemoServer, mirror: Mir
 
 
 def test_what_was_made_here_and_destroyed_there_is_gone_after_a_run_that_proved_nothing(server: DemoServer, mirror: Mirror) -> None:
-    """It need not be in the list of changes since the state before both (RFC 8620, 5.2), where the next look begins again."""
+    """It need not be in the list of changes since the state before both (RFC 8620, 5.2), where the next run begins again."""
     mirror.sync()
     mirror.drop("INBOX", b"Subject: new\n\nbody\n")
     assert mirror.sync().to_server.created == 1

@@ -1,4 +1,4 @@
-"""Mailboxes chosen by patterns: what is left out is left alone on both sides, and comes back whole when it is taken in again."""
+"""Mailboxes chosen by patterns: what is left out is left alone on both sides, and comes back whole when it is included again."""
 
 from __future__ import annotations
 

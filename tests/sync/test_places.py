@@ -1,4 +1,4 @@
-"""Mail and mailboxes are found where they are, whatever the order in which a server tells of them, and are known again."""
+"""Mail and mailboxes are found where they are, whatever the order in which a server lists them, and are recognised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is held back is known by what it is, not by its name, and since when it is."""
+"""A quarantined item is known by its id or path, not by its name, and since when it is quarantined."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def mirror(mirror: Mirror) -> Mirror:
-    """Mirror by a clock that goes on by a minute at each look at it."""
+    """Mirror by a clock that goes on by a minute at each reading."""
     minutes = itertools.count(1_700_000_000, 60)
     mirror.clock = lambda: next(minutes)
     return mirror

@@ -34,7 +34,7 @@ def shared(server: DemoServer, mirror: Mirror) -> DemoServer:
 
 
 def assert_undone(server: DemoServer, mirror: Mirror, *, kept_copies: int = 0) -> None:
-    """Fail unless a run takes an act back and tells of it, and further ones do the rest and have then nothing left to do."""
+    """Fail unless a run undoes an act and reports that, and further ones do the rest and have then nothing left to do."""
     before = server.account.listing()
     reported = mirror.sync().messages
     assert len(reported) == 1
@@ -55,7 +55,7 @@ def assert_undone(server: DemoServer, mirror: Mirror, *, kept_copies: int = 0) -
 
 
 def conflict_copies(mirror: Mirror) -> dict[bytes, str]:
-    """Return the bytes on the shelf, as the disk has them, and why each is there."""
+    """Return the bytes of the conflict copies, as the disk has them, and why each is there."""
     ledger = Ledger.open_readonly(mirror.state / "ledger.sqlite")
     assert ledger is not None
     with closing(ledger):
@@ -345,7 +345,7 @@ class TestRights:
 
 
 class Thief:
-    """A disk from which a file vanishes between the look at it and the first use of what it holds."""
+    """A disk from which a file vanishes between the scan and the first use of what it holds."""
 
     def __init__(self, side: MaildirSide, file: Path) -> None:
         self._side = side

@@ -310,7 +310,7 @@ class TestNewEmailsThatAreNotAsTheyWereOrdered:
         _, mirror = anywhere
         drop(mirror)
         mirror.sync()
-        assert mirror.requests == 5  # the look, three uploads, the import
+        assert mirror.requests == 5  # the observation, three uploads, the import
 
     def test_where_creation_ids_cannot_be_read_it_costs_one(self, anywhere: tuple[DemoServer, Mirror]) -> None:
         server, mirror = anywhere
@@ -328,6 +328,6 @@ def newest(server: DemoServer) -> str:
 
 
 def bare(server: DemoServer, path: str) -> None:
-    """Take from the newest email its keywords and all its mailboxes but one, as a server does that drops what it was told."""
+    """Take from the newest email its keywords and all its mailboxes but one, as a server does that drops what it was given."""
     email = server.account.emails[newest(server)]
     server.account.update_email(email, mailbox_ids=frozenset({server.account.mailbox(path).id}), keywords=frozenset())

@@ -1,4 +1,4 @@
-"""What looks like a disaster is held back whole: exit 4, nothing written on either side, one sentence that says what to do."""
+"""What may be a disaster is suspended as a whole: exit 4, nothing written on either side, one message that says what to do."""
 
 from __future__ import annotations
 

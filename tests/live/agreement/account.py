@@ -59,7 +59,7 @@ class Account:
     # Recording
 
     def record(self, label: str, value: Json) -> None:
-        """Keep a value under a label, names in the place of ids."""
+        """Keep a value under a label, with names instead of ids."""
         self.names.begin()
         self._keep(label, self.names.normal(value))
 

@@ -28,7 +28,7 @@ LAST = {
 
 
 def later() -> float:
-    """Tell the time of a second from now: every file has rested by then."""
+    """Return the time of a second from now: every file has rested by then."""
     return time.time() + 1
 
 

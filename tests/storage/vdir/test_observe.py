@@ -1,4 +1,4 @@
-"""Looking at a vdir: what people and programs do to the files is seen once, and nothing that cannot be told is a deletion."""
+"""Scanning a vdir: what people and programs do to the files is seen once, and nothing uncertain is a deletion."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ class TestFilesWithoutUid:
 
 
 class TestSomeCollections:
-    """A look at the collections that the watch told of."""
+    """A scan of the collections that the watcher reported."""
 
     def test_edits_and_new_items_are_seen_without_scanning_the_others(
         self, room: VdirDriver, work: int, home: int, monkeypatch: pytest.MonkeyPatch

@@ -1,4 +1,4 @@
-"""Files of a vdir that cannot be told for what they are, and what is missing: named, left alone, and never a deletion."""
+"""Files of a vdir that cannot be identified, and what is missing: named, left alone, and never a deletion."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ class TestQuarantine:
         assert (seen.gone, [trouble.item for trouble in seen.problems]) == ([], ["Work/renamed.ics"])
 
     def test_an_item_that_lost_its_place_to_a_quarantined_one_is_kept(self, room: VdirDriver, work: int, home: int) -> None:
-        """The file of one copy is another item by now; the other copy cannot be read: nothing of both is told."""
+        """The file of one copy is another item by now; the other copy cannot be read: nothing of both is reported."""
         key = room.create(item("one"), work, home)
         first, second = room.paths(key)
         room.save(first, item("new"))

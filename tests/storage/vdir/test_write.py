@@ -165,7 +165,7 @@ class TestWhatIsWritten:
         assert json.loads(seen.content)["title"] == "saved right after"
 
     def test_a_name_that_the_ledger_knows_of_another_item_is_not_taken(self, room: VdirDriver, work: int) -> None:
-        """Its file went after the look; were the name taken, nobody would miss the other item any more."""
+        """Its file went after the scan; were the name taken, nobody would miss the other item any more."""
         other = room.create(item("other"), work)
         [theirs] = room.paths(other)
         theirs = theirs.rename(theirs.with_name("one.ics"))
@@ -265,7 +265,7 @@ class TestWhatIsExpected:
         rename = os.rename
 
         def meddle(old: str, new: str) -> None:
-            """Save over the file right before it is set aside, after it was looked at for the last time."""
+            """Save over the file right before it is set aside, after it was examined for the last time."""
             if os.fspath(new).endswith(".tmp") and path.read_bytes() != saved:
                 path.with_name("editing").write_bytes(saved)
                 rename(path.with_name("editing"), path)

@@ -98,7 +98,7 @@ class Scene:
         return {item["uid"]: self.texts(item) for item in items}
 
     def assert_nothing_lost(self) -> None:
-        """Fail unless every text that anybody wrote, and nobody replaced, is on the disk, on the server or on the shelf."""
+        """Fail unless every text that anybody wrote, and nobody replaced, is on the disk, on the server or in a conflict copy."""
         texts = "\n".join([str(self.here()), str(self.there()), *(content.decode() for _, content in self.desk.conflict_copies())])
         texts += "\n".join(file.read_text() for file in (self.desk.base / self.kind).rglob("*") if file.is_file())
         kept = ("mine-here", "both-here", "both-there", "theirs-there", "moved-note", "new-note", "new-there-note", "quiet-note")

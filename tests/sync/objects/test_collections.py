@@ -111,7 +111,7 @@ def test_a_card_in_two_books_is_a_file_in_each_and_an_edit_of_one_reaches_both(
 
 
 def test_two_files_of_a_card_that_were_edited_differently_are_both_named_and_kept(desk: ObjectMirror, cards: Store) -> None:
-    """One card, two address books, two edits: there is no telling which one is meant, and neither may be lost."""
+    """One card, two address books, two edits: it is not known which one is meant, and neither may be lost."""
     cards.create_collection("Family")
     cards.edit(cards.by_uid("ada")["id"], {f"addressBookIds/{cards.collection('Family')['id']}": True})
     desk.sync_until_quiet()

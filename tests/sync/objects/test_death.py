@@ -1,4 +1,4 @@
-"""Die at steps of a run over contacts and events, live on, and end as without the death: nothing missing, doubled or damaged."""
+"""Die at steps of a run over contacts and events, live on, and end as without the death: nothing missing, doubled or altered."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class DyingRuns:
         return fate
 
     def live_on(self) -> None:
-        """Run until nothing is written; fail if anything is held back or does not come to rest."""
+        """Run until nothing is written; fail if anything is quarantined or does not come to rest."""
         for _ in range(MOST_RUNS):
             found = self.desk().sync()
             ObjectMirror.assert_well(found)
@@ -123,7 +123,7 @@ class DyingRuns:
 
 
 def without_stamps(picture: Any) -> str:  # noqa: ANN401 # any picture
-    """Return a picture without the lines that tell the moment of a write."""
+    """Return a picture without the lines that have the moment of a write."""
     lines = json.dumps(picture, indent=1).replace("\\n", "\n").split("\n")
     return "\n".join(line for line in lines if not line.startswith(("REV", "DTSTAMP", "LAST-MODIFIED", "CREATED", "SEQUENCE")))
 

@@ -179,7 +179,7 @@ class TestWhatIsMadeHere:
     def test_and_deleted_there_before_the_next_run_is_gone_here_too(
         self, server: DemoServer, desk: ObjectMirror, kind: str
     ) -> None:
-        """No list of changes has to tell of what was created and destroyed since the state it begins at (RFC 8620, 5.2)."""
+        """No list of changes has to name what was created and destroyed since the state it begins at (RFC 8620, 5.2)."""
         store = server.account.contacts if kind == "contacts" else server.account.calendars
         new = desk.files(kind)[0].with_name(f"new{desk.files(kind)[0].suffix}")
         new.write_bytes(card("new") if kind == "contacts" else event("new"))

@@ -159,7 +159,7 @@ def test_of_an_item_whose_file_is_quarantined_neither_side_is_written(
         found = desk.sync(allow_deletes=True)
         assert {f"{file.parent.name}/{file.name}" for file in whole} <= {problem.item for problem in found[kind].problems}
         assert (writes(found), store.items, picture(desk.base / kind)) == (0, there, here)
-    # The rest of the collection goes on meanwhile.
+    # The rest of the collection goes on.
     file = files[half]
     file.with_name(f"good{file.suffix}").write_bytes(make("good"))
     assert desk.sync()[kind].to_server.created == 1

@@ -1,4 +1,4 @@
-"""Photos and attachments: never fetched to look, whole when a file is written, and sent once."""
+"""Photos and attachments: never fetched to compare, whole when a file is written, and sent once."""
 
 from __future__ import annotations
 

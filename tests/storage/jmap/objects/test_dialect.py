@@ -1,4 +1,4 @@
-"""How a kind is offered, told by the session and confirmed by the first object; and what is asked for in each dialect."""
+"""How a kind is offered, as the session says and the first object confirms; and what is asked for in each dialect."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_requests_are_smaller_where_objects_are_larger(monkeypatch: pytest.Monke
     ],
 )
 def test_an_object_of_a_shape_that_no_format_allows_stops_no_run(unusual: dict[str, Any]) -> None:
-    """Property (f) of bad input: every object is an item or held back by name."""
+    """Property (f) of bad input: every object is an item or quarantined by name."""
     with DemoServer() as server:
         good = server.account.contacts.add(thing("contacts", "good"))
         bad = server.account.contacts.add(thing("contacts", "bad"))

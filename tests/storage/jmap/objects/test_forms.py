@@ -63,7 +63,7 @@ def test_an_entry_has_its_bytes_once(patch: dict[str, Any], sent: dict[str, Any]
 
 
 def test_an_edit_gets_the_keys_of_the_server() -> None:
-    """A file tells no keys; a patch under ours would add an entry beside the server's."""
+    """A file has no keys; a patch under ours would add an entry beside the server's."""
     held = {
         "@type": "Event",
         "recurrenceOverrides": {"T": {"participants/a/participationStatus": "tentative", "title": "x"}},

@@ -181,7 +181,7 @@ class TestWriting:
         assert list(room.observe().items) == [REF]
 
     def test_a_series_never_takes_their_place(self, store: Store, room: ObjectSideDriver) -> None:
-        """Cyrus 3.12.4 would put the new event in the place of its instances, contents and all."""
+        """Cyrus 3.12.4 would replace its instances, contents and all, by the new event."""
         add(store, DAYS[0], "One")
         room.observe()
         (receipt,) = room.write(room.to_create(thing("calendars", "lone", "The series")))

@@ -1,4 +1,4 @@
-"""What a look shows: everything the first time, then what changed, and nothing gone without the server's word for it."""
+"""What an observation shows: everything the first time, then what changed, and nothing gone without the server's word for it."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_changes_that_do_not_move_lead_to_a_full_sync(case: Case, server: DemoSe
 def test_what_is_reported_to_be_created_and_destroyed_is_asked_for(
     case: Case, server: DemoServer, store: Store, room: ObjectSideDriver
 ) -> None:
-    """Where an id is made of the uid it may come back (Cyrus 3.6 and 3.12), so only the object itself tells."""
+    """Where an id is made of the uid it may come back (Cyrus 3.6 and 3.12), so only the object itself shows it."""
     ids = fill(store, case[0], 2)
     room.observe()
     store.delete(ids[0])
