@@ -86,7 +86,7 @@ ALLOWED = (
     Allowed("jmapsync/formats/message.py", r"\A(?:retold|mended)\Z", "values in the ledgers of users"),
     Allowed("jmapsync/adopt/offlineimap.py", r"\Aretold\Z", "a value in the ledgers of users"),
     Allowed(
-        "jmapsync/ledger/schema.sql", r"TABLE shelf \(|in the shelf folder", "a table in the ledgers of users, and a directory"
+        "jmapsync/ledger/schema.sql", r"TABLE shelf \(|in the shelf folder", "a table in ledgers, and a directory"
     ),
     Allowed("jmapsync/ledger/*.py", r"(?:INTO|FROM) shelf\b|\Ashelf\Z", "a table in the ledgers of users"),
     Allowed("jmapsync/ledger/*.py", r"'settled:mail'|\Asettled\Z", "the name of a note in the ledgers of users"),
