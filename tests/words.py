@@ -85,13 +85,10 @@ ALLOWED = (
     Allowed("*.md", r"`settle`|settle = ", "the key of [daemon]"),
     Allowed("jmapsync/formats/message.py", r"\A(?:retold|mended)\Z", "values in the ledgers of users"),
     Allowed("jmapsync/adopt/offlineimap.py", r"\Aretold\Z", "a value in the ledgers of users"),
-    Allowed(
-        "jmapsync/ledger/schema.sql", r"TABLE shelf \(|in the shelf folder", "a table in ledgers, and a directory"
-    ),
+    Allowed("jmapsync/ledger/schema.sql", r"TABLE shelf \(|in the shelf folder", "a table in ledgers, and a directory"),
     Allowed("jmapsync/ledger/*.py", r"(?:INTO|FROM) shelf\b|\Ashelf\Z", "a table in the ledgers of users"),
     Allowed("jmapsync/ledger/*.py", r"'settled:mail'|\Asettled\Z", "the name of a note in the ledgers of users"),
     Allowed("jmapsync/sync/quarantine.py", r"\Alook\Z", "a value in the ledgers of users"),
-    Allowed("*.py", r"\Astanding_?by\Z", "systemd's word for a waiting service"),
 )
 
 
