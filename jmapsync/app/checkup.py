@@ -157,14 +157,15 @@ async def _check_kind(found: Checkup, account: AccountConfig, kind: str, client:
         found.account_id = theirs.id
         if theirs.is_read_only:
             found.problems.append(f"The account {theirs.id} is read-only; local changes cannot be sent.")
-        raw = await _read_mailboxes(client, theirs)
-        found.mailboxes = _arrange(raw, account.mail)
+        raw = await read_mailboxes(client, theirs)
+        found.mailboxes = arrange(raw, account.mail)
     else:
         found.account_id = found.account_id or theirs.id
         found.collections[kind] = await collections(client, theirs, dialect_for(kind, session, theirs))
 
 
-async def _read_mailboxes(client: Client, account: Account) -> list[dict[str, Any]]:
+async def read_mailboxes(client: Client, account: Account) -> list[dict[str, Any]]:
+    """Return all mailboxes of an account as the server gives them."""
     using = [CORE, *MAIL.capabilities]
     everything = Call("Mailbox/get", {"accountId": account.id, "ids": None, "properties": _PROPERTIES}, "all")
     try:
@@ -190,7 +191,8 @@ def _objects(answer: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for one in answer.get("list") or [] if isinstance(one, dict) and isinstance(one.get("id"), str)]
 
 
-def _arrange(raw: list[dict[str, Any]], config: MailConfig) -> list[Mailbox]:
+def arrange(raw: list[dict[str, Any]], config: MailConfig) -> list[Mailbox]:
+    """Return mailboxes with their paths, the inbox first."""
     by_id = {one["id"]: one for one in raw}
     patterns = Patterns(config.include, config.exclude)
     boxes = [

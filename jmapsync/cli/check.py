@@ -26,11 +26,12 @@ def check(settings: Settings, accounts: tuple[str, ...]) -> int:
     say(f"The configuration {app.config.path} is valid.")
     found = asyncio.run(app.check(accounts))
     for one in found:
-        _print(one)
+        print_checkup(one)
     return worst([one.exit_code for one in found])
 
 
-def _print(found: Checkup) -> None:
+def print_checkup(found: Checkup) -> None:
+    """Print what a check found out about one account."""
     say("", found.name)
     if found.server:
         as_whom = f" as {found.user}" if found.user else ""

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from jmapsync.cli.output import say
 from jmapsync.cli.settings import Settings, pass_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jmapsync.signin.store import Place
 
 
 @click.command()
@@ -30,15 +37,17 @@ def login(settings: Settings, account: str, how: str | None) -> None:
     done = asyncio.run(login(chosen, ways[how], Terminal()))
     as_whom = f" as {done.user}" if done.user else ""
     say(f"{done.account}: signed in to {done.url}{as_whom}")
-    if done.place == "keyring":
+    print_place(settings, done.place, done.path)
+
+
+def print_place(settings: Settings, place: Place, path: Path) -> None:
+    """Print where a sign-in is stored; with a warning where that is a file that is not encrypted."""
+    if place == "keyring":
         settings.inform("It is stored in the keyring.")
-    elif done.place == "systemd-creds":
-        settings.inform(f"It is stored in {done.path}, encrypted for this machine.")
+    elif place == "systemd-creds":
+        settings.inform(f"It is stored in {path}, encrypted for this machine.")
     else:
-        say(
-            f"jmapsync: no keyring can be used; the sign-in is stored unencrypted in {done.path}, which only you can read.",
-            err=True,
-        )
+        say(f"jmapsync: no keyring can be used; the sign-in is stored unencrypted in {path}, which only you can read.", err=True)
 
 
 @click.command()

@@ -23,6 +23,7 @@ COMMANDS = {
     "check": "Reach the server and list what it offers.",
     "conflicts": "List and resolve conflict copies.",
     "demo": "Take a tour on an embedded server.",
+    "init": "Set up an account.",
     "login": "Sign an account in.",
     "logout": "Sign an account out.",
     "mailboxes": "Print mailboxes lines for mutt.",

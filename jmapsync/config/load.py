@@ -20,7 +20,7 @@ from jmapsync.opening import open_given
 if TYPE_CHECKING:
     from jmapsync.config.lines import Key
 
-_LONGEST = 1 << 24
+LONGEST = 1 << 24
 """Octets of a configuration that are read."""
 _SYNTAX = re.compile(r"(.*?) ?\(at (?:line ([0-9]+), column ([0-9]+)|end of document)\)", re.DOTALL)
 
@@ -49,10 +49,15 @@ def load(path: Path) -> Config:
     try:
         with open_given(path) as file:
             private = not os.fstat(file.fileno()).st_mode & 0o077
-            content = file.read(_LONGEST)
+            content = file.read(LONGEST)
     except OSError as error:
         advice = "; create it, or name another one with -c" if isinstance(error, FileNotFoundError) else ""
         raise ConfigError([f"{path}: the configuration cannot be read: {error.strerror}{advice}"]) from error
+    return parse(content, path, private=private)
+
+
+def parse(content: bytes, path: Path, *, private: bool) -> Config:
+    """Check the content of a configuration file as `load` does; `private` says that nobody else can read it."""
     path = path.absolute()
     try:
         text = content.decode("utf-8-sig")

@@ -57,8 +57,13 @@ async def candidates(address_or_url: str, resolver: Resolver | None = None) -> l
         return [address_or_url if has_path else address_or_url.rstrip("/") + WELL_KNOWN]
     domain = domain_of(address_or_url)
     found = [] if ":" in domain else await (resolver or resolve_srv)(f"_jmap._tcp.{domain}")
-    hosts = [host if port == 443 else f"{host}:{port}" for host, port in found]  # noqa: PLR2004
-    return [f"https://{host}{WELL_KNOWN}" for host in dict.fromkeys([*hosts, domain])]
+    urls = [url_at(host, port) for host, port in found]
+    return list(dict.fromkeys([*urls, f"https://{domain}{WELL_KNOWN}"]))
+
+
+def url_at(host: str, port: int) -> str:
+    """Return the URL to try at a target of an SRV record."""
+    return f"https://{host if port == 443 else f'{host}:{port}'}{WELL_KNOWN}"  # noqa: PLR2004
 
 
 def approve(approval: Approval, address_or_url: str, url: str) -> bool:
@@ -101,3 +106,15 @@ async def resolve_srv(name: str) -> list[tuple[str, int]]:
     if targets and all(host in {"", "."} for host, _ in targets):
         raise DiscoveryError(f"The domain {name.removeprefix('_jmap._tcp.')} says that it offers no JMAP (SRV record).")
     return [(host, port) for host, port in targets if host not in {"", "."}]
+
+
+async def resolve_txt(name: str) -> list[str]:
+    """Return the TXT records of a name (RFC 1035, 3.3.14), the strings of each joined; none if there is no usable answer."""
+    import dns.asyncresolver  # noqa: PLC0415
+    import dns.exception  # noqa: PLC0415
+
+    try:
+        answer = await dns.asyncresolver.resolve(name, "TXT", lifetime=SRV_SECONDS)
+    except (dns.exception.DNSException, OSError):
+        return []
+    return [b"".join(record.strings).decode("utf-8", "replace") for record in answer]

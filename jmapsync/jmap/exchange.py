@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 _FIRST_CONTACT_ATTEMPTS = 3
 """A host that was never reached is probably misspelt or the network is down: the user should see an error within seconds."""
-_MAX_REDIRECTS = 5
-_REDIRECTS = {301, 302, 303, 307, 308}
+MAX_REDIRECTS = 5
+REDIRECTS = {301, 302, 303, 307, 308}
 _REDIRECTS_OF_A_POST = {307, 308}
 
 _log = logging.getLogger(__name__)
@@ -230,7 +230,7 @@ class Exchange:
         """
         transport = transport or self.transport
         renewed = False
-        for _ in range(_MAX_REDIRECTS):
+        for _ in range(MAX_REDIRECTS):
             self.approval.check(url, purpose)
             await self._credential.ready(self.transport)
             shown, begun = self._credential.authorization(), time.monotonic()
@@ -242,12 +242,12 @@ class Exchange:
                     if await self.renew(shown, begun):
                         await transport.read(response, ERROR_OCTETS)
                         continue
-                if response.status_code not in _REDIRECTS:
+                if response.status_code not in REDIRECTS:
                     yield response
                     return
                 await transport.read(response, ERROR_OCTETS)  # otherwise the connection could not be reused
                 url = _redirected(method, url, response, self.approval, purpose)
-        raise ServerError(f"{Origin.of(url)} redirects more than {_MAX_REDIRECTS} times.")
+        raise ServerError(f"{Origin.of(url)} redirects more than {MAX_REDIRECTS} times.")
 
     async def _cool_down(self) -> None:
         # Another request may have prolonged the pause while this one slept.

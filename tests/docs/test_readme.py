@@ -34,7 +34,12 @@ def test_the_commands_page_has_every_command_and_option() -> None:
     assert set(re.findall(r"^\| `(\w+)", table, re.MULTILINE)) == set(SUMMARIES)
     commands = [program.get_command(click.Context(program), name) for name in SUMMARIES]
     options = {
-        option for command in commands if command for one in command.params for option in one.opts if option.startswith("--")
+        option
+        for command in commands
+        if command
+        for one in command.params
+        for option in [*one.opts, *one.secondary_opts]
+        if option.startswith("--")
     }
     assert options == set(re.findall(r"(--[a-z][a-z-]+)", table))
 

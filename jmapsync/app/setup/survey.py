@@ -1,0 +1,125 @@
+"""Sign in to a server and list what it offers: kinds with counts, mailboxes, and further hosts that need the credential."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jmapsync.app.checkup import Mailbox, arrange, read_mailboxes
+from jmapsync.app.sides import require
+from jmapsync.app.unsupported_config import NOT_YET
+from jmapsync.config import MailConfig
+from jmapsync.errors import HostRefusedError, JmapsyncError, UnsupportedError
+from jmapsync.jmap.bounds import Bounds
+from jmapsync.jmap.client import Client
+from jmapsync.jmap.hosts import Approval, Origin
+from jmapsync.jmap.wire import Call
+from jmapsync.kinds import MAIL
+from jmapsync.storage.jmap.objects import collections, dialect_for
+from jmapsync.sync.report import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jmapsync.config import AccountConfig
+    from jmapsync.jmap.auth import Credential
+    from jmapsync.jmap.session import Account, Session
+
+KINDS = ("mail", "contacts", "calendars", "tasks", "sieve")
+"""In the order in which they are offered."""
+PATIENCE = 15.0
+"""Seconds that one request may wait for a failing server."""
+_SILENCE = 30.0
+_COLLECTIONS = {
+    "contacts": ("address book", "address books"),
+    "calendars": ("calendar", "calendars"),
+    "tasks": ("task list", "task lists"),
+}
+_ITEMS = {"contacts": ("card", "cards"), "calendars": ("entry", "entries")}
+"""Only these can be counted: the tasks of a calendar are objects of the same type as its events."""
+
+
+@dataclass(slots=True)
+class Survey:
+    """What a server offers to the user who signed in."""
+
+    user: str
+    """The user name of the session."""
+    kinds: dict[str, str] = field(default_factory=dict)
+    """By kind that can be synchronized: how much there is, in words."""
+    mailboxes: list[Mailbox] = field(default_factory=list)
+    accounts: dict[str, str] = field(default_factory=dict)
+    """Names by id, where several accounts offer something and none is the primary one: one has to be chosen."""
+    refused: list[Origin] = field(default_factory=list)
+    """Hosts that the session names and nobody approved; what needs them was not asked for."""
+
+
+async def survey(account: AccountConfig, credential: Credential) -> Survey:
+    """Sign in to the account's server and list what it offers.
+
+    Raise `SignInError` where the server refuses the credential, and what else a request raises.
+    """
+    async with Client(
+        account.server,
+        credential,
+        trusted_hosts=account.trusted_hosts,
+        max_wait=PATIENCE,
+        bounds=Bounds(silence=_SILENCE, connect=_SILENCE),
+    ) as client:
+        session = await client.session()
+        found = Survey(session.username, refused=_refused(account, session))
+        if Origin.of(session.api_url) in found.refused:
+            return found
+        offered = [kind for kind in KINDS if kind not in NOT_YET]
+        amounts = await asyncio.gather(*(_amount(kind, account, client, found) for kind in offered))
+    found.kinds = {kind: amount for kind, amount in zip(offered, amounts, strict=True) if amount}
+    return found
+
+
+def _refused(account: AccountConfig, session: Session) -> list[Origin]:
+    """Return the hosts of the session's URLs that are neither the server's own nor trusted."""
+    approval = Approval(account.trusted_hosts)
+    approval.set_home(account.url)
+    refused: list[Origin] = []
+    for url in (session.api_url, session.download_url, session.upload_url, session.event_source_url):
+        if not url:
+            continue
+        origin = Origin.of(url.partition("{")[0])
+        if origin not in refused and not approval.approves(origin.url):
+            refused.append(origin)
+    return refused
+
+
+async def _amount(kind: str, account: AccountConfig, client: Client, found: Survey) -> str:
+    """Return how much there is of a kind, in words; nothing where the server does not offer it."""
+    session = await client.session()
+    try:
+        theirs = require(kind, account, session)
+        if kind == "mail":
+            found.mailboxes = arrange(await read_mailboxes(client, theirs), MailConfig(path=account.state_dir))
+            boxes = counted(len(found.mailboxes), "mailbox", "mailboxes")
+            return boxes + await _total(client, theirs, MAIL.capabilities, "Email", ("message", "messages"))
+        dialect = dialect_for(kind, session, theirs)
+        names = counted(len(await collections(client, theirs, dialect)), *_COLLECTIONS[kind])
+    except UnsupportedError as error:
+        if error.advice:
+            found.accounts |= {one.id: one.name for one in session.accounts.values()}
+        return ""
+    if kind not in _ITEMS:
+        return names
+    return names + await _total(client, theirs, dialect.using, dialect.type, _ITEMS[kind])
+
+
+async def _total(client: Client, theirs: Account, using: Sequence[str], type_: str, item: tuple[str, str]) -> str:
+    """Return the number of objects of a type; nothing where the server does not count them."""
+    query = Call(f"{type_}/query", {"accountId": theirs.id, "limit": 1, "calculateTotal": True}, "total")
+    try:
+        session = await client.session()
+        answer = (await client.call([query], using=session.using(*using, account=theirs))).get(query)
+    except HostRefusedError:
+        raise
+    except JmapsyncError:
+        return ""  # only the number is missing
+    total = answer.get("total")
+    return f", {counted(total, *item)}" if isinstance(total, int) else ""

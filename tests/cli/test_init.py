@@ -1,0 +1,249 @@
+"""`jmapsync init`: every answer as an option, or asked on a terminal; nothing is written before the server accepted the sign-in."""
+
+from __future__ import annotations
+
+import re
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
+
+from jmapsync.cli.questions import Questions
+from jmapsync.config import load
+from jmapsync.demo import DemoServer
+from jmapsync.demo.freedoms import Freedoms
+from tests.cli.conftest import SECRET
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.cli.conftest import Command, Home, Result
+
+PASSWORD = "cat ~/secret"
+DOWN, ENTER, ERASE = "\x1b[B", "\r", "\x15"
+
+
+@pytest.fixture
+def home(home: Home) -> Home:
+    """A home folder without a configuration, in which the secret is known by a command."""
+    home.config.unlink()
+    (home.path / "secret").write_text(SECRET + "\n")
+    (home.path / "secret").chmod(0o600)
+    return home
+
+
+def common(home: Home) -> list[str]:
+    return ["init", "--url", home.url, "--user", "alice", "--auth", "basic", "--password-file", "secret"]
+
+
+class TestWithoutATerminal:
+    def test_every_missing_answer_is_named(self, jmapsync: Command, home: Home) -> None:
+        done = jmapsync("init")
+        assert done.code == 2
+        for option in (
+            "ADDRESS or --url",
+            "--password-command",
+            "--password-file",
+            "--auth",
+            "--name",
+            "--kinds",
+            "--root",
+            "--yes",
+        ):
+            assert option in done.err
+        assert done.out == ""
+        assert not home.config.exists()
+
+    def test_defaults_are_accepted_by_yes(self, jmapsync: Command, home: Home) -> None:
+        done = jmapsync(*common(home), "--yes")
+        assert (done.code, done.err) == (0, "")
+        assert "mail        10 mailboxes, 12 messages" in done.out
+        assert "contacts    2 address books, 5 cards" in done.out
+        assert f"Written: {home.config}" in done.out
+        account = load(home.config).accounts["home"]
+        assert (account.user, account.auth, account.password_file) == ("alice", "basic", home.path / "secret")
+        assert {kind: one.path for kind, one in account.kinds.items()} == {
+            "mail": home.path / "Mail/home",
+            "contacts": home.path / ".contacts/home",
+            "calendars": home.path / ".calendars/home",
+            "tasks": home.path / ".tasks/home",
+        }
+        assert account.mail is not None
+        assert (account.mail.include, account.mail.exclude, account.mail.direction) == (("*",), (), "both")
+        assert stat.S_IMODE(home.config.stat().st_mode) == 0o600
+        assert not home.mail.exists()  # nothing is synchronized unless asked for
+
+    def test_options_answer_everything(self, jmapsync: Command, home: Home) -> None:
+        options = [
+            "--name",
+            "work",
+            "--kinds",
+            "mail,contacts",
+            "--root",
+            "data",
+            "--exclude",
+            "Junk",
+            "--exclude",
+            "Lists",
+            "--sync",
+        ]
+        done = jmapsync(*common(home), *options, "--backup", "--no-service")
+        assert (done.code, done.err) == (0, "")
+        account = load(home.config).accounts["work"]
+        assert account.mail is not None
+        assert account.mail.path == home.path / "data/mail"
+        assert (account.mail.exclude, account.mail.direction, account.mail.keep_deleted) == (("Junk", "Lists"), "pull", True)
+        assert sorted(path.name for path in (home.path / "data/mail").iterdir() if path.is_dir()) == [
+            *("Archive", "Drafts", "INBOX", "Projects", "Sent", "Trash"),
+        ]
+        assert list((home.path / "data/contacts").glob("*/*.vcf"))
+        assert f"mutt -f {home.path}/data/mail/INBOX" in done.out
+
+    def test_what_it_writes_is_what_check_and_sync_accept(self, jmapsync: Command, home: Home) -> None:
+        jmapsync(*common(home), "--yes")
+        assert jmapsync("check").code == 0
+        assert jmapsync("sync").code == 0
+        assert len(list((home.path / "Mail/home/INBOX").glob("*/*"))) == 6
+
+    def test_an_existing_configuration_is_extended(self, jmapsync: Command, home: Home) -> None:
+        home.configure()
+        before = home.config.read_text()
+        done = jmapsync(*common(home), "--yes", "--root", "~/second")
+        assert done.code == 0
+        assert home.config.read_text().startswith(before)
+        assert list(load(home.config).accounts) == ["home", "home-2"]
+
+    @pytest.mark.parametrize(
+        ("options", "code", "message"),
+        [
+            (["--password-command", "echo wrong"], 5, "did not accept the user name or the secret"),
+            (["--password-command", "false"], 5, "The password command `false` failed"),
+            (["--password-command", PASSWORD, "--kinds", "mail,sieve"], 2, "the server offers no sieve"),
+            (["--password-command", PASSWORD, "--name", "../x"], 2, "--name ../x: a name has letters"),
+            (["--password-command", PASSWORD, "--root", "contacts=x", "--kinds", "mail"], 2, "the kind contacts is not chosen"),
+            (["--password-command", PASSWORD, "--password-file", "secret"], 2, "exclude each other"),
+            (["--password-command", PASSWORD, "--auth", "oauth"], 2, "needs neither --password-command nor --password-file"),
+        ],
+    )
+    def test_nothing_is_written_where_it_fails(
+        self, jmapsync: Command, home: Home, options: list[str], code: int, message: str
+    ) -> None:
+        done = jmapsync("init", "--url", home.url, "--user", "alice", "--auth", "basic", *options, "--yes")
+        assert done.code == code
+        assert message in done.err
+        assert not home.config.exists()
+
+    def test_a_port_where_nothing_answers_is_no_server(self, jmapsync: Command, home: Home) -> None:
+        done = jmapsync("init", "--url", "http://127.0.0.1:9/", "--user", "alice", "--password-file", "secret", "--yes")
+        assert done.code == 1
+        assert "http://127.0.0.1:9/ is no JMAP server: 127.0.0.1:9 could not be reached" in done.err
+        assert not home.config.exists()
+
+    def test_a_broken_configuration_stays_as_it_is(self, jmapsync: Command, home: Home) -> None:
+        home.config.write_text("nonsense =")
+        done = jmapsync(*common(home), "--yes")
+        assert (done.code, home.config.read_text()) == (2, "nonsense =")
+        assert "not TOML" in done.err
+
+
+class TestASessionThatNamesOtherHosts:
+    @pytest.fixture
+    def server(self) -> Iterator[DemoServer]:
+        """A server whose session names hosts of their own for downloads, uploads and push."""
+        with DemoServer(user="alice", password=SECRET, freedoms=Freedoms(hosts="apart")) as server:
+            yield server
+
+    def test_is_not_signed_in_to_without_approval(self, jmapsync: Command, home: Home) -> None:
+        done = jmapsync(*common(home), "--yes")
+        assert done.code == 5
+        assert re.search(r"approve it with --trust-host 127\.0\.0\.[0-9]:", done.err)
+        assert not home.config.exists()
+
+    def test_is_configured_with_the_hosts_that_were_approved(self, jmapsync: Command, home: Home, server: DemoServer) -> None:
+        hosts = [f"127.0.0.{number}:{server.port}" for number in (2, 3, 4)]
+        done = jmapsync(*common(home), "--yes", *(word for host in hosts for word in ("--trust-host", host)))
+        assert (done.code, done.err) == (0, "")
+        assert list(load(home.config).accounts["home"].trusted_hosts) == hosts
+
+
+class TestOnATerminal:
+    @pytest.fixture
+    def dialogue(self, jmapsync: Command, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dialogue]:
+        monkeypatch.setattr(Questions, "is_terminal", lambda self: True)
+        with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
+
+            def run(*arguments: str, keys: list[str]) -> Result:
+                pipe.send_text("".join(keys))
+                return jmapsync(*arguments)
+
+            yield run
+
+    def test_everything_is_asked(self, dialogue: Dialogue, home: Home) -> None:
+        keys = [
+            *(ERASE, "work", ENTER),  # the name
+            *(ENTER, "alice", ENTER),  # a password; the user name
+            *(DOWN, ENTER, ERASE, PASSWORD, ENTER),  # a command prints it
+            *(DOWN, " ", DOWN, " ", DOWN, " ", ENTER),  # mail, not the three others
+            ENTER,  # both ways
+            *("n", ENTER, ERASE, "~/mine", ENTER),  # another folder
+            *(DOWN, ENTER, DOWN, DOWN, DOWN, " ", ENTER),  # all mailboxes but the fourth, Junk
+            *("y", ENTER),  # write it
+            *("y", ENTER),  # synchronize
+            *("n", ENTER),  # no service
+        ]
+        done = dialogue("init", home.url, keys=keys)
+        assert (done.code, done.err) == (0, "")
+        account = load(home.config).accounts["work"]
+        assert account.password_command == PASSWORD
+        assert list(account.kinds) == ["mail"]
+        assert account.mail is not None
+        assert (account.mail.path, account.mail.exclude) == (home.path / "mine", ("Junk",))
+        assert (home.path / "mine/INBOX").is_dir()
+        assert not (home.path / "mine/Junk").exists()
+
+    def test_a_typed_password_is_stored_outside_of_the_configuration(self, dialogue: Dialogue, home: Home) -> None:
+        options = ["--name", "home", "--kinds", "mail", "--root", "x", "--include", "*", "--backup", "--sync", "--no-service"]
+        typed = [ENTER, "wrong", ENTER, SECRET, ENTER, "y", ENTER]  # where it is; twice; write it
+        done = dialogue("init", "--url", home.url, "--user", "alice", "--auth", "basic", *options, keys=typed)
+        assert done.code == 0
+        assert "did not accept the user name or the secret. Try again." in done.out
+        assert load(home.config).accounts["home"].keyring
+        assert SECRET not in home.config.read_text()
+        assert (home.path / "x/INBOX").is_dir()
+
+    def test_a_password_that_was_typed_for_nothing_is_not_stored(self, dialogue: Dialogue, home: Home) -> None:
+        options = ["--name", "home", "--kinds", "mail", "--root", "x", "--include", "*", "--backup"]
+        done = dialogue(
+            *("init", "--url", home.url, "--user", "alice", "--auth", "basic"), *options, keys=[ENTER, SECRET, ENTER, "n", ENTER]
+        )
+        assert done.code == 0
+        assert not (home.state / "signin").exists()
+
+    def test_nothing_is_written_after_no(self, dialogue: Dialogue, home: Home) -> None:
+        options = ["--name", "home", "--kinds", "mail", "--root", "x", "--include", "*", "--backup"]
+        done = dialogue(*common(home), *options, keys=["n", ENTER])
+        assert (done.code, home.config.exists()) == (0, False)
+        assert "Nothing was written." in done.out
+
+    def test_ctrl_c_ends_it(self, dialogue: Dialogue, home: Home) -> None:
+        done = dialogue(*common(home), keys=["\x03"])
+        assert (done.code, home.config.exists()) == (130, False)
+
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Dialogue(Protocol):
+        def __call__(self, *arguments: str, keys: list[str]) -> Result: ...
+
+
+@pytest.mark.parametrize("name", ["config"])
+def test_a_configuration_that_is_named_is_the_one_that_is_written(jmapsync: Command, home: Home, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    done = jmapsync("-c", str(path), *common(home), "--yes")
+    assert (done.code, home.config.exists(), path.exists()) == (0, False, True)
+    assert f"jmapsync -c {path} sync home" in done.out
