@@ -21,6 +21,7 @@ from jmapsync.app.hook import run_after_sync, run_on_trouble
 from jmapsync.app.notify import ServiceManager
 from jmapsync.app.restoring import restore_opened
 from jmapsync.app.root import App
+from jmapsync.app.signin import store_of
 from jmapsync.app.sources import sources_of
 from jmapsync.app.unsupported_config import missing_for_kind, possible_kinds
 from jmapsync.app.wiring import open_account
@@ -57,6 +58,8 @@ class _Kept(Struct):
     loop: AccountLoop
     task: asyncio.Task[None]
     doors: AsyncExitStack
+    sign_in: tuple[int, int]
+    """The version of the stored sign-in that was seen last."""
 
 
 @dataclass(slots=True)
@@ -151,7 +154,7 @@ class Service:
         except OSError as error:
             _log.warning("%s: `sync` and `status` cannot reach this daemon: %s.", account.name, error.strerror)
         task = asyncio.create_task(keep_running(loop.run, partial(loop.note_fault, LOOP)), name=account.name)
-        self._kept[account.name] = _Kept(account, loop, task, doors)
+        self._kept[account.name] = _Kept(account, loop, task, doors, store_of(account).version())
         poll = partial(loop.tick, "time to poll")
         self._timetable.every(f"poll {account.name}", daemon.poll, poll, spread=daemon.poll * SPREAD)
         audit = partial(loop.tick, "time for a full sync", full=True)
@@ -273,6 +276,7 @@ class Service:
         """Watch the clocks, feed the watchdog, and update the status line."""
         while True:
             self._timetable.watch_clocks()
+            self._notice_sign_ins()
             stuck = [name for name, kept in self._kept.items() if kept.loop.is_stuck()]
             if stuck:
                 _log.error("%s: no progress for a long time; the watchdog is no longer fed", ", ".join(stuck))
@@ -281,6 +285,16 @@ class Service:
             self.manager.status("; ".join(self._line(kept) for kept in self._kept.values()))
             period = min(CONTROL_SECONDS, self.manager.watchdog / 3 or CONTROL_SECONDS)
             await asyncio.sleep(period)
+
+    def _notice_sign_ins(self) -> None:
+        """Try again at once where a person signed in, by `jmapsync login`."""
+        for kept in self._kept.values():
+            version = store_of(kept.account).version()
+            if version == kept.sign_in or kept.loop.state in {AccountState.STARTING, AccountState.AT_WORK}:
+                continue  # a run at work may have read what was stored before
+            kept.sign_in = version
+            if kept.loop.state in {AccountState.SIGN_IN, AccountState.TROUBLE}:
+                kept.loop.hints.wake("somebody signed in")
 
     def _line(self, kept: _Kept) -> str:
         loop = kept.loop

@@ -11,11 +11,10 @@ from jmapsync.jmap.auth import (
     Secret,
     from_command,
     from_file,
-    from_keyring,
     from_systemd_credential,
 )
 from jmapsync.signin.credential import OAuthCredential
-from jmapsync.signin.store import SERVICE, SignInStore
+from jmapsync.signin.store import SignInStore
 
 if TYPE_CHECKING:
     from jmapsync.config import AccountConfig
@@ -50,6 +49,5 @@ async def _secret_of(account: AccountConfig) -> Secret:
     if account.credential:
         return from_systemd_credential(account.credential)
     if account.keyring:
-        stored = await store_of(account).load()
-        return stored if isinstance(stored, Secret) else await from_keyring(SERVICE, account.name)
+        return await store_of(account).secret()
     return Secret(account.password)

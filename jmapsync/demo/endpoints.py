@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from jmapsync.demo.service import Service
 
+RESOURCE_METADATA = "/.well-known/oauth-protected-resource"
 _CHUNK = 256 * 1024
 _FILE_TYPES = (None, "text/calendar", "application/octet-stream")  # as which Cyrus gives the file of an event
 _INTERVAL = re.compile(r"\d+(\.\d+)?")  # RFC 8620 has whole seconds; tests have no time for that
@@ -53,12 +54,17 @@ class Credentials:
     user: str
     password: str
     token: str
+    issuer: str = ""
+    """An authorization server whose tokens are accepted too; empty for none."""
+    introspect: Callable[[str], bool] | None = None
+    """Returns whether the authorization server says that a token is valid."""
 
     def accept(self, authorization: str) -> bool:
         """Return whether an Authorization header names the user (Basic) or the token (Bearer)."""
         scheme, _, value = authorization.partition(" ")
         if scheme.lower() == "bearer":
-            return bool(self.token) and secrets.compare_digest(value.strip().encode(), self.token.encode())
+            known = bool(self.token) and secrets.compare_digest(value.strip().encode(), self.token.encode())
+            return known or (self.introspect is not None and self.introspect(value.strip()))
         if scheme.lower() != "basic":
             return False
         with contextlib.suppress(binascii.Error, UnicodeDecodeError):
@@ -124,6 +130,7 @@ class Endpoints:
         return Starlette(
             routes=[
                 Route("/.well-known/jmap", self._route("well-known", self._well_known)),
+                Route(RESOURCE_METADATA, self._route("well-known", self._resource_metadata)),
                 Route("/jmap/session", session),
                 Route("/jmap/", session, methods=["GET"]),
                 Route("/jmap/", self._route("api", self._api), methods=["POST"]),
@@ -213,7 +220,24 @@ class Endpoints:
         return response if shape is None else in_form(response, shape.freedoms)
 
     def _refuse(self) -> Response:
-        return Response(HTML, 401, {"WWW-Authenticate": 'Basic realm="jmapsync demo"', "Content-Type": "text/html; charset=utf-8"})
+        scheme = 'Basic realm="jmapsync demo"'
+        if self.credentials.issuer:
+            scheme = f'Bearer realm="jmapsync demo", resource_metadata="{RESOURCE_METADATA}", {scheme}'
+        return Response(HTML, 401, {"WWW-Authenticate": scheme, "Content-Type": "text/html; charset=utf-8"})
+
+    async def _resource_metadata(self, request: Request, _note: HttpRequest) -> Response:
+        """Return the metadata of this resource (RFC 9728), where an authorization server issues tokens for it."""
+        if not self.credentials.issuer:
+            return _problem(404, "No authorization server issues tokens for this server.")
+        scopes = [f"urn:ietf:params:oauth:scope:{name}" for name in ("mail", "contacts", "calendars")]
+        return _json(
+            {
+                "resource": f"{request.url.scheme}://{request.url.netloc}",
+                "authorization_servers": [self.credentials.issuer],
+                "scopes_supported": [*scopes, "offline_access"],
+                "bearer_methods_supported": ["header"],
+            }
+        )
 
     async def _well_known(self, _request: Request, _note: HttpRequest) -> Response:
         return RedirectResponse(self.service.dialect.session_path, 301)

@@ -1,4 +1,4 @@
-"""Read the secret of an account from its source (command, file, systemd credential, keyring) and build its Authorization header.
+"""Read the secret of an account from its source (command, file, systemd credential) and build its Authorization header.
 
 A secret is wrapped in `Secret` from the moment it is read, so that no log line, traceback, report or pickle can show it.
 Nothing here prompts: a daemon has no terminal.
@@ -10,8 +10,6 @@ import asyncio
 import base64
 import os
 import stat
-import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 
 COMMAND_SECONDS = 60.0
 """How long a password command may take: long enough for its user to unlock a key in a graphical pinentry."""
-KEYRING_SECONDS = 20.0
 ADVICE = "Check both, then run jmapsync check."
 """What to do where a password or an API token is refused."""
 _LONGEST_FILE = 1 << 20
@@ -192,26 +189,6 @@ def from_systemd_credential(name: str) -> Secret:
             f"systemd passed no credential named {name} ({error.strerror}).", advice="Add LoadCredential= to the unit."
         ) from error
     return _first_line(content, f"The systemd credential {name}")
-
-
-async def from_keyring(service: str, user: str, *, seconds: float = KEYRING_SECONDS) -> Secret:
-    """Return the secret from the desktop's keyring; raise `SignInError` if it is locked, empty or does not answer in time.
-
-    The keyring is asked by a process of its own: its libraries may block for ever in a bus call or want a terminal, and
-    a process can be ended.
-    """
-    if find_spec("keyring") is None:
-        raise SignInError("The Python package keyring is not installed.", advice="Run: pip install 'jmapsync[keyring]'")
-    program = [sys.executable, "-m", "keyring", "get", service, user]
-    advice = f"Unlock the keyring, or store the secret with: keyring set {service} {user}"
-    try:
-        output, error, code = await _run(program, "keyring get", seconds)
-    except SignInError as timeout:
-        raise SignInError(f"The keyring did not answer within {seconds:g} seconds.", advice=advice) from timeout
-    if code:
-        said = _last_line(error)
-        raise SignInError(f"The keyring holds no secret for {user} at {service}{': ' if said else ''}{said}.", advice=advice)
-    return _first_line(output, "The keyring", again=lambda: from_keyring(service, user, seconds=seconds))
 
 
 async def _run(program: Sequence[str], shown: str, seconds: float) -> tuple[bytes, bytes, int]:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from jmapsync.errors import DiscoveryError, JmapsyncError, ServerError, SignInError
 from jmapsync.jmap import discovery
 from jmapsync.jmap.hosts import Approval, Origin
+from jmapsync.jmap.media_types import JSON
 from jmapsync.jmap.session import Session, resolve
 from jmapsync.jmap.transport import Transport, UnreachedError
 from jmapsync.signin.challenges import challenges
@@ -121,7 +122,7 @@ async def _first_answer(
 async def _follow(url: str, transport: Transport, approval: Approval) -> Reply:
     for _ in range(_MOST_REDIRECTS):
         came_from = approval.check(url, "session requests")
-        reply = await fetch(transport, "GET", url, {}, most=_MOST)
+        reply = await fetch(transport, "GET", url, {"Accept": JSON}, most=_MOST)
         if reply.status not in _REDIRECTS:
             return reply
         url = resolve(url, reply.headers.get("location", ""))

@@ -88,9 +88,27 @@ class SignInStore:
         if stored is None:
             return None
         text = await self._content(stored)
-        found = Grant.from_json(text) if stored.kind == "oauth" else Secret(text, self._secret_again)
+        found = Grant.from_json(text) if stored.kind == "oauth" else Secret(text, self.secret)
         if found is None:
             raise self._unreadable("it is not what was stored")
+        return found
+
+    async def secret(self) -> Secret:
+        """Return the password or API token; raise `SignInError` where there is none.
+
+        Without a file it is one that `keyring set jmapsync ACCOUNT` put into the keyring.
+        """
+        try:
+            found = await self.load() if self._read() is not None else Secret(await self._keyring.get(self._account), self.secret)
+        except VaultError as error:
+            why, found = str(error), None
+        else:
+            why = "a sign-in by OAuth is"
+        if not isinstance(found, Secret):
+            raise SignInError(
+                f"No password or API token of {self._account} is stored ({why}).",
+                advice=f"Unlock the keyring, or store one with: jmapsync login {self._account}",
+            )
         return found
 
     def place(self) -> Place | None:
@@ -210,12 +228,6 @@ class SignInStore:
     def _name(self) -> str:
         """Return the name of the credential for systemd-creds, which allows few characters."""
         return "jmapsync-" + "".join(char if char.isascii() and char.isalnum() else "_" for char in self._account)
-
-    async def _secret_again(self) -> Secret:
-        found = await self.load()
-        if not isinstance(found, Secret):
-            raise self._unreadable("it was replaced")
-        return found
 
     def _unreadable(self, why: str) -> SignInError:
         return SignInError(

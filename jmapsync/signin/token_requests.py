@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -138,7 +139,8 @@ def _tokens(answer: Document) -> Tokens:
 
     host = str(Origin.of(answer.url))
     try:
-        found = parse_token_response(json.dumps(answer.content))
+        # Without lifetime and scope, which are read below: oauthlib fails for some that make no sense.
+        found = parse_token_response(json.dumps({**answer.content, "expires_in": None, "scope": ""}))
     except OAuth2Error as error:  # an error with status 200, as GitHub sends it
         raise RefusedError(host, str(error.error), str(error.description or "")) from None
     except (ValueError, TypeError, AttributeError):  # its text may quote the answer
@@ -148,7 +150,7 @@ def _tokens(answer: Document) -> Tokens:
         raise ServerError(f"{host} answered without a token that can be used.")
     if str(found.get("token_type")).lower() != "bearer":
         raise ServerError(f"{host} issues tokens of a type other than Bearer.")
-    return Tokens(access, refresh, _lifetime(found.get("expires_in")), tuple(found.scopes or ()))
+    return Tokens(access, refresh, _lifetime(answer.content.get("expires_in")), tuple(answer.text("scope").split()))
 
 
 def _token(value: object) -> str:
@@ -159,6 +161,8 @@ def _token(value: object) -> str:
 
 
 def _lifetime(seconds: object) -> float:
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+    if isinstance(seconds, str) and seconds.isascii() and seconds.isdigit():  # as Facebook and others send it
+        seconds = int(seconds[:20])
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
         return LIFETIME
     return min(float(seconds), _LONGEST_LIFETIME)

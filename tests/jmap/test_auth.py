@@ -9,7 +9,6 @@ import logging
 import os
 import pickle
 import signal
-import sys
 import time
 import traceback
 from pathlib import Path
@@ -25,7 +24,6 @@ from jmapsync.jmap.auth import (
     Secret,
     from_command,
     from_file,
-    from_keyring,
     from_systemd_credential,
 )
 from jmapsync.jmap.client import Client
@@ -229,16 +227,12 @@ async def test_a_command_that_fails_by_then_says_why(peer: Peer, tmp_path: Path)
 
 
 @pytest.mark.anyio
-async def test_a_file_and_a_keyring_are_read_anew_too(tmp_path: Path, keyring: None) -> None:
+async def test_a_file_is_read_anew_too(tmp_path: Path) -> None:
     path = secret_file(tmp_path / "secret", 0o600, b"old\n")
     secret = from_file(path)
     path.write_bytes(b"new\n")
     await secret.renew()
     assert secret.reveal() == "new"
-    secret = await from_keyring("jmapsync", "alice")
-    (tmp_path / "toy_keyring.py").write_text(BACKEND.replace("open sesame", "shut sesame"))
-    await secret.renew()
-    assert secret.reveal() == "shut sesame"
 
 
 # Files
@@ -288,54 +282,6 @@ def test_without_systemd_there_is_no_credential(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     with pytest.raises(SignInError, match="LoadCredential"):
         from_systemd_credential("mail")
-
-
-# Keyrings: a real keyring process with a backend of the test's own
-
-BACKEND = """
-import keyring.backend, sys, time
-class Keyring(keyring.backend.KeyringBackend):
-    priority = 1
-    def get_password(self, service, user):
-        if service == "locked":
-            time.sleep(60)
-        if service == "asking":
-            return input("Password: ")
-        return "open sesame" if (service, user) == ("jmapsync", "alice") else None
-    def set_password(self, service, user, password): ...
-"""
-
-
-@pytest.fixture
-def keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "toy_keyring.py").write_text(BACKEND)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "toy_keyring.Keyring")
-
-
-@pytest.mark.anyio
-async def test_the_keyring_gives_the_secret(keyring: None) -> None:
-    assert (await from_keyring("jmapsync", "alice")).reveal() == "open sesame"
-
-
-@pytest.mark.anyio
-async def test_a_missing_keyring_package_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "keyring", None)
-    with pytest.raises(SignInError, match=r"pip install 'jmapsync\[keyring\]'"):
-        await from_keyring("jmapsync", "alice")
-
-
-@pytest.mark.anyio
-async def test_a_keyring_without_the_secret_is_reported(keyring: None) -> None:
-    with pytest.raises(SignInError, match=r"no secret for bob.*keyring set"):
-        await from_keyring("jmapsync", "bob")
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("service", ["locked", "asking"])
-async def test_a_keyring_never_asks_and_never_blocks(keyring: None, service: str) -> None:
-    with pytest.raises(SignInError):
-        await from_keyring(service, "alice", seconds=1)
 
 
 # Commands that do not end as one would like
