@@ -106,7 +106,7 @@ async def test_a_systemd_that_does_not_decrypt_is_not_used(
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"\0" * 32768, b"[]", b'{"kind": "oauth", "place": "file", "content": "{}"}', b"\xff"]
 )
-async def test_a_file_that_was_damaged_asks_for_a_new_sign_in(store: SignInStore, world: World, content: bytes) -> None:
+async def test_a_malformed_file_asks_for_a_new_sign_in(store: SignInStore, world: World, content: bytes) -> None:
     await store.store(world.grant())
     store.path.write_bytes(content)
     with pytest.raises(SignInError, match="jmapsync login home"):
