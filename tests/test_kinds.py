@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import fields
 
 from jmapsync import config
 from jmapsync.cli.sync import KINDS as OF_THE_COMMAND_LINE

@@ -171,10 +171,7 @@ def describe(account: AccountConfig) -> dict[str, Any]:
         "auth": account.auth,
         "source": secret_source(account),
         "stored": place,
-        "kinds": {
-            kind: {"path": str(config.path), "direction": getattr(config, "direction", "both")}
-            for kind, config in account.kinds.items()
-        },
+        "kinds": {kind: {"path": str(config.path), "direction": config.direction} for kind, config in account.kinds.items()},
     }
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jmapsync.config import AccountConfig, KindConfig, NotmuchConfig
     from jmapsync.jmap.client import Client
     from jmapsync.jmap.session import Account, Session
+    from jmapsync.kinds import Kind
     from jmapsync.storage.maildir.tree import Tree
     from jmapsync.storage.notmuch.side import TagSide
 
@@ -50,6 +51,11 @@ def sides_of(config: KindConfig, account: AccountConfig, client: Client, session
     return _objects(config, account, client, session, dry=dry)
 
 
+def _directed(kind: Kind, config: KindConfig) -> Kind:
+    """Return the declaration of a kind, for syncing from the server only if the configuration says so."""
+    return kind.pulled_only() if config.direction == "pull" else kind
+
+
 def _mail(config: MailConfig, account: AccountConfig, client: Client, session: Session, *, dry: bool) -> Sides:
     from jmapsync.storage.jmap.mail.side import MailSide  # noqa: PLC0415
     from jmapsync.storage.maildir.side import MaildirSide  # noqa: PLC0415
@@ -67,7 +73,7 @@ def _mail(config: MailConfig, account: AccountConfig, client: Client, session: S
         patterns=patterns,
     )
     return Sides(
-        MAIL.pulled_only() if config.direction == "pull" else MAIL,
+        _directed(MAIL, config),
         theirs.id,
         local,
         MailSide(client, theirs, spool, on_delete=config.on_delete, selective=not patterns.is_all),
@@ -92,7 +98,7 @@ def _objects(config: KindConfig, account: AccountConfig, client: Client, session
     theirs = require(kind.name, account, session)
     dialect = dialect_for(kind.name, session, theirs)
     return Sides(
-        kind,
+        _directed(kind, config),
         theirs.id,
         VdirSide(config.path, kind.name, codec, dry=dry),
         ObjectSide(client, theirs, dialect, codec),

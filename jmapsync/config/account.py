@@ -38,6 +38,7 @@ def read_account(reader: Reader, name: str, state_dir: Path, *, private: bool) -
         reader.wrong("", f"{name!r} cannot be the name of an account: its state directory has that name")
     address = reader.text("address")
     user = reader.text("user")
+    direction: Direction = reader.choice("direction", Direction, "both")
     account = AccountConfig(
         name=name,
         state_dir=state_dir,
@@ -55,11 +56,12 @@ def read_account(reader: Reader, name: str, state_dir: Path, *, private: bool) -
         password=reader.text("password"),
         account_id=reader.text("account_id"),
         trusted_hosts=_hosts(reader),
-        mail=_read_mail(reader.table("mail")),
-        contacts=_read_contacts(reader.table("contacts")),
-        calendars=_read_plain(reader.table("calendars"), CalendarsConfig),
-        tasks=_read_plain(reader.table("tasks"), TasksConfig),
-        sieve=_read_plain(reader.table("sieve"), SieveConfig),
+        direction=direction,
+        mail=_read_mail(reader.table("mail"), direction),
+        contacts=_read_contacts(reader.table("contacts"), direction),
+        calendars=_read_plain(reader.table("calendars"), direction, CalendarsConfig),
+        tasks=_read_plain(reader.table("tasks"), direction, TasksConfig),
+        sieve=_read_plain(reader.table("sieve"), direction, SieveConfig),
     )
     reader.close()
     _check_sign_in(reader, account, private=private)
@@ -154,7 +156,7 @@ def _root(reader: Reader) -> Path:
     return path or Path()
 
 
-def _read_mail(reader: Reader | None) -> MailConfig | None:
+def _read_mail(reader: Reader | None, direction: Direction) -> MailConfig | None:
     if reader is None:
         return None
     default = MailConfig(path=_root(reader))
@@ -163,7 +165,7 @@ def _read_mail(reader: Reader | None) -> MailConfig | None:
         layout=reader.choice("layout", Layout, default.layout),
         include=reader.texts("include", default.include),
         exclude=reader.texts("exclude", default.exclude),
-        direction=reader.choice("direction", Direction, default.direction),
+        direction=reader.choice("direction", Direction, direction),
         on_delete=reader.choice("on_delete", OnDelete, default.on_delete),
         line_endings=reader.choice("line_endings", LineEndings, default.line_endings),
         keep_deleted=reader.flag("keep_deleted", default=default.keep_deleted),
@@ -190,18 +192,22 @@ def _read_notmuch(reader: Reader | None) -> NotmuchConfig | None:
     return notmuch
 
 
-def _read_contacts(reader: Reader | None) -> ContactsConfig | None:
+def _read_contacts(reader: Reader | None, direction: Direction) -> ContactsConfig | None:
     if reader is None:
         return None
     default = ContactsConfig(path=_root(reader))
-    contacts = ContactsConfig(path=default.path, vcard_version=reader.choice("vcard_version", VcardVersion, default.vcard_version))
+    contacts = ContactsConfig(
+        path=default.path,
+        direction=reader.choice("direction", Direction, direction),
+        vcard_version=reader.choice("vcard_version", VcardVersion, default.vcard_version),
+    )
     reader.close()
     return contacts
 
 
-def _read_plain(reader: Reader | None, plain: type[PlainKind]) -> PlainKind | None:
+def _read_plain(reader: Reader | None, direction: Direction, plain: type[PlainKind]) -> PlainKind | None:
     if reader is None:
         return None
-    config = plain(path=_root(reader))
+    config = plain(path=_root(reader), direction=reader.choice("direction", Direction, direction))
     reader.close()
     return config

@@ -28,6 +28,8 @@ class KindConfig(Struct, frozen=True, kw_only=True):
     path: Path
     """Root of the local files. `~` and `$VARIABLE` are expanded; a relative path starts at the configuration file. Roots
     must not contain each other."""
+    direction: Direction = "both"
+    """`pull`: the server is never written; local changes are undone, and kept as conflict copies. The default is the account's."""
 
 
 class NotmuchConfig(Struct, frozen=True, kw_only=True):
@@ -54,8 +56,6 @@ class MailConfig(KindConfig, frozen=True, kw_only=True):
     """Shell patterns of mailbox paths: which mailboxes are mirrored."""
     exclude: tuple[str, ...] = ()
     """Shell patterns of mailbox paths that are not mirrored, although `include` names them."""
-    direction: Direction = "both"
-    """`pull`: the server is never written; local changes are undone."""
     on_delete: OnDelete = "trash"
     """What deleting the last local copy of a message does on the server: move it to Trash, destroy it, or keep it there."""
     line_endings: LineEndings = "lf"
@@ -127,6 +127,8 @@ class AccountConfig(Struct, frozen=True, kw_only=True):
     """Password source: the password itself, if only you may read the configuration file (mode 0600)."""
     account_id: str = ""
     """JMAP id of the account on the server; without it, the primary account of the session."""
+    direction: Direction = "both"
+    """Default of the `direction` of its kinds: `pull` is a backup that never writes to the server."""
     trusted_hosts: tuple[str, ...] = ()
     """Further hosts that the password may be sent to; any other host is refused."""
     timeout: float = TIMEOUT

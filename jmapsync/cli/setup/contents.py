@@ -31,6 +31,10 @@ class Contents:
     mailboxes: Patterns = field(default_factory=Patterns)
     backup: bool = False
 
+    def account_settings(self) -> dict[str, Value]:
+        """Return further keys of the account's table."""
+        return {"direction": "pull"} if self.backup else {}
+
     def settings(self, kind: str) -> dict[str, Value]:
         """Return further keys of a kind's table."""
         found: dict[str, Value] = {}
@@ -40,7 +44,7 @@ class Contents:
             if self.mailboxes.exclude:
                 found["exclude"] = list(self.mailboxes.exclude)
             if self.backup:
-                found |= {"direction": "pull", "keep_deleted": True}
+                found["keep_deleted"] = True
         return found
 
 

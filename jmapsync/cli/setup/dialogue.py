@@ -81,7 +81,7 @@ class Dialogue:
         settings: dict[str, Value] = {"address": account.address} if account.address else {}
         new = NewAccount(
             name=account.name,
-            settings={**settings, "url": account.url, **signed_in.settings},
+            settings={**settings, "url": account.url, **signed_in.settings, **contents.account_settings()},
             kinds=tuple(NewKind(kind=kind, path=path, settings=contents.settings(kind)) for kind, path in contents.places.items()),
         )
         content, _ = extended(self._path, new)
