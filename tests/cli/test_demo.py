@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import pty
 import signal
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 from tests.cli.conftest import PROGRAM
+from tests.kit.terminal import Terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,30 +65,17 @@ class TestWithoutATerminal:
 
 class TestOnATerminal:
     def test_serves_until_it_is_interrupted_and_reports_what_changes(self, process: Command, home: Home) -> None:
-        master, slave = pty.openpty()
-        demo = subprocess.Popen(
-            [*PROGRAM, "demo", "d"], env=home.environment(), cwd=home.path, stdin=slave, stdout=slave, stderr=slave
-        )
-        os.close(slave)
-        try:
-            seen = read_until(master, "Changes on the server:")
-            assert "The server runs until Ctrl-C." in seen
-            (suggested,) = [line for line in seen.splitlines() if line.startswith("  mv ")]
-            subprocess.run(suggested, shell=True, check=True)
-            assert process("-c", "d/config.toml", "sync").code == 0
-            assert 'server: "Welcome" has $seen' in read_until(master, "$seen")
-        finally:
-            demo.send_signal(signal.SIGINT)
-            code = demo.wait(30)
-            os.close(master)
+        with Terminal() as terminal:
+            at = terminal.end
+            demo = subprocess.Popen([*PROGRAM, "demo", "d"], env=home.environment(), cwd=home.path, stdin=at, stdout=at, stderr=at)
+            try:
+                seen = terminal.wait_for("Changes on the server:")
+                assert "The server runs until Ctrl-C." in seen
+                (suggested,) = [line for line in seen.splitlines() if line.startswith("  mv ")]
+                subprocess.run(suggested, shell=True, check=True)
+                assert process("-c", "d/config.toml", "sync").code == 0
+                terminal.wait_for('server: "Welcome" has $seen')
+            finally:
+                demo.send_signal(signal.SIGINT)
+                code = demo.wait(30)
         assert code == 0
-
-
-def read_until(terminal: int, text: str) -> str:
-    """Return what a terminal shows up to a text; fail if it does not come."""
-    seen = ""
-    deadline = time.monotonic() + 30
-    while text not in seen:
-        assert time.monotonic() < deadline, seen
-        seen += os.read(terminal, 65536).decode()
-    return seen

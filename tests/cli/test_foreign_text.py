@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import pty
 import re
 import subprocess
 import sys
@@ -21,6 +19,7 @@ from jmapsync.demo.problems import MethodError
 from jmapsync.text import LONGEST_LINE, bounded, one_line, shortened
 from tests.cli.conftest import PROGRAM
 from tests.cli.daemons import QUIET, running
+from tests.kit.terminal import Terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -194,11 +193,9 @@ def test_a_conflict_copy_is_printed_unchanged_for_programs_and_escaped_on_a_term
     )
     piped = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert piped.stdout == b"a\x1b[2Jb\r\n\xffc\n"
-    leader, follower = pty.openpty()
-    subprocess.run([sys.executable, "-c", code], stdout=follower, check=True)
-    os.close(follower)
-    shown = os.read(leader, 4096)
-    os.close(leader)
+    with Terminal() as terminal:
+        subprocess.run([sys.executable, "-c", code], stdout=terminal.end, check=True)
+        shown = terminal.all()
     assert shown == b"a\\x1b[2Jb\r\n\\xffc\r\n"
 
 

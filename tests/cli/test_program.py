@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import pty
 import re
 import signal
 import stat
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.conftest import PROGRAM, SECRET
+from tests.kit.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -169,19 +169,15 @@ def command_lines(parent: int) -> set[str]:
 class TestTheOutsideWorld:
     def test_nothing_asks_without_a_terminal(self, process: Command, home: Home) -> None:
         home.configure(secret='password_command = "read -r answer </dev/tty; echo $answer"')
-        begun = time.monotonic()
-        done = process("sync")
-        assert done.code == 5
-        assert time.monotonic() - begun < 20
+        assert process("sync").code == 5
 
     def test_a_password_command_cannot_ask_on_a_terminal_either(self, home: Home) -> None:
         home.configure(secret='password_command = "read -r answer </dev/tty; echo $answer"')
-        master, slave = pty.openpty()
-        done = subprocess.run(
-            [*PROGRAM, "sync"], env=home.environment(), stdin=slave, stdout=slave, stderr=slave, timeout=60, check=False
-        )
-        os.close(slave)
-        os.close(master)
+        with Terminal() as terminal:
+            at = terminal.end
+            done = subprocess.run(
+                [*PROGRAM, "sync"], env=home.environment(), stdin=at, stdout=at, stderr=at, timeout=60, check=False
+            )
         assert done.returncode == 5
 
     def test_a_reader_who_leaves_early_causes_no_complaint(self, home: Home, process: Command) -> None:
@@ -207,18 +203,16 @@ class TestTheOutsideWorld:
 
     def test_progress_is_drawn_on_a_terminal_only(self, home: Home, process: Command, server: DemoServer) -> None:
         server.account.populate(1500)
-        master, slave = pty.openpty()
-        done = subprocess.run(
-            [*PROGRAM, "sync"],
-            env=home.environment() | {"TERM": "xterm"},
-            stdout=subprocess.PIPE,
-            stderr=slave,
-            timeout=60,
-            check=False,
-        )
-        os.close(slave)
-        drawn = os.read(master, 1 << 20).decode()
-        os.close(master)
+        with Terminal() as terminal:
+            done = subprocess.run(
+                [*PROGRAM, "sync"],
+                env=home.environment() | {"TERM": "xterm"},
+                stdout=subprocess.PIPE,
+                stderr=terminal.end,
+                timeout=60,
+                check=False,
+            )
+            drawn = terminal.all().decode()
         assert done.returncode == 0
         assert "home: fetching mail" in drawn
         assert b"created here" in done.stdout

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 
 import dns.asyncresolver
@@ -29,12 +28,14 @@ class NameServer(asyncio.DatagramProtocol):
 
     def __init__(self) -> None:
         self.records: list[str] | None = []
+        self.asked = 0
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]  # it is one
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.asked += 1
         if self.records is None:
             return
         question = dns.message.from_wire(data)
@@ -85,9 +86,8 @@ async def test_a_domain_that_says_it_has_no_such_service_is_believed(names: Name
 async def test_a_name_server_that_is_silent_is_not_waited_for(names: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jmapsync.jmap.discovery.SRV_SECONDS", 0.2)
     names.records = None
-    begin = time.monotonic()
     assert await candidates("alice@example.com") == ["https://example.com/.well-known/jmap"]
-    assert time.monotonic() - begin < 3
+    assert names.asked == 1  # the resolver asks every two seconds
 
 
 async def test_a_machine_without_a_resolver_asks_the_domain_itself(monkeypatch: pytest.MonkeyPatch) -> None:

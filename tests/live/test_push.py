@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,7 +23,6 @@ pytestmark = pytest.mark.anyio
 
 SYNC = "push is connected"
 TIMING = Timing(ping=1, first_pause=0.05, longest_pause=0.2, first_retest=60)
-PUSH_POLL = 1.0  # seconds between Cyrus's own polls
 
 
 @pytest.fixture
@@ -69,10 +67,8 @@ async def test_each_delivery_is_reported(account: Account) -> None:
         await ear.until(lambda: ear.listener.state.connected)
         assert (ear.listener.state.mode, ear.hints) == ("eventsource", [SYNC])
         for count in range(2, 5):
-            began = time.monotonic()
             await asyncio.to_thread(account.imap.append, "INBOX", [Draft(b"Subject: %d\r\n\r\nhello\r\n" % count)])
             await ear.until(lambda count=count: len(ear.hints) == count)  # type: ignore[misc]
-            assert time.monotonic() - began < PUSH_POLL + 1
             assert "Email" in ear.hints[-1]
             assert ear.listener.states["Email"] == account.jmap.one("Email/get", {"ids": []})["state"]
 
