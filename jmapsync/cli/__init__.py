@@ -6,7 +6,7 @@ import atexit
 import gc
 
 _THRESHOLD = 20_000
-"""New objects after which Python looks for garbage; its own 700 cost a tenth of the start, in which nothing becomes garbage."""
+"""New objects after which Python collects garbage; its own 700 cost a tenth of the start, in which nothing becomes garbage."""
 
 
 def main() -> None:
