@@ -68,6 +68,12 @@ def step(line: str) -> tuple[str, str]:
 
 
 class TestTwoRuns:
+    def test_a_second_run_learns_who_is_at_work(self, server: DemoServer, mirror: Mirror) -> None:
+        mirror.sync()
+        with AccountLock(mirror.state / "lock", "test"), pytest.raises(BusyError, match=r"process \d+"):
+            mirror.sync()
+        assert mirror.sync().exit_code == ExitCode.IN_SYNC
+
     def test_a_second_run_at_the_same_time_learns_that_it_is_busy(self, full: DemoServer, mirror: Mirror) -> None:
         with AccountLock(mirror.state / "lock", "other"), pytest.raises(BusyError) as reported:
             mirror.sync()

@@ -150,3 +150,15 @@ class TestSecrets:
         home.endpoints.credentials.password = SECRET
         assert_converges(home.account, mine)
         assert len(home.account.emails) == 39
+
+
+def test_no_secret_is_in_the_ledger_or_in_the_folders(server: DemoServer, tmp_path: Path) -> None:
+    server.credentials.password = "s3cr3t-p4ssw0rd"
+    server.account.deliver(b"Subject: 1\r\n\r\nbody\r\n")
+    mirror = Mirror(server.url, "demo", "s3cr3t-p4ssw0rd", tmp_path / "mail", tmp_path / "state")
+    mirror.sync()
+    for file in tmp_path.rglob("*"):
+        if file.is_file():
+            content = file.read_bytes()
+            assert b"s3cr3t-p4ssw0rd" not in content, file
+            assert b"ZGVtbzpzM2NyM3QtcDRzc3cwcmQ" not in content, file

@@ -59,3 +59,34 @@ def test_a_folder_may_go_before_any_step_of_a_run(
     kept = {account.raw(ref) for ref in account.emails}
     assert LETTER + b"new in Work" in kept
     assert b"Subject: mine\r\n\r\nWork" in kept
+
+
+def test_a_mailbox_that_still_holds_mail_is_never_removed_by_force(server: DemoServer, mirror: Mirror) -> None:
+    server.account.create_mailbox("Work")
+    mirror.sync()
+    for sub in ("cur", "new", "tmp"):
+        (mirror.root / "Work" / sub).rmdir()
+    (mirror.root / "Work" / ".jmapsync").unlink()
+    (mirror.root / "Work").rmdir()
+
+    def deliver() -> None:
+        server.account.deliver(LETTER, ["Work"])
+
+    server.faults.before_call.arm(deliver, times=1, only={"Mailbox/set"})
+    mirror.sync()
+    calls = server.requests.calls("Mailbox/set")
+    assert calls
+    assert not any(call.arguments.get("onDestroyRemoveEmails") for call in calls)
+    assert len(server.account.emails) == 1
+    mirror.sync()
+    assert len(mirror.files("Work")) == 1
+
+
+def test_local_mail_in_a_mailbox_that_the_server_removed_is_kept(server: DemoServer, mirror: Mirror) -> None:
+    box = server.account.create_mailbox("Work")
+    mirror.sync()
+    mirror.drop("Work", b"Subject: mine\n\nbody\n")
+    server.account.destroy_mailbox(box)
+    mirror.sync()
+    assert_converges(server.account, mirror)
+    assert [file.read_bytes() for file in mirror.files("Work")] == [b"Subject: mine\n\nbody\n"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jmapsync.errors import ExitCode, RootError
+from tests.kit.letters import wire
 from tests.kit.mirror import Mirror, assert_converges
 
 if TYPE_CHECKING:
@@ -319,3 +320,26 @@ def test_a_link_laid_while_files_are_written_leads_nowhere(server: DemoServer, t
     assert snapshot(outside) == before
     assert not any(b"not yours" in account.raw(ref) for ref in account.emails)
     assert set(refs) <= set(account.emails)
+
+
+class TestASymbolicLink:
+    def test_in_place_of_a_folder_is_named_and_not_followed(self, server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
+        server.account.create_mailbox("Foo")
+        mirror.sync()
+        (mirror.root / "Foo").rename(tmp_path / "elsewhere")
+        (mirror.root / "Foo").symlink_to(tmp_path / "elsewhere")
+        server.account.deliver(wire(letter(1)), ["Foo"])
+        report = mirror.sync()
+        assert "Foo" in {problem.item for problem in report.problems}
+        assert list((tmp_path / "elsewhere").rglob("cur/*")) == []
+        assert "Foo" in {box.name for box in server.account.mailboxes.values()}
+        (mirror.root / "Foo").unlink()
+        (tmp_path / "elsewhere").rename(mirror.root / "Foo")
+        mirror.sync()
+        assert [file.read_bytes() for file in mirror.files("Foo")] == [letter(1)]
+
+    def test_that_is_new_is_named_and_not_followed(self, server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
+        mirror.sync()
+        (mirror.root / "up").symlink_to(tmp_path)
+        assert [problem.item for problem in mirror.sync().problems] == ["up"]
+        assert len(server.account.mailboxes) == 6

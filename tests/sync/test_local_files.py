@@ -12,13 +12,15 @@ import pytest
 
 from jmapsync.errors import ExitCode
 from jmapsync.storage.files import scan
+from jmapsync.storage.maildir import observe as observed
 from tests.kit.mirror import Mirror, assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from jmapsync.demo import DemoServer
+    from jmapsync.ledger import Place
     from jmapsync.storage.files.file_state import State
     from jmapsync.storage.port import Job
 
@@ -295,3 +297,24 @@ def test_the_flag_t_deletes_that_copy_only(server: DemoServer, mirror: Mirror) -
     mirror.sync()
     assert folders(server, ref) == {"Trash"}
     assert_converges(server.account, mirror)
+
+
+@pytest.mark.parametrize("on_delete", ["trash", "destroy"])
+def test_a_message_moved_into_a_folder_that_was_listed_already_is_not_deleted(
+    server: DemoServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_delete: str
+) -> None:
+    mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state", on_delete=on_delete)
+    ref = server.account.deliver(letter(1).replace(b"\n", b"\r\n"), ["Archive"])
+    server.account.deliver(letter(2).replace(b"\n", b"\r\n"))
+    mirror.sync()
+    (file,) = mirror.files("Archive")
+
+    def scan_and_move(folder: str, known: Iterable[Place], rules: scan.Rules) -> scan.Changes:
+        found = scan.scan(folder, known, rules)
+        if os.path.realpath(folder).endswith("INBOX") and file.exists():
+            file.rename(mirror.root / "INBOX" / "cur" / file.name)
+        return found
+
+    monkeypatch.setattr(observed, "scan", scan_and_move)
+    assert_converges(server.account, mirror)
+    assert set(server.account.listing()[ref][0]) == {"INBOX"}

@@ -8,6 +8,7 @@ import pytest
 
 from jmapsync.demo import DemoServer
 from tests.contract.peer import message
+from tests.kit.letters import letter, wire
 from tests.kit.mirror import Mirror, assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
@@ -212,3 +213,29 @@ class TestMailThatComesBack:
         mirror.flag(file, "FRS")
         assert_converges(server.account, mirror)
         assert server.account.listing()[email][1] >= {"$flagged", "$answered", "$seen"}
+
+
+@pytest.mark.parametrize("call", ["Mailbox/changes", "Email/changes"])
+def test_mail_in_a_mailbox_made_at_the_end_of_the_first_listing_is_not_missed(
+    server: DemoServer, mirror: Mirror, call: str
+) -> None:
+    server.account.deliver(wire(letter(1)))
+
+    def slip_in(*_: object) -> None:
+        server.account.create_mailbox("Late")
+        server.account.deliver(wire(letter(2)), ["Late"])
+
+    server.faults.before_call.arm(slip_in, times=1, only={call})
+    mirror.sync()
+    assert_converges(server.account, mirror)
+
+
+def test_a_mailbox_reported_before_its_parent_lies_in_its_parent(server: DemoServer, mirror: Mirror) -> None:
+    mirror.sync()
+    server.limits.max_changes = 1
+    server.faults.newest_first.arm()
+    for path in ("P", "P/c", "P/c/d"):
+        server.account.create_mailbox(path)
+    server.account.deliver(wire(letter(1)), ["P/c/d"])
+    mirror.sync()
+    assert_mirrored(server.account, mirror)

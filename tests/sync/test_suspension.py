@@ -37,7 +37,7 @@ def mirror(server: DemoServer, tmp_path: Path) -> Mirror:
     return found
 
 
-def assert_quarantined(server: DemoServer, mirror: Mirror, **options: bool) -> KindReport:
+def assert_suspended(server: DemoServer, mirror: Mirror, **options: bool) -> KindReport:
     """Synchronise and fail unless the run was suspended with nothing written."""
     before, there = mirror.tree(), server.account.listing()
     server.requests.clear()
@@ -53,14 +53,14 @@ class TestAMassDelete:
     def test_here_is_suspended(self, server: DemoServer, mirror: Mirror) -> None:
         for file in mirror.files()[:40]:
             file.unlink()
-        report = assert_quarantined(server, mirror)
+        report = assert_suspended(server, mirror)
         assert "40 of 60" in report.messages[0]
         assert "--allow-deletes" in report.messages[0]
 
     def test_on_the_server_is_suspended(self, server: DemoServer, mirror: Mirror) -> None:
         for ref in list(server.account.emails)[:40]:
             server.account.destroy(ref)
-        report = assert_quarantined(server, mirror)
+        report = assert_suspended(server, mirror)
         assert "on disk" in report.messages[0]
 
     def test_below_either_limit_goes_through(self, server: DemoServer, mirror: Mirror) -> None:
@@ -84,7 +84,7 @@ class TestAllowDeletes:
     def test_lets_exactly_the_plan_through_that_was_shown(self, server: DemoServer, mirror: Mirror) -> None:
         for file in mirror.files()[:40]:
             file.unlink()
-        assert_quarantined(server, mirror)
+        assert_suspended(server, mirror)
         report = mirror.sync(allow_deletes=True)
         assert report.exit_code == ExitCode.IN_SYNC
         assert report.to_server.deleted == 40
@@ -94,31 +94,31 @@ class TestAllowDeletes:
         files = mirror.files()
         for file in files[:40]:
             file.unlink()
-        assert_quarantined(server, mirror)
+        assert_suspended(server, mirror)
         files[40].unlink()
-        report = assert_quarantined(server, mirror, allow_deletes=True)
+        report = assert_suspended(server, mirror, allow_deletes=True)
         assert "not the plan" in report.messages[0]
         assert mirror.sync(allow_deletes=True).to_server.deleted == 41
 
     def test_is_used_up_by_one_run(self, server: DemoServer, mirror: Mirror) -> None:
         for file in mirror.files("INBOX"):
             file.unlink()
-        assert_quarantined(server, mirror)
+        assert_suspended(server, mirror)
         mirror.sync(allow_deletes=True)
         for file in mirror.files("Archive"):
             file.unlink()
-        assert_quarantined(server, mirror)
+        assert_suspended(server, mirror)
 
     def test_without_a_plan_shown_before_shows_it_first(self, server: DemoServer, mirror: Mirror) -> None:
         for file in mirror.files("INBOX"):
             file.unlink()
-        assert_quarantined(server, mirror, allow_deletes=True)
+        assert_suspended(server, mirror, allow_deletes=True)
 
     def test_is_forgotten_when_the_files_are_put_back(self, server: DemoServer, mirror: Mirror, tmp_path: Path) -> None:
         shutil.copytree(mirror.root, tmp_path / "copy")
         for file in mirror.files("INBOX"):
             file.unlink()
-        assert_quarantined(server, mirror)
+        assert_suspended(server, mirror)
         shutil.copytree(tmp_path / "copy", mirror.root, dirs_exist_ok=True)
         assert mirror.sync().exit_code == ExitCode.IN_SYNC
         assert len(server.account.emails) == COUNT
@@ -156,9 +156,9 @@ class TestAFolderThatIsGone:
         mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")
         mirror.sync()
         shutil.rmtree(mirror.root / "Small")
-        report = assert_quarantined(server, mirror)
+        report = assert_suspended(server, mirror)
         assert "Small" in report.messages[0]
-        assert_quarantined(server, mirror)
+        assert_suspended(server, mirror)
         assert mirror.sync(allow_deletes=True).to_server.deleted == 1
 
     def test_emptied_of_many_is_suspended_although_the_account_is_large(self, server: DemoServer, tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ class TestAFolderThatIsGone:
         mirror.sync()
         for file in mirror.files("INBOX"):
             file.unlink()
-        assert_quarantined(server, mirror)
+        assert_suspended(server, mirror)
 
     def test_every_message_at_once_is_suspended_even_of_a_small_account(self, tmp_path: Path) -> None:
         with DemoServer() as server:
@@ -178,7 +178,7 @@ class TestAFolderThatIsGone:
             mirror.sync()
             for file in mirror.files():
                 file.unlink()
-            assert_quarantined(server, mirror)
+            assert_suspended(server, mirror)
             assert mirror.sync(allow_deletes=True).to_server.deleted == 5
 
 
@@ -202,8 +202,26 @@ class TestAnotherAccount:
                 server.account.deliver(f"Subject: late {number}\r\n\r\nbody\r\n".encode())
             mirror.sync()
             server.account.restore(backup)
-            report = assert_quarantined(server, mirror, full=full)
+            report = assert_suspended(server, mirror, full=full)
             assert "restored backup" in report.messages[0]
-            assert_quarantined(server, mirror)
+            assert_suspended(server, mirror)
             mirror.sync(allow_deletes=True)
             assert len(mirror.files()) == 1
+
+
+def test_marking_very_many_as_read_is_allowed_but_emptying_the_trash_is_suspended(tmp_path: Path) -> None:
+    with DemoServer() as server:
+        server.account.populate(3000, mailboxes=("INBOX", "Trash"), size=200)
+        mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state")
+        mirror.sync()
+        for file in mirror.files("INBOX"):
+            mirror.flag(file, "S")
+        assert mirror.sync().exit_code == ExitCode.IN_SYNC
+        trashed = mirror.files("Trash")
+        for file in trashed:
+            file.unlink()
+        report = mirror.sync()
+        assert report.exit_code == ExitCode.SUSPENDED
+        assert f"{len(trashed):,} of" in report.messages[0]
+        assert mirror.sync(allow_deletes=True).to_server.deleted == len(trashed)
+        assert len(server.account.emails) == 3000 - len(trashed)

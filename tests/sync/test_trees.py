@@ -14,6 +14,7 @@ import pytest
 
 from jmapsync.demo import RFC, DemoServer, Dialect
 from jmapsync.errors import ExitCode
+from tests.kit.letters import bodies_fetched
 from tests.kit.mirror import Mirror, assert_converges
 
 NAMES = [
@@ -49,11 +50,6 @@ def restore_ledger(mirror: Mirror, backup: Path) -> None:
     mirror.session = None
     shutil.rmtree(mirror.state)
     backup.rename(mirror.state)
-
-
-def bodies_fetched(server: DemoServer) -> int:
-    batched = sum(len(call.arguments["ids"]) for call in server.requests.calls("Blob/get") if "data:asBase64" in str(call))
-    return batched + server.requests.count("download")
 
 
 class TestOddNames:
@@ -268,3 +264,11 @@ def test_a_mail_program_at_work_during_many_runs_loses_no_message_and_no_flag(se
     assert_converges(server.account, mirror)
     assert len(server.account.emails) == 60
     assert server.account.mailbox("Trash").total == 0
+
+
+def test_a_parent_that_is_a_mailbox_has_the_three_directories(server: DemoServer, mirror: Mirror) -> None:
+    server.account.create_mailbox("Lists")
+    server.account.create_mailbox("Lists/python")
+    mirror.sync()
+    for path in ("Lists", "Lists/python"):
+        assert {"cur", "new", "tmp"} <= set(os.listdir(mirror.root / path))
