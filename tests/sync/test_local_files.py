@@ -13,6 +13,7 @@ import pytest
 from jmapsync.errors import ExitCode
 from jmapsync.storage.files import scan
 from jmapsync.storage.maildir import observe as observed
+from tests.kit.letters import fill, keywords, letter, wire
 from tests.kit.mirror import Mirror, assert_converges, assert_mirrored
 
 if TYPE_CHECKING:
@@ -23,18 +24,6 @@ if TYPE_CHECKING:
     from jmapsync.ledger import Place
     from jmapsync.storage.files.file_state import State
     from jmapsync.storage.port import Job
-
-
-def letter(number: int) -> bytes:
-    return f"From: a@example.com\nSubject: {number}\n\nbody {number}\n".encode()
-
-
-def fill(server: DemoServer, count: int = 4) -> list[str]:
-    return [server.account.deliver(letter(number).replace(b"\n", b"\r\n")) for number in range(count)]
-
-
-def keywords(server: DemoServer, ref: str) -> set[str]:
-    return set(server.account.listing()[ref][1])
 
 
 def folders(server: DemoServer, ref: str) -> set[str]:
@@ -304,8 +293,8 @@ def test_a_message_moved_into_a_folder_that_was_listed_already_is_not_deleted(
     server: DemoServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_delete: str
 ) -> None:
     mirror = Mirror(server.url, "demo", "demo", tmp_path / "mail", tmp_path / "state", on_delete=on_delete)
-    ref = server.account.deliver(letter(1).replace(b"\n", b"\r\n"), ["Archive"])
-    server.account.deliver(letter(2).replace(b"\n", b"\r\n"))
+    ref = server.account.deliver(wire(letter(1)), ["Archive"])
+    server.account.deliver(wire(letter(2)))
     mirror.sync()
     (file,) = mirror.files("Archive")
 
