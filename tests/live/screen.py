@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Screen:
-    """A program in a terminal of 100 by 30."""
+    """A program in a terminal."""
 
     session: str
 
@@ -50,11 +50,11 @@ class Screen:
 
 
 @contextmanager
-def on_screen(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Screen]:
+def on_screen(command: Sequence[str], environment: Mapping[str, str], *, columns: int = 100, lines: int = 30) -> Iterator[Screen]:
     """Run a program in a terminal until it ends or is left."""
     session = f"jmapsync-{time.monotonic_ns()}"
     given = [f"{name}={value}" for name, value in environment.items()]
     line = shlex.join(["env", *given, "TERM=screen", *command])
-    subprocess.run(["tmux", "new-session", "-d", "-s", session, "-x", "100", "-y", "30", line], check=True)
+    subprocess.run(["tmux", "new-session", "-d", "-s", session, "-x", str(columns), "-y", str(lines), line], check=True)
     yield Screen(session)
     subprocess.run(["tmux", "kill-session", "-t", session], check=False, capture_output=True)

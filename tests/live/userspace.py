@@ -152,6 +152,11 @@ class Userspace:
         settings = [f"{name}={value}" for name, value in environment.items()]
         return self._enter(*self._become(), *settings, *command, check=check)
 
+    def entering(self, *command: str, **environment: str) -> list[str]:
+        """Return the command that runs another one as the user, for a terminal of the caller's."""
+        settings = [f"{name}={value}" for name, value in environment.items()]
+        return [*self._inside(), *self._become(), *settings, *command]
+
     def run_as_root(self, *command: str) -> str:
         """Run a command as root among the user's mounts."""
         return self._enter(*command, check=True).stdout
@@ -222,7 +227,7 @@ class Userspace:
         return ("setpriv", *identity, "env", "-i", *settings, f"PATH={Path(sys.executable).parent}:/usr/bin:/bin")
 
     def _enter(self, *command: str, check: bool) -> subprocess.CompletedProcess[str]:
-        inside = ["nsenter", "--mount", "--pid", "--wd=/", "--target", str(self._first_process()), "--", *command]
+        inside = [*self._inside(), *command]
         try:
             done = subprocess.run(inside, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_PATIENCE)
         except subprocess.TimeoutExpired as error:
@@ -230,6 +235,9 @@ class Userspace:
         if check and done.returncode:
             raise UserspaceError(f"{' '.join(command)}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done
+
+    def _inside(self) -> list[str]:
+        return ["nsenter", "--mount", "--pid", "--wd=/", "--target", str(self._first_process()), "--"]
 
     def _first_process(self) -> int:
         if self._process is None:

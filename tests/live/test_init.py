@@ -1,0 +1,45 @@
+"""An unprivileged user sets up an account by `jmapsync init` in a terminal; mutt shows the mail, and the service brings more."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.live.imap import Draft
+from tests.live.interview import SECONDS, answer_all, wait_for
+from tests.live.screen import on_screen
+
+if TYPE_CHECKING:
+    from tests.live.conftest import Account
+    from tests.live.userspace import Userspace
+
+
+def letter(subject: str) -> Draft:
+    return Draft(f"From: ada@example.com\r\nSubject: {subject}\r\n\r\nHello.\r\n".encode())
+
+
+@pytest.mark.parametrize("cyrus", ["3.12"], indirect=True)  # the dialogue is the same with the other
+def test_a_newcomer_on_a_narrow_terminal_reads_mail_and_the_service_brings_more(user: Userspace, account: Account) -> None:
+    account.imap.append("INBOX", [letter("the first letter")])
+    command = user.entering("jmapsync", "init", account.url, "--user", account.user, TERM="screen")
+    with on_screen(command, {}, columns=40, lines=50) as screen:
+        answer_all(screen, account.password)
+        wait_for(screen, "Keep it synchronized by a systemd service?")
+        screen.keys("Enter")
+        screen.wait_for_end(SECONDS)
+    config = user.home / ".config/jmapsync/config.toml"
+    assert config.stat().st_mode & 0o777 == 0o600
+    assert account.password not in config.read_text()
+    [inbox] = (user.home / "Mail").glob("*/INBOX")
+    assert user.systemctl("is-active", "jmapsync.service") == "active"
+    account.imap.append("INBOX", [letter("the second letter")])
+    until = time.monotonic() + SECONDS
+    while len([*inbox.glob("new/*"), *inbox.glob("cur/*")]) < 2:
+        assert time.monotonic() < until, user.journal("jmapsync.service")
+        time.sleep(0.1)
+    with on_screen(user.entering("mutt", "-f", str(inbox), TERM="screen"), {}) as screen:
+        wait_for(screen, "the first letter")
+        wait_for(screen, "the second letter")
+        screen.keys("x")
