@@ -6,29 +6,28 @@ Cyrus 3.6 offers Blob/get as an extension of its own, before the RFC; Cyrus 3.12
 from __future__ import annotations
 
 import base64
-import contextlib
 import re
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
 
-from jmapsync.errors import JmapsyncError, LocalError, Remedy, Scope, ServerError, UnsupportedError
+from jmapsync.errors import JmapsyncError, Remedy, Scope, ServerError, UnsupportedError
 from jmapsync.jmap.bounds import API_OCTETS
+from jmapsync.jmap.content import FileContent
 from jmapsync.jmap.decoding import DecodeError, decode_json
 from jmapsync.jmap.failures import MethodError, RequestError
 from jmapsync.jmap.media_types import JSON
-from jmapsync.jmap.transport import CHUNK
 from jmapsync.jmap.wire import Call, Response, describe
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from jmapsync.jmap.client import Client
+    from jmapsync.jmap.replies import Reply, Sink
     from jmapsync.jmap.session import Account, Session
-    from jmapsync.jmap.transport import Reply
 
 BLOB = "urn:ietf:params:jmap:blob"
 CYRUS_BLOB = "https://cyrusimap.org/ns/jmap/blob"
@@ -44,6 +43,15 @@ class BlobNotFoundError(JmapsyncError):
 
     remedy = Remedy.NOW
     scope = Scope.ITEM
+
+
+class _How(TypedDict, total=False):
+    """The options of `download`."""
+
+    name: str
+    media_type: str
+    most: int
+    many: bool
 
 
 class Uploaded(msgspec.Struct, frozen=True, rename="camel"):
@@ -74,13 +82,14 @@ class _Result(msgspec.Struct):
     items: list[_Item] = msgspec.field(name="list")
 
 
-async def upload(client: Client, account_id: str, source: bytes | Path, media_type: str) -> Uploaded:
-    """Upload bytes, or a file without holding it in memory (RFC 8620, section 6.1).
+async def upload(client: Client, account_id: str, source: bytes | Path, media_type: str, *, many: bool = False) -> Uploaded:
+    """Upload bytes, or a file without holding it in memory (RFC 8620, section 6.1); `many` says that it is one of many.
 
     Raise `RequestError` with the limit `maxSizeUpload` before anything is sent, `LocalError` if the file cannot be read or
     changes during the upload, `ServerError` if the server kept another number of octets, and what `Exchange.send` raises.
     """
-    size = len(source) if isinstance(source, bytes) else _size_of(source)
+    content = source if isinstance(source, bytes) else FileContent(source)
+    size = len(content) if isinstance(content, bytes) else content.size
 
     def read(reply: Reply) -> Uploaded:
         uploaded = _uploaded(reply)
@@ -104,9 +113,10 @@ async def upload(client: Client, account_id: str, source: bytes | Path, media_ty
                 read,
                 purpose="uploads",
                 limit=client.upload_limit,
-                headers={"Content-Type": media_type, "Content-Length": str(size), "Accept": JSON},
-                content=lambda: source if isinstance(source, bytes) else _contents(source, size),
+                headers={"Content-Type": media_type, "Accept": JSON},
+                content=content,
                 size_limit="maxSizeUpload",
+                many=many,
             )
         except RequestError as error:
             if error.type != "notFound":
@@ -120,26 +130,33 @@ async def download(
     client: Client,
     account_id: str,
     blob_id: str,
+    sink: Sink,
     *,
     name: str = "blob",
     media_type: str = "application/octet-stream",
     most: int = API_OCTETS,
-) -> AsyncGenerator[bytes, None]:
-    """Yield the bytes of a blob piece by piece (RFC 8620, section 6.2); the caller checks their number.
+    many: bool = False,
+) -> None:
+    """Give the bytes of a blob to `sink` piece by piece (RFC 8620, section 6.2); the caller checks their number.
 
-    Raise `BlobNotFoundError`, `TooLargeError` beyond `most` octets, and what `Exchange.send` raises.
+    `many` says that it is one of many. Raise `BlobNotFoundError`, `TooLargeError` beyond `most` octets, what the sink raises, and
+    what `Exchange.send` raises.
     """
     session = await client.session()
     url = _usable(session.download_url, "downloads", accountId=account_id, blobId=blob_id, name=name, type=media_type)
     try:
-        stream = client.exchange.stream(url, purpose="downloads", limit=client.download_limit, most=most)
-        async with contextlib.aclosing(stream) as pieces:
-            async for piece in pieces:
-                yield piece
+        await client.exchange.download(url, sink, purpose="downloads", limit=client.download_limit, most=most, many=many)
     except RequestError as error:
         if error.type == "notFound":
             raise BlobNotFoundError(f"The server does not have the blob {blob_id}.") from error
         raise
+
+
+async def download_whole(client: Client, account_id: str, blob_id: str, **how: Unpack[_How]) -> bytes:
+    """Return the bytes of a blob; raise what `download` raises."""
+    pieces: list[bytes] = []
+    await download(client, account_id, blob_id, pieces.append, **how)
+    return b"".join(pieces)
 
 
 def _usable(template: str, purpose: str, **values: str) -> str:
@@ -241,23 +258,3 @@ def _uploaded(reply: Reply) -> Uploaded:
         return decode_json(reply.body, Uploaded)
     except DecodeError as error:
         raise ServerError(f"The server answered an upload with something else than JMAP ({describe(reply.body)}).") from error
-
-
-def _size_of(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError as error:
-        raise LocalError(f"{path} cannot be read ({error.strerror}).") from error
-
-
-async def _contents(path: Path, size: int) -> AsyncIterator[bytes]:
-    left = size
-    try:
-        with path.open("rb") as file:  # pieces of a local file, far faster than the network
-            while left and (piece := file.read(min(left, CHUNK))):
-                left -= len(piece)
-                yield piece
-    except OSError as error:
-        raise LocalError(f"{path} cannot be read ({error.strerror}).") from error
-    if left:
-        raise LocalError(f"{path} became shorter while it was uploaded.")

@@ -12,14 +12,15 @@ from jmapsync.errors import DiscoveryError, ServerError
 from jmapsync.jmap import discovery
 from jmapsync.jmap.bounds import SESSION_OCTETS, Bounds
 from jmapsync.jmap.divide import send_divided
-from jmapsync.jmap.exchange import Exchange
+from jmapsync.jmap.exchange import STREAMS, Exchange
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.first_request import Bundle
 from jmapsync.jmap.hosts import Approval, Origin
 from jmapsync.jmap.media_types import JSON
+from jmapsync.jmap.replies import UnreachedError
 from jmapsync.jmap.request_limit import RequestLimit
 from jmapsync.jmap.session import Session
-from jmapsync.jmap.transport import Transport, UnreachedError
+from jmapsync.jmap.transport import Transport
 from jmapsync.jmap.wire import CORE, Call, Response, decode_response, encode_request
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from jmapsync.errors import JmapsyncError
     from jmapsync.jmap.auth import Credential
+    from jmapsync.jmap.traffic import RateLimit
 
 USER_AGENT = "jmapsync"
 MAX_WAIT = 300.0
@@ -54,11 +56,12 @@ class Client:
         max_wait: float = MAX_WAIT,
         max_concurrent: int = 0,
         bounds: Bounds | None = None,
+        rate: RateLimit | None = None,
     ) -> None:
         """Prepare without network access.
 
         `session` is one kept from an earlier run; `on_wait` is called with the seconds of each pause and its reason;
-        `max_concurrent` lowers the session's limit of concurrent requests, 0 does not.
+        `max_concurrent` lowers the session's limit of concurrent requests, 0 does not; `rate` limits the octets a second.
         """
         self._address = url_or_address
         self._credential = credential
@@ -66,7 +69,7 @@ class Client:
         self._resolver = resolver
         self._max_concurrent = max_concurrent
         self._approval = Approval(trusted_hosts)
-        self._transport = Transport(user_agent=user_agent, inner=transport, bounds=bounds)
+        self._transport = Transport(user_agent=user_agent, inner=transport, bounds=bounds, limit=rate)
         self.exchange = Exchange(self._transport, credential, self._approval, on_wait=on_wait, max_wait=max_wait)
         self._session: Session | None = None
         self._session_lock = asyncio.Lock()
@@ -81,12 +84,12 @@ class Client:
     @property
     def requests(self) -> int:
         """How many HTTP requests were sent, of every kind, repeated ones included."""
-        return self._transport.requests
+        return self._transport.traffic.requests
 
     @property
     def received(self) -> int:
         """How many octets of answers were received, as they came over the wire, without headers."""
-        return self._transport.received
+        return self._transport.traffic.received
 
     @property
     def session_changed(self) -> bool:
@@ -119,6 +122,7 @@ class Client:
             session=self._session,
             max_wait=max_wait,
             bounds=self._transport.bounds,
+            rate=self._transport.traffic.limit,
         )
 
     async def session(self) -> Session:
@@ -197,7 +201,7 @@ class Client:
             purpose="requests",
             limit=self.request_limit,
             headers={"Content-Type": "application/json", "Accept": JSON},
-            content=lambda: body,
+            content=body,
             repeatable=repeatable,
         )
 
@@ -217,7 +221,9 @@ class Client:
         if known is None or known.limits != session.limits:
             most = self._max_concurrent or session.limits.max_concurrent_requests
             self.request_limit = RequestLimit(min(most, session.limits.max_concurrent_requests))
-            self.download_limit = RequestLimit(min(most, session.limits.max_concurrent_requests))
+            self.download_limit = RequestLimit(
+                self._max_concurrent or self._transport.most_downloads, widest=self._max_concurrent or STREAMS
+            )
             self.upload_limit = RequestLimit(min(most, session.limits.max_concurrent_upload))
 
     async def _reread(self, known: Session) -> Session:

@@ -9,29 +9,36 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec import Struct
+
 from jmapsync.errors import HostRefusedError, OutcomeUnknownError, Remedy, ServerError, SignInError
 from jmapsync.jmap.bounds import API_OCTETS, ERROR_OCTETS, TooLargeError
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.hosts import Approval, Origin
 from jmapsync.jmap.media_types import ANYTHING
+from jmapsync.jmap.replies import BrokenOffError, Reply, UnreachedError
 from jmapsync.jmap.retry_policy import RetryableError, RetryBudget, check_status
 from jmapsync.jmap.session import resolve
-from jmapsync.jmap.transport import BrokenOffError, Reply, Transport, UnreachedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 
-    import httpx
-
     from jmapsync.errors import JmapsyncError
     from jmapsync.jmap.auth import Credential
+    from jmapsync.jmap.content import FileContent
+    from jmapsync.jmap.replies import Sink
     from jmapsync.jmap.request_limit import RequestLimit
+    from jmapsync.jmap.transport import Transport
 
 _FIRST_CONTACT_ATTEMPTS = 3
 """A host that was never reached is probably misspelt or the network is down: the user should see an error within seconds."""
 MAX_REDIRECTS = 5
 REDIRECTS = {301, 302, 303, 307, 308}
 _REDIRECTS_OF_A_POST = {307, 308}
+
+STREAMS = 64
+"""Downloads at a time where HTTP/2 carries them in one connection."""
+_ANYTHING = {"Accept": ANYTHING}
 
 _log = logging.getLogger(__name__)
 
@@ -69,27 +76,28 @@ class Exchange:
         purpose: str,
         limit: RequestLimit | None = None,
         headers: Mapping[str, str] | None = None,
-        content: Callable[[], bytes | AsyncIterator[bytes]] | None = None,
+        content: bytes | FileContent | None = None,
         repeatable: bool = True,
         size_limit: str = "maxSizeRequest",
         most: int = API_OCTETS,
+        many: bool = False,
     ) -> T:
         """Send one request, with retries, and return the result of `read` for its response.
 
         `read` may raise `ServerError` for a malformed response (a portal's HTML, a truncated body), which is retried once.
-        `content` is called for each attempt. `purpose` is a plural noun for errors: what is sent to the host.
+        `purpose` is a plural noun for errors: what is sent to the host. `many` says that it is one of many such requests.
         Raise what `with_retries` raises, and `SignInError`, `HostRefusedError` and `RequestError` at once; a response of more than
         `most` octets is a `RequestError`, as the request should have asked for less.
         """
 
         async def attempt() -> T:
-            async with self._open(method, url, headers or {}, content, purpose) as response:
-                try:
-                    reply = await self.transport.read(response, most)
-                except TooLargeError as error:
-                    if not repeatable:
-                        raise RetryableError(error, maybe_done=True) from error
-                    raise RequestError("limit", limit="answer", message=error.message) from error
+            request = _Request(method, url, headers or {}, content, purpose)
+            try:
+                reply = await self._fetch(request, None, most, many=many)
+            except TooLargeError as error:
+                if not repeatable:
+                    raise RetryableError(error, maybe_done=True) from error
+                raise RequestError("limit", limit="answer", message=error.message) from error
             judged = check_status(reply, size_limit=size_limit)
             try:
                 return read(judged)
@@ -97,6 +105,32 @@ class Exchange:
                 raise RetryableError(error, maybe_done=True, once=True) from error
 
         return await self.with_retries(attempt, limit=limit, repeatable=repeatable)
+
+    async def download(self, url: str, sink: Sink, *, purpose: str, limit: RequestLimit, most: int, many: bool = False) -> None:
+        """Give the body of a GET to `sink` in pieces; after a disconnect it is requested again and what was received is skipped.
+
+        So the content of the URL must never change, which is true of blobs (RFC 8620, section 6.2). `many` says that it is one of
+        many. Raise `TooLargeError` beyond so many octets, and what `send` and the sink raise.
+        """
+        had = 0
+
+        async def attempt() -> None:
+            skip = had
+
+            def take(piece: bytes) -> None:
+                nonlocal had, skip
+                fresh = piece[skip:] if skip else piece
+                skip = max(0, skip - len(piece))
+                if fresh:
+                    had += len(fresh)
+                    sink(fresh)
+
+            reply = await self._fetch(_Request("GET", url, _ANYTHING, None, purpose), take, most, many=many)
+            check_status(reply)
+            if reply.is_multiplexed:
+                limit.widen(STREAMS)
+
+        await self.with_retries(attempt, limit=limit)
 
     async def with_retries(
         self, attempt: Callable[[], Awaitable[T]], *, limit: RequestLimit | None = None, repeatable: bool = True
@@ -117,33 +151,6 @@ class Exchange:
                 error.advice = error.advice or self._credential.advice
                 raise
 
-    async def stream(self, url: str, *, purpose: str, limit: RequestLimit, most: int) -> AsyncGenerator[bytes, None]:
-        """Yield the body of a GET in pieces; after a disconnect it is requested again and what was received is skipped.
-
-        So the content of the URL must never change, which is true of blobs (RFC 8620, section 6.2). Raise `TooLargeError` beyond
-        so many octets.
-        """
-        patience = RetryBudget(self._max_wait)
-        had = 0
-        while True:
-            await self._cool_down()
-            try:
-                async with limit, self._open("GET", url, {"Accept": ANYTHING}, None, purpose) as response:
-                    if not response.is_success:
-                        check_status(await self.transport.read(response, ERROR_OCTETS))
-                    skip = had
-                    async with contextlib.aclosing(self.transport.pieces(response, most)) as pieces:
-                        async for piece in pieces:
-                            fresh = piece[skip:]
-                            skip = max(0, skip - len(piece))
-                            had += len(fresh)
-                            if fresh:
-                                yield fresh
-            except (RetryableError, UnreachedError, BrokenOffError) as error:
-                await self._recover(error, patience, limit, repeatable=True)
-            else:
-                return
-
     @contextlib.asynccontextmanager
     async def listen(
         self, url: str, *, purpose: str, headers: Mapping[str, str]
@@ -154,14 +161,19 @@ class Exchange:
         """
         transport = self.transport.apart()
         try:
-            async with self._open("GET", url, headers, None, purpose, transport=transport) as response:
-                if not response.is_success:
-                    check_status(await transport.read(response, ERROR_OCTETS))
-                head = Reply(response.status_code, response.reason_phrase, response.headers, b"", str(response.url))
-                async with contextlib.aclosing(transport.arrivals(response)) as arrivals:
-                    yield head, arrivals
+            hops = _Hops(self, _Request("GET", url, headers, None, purpose))
+            while True:
+                sent = await hops.headers()
+                async with transport.open("GET", hops.url, sent) as response:
+                    if response.is_success:
+                        head = Reply(response.status_code, response.reason_phrase, response.headers, b"", str(response.url))
+                        async with contextlib.aclosing(transport.arrivals(response)) as arrivals:
+                            yield head, arrivals
+                        return
+                    reply = await transport.read(response, ERROR_OCTETS)
+                if not await hops.go_on(reply):
+                    check_status(reply)
         finally:
-            self.transport.requests += transport.requests
             await transport.aclose()
 
     async def admit(self, url: str, *, purpose: str) -> dict[str, str]:
@@ -172,6 +184,11 @@ class Exchange:
         self.approval.check(url, purpose)
         await self._credential.ready(self.transport)
         return {"Authorization": self._credential.authorization(), "User-Agent": self.transport.user_agent}
+
+    async def authorization(self) -> str:
+        """Return the value of the Authorization header, for approved hosts only."""
+        await self._credential.ready(self.transport)
+        return self._credential.authorization()
 
     async def renew(self, shown: str, since: float) -> bool:
         """Read the secret again after the server refused `shown`; return whether it changed.
@@ -213,41 +230,15 @@ class Exchange:
             self._on_wait(pause, failure.error.message)
         await asyncio.sleep(pause)
 
-    @contextlib.asynccontextmanager
-    async def _open(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        content: Callable[[], bytes | AsyncIterator[bytes]] | None,
-        purpose: str,
-        *,
-        transport: Transport | None = None,
-    ) -> AsyncIterator[httpx.Response]:
-        """Send the request and follow redirects between approved hosts; the credential is added for each hop.
-
-        After a refusal the secret is read again once: an access token that another program renews expires every hour.
-        """
-        transport = transport or self.transport
-        renewed = False
-        for _ in range(MAX_REDIRECTS):
-            self.approval.check(url, purpose)
-            await self._credential.ready(self.transport)
-            shown, begun = self._credential.authorization(), time.monotonic()
-            sent = {**headers, "Authorization": shown}
-            async with transport.open(method, url, sent, content() if content else None) as response:
-                self._reached = True
-                if response.status_code == HTTPStatus.UNAUTHORIZED and not renewed:
-                    renewed = True
-                    if await self.renew(shown, begun):
-                        await transport.read(response, ERROR_OCTETS)
-                        continue
-                if response.status_code not in REDIRECTS:
-                    yield response
-                    return
-                await transport.read(response, ERROR_OCTETS)  # otherwise the connection could not be reused
-                url = _redirected(method, url, response, self.approval, purpose)
-        raise ServerError(f"{Origin.of(url)} redirects more than {MAX_REDIRECTS} times.")
+    async def _fetch(self, request: _Request, sink: Sink | None, most: int, *, many: bool) -> Reply:
+        """Send the request and follow redirects between approved hosts; return the last reply, whatever its status."""
+        transport = self.transport.for_many() if many else self.transport
+        hops = _Hops(self, request)
+        while True:
+            reply = await transport.fetch(request.method, hops.url, await hops.headers(), request.content, sink, most=most)
+            self._reached = True
+            if (200 <= reply.status < 300) or not await hops.go_on(reply):  # noqa: PLR2004
+                return reply
 
     async def _cool_down(self) -> None:
         # Another request may have prolonged the pause while this one slept.
@@ -255,12 +246,55 @@ class Exchange:
             await asyncio.sleep(left)
 
 
-def _redirected(method: str, url: str, response: httpx.Response, approval: Approval, purpose: str) -> str:
+class _Request(Struct, frozen=True):
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    content: bytes | FileContent | None
+    purpose: str
+
+
+class _Hops:
+    """The addresses that one request goes to, each of which is approved before it is sent the credential.
+
+    After a refusal the secret is read again once: an access token that another program renews expires every hour.
+    """
+
+    def __init__(self, exchange: Exchange, request: _Request) -> None:
+        self.url = request.url
+        self._exchange = exchange
+        self._request = request
+        self._left = MAX_REDIRECTS
+        self._renewed = False
+        self._shown = ""
+        self._begun = 0.0
+
+    async def headers(self) -> dict[str, str]:
+        """Return the headers for the present address, the credential included. Raise `HostRefusedError` if it is not approved."""
+        self._exchange.approval.check(self.url, self._request.purpose)
+        self._shown, self._begun = await self._exchange.authorization(), time.monotonic()
+        return {**self._request.headers, "Authorization": self._shown}
+
+    async def go_on(self, reply: Reply) -> bool:
+        """Return whether the request is to be sent again because of a reply that is no success: elsewhere, or with a new secret."""
+        if reply.status == HTTPStatus.UNAUTHORIZED and not self._renewed:
+            self._renewed = True
+            return await self._exchange.renew(self._shown, self._begun)
+        if reply.status not in REDIRECTS:
+            return False
+        self._left -= 1
+        if not self._left:
+            raise ServerError(f"{Origin.of(self.url)} redirects more than {MAX_REDIRECTS} times.")
+        self.url = _redirected(self._request.method, self.url, reply, self._exchange.approval, self._request.purpose)
+        return True
+
+
+def _redirected(method: str, url: str, reply: Reply, approval: Approval, purpose: str) -> str:
     """Return the target of a redirect if it may be followed."""
     came_from = Origin.of(url)
-    target = resolve(url, response.headers.get("location", ""))
+    target = resolve(url, reply.headers.get("location", ""))
     if not target:
-        raise ServerError(f"{came_from} redirects {purpose} to an address that cannot be used (status {response.status_code}).")
+        raise ServerError(f"{came_from} redirects {purpose} to an address that cannot be used (status {reply.status}).")
     try:
         goes_to = approval.check(target, purpose)
     except HostRefusedError as error:
@@ -268,6 +302,6 @@ def _redirected(method: str, url: str, response: httpx.Response, approval: Appro
         raise
     if came_from.scheme == "https" and goes_to.scheme != "https":
         raise HostRefusedError(f"{came_from} redirects to an unencrypted address; the secret was not sent there.")
-    if method != "GET" and response.status_code not in _REDIRECTS_OF_A_POST:
-        raise ServerError(f"{came_from} redirects {purpose} (status {response.status_code}), which JMAP does not provide for.")
+    if method != "GET" and reply.status not in _REDIRECTS_OF_A_POST:
+        raise ServerError(f"{came_from} redirects {purpose} (status {reply.status}), which JMAP does not provide for.")
     return target

@@ -1,4 +1,4 @@
-"""Limit the number of concurrent requests; the limit can be lowered while requests run."""
+"""Limit the number of concurrent requests; the limit can be changed while requests run."""
 
 from __future__ import annotations
 
@@ -6,18 +6,28 @@ import asyncio
 
 
 class RequestLimit:
-    """A semaphore whose limit can be lowered; use it as an asynchronous context manager."""
+    """A semaphore whose limit can be changed; use it as an asynchronous context manager."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, widest: int = 0) -> None:
+        """`widest` is what `widen` may allow at most."""
         self.count = count
+        self._widest = widest
         self._semaphore = asyncio.Semaphore(count)
         self._closing = 0
+        self._lowered = False
 
     def lower(self) -> None:
         """Lower the limit by one, to no less than one, as soon as a request ends."""
+        self._lowered = True
         if self.count > 1:
             self.count -= 1
             self._closing += 1
+
+    def widen(self, count: int) -> None:
+        """Allow so many, unless the server asked for fewer before."""
+        while self.count < min(count, self._widest) and not self._lowered:
+            self.count += 1
+            self._semaphore.release()
 
     async def __aenter__(self) -> None:
         """Wait until another request may start."""

@@ -20,7 +20,7 @@ from jmapsync.jmap.hosts import Origin
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from jmapsync.jmap.transport import Reply
+    from jmapsync.jmap.replies import Reply
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 60.0

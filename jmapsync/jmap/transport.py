@@ -16,16 +16,24 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from msgspec import Struct
-
 from jmapsync.errors import ConfigError, NetworkError, ServerError
 from jmapsync.jmap.bounds import ERROR_OCTETS, ERROR_SECONDS, Bounds, TooLargeError
-from jmapsync.jmap.certificates import Certificates, UntrustedError, tls_failure
+from jmapsync.jmap.certificates import Certificates, tls_failure
 from jmapsync.jmap.hosts import is_loopback, shown
 from jmapsync.jmap.inflating import inflater
 from jmapsync.jmap.proxies import Proxies, Proxy
-
-__all__ = ["CHUNK", "BrokenOffError", "Reply", "Transport", "UnreachedError", "UntrustedError", "joined_headers"]
+from jmapsync.jmap.replies import (
+    Reply,
+    broken_off,
+    cut_short,
+    refused_by_proxy,
+    stalled,
+    too_large,
+    unreached,
+    unusable,
+    violated_http_2,
+)
+from jmapsync.jmap.traffic import Traffic
 
 # httpx imports its own command line with all of rich and pygments if it can: 45 ms of a run that may last 200. An entry of
 # None makes that import fail, which httpx provides for.
@@ -44,46 +52,22 @@ if find_spec("sniffio") is None:
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
 
+    from jmapsync.jmap.content import FileContent
+    from jmapsync.jmap.replies import Sink
+    from jmapsync.jmap.traffic import RateLimit
+
 # It writes every header of HTTP/2 into its debug log, the secret included.
 logging.getLogger("hpack").setLevel(logging.INFO)
 
 KEPT_CONNECTIONS = 16
 CHUNK = 1 << 18
+_LIMITED_DOWNLOADS = 4
+"""Downloads at a time where the rate is limited: what waits in the kernel's buffers of each is not."""
 _SENT_AT_ONCE = 1 << 16
 """Octets of a request that are sent as one piece, which has to go out within the seconds of silence."""
 
 # Every read passes through five layers; at 64 KB a read, as httpcore has it, that is a tenth of the time of a first pull.
 httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = CHUNK
-
-
-class UnreachedError(NetworkError):
-    """The request did not reach the server, so it is safe to repeat."""
-
-    def __init__(self, message: str, *, advice: str = "", waited: float = 0.0) -> None:
-        super().__init__(message, advice=advice)
-        self.waited = waited
-        """Seconds that passed without any progress."""
-
-
-class BrokenOffError(NetworkError):
-    """The request may have reached the server, but no complete response arrived."""
-
-    def __init__(self, message: str, *, advice: str = "", waited: float = 0.0) -> None:
-        super().__init__(message, advice=advice)
-        self.waited = waited
-        """Seconds that passed without any progress."""
-
-
-class Reply(Struct, frozen=True):
-    """The answer to one HTTP request."""
-
-    status: int
-    reason: str
-    headers: Mapping[str, str]
-    """With case-insensitive names."""
-    body: bytes
-    """Complete for a status of success; for any other, at least its beginning."""
-    url: str
 
 
 class _Deadline:
@@ -108,7 +92,7 @@ class _Deadline:
 
 
 class Transport:
-    """The connections of one account, with counts of requests and received octets.
+    """The connections of one account, with counts of its requests and octets.
 
     Raise `ConfigError` for a proxy of the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY) that cannot be used.
     """
@@ -120,12 +104,11 @@ class Transport:
         inner: httpx.AsyncBaseTransport | None = None,
         certificates: Certificates | None = None,
         bounds: Bounds | None = None,
+        limit: RateLimit | None = None,
     ) -> None:
         self.user_agent = user_agent
         self.bounds = bounds or Bounds()
-        self.requests = 0
-        self.received = 0
-        """Octets of answers as they came over the wire, without headers."""
+        self.traffic = Traffic(limit)
         self.proxies = Proxies() if inner is not None else Proxies.of()
         self._inner = inner
         self._certificates = certificates or Certificates()
@@ -134,6 +117,15 @@ class Transport:
         self._in_use: Counter[httpx.AsyncClient] = Counter()
         if self.proxies.proxy is not None:
             self._client(proxied=True)
+
+    @property
+    def most_downloads(self) -> int:
+        """Return how many downloads go on at a time: maxConcurrentRequests is of the API alone (RFC 8620, section 2)."""
+        return KEPT_CONNECTIONS if self.traffic.limit is None else _LIMITED_DOWNLOADS
+
+    def for_many(self) -> Transport:
+        """Return what sends one of many requests."""
+        return self
 
     def _client(self, *, proxied: bool) -> httpx.AsyncClient:
         if proxied not in self._clients:
@@ -164,7 +156,7 @@ class Transport:
 
     @contextlib.asynccontextmanager
     async def open(
-        self, method: str, url: str, headers: Mapping[str, str], content: bytes | AsyncIterator[bytes] | None = None
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes | FileContent | None = None
     ) -> AsyncIterator[httpx.Response]:
         """Send one request and yield the response before its body is read.
 
@@ -198,13 +190,14 @@ class Transport:
         self,
         client: httpx.AsyncClient,
         build: Callable[..., httpx.Request],
-        content: bytes | AsyncIterator[bytes] | None,
+        content: bytes | FileContent | None,
         *,
         url: str,
         proxy: Proxy | None,
     ) -> httpx.Response:
         """Send one request and return the response's head, with a timeout without progress (1xx responses are not progress)."""
-        self.requests += 1
+        self.traffic.requests += 1
+        await self.traffic.turn()
         bounds = self.bounds
         deadline: _Deadline | None = None
         try:
@@ -212,21 +205,69 @@ class Transport:
             async with asyncio.timeout(bounds.silence if self._inner else 2 * bounds.connect) as limit:
                 deadline = _Deadline(bounds, limit, is_sent=self._inner is not None)
                 with _translated(url, proxy, bounds):
-                    request = build(content=_in_pieces(content, deadline), extensions={"trace": deadline.trace})
-                    if isinstance(content, bytes):
-                        request.headers["Content-Length"] = str(len(content))
+                    request = build(content=self._in_pieces(content, deadline), extensions={"trace": deadline.trace})
+                    if content is not None:
+                        request.headers["Content-Length"] = str(len(content) if isinstance(content, bytes) else content.size)
                         request.headers.pop("Transfer-Encoding", None)
-                    return await client.send(request, auth=None, stream=True)
+                    response = await client.send(request, auth=None, stream=True)
+                    if self.traffic.limit is not None:
+                        self.traffic.count_heads(_octets_of(request.headers) + _octets_of(response.headers) + len(url))
+                    return response
         except TimeoutError as error:
             self._retire(client)
             if deadline is not None and deadline.is_sent:
-                raise _stalled(url, bounds, "silent") from error
-            raise _unreached(url, proxy, f"no connection within {2 * bounds.connect:g} seconds", waited=bounds.connect) from error
+                raise stalled(url, bounds, has_begun=False) from error
+            raise unreached(url, proxy, f"no connection within {2 * bounds.connect:g} seconds", waited=bounds.connect) from error
 
     def _retire(self, client: httpx.AsyncClient) -> None:
         """Use new connections from now on; the old ones are closed when no longer in use."""
         if self._inner is None:
             self._clients = {proxied: kept for proxied, kept in self._clients.items() if kept is not client}
+
+    def _in_pieces(self, content: bytes | FileContent | None, deadline: _Deadline) -> bytes | AsyncIterator[bytes] | None:
+        """Return a request's content in pieces, each of which restarts the timeout when sent."""
+        if content is None:
+            return None
+        if isinstance(content, bytes) and len(content) <= self._piece:
+            self.traffic.send(len(content))
+            return content
+        return self._watched(_split_up(content, self._piece), deadline)
+
+    @property
+    def _piece(self) -> int:
+        """Return the octets of a request that are sent at a time."""
+        limit = self.traffic.limit
+        return min(_SENT_AT_ONCE, limit.piece) if limit is not None else _SENT_AT_ONCE
+
+    async def _watched(self, pieces: Iterable[bytes], deadline: _Deadline) -> AsyncGenerator[bytes, None]:
+        for piece in pieces:
+            deadline.extend()
+            await self.traffic.turn(deadline.extend)
+            self.traffic.send(len(piece))
+            yield piece
+        deadline.extend()
+
+    async def fetch(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: bytes | FileContent | None = None,
+        sink: Sink | None = None,
+        *,
+        most: int,
+    ) -> Reply:
+        """Send one request and read the answer; the body of a success goes to `sink`, if there is one.
+
+        Raise what `open`, `read` and the sink raise.
+        """
+        async with self.open(method, url, headers, content) as response:
+            if sink is None or not response.is_success:
+                return await self.read(response, most)
+            async with contextlib.aclosing(self.pieces(response, most)) as pieces:
+                async for piece in pieces:
+                    sink(piece)
+            return _reply(response, b"")
 
     async def read(self, response: httpx.Response, most: int) -> Reply:
         """Read the body of an opened response: all of it for a status of success, else its beginning.
@@ -237,7 +278,7 @@ class Transport:
             pieces = [piece async for piece in self.pieces(response, most)]
         else:
             pieces = await self._beginning(response)
-        return Reply(response.status_code, response.reason_phrase, response.headers, b"".join(pieces), str(response.url))
+        return _reply(response, b"".join(pieces))
 
     async def _beginning(self, response: httpx.Response) -> list[bytes]:
         """Return the first octets of a response whose status is a failure."""
@@ -255,21 +296,21 @@ class Transport:
         Raise `BrokenOffError` if it is truncated or makes no progress, `TooLargeError` beyond so many octets, before or after
         decoding, `ServerError` if it cannot be decoded.
         """
-        host = shown(urlsplit(str(response.url)).netloc)
+        url = str(response.url)
         inflate = inflater(response.headers.get("content-encoding", ""))
         raw = size = 0
         async with contextlib.aclosing(self._octets(response)) as coming:
             async for octets in coming:
                 raw += len(octets)
                 if raw > most:
-                    raise _too_large(host, most)
+                    raise too_large(url, most)
                 for piece in inflate.feed(octets):
                     size += len(piece)
                     if size > most:
-                        raise _too_large(host, most)
+                        raise too_large(url, most)
                     yield piece
         if not inflate.is_whole:
-            raise BrokenOffError(f"{host} stopped answering (the compressed answer is cut short).")
+            raise cut_short(url)
 
     async def _octets(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
         """Yield octets as they arrive; time out below the least rate, counting only the time spent waiting."""
@@ -285,12 +326,12 @@ class Transport:
                             octets = await anext(coming, None)
                     except TimeoutError as error:
                         got = bounds.silence * bounds.least_rate - needed
-                        how = f"less than {bounds.least_rate:g} octets a second" if got else "silent"
-                        raise _stalled(url, bounds, how) from error
+                        raise stalled(url, bounds, has_begun=got > 0) from error
                     if octets is None:
                         return
-                    self.received += len(octets)
+                    self.traffic.receive(len(octets))
                     left -= loop.time() - began
+                    await self.traffic.turn()
                     needed -= len(octets)
                     if needed <= 0:
                         left, needed = bounds.silence, bounds.silence * bounds.least_rate
@@ -310,7 +351,9 @@ class Transport:
 
         An endless response would otherwise share its HTTP/2 connection with requests, which fail when it breaks.
         """
-        return Transport(user_agent=self.user_agent, inner=self._inner, certificates=self._certificates, bounds=self.bounds)
+        apart = Transport(user_agent=self.user_agent, inner=self._inner, certificates=self._certificates, bounds=self.bounds)
+        apart.traffic = self.traffic
+        return apart
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -318,23 +361,23 @@ class Transport:
             await client.aclose()
 
 
-def _in_pieces(content: bytes | AsyncIterator[bytes] | None, deadline: _Deadline) -> bytes | AsyncIterator[bytes] | None:
-    """Return a request's content in pieces, each of which restarts the timeout when sent."""
-    if content is None or (isinstance(content, bytes) and len(content) <= _SENT_AT_ONCE):
-        return content
-    return _watched(_split_up(content) if isinstance(content, bytes) else content, deadline)
+def _split_up(content: bytes | FileContent, size: int) -> Iterator[bytes]:
+    if isinstance(content, bytes):
+        for at in range(0, len(content), size):
+            yield content[at : at + size]
+        return
+    with content.open() as reader:
+        while piece := reader.read(size):
+            yield piece
 
 
-async def _split_up(content: bytes) -> AsyncGenerator[bytes, None]:
-    for at in range(0, len(content), _SENT_AT_ONCE):
-        yield content[at : at + _SENT_AT_ONCE]
+def _octets_of(headers: httpx.Headers) -> int:
+    return sum(len(name) + len(value) + 4 for name, value in headers.raw)
 
 
-async def _watched(pieces: AsyncIterator[bytes], deadline: _Deadline) -> AsyncGenerator[bytes, None]:
-    async for piece in pieces:
-        deadline.extend()
-        yield piece
-    deadline.extend()
+def _reply(response: httpx.Response, body: bytes) -> Reply:
+    is_multiplexed = response.http_version == "HTTP/2"
+    return Reply(response.status_code, response.reason_phrase, response.headers, body, str(response.url), is_multiplexed)
 
 
 def joined_headers(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
@@ -347,7 +390,7 @@ def _split(url: str) -> Any:  # noqa: ANN401  # urllib's own class has no public
     try:
         return urlsplit(url)
     except ValueError as error:
-        raise ServerError(f"The server named an address that cannot be used: {shown(url)}.") from error
+        raise unusable(url) from error
 
 
 @contextlib.contextmanager
@@ -360,19 +403,15 @@ def _translated(url: str, proxy: Proxy | None, bounds: Bounds) -> Iterator[None]
         if failed is not None:
             raise failed from error
         waited = bounds.connect if isinstance(error, httpx.ConnectTimeout) else 0.0
-        raise _unreached(url, proxy, _reason(error, bounds), waited=waited) from error
+        raise unreached(url, proxy, _reason(error, bounds), waited=waited) from error
     except httpx.ProxyError as error:
-        place = f"The proxy {proxy.place} ({proxy.variable})" if proxy is not None else "The proxy"
-        raise UnreachedError(
-            f"{place} did not connect to {host} ({_reason(error, bounds)}).",
-            advice="Check the proxy and the sign-in to it, or name the host in NO_PROXY.",
-        ) from error
+        raise refused_by_proxy(url, proxy, _reason(error, bounds)) from error
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
         if _breaks_http_2(error):
-            raise BrokenOffError(f"{host} violated HTTP/2 ({str(error)[:200]}).") from error
-        raise ServerError(f"The server named an address that cannot be used: {shown(url)}.") from error
+            raise violated_http_2(url, str(error)) from error
+        raise unusable(url) from error
     except (httpx.HTTPError, httpx.StreamError) as error:
-        raise BrokenOffError(f"{host} stopped answering ({_reason(error, bounds)}).") from error
+        raise broken_off(url, _reason(error, bounds)) from error
 
 
 def _breaks_http_2(error: BaseException | None) -> bool:
@@ -380,26 +419,6 @@ def _breaks_http_2(error: BaseException | None) -> bool:
     while error is not None and not type(error).__module__.startswith("h2."):
         error = error.__cause__ or error.__context__
     return error is not None
-
-
-def _unreached(url: str, proxy: Proxy | None, why: str, *, waited: float) -> UnreachedError:
-    host = shown(urlsplit(url).netloc)
-    if proxy is None:
-        return UnreachedError(f"{host} could not be reached ({why}).", advice="Is the network up?", waited=waited)
-    return UnreachedError(
-        f"{host} could not be reached through the proxy {proxy.place} ({why}).",
-        advice=f"Check {proxy.variable} in the environment and whether the proxy is up, or name the host in NO_PROXY.",
-        waited=waited,
-    )
-
-
-def _stalled(url: str, bounds: Bounds, how: str) -> BrokenOffError:
-    host, seconds = shown(urlsplit(url).netloc), bounds.silence
-    return BrokenOffError(f"{host} stopped answering ({how} for {seconds:g} seconds).", waited=seconds)
-
-
-def _too_large(host: str, most: int) -> TooLargeError:
-    return TooLargeError(f"{host} sent a response larger than the limit of {most:,} octets.")
 
 
 def _reason(error: httpx.HTTPError | httpx.StreamError, bounds: Bounds) -> str:

@@ -39,9 +39,10 @@ from jmapsync.jmap.push import (
     StateChange,
     decode,
 )
+from jmapsync.jmap.replies import BrokenOffError, Reply, UnreachedError
 from jmapsync.jmap.retry_policy import check_status
 from jmapsync.jmap.session import resolve
-from jmapsync.jmap.transport import BrokenOffError, Reply, UnreachedError, joined_headers
+from jmapsync.jmap.transport import joined_headers
 
 if TYPE_CHECKING:
     import ssl

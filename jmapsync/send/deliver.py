@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from jmapsync.errors import JmapsyncError, NetworkError, Remedy, ServerError, SignInError
 from jmapsync.jmap.failures import MethodError, RequestError
-from jmapsync.jmap.transport import UnreachedError
+from jmapsync.jmap.replies import UnreachedError
 from jmapsync.storage.jmap.submission import RefusedError
 from jmapsync.storage.outbox import Stage
 

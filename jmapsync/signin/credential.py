@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jmapsync.errors import LocalError, NetworkError, ServerError, SignInError
-from jmapsync.jmap.transport import UnreachedError
+from jmapsync.jmap.replies import UnreachedError
 from jmapsync.signin.grant import Grant
 from jmapsync.signin.metadata import REFRESH
 from jmapsync.signin.token_requests import RefusedError, Tokens, ask_tokens

@@ -11,8 +11,8 @@ from jmapsync.errors import DiscoveryError, JmapsyncError, ServerError, SignInEr
 from jmapsync.jmap import discovery
 from jmapsync.jmap.hosts import Approval, Origin
 from jmapsync.jmap.media_types import JSON
+from jmapsync.jmap.replies import UnreachedError
 from jmapsync.jmap.session import Session, resolve
-from jmapsync.jmap.transport import Transport, UnreachedError
 from jmapsync.signin.challenges import challenges
 from jmapsync.signin.metadata import CODE, DEVICE, Trust, read_provider, read_resource
 from jmapsync.signin.requests import fetch
@@ -20,7 +20,8 @@ from jmapsync.signin.requests import fetch
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from jmapsync.jmap.transport import Reply
+    from jmapsync.jmap.replies import Reply
+    from jmapsync.jmap.transport import Transport
     from jmapsync.signin.metadata import Provider
 
 Way = Literal["browser", "device", "bearer", "basic"]

@@ -16,7 +16,8 @@ from jmapsync.jmap.hosts import Origin
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jmapsync.jmap.transport import Reply, Transport
+    from jmapsync.jmap.replies import Reply
+    from jmapsync.jmap.transport import Transport
 
 MOST = 1 << 18
 """Octets of one answer; metadata documents of real servers have about 4,000."""

@@ -90,7 +90,7 @@ async def listen(client: Client, way: Callable[[Exchange], Push]) -> None:
 
 USES: dict[str, Callable[[Client], Awaitable[object]]] = {
     "apiUrl": lambda client: client.call([Call("Core/echo", {}, "0")], using=[CORE]),
-    "downloadUrl": lambda client: anext(blobs.download(client, "alice", "G1")),
+    "downloadUrl": lambda client: blobs.download_whole(client, "alice", "G1"),
     "uploadUrl": lambda client: blobs.upload(client, "alice", b"", "text/plain"),
     "eventSourceUrl": lambda client: listen(client, EventSource),
 }

@@ -15,11 +15,13 @@ from jmapsync.jmap import blobs
 from jmapsync.jmap.auth import BearerCredential
 from jmapsync.jmap.blobs import Blob, BlobNotFoundError, blob_capability, expand, get_blobs, get_digests, upload
 from jmapsync.jmap.client import Client
+from jmapsync.jmap.content import FileContent, FileReader
 from jmapsync.jmap.failures import MethodError, RequestError
 from jmapsync.jmap.session import Session
 from tests.jmap.peer import BLOB, CORE, MAIL, SILENCE, Answer, Peer, Seen, result, session_object
 
 if TYPE_CHECKING:
+    import contextlib
     from collections.abc import Callable
     from pathlib import Path
 
@@ -43,7 +45,7 @@ def stored(seen: Seen) -> Answer:
 
 
 async def content_of(c: Client, blob_id: str, **options: Any) -> bytes:  # noqa: ANN401  # passed on
-    return b"".join([piece async for piece in blobs.download(c, "alice", blob_id, **options)])
+    return await blobs.download_whole(c, "alice", blob_id, **options)
 
 
 # Upload
@@ -121,7 +123,13 @@ async def test_a_file_that_cannot_be_read_is_the_disk_s_fault(peer: Peer, tmp_pa
 
 async def test_a_file_that_shrinks_meanwhile_is_reported(peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mail").write_bytes(b"short")
-    monkeypatch.setattr(blobs, "_size_of", lambda path: 10)
+    whole = FileContent.open
+
+    def opened(content: FileContent) -> contextlib.AbstractContextManager[FileReader]:
+        content.size = 10
+        return whole(content)
+
+    monkeypatch.setattr(FileContent, "open", opened)
     async with client(peer) as c:
         with pytest.raises(LocalError, match="became shorter"):
             await upload(c, "alice", tmp_path / "mail", "x/y")
@@ -175,12 +183,15 @@ async def test_a_download_that_was_cut_is_continued_without_a_doubled_byte(peer:
         assert await content_of(c, "G1") == CONTENT
 
 
+def full(piece: bytes) -> None:
+    raise OSError("full")
+
+
 async def test_a_download_may_be_left_early(peer: Peer) -> None:
     peer.on("/download/alice/G1/blob", Answer(body=CONTENT))
     async with client(peer) as c:
-        pieces = blobs.download(c, "alice", "G1")
-        await anext(pieces)
-        await pieces.aclose()
+        with pytest.raises(OSError, match="full"):
+            await blobs.download(c, "alice", "G1", full)
         assert await content_of(c, "G1") == CONTENT
 
 

@@ -20,7 +20,7 @@ from jmapsync.jmap.bounds import API_OCTETS, ERROR_OCTETS, Bounds, TooLargeError
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.failures import RequestError
 from jmapsync.jmap.inflating import PIECE, inflater
-from jmapsync.jmap.transport import BrokenOffError, UnreachedError
+from jmapsync.jmap.replies import BrokenOffError, UnreachedError
 from jmapsync.jmap.wire import Call
 from tests.jmap.peer import CORE, ECHO, Answer, Peer, result, session_object
 from tests.jmap.test_tls import authority, server_context
@@ -62,7 +62,7 @@ def of(path: str) -> Callable[[Client], Any]:
 
 
 async def drained(c: Client, most: int = API_OCTETS) -> int:
-    return len(b"".join([piece async for piece in blobs.download(c, "alice", "G1", most=most)]))
+    return len(await blobs.download_whole(c, "alice", "G1", most=most))
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ async def test_downloads_and_uploads_at_another_host_are_refused(peer: Peer, oth
     peer.offer_session(downloadUrl=f"{other_host.url}/d/{{blobId}}", uploadUrl=f"{other_host.url}/u/")
     async with client(f"{peer.url}/session") as c:
         with pytest.raises(HostRefusedError, match="downloads"):
-            [piece async for piece in blobs.download(c, "alice", "G1")]
+            await blobs.download_whole(c, "alice", "G1")
         with pytest.raises(HostRefusedError, match="uploads"):
             await blobs.upload(c, "alice", b"x", "text/plain")
     assert not other_host.seen
@@ -121,7 +121,7 @@ async def test_downloads_at_a_trusted_host_get_the_credential(peer: Peer, other_
     peer.offer_session(downloadUrl=f"{other_host.url}/d/{{blobId}}")
     other_host.on("/d/G1", Answer(body=b"mail"))
     async with client(f"{peer.url}/session", trusted_hosts=[other_host.host]) as c:
-        assert [piece async for piece in blobs.download(c, "alice", "G1")] == [b"mail"]
+        assert await blobs.download_whole(c, "alice", "G1") == b"mail"
     assert other_host.seen[0].headers["authorization"] == "Bearer fmu1-sesame"
 
 

@@ -11,7 +11,7 @@ from jmapsync.errors import ConfigError
 from jmapsync.jmap.auth import BearerCredential
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.proxies import Proxies
-from jmapsync.jmap.transport import UnreachedError
+from jmapsync.jmap.replies import UnreachedError
 from tests.jmap.wild import head, wild
 
 URL = "https://mail.example.com/jmap"

@@ -16,8 +16,8 @@ from jmapsync.errors import ForbiddenError, HostRefusedError, ServerError, SignI
 from jmapsync.jmap.auth import BasicCredential, BearerCredential, Secret
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.push import EventSource, NoPushError, SilentError, StateChange, decode, expand
+from jmapsync.jmap.replies import BrokenOffError, UnreachedError
 from jmapsync.jmap.retry_policy import RetryableError
-from jmapsync.jmap.transport import BrokenOffError, UnreachedError
 from jmapsync.jmap.websocket import CAPABILITY, WebSocket
 from tests.contract.peer import message
 from tests.jmap.cable import Cable

@@ -15,9 +15,9 @@ import trustme
 from websockets.asyncio.server import ServerConnection, serve
 
 from jmapsync.jmap.auth import BearerCredential
+from jmapsync.jmap.certificates import UntrustedError
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.push import EventSource, StateChange
-from jmapsync.jmap.transport import UntrustedError
 from jmapsync.jmap.websocket import CAPABILITY, WebSocket
 from tests.jmap.peer import CORE, MAIL, Answer, Peer, session_object
 from tests.jmap.test_tls import authority, server_context

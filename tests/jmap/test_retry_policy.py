@@ -9,8 +9,8 @@ import pytest
 
 from jmapsync.errors import Remedy, ServerError, SignInError
 from jmapsync.jmap.failures import RequestError
+from jmapsync.jmap.replies import Reply
 from jmapsync.jmap.retry_policy import LONGEST_PAUSE, RetryableError, RetryBudget, check_status, retry_after
-from jmapsync.jmap.transport import Reply
 
 
 def reply(status: int, problem: object = None, **headers: str) -> Reply:

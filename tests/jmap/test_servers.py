@@ -15,7 +15,7 @@ import pytest
 from jmapsync.demo import Answer, DemoServer
 from jmapsync.errors import OutcomeUnknownError, SignInError, UnsupportedError
 from jmapsync.jmap.auth import BasicCredential
-from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download, get_blobs, get_digests, upload
+from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download_whole, get_blobs, get_digests, upload
 from jmapsync.jmap.client import Client
 from jmapsync.jmap.failures import MethodError
 from jmapsync.jmap.session import Session
@@ -65,10 +65,6 @@ async def mail(c: Client) -> tuple[Account, list[str]]:
     session = await c.session()
     account = session.account_for(MAIL)
     return account, session.using(MAIL, account=account)
-
-
-async def whole(pieces: AsyncIterator[bytes]) -> bytes:
-    return b"".join([piece async for piece in pieces])
 
 
 @pytest.mark.anyio
@@ -129,7 +125,7 @@ async def test_bytes_come_back_as_they_went(client: Client) -> None:
     content = b"Subject: x\r\n\r\n" + bytes(range(256)) * 500
     uploaded = await upload(client, account.id, content, "message/rfc822")
     assert uploaded.size == len(content)
-    assert await whole(download(client, account.id, uploaded.blob_id, name="ä b/c.eml", media_type="message/rfc822")) == content
+    assert await download_whole(client, account.id, uploaded.blob_id, name="ä b/c.eml", media_type="message/rfc822") == content
 
 
 @pytest.mark.anyio
@@ -158,7 +154,7 @@ async def test_digests_are_right_or_not_offered(client: Client) -> None:
 async def test_a_blob_that_is_not_there_is_reported(client: Client) -> None:
     account, _ = await mail(client)
     with pytest.raises(BlobNotFoundError):
-        await whole(download(client, account.id, f"G{'0' * 40}"))
+        await download_whole(client, account.id, f"G{'0' * 40}")
 
 
 @pytest.mark.anyio

@@ -17,8 +17,8 @@ import trustme
 
 from jmapsync.errors import ConfigError, HostRefusedError, NetworkError
 from jmapsync.jmap.auth import BearerCredential
+from jmapsync.jmap.certificates import UntrustedError
 from jmapsync.jmap.client import Client
-from jmapsync.jmap.transport import UntrustedError
 from jmapsync.jmap.wire import Call
 from tests.jmap.peer import CORE, ECHO, Peer, redirect, result, session_object
 from tests.jmap.wild import wild

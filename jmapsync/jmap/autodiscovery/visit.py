@@ -11,7 +11,8 @@ from jmapsync.jmap.hosts import Origin, shown
 from jmapsync.jmap.session import resolve
 
 if TYPE_CHECKING:
-    from jmapsync.jmap.transport import Reply, Transport
+    from jmapsync.jmap.replies import Reply
+    from jmapsync.jmap.transport import Transport
 
 
 class Visitor:

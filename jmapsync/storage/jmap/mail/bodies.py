@@ -14,9 +14,10 @@ from msgspec import Struct
 from jmapsync.errors import JmapsyncError, LocalError, NetworkError, Remedy, Scope, ServerError, SignInError
 from jmapsync.formats.message import digest_of
 from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download, get_blobs
+from jmapsync.jmap.exchange import STREAMS
 from jmapsync.jmap.failures import MethodError
 from jmapsync.storage.jmap.caller import Caller
-from jmapsync.storage.jmap.concurrent import together
+from jmapsync.storage.jmap.concurrent import in_parallel
 from jmapsync.storage.jmap.mail.emails import MAIL, emails_of, get_emails
 from jmapsync.storage.port import Body
 
@@ -25,12 +26,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jmapsync.jmap.client import Client
+    from jmapsync.jmap.replies import Sink
     from jmapsync.jmap.session import Account
 
 _SURPLUS = 1 << 20
 """Octets that a body may have beyond twice its announced size, before its download ends: some servers count line ends otherwise."""
 LARGE = 4 << 20
 """Octets from which a body goes to a file of its own instead of through memory."""
+
+MANY = 10
+"""Downloads at a time from which a client that is made for many is worth its start (60 ms), and another connection."""
 
 
 class Request(Struct, frozen=True):
@@ -51,6 +56,7 @@ class Bodies:
         self._account = account
         self._spool = spool
         self._batched: bool | None = None
+        self._many = False
         self._odd: dict[str, str] = {}
         """Digests of what Blob/get gave in another length than announced, by email id."""
 
@@ -63,7 +69,8 @@ class Bodies:
         if self._batched and small:
             bodies = await self._in_batch(small)
         rest = [one for one in wanted if one.ref not in bodies]
-        downloaded = await together(self._singly(one) for one in rest)
+        self._many = self._many or len(rest) >= MANY
+        downloaded = await in_parallel((self._singly(one) for one in rest), STREAMS)
         bodies.update({body.ref: body for body in downloaded})
         return bodies
 
@@ -129,20 +136,18 @@ class Bodies:
         return Body(one.ref, why=f"the server sent {length} of {one.size} octets of it", remedy=Remedy.LATER)
 
     async def _stream(self, one: Request) -> tuple[Body, int]:
-        most = 2 * one.size + _SURPLUS
-        pieces = download(self._client, self._account.id, one.blob, name="message.eml", media_type="message/rfc822", most=most)
         if one.size <= LARGE:
-            chunks = [piece async for piece in pieces]
-            data = b"".join(chunks)
+            pieces: list[bytes] = []
+            await self._fetch(one, pieces.append)
+            data = b"".join(pieces)
             return Body(one.ref, data), len(data)
         self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._spool / secrets.token_hex(8)
-        length = 0
         try:
             with path.open("xb") as file:
                 path.chmod(0o600)
-                async for piece in pieces:
-                    length += file.write(piece)
+                await self._fetch(one, file.write)
+                length = file.tell()
         except OSError as error:
             path.unlink(missing_ok=True)
             raise LocalError(f"The disk refused a large message: {error.strerror} ({path}).") from error
@@ -150,3 +155,16 @@ class Bodies:
             path.unlink(missing_ok=True)
             raise
         return Body(one.ref, path=path), length
+
+    async def _fetch(self, one: Request, sink: Sink) -> None:
+        most = 2 * one.size + _SURPLUS
+        await download(
+            self._client,
+            self._account.id,
+            one.blob,
+            sink,
+            name="message.eml",
+            media_type="message/rfc822",
+            most=most,
+            many=self._many,
+        )

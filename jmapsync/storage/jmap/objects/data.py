@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jmapsync.errors import UnsupportedError
 from jmapsync.formats.large_data import decode
-from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download, get_blobs, upload
+from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download_whole, get_blobs, upload
 from jmapsync.jmap.failures import MethodError
 from jmapsync.storage.jmap.caller import Pace
 from jmapsync.storage.jmap.concurrent import together
@@ -63,7 +63,7 @@ class Data:
 
     async def _one(self, blob_id: str) -> bytes | None:
         try:
-            return b"".join([piece async for piece in download(self._client, self._account.id, blob_id)])
+            return await download_whole(self._client, self._account.id, blob_id)
         except BlobNotFoundError:
             return None
 

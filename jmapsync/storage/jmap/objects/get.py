@@ -10,7 +10,7 @@ from jmapsync.formats.checks import check_object, flaw
 from jmapsync.formats.large_data import set_aside
 from jmapsync.formats.objects import MalformedError, encode, gathered, holds_data, instances
 from jmapsync.formats.pointer import describe
-from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download
+from jmapsync.jmap.blobs import BlobNotFoundError, blob_capability, download_whole
 from jmapsync.jmap.failures import MethodError, RequestError
 from jmapsync.jmap.shapes import UNREADABLE
 from jmapsync.jmap.wire import Call, Ref, Response
@@ -181,9 +181,8 @@ class Reader(Caller):
                 found.files |= {ref: data for ref, item in found.items.items() if item.get("blobId") == blob_id}
 
     async def _file(self, blob_id: str) -> bytes | None:
-        pieces = download(self._client, self.account, blob_id, media_type=self.dialect.media_type)
         try:
-            return b"".join([piece async for piece in pieces])
+            return await download_whole(self._client, self.account, blob_id, media_type=self.dialect.media_type)
         except BlobNotFoundError:
             return None
 
