@@ -10,7 +10,8 @@ from jmapsync.errors import ConfigError, NetworkError
 # The numbers stand in openssl-verification-options(1).
 _NOT_YET_VALID, _EXPIRED, _SELF_SIGNED = 9, 10, 18
 _UNKNOWN_AUTHORITY = {2, 19, 20, 21}
-_OTHER_NAME = {62, 64}
+OTHER_NAME = 62
+_OTHER_NAME = {OTHER_NAME, 64}
 _NO_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG"}
 """What OpenSSL makes of an answer that is not TLS."""
 
@@ -46,6 +47,16 @@ class Certificates:
             self.context.load_verify_locations(certifi.where())
         self._loaded = True
 
+    def locations(self) -> tuple[str | None, str | None]:
+        """Return the file and the directory that the certificates are in, as far as there are such; see `load`."""
+        paths = ssl.get_default_verify_paths()
+        file = os.environ.get(paths.openssl_cafile_env) or paths.cafile
+        if not file and not paths.capath:
+            import certifi  # noqa: PLC0415  # as above
+
+            file = certifi.where()
+        return file, paths.capath
+
 
 def _load_file(context: ssl.SSLContext, file: str, variable: str, directory: str | None) -> None:
     try:
@@ -66,17 +77,27 @@ def tls_failure(error: BaseException | None, host: str) -> NetworkError | None:
     """Return what a failed TLS handshake means; None if the exception and its causes speak of none."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
-            return _untrusted(error, host)
+            return untrusted(error.verify_code, error.verify_message, host)
         if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
-            return NetworkError(f"{host} does not speak TLS at this port.", advice="Check the port, and that it is one for https.")
+            return not_tls(host)
         error = error.__cause__ or error.__context__
     return None
 
 
-def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> UntrustedError:
-    said = error.verify_message.rstrip(".")
+def is_no_tls(text: str) -> bool:
+    """Return whether a text of OpenSSL's says that an answer was not TLS."""
+    return any(reason.lower().replace("_", " ") in text.lower() for reason in _NO_TLS)
+
+
+def not_tls(host: str) -> NetworkError:
+    """Return the error of a host whose answer is not TLS."""
+    return NetworkError(f"{host} does not speak TLS at this port.", advice="Check the port, and that it is one for https.")
+
+
+def untrusted(code: int, text: str, host: str) -> UntrustedError:
+    """Return the error of a certificate that was rejected, for OpenSSL's number and text of the reason."""
+    said = text.rstrip(".")
     message = f"The certificate of {host} could not be verified ({said})."
-    code = error.verify_code
     if code == _EXPIRED:
         message = f"The certificate of {host} has expired."
         advice = "Its administrator has to renew it; if other sites fail too, check this machine's clock."

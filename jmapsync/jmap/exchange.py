@@ -93,7 +93,7 @@ class Exchange:
         async def attempt() -> T:
             request = _Request(method, url, headers or {}, content, purpose)
             try:
-                reply = await self._fetch(request, None, most, many=many)
+                reply = await self._fetch(request, None, most, many=many and repeatable)  # libcurl repeats by itself
             except TooLargeError as error:
                 if not repeatable:
                     raise RetryableError(error, maybe_done=True) from error

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
 
     from jmapsync.jmap.content import FileContent
+    from jmapsync.jmap.curl import CurlTransport
     from jmapsync.jmap.replies import Sink
     from jmapsync.jmap.traffic import RateLimit
 
@@ -111,10 +112,11 @@ class Transport:
         self.traffic = Traffic(limit)
         self.proxies = Proxies() if inner is not None else Proxies.of()
         self._inner = inner
-        self._certificates = certificates or Certificates()
+        self.certificates = certificates or Certificates()
         self._clients: dict[bool, httpx.AsyncClient] = {}
         """Keyed by whether they use the proxy."""
         self._in_use: Counter[httpx.AsyncClient] = Counter()
+        self._many: Transport | CurlTransport | None = None
         if self.proxies.proxy is not None:
             self._client(proxied=True)
 
@@ -123,9 +125,16 @@ class Transport:
         """Return how many downloads go on at a time: maxConcurrentRequests is of the API alone (RFC 8620, section 2)."""
         return KEPT_CONNECTIONS if self.traffic.limit is None else _LIMITED_DOWNLOADS
 
-    def for_many(self) -> Transport:
-        """Return what sends one of many requests."""
-        return self
+    def for_many(self) -> Transport | CurlTransport:
+        """Return what sends one of many requests: libcurl where there is a build of pycurl, else this transport itself."""
+        if self._many is None:
+            self._many = self
+            if self._inner is None:
+                with contextlib.suppress(ImportError):
+                    from jmapsync.jmap.curl import CurlTransport  # noqa: PLC0415  # a run with nothing to do has no use for it
+
+                    self._many = CurlTransport(self)
+        return self._many
 
     def _client(self, *, proxied: bool) -> httpx.AsyncClient:
         if proxied not in self._clients:
@@ -133,7 +142,7 @@ class Transport:
             try:
                 self._clients[proxied] = httpx.AsyncClient(
                     http2=True,
-                    verify=self._certificates.context,
+                    verify=self.certificates.context,
                     transport=self._inner,
                     proxy=self._tunnel(proxy) if proxy is not None else None,
                     trust_env=False,
@@ -164,7 +173,7 @@ class Transport:
         """
         parts = _split(url)
         if parts.scheme == "https":
-            self._certificates.load()
+            self.certificates.load()
         # Compressing costs both ends of a loopback connection more than it saves.
         encoding = "identity" if is_loopback(parts.hostname or "") else "gzip, deflate"
         proxy = self.proxies.for_url(url)
@@ -351,7 +360,7 @@ class Transport:
 
         An endless response would otherwise share its HTTP/2 connection with requests, which fail when it breaks.
         """
-        apart = Transport(user_agent=self.user_agent, inner=self._inner, certificates=self._certificates, bounds=self.bounds)
+        apart = Transport(user_agent=self.user_agent, inner=self._inner, certificates=self.certificates, bounds=self.bounds)
         apart.traffic = self.traffic
         return apart
 
@@ -359,6 +368,8 @@ class Transport:
         """Close every connection."""
         for client in {*self._clients.values(), *self._in_use}:
             await client.aclose()
+        if self._many is not None and self._many is not self:
+            await self._many.aclose()
 
 
 def _split_up(content: bytes | FileContent, size: int) -> Iterator[bytes]:

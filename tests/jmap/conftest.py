@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jmapsync.jmap.exchange import Exchange
 from tests.jmap.peer import ECHO, Peer, result
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from jmapsync.jmap.replies import Reply
+
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(params=[False, True], ids=["httpx", "libcurl"])
+def many(request: pytest.FixtureRequest) -> bool:
+    """Whether a request is one of many, which another client carries out by the same rules."""
+    return bool(request.param)
+
+
+@pytest.fixture
+def either_client(many: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send every request by the client that is made for many, or none."""
+    carry_out = Exchange._fetch
+
+    async def fetch(self: Exchange, request: Any, sink: Any, most: int, **_: bool) -> Reply:  # noqa: ANN401  # passed on
+        return await carry_out(self, request, sink, most, many=many)
+
+    monkeypatch.setattr(Exchange, "_fetch", fetch)
 
 
 @pytest.fixture

@@ -60,6 +60,7 @@ def test_a_secret_cannot_be_written_anywhere() -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("either_client")
 async def test_neither_log_nor_traceback_shows_the_secret(peer: Peer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     peer.on("/session", Answer(401))
@@ -173,6 +174,7 @@ def accepting(token: str, answer: Answer) -> Callable[[Seen], Answer]:
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("either_client")
 async def test_a_token_that_ran_out_is_got_anew_and_the_request_is_sent_again(peer: Peer, tmp_path: Path) -> None:
     credential = BearerCredential(await from_command(keep(tmp_path / "tokens", "old", "new")))
     peer.on("/api", accepting("new", result(ECHO)))
@@ -185,6 +187,7 @@ async def test_a_token_that_ran_out_is_got_anew_and_the_request_is_sent_again(pe
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(("tokens", "requests"), [(["old"], 1), (["old", "as bad"], 2)])
+@pytest.mark.usefixtures("either_client")
 async def test_a_secret_that_is_refused_again_is_given_up(peer: Peer, tmp_path: Path, tokens: list[str], requests: int) -> None:
     credential = BearerCredential(await from_command(keep(tmp_path / "tokens", *tokens)))
     peer.on("/session", Answer(401))
@@ -195,6 +198,7 @@ async def test_a_secret_that_is_refused_again_is_given_up(peer: Peer, tmp_path: 
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("either_client")
 async def test_requests_that_are_refused_together_get_the_secret_anew_once(peer: Peer, tmp_path: Path) -> None:
     credential = BearerCredential(await from_command(keep(tmp_path / "tokens", "old", "new", "wrong")))
     peer.on("/api", accepting("new", result(ECHO)))
@@ -205,6 +209,7 @@ async def test_requests_that_are_refused_together_get_the_secret_anew_once(peer:
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("either_client")
 async def test_what_the_user_may_not_do_is_no_reason_to_get_the_secret_anew(peer: Peer, tmp_path: Path) -> None:
     credential = BearerCredential(await from_command(keep(tmp_path / "tokens", "old", "new")))
     peer.on("/session", Answer(403))
@@ -215,6 +220,7 @@ async def test_what_the_user_may_not_do_is_no_reason_to_get_the_secret_anew(peer
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("either_client")
 async def test_a_command_that_fails_by_then_says_why(peer: Peer, tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text("old\n")

@@ -51,10 +51,10 @@ async def content_of(c: Client, blob_id: str, **options: Any) -> bytes:  # noqa:
 # Upload
 
 
-async def test_bytes_are_uploaded(peer: Peer) -> None:
+async def test_bytes_are_uploaded(peer: Peer, many: bool) -> None:
     peer.on("/upload/alice/", stored)
     async with client(peer) as c:
-        uploaded = await upload(c, "alice", CONTENT, "message/rfc822")
+        uploaded = await upload(c, "alice", CONTENT, "message/rfc822", many=many)
     assert (uploaded.blob_id, uploaded.size, uploaded.type) == (
         f"G{hashlib.sha1(CONTENT).hexdigest()}",
         len(CONTENT),
@@ -62,24 +62,24 @@ async def test_bytes_are_uploaded(peer: Peer) -> None:
     )
 
 
-async def test_a_file_is_uploaded_with_its_size_reported_ahead(peer: Peer, tmp_path: Path) -> None:
+async def test_a_file_is_uploaded_with_its_size_reported_ahead(peer: Peer, tmp_path: Path, many: bool) -> None:
     (tmp_path / "mail").write_bytes(CONTENT)
     peer.on("/upload/alice/", stored)
     async with client(peer) as c:
-        assert (await upload(c, "alice", tmp_path / "mail", "message/rfc822")).size == len(CONTENT)
+        assert (await upload(c, "alice", tmp_path / "mail", "message/rfc822", many=many)).size == len(CONTENT)
     sent = peer.seen_at("/upload/alice/")[0]
     assert sent.body == CONTENT
     assert "transfer-encoding" not in sent.headers
 
 
-async def test_an_upload_that_failed_is_sent_again_as_a_whole(peer: Peer, tmp_path: Path) -> None:
+async def test_an_upload_that_failed_is_sent_again_as_a_whole(peer: Peer, tmp_path: Path, many: bool) -> None:
     (tmp_path / "mail").write_bytes(CONTENT)
     peer.on("/upload/alice/", SILENCE, stored)
     async with client(peer) as c:
-        assert (await upload(c, "alice", tmp_path / "mail", "message/rfc822")).size == len(CONTENT)
+        assert (await upload(c, "alice", tmp_path / "mail", "message/rfc822", many=many)).size == len(CONTENT)
 
 
-async def test_an_upload_to_an_address_that_was_withdrawn_is_sent_to_the_new_one_at_once(peer: Peer) -> None:
+async def test_an_upload_to_an_address_that_was_withdrawn_is_sent_to_the_new_one_at_once(peer: Peer, many: bool) -> None:
     peer.on("/upload/alice/", Answer(404))
     peer.on("/moved/alice/", Answer(404))
     peer.on("/moved/again/alice/", stored)
@@ -87,41 +87,43 @@ async def test_an_upload_to_an_address_that_was_withdrawn_is_sent_to_the_new_one
         await c.session()
         later = iter([session_object(uploadUrl=f"/{path}/{{accountId}}/") for path in ("moved", "moved/again")])
         peer.on("/session", lambda _: Answer.json(next(later)))
-        assert (await upload(c, "alice", CONTENT, "message/rfc822")).size == len(CONTENT)
+        assert (await upload(c, "alice", CONTENT, "message/rfc822", many=many)).size == len(CONTENT)
 
 
-async def test_an_upload_that_is_refused_at_the_same_address_again_fails(peer: Peer) -> None:
+async def test_an_upload_that_is_refused_at_the_same_address_again_fails(peer: Peer, many: bool) -> None:
     peer.on("/upload/alice/", Answer(404))
     async with client(peer) as c:
         with pytest.raises(RequestError, match="nothing at /upload"):
-            await upload(c, "alice", CONTENT, "message/rfc822")
+            await upload(c, "alice", CONTENT, "message/rfc822", many=many)
     assert len(peer.seen_at("/upload/alice/")) == 1
 
 
 @pytest.mark.parametrize("as_file", [True, False])
-async def test_too_large_a_file_is_not_sent(peer: Peer, tmp_path: Path, as_file: bool) -> None:
+async def test_too_large_a_file_is_not_sent(peer: Peer, tmp_path: Path, as_file: bool, many: bool) -> None:
     (tmp_path / "mail").write_bytes(CONTENT)
     peer.offer_session(capabilities={CORE: {"maxSizeUpload": len(CONTENT) - 1}})
     async with client(peer) as c:
         with pytest.raises(RequestError, match="maxSizeUpload"):
-            await upload(c, "alice", tmp_path / "mail" if as_file else CONTENT, "message/rfc822")
+            await upload(c, "alice", tmp_path / "mail" if as_file else CONTENT, "message/rfc822", many=many)
     assert not peer.seen_at("/upload/alice/")
 
 
-async def test_a_server_that_kept_another_number_of_octets_is_not_believed(peer: Peer) -> None:
+async def test_a_server_that_kept_another_number_of_octets_is_not_believed(peer: Peer, many: bool) -> None:
     peer.on("/upload/alice/", Answer.json({"accountId": "alice", "blobId": "G1", "type": "x/y", "size": 3}, 201))
     async with client(peer) as c:
         with pytest.raises(ServerError, match="kept 3 of 4"):
-            await upload(c, "alice", b"four", "x/y")
+            await upload(c, "alice", b"four", "x/y", many=many)
 
 
-async def test_a_file_that_cannot_be_read_is_the_disk_s_fault(peer: Peer, tmp_path: Path) -> None:
+async def test_a_file_that_cannot_be_read_is_the_disk_s_fault(peer: Peer, tmp_path: Path, many: bool) -> None:
     async with client(peer) as c:
         with pytest.raises(LocalError, match="No such file"):
-            await upload(c, "alice", tmp_path / "gone", "x/y")
+            await upload(c, "alice", tmp_path / "gone", "x/y", many=many)
 
 
-async def test_a_file_that_shrinks_meanwhile_is_reported(peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_that_shrinks_meanwhile_is_reported(
+    peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: bool
+) -> None:
     (tmp_path / "mail").write_bytes(b"short")
     whole = FileContent.open
 
@@ -132,14 +134,14 @@ async def test_a_file_that_shrinks_meanwhile_is_reported(peer: Peer, tmp_path: P
     monkeypatch.setattr(FileContent, "open", opened)
     async with client(peer) as c:
         with pytest.raises(LocalError, match="became shorter"):
-            await upload(c, "alice", tmp_path / "mail", "x/y")
+            await upload(c, "alice", tmp_path / "mail", "x/y", many=many)
 
 
-async def test_no_more_uploads_are_under_way_than_the_session_allows(peer: Peer) -> None:
+async def test_no_more_uploads_are_under_way_than_the_session_allows(peer: Peer, many: bool) -> None:
     peer.offer_session(capabilities={CORE: {"maxConcurrentUpload": 2}})
     peer.on("/upload/alice/", Answer(body=b'{"blobId":"G1","type":"x/y","size":1}', delay=0.02))
     async with client(peer) as c:
-        await asyncio.gather(*(upload(c, "alice", b"x", "x/y") for _ in range(8)))
+        await asyncio.gather(*(upload(c, "alice", b"x", "x/y", many=many) for _ in range(8)))
     assert peer.most_under_way == 2
 
 
@@ -151,27 +153,27 @@ def test_templates_are_expanded_with_every_reserved_character_encoded() -> None:
     assert expanded == "/d/a%2Fb/%C3%A9%20~.eml?accept=message%2Frfc822"
 
 
-async def test_a_blob_is_downloaded_piece_by_piece(peer: Peer) -> None:
+async def test_a_blob_is_downloaded_piece_by_piece(peer: Peer, many: bool) -> None:
     peer.on("/download/alice/G1/a%2Fb.eml", Answer(body=CONTENT))
     async with client(peer) as c:
-        assert await content_of(c, "G1", name="a/b.eml", media_type="message/rfc822") == CONTENT
+        assert await content_of(c, "G1", name="a/b.eml", media_type="message/rfc822", many=many) == CONTENT
         assert c.received > len(CONTENT)
     assert peer.seen[-1].path.endswith("?accept=message%2Frfc822")
 
 
-async def test_an_empty_blob_has_no_bytes(peer: Peer) -> None:
+async def test_an_empty_blob_has_no_bytes(peer: Peer, many: bool) -> None:
     peer.on("/download/alice/G1/blob", Answer())
     async with client(peer) as c:
-        assert await content_of(c, "G1") == b""
+        assert await content_of(c, "G1", many=many) == b""
 
 
-async def test_a_blob_that_is_gone_is_reported_by_id(peer: Peer) -> None:
+async def test_a_blob_that_is_gone_is_reported_by_id(peer: Peer, many: bool) -> None:
     async with client(peer) as c:
         with pytest.raises(BlobNotFoundError, match="G404"):
-            await content_of(c, "G404")
+            await content_of(c, "G404", many=many)
 
 
-async def test_a_download_that_was_cut_is_continued_without_a_doubled_byte(peer: Peer) -> None:
+async def test_a_download_that_was_cut_is_continued_without_a_doubled_byte(peer: Peer, many: bool) -> None:
     peer.on(
         "/download/alice/G1/blob",
         Answer(body=CONTENT, sent=300_000),
@@ -180,19 +182,19 @@ async def test_a_download_that_was_cut_is_continued_without_a_doubled_byte(peer:
         Answer(body=CONTENT),
     )
     async with client(peer) as c:
-        assert await content_of(c, "G1") == CONTENT
+        assert await content_of(c, "G1", many=many) == CONTENT
 
 
 def full(piece: bytes) -> None:
     raise OSError("full")
 
 
-async def test_a_download_may_be_left_early(peer: Peer) -> None:
+async def test_a_download_may_be_left_early(peer: Peer, many: bool) -> None:
     peer.on("/download/alice/G1/blob", Answer(body=CONTENT))
     async with client(peer) as c:
         with pytest.raises(OSError, match="full"):
-            await blobs.download(c, "alice", "G1", full)
-        assert await content_of(c, "G1") == CONTENT
+            await blobs.download(c, "alice", "G1", full, many=many)
+        assert await content_of(c, "G1", many=many) == CONTENT
 
 
 # Blob/get

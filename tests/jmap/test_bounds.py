@@ -78,6 +78,7 @@ def prepared(peer: Peer) -> Peer:
     ("path", "kind"),
     [("/session", "gzip"), ("/api", "gzip"), ("/upload", "gzip"), ("/download", "gzip"), ("/session", "zlib"), ("/api", "raw")],
 )
+@pytest.mark.usefixtures("either_client")
 async def test_a_bomb_is_not_unpacked(prepared: Peer, path: str, kind: str) -> None:
     prepared.on(path, packed(bomb(65, kind), encoding="gzip" if kind == "gzip" else "deflate"))
     async with client(f"{prepared.url}/session") as c:
@@ -88,6 +89,7 @@ async def test_a_bomb_is_not_unpacked(prepared: Peer, path: str, kind: str) -> N
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 500, 302])
 @pytest.mark.parametrize("how", ["bomb", "endless", "silent"])
+@pytest.mark.usefixtures("either_client")
 async def test_the_body_of_a_failure_is_read_no_further_than_its_beginning(prepared: Peer, status: int, how: str) -> None:
     first = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nLocation: /elsewhere\r\n".encode()
     if how == "bomb":
@@ -103,6 +105,7 @@ async def test_the_body_of_a_failure_is_read_no_further_than_its_beginning(prepa
 
 
 @pytest.mark.parametrize("length", [b"Content-Length: 999999999999999\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n", b"\r\n"])
+@pytest.mark.usefixtures("either_client")
 async def test_a_body_without_end_ends(length: bytes) -> None:
     piece = b" " * MEBIBYTE
     if b"chunked" in length:
@@ -112,6 +115,7 @@ async def test_a_body_without_end_ends(length: bytes) -> None:
             await c.session()
 
 
+@pytest.mark.usefixtures("either_client")
 async def test_a_download_ends_where_its_caller_says(prepared: Peer) -> None:
     prepared.on("/download", Answer(200, b"x" * 5000))
     async with client(f"{prepared.url}/session") as c:
@@ -151,6 +155,7 @@ async def test_an_answer_that_is_too_large_is_a_limit_so_that_less_is_asked_for(
         ("identity", bytes),
     ],
 )
+@pytest.mark.usefixtures("either_client")
 async def test_what_was_asked_for_is_unpacked(peer: Peer, encoding: str, pack: Callable[[bytes], bytes]) -> None:
     peer.on("/session", packed(pack(json.dumps(session_object()).encode()), encoding=encoding))
     async with client(f"{peer.url}/session") as c:
@@ -158,6 +163,7 @@ async def test_what_was_asked_for_is_unpacked(peer: Peer, encoding: str, pack: C
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "x" * 9999, "\xe4"])
+@pytest.mark.usefixtures("either_client")
 async def test_another_encoding_is_refused(peer: Peer, encoding: str) -> None:
     peer.on("/session", packed(b"...", encoding=encoding))
     async with client(f"{peer.url}/session") as c:
@@ -166,6 +172,7 @@ async def test_another_encoding_is_refused(peer: Peer, encoding: str) -> None:
         assert len(str(caught.value)) < 500
 
 
+@pytest.mark.usefixtures("either_client")
 async def test_a_packed_body_that_is_cut_or_none_is_no_answer(prepared: Peer) -> None:
     async with client(f"{prepared.url}/session") as c:
         prepared.on("/api", packed(gzip.compress(result(ECHO).body)[:-9]))
@@ -244,6 +251,7 @@ def dripping(octets: bytes) -> Callable[[], bytes | None]:
         (OK + b"\r\n", b" ", "1000 octets a second"),
     ],
 )
+@pytest.mark.usefixtures("either_client")
 async def test_an_exchange_that_makes_no_progress_ends(first: bytes, more: bytes, said: str) -> None:
     async with wild(answering(first, dripping(more), 0.02)) as host, client(f"http://{host}/session", bounds=BRIEF) as c:
         with pytest.raises(BrokenOffError, match=said):
@@ -251,6 +259,7 @@ async def test_an_exchange_that_makes_no_progress_ends(first: bytes, more: bytes
         assert c.requests == 1, "its user should hear of it soon"
 
 
+@pytest.mark.usefixtures("either_client")
 async def test_a_download_that_trickles_ends_and_one_that_is_slow_but_steady_does_not(prepared: Peer) -> None:
     steady = iter([b"x" * 100] * 30)
     async with (
@@ -270,6 +279,7 @@ async def test_a_download_that_trickles_ends_and_one_that_is_slow_but_steady_doe
                     assert await drained(c) == 3000
 
 
+@pytest.mark.usefixtures("either_client")
 async def test_an_upload_that_nobody_reads_ends(prepared: Peer) -> None:
     async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(3600)
@@ -284,6 +294,7 @@ async def test_an_upload_that_nobody_reads_ends(prepared: Peer) -> None:
 
 
 @pytest.mark.parametrize("octets", [b"", b"\x16", b"\x16\x03\x03"])
+@pytest.mark.usefixtures("either_client")
 async def test_a_tls_handshake_that_makes_no_progress_ends_at_once(authority: trustme.CA, octets: bytes) -> None:
     async def stuck(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(octets)
@@ -296,6 +307,7 @@ async def test_a_tls_handshake_that_makes_no_progress_ends_at_once(authority: tr
 
 
 @pytest.mark.parametrize("when", ["before the answer", "within the answer"])
+@pytest.mark.usefixtures("either_client")
 async def test_pings_of_http_2_are_no_progress_and_the_next_request_gets_another_connection(
     authority: trustme.CA, when: str
 ) -> None:
@@ -348,6 +360,7 @@ async def test_pings_of_http_2_are_no_progress_and_the_next_request_gets_another
         "000004 08 00 00000001 00000000",  # a window that grows by nothing
     ],
 )
+@pytest.mark.usefixtures("either_client")
 async def test_what_http_2_does_not_provide_for_is_the_connection_s_end_and_no_wrong_address(
     authority: trustme.CA, frames: str
 ) -> None:
@@ -365,6 +378,7 @@ async def test_what_http_2_does_not_provide_for_is_the_connection_s_end_and_no_w
             await c.session()
 
 
+@pytest.mark.usefixtures("either_client")
 async def test_a_retry_counts_the_time_that_passed_in_silence(prepared: Peer) -> None:
     prepared.on("/api", Answer(delay=3600))
     async with Client(f"{prepared.url}/session", BearerCredential("sesame"), max_wait=0.5) as c:
@@ -375,6 +389,7 @@ async def test_a_retry_counts_the_time_that_passed_in_silence(prepared: Peer) ->
         assert len(prepared.seen_at("/api")) <= 2
 
 
+@pytest.mark.usefixtures("either_client")
 async def test_a_refusal_is_known_although_its_body_never_comes(peer: Peer) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await head(reader)

@@ -70,6 +70,7 @@ async def test_a_kept_session_costs_no_request(peer: Peer) -> None:
         assert not c.session_changed
 
 
+@pytest.mark.usefixtures("either_client")
 async def test_an_http_connection_is_kept_between_requests(peer: Peer) -> None:
     async with client(peer) as c:
         for _ in range(3):
@@ -77,6 +78,7 @@ async def test_an_http_connection_is_kept_between_requests(peer: Peer) -> None:
         assert len(peer._connections) == 1
 
 
+@pytest.mark.usefixtures("either_client")
 async def test_nothing_is_compressed_on_the_loopback(peer: Peer) -> None:
     async with client(peer) as c:
         await echo(c)
@@ -86,6 +88,7 @@ async def test_nothing_is_compressed_on_the_loopback(peer: Peer) -> None:
 # Failures by remedy
 
 
+@pytest.mark.usefixtures("either_client")
 async def test_a_refused_secret_is_reported_at_once_and_never_repeated(peer: Peer) -> None:
     peer.on("/session", Answer(401, b"<html>", {"WWW-Authenticate": 'Basic realm="x"'}))
     async with client(peer) as c:
@@ -94,6 +97,7 @@ async def test_a_refused_secret_is_reported_at_once_and_never_repeated(peer: Pee
         assert c.requests == 1
 
 
+@pytest.mark.usefixtures("either_client")
 async def test_a_server_that_is_busy_is_asked_again(peer: Peer) -> None:
     waits: list[str] = []
     peer.on("/api", BUSY, BUSY, result(ECHO))
@@ -104,6 +108,7 @@ async def test_a_server_that_is_busy_is_asked_again(peer: Peer) -> None:
     assert "503" in waits[0]
 
 
+@pytest.mark.usefixtures("either_client")
 async def test_a_pause_until_a_date_is_kept_by_every_request(peer: Peer) -> None:
     now = time.time()
     dates = {"Date": formatdate(now, usegmt=True), "Retry-After": formatdate(now + 1, usegmt=True)}
@@ -125,6 +130,7 @@ async def test_a_pause_until_a_date_is_kept_by_every_request(peer: Peer) -> None
     assert min(arrived) >= 0.95
 
 
+@pytest.mark.usefixtures("either_client")
 async def test_a_pause_longer_than_patience_is_an_error_for_later(peer: Peer) -> None:
     peer.on("/api", Answer(429, b"", {"Retry-After": "9000"}))
     async with client(peer) as c:
@@ -149,6 +155,7 @@ async def test_a_portal_that_opens_in_time_does_no_harm(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("broken", [SILENCE, Answer(body=result(ECHO).body, sent=20)])
+@pytest.mark.usefixtures("either_client")
 async def test_a_broken_connection_is_tried_again(peer: Peer, broken: Answer) -> None:
     peer.on("/api", broken, result(ECHO))
     async with client(peer) as c:
@@ -183,6 +190,7 @@ async def test_a_timeout_leaves_the_outcome_unknown(peer: Peer) -> None:
             await echo(c, repeatable=False)
 
 
+@pytest.mark.usefixtures("either_client")
 async def test_what_never_reached_the_server_is_repeated_even_if_it_must_not_be(peer: Peer) -> None:
     async with client(peer) as c:
         await c.session()
@@ -197,6 +205,7 @@ async def test_what_never_reached_the_server_is_repeated_even_if_it_must_not_be(
         await back.stop()
 
 
+@pytest.mark.usefixtures("either_client")
 async def test_a_host_that_was_never_reached_is_reported_within_seconds() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -249,6 +258,7 @@ async def test_the_user_may_allow_less_than_the_session(peer: Peer) -> None:
     assert peer.most_under_way == 1
 
 
+@pytest.mark.usefixtures("either_client")
 async def test_a_server_that_finds_it_too_many_is_sent_fewer_at_once(peer: Peer) -> None:
     problem = {"type": "urn:ietf:params:jmap:error:limit", "limit": "maxConcurrentRequests", "status": 400}
     refused = Answer.json(problem, 400, Content_Type="application/problem+json")

@@ -27,6 +27,7 @@ def client(url: str, **options: Any) -> Client:  # noqa: ANN401  # passed on
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("either_client")
 async def test_a_redirect_within_the_origin_keeps_the_credential(peer: Peer) -> None:
     peer.on("/.well-known/jmap", redirect("/session", 301))
     async with client(peer.url) as c:
@@ -37,6 +38,7 @@ async def test_a_redirect_within_the_origin_keeps_the_credential(peer: Peer) -> 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.usefixtures("either_client")
 async def test_a_redirect_elsewhere_is_not_followed(peer: Peer, other_host: Peer, status: int) -> None:
     peer.on("/session", redirect(f"{other_host.url}/session", status))
     async with client(f"{peer.url}/session") as c:
@@ -46,6 +48,7 @@ async def test_a_redirect_elsewhere_is_not_followed(peer: Peer, other_host: Peer
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("either_client")
 async def test_a_redirect_to_a_trusted_host_is_followed(peer: Peer, other_host: Peer) -> None:
     peer.on("/session", redirect(f"{other_host.url}/session"))
     async with client(f"{peer.url}/session", trusted_hosts=[other_host.host]) as c:
@@ -56,6 +59,7 @@ async def test_a_redirect_to_a_trusted_host_is_followed(peer: Peer, other_host: 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("status", [302, 307])
+@pytest.mark.usefixtures("either_client")
 async def test_requests_are_not_redirected_elsewhere(peer: Peer, other_host: Peer, status: int) -> None:
     peer.on("/api", redirect(f"{other_host.url}/api", status))
     async with client(f"{peer.url}/session") as c:
@@ -65,6 +69,7 @@ async def test_requests_are_not_redirected_elsewhere(peer: Peer, other_host: Pee
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("either_client")
 async def test_a_request_is_sent_again_where_307_says(peer: Peer) -> None:
     peer.on("/api", redirect("/api2", 307))
     peer.on("/api2", result(ECHO))
@@ -74,6 +79,7 @@ async def test_a_request_is_sent_again_where_307_says(peer: Peer) -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("either_client")
 async def test_a_request_is_never_turned_into_a_get(peer: Peer) -> None:
     peer.on("/api", redirect("/api2", 302))
     async with client(f"{peer.url}/session") as c:
@@ -83,6 +89,7 @@ async def test_a_request_is_never_turned_into_a_get(peer: Peer) -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("either_client")
 async def test_redirects_in_circles_end(peer: Peer) -> None:
     peer.on("/session", redirect("/session"))
     async with client(f"{peer.url}/session") as c:
@@ -95,6 +102,7 @@ async def test_redirects_in_circles_end(peer: Peer) -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("either_client")
 async def test_an_api_at_another_host_is_refused_by_name(peer: Peer, other_host: Peer) -> None:
     """Stalwart names its configured public host, whichever one was asked."""
     peer.offer_session(apiUrl=f"{other_host.url}/api")
@@ -105,6 +113,7 @@ async def test_an_api_at_another_host_is_refused_by_name(peer: Peer, other_host:
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("either_client")
 async def test_downloads_and_uploads_at_another_host_are_refused(peer: Peer, other_host: Peer) -> None:
     peer.offer_session(downloadUrl=f"{other_host.url}/d/{{blobId}}", uploadUrl=f"{other_host.url}/u/")
     async with client(f"{peer.url}/session") as c:
@@ -116,6 +125,7 @@ async def test_downloads_and_uploads_at_another_host_are_refused(peer: Peer, oth
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("either_client")
 async def test_downloads_at_a_trusted_host_get_the_credential(peer: Peer, other_host: Peer) -> None:
     """Fastmail's downloads are at www.fastmailusercontent.com and need the same token."""
     peer.offer_session(downloadUrl=f"{other_host.url}/d/{{blobId}}")
@@ -138,6 +148,7 @@ async def test_a_kept_session_of_a_host_that_is_no_longer_trusted_is_not_used(pe
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("either_client")
 async def test_what_goes_to_this_machine_goes_through_no_proxy(
     peer: Peer, other_host: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

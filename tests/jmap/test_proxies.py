@@ -181,6 +181,7 @@ def what_is_wrong(url: str) -> str:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("scheme", ["http", "socks5h"])
+@pytest.mark.usefixtures("either_client")
 async def test_a_dead_proxy_is_named_as_the_proxy(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
     async with wild(lambda reader, writer: asyncio.sleep(0)) as gone:
         pass
@@ -195,6 +196,7 @@ async def test_a_dead_proxy_is_named_as_the_proxy(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", b"HTTP/1.1 502 X\r\n\r\n"])
+@pytest.mark.usefixtures("either_client")
 async def test_a_proxy_that_refuses_is_named_as_the_proxy(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
     asked: list[bytes] = []
 

@@ -72,6 +72,7 @@ def prepared() -> Peer:
     return peer
 
 
+@pytest.mark.usefixtures("either_client")
 async def test_a_certificate_of_a_trusted_authority_is_taken(authority: trustme.CA) -> None:
     peer = await prepared().start(server_context(authority))
     await fetch(peer.url)
@@ -89,6 +90,7 @@ async def test_a_certificate_of_a_trusted_authority_is_taken(authority: trustme.
         ("self-signed", "signed by itself.*SSL_CERT_FILE", "clock"),
     ],
 )
+@pytest.mark.usefixtures("either_client")
 async def test_any_other_certificate_is_refused_before_the_secret_is_sent_with_advice_that_fits(
     authority: trustme.CA, tmp_path: Path, mistake: str, said: str, not_said: str
 ) -> None:
@@ -109,6 +111,7 @@ async def test_any_other_certificate_is_refused_before_the_secret_is_sent_with_a
     await peer.stop()
 
 
+@pytest.mark.usefixtures("either_client")
 async def test_a_server_that_speaks_no_tls_is_named_as_such() -> None:
     async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 The plain HTTP request was sent to HTTPS port\r\n\r\n")
@@ -129,6 +132,7 @@ async def test_a_server_that_speaks_no_tls_is_named_as_such() -> None:
         (None, "DIR names .*not a directory"),
     ],
 )
+@pytest.mark.usefixtures("either_client")
 async def test_certificates_that_cannot_be_read_are_a_mistake_in_the_variable_that_names_them(
     peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, said: str
 ) -> None:
@@ -140,6 +144,7 @@ async def test_certificates_that_cannot_be_read_are_a_mistake_in_the_variable_th
             await c.session()
 
 
+@pytest.mark.usefixtures("either_client")
 async def test_an_encrypted_server_cannot_redirect_to_an_unencrypted_one(authority: trustme.CA, peer: Peer) -> None:
     safe = await Peer().start(server_context(authority))
     safe.on("/session", redirect(f"{peer.url}/session"))
@@ -150,6 +155,7 @@ async def test_an_encrypted_server_cannot_redirect_to_an_unencrypted_one(authori
     await safe.stop()
 
 
+@pytest.mark.usefixtures("either_client")
 async def test_http_2_is_spoken_where_it_is_offered_and_its_log_shows_no_secret(
     authority: trustme.CA, caplog: pytest.LogCaptureFixture
 ) -> None:
