@@ -42,7 +42,7 @@ _IDLE_SECONDS = 60
 """How long connections are kept that nothing uses."""
 _LONGEST_TICK = 1.0
 _TICKS = 8
-"""How often progress is looked for within the time that none may be made, at least."""
+"""How often progress is checked within the time that none may be made, at least."""
 _REFUSALS = 300
 """The least status by which a proxy refuses to connect."""
 
@@ -185,9 +185,9 @@ class CurlTransport:
         if self._watch is None:
             bounds = self._main.bounds
             tick = min(_LONGEST_TICK, min(bounds.silence, bounds.connect) / _TICKS) if self._active else _IDLE_SECONDS
-            self._watch = asyncio.get_running_loop().call_later(tick, self._look, not self._active)
+            self._watch = asyncio.get_running_loop().call_later(tick, self._check_progress, not self._active)
 
-    def _look(self, was_idle: bool) -> None:
+    def _check_progress(self, was_idle: bool) -> None:
         """End what makes no progress, and close connections that nothing uses."""
         self._watch = None
         for transfer, loop in list(self._active.items()):

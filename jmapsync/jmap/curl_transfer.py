@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SUCCESS = range(200, 300)
 _LEAST_FINAL = 200
-"""The least status of an answer that is the last one: 1xx are none."""
+"""The least status of a final answer (RFC 9110, section 15.2): 1xx are interim."""
 
 
 class Reading(Protocol):
@@ -202,7 +202,7 @@ class Transfer:
     def is_over(self, now: float) -> bool:
         """Return whether there was no progress for too long, on a clock that stands still in pauses.
 
-        Asked now and then, so that what arrives in between need not look at the clock.
+        Asked now and then, so that nothing that arrives in between needs the time.
         """
         silence, needed = self.bounds.silence, self.bounds.silence * self.bounds.least_rate
         if self._phase is _Phase.CONNECTING and self.is_sent:

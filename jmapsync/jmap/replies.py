@@ -85,7 +85,7 @@ def violated_http_2(url: str, why: str) -> BrokenOffError:
 
 
 def stalled(url: str, bounds: Bounds, *, has_begun: bool) -> BrokenOffError:
-    """Return the error of an exchange without progress; `has_begun` says whether a part of the body arrived meanwhile."""
+    """Return the error of an exchange without progress; `has_begun` says whether a part of the body arrived in that time."""
     how = f"less than {bounds.least_rate:g} octets a second" if has_begun else "silent"
     seconds = bounds.silence
     return BrokenOffError(f"{_host(url)} stopped answering ({how} for {seconds:g} seconds).", waited=seconds)
