@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _PORTS = {"https": 443, "http": 80}
+_AUTHORITY = len("https://")
+"""Where the path of a URL may begin, at the earliest."""
 _SHOWN = 200
 """Characters of a URL in a message."""
 
@@ -31,26 +33,16 @@ class Origin(Struct, frozen=True):
     port: int
 
     @classmethod
-    @lru_cache(maxsize=64)
     def of(cls, url: str) -> Origin:
         """Return the origin of a URL; raise `HostRefusedError` unless a credential may be sent by it at all.
 
         That needs https, or http to a loopback address, and a URL without a user name.
         """
+        end = url.find("/", _AUTHORITY)
         try:
-            parts = urlsplit(url)
-            port = parts.port or _PORTS.get(parts.scheme, 0)
-        except ValueError as error:
-            raise HostRefusedError(f"The server named an address that cannot be used: {shown(url)}.") from error
-        host = (parts.hostname or "").rstrip(".")
-        if not host or parts.username is not None or parts.password is not None:
-            raise HostRefusedError(f"The server named an address that cannot be used: {shown(url)}.")
-        if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)):
-            return cls(parts.scheme, host, port)
-        raise HostRefusedError(
-            f"{host} can only be reached unencrypted ({parts.scheme}); the secret was not sent.",
-            advice="Use an https address; http is allowed to this machine only.",
-        )
+            return _origin(url if end < 0 else url[:end])
+        except HostRefusedError:
+            return _origin(url)
 
     @property
     def url(self) -> str:
@@ -66,6 +58,25 @@ class Origin(Struct, frozen=True):
         """Return host and port as `trusted_hosts` names them."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+@lru_cache(maxsize=64)
+def _origin(url: str) -> Origin:
+    """Return the origin of a URL, mostly one without its path: those of downloads differ in nothing else."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError as error:
+        raise HostRefusedError(f"The server named an address that cannot be used: {shown(url)}.") from error
+    host = (parts.hostname or "").rstrip(".")
+    if not host or parts.username is not None or parts.password is not None:
+        raise HostRefusedError(f"The server named an address that cannot be used: {shown(url)}.")
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)):
+        return Origin(parts.scheme, host, port)
+    raise HostRefusedError(
+        f"{host} can only be reached unencrypted ({parts.scheme}); the secret was not sent.",
+        advice="Use an https address; http is allowed to this machine only.",
+    )
 
 
 def is_loopback(host: str) -> bool:

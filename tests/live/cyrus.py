@@ -189,7 +189,7 @@ class Cyrus:
     def _launch(self) -> None:
         directory = self._directory
         (directory / "conf/db/skipstamp").unlink(missing_ok=True)
-        (directory / "imapd.conf").write_text(IMAPD_CONF[self.flavour] + self._settings)
+        (directory / "imapd.conf").write_text(_with(IMAPD_CONF[self.flavour], self._settings))
         (directory / "cyrus.conf").write_text(CYRUS_CONF.format(imap_port=self.imap_port, jmap_port=self.jmap_port))
         with (directory / "console").open("ab") as console:
             self._process = subprocess.Popen(
@@ -296,3 +296,9 @@ def free_ports(count: int) -> list[int]:
         if len(ports) == count:
             return ports
     raise CyrusError(f"No {count} free ports between {_PORTS.start} and {_PORTS.stop}.")
+
+
+def _with(configuration: str, settings: str) -> str:
+    """Return a configuration with other settings, each in place of one of the same name."""
+    names = {line.partition(":")[0] for line in settings.splitlines()}
+    return "".join(line for line in configuration.splitlines(keepends=True) if line.partition(":")[0] not in names) + settings
